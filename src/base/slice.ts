@@ -1,0 +1,96 @@
+/**
+ * A run of bytes in somebody's buffer: how keys and values travel without an allocation per operation.
+ *
+ * Slices that a store or a transaction returns are reused: they hold until the next call on the same object, and never
+ * across a turn of the event loop. Copy with `copySlice` what must live longer.
+ */
+export interface Slice {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
+/** Half-open: `start` inclusive, `end` exclusive, both full keys in byte order. */
+export interface KeyRange {
+  readonly start: Slice
+  readonly end: Slice
+}
+
+/** A slice whose owner moves it along; the reusable result of `get` and of cursors. */
+export class MutableSlice implements Slice {
+  bytes: Uint8Array
+  start: number
+  end: number
+
+  constructor(bytes: Uint8Array = empty, start = 0, end: number = bytes.length) {
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+  }
+
+  set(bytes: Uint8Array, start: number, end: number): this {
+    this.bytes = bytes
+    this.start = start
+    this.end = end
+    return this
+  }
+}
+
+const empty = new Uint8Array(0)
+
+export const emptySlice: Slice = { bytes: empty, start: 0, end: 0 }
+
+export function sliceOf(bytes: Uint8Array): Slice {
+  return { bytes, start: 0, end: bytes.length }
+}
+
+/** A copy in memory of its own (never a view of a pool). */
+export function copySlice(slice: Slice): Uint8Array {
+  return slice.bytes.slice(slice.start, slice.end)
+}
+
+export function sliceLength(slice: Slice): number {
+  return slice.end - slice.start
+}
+
+/** Byte order, as unsigned: negative, zero or positive. */
+export function compareSlices(a: Slice, b: Slice): number {
+  const aBytes = a.bytes
+  const bBytes = b.bytes
+  const shared = Math.min(a.end - a.start, b.end - b.start)
+  for (let i = a.start, j = b.start, stop = a.start + shared; i < stop; i++, j++) {
+    const difference = aBytes[i]! - bBytes[j]!
+    if (difference !== 0) return difference
+  }
+  return a.end - a.start - (b.end - b.start)
+}
+
+export function equalSlices(a: Slice, b: Slice): boolean {
+  return a.end - a.start === b.end - b.start && compareSlices(a, b) === 0
+}
+
+/** The slice as a latin1 string: one character a byte, ordered as the bytes are. The form of keys that JavaScript holds. */
+export function sliceToLatin1(slice: Slice): string {
+  return bufferOver(slice.bytes).latin1Slice(slice.start, slice.end)
+}
+
+export function latin1ToBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
+}
+
+interface LatinBuffer {
+  latin1Slice(start: number, end: number): string
+}
+
+const buffers = new WeakMap<ArrayBufferLike, { offset: number; length: number; buffer: LatinBuffer }>()
+
+function bufferOver(bytes: Uint8Array): LatinBuffer {
+  if (Buffer.isBuffer(bytes)) return bytes as unknown as LatinBuffer
+  const known = buffers.get(bytes.buffer)
+  if (known !== undefined && known.offset === bytes.byteOffset && known.length === bytes.length) return known.buffer
+  const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length) as unknown as LatinBuffer
+  buffers.set(bytes.buffer, { offset: bytes.byteOffset, length: bytes.length, buffer })
+  return buffer
+}

@@ -1,0 +1,126 @@
+/**
+ * The only way from Polylog to the world (rule 5): time, randomness, disk, network and workers.
+ *
+ * `real/` calls Node; `simulated/` is driven by a seed, so that the whole server replays, faults included. Nothing else
+ * in `src/` touches Node's clocks, timers, disk, network or randomness; `scripts/check-host.ts` proves it.
+ */
+export interface Host {
+  /** Wall clock, milliseconds since 1970. It may jump. */
+  now(): number
+  /** Microseconds since some moment; never goes back. */
+  monotonic(): number
+  random(into: Uint8Array): void
+  at(delayMs: number, run: () => void): Cancel
+  /** Runs `run` in a later turn of the event loop, after this turn's microtasks and after waiting I/O had its chance. */
+  turn(run: () => void): void
+  readonly disk: Disk
+  readonly network: Network
+  worker(job: JobName, input: Transfer): Promise<Transfer>
+  /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
+  fatal(error: Error): never
+}
+
+export type Cancel = () => void
+
+/** A worker's job is named, so that simulated workers run the same code inline. */
+export type JobName = string
+export type Transfer = unknown
+
+/** Paths are absolute or relative to the process, with `/` between their parts. Errors: `DiskError`. */
+export interface Disk {
+  open(path: string, options: OpenOptions): Promise<File>
+  /** Names in the folder, sorted by code unit; throws `not-found` where there is no such folder. */
+  list(path: string): Promise<string[]>
+  makeFolder(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  link(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  /** Makes creations, renames and removals in this folder durable. */
+  syncFolder(path: string): Promise<void>
+  /** Held until released or until the process dies, whichever way. Throws `locked` with the holder's pid where known. */
+  lock(path: string): Promise<DiskLock>
+}
+
+export interface OpenOptions {
+  readonly mode: 'read' | 'write' | 'create' // create: fails with `exists` where the file exists; write: read and write
+  /** `O_DSYNC`: a write is durable when it completes. */
+  readonly syncWrites?: boolean
+}
+
+export interface DiskLock {
+  release(): Promise<void>
+}
+
+export interface File {
+  /** Bytes read; fewer than asked for only at the end of the file. */
+  readAt(position: number, into: Uint8Array): Promise<number>
+  readAtSync(position: number, into: Uint8Array): number
+  /** All of `bytes`, or an error; after an error the range's contents are undefined. */
+  writeAt(position: number, bytes: Uint8Array): Promise<void>
+  writeAtSync(position: number, bytes: Uint8Array): void
+  /** fdatasync. After it failed once, every later call fails: what the kernel dropped cannot be synced by asking again. */
+  sync(): Promise<void>
+  /** Writes zeros from `from` to `to` (Node has no fallocate) and syncs; the file is at least `to` long afterwards. */
+  allocate(from: number, to: number): Promise<void>
+  size(): Promise<number>
+  truncate(size: number): Promise<void>
+  close(): Promise<void>
+}
+
+export type DiskErrorCode = 'not-found' | 'exists' | 'locked' | 'no-space' | 'access' | 'io'
+
+export class DiskError extends Error {
+  readonly code: DiskErrorCode
+  readonly path: string
+  /** Of `locked`: the holder, where known. */
+  readonly pid: number | undefined
+
+  constructor(code: DiskErrorCode, path: string, message: string, options: { cause?: unknown; pid?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'DiskError'
+    this.code = code
+    this.path = path
+    this.pid = options.pid
+  }
+}
+
+export interface Network {
+  listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener>
+  connect(address: Address): Promise<Socket>
+}
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export interface Listener {
+  /** With the port that was chosen where 0 was asked for. */
+  readonly address: Address
+  /** Stops accepting; connections go on. */
+  close(): Promise<void>
+}
+
+/**
+ * A stream of bytes. Events are given by assigning the handlers, before the turn in which the socket was handed over
+ * ends. No data arrives between `pause()` and `resume()`. `onClose` is called once, last.
+ */
+export interface Socket {
+  readonly remote: string
+  onData: (chunk: Uint8Array) => void
+  /** The other side has ended its half. */
+  onEnd: () => void
+  onDrain: () => void
+  onClose: () => void
+  /** False where the caller should wait for `onDrain`. The bytes may be reused by the caller only after `onDrain` or
+   *  when `copy` semantics are not needed: implementations do not copy, so hand over and forget. */
+  write(bytes: Uint8Array): boolean
+  /** Bytes handed to `write` that the peer's kernel has not taken yet. */
+  readonly pendingBytes: number
+  pause(): void
+  resume(): void
+  /** Sends what is pending, then ends our half. */
+  end(): void
+  /** Closes at once. */
+  destroy(): void
+}

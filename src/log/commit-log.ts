@@ -1,0 +1,110 @@
+/**
+ * The commit log as the kernel sees it: asynchronous and fenced by epochs, so that a file and a replicated engine look
+ * alike from above. A position is the dense sequence number of a transaction: the first is 1, there are no gaps.
+ *
+ * Positions are JavaScript numbers: dense sequences stay exact up to 2^53, which at a million commits a second lasts
+ * 285 years; on disk they are u64 (docs/decisions/002-sequences-are-numbers.md).
+ */
+export type Sequence = number
+
+/**
+ * `synced`: survives a power cut. `written`: handed to the operating system, survives a crash of the process.
+ * `memory`: neither waits. What a reply waits for, not what is logged: every record goes to the log in order.
+ */
+export type Durability = 'synced' | 'written' | 'memory'
+
+export interface CommitLog {
+  readonly limits: { readonly maxBatchBytes: number; readonly durability: 'disk-local' | 'memory-majority' | 'disk-majority' }
+  /** Afterwards no append of an older epoch becomes visible. */
+  acquire(owner: string, ttlMs: number): Promise<Leader>
+  end(): Promise<LogEnd>
+  /** Batches in order, from the one that holds `from`. Ends at `to` or at the end of the log; with `follow` it waits. */
+  read(from: Sequence, options?: ReadOptions): AsyncIterable<LogBatch>
+  /** Records before `before` may go; the implementation may keep more. */
+  trim(before: Sequence): Promise<void>
+  /** Positions and sizes of what the log holds, for the `polylog` schema. */
+  describe(): LogSegment[]
+  close(): Promise<void>
+}
+
+export interface LogEnd {
+  /** The last sequence in the log; 0 where it is empty. */
+  readonly end: Sequence
+  readonly epoch: number
+  /** The first sequence that can still be read. */
+  readonly oldest: Sequence
+}
+
+export interface ReadOptions {
+  readonly to?: Sequence
+  readonly follow?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Records as `log/record.ts` encodes them, whole: parts of large ones have been put together. */
+export interface LogBatch {
+  readonly first: Sequence
+  readonly last: Sequence
+  /** Hybrid logical clock of the group commit: 48 bits of milliseconds, 16 logical. */
+  readonly clock: bigint
+  readonly bytes: Uint8Array
+  /** Start of each record in `bytes`; the end of the last is `bytes.length`. */
+  readonly offsets: Uint32Array
+}
+
+export interface AppendBatch {
+  readonly bytes: Uint8Array
+  /** `count` starts of records; the end of the last is `length`. */
+  readonly offsets: Uint32Array
+  readonly count: number
+  /** Bytes used of `bytes`, which the log must not keep after the append has resolved. */
+  readonly length: number
+  readonly clock: bigint
+}
+
+export interface Leader {
+  readonly epoch: number
+  readonly lost: AbortSignal
+  /**
+   * Appends records after `expectedEnd`. One append may be in flight at a time. Resolves when the batch has reached
+   * `durability`; a `memory` append may resolve before the bytes are written. Errors: `LogError`.
+   */
+  append(expectedEnd: Sequence, batch: AppendBatch, durability: Durability): Promise<{ first: Sequence; last: Sequence }>
+  /** Everything appended so far reaches `durability`: for waiters who ask for more than the append's own batch did. */
+  flush(durability: Durability): Promise<void>
+  /** After an unknown outcome. */
+  resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'>
+  renew(): Promise<void>
+  release(): Promise<void>
+}
+
+export interface LogSegment {
+  readonly name: string
+  readonly first: Sequence
+  readonly last: Sequence
+  readonly sizeBytes: number
+  readonly usedBytes: number
+}
+
+export type LogErrorCode =
+  | 'fenced' // step down
+  | 'wrong-end' // resolve
+  | 'unknown' // resolve: the outcome is not known. The file log: a sync failed, and the log refuses appends from now on
+  | 'no-space' // nothing of the batch is in the log; appends work again when there is space
+  | 'unavailable'
+  | 'trimmed'
+  | 'too-large'
+  | 'corrupt' // `position` says where
+
+export class LogError extends Error {
+  readonly code: LogErrorCode
+  /** Of `corrupt`: segment file and byte offset, for people. */
+  readonly position: string | undefined
+
+  constructor(code: LogErrorCode, message: string, options: { cause?: unknown; position?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'LogError'
+    this.code = code
+    this.position = options.position
+  }
+}

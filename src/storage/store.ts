@@ -1,0 +1,84 @@
+/**
+ * The storage contract: an ordered map from bytes to bytes that takes mutations in commit order and answers snapshots.
+ * Every store runs the suite of `storage/contract/`.
+ *
+ * Slices that `get` and cursors return belong to the store and hold until the next call on the same snapshot or cursor.
+ * `current` is the newest state and is free to read inside one turn; whoever reads across turns pins with `snapshot()`.
+ */
+import type { KeyRange, Slice } from '../base/slice.ts'
+import type { Host } from '../host/host.ts'
+
+export type Sequence = number
+
+export interface OrderedStore {
+  /** The log before it is not needed by this store. */
+  readonly persistedThrough: Sequence
+  /** The state with every mutation so far: reading it pins nothing, and it must not be kept across a turn. */
+  readonly current: Reader
+  /** Later mutations win. `current` shows them at once; snapshots taken before do not. */
+  put(key: Slice, value: Slice): void
+  /** False where there was no such key. */
+  delete(key: Slice): boolean
+  /** Constant time or sliced: what becomes unreachable is freed by `reclaim`. */
+  deleteRange(range: KeyRange): void
+  /** What was mutated since the last call is the state at `sequence`, which must grow. Mutations come whole transactions. */
+  publish(sequence: Sequence): void
+  /** Pins what is there now. Constant time. */
+  snapshot(): Snapshot
+  /**
+   * A store of its own that shares everything until one side writes. The fork lives on after its parent's later writes;
+   * close it to let go of what it pins.
+   */
+  fork(): OrderedStore
+  /**
+   * Writes the state at the moment of the call into `folder` (which exists and is empty) while mutations go on, without
+   * occupying the thread for more than a few milliseconds at a time, and syncs it. Resolves to that state's sequence.
+   * Stores are opened from such a folder by their own `openX(host, folder)`, which validates every byte.
+   */
+  checkpoint(host: Host, folder: string): Promise<Sequence>
+  statistics(): StoreStatistics
+  /** Frees what nobody can see any more, for at most about `budgetUs`; true where there is more to do. */
+  reclaim(budgetUs: number): boolean
+  close(): void
+}
+
+export interface Reader {
+  readonly sequence: Sequence
+  /** Throws the preallocated `Miss` when a page is not resident. */
+  get(key: Slice): Slice | undefined
+  scan(range: KeyRange, options?: ScanOptions): Cursor
+}
+
+export interface Snapshot extends Reader {
+  /** Brings the page in; then the read runs again. */
+  load(miss: Miss): Promise<void>
+  release(): void
+}
+
+export interface ScanOptions {
+  readonly reverse?: boolean
+}
+
+/** Pull, one entry a call. After `false` the cursor is at its end; after a `Miss` the same call may be made again. */
+export interface Cursor {
+  next(): boolean
+  readonly key: Slice
+  readonly value: Slice
+  /** The next `next()` gives the first entry at or after `key` (at or before it in reverse), within the range. */
+  seek(key: Slice): void
+}
+
+/** Thrown by reads when a page is not resident. One preallocated instance per store: no stack, no allocation. */
+export interface Miss {
+  readonly miss: true
+  page: number
+}
+
+export interface StoreStatistics {
+  readonly keys: number
+  readonly usedBytes: number
+  readonly reservedBytes: number
+  readonly pinnedSnapshots: number
+  readonly pages: number
+  readonly [name: string]: number
+}
