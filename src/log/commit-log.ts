@@ -14,7 +14,10 @@ export type Sequence = number
 export type Durability = 'synced' | 'written' | 'memory'
 
 export interface CommitLog {
-  readonly limits: { readonly maxBatchBytes: number; readonly durability: 'disk-local' | 'memory-majority' | 'disk-majority' }
+  readonly limits: {
+    readonly maxBatchBytes: number
+    readonly durability: 'disk-local' | 'memory-majority' | 'disk-majority'
+  }
   /** Afterwards no append of an older epoch becomes visible. */
   acquire(owner: string, ttlMs: number): Promise<Leader>
   end(): Promise<LogEnd>
@@ -69,7 +72,11 @@ export interface Leader {
    * Appends records after `expectedEnd`. One append may be in flight at a time. Resolves when the batch has reached
    * `durability`; a `memory` append may resolve before the bytes are written. Errors: `LogError`.
    */
-  append(expectedEnd: Sequence, batch: AppendBatch, durability: Durability): Promise<{ first: Sequence; last: Sequence }>
+  append(
+    expectedEnd: Sequence,
+    batch: AppendBatch,
+    durability: Durability,
+  ): Promise<{ first: Sequence; last: Sequence }>
   /** Everything appended so far reaches `durability`: for waiters who ask for more than the append's own batch did. */
   flush(durability: Durability): Promise<void>
   /** After an unknown outcome. */
