@@ -23,7 +23,10 @@ export interface OrderedStore {
   deleteRange(range: KeyRange): void
   /** What was mutated since the last call is the state at `sequence`, which must grow. Mutations come whole transactions. */
   publish(sequence: Sequence): void
-  /** Pins what is there now. Constant time. */
+  /**
+   * Pins what is there now, in constant time. Like `fork` and `checkpoint` it must not be called between a mutation and
+   * its `publish`: half a transaction has no sequence. A broken rule is an `InvariantError`.
+   */
   snapshot(): Snapshot
   /**
    * A store of its own that shares everything until one side writes. The fork lives on after its parent's later writes;
@@ -59,7 +62,10 @@ export interface ScanOptions {
   readonly reverse?: boolean
 }
 
-/** Pull, one entry a call. After `false` the cursor is at its end; after a `Miss` the same call may be made again. */
+/**
+ * Pull, one entry a call. After `false` the cursor is at its end; after a `Miss` the same call may be made again.
+ * A cursor of `current` ends with the next mutation: `next()` after it is an `InvariantError` unless `seek` came first.
+ */
 export interface Cursor {
   next(): boolean
   readonly key: Slice
