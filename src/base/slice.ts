@@ -44,9 +44,11 @@ export function sliceOf(bytes: Uint8Array): Slice {
   return { bytes, start: 0, end: bytes.length }
 }
 
-/** A copy in memory of its own (never a view of a pool). */
+/** A copy in memory of its own. Not `bytes.slice`: that of a Buffer is a view. */
 export function copySlice(slice: Slice): Uint8Array {
-  return slice.bytes.slice(slice.start, slice.end)
+  const copy = new Uint8Array(slice.end - slice.start)
+  copy.set(slice.bytes.subarray(slice.start, slice.end))
+  return copy
 }
 
 export function sliceLength(slice: Slice): number {

@@ -1,0 +1,352 @@
+/**
+ * Growing output and checked input, the two ends of every codec. All integers say their width and byte order in the
+ * method's name. A reader that would pass its end throws `PolylogError('data_corrupted')`: a length is never believed
+ * before it is checked; gateways that read from sockets check with `remaining` first.
+ */
+import { PolylogError } from './errors.ts'
+import type { Slice } from './slice.ts'
+
+/** Methods that every Buffer has and that its types leave out. */
+interface TextBuffer {
+  utf8Write(text: string, offset: number): number
+  utf8Slice(start: number, end: number): string
+}
+
+export class ByteWriter implements Slice {
+  bytes: Uint8Array
+  readonly start = 0
+  end = 0
+  #buffer: Buffer
+  #view: DataView
+
+  constructor(capacityBytes = 256) {
+    this.bytes = new Uint8Array(capacityBytes)
+    this.#buffer = Buffer.from(this.bytes.buffer)
+    this.#view = new DataView(this.bytes.buffer)
+  }
+
+  get length(): number {
+    return this.end
+  }
+
+  reset(): this {
+    this.end = 0
+    return this
+  }
+
+  truncate(end: number): void {
+    this.end = end
+  }
+
+  /** Room for `count` more bytes, so that the caller may write into `bytes` from `end` on. */
+  reserve(count: number): void {
+    if (this.end + count > this.bytes.length) this.#grow(count)
+  }
+
+  #grow(count: number): void {
+    const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.end + count))
+    larger.set(this.bytes.subarray(0, this.end))
+    this.bytes = larger
+    this.#buffer = Buffer.from(larger.buffer)
+    this.#view = new DataView(larger.buffer)
+  }
+
+  u8(value: number): void {
+    if (this.end === this.bytes.length) this.#grow(1)
+    this.bytes[this.end++] = value
+  }
+
+  u16be(value: number): void {
+    this.reserve(2)
+    this.#view.setUint16(this.end, value)
+    this.end += 2
+  }
+
+  u16le(value: number): void {
+    this.reserve(2)
+    this.#view.setUint16(this.end, value, true)
+    this.end += 2
+  }
+
+  u32be(value: number): void {
+    this.reserve(4)
+    this.#view.setUint32(this.end, value)
+    this.end += 4
+  }
+
+  i32be(value: number): void {
+    this.u32be(value)
+  }
+
+  u32le(value: number): void {
+    this.reserve(4)
+    this.#view.setUint32(this.end, value, true)
+    this.end += 4
+  }
+
+  i32le(value: number): void {
+    this.u32le(value)
+  }
+
+  u64be(value: bigint): void {
+    this.reserve(8)
+    this.#view.setBigUint64(this.end, BigInt.asUintN(64, value))
+    this.end += 8
+  }
+
+  u64le(value: bigint): void {
+    this.reserve(8)
+    this.#view.setBigUint64(this.end, BigInt.asUintN(64, value), true)
+    this.end += 8
+  }
+
+  i64be(value: bigint): void {
+    this.u64be(value)
+  }
+
+  i64le(value: bigint): void {
+    this.u64le(value)
+  }
+
+  f32be(value: number): void {
+    this.reserve(4)
+    this.#view.setFloat32(this.end, value)
+    this.end += 4
+  }
+
+  f64be(value: number): void {
+    this.reserve(8)
+    this.#view.setFloat64(this.end, value)
+    this.end += 8
+  }
+
+  f64le(value: number): void {
+    this.reserve(8)
+    this.#view.setFloat64(this.end, value, true)
+    this.end += 8
+  }
+
+  /** LEB128 of an integer from 0 to 2^53 - 1. */
+  varint(value: number): void {
+    this.reserve(8)
+    let rest = value
+    while (rest >= 0x80) {
+      this.bytes[this.end++] = (rest & 0x7f) | 0x80
+      rest = rest < 0x8000_0000 ? rest >>> 7 : Math.floor(rest / 128)
+    }
+    this.bytes[this.end++] = rest
+  }
+
+  copy(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
+    const count = end - start
+    this.reserve(count)
+    if (count <= 64) {
+      const target = this.bytes
+      let at = this.end
+      for (let i = start; i < end; i++) target[at++] = bytes[i]!
+    } else {
+      this.bytes.set(bytes.subarray(start, end), this.end)
+    }
+    this.end += count
+  }
+
+  slice(slice: Slice): void {
+    this.copy(slice.bytes, slice.start, slice.end)
+  }
+
+  /** Varint length, then the bytes. */
+  sized(slice: Slice): void {
+    this.varint(slice.end - slice.start)
+    this.slice(slice)
+  }
+
+  /** UTF-8; returns the number of bytes. */
+  utf8(text: string): number {
+    const length = text.length
+    this.reserve(length * 3)
+    if (length <= 32) {
+      const at = this.end
+      const bytes = this.bytes
+      let i = 0
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i)
+        if (code >= 0x80) break
+        bytes[at + i] = code
+      }
+      if (i === length) {
+        this.end = at + length
+        return length
+      }
+    }
+    const written = (this.#buffer as unknown as TextBuffer).utf8Write(text, this.end)
+    this.end += written
+    return written
+  }
+
+  sizedUtf8(text: string): void {
+    const size = Buffer.byteLength(text)
+    this.varint(size)
+    this.utf8(text)
+  }
+
+  latin1(text: string): void {
+    const length = text.length
+    this.reserve(length)
+    for (let i = 0; i < length; i++) this.bytes[this.end++] = text.charCodeAt(i)
+  }
+
+  setU32be(at: number, value: number): void {
+    this.#view.setUint32(at, value)
+  }
+
+  setU32le(at: number, value: number): void {
+    this.#view.setUint32(at, value, true)
+  }
+
+  /** A copy of its own. */
+  toBytes(): Uint8Array {
+    return this.bytes.slice(0, this.end)
+  }
+}
+
+export class ByteReader {
+  readonly bytes: Uint8Array
+  at: number
+  readonly end: number
+  readonly #view: DataView
+
+  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+    this.bytes = bytes
+    this.at = start
+    this.end = end
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  static of(slice: Slice): ByteReader {
+    return new ByteReader(slice.bytes, slice.start, slice.end)
+  }
+
+  get remaining(): number {
+    return this.end - this.at
+  }
+
+  #take(count: number): number {
+    const at = this.at
+    if (count < 0 || count > this.end - at) {
+      throw new PolylogError('data_corrupted', `${count} bytes wanted at ${at}, ${this.end - at} there`)
+    }
+    this.at = at + count
+    return at
+  }
+
+  u8(): number {
+    return this.bytes[this.#take(1)]!
+  }
+
+  u16be(): number {
+    return this.#view.getUint16(this.#take(2))
+  }
+
+  i16be(): number {
+    return this.#view.getInt16(this.#take(2))
+  }
+
+  u16le(): number {
+    return this.#view.getUint16(this.#take(2), true)
+  }
+
+  u32be(): number {
+    return this.#view.getUint32(this.#take(4))
+  }
+
+  i32be(): number {
+    return this.#view.getInt32(this.#take(4))
+  }
+
+  u32le(): number {
+    return this.#view.getUint32(this.#take(4), true)
+  }
+
+  i32le(): number {
+    return this.#view.getInt32(this.#take(4), true)
+  }
+
+  u64be(): bigint {
+    return this.#view.getBigUint64(this.#take(8))
+  }
+
+  u64le(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true)
+  }
+
+  i64be(): bigint {
+    return this.#view.getBigInt64(this.#take(8))
+  }
+
+  i64le(): bigint {
+    return this.#view.getBigInt64(this.#take(8), true)
+  }
+
+  f32be(): number {
+    return this.#view.getFloat32(this.#take(4))
+  }
+
+  f64be(): number {
+    return this.#view.getFloat64(this.#take(8))
+  }
+
+  f64le(): number {
+    return this.#view.getFloat64(this.#take(8), true)
+  }
+
+  /** LEB128 of at most 2^53 - 1. */
+  varint(): number {
+    let value = 0
+    let scale = 1
+    for (let count = 0; count < 8; count++) {
+      const byte = this.u8()
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) {
+        if (value > Number.MAX_SAFE_INTEGER) break
+        return value
+      }
+      scale *= 128
+    }
+    throw new PolylogError('data_corrupted', `a varint at ${this.at} is longer than 53 bits`)
+  }
+
+  /** A view, not a copy. */
+  take(count: number): Uint8Array {
+    const at = this.#take(count)
+    return this.bytes.subarray(at, at + count)
+  }
+
+  sized(): Uint8Array {
+    return this.take(this.varint())
+  }
+
+  utf8(count: number): string {
+    const at = this.#take(count)
+    return decodeUtf8(this.bytes, at, at + count)
+  }
+
+  sizedUtf8(): string {
+    return this.utf8(this.varint())
+  }
+}
+
+/** UTF-8 with replacement characters for what is not; short ASCII without a call into C++. */
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  if (end - start <= 12) {
+    let text = ''
+    let i = start
+    for (; i < end; i++) {
+      const byte = bytes[i]!
+      if (byte >= 0x80) break
+      text += String.fromCharCode(byte)
+    }
+    if (i === end) return text
+  }
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)
+  return (buffer as unknown as TextBuffer).utf8Slice(start, end)
+}

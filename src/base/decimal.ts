@@ -1,0 +1,202 @@
+/**
+ * Exact decimal numbers: `coefficient × 10^-scale`, plus NaN and the infinities, as SQL's `numeric` and BSON's Decimal128
+ * need them. The scale is kept (1.50 prints as 1.50) and does not matter to comparison.
+ */
+import { PolylogError } from './errors.ts'
+
+export type DecimalKind = 'finite' | 'nan' | 'infinity' | '-infinity'
+
+export class Decimal {
+  readonly kind: DecimalKind
+  readonly coefficient: bigint
+  readonly scale: number
+
+  private constructor(kind: DecimalKind, coefficient: bigint, scale: number) {
+    this.kind = kind
+    this.coefficient = coefficient
+    this.scale = scale
+  }
+
+  static readonly nan: Decimal = new Decimal('nan', 0n, 0)
+  static readonly infinity: Decimal = new Decimal('infinity', 0n, 0)
+  static readonly negativeInfinity: Decimal = new Decimal('-infinity', 0n, 0)
+  static readonly zero: Decimal = new Decimal('finite', 0n, 0)
+
+  static of(coefficient: bigint, scale = 0): Decimal {
+    return scale < 0 ? new Decimal('finite', coefficient * powerOf10(-scale), 0) : new Decimal('finite', coefficient, scale)
+  }
+
+  /** Accepts `-12.30`, `1e-7`, `NaN`, `Infinity`; `undefined` for anything else. Digits and exponent are bounded. */
+  static parse(text: string): Decimal | undefined {
+    const match = /^\s*([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?\s*$/.exec(text)
+    if (match === null) return parseSpecial(text)
+    const [, sign, whole = '', fraction = '', exponent = '0'] = match
+    if (whole === '' && fraction === '') return undefined
+    const scale = fraction.length - Number(exponent)
+    if (Math.abs(scale) > 147_455 || whole.length + fraction.length > 147_455) {
+      throw new PolylogError('out_of_range', 'value overflows numeric format')
+    }
+    const digits = BigInt(whole + fraction)
+    return Decimal.of(sign === '-' ? -digits : digits, scale)
+  }
+
+  /** The shortest decimal that reads back as the same double, as SQL's cast gives (15 significant digits: `fromDouble15`). */
+  static fromDouble(value: number): Decimal {
+    if (Number.isNaN(value)) return Decimal.nan
+    if (!Number.isFinite(value)) return value > 0 ? Decimal.infinity : Decimal.negativeInfinity
+    return Decimal.parse(String(value))!
+  }
+
+  /** The double's exact value, all binary digits. */
+  static fromDoubleExact(value: number): Decimal {
+    if (!Number.isFinite(value)) return Decimal.fromDouble(value)
+    let scaleBits = 0
+    let scaled = value
+    while (!Number.isInteger(scaled)) {
+      scaled *= 2
+      scaleBits++
+    }
+    return Decimal.of(BigInt(scaled) * 5n ** BigInt(scaleBits), scaleBits)
+  }
+
+  get isFinite(): boolean {
+    return this.kind === 'finite'
+  }
+
+  /** Nearest double. */
+  toNumber(): number {
+    if (this.kind !== 'finite') return this.kind === 'nan' ? NaN : this.kind === 'infinity' ? Infinity : -Infinity
+    return Number(`${this.coefficient}e${-this.scale}`)
+  }
+
+  compare(other: Decimal): number {
+    if (this.kind !== 'finite' || other.kind !== 'finite') return rank(this) - rank(other)
+    if (this.scale === other.scale) return compareBigints(this.coefficient, other.coefficient)
+    const scale = Math.max(this.scale, other.scale)
+    return compareBigints(this.coefficientAt(scale), other.coefficientAt(scale))
+  }
+
+  /** The coefficient at a scale that is not smaller than this one's. */
+  coefficientAt(scale: number): bigint {
+    return this.coefficient * powerOf10(scale - this.scale)
+  }
+
+  negate(): Decimal {
+    if (this.kind === 'finite') return new Decimal('finite', -this.coefficient, this.scale)
+    return this.kind === 'nan' ? this : this.kind === 'infinity' ? Decimal.negativeInfinity : Decimal.infinity
+  }
+
+  add(other: Decimal): Decimal {
+    if (this.kind !== 'finite' || other.kind !== 'finite') return addSpecial(this, other)
+    const scale = Math.max(this.scale, other.scale)
+    return Decimal.of(this.coefficientAt(scale) + other.coefficientAt(scale), scale)
+  }
+
+  subtract(other: Decimal): Decimal {
+    return this.add(other.negate())
+  }
+
+  multiply(other: Decimal): Decimal {
+    if (this.kind !== 'finite' || other.kind !== 'finite') return multiplySpecial(this, other)
+    return Decimal.of(this.coefficient * other.coefficient, this.scale + other.scale)
+  }
+
+  /** Rounded half away from zero at `scale` digits after the point; the caller knows its own rule for the scale. */
+  divide(other: Decimal, scale: number): Decimal {
+    if (this.kind === 'nan' || other.kind === 'nan') return Decimal.nan
+    if (other.kind === 'finite' && other.coefficient === 0n) throw new PolylogError('division_by_zero', 'division by zero')
+    if (this.kind !== 'finite') {
+      if (other.kind !== 'finite') return Decimal.nan
+      return other.coefficient > 0n ? this : this.negate()
+    }
+    if (other.kind !== 'finite') return Decimal.of(0n, scale)
+    const shift = scale + other.scale - this.scale
+    const numerator = shift >= 0 ? this.coefficient * powerOf10(shift) : this.coefficient
+    const denominator = shift >= 0 ? other.coefficient : other.coefficient * powerOf10(-shift)
+    return Decimal.of(divideRounded(numerator, denominator), scale)
+  }
+
+  /** Half away from zero. A negative scale rounds before the point. */
+  round(scale: number): Decimal {
+    if (this.kind !== 'finite') return this
+    if (scale >= this.scale) return Decimal.of(this.coefficientAt(scale), scale)
+    const rounded = divideRounded(this.coefficient, powerOf10(this.scale - scale))
+    return Decimal.of(rounded, scale)
+  }
+
+  truncate(scale: number): Decimal {
+    if (this.kind !== 'finite') return this
+    if (scale >= this.scale) return Decimal.of(this.coefficientAt(scale), scale)
+    return Decimal.of(this.coefficient / powerOf10(this.scale - scale), scale)
+  }
+
+  /** Without trailing zeros after the point. */
+  normalize(): Decimal {
+    if (this.kind !== 'finite') return this
+    let { coefficient, scale } = this
+    while (scale > 0 && coefficient % 10n === 0n) {
+      coefficient /= 10n
+      scale--
+    }
+    return scale === this.scale ? this : Decimal.of(coefficient, scale)
+  }
+
+  toString(): string {
+    if (this.kind !== 'finite') return this.kind === 'nan' ? 'NaN' : this.kind === 'infinity' ? 'Infinity' : '-Infinity'
+    const negative = this.coefficient < 0n
+    const digits = (negative ? -this.coefficient : this.coefficient).toString().padStart(this.scale + 1, '0')
+    const point = digits.length - this.scale
+    const text = this.scale === 0 ? digits : `${digits.slice(0, point)}.${digits.slice(point)}`
+    return negative ? `-${text}` : text
+  }
+}
+
+const powers: bigint[] = [1n]
+
+export function powerOf10(exponent: number): bigint {
+  if (exponent > 400) return 10n ** BigInt(exponent)
+  while (powers.length <= exponent) powers.push(powers[powers.length - 1]! * 10n)
+  return powers[exponent]!
+}
+
+function divideRounded(numerator: bigint, denominator: bigint): bigint {
+  const negative = numerator < 0n !== denominator < 0n
+  const n = numerator < 0n ? -numerator : numerator
+  const d = denominator < 0n ? -denominator : denominator
+  const quotient = (2n * n + d) / (2n * d)
+  return negative ? -quotient : quotient
+}
+
+function compareBigints(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** NaN equals itself and is above everything, as SQL's numeric has it. */
+function rank(value: Decimal): number {
+  return value.kind === 'nan' ? 2 : value.kind === 'infinity' ? 1 : value.kind === '-infinity' ? -1 : 0
+}
+
+function parseSpecial(text: string): Decimal | undefined {
+  const word = text.trim().toLowerCase()
+  if (word === 'nan') return Decimal.nan
+  if (word === 'infinity' || word === 'inf' || word === '+infinity' || word === '+inf') return Decimal.infinity
+  return word === '-infinity' || word === '-inf' ? Decimal.negativeInfinity : undefined
+}
+
+function addSpecial(a: Decimal, b: Decimal): Decimal {
+  if (a.kind === 'nan' || b.kind === 'nan') return Decimal.nan
+  if (a.kind === 'finite') return b
+  return b.kind === 'finite' || b.kind === a.kind ? a : Decimal.nan
+}
+
+function multiplySpecial(a: Decimal, b: Decimal): Decimal {
+  const sign = signOf(a) * signOf(b)
+  if (Number.isNaN(sign) || sign === 0) return Decimal.nan
+  return sign > 0 ? Decimal.infinity : Decimal.negativeInfinity
+}
+
+function signOf(value: Decimal): number {
+  if (value.kind === 'nan') return NaN
+  if (value.kind !== 'finite') return value.kind === 'infinity' ? 1 : -1
+  return value.coefficient > 0n ? 1 : value.coefficient < 0n ? -1 : 0
+}
