@@ -1,0 +1,59 @@
+/**
+ * The catalog: which namespaces, collections and indexes a database has.
+ *
+ * It is ordinary keys in keyspace 0, written in the same records as data, so it has history and followers get it too.
+ * A `Catalog` is an immutable value; a commit that changes it makes a new one. Statements bind at their snapshot's
+ * catalog, plans are kept by the `version` of the collections that they name.
+ *
+ *   (0, 1, namespace id)                          → JSON { name }
+ *   (0, 2, collection id)                         → JSON { namespace, name, model, version, definition, indexes }
+ *   (0, 3, collection id, field, type)            → empty: a field type that a document collection has held
+ *   (0, 4, session key)                           → operation i64, reply: answered retryable writes
+ *   (0, 5)                                        → u64, numbers below it may have been given out
+ */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
+export interface JsonObject {
+  readonly [name: string]: JsonValue
+}
+
+/** A collection's home model (rule 7). `view` holds no data. */
+export type CollectionModel = 'keyvalue' | 'document' | 'table' | 'view'
+
+export interface Namespace {
+  readonly id: number
+  readonly name: string
+}
+
+export interface Collection {
+  /** Also the number of its keyspace: the first element of its keys. Never reused. */
+  readonly id: number
+  readonly namespace: Namespace
+  readonly name: string
+  readonly model: CollectionModel
+  /** Grows with every change of the definition or the indexes, over the whole database. */
+  readonly version: number
+  /** The model's own: columns, constraints, options. */
+  readonly definition: JsonObject
+  readonly indexes: readonly Index[]
+  /** Field types ever held by a document collection. */
+  readonly fields: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+export interface Index {
+  /** The second element of its keys. 1 is the collection's rows, so indexes begin at 2... of the model's own choosing. */
+  readonly id: number
+  readonly name: string
+  readonly unique: boolean
+  readonly definition: JsonObject
+}
+
+export interface Catalog {
+  /** Grows with every change; plans cached under it need no further look. */
+  readonly version: number
+  readonly namespaces: ReadonlyMap<string, Namespace>
+  namespaceById(id: number): Namespace | undefined
+  collectionById(id: number): Collection | undefined
+  findCollection(namespace: string, name: string): Collection | undefined
+  /** In order of creation. */
+  collectionsOf(namespace: string): readonly Collection[]
+}

@@ -1,0 +1,127 @@
+/**
+ * What models, queries and languages see of the kernel.
+ *
+ * Reads and writes are synchronous (rule 3). What must wait is thrown: a page that is not resident (`Miss` of the store),
+ * a lock that another transaction holds (`LockWait`), data that changed under a read-committed statement (`Restart`). The
+ * statement runner catches these, rolls the statement back to its start, waits and runs it again; models never catch them,
+ * and never keep state of a statement outside of it.
+ */
+import type { KeyRange, Slice } from '../base/slice.ts'
+import type { Cursor, ScanOptions } from '../storage/store.ts'
+import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
+
+export type Sequence = number
+
+export type Isolation = 'read committed' | 'repeatable read' | 'serializable'
+
+/** PostgreSQL's four row modes, weakest first. */
+export type LockMode = 'key share' | 'share' | 'no key update' | 'update'
+
+/** What to do where another transaction holds the lock. `skip`: `lock` answers false. */
+export type LockPolicy = 'wait' | 'nowait' | 'skip'
+
+/** `primary`: the data itself, key-locked and fed to change feeds. `derived`: index entries, recomputable from it. */
+export type WriteKind = 'primary' | 'derived'
+
+export interface TransactionReader {
+  /** The sequence of the state that reads see. */
+  readonly sequence: Sequence
+  /** The snapshot's wall clock, milliseconds: expiry compares with it. */
+  readonly timeMs: number
+  readonly catalog: Catalog
+  /** Reused: holds until the next call on this transaction. */
+  get(key: Slice): Slice | undefined
+  /** Own writes included. Writes made while the cursor is open are seen from its next `seek` on, not before. */
+  scan(range: KeyRange, options?: ScanOptions): Cursor
+}
+
+export interface Transaction extends TransactionReader {
+  readonly isolation: Isolation
+  readonly readOnly: boolean
+  /** When the transaction began, microseconds since 1970: SQL's now(). */
+  readonly startTimeUs: bigint
+  /** When the statement began, likewise. */
+  readonly statementTimeUs: bigint
+  readonly slice: TimeSlice
+  readonly services: TransactionServices
+
+  put(key: Slice, value: Slice, kind?: WriteKind): void
+  delete(key: Slice, kind?: WriteKind): void
+  deleteRange(range: KeyRange, kind?: WriteKind): void
+  /**
+   * Holds `key` until the end of the transaction; `put` and `delete` of primary keys take `update` by themselves. False
+   * only under `skip`. Throws `LockWait` for the runner, or `lock_not_available` under `nowait`. A snapshot transaction
+   * whose key changed after its snapshot gets `serialization_failure`; a read-committed one is restarted.
+   */
+  lock(key: Slice, mode: LockMode, policy?: LockPolicy): boolean
+  /** A message in the record, delivered to feeds at commit. */
+  notify(channel: string, payload: string): void
+  /** Who wrote it, for feeds: expiry and eviction are the server's own deletes. Default `client`. */
+  setOrigin(origin: Origin): void
+  /** Kept in the record and in the catalog of answered retries: see `rememberedReply`. */
+  rememberReply(sessionKey: string, operation: bigint, reply: Uint8Array): void
+  rememberedReply(sessionKey: string): { operation: bigint; reply: Uint8Array } | undefined
+
+  createNamespace(name: string): Namespace
+  dropNamespace(namespace: Namespace): void
+  createCollection(namespace: Namespace, name: string, model: CollectionModel, definition: JsonObject): Collection
+  /** A new version of its definition; waits for writers of the collection, and they for it. */
+  alterCollection(collection: Collection, change: { name?: string; namespace?: Namespace; definition?: JsonObject }): Collection
+  /** Catalog entry and all its keys. */
+  dropCollection(collection: Collection): void
+  /** All its keys; the collection stays. */
+  clearCollection(collection: Collection): void
+  /** The caller writes the entries, with `put(…, 'derived')`. Waits for writers of the collection. */
+  createIndex(collection: Collection, index: { name: string; unique: boolean; definition: JsonObject }): Index
+  dropIndex(collection: Collection, index: Index): void
+  /**
+   * Adds a field and type that a document collection has come to hold, so that SQL's columns know it. Not a schema
+   * change: no lock, no new version, idempotent, and cheap where it is known already.
+   */
+  widenCollection(collection: Collection, field: string, type: string): void
+}
+
+export type Origin = 'client' | 'expiry' | 'eviction' | 'index build' | 'replication' | 'system'
+
+export interface TransactionServices {
+  random(into: Uint8Array): void
+  /** Wall clock now, for functions that must not use the snapshot's: SQL's clock_timestamp(). */
+  nowUs(): bigint
+  /** A number that this database has never given out: generations of Redis collections. */
+  nextNumber(): number
+}
+
+/** A statement's share of the kernel's thread: at most about 2 ms or 1,000 keys, then it pauses. */
+export interface TimeSlice {
+  /** Counts `keys` more keys of work; true where the statement should pause. Cheap enough to call per batch. */
+  spend(keys: number): boolean
+}
+
+/**
+ * What a statement that takes longer than its slice yields: nothing to go on in its next slice, a promise to go on after
+ * it (a page, room in an output buffer).
+ */
+export type Pause = Promise<void> | undefined
+
+/** Runs inside one transaction. Small work returns at once; work that may grow with the data is a generator that pauses. */
+export type Statement<T> = (transaction: Transaction) => T | StatementSteps<T>
+
+export type StatementSteps<T> = Generator<Pause, T, void>
+
+/** Thrown by `lock`; the runner waits for `granted` and runs the statement again. */
+export class LockWait {
+  readonly granted: Promise<void>
+
+  constructor(granted: Promise<void>) {
+    this.granted = granted
+  }
+}
+
+/** Thrown where a read-committed statement met data newer than its snapshot. */
+export class Restart {
+  readonly reason: string
+
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What gateways and the library see of a session: who calls, in which database, in which transaction.
+ *
+ * A session runs one statement at a time; `run` while one runs queues behind it. Statements of a transaction that several
+ * sessions have joined run one at a time in the order in which they arrive.
+ */
+import type { KeyRange } from '../base/slice.ts'
+import type { Host } from '../host/host.ts'
+import type { Durability } from '../log/commit-log.ts'
+import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { DurabilityWatch } from './outbox.ts'
+import type { Catalog } from '../database/catalog.ts'
+
+export type TransactionStatus = 'none' | 'open' | 'failed'
+
+export interface BeginOptions {
+  readonly isolation?: Isolation
+  readonly readOnly?: boolean
+}
+
+export interface RunOptions {
+  /** The statement only reads: it never takes a lock and its auto-commit needs no record. */
+  readonly readOnly?: boolean
+  /** Shown in `polylog.sessions`. */
+  readonly label?: string
+}
+
+export type Outcome = 'committed' | 'aborted'
+
+export interface Session {
+  readonly id: number
+  readonly database: string
+  readonly user: string
+  durability: Durability
+  /** For this session's outbox. */
+  readonly durabilityWatch: DurabilityWatch
+  /** The highest sequence that anything answered to this session so far has seen: what its next reply waits for. */
+  readonly seen: Sequence
+  readonly status: TransactionStatus
+  /** The open transaction was begun by another session and joined by token. */
+  readonly joined: boolean
+  /** The newest committed catalog, or the open transaction's own. */
+  readonly catalog: Catalog
+  /** Default of `begin` and of single statements. */
+  defaultIsolation: Isolation
+  /** Isolation of the open transaction, or the default. */
+  readonly isolation: Isolation
+
+  /**
+   * Runs a statement in the open transaction, or as a transaction of its own. The result itself where nothing had to
+   * wait, so that a pipeline of small statements costs no promise; else a promise of it.
+   *
+   * An error rolls the statement back (nothing of it stays) and is thrown or rejected; what it does to an open
+   * transaction is the gateway's rule: see `fail`. Errors of the kernel that end the transaction by themselves
+   * (deadlock, serialization_failure of a snapshot transaction) leave it `failed`.
+   */
+  run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T>
+
+  /** Throws `active_transaction` where one is open. */
+  begin(options?: BeginOptions): void
+  /** Changes isolation or read-only of the open transaction before its first statement; throws `active_transaction` after. */
+  configure(options: BeginOptions): void
+  /**
+   * Ends the transaction. For its beginner this decides; for a joined party it waits for the decision and reports it.
+   * A failed transaction is rolled back and answers `aborted`. Rejects with the validation's error, then nothing stays.
+   */
+  commit(): Promise<Outcome> | Outcome
+  rollback(): Promise<void> | void
+  /** The open transaction can only be rolled back from now on (PostgreSQL's rule for errors outside of savepoints). */
+  fail(): void
+
+  savepoint(name: string): Promise<void> | void
+  /** Also ends the `failed` state where it began after the savepoint. Throws `invalid_argument` where there is no such one. */
+  rollbackTo(name: string): Promise<void> | void
+  releaseSavepoint(name: string): Promise<void> | void
+
+  /** Remembers that `range` must not change until `unwatch` or `close`: Redis's WATCH. Outside of a transaction. */
+  watch(range: KeyRange): void
+  /** Whether any watched range was written by others since its `watch`. */
+  watchedChanged(): boolean
+  unwatch(): void
+
+  /** Text that others join the open transaction with: 128 random bits, valid until it ends. Begins none by itself. */
+  token(): string
+  /** Joins: `no_transaction` for an unknown or ended token, `active_transaction` where one is open here. */
+  join(token: string): void
+  /** Ends this session's part in a joined transaction without deciding it, after its end: the POLYLOG.LEAVE of contract.md. */
+  leave(): Promise<Outcome> | Outcome
+
+  /** Makes the running statement fail with `canceled`. */
+  cancel(): void
+  /** Rolls back what is open (dropped connection: aborts the whole of a joined transaction) and frees everything. */
+  close(): void
+}
+
+export interface SessionOptions {
+  readonly user: string
+  /** Default: the server's default database. */
+  readonly database?: string
+  readonly durability?: Durability
+  /** Shown in `polylog.sessions`: the gateway's name. */
+  readonly door: string
+  readonly remote?: string
+}
+
+/** What the server gives to each gateway. */
+export interface SessionHost {
+  /** Throws `undefined_object` for an unknown database. */
+  openSession(options: SessionOptions): Session
+  databaseNames(): readonly string[]
+  findSession(id: number): Session | undefined
+  readonly defaultDatabase: string
+  readonly host: Host
+}
