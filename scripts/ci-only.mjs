@@ -1,0 +1,16 @@
+/**
+ * What only continuous integration runs, after `npm test`: first the tests named `*.ci.test.ts` (crash rounds, long
+ * driver suites), then these steps, one after the other. A step is a script for Node, with the tools built; it passes by
+ * its exit status, and what it counts is read from its last line `N passed, N failed, N skipped`. Add a step by a row.
+ *
+ * @typedef {{ name: string, args: string[], limitMinutes: number }} CiStep
+ */
+
+/** @type {CiStep[]} */
+export const ciOnlySteps = [
+  {
+    name: 'foreign suite redis-cts',
+    args: ['.cache/tools/test/compat/compat.js', 'redis-cts'],
+    limitMinutes: 3,
+  },
+]

@@ -1,0 +1,147 @@
+/**
+ * `npm test`: installs, builds, checks, runs every test, and ends with the line `N passed, N failed, N skipped` alone.
+ * A check counts as a test; a build that fails, a test file that does not load and a runner that crashes count as a
+ * failure each. The exit status is 0 only where nothing failed.
+ *
+ * Usage: node scripts/test.mjs [--ci-only]
+ *   --ci-only  runs what is too long for every day instead: the steps of `ci-only.mjs`
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PreparationFailed, prepare, repositoryRoot } from './prepare.mjs'
+import { addTotals, formatTotals, parseTotals } from './totals.mjs'
+
+/** @typedef {import('./totals.mjs').Totals} Totals */
+
+/**
+ * What Vitest's JSON reporter writes, as far as it is read here.
+ * @typedef {object} VitestReport
+ * @property {{ status: string, assertionResults: { status: string }[] }[]} testResults one per file
+ */
+
+/** @type {Totals} */
+const oneFailure = { passed: 0, failed: 1, skipped: 0 }
+
+/**
+ * @param {string} root
+ * @param {string[]} args
+ * @returns {Promise<Totals>}
+ */
+async function testEverything(root, args) {
+  const isCiOnly = args.includes('--ci-only')
+  try {
+    prepare(root, { tools: isCiOnly })
+  } catch (error) {
+    if (!(error instanceof PreparationFailed)) throw error
+    return oneFailure
+  }
+  return isCiOnly ? runCiOnly(root) : addTotals(await runChecks(root), runVitest(root, {}))
+}
+
+/**
+ * @param {string} root
+ * @returns {Promise<Totals>}
+ */
+async function runChecks(root) {
+  const { runChecks: run } = await import('./check.mjs')
+  const results = await run(root)
+  const passed = results.filter((result) => result.ok).length
+  return { passed, failed: results.length - passed, skipped: 0 }
+}
+
+/**
+ * @param {string} root
+ * @returns {Promise<Totals>}
+ */
+async function runCiOnly(root) {
+  const { ciOnlySteps } = await import('./ci-only.mjs')
+  let totals = runVitest(root, { POLYLOG_CI_ONLY: '1' })
+  for (const step of ciOnlySteps) {
+    console.log(`\n== ${step.name}`)
+    totals = addTotals(totals, runStep(root, step))
+  }
+  return totals
+}
+
+/**
+ * @param {string} root
+ * @param {import('./ci-only.mjs').CiStep} step
+ * @returns {Totals}
+ */
+function runStep(root, step) {
+  const result = spawnSync(process.execPath, step.args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    timeout: step.limitMinutes * 60_000,
+    maxBuffer: 1 << 28,
+  })
+  process.stdout.write(result.stdout)
+  const isOk = result.status === 0
+  if (!isOk)
+    console.log(`${step.name} ended with ${result.error?.message ?? `status ${result.status ?? result.signal}`}`)
+  return settle(parseTotals(result.stdout) ?? { passed: isOk ? 1 : 0, failed: 0, skipped: 0 }, isOk)
+}
+
+/**
+ * @param {string} root
+ * @param {Record<string, string>} environment
+ * @returns {Totals}
+ */
+function runVitest(root, environment) {
+  const report = join(root, '.cache', 'vitest.json')
+  mkdirSync(join(root, '.cache'), { recursive: true })
+  rmSync(report, { force: true })
+  const script = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+  const args = [script, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const result = spawnSync(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...environment },
+  })
+  const written = existsSync(report) ? readFileSync(report, 'utf8') : undefined
+  return countVitest(written, result.status === 0)
+}
+
+/**
+ * @param {string | undefined} reportText undefined where Vitest wrote none
+ * @param {boolean} isOk by its exit status
+ * @returns {Totals}
+ */
+export function countVitest(reportText, isOk) {
+  /** @type {Totals} */
+  const totals = { passed: 0, failed: 0, skipped: 0 }
+  if (reportText === undefined) return oneFailure
+  for (const file of /** @type {VitestReport} */ (JSON.parse(reportText)).testResults) {
+    const statuses = file.assertionResults.map((one) => one.status)
+    const failed = statuses.filter((status) => status === 'failed').length
+    const passed = statuses.filter((status) => status === 'passed').length
+    totals.passed += passed
+    totals.failed += file.status === 'failed' ? Math.max(failed, 1) : failed
+    totals.skipped += statuses.length - passed - failed
+  }
+  return settle(totals, isOk)
+}
+
+/**
+ * A runner that says it failed has failed, even where it counted no failure.
+ * @param {Totals} totals
+ * @param {boolean} isOk
+ * @returns {Totals}
+ */
+function settle(totals, isOk) {
+  return isOk || totals.failed > 0 ? totals : { ...totals, failed: 1 }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  let totals = oneFailure
+  try {
+    totals = await testEverything(repositoryRoot, process.argv.slice(2))
+  } catch (error) {
+    console.error(error)
+  }
+  process.exitCode = totals.failed === 0 ? 0 : 1
+  process.stdout.write(`\n${formatTotals(totals)}\n`)
+}
