@@ -10,11 +10,13 @@ export interface Host {
   /** Microseconds since some moment; never goes back. */
   monotonic(): number
   random(into: Uint8Array): void
+  /** Once, not before `delayMs` have passed. A timer alone does not keep the process alive. */
   at(delayMs: number, run: () => void): Cancel
   /** Runs `run` in a later turn of the event loop, after this turn's microtasks and after waiting I/O had its chance. */
   turn(run: () => void): void
   readonly disk: Disk
   readonly network: Network
+  /** Input and output are cloned; `SharedArrayBuffer`s are shared. Rejects with what the job threw. */
   worker(job: JobName, input: Transfer): Promise<Transfer>
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
   fatal(error: Error): never
@@ -25,6 +27,8 @@ export type Cancel = () => void
 /** A worker's job is named, so that simulated workers run the same code inline. */
 export type JobName = string
 export type Transfer = unknown
+/** What a job's module exports as `run`. */
+export type Job = (input: Transfer) => Transfer | Promise<Transfer>
 
 /** Paths are absolute or relative to the process, with `/` between their parts. Errors: `DiskError`. */
 export interface Disk {
@@ -32,12 +36,15 @@ export interface Disk {
   /** Names in the folder, sorted by code unit; throws `not-found` where there is no such folder. */
   list(path: string): Promise<string[]>
   makeFolder(path: string): Promise<void>
+  /** Replaces what `to` named. After a crash all of it has happened or nothing has. */
   rename(from: string, to: string): Promise<void>
   link(from: string, to: string): Promise<void>
+  /** A file's name, or an empty folder; a file lives on for who has it open. */
   remove(path: string): Promise<void>
   /** Makes creations, renames and removals in this folder durable. */
   syncFolder(path: string): Promise<void>
-  /** Held until released or until the process dies, whichever way. Throws `locked` with the holder's pid where known. */
+  /** Held until released or until the process dies, whichever way. Throws `locked` with the holder's pid where known,
+   *  also when the holder is this process. Creates what it needs at `path`, which stays there. */
   lock(path: string): Promise<DiskLock>
 }
 
@@ -64,6 +71,7 @@ export interface File {
   allocate(from: number, to: number): Promise<void>
   size(): Promise<number>
   truncate(size: number): Promise<void>
+  /** Waits for what is under way; does not sync. */
   close(): Promise<void>
 }
 
@@ -84,9 +92,22 @@ export class DiskError extends Error {
   }
 }
 
+/** Errors: `NetworkError`. */
 export interface Network {
   listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener>
   connect(address: Address): Promise<Socket>
+}
+
+export type NetworkErrorCode = 'refused' | 'address-in-use' | 'no-address' | 'access' | 'io'
+
+export class NetworkError extends Error {
+  readonly code: NetworkErrorCode
+
+  constructor(code: NetworkErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'NetworkError'
+    this.code = code
+  }
 }
 
 export interface Address {
@@ -112,8 +133,8 @@ export interface Socket {
   onEnd: () => void
   onDrain: () => void
   onClose: () => void
-  /** False where the caller should wait for `onDrain`. The bytes may be reused by the caller only after `onDrain` or
-   *  when `copy` semantics are not needed: implementations do not copy, so hand over and forget. */
+  /** False where the caller should wait for `onDrain`. The bytes are not copied: hand them over and forget them. After
+   *  `end`, `destroy` or the close, bytes are dropped and the answer is true. */
   write(bytes: Uint8Array): boolean
   /** Bytes handed to `write` that the peer's kernel has not taken yet. */
   readonly pendingBytes: number

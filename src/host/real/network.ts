@@ -1,0 +1,110 @@
+import net from 'node:net'
+import { NetworkError, type Address, type Listener, type Network, type NetworkErrorCode, type Socket } from '../host.ts'
+
+/** TCP by `node:net`, Nagle off. An error of a socket is followed by its close and is told by `onClose` alone. */
+export function createRealNetwork(): Network {
+  return { listen, connect }
+}
+
+function listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    onConnection(new RealSocket(socket)),
+  )
+  return new Promise<Listener>((resolve, reject) => {
+    server.once('error', (error) => reject(toNetworkError(error, address)))
+    server.listen(address.port, address.host, () => {
+      // Accepting may fail for lack of descriptors; the next connection may find one.
+      server.on('error', () => {})
+      resolve(new RealListener(server, address.host))
+    })
+  })
+}
+
+function connect(address: Address): Promise<Socket> {
+  const socket = net.connect({ host: address.host, port: address.port, allowHalfOpen: true, noDelay: true })
+  return new Promise<Socket>((resolve, reject) => {
+    const refuse = (error: Error): void => reject(toNetworkError(error, address))
+    socket.once('error', refuse)
+    socket.once('connect', () => {
+      socket.off('error', refuse)
+      resolve(new RealSocket(socket))
+    })
+  })
+}
+
+class RealListener implements Listener {
+  readonly address: Address
+  readonly #server: net.Server
+
+  constructor(server: net.Server, host: string) {
+    this.#server = server
+    this.address = { host, port: (server.address() as net.AddressInfo).port }
+  }
+
+  /** `server.close` calls back only after the last connection's end; the port is free at once. */
+  close(): Promise<void> {
+    if (this.#server.listening) this.#server.close()
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+const ignore = (): void => {}
+
+class RealSocket implements Socket {
+  onData: (chunk: Uint8Array) => void = ignore
+  onEnd: () => void = ignore
+  onDrain: () => void = ignore
+  onClose: () => void = ignore
+  readonly remote: string
+  readonly #socket: net.Socket
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket
+    this.remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+    socket.on('data', (chunk) => this.onData(chunk as Uint8Array))
+    socket.on('end', () => this.onEnd())
+    socket.on('drain', () => this.onDrain())
+    socket.on('close', () => this.onClose())
+    socket.on('error', ignore)
+  }
+
+  write(bytes: Uint8Array): boolean {
+    // Node answers a write after the end with an error event that would destroy what is still being sent.
+    if (this.#socket.destroyed || this.#socket.writableEnded) return true
+    return this.#socket.write(bytes)
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.destroyed ? 0 : this.#socket.writableLength
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  end(): void {
+    if (!this.#socket.destroyed) this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+const CODES: ReadonlyMap<string, NetworkErrorCode> = new Map([
+  ['ECONNREFUSED', 'refused'],
+  ['EADDRINUSE', 'address-in-use'],
+  ['EADDRNOTAVAIL', 'no-address'],
+  ['ENOTFOUND', 'no-address'],
+  ['EACCES', 'access'],
+  ['EPERM', 'access'],
+])
+
+function toNetworkError(error: Error, address: Address): NetworkError {
+  const code = CODES.get((error as NodeJS.ErrnoException).code ?? '') ?? 'io'
+  return new NetworkError(code, `${address.host}:${address.port}: ${error.message}`, { cause: error })
+}

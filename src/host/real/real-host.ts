@@ -1,0 +1,54 @@
+import { randomFillSync } from 'node:crypto'
+import { writeSync } from 'node:fs'
+import type { Cancel, Host, JobName } from '../host.ts'
+import { createRealDisk } from './disk.ts'
+import { createRealNetwork } from './network.ts'
+import { Workers } from './workers.ts'
+
+export interface RealHostOptions {
+  /** The modules that export the jobs for `worker`, each as a function `run`. */
+  readonly jobs?: ReadonlyMap<JobName, URL>
+  readonly workerLimit?: number
+}
+
+/**
+ * The host of a real process. What keeps the process alive is a listener, a connection, disk work under way or a job in
+ * a worker; a timer does not, or a closed server would linger until its last idle timeout.
+ */
+export function createRealHost(options: RealHostOptions = {}): Host {
+  const workers = new Workers(options.jobs ?? new Map(), options.workerLimit)
+  return {
+    now: () => Date.now(),
+    monotonic: () => Math.floor(performance.now() * 1000),
+    random: (into) => void randomFillSync(into),
+    at,
+    turn: (run) => void setImmediate(run),
+    disk: createRealDisk(),
+    network: createRealNetwork(),
+    worker: (job, input) => workers.run(job, input),
+    fatal,
+  }
+}
+
+/** setTimeout takes a longer delay for 1 ms. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1
+
+function at(delayMs: number, run: () => void): Cancel {
+  let timer: NodeJS.Timeout
+  const wait = (leftMs: number): void => {
+    const stepMs = Math.min(leftMs, LONGEST_DELAY_MS)
+    timer = setTimeout(() => (leftMs > stepMs ? wait(leftMs - stepMs) : run()), stepMs)
+    timer.unref()
+  }
+  wait(delayMs)
+  return () => clearTimeout(timer)
+}
+
+function fatal(error: Error): never {
+  try {
+    writeSync(2, `polylog: fatal: ${error.stack ?? error.message}\n`)
+  } catch {
+    // Nobody may be reading; the end is what matters.
+  }
+  process.exit(1)
+}
