@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { countVitest } from './test.mjs'
+import { addTotals, formatTotals, parseTotals } from './totals.mjs'
+
+function report(...files: [status: string, ...tests: string[]][]): string {
+  const testResults = files.map(([status, ...tests]) => ({
+    status,
+    assertionResults: tests.map((one) => ({ status: one })),
+  }))
+  return JSON.stringify({ testResults })
+}
+
+test('tests are counted by what became of them', () => {
+  const text = report(['passed', 'passed', 'skipped', 'pending', 'todo'], ['failed', 'failed', 'failed', 'passed'])
+  expect(countVitest(text, false)).toEqual({ passed: 2, failed: 2, skipped: 3 })
+})
+
+test('a file that does not load is a failure', () => {
+  expect(countVitest(report(['failed'], ['passed', 'passed']), false)).toEqual({ passed: 1, failed: 1, skipped: 0 })
+})
+
+test('a runner that fails without a failed test is a failure', () => {
+  expect(countVitest(report(['passed', 'passed']), false)).toEqual({ passed: 1, failed: 1, skipped: 0 })
+  expect(countVitest(undefined, true)).toEqual({ passed: 0, failed: 1, skipped: 0 })
+})
+
+test('the last line is written and read', () => {
+  const totals = { passed: 3, failed: 0, skipped: 12 }
+  expect(formatTotals(totals)).toBe('3 passed, 0 failed, 12 skipped')
+  expect(parseTotals(`1 passed, 1 failed, 1 skipped\nnoise\n${formatTotals(totals)}\n`)).toEqual(totals)
+  expect(parseTotals('a 3 passed, 0 failed, 12 skipped')).toBeUndefined()
+  expect(addTotals(totals, totals)).toEqual({ passed: 6, failed: 0, skipped: 24 })
+})
