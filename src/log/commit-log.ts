@@ -21,7 +21,11 @@ export interface CommitLog {
   /** Afterwards no append of an older epoch becomes visible. */
   acquire(owner: string, ttlMs: number): Promise<Leader>
   end(): Promise<LogEnd>
-  /** Batches in order, from the one that holds `from`. Ends at `to` or at the end of the log; with `follow` it waits. */
+  /**
+   * Batches in order, from the one that holds `from`, of what is durable: nothing is shown that a crash can take back.
+   * Ends with the batch that holds `to`, or at the durable end; with `follow` it waits there for more, until `signal`
+   * aborts or the log is closed, which ends the iteration without an error. Errors: `trimmed`, `corrupt`.
+   */
   read(from: Sequence, options?: ReadOptions): AsyncIterable<LogBatch>
   /** Records before `before` may go; the implementation may keep more. */
   trim(before: Sequence): Promise<void>
@@ -67,7 +71,13 @@ export interface AppendBatch {
 
 export interface Leader {
   readonly epoch: number
+  /** Aborts when this leader can append no more: fenced by a later one, or the log has failed (reason: `LogError`). */
   readonly lost: AbortSignal
+  /** The last sequence that has reached `written`, and `synced`. Plain numbers, cheap to read; they only grow. */
+  readonly writtenThrough: Sequence
+  readonly syncedThrough: Sequence
+  /** Called after `writtenThrough` or `syncedThrough` has grown, before the appends that waited for it resolve. */
+  onDurable: (() => void) | undefined
   /**
    * Appends records after `expectedEnd`. One append may be in flight at a time. Resolves when the batch has reached
    * `durability`; a `memory` append may resolve before the bytes are written. Errors: `LogError`.
