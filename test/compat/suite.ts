@@ -1,0 +1,22 @@
+/**
+ * A foreign suite: data files written by others that say what a server answers. A suite reads its folder and yields what
+ * became of each case, in the folder's order; what that counts for is decided by `score.ts`, alike for all suites.
+ */
+export interface Suite {
+  /** The folder's name below `../shared/suites`. */
+  readonly name: string
+  run(folder: string, server: ServerUnderTest): AsyncIterable<CaseResult>
+}
+
+export interface ServerUnderTest {
+  readonly host: string
+  readonly port: number
+  /** Whether it is ours. Of a foreign one, a suite leaves out what is newer than the version it says it is. */
+  readonly isOurs: boolean
+}
+
+export type CaseResult =
+  | { readonly name: string; readonly outcome: 'passed' }
+  | { readonly name: string; readonly outcome: 'failed'; readonly message: string }
+  /** The case cannot apply: it wants a cluster, say. What the server lacks is a failure, not a skip. */
+  | { readonly name: string; readonly outcome: 'skipped'; readonly reason: string }
