@@ -61,7 +61,8 @@ async function lookAround(folder: string, own: string): Promise<Found> {
   }
   if (contended) return 'contended'
   // Alone, hence the holder, unless our own name was removed meanwhile.
-  if (fs.existsSync(path.join(folder, own))) for (const name of dead) fs.rmSync(path.join(folder, name), { force: true })
+  if (fs.existsSync(path.join(folder, own)))
+    for (const name of dead) fs.rmSync(path.join(folder, name), { force: true })
   return 'alone'
 }
 

@@ -14,10 +14,19 @@ const built = path.join(folder, 'built')
 const children = new Set<ChildProcess>()
 
 beforeAll(async () => {
-  const sources = ['real/real-host.ts', 'real/worker-entry.ts'].map((name) => path.join(import.meta.dirname, '..', name))
+  const sources = ['real/real-host.ts', 'real/worker-entry.ts'].map((name) =>
+    path.join(import.meta.dirname, '..', name),
+  )
   const tsc = path.join(import.meta.dirname, '../../../node_modules/typescript/bin/tsc')
   const options = '--ignoreConfig --target es2023 --module nodenext --types node --rewriteRelativeImportExtensions'
-  await promisify(execFile)(process.execPath, [tsc, ...options.split(' '), '--skipLibCheck', '--outDir', built, ...sources])
+  await promisify(execFile)(process.execPath, [
+    tsc,
+    ...options.split(' '),
+    '--skipLibCheck',
+    '--outDir',
+    built,
+    ...sources,
+  ])
   fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}')
 })
 
