@@ -48,16 +48,14 @@ const keyspace = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.constantFrom(0x3f
 const before = fc.option(fc.option(bytesOf(20), { nil: null }), { nil: undefined })
 const withBefore = (image: Uint8Array | null | undefined): object => (image === undefined ? {} : { before: image })
 const operation: fc.Arbitrary<DecodedOperation> = fc.oneof(
-  fc
-    .tuple(fc.boolean(), keyspace, keyBytes, bytesOf(300), before)
-    .map(([derived, keyspace, key, value, image]) => ({
-      kind: 1,
-      derived,
-      keyspace,
-      key,
-      value,
-      ...withBefore(image),
-    })),
+  fc.tuple(fc.boolean(), keyspace, keyBytes, bytesOf(300), before).map(([derived, keyspace, key, value, image]) => ({
+    kind: 1,
+    derived,
+    keyspace,
+    key,
+    value,
+    ...withBefore(image),
+  })),
   fc
     .tuple(fc.boolean(), keyspace, keyBytes, before)
     .map(([derived, keyspace, key, image]) => ({ kind: 2, derived, keyspace, key, ...withBefore(image) })),

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest'
+import type { Host } from '../../host/host.ts'
+import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
+import { batchOf, commitLogContract, readTexts } from '../commit-log-contract.ts'
+import { openFileLog } from './file-log.ts'
+
+const databaseId = new Uint8Array(16).fill(0xab)
+
+/** Time stands still and timers never fire: what a test waits for must come from the disk. */
+function quietHost(): Host {
+  const host: Partial<Host> = { now: () => 1_700_000_000_000, monotonic: () => 0, at: () => () => undefined }
+  return { ...host, disk: createMemoryDisk() } as Host
+}
+
+for (const segmentBytes of [4096, 16 * 1024]) {
+  commitLogContract(`file, segments of ${segmentBytes} bytes`, async () => {
+    const host = quietHost()
+    const reopen = () => openFileLog(host, '/log', { databaseId, segmentBytes })
+    return { log: await reopen(), reopen }
+  })
+}
+
+it('splits large transactions, over many segments too, and gives them back whole', async () => {
+  const host = quietHost()
+  const options = { databaseId, segmentBytes: 4096, partBytes: 1000 }
+  const log = await openFileLog(host, '/log', options)
+  const leader = await log.acquire('a', 1000)
+  const texts = ['a', 'b'.repeat(20_000), 'c', 'd', 'e'.repeat(1500), 'f'.repeat(2500), 'g']
+  await leader.append(0, batchOf(texts), 'synced')
+  expect(log.describe().length).toBeGreaterThan(6)
+  for (let from = 1; from <= 7; from++) expect(await readTexts(log, from)).toEqual(texts.slice(from - 1))
+  await log.close()
+  const again = await openFileLog(host, '/log', options)
+  for (let from = 1; from <= 7; from++) expect(await readTexts(again, from)).toEqual(texts.slice(from - 1))
+  await again.trim(2)
+  expect(await readTexts(again, 2)).toEqual(texts.slice(1))
+  await again.trim(3)
+  expect((await again.end()).oldest).toBe(3)
+  await again.close()
+  const trimmed = await openFileLog(host, '/log', options)
+  expect((await trimmed.end()).oldest).toBe(3)
+  expect(await readTexts(trimmed, 3)).toEqual(texts.slice(2))
+  await trimmed.close()
+})

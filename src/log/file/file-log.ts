@@ -1,0 +1,272 @@
+/**
+ * The commit log in files of one folder (`docs/log-format.md` has the bytes): segments of frames, preallocated and
+ * recycled. Whoever opens it holds the data directory's lock, so that its leader is always its own.
+ *
+ * Opening finds the durable end (`recovery.ts`), makes sure that what it found cannot be lost after all, and erases what
+ * lies beyond. Appending is `write-path.ts`, reading `log-reader.ts`; here they meet the interface.
+ */
+import type { Host } from '../../host/host.ts'
+import {
+  type AppendBatch,
+  type CommitLog,
+  type Durability,
+  type Leader,
+  type LogBatch,
+  type LogEnd,
+  LogError,
+  type LogSegment,
+  type ReadOptions,
+  type Sequence,
+} from '../commit-log.ts'
+import { Followers } from '../followers.ts'
+import { frameHeaderBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
+import { FrameScanner } from './frame-scanner.ts'
+import { LogReader, type ReadableLog } from './log-reader.ts'
+import type { LogPosition } from './position.ts'
+import { corrupt, type Recovered, recover } from './recovery.ts'
+import { SegmentFiles, type SegmentPair } from './segment-files.ts'
+import { OpenGroups } from './parts.ts'
+import { Segment, segmentNumber } from './segment.ts'
+import { WritePath } from './write-path.ts'
+
+export interface FileLogOptions {
+  /** 16 bytes, in every segment's header: a log of another database is refused. */
+  readonly databaseId: Uint8Array
+  /** Of a new segment; default 64 MiB. */
+  readonly segmentBytes?: number
+  /** Transactions larger than this are written in parts; default 256 KiB. */
+  readonly partBytes?: number
+  /** When what nobody waits for is synced; default 200 ms. */
+  readonly lazySyncMs?: number
+  /** Of a folder without a log: the sequence after which it begins; default 0. */
+  readonly startAfter?: Sequence
+}
+
+const maxBatchBytes = 512 * 1024 * 1024
+
+/**
+ * Opens the log in `folder`, which is made where it is missing. Errors: `LogError('corrupt')` with its position, never
+ * for a torn tail; `PolylogError('data_newer')`; `DiskError`.
+ */
+export async function openFileLog(host: Host, folder: string, options: FileLogOptions): Promise<CommitLog> {
+  const segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024
+  const largestPart = segmentBytes - sectorBytes - frameHeaderBytes - partHeaderBytes
+  const partBytes = Math.min(options.partBytes ?? 256 * 1024, largestPart)
+  const files = new SegmentFiles(host, folder, segmentBytes)
+  const names = await files.list()
+  await files.adoptSpares(names)
+  const recovered = names.some((name) => segmentNumber(name) !== undefined)
+    ? await recover(files, names, options.databaseId)
+    : await begin(host, files, options)
+  const pair = await files.openForWriting(recovered.segments.at(-1)!.number)
+  await secure(files, recovered, pair)
+  const { databaseId, lazySyncMs = 200 } = options
+  const path = new WritePath(host, files, recovered.segments, pair, recovered.term, {
+    databaseId,
+    partBytes,
+    lazySyncMs,
+  })
+  return new FileLog(files, recovered, path)
+}
+
+async function begin(host: Host, files: SegmentFiles, options: FileLogOptions): Promise<Recovered> {
+  const end = options.startAfter ?? 0
+  const { databaseId } = options
+  const createdMs = Math.max(0, Math.floor(host.now()))
+  const pair = await files.activate({ databaseId, segment: 1, firstSequence: end + 1, createdMs, previousChecksum: 0 })
+  await pair.plain.close()
+  await pair.syncing.close()
+  const segments = [new Segment(1, end + 1, files.segmentBytes, sectorBytes, new OpenGroups())]
+  return { segments, end, term: 0, oldest: end + 1, unsyncedFrom: sectorBytes, staleSectors: [] }
+}
+
+/**
+ * Makes what recovery found durable, and what lies beyond it harmless.
+ *
+ * The end of the log may be in the page cache only: it is written once more, because after a sync that failed in an
+ * earlier life the cache may show bytes as clean that never reached the disk. They are the same bytes, so it does not
+ * matter where a crash stops this.
+ */
+async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPair): Promise<void> {
+  const { number, end } = recovered.segments.at(-1)!
+  const scanner = new FrameScanner(pair.plain, number)
+  for (let at = recovered.unsyncedFrom; at < end;) {
+    const frame = await scanner.frameAgain(at, end)
+    if (frame === undefined) throw corrupt(number, at, 'a frame that was valid is not any more')
+    await pair.plain.writeAt(at, frame.bytes)
+    at += padded(frame.length)
+  }
+  for (const offset of recovered.staleSectors) await pair.plain.writeAt(offset, new Uint8Array(sectorBytes))
+  await pair.plain.sync()
+  await files.syncFolder()
+}
+
+class FileLog implements CommitLog, ReadableLog {
+  readonly limits = { maxBatchBytes, durability: 'disk-local' } as const
+  readonly files: SegmentFiles
+  readonly segments: Segment[]
+  readonly readers = new Set<LogReader>()
+  oldest: Sequence
+  closed = false
+  private readonly path: WritePath
+  readonly followers = new Followers()
+  private leader: FileLeader | undefined
+  private trimming: Promise<void> = Promise.resolve()
+
+  constructor(files: SegmentFiles, recovered: Recovered, path: WritePath) {
+    this.files = files
+    this.segments = recovered.segments
+    this.oldest = recovered.oldest
+    this.path = path
+    path.onAdvance = () => {
+      this.followers.wake()
+      this.leader?.onDurable?.()
+    }
+    path.onFailure = (failure) => this.leader?.lose(failure)
+  }
+
+  get syncedThrough(): Sequence {
+    return this.path.syncedThrough
+  }
+
+  get syncedPosition(): LogPosition {
+    return this.path.syncedPosition
+  }
+
+  async acquire(): Promise<Leader> {
+    this.leader?.lose(new LogError('fenced', 'another leader has taken over'))
+    await this.leader?.idle
+    this.path.term++
+    this.leader = new FileLeader(this.path)
+    return this.leader
+  }
+
+  async end(): Promise<LogEnd> {
+    return { end: this.path.end, epoch: this.path.term, oldest: this.oldest }
+  }
+
+  read(from: Sequence, options: ReadOptions = {}): AsyncIterable<LogBatch> {
+    return this.batches(from, options)
+  }
+
+  trim(before: Sequence): Promise<void> {
+    this.trimming = this.trimming.catch(() => undefined).then(() => this.dropSegments(before))
+    return this.trimming
+  }
+
+  describe(): LogSegment[] {
+    return this.segments.map((segment) => ({
+      name: segment.name,
+      first: segment.firstSequence,
+      last: segment.last,
+      sizeBytes: segment.sizeBytes,
+      usedBytes: segment.end,
+    }))
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    this.leader?.lose(new LogError('unavailable', 'the log is closed'))
+    await this.leader?.idle
+    await this.trimming.catch(() => undefined)
+    await this.path.close()
+    this.followers.wake()
+  }
+
+  private async *batches(from: Sequence, options: ReadOptions): AsyncGenerator<LogBatch, void, undefined> {
+    if (from < this.oldest) throw new LogError('trimmed', `the log begins at ${this.oldest}, and ${from} was asked for`)
+    yield* new LogReader(this, from).batches(options)
+  }
+
+  /** Oldest first, so that what a crash leaves has no gap. A segment that somebody reads stays, and all after it. */
+  private async dropSegments(before: Sequence): Promise<void> {
+    while (this.segments.length > 1) {
+      const segment = this.segments[0]!
+      if (segment.neededThrough >= Math.min(before, this.syncedThrough + 1)) return
+      for (const reader of this.readers) if (reader.lowestSegment <= segment.number) return
+      this.oldest = Math.max(this.oldest, segment.neededThrough + 1)
+      await this.files.retire(segment.number, segment.sizeBytes)
+      this.segments.shift()
+    }
+  }
+}
+
+class FileLeader implements Leader {
+  readonly epoch: number
+  onDurable: (() => void) | undefined
+  /** The append in flight. */
+  idle: Promise<unknown> | undefined
+  private readonly path: WritePath
+  private readonly ended = new AbortController()
+
+  constructor(path: WritePath) {
+    this.path = path
+    this.epoch = path.term
+  }
+
+  get lost(): AbortSignal {
+    return this.ended.signal
+  }
+
+  get writtenThrough(): Sequence {
+    return this.path.writtenThrough
+  }
+
+  get syncedThrough(): Sequence {
+    return this.path.syncedThrough
+  }
+
+  lose(reason: LogError): void {
+    if (!this.lost.aborted) this.ended.abort(reason)
+  }
+
+  async append(
+    expectedEnd: Sequence,
+    batch: AppendBatch,
+    durability: Durability,
+  ): Promise<{ first: Sequence; last: Sequence }> {
+    this.check(expectedEnd, batch)
+    const appending = this.path.append(batch, durability)
+    this.idle = appending.catch(() => undefined)
+    try {
+      await appending
+    } finally {
+      this.idle = undefined
+    }
+    return { first: expectedEnd + 1, last: expectedEnd + batch.count }
+  }
+
+  flush(durability: Durability): Promise<void> {
+    return this.path.flush(durability)
+  }
+
+  async resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'> {
+    const { path } = this
+    if (path.syncedThrough > expectedEnd) return 'committed'
+    if (path.failure !== undefined) throw path.failure
+    return path.end > expectedEnd ? 'committed' : 'absent'
+  }
+
+  async renew(): Promise<void> {
+    if (this.lost.aborted) throw this.lost.reason
+  }
+
+  async release(): Promise<void> {
+    await this.idle
+    this.lose(new LogError('fenced', 'the leader has been released'))
+  }
+
+  private check(expectedEnd: Sequence, batch: AppendBatch): void {
+    const { path } = this
+    if (this.lost.aborted && path.failure === undefined) throw this.lost.reason
+    if (this.idle !== undefined) throw new LogError('unavailable', 'another append is in flight')
+    if (expectedEnd !== path.end && path.failure === undefined) {
+      throw new LogError('wrong-end', `the log ends at ${path.end}, not at ${expectedEnd}`)
+    }
+    if (batch.count < 1) throw new LogError('unavailable', 'a batch has at least one record')
+    if (batch.length > maxBatchBytes) {
+      throw new LogError('too-large', `a batch of ${batch.length} bytes exceeds ${maxBatchBytes}`)
+    }
+  }
+}

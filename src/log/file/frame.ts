@@ -1,0 +1,183 @@
+/**
+ * A frame: one group commit, or a part of one large transaction (little endian). Frames start at multiples of 512 bytes
+ * and are padded with zeros to the next, so that no write touches a sector that holds a synced frame.
+ *
+ *    0  checksum u32            CRC-32 of bytes 4…length, started from the segment's number: the bytes of a recycled
+ *                               segment's earlier life never pass
+ *    4  length u32              of the frame, its header included, its padding not
+ *    8  first sequence u64      of the first transaction that completes here; in a part that is not the last: of the next
+ *                               one that will complete
+ *   16  clock u64               hybrid logical clock: 48 bits of milliseconds, 16 logical
+ *   24  synced offset u64       the position (segment × 2³² + offset) known durable when the frame was built
+ *   32  term u32                the leader's epoch; it never falls along the log
+ *   36  transactions u32        that complete here: 0 in a part that is not the last, 1 in the last
+ *   40  version u8              1
+ *   41  flags u8                bit 0: a part · bit 1: the last part
+ *   42  zero u16
+ *   44  payload                 whole records one after another (`record.ts`), or, of a part:
+ *
+ *   44  group u64               the same in all parts of a transaction, never used again
+ *   52  offset u32              of these bytes in the record
+ *   56  record length u32       of the whole record
+ *   60  bytes
+ *
+ * Invariant: a frame that decodes says exactly where its records are; nothing above it checks lengths again.
+ */
+import { crc32 } from 'node:zlib'
+import type { Sequence } from '../commit-log.ts'
+import { readVarint, varintSize } from '../varint.ts'
+import { type LogPosition, positionOf, readU64, writeU64 } from './position.ts'
+
+export const sectorBytes = 512
+export const frameHeaderBytes = 44
+export const partHeaderBytes = 16
+/** What a reader must be ready to hold; writers stay below it. */
+export const maxFrameBytes: number = 2 * 1024 * 1024
+
+const frameVersion = 1
+const partFlag = 1
+const lastPartFlag = 2
+
+export interface Frame {
+  readonly offset: number
+  readonly length: number
+  readonly checksum: number
+  readonly first: Sequence
+  readonly transactions: number
+  readonly clock: bigint
+  readonly syncedOffset: LogPosition
+  readonly term: number
+  readonly part: FramePart | undefined
+  /** Whole records, or the bytes of the part. A view of the bytes that were decoded. */
+  readonly payload: Uint8Array
+  /** The whole frame without its padding; a view as well. */
+  readonly bytes: Uint8Array
+}
+
+export interface FramePart {
+  readonly group: bigint
+  readonly offset: number
+  readonly recordLength: number
+  readonly last: boolean
+}
+
+/** What a writer knows of a frame beside its payload. */
+export interface FrameHead {
+  readonly first: Sequence
+  readonly transactions: number
+  readonly clock: bigint
+  readonly syncedOffset: LogPosition
+  readonly term: number
+}
+
+export function padded(length: number): number {
+  return Math.ceil(length / sectorBytes) * sectorBytes
+}
+
+/**
+ * Seals the frame whose payload (with the part's header, if any) already stands at `at + 44`: writes header, padding and
+ * checksum. Returns the checksum. `bytes` must have room up to the padding's end.
+ */
+export function sealFrame(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  payloadBytes: number,
+  segment: number,
+  head: FrameHead,
+  flags: number,
+): number {
+  const length = frameHeaderBytes + payloadBytes
+  view.setUint32(at + 4, length, true)
+  writeU64(view, at + 8, head.first)
+  view.setBigUint64(at + 16, head.clock, true)
+  writeU64(view, at + 24, head.syncedOffset)
+  view.setUint32(at + 32, head.term, true)
+  view.setUint32(at + 36, head.transactions, true)
+  bytes[at + 40] = frameVersion
+  bytes[at + 41] = flags
+  view.setUint16(at + 42, 0, true)
+  bytes.fill(0, at + length, at + padded(length))
+  const checksum = crc32(bytes.subarray(at + 4, at + length), segment)
+  view.setUint32(at, checksum, true)
+  return checksum
+}
+
+/** Writes the header that leads a part's bytes, at the start of its payload, and returns the frame's flags. */
+export function writePartHeader(view: DataView, at: number, part: FramePart): number {
+  view.setBigUint64(at, part.group, true)
+  view.setUint32(at + 8, part.offset, true)
+  view.setUint32(at + 12, part.recordLength, true)
+  return part.last ? partFlag | lastPartFlag : partFlag
+}
+
+/**
+ * The length of the frame that seems to start at `at`, of which at least the header must be in `bytes`; 0 where none can.
+ * Cheap, and no proof: `decodeFrame` checks.
+ */
+export function plausibleFrameLength(bytes: Uint8Array, view: DataView, at: number, room: number): number {
+  const length = view.getUint32(at + 4, true)
+  if (length <= frameHeaderBytes || length > maxFrameBytes || length > room) return 0
+  return bytes[at + 40] === frameVersion && view.getUint16(at + 42, true) === 0 ? length : 0
+}
+
+/** The frame of `length` bytes at `at`, which lies at `offset` of its segment; undefined where it is not valid. */
+export function decodeFrame(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  length: number,
+  segment: number,
+  offset: number,
+): Frame | undefined {
+  const checksum = view.getUint32(at, true)
+  if (crc32(bytes.subarray(at + 4, at + length), segment) !== checksum) return undefined
+  const first = readU64(view, at + 8)
+  const syncedOffset = readU64(view, at + 24)
+  const transactions = view.getUint32(at + 36, true)
+  const flags = bytes[at + 41]!
+  if (first < 1 || syncedOffset < 0 || syncedOffset > positionOf(segment, offset)) return undefined
+  const part = (flags & partFlag) === 0 ? undefined : decodePart(view, at, length, flags)
+  if (part === undefined ? flags !== 0 || transactions === 0 : transactions !== (part.last ? 1 : 0)) return undefined
+  const start = at + frameHeaderBytes + (part === undefined ? 0 : partHeaderBytes)
+  return {
+    offset,
+    length,
+    checksum,
+    first,
+    transactions,
+    clock: view.getBigUint64(at + 16, true),
+    syncedOffset,
+    term: view.getUint32(at + 32, true),
+    part,
+    payload: bytes.subarray(start, at + length),
+    bytes: bytes.subarray(at, at + length),
+  }
+}
+
+function decodePart(view: DataView, at: number, length: number, flags: number): FramePart | undefined {
+  const size = length - frameHeaderBytes - partHeaderBytes
+  if (size <= 0 || flags > (partFlag | lastPartFlag)) return undefined
+  const start = at + frameHeaderBytes
+  const offset = view.getUint32(start + 8, true)
+  const recordLength = view.getUint32(start + 12, true)
+  const last = (flags & lastPartFlag) !== 0
+  if (last ? offset + size !== recordLength : offset + size >= recordLength) return undefined
+  return { group: view.getBigUint64(start, true), offset, recordLength, last }
+}
+
+/** Where the records of a payload start; undefined where `count` records do not fill it exactly. */
+export function recordOffsets(payload: Uint8Array, count: number): Uint32Array | undefined {
+  // A record has at least five bytes: what claims more is not worth an array.
+  if (count > payload.length) return undefined
+  const offsets = new Uint32Array(count)
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    offsets[i] = at
+    const body = readVarint(payload, at, payload.length)
+    if (body < 0) return undefined
+    at += varintSize(body) + body
+    if (at > payload.length) return undefined
+  }
+  return at === payload.length ? offsets : undefined
+}

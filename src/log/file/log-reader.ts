@@ -1,0 +1,163 @@
+/**
+ * Iterates over the durable batches of a file log: frame by frame, straight from the disk, with one chunk in memory.
+ *
+ * It keeps the segments that it needs from being trimmed: its own, and those where parts of unfinished large
+ * transactions lie.
+ */
+import type { File } from '../../host/host.ts'
+import { type LogBatch, LogError, type ReadOptions, type Sequence } from '../commit-log.ts'
+import type { Followers } from '../followers.ts'
+import { type Frame, padded, recordOffsets, sectorBytes } from './frame.ts'
+import { FrameScanner } from './frame-scanner.ts'
+import { OpenGroups, type PartGroup } from './parts.ts'
+import { type LogPosition, offsetOf, segmentOf } from './position.ts'
+import { corrupt } from './recovery.ts'
+import type { SegmentFiles } from './segment-files.ts'
+import type { Segment } from './segment.ts'
+
+/** What a reader needs of the log that it reads. */
+export interface ReadableLog {
+  readonly files: SegmentFiles
+  readonly syncedThrough: Sequence
+  readonly syncedPosition: LogPosition
+  readonly oldest: Sequence
+  readonly closed: boolean
+  /** In order of their numbers, without gaps. */
+  readonly segments: readonly Segment[]
+  readonly readers: Set<LogReader>
+  readonly followers: Followers
+}
+
+export class LogReader {
+  /** Segments before it are not needed by this reader. */
+  lowestSegment: number
+  private readonly log: ReadableLog
+  private readonly from: Sequence
+  private segment: Segment
+  private file: File | undefined
+  private scanner: FrameScanner | undefined
+  private offset: number
+  private groups: OpenGroups
+
+  constructor(log: ReadableLog, from: Sequence) {
+    this.log = log
+    this.from = from
+    this.segment = segmentOfSequence(log.segments, from)
+    const start = this.segment.startFor(from, sectorBytes)
+    this.offset = start.offset
+    this.groups = start.fromStart ? this.segment.openAtStart.copy() : new OpenGroups()
+    this.lowestSegment = Math.min(this.segment.number, this.groups.lowestSegment())
+  }
+
+  async *batches(options: ReadOptions): AsyncGenerator<LogBatch, void, undefined> {
+    const { log } = this
+    const to = options.to ?? Infinity
+    log.readers.add(this)
+    try {
+      for (;;) {
+        const seen = log.followers.version
+        const batch = await this.nextBatch()
+        if (options.signal?.aborted) return
+        if (batch !== undefined) {
+          if (batch.first > to) return
+          if (batch.last >= this.from) yield batch
+          if (batch.last >= to) return
+        } else if (!options.follow || log.closed) return
+        else await log.followers.next(seen, options.signal)
+      }
+    } finally {
+      log.readers.delete(this)
+      await this.file?.close()
+    }
+  }
+
+  /** The next batch that is durable now; undefined where there is none yet. */
+  private async nextBatch(): Promise<LogBatch | undefined> {
+    for (;;) {
+      if (this.offset < this.durableEnd()) {
+        const frame = await this.frame()
+        // The durable bytes of a batch whose other frames are on their way.
+        if (frame.first + frame.transactions - 1 > this.log.syncedThrough) return undefined
+        this.offset += padded(frame.length)
+        const batch = frame.part === undefined ? this.wholeBatch(frame) : await this.partBatch(frame)
+        if (batch !== undefined) return batch
+      } else if (segmentOf(this.log.syncedPosition) > this.segment.number) await this.enterNext()
+      else return undefined
+    }
+  }
+
+  private durableEnd(): number {
+    const { syncedPosition } = this.log
+    return segmentOf(syncedPosition) > this.segment.number ? this.segment.end : offsetOf(syncedPosition)
+  }
+
+  private async frame(): Promise<Frame> {
+    const { number } = this.segment
+    if (this.scanner === undefined) {
+      this.file = await this.log.files.openForReading(number)
+      this.scanner = new FrameScanner(this.file, number)
+    }
+    const frame = await this.scanner.frameAgain(this.offset, this.durableEnd())
+    if (frame === undefined) throw corrupt(number, this.offset, 'a frame that was valid is not any more')
+    return frame
+  }
+
+  private async enterNext(): Promise<void> {
+    const next = this.log.segments.find((segment) => segment.number === this.segment.number + 1)
+    if (next === undefined) throw new LogError('trimmed', 'the log was trimmed below a reader')
+    await this.file?.close()
+    this.file = this.scanner = undefined
+    this.segment = next
+    this.offset = sectorBytes
+    this.lowestSegment = Math.min(next.number, this.groups.lowestSegment())
+  }
+
+  private wholeBatch(frame: Frame): LogBatch {
+    const { first, transactions, clock, payload } = frame
+    this.groups.enterTerm(frame.term)
+    const offsets = recordOffsets(payload, transactions)
+    if (offsets === undefined) throw corrupt(this.segment.number, frame.offset, 'records and their count disagree')
+    return { first, last: first + transactions - 1, clock, bytes: payload, offsets }
+  }
+
+  private async partBatch(frame: Frame): Promise<LogBatch | undefined> {
+    const { first, clock, term, offset } = frame
+    this.groups.enterTerm(term)
+    const group = this.groups.add(this.segment.number, { part: frame.part!, term, offset }, frame.payload.length)
+    if (group === 'damaged') throw corrupt(this.segment.number, offset, 'the parts of a transaction do not join')
+    if (group === undefined || group.orphan || first < this.from) return undefined
+    const bytes = await this.assemble(group)
+    if (recordOffsets(bytes, 1) === undefined) throw corrupt(this.segment.number, offset, 'not one whole record')
+    this.lowestSegment = Math.min(this.segment.number, this.groups.lowestSegment())
+    return { first, last: first, clock, bytes, offsets: new Uint32Array(1) }
+  }
+
+  /** Reads a large record back from where its parts lie. */
+  private async assemble(group: PartGroup): Promise<Uint8Array> {
+    const record = new Uint8Array(group.recordLength)
+    let file: File | undefined
+    let scanner: FrameScanner | undefined
+    try {
+      for (const place of group.places) {
+        if (scanner?.segment !== place.segment) {
+          await file?.close()
+          file = undefined
+          file = await this.log.files.openForReading(place.segment)
+          scanner = new FrameScanner(file, place.segment)
+        }
+        const limit = this.log.segments.find((segment) => segment.number === place.segment)!.end
+        const frame = await scanner.frameAgain(place.frameOffset, limit)
+        if (frame?.part?.group !== group.group) throw corrupt(place.segment, place.frameOffset, 'a part is gone')
+        record.set(frame.payload, frame.part.offset)
+      }
+    } finally {
+      await file?.close()
+    }
+    return record
+  }
+}
+
+/** The segment in which `from` completes, or the last. */
+function segmentOfSequence(segments: readonly Segment[], from: Sequence): Segment {
+  return segments.find((segment) => segment.last >= from) ?? segments.at(-1)!
+}

@@ -1,0 +1,176 @@
+/**
+ * The files of a log's folder: named segments (`<16 hex digits>.log`) and spares (`spare-<n>`), which are whole segments'
+ * worth of allocated bytes: fresh ones full of zeros, recycled ones full of frames that can never pass again.
+ *
+ * A segment is born from a spare: its header is written and synced, then the file gets its name and the folder is synced.
+ * So what has a name has a header. It dies by becoming a spare again, or by removal where enough spares wait.
+ */
+import { DiskError, type File, type Host } from '../../host/host.ts'
+import { LogError } from '../commit-log.ts'
+import { encodeSegmentHeader, type SegmentHeader } from './segment-header.ts'
+import { sectorBytes } from './frame.ts'
+import { segmentName } from './segment.ts'
+
+/** One segment's file opened twice: what must be durable at once goes through `syncing`, all else through `plain`. */
+export interface SegmentPair {
+  readonly syncing: File
+  readonly plain: File
+}
+
+const sparePattern = /^spare-(\d{1,15})$/
+const keptSpares = 2
+
+export class SegmentFiles {
+  readonly folder: string
+  readonly segmentBytes: number
+  private readonly host: Host
+  private spares: string[] = []
+  private nextSpare = 1
+  private preparing: Promise<void> | undefined
+  /** The last spare could not be made ahead: not tried again before one is needed. */
+  private refused = false
+
+  constructor(host: Host, folder: string, segmentBytes: number) {
+    this.host = host
+    this.folder = folder
+    this.segmentBytes = segmentBytes
+  }
+
+  /** All names in the folder, which is made where it is missing. */
+  async list(): Promise<string[]> {
+    try {
+      return await this.host.disk.list(this.folder)
+    } catch (error) {
+      if (!(error instanceof DiskError) || error.code !== 'not-found') throw error
+    }
+    await this.host.disk.makeFolder(this.folder)
+    await this.host.disk.syncFolder(parentOf(this.folder))
+    return []
+  }
+
+  /** Takes over the spares an earlier life left; those that it did not finish, or of another size, go. */
+  async adoptSpares(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const match = sparePattern.exec(name)
+      if (match === null) continue
+      this.nextSpare = Math.max(this.nextSpare, Number(match[1]) + 1)
+      const file = await this.host.disk.open(this.path(name), { mode: 'read' })
+      const size = await file.size()
+      await file.close()
+      if (size === this.segmentBytes && this.spares.length < keptSpares) this.spares.push(name)
+      else await this.host.disk.remove(this.path(name))
+    }
+  }
+
+  openForReading(segment: number): Promise<File> {
+    return this.host.disk.open(this.path(segmentName(segment)), { mode: 'read' })
+  }
+
+  async openForWriting(segment: number): Promise<SegmentPair> {
+    const path = this.path(segmentName(segment))
+    const plain = await this.host.disk.open(path, { mode: 'write' })
+    return { plain, syncing: await this.host.disk.open(path, { mode: 'write', syncWrites: true }) }
+  }
+
+  /** Makes sure that `count` spares are there. `LogError('no-space')` where the disk is full. */
+  async ensureSpares(count: number): Promise<void> {
+    await this.preparing
+    this.refused = false
+    while (this.spares.length < count) await noSpaceAsLogError(this.makeSpare())
+  }
+
+  /** Begins to make a spare where none waits. Trouble shows when the spare is needed. */
+  prepareSpare(): void {
+    if (this.spares.length > 0 || this.preparing !== undefined || this.refused) return
+    this.preparing = this.makeSpare()
+      .catch(() => {
+        this.refused = true
+      })
+      .finally(() => (this.preparing = undefined))
+  }
+
+  /** Waits for what goes on behind the caller's back. */
+  async settle(): Promise<void> {
+    await this.preparing
+  }
+
+  /** Turns a spare into the segment with this header, durably named, and opens it. */
+  async activate(header: SegmentHeader): Promise<SegmentPair> {
+    await this.ensureSpares(1)
+    const spare = this.spares.shift()!
+    try {
+      const file = await this.host.disk.open(this.path(spare), { mode: 'write' })
+      const sector = new Uint8Array(sectorBytes)
+      sector.set(encodeSegmentHeader(header))
+      await file.writeAt(0, sector)
+      await file.sync()
+      await file.close()
+    } catch (error) {
+      // Whatever this file is now, it has no name that counts: the next life removes or overwrites it.
+      throw asNoSpace(error)
+    }
+    await noSpaceAsLogError(this.host.disk.rename(this.path(spare), this.path(segmentName(header.segment))))
+    await this.host.disk.syncFolder(this.folder)
+    return this.openForWriting(header.segment)
+  }
+
+  /** The segment's name goes, durably; its file becomes a spare where one is wanted. */
+  async retire(segment: number, sizeBytes: number): Promise<void> {
+    const path = this.path(segmentName(segment))
+    if (this.spares.length >= keptSpares || sizeBytes !== this.segmentBytes) {
+      await this.host.disk.remove(path)
+      await this.host.disk.syncFolder(this.folder)
+      return
+    }
+    const spare = `spare-${this.nextSpare++}`
+    await this.host.disk.rename(path, this.path(spare))
+    await this.host.disk.syncFolder(this.folder)
+    this.spares.push(spare)
+  }
+
+  async syncFolder(): Promise<void> {
+    await this.host.disk.syncFolder(this.folder)
+  }
+
+  private async makeSpare(): Promise<void> {
+    const name = `spare-${this.nextSpare++}`
+    const file = await this.host.disk.open(this.path(name), { mode: 'create' })
+    try {
+      await file.allocate(0, this.segmentBytes)
+    } catch (error) {
+      await file.close().catch(() => undefined)
+      // A half-allocated file holds on to space that others need.
+      await this.host.disk.remove(this.path(name)).catch(() => undefined)
+      throw error
+    }
+    await file.close()
+    this.spares.push(name)
+  }
+
+  private path(name: string): string {
+    return `${this.folder}/${name}`
+  }
+}
+
+function parentOf(folder: string): string {
+  const slash = folder.lastIndexOf('/')
+  if (slash < 0) return '.'
+  return slash === 0 ? '/' : folder.slice(0, slash)
+}
+
+export function isNoSpace(error: unknown): boolean {
+  return (error instanceof DiskError || error instanceof LogError) && error.code === 'no-space'
+}
+
+function asNoSpace(error: unknown): unknown {
+  if (!isNoSpace(error) || error instanceof LogError) return error
+  return new LogError('no-space', 'no space left for the log', { cause: error })
+}
+
+async function noSpaceAsLogError<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw asNoSpace(error)
+  }
+}

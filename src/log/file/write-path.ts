@@ -1,0 +1,504 @@
+/**
+ * The way of a batch to the disk: sealed into frames in a buffer, written one write at a time while the next batch
+ * gathers in the other buffer, and counted as written or synced when the disk has said so.
+ *
+ * A write that somebody waits for with `synced` goes through the `O_DSYNC` descriptor. Where frames before it were
+ * written without (nobody waited), it goes through the plain one and an `fdatasync` follows, which covers them all:
+ * `syncedThrough` never passes over a byte that is not durable. Frames that nobody waits for are synced a little later.
+ *
+ * Trouble:
+ *  - no space for a segment: found before a byte of the batch is framed. The batch is refused, the log goes on.
+ *  - no space in a write: the batch's frames are erased, the batch is refused. Frames of batches that were already
+ *    accepted (`memory`) stay in the buffer and are written when there is space.
+ *  - any other failed write or sync is never tried again: who waits gets `unknown`, later appends `unavailable`.
+ *
+ * Invariants: at most one write is in flight; frames reach the disk in order; a batch whose append was refused with
+ * `no-space` has left nothing that a recovery could read.
+ */
+import { assert } from '../../base/errors.ts'
+import type { Cancel, Host } from '../../host/host.ts'
+import { type AppendBatch, type Durability, LogError, type Sequence } from '../commit-log.ts'
+import { type FramePart, sectorBytes } from './frame.ts'
+import { FrameBuffer } from './frame-buffer.ts'
+import { type PlannedFrame, planFrames, sizeOf } from './frame-plan.ts'
+import { OpenGroups } from './parts.ts'
+import { type LogPosition, positionOf } from './position.ts'
+import { assertSegmentNumber } from './recovery.ts'
+import { isNoSpace, type SegmentFiles, type SegmentPair } from './segment-files.ts'
+import { Segment } from './segment.ts'
+import { WriteLatency } from './write-latency.ts'
+
+/** Gathered bytes beyond which an append waits for the disk, whatever its durability. */
+const maxGatheredBytes = 4 * 1024 * 1024
+
+export interface WritePathOptions {
+  readonly databaseId: Uint8Array
+  readonly partBytes: number
+  readonly lazySyncMs: number
+}
+
+/** The append that is not resolved yet: what to go back to when the disk is full. */
+interface BatchInProgress {
+  readonly segment: Segment
+  readonly offset: number
+  readonly checksum: number
+  readonly end: Sequence
+  refused: boolean
+}
+
+interface Waiter {
+  readonly through: Sequence
+  readonly level: 'written' | 'synced'
+  resolve(): void
+  reject(error: LogError): void
+}
+
+export class WritePath {
+  /** The last sequence accepted, written, durable. */
+  end: Sequence
+  writtenThrough: Sequence
+  syncedThrough: Sequence
+  syncedPosition: LogPosition
+  term: number
+  failure: LogError | undefined
+  readonly latency: WriteLatency = new WriteLatency()
+  onAdvance: () => void = () => undefined
+  onFailure: (failure: LogError) => void = () => undefined
+
+  private readonly host: Host
+  private readonly files: SegmentFiles
+  private readonly options: WritePathOptions
+  private readonly segments: Segment[]
+  private pair: SegmentPair
+  private gathering = new FrameBuffer()
+  private writing = new FrameBuffer()
+  /** The last sequence whose batch is framed as a whole: what a write may count. */
+  private framedThrough: Sequence
+  private framedPosition: LogPosition
+  /** Bytes were written without being synced. */
+  private dirty = false
+  private syncAsked = false
+  private pumping: Promise<void> | undefined
+  /** The disk was full at the last write; accepted frames wait in `gathering`. */
+  private stalled = false
+  private batch: BatchInProgress | undefined
+  private waiters: Waiter[] = []
+  private groups = new OpenGroups()
+  private nextGroup = 1
+  private lazySync: Cancel | undefined
+
+  constructor(
+    host: Host,
+    files: SegmentFiles,
+    segments: Segment[],
+    pair: SegmentPair,
+    term: number,
+    options: WritePathOptions,
+  ) {
+    this.host = host
+    this.files = files
+    this.segments = segments
+    this.pair = pair
+    this.term = term
+    this.options = options
+    const active = segments.at(-1)!
+    this.end = this.writtenThrough = this.syncedThrough = this.framedThrough = active.last
+    this.syncedPosition = this.framedPosition = positionOf(active.number, active.end)
+    this.gathering.restart(active.end)
+  }
+
+  /** See `Leader.append`; the caller has checked who asks and where. */
+  async append(batch: AppendBatch, durability: Durability): Promise<void> {
+    this.refuseAfterFailure()
+    if (this.stalled) await this.retryStalled()
+    const frames = planFrames(batch, this.options.partBytes)
+    if (frames.length > 1 || sizeOf(frames[0]!) > this.roomBytes()) await this.makeRoom(frames)
+    const { active } = this
+    this.batch = { segment: active, offset: active.end, checksum: active.lastChecksum, end: this.end, refused: false }
+    try {
+      await this.frameAll(batch, frames)
+      await this.deliver(durability)
+    } catch (error) {
+      // Whatever stopped it: once a write has failed, what this batch left on the disk is not known.
+      throw this.failure ?? error
+    } finally {
+      this.batch = undefined
+    }
+  }
+
+  async flush(durability: Durability): Promise<void> {
+    if (durability === 'memory') return
+    this.refuseAfterFailure()
+    const through = this.end
+    if ((durability === 'synced' ? this.syncedThrough : this.writtenThrough) >= through) return
+    if (this.stalled) await this.retryStalled()
+    if (durability === 'synced') this.syncAsked = true
+    await this.reached(through, durability)
+  }
+
+  /** Nothing in flight and everything synced, as far as the disk is able to. */
+  async close(): Promise<void> {
+    if (this.failure === undefined) await this.flush('synced').catch(() => undefined)
+    this.lazySync?.()
+    await this.pumping
+    await this.files.settle()
+    await this.closePair()
+  }
+
+  private get active(): Segment {
+    return this.segments.at(-1)!
+  }
+
+  private roomBytes(): number {
+    return this.active.sizeBytes - this.active.end
+  }
+
+  private refuseAfterFailure(): void {
+    if (this.failure === undefined) return
+    throw new LogError('unavailable', 'the log takes no more appends, because a write to it has failed', {
+      cause: this.failure,
+    })
+  }
+
+  // ---- framing
+
+  private async frameAll(batch: AppendBatch, frames: readonly PlannedFrame[]): Promise<void> {
+    for (const frame of frames) {
+      if (sizeOf(frame) > this.roomBytes()) await this.rotateWithinBatch()
+      if (this.gathering.length > maxGatheredBytes) await this.drain()
+      this.frame(batch, frame)
+    }
+    this.framedThrough = this.end
+    this.framedPosition = positionOf(this.active.number, this.active.end)
+  }
+
+  private frame(batch: AppendBatch, planned: PlannedFrame): void {
+    const { active } = this
+    const offset = active.end
+    const head = {
+      first: this.end + 1,
+      transactions: planned.transactions,
+      clock: batch.clock,
+      syncedOffset: this.syncedPosition,
+      term: this.term,
+    }
+    const part = this.partOf(planned)
+    const payload = batch.bytes.subarray(planned.start, planned.end)
+    const checksum = this.gathering.add(active.number, head, payload, part)
+    active.extend(offset, this.gathering.end, head.first, planned.transactions, checksum, part !== undefined)
+    this.end = active.last
+    if (part !== undefined) this.followPart(part, planned, head.first, offset)
+  }
+
+  private partOf(planned: PlannedFrame): FramePart | undefined {
+    const { record } = planned
+    if (record === undefined) return undefined
+    if (planned.start === record.start) this.nextGroup++
+    return {
+      group: (BigInt(this.term) << 32n) | BigInt(this.nextGroup),
+      offset: planned.start - record.start,
+      recordLength: record.end - record.start,
+      last: planned.end === record.end,
+    }
+  }
+
+  /** Keeps what a reader that starts in the next segment must know, and how long the segments must stay. */
+  private followPart(part: FramePart, planned: PlannedFrame, sequence: Sequence, offset: number): void {
+    const { active, term } = this
+    active.neededThrough = Math.max(active.neededThrough, sequence)
+    this.groups.add(active.number, { part, term, offset }, planned.end - planned.start)
+  }
+
+  // ---- segments
+
+  /** Has every segment ready that the batch will need, before any of it is framed. */
+  private async makeRoom(frames: readonly PlannedFrame[]): Promise<void> {
+    const total = frames.reduce((sum, frame) => sum + sizeOf(frame), 0)
+    if (total <= this.roomBytes()) return
+    const capacity = this.files.segmentBytes - sectorBytes
+    let needed = 0
+    let room = total > capacity ? this.roomBytes() : 0
+    for (const frame of frames) {
+      const size = sizeOf(frame)
+      if (size > room) {
+        needed++
+        room = capacity
+      }
+      room -= size
+    }
+    if (needed > 0) await this.files.ensureSpares(needed)
+    if (total <= capacity || sizeOf(frames[0]!) > this.roomBytes()) await this.rotate()
+  }
+
+  /** Here a refusal would leave a batch half framed: so there is none, spares having been made. */
+  private async rotateWithinBatch(): Promise<void> {
+    try {
+      await this.rotate()
+    } catch (error) {
+      throw this.fail(error)
+    }
+  }
+
+  private async rotate(): Promise<void> {
+    this.syncAsked = true
+    await this.drain()
+    this.syncAsked = false
+    assert(!this.dirty, 'a segment is left with bytes that are not synced')
+    const previous = this.active
+    assertSegmentNumber(previous.number + 1)
+    const header = {
+      databaseId: this.options.databaseId,
+      segment: previous.number + 1,
+      firstSequence: this.end + 1,
+      createdMs: Math.max(0, Math.floor(this.host.now())),
+      previousChecksum: previous.lastChecksum,
+    }
+    let pair: SegmentPair
+    try {
+      pair = await this.files.activate(header)
+    } catch (error) {
+      if (isNoSpace(error)) throw error
+      throw this.fail(error)
+    }
+    await this.closePair()
+    this.pair = pair
+    this.segments.push(
+      new Segment(header.segment, header.firstSequence, this.files.segmentBytes, sectorBytes, this.groups.copy()),
+    )
+    this.gathering.restart(sectorBytes)
+    this.syncedPosition = positionOf(header.segment, sectorBytes)
+  }
+
+  private async closePair(): Promise<void> {
+    await this.pair.syncing.close()
+    await this.pair.plain.close()
+  }
+
+  // ---- writing
+
+  private async deliver(durability: Durability): Promise<void> {
+    if (durability === 'synced') this.gathering.wantsSync = true
+    const through = this.end
+    if (durability !== 'memory') return this.reached(through, durability)
+    this.pump()
+    if (this.gathering.length > maxGatheredBytes) await this.reached(through, 'written')
+  }
+
+  private reached(through: Sequence, level: 'written' | 'synced'): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ through, level, resolve, reject })
+      this.pump()
+    })
+  }
+
+  private async drain(): Promise<void> {
+    do {
+      this.pump()
+      await this.pumping
+    } while (this.pumping !== undefined || this.hasWork())
+    this.refuseAfterFailure()
+    if (this.stalled || this.batch?.refused) throw noSpace()
+  }
+
+  private async retryStalled(): Promise<void> {
+    this.stalled = false
+    await this.drain()
+  }
+
+  /** Starts writing where nobody writes. Writes on the thread happen before this returns. */
+  private pump(): void {
+    if (this.pumping !== undefined || !this.hasWork()) return
+    const work = this.work()
+    if (work !== undefined) this.pumping = work.finally(() => this.afterPump())
+  }
+
+  private afterPump(): void {
+    this.pumping = undefined
+    this.pump()
+  }
+
+  private hasWork(): boolean {
+    if (this.failure !== undefined || this.stalled) return false
+    return this.gathering.length > 0 || (this.syncAsked && this.dirty)
+  }
+
+  /** One write on the thread where that is cheaper, else writes in the pool until nothing waits. */
+  private work(): Promise<void> | undefined {
+    const { gathering } = this
+    const direct = gathering.wantsSync && !this.dirty
+    if (direct && this.latency.prefersThread(gathering.records, gathering.length)) {
+      this.swap()
+      try {
+        this.writeOnThread()
+        return undefined
+      } catch (error) {
+        return this.writeFailed(error)
+      }
+    }
+    return this.writeInPool()
+  }
+
+  private async writeInPool(): Promise<void> {
+    while (this.hasWork()) {
+      try {
+        await this.writeOnce()
+      } catch (error) {
+        await this.writeFailed(error)
+      }
+    }
+  }
+
+  private swap(): void {
+    const { gathering, writing } = this
+    this.writing = gathering
+    this.gathering = writing
+    writing.restart(gathering.end)
+  }
+
+  private writeOnThread(): void {
+    const { writing } = this
+    const started = this.host.monotonic()
+    this.pair.syncing.writeAtSync(writing.start, writing.used)
+    this.noteLatency(started, true)
+    this.count(this.framed(), true)
+  }
+
+  private async writeOnce(): Promise<void> {
+    this.swap()
+    const { writing } = this
+    const framed = this.framed()
+    const wantsSync = writing.wantsSync || this.syncAsked
+    this.syncAsked = false
+    if (wantsSync && !this.dirty && writing.length > 0) {
+      const started = this.host.monotonic()
+      await this.pair.syncing.writeAt(writing.start, writing.used)
+      this.noteLatency(started, false)
+      return this.count(framed, true)
+    }
+    if (writing.length > 0) {
+      this.dirty = true
+      await this.pair.plain.writeAt(writing.start, writing.used)
+      this.count(framed, false)
+    }
+    if (!wantsSync) return this.syncLater()
+    await this.syncPlain()
+    this.dirty = false
+    this.count(framed, true)
+  }
+
+  private noteLatency(started: number, onThread: boolean): void {
+    if (this.writing.length <= 64 * 1024) this.latency.note(this.host.monotonic() - started, onThread)
+  }
+
+  /** Where the last whole batch ends: a write counts no further, because the rest may still be taken back. */
+  private framed(): { through: Sequence; position: LogPosition } {
+    return { through: this.framedThrough, position: this.framedPosition }
+  }
+
+  private count(framed: { through: Sequence; position: LogPosition }, synced: boolean): void {
+    this.writtenThrough = framed.through
+    if (synced) {
+      this.syncedThrough = framed.through
+      this.syncedPosition = Math.max(this.syncedPosition, framed.position)
+    }
+    if (this.roomBytes() < this.active.sizeBytes / 2) this.files.prepareSpare()
+    this.onAdvance()
+    this.settle()
+  }
+
+  /** A sync is never asked for twice: even one that found no space has lost what it should have saved. */
+  private async syncPlain(): Promise<void> {
+    try {
+      await this.pair.plain.sync()
+    } catch (error) {
+      throw new Error(`sync failed: ${String(error)}`, { cause: error })
+    }
+  }
+
+  private settle(): void {
+    if (this.waiters.length === 0) return
+    const waiting: Waiter[] = []
+    for (const waiter of this.waiters) {
+      const reached = waiter.level === 'synced' ? this.syncedThrough : this.writtenThrough
+      if (reached >= waiter.through) waiter.resolve()
+      else waiting.push(waiter)
+    }
+    this.waiters = waiting
+  }
+
+  private syncLater(): void {
+    this.lazySync ??= this.host.at(this.options.lazySyncMs, () => {
+      this.lazySync = undefined
+      this.syncAsked = true
+      this.stalled = false
+      this.pump()
+    })
+  }
+
+  // ---- trouble
+
+  private async writeFailed(error: unknown): Promise<void> {
+    if (!isNoSpace(error)) {
+      this.fail(error)
+      return
+    }
+    try {
+      await this.takeBack()
+    } catch (second) {
+      this.fail(second)
+    }
+  }
+
+  /** The disk was full: the batch that waits is erased and refused, accepted frames before it stay for later. */
+  private async takeBack(): Promise<void> {
+    const { writing, gathering } = this
+    const attemptedEnd = writing.end
+    writing.join(gathering)
+    if (this.batch !== undefined) {
+      writing.cut(this.batch.offset)
+      await this.erase(this.batch, attemptedEnd)
+    }
+    this.gathering = writing
+    this.writing = gathering
+    this.stalled = writing.length > 0
+    if (this.stalled) this.syncLater()
+    const { waiters } = this
+    this.waiters = []
+    for (const waiter of waiters) waiter.reject(noSpace())
+  }
+
+  private async erase(batch: BatchInProgress, to: number): Promise<void> {
+    const { segment, offset } = batch
+    if (segment !== this.active) throw new Error('the disk ran out of space that was allocated')
+    if (offset < to) {
+      await this.pair.plain.writeAt(offset, new Uint8Array(to - offset))
+      await this.syncPlain()
+    }
+    batch.refused = true
+    segment.forgetFrom(offset)
+    segment.end = offset
+    segment.lastChecksum = batch.checksum
+    segment.last = this.end = this.framedThrough = batch.end
+    this.framedPosition = positionOf(segment.number, offset)
+    this.groups = new OpenGroups()
+  }
+
+  private fail(error: unknown): LogError {
+    if (this.failure !== undefined) return this.failure
+    const reason = error instanceof Error ? error.message : String(error)
+    const failure = new LogError('unknown', `a write to the log failed, and what it left is not known: ${reason}`, {
+      cause: error,
+    })
+    this.failure = failure
+    this.lazySync?.()
+    this.onFailure(failure)
+    const { waiters } = this
+    this.waiters = []
+    for (const waiter of waiters) waiter.reject(failure)
+    return failure
+  }
+}
+
+function noSpace(): LogError {
+  return new LogError('no-space', 'no space left for the log')
+}

@@ -1,0 +1,192 @@
+/**
+ * The commit log without a disk, for databases in memory: the same interface and the same record bytes, so that feeds
+ * and everything else above the log run as they do on a file. What is appended is `synced` at once, as far as memory is.
+ *
+ * Batches are kept until they are trimmed, and at most `keptBytes` of them: beyond that the oldest go by themselves.
+ */
+import {
+  type AppendBatch,
+  type CommitLog,
+  type Durability,
+  type Leader,
+  type LogBatch,
+  type LogEnd,
+  LogError,
+  type LogSegment,
+  type ReadOptions,
+  type Sequence,
+} from './commit-log.ts'
+import { Followers } from './followers.ts'
+
+export interface MemoryLogOptions {
+  /** Default: no bound. */
+  readonly keptBytes?: number
+  /** The sequence after which the log begins; default 0. */
+  readonly startAfter?: Sequence
+}
+
+const maxBatchBytes = 512 * 1024 * 1024
+
+export function openMemoryLog(options: MemoryLogOptions = {}): CommitLog {
+  return new MemoryLog(options)
+}
+
+class MemoryLog implements CommitLog {
+  readonly limits = { maxBatchBytes, durability: 'disk-local' } as const
+  last: Sequence
+  epoch = 0
+  private readonly keptBytes: number
+  private readonly followers = new Followers()
+  /** In order. The first `dropped` have gone; their places are given back now and then. */
+  private batches: LogBatch[] = []
+  private dropped = 0
+  private oldest: Sequence
+  private usedBytes = 0
+  private leader: MemoryLeader | undefined
+  private closed = false
+
+  constructor(options: MemoryLogOptions) {
+    this.keptBytes = options.keptBytes ?? Infinity
+    this.last = options.startAfter ?? 0
+    this.oldest = this.last + 1
+  }
+
+  async acquire(): Promise<Leader> {
+    this.leader?.lose(new LogError('fenced', 'another leader has taken over'))
+    this.leader = new MemoryLeader(this, ++this.epoch)
+    return this.leader
+  }
+
+  async end(): Promise<LogEnd> {
+    return { end: this.last, epoch: this.epoch, oldest: this.oldest }
+  }
+
+  async *read(from: Sequence, options: ReadOptions = {}): AsyncGenerator<LogBatch, void, undefined> {
+    const to = options.to ?? Infinity
+    let next = from
+    while (!options.signal?.aborted) {
+      if (next < this.oldest)
+        throw new LogError('trimmed', `the log begins at ${this.oldest}, and ${next} was asked for`)
+      const seen = this.followers.version
+      const batch = this.find(next)
+      if (batch !== undefined) {
+        if (batch.first > to) return
+        next = batch.last + 1
+        yield batch
+        if (batch.last >= to) return
+      } else if (!options.follow || this.closed) return
+      else await this.followers.next(seen, options.signal)
+    }
+  }
+
+  async trim(before: Sequence): Promise<void> {
+    while (this.dropped < this.batches.length && this.batches[this.dropped]!.last < before) this.dropOldest()
+  }
+
+  describe(): LogSegment[] {
+    const { usedBytes } = this
+    return [{ name: 'memory', first: this.oldest, last: this.last, sizeBytes: usedBytes, usedBytes }]
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    this.leader?.lose(new LogError('unavailable', 'the log is closed'))
+    this.followers.wake()
+  }
+
+  take(batch: AppendBatch): void {
+    const first = this.last + 1
+    this.last += batch.count
+    const bytes = batch.bytes.slice(0, batch.length)
+    const offsets = batch.offsets.slice(0, batch.count)
+    this.batches.push({ first, last: this.last, clock: batch.clock, bytes, offsets })
+    this.usedBytes += batch.length
+    while (this.usedBytes > this.keptBytes && this.dropped < this.batches.length - 1) this.dropOldest()
+    this.followers.wake()
+  }
+
+  /** The batch that holds `sequence`, by binary search. */
+  private find(sequence: Sequence): LogBatch | undefined {
+    let low = this.dropped
+    let high = this.batches.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.batches[middle]!.last < sequence) low = middle + 1
+      else high = middle
+    }
+    return this.batches[low]
+  }
+
+  private dropOldest(): void {
+    const batch = this.batches[this.dropped]!
+    this.batches[this.dropped++] = emptyBatch
+    this.oldest = batch.last + 1
+    this.usedBytes -= batch.bytes.length
+    if (this.dropped < 1024 || this.dropped * 2 < this.batches.length) return
+    this.batches = this.batches.slice(this.dropped)
+    this.dropped = 0
+  }
+}
+
+const emptyBatch: LogBatch = { first: 0, last: 0, clock: 0n, bytes: new Uint8Array(0), offsets: new Uint32Array(0) }
+
+class MemoryLeader implements Leader {
+  readonly epoch: number
+  onDurable: (() => void) | undefined
+  private readonly log: MemoryLog
+  private readonly ended = new AbortController()
+
+  constructor(log: MemoryLog, epoch: number) {
+    this.log = log
+    this.epoch = epoch
+  }
+
+  get lost(): AbortSignal {
+    return this.ended.signal
+  }
+
+  get writtenThrough(): Sequence {
+    return this.log.last
+  }
+
+  get syncedThrough(): Sequence {
+    return this.log.last
+  }
+
+  lose(reason: LogError): void {
+    if (!this.lost.aborted) this.ended.abort(reason)
+  }
+
+  async append(
+    expectedEnd: Sequence,
+    batch: AppendBatch,
+    _durability: Durability,
+  ): Promise<{ first: Sequence; last: Sequence }> {
+    const { log } = this
+    await this.renew()
+    if (expectedEnd !== log.last) {
+      throw new LogError('wrong-end', `the log ends at ${log.last}, not at ${expectedEnd}`)
+    }
+    if (batch.count < 1) throw new LogError('unavailable', 'a batch has at least one record')
+    if (batch.length > maxBatchBytes) {
+      throw new LogError('too-large', `a batch of ${batch.length} bytes exceeds ${maxBatchBytes}`)
+    }
+    log.take(batch)
+    this.onDurable?.()
+    return { first: expectedEnd + 1, last: log.last }
+  }
+
+  async flush(): Promise<void> {}
+
+  async resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'> {
+    return this.log.last > expectedEnd ? 'committed' : 'absent'
+  }
+
+  async renew(): Promise<void> {
+    if (this.lost.aborted) throw this.lost.reason
+  }
+
+  async release(): Promise<void> {
+    this.lose(new LogError('fenced', 'the leader has been released'))
+  }
+}
