@@ -1,22 +1,17 @@
 /**
  * What a door that speaks SQL sees of the language: text in, prepared statements out, rows in batches.
  *
- * Values are in the representation of their type's registry entry (`model/table/types`): int2, int4, float4, float8 are
- * numbers, int8 a bigint, numeric a `Decimal`, text and its kin strings, bytea a Uint8Array, uuid and json text, jsonb its
- * canonical text, date days and time/timestamp/timestamptz microseconds since 1970 (date a number, the others bigints),
- * interval `{ months, days, us }`, arrays `readonly SqlValue[]`, null null.
+ * The door is `sql.ts`: `await loadSql()` once at start, then `parse(text)`, `prepare(statement, context, types)` and
+ * `prepared.execute(parameters)`. Values are in the representation that `model/table/types/value.ts` lists.
  */
-import type { Decimal } from '../../base/decimal.ts'
 import type { Catalog } from '../../database/catalog.ts'
 import type { Isolation, Pause, Transaction } from '../../database/contract.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
+import type { Paused } from '../../query/operator.ts'
 
-export interface Interval {
-  readonly months: number
-  readonly days: number
-  readonly us: bigint
-}
+export type { Interval, SqlValue } from '../../model/table/types/value.ts'
+export { paused, type Paused } from '../../query/operator.ts'
 
-export type SqlValue = null | boolean | number | bigint | string | Decimal | Uint8Array | Interval | readonly SqlValue[]
 export type Row = readonly SqlValue[]
 
 export interface ResultColumn {
@@ -28,18 +23,31 @@ export interface ResultColumn {
   readonly columnNumber: number
 }
 
+/** A table of the `polylog` schema whose rows the kernel or the server knows: `locks`, `sessions`, `storage`. */
+export interface SystemTable {
+  readonly name: string
+  readonly columns: readonly { readonly name: string; readonly typeOid: number }[]
+  rows(): Iterable<Row>
+}
+
 /** What the statement needs to know of its caller; the gateway implements it over its session. */
 export interface SqlContext {
   readonly catalog: Catalog
   readonly user: string
   readonly database: string
+  /** As set: may hold `"$user"`, which stands for `user`. `pg_catalog` comes first by itself. */
   readonly searchPath: readonly string[]
-  /** Session settings as SHOW gives them; `set` validates and throws for what would change a result and is not built. */
+  /** What the session has set, else undefined: the language knows defaults and validity, the session keeps the text. */
   getSetting(name: string): string | undefined
+  /** Keeps a value that the language has validated; undefined goes back to the default. */
   setSetting(name: string, value: string | undefined, scope: 'session' | 'transaction'): void
   /** polylog_transaction_token(): of the open transaction. */
   transactionToken(): string
   readonly backendId: number
+  /** For pg_database and \l; the current one alone where missing. */
+  databaseNames?(): readonly string[]
+  /** Rows of the `polylog` schema beyond what the catalog tells. */
+  readonly systemTables?: readonly SystemTable[]
 }
 
 /** One parsed statement of a query string. */
@@ -47,19 +55,43 @@ export interface ParsedStatement {
   readonly text: string
   /** Node of the grammar, opaque to doors. */
   readonly tree: unknown
-  /** Offset in the query string, for error positions. */
+  /** Byte offset in the query string. */
   readonly offset: number
+  /** The whole query string: error positions count its characters. */
+  readonly source: string
 }
 
 export type StatementEffect =
   | { readonly kind: 'read' | 'write' | 'schema' | 'session' }
   | { readonly kind: 'begin'; readonly isolation?: Isolation; readonly readOnly?: boolean }
-  | { readonly kind: 'commit' | 'rollback' }
+  | { readonly kind: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
   | { readonly kind: 'set transaction'; readonly isolation?: Isolation; readonly readOnly?: boolean }
-  | { readonly kind: 'join'; readonly token: string } // SELECT polylog_join('…')
+  /** SELECT polylog_join('…'): the token may be a parameter, hence a function. The door joins, then executes it. */
+  | { readonly kind: 'join'; token(parameters: readonly SqlValue[]): string }
+  /** See `PreparedStatement.copy`. */
   | { readonly kind: 'copy in' | 'copy out' }
-  | { readonly kind: 'prepare' | 'execute' | 'deallocate' | 'declare' | 'fetch' | 'close' | 'discard' }
+  /** PREPARE name (types) AS statement: the door keeps it beside those of the extended protocol. */
+  | {
+      readonly kind: 'prepare'
+      readonly name: string
+      readonly statement: ParsedStatement
+      readonly parameterTypes: readonly number[]
+    }
+  /** EXECUTE name (…): the door prepares and runs `name` with these values; `target` converts them to its types. */
+  | {
+      readonly kind: 'execute'
+      readonly name: string
+      parameters(target: PreparedStatement, context: SqlContext, transaction: Transaction): readonly SqlValue[]
+    }
+  /** DEALLOCATE name; without a name: all. */
+  | { readonly kind: 'deallocate'; readonly name: string | undefined }
+  | { readonly kind: 'declare'; readonly name: string; readonly statement: ParsedStatement; readonly hold: boolean }
+  /** FETCH and MOVE: forward only, `count` may be Infinity. */
+  | { readonly kind: 'fetch'; readonly name: string; readonly count: number; readonly move: boolean }
+  | { readonly kind: 'close'; readonly name: string | undefined }
+  /** DISCARD ALL: settings, prepared statements, cursors. */
+  | { readonly kind: 'discard'; readonly target: 'all' | 'plans' | 'sequences' | 'temp' }
 
 export interface PreparedStatement {
   readonly effect: StatementEffect
@@ -72,10 +104,32 @@ export interface PreparedStatement {
   isCurrent(catalog: Catalog): boolean
   /** A fresh execution; it may be restarted by `reset` (a lock wait, a restart of a read-committed statement). */
   execute(parameters: readonly SqlValue[]): Execution
+  /** Of COPY. */
+  readonly copy?: CopyDescription
 }
 
-export const paused: unique symbol = Symbol('paused')
-export type Paused = typeof paused
+/**
+ * COPY. Out: `execute` gives rows of one string, each a line with its end; the door sends each as CopyData.
+ *
+ * In: `beginLoad()`, then for whatever arrives `feed(bytes)` and, where it answers true, run the execution of `load()` as
+ * a statement of one transaction (begin one where none is open); `finish()` after CopyDone, then `load()` a last time.
+ * Each load is a statement of its own, so a lock wait repeats only its own rows.
+ */
+export interface CopyDescription {
+  readonly direction: 'in' | 'out'
+  readonly format: 'text' | 'csv'
+  readonly columnCount: number
+  beginLoad?(): CopyLoad
+}
+
+export interface CopyLoad {
+  /** Takes a copy. True where enough is there to be worth a load. */
+  feed(bytes: Uint8Array): boolean
+  /** No more comes; what is left over must be a whole line. */
+  finish(): void
+  /** Inserts the complete lines fed so far. Its `rowCount` is this load's. */
+  load(): Execution
+}
 
 export interface Execution {
   /**
@@ -87,6 +141,14 @@ export interface Execution {
   readonly waitFor: Pause
   /** Rows affected or returned, for the command tag; known at the end. */
   readonly rowCount: number
+  /** Texts of NOTICE messages, such as `relation "t" already exists, skipping`; known at the end. */
+  readonly notices: readonly Notice[]
   /** Back to the beginning. */
   reset(): void
+}
+
+export interface Notice {
+  readonly severity: 'NOTICE' | 'WARNING'
+  readonly sqlState: string
+  readonly message: string
 }

@@ -1,0 +1,79 @@
+/**
+ * Text to statements, by PostgreSQL's own grammar compiled to WebAssembly.
+ *
+ * Invariants: text beyond `maxTextBytes` never reaches the grammar, since a long one would hold the thread; an error that
+ * WebAssembly itself throws (its stack ran out on nested text) is answered as PostgreSQL answers it; the same text is not
+ * parsed twice while it is in the cache.
+ */
+import { loadModule, parseSync, type RawStmt, SqlError } from 'libpg-query'
+import type { ParsedStatement } from './contract.ts'
+import { failure } from './failure.ts'
+import { RecentMap } from './recent-map.ts'
+import { PolylogError } from '../../base/errors.ts'
+
+export const maxTextBytes = 1024 * 1024
+/** Longer texts are mostly bulk INSERTs that never come again. */
+const maxCachedTextLength = 16 * 1024
+
+/** Must be awaited once before the first `parseText`. */
+export async function loadGrammar(): Promise<void> {
+  await loadModule()
+}
+
+const parsedTexts = new RecentMap<string, readonly ParsedStatement[]>(2048)
+
+export function parseText(text: string): readonly ParsedStatement[] {
+  const known = parsedTexts.get(text)
+  if (known !== undefined) return known
+  const statements = parseFresh(text)
+  if (text.length <= maxCachedTextLength) parsedTexts.set(text, statements)
+  return statements
+}
+
+function parseFresh(text: string): readonly ParsedStatement[] {
+  const sizeBytes = Buffer.byteLength(text)
+  if (sizeBytes > maxTextBytes) {
+    throw failure('54000', `statement is too large: ${sizeBytes} bytes, the limit is ${maxTextBytes}`, {
+      hint: 'Use COPY, or parameters, or several statements.',
+    })
+  }
+  if (text.includes('\0')) throw failure('22021', 'invalid byte sequence for encoding "UTF8": 0x00')
+  if (text.trim() === '') return []
+  const statements = runGrammar(text).stmts ?? []
+  return statements.map((raw) => statementOf(raw, text, sizeBytes === text.length))
+}
+
+function runGrammar(text: string): { stmts?: RawStmt[] } {
+  try {
+    return parseSync(text)
+  } catch (error) {
+    throw translate(error)
+  }
+}
+
+function statementOf(raw: RawStmt, text: string, isAscii: boolean): ParsedStatement {
+  const start = raw.stmt_location ?? 0
+  const length = raw.stmt_len ?? 0
+  const bytes = isAscii ? text : Buffer.from(text)
+  const slice = length === 0 ? bytes.slice(start) : bytes.slice(start, start + length)
+  return { text: slice.toString().trim(), tree: raw.stmt, offset: start, source: text }
+}
+
+function translate(error: unknown): unknown {
+  if (error instanceof SqlError || (error instanceof Error && error.name === 'SqlError')) {
+    const { sqlDetails } = error as SqlError
+    const position = sqlDetails === undefined ? undefined : sqlDetails.cursorPosition + 1
+    const { sqlState, code } = classify(error.message)
+    const detail = position === undefined || position < 1 ? { sqlState } : { sqlState, position }
+    return new PolylogError(code, error.message, { detail, cause: error })
+  }
+  return failure('54001', 'stack depth limit exceeded', { hint: 'The statement is nested too deeply.' })
+}
+
+/** The grammar's errors carry no SQLSTATE; nearly all are 42601. */
+function classify(message: string): { sqlState: string; code: 'syntax' | 'too_large' | 'invalid_argument' } {
+  if (/stack depth limit/.test(message)) return { sqlState: '54001', code: 'too_large' }
+  if (/memory exhausted/.test(message)) return { sqlState: '54001', code: 'too_large' }
+  if (/^invalid (byte sequence|Unicode)/.test(message)) return { sqlState: '22021', code: 'invalid_argument' }
+  return { sqlState: '42601', code: 'syntax' }
+}

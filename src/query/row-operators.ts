@@ -1,0 +1,201 @@
+/** Operators that look at one row at a time: filter, project, limit, and sources that need no storage. */
+import { type Batch, batchRows, InputCursor, type Operator, paused, type Run } from './operator.ts'
+
+export class Filter<R, X extends Run> implements Operator<R, X> {
+  readonly #input: InputCursor<R, X>
+  readonly #accepts: (row: R, run: X) => boolean
+  #out: R[] = []
+
+  constructor(input: Operator<R, X>, accepts: (row: R, run: X) => boolean) {
+    this.#input = new InputCursor(input)
+    this.#accepts = accepts
+  }
+
+  next(run: X): Batch<R> {
+    const input = this.#input
+    for (;;) {
+      const row = input.current(run)
+      if (row === paused) return paused
+      if (row === undefined) break
+      const accepted = this.#accepts(row, run)
+      input.advance()
+      if (accepted) this.#out.push(row)
+      if (input.drained && this.#out.length > 0) break
+    }
+    const out = this.#out
+    this.#out = []
+    return out.length > 0 ? out : undefined
+  }
+
+  reset(): void {
+    this.#out = []
+    this.#input.reset()
+  }
+}
+
+export class Project<R, S, X extends Run> implements Operator<S, X> {
+  readonly #input: InputCursor<R, X>
+  readonly #project: (row: R, run: X) => S
+  #out: S[] = []
+
+  constructor(input: Operator<R, X>, project: (row: R, run: X) => S) {
+    this.#input = new InputCursor(input)
+    this.#project = project
+  }
+
+  next(run: X): Batch<S> {
+    const input = this.#input
+    for (;;) {
+      const row = input.current(run)
+      if (row === paused) return paused
+      if (row === undefined) break
+      const projected = this.#project(row, run)
+      input.advance()
+      this.#out.push(projected)
+      if (input.drained) break
+    }
+    const out = this.#out
+    this.#out = []
+    return out.length > 0 ? out : undefined
+  }
+
+  reset(): void {
+    this.#out = []
+    this.#input.reset()
+  }
+}
+
+/** A function that yields any number of rows for each: `unnest` in a SELECT list, `$unwind`. */
+export class Expand<R, S, X extends Run> implements Operator<S, X> {
+  readonly #input: InputCursor<R, X>
+  readonly #expand: (row: R, run: X) => readonly S[]
+  #pending: readonly S[] = []
+  #at = 0
+
+  constructor(input: Operator<R, X>, expand: (row: R, run: X) => readonly S[]) {
+    this.#input = new InputCursor(input)
+    this.#expand = expand
+  }
+
+  next(run: X): Batch<S> {
+    while (this.#at >= this.#pending.length) {
+      const row = this.#input.current(run)
+      if (row === paused) return paused
+      if (row === undefined) return undefined
+      this.#pending = this.#expand(row, run)
+      this.#at = 0
+      this.#input.advance()
+    }
+    const out = this.#pending.slice(this.#at, this.#at + batchRows)
+    this.#at += out.length
+    return out
+  }
+
+  reset(): void {
+    this.#pending = []
+    this.#at = 0
+    this.#input.reset()
+  }
+}
+
+export interface Bounds {
+  readonly offset: number
+  /** Infinity for none. */
+  readonly limit: number
+}
+
+/** Skips and stops. Bounds are asked for once per execution, since parameters may give them. */
+export class Limit<R, X extends Run> implements Operator<R, X> {
+  readonly #input: Operator<R, X>
+  readonly #boundsOf: (run: X) => Bounds
+  #bounds: Bounds | undefined
+  #skipped = 0
+  #returned = 0
+
+  constructor(input: Operator<R, X>, boundsOf: (run: X) => Bounds) {
+    this.#input = input
+    this.#boundsOf = boundsOf
+  }
+
+  next(run: X): Batch<R> {
+    const bounds = (this.#bounds ??= this.#boundsOf(run))
+    for (;;) {
+      if (this.#returned >= bounds.limit) return undefined
+      const batch = this.#input.next(run)
+      if (batch === paused || batch === undefined) return batch
+      const skip = Math.min(batch.length, bounds.offset - this.#skipped)
+      this.#skipped += skip
+      const kept = batch.slice(skip, skip + Math.min(batch.length, bounds.limit - this.#returned))
+      this.#returned += kept.length
+      if (kept.length > 0) return kept
+    }
+  }
+
+  reset(): void {
+    this.#bounds = undefined
+    this.#skipped = 0
+    this.#returned = 0
+    this.#input.reset()
+  }
+}
+
+/** Rows computed without storage, such as VALUES or generate_series; made anew at each beginning. */
+export class RowSource<R, X extends Run> implements Operator<R, X> {
+  readonly #start: (run: X) => Iterator<R>
+  #rows: Iterator<R> | undefined
+  #ended = false
+  #pauseNext = false
+
+  constructor(start: (run: X) => Iterator<R>) {
+    this.#start = start
+  }
+
+  next(run: X): Batch<R> {
+    if (this.#ended) return undefined
+    if (this.#pauseNext) {
+      this.#pauseNext = false
+      return paused
+    }
+    const rows = (this.#rows ??= this.#start(run))
+    const out: R[] = []
+    while (out.length < batchRows) {
+      const step = rows.next()
+      if (step.done === true) {
+        this.#ended = true
+        break
+      }
+      out.push(step.value)
+    }
+    this.#pauseNext = run.transaction.slice.spend(out.length)
+    return out.length > 0 ? out : undefined
+  }
+
+  reset(): void {
+    this.#rows = undefined
+    this.#ended = false
+    this.#pauseNext = false
+  }
+}
+
+/** All rows of each input, one after another. */
+export class Concatenate<R, X extends Run> implements Operator<R, X> {
+  readonly #inputs: readonly Operator<R, X>[]
+  #at = 0
+
+  constructor(inputs: readonly Operator<R, X>[]) {
+    this.#inputs = inputs
+  }
+
+  next(run: X): Batch<R> {
+    for (; this.#at < this.#inputs.length; this.#at++) {
+      const batch = this.#inputs[this.#at]!.next(run)
+      if (batch !== undefined) return batch
+    }
+    return undefined
+  }
+
+  reset(): void {
+    this.#at = 0
+    for (const input of this.#inputs) input.reset()
+  }
+}
