@@ -21,7 +21,7 @@ import { repositoryRoot } from './prepare.mjs'
 /** @type {Record<string, Check>} the slow ones first */
 export const checks = {
   types: tool('typescript/bin/tsc', '-p', 'tsconfig.json'),
-  'types-of-scripts': tool('typescript/bin/tsc', '-p', 'tsconfig.scripts.json'),
+  'types-of-scripts': tool('typescript/bin/tsc', '-p', 'scripts/tsconfig.json'),
   'dead-code': tool('knip/bin/knip.js', '--no-progress'),
   format: tool('oxfmt/bin/oxfmt', '--check'),
   lint: tool('oxlint/bin/oxlint', '--deny-warnings', '-f', 'unix'),

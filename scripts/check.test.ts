@@ -7,7 +7,7 @@ import { repositoryRoot } from './prepare.mjs'
 
 /** A small repository with this one's configuration, sound but for the given files. */
 function makeSound(files: Record<string, string>): string {
-  const copied = ['tsconfig.json', 'tsconfig.scripts.json', '.oxlintrc.json', '.oxfmtrc.json']
+  const copied = ['tsconfig.json', 'scripts/tsconfig.json', '.oxlintrc.json', '.oxfmtrc.json']
   const configuration = copied.map((path) => [path, readFileSync(join(repositoryRoot, path), 'utf8')])
   return makeInstalledRepository({
     ...Object.fromEntries(configuration),

@@ -71,6 +71,11 @@ function install(root) {
 }
 
 /**
+ * As far as it is read here.
+ * @typedef {{ packages: Record<string, { version?: string, integrity?: string, optional?: boolean }> }} LockFile
+ */
+
+/**
  * Whether `node_modules` holds every package of the lock file at its version. Optional packages are those of other
  * platforms.
  * @param {string} lockText
@@ -79,10 +84,8 @@ function install(root) {
  */
 export function isInstalled(lockText, installedText) {
   if (installedText === undefined) return false
-  /** @type {Record<string, { version?: string, integrity?: string, optional?: boolean }>} */
-  const wanted = JSON.parse(lockText).packages
-  /** @type {Record<string, { version?: string, integrity?: string }>} */
-  const present = JSON.parse(installedText).packages
+  const wanted = /** @type {LockFile} */ (JSON.parse(lockText)).packages
+  const present = /** @type {LockFile} */ (JSON.parse(installedText)).packages
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true
     const found = present[path]

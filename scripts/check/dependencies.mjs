@@ -14,13 +14,14 @@ const explanation = 'docs/decisions/dependencies.md'
  * @property {Record<string, string>} [devDependencies]
  */
 
+/** @typedef {{ packages: Record<string, { hasInstallScript?: boolean, resolved?: string }> }} LockFile */
+
 /**
  * @param {string} root
  * @returns {import('./files.mjs').Problem[]}
  */
 export function checkDependencies(root) {
-  /** @type {Manifest} */
-  const manifest = JSON.parse(readText(root, 'package.json'))
+  const manifest = /** @type {Manifest} */ (JSON.parse(readText(root, 'package.json')))
   const wanted = { ...manifest.dependencies, ...manifest.devDependencies }
   return [...checkVersions(wanted), ...checkExplanations(root, wanted), ...checkLock(root)]
 }
@@ -56,8 +57,7 @@ function checkExplanations(root, wanted) {
  * @returns {import('./files.mjs').Problem[]}
  */
 function checkLock(root) {
-  /** @type {Record<string, { hasInstallScript?: boolean, resolved?: string }>} */
-  const packages = JSON.parse(readText(root, 'package-lock.json')).packages
+  const { packages } = /** @type {LockFile} */ (JSON.parse(readText(root, 'package-lock.json')))
   return Object.entries(packages).flatMap(([path, entry]) => [
     ...(entry.hasInstallScript === true ? [`package-lock.json:1 ${path} runs a script on installation`] : []),
     ...(entry.resolved === undefined
