@@ -1,0 +1,225 @@
+/** Two stores that are told the same, and must answer the same: the subject and the naive model. */
+import { copySlice, sliceOf } from '../../base/slice.ts'
+import type { KeyRange, Slice } from '../../base/slice.ts'
+import type { Cursor, OrderedStore, Reader, Snapshot } from '../store.ts'
+import { keyOf } from './program.ts'
+import type { Command, KeyShape } from './program.ts'
+
+interface Open {
+  readonly subject: OrderedStore
+  readonly model: OrderedStore
+  sequence: number
+  unpublished: boolean
+}
+
+interface Pinned {
+  readonly subject: Snapshot
+  readonly model: Snapshot
+}
+
+const lowest = sliceOf(new Uint8Array(0))
+const highest = sliceOf(new Uint8Array(400).fill(0xff))
+const everything: KeyRange = { start: lowest, end: highest }
+
+export class Pair {
+  readonly #stores: Open[]
+  readonly #pinned: Pinned[] = []
+  readonly #check: ((stores: readonly OrderedStore[]) => void) | undefined
+  #used: Open
+  #shape: KeyShape = 'plain'
+
+  constructor(
+    subject: OrderedStore,
+    model: OrderedStore,
+    check: ((stores: readonly OrderedStore[]) => void) | undefined,
+  ) {
+    this.#used = { subject, model, sequence: 0, unpublished: false }
+    this.#stores = [this.#used]
+    this.#check = check
+  }
+
+  run(command: Command): void {
+    const used = this.#used
+    switch (command.kind) {
+      case 'shape':
+        this.#shape = command.shape
+        return
+      case 'put':
+        this.#put(command.key, valueOf(command.length, command.fill))
+        return
+      case 'putRun':
+        for (let i = 0, n = command.from; i < command.count; i++, n += command.step) {
+          this.#put(n, valueOf((n * 7 + command.fill) % 120, command.fill))
+        }
+        return
+      case 'delete':
+        this.#delete(command.key)
+        return
+      case 'deleteRun':
+        for (let i = 0, n = command.from; i < command.count; i++, n += command.step) this.#delete(n)
+        return
+      case 'deleteRange': {
+        const range = { start: this.#key(command.from), end: this.#key(command.to) }
+        used.subject.deleteRange(range)
+        used.model.deleteRange(range)
+        used.unpublished = true
+        return
+      }
+      case 'publish':
+        this.#publish(used)
+        return
+      case 'reclaim':
+        used.subject.reclaim(100)
+        return
+      default:
+        this.#runOnVersions(command)
+    }
+  }
+
+  /** Every state that can be read, from the first key to the last and back, and the store's own assertions. */
+  compareAll(): void {
+    this.#check?.(this.#stores.map(open => open.subject))
+    for (const { subject, model } of [...this.#pinned, ...this.#currents()]) {
+      for (const reverse of [false, true]) compareScans(subject, model, everything, reverse, [])
+    }
+  }
+
+  closeAll(): void {
+    for (const { subject, model } of this.#pinned) {
+      subject.release()
+      model.release()
+    }
+    for (const { subject, model } of this.#stores) {
+      subject.close()
+      model.close()
+    }
+  }
+
+  #runOnVersions(command: Command): void {
+    const used = this.#used
+    switch (command.kind) {
+      case 'snapshot':
+        this.#publish(used)
+        this.#pinned.push({ subject: used.subject.snapshot(), model: used.model.snapshot() })
+        return
+      case 'release': {
+        const [pinned] = this.#pinned.splice(command.which, 1)
+        pinned?.subject.release()
+        pinned?.model.release()
+        return
+      }
+      case 'fork': {
+        if (this.#stores.length > 4) return
+        this.#publish(used)
+        const { sequence } = used
+        this.#stores.push({ subject: used.subject.fork(), model: used.model.fork(), sequence, unpublished: false })
+        return
+      }
+      case 'use':
+        this.#used = this.#stores[command.which % this.#stores.length]!
+        return
+      case 'close':
+        this.#close(command.which)
+        return
+      case 'get':
+        this.#get(command.key, command.which)
+        return
+      case 'scan': {
+        const range = { start: this.#key(command.from), end: this.#key(command.to) }
+        const { subject, model } = this.#readers(command.which)
+        compareScans(subject, model, range, command.reverse, command.seeks.map(n => this.#key(n)))
+      }
+    }
+  }
+
+  #close(which: number): void {
+    if (this.#stores.length === 1) return
+    const [closed] = this.#stores.splice(which % this.#stores.length, 1)
+    closed!.subject.close()
+    closed!.model.close()
+    if (closed === this.#used) this.#used = this.#stores[0]!
+  }
+
+  #key(n: number): Slice {
+    return sliceOf(keyOf(n, this.#shape))
+  }
+
+  #put(n: number, value: Slice): void {
+    this.#used.subject.put(this.#key(n), value)
+    this.#used.model.put(this.#key(n), value)
+    this.#used.unpublished = true
+  }
+
+  #delete(n: number): void {
+    const subject = this.#used.subject.delete(this.#key(n))
+    const model = this.#used.model.delete(this.#key(n))
+    same(subject, model, `delete of ${n}`)
+    this.#used.unpublished ||= model
+  }
+
+  #publish(open: Open): void {
+    if (!open.unpublished) return
+    open.sequence++
+    open.subject.publish(open.sequence)
+    open.model.publish(open.sequence)
+    open.unpublished = false
+  }
+
+  #readers(which: number): { subject: Reader; model: Reader } {
+    const { subject, model } = this.#used
+    return this.#pinned[which] ?? { subject: subject.current, model: model.current }
+  }
+
+  #currents(): { subject: Reader; model: Reader }[] {
+    return this.#stores.map(({ subject, model }) => ({ subject: subject.current, model: model.current }))
+  }
+
+  #get(n: number, which: number): void {
+    const { subject, model } = this.#readers(which)
+    same(subject.sequence, model.sequence, 'sequence')
+    same(text(subject.get(this.#key(n))), text(model.get(this.#key(n))), `get of ${n}`)
+  }
+}
+
+/** Both cursors step by step; after every few entries a seek, if there is one left. */
+function compareScans(
+  subject: Reader,
+  model: Reader,
+  range: KeyRange,
+  reverse: boolean,
+  seeks: readonly Slice[],
+): void {
+  const a = subject.scan(range, { reverse })
+  const b = model.scan(range, { reverse })
+  for (const seek of [undefined, ...seeks]) {
+    if (seek !== undefined) {
+      a.seek(seek)
+      b.seek(seek)
+    }
+    const steps = seeks.length === 0 ? Infinity : 100
+    for (let i = 0; i < steps; i++) if (!compareStep(a, b)) break
+  }
+}
+
+function compareStep(a: Cursor, b: Cursor): boolean {
+  const more = a.next()
+  same(more, b.next(), 'next')
+  if (!more) return false
+  same(text(a.key), text(b.key), 'key')
+  same(text(a.value), text(b.value), 'value')
+  return true
+}
+
+function same(subject: unknown, model: unknown, what: string): void {
+  if (subject !== model) throw new Error(`${what}: ${String(subject).slice(0, 200)}, not ${String(model).slice(0, 200)}`)
+}
+
+function text(slice: Slice | undefined): string | undefined {
+  return slice === undefined ? undefined : Buffer.from(copySlice(slice)).toString('latin1')
+}
+
+function valueOf(length: number, fill: number): Slice {
+  const bytes = new Uint8Array(length).fill(fill)
+  for (let i = 0; i < length; i += 61) bytes[i] = i >> 4
+  return sliceOf(bytes)
+}

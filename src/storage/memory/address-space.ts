@@ -1,0 +1,79 @@
+/**
+ * Where pages and records lie: chunks of shared memory, addressed by 32-bit numbers.
+ *
+ * | address | chunk | offset |
+ * |---|---|---|
+ * | page number ≥ 1 | bits 12… of `pages` | low 12 bits × 1 KiB |
+ * | record reference ≥ 1 | bits 18… of `ints` and `bytes` | low 18 bits × 16 bytes |
+ * | record reference < 0 | `largeInts` and `largeBytes` at its complement | 0: a buffer of its own |
+ *
+ * Number 0 means "none" for both. A chunk that is not there is an empty array, so that the tables stay of one shape.
+ * The writer and every worker thread have a space of their own over the same buffers: nothing here knows who may write.
+ * Every number is a signed 32-bit integer, which V8 keeps without allocating; hence `Int32Array` and not `Uint32Array`.
+ */
+export const chunkBytes: number = 4 << 20
+export const pageShift: number = 12
+export const pageMask: number = (1 << pageShift) - 1
+export const pageWordShift: number = 8
+export const pageWords: number = 1 << pageWordShift
+export const pageBytes: number = pageWords * 4
+export const granuleShift: number = 4
+export const chunkGranuleShift: number = 18
+export const chunkGranuleMask: number = (1 << chunkGranuleShift) - 1
+
+export type ChunkKind = 'pages' | 'records' | 'large'
+
+/** A chunk that came or, without a buffer, went: what worker threads are told. */
+export interface ChunkNote {
+  readonly kind: ChunkKind
+  readonly index: number
+  readonly buffer: SharedArrayBuffer | undefined
+}
+
+const noInts = new Int32Array(0)
+const noBytes = Buffer.alloc(0)
+
+export class AddressSpace {
+  readonly pages: Int32Array[] = []
+  readonly ints: Int32Array[] = []
+  readonly bytes: Uint8Array[] = []
+  readonly largeInts: Int32Array[] = []
+  readonly largeBytes: Uint8Array[] = []
+
+  /** Puts a chunk in its place, or takes it away. */
+  place(note: ChunkNote): void {
+    const ints = note.buffer === undefined ? noInts : new Int32Array(note.buffer)
+    if (note.kind === 'pages') {
+      setAt(this.pages, note.index, ints, noInts)
+      return
+    }
+    const bytes = note.buffer === undefined ? noBytes : Buffer.from(note.buffer as unknown as ArrayBuffer)
+    const large = note.kind === 'large'
+    setAt(large ? this.largeInts : this.ints, note.index, ints, noInts)
+    setAt<Uint8Array>(large ? this.largeBytes : this.bytes, note.index, bytes, noBytes)
+  }
+
+  /** Every chunk that is there, as a new reader needs it. */
+  notes(): ChunkNote[] {
+    const notes: ChunkNote[] = []
+    const list = (kind: ChunkKind, arrays: Int32Array[]): void => {
+      for (const [index, array] of arrays.entries()) {
+        if (array.length > 0) notes.push({ kind, index, buffer: array.buffer as unknown as SharedArrayBuffer })
+      }
+    }
+    list('pages', this.pages)
+    list('records', this.ints)
+    list('large', this.largeInts)
+    return notes
+  }
+
+  clear(): void {
+    for (const table of [this.pages, this.ints, this.bytes, this.largeInts, this.largeBytes]) table.length = 0
+  }
+}
+
+/** Grows the table without holes: holes would make its reads slow for good. */
+function setAt<T>(table: T[], index: number, value: T, filler: T): void {
+  while (table.length <= index) table.push(filler)
+  table[index] = value
+}

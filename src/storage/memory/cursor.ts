@@ -1,0 +1,190 @@
+/**
+ * A cursor over one root: a stack of pages and slots, and in the leaf the slot where the range ends, so that most steps
+ * compare no keys at all.
+ *
+ * The keys and values it shows lie in the arena. It is good as long as its root's pages are: a snapshot's until the
+ * release, the current tree's until the next mutation; `stamp` changes then, and `next` refuses to go on.
+ */
+import { assert } from '../../base/errors.ts'
+import { compareSlices, copySlice, MutableSlice, sliceOf } from '../../base/slice.ts'
+import type { KeyRange, Slice } from '../../base/slice.ts'
+import type { Cursor } from '../store.ts'
+import type { AddressSpace } from './address-space.ts'
+import { childrenAt, leafRecordsAt, levelAt, pageBase, pageWordsOf, sizeAt } from './page-layout.ts'
+import { compareWithRecord, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import { findChild, findInLeaf } from './search.ts'
+
+/** What a cursor stands on: it changes when the pages below may be gone. */
+export interface TreeStamp {
+  root: number
+  version: number
+}
+
+export class TreeCursor implements Cursor {
+  readonly key: MutableSlice = new MutableSlice()
+  readonly value: MutableSlice = new MutableSlice()
+  readonly #space: AddressSpace
+  readonly #stamp: TreeStamp
+  readonly #start: Slice
+  readonly #end: Slice
+  readonly #step: 1 | -1
+  readonly #isEmpty: boolean
+  readonly #pages: number[] = [0, 0, 0, 0, 0, 0]
+  readonly #slots: number[] = [0, 0, 0, 0, 0, 0]
+  #version: number
+  #depth = 0
+  #words: Int32Array = noWords
+  /** Where the leaf's records begin in `#words`. */
+  #records = 0
+  #slot = 0
+  /** Forward: the first slot that is not shown; reverse: the last one that is. */
+  #limit = 0
+  #ended = false
+
+  constructor(space: AddressSpace, stamp: TreeStamp, range: KeyRange, reverse: boolean) {
+    this.#space = space
+    this.#stamp = stamp
+    this.#version = stamp.version
+    this.#start = sliceOf(copySlice(range.start))
+    this.#end = sliceOf(copySlice(range.end))
+    this.#step = reverse ? -1 : 1
+    this.#isEmpty = compareSlices(range.start, range.end) >= 0
+    if (reverse) this.#goTo(this.#end, false)
+    else this.#goTo(this.#start, true)
+  }
+
+  next(): boolean {
+    assert(this.#version === this.#stamp.version, 'a cursor outlived a mutation or its snapshot')
+    const slot = this.#slot
+    if (this.#step === 1 ? slot >= this.#limit : slot < this.#limit) return this.#nextLeaf()
+    this.#slot = slot + this.#step
+    this.#show(this.#words[this.#records + slot]!)
+    return true
+  }
+
+  seek(key: Slice): void {
+    this.#version = this.#stamp.version
+    if (this.#step === 1) this.#goTo(compareSlices(key, this.#start) < 0 ? this.#start : key, true)
+    else if (compareSlices(key, this.#end) >= 0) this.#goTo(this.#end, false)
+    else this.#goTo(key, true)
+  }
+
+  #show(record: number): void {
+    const ints = recordInts(this.#space, record)
+    const bytes = recordBytes(this.#space, record)
+    const word = recordWord(record)
+    const start = (word << 2) + recordHeaderBytes
+    const end = start + (ints[word + 1]! & 0xffff)
+    this.key.set(bytes, start, end)
+    this.value.set(bytes, end, end + ints[word + 2]!)
+  }
+
+  /** Stands before the entry of `key`, or where it would be; in reverse `inclusive` tells whether to show the key itself. */
+  #goTo(key: Slice, inclusive: boolean): void {
+    this.#ended = this.#isEmpty
+    this.#slot = 0
+    this.#limit = this.#step === 1 ? 0 : 1
+    if (this.#ended) return
+    const { bytes, start, end } = key
+    let page = this.#stamp.root
+    let depth = 0
+    for (;;) {
+      const words = pageWordsOf(this.#space, page)
+      const base = pageBase(page)
+      if (words[base + levelAt] === 0) break
+      const slot = findChild(this.#space, words, base, bytes, start, end)
+      this.#pages[depth] = page
+      this.#slots[depth] = slot
+      page = words[base + childrenAt + slot]!
+      depth++
+    }
+    this.#depth = depth
+    const found = this.#enter(page, bytes, start, end)
+    if (this.#step === 1) this.#slot = found < 0 ? ~found : found
+    else this.#slot = found < 0 ? ~found - 1 : inclusive ? found : found - 1
+    this.#setLimit()
+  }
+
+  #enter(leaf: number, bytes: Uint8Array, start: number, end: number): number {
+    const words = pageWordsOf(this.#space, leaf)
+    const base = pageBase(leaf)
+    this.#words = words
+    this.#records = base + leafRecordsAt
+    return findInLeaf(this.#space, words, base, bytes, start, end)
+  }
+
+  #nextLeaf(): boolean {
+    while (!this.#ended) {
+      if (!this.#climb()) {
+        this.#ended = true
+        return false
+      }
+      const slot = this.#slot
+      if (this.#step === 1 ? slot < this.#limit : slot >= this.#limit) return this.next()
+    }
+    return false
+  }
+
+  /** To the neighbouring leaf. */
+  #climb(): boolean {
+    const forward = this.#step === 1
+    let depth = this.#depth - 1
+    for (; depth >= 0; depth--) {
+      const page = this.#pages[depth]!
+      const slot = this.#slots[depth]! + this.#step
+      const size = pageWordsOf(this.#space, page)[pageBase(page) + sizeAt]!
+      if (slot < 0 || slot >= size) continue
+      this.#slots[depth] = slot
+      break
+    }
+    if (depth < 0) return false
+    const parent = this.#pages[depth]!
+    let page = pageWordsOf(this.#space, parent)[pageBase(parent) + childrenAt + this.#slots[depth]!]!
+    for (depth++; depth < this.#depth; depth++) {
+      const words = pageWordsOf(this.#space, page)
+      const base = pageBase(page)
+      const slot = forward ? 0 : words[base + sizeAt]! - 1
+      this.#pages[depth] = page
+      this.#slots[depth] = slot
+      page = words[base + childrenAt + slot]!
+    }
+    const words = pageWordsOf(this.#space, page)
+    const base = pageBase(page)
+    this.#words = words
+    this.#records = base + leafRecordsAt
+    this.#slot = forward ? 0 : words[base + sizeAt]! - 1
+    this.#setLimit()
+    return true
+  }
+
+  /** How far this leaf's entries lie within the range. At most two keys are compared unless the range ends here. */
+  #setLimit(): void {
+    const base = this.#records - leafRecordsAt
+    const size = this.#words[base + sizeAt]!
+    const bound = this.#step === 1 ? this.#end : this.#start
+    if (this.#step === 1) {
+      this.#limit = this.#firstFrom(base, size, bound)
+      if (this.#limit < size) this.#ended = true
+    } else {
+      this.#limit = this.#firstFrom(base, size, bound)
+      if (this.#limit > 0) this.#ended = true
+    }
+  }
+
+  /** The slot of the leaf's first entry at or after the bound, which may lie outside of the leaf's fences. */
+  #firstFrom(base: number, size: number, bound: Slice): number {
+    const { bytes, start, end } = bound
+    if (size === 0) return 0
+    const forward = this.#step === 1
+    const near = forward ? size - 1 : 0
+    const nearOrder = compareWithRecord(this.#space, this.#words[this.#records + near]!, bytes, start, end, 0)
+    if (forward ? nearOrder > 0 : nearOrder <= 0) return forward ? size : 0
+    const far = forward ? 0 : size - 1
+    const farOrder = compareWithRecord(this.#space, this.#words[this.#records + far]!, bytes, start, end, 0)
+    if (forward ? farOrder <= 0 : farOrder > 0) return forward ? 0 : size
+    const slot = findInLeaf(this.#space, this.#words, base, bytes, start, end)
+    return slot < 0 ? ~slot : slot
+  }
+}
+
+const noWords = new Int32Array(0)

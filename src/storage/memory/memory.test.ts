@@ -1,0 +1,17 @@
+import { describeStore } from '../contract/contract-suite.ts'
+import type { OrderedStore } from '../store.ts'
+import { checkFamily } from './check.ts'
+import { MemoryStore } from './memory.ts'
+
+const monotonic = (): number => 0
+
+describeStore({
+  name: 'memory',
+  create: () => new MemoryStore({ monotonic, poison: true }),
+  check: stores => checkStores(stores),
+})
+
+function checkStores(stores: readonly OrderedStore[]): void {
+  const memory = stores.filter(store => store instanceof MemoryStore)
+  checkFamily(memory[0]!.family, memory)
+}

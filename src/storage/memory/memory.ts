@@ -1,0 +1,320 @@
+/**
+ * The memory store: an off-heap, copy-on-write, versioned B+tree.
+ *
+ * Pages and records lie in chunks of shared memory (`address-space.ts`), not on JavaScript's heap: a million keys are no
+ * work for the garbage collector, and worker threads can read them in place. The tree (`tree.ts`) copies a published
+ * page before it changes it, so a published root is a snapshot for as long as somebody pins its epoch (`versions.ts`).
+ *
+ * `publish` only gives the state a number. Its epoch is sealed when somebody is going to read it, a snapshot or a
+ * registered worker thread: until then writes go on in place, which is twice as fast as copying.
+ *
+ * Invariants: nothing is pinned between a mutation and its publish; `check()` names the rest.
+ */
+import { assert, PolylogError } from '../../base/errors.ts'
+import { MutableSlice } from '../../base/slice.ts'
+import type { KeyRange, Slice } from '../../base/slice.ts'
+import type { Host } from '../../host/host.ts'
+import type {
+  Cursor,
+  OrderedStore,
+  Reader,
+  ScanOptions,
+  Sequence,
+  Snapshot,
+  StoreStatistics,
+} from '../store.ts'
+import { TreeCursor } from './cursor.ts'
+import type { TreeStamp } from './cursor.ts'
+import { Family } from './family.ts'
+import type { Member } from './family.ts'
+import { needsRepair, repairPath } from './merge.ts'
+import { leafCapacity, leafRecordsAt, pageBase, pageField, pageWordsOf, sizeAt } from './page-layout.ts'
+import { deleteKeyRange } from './range-delete.ts'
+import { getValue } from './search.ts'
+import { splitLeaf } from './split.ts'
+import { closeGap, insertIntoLeaf, overwriteValue, Tree } from './tree.ts'
+import { Versions } from './versions.ts'
+import type { PlantedFault } from './versions.ts'
+
+export const keyBytesMax: number = 0xffff
+export const valueBytesMax: number = 1 << 30
+
+/** Objects freed between two looks at the clock. */
+const reclaimSlice = 64
+
+export interface MemoryStoreOptions {
+  /** Microseconds that never go back: the host's. */
+  readonly monotonic: () => number
+  /** Overwrites what is freed, and checks that it stays so. */
+  readonly poison?: boolean
+  readonly plantedFault?: PlantedFault
+}
+
+export class MemoryStore implements OrderedStore, Member {
+  persistedThrough: Sequence = 0
+  readonly current: Reader
+  readonly versions: Versions
+  readonly tree: Tree
+  readonly family: Family
+  readonly #options: MemoryStoreOptions
+  readonly #stamp: TreeStamp
+  readonly #letGo: () => void
+  #sequence: Sequence
+  #unpublished = false
+  /** Changed since the epoch was last sealed. */
+  #unsealed = false
+  #closed = false
+  /** The last insertion was at the end of this leaf. */
+  #appendedTo = 0
+
+  constructor(options: MemoryStoreOptions, origin?: ForkOrigin) {
+    this.#options = options
+    this.family = origin?.family ?? new Family(options.poison === true)
+    this.versions = new Versions(this.family, origin?.epoch ?? 0, options.plantedFault)
+    this.tree = new Tree(this.family, this.versions, origin?.root ?? 0, options.plantedFault)
+    this.#letGo = origin?.letGo ?? doNothing
+    this.#sequence = origin?.sequence ?? 0
+    this.family.members.add(this)
+    this.#stamp = { root: this.tree.root, version: 0 }
+    this.current = this.#currentReader()
+    this.seal()
+  }
+
+  put(key: Slice, value: Slice): void {
+    const { tree } = this
+    const { bytes, start, end } = key
+    checkLengths(end - start, value.end - value.start)
+    this.#mutates()
+    const slot = tree.descend(bytes, start, end)
+    if (slot >= 0) this.#overwrite(slot, key, value)
+    else this.#insert(~slot, key, value)
+    this.#stamp.root = tree.root
+  }
+
+  delete(key: Slice): boolean {
+    const { tree } = this
+    const { bytes, start, end } = key
+    const slot = tree.descend(bytes, start, end)
+    if (slot < 0) return false
+    this.#mutates()
+    tree.own(tree.depth)
+    const leaf = tree.path[tree.depth]!
+    const words = pageWordsOf(tree.space, leaf)
+    const base = pageBase(leaf)
+    tree.versions.retireRecord(words[base + leafRecordsAt + slot]!)
+    closeGap(words, base, slot, slot + 1)
+    tree.addKeys(-1)
+    if (tree.depth > 0 && needsRepair(tree)) repairPath(tree, bytes, start, end)
+    this.#stamp.root = tree.root
+    return true
+  }
+
+  deleteRange(range: KeyRange): void {
+    this.#mutates()
+    deleteKeyRange(this.tree, range)
+    this.#stamp.root = this.tree.root
+  }
+
+  publish(sequence: Sequence): void {
+    assert(sequence > this.#sequence, `publish of sequence ${sequence} after ${this.#sequence}`)
+    this.#sequence = sequence
+    this.#unpublished = false
+    if (this.versions.readers > 0) this.seal()
+  }
+
+  snapshot(): Snapshot {
+    this.#sealForReaders('snapshot')
+    return new MemorySnapshot(this)
+  }
+
+  fork(): OrderedStore {
+    return this.forkMemory()
+  }
+
+  forkMemory(): MemoryStore {
+    this.#sealForReaders('fork')
+    const epoch = this.versions.sealedEpoch
+    this.versions.pin(epoch)
+    const fork = new MemoryStore(this.#options, {
+      family: this.family,
+      epoch,
+      root: this.tree.root,
+      sequence: this.#sequence,
+      letGo: () => this.versions.unpin(epoch),
+    })
+    fork.persistedThrough = this.persistedThrough
+    return fork
+  }
+
+  checkpoint(_host: Host, _folder: string): Promise<Sequence> {
+    return Promise.reject(new PolylogError('unsupported', 'checkpoint'))
+  }
+
+  statistics(): StoreStatistics {
+    const { family, versions } = this
+    return {
+      keys: this.tree.keys,
+      usedBytes: family.usedBytes,
+      reservedBytes: family.reservedBytes,
+      pinnedSnapshots: versions.pins,
+      pages: family.pages.livePages,
+      records: family.records.liveRecords,
+      retiredObjects: versions.retired,
+      epoch: versions.epoch,
+    }
+  }
+
+  reclaim(budgetUs: number): boolean {
+    const { monotonic } = this.#options
+    const until = monotonic() + budgetUs
+    while (this.family.reclaim(reclaimSlice)) {
+      if (monotonic() >= until) return true
+    }
+    return false
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#stamp.version++
+    this.versions.close(this.tree.root)
+    const alone = this.family.members.size === 1 && this.versions.pins === 0
+    if (!alone) return
+    this.family.members.delete(this)
+    this.family.space.clear()
+    this.drained()
+  }
+
+  drained(): void {
+    this.#letGo()
+  }
+
+  /** Ends the epoch: what was published is readable by others from here on. */
+  seal(): void {
+    const { versions } = this
+    const freed = 2 * versions.retiredThisEpoch + reclaimSlice
+    versions.seal(this.tree.root, this.#sequence)
+    this.#unsealed = false
+    this.family.reclaim(freed)
+  }
+
+  #sealForReaders(what: string): void {
+    assert(!this.#closed, `${what} of a closed store`)
+    assert(!this.#unpublished, `${what} between a mutation and its publish`)
+    if (this.#unsealed) this.seal()
+  }
+
+  #mutates(): void {
+    if (this.#closed) assert(false, 'mutation of a closed store')
+    this.#unpublished = true
+    this.#unsealed = true
+    this.#stamp.version++
+  }
+
+  #overwrite(slot: number, key: Slice, value: Slice): void {
+    const { tree } = this
+    const leaf = tree.path[tree.depth]!
+    const length = key.end - key.start + value.end - value.start
+    const old = pageWordsOf(tree.space, leaf)[pageBase(leaf) + leafRecordsAt + slot]!
+    const mayChange = tree.isCurrentRecord(old) || tree.fault === 'overwrite-published'
+    if (mayChange && tree.records.fits(old, length)) {
+      overwriteValue(tree, old, value.bytes, value.start, value.end)
+      return
+    }
+    tree.own(tree.depth)
+    const { bytes, start, end } = key
+    const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
+    const page = tree.path[tree.depth]!
+    pageWordsOf(tree.space, page)[pageBase(page) + leafRecordsAt + slot] = record
+    tree.versions.retireRecord(old)
+  }
+
+  #insert(slot: number, key: Slice, value: Slice): void {
+    const { tree } = this
+    const { bytes, start, end } = key
+    tree.own(tree.depth)
+    const size = pageField(tree.space, tree.path[tree.depth]!, sizeAt)
+    if (size === leafCapacity) {
+      const appending = this.#appendedTo === tree.path[tree.depth]
+      slot = splitLeaf(tree, slot, appending, bytes, start, end)
+    }
+    const leaf = tree.path[tree.depth]!
+    const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
+    insertIntoLeaf(tree, slot, record)
+    tree.addKeys(1)
+    this.#appendedTo = slot === pageField(tree.space, leaf, sizeAt) - 1 ? leaf : 0
+  }
+
+  #currentReader(): Reader {
+    const store = this
+    const { space } = this.family
+    const result = new MutableSlice()
+    const stamp = this.#stamp
+    return {
+      get sequence(): Sequence {
+        return store.#sequence
+      },
+      get: key => getValue(space, stamp.root, key, result),
+      scan: (range, options) => new TreeCursor(space, stamp, range, options?.reverse === true),
+    }
+  }
+
+  get sequence(): Sequence {
+    return this.#sequence
+  }
+}
+
+interface ForkOrigin {
+  readonly family: Family
+  readonly epoch: number
+  readonly root: number
+  readonly sequence: Sequence
+  readonly letGo: () => void
+}
+
+class MemorySnapshot implements Snapshot {
+  readonly sequence: Sequence
+  readonly epoch: number
+  readonly #store: MemoryStore
+  readonly #stamp: TreeStamp
+  readonly #result: MutableSlice = new MutableSlice()
+
+  constructor(store: MemoryStore) {
+    this.#store = store
+    this.sequence = store.sequence
+    this.epoch = store.versions.sealedEpoch
+    this.#stamp = { root: store.tree.root, version: 0 }
+    store.versions.pin(this.epoch)
+  }
+
+  get(key: Slice): Slice | undefined {
+    assert(this.#stamp.version === 0, 'read of a released snapshot')
+    return getValue(this.#store.family.space, this.#stamp.root, key, this.#result)
+  }
+
+  scan(range: KeyRange, options?: ScanOptions): Cursor {
+    assert(this.#stamp.version === 0, 'scan of a released snapshot')
+    return new TreeCursor(this.#store.family.space, this.#stamp, range, options?.reverse === true)
+  }
+
+  load(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  release(): void {
+    assert(this.#stamp.version === 0, 'snapshot released twice')
+    this.#stamp.version = 1
+    this.#store.versions.unpin(this.epoch)
+  }
+}
+
+function checkLengths(keyLength: number, valueLength: number): void {
+  if (keyLength > keyBytesMax) {
+    throw new PolylogError('too_large', `a key of ${keyLength} bytes is longer than ${keyBytesMax}`)
+  }
+  if (valueLength > valueBytesMax) {
+    throw new PolylogError('too_large', `a value of ${valueLength} bytes is longer than ${valueBytesMax}`)
+  }
+}
+
+const doNothing = (): void => {}

@@ -1,0 +1,95 @@
+/**
+ * A record: a key and its value, or a separator's key. It never moves; a published one never changes.
+ *
+ * | byte | field |
+ * |---|---|
+ * | 0 | birth epoch, low 32 bits |
+ * | 4 | key length u16, then birth epoch, high 16 bits |
+ * | 8 | value length i32; −1 in a free record |
+ * | 12 | key, then value |
+ *
+ * Offsets are in words of the record's chunk (`recordWord`), bytes at four times that.
+ */
+import { chunkGranuleMask, chunkGranuleShift } from './address-space.ts'
+import type { AddressSpace } from './address-space.ts'
+
+export const recordHeaderBytes: number = 12
+export const freeRecordMark: number = -1
+export const epochHighUnit: number = 0x1_0000_0000
+
+export function recordInts(space: AddressSpace, record: number): Int32Array {
+  return record > 0 ? space.ints[record >>> chunkGranuleShift]! : space.largeInts[~record]!
+}
+
+export function recordBytes(space: AddressSpace, record: number): Uint8Array {
+  return record > 0 ? space.bytes[record >>> chunkGranuleShift]! : space.largeBytes[~record]!
+}
+
+export function recordWord(record: number): number {
+  return record > 0 ? (record & chunkGranuleMask) << 2 : 0
+}
+
+/** The key's first byte in `recordBytes`. */
+export function recordKeyStart(record: number): number {
+  return (recordWord(record) << 2) + recordHeaderBytes
+}
+
+export function recordKeyLength(space: AddressSpace, record: number): number {
+  return recordInts(space, record)[recordWord(record) + 1]! & 0xffff
+}
+
+export function recordBirth(space: AddressSpace, record: number): number {
+  const ints = recordInts(space, record)
+  const word = recordWord(record)
+  return (ints[word + 1]! >>> 16) * epochHighUnit + (ints[word]! >>> 0)
+}
+
+/** The order of a key against a record's key, given that their first `shared` bytes are equal. */
+export function compareWithRecord(
+  space: AddressSpace,
+  record: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  shared: number,
+): number {
+  const other = recordBytes(space, record)
+  const otherStart = recordKeyStart(record)
+  const otherEnd = otherStart + recordKeyLength(space, record)
+  let i = start + shared
+  let j = otherStart + shared
+  while (i < end && j < otherEnd) {
+    const difference = bytes[i]! - other[j]!
+    if (difference !== 0) return difference
+    i++
+    j++
+  }
+  return end - i - (otherEnd - j)
+}
+
+/** How many leading bytes the keys of two records share. */
+export function commonPrefix(space: AddressSpace, a: number, b: number): number {
+  return commonPrefixOf(
+    space,
+    a,
+    recordBytes(space, b),
+    recordKeyStart(b),
+    recordKeyStart(b) + recordKeyLength(space, b),
+  )
+}
+
+/** The same for a record and a key. */
+export function commonPrefixOf(
+  space: AddressSpace,
+  record: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const other = recordBytes(space, record)
+  const otherStart = recordKeyStart(record)
+  const length = Math.min(recordKeyLength(space, record), end - start)
+  let shared = 0
+  while (shared < length && other[otherStart + shared] === bytes[start + shared]) shared++
+  return shared
+}

@@ -1,0 +1,127 @@
+/**
+ * Finding a key in pages: binary search over the inline heads, the records only where heads are equal.
+ *
+ * Every function takes a key that lies between the fences of the page (see `page-layout.ts`); a search from the root
+ * keeps that true by itself.
+ */
+import type { MutableSlice, Slice } from '../../base/slice.ts'
+import type { AddressSpace } from './address-space.ts'
+import {
+  branchLowsAt,
+  childrenAt,
+  headsAt,
+  headWord,
+  leafLowsAt,
+  leafRecordsAt,
+  levelAt,
+  pageBase,
+  pageWordsOf,
+  prefixAt,
+  separatorsAt,
+  sizeAt,
+} from './page-layout.ts'
+import { compareWithRecord, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+
+/** The entry's slot, or the complement of the slot where it would be. */
+export function findInLeaf(
+  space: AddressSpace,
+  words: Int32Array,
+  base: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const prefix = words[base + prefixAt]!
+  const high = headWord(bytes, start + prefix, end)
+  let low = 0
+  let top = words[base + sizeAt]!
+  while (low < top) {
+    const middle = (low + top) >>> 1
+    const head = words[base + headsAt + middle]!
+    if (head < high) low = middle + 1
+    else if (head > high) top = middle
+    else {
+      const lowHead = words[base + leafLowsAt + middle]!
+      const record = words[base + leafRecordsAt + middle]!
+      const order = compareTied(space, lowHead, record, prefix, bytes, start, end)
+      if (order === 0) return middle
+      if (order > 0) low = middle + 1
+      else top = middle
+    }
+  }
+  return ~low
+}
+
+/** The slot of the child whose range holds the key: the last one whose separator is not above it. */
+export function findChild(
+  space: AddressSpace,
+  words: Int32Array,
+  base: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const prefix = words[base + prefixAt]!
+  const high = headWord(bytes, start + prefix, end)
+  let low = 1
+  let top = words[base + sizeAt]!
+  while (low < top) {
+    const middle = (low + top) >>> 1
+    const head = words[base + headsAt + middle]!
+    if (head < high) low = middle + 1
+    else if (head > high) top = middle
+    else {
+      const lowHead = words[base + branchLowsAt + middle]!
+      const record = words[base + separatorsAt + middle]!
+      if (compareTied(space, lowHead, record, prefix, bytes, start, end) >= 0) low = middle + 1
+      else top = middle
+    }
+  }
+  return low - 1
+}
+
+/** The order of the key against an entry whose high head equals the key's. */
+function compareTied(
+  space: AddressSpace,
+  lowHead: number,
+  record: number,
+  prefix: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const low = headWord(bytes, start + prefix + 4, end)
+  if (low !== lowHead) return low < lowHead ? -1 : 1
+  return compareWithRecord(space, record, bytes, start, end, prefix)
+}
+
+/** The leaf whose range holds the key. */
+export function findLeaf(space: AddressSpace, root: number, bytes: Uint8Array, start: number, end: number): number {
+  let page = root
+  for (;;) {
+    const words = pageWordsOf(space, page)
+    const base = pageBase(page)
+    if (words[base + levelAt] === 0) return page
+    page = words[base + childrenAt + findChild(space, words, base, bytes, start, end)]!
+  }
+}
+
+/** The value of `key` in the tree of `root`, as a slice of the record; undefined where there is no such key. */
+export function getValue(
+  space: AddressSpace,
+  root: number,
+  key: Slice,
+  result: MutableSlice,
+): MutableSlice | undefined {
+  const { bytes, start, end } = key
+  const leaf = findLeaf(space, root, bytes, start, end)
+  const words = pageWordsOf(space, leaf)
+  const base = pageBase(leaf)
+  const slot = findInLeaf(space, words, base, bytes, start, end)
+  if (slot < 0) return undefined
+  const record = words[base + leafRecordsAt + slot]!
+  const ints = recordInts(space, record)
+  const word = recordWord(record)
+  const from = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff)
+  return result.set(recordBytes(space, record), from, from + ints[word + 2]!)
+}

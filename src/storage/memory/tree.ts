@@ -1,0 +1,285 @@
+/**
+ * The writer's side of the tree: copy-on-write, one path at a time.
+ *
+ * An object born in the current epoch is nobody else's and is changed in place. A page of an older epoch is copied
+ * before its first change, and so is every page above it, because the copy's number must be stored there; the old page
+ * is retired. Overwriting a value in place is allowed by the same rule, for records.
+ *
+ * The writer keeps the path of its last descent, page and slot by depth. Splits and merges work on that path and leave
+ * it pointing at the same key.
+ *
+ * Invariants: a page's birth is not before its children's; `path` holds live pages; a page's prefix is not longer than
+ * what its fences share. Only the root may be empty.
+ */
+import { assert } from '../../base/errors.ts'
+import type { AddressSpace } from './address-space.ts'
+import type { PageAllocator } from './page-allocator.ts'
+import {
+  birthHighAt,
+  birthLowAt,
+  childrenAt,
+  headsAt,
+  keysAt,
+  leafCapacity,
+  leafRecordsAt,
+  levelAt,
+  moveEntries,
+  pageBase,
+  pageField,
+  pageWordsOf,
+  prefixAt,
+  separatorsAt,
+  setHead,
+  setPrefix,
+  sizeAt,
+} from './page-layout.ts'
+import type { RecordArena } from './record-arena.ts'
+import {
+  commonPrefix,
+  recordBytes,
+  recordHeaderBytes,
+  recordInts,
+  recordWord,
+} from './record-layout.ts'
+import { findChild, findInLeaf } from './search.ts'
+import type { MemoryFamily, PlantedFault, Versions } from './versions.ts'
+
+export const depthMax: number = 16
+
+export class Tree {
+  readonly space: AddressSpace
+  readonly pages: PageAllocator
+  readonly records: RecordArena
+  readonly versions: Versions
+  readonly fault: PlantedFault | undefined
+  root: number
+  /** The last descent: pages by depth, the root first, and the slot that was taken in each. */
+  readonly path: number[] = new Array<number>(depthMax).fill(0)
+  readonly slots: number[] = new Array<number>(depthMax).fill(0)
+  /** The depth of the path's last page. */
+  depth = 0
+
+  constructor(family: MemoryFamily, versions: Versions, root: number, fault: PlantedFault | undefined) {
+    this.space = family.space
+    this.pages = family.pages
+    this.records = family.records
+    this.versions = versions
+    this.fault = fault
+    this.root = root === 0 ? this.newPage(0) : root
+  }
+
+  get keys(): number {
+    return pageField(this.space, this.root, keysAt)
+  }
+
+  /** Goes to the leaf for the key; the slot there is negative (its complement) where the key is not. */
+  descend(bytes: Uint8Array, start: number, end: number): number {
+    const { space, path, slots } = this
+    let page = this.root
+    let depth = 0
+    for (;;) {
+      const words = pageWordsOf(space, page)
+      const base = pageBase(page)
+      path[depth] = page
+      if (words[base + levelAt] === 0) {
+        this.depth = depth
+        return (slots[depth] = findInLeaf(space, words, base, bytes, start, end))
+      }
+      const slot = findChild(space, words, base, bytes, start, end)
+      slots[depth] = slot
+      page = words[base + childrenAt + slot]!
+      depth++
+    }
+  }
+
+  /** Makes the path's pages down to `depth` the current epoch's own. */
+  own(depth: number): void {
+    for (let i = 0; i <= depth; i++) {
+      const page = this.path[i]!
+      if (this.isCurrent(page)) continue
+      const parent = i === 0 ? 0 : this.path[i - 1]!
+      this.path[i] = this.copyInto(parent, i === 0 ? 0 : this.slots[i - 1]!, page)
+    }
+  }
+
+  /** A copy of `page` as child `slot` of `parent` (0: as the root); the original is retired. */
+  copyInto(parent: number, slot: number, page: number): number {
+    const copy = this.copyPage(page)
+    if (parent === 0) this.root = copy
+    else pageWordsOf(this.space, parent)[pageBase(parent) + childrenAt + slot] = copy
+    this.versions.retirePage(page)
+    return copy
+  }
+
+  copyPage(page: number): number {
+    const source = pageWordsOf(this.space, page)
+    const from = pageBase(page)
+    const copy = this.newPage(source[from + levelAt]!)
+    const target = pageWordsOf(this.space, copy)
+    const to = pageBase(copy)
+    const size = source[from + sizeAt]!
+    target[to + sizeAt] = size
+    target[to + prefixAt] = source[from + prefixAt]!
+    target[to + keysAt] = source[from + keysAt]!
+    moveEntries(source, from, 0, size, target, to, 0)
+    return copy
+  }
+
+  newPage(level: number): number {
+    const page = this.pages.allocate()
+    const words = pageWordsOf(this.space, page)
+    const base = pageBase(page)
+    words[base + birthLowAt] = this.versions.epochLow
+    words[base + birthHighAt] = this.versions.epochHigh
+    words[base + levelAt] = level
+    words[base + sizeAt] = 0
+    words[base + prefixAt] = 0
+    words[base + keysAt] = 0
+    words[base + 7] = 0
+    return page
+  }
+
+  isCurrent(page: number): boolean {
+    const words = pageWordsOf(this.space, page)
+    const base = pageBase(page)
+    const { versions } = this
+    return words[base + birthLowAt] === versions.epochLow && words[base + birthHighAt] === versions.epochHigh
+  }
+
+  isCurrentRecord(record: number): boolean {
+    const ints = recordInts(this.space, record)
+    const word = recordWord(record)
+    const { versions } = this
+    return ints[word] === versions.epochLow && ints[word + 1]! >>> 16 === versions.epochHigh
+  }
+
+  newRecord(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    valueBytes: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): number {
+    const { space, versions } = this
+    const keyLength = end - start
+    const record = this.records.allocate(keyLength + valueEnd - valueStart)
+    const ints = recordInts(space, record)
+    const word = recordWord(record)
+    ints[word] = versions.epochLow
+    ints[word + 1] = (versions.epochHigh << 16) | keyLength
+    ints[word + 2] = valueEnd - valueStart
+    const target = recordBytes(space, record)
+    const at = (word << 2) + recordHeaderBytes
+    copyBytes(bytes, start, end, target, at)
+    copyBytes(valueBytes, valueStart, valueEnd, target, at + keyLength)
+    return record
+  }
+
+  /** Adds to the key counts of the path's pages, which must be current. */
+  addKeys(count: number): void {
+    for (let i = 0; i <= this.depth; i++) {
+      const page = this.path[i]!
+      pageWordsOf(this.space, page)[pageBase(page) + keysAt]! += count
+    }
+  }
+
+  /** The separator that begins (`0`: nothing does) the range of the path's page at `depth`. */
+  lowFence(depth: number): number {
+    for (let i = depth - 1; i >= 0; i--) {
+      const slot = this.slots[i]!
+      if (slot > 0) return pageField(this.space, this.path[i]!, separatorsAt + slot)
+    }
+    return 0
+  }
+
+  /** The separator that ends it. */
+  highFence(depth: number): number {
+    for (let i = depth - 1; i >= 0; i--) {
+      const page = this.path[i]!
+      const slot = this.slots[i]! + 1
+      if (slot < pageField(this.space, page, sizeAt)) return pageField(this.space, page, separatorsAt + slot)
+    }
+    return 0
+  }
+
+  prefixBetween(low: number, high: number): number {
+    return low === 0 || high === 0 ? 0 : commonPrefix(this.space, low, high)
+  }
+
+  /**
+   * Descends for a key through pages whose fences may have moved apart, and shortens the prefixes that are now too long.
+   * The path is the current epoch's own afterwards, as far as something had to change.
+   */
+  descendMending(bytes: Uint8Array, start: number, end: number): void {
+    const { space } = this
+    let page = this.root
+    for (let depth = 0; ; depth++) {
+      this.path[depth] = page
+      this.depth = depth
+      const prefix = this.prefixBetween(this.lowFence(depth), this.highFence(depth))
+      if (pageField(space, page, prefixAt) > prefix) {
+        this.own(depth)
+        page = this.path[depth]!
+        setPrefix(space, page, prefix)
+      }
+      const words = pageWordsOf(space, page)
+      const base = pageBase(page)
+      if (words[base + levelAt] === 0) {
+        this.slots[depth] = findInLeaf(space, words, base, bytes, start, end)
+        return
+      }
+      const slot = findChild(space, words, base, bytes, start, end)
+      this.slots[depth] = slot
+      page = words[base + childrenAt + slot]!
+    }
+  }
+}
+
+/** Native copies have a fixed price that short runs do not earn back. */
+function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  if (end - start > 200) {
+    target.set(source.subarray(start, end), at)
+    return
+  }
+  for (let i = start, j = at; i < end; i++, j++) target[j] = source[i]!
+}
+
+/** Puts `record` into the leaf of the path, which must be current and have room. */
+export function insertIntoLeaf(tree: Tree, slot: number, record: number): void {
+  const page = tree.path[tree.depth]!
+  const words = pageWordsOf(tree.space, page)
+  const base = pageBase(page)
+  const size = words[base + sizeAt]!
+  assert(size < leafCapacity, 'insertion into a full leaf')
+  for (let i = base + headsAt + size, first = base + headsAt + slot; i > first; i--) {
+    words[i] = words[i - 1]!
+    words[i + leafCapacity] = words[i + leafCapacity - 1]!
+    words[i + 2 * leafCapacity] = words[i + 2 * leafCapacity - 1]!
+  }
+  words[base + leafRecordsAt + slot] = record
+  setHead(tree.space, words, base, leafCapacity, slot, record)
+  words[base + sizeAt] = size + 1
+}
+
+/** Overwrites the value of a current record that has room for it. */
+export function overwriteValue(
+  tree: Tree,
+  record: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const ints = recordInts(tree.space, record)
+  const word = recordWord(record)
+  ints[word + 2] = end - start
+  copyBytes(bytes, start, end, recordBytes(tree.space, record), (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff))
+}
+
+/** Removes entries [from, to) of a page, their columns only; a branch's first entry loses its separator's number. */
+export function closeGap(words: Int32Array, base: number, from: number, to: number): void {
+  const size = words[base + sizeAt]!
+  moveEntries(words, base, to, size, words, base, from)
+  words[base + sizeAt] = size - (to - from)
+}
+
