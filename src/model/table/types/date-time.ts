@@ -1,0 +1,224 @@
+/**
+ * date, time, timestamp and timestamptz. All count from 1970 in UTC; the wire's binary form counts from 2000.
+ * Texts are those of DateStyle ISO and TimeZone UTC.
+ */
+import { roundToPrecision } from './precision.ts'
+import {
+  calendarFromDays,
+  dateEndDay,
+  dateInfinity,
+  dateMinusInfinity,
+  daysFromCalendar,
+  firstDay,
+  postgresEpochDays,
+  postgresEpochUs,
+  timestampEndDay,
+  timestampInfinity,
+  timestampMinusInfinity,
+  usPerDay,
+} from './calendar.ts'
+import { badText, readDateTime } from './date-time-text.ts'
+import { readInt32, readInt64 } from './integer.ts'
+import { compareNumbers, needBytes, plainType, sqlError, type SqlType } from './type.ts'
+import type { SqlValue } from './value.ts'
+
+export function parseDate(text: string): number {
+  const fields = readDateTime(text, 'date')
+  if (fields.special === 'infinity') return dateInfinity
+  if (fields.special === '-infinity') return dateMinusInfinity
+  if (fields.special === 'epoch') return 0
+  if (fields.days === undefined) throw badText('date', text)
+  if (fields.days < firstDay || fields.days >= dateEndDay) {
+    throw sqlError('out_of_range', '22008', `date out of range: "${text}"`)
+  }
+  return fields.days
+}
+
+export function parseTime(text: string, modifier = -1): bigint {
+  const fields = readDateTime(text, 'time without time zone')
+  if (fields.timeUs === undefined || fields.special !== undefined) throw badText('time', text)
+  return roundToPrecision(fields.timeUs, modifier)
+}
+
+/** timestamp ignores a zone in its text; timestamptz applies it. */
+export function parseTimestamp(text: string, modifier = -1, withZone = false): bigint {
+  const title = withZone ? 'timestamp with time zone' : 'timestamp'
+  const fields = readDateTime(text, title)
+  if (fields.special === 'infinity') return timestampInfinity
+  if (fields.special === '-infinity') return timestampMinusInfinity
+  if (fields.special === 'epoch') return 0n
+  if (fields.days === undefined) throw badText(title, text)
+  const zoneUs = withZone ? BigInt(fields.zoneSeconds ?? 0) * 1_000_000n : 0n
+  const us = BigInt(fields.days) * usPerDay + (fields.timeUs ?? 0n) - zoneUs
+  if (!isTimestamp(us)) throw sqlError('out_of_range', '22008', `timestamp out of range: "${text}"`)
+  return roundToPrecision(us, modifier)
+}
+
+const firstTimestamp = BigInt(firstDay) * usPerDay
+const timestampEnd = BigInt(timestampEndDay) * usPerDay
+
+export function isTimestamp(us: bigint): boolean {
+  return us >= firstTimestamp && us < timestampEnd
+}
+
+/** Of a computed timestamp. */
+export function checkTimestamp(us: bigint): bigint {
+  if (isTimestamp(us) || us === timestampInfinity || us === timestampMinusInfinity) return us
+  throw sqlError('out_of_range', '22008', 'timestamp out of range')
+}
+
+export function checkDate(days: number): number {
+  const isInfinite = days === dateInfinity || days === dateMinusInfinity
+  if (isInfinite || (days >= firstDay && days < dateEndDay)) return days
+  throw sqlError('out_of_range', '22008', 'date out of range')
+}
+
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value)
+}
+
+/** Without ` BC`, which comes after a time. */
+function formatCalendar(days: number): { text: string; isBeforeChrist: boolean } {
+  const { year, month, day } = calendarFromDays(days)
+  const isBeforeChrist = year <= 0
+  const shown = String(isBeforeChrist ? 1 - year : year).padStart(4, '0')
+  return { text: `${shown}-${two(month)}-${two(day)}`, isBeforeChrist }
+}
+
+export function formatDate(days: number): string {
+  if (days === dateInfinity) return 'infinity'
+  if (days === dateMinusInfinity) return '-infinity'
+  const { text, isBeforeChrist } = formatCalendar(days)
+  return isBeforeChrist ? `${text} BC` : text
+}
+
+/** `04:05:06.789`: fractions without trailing zeros. Hours may go beyond 24 in intervals. */
+export function formatTime(us: bigint): string {
+  const seconds = Number(us / 1_000_000n)
+  const fraction = Number(us % 1_000_000n)
+  const clock = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`
+  return fraction === 0 ? clock : `${clock}.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`
+}
+
+export function formatTimestamp(us: bigint, withZone = false): string {
+  if (us === timestampInfinity) return 'infinity'
+  if (us === timestampMinusInfinity) return '-infinity'
+  const { days, timeUs } = splitTimestamp(us)
+  const { text, isBeforeChrist } = formatCalendar(days)
+  return `${text} ${formatTime(timeUs)}${withZone ? '+00' : ''}${isBeforeChrist ? ' BC' : ''}`
+}
+
+export function splitTimestamp(us: bigint): { days: number; timeUs: bigint } {
+  let days = us / usPerDay
+  if (us < 0n && days * usPerDay !== us) days--
+  return { days: Number(days), timeUs: us - days * usPerDay }
+}
+
+function precisionModifierOf(parameters: readonly number[], title: string): number {
+  const [precision = -1] = parameters
+  if (parameters.length !== 1) throw sqlError('syntax', '22023', 'invalid type modifier')
+  if (precision < 0)
+    throw sqlError('invalid_argument', '22023', `${title}(${precision}) precision must not be negative`)
+  return Math.min(precision, 6)
+}
+
+const ordered = {
+  ...plainType,
+  category: 'D',
+  isOrdered: true,
+  compare: (a: SqlValue, b: SqlValue): number => compareNumbers(a as number, b as number),
+}
+
+export const dateType: SqlType = {
+  ...ordered,
+  oid: 1082,
+  name: 'date',
+  title: 'date',
+  arrayOid: 1182,
+  lengthBytes: 4,
+  storage: 'fixed',
+  storedBytes: 4,
+  parseText: (text) => parseDate(text),
+  formatText: (value) => formatDate(value as number),
+  encodeBinary: (value, writer) => {
+    const days = value as number
+    const isInfinite = days === dateInfinity || days === dateMinusInfinity
+    writer.i32be(isInfinite ? days : days - postgresEpochDays)
+  },
+  decodeBinary: (bytes, start, end) => {
+    needBytes('date', start, end, 4)
+    const days = new DataView(bytes.buffer, bytes.byteOffset + start, 4).getInt32(0)
+    if (days === dateInfinity || days === dateMinusInfinity) return days
+    return checkDate(days + postgresEpochDays)
+  },
+  writeKey: (value, writer) => void writer.int64(value as number),
+  writeStored: (value, writer) => writer.i32le(value as number),
+  readStored: readInt32,
+}
+
+const counted = {
+  ...ordered,
+  lengthBytes: 8,
+  storage: 'fixed' as const,
+  storedBytes: 8,
+  writeStored: (value: SqlValue, writer: { i64le(value: bigint): void }): void => writer.i64le(value as bigint),
+  readStored: readInt64,
+  coerce: (value: SqlValue, modifier: number): SqlValue => roundToPrecision(value as bigint, modifier),
+}
+
+export const timeType: SqlType = {
+  ...counted,
+  oid: 1083,
+  name: 'time',
+  title: 'time without time zone',
+  arrayOid: 1183,
+  parseText: parseTime,
+  formatText: (value) => formatTime(value as bigint),
+  encodeBinary: (value, writer) => writer.i64be(value as bigint),
+  decodeBinary: (bytes, start, end) => {
+    needBytes('time', start, end, 8)
+    const us = new DataView(bytes.buffer, bytes.byteOffset + start, 8).getBigInt64(0)
+    if (us < 0n || us > usPerDay) throw sqlError('out_of_range', '22008', 'time out of range')
+    return us
+  },
+  writeKey: (value, writer) => void writer.int64(value as bigint),
+  modifierOf: (parameters) => precisionModifierOf(parameters, 'TIME'),
+  formatModifier: (modifier) => (modifier < 0 ? '' : `(${modifier})`),
+}
+
+function timestampOf(withZone: boolean): SqlType {
+  return {
+    ...counted,
+    oid: withZone ? 1184 : 1114,
+    name: withZone ? 'timestamptz' : 'timestamp',
+    title: withZone ? 'timestamp with time zone' : 'timestamp without time zone',
+    arrayOid: withZone ? 1185 : 1115,
+    isPreferred: withZone,
+    parseText: (text, modifier = -1) => parseTimestamp(text, modifier, withZone),
+    formatText: (value) => formatTimestamp(value as bigint, withZone),
+    encodeBinary: (value, writer) => {
+      const us = value as bigint
+      writer.i64be(us === timestampInfinity || us === timestampMinusInfinity ? us : us - postgresEpochUs)
+    },
+    decodeBinary: (bytes, start, end) => {
+      needBytes('timestamp', start, end, 8)
+      const us = new DataView(bytes.buffer, bytes.byteOffset + start, 8).getBigInt64(0)
+      if (us === timestampInfinity || us === timestampMinusInfinity) return us
+      return checkTimestamp(us + postgresEpochUs)
+    },
+    writeKey: (value, writer) => void writer.timestamp(value as bigint),
+    modifierOf: (parameters) => precisionModifierOf(parameters, 'TIMESTAMP'),
+    formatModifier: (modifier) => (modifier < 0 ? '' : `(${modifier})`),
+  }
+}
+
+export const timestampType: SqlType = timestampOf(false)
+export const timestamptzType: SqlType = timestampOf(true)
+
+export function timestampFromParts(days: number, timeUs: bigint): bigint {
+  return BigInt(days) * usPerDay + timeUs
+}
+
+export function dateFromParts(year: number, month: number, day: number): number {
+  return daysFromCalendar(year, month, day)
+}

@@ -1,0 +1,243 @@
+/**
+ * interval: months, days and microseconds, which only compare as if a month had 30 days and a day 24 hours.
+ * Input: `1 year 2 mons 3 days 04:05:06`, `@ 3 hours ago`, `1-2 3 4:05`, ISO 8601 `P1Y2M3DT4H5M6S`. Output: IntervalStyle
+ * `postgres`.
+ */
+import { ByteReader } from '../../../base/bytes.ts'
+import { Decimal } from '../../../base/decimal.ts'
+import { usPerDay } from './calendar.ts'
+import { formatTime } from './date-time.ts'
+import { roundToPrecision } from './precision.ts'
+import { compareNumbers, needBytes, plainType, sqlError, trimSpace, type SqlType } from './type.ts'
+import type { Interval } from './value.ts'
+
+type Unit = { readonly months?: number; readonly days?: number; readonly us?: number }
+
+const unitPatterns: readonly (readonly [RegExp, Unit])[] = [
+  [/^(?:us|usecs?|microseconds?|microsecon)$/, { us: 1 }],
+  [/^(?:ms|msecs?|milliseconds?|millisecon)$/, { us: 1000 }],
+  [/^(?:s|secs?|seconds?)$/, { us: 1_000_000 }],
+  [/^(?:m|mins?|minutes?)$/, { us: 60_000_000 }],
+  [/^(?:h|hrs?|hours?)$/, { us: 3_600_000_000 }],
+  [/^(?:d|days?)$/, { days: 1 }],
+  [/^(?:w|weeks?)$/, { days: 7 }],
+  [/^(?:mons?|months?)$/, { months: 1 }],
+  [/^(?:y|yrs?|years?)$/, { months: 12 }],
+  [/^(?:dec|decs|decades?)$/, { months: 120 }],
+  [/^(?:c|cent|centur(?:y|ies))$/, { months: 1200 }],
+  [/^(?:mil|mils|millenni(?:um|a))$/, { months: 12_000 }],
+]
+
+class IntervalSum {
+  months = 0
+  days = 0
+  us = 0n
+
+  /** A fraction of a month becomes days of 30 to it, a fraction of a day microseconds, as PostgreSQL spills them. */
+  add(amount: number, unit: Unit): void {
+    if (unit.months !== undefined) this.#addMonths(amount * unit.months)
+    else if (unit.days !== undefined) this.#addDays(amount * unit.days)
+    else this.us += BigInt(Math.round(amount * unit.us!))
+  }
+
+  #addMonths(months: number): void {
+    const rounded = Math.round(months * 1e9) / 1e9
+    const whole = Math.trunc(rounded)
+    this.months += whole
+    if (rounded !== whole) this.#addDays((rounded - whole) * 30)
+  }
+
+  #addDays(days: number): void {
+    const rounded = Math.round(days * 1e9) / 1e9
+    const whole = Math.trunc(rounded)
+    this.days += whole
+    if (rounded !== whole) this.us += BigInt(Math.round((rounded - whole) * 86_400_000_000))
+  }
+
+  negate(): void {
+    this.months = -this.months
+    this.days = -this.days
+    this.us = -this.us
+  }
+}
+
+export function parseInterval(text: string, modifier = -1): Interval {
+  const source = trimSpace(text)
+  if (source === '' || source.length > 256) throw badInterval(text)
+  const sum = /^[+-]?P/i.test(source) ? readIso(source, text) : readVerbose(source, text)
+  return checkInterval(
+    { months: sum.months, days: sum.days, us: roundToPrecision(sum.us, precisionOf(modifier)) },
+    text,
+  )
+}
+
+function badInterval(text: string): Error {
+  return sqlError('invalid_argument', '22007', `invalid input syntax for type interval: "${text}"`)
+}
+
+/** The low half of an interval's modifier is its precision, 0xffff none; the high half names fields. */
+function precisionOf(modifier: number): number {
+  return modifier < 0 || (modifier & 0xffff) === 0xffff ? -1 : modifier & 0xffff
+}
+
+export function checkInterval(value: Interval, text?: string): Interval {
+  const isInRange =
+    Math.abs(value.months) <= 0x7fff_ffff &&
+    Math.abs(value.days) <= 0x7fff_ffff &&
+    BigInt.asIntN(64, value.us) === value.us
+  if (isInRange) return { months: value.months + 0, days: value.days + 0, us: value.us }
+  const message = text === undefined ? 'interval out of range' : `interval field value out of range: "${text}"`
+  throw sqlError('out_of_range', text === undefined ? '22008' : '22015', message)
+}
+
+const verbosePattern =
+  /\s+|@|([+-]?)(\d+):(\d+)(?::(\d+(?:\.\d*)?))?|([+-]?)(\d+)-(\d+)(?![\d:])|([+-]?(?:\d+\.?\d*|\.\d+))\s*([a-z]*)|ago\b/giy
+
+function readVerbose(source: string, text: string): IntervalSum {
+  const sum = new IntervalSum()
+  let isAgo = false
+  let fields = 0
+  verbosePattern.lastIndex = 0
+  while (verbosePattern.lastIndex < source.length) {
+    const match = verbosePattern.exec(source)
+    if (match === null || isAgo) throw badInterval(text)
+    if (match[2] !== undefined) addClock(sum, match)
+    else if (match[6] !== undefined) addYearMonth(sum, match)
+    else if (match[8] !== undefined) addAmount(sum, match, source.slice(verbosePattern.lastIndex), text)
+    else if (match[0].toLowerCase() === 'ago') isAgo = true
+    else continue
+    fields++
+  }
+  if (fields === 0) throw badInterval(text)
+  if (isAgo) sum.negate()
+  return sum
+}
+
+function addClock(sum: IntervalSum, match: RegExpExecArray): void {
+  const sign = match[1] === '-' ? -1n : 1n
+  const seconds = match[4] ?? '0'
+  const minuteUs = BigInt(match[2]!) * 3_600_000_000n + BigInt(match[3]!) * 60_000_000n
+  sum.us += sign * (minuteUs + BigInt(Math.round(Number(seconds) * 1e6)))
+}
+
+function addYearMonth(sum: IntervalSum, match: RegExpExecArray): void {
+  const months = Number(match[6]) * 12 + Number(match[7])
+  sum.months += match[5] === '-' ? -months : months
+}
+
+function addAmount(sum: IntervalSum, match: RegExpExecArray, rest: string, text: string): void {
+  const word = match[9]!.toLowerCase()
+  // A number without a unit is seconds at the end, and days before a time of day.
+  const unit = word === '' ? (/^\s*[+-]?\d+:/.test(rest) ? { days: 1 } : { us: 1_000_000 }) : findUnit(word)
+  if (unit === undefined || (word === '' && rest.trim() !== '' && unit.us !== undefined)) throw badInterval(text)
+  sum.add(Number(match[8]), unit)
+}
+
+function findUnit(word: string): Unit | undefined {
+  return unitPatterns.find(([pattern]) => pattern.test(word))?.[1]
+}
+
+const isoDateUnits: Readonly<Record<string, Unit>> = {
+  Y: { months: 12 },
+  M: { months: 1 },
+  W: { days: 7 },
+  D: { days: 1 },
+}
+const isoTimeUnits: Readonly<Record<string, Unit>> = {
+  H: { us: 3_600_000_000 },
+  M: { us: 60_000_000 },
+  S: { us: 1_000_000 },
+}
+
+function readIso(source: string, text: string): IntervalSum {
+  const sum = new IntervalSum()
+  const [datePart = '', timePart] = source
+    .replace(/^[+-]?P/i, '')
+    .toUpperCase()
+    .split('T', 2)
+  if (datePart === '' && (timePart ?? '') === '') throw badInterval(text)
+  addIsoPart(sum, datePart, isoDateUnits, text)
+  if (timePart !== undefined) addIsoPart(sum, timePart, isoTimeUnits, text)
+  if (source.startsWith('-')) sum.negate()
+  return sum
+}
+
+function addIsoPart(sum: IntervalSum, part: string, units: Readonly<Record<string, Unit>>, text: string): void {
+  const pattern = /([+-]?\d+(?:\.\d*)?)([A-Z])/y
+  while (pattern.lastIndex < part.length) {
+    const match = pattern.exec(part)
+    const unit = match === null ? undefined : units[match[2]!]
+    if (match === null || unit === undefined) throw badInterval(text)
+    sum.add(Number(match[1]), unit)
+  }
+}
+
+export function formatInterval(value: Interval): string {
+  const parts: string[] = []
+  let wasNegative = false
+  const add = (amount: number, unit: string): void => {
+    if (amount === 0) return
+    parts.push(`${wasNegative && amount > 0 ? '+' : ''}${amount} ${unit}${amount === 1 ? '' : 's'}`)
+    wasNegative = amount < 0
+  }
+  add(Math.trunc(value.months / 12), 'year')
+  add(value.months % 12, 'mon')
+  add(value.days, 'day')
+  if (value.us !== 0n || parts.length === 0) {
+    const isNegative = value.us < 0n
+    const clock = formatTime(isNegative ? -value.us : value.us)
+    parts.push(`${isNegative ? '-' : wasNegative ? '+' : ''}${clock}`)
+  }
+  return parts.join(' ')
+}
+
+/** The order's measure: µs, a month as 30 days. */
+export function intervalSpanUs(value: Interval): bigint {
+  return BigInt(value.months * 30 + value.days) * usPerDay + value.us
+}
+
+export const intervalType: SqlType = {
+  ...plainType,
+  oid: 1186,
+  name: 'interval',
+  title: 'interval',
+  arrayOid: 1187,
+  category: 'T',
+  isPreferred: true,
+  lengthBytes: 16,
+  storage: 'fixed',
+  storedBytes: 16,
+  isOrdered: true,
+  parseText: parseInterval,
+  formatText: (value) => formatInterval(value as Interval),
+  encodeBinary: (value, writer) => {
+    const interval = value as Interval
+    writer.i64be(interval.us)
+    writer.i32be(interval.days)
+    writer.i32be(interval.months)
+  },
+  decodeBinary: (bytes, start, end) => {
+    needBytes('interval', start, end, 16)
+    const reader = new ByteReader(bytes, start, end)
+    return { us: reader.i64be(), days: reader.i32be(), months: reader.i32be() }
+  },
+  compare: (a, b) => compareNumbers(intervalSpanUs(a as Interval), intervalSpanUs(b as Interval)),
+  // The span exceeds 64 bits.
+  writeKey: (value, writer) => void writer.numberDecimal(Decimal.of(intervalSpanUs(value as Interval)), true),
+  writeStored: (value, writer) => {
+    const interval = value as Interval
+    writer.i32le(interval.months)
+    writer.i32le(interval.days)
+    writer.i64le(interval.us)
+  },
+  readStored: (bytes, start, end) => {
+    const reader = new ByteReader(bytes, start, end)
+    return { months: reader.i32le(), days: reader.i32le(), us: reader.i64le() }
+  },
+  coerce: (value, modifier) => {
+    const interval = value as Interval
+    return { ...interval, us: roundToPrecision(interval.us, precisionOf(modifier)) }
+  },
+  modifierOf: (parameters) => (0x7fff << 16) | Math.min(parameters.at(-1) ?? 6, 6),
+  formatModifier: (modifier) => (precisionOf(modifier) < 0 ? '' : `(${precisionOf(modifier)})`),
+}

@@ -1,0 +1,102 @@
+/**
+ * Types that appear in the system catalog and in function signatures rather than in tables: names of objects by number
+ * (`regclass` and its kin), vectors of numbers, and pseudo types.
+ *
+ * A value of a reg type is an OID; what knows the catalog may put the object's name in its place for output.
+ */
+import { arrayTypeOf } from './array.ts'
+import { int2Type, oidType, parseInteger } from './integer.ts'
+import { textType } from './text.ts'
+import { sqlError, type SqlType } from './type.ts'
+import type { SqlValue } from './value.ts'
+
+function regType(oid: number, name: string, arrayOid: number): SqlType {
+  return {
+    ...oidType,
+    oid,
+    name,
+    title: name,
+    arrayOid,
+    isPreferred: false,
+    parseText: (text) => (text === '-' ? 0 : parseInteger(text, name, 0, 4294967295)),
+    formatText: (value) => (value === 0 ? '-' : `${value as number}`),
+  }
+}
+
+/** Numbers with spaces between them, such as the columns of an index. */
+function vectorType(oid: number, name: string, arrayOid: number, element: SqlType): SqlType {
+  return {
+    ...arrayTypeOf(element),
+    oid,
+    name,
+    title: name,
+    arrayOid,
+    parseText: (text) =>
+      text.trim() === ''
+        ? []
+        : text
+            .trim()
+            .split(/\s+/)
+            .map((part) => element.parseText(part)),
+    formatText: (value) => (value as readonly SqlValue[]).map((one) => element.formatText(one)).join(' '),
+  }
+}
+
+function textualType(oid: number, name: string, arrayOid: number): SqlType {
+  return { ...textType, oid, name, title: name, arrayOid, category: 'U', isPreferred: false }
+}
+
+function pseudoType(oid: number, name: string): SqlType {
+  const refuse = (): never => {
+    throw sqlError('unsupported', '0A000', `cannot accept a value of type ${name}`)
+  }
+  return {
+    ...textType,
+    oid,
+    name,
+    title: name,
+    arrayOid: 0,
+    category: 'P',
+    isPreferred: false,
+    isOrdered: false,
+    parseText: refuse,
+    decodeBinary: refuse,
+    formatText: (value) => (typeof value === 'string' ? value : ''),
+  }
+}
+
+export const voidType: SqlType = {
+  ...pseudoType(2278, 'void'),
+  lengthBytes: 4,
+  parseText: () => '',
+  encodeBinary: () => undefined,
+}
+
+export const regclassType: SqlType = regType(2205, 'regclass', 2210)
+export const regtypeType: SqlType = regType(2206, 'regtype', 2211)
+export const regprocType: SqlType = regType(24, 'regproc', 1008)
+export const regnamespaceType: SqlType = regType(4089, 'regnamespace', 4090)
+export const regroleType: SqlType = regType(4096, 'regrole', 4097)
+export const xidType: SqlType = { ...regType(28, 'xid', 1011), formatText: String, category: 'U' }
+export const int2vectorType: SqlType = vectorType(22, 'int2vector', 1006, int2Type)
+export const oidvectorType: SqlType = vectorType(30, 'oidvector', 1013, oidType)
+
+export const systemTypes: readonly SqlType[] = [
+  voidType,
+  regclassType,
+  regtypeType,
+  regprocType,
+  regnamespaceType,
+  regroleType,
+  xidType,
+  int2vectorType,
+  oidvectorType,
+  textualType(194, 'pg_node_tree', 0),
+  textualType(1033, 'aclitem', 1034),
+  pseudoType(2249, 'record'),
+  pseudoType(2275, 'cstring'),
+  pseudoType(2276, 'any'),
+  pseudoType(2277, 'anyarray'),
+  pseudoType(2279, 'trigger'),
+  pseudoType(2283, 'anyelement'),
+]

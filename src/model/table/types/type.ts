@@ -1,0 +1,102 @@
+/**
+ * What every SQL type can do. The names, numbers and texts are PostgreSQL's, because drivers know them by heart.
+ *
+ * A type modifier is the number that PostgreSQL stores beside a column (`atttypmod`): -1 is none, varchar(n) is n + 4,
+ * numeric(p,s) is (p << 16 | s) + 4, timestamp(p) is p.
+ */
+import type { ByteWriter } from '../../../base/bytes.ts'
+import { PolylogError, type ErrorCode } from '../../../base/errors.ts'
+import type { KeyWriter } from '../../../base/tuple.ts'
+import type { SqlValue } from './value.ts'
+
+/** How a value lies in a row: the row codec reads the frequent ones without calling the type. */
+export type StorageKind = 'bool' | 'int2' | 'int4' | 'int8' | 'float8' | 'text' | 'fixed' | 'variable'
+
+export interface SqlType {
+  readonly oid: number
+  /** `pg_type.typname`: int4. */
+  readonly name: string
+  /** What `format_type` says without a modifier: integer. */
+  readonly title: string
+  /** 0 where there is none. */
+  readonly arrayOid: number
+  /** Of an array type. */
+  readonly element?: SqlType
+  /** `pg_type.typcategory`: B boolean, N numeric, S string, D date/time, T timespan, A array, U user, X unknown, P pseudo. */
+  readonly category: string
+  /** `pg_type.typispreferred`. */
+  readonly isPreferred?: boolean
+  /** `pg_type.typlen`: -1 is variable. */
+  readonly lengthBytes: number
+  readonly storage: StorageKind
+  /** Bytes that a stored value takes, 0 where each says its own length. */
+  readonly storedBytes: number
+  /** False for json and pseudo types: no order, hence no index and no ORDER BY. */
+  readonly isOrdered: boolean
+
+  /** PostgreSQL's input function; throws with its message and SQLSTATE. */
+  parseText(text: string, modifier?: number): SqlValue
+  /** PostgreSQL's output function. */
+  formatText(value: SqlValue): string
+  /** Appends the wire's binary form, without its length. */
+  encodeBinary(value: SqlValue, writer: ByteWriter): void
+  /** From the wire: throws 22P03 for what is not of this type. */
+  decodeBinary(bytes: Uint8Array, start: number, end: number): SqlValue
+  /** The order of ORDER BY and of indexes; text by code point. */
+  compare(a: SqlValue, b: SqlValue): number
+  /** Appends one key element, which sorts as `compare` does and is equal where it is 0. */
+  writeKey(value: SqlValue, writer: KeyWriter): void
+  writeStored(value: SqlValue, writer: ByteWriter): void
+  readStored(bytes: Uint8Array, start: number, end: number): SqlValue
+  /** Applies a modifier: rounds, pads, cuts (`explicit`: a cast) or refuses (an assignment). */
+  coerce(value: SqlValue, modifier: number, explicit: boolean): SqlValue
+  /** From the numbers between the parentheses of a type's name. */
+  modifierOf(parameters: readonly number[]): number
+  /** `(10,2)`, or nothing for -1. */
+  formatModifier(modifier: number): string
+}
+
+/** Fields that most types leave as they are. */
+export const plainType: Pick<SqlType, 'coerce' | 'modifierOf' | 'formatModifier'> = {
+  coerce: (value) => value,
+  modifierOf: () => {
+    throw sqlError('syntax', '42601', 'type modifier is not allowed for this type')
+  },
+  formatModifier: () => '',
+}
+
+export function sqlError(
+  code: ErrorCode,
+  sqlState: string,
+  message: string,
+  more: { readonly detail?: string; readonly hint?: string } = {},
+): PolylogError {
+  return new PolylogError(code, message, { detail: { sqlState, ...more } })
+}
+
+export function invalidText(title: string, text: string, detail?: string): PolylogError {
+  const message = `invalid input syntax for type ${title}: "${text}"`
+  return sqlError('invalid_argument', '22P02', message, detail === undefined ? {} : { detail })
+}
+
+export function valueOutOfRange(title: string, text: string): PolylogError {
+  return sqlError('out_of_range', '22003', `value "${text}" is out of range for type ${title}`)
+}
+
+export function invalidBinary(title: string): PolylogError {
+  return sqlError('invalid_argument', '22P03', `incorrect binary data format for type ${title}`)
+}
+
+/** Checks the length of a wire value before anything of it is read. */
+export function needBytes(title: string, start: number, end: number, count: number): void {
+  if (end - start !== count) throw invalidBinary(title)
+}
+
+export function compareNumbers(a: number | bigint, b: number | bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** PostgreSQL's isspace in the C locale. */
+export function trimSpace(text: string): string {
+  return text.replace(/^[ \t\n\v\f\r]+/, '').replace(/[ \t\n\v\f\r]+$/, '')
+}
