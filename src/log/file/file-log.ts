@@ -98,7 +98,7 @@ async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPa
   }
   for (const offset of recovered.staleSectors) await pair.plain.writeAt(offset, new Uint8Array(sectorBytes))
   await pair.plain.sync()
-  await files.syncFolder()
+  await files.syncNames()
 }
 
 class FileLog implements CommitLog, ReadableLog {

@@ -44,7 +44,6 @@ export class SegmentFiles {
       if (!(error instanceof DiskError) || error.code !== 'not-found') throw error
     }
     await this.host.disk.makeFolder(this.folder)
-    await this.host.disk.syncFolder(parentOf(this.folder))
     return []
   }
 
@@ -128,8 +127,10 @@ export class SegmentFiles {
     this.spares.push(spare)
   }
 
-  async syncFolder(): Promise<void> {
+  /** Makes the names of the segments durable, and that of the folder, which an earlier life may have left unsynced. */
+  async syncNames(): Promise<void> {
     await this.host.disk.syncFolder(this.folder)
+    await this.host.disk.syncFolder(parentOf(this.folder))
   }
 
   private async makeSpare(): Promise<void> {

@@ -1,6 +1,6 @@
 /** A segment of the file log as it is known in memory. */
 import type { Sequence } from '../commit-log.ts'
-import { OpenGroups } from './parts.ts'
+import type { OpenGroups } from './parts.ts'
 
 export class Segment {
   readonly number: number

@@ -1,0 +1,134 @@
+/**
+ * A client of the file log for tests: appends random batches, large ones in parts among them, remembers what it was told,
+ * and checks after a crash that the log kept its word.
+ */
+import { expect } from 'vitest'
+import type { Host } from '../../host/host.ts'
+import { SeededRandom } from '../../host/simulated/random.ts'
+import type { SimulatedProcess } from '../../host/simulated/simulated-process.ts'
+import type { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
+import { batchOf, readTexts } from '../commit-log-contract.ts'
+import { type CommitLog, type Durability, type Leader, LogError, type Sequence } from '../commit-log.ts'
+import { openFileLog } from './file-log.ts'
+
+export const databaseId: Uint8Array = new Uint8Array(16).fill(0xab)
+
+export function openSmallLog(host: Host): Promise<CommitLog> {
+  return openFileLog(host, '/log', { databaseId, segmentBytes: 4096, partBytes: 700, lazySyncMs: 2 })
+}
+
+export class Workload {
+  /** What the log may hold, by sequence − 1: a prefix of it must be there. */
+  readonly accepted: string[] = []
+  synced: Sequence = 0
+  written: Sequence = 0
+  trimmed: Sequence = 1
+  /** Codes of the errors that appends met. */
+  readonly errors: string[] = []
+  private readonly random: SeededRandom
+  private serial = 0
+  private readonly mostTexts: number
+  private readonly longestText: number
+
+  /** `largest`: what a batch fits into a segment with, or what spans several. */
+  constructor(seed: number, largest: 'segment' | 'segments' = 'segments') {
+    this.random = new SeededRandom(seed)
+    this.mostTexts = largest === 'segment' ? 2 : 5
+    this.longestText = largest === 'segment' ? 1000 : 6000
+  }
+
+  async run(host: Host, steps: number): Promise<CommitLog> {
+    const log = await openSmallLog(host)
+    const leader = await log.acquire('workload', 1000)
+    this.acknowledge((await log.end()).end, 'synced')
+    for (let i = 0; i < steps; i++) await this.step(log, leader)
+    return log
+  }
+
+  /** After a crash: exactly a prefix of what was accepted, with all that was acknowledged. */
+  async verify(log: CommitLog, survived: 'process' | 'power'): Promise<void> {
+    const { end, oldest } = await log.end()
+    expect(end).toBeGreaterThanOrEqual(survived === 'power' ? this.synced : this.written)
+    expect(end).toBeLessThanOrEqual(this.accepted.length)
+    expect(oldest).toBeLessThanOrEqual(Math.max(1, this.trimmed))
+    expect(await readTexts(log, oldest)).toEqual(this.accepted.slice(oldest - 1, end))
+    // What was not acknowledged and is not there never will be.
+    this.accepted.length = end
+    this.synced = this.written = end
+  }
+
+  private async step(log: CommitLog, leader: Leader): Promise<void> {
+    const choice = this.random.below(20)
+    if (choice === 0) return this.trim(log)
+    if (choice === 1) return this.flush(leader)
+    await this.append(leader)
+  }
+
+  private async trim(log: CommitLog): Promise<void> {
+    this.trimmed = Math.max(this.trimmed, this.synced - this.random.below(20))
+    await log.trim(this.trimmed)
+  }
+
+  private async flush(leader: Leader): Promise<void> {
+    const end = this.accepted.length
+    const level = this.random.chance(0.5) ? 'synced' : 'written'
+    if (await this.survives(leader.flush(level))) this.acknowledge(end, level)
+  }
+
+  private async append(leader: Leader): Promise<void> {
+    const { random } = this
+    const level = (['synced', 'synced', 'written', 'memory'] as const)[random.below(4)]!
+    const texts = Array.from(
+      { length: random.between(1, this.mostTexts) },
+      () => `${++this.serial} ${'x'.repeat(this.textLength())}`,
+    )
+    const end = this.accepted.length
+    this.accepted.push(...texts)
+    if (await this.survives(leader.append(end, batchOf(texts), level))) this.acknowledge(this.accepted.length, level)
+    else if (this.errors.at(-1) === 'no-space' || this.errors.at(-1) === 'unavailable') this.accepted.length = end
+  }
+
+  private textLength(): number {
+    const { random } = this
+    return random.chance(0.1) ? random.between(700, this.longestText) : random.between(0, 150)
+  }
+
+  private acknowledge(through: Sequence, level: Durability): void {
+    if (level === 'synced') this.synced = through
+    if (level !== 'memory') this.written = Math.max(this.written, through)
+  }
+
+  private async survives(work: Promise<unknown>): Promise<boolean> {
+    try {
+      await work
+      return true
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error
+      this.errors.push(error.code)
+      return false
+    }
+  }
+}
+
+/** A process of the one machine; its disk is as the last one left it. */
+export function start(world: SimulatedWorld, name: string): SimulatedProcess {
+  return world.startProcess(name, { machine: 'machine' })
+}
+
+/** Runs the workload until it is done (and answers with its log) or the process has crashed. */
+export async function runWorkload(
+  world: SimulatedWorld,
+  process: SimulatedProcess,
+  workload: Workload,
+  steps: number,
+): Promise<CommitLog | undefined> {
+  let log: CommitLog | undefined
+  let failure: unknown
+  workload.run(process, steps).then(
+    (result) => (log = result),
+    (error: unknown) => (failure = error),
+  )
+  await world.run({ until: () => log !== undefined || failure !== undefined || !process.alive })
+  if (failure !== undefined && process.alive) throw failure
+  return process.alive ? log : undefined
+}
