@@ -1,9 +1,10 @@
 /**
  * Dependencies are few, exact and explained: each has a row in docs/decisions/dependencies.md, versions are no ranges,
- * and nothing that is installed runs a script on installation.
+ * nothing that is installed runs a script on installation, and the lock file covers every platform.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { findMissing } from '../complete-lock.mjs'
 import { readText } from './files.mjs'
 
 const explanation = 'docs/decisions/dependencies.md'
@@ -14,7 +15,7 @@ const explanation = 'docs/decisions/dependencies.md'
  * @property {Record<string, string>} [devDependencies]
  */
 
-/** @typedef {{ packages: Record<string, { hasInstallScript?: boolean, resolved?: string }> }} LockFile */
+/** @typedef {import('../complete-lock.mjs').LockFile} LockFile */
 
 /**
  * @param {string} root
@@ -57,11 +58,15 @@ function checkExplanations(root, wanted) {
  * @returns {import('./files.mjs').Problem[]}
  */
 function checkLock(root) {
-  const { packages } = /** @type {LockFile} */ (JSON.parse(readText(root, 'package-lock.json')))
-  return Object.entries(packages).flatMap(([path, entry]) => [
+  const lock = /** @type {LockFile} */ (JSON.parse(readText(root, 'package-lock.json')))
+  const missing = findMissing(lock).map(
+    ({ name }) => `package-lock.json:1 has no entry for ${name}: run node scripts/complete-lock.mjs`,
+  )
+  const faults = Object.entries(lock.packages).flatMap(([path, entry]) => [
     ...(entry.hasInstallScript === true ? [`package-lock.json:1 ${path} runs a script on installation`] : []),
     ...(entry.resolved === undefined
       ? []
       : [`package-lock.json:1 ${path} names where it came from: ${entry.resolved}`]),
   ])
+  return [...missing, ...faults]
 }

@@ -92,7 +92,11 @@ test('dependencies are exact, explained, silent on installation, and the lock fi
   const root = makeRepository({
     'package.json': JSON.stringify({ dependencies: { a: '1.0.0', b: '^2.0.0' }, devDependencies: { c: '3.0.0' } }),
     'package-lock.json': JSON.stringify({
-      packages: { '': {}, 'node_modules/a': { hasInstallScript: true }, 'node_modules/b': { resolved: 'https:b' } },
+      packages: {
+        '': {},
+        'node_modules/a': { hasInstallScript: true },
+        'node_modules/b': { resolved: 'https:b', optionalDependencies: { e: '1.0.0' } },
+      },
     }),
     'docs/decisions/dependencies.md': '| `a` | why |\n| `b` | why |\n| `d` | why |\n',
   })
@@ -100,6 +104,7 @@ test('dependencies are exact, explained, silent on installation, and the lock fi
     'package.json:1 asks for b ^2.0.0, which is not one exact version',
     'package.json:1 depends on c, which has no row in docs/decisions/dependencies.md',
     'docs/decisions/dependencies.md:1 has a row for d, which package.json does not name',
+    'package-lock.json:1 has no entry for e: run node scripts/complete-lock.mjs',
     'package-lock.json:1 node_modules/a runs a script on installation',
     'package-lock.json:1 node_modules/b names where it came from: https:b',
   ])
