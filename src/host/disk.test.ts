@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Disk, DiskErrorCode } from './host.ts'
+import type { Disk, DiskError, DiskErrorCode } from './host.ts'
 import { createRealHost } from './real/real-host.ts'
 import { createMemoryDisk } from './simulated/memory-disk.ts'
 import { SimulatedWorld } from './simulated/simulated-world.ts'
@@ -53,7 +53,7 @@ const subjects: Subject[] = [
 async function codeOf(promise: Promise<unknown>): Promise<DiskErrorCode | 'no error'> {
   return promise.then(
     () => 'no error' as const,
-    (error: { code: DiskErrorCode }) => error.code,
+    (error: unknown) => (error as DiskError).code,
   )
 }
 

@@ -27,8 +27,8 @@ export type Cancel = () => void
 /** A worker's job is named, so that simulated workers run the same code inline. */
 export type JobName = string
 export type Transfer = unknown
-/** What a job's module exports as `run`. */
-export type Job = (input: Transfer) => Transfer | Promise<Transfer>
+/** What a job's module exports as `run`. It may answer with a promise of its output. */
+export type Job = (input: Transfer) => Transfer
 
 /** Paths are absolute or relative to the process, with `/` between their parts. Errors: `DiskError`. */
 export interface Disk {

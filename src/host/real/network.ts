@@ -61,7 +61,7 @@ class RealSocket implements Socket {
   constructor(socket: net.Socket) {
     this.#socket = socket
     this.remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
-    socket.on('data', (chunk) => this.onData(chunk as Uint8Array))
+    socket.on('data', (chunk) => this.onData(chunk))
     socket.on('end', () => this.onEnd())
     socket.on('drain', () => this.onDrain())
     socket.on('close', () => this.onClose())

@@ -196,7 +196,8 @@ class ImageFile implements File {
       this.#image.claim(this.#path, position + bytes.length - content.size)
       writePart(content, position, bytes, random, shape)
     }
-    return { kind: 'write', path: this.#path, bytes, apply, applyPart, lie: cache }
+    const operation = { kind: 'write', path: this.#path, bytes, apply, applyPart } as const
+    return this.#options.syncWrites === true ? { ...operation, lie: cache } : operation
   }
 
   #afterWriteFailed(error: unknown): unknown {
