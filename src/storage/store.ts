@@ -21,8 +21,11 @@ export interface OrderedStore {
   delete(key: Slice): boolean
   /** Constant time or sliced: what becomes unreachable is freed by `reclaim`. */
   deleteRange(range: KeyRange): void
-  /** What was mutated since the last call is the state at `sequence`, which must grow. Mutations come whole transactions. */
-  publish(sequence: Sequence): void
+  /**
+   * What was mutated since the last call is the state at `sequence`, which must grow, except where the mutations
+   * take back later ones (`revert`: a batch that the log refused). Mutations come whole transactions.
+   */
+  publish(sequence: Sequence, change?: 'commit' | 'revert'): void
   /**
    * Pins what is there now, in constant time. Like `fork` and `checkpoint` it must not be called between a mutation and
    * its `publish`: half a transaction has no sequence. A broken rule is an `InvariantError`.

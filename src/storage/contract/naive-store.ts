@@ -66,8 +66,8 @@ export class NaiveStore implements OrderedStore {
     for (const name of state.keys.splice(first, last - first)) state.values.delete(name)
   }
 
-  publish(sequence: Sequence): void {
-    assert(sequence > this.#sequence, `publish of sequence ${sequence} after ${this.#sequence}`)
+  publish(sequence: Sequence, change: 'commit' | 'revert' = 'commit'): void {
+    assert(sequence > this.#sequence || change === 'revert', `publish of sequence ${sequence} after ${this.#sequence}`)
     this.#sequence = sequence
     this.#unpublished = false
   }

@@ -70,6 +70,7 @@ export class Pair {
         return
       case 'reclaim':
         used.subject.reclaim(100)
+        this.#check?.(this.#stores.map(open => open.subject))
         return
       default:
         this.#runOnVersions(command)

@@ -115,8 +115,8 @@ export class MemoryStore implements OrderedStore, Member {
     this.#stamp.root = this.tree.root
   }
 
-  publish(sequence: Sequence): void {
-    assert(sequence > this.#sequence, `publish of sequence ${sequence} after ${this.#sequence}`)
+  publish(sequence: Sequence, change: 'commit' | 'revert' = 'commit'): void {
+    assert(sequence > this.#sequence || change === 'revert', `publish of sequence ${sequence} after ${this.#sequence}`)
     this.#sequence = sequence
     this.#unpublished = false
     if (this.versions.readers > 0) this.seal()
