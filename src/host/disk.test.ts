@@ -155,6 +155,17 @@ describe.each(subjects)('$name disk', ({ run }) => {
       await file.close()
     }))
 
+  test('closing waits for what is under way', () =>
+    run(async (disk, folder) => {
+      const file = await disk.open(`${folder}/a`, { mode: 'create' })
+      let written = false
+      const bytes = new Uint8Array(2_000_000).fill(0x61)
+      const writing = file.writeAt(0, bytes).then(() => (written = true))
+      await file.close()
+      await writing.then(() => expect(written).toBe(true))
+      expect((await read(disk, `${folder}/a`)).length).toBe(bytes.length)
+    }))
+
   test('lists in order of code units', () =>
     run(async (disk, folder) => {
       for (const name of ['b', 'a', 'B', '10', '9', 'ä']) await write(disk, `${folder}/${name}`, '')
@@ -187,6 +198,7 @@ describe.each(subjects)('$name disk', ({ run }) => {
       await disk.link(`${folder}/a`, `${folder}/b`)
       expect(await codeOf(disk.link(`${folder}/a`, `${folder}/b`))).toBe('exists')
       expect(await codeOf(disk.link(`${folder}/none`, `${folder}/c`))).toBe('not-found')
+      expect(await codeOf(disk.link(folder, `${folder}/c`))).toBe('access')
       await disk.rename(`${folder}/a`, `${folder}/b`)
       expect(await disk.list(folder)).toEqual(['a', 'b'])
       await disk.remove(`${folder}/a`)

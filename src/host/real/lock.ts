@@ -148,11 +148,15 @@ interface Door {
 }
 
 /**
- * A socket's path may have 107 bytes. On Linux a descriptor of the folder stands for its path, however long; it stays
- * open as long as the listener, which removes its name by the same path when it closes.
+ * A socket's path may have 107 bytes. Where it would be longer, a descriptor of the folder stands for its path on Linux;
+ * it stays open as long as the listener, which removes its name by the same path when it closes.
  */
 function openDoor(folder: string): Door {
-  if (process.platform !== 'linux') return { pathOf: (name) => path.join(folder, name), close: () => {} }
+  const absolute = path.resolve(folder)
+  const isShort = Buffer.byteLength(absolute) <= LONGEST_FOLDER_BYTES
+  if (isShort || process.platform !== 'linux') {
+    return { pathOf: (name) => path.join(absolute, name), close: () => {} }
+  }
   const fd = fs.openSync(folder, fs.constants.O_RDONLY)
   let open = true
   const close = (): void => {
@@ -162,7 +166,11 @@ function openDoor(folder: string): Door {
   return { pathOf: (name) => `/proc/self/fd/${fd}/${name}`, close }
 }
 
-async function lockByKernelName(folder: string): Promise<DiskLock> {
+/** With a name of at most 30 bytes this stays below macOS's limit of 103, too. */
+const LONGEST_FOLDER_BYTES = 72
+
+/** Weaker than sockets in the folder: on Linux, containers with networks of their own do not see each other's names. */
+export async function lockByKernelName(folder: string): Promise<DiskLock> {
   await makeFolder(folder)
   const { dev, ino } = fs.statSync(folder, { bigint: true })
   const digest = createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 32)

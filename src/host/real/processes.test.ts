@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DiskError } from '../host.ts'
-import { lockFolder } from './lock.ts'
+import { lockByKernelName, lockFolder } from './lock.ts'
 
 /** What only real processes and threads can show, run from JavaScript as the package ships it. */
 const folder = fs.mkdtempSync(path.join(tmpdir(), 'polylog-processes-'))
@@ -123,6 +123,14 @@ describe('lock', () => {
     expect(error).toMatchObject({ code: 'locked', pid: process.pid })
     await held.release()
     await (await lockFolder(lock)).release()
+  })
+
+  test('a name of the kernel stands in where the file system has no sockets', async () => {
+    const lock = path.join(folder, 'kernel')
+    const held = await lockByKernelName(lock)
+    await expect(lockByKernelName(lock)).rejects.toMatchObject({ code: 'locked', pid: undefined })
+    await held.release()
+    await (await lockByKernelName(lock)).release()
   })
 
   test('a path longer than a socket address is no obstacle', async () => {

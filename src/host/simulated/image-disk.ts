@@ -96,6 +96,7 @@ class ImageFile implements File {
   readonly #scheduler: DiskScheduler
   #poison: unknown
   #closed = false
+  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor(path: string, content: FileImage, options: OpenOptions, image: DiskImage, scheduler: DiskScheduler) {
     this.#path = path
@@ -107,7 +108,7 @@ class ImageFile implements File {
 
   async readAt(position: number, into: Uint8Array): Promise<number> {
     this.#checkOpen()
-    return this.#scheduler.run(this.#read(position, into))
+    return this.#run(this.#read(position, into))
   }
 
   readAtSync(position: number, into: Uint8Array): number {
@@ -118,7 +119,7 @@ class ImageFile implements File {
   async writeAt(position: number, bytes: Uint8Array): Promise<void> {
     this.#checkWritable()
     try {
-      await this.#scheduler.run(this.#write(position, bytes))
+      await this.#run(this.#write(position, bytes))
     } catch (error) {
       throw this.#afterWriteFailed(error)
     }
@@ -139,7 +140,7 @@ class ImageFile implements File {
     const content = this.#content
     const mark = content.mark
     try {
-      await this.#scheduler.run({
+      await this.#run({
         kind: 'sync',
         path: this.#path,
         apply: () => content.sync(mark),
@@ -161,7 +162,7 @@ class ImageFile implements File {
 
   async size(): Promise<number> {
     this.#checkOpen()
-    return this.#scheduler.run({ kind: 'folder', path: this.#path, apply: () => this.#content.size })
+    return this.#run({ kind: 'folder', path: this.#path, apply: () => this.#content.size })
   }
 
   async truncate(size: number): Promise<void> {
@@ -170,12 +171,21 @@ class ImageFile implements File {
       this.#image.claim(this.#path, size - this.#content.size)
       this.#content.truncate(size)
     }
-    return this.#scheduler.run({ kind: 'write', path: this.#path, apply })
+    return this.#run({ kind: 'write', path: this.#path, apply })
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true
-    return this.#scheduler.run({ kind: 'folder', path: this.#path, apply: () => {} })
+    await Promise.allSettled(this.#underWay)
+    await this.#scheduler.run({ kind: 'folder', path: this.#path, apply: () => {} })
+  }
+
+  #run<T>(operation: Operation<T>): Promise<T> {
+    const promise = this.#scheduler.run(operation)
+    this.#underWay.add(promise)
+    const forget = (): void => void this.#underWay.delete(promise)
+    promise.then(forget, forget)
+    return promise
   }
 
   #read(position: number, into: Uint8Array): Operation<number> {

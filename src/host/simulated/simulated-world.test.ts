@@ -150,6 +150,23 @@ describe('a crash', () => {
     expect([first.alive, beside.alive, elsewhere.alive]).toEqual([false, false, true])
   })
 
+  test('by power may come after one of the process, with nothing running', async () => {
+    const found = new Set<number>()
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const world = new SimulatedWorld(seed)
+      const host = world.startProcess('p')
+      const file = await world.complete(host.disk.open('f', { mode: 'create' }))
+      await world.complete(host.disk.syncFolder(''))
+      await world.complete(file.writeAt(0, new Uint8Array(7)))
+      world.crash(host, 'process')
+      const size = (): number => world.machine('p').disk.openFile('f').size
+      expect(size()).toBe(7)
+      world.cutPower(world.machine('p'))
+      found.add(size())
+    }
+    expect(found).toEqual(new Set([0, 7]))
+  })
+
   test('can be set for every disk operation of a process, one after the other', async () => {
     const work = async (host: Host): Promise<void> => {
       const file = await host.disk.open('f', { mode: 'create' })

@@ -78,13 +78,15 @@ export class SimulatedWorld {
     if (!process.alive) return
     this.faults.count(`crash-${kind}`)
     this.record(`crash ${kind} ${process.name}`)
-    if (kind === 'process') return this.#end(process, kind)
-    for (const other of this.#processes) if (other.machine === process.machine) this.#end(other, kind)
-    const losses = process.machine.disk.lose(seededSurvival(this.random))
-    if (losses.lost) this.faults.count('lost-sectors')
-    if (losses.torn) this.faults.count('torn-writes')
-    if (losses.shortened) this.faults.count('shortened-files')
-    if (losses.namesLost) this.faults.count('lost-names')
+    if (kind === 'process') this.#end(process, kind)
+    else this.#losePower(process.machine)
+  }
+
+  /** As the crash of one of its processes by power, whether any runs or not. */
+  cutPower(machine: Machine): void {
+    this.faults.count('crash-power')
+    this.record(`crash power ${machine.name}`)
+    this.#losePower(machine)
   }
 
   /** The process ends by a fault of its own. */
@@ -182,6 +184,15 @@ export class SimulatedWorld {
       if (event.owner === undefined) throw error
       this.fail(event.owner, error)
     }
+  }
+
+  #losePower(machine: Machine): void {
+    for (const process of this.#processes) if (process.machine === machine) this.#end(process, 'power')
+    const losses = machine.disk.lose(seededSurvival(this.random))
+    if (losses.lost) this.faults.count('lost-sectors')
+    if (losses.torn) this.faults.count('torn-writes')
+    if (losses.shortened) this.faults.count('shortened-files')
+    if (losses.namesLost) this.faults.count('lost-names')
   }
 
   #end(process: SimulatedProcess, kind: CrashKind): void {
