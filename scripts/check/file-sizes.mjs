@@ -1,7 +1,7 @@
 /**
  * A source file of over 600 lines holds two subjects. Those that hold one all the same are listed with the reason why.
  */
-import { isTest, listSources, readText } from './files.mjs'
+import { listSources, readTestFilter, readText } from './files.mjs'
 
 const limitLines = 600
 
@@ -17,6 +17,7 @@ const longFiles = new Map([])
  * @returns {import('./files.mjs').Problem[]}
  */
 export function checkFileSizes(root, allowed = longFiles) {
+  const isTest = readTestFilter(root)
   return listSources(root).flatMap((path) => {
     if (isTest(path)) return []
     const lines = readText(root, path).split('\n').length - 1

@@ -4,7 +4,7 @@
  * The trees are ESTree with TypeScript nodes, by oxc's parser, so that a check never mistakes a word in a string, a
  * comment or a regular expression for code.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { parseSync } from 'oxc-parser'
 
@@ -55,12 +55,17 @@ export function listSources(root) {
 }
 
 /**
- * A test, which may use what the code beside it may not.
- * @param {string} path
- * @returns {boolean}
+ * Tells the package's sources from tests and what only tests use: those are what `tsconfig.build.json` excludes, by the
+ * ending `.test.ts`, as a file or as a folder.
+ * @param {string} root
+ * @returns {(path: string) => boolean}
  */
-export function isTest(path) {
-  return path.endsWith('.test.ts')
+export function readTestFilter(root) {
+  const configuration = join(root, 'tsconfig.build.json')
+  const text = existsSync(configuration) ? readFileSync(configuration, 'utf8') : '{}'
+  const withoutComments = text.replace(/^\s*\/\/.*$/gm, '')
+  const { exclude = [] } = /** @type {{ exclude?: string[] }} */ (JSON.parse(withoutComments))
+  return (path) => path.endsWith('.test.ts') || exclude.some((one) => path === one || path.startsWith(`${one}/`))
 }
 
 /**

@@ -82,6 +82,11 @@ test('the host and tests may do all that', () => {
   expect(check(line, 'src/log/file/file.test.ts')).toEqual([])
 })
 
+test('what only tests use may do all that', () => {
+  const files = { 'tsconfig.build.json': '{ "exclude": ["src/log/suite.ts"] }', 'src/log/suite.ts': 'Date.now()' }
+  expect(checkHostRule(makeRepository(files), new Map())).toEqual([])
+})
+
 test('the command line reads its arguments and no environment', () => {
   expect(check('process.stdout.write(process.argv[2])', 'src/cli/polylog.ts')).toEqual([])
   expect(check('process.env', 'src/cli/polylog.ts')).toHaveLength(1)

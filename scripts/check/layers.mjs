@@ -7,11 +7,23 @@
  * may import them, and they import no box. Elsewhere the whole layer is one box.
  *
  * Types count as well as values: a type that comes from above ties the layers together just as much. A test may also
- * import `test/`, which holds what several tests share. The host alone may import a path it is given: that is how a worker
+ * import `test/` and what only tests use in its own layer (`tsconfig.build.json` lists it). A package that is imported comes
+ * with Polylog (`dependencies`), except in tests. The host alone may import a path it is given: that is how a worker
  * thread finds its job.
  */
-import { posix } from 'node:path'
-import { identifierName, isTest, lineAt, listSources, parseSource, readText, stringValue, walk } from './files.mjs'
+import { existsSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { join, posix } from 'node:path'
+import {
+  identifierName,
+  lineAt,
+  listSources,
+  parseSource,
+  readTestFilter,
+  readText,
+  stringValue,
+  walk,
+} from './files.mjs'
 
 /** @typedef {{ layer: string, rank: number, box: string }} Place */
 
@@ -34,23 +46,42 @@ const layers = [
 ]
 
 /**
+ * What a file may import besides the layers below it.
+ * @typedef {object} Surroundings
+ * @property {(path: string) => boolean} isTest
+ * @property {Set<string> | undefined} dependencies the packages that come with Polylog; undefined where none is known
+ */
+
+/**
  * @param {string} root
  * @returns {import('./files.mjs').Problem[]}
  */
 export function checkLayers(root) {
-  return listSources(root).flatMap((path) => checkFile(path, readText(root, path)))
+  const surroundings = { isTest: readTestFilter(root), dependencies: readDependencies(root) }
+  return listSources(root).flatMap((path) => checkFile(path, readText(root, path), surroundings))
+}
+
+/**
+ * @param {string} root
+ * @returns {Set<string> | undefined}
+ */
+function readDependencies(root) {
+  if (!existsSync(join(root, 'package.json'))) return undefined
+  const manifest = /** @type {{ dependencies?: object }} */ (JSON.parse(readText(root, 'package.json')))
+  return new Set(Object.keys(manifest.dependencies ?? {}))
 }
 
 /**
  * @param {string} path
  * @param {string} text
+ * @param {Surroundings} surroundings
  * @returns {import('./files.mjs').Problem[]}
  */
-function checkFile(path, text) {
+function checkFile(path, text, surroundings) {
   const from = placeOf(path)
   if (from === undefined) return [`${path}:1 is in no layer; the layers are listed in scripts/check/layers.mjs`]
   return readImports(path, text).flatMap(({ specifier, start }) => {
-    const complaint = judge(path, from, specifier)
+    const complaint = judge(path, from, specifier, surroundings)
     return complaint === undefined ? [] : [`${path}:${lineAt(text, start)} ${complaint}`]
   })
 }
@@ -59,25 +90,49 @@ function checkFile(path, text) {
  * @param {string} path
  * @param {Place} from
  * @param {string | undefined} specifier
+ * @param {Surroundings} surroundings
  * @returns {string | undefined} what is wrong
  */
-function judge(path, from, specifier) {
+function judge(path, from, specifier, { isTest, dependencies }) {
   if (specifier === undefined) {
     return from.layer === 'host' ? undefined : 'imports a path that is not a literal, so its layer cannot be known'
   }
-  if (specifier === 'polylog' || specifier.startsWith('polylog/'))
-    return `imports ${specifier} by the package's own name`
-  if (!specifier.startsWith('.') && !specifier.startsWith('/')) return undefined
+  if (!specifier.startsWith('.') && !specifier.startsWith('/')) {
+    return judgePackage(specifier, isTest(path) ? undefined : dependencies)
+  }
   const target = posix.join(posix.dirname(path), specifier)
   if (!target.startsWith('src/')) {
     if (isTest(path) && target.startsWith('test/')) return undefined
     return `imports ${target}, which lies outside src`
   }
-  if (isTest(target)) return `imports the test ${target}`
+  if (isTest(target) && !isTest(path)) return `imports the test ${target}`
+  return judgePlace(from, target, isTest(target))
+}
+
+/**
+ * @param {string} specifier
+ * @param {Set<string> | undefined} dependencies
+ * @returns {string | undefined}
+ */
+function judgePackage(specifier, dependencies) {
+  const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+  if (name === 'polylog') return `imports ${specifier} by the package's own name`
+  if (dependencies === undefined || isBuiltin(specifier) || dependencies.has(name)) return undefined
+  return `imports ${name}, which does not come with the package`
+}
+
+/**
+ * @param {Place} from
+ * @param {string} target
+ * @param {boolean} isTestTarget what only tests use is open to all tests of its layer
+ * @returns {string | undefined}
+ */
+function judgePlace(from, target, isTestTarget) {
   const to = placeOf(target)
   if (to === undefined) return `imports ${target}, which is in no layer`
   if (to.rank > from.rank) return `imports ${target}: ${to.layer} lies above ${from.layer}`
   if (to.rank < from.rank || to.box === from.box || to.box === to.layer) return undefined
+  if (isTestTarget && to.layer === from.layer) return undefined
   if (from.box === from.layer) return `imports ${target}: what the boxes of ${from.layer} share imports none of them`
   return `imports ${target}: ${from.box} and ${to.box} are siblings`
 }

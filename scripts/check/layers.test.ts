@@ -62,6 +62,29 @@ test('a file in no layer is a fault', () => {
   ])
 })
 
+test('what only tests use is for tests, and may use packages that do not come with Polylog', () => {
+  const files = {
+    'package.json': '{ "dependencies": { "bson": "1.0.0" } }',
+    'tsconfig.build.json':
+      '{\n  // a comment\n  "exclude": ["src/**/*.test.ts", "src/storage/contract", "src/log/suite.ts"]\n}',
+    'src/storage/memory/memory.test.ts': "import '../contract/suite.ts'\nimport '../../log/suite.ts'\nimport 'vitest'",
+    'src/storage/contract/suite.ts': "import 'vitest'\nimport { readFile } from 'node:fs'\nimport './program.ts'",
+    'src/storage/memory/memory.ts': "import 'bson'\nimport 'node:zlib'",
+  }
+  expect(check(files)).toEqual([])
+  expect(
+    check({
+      ...files,
+      'src/storage/memory/memory.ts': "import 'vitest/config'\nimport '../contract/suite.ts'",
+      'src/base/bytes.test.ts': "import '../log/suite.ts'",
+    }),
+  ).toEqual([
+    'src/base/bytes.test.ts:1 imports src/log/suite.ts: log lies above base',
+    'src/storage/memory/memory.ts:1 imports vitest, which does not come with the package',
+    'src/storage/memory/memory.ts:2 imports the test src/storage/contract/suite.ts',
+  ])
+})
+
 test('words in comments, strings and patterns are no imports', () => {
   expect(
     check({ 'src/base/a.ts': "// import '../log/a.ts'\nexport const a = `import '../log/a.ts'`, b = /import '..'/" }),

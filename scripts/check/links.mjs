@@ -4,7 +4,7 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
-import { isTest, listFiles, readText } from './files.mjs'
+import { listFiles, readText } from './files.mjs'
 
 /**
  * @param {string} root
@@ -13,7 +13,7 @@ import { isTest, listFiles, readText } from './files.mjs'
 export function checkLinks(root) {
   const files = listFiles(root)
   const documents = files.filter((path) => path.endsWith('.md'))
-  const mentioning = files.filter((path) => /\.([cm]?[jt]s|md)$/.test(path) && !isTest(path))
+  const mentioning = files.filter((path) => /\.([cm]?[jt]s|md)$/.test(path) && !path.endsWith('.test.ts'))
   return [
     ...documents.flatMap((path) => checkDocument(root, path)),
     ...mentioning.flatMap((path) => checkMentions(root, path)),
