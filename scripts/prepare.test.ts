@@ -1,8 +1,8 @@
-import { rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { makeRepository } from './planted-fault.ts'
-import { fingerprint, isInstalled, requireNode } from './prepare.mjs'
+import { makeInstalledRepository, makeRepository } from './planted-fault.ts'
+import { fingerprint, isInstalled, PreparationFailed, prepare, repositoryRoot, requireNode } from './prepare.mjs'
 
 const lock = (packages: object): string => JSON.stringify({ packages })
 const wanted = lock({ '': {}, a: { version: '1.0.0', integrity: 'x' }, other: { version: '1.0.0', optional: true } })
@@ -25,6 +25,31 @@ test('the fingerprint follows the sources and no tests', () => {
   expect(touched).not.toBe(before)
   rmSync(join(root, 'src/b/c.ts'))
   expect(fingerprint(root, ['src', 'missing.json'])).not.toBe(touched)
+})
+
+test('a build happens when sources have changed, and takes away what has lost its source', () => {
+  vi.spyOn(console, 'error').mockReturnValue()
+  const copied = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+  const copies = copied.map((path) => [path, readFileSync(join(repositoryRoot, path), 'utf8')])
+  const root = makeInstalledRepository({
+    ...Object.fromEntries(copies),
+    'package.json': '{ "type": "module" }',
+    'src/a.ts': 'export const a: number = 1\n',
+    'src/b.ts': 'export const b: number = 1\n',
+  })
+  const [a, b] = [join(root, 'dist/a.js'), join(root, 'dist/b.js')]
+  prepare(root)
+  utimesSync(a, 1, 1)
+  utimesSync(b, 1, 1)
+  prepare(root)
+  expect([statSync(a).mtimeMs, existsSync(b)]).toEqual([1000, true])
+  rmSync(join(root, 'src/b.ts'))
+  prepare(root)
+  expect(statSync(a).mtimeMs).toBeGreaterThan(1000)
+  expect(existsSync(b)).toBe(false)
+  writeFileSync(join(root, 'src/a.ts'), "export const a: number = 'one'\n")
+  expect(() => prepare(root)).toThrow(PreparationFailed)
+  expect(() => prepare(root)).toThrow(PreparationFailed)
 })
 
 test('a Node that is too old is named', () => {

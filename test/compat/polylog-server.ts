@@ -22,12 +22,15 @@ export async function startPolylog(root: string): Promise<PolylogServer> {
   const limit = setTimeout(() => child.kill('SIGKILL'), startLimitMs)
   const lines = createInterface({ input: child.stdout })
   const ready = once(lines, 'line').then(([line]) => parseReadyLine(String(line)))
-  const address = await Promise.race([
-    ready,
-    ended.then(([status, signal]) => {
-      throw new Error(`polylog serve ended before it was ready (${status ?? signal})`)
-    }),
-  ]).finally(() => clearTimeout(limit))
+  const early = ended.then(([status, signal]) => {
+    throw new Error(`polylog serve ended before it was ready (${status ?? signal})`)
+  })
+  const address = await Promise.race([ready, early])
+    .catch((error: unknown) => {
+      child.kill('SIGKILL')
+      throw error
+    })
+    .finally(() => clearTimeout(limit))
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     const [status, signal] = await ended

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { parseReadyLine } from './polylog-server.ts'
 import { parseArguments, runSuite, type SuiteRequest, UsageError } from './run-suite.ts'
 import type { CaseResult, Suite } from './suite.ts'
 
@@ -124,12 +123,4 @@ test('arguments', async () => {
     expect(() => parseArguments(args)).toThrow(UsageError)
   }
   await expect(run(invented(), { suite: 'other' })).rejects.toThrow('there is no suite other; there are: invented')
-})
-
-test('the ready line', () => {
-  expect(parseReadyLine('polylog ready host=127.0.0.1 port=7654 pid=1 data=:memory:')).toEqual({
-    host: '127.0.0.1',
-    port: 7654,
-  })
-  expect(() => parseReadyLine('listening')).toThrow('not a ready line: listening')
 })
