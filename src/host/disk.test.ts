@@ -164,6 +164,11 @@ describe.each(subjects)('$name disk', ({ run }) => {
       await file.close()
       await writing.then(() => expect(written).toBe(true))
       expect((await read(disk, `${folder}/a`)).length).toBe(bytes.length)
+      const again = await disk.open(`${folder}/a`, { mode: 'read' })
+      // At the end of a file a real read asks twice: the second time must not find another file's descriptor.
+      const reading = again.readAt(bytes.length - 5, new Uint8Array(10))
+      await again.close()
+      expect(await reading).toBe(5)
     }))
 
   test('lists in order of code units', () =>

@@ -100,6 +100,17 @@ describe('lock', () => {
     }
   })
 
+  test('of contenders that start at the same moment exactly one gets it', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const lock = path.join(folder, `contended ${round}`)
+      const results = await Promise.allSettled(Array.from({ length: 6 }, () => lockFolder(lock)))
+      const held = results.filter((result) => result.status === 'fulfilled')
+      expect(held).toHaveLength(1)
+      await held[0]?.value.release()
+      expect(fs.readdirSync(lock)).toEqual([])
+    }
+  })
+
   test('a name left by a process whose id another process now has does not lock', async () => {
     const lock = path.join(folder, 'reused')
     const child = start(locker(), lock)

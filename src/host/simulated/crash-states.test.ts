@@ -247,6 +247,16 @@ describe('what a power failure leaves of names', () => {
     expect(states).toEqual(['', 'a=N', 'a=O'])
   })
 
+  test('a name given away and used anew: the first file is never lost', () => {
+    const states = diskStates((disk) => {
+      place(disk, 'a', 'O')
+      sync(disk, '')
+      disk.rename('a', 'b')
+      place(disk, 'a', 'N')
+    })
+    expect(states).toEqual(['a=N b=O', 'a=O', 'b=O'])
+  })
+
   test('a rename between folders is durable when both are synced, and is never half done', () => {
     const prepare = (disk: DiskImage): void => {
       disk.makeFolder('p')

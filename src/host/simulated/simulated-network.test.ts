@@ -91,6 +91,20 @@ describe('the simulated network', () => {
     }
   })
 
+  test('a paused receiver takes no more than its window', async () => {
+    const world = new SimulatedWorld(1)
+    const { server, client } = await connect(world)
+    server.socket.pause()
+    client.socket.write(Buffer.alloc(200_000))
+    expect(await world.run({ maxSteps: 10_000 })).toBe('idle')
+    expect(client.socket.pendingBytes).toBe(200_000 - 65_536)
+    expect(server.chunks).toEqual([])
+    server.socket.resume()
+    server.socket.resume()
+    await world.run()
+    expect(server.chunks.join('').length).toBe(200_000)
+  })
+
   test('connections of a process can be cut from outside', async () => {
     const world = new SimulatedWorld(1)
     const { server, client } = await connect(world)
