@@ -21,7 +21,7 @@ const readyAndWaiting = `
 `
 
 test('a server that is ready says where it is, and ends when it is asked to', async () => {
-  const root = makeRoot(`${readyAndWaiting}\nprocess.on('SIGTERM', () => process.exit(0))`)
+  const root = makeRoot(`process.on('SIGTERM', () => process.exit(0))\n${readyAndWaiting}`)
   const server = await startPolylog(root)
   expect(server).toMatchObject({ host: '127.0.0.1', port: 4321 })
   await server.stop()
