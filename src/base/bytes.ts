@@ -347,6 +347,8 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
     }
     if (i === end) return text
   }
-  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)
   return (buffer as unknown as TextBuffer).utf8Slice(start, end)
 }

@@ -23,7 +23,9 @@ export class Decimal {
   static readonly zero: Decimal = new Decimal('finite', 0n, 0)
 
   static of(coefficient: bigint, scale = 0): Decimal {
-    return scale < 0 ? new Decimal('finite', coefficient * powerOf10(-scale), 0) : new Decimal('finite', coefficient, scale)
+    return scale < 0
+      ? new Decimal('finite', coefficient * powerOf10(-scale), 0)
+      : new Decimal('finite', coefficient, scale)
   }
 
   /** Accepts `-12.30`, `1e-7`, `NaN`, `Infinity`; `undefined` for anything else. Digits and exponent are bounded. */
@@ -104,7 +106,8 @@ export class Decimal {
   /** Rounded half away from zero at `scale` digits after the point; the caller knows its own rule for the scale. */
   divide(other: Decimal, scale: number): Decimal {
     if (this.kind === 'nan' || other.kind === 'nan') return Decimal.nan
-    if (other.kind === 'finite' && other.coefficient === 0n) throw new PolylogError('division_by_zero', 'division by zero')
+    if (other.kind === 'finite' && other.coefficient === 0n)
+      throw new PolylogError('division_by_zero', 'division by zero')
     if (this.kind !== 'finite') {
       if (other.kind !== 'finite') return Decimal.nan
       return other.coefficient > 0n ? this : this.negate()

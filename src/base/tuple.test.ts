@@ -16,7 +16,11 @@ function orderOf(a: Uint8Array, b: Uint8Array): number {
 }
 
 /** Checks that bytes sort as `compare` sorts the values, ascending and inverted, and with a following element. */
-function checkOrder<T>(values: fc.Arbitrary<T>, write: (w: KeyWriter, v: T) => void, compare: (a: T, b: T) => number): void {
+function checkOrder<T>(
+  values: fc.Arbitrary<T>,
+  write: (w: KeyWriter, v: T) => void,
+  compare: (a: T, b: T) => number,
+): void {
   fc.assert(
     fc.property(values, values, (a, b) => {
       const expected = Math.sign(compare(a, b))
@@ -36,7 +40,11 @@ function checkOrder<T>(values: fc.Arbitrary<T>, write: (w: KeyWriter, v: T) => v
 }
 
 const byValue = <T extends number | bigint>(a: T, b: T): number => (a < b ? -1 : a > b ? 1 : 0)
-const int64s = fc.oneof(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), fc.bigInt(-300n, 300n), fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n))
+const int64s = fc.oneof(
+  fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
+  fc.bigInt(-300n, 300n),
+  fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n),
+)
 const decimals = fc.oneof(
   fc.tuple(fc.bigInt(-(10n ** 34n), 10n ** 34n), fc.integer({ min: 0, max: 40 })).map(([c, s]) => Decimal.of(c, s)),
   fc.tuple(fc.bigInt(-99n, 99n), fc.integer({ min: -6000, max: 6000 })).map(([c, s]) => Decimal.of(c, s)),
@@ -55,12 +63,21 @@ describe('elements sort as their values do', () => {
 
   test('float8', () => {
     checkOrder(fc.double({ noNaN: true }), (w, v) => w.float8(v), byValue)
-    expect(orderOf(bytesOf((w) => w.float8(NaN)), bytesOf((w) => w.float8(Infinity)))).toBe(1)
+    expect(
+      orderOf(
+        bytesOf((w) => w.float8(NaN)),
+        bytesOf((w) => w.float8(Infinity)),
+      ),
+    ).toBe(1)
     expect(bytesOf((w) => w.float8(-0))).toEqual(bytesOf((w) => w.float8(0)))
   })
 
   test('decimals, beyond the range of doubles too', () => {
-    checkOrder(decimals, (w, v) => w.numberDecimal(v), (a, b) => a.compare(b))
+    checkOrder(
+      decimals,
+      (w, v) => w.numberDecimal(v),
+      (a, b) => a.compare(b),
+    )
   })
 
   test('doubles, integers and decimals in one order', () => {
@@ -73,17 +90,38 @@ describe('elements sort as their values do', () => {
       else w.numberDecimal(v)
     }
     checkOrder(mixed, write, (a, b) => exact(a).compare(exact(b)))
-    expect(orderOf(bytesOf((w) => w.number(NaN)), bytesOf((w) => w.number(-Infinity)))).toBe(-1)
+    expect(
+      orderOf(
+        bytesOf((w) => w.number(NaN)),
+        bytesOf((w) => w.number(-Infinity)),
+      ),
+    ).toBe(-1)
     const sqlNaN = bytesOf((w) => w.numberDecimal(Decimal.nan, true))
-    expect(orderOf(sqlNaN, bytesOf((w) => w.number(Infinity)))).toBe(1)
+    expect(
+      orderOf(
+        sqlNaN,
+        bytesOf((w) => w.number(Infinity)),
+      ),
+    ).toBe(1)
   })
 
   test('strings and bytes, zeros included', () => {
-    const strings = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom('\0', 'a', '\x01', 'é') }))
+    const strings = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom('\0', 'a', '\x01', 'é') }),
+    )
     const utf8 = (text: string): Buffer => Buffer.from(text)
-    checkOrder(strings, (w, v) => w.string(v), (a, b) => Buffer.compare(utf8(a), utf8(b)))
+    checkOrder(
+      strings,
+      (w, v) => w.string(v),
+      (a, b) => Buffer.compare(utf8(a), utf8(b)),
+    )
     const bytes = fc.uint8Array({ maxLength: 12 })
-    checkOrder(bytes, (w, v) => w.byteString(v), (a, b) => Buffer.compare(a, b))
+    checkOrder(
+      bytes,
+      (w, v) => w.byteString(v),
+      (a, b) => Buffer.compare(a, b),
+    )
   })
 
   test('timestamps', () => {
@@ -128,7 +166,14 @@ describe('reading back', () => {
         fc.boolean(),
         fc.integer({ min: 0, max: 2 ** 31 }),
         (i, d, s, b, flag, keyspace) => {
-          const key = new KeyWriter().begin(keyspace, 1).int64(i).float8(d).string(s).byteString(b).boolean(flag).timestamp(i)
+          const key = new KeyWriter()
+            .begin(keyspace, 1)
+            .int64(i)
+            .float8(d)
+            .string(s)
+            .byteString(b)
+            .boolean(flag)
+            .timestamp(i)
           const reader = new KeyReader(key)
           expect(reader.orderedVarint()).toBe(keyspace)
           expect(reader.orderedVarint()).toBe(1)
@@ -147,7 +192,17 @@ describe('reading back', () => {
   test('garbage is an error and never a read past the end', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
-        for (const read of ['orderedVarint', 'int64', 'float8', 'string', 'byteString', 'objectId', 'uuid', 'boolean', 'timestamp'] as const) {
+        for (const read of [
+          'orderedVarint',
+          'int64',
+          'float8',
+          'string',
+          'byteString',
+          'objectId',
+          'uuid',
+          'boolean',
+          'timestamp',
+        ] as const) {
           const reader = new KeyReader(sliceOf(bytes))
           try {
             reader[read]()

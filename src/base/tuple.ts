@@ -284,7 +284,10 @@ export function keyspaceRange(keyspace: number, index?: number): KeyRange {
   writer.orderedVarint(keyspace)
   if (index !== undefined) return writer.orderedVarint(index).toPrefixRange()
   const start = writer.toBytes()
-  const end = writer.reset().orderedVarint(keyspace + 1).toBytes()
+  const end = writer
+    .reset()
+    .orderedVarint(keyspace + 1)
+    .toBytes()
   return { start: sliceOf(start), end: sliceOf(end) }
 }
 

@@ -66,7 +66,10 @@ export interface Transaction extends TransactionReader {
   dropNamespace(namespace: Namespace): void
   createCollection(namespace: Namespace, name: string, model: CollectionModel, definition: JsonObject): Collection
   /** A new version of its definition; waits for writers of the collection, and they for it. */
-  alterCollection(collection: Collection, change: { name?: string; namespace?: Namespace; definition?: JsonObject }): Collection
+  alterCollection(
+    collection: Collection,
+    change: { name?: string; namespace?: Namespace; definition?: JsonObject },
+  ): Collection
   /** Catalog entry and all its keys. */
   dropCollection(collection: Collection): void
   /** All its keys; the collection stays. */

@@ -16,6 +16,8 @@ export type TransactionStatus = 'none' | 'open' | 'failed'
 export interface BeginOptions {
   readonly isolation?: Isolation
   readonly readOnly?: boolean
+  /** A lock that another holds is a `serialization_failure` at once: MongoDB's rule inside of transactions. */
+  readonly failFast?: boolean
 }
 
 export interface RunOptions {

@@ -23,6 +23,10 @@ import type {
   Snapshot,
   StoreStatistics,
 } from '../store.ts'
+import { BulkLoader } from './bulk-load.ts'
+import { readCheckpoint } from './checkpoint-read.ts'
+import type { TakeEntry } from './checkpoint-read.ts'
+import { writeCheckpoint } from './checkpoint-write.ts'
 import { TreeCursor } from './cursor.ts'
 import type { TreeStamp } from './cursor.ts'
 import { Family } from './family.ts'
@@ -30,14 +34,12 @@ import type { Member } from './family.ts'
 import { needsRepair, repairPath } from './merge.ts'
 import { leafCapacity, leafRecordsAt, pageBase, pageField, pageWordsOf, sizeAt } from './page-layout.ts'
 import { deleteKeyRange } from './range-delete.ts'
+import { keyBytesMax, valueBytesMax } from './record-layout.ts'
 import { getValue } from './search.ts'
 import { splitLeaf } from './split.ts'
 import { closeGap, insertIntoLeaf, overwriteValue, Tree } from './tree.ts'
 import { Versions } from './versions.ts'
 import type { PlantedFault } from './versions.ts'
-
-export const keyBytesMax: number = 0xffff
-export const valueBytesMax: number = 1 << 30
 
 /** Objects freed between two looks at the clock. */
 const reclaimSlice = 64
@@ -146,8 +148,25 @@ export class MemoryStore implements OrderedStore, Member {
     return fork
   }
 
-  checkpoint(_host: Host, _folder: string): Promise<Sequence> {
-    return Promise.reject(new PolylogError('unsupported', 'checkpoint'))
+  /** `persistedThrough` grows when it is done; errors are the disk's. */
+  async checkpoint(host: Host, folder: string): Promise<Sequence> {
+    const snapshot = this.snapshot()
+    try {
+      const sequence = await writeCheckpoint(host, folder, snapshot)
+      this.persistedThrough = Math.max(this.persistedThrough, sequence)
+      return sequence
+    } finally {
+      snapshot.release()
+    }
+  }
+
+  /** Fills a new store with entries in ascending order, as the state at `sequence`. */
+  async bulkLoad(read: (take: TakeEntry) => Promise<Sequence>): Promise<void> {
+    const loader = new BulkLoader(this.tree)
+    this.#sequence = await read((key, value) => loader.add(key, value))
+    loader.finish()
+    this.#stamp.root = this.tree.root
+    this.seal()
   }
 
   statistics(): StoreStatistics {
@@ -262,6 +281,21 @@ export class MemoryStore implements OrderedStore, Member {
   get sequence(): Sequence {
     return this.#sequence
   }
+}
+
+/**
+ * A store with the checkpoint in `folder`, or an empty one. Throws `data_corrupted`, with `detail.file` and
+ * `detail.offset`, for any damage, and `data_newer`; other failures of the disk are its own errors.
+ */
+export async function openMemoryStore(host: Host, folder: string | undefined): Promise<MemoryStore> {
+  const store = new MemoryStore({ monotonic: () => host.monotonic() })
+  if (folder === undefined) return store
+  await store.bulkLoad(async (take) => {
+    const manifest = await readCheckpoint(host.disk, folder, take)
+    return manifest.sequence
+  })
+  store.persistedThrough = store.sequence
+  return store
 }
 
 interface ForkOrigin {

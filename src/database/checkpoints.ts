@@ -1,0 +1,68 @@
+/**
+ * Checkpoints: `checkpoint/<sequence>` folders, written while the database serves, then the log before them is trimmed.
+ *
+ * A checkpoint is written into `<sequence>.part`, renamed when the log is synced through its sequence (it must not know
+ * more than the log does), and counts once the folder above is synced. The one before it is removed after that.
+ */
+import { PolylogError } from '../base/errors.ts'
+import { DiskError, type Host } from '../host/host.ts'
+import type { OrderedStore } from '../storage/store.ts'
+import type { Sequence } from './contract.ts'
+
+const complete = /^\d{1,16}$/
+
+/** The newest complete checkpoint, its leftovers removed; undefined where there is none. */
+export async function findCheckpoint(
+  host: Host,
+  folder: string,
+): Promise<{ path: string; sequence: Sequence } | undefined> {
+  await host.disk.makeFolder(folder).catch((error: unknown) => {
+    if (!(error instanceof DiskError && error.code === 'exists')) throw error
+  })
+  const names = await host.disk.list(folder)
+  const sequences = names.filter((name) => complete.test(name)).map(Number)
+  const newest = Math.max(-1, ...sequences)
+  for (const name of names) if (name !== String(newest)) await removeFolder(host, `${folder}/${name}`)
+  return newest < 0 ? undefined : { path: `${folder}/${newest}`, sequence: newest }
+}
+
+async function removeFolder(host: Host, path: string): Promise<void> {
+  for (const name of await host.disk.list(path)) await host.disk.remove(`${path}/${name}`)
+  await host.disk.remove(path)
+}
+
+export interface CheckpointSource {
+  readonly host: Host
+  readonly folder: string
+  readonly store: OrderedStore
+  /** Resolves when the log is synced through `sequence`; rejects where that will never be. */
+  synced(sequence: Sequence): Promise<void>
+}
+
+/** Writes a checkpoint of the present state; its sequence. */
+export async function writeCheckpoint(source: CheckpointSource): Promise<Sequence> {
+  const { host, folder, store } = source
+  const part = `${folder}/next.part`
+  await removeFolder(host, part).catch((error: unknown) => {
+    if (!(error instanceof DiskError && error.code === 'not-found')) throw error
+  })
+  await host.disk.makeFolder(part)
+  const sequence = await store.checkpoint(host, part)
+  await source.synced(sequence)
+  const older = (await host.disk.list(folder)).filter((name) => complete.test(name))
+  if (older.includes(String(sequence))) {
+    await removeFolder(host, part)
+    return sequence
+  }
+  await host.disk.rename(part, `${folder}/${sequence}`)
+  await host.disk.syncFolder(folder)
+  for (const name of older) await removeFolder(host, `${folder}/${name}`)
+  return sequence
+}
+
+export function checkpointGap(checkpoint: Sequence, oldest: Sequence, end: Sequence): PolylogError {
+  return new PolylogError(
+    'data_corrupted',
+    `the checkpoint ends at sequence ${checkpoint}, the log holds ${oldest} to ${end}: what lies between is missing`,
+  )
+}

@@ -1,0 +1,266 @@
+/**
+ * Group commit: records gather while the previous batch is on its way to the log, one append in flight at a time.
+ *
+ * A commit encodes its record into the gathering batch and applies itself to the store at once; its reply waits in
+ * `whenDurable`. At the end of the turn, so that every connection that is readable now gets into the batch, the batch
+ * goes to the log at the strictest durability that anybody waiting for it asked for.
+ *
+ * The store is pinned at the end of each batch until a later one is synced: what a failed append falls back to.
+ *   - `no-space`: nothing of the batch is in the log. The store goes back to the last appended sequence, the batch's and
+ *     all later commits fail with `disk_full`, open transactions are doomed. Writes are refused for a second, then one
+ *     may try again.
+ *   - anything else: the outcome is unknown (rule: a failed sync is never retried). Reads go back to the last synced
+ *     sequence, waiters get `outcome_unknown`, writes are refused from now on.
+ *
+ * Invariants: appendedEnd ≤ lastSequence; batches are appended in order; `pins` are sorted, the first one is at or below
+ * the synced sequence, the last one at `appendedEnd` or in flight.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Host } from '../host/host.ts'
+import { LogError, type Durability, type Leader } from '../log/commit-log.ts'
+import { RecordWriter } from '../log/record-writer.ts'
+import type { Snapshot } from '../storage/store.ts'
+import type { Sequence } from './contract.ts'
+
+interface Waiter {
+  readonly sequence: Sequence
+  readonly level: Durability
+  readonly run: (error?: PolylogError) => void
+}
+
+export interface Pin<State> {
+  readonly sequence: Sequence
+  readonly snapshot: Snapshot
+  readonly state: State
+}
+
+/** What the pipeline asks of the database. `State` is what must go back with the store: the catalog. */
+export interface PipelineOwner<State> {
+  snapshot(): Snapshot
+  readonly state: State
+  /** Makes the pinned state the newest again, by taking back what the refused records did. */
+  revert(pinned: Pin<State>, refused: readonly RecordWriter[], error: PolylogError): void
+  /** From now on reads are served from this snapshot and nothing is written. */
+  freeze(pinned: Pin<State>, error: PolylogError): void
+}
+
+const strictness: Record<Durability, number> = { memory: 0, written: 1, synced: 2 }
+const retryAfterUs = 1_000_000
+
+export class CommitPipeline<State> {
+  readonly #host: Host
+  readonly #leader: Leader
+  readonly #owner: PipelineOwner<State>
+  #gathering = new RecordWriter()
+  #spare = new RecordWriter()
+  #inFlight = false
+  #scheduled = false
+  #appendedEnd: Sequence
+  #waiters: Waiter[] = []
+  #pins: Pin<State>[] = []
+  #clock: bigint
+  #fullSinceUs: number | undefined
+  #idle: (() => void)[] = []
+  lastSequence: Sequence
+  failure: PolylogError | undefined
+  batches = 0
+  /** Of all records committed since the start. */
+  recordBytes = 0
+
+  constructor(host: Host, leader: Leader, end: Sequence, clock: bigint, owner: PipelineOwner<State>) {
+    this.#host = host
+    this.#leader = leader
+    this.#owner = owner
+    this.#appendedEnd = end
+    this.lastSequence = end
+    this.#clock = clock
+    this.#pins.push({ sequence: end, snapshot: owner.snapshot(), state: owner.state })
+    leader.onDurable = () => this.#progressed()
+  }
+
+  /** Throws where writes are refused. */
+  checkWritable(): void {
+    if (this.failure !== undefined)
+      throw new PolylogError('read_only', `the database is read-only: ${this.failure.message}`)
+    if (this.#fullSinceUs === undefined) return
+    if (this.#host.monotonic() - this.#fullSinceUs < retryAfterUs) throw diskFull()
+    this.#fullSinceUs = undefined
+  }
+
+  /** The writer of the record that is being committed; `begin` and `end` are the caller's, followed by `committed`. */
+  get writer(): RecordWriter {
+    return this.#gathering
+  }
+
+  /** The record was ended: it is the next sequence. */
+  committed(recordBytes: number): Sequence {
+    this.lastSequence++
+    this.recordBytes += recordBytes
+    this.#schedule()
+    return this.lastSequence
+  }
+
+  durableThrough(level: Durability): Sequence {
+    if (level === 'memory') return this.lastSequence
+    return level === 'written' ? this.#leader.writtenThrough : this.#leader.syncedThrough
+  }
+
+  whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
+    if (this.durableThrough(level) >= sequence) run()
+    else if (this.failure !== undefined) run(this.failure)
+    else {
+      this.#waiters.push({ sequence, level, run })
+      this.#schedule()
+    }
+  }
+
+  /** Milliseconds that never go back, as the hybrid logical clock of the log has them. */
+  timeMs(): number {
+    return Math.max(this.#host.now(), Number(this.#clock >> 16n))
+  }
+
+  /** Resolves when everything committed so far is synced, or has failed. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.whenDurable(this.lastSequence, 'synced', () => resolve()))
+  }
+
+  /** Ends appends. Call after `settled`. */
+  async close(): Promise<void> {
+    if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    this.#leader.onDurable = undefined
+    for (const pin of this.#pins) pin.snapshot.release()
+    this.#pins = []
+    await this.#leader.release()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight) return
+    this.#scheduled = true
+    this.#host.turn(() => {
+      this.#scheduled = false
+      if (!this.#inFlight && this.failure === undefined) void this.#append()
+    })
+  }
+
+  async #append(): Promise<void> {
+    const level = this.#wantedLevel()
+    const batch = this.#gathering
+    this.#inFlight = true
+    try {
+      if (batch.count === 0) await this.#flush(level)
+      else await this.#appendBatch(batch, level)
+    } catch (error) {
+      this.#failed(error)
+    }
+    this.#inFlight = false
+    for (const run of this.#idle.splice(0)) run()
+    if (this.failure === undefined && (this.#gathering.count > 0 || this.#unmet())) this.#schedule()
+  }
+
+  async #flush(level: Durability): Promise<void> {
+    if (level === 'memory') return
+    await this.#leader.flush(level)
+    this.#progressed()
+  }
+
+  async #appendBatch(batch: RecordWriter, level: Durability): Promise<void> {
+    this.#gathering = this.#spare
+    this.#spare = batch
+    const { bytes, offsets, count, length } = batch
+    const expectedEnd = this.#appendedEnd
+    this.#pins.push({ sequence: expectedEnd + count, snapshot: this.#owner.snapshot(), state: this.#owner.state })
+    this.batches++
+    this.#clock = nextClock(this.#clock, this.#host.now())
+    await this.#leader.append(expectedEnd, { bytes, offsets, count, length, clock: this.#clock }, level)
+    this.#appendedEnd = expectedEnd + count
+    batch.reset()
+    this.#progressed()
+  }
+
+  /** The strictest level that anybody waits for; a batch that nobody waits for is only handed over. */
+  #wantedLevel(): Durability {
+    let level: Durability = 'memory'
+    for (const waiter of this.#waiters) if (strictness[waiter.level] > strictness[level]) level = waiter.level
+    return level
+  }
+
+  #unmet(): boolean {
+    return this.#waiters.length > 0
+  }
+
+  #progressed(): void {
+    this.#releasePins()
+    if (this.#waiters.length === 0) return
+    const ready: Waiter[] = []
+    const rest: Waiter[] = []
+    for (const waiter of this.#waiters)
+      (this.durableThrough(waiter.level) >= waiter.sequence ? ready : rest).push(waiter)
+    if (ready.length === 0) return
+    this.#waiters = rest
+    for (const waiter of ready) waiter.run()
+  }
+
+  /** Keeps the newest synced pin, the newest appended one and those in flight. */
+  #releasePins(): void {
+    const synced = this.#leader.syncedThrough
+    const pins = this.#pins
+    let durable = 0
+    while (durable + 1 < pins.length && pins[durable + 1]!.sequence <= synced) durable++
+    const keepFrom = pins.findLastIndex((pin) => pin.sequence <= this.#appendedEnd)
+    this.#pins = pins.filter((pin, i) => {
+      const kept = i === durable || i >= keepFrom
+      if (!kept) pin.snapshot.release()
+      return kept
+    })
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof LogError && error.code === 'no-space') this.#revert(error)
+    else this.#freeze(error)
+  }
+
+  #revert(cause: LogError): void {
+    const error = diskFull(cause)
+    this.#fullSinceUs = this.#host.monotonic()
+    this.lastSequence = this.#appendedEnd
+    const pin = this.#pins.findLast((candidate) => candidate.sequence <= this.#appendedEnd)!
+    for (const later of this.#pins) if (later.sequence > this.#appendedEnd) later.snapshot.release()
+    this.#pins = this.#pins.filter((candidate) => candidate.sequence <= this.#appendedEnd)
+    this.#owner.revert(pin, [this.#spare, this.#gathering], error)
+    this.#gathering.reset()
+    this.#spare.reset()
+    this.#rejectWaiters(error, (waiter) => waiter.sequence > this.#appendedEnd)
+  }
+
+  #freeze(cause: unknown): void {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    const error = new PolylogError(
+      'outcome_unknown',
+      `the log failed, whether the commit survives is unknown: ${message}`,
+      {
+        cause,
+      },
+    )
+    this.failure = error
+    const synced = this.#leader.syncedThrough
+    const pin = this.#pins.findLast((candidate) => candidate.sequence <= synced) ?? this.#pins[0]!
+    this.#owner.freeze(pin, error)
+    this.#rejectWaiters(error, () => true)
+  }
+
+  #rejectWaiters(error: PolylogError, concerned: (waiter: Waiter) => boolean): void {
+    const rejected = this.#waiters.filter(concerned)
+    this.#waiters = this.#waiters.filter((waiter) => !concerned(waiter))
+    for (const waiter of rejected) waiter.run(error)
+  }
+}
+
+function diskFull(cause?: unknown): PolylogError {
+  return new PolylogError('disk_full', 'no space left on the disk of the log: the write was not done', { cause })
+}
+
+/** 48 bits of milliseconds, 16 logical; later than `last`, not before the wall clock. */
+function nextClock(last: bigint, nowMs: number): bigint {
+  const now = BigInt(Math.floor(nowMs)) << 16n
+  return now > last ? now : last + 1n
+}

@@ -1,0 +1,112 @@
+/**
+ * Commit: validate, encode one record, apply it, publish. All in one turn; durability is waited for by the reply.
+ *
+ * The record is encoded completely before anything is applied, so that an error (too large, refused) leaves no trace.
+ */
+import { assert } from '../base/errors.ts'
+import { MutableSlice, sliceToLatin1, type Slice } from '../base/slice.ts'
+import { orderedVarintWidth } from '../base/tuple.ts'
+import { derivedBit, origins } from '../log/record.ts'
+import type { RecordWriter } from '../log/record-writer.ts'
+import { catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
+import type { Origin, Sequence } from './contract.ts'
+import { encodeNumber } from './numbers.ts'
+import type { KernelTransaction } from './transaction.ts'
+import { writeKinds, type WriteOperation } from './write-set.ts'
+
+const originCodes = {
+  client: origins.client,
+  expiry: origins.expiry,
+  eviction: origins.eviction,
+  'index build': origins.indexBuild,
+  replication: origins.replication,
+  system: origins.system,
+} as const satisfies Record<Origin, number>
+
+export function commitTransaction(transaction: KernelTransaction): Sequence {
+  const { kernel } = transaction
+  kernel.pipeline.checkWritable()
+  transaction.validateReads()
+  addCounters(transaction)
+  const writer = kernel.pipeline.writer
+  writer.begin(originCodes[transaction.origin], 0, transaction.sessionKey)
+  let recordBytes: number
+  try {
+    transaction.writes.forEachEffective((kind, key, value, derived) => encode(writer, kind, key, value, derived))
+    recordBytes = writer.end()
+  } catch (error) {
+    writer.abandon()
+    throw error
+  }
+  const sequence = kernel.pipeline.committed(recordBytes)
+  apply(transaction, sequence)
+  kernel.noteCommit(sequence)
+  return sequence
+}
+
+/** Numbers that were given out must not be given out again after a restart: the record carries new bounds. */
+function addCounters(transaction: KernelTransaction): void {
+  const { kernel, writes } = transaction
+  if (transaction.createdCollections) writes.put(lastCollectionIdKey(), encodeNumber(kernel.lastCollectionId), false)
+  const bound = transaction.usedNumbers ? kernel.unreservedNumbers() : undefined
+  if (bound !== undefined) writes.put(numbersKey(), encodeNumber(bound), false)
+}
+
+const bare = new MutableSlice()
+const bareEnd = new MutableSlice()
+
+/** The keyspace number leads the key in the store and is a field of the operation in the log. */
+function encode(writer: RecordWriter, kind: WriteOperation, key: Slice, value: Slice, derived: boolean): void {
+  if (kind === writeKinds.notify) {
+    writer.notify(key, value)
+    return
+  }
+  const width = orderedVarintWidth(key.bytes[key.start]!)
+  const keyspace = keyspaceNumber(key, width)
+  bare.set(key.bytes, key.start + width, key.end)
+  const flags = derived ? derivedBit : 0
+  if (keyspace === catalogKeyspace) {
+    if (kind === writeKinds.put) writer.catalogPut(keyspace, bare, value)
+    else if (kind === writeKinds.delete) writer.catalogDelete(keyspace, bare)
+    else writer.deleteRange(keyspace, bare, bareEnd.set(value.bytes, value.start + 1, value.end), flags)
+  } else if (kind === writeKinds.put) writer.put(keyspace, bare, value, flags)
+  else if (kind === writeKinds.delete) writer.delete(keyspace, bare, flags)
+  else encodeRange(writer, keyspace, value, flags)
+}
+
+/** The end of a whole keyspace is the start of the next one: in the log, FF, which is above all its keys. */
+function encodeRange(writer: RecordWriter, keyspace: number, end: Slice, flags: number): void {
+  const width = orderedVarintWidth(end.bytes[end.start]!)
+  if (keyspaceNumber(end, width) === keyspace) bareEnd.set(end.bytes, end.start + width, end.end)
+  else bareEnd.set(aboveAll, 0, 1)
+  writer.deleteRange(keyspace, bare, bareEnd, flags)
+}
+
+const aboveAll = new Uint8Array([0xff])
+
+function keyspaceNumber(key: Slice, width: number): number {
+  const first = key.bytes[key.start]!
+  assert(key.end - key.start >= width, 'a key is shorter than its keyspace number')
+  let value = width === 1 ? first : width === 2 ? first & 0x3f : width === 4 ? first & 0x1f : first & 0x0f
+  for (let i = 1; i < width; i++) value = value * 256 + key.bytes[key.start + i]!
+  return value
+}
+
+function apply(transaction: KernelTransaction, sequence: Sequence): void {
+  const { kernel } = transaction
+  const { store, conflicts } = kernel
+  const fed = conflicts.active
+  transaction.writes.forEachEffective((kind, key, value) => {
+    if (kind === writeKinds.put) store.put(key, value)
+    else if (kind === writeKinds.delete) store.delete(key)
+    else if (kind === writeKinds.deleteRange) store.deleteRange({ start: key, end: value })
+    if (!fed || kind === writeKinds.notify) return
+    if (kind === writeKinds.deleteRange) conflicts.addRange(sliceToLatin1(key), sliceToLatin1(value), sequence)
+    else conflicts.add(sliceToLatin1(key), sequence)
+  })
+  store.publish(sequence)
+  if (transaction.catalogChanges.length === 0) return
+  let catalog = kernel.catalog
+  for (const { key, value } of transaction.catalogChanges) catalog = catalog.applied(key, value)
+  kernel.catalog = catalog
+}

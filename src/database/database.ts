@@ -1,0 +1,251 @@
+/**
+ * A database: one log, one store, one catalog, and the transactions that order everything.
+ *
+ * One thread, the kernel's, applies transactions. `begin` gives transactions; the statement runner of the session layer
+ * drives them. The newest state is what was committed last, durable or not; replies wait (`whenDurable`).
+ */
+import { PolylogError } from '../base/errors.ts'
+import { MutableSlice } from '../base/slice.ts'
+import type { Host } from '../host/host.ts'
+import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
+import type { RecordWriter } from '../log/record-writer.ts'
+import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
+import { CatalogState, firstCollectionId } from './catalog-state.ts'
+import { checkpointGap, findCheckpoint, writeCheckpoint } from './checkpoints.ts'
+import { CommitPipeline, type Pin } from './commit-pipeline.ts'
+import { ConflictIndex } from './conflict-index.ts'
+import type { Sequence, TransactionServices } from './contract.ts'
+import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
+import { defaultKernelLimits, type Kernel, type KernelLimits } from './kernel.ts'
+import { LockTable } from './locks.ts'
+import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
+import { DatabaseServices } from './services.ts'
+import { takeBack } from './take-back.ts'
+import { KernelTransaction, type TransactionOptions } from './transaction.ts'
+
+export interface DatabaseParts {
+  readonly host: Host
+  readonly name: string
+  readonly log: CommitLog
+  readonly store: OrderedStore
+  /** Where checkpoints go; left out, none are written. */
+  readonly checkpointFolder?: string
+  readonly limits?: Partial<KernelLimits>
+  /** A checkpoint is written after so many bytes of records. */
+  readonly checkpointEveryBytes?: number
+}
+
+const defaultCheckpointEveryBytes = 64 * 1024 * 1024
+/** Reclaiming what nobody sees any more gets this much of a turn, when there is something. */
+const reclaimSliceUs = 500
+
+export class Database implements Kernel {
+  readonly host: Host
+  readonly name: string
+  readonly log: CommitLog
+  readonly store: OrderedStore
+  readonly locks: LockTable = new LockTable()
+  readonly conflicts: ConflictIndex = new ConflictIndex()
+  readonly limits: KernelLimits
+  readonly open: Set<KernelTransaction> = new Set()
+  readonly services: TransactionServices
+  readonly pipeline: CommitPipeline<CatalogState>
+  readonly scratch: MutableSlice = new MutableSlice()
+  readonly recovered: Recovered
+  catalog: CatalogState
+  lastCollectionId: number
+  #lastVersion: number
+  #lastTransaction = 0
+  #frozen: Snapshot | undefined
+  #services: DatabaseServices
+  #checkpointFolder: string | undefined
+  #checkpointEveryBytes: number
+  #bytesAtCheckpoint = 0
+  #checkpointing: Promise<Sequence> | undefined
+  #lastCheckpoint: Sequence
+  #reclaiming = false
+  #closed = false
+
+  private constructor(parts: DatabaseParts, leader: Leader, recovered: Recovered, loaded: LoadedCatalog) {
+    this.host = parts.host
+    this.name = parts.name
+    this.log = parts.log
+    this.store = parts.store
+    this.limits = { ...defaultKernelLimits, ...parts.limits }
+    this.recovered = recovered
+    this.catalog = loaded.catalog
+    this.lastCollectionId = loaded.lastCollectionId
+    this.#lastVersion = loaded.lastVersion
+    this.#services = this.services = new DatabaseServices(parts.host, loaded.numbers)
+    this.#checkpointFolder = parts.checkpointFolder
+    this.#checkpointEveryBytes = parts.checkpointEveryBytes ?? defaultCheckpointEveryBytes
+    this.#lastCheckpoint = parts.store.persistedThrough
+    const database = this
+    this.pipeline = new CommitPipeline<CatalogState>(parts.host, leader, recovered.end, recovered.clock, {
+      snapshot: () => database.store.snapshot(),
+      get state(): CatalogState {
+        return database.catalog
+      },
+      revert: (pinned, refused, error) => database.#revert(pinned, refused, error),
+      freeze: (pinned, error) => database.#freeze(pinned, error),
+    })
+  }
+
+  /** Replays the log over the store's state. Errors: `data_corrupted` with the position. */
+  static async open(parts: DatabaseParts): Promise<Database> {
+    const leader = await parts.log.acquire('kernel', 0)
+    const { end, oldest } = await parts.log.end()
+    const from = parts.store.persistedThrough
+    if (end < from || (end > from && oldest > from + 1)) throw checkpointGap(from, oldest, end)
+    const recovered = await replay(parts.log, parts.store)
+    return new Database(parts, leader, recovered, loadCatalog(parts.store, firstCollectionId))
+  }
+
+  // ---- Kernel
+
+  get newest(): Reader {
+    return this.#frozen ?? this.store.current
+  }
+
+  get newestSequence(): Sequence {
+    return this.#frozen?.sequence ?? this.pipeline.lastSequence
+  }
+
+  /** Pinned until released; a frozen database has one pin for all. */
+  pin(): Snapshot {
+    return this.#frozen === undefined ? this.store.snapshot() : shared(this.#frozen)
+  }
+
+  monotonicUs(): number {
+    return this.host.monotonic()
+  }
+
+  nextTransactionId(): number {
+    return ++this.#lastTransaction
+  }
+
+  nextCollectionId(): number {
+    return ++this.lastCollectionId
+  }
+
+  nextVersion(): number {
+    return ++this.#lastVersion
+  }
+
+  unreservedNumbers(): number | undefined {
+    return this.#services.unreserved()
+  }
+
+  noteCommit(): void {
+    this.#scheduleReclaim()
+    if (this.#checkpointFolder === undefined) return
+    const grown = this.pipeline.recordBytes - this.#bytesAtCheckpoint
+    if (grown < this.#checkpointEveryBytes || this.#checkpointing !== undefined) return
+    this.checkpoint().catch(() => undefined)
+  }
+
+  #scheduleReclaim(): void {
+    if (this.#reclaiming) return
+    this.#reclaiming = true
+    this.host.turn(() => {
+      this.#reclaiming = false
+      if (!this.#closed && this.store.reclaim(reclaimSliceUs)) this.#scheduleReclaim()
+    })
+  }
+
+  // ---- transactions
+
+  begin(options: TransactionOptions): KernelTransaction {
+    if (this.#closed) throw new PolylogError('shutting_down', 'the database is closed')
+    return new KernelTransaction(this, options)
+  }
+
+  durableThrough(level: Durability): Sequence {
+    return this.pipeline.durableThrough(level)
+  }
+
+  whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
+    this.pipeline.whenDurable(sequence, level, run)
+  }
+
+  /** Committed transactions from `from` on, in order, each when it is synced. */
+  feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
+    return followFeed(this.log, options)
+  }
+
+  // ---- checkpoints, failure, end
+
+  get lastCheckpoint(): Sequence {
+    return this.#lastCheckpoint
+  }
+
+  /** Writes a checkpoint and trims the log; one at a time. Its sequence. */
+  checkpoint(): Promise<Sequence> {
+    this.#checkpointing ??= this.#writeCheckpoint().finally(() => (this.#checkpointing = undefined))
+    return this.#checkpointing
+  }
+
+  async #writeCheckpoint(): Promise<Sequence> {
+    const folder = this.#checkpointFolder
+    if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
+    this.#bytesAtCheckpoint = this.pipeline.recordBytes
+    const synced = (sequence: Sequence): Promise<void> =>
+      new Promise((resolve, reject) => {
+        this.whenDurable(sequence, 'synced', (error) => (error === undefined ? resolve() : reject(error)))
+      })
+    const sequence = await writeCheckpoint({ host: this.host, folder, store: this.store, synced })
+    this.#lastCheckpoint = sequence
+    await this.log.trim(sequence + 1)
+    return sequence
+  }
+
+  #revert(pinned: Pin<CatalogState>, refused: readonly RecordWriter[], error: PolylogError): void {
+    takeBack(this.store, pinned.snapshot, refused)
+    this.#returnTo(pinned, error)
+  }
+
+  #freeze(pinned: Pin<CatalogState>, error: PolylogError): void {
+    this.#frozen = pinned.snapshot
+    this.#returnTo(pinned, error)
+  }
+
+  /** Who has seen what is gone now can only roll back. */
+  #returnTo(pinned: Pin<CatalogState>, error: PolylogError): void {
+    this.catalog = pinned.state
+    for (const transaction of this.open) {
+      if (transaction.sequence <= pinned.sequence) continue
+      transaction.doomed = error
+      this.locks.stopWaiting(transaction, error)
+    }
+  }
+
+  /** Waits for what was committed, writes a checkpoint where there is something new, and lets go of everything. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    for (const transaction of this.open) transaction.rollback()
+    await this.pipeline.settled()
+    const grown = this.pipeline.lastSequence > this.#lastCheckpoint
+    if (this.#checkpointFolder !== undefined && grown && this.pipeline.failure === undefined) {
+      await this.checkpoint().catch(() => undefined)
+    }
+    this.#closed = true
+    await this.pipeline.close()
+    await this.log.close()
+    this.store.close()
+  }
+
+  static async checkpointIn(host: Host, folder: string): Promise<{ path: string; sequence: Sequence } | undefined> {
+    return findCheckpoint(host, folder)
+  }
+}
+
+/** The same snapshot for one more user, whose release does nothing. */
+function shared(snapshot: Snapshot): Snapshot {
+  return {
+    sequence: snapshot.sequence,
+    get: (key) => snapshot.get(key),
+    scan: (range, options) => snapshot.scan(range, options),
+    load: (miss) => snapshot.load(miss),
+    release: () => undefined,
+  }
+}

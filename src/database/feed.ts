@@ -1,0 +1,79 @@
+/**
+ * The change feed: what was committed, in order, from any sequence that the log still holds. Derived entries are left
+ * out: who follows a feed follows the data.
+ */
+import { copySlice } from '../base/slice.ts'
+import { KeyWriter } from '../base/tuple.ts'
+import type { CommitLog } from '../log/commit-log.ts'
+import { operationKinds, RecordReader } from '../log/record.ts'
+import type { Sequence } from './contract.ts'
+import { fullKey } from './recovery.ts'
+
+export interface FeedOptions {
+  readonly from: Sequence
+  readonly to?: Sequence
+  /** Waits for more at the end. */
+  readonly follow?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface FeedTransaction {
+  readonly sequence: Sequence
+  /** Milliseconds of the group commit. */
+  readonly timeMs: number
+  /** As in the record: `log/record.ts`. */
+  readonly origin: number
+  readonly changes: readonly FeedChange[]
+}
+
+export type FeedChange =
+  | { readonly kind: 'put'; readonly collection: number; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly collection: number; readonly key: Uint8Array }
+  | { readonly kind: 'delete range'; readonly collection: number; readonly start: Uint8Array; readonly end: Uint8Array }
+  | { readonly kind: 'notify'; readonly channel: string; readonly payload: string }
+
+export async function* followFeed(log: CommitLog, options: FeedOptions): AsyncGenerator<FeedTransaction> {
+  const reader = new RecordReader()
+  const { from, ...rest } = options
+  for await (const batch of log.read(from, rest)) {
+    for (let i = 0; i < batch.offsets.length; i++) {
+      const sequence = batch.first + i
+      if (sequence < from) continue
+      const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
+      reader.open(batch.bytes, batch.offsets[i]!, stop)
+      yield { sequence, timeMs: Number(batch.clock >> 16n), origin: reader.origin, changes: decodeChanges(reader) }
+    }
+  }
+}
+
+function decodeChanges(reader: RecordReader): FeedChange[] {
+  const changes: FeedChange[] = []
+  while (reader.next()) {
+    const change = reader.derived ? undefined : decodeChange(reader)
+    if (change !== undefined) changes.push(change)
+  }
+  return changes
+}
+
+function decodeChange(reader: RecordReader): FeedChange | undefined {
+  const collection = reader.keyspace
+  const keyOf = (key: typeof reader.key): Uint8Array => copySlice(fullKey(new KeyWriter(64), collection, key))
+  switch (reader.kind) {
+    case operationKinds.put:
+    case operationKinds.catalogPut:
+      return { kind: 'put', collection, key: keyOf(reader.key), value: copySlice(reader.value) }
+    case operationKinds.delete:
+    case operationKinds.catalogDelete:
+      return { kind: 'delete', collection, key: keyOf(reader.key) }
+    case operationKinds.deleteRange:
+      return { kind: 'delete range', collection, start: keyOf(reader.key), end: keyOf(reader.endKey) }
+    case operationKinds.notify:
+      return { kind: 'notify', channel: text(reader.key), payload: text(reader.value) }
+    case operationKinds.delta:
+      return undefined
+  }
+}
+
+function text(slice: { bytes: Uint8Array; start: number; end: number }): string {
+  return Buffer.from(slice.bytes.subarray(slice.start, slice.end)).toString()
+}

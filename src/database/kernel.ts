@@ -1,0 +1,51 @@
+/** What a transaction needs of its database; `database.ts` provides it. */
+import type { MutableSlice } from '../base/slice.ts'
+import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
+import type { CatalogState } from './catalog-state.ts'
+import type { CommitPipeline } from './commit-pipeline.ts'
+import type { ConflictIndex } from './conflict-index.ts'
+import type { Sequence, TransactionServices } from './contract.ts'
+import type { LockTable } from './locks.ts'
+import type { KernelTransaction } from './transaction.ts'
+
+export interface Kernel {
+  /** The newest state: the store's `current`, or the frozen snapshot after the log failed. For reads within one turn. */
+  readonly newest: Reader
+  readonly newestSequence: Sequence
+  readonly store: OrderedStore
+  readonly pipeline: CommitPipeline<CatalogState>
+  readonly locks: LockTable
+  readonly conflicts: ConflictIndex
+  readonly services: TransactionServices
+  /** The newest committed one. */
+  catalog: CatalogState
+  readonly limits: KernelLimits
+  readonly open: Set<KernelTransaction>
+  /** Pins the newest state. */
+  pin(): Snapshot
+  monotonicUs(): number
+  nextTransactionId(): number
+  /** A number for a new collection, and the largest one given out so far. */
+  nextCollectionId(): number
+  readonly lastCollectionId: number
+  nextVersion(): number
+  /** Where numbers have been given out beyond what the log knows: the bound that the next record must carry. */
+  unreservedNumbers(): number | undefined
+  readonly scratch: MutableSlice
+  /** A transaction was committed: its writes are in the store. */
+  noteCommit(sequence: Sequence): void
+}
+
+export interface KernelLimits {
+  /** Bytes of keys and values that one transaction may write. */
+  readonly maxTransactionBytes: number
+  /** How long a statement may run before it pauses. */
+  readonly sliceUs: number
+  readonly sliceKeys: number
+}
+
+export const defaultKernelLimits: KernelLimits = {
+  maxTransactionBytes: 256 * 1024 * 1024,
+  sliceUs: 2_000,
+  sliceKeys: 1_000,
+}

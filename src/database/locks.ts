@@ -1,0 +1,203 @@
+/**
+ * Key locks of interleaved transactions: PostgreSQL's four row modes, first in first out, deadlocks found at each wait.
+ *
+ * A lock is a key (latin1), its holders with their strongest mode, and a queue. A request is granted when it conflicts
+ * with no other holder and with no request before it in the queue; a holder that strengthens its mode goes to the front.
+ * Who must wait gets a promise and, once it is granted, holds the lock: it runs its statement again with it.
+ *
+ * A waiter waits for the holders that conflict with it and for conflicting requests ahead of it. Before it starts to
+ * wait that graph is searched; where it leads back to the requester, the requester gets `deadlock`.
+ *
+ * Invariants: holders of one lock are pairwise compatible; no request at the head of a queue could be granted; a
+ * transaction waits for at most one lock; locks without holders and queue do not exist.
+ */
+import { PolylogError } from '../base/errors.ts'
+import { LockWait, type LockMode, type LockPolicy } from './contract.ts'
+
+/** Strength, and what conflicts with what: PostgreSQL's table of row-level locks. */
+const strength: Record<LockMode, number> = { 'key share': 0, share: 1, 'no key update': 2, update: 3 }
+const conflicts: readonly (readonly boolean[])[] = [
+  [false, false, false, true],
+  [false, false, true, true],
+  [false, true, true, true],
+  [true, true, true, true],
+]
+
+/** Whoever holds locks: a transaction. */
+export interface LockOwner {
+  readonly id: number
+}
+
+interface Request {
+  readonly owner: LockOwner
+  mode: number
+  readonly grant: () => void
+  readonly fail: (error: PolylogError) => void
+}
+
+interface Lock {
+  readonly key: string
+  readonly holders: Map<LockOwner, number>
+  readonly queue: Request[]
+}
+
+export interface LockRow {
+  readonly key: string
+  readonly transaction: number
+  readonly mode: LockMode
+  readonly granted: boolean
+}
+
+export class LockTable {
+  readonly #locks = new Map<string, Lock>()
+  readonly #held = new Map<LockOwner, Set<Lock>>()
+  readonly #waiting = new Map<LockOwner, Lock>()
+  deadlocks = 0
+  waits = 0
+
+  get size(): number {
+    return this.#locks.size
+  }
+
+  /** The mode in which `owner` holds the key. */
+  holds(owner: LockOwner, key: string): LockMode | undefined {
+    const mode = this.#locks.get(key)?.holders.get(owner)
+    return mode === undefined ? undefined : modeNames[mode]
+  }
+
+  /** Whether another than `owner` holds `key` against `mode`, or waits for it ahead. */
+  blocked(owner: LockOwner, key: string, mode: LockMode): boolean {
+    const lock = this.#locks.get(key)
+    return lock !== undefined && !this.#grantable(lock, owner, strength[mode], lock.queue.length)
+  }
+
+  /** True where it is held now, false under `skip`. Throws `LockWait`, `lock_not_available` or `deadlock`. */
+  acquire(owner: LockOwner, key: string, mode: LockMode, policy: LockPolicy): boolean {
+    const wanted = strength[mode]
+    let lock = this.#locks.get(key)
+    if (lock === undefined) {
+      lock = { key, holders: new Map(), queue: [] }
+      this.#locks.set(key, lock)
+    }
+    const held = lock.holders.get(owner)
+    if (held !== undefined && held >= wanted) return true
+    // Whoever holds the lock already may pass the queue: waiting behind it would be a deadlock.
+    if (this.#grantable(lock, owner, wanted, held === undefined ? lock.queue.length : 0)) {
+      this.#grant(lock, owner, wanted)
+      return true
+    }
+    if (policy === 'skip') return false
+    if (policy === 'nowait') throw new PolylogError('lock_not_available', 'could not obtain lock on row')
+    throw this.#wait(lock, owner, wanted, held !== undefined)
+  }
+
+  #wait(lock: Lock, owner: LockOwner, mode: number, holding: boolean): LockWait | PolylogError {
+    const position = holding ? 0 : lock.queue.length
+    if (this.#reaches(lock, owner, mode, position)) {
+      this.deadlocks++
+      return new PolylogError('deadlock', 'deadlock detected', { detail: { hint: 'Run the transaction again.' } })
+    }
+    this.waits++
+    this.#waiting.set(owner, lock)
+    const granted = new Promise<void>((grant, fail) => {
+      lock.queue.splice(position, 0, { owner, mode, grant, fail })
+    })
+    granted.catch(() => undefined)
+    return new LockWait(granted)
+  }
+
+  #grantable(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {
+    for (const [holder, held] of lock.holders) if (holder !== owner && conflicts[mode]![held]) return false
+    for (let i = 0; i < position; i++) {
+      const request = lock.queue[i]!
+      if (request.owner !== owner && conflicts[mode]![request.mode]) return false
+    }
+    return true
+  }
+
+  #grant(lock: Lock, owner: LockOwner, mode: number): void {
+    const held = lock.holders.get(owner)
+    lock.holders.set(owner, held === undefined ? mode : Math.max(held, mode))
+    let locks = this.#held.get(owner)
+    if (locks === undefined) {
+      locks = new Set()
+      this.#held.set(owner, locks)
+    }
+    locks.add(lock)
+  }
+
+  /** Depth-first through who waits for whom: does a wait of `owner` for `lock` lead back to `owner`? */
+  #reaches(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {
+    const seen = new Set<LockOwner>()
+    const stack = this.#blockers(lock, owner, mode, position)
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      if (next === owner) return true
+      if (seen.has(next)) continue
+      seen.add(next)
+      const waitsFor = this.#waiting.get(next)
+      if (waitsFor === undefined) continue
+      const at = waitsFor.queue.findIndex((request) => request.owner === next)
+      stack.push(...this.#blockers(waitsFor, next, waitsFor.queue[at]!.mode, at))
+    }
+    return false
+  }
+
+  #blockers(lock: Lock, owner: LockOwner, mode: number, position: number): LockOwner[] {
+    const blockers: LockOwner[] = []
+    for (const [holder, held] of lock.holders) if (holder !== owner && conflicts[mode]![held]) blockers.push(holder)
+    for (let i = 0; i < position; i++) {
+      const request = lock.queue[i]!
+      if (request.owner !== owner && conflicts[mode]![request.mode]) blockers.push(request.owner)
+    }
+    return blockers
+  }
+
+  /** Ends a wait without the lock: cancelled, timed out, or its transaction aborted by somebody else. */
+  stopWaiting(owner: LockOwner, error: PolylogError): void {
+    const lock = this.#waiting.get(owner)
+    if (lock === undefined) return
+    this.#waiting.delete(owner)
+    const at = lock.queue.findIndex((request) => request.owner === owner)
+    const [request] = lock.queue.splice(at, 1)
+    this.#advance(lock)
+    request?.fail(error)
+  }
+
+  releaseAll(owner: LockOwner): void {
+    this.stopWaiting(owner, new PolylogError('transaction_aborted', 'the transaction has ended'))
+    const locks = this.#held.get(owner)
+    if (locks === undefined) return
+    this.#held.delete(owner)
+    for (const lock of locks) {
+      lock.holders.delete(owner)
+      this.#advance(lock)
+    }
+  }
+
+  #advance(lock: Lock): void {
+    while (lock.queue.length > 0) {
+      const request = lock.queue[0]!
+      if (!this.#grantable(lock, request.owner, request.mode, 0)) break
+      lock.queue.shift()
+      this.#waiting.delete(request.owner)
+      this.#grant(lock, request.owner, request.mode)
+      request.grant()
+    }
+    if (lock.holders.size === 0 && lock.queue.length === 0) this.#locks.delete(lock.key)
+  }
+
+  rows(): LockRow[] {
+    const rows: LockRow[] = []
+    for (const lock of this.#locks.values()) {
+      for (const [owner, mode] of lock.holders) rows.push(row(lock, owner, mode, true))
+      for (const request of lock.queue) rows.push(row(lock, request.owner, request.mode, false))
+    }
+    return rows
+  }
+}
+
+const modeNames: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']
+
+function row(lock: Lock, owner: LockOwner, mode: number, granted: boolean): LockRow {
+  return { key: lock.key, transaction: owner.id, mode: modeNames[mode]!, granted }
+}

@@ -1,0 +1,110 @@
+/**
+ * Start: the newest valid checkpoint, then the log after it, record by record; then the catalog from its keys.
+ */
+import { MutableSlice, type Slice } from '../base/slice.ts'
+import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
+import type { CommitLog } from '../log/commit-log.ts'
+import { operationKinds, RecordReader } from '../log/record.ts'
+import type { OrderedStore } from '../storage/store.ts'
+import { CatalogState, catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
+import type { Sequence } from './contract.ts'
+import { decodeNumber } from './numbers.ts'
+
+export interface Recovered {
+  readonly end: Sequence
+  readonly clock: bigint
+  readonly replayed: number
+}
+
+/** Applies what the log holds after the store's state. */
+export async function replay(log: CommitLog, store: OrderedStore): Promise<Recovered> {
+  const { end } = await log.end()
+  let clock = 0n
+  let replayed = 0
+  if (end <= store.persistedThrough) return { end, clock, replayed }
+  const replayer = new Replayer(store)
+  for await (const batch of log.read(store.persistedThrough + 1, { to: end })) {
+    clock = batch.clock
+    for (let i = 0; i < batch.offsets.length; i++) {
+      const sequence = batch.first + i
+      if (sequence <= store.persistedThrough) continue
+      const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
+      replayer.apply(batch.bytes, batch.offsets[i]!, stop)
+      store.publish(sequence)
+      replayed++
+    }
+  }
+  return { end, clock, replayed }
+}
+
+/** Applies the operations of encoded records to a store. */
+export class Replayer {
+  readonly #store: OrderedStore
+  readonly #reader = new RecordReader()
+  readonly #key = new KeyWriter()
+  readonly #end = new KeyWriter()
+
+  constructor(store: OrderedStore) {
+    this.#store = store
+  }
+
+  apply(bytes: Uint8Array, start: number, end: number): void {
+    const reader = this.#reader.open(bytes, start, end)
+    while (reader.next()) this.#operation(reader)
+  }
+
+  #operation(reader: RecordReader): void {
+    switch (reader.kind) {
+      case operationKinds.put:
+      case operationKinds.catalogPut:
+        this.#store.put(fullKey(this.#key, reader.keyspace, reader.key), reader.value)
+        return
+      case operationKinds.delete:
+      case operationKinds.catalogDelete:
+        this.#store.delete(fullKey(this.#key, reader.keyspace, reader.key))
+        return
+      case operationKinds.deleteRange:
+        this.#store.deleteRange({
+          start: fullKey(this.#key, reader.keyspace, reader.key),
+          end: fullKey(this.#end, reader.keyspace, reader.endKey),
+        })
+        return
+      case operationKinds.delta:
+      case operationKinds.notify:
+        return
+    }
+  }
+}
+
+/** The store's key from the log's, which stands without its keyspace number. */
+export function fullKey(writer: KeyWriter, keyspace: number, key: Slice): KeyWriter {
+  writer.reset().orderedVarint(keyspace).slice(key)
+  return writer
+}
+
+export interface LoadedCatalog {
+  readonly catalog: CatalogState
+  /** The largest number ever given to a collection. */
+  readonly lastCollectionId: number
+  readonly lastVersion: number
+  /** Numbers below it may have been given out. */
+  readonly numbers: number
+}
+
+export function loadCatalog(store: OrderedStore, firstId: number): LoadedCatalog {
+  let catalog = CatalogState.empty
+  const cursor = store.current.scan(keyspaceRange(catalogKeyspace))
+  const key = new MutableSlice()
+  while (cursor.next()) {
+    const found = cursor.key
+    catalog = catalog.applied(key.set(found.bytes, found.start, found.end), cursor.value)
+  }
+  const lastId = store.current.get(lastCollectionIdKey())
+  const lastCollectionId = lastId === undefined ? firstId - 1 : decodeNumber(lastId)
+  const numbers = store.current.get(numbersKey())
+  let lastVersion = firstId
+  for (const name of catalog.namespaces.keys()) {
+    for (const collection of catalog.collectionsOf(name)) lastVersion = Math.max(lastVersion, collection.version)
+  }
+  return { catalog, lastCollectionId, lastVersion, numbers: numbers === undefined ? 1 : decodeNumber(numbers) }
+}

@@ -1,0 +1,38 @@
+/** What functions inside of transactions may ask of the world: randomness, the clock, numbers that never repeat. */
+import type { Host } from '../host/host.ts'
+import type { TransactionServices } from './contract.ts'
+
+/** How many numbers one record makes good for: after a crash at most so many are skipped. */
+const reservation = 1_000
+
+export class DatabaseServices implements TransactionServices {
+  readonly #host: Host
+  #next: number
+  #reserved: number
+
+  /** `numbers`: all below it may have been given out. */
+  constructor(host: Host, numbers: number) {
+    this.#host = host
+    this.#next = numbers
+    this.#reserved = numbers
+  }
+
+  random(into: Uint8Array): void {
+    this.#host.random(into)
+  }
+
+  nowUs(): bigint {
+    return BigInt(Math.floor(this.#host.now() * 1000))
+  }
+
+  nextNumber(): number {
+    return this.#next++
+  }
+
+  /** The bound that the next record must carry, where numbers were given out beyond the last one; takes it as written. */
+  unreserved(): number | undefined {
+    if (this.#next <= this.#reserved) return undefined
+    this.#reserved = this.#next + reservation
+    return this.#reserved
+  }
+}

@@ -1,0 +1,24 @@
+/** Databases in memory for the tests of everything above the kernel. Nothing outside of tests imports this. */
+import type { Host } from '../host/host.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import { openMemoryLog } from '../log/memory-log.ts'
+import { openMemoryStore } from '../storage/memory/memory.ts'
+import { Database } from './database.ts'
+import type { KernelLimits } from './kernel.ts'
+
+export interface TestDatabaseOptions {
+  readonly host?: Host
+  readonly name?: string
+  readonly limits?: Partial<KernelLimits>
+}
+
+export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<Database> {
+  const host = options.host ?? createRealHost()
+  return Database.open({
+    host,
+    name: options.name ?? 'polylog',
+    log: openMemoryLog(),
+    store: await openMemoryStore(host, undefined),
+    ...(options.limits && { limits: options.limits }),
+  })
+}

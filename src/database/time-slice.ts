@@ -1,0 +1,36 @@
+/** A statement's share of the thread: so many keys or microseconds, whichever is over first. */
+import type { TimeSlice } from './contract.ts'
+
+/** Reading the clock costs about as much as this many keys of a scan do. */
+const keysPerClock = 64
+
+export class StatementSlice implements TimeSlice {
+  readonly #clockUs: () => number
+  readonly #maxUs: number
+  readonly #maxKeys: number
+  #keys = 0
+  #nextClock = keysPerClock
+  #deadlineUs = 0
+
+  constructor(clockUs: () => number, maxUs: number, maxKeys: number) {
+    this.#clockUs = clockUs
+    this.#maxUs = maxUs
+    this.#maxKeys = maxKeys
+  }
+
+  renew(): void {
+    this.#keys = 0
+    this.#nextClock = keysPerClock
+    this.#deadlineUs = -1
+  }
+
+  spend(keys: number): boolean {
+    this.#keys += keys
+    if (this.#keys >= this.#maxKeys) return true
+    if (this.#keys < this.#nextClock) return false
+    this.#nextClock = this.#keys + keysPerClock
+    const now = this.#clockUs()
+    if (this.#deadlineUs < 0) this.#deadlineUs = now + this.#maxUs
+    return now >= this.#deadlineUs
+  }
+}

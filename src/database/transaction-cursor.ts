@@ -1,0 +1,202 @@
+/**
+ * A scan as a transaction sees it: the snapshot's entries with its own private writes laid over them.
+ *
+ * Two sorted sides are merged: the store's cursor and the write set's `order`. The own side shows what had been written
+ * when the cursor was opened or last sought, so that an UPDATE never meets the entries it makes itself.
+ *
+ * A cursor opened over the store's `current` holds for one turn. When its statement pauses, the transaction pins what
+ * `current` was and tells the cursor to `park`; the next call goes on in the pinned snapshot, behind the same key.
+ */
+import {
+  compareSlices,
+  copySlice,
+  emptySlice,
+  MutableSlice,
+  sliceOf,
+  type KeyRange,
+  type Slice,
+} from '../base/slice.ts'
+import type { Cursor, Reader, ScanOptions } from '../storage/store.ts'
+import type { WriteSet } from './write-set.ts'
+
+/** Notes what a serializable transaction has read. */
+export interface ReadRangeTracker {
+  /** The scan has come to `key` (all before it, in its direction, has been read); `undefined`: to the range's end. */
+  reached(key: Slice | undefined): void
+}
+
+export class TransactionCursor implements Cursor {
+  key: Slice = emptySlice
+  value: Slice = emptySlice
+  readonly #range: KeyRange
+  readonly #options: ScanOptions
+  readonly #reverse: boolean
+  readonly #writes: WriteSet
+  readonly #tracker: ReadRangeTracker | undefined
+  #reader: () => Reader
+  #base: Cursor
+  /** `none`: not read; `held`: its entry waits to be returned; `taken`: returned or skipped; `ended`. */
+  #baseState: 'none' | 'held' | 'taken' | 'ended' = 'none'
+  #parked: { key: Uint8Array | undefined; state: 'none' | 'held' | 'taken' | 'ended' } | undefined
+  #limit: number
+  #ownPosition = -1
+  #ownVersion = -1
+  #ownLast: Uint8Array | undefined
+  readonly #ownKey = new MutableSlice()
+  readonly #ownValue = new MutableSlice()
+
+  constructor(
+    reader: () => Reader,
+    writes: WriteSet,
+    range: KeyRange,
+    options: ScanOptions,
+    tracker?: ReadRangeTracker,
+  ) {
+    this.#reader = reader
+    this.#writes = writes
+    this.#range = range
+    this.#options = options
+    this.#reverse = options.reverse === true
+    this.#tracker = tracker
+    this.#base = reader().scan(range, options)
+    this.#limit = writes.count
+  }
+
+  next(): boolean {
+    if (this.#parked !== undefined) this.#unpark()
+    const found = this.#limit === 0 ? this.#nextOfBase() : this.#nextMerged()
+    this.#tracker?.reached(found ? this.key : undefined)
+    return found
+  }
+
+  seek(key: Slice): void {
+    this.#limit = this.#writes.count
+    this.#ownPosition = -1
+    this.#ownLast = undefined
+    if (this.#parked !== undefined) this.#base = this.#reader().scan(this.#range, this.#options)
+    this.#parked = undefined
+    this.#base.seek(key)
+    this.#baseState = 'none'
+    if (this.#limit > 0) this.#seekOwn(key, this.#reverse)
+  }
+
+  /** The reader that this cursor is open on will not hold any longer. */
+  park(): void {
+    const started = this.#baseState === 'held' || this.#baseState === 'taken'
+    this.#parked = { key: started ? copySlice(this.#base.key) : undefined, state: this.#baseState }
+    this.key = sliceOf(copySlice(this.key))
+    this.value = sliceOf(copySlice(this.value))
+  }
+
+  #unpark(): void {
+    const { key, state } = this.#parked!
+    this.#base = this.#reader().scan(this.#range, this.#options)
+    this.#baseState = state === 'ended' ? 'ended' : 'none'
+    if (key !== undefined) {
+      const target = sliceOf(key)
+      this.#base.seek(target)
+      if (state === 'taken' && this.#pullBase() && compareSlices(this.#base.key, target) === 0)
+        this.#baseState = 'taken'
+    }
+    this.#parked = undefined
+  }
+
+  #pullBase(): boolean {
+    if (this.#baseState === 'held') return true
+    if (this.#baseState === 'ended') return false
+    const found = this.#base.next()
+    this.#baseState = found ? 'held' : 'ended'
+    return found
+  }
+
+  #nextOfBase(): boolean {
+    if (!this.#pullBase()) return false
+    this.#baseState = 'taken'
+    this.key = this.#base.key
+    this.value = this.#base.value
+    return true
+  }
+
+  #nextMerged(): boolean {
+    for (;;) {
+      const own = this.#pullOwn()
+      const base = this.#pullBase()
+      if (own < 0 && !base) return false
+      const difference = own < 0 ? 1 : base ? this.#direction(compareSlices(this.#ownKey, this.#base.key)) : -1
+      if (difference > 0) {
+        if (this.#skipHiddenBase()) continue
+        return this.#nextOfBase()
+      }
+      if (difference === 0) this.#baseState = 'taken'
+      this.#ownLast = copySlice(this.#ownKey)
+      this.#ownPosition += this.#reverse ? -1 : 1
+      if (this.#writes.hasRanges && this.#writes.hides(this.#ownKey, own, this.#limit)) continue
+      if (this.#writes.valueOf(own, this.#ownValue) === null) continue
+      this.key = this.#ownKey
+      this.value = this.#ownValue
+      return true
+    }
+  }
+
+  #direction(difference: number): number {
+    return this.#reverse ? -difference : difference
+  }
+
+  /** Where the own range deletes cover the base's entry, jumps behind them. */
+  #skipHiddenBase(): boolean {
+    if (!this.#writes.hasRanges) return false
+    const end = this.#writes.hidingEnd(this.#base.key, -1, this.#limit, this.#reverse)
+    if (end === undefined) return false
+    // In reverse the range's start is inclusive: one more entry may be hidden, and is skipped by the next round.
+    this.#baseState = 'taken'
+    const at = this.#base.key
+    if (this.#direction(compareSlices(end, at)) > 0) {
+      this.#base.seek(end)
+      this.#baseState = 'none'
+    }
+    return true
+  }
+
+  /** Puts the next own entry's key into `#ownKey`; its operation, or −1. */
+  #pullOwn(): number {
+    const { operations, count } = this.#writes.order()
+    if (this.#ownVersion !== this.#writes.orderVersion || this.#ownPosition < 0) this.#placeOwn()
+    for (; this.#ownPosition >= 0 && this.#ownPosition < count; this.#ownPosition += this.#reverse ? -1 : 1) {
+      const operation = this.#writes.newestBefore(operations[this.#ownPosition]!, this.#limit)
+      if (operation < 0) continue
+      this.#writes.keyOf(operation, this.#ownKey)
+      const outside = this.#reverse
+        ? compareSlices(this.#ownKey, this.#range.start) < 0
+        : compareSlices(this.#ownKey, this.#range.end) >= 0
+      return outside ? -1 : operation
+    }
+    return -1
+  }
+
+  /** Finds the place again after `order` has changed, or for the first time. */
+  #placeOwn(): void {
+    if (this.#ownLast !== undefined) {
+      const last = sliceOf(this.#ownLast)
+      this.#ownPosition = this.#reverse ? this.#writes.lowerBound(last, false) - 1 : this.#writes.lowerBound(last, true)
+    } else {
+      const edge = this.#reverse ? this.#range.end : this.#range.start
+      this.#seekOwn(edge, false)
+    }
+    this.#ownVersion = this.#writes.orderVersion
+  }
+
+  /** Positions at the first own key at or after `key`; in reverse before it, or with `inclusive` at or before it. */
+  #seekOwn(key: Slice, inclusive: boolean): void {
+    const bounded = this.#bounded(key)
+    this.#ownPosition = this.#reverse
+      ? this.#writes.lowerBound(bounded, inclusive && bounded === key) - 1
+      : this.#writes.lowerBound(bounded, false)
+    this.#ownVersion = this.#writes.orderVersion
+    if (this.#ownPosition < 0) this.#ownPosition = Number.MAX_SAFE_INTEGER
+  }
+
+  #bounded(key: Slice): Slice {
+    if (this.#reverse) return compareSlices(key, this.#range.end) >= 0 ? this.#range.end : key
+    return compareSlices(key, this.#range.start) < 0 ? this.#range.start : key
+  }
+}

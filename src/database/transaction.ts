@@ -1,0 +1,508 @@
+/**
+ * One transaction of the kernel: a snapshot, private writes over it, locks, and the commit that makes them one record.
+ *
+ * It begins `immediate`: everything happens in one turn of the event loop, so nobody can come between; reads go to the
+ * store's newest state, no lock is taken (only looked at), nothing is pinned. It becomes `interleaved` when it was begun
+ * by hand, when it must wait for a lock, or when its statement outlasts its time slice: from then on it holds locks on
+ * what it writes, pins its snapshot when it gives up the thread, and asks the conflict index about what was committed
+ * meanwhile.
+ *
+ *   read committed    each statement sees the newest state; one that meets a key changed since then is run again
+ *   repeatable read   all statements see the first one's state; a key changed since fails the transaction
+ *   serializable      likewise, and commit fails where anything that was read has changed
+ *
+ * Invariants: a transaction that has given up the thread reads only pinned state; a primary key is written only under
+ * its `update` lock, or within the turn that commits it; after `end` nothing is pinned and no lock is held.
+ */
+import { assert, PolylogError } from '../base/errors.ts'
+import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
+import { orderedVarintWidth } from '../base/tuple.ts'
+import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../storage/store.ts'
+import type { CatalogState } from './catalog-state.ts'
+import { replyKey } from './catalog-state.ts'
+import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
+import { commitTransaction } from './commit.ts'
+import {
+  Restart,
+  type Isolation,
+  type LockMode,
+  type LockPolicy,
+  type Origin,
+  type Sequence,
+  type Transaction,
+  type TransactionServices,
+  type WriteKind,
+} from './contract.ts'
+import type { Kernel } from './kernel.ts'
+import { decodeReply, encodeReply } from './remembered-reply.ts'
+import { ReadLog } from './read-log.ts'
+import * as schema from './schema-changes.ts'
+import { StatementSlice } from './time-slice.ts'
+import { TransactionCursor } from './transaction-cursor.ts'
+import { WriteSet } from './write-set.ts'
+
+/** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
+const maxKeyBytes = 0xffff
+
+export interface TransactionOptions {
+  readonly isolation: Isolation
+  readonly readOnly: boolean
+  /** Begun by hand: it will live for more than one turn. */
+  readonly interactive: boolean
+  /** Fails with `serialization_failure` instead of waiting for a lock. */
+  readonly failFast?: boolean
+}
+
+/** A position to roll back to. */
+export interface Savepoint {
+  readonly writes: number
+  readonly catalogChanges: number
+}
+
+interface CatalogChange {
+  readonly key: Slice
+  readonly value: Slice | undefined
+}
+
+export class KernelTransaction implements Transaction {
+  readonly id: number
+  readonly kernel: Kernel
+  readonly writes: WriteSet
+  readonly slice: StatementSlice
+  isolation: Isolation
+  readOnly: boolean
+  interleaved: boolean
+  ended = false
+  /** Why it can only be rolled back: set from outside, when the state that it has seen is gone. */
+  doomed: PolylogError | undefined
+  origin: Origin = 'client'
+  sequence: Sequence = 0
+  timeMs = 0
+  /** Collections were created: the record carries their largest number. */
+  createdCollections = false
+  usedNumbers = false
+  sessionKey: Uint8Array | undefined
+  readonly #failFast: boolean
+  readonly #startMs: number
+  #statementMs: number
+  #base: Reader
+  #pinned: Snapshot | undefined
+  #hasSnapshot = false
+  /** The conflict index keeps what is committed after `sequence` for this transaction. */
+  #asking = false
+  #baseCatalog: CatalogState
+  #catalog: CatalogState
+  #catalogChanges: CatalogChange[] = []
+  #openCursors: TransactionCursor[] = []
+  #reads: ReadLog | undefined
+  #touched: Set<number> | undefined
+  #lastTouched = -1
+  #softLocks: { key: string; mode: LockMode }[] = []
+  readonly #result = new MutableSlice()
+
+  constructor(kernel: Kernel, options: TransactionOptions) {
+    this.kernel = kernel
+    this.id = kernel.nextTransactionId()
+    this.isolation = options.isolation
+    this.readOnly = options.readOnly
+    this.interleaved = options.interactive
+    this.#failFast = options.failFast === true
+    this.writes = new WriteSet()
+    this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
+    this.#startMs = kernel.pipeline.timeMs()
+    this.#statementMs = this.#startMs
+    this.#base = kernel.newest
+    this.#baseCatalog = this.#catalog = kernel.catalog
+    kernel.open.add(this)
+  }
+
+  // ---- statements
+
+  /** Gives the statement its snapshot and its first slice; returns where to roll back to if it fails. */
+  beginStatement(): Savepoint {
+    if (this.doomed !== undefined) throw this.doomed
+    if (!this.#hasSnapshot || this.isolation === 'read committed') this.#refresh()
+    this.#statementMs = this.kernel.pipeline.timeMs()
+    this.slice.renew()
+    return this.savepoint()
+  }
+
+  #refresh(): void {
+    this.#unpin()
+    this.#hasSnapshot = true
+    this.#base = this.kernel.newest
+    this.sequence = this.kernel.newestSequence
+    this.timeMs = this.kernel.pipeline.timeMs()
+    this.#baseCatalog = this.kernel.catalog
+    this.#recomputeCatalog()
+    if (this.isolation === 'serializable' && this.#reads === undefined) this.#reads = new ReadLog()
+  }
+
+  /** Before the thread is given up while a statement or the transaction still needs this snapshot. */
+  leaveTurn(statementGoesOn: boolean): void {
+    if (this.ended || !this.#hasSnapshot) return
+    if (statementGoesOn) this.interleave()
+    else if (this.isolation === 'read committed') return
+    if (this.#pinned !== undefined) return
+    this.#pinned = this.kernel.pin()
+    this.#base = this.#pinned
+    this.kernel.conflicts.open(this.sequence)
+    this.#asking = true
+    for (const cursor of this.#openCursors) cursor.park()
+    this.#openCursors = []
+  }
+
+  /** Brings in a page that the statement missed, so that it can run again. */
+  loadMissing(miss: Miss): Promise<void> {
+    const snapshot = this.#pinned ?? this.kernel.pin()
+    return snapshot.load(miss).finally(() => {
+      if (snapshot !== this.#pinned) snapshot.release()
+    })
+  }
+
+  /** The statement is over: its cursors are gone. */
+  endStatement(): void {
+    if (this.#openCursors.length > 0) this.#openCursors = []
+  }
+
+  #unpin(): void {
+    if (this.#asking) {
+      this.kernel.conflicts.close(this.sequence)
+      this.#asking = false
+    }
+    this.#pinned?.release()
+    this.#pinned = undefined
+  }
+
+  /** From here on it may meet others: takes the locks that being alone has spared it. */
+  interleave(): void {
+    if (this.interleaved) return
+    this.interleaved = true
+    this.writes.forEachEffective((kind, key, _value, derived) => {
+      if (kind <= 1 && !derived && key.bytes[key.start] !== 0) this.#acquire(sliceToLatin1(key), 'update', 'wait')
+    })
+    for (const { key, mode } of this.#softLocks) this.#acquire(key, mode, 'wait')
+    for (const keyspace of this.#touched ?? []) this.#acquire(schema.collectionLockKey(keyspace), 'key share', 'wait')
+    this.#softLocks = []
+  }
+
+  savepoint(): Savepoint {
+    return { writes: this.writes.count, catalogChanges: this.#catalogChanges.length }
+  }
+
+  /** Undoes writes and schema changes made since; locks stay. */
+  rollbackTo(savepoint: Savepoint): void {
+    this.writes.rollbackTo(savepoint.writes)
+    if (this.#catalogChanges.length === savepoint.catalogChanges) return
+    this.#catalogChanges.length = savepoint.catalogChanges
+    this.#recomputeCatalog()
+  }
+
+  // ---- reads
+
+  get catalog(): Catalog {
+    return this.#catalog
+  }
+
+  /** The catalog that the next statement will see, outside of a statement. */
+  get nextCatalog(): Catalog {
+    if (this.#hasSnapshot && this.isolation !== 'read committed') return this.#catalog
+    return this.#catalogChanges.length === 0 ? this.kernel.catalog : this.#over(this.kernel.catalog)
+  }
+
+  #over(base: CatalogState): CatalogState {
+    let catalog = base
+    for (const { key, value } of this.#catalogChanges) catalog = catalog.applied(key, value)
+    return catalog
+  }
+
+  get startTimeUs(): bigint {
+    return BigInt(Math.floor(this.#startMs * 1000))
+  }
+
+  get statementTimeUs(): bigint {
+    return BigInt(Math.floor(this.#statementMs * 1000))
+  }
+
+  get services(): TransactionServices {
+    this.usedNumbers = true
+    return this.kernel.services
+  }
+
+  get(key: Slice): Slice | undefined {
+    this.#reads?.read(key)
+    if (this.writes.count > 0) {
+      const own = this.writes.get(key, this.#result)
+      if (own !== undefined) return own ?? undefined
+    }
+    return this.#base.get(key)
+  }
+
+  scan(range: KeyRange, options: ScanOptions = {}): Cursor {
+    const tracker = this.#reads?.scanned(range, options.reverse === true)
+    const cursor = new TransactionCursor(() => this.#base, this.writes, range, options, tracker)
+    if (this.#pinned === undefined) this.#openCursors.push(cursor)
+    return cursor
+  }
+
+  // ---- writes
+
+  put(key: Slice, value: Slice, kind: WriteKind = 'primary'): void {
+    this.#beforeWrite(key, kind)
+    this.writes.put(key, value, kind === 'derived')
+    this.#checkSize()
+  }
+
+  delete(key: Slice, kind: WriteKind = 'primary'): void {
+    this.#beforeWrite(key, kind)
+    this.writes.delete(key, kind === 'derived')
+    this.#checkSize()
+  }
+
+  deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
+    this.#checkWritable()
+    this.#touch(range.start)
+    this.writes.deleteRange(range, kind === 'derived')
+    this.#checkSize()
+  }
+
+  notify(channel: string, payload: string): void {
+    this.#checkWritable()
+    this.writes.notify(sliceOf(Buffer.from(channel)), sliceOf(Buffer.from(payload)))
+    this.#checkSize()
+  }
+
+  setOrigin(origin: Origin): void {
+    this.origin = origin
+  }
+
+  #checkWritable(): void {
+    if (this.readOnly) throw new PolylogError('read_only', 'cannot write in a read-only transaction')
+  }
+
+  #checkSize(): void {
+    if (this.writes.sizeBytes <= this.kernel.limits.maxTransactionBytes) return
+    const limit = this.kernel.limits.maxTransactionBytes
+    throw new PolylogError('too_large', `the transaction writes more than ${limit} bytes`, {
+      detail: { hint: 'Divide it into smaller transactions.' },
+    })
+  }
+
+  #beforeWrite(key: Slice, kind: WriteKind): void {
+    this.#checkWritable()
+    if (key.end - key.start > maxKeyBytes) {
+      throw new PolylogError('too_large', `a key of ${key.end - key.start} bytes exceeds the limit of ${maxKeyBytes}`)
+    }
+    this.#touch(key)
+    if (kind === 'derived') return
+    if (this.interleaved) this.lock(key, 'update')
+    else if (this.kernel.locks.size > 0) this.#lookBeforeWrite(key)
+  }
+
+  #lookBeforeWrite(key: Slice): void {
+    const name = sliceToLatin1(key)
+    if (!this.kernel.locks.blocked(this, name, 'update')) return
+    this.interleave()
+    this.#acquire(name, 'update', 'wait')
+  }
+
+  /** On the first write to a collection: holds its schema, or sees that it has changed. */
+  #touch(key: Slice): void {
+    const keyspace = keyspaceOf(key)
+    if (keyspace === this.#lastTouched || keyspace === 0) return
+    this.#touched ??= new Set()
+    if (!this.#touched.has(keyspace)) {
+      const name = schema.collectionLockKey(keyspace)
+      if (this.interleaved) this.#acquire(name, 'key share', 'wait')
+      else if (this.kernel.locks.size > 0 && this.kernel.locks.blocked(this, name, 'key share')) {
+        this.interleave()
+        this.#acquire(name, 'key share', 'wait')
+      }
+      this.#checkSchema(keyspace)
+      this.#touched.add(keyspace)
+    }
+    this.#lastTouched = keyspace
+  }
+
+  #checkSchema(keyspace: number): void {
+    if (this.#baseCatalog === this.kernel.catalog) return
+    const mine = this.#baseCatalog.collectionById(keyspace)
+    const newest = this.kernel.catalog.collectionById(keyspace)
+    if (mine?.version !== newest?.version) this.changedMeanwhile('the schema of the collection')
+  }
+
+  lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
+    const name = sliceToLatin1(key)
+    if (!this.interleaved) {
+      if (this.kernel.locks.size === 0 || !this.kernel.locks.blocked(this, name, mode)) {
+        this.#softLocks.push({ key: name, mode })
+        return true
+      }
+      this.interleave()
+    }
+    if (!this.#acquire(name, mode, policy)) return false
+    if (this.#asking && this.kernel.conflicts.lastChange(name) > this.sequence) this.changedMeanwhile('the row')
+    return true
+  }
+
+  /** Of a name that is not a key: a namespace, a collection's name, its schema. */
+  lockName(name: string, mode: LockMode): void {
+    if (!this.interleaved) {
+      if (this.kernel.locks.size === 0 || !this.kernel.locks.blocked(this, name, mode)) {
+        this.#softLocks.push({ key: name, mode })
+        return
+      }
+      this.interleave()
+    }
+    this.#acquire(name, mode, 'wait')
+  }
+
+  #acquire(name: string, mode: LockMode, policy: LockPolicy): boolean {
+    if (this.#failFast && policy === 'wait') {
+      if (this.kernel.locks.acquire(this, name, mode, 'skip')) return true
+      throw new PolylogError('serialization_failure', 'another transaction has written or locked this')
+    }
+    return this.kernel.locks.acquire(this, name, mode, policy)
+  }
+
+  /** Data newer than this statement's snapshot is in the way. */
+  changedMeanwhile(what: string): never {
+    if (this.isolation === 'read committed') throw new Restart(`${what} has changed`)
+    throw new PolylogError('serialization_failure', 'could not serialize access due to concurrent update', {
+      detail: { hint: 'The transaction might succeed if retried.' },
+    })
+  }
+
+  // ---- the catalog
+
+  /** The newest committed catalog when this statement began. */
+  get baseCatalog(): CatalogState {
+    return this.#baseCatalog
+  }
+
+  get catalogChanges(): readonly CatalogChange[] {
+    return this.#catalogChanges
+  }
+
+  changeCatalog(key: Slice, value: Slice | undefined): void {
+    this.#checkWritable()
+    if (value === undefined) this.writes.delete(key, false)
+    else this.writes.put(key, value, false)
+    this.#catalogChanges.push({ key, value })
+    this.#catalog = this.#catalog.applied(key, value)
+  }
+
+  #recomputeCatalog(): void {
+    this.#catalog = this.#over(this.#baseCatalog)
+  }
+
+  createNamespace(name: string): Namespace {
+    return schema.createNamespace(this, name)
+  }
+
+  dropNamespace(namespace: Namespace): void {
+    schema.dropNamespace(this, namespace)
+  }
+
+  createCollection(namespace: Namespace, name: string, model: CollectionModel, definition: JsonObject): Collection {
+    return schema.createCollection(this, { namespace, name, model, definition })
+  }
+
+  alterCollection(
+    collection: Collection,
+    change: { name?: string; namespace?: Namespace; definition?: JsonObject },
+  ): Collection {
+    return schema.alterCollection(this, collection, change)
+  }
+
+  dropCollection(collection: Collection): void {
+    schema.dropCollection(this, collection)
+  }
+
+  clearCollection(collection: Collection): void {
+    schema.clearCollection(this, collection)
+  }
+
+  createIndex(collection: Collection, index: { name: string; unique: boolean; definition: JsonObject }): Index {
+    return schema.createIndex(this, collection, index)
+  }
+
+  dropIndex(collection: Collection, index: Index): void {
+    schema.dropIndex(this, collection, index)
+  }
+
+  widenCollection(collection: Collection, field: string, type: string): void {
+    schema.widenCollection(this, collection, field, type)
+  }
+
+  /** The schema lock of a collection for one who changes it. */
+  lockSchema(collection: Collection): void {
+    this.lockName(schema.collectionLockKey(collection.id), 'update')
+    this.#checkSchema(collection.id)
+    this.#touched ??= new Set()
+    this.#touched.add(collection.id)
+  }
+
+  // ---- retried writes
+
+  rememberReply(sessionKey: string, operation: bigint, reply: Uint8Array): void {
+    this.sessionKey = Buffer.from(sessionKey)
+    const key = replyKey(sessionKey)
+    this.writes.put(key, encodeReply({ operation, reply, timeMs: this.timeMs }), false)
+  }
+
+  rememberedReply(sessionKey: string): { operation: bigint; reply: Uint8Array } | undefined {
+    const found = this.get(replyKey(sessionKey))
+    return found === undefined ? undefined : decodeReply(found)
+  }
+
+  // ---- the end
+
+  /** Makes everything one record. Its sequence, or the newest that was seen where nothing was written. */
+  commit(): Sequence {
+    assert(!this.ended, 'a transaction is committed twice')
+    if (this.doomed !== undefined) throw this.doomed
+    if (this.writes.count === 0) {
+      const seen = this.#hasSnapshot ? this.sequence : this.kernel.newestSequence
+      this.end()
+      return seen
+    }
+    const sequence = commitTransaction(this)
+    this.end()
+    return sequence
+  }
+
+  validateReads(): void {
+    if (!this.#asking || this.#reads === undefined) return
+    if (!this.#reads.changedSince(this.sequence, this.kernel.conflicts)) return
+    throw new PolylogError(
+      'serialization_failure',
+      'could not serialize access due to read/write dependencies among transactions',
+      { detail: { hint: 'The transaction might succeed if retried.' } },
+    )
+  }
+
+  rollback(): void {
+    if (!this.ended) this.end()
+  }
+
+  end(): void {
+    this.ended = true
+    this.#unpin()
+    this.#hasSnapshot = false
+    this.endStatement()
+    if (this.interleaved) this.kernel.locks.releaseAll(this)
+    this.writes.reset()
+    this.kernel.open.delete(this)
+  }
+}
+
+function keyspaceOf(key: Slice): number {
+  const bytes = key.bytes
+  const first = bytes[key.start]!
+  if (first < 0x80) return first
+  const width = orderedVarintWidth(first)
+  let value = width === 2 ? first & 0x3f : width === 4 ? first & 0x1f : first & 0x0f
+  for (let i = 1; i < width; i++) value = value * 256 + bytes[key.start + i]!
+  return value
+}

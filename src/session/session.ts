@@ -1,0 +1,358 @@
+/**
+ * A caller: its database, its open transaction, what it has seen.
+ *
+ * Small statements outside of a transaction are the hot path: begin, run, commit in one turn, no promise.
+ */
+import { PolylogError } from '../base/errors.ts'
+import { sliceToLatin1, type KeyRange } from '../base/slice.ts'
+import type { Catalog } from '../database/catalog.ts'
+import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { Database } from '../database/database.ts'
+import type { KernelTransaction } from '../database/transaction.ts'
+import type { Durability } from '../log/commit-log.ts'
+import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
+import type { DurabilityWatch } from './outbox.ts'
+import type { SharedTransaction } from './shared-transaction.ts'
+import { canceled, Cancellation, type StatementRunner } from './statement-runner.ts'
+
+/** What a session needs of the server: the transactions that can be joined. */
+export interface TransactionRegistry {
+  share(transaction: KernelTransaction, database: Database): SharedTransaction
+  find(token: string, database: Database): SharedTransaction | undefined
+}
+
+export interface SessionParts {
+  readonly id: number
+  readonly user: string
+  readonly door: string
+  readonly remote: string
+  readonly database: Database
+  readonly durability: Durability
+  readonly runner: StatementRunner
+  readonly registry: TransactionRegistry
+  readonly onClose: () => void
+}
+
+interface Watch {
+  readonly start: string
+  readonly end: string
+  readonly since: Sequence
+}
+
+export class ClientSession implements Session {
+  readonly id: number
+  readonly user: string
+  readonly door: string
+  readonly remote: string
+  durability: Durability
+  seen: Sequence = 0
+  defaultIsolation: Isolation = 'read committed'
+  label: string | undefined
+  readonly #database: Database
+  readonly #runner: StatementRunner
+  readonly #registry: TransactionRegistry
+  readonly #onClose: () => void
+  readonly #cancellation = new Cancellation()
+  #shared: SharedTransaction | undefined
+  #isBeginner = false
+  /** The statement that runs as a transaction of its own, while it must wait. */
+  #alone: KernelTransaction | undefined
+  #busy: Promise<unknown> | undefined
+  #watches: Watch[] = []
+  #closed = false
+
+  constructor(parts: SessionParts) {
+    this.id = parts.id
+    this.user = parts.user
+    this.door = parts.door
+    this.remote = parts.remote
+    this.durability = parts.durability
+    this.#database = parts.database
+    this.#runner = parts.runner
+    this.#registry = parts.registry
+    this.#onClose = parts.onClose
+  }
+
+  get database(): string {
+    return this.#database.name
+  }
+
+  get durabilityWatch(): DurabilityWatch {
+    return this.#database
+  }
+
+  get status(): TransactionStatus {
+    const shared = this.#shared
+    if (shared === undefined) return 'none'
+    return shared.failed || shared.outcome !== undefined ? 'failed' : 'open'
+  }
+
+  get joined(): boolean {
+    return this.#shared !== undefined && !this.#isBeginner
+  }
+
+  get isolation(): Isolation {
+    return this.#shared?.kernel.isolation ?? this.defaultIsolation
+  }
+
+  get catalog(): Catalog {
+    const shared = this.#shared
+    return shared === undefined || shared.outcome !== undefined ? this.#database.catalog : shared.kernel.nextCatalog
+  }
+
+  // ---- statements
+
+  run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
+    if (this.#busy !== undefined) return this.#after(() => this.run(statement, options))
+    if (this.#shared !== undefined) return this.#track(this.#runShared(this.#shared, statement))
+    return this.#runAlone(statement, options)
+  }
+
+  #after<T>(task: () => T | Promise<T>): Promise<T> {
+    return this.#busy!.then(task, task)
+  }
+
+  /** While a promise is open the session is busy; the next statement waits behind it. */
+  #track<T>(result: T | Promise<T>): T | Promise<T> {
+    if (!(result instanceof Promise)) return result
+    const busy: Promise<T> = result.finally(() => {
+      if (this.#busy === busy) this.#busy = undefined
+    })
+    this.#busy = busy
+    return busy
+  }
+
+  #runAlone<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
+    if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
+    const transaction = this.#database.begin({
+      isolation: this.defaultIsolation,
+      readOnly: options?.readOnly === true,
+      interactive: false,
+    })
+    let result: T | Promise<T>
+    try {
+      result = this.#runner.run(transaction, statement, this.#cancellation)
+      if (!(result instanceof Promise)) {
+        this.#saw(transaction.commit())
+        return result
+      }
+    } catch (error) {
+      this.#saw(transaction.sequence)
+      transaction.rollback()
+      throw error
+    }
+    return this.#track(this.#finishAlone(transaction, result))
+  }
+
+  async #finishAlone<T>(transaction: KernelTransaction, running: Promise<T>): Promise<T> {
+    this.#alone = transaction
+    this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
+    try {
+      const result = await running
+      this.#saw(transaction.commit())
+      return result
+    } catch (error) {
+      this.#saw(transaction.sequence)
+      transaction.rollback()
+      throw error
+    } finally {
+      this.#alone = undefined
+      this.#cancellation.end()
+    }
+  }
+
+  #runShared<T>(shared: SharedTransaction, statement: Statement<T>): T | Promise<T> {
+    return shared.inTurn(() => {
+      shared.checkOpen()
+      shared.started = true
+      const { kernel } = shared
+      this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
+      try {
+        const result = this.#runner.run(kernel, statement, this.#cancellation)
+        if (!(result instanceof Promise)) {
+          this.#statementEnded(shared)
+          return result
+        }
+        return result.then(
+          (value) => {
+            this.#statementEnded(shared)
+            return value
+          },
+          (error: unknown) => this.#statementFailed(shared, error),
+        )
+      } catch (error) {
+        return this.#statementFailed(shared, error)
+      }
+    })
+  }
+
+  #statementEnded(shared: SharedTransaction): void {
+    this.#cancellation.end()
+    this.#saw(shared.kernel.sequence)
+    shared.kernel.leaveTurn(false)
+  }
+
+  #statementFailed(shared: SharedTransaction, error: unknown): never {
+    this.#cancellation.end()
+    this.#saw(shared.kernel.sequence)
+    if (error instanceof PolylogError && (error.retryable || shared.kernel.doomed !== undefined)) shared.fail()
+    if (shared.outcome === undefined) shared.kernel.leaveTurn(false)
+    throw error
+  }
+
+  #saw(sequence: Sequence): void {
+    if (sequence > this.seen) this.seen = sequence
+  }
+
+  // ---- transactions
+
+  begin(options: BeginOptions = {}): void {
+    if (this.#shared !== undefined) {
+      throw new PolylogError('active_transaction', 'there is already a transaction in progress')
+    }
+    const kernel = this.#database.begin({
+      isolation: options.isolation ?? this.defaultIsolation,
+      readOnly: options.readOnly ?? false,
+      interactive: true,
+      failFast: options.failFast ?? false,
+    })
+    this.#shared = this.#registry.share(kernel, this.#database)
+    this.#isBeginner = true
+  }
+
+  configure(options: BeginOptions): void {
+    const shared = this.#open()
+    const changes = options.isolation !== undefined && options.isolation !== shared.kernel.isolation
+    if (changes && shared.started) {
+      throw new PolylogError('active_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query')
+    }
+    if (options.isolation !== undefined) shared.kernel.isolation = options.isolation
+    if (options.readOnly === false && shared.kernel.readOnly && shared.started) {
+      throw new PolylogError(
+        'active_transaction',
+        'cannot set transaction read-write mode inside a read-only transaction',
+      )
+    }
+    if (options.readOnly !== undefined) shared.kernel.readOnly = options.readOnly
+  }
+
+  #open(): SharedTransaction {
+    if (this.#shared === undefined) throw new PolylogError('no_transaction', 'there is no transaction in progress')
+    return this.#shared
+  }
+
+  commit(): Promise<Outcome> | Outcome {
+    if (this.#busy !== undefined) return this.#after(() => this.commit())
+    const shared = this.#open()
+    if (!this.#isBeginner) return this.leave()
+    return this.#track(shared.inTurn(() => this.#decide(shared)))
+  }
+
+  #decide(shared: SharedTransaction): Outcome {
+    try {
+      const outcome = shared.commit()
+      this.#saw(shared.committedAt)
+      return outcome
+    } finally {
+      this.#shared = undefined
+    }
+  }
+
+  rollback(): Promise<void> | void {
+    if (this.#busy !== undefined) return this.#after(() => this.rollback())
+    const shared = this.#open()
+    this.#shared = undefined
+    if (shared.outcome !== undefined) return undefined
+    return shared.inTurn(() => shared.abort())
+  }
+
+  leave(): Promise<Outcome> | Outcome {
+    const shared = this.#open()
+    if (this.#isBeginner) throw new PolylogError('active_transaction', 'the party that began a transaction ends it')
+    if (shared.outcome !== undefined) return this.#left(shared, shared.outcome)
+    return this.#track(shared.decision.then((outcome) => this.#left(shared, outcome)))
+  }
+
+  #left(shared: SharedTransaction, outcome: Outcome): Outcome {
+    if (this.#shared === shared) this.#shared = undefined
+    this.#saw(shared.committedAt)
+    return outcome
+  }
+
+  fail(): void {
+    this.#shared?.fail()
+  }
+
+  savepoint(name: string): Promise<void> | void {
+    return this.#onSavepoints((shared) => shared.savepoint(name))
+  }
+
+  rollbackTo(name: string): Promise<void> | void {
+    return this.#onSavepoints((shared) => shared.rollbackTo(name))
+  }
+
+  releaseSavepoint(name: string): Promise<void> | void {
+    return this.#onSavepoints((shared) => shared.release(name))
+  }
+
+  #onSavepoints(change: (shared: SharedTransaction) => void): Promise<void> | void {
+    if (this.#busy !== undefined) return this.#after(() => this.#onSavepoints(change))
+    const shared = this.#open()
+    return this.#track(shared.inTurn(() => change(shared)))
+  }
+
+  // ---- watching
+
+  watch(range: KeyRange): void {
+    const since = this.#database.newestSequence
+    this.#database.conflicts.open(since)
+    this.#watches.push({ start: sliceToLatin1(range.start), end: sliceToLatin1(range.end), since })
+    this.#saw(since)
+  }
+
+  watchedChanged(): boolean {
+    return this.#watches.some(({ start, end, since }) => this.#database.conflicts.changed(start, end, since))
+  }
+
+  unwatch(): void {
+    for (const { since } of this.#watches) this.#database.conflicts.close(since)
+    this.#watches = []
+  }
+
+  // ---- joining
+
+  token(): string {
+    const shared = this.#open()
+    shared.checkOpen()
+    return shared.token
+  }
+
+  join(token: string): void {
+    if (this.#shared !== undefined) {
+      throw new PolylogError('active_transaction', 'a transaction is open here: joining comes first')
+    }
+    const shared = this.#registry.find(token, this.#database)
+    if (shared === undefined) throw new PolylogError('no_transaction', 'no open transaction has this token')
+    shared.join()
+    this.#shared = shared
+    this.#isBeginner = false
+  }
+
+  // ---- the end
+
+  cancel(): void {
+    this.#cancellation.request()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#cancellation.request()
+    this.unwatch()
+    const shared = this.#shared
+    this.#shared = undefined
+    shared?.abort()
+    if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
+    this.#onClose()
+  }
+}

@@ -1,0 +1,104 @@
+/** All sessions of a server, and the open transactions that can be joined by token. */
+import { PolylogError } from '../base/errors.ts'
+import type { Database } from '../database/database.ts'
+import type { KernelTransaction } from '../database/transaction.ts'
+import type { Host } from '../host/host.ts'
+import type { Durability } from '../log/commit-log.ts'
+import type { Session, SessionHost, SessionOptions } from './contract.ts'
+import { Scheduler } from './scheduler.ts'
+import { ClientSession, type TransactionRegistry } from './session.ts'
+import { SharedTransaction } from './shared-transaction.ts'
+import { StatementRunner } from './statement-runner.ts'
+
+export interface SessionsOptions {
+  readonly defaultDatabase: string
+  readonly durability: Durability
+  /** A transaction with joined parties is aborted after so long without a statement. */
+  readonly idleTimeoutMs: number
+}
+
+export const defaultSessionsOptions: SessionsOptions = {
+  defaultDatabase: 'polylog',
+  durability: 'synced',
+  idleTimeoutMs: 60_000,
+}
+
+interface Joinable {
+  readonly shared: SharedTransaction
+  readonly database: Database
+}
+
+export class Sessions implements SessionHost, TransactionRegistry {
+  readonly host: Host
+  readonly options: SessionsOptions
+  readonly scheduler: Scheduler
+  readonly #runner: StatementRunner
+  readonly #databases: () => ReadonlyMap<string, Database>
+  readonly #sessions = new Map<number, ClientSession>()
+  readonly #joinable = new Map<string, Joinable>()
+  #lastId = 0
+
+  constructor(host: Host, databases: () => ReadonlyMap<string, Database>, options: Partial<SessionsOptions> = {}) {
+    this.host = host
+    this.options = { ...defaultSessionsOptions, ...options }
+    this.scheduler = new Scheduler(host)
+    this.#runner = new StatementRunner(this.scheduler)
+    this.#databases = databases
+  }
+
+  get defaultDatabase(): string {
+    return this.options.defaultDatabase
+  }
+
+  databaseNames(): readonly string[] {
+    return [...this.#databases().keys()].sort()
+  }
+
+  openSession(options: SessionOptions): Session {
+    const name = options.database ?? this.defaultDatabase
+    const database = this.#databases().get(name)
+    if (database === undefined) throw new PolylogError('undefined_object', `database "${name}" does not exist`)
+    const id = ++this.#lastId
+    const session = new ClientSession({
+      id,
+      user: options.user,
+      door: options.door,
+      remote: options.remote ?? '',
+      database,
+      durability: options.durability ?? this.options.durability,
+      runner: this.#runner,
+      registry: this,
+      onClose: () => this.#sessions.delete(id),
+    })
+    this.#sessions.set(id, session)
+    return session
+  }
+
+  findSession(id: number): Session | undefined {
+    return this.#sessions.get(id)
+  }
+
+  all(): Iterable<ClientSession> {
+    return this.#sessions.values()
+  }
+
+  /** Ends all: what is open is rolled back. */
+  close(): void {
+    for (const session of [...this.#sessions.values()]) session.close()
+  }
+
+  share(transaction: KernelTransaction, database: Database): SharedTransaction {
+    const bits = new Uint8Array(16)
+    this.host.random(bits)
+    const token = Buffer.from(bits).toString('hex')
+    const onEnd = (): void => void this.#joinable.delete(token)
+    const shared = new SharedTransaction(transaction, token, this.host, this.options.idleTimeoutMs, onEnd)
+    this.#joinable.set(token, { shared, database })
+    return shared
+  }
+
+  find(token: string, database: Database): SharedTransaction | undefined {
+    const found = this.#joinable.get(token)
+    return found?.database === database ? found.shared : undefined
+  }
+}

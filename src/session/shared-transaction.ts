@@ -1,0 +1,177 @@
+/**
+ * An interactive transaction as its parties share it: the one that began it, and those that joined by token.
+ *
+ * Statements of all parties run one at a time in the order in which they arrive; the commit takes its turn in that queue.
+ * The beginner decides; anybody's rollback, dooming error or drop aborts the whole. After the decision every party but
+ * the one that decided still hears of it: its statements get `transaction_ended` until it leaves.
+ *
+ *   open ──fail (in a savepoint, or alone)──▶ failed ──rollbackTo──▶ open
+ *   open ──commit──▶ committed        open, failed ──rollback, drop, doom, idle──▶ aborted
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Sequence } from '../database/contract.ts'
+import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
+import type { Cancel, Host } from '../host/host.ts'
+import type { Outcome } from './contract.ts'
+
+interface NamedSavepoint {
+  readonly name: string
+  readonly at: Savepoint
+}
+
+export class SharedTransaction {
+  readonly kernel: KernelTransaction
+  readonly token: string
+  readonly decision: Promise<Outcome>
+  outcome: Outcome | undefined
+  /** Of the commit: what replies that report it wait for. */
+  committedAt: Sequence = 0
+  failed = false
+  started = false
+  parties = 1
+  readonly #host: Host
+  readonly #idleTimeoutMs: number
+  readonly #onEnd: () => void
+  #decide: (outcome: Outcome) => void = () => undefined
+  #savepoints: NamedSavepoint[] = []
+  /** Tasks that wait for their turn; the running one is not among them. */
+  #queue: (() => void)[] = []
+  #running = false
+  #idle: Cancel | undefined
+
+  constructor(kernel: KernelTransaction, token: string, host: Host, idleTimeoutMs: number, onEnd: () => void) {
+    this.kernel = kernel
+    this.token = token
+    this.#host = host
+    this.#idleTimeoutMs = idleTimeoutMs
+    this.#onEnd = onEnd
+    this.decision = new Promise((resolve) => (this.#decide = resolve))
+  }
+
+  join(): void {
+    this.parties++
+    this.#watchIdle()
+  }
+
+  /** Runs `task` when its turn comes: at once, and with its own result, where nobody is ahead. */
+  inTurn<T>(task: () => T | Promise<T>): T | Promise<T> {
+    if (!this.#running) return this.#take(task)
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push(() => {
+        try {
+          const result = this.#take(task)
+          if (result instanceof Promise) result.then(resolve, reject)
+          else resolve(result)
+        } catch (error) {
+          reject(error as Error)
+        }
+      })
+    })
+  }
+
+  #take<T>(task: () => T | Promise<T>): T | Promise<T> {
+    this.#running = true
+    this.#idle?.()
+    let result: T | Promise<T>
+    try {
+      result = task()
+    } catch (error) {
+      this.#passOn()
+      throw error
+    }
+    if (!(result instanceof Promise)) {
+      this.#passOn()
+      return result
+    }
+    return result.finally(() => this.#passOn())
+  }
+
+  #passOn(): void {
+    this.#running = false
+    if (this.outcome === undefined) this.#watchIdle()
+    this.#queue.shift()?.()
+  }
+
+  /** Only a transaction that others wait for must not be forgotten by its parties. */
+  #watchIdle(): void {
+    this.#idle?.()
+    this.#idle = undefined
+    if (this.parties > 1 && this.outcome === undefined)
+      this.#idle = this.#host.at(this.#idleTimeoutMs, () => this.abort())
+  }
+
+  /** Throws what a statement of `party` must hear instead of running. */
+  checkOpen(): void {
+    if (this.outcome !== undefined) {
+      throw new PolylogError('transaction_ended', `the transaction has been ${this.outcome}`, {
+        detail: { outcome: this.outcome },
+      })
+    }
+    if (!this.failed) return
+    throw new PolylogError(
+      'transaction_aborted',
+      'current transaction is aborted, commands ignored until end of transaction block',
+    )
+  }
+
+  /** An error that only a rollback mends: to a savepoint where there is one, else of the whole. */
+  fail(): void {
+    if (this.outcome !== undefined) return
+    if (this.parties > 1 && this.#savepoints.length === 0) this.abort()
+    else this.failed = true
+  }
+
+  /** The beginner's commit, in its turn. Throws the validation's error, after which nothing stays. */
+  commit(): Outcome {
+    if (this.outcome !== undefined) return this.outcome
+    if (this.failed) {
+      this.abort()
+      return 'aborted'
+    }
+    try {
+      this.committedAt = this.kernel.commit()
+    } catch (error) {
+      this.abort()
+      throw error
+    }
+    this.#end('committed')
+    return 'committed'
+  }
+
+  abort(): void {
+    if (this.outcome !== undefined) return
+    this.kernel.rollback()
+    this.#end('aborted')
+  }
+
+  #end(outcome: Outcome): void {
+    this.outcome = outcome
+    this.#idle?.()
+    this.#onEnd()
+    this.#decide(outcome)
+  }
+
+  savepoint(name: string): void {
+    this.checkOpen()
+    this.#savepoints.push({ name, at: this.kernel.savepoint() })
+  }
+
+  rollbackTo(name: string): void {
+    if (this.outcome !== undefined) this.checkOpen()
+    const position = this.#positionOf(name)
+    this.kernel.rollbackTo(this.#savepoints[position]!.at)
+    this.#savepoints.length = position + 1
+    this.failed = false
+  }
+
+  release(name: string): void {
+    this.checkOpen()
+    this.#savepoints.length = this.#positionOf(name)
+  }
+
+  #positionOf(name: string): number {
+    const position = this.#savepoints.findLastIndex((savepoint) => savepoint.name === name)
+    if (position >= 0) return position
+    throw new PolylogError('invalid_argument', `savepoint "${name}" does not exist`, { detail: { sqlState: '3B001' } })
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Runs one statement in a transaction: starts it, lets it pause, waits for what it waits for, and runs it again where it
+ * must (rule 3).
+ *
+ *   - it returns: done, in the same turn and without a promise.
+ *   - it yields: its slice is over, or it waits for a promise. The transaction pins its snapshot; the next slice comes
+ *     from the scheduler.
+ *   - it throws `LockWait`: rolled back to its start, waited, run again, with the lock held.
+ *   - it throws `Restart` (read committed met newer data): rolled back, run again on the newest state.
+ *   - it throws a `Miss`: rolled back, the page is loaded, run again.
+ *   - it throws anything else: rolled back to its start, and that is its error.
+ */
+import { PolylogError } from '../base/errors.ts'
+import { LockWait, Restart, type Pause, type Statement, type StatementSteps } from '../database/contract.ts'
+import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
+import type { Miss } from '../storage/store.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** Told by `Session.cancel`. */
+export class Cancellation {
+  #requested = false
+  #onRequest: (() => void) | undefined
+
+  request(): void {
+    this.#requested = true
+    this.#onRequest?.()
+  }
+
+  /** A request from before the statement began does not count. */
+  begin(onRequest: () => void): void {
+    this.#requested = false
+    this.#onRequest = onRequest
+  }
+
+  end(): void {
+    this.#onRequest = undefined
+  }
+
+  check(): void {
+    if (this.#requested) throw canceled()
+  }
+}
+
+export function canceled(): PolylogError {
+  return new PolylogError('canceled', 'canceling statement due to user request')
+}
+
+export class StatementRunner {
+  readonly #scheduler: Scheduler
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+  }
+
+  /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
+  run<T>(transaction: KernelTransaction, statement: Statement<T>, cancellation: Cancellation): T | Promise<T> {
+    const start = transaction.beginStatement()
+    let steps: StatementSteps<T>
+    let pause: Pause
+    try {
+      const result = statement(transaction)
+      if (!isSteps(result)) {
+        transaction.endStatement()
+        return result
+      }
+      steps = result
+      const step = steps.next()
+      if (step.done === true) {
+        transaction.endStatement()
+        return step.value
+      }
+      pause = step.value
+    } catch (error) {
+      return this.#again(transaction, statement, cancellation, start, error)
+    }
+    return this.#goOn(transaction, statement, cancellation, start, steps, pause)
+  }
+
+  async #goOn<T>(
+    transaction: KernelTransaction,
+    statement: Statement<T>,
+    cancellation: Cancellation,
+    start: Savepoint,
+    steps: StatementSteps<T>,
+    firstPause: Pause,
+  ): Promise<T> {
+    let pause = firstPause
+    try {
+      for (;;) {
+        transaction.leaveTurn(true)
+        if (pause !== undefined) await pause
+        await this.#slice()
+        if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
+        if (transaction.doomed !== undefined) throw transaction.doomed
+        cancellation.check()
+        transaction.slice.renew()
+        const step = steps.next()
+        if (step.done === true) {
+          transaction.endStatement()
+          return step.value
+        }
+        pause = step.value
+      }
+    } catch (error) {
+      closeSteps(steps)
+      return this.#again(transaction, statement, cancellation, start, error)
+    }
+  }
+
+  #slice(): Promise<void> {
+    return new Promise((resolve) => this.#scheduler.schedule(resolve))
+  }
+
+  /** After a throw: rolls back to the statement's start, then waits and runs it again, or throws. */
+  #again<T>(
+    transaction: KernelTransaction,
+    statement: Statement<T>,
+    cancellation: Cancellation,
+    start: Savepoint,
+    error: unknown,
+  ): T | Promise<T> {
+    transaction.endStatement()
+    if (!transaction.ended) transaction.rollbackTo(start)
+    const wait = this.#waitFor(transaction, error)
+    if (wait === undefined) throw error
+    transaction.leaveTurn(false)
+    return wait.then(() => {
+      cancellation.check()
+      if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
+      return this.run(transaction, statement, cancellation)
+    })
+  }
+
+  #waitFor(transaction: KernelTransaction, error: unknown): Promise<void> | undefined {
+    if (error instanceof LockWait) return error.granted
+    if (error instanceof Restart) {
+      transaction.interleave()
+      return this.#slice()
+    }
+    return isMiss(error) ? transaction.loadMissing(error) : undefined
+  }
+}
+
+function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    typeof (result as { next?: unknown }).next === 'function' &&
+    Symbol.iterator in result
+  )
+}
+
+function isMiss(error: unknown): error is Miss {
+  return typeof error === 'object' && error !== null && (error as { miss?: unknown }).miss === true
+}
+
+/** Lets the statement's `finally` blocks run; what they throw does not replace the error that ended it. */
+function closeSteps(steps: StatementSteps<unknown>): void {
+  try {
+    steps.return(undefined)
+  } catch {
+    // The first error is the one to tell.
+  }
+}
