@@ -20,6 +20,10 @@ export interface SegmentPair {
 const sparePattern = /^spare-(\d{1,15})$/
 const keptSpares = 2
 
+/** Zeros are written in slices with pauses, because every commit waits behind them on the disk. */
+const sliceBytes = 2 * 1024 * 1024
+const pauseMs = 10
+
 export class SegmentFiles {
   readonly folder: string
   readonly segmentBytes: number
@@ -29,6 +33,9 @@ export class SegmentFiles {
   private preparing: Promise<void> | undefined
   /** The last spare could not be made ahead: not tried again before one is needed. */
   private refused = false
+  /** Somebody needs the spare that is being made: no more pauses. Nobody does any more: stop. */
+  private haste: 'calm' | 'hurry' | 'stop' = 'calm'
+  private endPause: () => void = () => undefined
 
   constructor(host: Host, folder: string, segmentBytes: number) {
     this.host = host
@@ -73,6 +80,7 @@ export class SegmentFiles {
 
   /** Makes sure that `count` spares are there. `LogError('no-space')` where the disk is full. */
   async ensureSpares(count: number): Promise<void> {
+    this.hasten('hurry')
     await this.preparing
     this.refused = false
     while (this.spares.length < count) await noSpaceAsLogError(this.makeSpare())
@@ -81,6 +89,7 @@ export class SegmentFiles {
   /** Begins to make a spare where none waits. Trouble shows when the spare is needed. */
   prepareSpare(): void {
     if (this.spares.length > 0 || this.preparing !== undefined || this.refused) return
+    this.haste = 'calm'
     this.preparing = this.makeSpare()
       .catch(() => {
         this.refused = true
@@ -88,9 +97,15 @@ export class SegmentFiles {
       .finally(() => (this.preparing = undefined))
   }
 
-  /** Waits for what goes on behind the caller's back. */
-  async settle(): Promise<void> {
+  /** Stops what goes on behind the caller's back. */
+  async stop(): Promise<void> {
+    this.hasten('stop')
     await this.preparing
+  }
+
+  private hasten(haste: 'hurry' | 'stop'): void {
+    this.haste = haste
+    this.endPause()
   }
 
   /** Turns a spare into the segment with this header, durably named, and opens it. */
@@ -137,7 +152,10 @@ export class SegmentFiles {
     const name = `spare-${this.nextSpare++}`
     const file = await this.host.disk.open(this.path(name), { mode: 'create' })
     try {
-      await file.allocate(0, this.segmentBytes)
+      for (let from = 0; from < this.segmentBytes; from += sliceBytes) {
+        if (from > 0) await this.pause()
+        await file.allocate(from, Math.min(this.segmentBytes, from + sliceBytes))
+      }
     } catch (error) {
       await file.close().catch(() => undefined)
       // A half-allocated file holds on to space that others need.
@@ -146,6 +164,19 @@ export class SegmentFiles {
     }
     await file.close()
     this.spares.push(name)
+  }
+
+  private async pause(): Promise<void> {
+    if (this.haste === 'calm') {
+      await new Promise<void>((resolve) => {
+        const cancel = this.host.at(pauseMs, resolve)
+        this.endPause = () => {
+          cancel()
+          resolve()
+        }
+      })
+    }
+    if (this.haste === 'stop') throw new Error('the log is closing')
   }
 
   private path(name: string): string {

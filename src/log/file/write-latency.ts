@@ -14,6 +14,8 @@ const quickUs = 150
 const stallUs = 2_000
 const penaltyWrites = 1_000
 const trustedSamples = 32
+/** A single slow write says little about the next: it counts as this much. */
+const mostUs = 1_000
 
 export class WriteLatency {
   /** Exponentially weighted, of durable writes by either way. */
@@ -31,7 +33,7 @@ export class WriteLatency {
 
   note(us: number, onThread: boolean): void {
     this.samples++
-    this.averageUs += (us - this.averageUs) / Math.min(this.samples, 16)
+    this.averageUs += (Math.min(us, mostUs) - this.averageUs) / Math.min(this.samples, 16)
     if (onThread && us > stallUs) this.penalty = penaltyWrites
   }
 }

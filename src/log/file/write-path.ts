@@ -141,7 +141,7 @@ export class WritePath {
     if (this.failure === undefined) await this.flush('synced').catch(() => undefined)
     this.lazySync?.()
     await this.pumping
-    await this.files.settle()
+    await this.files.stop()
     await this.closePair()
   }
 
