@@ -59,153 +59,165 @@ async function appendAll(
   }
 }
 
-export function commitLogContract(name: string, open: () => Promise<OpenedLog>): void {
+type Open = () => Promise<OpenedLog>
+
+export function commitLogContract(name: string, open: Open): void {
   describe(`${name}: commit log contract`, () => {
-    it('is empty at first', async () => {
-      const { log } = await open()
-      expect(await log.end()).toMatchObject({ end: 0, oldest: 1 })
-      expect(await readTexts(log, 1)).toEqual([])
-      await log.close()
-    })
+    appends(open)
+    reads(open)
+    leads(open)
+  })
+}
 
-    it.each(['synced', 'written', 'memory'] as const)('gives back what was appended as %s', async (durability) => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      const texts = numbered(1, 60)
-      await appendAll(leader, texts, 7, durability)
-      await leader.flush('synced')
-      expect([leader.writtenThrough, leader.syncedThrough]).toEqual([60, 60])
-      for (const from of [1, 8, 30, 60]) expect(await readTexts(log, from)).toEqual(texts.slice(from - 1))
-      expect(await readTexts(log, 61)).toEqual([])
-      expect((await log.end()).end).toBe(60)
-      await log.close()
-    })
+function appends(open: Open): void {
+  it('is empty at first', async () => {
+    const { log } = await open()
+    expect(await log.end()).toMatchObject({ end: 0, oldest: 1 })
+    expect(await readTexts(log, 1)).toEqual([])
+    await log.close()
+  })
 
-    it('answers an append with its sequences, and keeps the clock', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      expect(await leader.append(0, batchOf(['a', 'b'], 77n << 16n), 'synced')).toEqual({ first: 1, last: 2 })
-      expect(await leader.append(2, batchOf(['c']), 'memory')).toEqual({ first: 3, last: 3 })
-      for await (const batch of log.read(1, { to: 2 })) expect(batch.clock).toBe(77n << 16n)
-      await log.close()
-    })
+  it.each(['synced', 'written', 'memory'] as const)('gives back what was appended as %s', async (durability) => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    const texts = numbered(1, 60)
+    await appendAll(leader, texts, 7, durability)
+    await leader.flush('synced')
+    expect([leader.writtenThrough, leader.syncedThrough]).toEqual([60, 60])
+    for (const from of [1, 8, 30, 60]) expect(await readTexts(log, from)).toEqual(texts.slice(from - 1))
+    expect(await readTexts(log, 61)).toEqual([])
+    expect((await log.end()).end).toBe(60)
+    await log.close()
+  })
 
-    it('does not keep the bytes of the batch', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      for (const durability of ['memory', 'written', 'synced'] as const) {
-        const batch = batchOf(['kept'])
-        await leader.append((await log.end()).end, batch, durability)
-        batch.bytes.fill(0)
-      }
-      await leader.flush('synced')
-      expect(await readTexts(log, 1)).toEqual(['kept', 'kept', 'kept'])
-      await log.close()
-    })
+  it('answers an append with its sequences, and keeps the clock', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    expect(await leader.append(0, batchOf(['a', 'b'], 77n << 16n), 'synced')).toEqual({ first: 1, last: 2 })
+    expect(await leader.append(2, batchOf(['c']), 'memory')).toEqual({ first: 3, last: 3 })
+    for await (const batch of log.read(1, { to: 2 })) expect(batch.clock).toBe(77n << 16n)
+    await log.close()
+  })
 
-    it('stops at `to`', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      await appendAll(leader, numbered(1, 9), 3, 'synced')
-      expect(await readTexts(log, 2, { to: 6 })).toEqual(numbered(2, 5))
-      await log.close()
-    })
+  it('does not keep the bytes of the batch', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    for (const durability of ['memory', 'written', 'synced'] as const) {
+      const batch = batchOf(['kept'])
+      await leader.append((await log.end()).end, batch, durability)
+      batch.bytes.fill(0)
+    }
+    await leader.flush('synced')
+    expect(await readTexts(log, 1)).toEqual(['kept', 'kept', 'kept'])
+    await log.close()
+  })
 
-    it('refuses an append at another end', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      await leader.append(0, batchOf(['a']), 'synced')
-      await expect(leader.append(0, batchOf(['b']), 'synced')).rejects.toMatchObject({ code: 'wrong-end' })
-      await expect(leader.append(2, batchOf(['b']), 'synced')).rejects.toMatchObject({ code: 'wrong-end' })
-      expect(await leader.resolve(0)).toBe('committed')
-      expect(await leader.resolve(1)).toBe('absent')
-      expect(await readTexts(log, 1)).toEqual(['a'])
-      await log.close()
-    })
+  it('is there again after it was closed', async () => {
+    const { log, reopen } = await open()
+    if (reopen === undefined) return log.close()
+    const leader = await log.acquire('a', 1000)
+    await appendAll(leader, numbered(1, 50), 5, 'memory')
+    await log.close()
+    const again = await reopen()
+    expect((await again.end()).end).toBe(50)
+    const next = await again.acquire('b', 1000)
+    expect(next.epoch).toBeGreaterThan(leader.epoch)
+    await next.append(50, batchOf(['t51']), 'synced')
+    expect(await readTexts(again, 1)).toEqual(numbered(1, 51))
+    await again.close()
+    return undefined
+  })
+}
 
-    it('fences an earlier leader', async () => {
-      const { log } = await open()
-      const first = await log.acquire('a', 1000)
-      await first.append(0, batchOf(['a']), 'synced')
-      const second = await log.acquire('b', 1000)
-      expect(second.epoch).toBeGreaterThan(first.epoch)
-      expect(first.lost.aborted).toBe(true)
-      await expect(first.append(1, batchOf(['x']), 'synced')).rejects.toMatchObject({ code: 'fenced' })
-      await expect(first.renew()).rejects.toMatchObject({ code: 'fenced' })
-      await second.append(1, batchOf(['b']), 'synced')
-      expect(await readTexts(log, 1)).toEqual(['a', 'b'])
-      await second.release()
-      await expect(second.append(2, batchOf(['x']), 'synced')).rejects.toMatchObject({ code: 'fenced' })
-      await log.close()
-    })
+function reads(open: Open): void {
+  it('stops at `to`', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    await appendAll(leader, numbered(1, 9), 3, 'synced')
+    expect(await readTexts(log, 2, { to: 6 })).toEqual(numbered(2, 5))
+    await log.close()
+  })
 
-    it('says when more is durable', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      const seen: Sequence[] = []
-      leader.onDurable = () => seen.push(leader.syncedThrough)
-      await leader.append(0, batchOf(['a']), 'synced')
-      await leader.append(1, batchOf(['b', 'c']), 'memory')
-      await leader.flush('synced')
-      expect(seen.at(-1)).toBe(3)
-      expect(seen).toContain(1)
-      await log.close()
-    })
+  it('lets readers follow, until they are aborted', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    const abort = new AbortController()
+    const following = readTexts(log, 1, { follow: true, signal: abort.signal })
+    const until = readTexts(log, 1, { follow: true, to: 5 })
+    await appendAll(leader, numbered(1, 6), 2, 'synced')
+    expect((await until).slice(0, 5)).toEqual(numbered(1, 5))
+    abort.abort()
+    expect(numbered(1, 6)).toEqual(expect.arrayContaining(await following))
+    await log.close()
+  })
 
-    it('lets readers follow, until they are aborted', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      const abort = new AbortController()
-      const following = readTexts(log, 1, { follow: true, signal: abort.signal })
-      const until = readTexts(log, 1, { follow: true, to: 5 })
-      await appendAll(leader, numbered(1, 6), 2, 'synced')
-      expect((await until).slice(0, 5)).toEqual(numbered(1, 5))
-      abort.abort()
-      expect(numbered(1, 6)).toEqual(expect.arrayContaining(await following))
-      await log.close()
-    })
+  it('ends a following reader when it closes', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    await leader.append(0, batchOf(['a']), 'synced')
+    const iterator = log.read(1, { follow: true })[Symbol.asyncIterator]()
+    expect((await iterator.next()).done).toBe(false)
+    const last = iterator.next()
+    await log.close()
+    expect((await last).done).toBe(true)
+  })
 
-    it('ends a following reader when it closes', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      await leader.append(0, batchOf(['a']), 'synced')
-      const iterator = log.read(1, { follow: true })[Symbol.asyncIterator]()
-      expect((await iterator.next()).done).toBe(false)
-      const last = iterator.next()
-      await log.close()
-      expect((await last).done).toBe(true)
-    })
+  it('trims no more than asked for, and says what is gone', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    const texts = numbered(1, 200)
+    await appendAll(leader, texts, 2, 'synced')
+    await log.trim(101)
+    const { oldest } = await log.end()
+    expect(oldest).toBeGreaterThan(1)
+    expect(oldest).toBeLessThanOrEqual(101)
+    await expect(readTexts(log, oldest - 1)).rejects.toMatchObject({ code: 'trimmed' })
+    expect(await readTexts(log, oldest)).toEqual(texts.slice(oldest - 1))
+    expect(log.describe()[0]!.first).toBeLessThanOrEqual(oldest)
+    expect(log.describe().at(-1)!.last).toBe(200)
+    await log.close()
+  })
+}
 
-    it('trims no more than asked for, and says what is gone', async () => {
-      const { log } = await open()
-      const leader = await log.acquire('a', 1000)
-      const texts = numbered(1, 200)
-      await appendAll(leader, texts, 2, 'synced')
-      await log.trim(101)
-      const { oldest } = await log.end()
-      expect(oldest).toBeGreaterThan(1)
-      expect(oldest).toBeLessThanOrEqual(101)
-      await expect(readTexts(log, oldest - 1)).rejects.toMatchObject({ code: 'trimmed' })
-      expect(await readTexts(log, oldest)).toEqual(texts.slice(oldest - 1))
-      expect(log.describe()[0]!.first).toBeLessThanOrEqual(oldest)
-      expect(log.describe().at(-1)!.last).toBe(200)
-      await log.close()
-    })
+function leads(open: Open): void {
+  it('refuses an append at another end', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    await leader.append(0, batchOf(['a']), 'synced')
+    await expect(leader.append(0, batchOf(['b']), 'synced')).rejects.toMatchObject({ code: 'wrong-end' })
+    await expect(leader.append(2, batchOf(['b']), 'synced')).rejects.toMatchObject({ code: 'wrong-end' })
+    expect(await leader.resolve(0)).toBe('committed')
+    expect(await leader.resolve(1)).toBe('absent')
+    expect(await readTexts(log, 1)).toEqual(['a'])
+    await log.close()
+  })
 
-    it('is there again after it was closed', async () => {
-      const { log, reopen } = await open()
-      if (reopen === undefined) return log.close()
-      const leader = await log.acquire('a', 1000)
-      await appendAll(leader, numbered(1, 50), 5, 'memory')
-      await log.close()
-      const again = await reopen()
-      expect((await again.end()).end).toBe(50)
-      const next = await again.acquire('b', 1000)
-      expect(next.epoch).toBeGreaterThan(leader.epoch)
-      await next.append(50, batchOf(['t51']), 'synced')
-      expect(await readTexts(again, 1)).toEqual(numbered(1, 51))
-      await again.close()
-      return undefined
-    })
+  it('fences an earlier leader', async () => {
+    const { log } = await open()
+    const first = await log.acquire('a', 1000)
+    await first.append(0, batchOf(['a']), 'synced')
+    const second = await log.acquire('b', 1000)
+    expect(second.epoch).toBeGreaterThan(first.epoch)
+    expect(first.lost.aborted).toBe(true)
+    await expect(first.append(1, batchOf(['x']), 'synced')).rejects.toMatchObject({ code: 'fenced' })
+    await expect(first.renew()).rejects.toMatchObject({ code: 'fenced' })
+    await second.append(1, batchOf(['b']), 'synced')
+    expect(await readTexts(log, 1)).toEqual(['a', 'b'])
+    await second.release()
+    await expect(second.append(2, batchOf(['x']), 'synced')).rejects.toMatchObject({ code: 'fenced' })
+    await log.close()
+  })
+
+  it('says when more is durable', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    const seen: Sequence[] = []
+    leader.onDurable = () => seen.push(leader.syncedThrough)
+    await leader.append(0, batchOf(['a']), 'synced')
+    await leader.append(1, batchOf(['b', 'c']), 'memory')
+    await leader.flush('synced')
+    expect(seen.at(-1)).toBe(3)
+    expect(seen).toContain(1)
+    await log.close()
   })
 }

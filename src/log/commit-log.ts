@@ -48,7 +48,10 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
-/** Records as `log/record.ts` encodes them, whole: parts of large ones have been put together. */
+/**
+ * Records as `log/record.ts` encodes them, whole: parts of large ones have been put together. The memory is the reader's
+ * to keep; it may be shared with the batches around it.
+ */
 export interface LogBatch {
   readonly first: Sequence
   readonly last: Sequence
@@ -89,6 +92,13 @@ export interface Leader {
   ): Promise<{ first: Sequence; last: Sequence }>
   /** Everything appended so far reaches `durability`: for waiters who ask for more than the append's own batch did. */
   flush(durability: Durability): Promise<void>
+  /**
+   * Whether batches of `bytes` in all can be appended without asking the disk for space. The kernel asks before it
+   * applies a transaction in memory, so that a full disk refuses it while that is easy.
+   */
+  hasRoom(bytes: number): boolean
+  /** Makes room for `bytes`. Errors: `no-space`. */
+  reserve(bytes: number): Promise<void>
   /** After an unknown outcome. */
   resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'>
   renew(): Promise<void>

@@ -82,8 +82,11 @@ describe('a file log whose disk fails', () => {
         return error
       }
     }
+    expect(leader.hasRoom(100)).toBe(true)
     expect(await fill()).toMatchObject({ code: 'no-space' })
     expect(await fill()).toMatchObject({ code: 'no-space' })
+    expect(leader.hasRoom(10)).toBe(false)
+    await expect(world.complete(leader.reserve(10))).rejects.toMatchObject({ code: 'no-space' })
     expect(texts.length).toBe(21)
     expect(await world.complete(readTexts(log, 1))).toEqual(texts)
     await expect(world.complete(leader.append(21, batchOf(['x'.repeat(9000)]), 'synced'))).rejects.toMatchObject({
@@ -92,6 +95,8 @@ describe('a file log whose disk fails', () => {
     await world.complete(log.trim(15))
     await append('in the space of a trimmed segment')
     process.machine.disk.capacityBytes = Infinity
+    await world.complete(leader.reserve(9000))
+    expect(leader.hasRoom(9000)).toBe(true)
     await append('y'.repeat(9000))
     world.crash(process, 'power')
     const again = await world.complete(openSmallLog(start(world, 'second')))

@@ -241,6 +241,14 @@ class FileLeader implements Leader {
     return this.path.flush(durability)
   }
 
+  hasRoom(bytes: number): boolean {
+    return this.path.hasRoom(bytes)
+  }
+
+  reserve(bytes: number): Promise<void> {
+    return this.path.reserve(bytes)
+  }
+
   async resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'> {
     const { path } = this
     if (path.syncedThrough > expectedEnd) return 'committed'

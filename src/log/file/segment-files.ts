@@ -78,6 +78,10 @@ export class SegmentFiles {
     return { plain, syncing: await this.host.disk.open(path, { mode: 'write', syncWrites: true }) }
   }
 
+  get spareCount(): number {
+    return this.spares.length
+  }
+
   /** Makes sure that `count` spares are there. `LogError('no-space')` where the disk is full. */
   async ensureSpares(count: number): Promise<void> {
     this.hasten('hurry')

@@ -126,6 +126,17 @@ export class WritePath {
     }
   }
 
+  /** See `Leader.hasRoom`: by the segment that is open, or by spares. */
+  hasRoom(bytes: number): boolean {
+    const framed = this.framedBytes(bytes)
+    return framed <= this.roomBytes() || this.sparesFor(framed) <= this.files.spareCount
+  }
+
+  async reserve(bytes: number): Promise<void> {
+    if (this.hasRoom(bytes)) return
+    await this.files.ensureSpares(this.sparesFor(this.framedBytes(bytes)))
+  }
+
   async flush(durability: Durability): Promise<void> {
     if (durability === 'memory') return
     this.refuseAfterFailure()
@@ -151,6 +162,19 @@ export class WritePath {
 
   private roomBytes(): number {
     return this.active.sizeBytes - this.active.end
+  }
+
+  /** The most that records of `bytes` in all take with their frames: a frame ends at a sector's end. */
+  private framedBytes(bytes: number): number {
+    const frames = Math.ceil((2 * bytes) / this.options.partBytes) + 1
+    return bytes + frames * 2 * sectorBytes
+  }
+
+  /** A frame that does not fit leaves the rest of its segment empty: so only what surely fits is counted. */
+  private sparesFor(framed: number): number {
+    const largestFrame = this.options.partBytes + 2 * sectorBytes
+    const capacity = this.files.segmentBytes - sectorBytes
+    return framed <= capacity ? 1 : Math.ceil(framed / Math.max(sectorBytes, capacity - largestFrame))
   }
 
   private refuseAfterFailure(): void {
