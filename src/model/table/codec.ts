@@ -1,0 +1,226 @@
+/**
+ * A row's value.
+ *
+ * | bytes                | what                                                                          |
+ * |----------------------|-------------------------------------------------------------------------------|
+ * | 01                   | format                                                                        |
+ * | varint               | n: the highest column number that the row knows                               |
+ * | ⌈n/8⌉                | bit (c−1) mod 8 of byte (c−1) div 8 is set where column c is NULL or dropped  |
+ * | per column not NULL  | in the order of their numbers: the stored form of the column's type,          |
+ * |                      | preceded by its length as a varint where the type has no fixed one            |
+ *
+ * The columns of the primary key are stored here too: a key keeps a value's order, not its text (1.50 and 1.5 are one
+ * key). Reading stops at the last column that is wanted.
+ *
+ * Invariants: a column's number determines its type for ever; integers lie at their full width, so that an update of one
+ * rewrites bytes in place.
+ */
+import { decodeUtf8, type ByteWriter } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
+import type { Slice } from '../../base/slice.ts'
+import { readInt32, readInt64 } from './types/integer.ts'
+import type { SqlType } from './types/type.ts'
+import type { SqlValue } from './types/value.ts'
+
+const rowFormat = 0x01
+
+/** One column number's place in rows; `ordinal` is the column's position among the live ones, −1 of a dropped one. */
+export interface StoredColumn {
+  readonly ordinal: number
+  readonly type: SqlType
+  /** What rows have that are older than the column. */
+  readonly missing: SqlValue
+}
+
+/** By column number − 1. */
+export type RowLayout = readonly StoredColumn[]
+
+export function encodeRow(layout: RowLayout, row: readonly SqlValue[], writer: ByteWriter): void {
+  const count = layout.length
+  const bitmap = beginRow(count, writer)
+  for (let index = 0; index < count; index++) {
+    const { ordinal, type } = layout[index]!
+    const value = ordinal < 0 ? null : row[ordinal]!
+    if (value === null) writer.bytes[bitmap + (index >> 3)]! |= 1 << (index & 7)
+    else writeValue(type, value, writer)
+  }
+}
+
+/** Answers where the bitmap begins. */
+function beginRow(count: number, writer: ByteWriter): number {
+  writer.u8(rowFormat)
+  writer.varint(count)
+  const bitmap = writer.end
+  for (let left = count; left > 0; left -= 8) writer.u8(0)
+  return bitmap
+}
+
+function writeValue(type: SqlType, value: SqlValue, writer: ByteWriter): void {
+  if (type.storage === 'int4') writer.i32le(value as number)
+  else if (type.storedBytes > 0) type.writeStored(value, writer)
+  else writeSized(type, value, writer)
+}
+
+/** Most values are shorter than 128 bytes: one byte is kept free for the length, and the rest moves where that is wrong. */
+function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
+  const mark = writer.end
+  writer.u8(0)
+  type.writeStored(value, writer)
+  const length = writer.end - mark - 1
+  if (length < 0x80) {
+    writer.bytes[mark] = length
+    return
+  }
+  const end = writer.end
+  writer.end = mark
+  writer.varint(length)
+  const shift = writer.end - mark - 1
+  writer.end = end
+  writer.reserve(shift)
+  writer.bytes.copyWithin(mark + 1 + shift, mark + 1, end)
+  writer.end = mark
+  writer.varint(length)
+  writer.end = end + shift
+}
+
+/** What a plan reads of a table's rows: made once, used for every row. */
+export class RowReader {
+  readonly #layout: RowLayout
+  readonly #width: number
+  /** Column numbers − 1 to this one are looked at. */
+  readonly #last: number
+  readonly #wanted: Uint8Array
+  readonly #template: readonly SqlValue[]
+
+  /** `ordinals`: those of the wanted columns; all where it is missing. Others read as null. */
+  constructor(layout: RowLayout, width: number, ordinals?: Iterable<number>) {
+    this.#layout = layout
+    this.#width = width
+    this.#wanted = new Uint8Array(layout.length)
+    const wanted = ordinals === undefined ? undefined : new Set(ordinals)
+    let last = -1
+    for (const [index, { ordinal }] of layout.entries()) {
+      if (ordinal < 0 || (wanted !== undefined && !wanted.has(ordinal))) continue
+      this.#wanted[index] = 1
+      last = index
+    }
+    this.#last = last
+    this.#template = Array.from({ length: width }, () => null)
+  }
+
+  get width(): number {
+    return this.#width
+  }
+
+  /** A row by ordinals. */
+  read(value: Slice): SqlValue[] {
+    const row = this.#template.slice()
+    this.readInto(value, row, 0)
+    return row
+  }
+
+  /** Puts the wanted columns at `offset` + their ordinal; others are left as they are. */
+  readInto(value: Slice, row: SqlValue[], offset: number): void {
+    const { bytes, end } = value
+    const known = readHeader(value)
+    const bitmap = header.bitmap
+    let at = bitmap + ((known + 7) >> 3)
+    const last = this.#last
+    for (let index = 0; index <= last; index++) {
+      const column = this.#layout[index]!
+      if (index >= known) {
+        if (this.#wanted[index] === 1) row[offset + column.ordinal] = column.missing
+        continue
+      }
+      if ((bytes[bitmap + (index >> 3)]! >> (index & 7)) & 1) {
+        if (this.#wanted[index] === 1) row[offset + column.ordinal] = null
+        continue
+      }
+      const { type } = column
+      const start = type.storedBytes > 0 ? at : readLength(bytes, at, end)
+      at = start + (type.storedBytes > 0 ? type.storedBytes : header.length)
+      if (at > end) throw corrupted()
+      if (this.#wanted[index] === 1) row[offset + column.ordinal] = readValue(type, bytes, start, at)
+    }
+  }
+}
+
+/** Results of `readHeader` and `readLength` beside the returned one: no allocation per row. */
+const header = { bitmap: 0, length: 0 }
+
+function readHeader(value: Slice): number {
+  const { bytes, start, end } = value
+  if (end - start < 2) throw corrupted()
+  if (bytes[start] !== rowFormat) {
+    throw new PolylogError('data_newer', `a row has format ${bytes[start]}, which this version does not know`)
+  }
+  header.bitmap = readLength(bytes, start + 1, end)
+  if (header.bitmap + ((header.length + 7) >> 3) > end) throw corrupted()
+  return header.length
+}
+
+/** Reads a varint into `header.length`; answers where it ends. */
+function readLength(bytes: Uint8Array, at: number, end: number): number {
+  let length = bytes[at]!
+  let next = at + 1
+  if (length >= 0x80) {
+    length &= 0x7f
+    let scale = 128
+    for (; ; scale *= 128) {
+      if (next >= end || scale > 2 ** 42) throw corrupted()
+      const byte = bytes[next++]!
+      length += (byte & 0x7f) * scale
+      if (byte < 0x80) break
+    }
+  }
+  header.length = length
+  return next
+}
+
+function readValue(type: SqlType, bytes: Uint8Array, start: number, end: number): SqlValue {
+  const { storage } = type
+  if (storage === 'int4') return readInt32(bytes, start)
+  if (storage === 'text') return decodeUtf8(bytes, start, end)
+  if (storage === 'int8') return readInt64(bytes, start)
+  return type.readStored(bytes, start, end)
+}
+
+function corrupted(): PolylogError {
+  return new PolylogError('data_corrupted', 'a row ends inside a value')
+}
+
+/**
+ * Writes the row in `old` again with other values in some columns: what does not change is copied as bytes. `changed`
+ * has a 1 at the index (number − 1) of each changed column; `row` holds their new values by ordinal.
+ */
+export function rewriteRow(
+  layout: RowLayout,
+  old: Slice,
+  changed: Uint8Array,
+  row: readonly SqlValue[],
+  writer: ByteWriter,
+): void {
+  const { bytes, end } = old
+  const known = readHeader(old)
+  const oldBitmap = header.bitmap
+  let at = oldBitmap + ((known + 7) >> 3)
+  const bitmap = beginRow(layout.length, writer)
+  for (let index = 0; index < layout.length; index++) {
+    const { ordinal, type, missing } = layout[index]!
+    const from = at
+    const isKnown = index < known
+    const wasNull = isKnown && ((bytes[oldBitmap + (index >> 3)]! >> (index & 7)) & 1) === 1
+    if (isKnown && !wasNull) {
+      at = type.storedBytes > 0 ? at + type.storedBytes : readLength(bytes, at, end) + header.length
+      if (at > end) throw corrupted()
+    }
+    if (ordinal >= 0 && isKnown && !wasNull && changed[index] !== 1) {
+      writer.copy(bytes, from, at)
+      continue
+    }
+    const value =
+      ordinal < 0 || (isKnown && changed[index] !== 1) ? null : changed[index] === 1 ? row[ordinal]! : missing
+    if (value === null) writer.bytes[bitmap + (index >> 3)]! |= 1 << (index & 7)
+    else writeValue(type, value, writer)
+  }
+}

@@ -1,0 +1,130 @@
+/** NOT NULL, CHECK and UNIQUE: what they test and how PostgreSQL words their errors. */
+import { PolylogError, type ErrorCode } from '../../base/errors.ts'
+import type { Slice } from '../../base/slice.ts'
+import { KeyWriter, primaryIndex } from '../../base/tuple.ts'
+import type { Transaction } from '../../database/contract.ts'
+import { hasNull, writeIndexPrefix, writeKeyOfRowKey, type Values } from './keys.ts'
+import type { Column, KeyPart, Table, TableIndex } from './table.ts'
+import type { SqlValue } from './types/value.ts'
+
+/** A check constraint, compiled by the language that wrote it. */
+export interface RowCheck {
+  readonly name: string
+  /** False where the expression is false; an unknown result (NULL) passes. */
+  passes(row: Values): boolean
+}
+
+function violation(
+  code: ErrorCode,
+  sqlState: string,
+  table: Table,
+  message: string,
+  more: { readonly detail: string; readonly constraint?: string; readonly column?: string },
+): PolylogError {
+  return new PolylogError(code, message, {
+    detail: { sqlState, collection: table.name, schema: table.schema, ...more },
+  })
+}
+
+/** `columns`: those that may have changed. */
+export function checkNotNull(table: Table, columns: readonly Column[], row: Values): void {
+  for (const column of columns) {
+    if (column.isNotNull && row[column.ordinal] === null) throw notNullViolation(table, column, row)
+  }
+}
+
+export function notNullViolation(table: Table, column: Column, row: Values): PolylogError {
+  const message = `null value in column "${column.name}" of relation "${table.name}" violates not-null constraint`
+  return violation('not_null_violation', '23502', table, message, {
+    detail: `Failing row contains ${describeRow(table, row)}.`,
+    column: column.name,
+  })
+}
+
+export function checkRow(table: Table, checks: readonly RowCheck[], row: Values): void {
+  for (const check of checks) {
+    if (check.passes(row)) continue
+    const message = `new row for relation "${table.name}" violates check constraint "${check.name}"`
+    throw violation('check_violation', '23514', table, message, {
+      detail: `Failing row contains ${describeRow(table, row)}.`,
+      constraint: check.name,
+    })
+  }
+}
+
+export function uniqueViolation(table: Table, name: string, parts: readonly KeyPart[], row: Values): PolylogError {
+  const message = `duplicate key value violates unique constraint "${name}"`
+  return violation('unique_violation', '23505', table, message, {
+    detail: `Key ${describeKey(parts, row)} already exists.`,
+    constraint: name,
+  })
+}
+
+export function describeKey(parts: readonly KeyPart[], row: Values): string {
+  const names = parts.map(({ column }) => column.name).join(', ')
+  const values = parts.map(({ column }) => describeValue(column, row[column.ordinal]!)).join(', ')
+  return `(${names})=(${values})`
+}
+
+/** Longer values are cut, as PostgreSQL cuts them: an error must not repeat a megabyte. */
+const maxShownCharacters = 64
+
+function describeRow(table: Table, row: Values): string {
+  const values = table.columns.map((column) => {
+    const text = describeValue(column, row[column.ordinal]!)
+    return text.length > maxShownCharacters ? `${text.slice(0, maxShownCharacters)}...` : text
+  })
+  return `(${values.join(', ')})`
+}
+
+function describeValue(column: Column, value: SqlValue): string {
+  return value === null ? 'null' : column.type.formatText(value)
+}
+
+const uniqueWriter = new KeyWriter(64)
+
+/**
+ * The row key that stands in a unique index where `row` would stand, or undefined. The entry stays locked, so that
+ * nobody can take the place before this transaction ends. The slice holds until the next call on the transaction.
+ */
+export function findUniqueEntry(
+  transaction: Transaction,
+  table: Table,
+  index: TableIndex,
+  row: Values,
+): Slice | undefined {
+  if (hasNull(index, row)) return undefined
+  writeIndexPrefix(table, index, row, uniqueWriter)
+  transaction.lock(uniqueWriter, 'update')
+  return transaction.get(uniqueWriter)
+}
+
+/** Where the primary key of `row` is taken already: its key, which stays locked. */
+export function isPrimaryKeyTaken(transaction: Transaction, key: Slice): boolean {
+  transaction.lock(key, 'update')
+  return transaction.get(key) !== undefined
+}
+
+const conflictWriter = new KeyWriter(64)
+
+/**
+ * The row that stands in the way of inserting `row`, by the primary key (`index` undefined) or a unique index: a copy of
+ * its key, locked. For ON CONFLICT.
+ */
+export function findConflict(
+  transaction: Transaction,
+  table: Table,
+  index: TableIndex | undefined,
+  row: Values,
+): Uint8Array | undefined {
+  if (index !== undefined) {
+    const rowKey = findUniqueEntry(transaction, table, index, row)
+    if (rowKey === undefined) return undefined
+    writeKeyOfRowKey(table, rowKey, conflictWriter)
+    transaction.lock(conflictWriter, 'update')
+    return conflictWriter.toBytes()
+  }
+  conflictWriter.begin(table.id, primaryIndex)
+  for (const { column } of table.primaryKey!) column.type.writeKey(row[column.ordinal]!, conflictWriter)
+  return isPrimaryKeyTaken(transaction, conflictWriter) ? conflictWriter.toBytes() : undefined
+}

@@ -1,0 +1,231 @@
+/**
+ * Insert, update and delete of rows, with their constraints and index entries.
+ *
+ * The order of tests is PostgreSQL's: not null, checks, then the primary key and the unique indexes. Everything a
+ * statement does is undone by the runner where it throws, so nothing here cleans up.
+ *
+ * An update copies the bytes of what it does not change, and looks only at indexes whose columns it changes: prepare a
+ * `UpdatePlan` once per statement. An update that moves the primary key is a delete and an insert.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import { equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
+import { ByteWriter } from '../../base/bytes.ts'
+import { KeyWriter } from '../../base/tuple.ts'
+import type { Transaction } from '../../database/contract.ts'
+import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
+import {
+  checkNotNull,
+  checkRow,
+  findUniqueEntry,
+  isPrimaryKeyTaken,
+  uniqueViolation,
+  type RowCheck,
+} from './constraints.ts'
+import {
+  hasNull,
+  indexValue,
+  rowPrefixBytes,
+  writeHiddenRowKey,
+  writeIndexKey,
+  writeKeyOfRowKey,
+  writeRowKey,
+  type Values,
+} from './keys.ts'
+import type { Column, Table, TableIndex } from './table.ts'
+import type { SqlValue } from './types/value.ts'
+
+/** A row by its whole key. */
+export function getRowByKey(transaction: Transaction, reader: RowReader, key: Slice): SqlValue[] | undefined {
+  const value = transaction.get(key)
+  return value === undefined ? undefined : reader.read(value)
+}
+
+const lookupWriter = new KeyWriter(64)
+
+/** Point lookup by all columns of the primary key, in their order, none of them null. */
+export function getRow(
+  transaction: Transaction,
+  table: Table,
+  reader: RowReader,
+  primaryKey: Values,
+): SqlValue[] | undefined {
+  return getRowByKey(transaction, reader, writePrimaryKey(table, primaryKey, lookupWriter))
+}
+
+/** The key of the row with these primary key values (in key order, not by ordinal). */
+export function writePrimaryKey(table: Table, primaryKey: Values, writer: KeyWriter): KeyWriter {
+  writer.begin(table.id, 1)
+  for (const [i, part] of table.primaryKey!.entries()) part.column.type.writeKey(primaryKey[i]!, writer)
+  return writer
+}
+
+const rowWriter = new ByteWriter(1024)
+const keyWriter = new KeyWriter(64)
+const entryWriter = new KeyWriter(64)
+const otherWriter = new KeyWriter(64)
+
+/** `row`: every column by ordinal, defaults filled in, of their types. Answers the row's key, a view until the next call. */
+export function insertRow(
+  transaction: Transaction,
+  table: Table,
+  row: Values,
+  checks: readonly RowCheck[] = [],
+): Slice {
+  checkNotNull(table, table.columns, row)
+  if (checks.length > 0) checkRow(table, checks, row)
+  writeNewRowKey(transaction, table, row)
+  storeNewRow(transaction, table, row)
+  return keyWriter
+}
+
+function writeNewRowKey(transaction: Transaction, table: Table, row: Values): void {
+  if (table.primaryKey === undefined) {
+    writeHiddenRowKey(table, transaction.services.nextNumber(), keyWriter)
+    return
+  }
+  writeRowKey(table, row, keyWriter)
+  if (isPrimaryKeyTaken(transaction, keyWriter)) {
+    throw uniqueViolation(table, table.primaryKeyName!, table.primaryKey, row)
+  }
+}
+
+/** Under the key in `keyWriter`. */
+function storeNewRow(transaction: Transaction, table: Table, row: Values): void {
+  rowWriter.reset()
+  encodeRow(table.layout, row, rowWriter)
+  transaction.put(keyWriter, rowWriter)
+  if (table.indexes.length === 0) return
+  const rowKey = rowKeyIn(table, keyWriter)
+  for (const index of table.indexes) addEntry(transaction, table, index, row, rowKey)
+}
+
+function rowKeyIn(table: Table, key: Slice): Slice {
+  return { bytes: key.bytes, start: key.start + rowPrefixBytes(table), end: key.end }
+}
+
+export function addEntry(transaction: Transaction, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
+  if (index.isUnique && !hasNull(index, row)) {
+    if (findUniqueEntry(transaction, table, index, row) !== undefined) {
+      throw uniqueViolation(table, index.name, index.parts, row)
+    }
+  }
+  writeIndexKey(table, index, row, rowKey, entryWriter)
+  transaction.put(entryWriter, indexValue(index, rowKey), 'derived')
+}
+
+export function removeEntry(
+  transaction: Transaction,
+  table: Table,
+  index: TableIndex,
+  row: Values,
+  rowKey: Slice,
+): void {
+  writeIndexKey(table, index, row, rowKey, entryWriter)
+  transaction.delete(entryWriter, 'derived')
+}
+
+/** What an update of some columns has to look at. */
+export interface UpdatePlan {
+  readonly table: Table
+  /** Ordinals that the old row must hold beside what the caller itself reads. */
+  readonly needed: readonly number[]
+  readonly changedColumns: readonly Column[]
+  readonly changesKey: boolean
+  readonly indexes: readonly TableIndex[]
+  readonly checks: readonly RowCheck[]
+  /** By column number − 1: see `rewriteRow`. */
+  readonly changed: Uint8Array
+}
+
+/**
+ * `ordinals` of the columns that are set. A table that has checks, or whose primary key is set, needs whole rows; `checks`
+ * are those that mention a changed column.
+ */
+export function planUpdate(table: Table, ordinals: readonly number[], checks: readonly RowCheck[] = []): UpdatePlan {
+  const set = new Set(ordinals)
+  const changed = new Uint8Array(table.layout.length)
+  const changedColumns = table.columns.filter(({ ordinal }) => set.has(ordinal))
+  for (const column of changedColumns) changed[column.number - 1] = 1
+  const indexes = table.indexes.filter(({ parts }) => parts.some(({ column }) => set.has(column.ordinal)))
+  const changesKey = table.primaryKey?.some(({ column }) => set.has(column.ordinal)) === true
+  const isWhole = changesKey || checks.length > 0
+  const needed = isWhole
+    ? table.columns.map(({ ordinal }) => ordinal)
+    : [...new Set(indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
+  return { table, needed, changedColumns, changesKey, indexes, checks, changed }
+}
+
+/**
+ * `key` is the row's whole key. `oldRow` holds what the plan needs; `newRow` is the same with the set columns replaced.
+ */
+export function updateRow(
+  transaction: Transaction,
+  plan: UpdatePlan,
+  key: Slice,
+  oldRow: Values,
+  newRow: Values,
+): void {
+  const { table } = plan
+  const old = transaction.get(key)
+  if (old === undefined) throw new PolylogError('internal', `a row of "${table.name}" is gone while it is updated`)
+  checkNewRow(plan, old, newRow)
+  if (plan.changesKey && !equalSlices(writeRowKey(table, newRow, keyWriter), key)) {
+    moveRow(transaction, plan, key, oldRow, newRow)
+    return
+  }
+  rowWriter.reset()
+  rewriteRow(table.layout, old, plan.changed, newRow, rowWriter)
+  transaction.put(key, rowWriter)
+  if (plan.indexes.length > 0) updateEntries(transaction, plan, rowKeyIn(table, key), oldRow, newRow)
+}
+
+function checkNewRow(plan: UpdatePlan, old: Slice, newRow: Values): void {
+  for (const column of plan.changedColumns) {
+    if (column.isNotNull && newRow[column.ordinal] === null) {
+      // The message shows the whole row, of which the caller may have read a part.
+      const whole = plan.table.reader.read(old)
+      for (const { ordinal } of plan.changedColumns) whole[ordinal] = newRow[ordinal]!
+      checkNotNull(plan.table, [column], whole)
+    }
+  }
+  if (plan.checks.length > 0) checkRow(plan.table, plan.checks, newRow)
+}
+
+function moveRow(transaction: Transaction, plan: UpdatePlan, key: Slice, oldRow: Values, newRow: Values): void {
+  deleteRow(transaction, plan.table, key, oldRow)
+  writeNewRowKey(transaction, plan.table, newRow)
+  storeNewRow(transaction, plan.table, newRow)
+}
+
+function updateEntries(
+  transaction: Transaction,
+  plan: UpdatePlan,
+  rowKey: Slice,
+  oldRow: Values,
+  newRow: Values,
+): void {
+  const { table } = plan
+  for (const index of plan.indexes) {
+    writeIndexKey(table, index, oldRow, rowKey, otherWriter)
+    if (equalSlices(writeIndexKey(table, index, newRow, rowKey, entryWriter), otherWriter)) continue
+    transaction.delete(otherWriter, 'derived')
+    addEntry(transaction, table, index, newRow, rowKey)
+  }
+}
+
+/** `oldRow` holds the columns of every index: see `indexedOrdinals`. */
+export function deleteRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
+  const rowKey = rowKeyIn(table, key)
+  for (const index of table.indexes) removeEntry(transaction, table, index, oldRow, rowKey)
+  transaction.delete(key)
+}
+
+/** What a delete has to have read. */
+export function indexedOrdinals(table: Table): number[] {
+  return [...new Set(table.indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
+}
+
+/** The row's key again, from its row key. */
+export function keyOfRowKey(table: Table, rowKey: Uint8Array): Uint8Array {
+  return writeKeyOfRowKey(table, sliceOf(rowKey), lookupWriter).toBytes()
+}

@@ -1,0 +1,70 @@
+/**
+ * Reading rows: all of them, or those that an index or the primary key finds.
+ *
+ * A scan reads one transaction's view as it was when the scan was opened: an UPDATE does not meet its own rows. It may
+ * be kept while its statement pauses.
+ */
+import type { KeyRange, Slice } from '../../base/slice.ts'
+import { copySlice } from '../../base/slice.ts'
+import { KeyWriter } from '../../base/tuple.ts'
+import type { TransactionReader } from '../../database/contract.ts'
+import type { Cursor } from '../../storage/store.ts'
+import type { RowReader } from './codec.ts'
+import { rowKeyOfEntry, writeKeyOfRowKey } from './keys.ts'
+import type { Table, TableIndex } from './table.ts'
+import type { SqlValue } from './types/value.ts'
+
+export class RowScan {
+  readonly #transaction: TransactionReader
+  readonly #table: Table
+  readonly #index: TableIndex | undefined
+  readonly #reader: RowReader
+  readonly #cursor: Cursor
+  readonly #key = new KeyWriter(64)
+
+  /** `range` of the rows (`index` undefined) or of the index: see `boundedRange`. */
+  constructor(
+    transaction: TransactionReader,
+    table: Table,
+    reader: RowReader,
+    range: KeyRange,
+    options: { readonly index?: TableIndex | undefined; readonly reverse?: boolean } = {},
+  ) {
+    this.#transaction = transaction
+    this.#table = table
+    this.#reader = reader
+    this.#index = options.index
+    this.#cursor = transaction.scan(range, { reverse: options.reverse === true })
+  }
+
+  /** The next row by ordinals, or undefined at the end. */
+  next(): SqlValue[] | undefined {
+    const value = this.#advance()
+    return value === undefined ? undefined : this.#reader.read(value)
+  }
+
+  /** The same into a wider row, at an offset; false at the end. */
+  nextInto(row: SqlValue[], offset: number): boolean {
+    const value = this.#advance()
+    if (value === undefined) return false
+    this.#reader.readInto(value, row, offset)
+    return true
+  }
+
+  /** A copy of the whole key of the row that was read last. */
+  rowKey(): Uint8Array {
+    return this.#index === undefined ? copySlice(this.#cursor.key) : this.#key.toBytes()
+  }
+
+  #advance(): Slice | undefined {
+    const cursor = this.#cursor
+    if (this.#index === undefined) return cursor.next() ? cursor.value : undefined
+    while (cursor.next()) {
+      writeKeyOfRowKey(this.#table, rowKeyOfEntry(this.#index, cursor.key, cursor.value), this.#key)
+      const row = this.#transaction.get(this.#key)
+      // The entry may be older than a delete that this transaction has made since the scan was opened.
+      if (row !== undefined) return row
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Making and changing tables: each function writes the catalog and does what the change asks of the rows there are.
+ *
+ * A new definition is a new version of the collection, so callers go on with the table that is answered. Names of
+ * constraints that are not given are made as PostgreSQL makes them (`orders_pkey`, `orders_email_key`).
+ */
+import type { Collection, Namespace } from '../../database/catalog.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import type { RowCheck } from './constraints.ts'
+import {
+  toJson,
+  withChangedColumn,
+  withColumn,
+  withoutColumn,
+  withPrimaryKey,
+  type CheckDefinition,
+  type ColumnDefinition,
+  type IndexColumn,
+  type KeyDefinition,
+  type NewColumn,
+  type TableDefinition,
+} from './definition.ts'
+import { buildIndex, refuseNulls, refuseRows, rekeyRows } from './index-build.ts'
+import { allRows } from './keys.ts'
+import { Table, type TableIndex } from './table.ts'
+import { sqlError } from './types/type.ts'
+
+export interface NewIndex {
+  readonly name: string
+  readonly isUnique: boolean
+  readonly isConstraint?: boolean
+  readonly columns: readonly IndexColumn[]
+}
+
+export function createTable(
+  transaction: Transaction,
+  namespace: Namespace,
+  name: string,
+  definition: TableDefinition,
+): Table {
+  return Table.of(transaction.createCollection(namespace, name, 'table', toJson(definition)))
+}
+
+function redefine(transaction: Transaction, table: Table, definition: TableDefinition): Table {
+  return Table.of(transaction.alterCollection(table.collection, { definition: toJson(definition) }))
+}
+
+export function renameTable(transaction: Transaction, table: Table, name: string): Table {
+  return Table.of(transaction.alterCollection(table.collection, { name }))
+}
+
+/** The same collection as the transaction's catalog has it now. */
+function current(transaction: Transaction, collection: Collection): Table {
+  return Table.of(transaction.catalog.collectionById(collection.id)!)
+}
+
+/** `column.missing` holds what the default gives, where it is not volatile. */
+export function* addColumn(transaction: Transaction, table: Table, column: NewColumn): StatementSteps<Table> {
+  refuseColumn(table, column.name)
+  const changed = redefine(transaction, table, withColumn(table.definition, column))
+  if (column.notNull === true && column.missing === undefined) {
+    yield* refuseNulls(transaction, changed, changed.getColumn(column.name))
+  }
+  return changed
+}
+
+function refuseColumn(table: Table, name: string): void {
+  if (table.findColumn(name) === undefined) return
+  throw sqlError('duplicate_object', '42701', `column "${name}" of relation "${table.name}" already exists`)
+}
+
+/** Indexes and keys that contain the column go with it; the caller has dropped checks that mention it. */
+export function* dropColumn(transaction: Transaction, table: Table, name: string): StatementSteps<Table> {
+  const { number } = table.getColumn(name)
+  let now = table
+  for (const index of table.indexes) {
+    if (index.parts.some(({ column }) => column.number === number)) now = dropTableIndex(transaction, now, index)
+  }
+  if (now.definition.primaryKey?.columns.includes(number) === true) now = yield* dropPrimaryKey(transaction, now)
+  return redefine(transaction, now, withoutColumn(now.definition, number))
+}
+
+export function changeColumn(
+  transaction: Transaction,
+  table: Table,
+  name: string,
+  change: (column: ColumnDefinition) => ColumnDefinition,
+): Table {
+  return redefine(transaction, table, withChangedColumn(table.definition, table.getColumn(name).number, change))
+}
+
+export function renameColumn(transaction: Transaction, table: Table, name: string, newName: string): Table {
+  table.getColumn(name)
+  refuseColumn(table, newName)
+  return changeColumn(transaction, table, name, (column) => ({ ...column, name: newName }))
+}
+
+/** `text` undefined drops the default. */
+export function setDefault(transaction: Transaction, table: Table, name: string, text: string | undefined): Table {
+  return changeColumn(transaction, table, name, ({ default: _, ...rest }) =>
+    text === undefined ? rest : { ...rest, default: text },
+  )
+}
+
+export function* setNotNull(transaction: Transaction, table: Table, name: string): StatementSteps<Table> {
+  const changed = changeColumn(transaction, table, name, (column) => ({ ...column, notNull: true }))
+  yield* refuseNulls(transaction, changed, changed.getColumn(name))
+  return changed
+}
+
+export function dropNotNull(transaction: Transaction, table: Table, name: string): Table {
+  const { number } = table.getColumn(name)
+  if (table.definition.primaryKey?.columns.includes(number) === true) {
+    throw sqlError('invalid_argument', '42P16', `column "${name}" is in a primary key`)
+  }
+  return changeColumn(transaction, table, name, ({ notNull: _, ...rest }) => rest)
+}
+
+export function* addPrimaryKey(transaction: Transaction, table: Table, key: KeyDefinition): StatementSteps<Table> {
+  if (table.primaryKey !== undefined) {
+    throw sqlError('invalid_argument', '42P16', `multiple primary keys for table "${table.name}" are not allowed`)
+  }
+  const changed = redefine(transaction, table, withPrimaryKey(table.definition, key))
+  yield* rekeyRows(transaction, table, changed)
+  return changed
+}
+
+export function* dropPrimaryKey(transaction: Transaction, table: Table): StatementSteps<Table> {
+  const changed = redefine(transaction, table, withPrimaryKey(table.definition, undefined))
+  yield* rekeyRows(transaction, table, changed)
+  return changed
+}
+
+export function* createTableIndex(transaction: Transaction, table: Table, index: NewIndex): StatementSteps<Table> {
+  const { name, isUnique, isConstraint, columns } = index
+  refuseUnordered(table, columns)
+  const definition = toJson({ columns, ...(isConstraint === true ? { constraint: true } : {}) })
+  transaction.createIndex(table.collection, { name, unique: isUnique, definition })
+  const changed = current(transaction, table.collection)
+  yield* buildIndex(transaction, changed, changed.findIndex(name)!)
+  return changed
+}
+
+function refuseUnordered(table: Table, columns: readonly IndexColumn[]): void {
+  for (const { number } of columns) {
+    const { type } = table.columnByNumber(number)
+    if (type.isOrdered) continue
+    const message = `data type ${type.title} has no default operator class for access method "btree"`
+    throw sqlError('wrong_type', '42704', message)
+  }
+}
+
+export function dropTableIndex(transaction: Transaction, table: Table, index: TableIndex): Table {
+  transaction.dropIndex(table.collection, index.index)
+  return current(transaction, table.collection)
+}
+
+export function* addCheck(
+  transaction: Transaction,
+  table: Table,
+  check: CheckDefinition,
+  compiled: RowCheck,
+): StatementSteps<Table> {
+  const checks = [...table.definition.checks, check]
+  const changed = redefine(transaction, table, { ...table.definition, checks })
+  yield* refuseRows(transaction, changed, compiled)
+  return changed
+}
+
+export function dropCheck(transaction: Transaction, table: Table, name: string): Table {
+  const checks = table.definition.checks.filter((check) => check.name !== name)
+  return redefine(transaction, table, { ...table.definition, checks })
+}
+
+export function truncateTable(transaction: Transaction, table: Table): void {
+  transaction.clearCollection(table.collection)
+}
+
+export function isEmpty(transaction: Transaction, table: Table): boolean {
+  return !transaction.scan(allRows(table)).next()
+}
+
+export function isTable(collection: Collection): boolean {
+  return collection.model === 'table' && collection.definition['kind'] === 'table'
+}

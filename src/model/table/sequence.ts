@@ -1,0 +1,245 @@
+/**
+ * Sequences: a collection of model `table` whose definition has the kind `sequence`.
+ *
+ * Numbers are given out from memory, in blocks; what the log knows is only how far they may have gone:
+ *
+ *   (collection, 1, block number int64) → format u8 01 · given u8 · number i64 little endian
+ *
+ * The entry with the highest block number counts: everything up to its number (in the direction of the increment) may
+ * have been given out, or, where `given` is 0, its number comes next. A transaction that takes a number writes its
+ * block's entry unless it is committed already. Entries are written as derived: without a lock, so that transactions that
+ * take numbers never wait for one another, and without a trace in feeds. As in PostgreSQL, a number that was taken is
+ * gone, rolled back or not, and a restart skips the rest of a block.
+ *
+ * Invariants: no number is given out twice by one life of a sequence, across rollbacks, conflicts and restarts; a
+ * committed number lies in a committed block. `docs/decisions/060-sequences.md` tells what this costs.
+ */
+import { ByteReader, ByteWriter } from '../../base/bytes.ts'
+import type { Slice } from '../../base/slice.ts'
+import { KeyReader } from '../../base/tuple-reader.ts'
+import { KeyWriter, keyspaceRange, primaryIndex } from '../../base/tuple.ts'
+import type { Collection, JsonObject, Namespace } from '../../database/catalog.ts'
+import type { Transaction, TransactionServices } from '../../database/contract.ts'
+import { sqlError } from './types/type.ts'
+
+export interface SequenceDefinition {
+  readonly kind: 'sequence'
+  /** Of its values, OID: 21, 23 or 20. */
+  readonly type: number
+  /** 64-bit integers, as text. */
+  readonly start: string
+  readonly increment: string
+  readonly minimum: string
+  readonly maximum: string
+  readonly cycle: boolean
+  /** The column it belongs to and is dropped with. */
+  readonly owner?: { readonly table: number; readonly column: number }
+}
+
+const typeLimits: Readonly<Record<number, bigint>> = { 21: 1n << 15n, 23: 1n << 31n, 20: 1n << 63n }
+
+export interface SequenceOptions {
+  readonly type?: number
+  readonly start?: bigint
+  readonly increment?: bigint
+  readonly minimum?: bigint
+  readonly maximum?: bigint
+  readonly cycle?: boolean
+  readonly owner?: { readonly table: number; readonly column: number }
+}
+
+/** Fills in PostgreSQL's defaults and checks what was given. */
+export function newSequence(options: SequenceOptions): SequenceDefinition {
+  const { type = 20, increment = 1n, cycle = false, owner } = options
+  const limit = typeLimits[type]
+  if (limit === undefined) {
+    throw sqlError('wrong_type', '22023', 'sequence type must be smallint, integer, or bigint')
+  }
+  if (increment === 0n) throw sqlError('invalid_argument', '22023', 'INCREMENT must not be zero')
+  const minimum = options.minimum ?? (increment > 0n ? 1n : -limit)
+  const maximum = options.maximum ?? (increment > 0n ? limit - 1n : -1n)
+  if (minimum >= maximum) {
+    throw sqlError('invalid_argument', '22023', `MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`)
+  }
+  const start = options.start ?? (increment > 0n ? minimum : maximum)
+  if (start < minimum) {
+    throw sqlError('invalid_argument', '22023', `START value (${start}) cannot be less than MINVALUE (${minimum})`)
+  }
+  if (start > maximum) {
+    throw sqlError('invalid_argument', '22023', `START value (${start}) cannot be greater than MAXVALUE (${maximum})`)
+  }
+  return {
+    kind: 'sequence',
+    type,
+    start: String(start),
+    increment: String(increment),
+    minimum: String(minimum),
+    maximum: String(maximum),
+    cycle,
+    ...(owner === undefined ? {} : { owner }),
+  }
+}
+
+export function createSequence(
+  transaction: Transaction,
+  namespace: Namespace,
+  name: string,
+  definition: SequenceDefinition,
+): Collection {
+  return transaction.createCollection(namespace, name, 'table', definition as unknown as JsonObject)
+}
+
+export function isSequence(collection: Collection): boolean {
+  return collection.model === 'table' && collection.definition['kind'] === 'sequence'
+}
+
+export function sequenceDefinitionOf(collection: Collection): SequenceDefinition {
+  if (isSequence(collection)) return collection.definition as unknown as SequenceDefinition
+  throw sqlError('wrong_type', '42809', `"${collection.name}" is not a sequence`)
+}
+
+/** PostgreSQL logs 32 values ahead (SEQ_LOG_VALS). */
+const blockLength = 32n
+
+/** What is given out next, of one sequence in one database, since the process began. */
+interface Counter {
+  /** The last number given out, undefined before the first. */
+  last: bigint | undefined
+  next: bigint
+  /** The last number of the block; `next` beyond it needs a new block. */
+  end: bigint
+  block: number
+  /** False until a block of this process has begun. */
+  hasBlock: boolean
+}
+
+const counters = new WeakMap<TransactionServices, Map<number, Counter>>()
+
+function counterOf(transaction: Transaction, collection: Collection): Counter {
+  const { services } = transaction
+  let ofDatabase = counters.get(services)
+  if (ofDatabase === undefined) {
+    ofDatabase = new Map<number, Counter>()
+    counters.set(services, ofDatabase)
+  }
+  let counter = ofDatabase.get(collection.id)
+  if (counter === undefined) {
+    counter = loadCounter(transaction, collection)
+    ofDatabase.set(collection.id, counter)
+  }
+  return counter
+}
+
+function loadCounter(transaction: Transaction, collection: Collection): Counter {
+  const { start, increment } = sequenceDefinitionOf(collection)
+  const fresh = { last: undefined, next: BigInt(start), end: 0n, block: 0, hasBlock: false }
+  const cursor = transaction.scan(keyspaceRange(collection.id, primaryIndex), { reverse: true })
+  if (!cursor.next()) return fresh
+  const key = new KeyReader(cursor.key)
+  key.orderedVarint()
+  key.orderedVarint()
+  const block = Number(key.int64())
+  const { isGiven, number } = decodeEntry(cursor.value)
+  return isGiven
+    ? { ...fresh, last: number, next: number + BigInt(increment), block }
+    : { ...fresh, next: number, block }
+}
+
+const entryFormat = 0x01
+
+function encodeEntry(isGiven: boolean, number: bigint): Slice {
+  const writer = new ByteWriter(10)
+  writer.u8(entryFormat)
+  writer.u8(isGiven ? 1 : 0)
+  writer.i64le(number)
+  return writer
+}
+
+function decodeEntry(value: Slice): { isGiven: boolean; number: bigint } {
+  const reader = ByteReader.of(value)
+  if (reader.u8() !== entryFormat) throw sqlError('data_newer', 'XX001', 'a sequence has an unknown format')
+  return { isGiven: reader.u8() === 1, number: reader.i64le() }
+}
+
+const keyWriter = new KeyWriter(32)
+
+function blockKey(collection: Collection, block: number): KeyWriter {
+  return keyWriter.begin(collection.id, primaryIndex).int64(block)
+}
+
+export function nextValue(transaction: Transaction, collection: Collection): bigint {
+  const definition = sequenceDefinitionOf(collection)
+  const counter = counterOf(transaction, collection)
+  const increment = BigInt(definition.increment)
+  const value = wrap(counter, definition, collection.name)
+  const isAhead = increment > 0n ? value > counter.end : value < counter.end
+  if (!counter.hasBlock || isAhead) beginBlock(counter, definition, value)
+  counter.last = value
+  counter.next = value + increment
+  reserve(transaction, collection, counter)
+  return value
+}
+
+/** The next number, or the first one again where the sequence cycles. */
+function wrap(counter: Counter, definition: SequenceDefinition, name: string): bigint {
+  const { next } = counter
+  const minimum = BigInt(definition.minimum)
+  const maximum = BigInt(definition.maximum)
+  if (next >= minimum && next <= maximum) return next
+  const isUpward = BigInt(definition.increment) > 0n
+  if (!definition.cycle) {
+    const limit = isUpward
+      ? `maximum value of sequence "${name}" (${maximum})`
+      : `minimum value of sequence "${name}" (${minimum})`
+    throw sqlError('out_of_range', '2200H', `nextval: reached ${limit}`)
+  }
+  counter.hasBlock = false
+  return isUpward ? minimum : maximum
+}
+
+function beginBlock(counter: Counter, definition: SequenceDefinition, from: bigint): void {
+  const end = from + BigInt(definition.increment) * (blockLength - 1n)
+  const minimum = BigInt(definition.minimum)
+  const maximum = BigInt(definition.maximum)
+  counter.end = end > maximum ? maximum : end < minimum ? minimum : end
+  counter.block++
+  counter.hasBlock = true
+}
+
+/** Writes the block's entry unless this transaction's view has it. The previous one is of no use any more. */
+function reserve(transaction: Transaction, collection: Collection, counter: Counter): void {
+  if (transaction.get(blockKey(collection, counter.block)) !== undefined) return
+  transaction.put(keyWriter, encodeEntry(true, counter.end), 'derived')
+  if (counter.block > 1) transaction.delete(blockKey(collection, counter.block - 1), 'derived')
+}
+
+/** setval: `isCalled` false makes `value` itself the next one. At once, for everybody, as in PostgreSQL. */
+export function setValue(transaction: Transaction, collection: Collection, value: bigint, isCalled = true): bigint {
+  const definition = sequenceDefinitionOf(collection)
+  const { minimum, maximum } = definition
+  if (value < BigInt(minimum) || value > BigInt(maximum)) {
+    const message = `setval: value ${value} is out of bounds for sequence "${collection.name}" (${minimum}..${maximum})`
+    throw sqlError('out_of_range', '22003', message)
+  }
+  const counter = counterOf(transaction, collection)
+  const increment = BigInt(definition.increment)
+  counter.last = isCalled ? value : undefined
+  counter.next = isCalled ? value + increment : value
+  counter.hasBlock = false
+  counter.block++
+  transaction.put(blockKey(collection, counter.block), encodeEntry(isCalled, value), 'derived')
+  transaction.delete(blockKey(collection, counter.block - 1), 'derived')
+  return value
+}
+
+/** `last_value` and `is_called` of a sequence read as a table. */
+export function sequenceState(transaction: Transaction, collection: Collection): { last: bigint; isCalled: boolean } {
+  const counter = counterOf(transaction, collection)
+  if (counter.last !== undefined) return { last: counter.last, isCalled: true }
+  return { last: counter.next, isCalled: false }
+}
+
+/** ALTER SEQUENCE … RESTART and TRUNCATE … RESTART IDENTITY. */
+export function restartSequence(transaction: Transaction, collection: Collection): void {
+  setValue(transaction, collection, BigInt(sequenceDefinitionOf(collection).start), false)
+}

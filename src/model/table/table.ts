@@ -1,0 +1,167 @@
+/**
+ * The table model: rows with typed columns under a primary key, kept true to their constraints.
+ *
+ * A `Table` is a collection's definition made ready for use, once per version of the collection. Rows are arrays of
+ * values by ordinal, the position among the live columns.
+ *
+ * `rows.ts` changes rows, `scan.ts` reads them, `schema.ts` makes and changes tables, `index-build.ts` fills indexes,
+ * `sequence.ts` gives out numbers; `keys.ts` and `codec.ts` are the bytes.
+ */
+import type { Collection, Index } from '../../database/catalog.ts'
+import { RowReader, type RowLayout } from './codec.ts'
+import {
+  indexDefinitionOf,
+  liveColumns,
+  tableDefinitionOf,
+  type CheckDefinition,
+  type ColumnDefinition,
+  type TableDefinition,
+} from './definition.ts'
+import { getType } from './types/registry.ts'
+import { sqlError, type SqlType } from './types/type.ts'
+import type { SqlValue } from './types/value.ts'
+
+export interface Column {
+  /** Never reused; the column's identity. */
+  readonly number: number
+  /** Position in rows. */
+  readonly ordinal: number
+  readonly name: string
+  readonly type: SqlType
+  readonly modifier: number
+  readonly isNotNull: boolean
+  /** Source text of the default's expression. */
+  readonly default: string | undefined
+  readonly definition: ColumnDefinition
+}
+
+/** One element of a key: a column and its direction. */
+export interface KeyPart {
+  readonly column: Column
+  readonly isDescending: boolean
+  readonly nullsFirst: boolean
+}
+
+export interface TableIndex {
+  readonly id: number
+  readonly name: string
+  readonly isUnique: boolean
+  /** Stands for a UNIQUE constraint. */
+  readonly isConstraint: boolean
+  readonly parts: readonly KeyPart[]
+  readonly index: Index
+}
+
+export class Table {
+  readonly collection: Collection
+  readonly definition: TableDefinition
+  /** Live, by ordinal. */
+  readonly columns: readonly Column[]
+  readonly layout: RowLayout
+  /** Undefined: rows have a hidden number for a key. */
+  readonly primaryKey: readonly KeyPart[] | undefined
+  readonly primaryKeyName: string | undefined
+  readonly indexes: readonly TableIndex[]
+  readonly checks: readonly CheckDefinition[]
+  readonly reader: RowReader
+  readonly #byName = new Map<string, Column>()
+
+  private constructor(collection: Collection) {
+    this.collection = collection
+    this.definition = tableDefinitionOf(collection.definition)
+    this.columns = liveColumns(this.definition).map(columnOf)
+    for (const column of this.columns) this.#byName.set(column.name, column)
+    this.layout = layoutOf(this.definition, this.columns)
+    this.primaryKey = this.definition.primaryKey?.columns.map((number) => ascending(this.columnByNumber(number)))
+    this.primaryKeyName = this.definition.primaryKey?.name
+    this.indexes = collection.indexes.map((index) => this.#indexOf(index))
+    this.checks = this.definition.checks
+    this.reader = new RowReader(this.layout, this.columns.length)
+  }
+
+  /** Throws 42809 for a collection that is no table. */
+  static of(collection: Collection): Table {
+    let table = tables.get(collection)
+    if (table === undefined) {
+      table = new Table(collection)
+      tables.set(collection, table)
+    }
+    return table
+  }
+
+  get id(): number {
+    return this.collection.id
+  }
+
+  get name(): string {
+    return this.collection.name
+  }
+
+  get schema(): string {
+    return this.collection.namespace.name
+  }
+
+  findColumn(name: string): Column | undefined {
+    return this.#byName.get(name)
+  }
+
+  getColumn(name: string): Column {
+    const column = this.#byName.get(name)
+    if (column !== undefined) return column
+    throw sqlError('undefined_column', '42703', `column "${name}" of relation "${this.name}" does not exist`)
+  }
+
+  columnByNumber(number: number): Column {
+    const column = this.columns.find((one) => one.number === number)
+    if (column !== undefined) return column
+    throw sqlError('undefined_column', '42703', `column ${number} of relation "${this.name}" does not exist`)
+  }
+
+  findIndex(name: string): TableIndex | undefined {
+    return this.indexes.find((index) => index.name === name)
+  }
+
+  /** For the columns with these ordinals; make it once per plan. */
+  readerOf(ordinals: Iterable<number>): RowReader {
+    return new RowReader(this.layout, this.columns.length, ordinals)
+  }
+
+  #indexOf(index: Index): TableIndex {
+    const { columns, constraint } = indexDefinitionOf(index)
+    const parts = columns.map(({ number, descending, nullsFirst }) => ({
+      column: this.columnByNumber(number),
+      isDescending: descending === true,
+      nullsFirst: nullsFirst ?? descending === true,
+    }))
+    return { id: index.id, name: index.name, isUnique: index.unique, isConstraint: constraint === true, parts, index }
+  }
+}
+
+/** Collections are immutable values: a change makes another one. */
+const tables = new WeakMap<Collection, Table>()
+
+function columnOf(definition: ColumnDefinition, ordinal: number): Column {
+  return {
+    number: definition.number,
+    ordinal,
+    name: definition.name,
+    type: getType(definition.type),
+    modifier: definition.modifier ?? -1,
+    isNotNull: definition.notNull === true,
+    default: definition.default,
+    definition,
+  }
+}
+
+function ascending(column: Column): KeyPart {
+  return { column, isDescending: false, nullsFirst: false }
+}
+
+function layoutOf(definition: TableDefinition, columns: readonly Column[]): RowLayout {
+  const ordinals = new Map(columns.map((column) => [column.number, column.ordinal]))
+  return definition.columns.map(({ number, type: oid, missing }) => {
+    const type = getType(oid)
+    const value: SqlValue = missing === undefined ? null : type.parseText(missing)
+    return { ordinal: ordinals.get(number) ?? -1, type, missing: value }
+  })
+}
