@@ -5,17 +5,25 @@
  * Programs are made of small commands, so that fast-check can shrink a failing one to its few lines.
  */
 import fc from 'fast-check'
-import { describe, it } from 'vitest'
-import type { OrderedStore } from '../store.ts'
+import { describe, expect, it } from 'vitest'
+import { InvariantError } from '../../base/errors.ts'
+import { copySlice, latin1ToBytes, sliceOf } from '../../base/slice.ts'
+import type { KeyRange, Slice } from '../../base/slice.ts'
+import type { Host } from '../../host/host.ts'
+import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
+import type { Miss, OrderedStore, Snapshot } from '../store.ts'
+import { MissingStore } from './missing-store.ts'
 import { NaiveStore } from './naive-store.ts'
+import { Pair } from './pair.ts'
 import { commands } from './program.ts'
 import type { Command } from './program.ts'
-import { Pair } from './pair.ts'
 
 export interface StoreUnderTest {
   readonly name: string
   create(): OrderedStore
-  /** The store's own assertions, of all stores that came from `create()` and its forks and are open. */
+  /** Opens what a store of this kind wrote into the folder. */
+  open(host: Host, folder: string): Promise<OrderedStore>
+  /** The store's own assertions, of all stores that came from one `create()` by forks and are open. */
   check?(stores: readonly OrderedStore[]): void
   readonly runs?: number
 }
@@ -23,18 +31,30 @@ export interface StoreUnderTest {
 export function describeStore(subject: StoreUnderTest): void {
   describe(`${subject.name}: the contract of ordered stores`, () => {
     it('answers random programs as the naive store does', () => {
-      const runs = subject.runs ?? 150
       fc.assert(
-        fc.property(commands(), program => runProgram(subject, program)),
-        { numRuns: runs },
+        fc.property(commands(), (program) => runProgram(subject, program)),
+        { numRuns: subject.runs ?? 120 },
       )
     })
+    it('opens a checkpoint as the state at its beginning, whatever was written meanwhile', async () => {
+      await fc.assert(
+        fc.asyncProperty(commands(), commands(), (before, during) => checkpointAndOpen(subject, before, during)),
+        { numRuns: (subject.runs ?? 120) >> 2 },
+      )
+    })
+    it('goes on after a miss where it was', async () => {
+      await fc.assert(
+        fc.asyncProperty(commands(), fc.nat(), (program, seed) => readThroughMisses(subject, program, seed)),
+        { numRuns: (subject.runs ?? 120) >> 2 },
+      )
+    })
+    describeLargeValues(subject)
+    describeMisuse(subject)
   })
 }
 
 function runProgram(subject: StoreUnderTest, program: readonly Command[]): void {
-  const store = subject.create()
-  const pair = new Pair(store, new NaiveStore(), subject.check?.bind(subject))
+  const pair = new Pair(subject.create(), new NaiveStore(), subject.check?.bind(subject))
   try {
     for (const command of program) pair.run(command)
     pair.compareAll()
@@ -43,3 +63,178 @@ function runProgram(subject: StoreUnderTest, program: readonly Command[]): void 
   }
 }
 
+async function checkpointAndOpen(
+  subject: StoreUnderTest,
+  before: readonly Command[],
+  during: readonly Command[],
+): Promise<void> {
+  const host = diskHost()
+  await host.disk.makeFolder('checkpoint')
+  const pair = new Pair(subject.create(), new NaiveStore(), undefined)
+  try {
+    for (const command of before) pair.run(command)
+    const { store, sequence, expected } = pair.beginCheckpoint()
+    const written = store.checkpoint(host, 'checkpoint')
+    for (const command of during) {
+      pair.run(command)
+      await Promise.resolve()
+    }
+    expect(await written).toBe(sequence)
+    const opened = await subject.open(host, 'checkpoint')
+    expect(opened.persistedThrough).toBe(sequence)
+    const reopened = new Pair(opened, expected, subject.check?.bind(subject))
+    reopened.compareAll()
+    for (const command of during) if (command.kind !== 'publish') reopened.run(command)
+    reopened.compareAll()
+    reopened.closeAll()
+  } finally {
+    pair.closeAll()
+  }
+}
+
+async function readThroughMisses(subject: StoreUnderTest, program: readonly Command[], seed: number): Promise<void> {
+  const plain = subject.create()
+  const pair = new Pair(plain, new NaiveStore(), undefined)
+  try {
+    for (const command of program) if (command.kind !== 'close') pair.run(command)
+    const { store, expected } = pair.beginCheckpoint()
+    const missing = new MissingStore(store, seed)
+    const snapshot = missing.snapshot()
+    for (const reverse of [false, true]) {
+      const found = await collect(snapshot, everything, reverse)
+      const model = await collect(expected.snapshot(), everything, reverse)
+      expect(found).toEqual(model)
+      for (const [key, value] of model.slice(0, 50)) {
+        const slice = sliceOf(latin1ToBytes(key))
+        const read = await throughMisses(snapshot, () => copySlice(snapshot.get(slice)!))
+        expect(Buffer.from(read).toString('latin1')).toBe(value)
+      }
+      if (model.length > 0) expect(missing.misses).toBeGreaterThan(0)
+    }
+    snapshot.release()
+  } finally {
+    pair.closeAll()
+  }
+}
+
+async function collect(snapshot: Snapshot, range: KeyRange, reverse: boolean): Promise<[string, string][]> {
+  const entries: [string, string][] = []
+  const cursor = snapshot.scan(range, { reverse })
+  while (await throughMisses(snapshot, () => cursor.next())) {
+    entries.push([sliceText(cursor.key), sliceText(cursor.value)])
+  }
+  return entries
+}
+
+async function throughMisses<T>(snapshot: Snapshot, read: () => T): Promise<T> {
+  for (;;) {
+    try {
+      return read()
+    } catch (error) {
+      if ((error as Partial<Miss>).miss !== true) throw error
+      await snapshot.load(error as Miss)
+    }
+  }
+}
+
+function describeLargeValues(subject: StoreUnderTest): void {
+  it('keeps, replaces and checkpoints values of up to 64 MiB', async () => {
+    const store = subject.create()
+    const sizes = [0, 1, 131_071, 131_073, 1 << 20, 64 << 20]
+    for (const [i, size] of sizes.entries()) store.put(keyNumber(i), patterned(size, i))
+    store.publish(1)
+    const pinned = store.snapshot()
+    for (const [i, size] of sizes.entries()) store.put(keyNumber(i), patterned(size >> 1, i + 100))
+    store.publish(2)
+    for (const [i, size] of sizes.entries()) {
+      expectSame(pinned.get(keyNumber(i)), patterned(size, i))
+      expectSame(store.current.get(keyNumber(i)), patterned(size >> 1, i + 100))
+    }
+    pinned.release()
+    const host = diskHost()
+    await host.disk.makeFolder('checkpoint')
+    await store.checkpoint(host, 'checkpoint')
+    const opened = await subject.open(host, 'checkpoint')
+    for (const [i, size] of sizes.entries()) {
+      expectSame(opened.current.get(keyNumber(i)), patterned(size >> 1, i + 100))
+    }
+    store.close()
+    opened.close()
+  })
+
+  it('takes as much space after many rounds as after few', () => {
+    const store = subject.create()
+    const round = (n: number): number => {
+      for (let i = 0; i < 3000; i++) store.put(keyNumber(i), patterned((i * 37 + n * 11) % 900, n))
+      store.put(keyNumber(5000), patterned(1 << 20, n))
+      store.publish(2 * n + 1)
+      const pinned = store.snapshot()
+      if (n % 2 === 0) store.deleteRange({ start: keyNumber(0), end: keyNumber(9000) })
+      else for (let i = 0; i < 3000; i++) store.delete(keyNumber(i))
+      store.publish(2 * n + 2)
+      pinned.release()
+      while (store.reclaim(1000));
+      return store.statistics().reservedBytes
+    }
+    for (let n = 0; n < 5; n++) round(n)
+    const few = round(5)
+    for (let n = 6; n < 25; n++) round(n)
+    expect(round(25)).toBeLessThanOrEqual(few * 1.5)
+    subject.check?.([store])
+    store.close()
+  })
+}
+
+function describeMisuse(subject: StoreUnderTest): void {
+  it('refuses to pin between a mutation and its publish', () => {
+    const store = subject.create()
+    store.put(keyNumber(1), patterned(3, 0))
+    expect(() => store.snapshot()).toThrow(InvariantError)
+    expect(() => store.fork()).toThrow(InvariantError)
+    store.publish(1)
+    expect(() => store.publish(1)).toThrow(InvariantError)
+    const pinned = store.snapshot()
+    expect(pinned.sequence).toBe(1)
+    pinned.release()
+    expect(() => pinned.get(keyNumber(1))).toThrow(InvariantError)
+    expect(() => pinned.release()).toThrow(InvariantError)
+    store.close()
+  })
+
+  it('ends a cursor of the current state at a mutation, until it seeks', () => {
+    const store = subject.create()
+    for (let i = 0; i < 300; i++) store.put(keyNumber(i), patterned(3, i))
+    const cursor = store.current.scan({ start: keyNumber(0), end: keyNumber(300) })
+    expect(cursor.next()).toBe(true)
+    store.delete(keyNumber(1))
+    expect(() => cursor.next()).toThrow(InvariantError)
+    cursor.seek(keyNumber(1))
+    expect(cursor.next()).toBe(true)
+    expect(sliceText(cursor.key)).toBe(sliceText(keyNumber(2)))
+    store.close()
+  })
+}
+
+const everything: KeyRange = { start: sliceOf(new Uint8Array(0)), end: sliceOf(new Uint8Array(400).fill(0xff)) }
+
+const sliceText = (slice: Slice): string => Buffer.from(copySlice(slice)).toString('latin1')
+
+const keyNumber = (n: number): Slice => sliceOf(new TextEncoder().encode(`key ${String(n).padStart(6, '0')}`))
+
+function patterned(size: number, seed: number): Slice {
+  const bytes = new Uint8Array(size).fill(seed & 0xff)
+  for (let i = 0; i < size; i += 4093) bytes[i] = (i ^ seed) & 0xff
+  return sliceOf(bytes)
+}
+
+function expectSame(found: Slice | undefined, expected: Slice): void {
+  expect(found !== undefined && Buffer.compare(viewOf(found), viewOf(expected)) === 0).toBe(true)
+}
+
+const viewOf = ({ bytes, start, end }: Slice): Uint8Array => bytes.subarray(start, end)
+
+/** A host of which stores need no more than the disk. */
+function diskHost(): Host {
+  const disk = createMemoryDisk()
+  return { disk, monotonic: () => 0 } as unknown as Host
+}

@@ -1,5 +1,5 @@
 /** Two stores that are told the same, and must answer the same: the subject and the naive model. */
-import { copySlice, sliceOf } from '../../base/slice.ts'
+import { copySlice, equalSlices, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Cursor, OrderedStore, Reader, Snapshot } from '../store.ts'
 import { keyOf } from './program.ts'
@@ -33,7 +33,7 @@ export class Pair {
     model: OrderedStore,
     check: ((stores: readonly OrderedStore[]) => void) | undefined,
   ) {
-    this.#used = { subject, model, sequence: 0, unpublished: false }
+    this.#used = { subject, model, sequence: model.current.sequence, unpublished: false }
     this.#stores = [this.#used]
     this.#check = check
   }
@@ -83,6 +83,13 @@ export class Pair {
     for (const { subject, model } of [...this.#pinned, ...this.#currents()]) {
       for (const reverse of [false, true]) compareScans(subject, model, everything, reverse, [])
     }
+  }
+
+  /** The store in use, published, and a model of what its checkpoint must hold. */
+  beginCheckpoint(): { store: OrderedStore; sequence: number; expected: OrderedStore } {
+    this.#publish(this.#used)
+    const { subject, model, sequence } = this.#used
+    return { store: subject, sequence, expected: model.fork() }
   }
 
   closeAll(): void {
@@ -206,8 +213,8 @@ function compareStep(a: Cursor, b: Cursor): boolean {
   const more = a.next()
   same(more, b.next(), 'next')
   if (!more) return false
-  same(text(a.key), text(b.key), 'key')
-  same(text(a.value), text(b.value), 'value')
+  if (!equalSlices(a.key, b.key)) same(text(a.key), text(b.key), 'key')
+  if (!equalSlices(a.value, b.value)) same(text(a.value), text(b.value), 'value')
   return true
 }
 

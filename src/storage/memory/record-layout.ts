@@ -14,6 +14,8 @@ import { chunkGranuleMask, chunkGranuleShift } from './address-space.ts'
 import type { AddressSpace } from './address-space.ts'
 
 export const recordHeaderBytes: number = 12
+export const keyBytesMax: number = 0xffff
+export const valueBytesMax: number = 1 << 30
 export const freeRecordMark: number = -1
 export const epochHighUnit: number = 0x1_0000_0000
 
