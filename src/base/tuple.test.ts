@@ -30,7 +30,11 @@ function checkOrder<T>(
           write(w, v)
           w.descending(0)
         })
-      const followed = (v: T, next: number): Uint8Array => bytesOf((w) => (write(w, v), w.int64(next)))
+      const followed = (v: T, next: number): Uint8Array =>
+        bytesOf((w) => {
+          write(w, v)
+          w.int64(next)
+        })
       expect(orderOf(plain(a), plain(b))).toBe(expected)
       expect(orderOf(inverted(a), inverted(b))).toBe(expected === 0 ? 0 : -expected)
       if (expected !== 0) expect(orderOf(followed(a, 9), followed(b, -9))).toBe(expected)

@@ -88,7 +88,7 @@ export class CatalogState implements Catalog {
 
   #withNamespace(id: number, value: Slice | undefined): CatalogState {
     const rest = [...this.#namespacesById.values()].filter((namespace) => namespace.id !== id)
-    if (value !== undefined) rest.push({ id, name: String(decodeJson(value)['name']) })
+    if (value !== undefined) rest.push({ id, name: (decodeJson(value) as { name: string }).name })
     return new CatalogState(this.version + 1, rest, this.#collections)
   }
 

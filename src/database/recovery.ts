@@ -58,20 +58,20 @@ export class Replayer {
       case operationKinds.put:
       case operationKinds.catalogPut:
         this.#store.put(fullKey(this.#key, reader.keyspace, reader.key), reader.value)
-        return
+        break
       case operationKinds.delete:
       case operationKinds.catalogDelete:
         this.#store.delete(fullKey(this.#key, reader.keyspace, reader.key))
-        return
+        break
       case operationKinds.deleteRange:
         this.#store.deleteRange({
           start: fullKey(this.#key, reader.keyspace, reader.key),
           end: fullKey(this.#end, reader.keyspace, reader.endKey),
         })
-        return
+        break
       case operationKinds.delta:
       case operationKinds.notify:
-        return
+        break
     }
   }
 }

@@ -63,7 +63,7 @@ async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-async function outcomeOf(promise: Promise<unknown> | unknown): Promise<string> {
+async function outcomeOf(promise: unknown): Promise<string> {
   try {
     const value = await promise
     return typeof value === 'string' ? value : 'done'
@@ -100,7 +100,9 @@ describe('single statements', () => {
       yield undefined
     }
     await Promise.all(
-      sessions.flatMap((session) => [session.run(slow), session.run(increment('n')), session.run(slow)]),
+      sessions.flatMap((session) =>
+        [slow, increment('n'), slow].map(async (statement) => session.run<void>(statement)),
+      ),
     )
     expect(openSession().run(get('n'))).toBe('60')
     expect(server.database.locks.size).toBe(0)
@@ -109,7 +111,7 @@ describe('single statements', () => {
 
   test('a paused scan sees one state, whatever is written meanwhile', async () => {
     const session = openSession()
-    for (let i = 0; i < 100; i++) session.run(put(`k${String(i).padStart(3, '0')}`, '1'))
+    for (let i = 0; i < 100; i++) void session.run(put(`k${String(i).padStart(3, '0')}`, '1'))
     const scan = function* (tx: Transaction): StatementSteps<number> {
       let total = 0
       const cursor = tx.scan(keyspaceRange(collection.id))
@@ -121,7 +123,7 @@ describe('single statements', () => {
     }
     const total = openSession().run(scan)
     for (let i = 0; i < 150; i++) {
-      session.run(put(`k${String((i * 7) % 150).padStart(3, '0')}`, '5'))
+      void session.run(put(`k${String((i * 7) % 150).padStart(3, '0')}`, '5'))
       await turns()
     }
     expect(await total).toBe(100)
@@ -146,8 +148,8 @@ describe('interactive transactions', () => {
   test('others see all or nothing', () => {
     const [a, b] = [openSession(), openSession()]
     a.begin()
-    a.run(put('x', '1'))
-    a.run(put('y', '1'))
+    void a.run(put('x', '1'))
+    void a.run(put('y', '1'))
     expect(b.run(sum)).toBe(0)
     expect(a.run(sum)).toBe(2)
     expect(a.commit()).toBe('committed')
@@ -157,43 +159,43 @@ describe('interactive transactions', () => {
   test('rollback and savepoints', () => {
     const session = openSession()
     session.begin()
-    session.run(put('x', '1'))
-    session.savepoint('s')
-    session.run(put('x', '2'))
-    session.run((tx) => tx.delete(keyOf('x')))
+    void session.run(put('x', '1'))
+    void session.savepoint('s')
+    void session.run(put('x', '2'))
+    void session.run((tx) => tx.delete(keyOf('x')))
     expect(session.run(get('x'))).toBeUndefined()
-    session.rollbackTo('s')
+    void session.rollbackTo('s')
     expect(session.run(get('x'))).toBe('1')
     session.fail()
     expect(session.status).toBe('failed')
     expect(() => session.run(get('x'))).toThrow('current transaction is aborted')
-    session.rollbackTo('s')
-    session.releaseSavepoint('s')
+    void session.rollbackTo('s')
+    void session.releaseSavepoint('s')
     expect(() => session.rollbackTo('s')).toThrow('does not exist')
-    session.rollback()
+    void session.rollback()
     expect(session.run(get('x'))).toBeUndefined()
   })
 
   test('read committed waits for the writer and goes on from what it left', async () => {
     const [a, b] = [openSession(), openSession()]
     a.begin()
-    a.run(increment('n'))
+    void a.run(increment('n'))
     b.begin()
     const waiting = b.run(increment('n'))
     await turns()
     expect(waiting).toBeInstanceOf(Promise)
-    a.commit()
+    void a.commit()
     await waiting
-    b.commit()
+    void b.commit()
     expect(a.run(get('n'))).toBe('2')
   })
 
   test('repeatable read reads one state and fails the second writer', async () => {
     const [a, b] = [openSession(), openSession()]
-    a.run(put('n', '0'))
+    void a.run(put('n', '0'))
     a.begin({ isolation: 'repeatable read' })
     expect(a.run(get('n'))).toBe('0')
-    b.run(put('n', '7'))
+    void b.run(put('n', '7'))
     expect(a.run(get('n'))).toBe('0')
     expect(await outcomeOf(Promise.resolve().then(() => a.run(increment('n'))))).toBe('serialization_failure')
     expect(a.status).toBe('failed')
@@ -206,28 +208,28 @@ describe('interactive transactions', () => {
     ['serializable', 'committed', 'serialization_failure'],
   ])('write skew under %s', async (isolation, first, second) => {
     const [a, b] = [openSession(), openSession()]
-    a.run(put('x', '1'))
-    a.run(put('y', '1'))
+    void a.run(put('x', '1'))
+    void a.run(put('y', '1'))
     a.begin({ isolation })
     b.begin({ isolation })
     expect(a.run(sum)).toBe(2)
     expect(b.run(sum)).toBe(2)
-    a.run(put('x', '0'))
-    b.run(put('y', '0'))
+    void a.run(put('x', '0'))
+    void b.run(put('y', '0'))
     expect(await outcomeOf(a.commit())).toBe(first)
     expect(await outcomeOf(Promise.resolve().then(() => b.commit()))).toBe(second)
   })
 
   test('a serializable scan that stopped early does not fear what lies behind', () => {
     const [a, b] = [openSession(), openSession()]
-    for (const name of ['a', 'b', 'c']) a.run(put(name, '1'))
+    for (const name of ['a', 'b', 'c']) void a.run(put(name, '1'))
     a.begin({ isolation: 'serializable' })
-    a.run((tx) => {
+    void a.run((tx) => {
       const cursor = tx.scan(keyspaceRange(collection.id))
       expect(cursor.next()).toBe(true)
     })
-    b.run(put('c', '2'))
-    a.run(put('z', '1'))
+    void b.run(put('c', '2'))
+    void a.run(put('z', '1'))
     expect(a.commit()).toBe('committed')
   })
 
@@ -235,8 +237,8 @@ describe('interactive transactions', () => {
     const [a, b] = [openSession(), openSession()]
     a.begin()
     b.begin()
-    a.run(put('x', '1'))
-    b.run(put('y', '1'))
+    void a.run(put('x', '1'))
+    void b.run(put('y', '1'))
     const waiting = a.run(put('y', '2'))
     expect(await outcomeOf(Promise.resolve().then(() => b.run(put('x', '2'))))).toBe('deadlock')
     await b.rollback()
@@ -248,7 +250,7 @@ describe('interactive transactions', () => {
   test('fail-fast transactions do not wait', async () => {
     const [a, b] = [openSession(), openSession()]
     a.begin()
-    a.run(put('x', '1'))
+    void a.run(put('x', '1'))
     b.begin({ failFast: true, isolation: 'repeatable read' })
     expect(await outcomeOf(Promise.resolve().then(() => b.run(put('x', '2'))))).toBe('serialization_failure')
   })
@@ -256,14 +258,14 @@ describe('interactive transactions', () => {
   test('a schema change waits for writers, and writers for it', async () => {
     const [a, b] = [openSession(), openSession()]
     a.begin()
-    a.run(put('x', '1'))
+    void a.run(put('x', '1'))
     const altering = b.run((tx) =>
       tx.alterCollection(tx.catalog.collectionById(collection.id)!, { definition: { v: 2 } }),
     )
     await turns()
     expect(altering).toBeInstanceOf(Promise)
     expect(server.database.catalog.collectionById(collection.id)!.definition).toEqual({})
-    a.commit()
+    void a.commit()
     await altering
     expect(server.database.catalog.collectionById(collection.id)!.definition).toEqual({ v: 2 })
   })
@@ -272,7 +274,7 @@ describe('interactive transactions', () => {
     const [a, b] = [openSession(), openSession()]
     a.watch(keyspaceRange(collection.id))
     expect(a.watchedChanged()).toBe(false)
-    b.run(put('x', '1'))
+    void b.run(put('x', '1'))
     expect(a.watchedChanged()).toBe(true)
     a.unwatch()
     expect(a.watchedChanged()).toBe(false)
@@ -290,8 +292,8 @@ describe('one transaction, several parties', () => {
 
   test('the beginner commits all', async () => {
     const [a, b] = joined()
-    a.run(put('x', '1'))
-    b.run(put('y', '1'))
+    void a.run(put('x', '1'))
+    void b.run(put('y', '1'))
     expect(b.run(sum)).toBe(2)
     expect(openSession().run(sum)).toBe(0)
     const leaving = b.commit()
@@ -305,18 +307,18 @@ describe('one transaction, several parties', () => {
 
   test('until it leaves, a party hears of the decision', async () => {
     const [a, b] = joined()
-    b.run(put('y', '1'))
-    a.commit()
+    void b.run(put('y', '1'))
+    void a.commit()
     expect(await outcomeOf(Promise.resolve().then(() => b.run(put('z', '1'))))).toBe('transaction_ended')
     expect(b.leave()).toBe('committed')
-    b.run(put('z', '1'))
+    void b.run(put('z', '1'))
     expect(openSession().run(sum)).toBe(2)
   })
 
   test.each(['rollback', 'close', 'fail'] as const)('a joined party’s %s aborts the whole', async (way) => {
     const [a, b] = joined()
-    a.run(put('x', '1'))
-    b.run(put('y', '1'))
+    void a.run(put('x', '1'))
+    void b.run(put('y', '1'))
     await b[way]()
     expect(await outcomeOf(Promise.resolve().then(() => a.run(sum)))).toBe('transaction_ended')
     expect(a.commit()).toBe('aborted')
@@ -326,10 +328,10 @@ describe('one transaction, several parties', () => {
 
   test('an error inside a savepoint dooms nobody', () => {
     const [a, b] = joined()
-    a.savepoint('s')
+    void a.savepoint('s')
     a.fail()
-    a.rollbackTo('s')
-    b.run(put('y', '1'))
+    void a.rollbackTo('s')
+    void b.run(put('y', '1'))
     expect(a.commit()).toBe('committed')
   })
 
@@ -353,8 +355,8 @@ describe('one transaction, several parties', () => {
     const [a, b] = joined()
     const other = openSession()
     other.begin()
-    other.run(put('x', '1'))
-    b.run(put('y', '1'))
+    void other.run(put('x', '1'))
+    void b.run(put('y', '1'))
     const waiting = other.run(put('y', '2'))
     expect(await outcomeOf(Promise.resolve().then(() => a.run(put('x', '2'))))).toBe('deadlock')
     await waiting
@@ -367,7 +369,7 @@ describe('one transaction, several parties', () => {
     const token = a.token()
     expect(token).toMatch(/^[0-9a-f]{32}$/)
     expect(() => b.join(token)).toThrow('a transaction is open')
-    a.commit()
+    void a.commit()
     expect(() => openSession().join(token)).toThrow('no open transaction')
   })
 

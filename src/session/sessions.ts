@@ -84,7 +84,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
 
   /** Ends all: what is open is rolled back. */
   close(): void {
-    for (const session of [...this.#sessions.values()]) session.close()
+    for (const session of this.#sessions.values()) session.close()
   }
 
   share(transaction: KernelTransaction, database: Database): SharedTransaction {

@@ -63,7 +63,7 @@ export class SharedTransaction {
           if (result instanceof Promise) result.then(resolve, reject)
           else resolve(result)
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       })
     })

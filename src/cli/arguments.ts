@@ -1,0 +1,94 @@
+/** The command line of `polylog serve`, as options; `UsageError` for what it does not allow. */
+import { parseArgs } from 'node:util'
+import type { Durability } from '../log/commit-log.ts'
+
+export class UsageError extends Error {}
+
+export interface ServeArguments {
+  /** Undefined: in memory. */
+  readonly directory: string | undefined
+  readonly host: string
+  readonly port: number
+  readonly protocolPorts: { readonly postgres?: number; readonly redis?: number; readonly mongodb?: number }
+  readonly durability: Durability
+}
+
+export const usage = `Usage: polylog serve [options]
+
+  --data DIR            where the data lies (default: ./polylog-data)
+  --memory              keep everything in memory, write no file
+  --host ADDRESS        address to listen on (default: 127.0.0.1; only loopback until there are credentials)
+  --port PORT           port for all protocols (default: 7654; 0 lets the system choose)
+  --port-postgres PORT  a further port for PostgreSQL only; likewise --port-redis, --port-mongodb
+  --durability LEVEL    what replies wait for: synced (default), written, memory
+  --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
+  --help, --version
+`
+
+const options = {
+  data: { type: 'string' },
+  memory: { type: 'boolean' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  'port-postgres': { type: 'string' },
+  'port-redis': { type: 'string' },
+  'port-mongodb': { type: 'string' },
+  durability: { type: 'string' },
+  config: { type: 'string' },
+} as const
+
+type Values = { readonly [name in keyof typeof options]?: string | boolean }
+
+/** `readConfig` reads and parses the file of `--config`. */
+export function parseServe(args: readonly string[], readConfig: (path: string) => unknown): ServeArguments {
+  const given = parse(args)
+  const configured = given.config === undefined ? {} : checkConfig(readConfig(String(given.config)))
+  const values: Values = { ...configured, ...given }
+  if (given.memory === true && given.data !== undefined) throw new UsageError('--data and --memory exclude each other')
+  const inMemory = given.memory === true || (values.memory === true && given.data === undefined)
+  return {
+    directory: inMemory ? undefined : String(values.data ?? 'polylog-data'),
+    host: String(values.host ?? '127.0.0.1'),
+    port: portOf('port', values.port ?? '7654'),
+    protocolPorts: {
+      ...(values['port-postgres'] !== undefined && { postgres: portOf('port-postgres', values['port-postgres']) }),
+      ...(values['port-redis'] !== undefined && { redis: portOf('port-redis', values['port-redis']) }),
+      ...(values['port-mongodb'] !== undefined && { mongodb: portOf('port-mongodb', values['port-mongodb']) }),
+    },
+    durability: durabilityOf(values.durability ?? 'synced'),
+  }
+}
+
+function parse(args: readonly string[]): Values {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function checkConfig(config: unknown): Values {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new UsageError('the configuration is not a JSON object')
+  }
+  const values: Record<string, string | boolean> = {}
+  for (const [name, value] of Object.entries(config)) {
+    if (!Object.hasOwn(options, name) || name === 'config') throw new UsageError(`unknown setting "${name}"`)
+    if (name === 'memory' ? typeof value !== 'boolean' : typeof value !== 'string' && typeof value !== 'number') {
+      throw new UsageError(`setting "${name}" has the wrong type`)
+    }
+    values[name] = typeof value === 'boolean' ? value : String(value)
+  }
+  return values
+}
+
+function portOf(name: string, value: string | boolean): number {
+  const port = Number(value)
+  if (/^\d{1,5}$/.test(String(value)) && port <= 65_535) return port
+  throw new UsageError(`--${name} takes a number from 0 to 65535, not "${String(value)}"`)
+}
+
+function durabilityOf(value: string | boolean): Durability {
+  if (value === 'synced' || value === 'written' || value === 'memory') return value
+  throw new UsageError(`--durability is synced, written or memory, not "${String(value)}"`)
+}

@@ -1,0 +1,138 @@
+/**
+ * The server: one port for all protocols, further ports for one each, and an end that loses nothing.
+ */
+import { PolylogError } from '../base/errors.ts'
+import { Instance, type InstanceOptions } from '../database/instance.ts'
+import { defaultGatewayLimits, type Gateway, type GatewayFactory, type GatewayLimits } from '../gateway/gateway.ts'
+import { createMongodbGateway } from '../gateway/mongodb/gateway.ts'
+import { createPostgresGateway } from '../gateway/postgres/gateway.ts'
+import { createRedisGateway } from '../gateway/redis/gateway.ts'
+import type { Host, Listener, Socket } from '../host/host.ts'
+import { Sessions, type SessionsOptions } from '../session/sessions.ts'
+import { sniffProtocol } from './sniffing.ts'
+
+export interface ServerOptions {
+  readonly host?: string
+  readonly port?: number
+  /** Further ports on which only one protocol is spoken. */
+  readonly protocolPorts?: Partial<Record<ProtocolName, number>>
+  readonly limits?: Partial<GatewayLimits>
+  /** In-flight work gets this long when the server stops. */
+  readonly stopTimeoutMs?: number
+}
+
+export type ProtocolName = 'postgres' | 'redis' | 'mongodb'
+
+/** In the order in which they are asked; no two of them say yes to the same bytes. */
+const factories: Record<ProtocolName, GatewayFactory> = {
+  postgres: createPostgresGateway,
+  mongodb: createMongodbGateway,
+  redis: createRedisGateway,
+}
+
+const defaultPort = 7654
+const defaultStopTimeoutMs = 10_000
+
+/** Without credentials only this machine may connect. */
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
+}
+
+export class Server {
+  readonly sessions: Sessions
+  readonly #host: Host
+  readonly #gateways: Record<ProtocolName, Gateway>
+  readonly #stopTimeoutMs: number
+  readonly #listeners: Listener[] = []
+  /** Connections that have not said yet what they speak. */
+  readonly #unclear = new Set<Socket>()
+
+  private constructor(host: Host, sessions: Sessions, options: ServerOptions) {
+    this.#host = host
+    this.sessions = sessions
+    this.#stopTimeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs
+    const limits = { ...defaultGatewayLimits, ...options.limits }
+    this.#gateways = {
+      postgres: factories.postgres(sessions, limits),
+      mongodb: factories.mongodb(sessions, limits),
+      redis: factories.redis(sessions, limits),
+    }
+  }
+
+  /** Errors: `denied` for an address that is not loopback, `NetworkError` of the host. */
+  static async listen(host: Host, sessions: Sessions, options: ServerOptions = {}): Promise<Server> {
+    const address = options.host ?? '127.0.0.1'
+    if (!isLoopback(address)) {
+      throw new PolylogError('denied', `there are no credentials yet, so only loopback can be served, not ${address}`)
+    }
+    const server = new Server(host, sessions, options)
+    try {
+      await server.#listen(address, options.port ?? defaultPort, Object.values(server.#gateways))
+      for (const [name, port] of Object.entries(options.protocolPorts ?? {})) {
+        await server.#listen(address, port, [server.#gateways[name as ProtocolName]])
+      }
+    } catch (error) {
+      await server.close()
+      throw error
+    }
+    return server
+  }
+
+  async #listen(host: string, port: number, gateways: readonly Gateway[]): Promise<void> {
+    const listener = await this.#host.network.listen({ host, port }, (socket) => {
+      this.#unclear.add(socket)
+      sniffProtocol(socket, gateways, () => this.#unclear.delete(socket))
+    })
+    this.#listeners.push(listener)
+  }
+
+  /** Of the shared port, the one that was chosen where 0 was asked for. */
+  get port(): number {
+    return this.#listeners[0]!.address.port
+  }
+
+  get address(): string {
+    return this.#listeners[0]!.address.host
+  }
+
+  /** Accepts nothing more, lets what runs end, closes every connection. */
+  async close(): Promise<void> {
+    const listeners = this.#listeners.splice(0)
+    const closed = listeners.map((listener) => listener.close())
+    await Promise.all(Object.values(this.#gateways).map((gateway) => gateway.close(this.#stopTimeoutMs)))
+    for (const socket of this.#unclear) socket.destroy()
+    await Promise.all(closed)
+    this.sessions.close()
+  }
+}
+
+export interface RunningServer {
+  readonly instance: Instance
+  readonly server: Server
+  stop(): Promise<void>
+}
+
+export interface StartOptions {
+  readonly instance: InstanceOptions
+  readonly server?: ServerOptions
+  readonly sessions?: Partial<SessionsOptions>
+}
+
+/** A data directory and a server on it, in one. */
+export async function startServer(options: StartOptions): Promise<RunningServer> {
+  const { host } = options.instance
+  const defaultDatabase = options.sessions?.defaultDatabase ?? 'polylog'
+  const instance = await Instance.open(options.instance, defaultDatabase)
+  const sessions = new Sessions(host, () => instance.databases, options.sessions)
+  try {
+    const server = await Server.listen(host, sessions, options.server)
+    const stop = async (): Promise<void> => {
+      await server.close()
+      await instance.close()
+    }
+    return { instance, server, stop }
+  } catch (error) {
+    await instance.close()
+    throw error
+  }
+}
