@@ -1,0 +1,231 @@
+/**
+ * Bound expressions to closures, once per plan: nothing walks a tree per row.
+ *
+ * A closure takes the row and the run. Rows of a leaf hold only the leaf's columns, so `base` is subtracted from a
+ * column's place. Nulls are handled where the closures are joined: a strict function never sees one.
+ */
+import { assert } from '../../../base/errors.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRow, SqlRun } from '../plan/run.ts'
+import type { CallExpression, Expression, QuantifiedExpression, SubqueryExpression } from './expression.ts'
+
+export type Evaluate = (row: SqlRow, run: SqlRun) => SqlValue
+export type Predicate = (row: SqlRow, run: SqlRun) => boolean
+
+export interface Compiler {
+  /** Place of the row's first column. */
+  readonly base: number
+  compileSubquery(expression: SubqueryExpression, compiler: Compiler): Evaluate
+}
+
+type AnyFunction = (...values: unknown[]) => SqlValue
+
+export function compile(expression: Expression, compiler: Compiler): Evaluate {
+  switch (expression.kind) {
+    case 'constant': {
+      const { value } = expression
+      return () => value
+    }
+    case 'parameter': {
+      const { index } = expression
+      return (_row, run) => run.parameters[index]!
+    }
+    case 'column': {
+      const at = expression.index - compiler.base
+      assert(at >= 0, `column ${expression.name} lies outside of its row`)
+      return (row) => row[at]!
+    }
+    case 'captured': {
+      const { subquery, slot } = expression
+      return (_row, run) => run.subqueries[subquery]!.captures[slot]!
+    }
+    case 'call':
+      return compileCall(expression, compiler)
+    case 'and':
+    case 'or':
+      return compileLogic(expression, compiler)
+    case 'not': {
+      const argument = compile(expression.argument, compiler)
+      return (row, run) => {
+        const value = argument(row, run)
+        return value === null ? null : !value
+      }
+    }
+    default:
+      return compileOther(expression, compiler)
+  }
+}
+
+function compileOther(expression: Expression, compiler: Compiler): Evaluate {
+  switch (expression.kind) {
+    case 'test': {
+      const argument = compile(expression.argument, compiler)
+      const wanted = expression.test === 'true' ? true : expression.test === 'false' ? false : null
+      const { negated } = expression
+      return (row, run) => (argument(row, run) === wanted) !== negated
+    }
+    case 'case':
+      return compileCase(expression, compiler)
+    case 'coalesce': {
+      const parts = expression.arguments.map((one) => compile(one, compiler))
+      return (row, run) => {
+        for (const part of parts) {
+          const value = part(row, run)
+          if (value !== null) return value
+        }
+        return null
+      }
+    }
+    case 'array': {
+      const elements = expression.elements.map((one) => compile(one, compiler))
+      return (row, run) => elements.map((element) => element(row, run))
+    }
+    case 'quantified':
+      return compileQuantified(expression, compiler)
+    case 'subquery':
+      return compiler.compileSubquery(expression, compiler)
+    default:
+      throw new Error(`invariant broken: ${expression.kind} survived planning`)
+  }
+}
+
+export function compilePredicate(expression: Expression, compiler: Compiler): Predicate {
+  if (expression.kind === 'and') {
+    const parts = expression.arguments.map((one) => compilePredicate(one, compiler))
+    return (row, run) => {
+      for (const part of parts) if (!part(row, run)) return false
+      return true
+    }
+  }
+  const evaluate = compile(expression, compiler)
+  return (row, run) => evaluate(row, run) === true
+}
+
+function compileCall(expression: CallExpression, compiler: Compiler): Evaluate {
+  const call = expression.implementation as AnyFunction
+  const parts = expression.arguments.map((one) => compile(one, compiler))
+  if (expression.needsRun) return compileCallWithRun(call, parts, expression.strict)
+  if (!expression.strict) return compileLenientCall(call, parts)
+  const [a, b, c] = parts as [Evaluate, Evaluate, Evaluate]
+  switch (parts.length) {
+    case 0:
+      return () => call()
+    case 1:
+      return (row, run) => {
+        const x = a(row, run)
+        return x === null ? null : call(x)
+      }
+    case 2:
+      return compileBinary(expression, call, a, b)
+    case 3:
+      return (row, run) => {
+        const x = a(row, run)
+        const y = b(row, run)
+        const z = c(row, run)
+        return x === null || y === null || z === null ? null : call(x, y, z)
+      }
+    default:
+      return (row, run) => {
+        const values = parts.map((part) => part(row, run))
+        return values.includes(null) ? null : call(...values)
+      }
+  }
+}
+
+function compileBinary(expression: CallExpression, call: AnyFunction, a: Evaluate, b: Evaluate): Evaluate {
+  const right = expression.arguments[1]!
+  if (right.kind === 'constant' && right.value !== null) {
+    const { value } = right
+    return (row, run) => {
+      const x = a(row, run)
+      return x === null ? null : call(x, value)
+    }
+  }
+  return (row, run) => {
+    const x = a(row, run)
+    if (x === null) return null
+    const y = b(row, run)
+    return y === null ? null : call(x, y)
+  }
+}
+
+function compileLenientCall(call: AnyFunction, parts: readonly Evaluate[]): Evaluate {
+  const [a, b] = parts as [Evaluate, Evaluate]
+  if (parts.length === 0) return () => call()
+  if (parts.length === 1) return (row, run) => call(a(row, run))
+  if (parts.length === 2) return (row, run) => call(a(row, run), b(row, run))
+  return (row, run) => call(...parts.map((part) => part(row, run)))
+}
+
+function compileCallWithRun(call: AnyFunction, parts: readonly Evaluate[], strict: boolean): Evaluate {
+  if (parts.length === 0) return (_row, run) => call(run)
+  return (row, run) => {
+    const values = parts.map((part) => part(row, run))
+    return strict && values.includes(null) ? null : call(run, ...values)
+  }
+}
+
+function compileLogic(expression: Expression & { kind: 'and' | 'or' }, compiler: Compiler): Evaluate {
+  const parts = expression.arguments.map((one) => compile(one, compiler))
+  const decisive = expression.kind === 'or'
+  return (row, run) => {
+    let unknown = false
+    for (const part of parts) {
+      const value = part(row, run)
+      if (value === decisive) return decisive
+      if (value === null) unknown = true
+    }
+    return unknown ? null : !decisive
+  }
+}
+
+function compileCase(expression: Expression & { kind: 'case' }, compiler: Compiler): Evaluate {
+  const branches = expression.branches.map(({ when, then }) => ({
+    when: compilePredicate(when, compiler),
+    then: compile(then, compiler),
+  }))
+  const otherwise = expression.otherwise === undefined ? undefined : compile(expression.otherwise, compiler)
+  return (row, run) => {
+    for (const { when, then } of branches) if (when(row, run)) return then(row, run)
+    return otherwise === undefined ? null : otherwise(row, run)
+  }
+}
+
+/** The three-valued fold of ANY and ALL over a list. */
+export function foldQuantified(
+  all: boolean,
+  left: SqlValue,
+  values: readonly SqlValue[],
+  test: (left: SqlValue, value: SqlValue) => SqlValue,
+): boolean | null {
+  let unknown = false
+  for (const value of values) {
+    const result = test(left, value)
+    if (result === !all) return !all
+    if (result === null) unknown = true
+  }
+  return unknown ? null : all
+}
+
+function compileQuantified(expression: QuantifiedExpression, compiler: Compiler): Evaluate {
+  const left = compile(expression.left, compiler)
+  const array = compile(expression.array, compiler)
+  const operator = compile(expression.operator, { ...compiler, base: 0 })
+  const pair: SqlRow = [null, null]
+  return (row, run) => {
+    const values = array(row, run)
+    if (values === null) return null
+    const value = left(row, run)
+    return foldQuantified(expression.all, value, flatten(values as readonly SqlValue[]), (a, b) => {
+      pair[0] = a
+      pair[1] = b
+      return operator(pair, run)
+    })
+  }
+}
+
+/** Elements of an array of any number of dimensions. */
+export function flatten(values: readonly SqlValue[]): readonly SqlValue[] {
+  if (!values.some(Array.isArray)) return values
+  return values.flatMap((value) => (Array.isArray(value) ? flatten(value as readonly SqlValue[]) : [value]))
+}

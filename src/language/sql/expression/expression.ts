@@ -1,0 +1,299 @@
+/**
+ * Bound expressions: names are resolved, every node knows its type, every implicit cast is a node of its own.
+ *
+ * A `column` is a place in the row of its query block, counted over all FROM items in order. What belongs to an enclosing
+ * block reaches a subquery only as a `captured` value: the subquery's node lists the outer expressions it needs, so that a
+ * rewrite of the outer block (grouping) or its shorter rows (a condition pushed down) need not look inside.
+ */
+import type { SqlRun } from '../plan/run.ts'
+import type { BoundQuery } from '../bind/query.ts'
+import type { SqlValue } from '../contract.ts'
+
+interface Typed {
+  readonly type: number
+  readonly modifier: number
+  /** Byte offset in the text, for errors. */
+  readonly location?: number | undefined
+}
+
+export interface ConstantExpression extends Typed {
+  readonly kind: 'constant'
+  readonly value: SqlValue
+}
+
+export interface ParameterExpression extends Typed {
+  readonly kind: 'parameter'
+  /** From 0. */
+  readonly index: number
+}
+
+export interface ColumnExpression extends Typed {
+  readonly kind: 'column'
+  readonly index: number
+  /** `t.x`, for messages. */
+  readonly name: string
+}
+
+export interface CapturedExpression extends Typed {
+  readonly kind: 'captured'
+  readonly subquery: number
+  readonly slot: number
+}
+
+/** How a function or operator works; `never` as parameters lets any typed function in. */
+export type Implementation = (...values: never[]) => SqlValue
+
+export interface CallExpression extends Typed {
+  readonly kind: 'call'
+  /** For EXPLAIN, fingerprints and index matching: `+`, `lower`, `cast`. */
+  readonly name: string
+  readonly isOperator: boolean
+  readonly arguments: readonly Expression[]
+  readonly implementation: Implementation
+  /** Null in, null out, without a call. */
+  readonly strict: boolean
+  /** The run comes as the first argument. */
+  readonly needsRun: boolean
+  readonly volatile: boolean
+}
+
+export interface LogicExpression extends Typed {
+  readonly kind: 'and' | 'or'
+  readonly arguments: readonly Expression[]
+}
+
+export interface NotExpression extends Typed {
+  readonly kind: 'not'
+  readonly argument: Expression
+}
+
+export interface TestExpression extends Typed {
+  readonly kind: 'test'
+  readonly test: 'null' | 'true' | 'false' | 'unknown'
+  readonly negated: boolean
+  readonly argument: Expression
+}
+
+export interface CaseExpression extends Typed {
+  readonly kind: 'case'
+  readonly branches: readonly { readonly when: Expression; readonly then: Expression }[]
+  readonly otherwise: Expression | undefined
+}
+
+export interface CoalesceExpression extends Typed {
+  readonly kind: 'coalesce'
+  readonly arguments: readonly Expression[]
+}
+
+export interface ArrayExpression extends Typed {
+  readonly kind: 'array'
+  readonly elements: readonly Expression[]
+}
+
+/** `x op ANY (array)` and ALL. */
+export interface QuantifiedExpression extends Typed {
+  readonly kind: 'quantified'
+  readonly all: boolean
+  readonly left: Expression
+  readonly array: Expression
+  readonly operator: CallExpression
+}
+
+export interface SubqueryExpression extends Typed {
+  readonly kind: 'subquery'
+  readonly form: 'scalar' | 'exists' | 'array' | 'any' | 'all'
+  readonly id: number
+  readonly query: BoundQuery
+  readonly captures: readonly Expression[]
+  /** Of any and all: the left side, and the operator over `column` 0 (left) and 1 (the subquery's value). */
+  readonly left: Expression | undefined
+  readonly operator: Expression | undefined
+  /** `=`: a set answers it. */
+  readonly isEquality: boolean
+}
+
+export interface AggregateExpression extends Typed {
+  readonly kind: 'aggregate'
+  readonly aggregate: Aggregate
+  readonly arguments: readonly Expression[]
+  readonly distinct: boolean
+  readonly filter: Expression | undefined
+  readonly order: readonly SortKey[]
+}
+
+/** A function that returns a set, in a SELECT list. */
+export interface SetExpression extends Typed {
+  readonly kind: 'set'
+  readonly name: string
+  readonly arguments: readonly Expression[]
+  readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
+}
+
+export type Expression =
+  | ConstantExpression
+  | ParameterExpression
+  | ColumnExpression
+  | CapturedExpression
+  | CallExpression
+  | LogicExpression
+  | NotExpression
+  | TestExpression
+  | CaseExpression
+  | CoalesceExpression
+  | ArrayExpression
+  | QuantifiedExpression
+  | SubqueryExpression
+  | AggregateExpression
+  | SetExpression
+
+export interface SortKey {
+  readonly expression: Expression
+  readonly descending: boolean
+  readonly nullsFirst: boolean
+}
+
+export interface Aggregate {
+  readonly name: string
+  readonly result: number
+  /** Rows where the (first) argument is null are left out. */
+  readonly strict: boolean
+  readonly begin: () => unknown
+  readonly add: (state: unknown, values: readonly SqlValue[]) => unknown
+  readonly finish: (state: unknown) => SqlValue
+}
+
+/** The expressions directly below, subqueries seen only through what they capture. */
+export function childrenOf(expression: Expression): readonly Expression[] {
+  switch (expression.kind) {
+    case 'call':
+    case 'and':
+    case 'or':
+    case 'coalesce':
+    case 'set':
+      return expression.arguments
+    case 'not':
+    case 'test':
+      return [expression.argument]
+    case 'case': {
+      const parts = expression.branches.flatMap(({ when, then }) => [when, then])
+      return expression.otherwise === undefined ? parts : [...parts, expression.otherwise]
+    }
+    case 'array':
+      return expression.elements
+    case 'quantified':
+      return [expression.left, expression.array]
+    case 'subquery':
+      return expression.left === undefined ? expression.captures : [...expression.captures, expression.left]
+    case 'aggregate': {
+      const parts = [...expression.arguments, ...expression.order.map((key) => key.expression)]
+      return expression.filter === undefined ? parts : [...parts, expression.filter]
+    }
+    default:
+      return []
+  }
+}
+
+/** A copy with each child replaced by what `change` makes of it. */
+export function mapChildren(expression: Expression, change: (child: Expression) => Expression): Expression {
+  switch (expression.kind) {
+    case 'call':
+    case 'and':
+    case 'or':
+    case 'coalesce':
+    case 'set':
+      return { ...expression, arguments: expression.arguments.map(change) }
+    case 'not':
+    case 'test':
+      return { ...expression, argument: change(expression.argument) }
+    case 'case':
+      return {
+        ...expression,
+        branches: expression.branches.map(({ when, then }) => ({ when: change(when), then: change(then) })),
+        otherwise: expression.otherwise === undefined ? undefined : change(expression.otherwise),
+      }
+    case 'array':
+      return { ...expression, elements: expression.elements.map(change) }
+    case 'quantified':
+      return { ...expression, left: change(expression.left), array: change(expression.array) }
+    case 'subquery':
+      return {
+        ...expression,
+        captures: expression.captures.map(change),
+        left: expression.left === undefined ? undefined : change(expression.left),
+      }
+    case 'aggregate':
+      return {
+        ...expression,
+        arguments: expression.arguments.map(change),
+        order: expression.order.map((key) => ({ ...key, expression: change(key.expression) })),
+        filter: expression.filter === undefined ? undefined : change(expression.filter),
+      }
+    default:
+      return expression
+  }
+}
+
+export function someExpression(expression: Expression, matches: (one: Expression) => boolean): boolean {
+  return matches(expression) || childrenOf(expression).some((child) => someExpression(child, matches))
+}
+
+/** Columns of its own block that it reads. */
+export function columnsRead(expression: Expression, into: Set<number> = new Set()): Set<number> {
+  if (expression.kind === 'column') into.add(expression.index)
+  for (const child of childrenOf(expression)) columnsRead(child, into)
+  return into
+}
+
+export function isVolatile(expression: Expression): boolean {
+  return someExpression(expression, (one) => (one.kind === 'call' && one.volatile) || one.kind === 'set')
+}
+
+export function constant(value: SqlValue, type: number, location?: number): ConstantExpression {
+  return { kind: 'constant', type, modifier: -1, value, location }
+}
+
+/** Equal texts mean equal expressions; what is not comparable is never equal. */
+export function fingerprint(expression: Expression): string {
+  const children = childrenOf(expression).map(fingerprint).join(',')
+  return `${ownFingerprint(expression)}(${children})`
+}
+
+let unequal = 0
+
+function ownFingerprint(expression: Expression): string {
+  const { kind, type } = expression
+  switch (expression.kind) {
+    case 'constant':
+      return `k${type}:${fingerprintValue(expression.value)}`
+    case 'parameter':
+      return `p${expression.index}:${type}`
+    case 'column':
+      return `c${expression.index}`
+    case 'captured':
+      return `o${expression.subquery}.${expression.slot}`
+    case 'call':
+      return `${expression.volatile ? `volatile${++unequal}` : ''}${expression.name}:${type}:${expression.modifier}`
+    case 'test':
+      return `test:${expression.test}:${expression.negated}`
+    case 'quantified':
+      return `quantified:${expression.all}:${expression.operator.name}`
+    case 'subquery':
+      return `subquery${expression.id}`
+    case 'aggregate':
+      return `aggregate:${expression.aggregate.name}:${expression.distinct}:${expression.order.length}:${expression.filter !== undefined}`
+    case 'set':
+      return `set${++unequal}`
+    default:
+      return `${kind}:${type}`
+  }
+}
+
+function fingerprintValue(value: SqlValue): string {
+  if (typeof value === 'object' && value !== null) {
+    if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+    if (Array.isArray(value)) return `[${value.map(fingerprintValue).join(',')}]`
+    if ('us' in value) return `${value.months}/${value.days}/${value.us}`
+    return String(value)
+  }
+  return `${typeof value}${String(value)}`
+}

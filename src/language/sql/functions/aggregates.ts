@@ -1,0 +1,270 @@
+/** Aggregate functions. `add` gets the arguments of one row and answers the new state. */
+import { Decimal } from '../../../base/decimal.ts'
+import { getType } from '../../../model/table/types/registry.ts'
+import type { SqlValue } from '../contract.ts'
+import type { Aggregate } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
+import type { Interval } from '../contract.ts'
+import { oid } from '../types/oids.ts'
+import { comparatorOf } from './comparison.ts'
+import { quoteJson } from '../../../model/table/types/json.ts'
+import { toJsonb, toJsonText } from './json-functions.ts'
+import { divideNumeric, sqrtNumeric } from './numeric-rules.ts'
+import { defineAggregate } from './registry.ts'
+
+type Values = readonly SqlValue[]
+
+interface Definition<S> {
+  readonly strict?: boolean
+  readonly begin: () => S
+  readonly add: (state: S, values: Values) => S
+  readonly finish: (state: S) => SqlValue
+}
+
+function define<S>(
+  name: string,
+  takes: readonly number[],
+  gives: number,
+  definition: Definition<S> | ((types: readonly number[]) => Definition<S>),
+): void {
+  const make = (types: readonly number[]): Aggregate => {
+    const { strict = true, begin, add, finish } = typeof definition === 'function' ? definition(types) : definition
+    return {
+      name,
+      result: gives,
+      strict,
+      begin,
+      add: add as Aggregate['add'],
+      finish: finish as Aggregate['finish'],
+    }
+  }
+  defineAggregate({ name, takes, gives, make })
+}
+
+define<number>('count', [], oid.int8, { strict: false, begin: () => 0, add: (n) => n + 1, finish: BigInt })
+define<number>('count', [oid.any], oid.int8, { begin: () => 0, add: (n) => n + 1, finish: BigInt })
+
+function defineSums(): void {
+  const { int2, int4, int8, numeric, float4, float8, interval } = oid
+  const outOfRange = (): Error => failure('22003', 'bigint out of range')
+  for (const type of [int2, int4]) {
+    // Whole numbers below 2^53 are exact in doubles; beyond, the sum goes on as a bigint.
+    define<number | bigint | null>('sum', [type], int8, {
+      begin: () => null,
+      add: (sum, [value]) => {
+        const next = typeof sum === 'bigint' ? sum + BigInt(value as number) : (sum ?? 0) + (value as number)
+        return typeof next === 'number' && !Number.isSafeInteger(next) ? BigInt(sum!) + BigInt(value as number) : next
+      },
+      finish: (sum) => {
+        if (sum === null) return null
+        const total = BigInt(sum)
+        if (BigInt.asIntN(64, total) !== total) throw outOfRange()
+        return total
+      },
+    })
+  }
+  define<bigint | null>('sum', [int8], numeric, {
+    begin: () => null,
+    add: (sum, [value]) => (sum ?? 0n) + (value as bigint),
+    finish: (sum) => (sum === null ? null : Decimal.of(sum)),
+  })
+  define<Decimal | null>('sum', [numeric], numeric, {
+    begin: () => null,
+    add: (sum, [value]) => (sum === null ? (value as Decimal) : sum.add(value as Decimal)),
+    finish: (sum) => sum,
+  })
+  for (const type of [float4, float8]) {
+    const fit = type === float4 ? Math.fround : (value: number): number => value
+    define<number | null>('sum', [type], type, {
+      begin: () => null,
+      add: (sum, [value]) => (sum === null ? (value as number) : fit(sum + (value as number))),
+      finish: (sum) => sum,
+    })
+  }
+  define<Interval | null>('sum', [interval], interval, {
+    begin: () => null,
+    add: (sum, [value]) => addIntervals(sum, value as Interval),
+    finish: (sum) => sum,
+  })
+}
+
+function addIntervals(a: Interval | null, b: Interval): Interval {
+  return a === null ? b : { months: a.months + b.months, days: a.days + b.days, us: a.us + b.us }
+}
+
+interface Mean {
+  sum: Decimal
+  count: bigint
+}
+
+function defineMeans(): void {
+  const { int2, int4, int8, numeric, float4, float8 } = oid
+  const decimal = (value: SqlValue): Decimal => {
+    if (value instanceof Decimal) return value
+    return Decimal.of(BigInt(value as number | bigint))
+  }
+  for (const type of [int2, int4, int8, numeric]) {
+    define<Mean>('avg', [type], numeric, {
+      begin: () => ({ sum: Decimal.zero, count: 0n }),
+      add: (mean, [value]) => ({ sum: mean.sum.add(decimal(value!)), count: mean.count + 1n }),
+      finish: ({ sum, count }) => (count === 0n ? null : divideNumeric(sum, Decimal.of(count))),
+    })
+    defineSpread(type, decimal)
+  }
+  for (const type of [float4, float8]) {
+    define<{ sum: number; count: number }>('avg', [type], float8, {
+      begin: () => ({ sum: 0, count: 0 }),
+      add: ({ sum, count }, [value]) => ({ sum: sum + (value as number), count: count + 1 }),
+      finish: ({ sum, count }) => (count === 0 ? null : sum / count),
+    })
+    defineFloatSpread(type)
+  }
+}
+
+interface Moments {
+  sum: Decimal
+  squares: Decimal
+  count: bigint
+}
+
+/** Variance and standard deviation over exact numbers: (N·Σx² − (Σx)²) / (N·(N−1)). */
+function defineSpread(type: number, decimal: (value: SqlValue) => Decimal): void {
+  const spread = (name: string, sample: boolean, root: boolean): void =>
+    define<Moments>(name, [type], oid.numeric, {
+      begin: () => ({ sum: Decimal.zero, squares: Decimal.zero, count: 0n }),
+      add: ({ sum, squares, count }, [value]) => {
+        const x = decimal(value!)
+        return { sum: sum.add(x), squares: squares.add(x.multiply(x)), count: count + 1n }
+      },
+      finish: ({ sum, squares, count }) => {
+        if (count === 0n || (sample && count === 1n)) return null
+        const n = Decimal.of(count)
+        const above = n.multiply(squares).subtract(sum.multiply(sum))
+        if (above.isFinite && above.coefficient <= 0n) return Decimal.zero
+        const variance = divideNumeric(above, n.multiply(sample ? Decimal.of(count - 1n) : n))
+        return root ? sqrtNumeric(variance) : variance
+      },
+    })
+  nameSpreads(spread)
+}
+
+function nameSpreads(spread: (name: string, sample: boolean, root: boolean) => void): void {
+  for (const name of ['variance', 'var_samp']) spread(name, true, false)
+  for (const name of ['stddev', 'stddev_samp']) spread(name, true, true)
+  spread('var_pop', false, false)
+  spread('stddev_pop', false, true)
+}
+
+function defineFloatSpread(type: number): void {
+  nameSpreads((name, sample, root) =>
+    define<{ count: number; mean: number; m2: number }>(name, [type], oid.float8, {
+      begin: () => ({ count: 0, mean: 0, m2: 0 }),
+      add: ({ count, mean, m2 }, [value]) => {
+        const delta = (value as number) - mean
+        const next = mean + delta / (count + 1)
+        return { count: count + 1, mean: next, m2: m2 + delta * ((value as number) - next) }
+      },
+      finish: ({ count, m2 }) => {
+        if (count === 0 || (sample && count === 1)) return null
+        const variance = m2 / (sample ? count - 1 : count)
+        return root ? Math.sqrt(variance) : variance
+      },
+    }),
+  )
+}
+
+function defineExtremes(): void {
+  for (const [name, sign] of [
+    ['min', -1],
+    ['max', 1],
+  ] as const) {
+    define<SqlValue>(name, [oid.anyelement], oid.anyelement, (types) => {
+      const type = types[0]!
+      if (!getType(type).isOrdered || type === oid.bool || type === oid.uuid || type === oid.jsonb || type === oid.bytea) {
+        throw failure('42883', `function ${name}(${getType(type).title}) does not exist`, {
+          hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+        })
+      }
+      const compare = comparatorOf(type)
+      return {
+        begin: () => null,
+        add: (best, [value]) => (best === null || compare(value!, best) * sign > 0 ? value! : best),
+        finish: (best) => best,
+      }
+    })
+  }
+}
+
+function defineLogic(): void {
+  for (const [name, decisive] of [
+    ['bool_and', false],
+    ['every', false],
+    ['bool_or', true],
+  ] as const) {
+    define<boolean | null>(name, [oid.bool], oid.bool, {
+      begin: () => null,
+      add: (state, [value]) => (state === decisive ? decisive : (value as boolean)),
+      finish: (state) => state,
+    })
+  }
+  for (const type of [oid.int2, oid.int4]) {
+    define<number | null>('bit_and', [type], type, { begin: () => null, add: (a, [b]) => (a ?? -1) & (b as number), finish: (a) => a })
+    define<number | null>('bit_or', [type], type, { begin: () => null, add: (a, [b]) => (a ?? 0) | (b as number), finish: (a) => a })
+  }
+  define<bigint | null>('bit_and', [oid.int8], oid.int8, { begin: () => null, add: (a, [b]) => (a ?? -1n) & (b as bigint), finish: (a) => a })
+  define<bigint | null>('bit_or', [oid.int8], oid.int8, { begin: () => null, add: (a, [b]) => (a ?? 0n) | (b as bigint), finish: (a) => a })
+}
+
+function defineLists(): void {
+  define<string[] | null>('string_agg', [oid.text, oid.text], oid.text, {
+    strict: false,
+    begin: () => null,
+    add: (parts, [value, separator]) => {
+      if (value === null) return parts
+      if (parts === null) return [value as string]
+      parts.push((separator ?? '') as string, value as string)
+      return parts
+    },
+    finish: (parts) => (parts === null ? null : parts.join('')),
+  })
+  define<SqlValue[] | null>('array_agg', [oid.anyelement], oid.anyarray, {
+    strict: false,
+    begin: () => null,
+    add: (list, [value]) => {
+      if (list === null) return [value!]
+      list.push(value!)
+      return list
+    },
+    finish: (list) => list,
+  })
+  const collect = (open: string, close: string, canonical: boolean, part: (types: readonly number[], values: Values) => string) =>
+    (types: readonly number[]): Definition<string[] | null> => ({
+      strict: false,
+      begin: () => null,
+      add: (parts, values) => {
+        const shown = part(types, values)
+        if (parts === null) return [shown]
+        parts.push(shown)
+        return parts
+      },
+      finish: (parts) => {
+        if (parts === null) return null
+        const text = `${open}${parts.join(', ')}${close}`
+        return canonical ? getType(oid.jsonb).parseText(text) : text
+      },
+    })
+  define('json_agg', [oid.anyelement], oid.json, collect('[', ']', false, ([type], [value]) => toJsonText(type!, value!)))
+  define('jsonb_agg', [oid.anyelement], oid.jsonb, collect('[', ']', true, ([type], [value]) => toJsonb(type!, value!)))
+  const pair = (types: readonly number[], [key, value]: Values): string => {
+    if (key === null) throw failure('22004', 'field name must not be null')
+    return `${quoteJson(getType(types[0]!).formatText(key!))} : ${toJsonText(types[1]!, value!)}`
+  }
+  define('json_object_agg', [oid.any, oid.any], oid.json, collect('{ ', ' }', false, pair))
+  define('jsonb_object_agg', [oid.any, oid.any], oid.jsonb, collect('{', '}', true, pair))
+}
+
+defineSums()
+defineMeans()
+defineExtremes()
+defineLogic()
+defineLists()

@@ -1,0 +1,83 @@
+/** Arrays: one-dimensional ones begin at 1, as all do that SQL makes without explicit bounds. */
+import { arrayDimensions, flatElements } from '../../../model/table/types/array.ts'
+import type { SqlValue } from '../contract.ts'
+import { failure } from '../failure.ts'
+import { oid } from '../types/oids.ts'
+import { comparatorOf } from './comparison.ts'
+import { defineFunction, defineOperator } from './registry.ts'
+
+type List = readonly SqlValue[]
+
+const { anyarray, anyelement, int4 } = oid
+const lenient = { strict: false } as const
+
+function defineShape(): void {
+  defineFunction('array_length', [anyarray, int4], int4, (list: List, dimension: number) => {
+    return arrayDimensions(list)[dimension - 1] ?? null
+  })
+  defineFunction('array_upper', [anyarray, int4], int4, (list: List, dimension: number) => {
+    return arrayDimensions(list)[dimension - 1] ?? null
+  })
+  defineFunction('array_lower', [anyarray, int4], int4, (list: List, dimension: number) => {
+    return arrayDimensions(list)[dimension - 1] === undefined ? null : 1
+  })
+  defineFunction('array_ndims', [anyarray], int4, (list: List) => arrayDimensions(list).length || null)
+  defineFunction('cardinality', [anyarray], int4, (list: List) => [...flatElements(list)].length)
+}
+
+function append(list: List | null, value: SqlValue): SqlValue {
+  return [...(list ?? []), value]
+}
+
+function concatenate(a: List | null, b: List | null): SqlValue {
+  if (a === null) return b
+  if (b === null) return a
+  const depth = (list: List): number => arrayDimensions(list).length
+  if (depth(a) === depth(b) || a.length === 0 || b.length === 0) return [...a, ...b]
+  if (depth(a) === depth(b) + 1) return [...a, b]
+  if (depth(b) === depth(a) + 1) return [a, ...b]
+  throw failure('2202E', 'cannot concatenate incompatible arrays')
+}
+
+function defineChanges(): void {
+  defineFunction('array_append', [anyarray, anyelement], anyarray, append, lenient)
+  defineFunction('array_prepend', [anyelement, anyarray], anyarray, (value: SqlValue, list: List | null) => [value, ...(list ?? [])], lenient)
+  defineFunction('array_cat', [anyarray, anyarray], anyarray, concatenate, lenient)
+  defineOperator('||', [anyarray, anyarray], anyarray, concatenate, lenient)
+  defineOperator('||', [anyarray, anyelement], anyarray, append, lenient)
+  defineOperator('||', [anyelement, anyarray], anyarray, (value: SqlValue, list: List | null) => [value, ...(list ?? [])], lenient)
+}
+
+/** The comparisons are chosen for the element's type when they are bound. */
+export function arrayOperators(elementType: number): ReadonlyMap<string, (a: List, b: List) => boolean> {
+  const compare = comparatorOf(elementType)
+  const has = (list: List, value: SqlValue): boolean => {
+    for (const one of flatElements(list)) if (one !== null && value !== null && compare(one, value) === 0) return true
+    return false
+  }
+  const contains = (a: List, b: List): boolean => [...flatElements(b)].every((value) => has(a, value))
+  return new Map([
+    ['@>', contains],
+    ['<@', (a: List, b: List) => contains(b, a)],
+    ['&&', (a: List, b: List) => [...flatElements(b)].some((value) => has(a, value))],
+  ])
+}
+
+/** array_position, array_remove and array_replace need the element's own equality. */
+export function arraySearch(elementType: number): {
+  equal: (a: SqlValue, b: SqlValue) => boolean
+} {
+  const compare = comparatorOf(elementType)
+  return { equal: (a, b) => (a === null || b === null ? a === b : compare(a, b) === 0) }
+}
+
+defineShape()
+defineChanges()
+defineFunction('array_to_string', [oid.textArray, oid.text], oid.text, (list: List, separator: string) =>
+  [...flatElements(list)].filter((value) => value !== null).join(separator),
+)
+defineFunction('array_to_string', [oid.textArray, oid.text, oid.text], oid.text, (list: List | null, separator: SqlValue, missing: SqlValue) => {
+  if (list === null || separator === null) return null
+  const shown = [...flatElements(list)].flatMap((value) => (value === null ? (missing === null ? [] : [missing]) : [value]))
+  return shown.join(separator as string)
+}, lenient)

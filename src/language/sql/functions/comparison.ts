@@ -1,0 +1,60 @@
+/** `= <> < <= > >=` for every type that has an order, in the order that its indexes have. */
+import { allTypes, getType } from '../../../model/table/types/registry.ts'
+import type { SqlValue } from '../contract.ts'
+import { oid } from '../types/oids.ts'
+import { defineOperator } from './registry.ts'
+
+type Compare = (a: never, b: never) => number
+
+/** Compared by JavaScript's own operators: the order is the same and no call is needed. */
+const direct: readonly number[] = [
+  oid.bool,
+  oid.int2,
+  oid.int4,
+  oid.int8,
+  oid.oid,
+  oid.date,
+  oid.time,
+  oid.timestamp,
+  oid.timestamptz,
+]
+
+for (const type of direct) {
+  const pair = [type, type]
+  defineOperator('=', pair, oid.bool, (a: number, b: number) => a === b)
+  defineOperator('<>', pair, oid.bool, (a: number, b: number) => a !== b)
+  defineOperator('<', pair, oid.bool, (a: number, b: number) => a < b)
+  defineOperator('<=', pair, oid.bool, (a: number, b: number) => a <= b)
+  defineOperator('>', pair, oid.bool, (a: number, b: number) => a > b)
+  defineOperator('>=', pair, oid.bool, (a: number, b: number) => a >= b)
+}
+
+function defineOrder(type: number, compare: Compare, isEqual?: (a: never, b: never) => boolean): void {
+  const pair = [type, type]
+  const order = compare as (a: SqlValue, b: SqlValue) => number
+  const equal = (isEqual ?? ((a: SqlValue, b: SqlValue) => order(a, b) === 0)) as (a: SqlValue, b: SqlValue) => boolean
+  defineOperator('=', pair, oid.bool, (a: SqlValue, b: SqlValue) => equal(a, b))
+  defineOperator('<>', pair, oid.bool, (a: SqlValue, b: SqlValue) => !equal(a, b))
+  defineOperator('<', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) < 0)
+  defineOperator('<=', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) <= 0)
+  defineOperator('>', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) > 0)
+  defineOperator('>=', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) >= 0)
+}
+
+const same = (a: SqlValue, b: SqlValue): boolean => a === b
+const textual: ReadonlySet<number> = new Set<number>([oid.text, oid.name, oid.char, oid.uuid])
+/** varchar has no operators of its own: its values are text's. Object numbers are compared as oid. */
+const borrowed: ReadonlySet<number> = new Set<number>([oid.varchar, oid.int2vector, oid.unknown])
+
+for (const entry of allTypes) {
+  if (!entry.isOrdered || entry.element !== undefined || direct.includes(entry.oid) || borrowed.has(entry.oid)) continue
+  if (['regclass', 'regtype', 'regproc', 'regnamespace', 'regrole'].includes(entry.name)) continue
+  if (entry.category === 'P') continue
+  defineOrder(entry.oid, entry.compare as Compare, textual.has(entry.oid) ? same : undefined)
+}
+
+/** How two values of a type are ordered: for ORDER BY, min and max. Nulls are the caller's. */
+export function comparatorOf(type: number): (a: SqlValue, b: SqlValue) => number {
+  if (direct.includes(type)) return (a, b) => (a! < b! ? -1 : a! > b! ? 1 : 0)
+  return getType(type).compare
+}

@@ -1,0 +1,172 @@
+/** Rounding, powers, logarithms, chance. */
+import { Decimal } from '../../../base/decimal.ts'
+import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { roundHalfEven } from '../types/casts.ts'
+import { oid } from '../types/oids.ts'
+import { powerNumeric, sqrtNumeric } from './numeric-rules.ts'
+import { defineFunction, defineOperator } from './registry.ts'
+
+const { float8, numeric, int4, int8 } = oid
+
+function defineRounding(): void {
+  const floor = (value: Decimal): Decimal => {
+    const cut = value.truncate(0)
+    return value.isFinite && cut.compare(value) > 0 ? cut.subtract(Decimal.of(1n)) : cut
+  }
+  const ceiling = (value: Decimal): Decimal => floor(value.negate()).negate()
+  defineFunction('floor', [numeric], numeric, floor)
+  defineFunction('floor', [float8], float8, Math.floor)
+  for (const name of ['ceil', 'ceiling']) {
+    defineFunction(name, [numeric], numeric, ceiling)
+    defineFunction(name, [float8], float8, Math.ceil)
+  }
+  const places = (scale: number): number => Math.min(2000, Math.max(-2000, scale))
+  const shown = (value: Decimal): Decimal => (value.scale < 0 ? value.round(0) : value)
+  defineFunction('round', [float8], float8, roundHalfEven)
+  defineFunction('round', [numeric], numeric, (value: Decimal) => value.round(0))
+  defineFunction('round', [numeric, int4], numeric, (value: Decimal, scale: number) => shown(value.round(places(scale))))
+  defineFunction('trunc', [float8], float8, Math.trunc)
+  defineFunction('trunc', [numeric], numeric, (value: Decimal) => value.truncate(0))
+  defineFunction('trunc', [numeric, int4], numeric, (value: Decimal, scale: number) => {
+    const digits = places(scale)
+    if (digits >= 0 || !value.isFinite) return value.truncate(digits)
+    const unit = 10n ** BigInt(-digits)
+    return Decimal.of((value.truncate(0).coefficient / unit) * unit)
+  })
+  defineFunction('scale', [numeric], int4, (value: Decimal) => (value.isFinite ? value.scale : null))
+  defineFunction('trim_scale', [numeric], numeric, (value: Decimal) => value.normalize())
+}
+
+function checkFloat(value: number, ...operands: number[]): number {
+  if (!Number.isFinite(value) && !Number.isNaN(value) && operands.every(Number.isFinite)) {
+    throw failure('22003', 'value out of range: overflow')
+  }
+  return value
+}
+
+function powerFloat(a: number, b: number): number {
+  if (a === 0 && b < 0) throw failure('2201F', 'zero raised to a negative power is undefined')
+  if (a < 0 && Number.isFinite(a) && !Number.isInteger(b)) {
+    throw failure('2201F', 'a negative number raised to a non-integer power yields a complex result')
+  }
+  return a === 1 ? 1 : checkFloat(a ** b, a, b)
+}
+
+function logarithm(compute: (value: number) => number): (value: number) => number {
+  return (value) => {
+    if (value === 0) throw failure('2201E', 'cannot take logarithm of zero')
+    if (value < 0) throw failure('2201E', 'cannot take logarithm of a negative number')
+    return compute(value)
+  }
+}
+
+function definePowers(): void {
+  const root = (value: number): number => {
+    if (value < 0) throw failure('2201F', 'cannot take square root of a negative number')
+    return Math.sqrt(value)
+  }
+  defineFunction('sqrt', [float8], float8, root)
+  defineFunction('sqrt', [numeric], numeric, sqrtNumeric)
+  defineOperator('|/', [float8], float8, root)
+  defineFunction('cbrt', [float8], float8, Math.cbrt)
+  defineOperator('||/', [float8], float8, Math.cbrt)
+  const power = (a: Decimal, b: Decimal): Decimal => {
+    const exact = powerNumeric(a, b)
+    if (exact !== undefined) return exact
+    const value = powerFloat(a.toNumber(), b.toNumber())
+    return Decimal.parse(String(Number(value.toPrecision(15)))) ?? Decimal.fromDouble(value)
+  }
+  for (const name of ['power', 'pow']) {
+    defineFunction(name, [float8, float8], float8, powerFloat)
+    defineFunction(name, [numeric, numeric], numeric, power)
+  }
+  defineOperator('^', [float8, float8], float8, powerFloat)
+  defineOperator('^', [numeric, numeric], numeric, power)
+  defineFunction('exp', [float8], float8, (value: number) => checkFloat(Math.exp(value), value))
+  defineFunction('ln', [float8], float8, logarithm(Math.log))
+  defineFunction('log', [float8], float8, logarithm(Math.log10))
+  defineFunction('log10', [float8], float8, logarithm(Math.log10))
+  const log = logarithm(Math.log)
+  defineFunction('log', [numeric, numeric], numeric, (base: Decimal, value: Decimal) => {
+    const result = log(value.toNumber()) / log(base.toNumber())
+    return Decimal.parse(result.toFixed(16)) ?? Decimal.fromDouble(result)
+  })
+}
+
+function defineRest(): void {
+  defineFunction('sign', [float8], float8, Math.sign)
+  defineFunction('sign', [numeric], numeric, (value: Decimal) => {
+    if (value.kind === 'nan') return value
+    return Decimal.of(BigInt(value.compare(Decimal.zero) > 0 ? 1 : value.compare(Decimal.zero) < 0 ? -1 : 0))
+  })
+  defineFunction('pi', [], float8, () => Math.PI)
+  for (const [name, compute] of [
+    ['sin', Math.sin],
+    ['cos', Math.cos],
+    ['tan', Math.tan],
+    ['asin', Math.asin],
+    ['acos', Math.acos],
+    ['atan', Math.atan],
+    ['sinh', Math.sinh],
+    ['cosh', Math.cosh],
+    ['tanh', Math.tanh],
+  ] as const) {
+    defineFunction(name, [float8], float8, (value: number) => {
+      const result = compute(value)
+      if (Number.isNaN(result) && !Number.isNaN(value)) throw failure('22003', 'input is out of range')
+      return result
+    })
+  }
+  defineFunction('cot', [float8], float8, (value: number) => 1 / Math.tan(value))
+  defineFunction('atan2', [float8, float8], float8, Math.atan2)
+  defineFunction('degrees', [float8], float8, (value: number) => (value * 180) / Math.PI)
+  defineFunction('radians', [float8], float8, (value: number) => (value * Math.PI) / 180)
+  const gcd = (a: bigint, b: bigint): bigint => {
+    let x = a < 0n ? -a : a
+    let y = b < 0n ? -b : b
+    while (y !== 0n) [x, y] = [y, x % y]
+    return x
+  }
+  defineFunction('gcd', [int8, int8], int8, gcd)
+  defineFunction('gcd', [int4, int4], int4, (a: number, b: number) => Number(gcd(BigInt(a), BigInt(b))))
+  const lcm = (a: bigint, b: bigint): bigint => {
+    if (a === 0n || b === 0n) return 0n
+    const value = (a / gcd(a, b)) * b
+    return value < 0n ? -value : value
+  }
+  defineFunction('lcm', [int8, int8], int8, lcm)
+  defineFunction('lcm', [int4, int4], int4, (a: number, b: number) => Number(lcm(BigInt(a), BigInt(b))))
+  defineFunction('width_bucket', [float8, float8, float8, int4], int4, widthBucket)
+}
+
+function widthBucket(value: number, low: number, high: number, count: number): number {
+  if (count <= 0) throw failure('2201G', 'count must be greater than zero')
+  if (low === high) throw failure('2201G', 'lower bound cannot equal upper bound')
+  const place = (value - low) / (high - low)
+  return place < 0 ? 0 : place >= 1 ? count + 1 : Math.floor(place * count) + 1
+}
+
+const chance = new Uint8Array(8)
+const chanceView = new DataView(chance.buffer)
+
+/** 52 random bits as a fraction below 1. */
+function random(run: SqlRun): number {
+  run.transaction.services.random(chance)
+  return (chanceView.getUint32(0) * 0x10_0000 + (chanceView.getUint32(4) >>> 12)) / 2 ** 52
+}
+
+function uuid(run: SqlRun): string {
+  const bytes = new Uint8Array(16)
+  run.transaction.services.random(bytes)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = Buffer.from(bytes).toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+defineRounding()
+definePowers()
+defineRest()
+defineFunction('random', [], float8, random, { needsRun: true, volatility: 'volatile' })
+defineFunction('gen_random_uuid', [], oid.uuid, uuid, { needsRun: true, volatility: 'volatile' })

@@ -1,0 +1,170 @@
+/**
+ * LIKE, and regular expressions.
+ *
+ * LIKE is matched by hand: a `%` remembers one place to come back to, so the work is at most length × pattern. Regular
+ * expressions run in linear time by re2js; what POSIX has and it has not (back references, look-around) is an error.
+ */
+import { RE2JS, RE2JSException } from 're2js'
+import { failure, notBuilt } from '../failure.ts'
+import { RecentMap } from '../recent-map.ts'
+
+interface LikeStep {
+  /** One character to match, or undefined: any one, or any number. */
+  readonly character: string | undefined
+  readonly many: boolean
+}
+
+export type Matcher = (text: string) => boolean
+
+const likeMatchers = new RecentMap<string, Matcher>(256)
+
+export function likeMatcher(pattern: string, escape: string, ignoreCase: boolean): Matcher {
+  const key = `${ignoreCase ? 'i' : 's'}${escape.length}${escape}${pattern}`
+  const known = likeMatchers.get(key)
+  if (known !== undefined) return known
+  const matcher = makeLikeMatcher(ignoreCase ? pattern.toLowerCase() : pattern, escape, ignoreCase)
+  likeMatchers.set(key, matcher)
+  return matcher
+}
+
+function makeLikeMatcher(pattern: string, escape: string, ignoreCase: boolean): Matcher {
+  const steps = likeSteps(pattern, escape)
+  const wild = steps.findIndex((step) => step.character === undefined)
+  if (wild < 0) {
+    const whole = steps.map((step) => step.character).join('')
+    return ignoreCase ? (text) => text.toLowerCase() === whole : (text) => text === whole
+  }
+  if (!ignoreCase && wild === steps.length - 1 && steps[wild]!.many) {
+    const prefix = literalPrefix(pattern, escape)
+    return (text) => text.startsWith(prefix)
+  }
+  return (text) => matchSteps(steps, [...(ignoreCase ? text.toLowerCase() : text)])
+}
+
+function likeSteps(pattern: string, escape: string): LikeStep[] {
+  const steps: LikeStep[] = []
+  const characters = [...pattern]
+  for (let i = 0; i < characters.length; i++) {
+    const character = characters[i]!
+    if (escape !== '' && character === escape) {
+      const next = characters[++i]
+      if (next === undefined) throw failure('22025', 'LIKE pattern must not end with escape character')
+      steps.push({ character: next, many: false })
+    } else if (character === '%') {
+      if (steps[steps.length - 1]?.many !== true) steps.push({ character: undefined, many: true })
+    } else {
+      steps.push({ character: character === '_' ? undefined : character, many: false })
+    }
+  }
+  return steps
+}
+
+function matchSteps(steps: readonly LikeStep[], text: readonly string[]): boolean {
+  let step = 0
+  let at = 0
+  let retryStep = -1
+  let retryAt = 0
+  while (at < text.length) {
+    const current = steps[step]
+    if (current?.many === true) {
+      retryStep = ++step
+      retryAt = at
+    } else if (current !== undefined && (current.character === undefined || current.character === text[at])) {
+      step++
+      at++
+    } else if (retryStep >= 0) {
+      step = retryStep
+      at = ++retryAt
+    } else {
+      return false
+    }
+  }
+  while (steps[step]?.many === true) step++
+  return step === steps.length
+}
+
+/** What every match begins with: lets an index narrow `LIKE 'abc%'`. */
+export function literalPrefix(pattern: string, escape = '\\'): string {
+  let prefix = ''
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern[i]!
+    if (character === '%' || character === '_') break
+    if (escape !== '' && character === escape) {
+      if (i + 1 >= pattern.length) break
+      prefix += pattern[++i]
+    } else {
+      prefix += character
+    }
+  }
+  return prefix
+}
+
+/** SIMILAR TO as a regular expression: `%` and `_` as in LIKE, `| * + ? () [] {}` as in POSIX. */
+export function similarToRegex(pattern: string, escape: string): string {
+  let out = ''
+  let inBrackets = false
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern[i]!
+    if (escape !== '' && character === escape) {
+      const next = pattern[++i]
+      if (next === undefined) throw failure('22025', 'LIKE pattern must not end with escape character')
+      out += `\\${next}`
+    } else if (inBrackets) {
+      if (character === ']') inBrackets = false
+      out += character === '\\' ? '\\\\' : character
+    } else if (character === '[') {
+      inBrackets = true
+      out += character
+    } else if (character === '%') out += '.*'
+    else if (character === '_') out += '.'
+    else out += '^$.\\'.includes(character) ? `\\${character}` : character
+  }
+  return `^(?:${out})$`
+}
+
+const regexes = new RecentMap<string, RE2JS>(256)
+
+/** A regular expression of POSIX flavour. Flags: i, c, n, s, x? as PostgreSQL's; g is the caller's. */
+export function compileRegex(pattern: string, flags = ''): RE2JS {
+  const key = `${flags}/${pattern}`
+  const known = regexes.get(key)
+  if (known !== undefined) return known
+  const regex = makeRegex(pattern, flags)
+  regexes.set(key, regex)
+  return regex
+}
+
+function makeRegex(pattern: string, flags: string): RE2JS {
+  let options = RE2JS.DOTALL
+  let source = pattern
+  for (const flag of flags) {
+    if (flag === 'i') options |= RE2JS.CASE_INSENSITIVE
+    else if (flag === 'c') options &= ~RE2JS.CASE_INSENSITIVE
+    else if (flag === 'n' || flag === 'm') options = (options & ~RE2JS.DOTALL) | RE2JS.MULTILINE
+    else if (flag !== 'g' && flag !== 's') {
+      throw failure('22023', `invalid regular expression option: "${flag}"`)
+    }
+  }
+  const embedded = /^\(\?([a-z]+)\)/.exec(source)
+  if (embedded !== null) return makeRegex(source.slice(embedded[0].length), flags + embedded[1]!.replaceAll('q', ''))
+  if (source.startsWith('***:')) source = source.slice(4)
+  else if (source.startsWith('***=')) source = RE2JS.quote(source.slice(4))
+  if (/(?<!\\)(?:\\\\)*\(\?<?[=!]/.test(source)) throw notBuilt('look-around in a regular expression')
+  if (/(?<!\\)(?:\\\\)*\\[1-9]/.test(source)) throw notBuilt('a back reference in a regular expression')
+  try {
+    return RE2JS.compile(translateEscapes(source), options)
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error
+    throw failure('2201B', `invalid regular expression: ${error.message}`)
+  }
+}
+
+/** `\m \M \y` are word borders in PostgreSQL and unknown elsewhere; they are borders of either side here. */
+function translateEscapes(source: string): string {
+  return source.replace(/\\(.)/gs, (all, letter: string) => {
+    if (letter === 'y' || letter === 'm' || letter === 'M') return '\\b'
+    if (letter === 'Y') return '\\B'
+    if (letter === 'Z') return '$'
+    return all
+  })
+}

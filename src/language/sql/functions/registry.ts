@@ -1,0 +1,119 @@
+/**
+ * Where functions and operators register. An operator is a function whose name is its symbol; a prefix operator has one
+ * argument.
+ */
+import type { Aggregate, Implementation } from '../expression/expression.ts'
+import type { SqlRun } from '../plan/run.ts'
+import type { SqlValue } from '../contract.ts'
+
+export interface FunctionOptions {
+  /** Null in, null out (default). */
+  readonly strict?: boolean
+  /** The run is the first argument. */
+  readonly needsRun?: boolean
+  /** Not the same for the same arguments: never computed ahead. `stable` is the same within one statement. */
+  readonly volatility?: 'immutable' | 'stable' | 'volatile'
+  /** The last type may come any number of times, also none. */
+  readonly variadic?: boolean
+}
+
+export interface FunctionEntry {
+  readonly name: string
+  /** Types; `anyelement`, `anyarray` and `any` match what they say. */
+  readonly takes: readonly number[]
+  readonly gives: number
+  readonly implementation: Implementation
+  readonly strict: boolean
+  readonly needsRun: boolean
+  readonly volatility: 'immutable' | 'stable' | 'volatile'
+  readonly variadic: boolean
+}
+
+export interface SetFunctionEntry {
+  readonly name: string
+  readonly takes: readonly number[]
+  readonly variadic: boolean
+  /** Names and types of the columns; `anyelement` is the element of the array given. */
+  readonly columns: readonly { readonly name: string; readonly type: number }[]
+  readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
+}
+
+export interface AggregateEntry {
+  readonly name: string
+  readonly takes: readonly number[]
+  readonly gives: number
+  /** For the types that were found. */
+  readonly make: (types: readonly number[]) => Aggregate
+}
+
+const functions = new Map<string, FunctionEntry[]>()
+const operators = new Map<string, FunctionEntry[]>()
+const setFunctions = new Map<string, SetFunctionEntry[]>()
+const aggregates = new Map<string, AggregateEntry[]>()
+
+function add<E extends { readonly name: string }>(into: Map<string, E[]>, entry: E): void {
+  const known = into.get(entry.name)
+  if (known === undefined) into.set(entry.name, [entry])
+  else known.push(entry)
+}
+
+function entryOf(
+  name: string,
+  takes: readonly number[],
+  gives: number,
+  implementation: Implementation,
+  options: FunctionOptions,
+): FunctionEntry {
+  const { strict = true, needsRun = false, volatility = 'immutable', variadic = false } = options
+  return { name, takes, gives, implementation, strict, needsRun, volatility, variadic }
+}
+
+export function defineFunction(
+  name: string,
+  takes: readonly number[],
+  gives: number,
+  implementation: Implementation,
+  options: FunctionOptions = {},
+): void {
+  add(functions, entryOf(name, takes, gives, implementation, options))
+}
+
+export function defineOperator(
+  name: string,
+  takes: readonly number[],
+  gives: number,
+  implementation: Implementation,
+  options: FunctionOptions = {},
+): void {
+  add(operators, entryOf(name, takes, gives, implementation, options))
+}
+
+export function defineSetFunction(entry: SetFunctionEntry): void {
+  add(setFunctions, entry)
+}
+
+export function defineAggregate(entry: AggregateEntry): void {
+  add(aggregates, entry)
+}
+
+export function functionsNamed(name: string): readonly FunctionEntry[] {
+  return functions.get(name) ?? []
+}
+
+export function operatorsNamed(name: string): readonly FunctionEntry[] {
+  return operators.get(name) ?? []
+}
+
+export function setFunctionsNamed(name: string): readonly SetFunctionEntry[] {
+  return setFunctions.get(name) ?? []
+}
+
+export function aggregatesNamed(name: string): readonly AggregateEntry[] {
+  return aggregates.get(name) ?? []
+}
+
+/** Everything that is there, for pg_proc and the reference. */
+export function* allFunctions(): Generator<{ name: string; takes: readonly number[]; gives: number; kind: 'f' | 'a' }> {
+  for (const entries of functions.values()) for (const one of entries) yield { ...one, kind: 'f' }
+  for (const entries of aggregates.values()) for (const one of entries) yield { ...one, kind: 'a' }
+}

@@ -1,0 +1,156 @@
+/**
+ * Which of several functions of one name is meant: PostgreSQL's rules of chapter 10, "Type Conversion".
+ *
+ * Among the candidates that the arguments convert to implicitly: the most exact matches; then the most preferred types;
+ * then, for literals of unknown type, the string category or the one that all agree on; then the type of the known
+ * arguments. What is left must be one.
+ */
+import { arrayOf, findType } from '../../../model/table/types/registry.ts'
+import { findCast } from '../types/casts.ts'
+import { oid } from '../types/oids.ts'
+
+interface Candidate {
+  readonly takes: readonly number[]
+  readonly variadic?: boolean
+}
+
+export type Resolution<C> =
+  | { readonly kind: 'found'; readonly entry: C; readonly takes: readonly number[] }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'ambiguous' }
+
+interface Option<C> {
+  readonly entry: C
+  readonly takes: readonly number[]
+}
+
+const polymorphic: ReadonlySet<number> = new Set([oid.any, oid.anyarray, oid.anyelement])
+
+/** `takes` of the answer are the types to convert the arguments to; polymorphic ones are made concrete. */
+export function resolve<C extends Candidate>(
+  candidates: readonly C[],
+  types: readonly number[],
+  isOperator = false,
+): Resolution<C> {
+  const sameArity = candidates.flatMap((entry) => spread(entry, types.length))
+  const exact = sameArity.find(({ takes }) => takes.every((type, i) => type === types[i]))
+  if (exact !== undefined) return found(exact, types)
+  if (isOperator && types.length === 2) {
+    const known = types[0] === oid.unknown ? types[1]! : types[1] === oid.unknown ? types[0]! : undefined
+    const like = known === undefined ? undefined : sameArity.find(({ takes }) => takes[0] === known && takes[1] === known)
+    if (like !== undefined) return found(like, types)
+  }
+  const possible = sameArity.filter(({ takes }) => takes.every((type, i) => converts(types[i]!, type)))
+  if (possible.length === 0) return { kind: 'none' }
+  const chosen = possible.length === 1 ? possible : choose(possible, types)
+  if (chosen.length !== 1) return chosen.length === 0 ? { kind: 'none' } : { kind: 'ambiguous' }
+  return found(chosen[0]!, types)
+}
+
+function spread<C extends Candidate>(entry: C, count: number): Option<C>[] {
+  const { takes, variadic } = entry
+  if (variadic !== true) return takes.length === count ? [{ entry, takes }] : []
+  const fixed = takes.length - 1
+  if (count < fixed) return []
+  const last = takes[fixed]!
+  return [{ entry, takes: [...takes.slice(0, fixed), ...Array.from({ length: count - fixed }, () => last)] }]
+}
+
+function converts(from: number, to: number): boolean {
+  if (from === to || from === oid.unknown) return true
+  if (to === oid.anyarray) return findType(from)?.element !== undefined
+  if (to === oid.any || to === oid.anyelement) return true
+  return findCast(from, to, 'implicit') !== undefined
+}
+
+function choose<C>(options: readonly Option<C>[], types: readonly number[]): readonly Option<C>[] {
+  let left = best(options, ({ takes }) => count(takes, (type, i) => type === types[i]))
+  if (left.length === 1) return left
+  left = best(left, ({ takes }) => count(takes, (type, i) => type === types[i] || isPreferredFor(type, types[i]!)))
+  if (left.length === 1 || !types.includes(oid.unknown)) return left
+  left = byCategory(left, types)
+  if (left.length <= 1) return left
+  const known = new Set(types.filter((type) => type !== oid.unknown))
+  if (known.size !== 1) return left
+  const [only] = [...known]
+  const same = left.filter(({ takes }) => takes.every((type) => converts(only!, type)))
+  return same.length === 1 ? same : left
+}
+
+function best<C>(options: readonly Option<C>[], score: (option: Option<C>) => number): readonly Option<C>[] {
+  const scores = options.map(score)
+  const highest = Math.max(...scores)
+  return options.filter((_, i) => scores[i] === highest)
+}
+
+function count(takes: readonly number[], matches: (type: number, i: number) => boolean): number {
+  return takes.filter(matches).length
+}
+
+function categoryOf(type: number): string {
+  return polymorphic.has(type) ? 'P' : (findType(type)?.category ?? 'U')
+}
+
+function isPreferredFor(type: number, given: number): boolean {
+  if (given === oid.unknown) return false
+  return findType(type)?.isPreferred === true && categoryOf(type) === categoryOf(given)
+}
+
+/** For each unknown argument: the category that the candidates agree on, strings first. */
+function byCategory<C>(options: readonly Option<C>[], types: readonly number[]): readonly Option<C>[] {
+  let left = options
+  const chosen = new Map<number, { category: string; preferred: boolean }>()
+  for (const [i, type] of types.entries()) {
+    if (type !== oid.unknown) continue
+    const categories = new Set(left.map(({ takes }) => categoryOf(takes[i]!)))
+    const category = categories.has('S') ? 'S' : categories.size === 1 ? [...categories][0]! : undefined
+    if (category === undefined) return options
+    const preferred = left.some(
+      ({ takes }) => categoryOf(takes[i]!) === category && findType(takes[i]!)?.isPreferred === true,
+    )
+    chosen.set(i, { category, preferred })
+  }
+  left = left.filter(({ takes }) =>
+    [...chosen].every(([i, { category, preferred }]) => {
+      const type = takes[i]!
+      return categoryOf(type) === category && (!preferred || findType(type)?.isPreferred === true)
+    }),
+  )
+  return left.length > 0 ? left : options
+}
+
+function found<C>(option: Option<C>, types: readonly number[]): Resolution<C> {
+  const { entry, takes } = option
+  if (!takes.some((type) => polymorphic.has(type))) return { kind: 'found', entry, takes }
+  const element = elementType(takes, types)
+  const concrete = takes.map((type, i) => {
+    if (type === oid.any) return types[i] === oid.unknown ? oid.text : types[i]!
+    if (type === oid.anyelement) return element ?? oid.text
+    if (type === oid.anyarray) return arrayTypeFor(element) ?? types[i]!
+    return type
+  })
+  return { kind: 'found', entry, takes: concrete }
+}
+
+/** What anyelement stands for: the element of the arrays given, else the first known element. */
+export function elementType(takes: readonly number[], types: readonly number[]): number | undefined {
+  for (const [i, type] of takes.entries()) {
+    if (type === oid.anyarray && types[i] !== oid.unknown) return findType(types[i]!)?.element?.oid
+  }
+  for (const [i, type] of takes.entries()) {
+    if (type === oid.anyelement && types[i] !== oid.unknown) return types[i]
+  }
+  return undefined
+}
+
+function arrayTypeFor(element: number | undefined): number | undefined {
+  const type = element === undefined ? undefined : findType(element)
+  return type === undefined ? undefined : arrayOf(type)?.oid
+}
+
+/** The type of a result that is declared polymorphic, from the concrete types of the arguments. */
+export function concreteResult(gives: number, takes: readonly number[], concrete: readonly number[]): number {
+  if (gives !== oid.anyelement && gives !== oid.anyarray) return gives
+  const element = elementType(takes, concrete) ?? concrete[0]!
+  return gives === oid.anyelement ? element : (arrayTypeFor(element) ?? oid.textArray)
+}

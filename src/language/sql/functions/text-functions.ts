@@ -1,0 +1,343 @@
+/**
+ * Functions and operators over text. Lengths and positions count characters as PostgreSQL does: code points, not the
+ * UTF-16 units of JavaScript; texts without surrogates take the short way.
+ */
+import { createHash } from 'node:crypto'
+import { getType } from '../../../model/table/types/registry.ts'
+import { countCharacters } from '../../../model/table/types/text.ts'
+import type { SqlValue } from '../contract.ts'
+import { failure } from '../failure.ts'
+import { oid } from '../types/oids.ts'
+import { compileRegex, likeMatcher, similarToRegex } from './pattern.ts'
+import { defineFunction, defineOperator } from './registry.ts'
+
+const { text, int4, bool, bytea } = oid
+/** What a value may grow to by repeating or padding. */
+const maxTextLength = 64 * 1024 * 1024
+
+const isPlain = (value: string): boolean => !/[\ud800-\udfff]/.test(value)
+
+function characters(value: string): readonly string[] | string {
+  return isPlain(value) ? value : [...value]
+}
+
+function sliceCharacters(value: string, from: number, to: number): string {
+  const all = characters(value)
+  return typeof all === 'string' ? all.slice(from, to) : all.slice(from, to).join('')
+}
+
+function checkLength(length: number): void {
+  if (length > maxTextLength) throw failure('54000', `requested length too large`)
+}
+
+export function substring(value: string, start: number, count?: number): string {
+  if (count !== undefined && count < 0) throw failure('22011', 'negative substring length not allowed')
+  const from = Math.max(0, start - 1)
+  return sliceCharacters(value, from, count === undefined ? Infinity : Math.max(from, start - 1 + count))
+}
+
+function pad(value: string, length: number, fill: string, atStart: boolean): string {
+  const wanted = Math.max(0, length)
+  checkLength(wanted)
+  const missing = wanted - countCharacters(value)
+  if (missing <= 0) return sliceCharacters(value, 0, wanted)
+  if (fill === '') return value
+  const unit = [...fill]
+  let filler = ''
+  for (let i = 0; i < missing; i++) filler += unit[i % unit.length]
+  return atStart ? filler + value : value + filler
+}
+
+function trimmer(atStart: boolean, atEnd: boolean): (value: string, set?: string) => string {
+  return (value, set = ' ') => {
+    const wanted = new Set(set)
+    const all = [...value]
+    let from = 0
+    let to = all.length
+    if (atStart) while (from < to && wanted.has(all[from]!)) from++
+    if (atEnd) while (to > from && wanted.has(all[to - 1]!)) to--
+    return all.slice(from, to).join('')
+  }
+}
+
+function position(value: string, part: string): number {
+  const at = value.indexOf(part)
+  return at < 0 ? 0 : countCharacters(value.slice(0, at)) + 1
+}
+
+function splitPart(value: string, separator: string, field: number): string {
+  if (field === 0) throw failure('22023', 'field position must not be zero')
+  const parts = separator === '' ? [value] : value.split(separator)
+  return parts[field > 0 ? field - 1 : parts.length + field] ?? ''
+}
+
+function translate(value: string, from: string, to: string): string {
+  const target = [...to]
+  const map = new Map<string, string>()
+  for (const [i, character] of [...from].entries()) if (!map.has(character)) map.set(character, target[i] ?? '')
+  return [...value].map((character) => map.get(character) ?? character).join('')
+}
+
+function initcap(value: string): string {
+  return value.toLowerCase().replace(/[\p{L}\p{N}]+/gu, (word) => {
+    const [first = '', ...rest] = [...word]
+    return first.toUpperCase() + rest.join('')
+  })
+}
+
+export function quoteIdentifier(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : `"${name.replaceAll('"', '""')}"`
+}
+
+const reserved = new Set(
+  (
+    'all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast ' +
+    'char character check coalesce collate collation column concurrently constraint create cross current_catalog ' +
+    'current_date current_role current_schema current_time current_timestamp current_user dec decimal default ' +
+    'deferrable desc distinct do else end except exists extract false fetch float for foreign freeze from full grant ' +
+    'greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join ' +
+    'lateral leading least left like limit localtime localtimestamp national natural nchar none normalize not notnull ' +
+    'null nullif numeric offset on only or order out outer overlaps overlay placing position precision primary real ' +
+    'references returning right row select session_user setof similar smallint some substring symmetric table ' +
+    'tablesample then time timestamp to trailing treat trim true union unique user using values varchar variadic verbose ' +
+    'when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot ' +
+    'xmlserialize xmltable'
+  ).split(' '),
+)
+
+export function quoteLiteral(value: string): string {
+  const quoted = `'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`
+  return value.includes('\\') ? `E${quoted}` : quoted
+}
+
+function defineLengths(): void {
+  for (const name of ['length', 'char_length', 'character_length']) {
+    defineFunction(name, [text], int4, (value: string) => countCharacters(value))
+  }
+  defineFunction('length', [bytea], int4, (value: Uint8Array) => value.length)
+  defineFunction('octet_length', [text], int4, (value: string) => Buffer.byteLength(value))
+  defineFunction('octet_length', [bytea], int4, (value: Uint8Array) => value.length)
+  defineFunction('bit_length', [text], int4, (value: string) => 8 * Buffer.byteLength(value))
+  defineFunction('ascii', [text], int4, (value: string) => value.codePointAt(0) ?? 0)
+  defineFunction('chr', [int4], text, (value: number) => {
+    if (value === 0) throw failure('54000', 'null character not permitted')
+    if (value < 0 || value > 0x10_ffff || (value >= 0xd800 && value <= 0xdfff)) {
+      throw failure('54000', `requested character too large for encoding: ${value}`)
+    }
+    return String.fromCodePoint(value)
+  })
+}
+
+function defineChanges(): void {
+  defineFunction('lower', [text], text, (value: string) => value.toLowerCase())
+  defineFunction('upper', [text], text, (value: string) => value.toUpperCase())
+  defineFunction('initcap', [text], text, initcap)
+  defineFunction('reverse', [text], text, (value: string) => [...value].reverse().join(''))
+  defineFunction('repeat', [text, int4], text, (value: string, count: number) => {
+    checkLength(value.length * Math.max(0, count))
+    return value.repeat(Math.max(0, count))
+  })
+  defineFunction('replace', [text, text, text], text, (value: string, from: string, to: string) => {
+    if (from === '') return value
+    const parts = value.split(from)
+    checkLength(value.length + parts.length * to.length)
+    return parts.join(to)
+  })
+  defineFunction('translate', [text, text, text], text, translate)
+  defineFunction('lpad', [text, int4], text, (value: string, n: number) => pad(value, n, ' ', true))
+  defineFunction('lpad', [text, int4, text], text, (value: string, n: number, fill: string) => pad(value, n, fill, true))
+  defineFunction('rpad', [text, int4], text, (value: string, n: number) => pad(value, n, ' ', false))
+  defineFunction('rpad', [text, int4, text], text, (value: string, n: number, fill: string) => pad(value, n, fill, false))
+  for (const [name, start, end] of [
+    ['btrim', true, true],
+    ['ltrim', true, false],
+    ['rtrim', false, true],
+  ] as const) {
+    const trim = trimmer(start, end)
+    defineFunction(name, [text], text, (value: string) => trim(value))
+    defineFunction(name, [text, text], text, (value: string, set: string) => trim(value, set))
+  }
+}
+
+function defineParts(): void {
+  for (const name of ['substring', 'substr']) {
+    defineFunction(name, [text, int4], text, (value: string, start: number) => substring(value, start))
+    defineFunction(name, [text, int4, int4], text, substring)
+    defineFunction(name, [bytea, int4, int4], bytea, (value: Uint8Array, start: number, count: number) => {
+      if (count < 0) throw failure('22011', 'negative substring length not allowed')
+      return value.slice(Math.max(0, start - 1), Math.max(0, start - 1 + count))
+    })
+  }
+  defineFunction('substring', [text, text], text, (value: string, pattern: string) => {
+    const matcher = compileRegex(pattern).matcher(value)
+    if (!matcher.find()) return null
+    return matcher.groupCount() > 0 ? matcher.group(1) : matcher.group()
+  })
+  defineFunction('left', [text, int4], text, (value: string, n: number) =>
+    n >= 0 ? sliceCharacters(value, 0, n) : sliceCharacters(value, 0, Math.max(0, countCharacters(value) + n)),
+  )
+  defineFunction('right', [text, int4], text, (value: string, n: number) => {
+    const length = countCharacters(value)
+    return sliceCharacters(value, n >= 0 ? Math.max(0, length - n) : Math.min(length, -n), length)
+  })
+  defineFunction('split_part', [text, text, int4], text, splitPart)
+  defineFunction('strpos', [text, text], int4, position)
+  defineFunction('position', [text, text], int4, position)
+  defineFunction('starts_with', [text, text], bool, (value: string, prefix: string) => value.startsWith(prefix))
+  defineOperator('^@', [text, text], bool, (value: string, prefix: string) => value.startsWith(prefix))
+  defineFunction('overlay', [text, text, int4], text, (value: string, part: string, start: number) =>
+    overlay(value, part, start, countCharacters(part)),
+  )
+  defineFunction('overlay', [text, text, int4, int4], text, overlay)
+}
+
+function overlay(value: string, part: string, start: number, count: number): string {
+  if (start <= 0) throw failure('22011', 'negative substring length not allowed')
+  return sliceCharacters(value, 0, start - 1) + part + sliceCharacters(value, start - 1 + count, Infinity)
+}
+
+function defineJoins(): void {
+  defineOperator('||', [text, text], text, (a: string, b: string) => a + b)
+  defineOperator('||', [bytea, bytea], bytea, (a: Uint8Array, b: Uint8Array) => new Uint8Array(Buffer.concat([a, b])))
+  defineFunction('md5', [text], text, (value: string) => createHash('md5').update(value).digest('hex'))
+  defineFunction('md5', [bytea], text, (value: Uint8Array) => createHash('md5').update(value).digest('hex'))
+  for (const name of ['sha224', 'sha256', 'sha384', 'sha512']) {
+    defineFunction(name, [bytea], bytea, (value: Uint8Array) => new Uint8Array(createHash(name).update(value).digest()))
+  }
+  defineFunction('quote_ident', [text], text, quoteIdentifier)
+  defineFunction('quote_literal', [text], text, quoteLiteral)
+  defineFunction('quote_nullable', [text], text, (value: SqlValue) => (value === null ? 'NULL' : quoteLiteral(value as string)), {
+    strict: false,
+  })
+  defineFunction('to_hex', [int4], text, (value: number) => (value >>> 0).toString(16))
+  defineFunction('to_hex', [oid.int8], text, (value: bigint) => BigInt.asUintN(64, value).toString(16))
+  defineFunction('encode', [bytea, text], text, encode)
+  defineFunction('decode', [text, text], bytea, decode)
+}
+
+function encode(value: Uint8Array, format: string): string {
+  const buffer = Buffer.from(value)
+  if (format === 'hex') return buffer.toString('hex')
+  if (format === 'base64') return buffer.toString('base64').replace(/(.{76})(?=.)/g, '$1\n')
+  if (format === 'escape') {
+    let out = ''
+    for (const byte of value) {
+      if (byte === 0 || byte >= 0x80) out += `\\${byte.toString(8).padStart(3, '0')}`
+      else out += byte === 0x5c ? '\\\\' : String.fromCharCode(byte)
+    }
+    return out
+  }
+  throw failure('22023', `unrecognized encoding: "${format}"`)
+}
+
+function decode(value: string, format: string): Uint8Array {
+  if (format === 'base64') {
+    const compact = value.replace(/\s/g, '')
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(compact) || compact.length % 4 !== 0) {
+      throw failure('22023', 'invalid base64 end sequence')
+    }
+    return new Uint8Array(Buffer.from(compact, 'base64'))
+  }
+  if (format === 'hex') {
+    const compact = value.replace(/\s/g, '')
+    const bad = /[^0-9a-fA-F]/.exec(compact)
+    if (bad !== null) throw failure('22023', `invalid hexadecimal digit: "${bad[0]}"`)
+    if (compact.length % 2 === 1) throw failure('22023', 'invalid hexadecimal data: odd number of digits')
+    return new Uint8Array(Buffer.from(compact, 'hex'))
+  }
+  if (format === 'escape') return getType(bytea).parseText(value) as Uint8Array
+  throw failure('22023', `unrecognized encoding: "${format}"`)
+}
+
+function defineMatches(): void {
+  const like =
+    (ignoreCase: boolean, negated: boolean) =>
+    (value: string, pattern: string, escape = '\\'): boolean =>
+      likeMatcher(pattern, escape, ignoreCase)(value) !== negated
+  for (const [symbol, ignoreCase, negated] of [
+    ['~~', false, false],
+    ['!~~', false, true],
+    ['~~*', true, false],
+    ['!~~*', true, true],
+  ] as const) {
+    const match = like(ignoreCase, negated)
+    defineOperator(symbol, [text, text], bool, (value: string, pattern: string) => match(value, pattern))
+    defineFunction(`like ${symbol}`, [text, text, text], bool, match)
+  }
+  for (const [symbol, flags, negated] of [
+    ['~', '', false],
+    ['!~', '', true],
+    ['~*', 'i', false],
+    ['!~*', 'i', true],
+  ] as const) {
+    defineOperator(symbol, [text, text], bool, (value: string, pattern: string) => {
+      return compileRegex(pattern, flags).matcher(value).find() !== negated
+    })
+  }
+  const similar = (value: string, pattern: string, escape = '\\'): boolean =>
+    compileRegex(similarToRegex(pattern, escape)).matcher(value).find()
+  defineFunction('similar_to', [text, text], bool, (value: string, pattern: string) => similar(value, pattern))
+  defineFunction('similar_to', [text, text, text], bool, similar)
+  defineFunction('regexp_replace', [text, text, text], text, (value: string, pattern: string, to: string) =>
+    regexpReplace(value, pattern, to, ''),
+  )
+  defineFunction('regexp_replace', [text, text, text, text], text, regexpReplace)
+  defineFunction('regexp_match', [text, text], oid.textArray, (value: string, pattern: string) => regexpMatch(value, pattern))
+  defineFunction('regexp_match', [text, text, text], oid.textArray, regexpMatch)
+  defineFunction('regexp_split_to_array', [text, text], oid.textArray, (value: string, pattern: string) =>
+    regexpSplit(value, pattern),
+  )
+  defineFunction('string_to_array', [text, text], oid.textArray, stringToArray, { strict: false })
+}
+
+export function regexpSplit(value: string, pattern: string): string[] {
+  const matcher = compileRegex(pattern).matcher(value)
+  const parts: string[] = []
+  let from = 0
+  while (matcher.find()) {
+    if (matcher.end() === matcher.start() && (matcher.start() === 0 || matcher.start() >= value.length)) continue
+    parts.push(value.slice(from, matcher.start()))
+    from = matcher.end()
+  }
+  parts.push(value.slice(from))
+  return parts
+}
+
+export function stringToArray(value: SqlValue, separator: SqlValue): SqlValue {
+  if (value === null) return null
+  if (value === '') return []
+  if (separator === null) return [...(value as string)]
+  return separator === '' ? [value] : (value as string).split(separator as string)
+}
+
+function regexpMatch(value: string, pattern: string, flags = ''): SqlValue {
+  const matcher = compileRegex(pattern, flags).matcher(value)
+  if (!matcher.find()) return null
+  if (matcher.groupCount() === 0) return [matcher.group()]
+  return Array.from({ length: matcher.groupCount() }, (_, i) => matcher.group(i + 1))
+}
+
+function regexpReplace(value: string, pattern: string, to: string, flags: string): string {
+  const matcher = compileRegex(pattern, flags).matcher(value)
+  const global = flags.includes('g')
+  let out = ''
+  let from = 0
+  while (matcher.find()) {
+    out += value.slice(from, matcher.start())
+    out += to.replace(/\\([0-9&\\])/g, (_, what: string) => {
+      if (what === '\\') return '\\'
+      const group = what === '&' ? 0 : Number(what)
+      return group <= matcher.groupCount() ? (matcher.group(group) ?? '') : ''
+    })
+    from = matcher.end()
+    checkLength(out.length)
+    if (!global) break
+  }
+  return out + value.slice(from)
+}
+
+defineLengths()
+defineChanges()
+defineParts()
+defineJoins()
+defineMatches()

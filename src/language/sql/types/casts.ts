@@ -1,0 +1,265 @@
+/**
+ * Which casts there are, how freely each is applied, and what it does: PostgreSQL's `pg_cast`.
+ *
+ * `implicit` happens anywhere, `assignment` where a value is stored in a column, `explicit` only where the text asks. Every
+ * type casts to the string types by its output function (assignment) and from them by its input function (explicit).
+ */
+import { Decimal } from '../../../base/decimal.ts'
+import { dateInfinity, dateMinusInfinity, timestampInfinity, timestampMinusInfinity, usPerDay } from '../../../model/table/types/calendar.ts'
+import { checkTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
+import { findType, getType } from '../../../model/table/types/registry.ts'
+import { parseJson } from '../../../model/table/types/json.ts'
+import { trimPadding } from '../../../model/table/types/text.ts'
+import type { Interval, SqlValue } from '../contract.ts'
+import { failure } from '../failure.ts'
+import { oid, objectTypes } from './oids.ts'
+
+export type CastContext = 'implicit' | 'assignment' | 'explicit'
+
+export interface Cast {
+  readonly context: CastContext
+  /** Undefined: the representation is the same. */
+  readonly convert: ((value: never) => SqlValue) | undefined
+}
+
+const rank: Readonly<Record<CastContext, number>> = { implicit: 0, assignment: 1, explicit: 2 }
+
+const casts = new Map<number, Cast>()
+// Type numbers stay below 2^16 in this table's keys.
+const keyOf = (from: number, to: number): number => from * 65_536 + to
+
+function cast(from: number, to: number, context: CastContext, convert?: (value: never) => SqlValue): void {
+  casts.set(keyOf(from, to), { context, convert })
+}
+
+/** The cast from one type to another, if `context` allows it. Same types need none and are not asked for. */
+export function findCast(from: number, to: number, context: CastContext): Cast | undefined {
+  const found = casts.get(keyOf(from, to)) ?? arrayCast(from, to) ?? textCast(from, to)
+  return found !== undefined && rank[found.context] <= rank[context] ? found : undefined
+}
+
+function arrayCast(from: number, to: number): Cast | undefined {
+  const source = findType(from)?.element
+  const target = findType(to)?.element
+  if (source === undefined || target === undefined) return undefined
+  if (source.oid === target.oid) return { context: 'implicit', convert: undefined }
+  const element = casts.get(keyOf(source.oid, target.oid)) ?? textCast(source.oid, target.oid)
+  if (element === undefined) return undefined
+  const convert = element.convert as ((value: SqlValue) => SqlValue) | undefined
+  if (convert === undefined) return element
+  const each = (value: SqlValue): SqlValue =>
+    value === null ? null : Array.isArray(value) ? value.map(each) : convert(value)
+  return { context: element.context, convert: each }
+}
+
+function textCast(from: number, to: number): Cast | undefined {
+  const source = findType(from)
+  const target = findType(to)
+  if (source === undefined || target === undefined) return undefined
+  if (source.category === 'P' || target.category === 'P') return undefined
+  if (target.category === 'S') return { context: 'assignment', convert: (value) => source.formatText(value) }
+  if (source.category === 'S') return { context: 'explicit', convert: (value) => target.parseText(value) }
+  return undefined
+}
+
+function outOfRange(title: string): Error {
+  return failure('22003', `${title} out of range`)
+}
+
+function toInt2(value: number): number {
+  if (value < -32_768 || value > 32_767) throw outOfRange('smallint')
+  return value
+}
+
+function toInt4(value: number): number {
+  if (value < -2_147_483_648 || value > 2_147_483_647) throw outOfRange('integer')
+  return value
+}
+
+function toInt8(value: bigint): bigint {
+  if (BigInt.asIntN(64, value) !== value) throw outOfRange('bigint')
+  return value
+}
+
+/** Half to even, as C's rint. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value)
+  const rest = value - floor
+  if (rest < 0.5) return floor
+  if (rest > 0.5) return floor + 1
+  return floor % 2 === 0 ? floor : floor + 1
+}
+
+function floatToInteger(value: number, title: string, low: number, high: number): number {
+  const rounded = roundHalfEven(value)
+  if (!(rounded >= low && rounded < high)) throw outOfRange(title)
+  return rounded === 0 ? 0 : rounded
+}
+
+function decimalToBigint(value: Decimal, title: string): bigint {
+  if (!value.isFinite) {
+    throw failure('0A000', `cannot convert ${value.kind === 'nan' ? 'NaN' : 'infinity'} to ${title}`)
+  }
+  return value.round(0).coefficient
+}
+
+/** numeric from a float: 15 significant digits for float8, 6 for float4, as PostgreSQL prints them for the purpose. */
+function floatToDecimal(digits: number): (value: number) => Decimal {
+  return (value) =>
+    Number.isFinite(value) ? Decimal.parse(String(Number(value.toPrecision(digits))))! : Decimal.fromDouble(value)
+}
+
+function toFloat4(value: number): number {
+  const rounded = Math.fround(value)
+  if (!Number.isFinite(rounded) && Number.isFinite(value)) throw failure('22003', 'value out of range: overflow')
+  if (rounded === 0 && value !== 0) throw failure('22003', 'value out of range: underflow')
+  return rounded
+}
+
+function decimalToFloat8(value: Decimal): number {
+  const number = value.toNumber()
+  if (value.isFinite && !Number.isFinite(number)) {
+    throw failure('22003', `"${value.toString()}" is out of range for type double precision`)
+  }
+  return number
+}
+
+function defineNumbers(): void {
+  const { int2, int4, int8, float4, float8, numeric } = oid
+  cast(int2, int4, 'implicit')
+  for (const small of [int2, int4]) {
+    cast(small, int8, 'implicit', (value: number) => BigInt(value))
+    cast(small, numeric, 'implicit', (value: number) => Decimal.of(BigInt(value)))
+    cast(small, float8, 'implicit')
+    cast(small, float4, 'implicit', (value: number) => Math.fround(value))
+  }
+  cast(int4, int2, 'assignment', toInt2)
+  cast(int8, int2, 'assignment', (value: bigint) => toInt2(Number(value)))
+  cast(int8, int4, 'assignment', (value: bigint) => toInt4(Number(value)))
+  cast(int8, numeric, 'implicit', (value: bigint) => Decimal.of(value))
+  cast(int8, float8, 'implicit', (value: bigint) => Number(value))
+  cast(int8, float4, 'implicit', (value: bigint) => Math.fround(Number(value)))
+  cast(numeric, int2, 'assignment', (value: Decimal) => toInt2(Number(decimalToBigint(value, 'smallint'))))
+  cast(numeric, int4, 'assignment', (value: Decimal) => toInt4(Number(decimalToBigint(value, 'integer'))))
+  cast(numeric, int8, 'assignment', (value: Decimal) => toInt8(decimalToBigint(value, 'bigint')))
+  cast(numeric, float8, 'implicit', decimalToFloat8)
+  cast(numeric, float4, 'implicit', (value: Decimal) => toFloat4(value.toNumber()))
+  for (const float of [float4, float8]) {
+    cast(float, int2, 'assignment', (value: number) => floatToInteger(value, 'smallint', -32_768, 32_768))
+    cast(float, int4, 'assignment', (value: number) => floatToInteger(value, 'integer', -2_147_483_648, 2_147_483_648))
+    cast(float, int8, 'assignment', (value: number) => BigInt(floatToInteger(value, 'bigint', -(2 ** 63), 2 ** 63)))
+    cast(float, numeric, 'assignment', floatToDecimal(float === float4 ? 6 : 15))
+  }
+  cast(float4, float8, 'implicit')
+  cast(float8, float4, 'assignment', toFloat4)
+  cast(int4, oid.bool, 'explicit', (value: number) => value !== 0)
+  cast(oid.bool, int4, 'explicit', (value: boolean) => Number(value))
+}
+
+function defineStrings(): void {
+  const { text, varchar, bpchar, name, char } = oid
+  for (const [from, to] of [
+    [text, varchar],
+    [text, bpchar],
+    [varchar, text],
+    [varchar, bpchar],
+    [name, text],
+    [char, text],
+  ] as const) {
+    cast(from, to, 'implicit')
+  }
+  cast(bpchar, text, 'implicit', (value: string) => trimPadding(value))
+  cast(bpchar, varchar, 'implicit', (value: string) => trimPadding(value))
+  for (const from of [text, varchar]) cast(from, name, 'implicit', (value: string) => getType(name).parseText(value))
+  cast(bpchar, name, 'implicit', (value: string) => getType(name).parseText(trimPadding(value)))
+  cast(name, varchar, 'assignment')
+  cast(name, bpchar, 'assignment')
+  cast(text, char, 'assignment', (value: string) => getType(char).parseText(value))
+  cast(oid.bool, text, 'assignment', (value: boolean) => (value ? 'true' : 'false'))
+  cast(oid.bool, varchar, 'assignment', (value: boolean) => (value ? 'true' : 'false'))
+  cast(oid.bool, bpchar, 'assignment', (value: boolean) => (value ? 'true' : 'false'))
+  cast(oid.json, oid.jsonb, 'assignment', (value: string) => getType(oid.jsonb).parseText(value))
+  cast(oid.jsonb, oid.json, 'assignment')
+}
+
+function defineObjects(): void {
+  const isOid = (value: number): number => value
+  for (const one of [...objectTypes, oid.oid]) {
+    cast(oid.int2, one, 'implicit', isOid)
+    cast(oid.int4, one, 'implicit', (value: number) => value >>> 0)
+    cast(oid.int8, one, 'implicit', (value: bigint) => {
+      if (value < 0n || value > 0xffff_ffffn) throw failure('22003', 'OID out of range')
+      return Number(value)
+    })
+    cast(one, oid.int4, 'assignment', (value: number) => value | 0)
+    cast(one, oid.int8, 'assignment', (value: number) => BigInt(value))
+    if (one === oid.oid) continue
+    cast(one, oid.oid, 'implicit')
+    cast(oid.oid, one, 'implicit')
+  }
+}
+
+export function dateToTimestamp(days: number): bigint {
+  if (days === dateInfinity) return timestampInfinity
+  if (days === dateMinusInfinity) return timestampMinusInfinity
+  return checkTimestamp(BigInt(days) * usPerDay)
+}
+
+function timestampToDate(us: bigint): number {
+  if (us === timestampInfinity) return dateInfinity
+  return us === timestampMinusInfinity ? dateMinusInfinity : splitTimestamp(us).days
+}
+
+function timestampToTime(us: bigint): SqlValue {
+  return us === timestampInfinity || us === timestampMinusInfinity ? null : splitTimestamp(us).timeUs
+}
+
+/** The session's zone is UTC, so the zoned types convert without a shift. */
+function defineTimes(): void {
+  const { date, time, timestamp, timestamptz, interval } = oid
+  cast(date, timestamp, 'implicit', dateToTimestamp)
+  cast(date, timestamptz, 'implicit', dateToTimestamp)
+  cast(timestamp, timestamptz, 'implicit')
+  cast(timestamptz, timestamp, 'assignment')
+  for (const from of [timestamp, timestamptz]) {
+    cast(from, date, 'assignment', timestampToDate)
+    cast(from, time, 'assignment', timestampToTime)
+  }
+  cast(time, interval, 'implicit', (us: bigint) => ({ months: 0, days: 0, us }))
+  cast(interval, time, 'assignment', ({ us }: Interval) => ((us % usPerDay) + usPerDay) % usPerDay)
+}
+
+/** jsonb scalars to SQL scalars; anything else names what it found. */
+function defineJson(): void {
+  const fromJson = (title: string, kinds: string, convert: (node: Decimal | boolean) => SqlValue) => (text: string) => {
+    const node = parseJson(text)
+    const found =
+      node === null
+        ? 'null'
+        : node instanceof Decimal
+          ? 'numeric'
+          : typeof node === 'boolean'
+            ? 'boolean'
+            : typeof node === 'string'
+              ? 'string'
+              : Array.isArray(node)
+                ? 'array'
+                : 'object'
+    if (found !== kinds) throw failure('22023', `cannot cast jsonb ${found} to type ${title}`)
+    return convert(node as Decimal | boolean)
+  }
+  cast(oid.jsonb, oid.bool, 'explicit', fromJson('boolean', 'boolean', (node) => node as boolean))
+  cast(oid.jsonb, oid.numeric, 'explicit', fromJson('numeric', 'numeric', (node) => node as Decimal))
+  for (const target of [oid.int2, oid.int4, oid.int8, oid.float4, oid.float8]) {
+    const convert = casts.get(keyOf(oid.numeric, target))!.convert as (value: Decimal) => SqlValue
+    const { title } = getType(target)
+    cast(oid.jsonb, target, 'explicit', fromJson(title, 'numeric', (node) => convert(node as Decimal)))
+  }
+}
+
+defineNumbers()
+defineStrings()
+defineObjects()
+defineTimes()
+defineJson()
+

@@ -1,0 +1,73 @@
+/**
+ * One value that a Map compares, for one or several SQL values: equal keys mean equal values by the type's own `=`.
+ *
+ * Numbers, bigints and strings are their own keys; other types write themselves as they do into index keys. Several
+ * columns give one string of parts with their lengths, so that ('a','b') and ('ab','') differ.
+ */
+import { sliceToLatin1 } from '../../../base/slice.ts'
+import { KeyWriter } from '../../../base/tuple.ts'
+import { getType } from '../../../model/table/types/registry.ts'
+import type { HashKey } from '../../../query/hash-join.ts'
+import type { SqlValue } from '../contract.ts'
+import { oid } from './oids.ts'
+
+const plain: ReadonlySet<number> = new Set<number>([
+  oid.bool,
+  oid.int2,
+  oid.int4,
+  oid.int8,
+  oid.text,
+  oid.varchar,
+  oid.name,
+  oid.oid,
+  oid.uuid,
+  oid.date,
+  oid.time,
+  oid.timestamp,
+  oid.timestamptz,
+])
+
+const writer = new KeyWriter(256)
+
+/** A key function for values of one type, nulls excluded. */
+export function hashKeyOf(type: number): (value: SqlValue) => HashKey {
+  if (plain.has(type)) return (value) => value as HashKey
+  const entry = getType(type)
+  // What has no order (json) is compared as its text, which is what PostgreSQL refuses and nothing here relies on.
+  if (!entry.isOrdered) return (value) => entry.formatText(value)
+  return (value) => {
+    writer.reset()
+    entry.writeKey(value, writer)
+    return sliceToLatin1(writer)
+  }
+}
+
+/** A key of several values, in which nulls equal each other: for GROUP BY and DISTINCT. */
+export function groupKeyOf(types: readonly number[]): (values: readonly SqlValue[]) => HashKey {
+  const keys = types.map(hashKeyOf)
+  if (keys.length === 1) {
+    const only = keys[0]!
+    return (values) => (values[0] === null ? nullKey : only(values[0]!))
+  }
+  return (values) => {
+    let key = ''
+    for (let i = 0; i < keys.length; i++) {
+      const value = values[i]!
+      if (value === null) key += 'n'
+      else {
+        const part = String(keys[i]!(value))
+        key += `${part.length}:${part}`
+      }
+    }
+    return key
+  }
+}
+
+/** Not the text of any value: SQL text holds no 00. */
+const nullKey = '\0null'
+
+/** A key of several values for a join: undefined where one is null, which equals nothing. */
+export function joinKeyOf(types: readonly number[]): (values: readonly SqlValue[]) => HashKey | undefined {
+  const all = groupKeyOf(types)
+  return (values) => (values.includes(null) ? undefined : all(values))
+}
