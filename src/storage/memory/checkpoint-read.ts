@@ -62,7 +62,7 @@ class BlockReader {
   readonly #manifest: Manifest
   readonly #take: TakeEntry
   /** A window of the file: `#length` bytes from `#from`. */
-  #window = new Uint8Array(readBytes)
+  #window = new Uint8Array(0)
   #from = 0
   #length = 0
   #entries = 0
@@ -81,6 +81,7 @@ class BlockReader {
     const { fileBytes, blocks, blocksChecksum, entries } = this.#manifest
     const size = await this.#file.size()
     if (size !== fileBytes) throw corrupt(this.#path, Math.min(size, fileBytes), `${size} bytes, not ${fileBytes}`)
+    this.#window = new Uint8Array(Math.min(readBytes, fileBytes))
     let position = 0
     let chain = 0
     for (let block = 0; block < blocks; block++) {
