@@ -52,7 +52,7 @@ test('when the other contender has got it, we have lost, and are told to whom', 
 
 test('a holder that is too busy to answer is still a holder', async () => {
   await other(() => {})
-  await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'locked', pid: 999 })
+  await expect(lockFolder(folder, 50)).rejects.toMatchObject({ code: 'locked', pid: 999 })
 })
 
 test('other things in the folder are left alone', async () => {

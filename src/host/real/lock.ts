@@ -26,13 +26,13 @@ import { DiskError, type DiskLock } from '../host.ts'
  * Where the file system has no sockets (some shared folders of virtual machines) or the platform has no named ones
  * (Windows), a name outside the file system stands in: abstract on Linux, a pipe on Windows.
  */
-export async function lockFolder(folder: string): Promise<DiskLock> {
+export async function lockFolder(folder: string, answerWaitMs: number = ANSWER_WAIT_MS): Promise<DiskLock> {
   if (process.platform === 'win32') return lockByKernelName(folder)
   await makeFolder(folder)
   for (let attempt = 0; attempt < CONTENTION_ATTEMPTS; attempt += 1) {
     const candidate = await Candidate.listen(folder)
     if (candidate === undefined) return lockByKernelName(folder)
-    const found = await lookAround(folder, candidate.name)
+    const found = await lookAround(folder, candidate.name, answerWaitMs)
     if (found === 'alone' && candidate.isStillNamed()) return candidate.hold()
     candidate.leave()
     if (found !== 'alone' && found !== 'contended') throw locked(folder, found.pid)
@@ -42,19 +42,22 @@ export async function lockFolder(folder: string): Promise<DiskLock> {
 }
 
 const CONTENTION_ATTEMPTS = 300
-/** A holder that is too busy to answer within this time is taken for what it most likely is: a holder. */
-const ANSWER_WAIT_MS = 300
+/**
+ * Who is too busy to answer within this time is taken for what it most likely is: a holder. Long, because a contender
+ * that is mistaken for one makes others give up; only a start that fails anyway waits for it.
+ */
+const ANSWER_WAIT_MS = 5000
 const HELD = 'held'
 const CONTENDING = 'contending'
 
 type Found = 'alone' | 'contended' | { readonly pid: number | undefined }
 
-async function lookAround(folder: string, own: string): Promise<Found> {
+async function lookAround(folder: string, own: string, answerWaitMs: number): Promise<Found> {
   const dead: string[] = []
   let contended = false
   for (const name of fs.readdirSync(folder)) {
     if (name === own || !/^\d+-[0-9a-f]+$/.test(name)) continue
-    const state = await ask(folder, name)
+    const state = await ask(folder, name, answerWaitMs)
     if (state === HELD) return { pid: Number.parseInt(name, 10) }
     if (state === CONTENDING) contended = true
     else dead.push(name)
@@ -67,7 +70,7 @@ async function lookAround(folder: string, own: string): Promise<Found> {
 }
 
 /** What listens at the name; `undefined` when nothing does, that is, when its process has died. */
-function ask(folder: string, name: string): Promise<string | undefined> {
+function ask(folder: string, name: string, answerWaitMs: number): Promise<string | undefined> {
   const door = openDoor(folder)
   return new Promise<string | undefined>((resolve) => {
     const socket = net.connect({ path: door.pathOf(name) })
@@ -76,7 +79,8 @@ function ask(folder: string, name: string): Promise<string | undefined> {
       socket.destroy()
       resolve(state)
     }
-    const timer = setTimeout(() => answer(HELD), ANSWER_WAIT_MS)
+    // After a standstill of our own the timer comes first, and the answer, long there, in the same turn after it.
+    const timer = setTimeout(() => setImmediate(() => answer(HELD)), answerWaitMs)
     socket.once('data', (bytes) => answer(bytes.toString() === CONTENDING ? CONTENDING : HELD))
     // It listened when we came and left before it answered: gone, but let the next look decide.
     socket.once('end', () => answer(CONTENDING))

@@ -91,8 +91,8 @@ describe('lock', () => {
       const racers = Array.from({ length: 5 }, () => start(script, lock))
       const answers = await Promise.all(racers.map(line))
       const winner = racers[answers.indexOf('held')]
-      expect(answers.filter((answer) => answer === 'held')).toHaveLength(1)
-      for (const answer of answers) if (answer !== 'held') expect(answer).toBe(`locked ${winner?.pid}`)
+      const expected = racers.map((racer) => (racer === winner ? 'held' : `locked ${winner?.pid}`))
+      expect(answers).toEqual(expected)
       // Killed while it holds; the names of the dead stay behind for the next round.
       const over = winner === undefined ? undefined : ended(winner)
       winner?.kill('SIGKILL')
