@@ -9,6 +9,7 @@ import type { Slice } from '../../base/slice.ts'
 import {
   branchCapacity,
   childrenAt,
+  depthMax,
   headsAt,
   leafCapacity,
   pageBase,
@@ -19,7 +20,6 @@ import {
 } from './page-layout.ts'
 import { compareWithRecord } from './record-layout.ts'
 import { countKeys, separatorBelow } from './split.ts'
-import { depthMax } from './tree.ts'
 import type { Tree } from './tree.ts'
 
 /** Leaves keep room for a few insertions, so that the first writes after a load do not split every page. */

@@ -10,7 +10,7 @@ import { compareSlices, copySlice, MutableSlice, sliceOf } from '../../base/slic
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Cursor } from '../store.ts'
 import type { AddressSpace } from './address-space.ts'
-import { childrenAt, leafRecordsAt, levelAt, pageBase, pageWordsOf, sizeAt } from './page-layout.ts'
+import { childrenAt, depthMax, leafRecordsAt, levelAt, pageBase, pageWordsOf, sizeAt } from './page-layout.ts'
 import { compareWithRecord, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
 
@@ -97,6 +97,7 @@ export class TreeCursor implements Cursor {
       this.#slots[depth] = slot
       page = words[base + childrenAt + slot]!
       depth++
+      assert(depth < depthMax, 'the tree has no leaves')
     }
     this.#depth = depth
     const found = this.#enter(page, bytes, start, end)

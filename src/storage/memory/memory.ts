@@ -27,6 +27,7 @@ import { BulkLoader } from './bulk-load.ts'
 import { readCheckpoint } from './checkpoint-read.ts'
 import type { TakeEntry } from './checkpoint-read.ts'
 import { writeCheckpoint } from './checkpoint-write.ts'
+import type { ChunkNote } from './address-space.ts'
 import { TreeCursor } from './cursor.ts'
 import type { TreeStamp } from './cursor.ts'
 import { Family } from './family.ts'
@@ -36,6 +37,7 @@ import { leafCapacity, leafRecordsAt, pageBase, pageField, pageWordsOf, sizeAt }
 import { deleteKeyRange } from './range-delete.ts'
 import { keyBytesMax, valueBytesMax } from './record-layout.ts'
 import { getValue } from './search.ts'
+import type { SharedHandle } from './shared-reader.ts'
 import { splitLeaf } from './split.ts'
 import { closeGap, insertIntoLeaf, overwriteValue, Tree } from './tree.ts'
 import { Versions } from './versions.ts'
@@ -121,7 +123,7 @@ export class MemoryStore implements OrderedStore, Member {
     assert(sequence > this.#sequence || change === 'revert', `publish of sequence ${sequence} after ${this.#sequence}`)
     this.#sequence = sequence
     this.#unpublished = false
-    if (this.versions.readers > 0) this.seal()
+    if (this.versions.readers.size > 0) this.seal()
   }
 
   snapshot(): Snapshot {
@@ -157,6 +159,25 @@ export class MemoryStore implements OrderedStore, Member {
       return sequence
     } finally {
       snapshot.release()
+    }
+  }
+
+  /**
+   * Lets another thread read: `SharedReader` over the handle. From now on every publish can be seen there. `tell` gets
+   * each chunk that comes or goes and must put it into the thread's queue before it returns. `end` takes the place of
+   * the thread's `unpin`, also where the thread has died.
+   */
+  share(tell: (note: ChunkNote) => void): { readonly handle: SharedHandle; end(): void } {
+    this.#sealForReaders('share')
+    const slot = this.versions.addReader()
+    const { header } = this.versions
+    this.family.listeners.add(tell)
+    return {
+      handle: { header: header.buffer as unknown as SharedArrayBuffer, slot, chunks: this.family.space.notes() },
+      end: () => {
+        this.family.listeners.delete(tell)
+        this.versions.removeReader(slot)
+      },
     }
   }
 

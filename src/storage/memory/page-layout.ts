@@ -42,6 +42,9 @@ export const branchLowsAt: number = headsAt + branchCapacity
 export const separatorsAt: number = branchLowsAt + branchCapacity
 export const childrenAt: number = separatorsAt + branchCapacity
 
+/** Far more than any tree of 32-bit page numbers needs. */
+export const depthMax: number = 16
+
 export const livePageMark: number = 0x6c697665
 
 export function pageWordsOf(space: AddressSpace, page: number): Int32Array {

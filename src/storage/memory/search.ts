@@ -4,11 +4,13 @@
  * Every function takes a key that lies between the fences of the page (see `page-layout.ts`); a search from the root
  * keeps that true by itself.
  */
+import { InvariantError } from '../../base/errors.ts'
 import type { MutableSlice, Slice } from '../../base/slice.ts'
 import type { AddressSpace } from './address-space.ts'
 import {
   branchLowsAt,
   childrenAt,
+  depthMax,
   headsAt,
   headWord,
   leafLowsAt,
@@ -98,12 +100,13 @@ function compareTied(
 /** The leaf whose range holds the key. */
 export function findLeaf(space: AddressSpace, root: number, bytes: Uint8Array, start: number, end: number): number {
   let page = root
-  for (;;) {
+  for (let depth = 0; depth < depthMax; depth++) {
     const words = pageWordsOf(space, page)
     const base = pageBase(page)
     if (words[base + levelAt] === 0) return page
     page = words[base + childrenAt + findChild(space, words, base, bytes, start, end)]!
   }
+  throw new InvariantError(`no leaf within ${depthMax} pages`)
 }
 
 /** The value of `key` in the tree of `root`, as a slice of the record; undefined where there is no such key. */

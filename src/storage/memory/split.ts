@@ -8,6 +8,7 @@
 import {
   branchCapacity,
   childrenAt,
+  depthMax,
   keysAt,
   leafCapacity,
   leafRecordsAt,
@@ -29,7 +30,6 @@ import {
   recordKeyLength,
   recordKeyStart,
 } from './record-layout.ts'
-import { depthMax } from './tree.ts'
 import type { Tree } from './tree.ts'
 import { PolylogError } from '../../base/errors.ts'
 

@@ -18,6 +18,7 @@ import {
   birthHighAt,
   birthLowAt,
   childrenAt,
+  depthMax,
   headsAt,
   keysAt,
   leafCapacity,
@@ -43,8 +44,6 @@ import {
 } from './record-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
 import type { MemoryFamily, PlantedFault, Versions } from './versions.ts'
-
-export const depthMax: number = 16
 
 export class Tree {
   readonly space: AddressSpace
@@ -94,7 +93,7 @@ export class Tree {
 
   /** Makes the path's pages down to `depth` the current epoch's own. */
   own(depth: number): void {
-    for (let i = 0; i <= depth; i++) {
+    for (let i = this.fault === 'shared-parent' ? depth : 0; i <= depth; i++) {
       const page = this.path[i]!
       if (this.isCurrent(page)) continue
       const parent = i === 0 ? 0 : this.path[i - 1]!

@@ -17,7 +17,7 @@
  * Invariants: the epochs only grow; an object is retired once, and only if this tree made it (`inheritedThrough`: what
  * is older belongs to the tree that this one was forked from, which pins it for us).
  */
-import { assert } from '../../base/errors.ts'
+import { assert, PolylogError } from '../../base/errors.ts'
 import type { AddressSpace } from './address-space.ts'
 import {
   childrenAt,
@@ -58,7 +58,8 @@ export class Versions {
   epoch: number
   epochLow: number
   epochHigh: number
-  readers = 0
+  /** Words of the header that worker threads pin by. */
+  readonly readers: Set<number> = new Set()
   #family: MemoryFamily
   #fault: PlantedFault | undefined
   #pins = new Map<number, number>()
@@ -127,6 +128,22 @@ export class Versions {
     this.#stalePins = true
   }
 
+  addReader(): number {
+    let slot = headerReadersAt
+    while (this.readers.has(slot)) slot++
+    if (slot >= headerReadersAt + readersMax) {
+      throw new PolylogError('out_of_memory', `a memory store has at most ${readersMax} reading threads`)
+    }
+    this.readers.add(slot)
+    return slot
+  }
+
+  removeReader(slot: number): void {
+    Atomics.store(this.header, slot, 0n)
+    this.readers.delete(slot)
+    this.#stalePins = true
+  }
+
   retirePage(page: number): void {
     this.#retire(retiredPage, page, pageBirth(this.#family.space, page))
   }
@@ -154,7 +171,7 @@ export class Versions {
 
   /** Frees or sorts out up to so many objects; true where there is more to do. */
   reclaim(objects: number): boolean {
-    if (this.#stalePins || this.readers > 0) this.#refreshPins()
+    if (this.#stalePins || this.readers.size > 0) this.#refreshPins()
     const pending = this.#pending
     for (let i = 0; i < objects; i++) {
       if (!pending.pop()) return false
@@ -183,7 +200,7 @@ export class Versions {
   #refreshPins(): void {
     const epochs = new Set(this.#pins.keys())
     if (!this.#closed) epochs.add(this.sealedEpoch)
-    for (let slot = headerReadersAt; slot < headerReadersAt + this.readers; slot++) {
+    for (const slot of this.readers) {
       const epoch = Number(Atomics.load(this.header, slot))
       if (epoch !== 0) epochs.add(epoch)
     }
