@@ -96,9 +96,7 @@ class ArrayParser {
 
   #element(depth: number): SqlValue {
     if (this.#elementDepth === 0) this.#elementDepth = depth
-    if (this.#elementDepth !== depth) {
-      throw this.#malformed('Multidimensional arrays must have sub-arrays with matching dimensions.')
-    }
+    if (this.#elementDepth !== depth) throw this.#malformed('Unexpected array element.')
     if (this.#text[this.#at] === '"') return this.#parseElement(this.#quoted())
     const { text, isEscaped } = this.#unquoted()
     if (!isEscaped && /^null$/i.test(text)) return null

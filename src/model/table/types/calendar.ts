@@ -59,7 +59,6 @@ export const dateMinusInfinity = -0x8000_0000
 export const timestampInfinity: bigint = (1n << 63n) - 1n
 export const timestampMinusInfinity: bigint = -(1n << 63n)
 
-/** 4714-11-24 BC, Julian day 0, and the first days that are too late for a date and for a timestamp. */
+/** 4714-11-24 BC, Julian day 0, and the first day that is too late for a date. */
 export const firstDay: number = daysFromCalendar(-4713, 11, 24)
 export const dateEndDay: number = daysFromCalendar(5_874_898, 1, 1)
-export const timestampEndDay: number = daysFromCalendar(294_277, 1, 1)

@@ -29,6 +29,8 @@ interface Draft {
   zoneSeconds: number | undefined
   isBeforeChrist: boolean
   half: 'am' | 'pm' | undefined
+  /** Only an hour was given: `4 PM`. */
+  isBareHour: boolean
   special: DateTimeFields['special']
   /** How many digits the year was written with: two mean 1970–2069. */
   yearDigits: number
@@ -60,6 +62,7 @@ function emptyDraft(): Draft {
     zoneSeconds: undefined,
     isBeforeChrist: false,
     half: undefined,
+    isBareHour: false,
     special: undefined,
     yearDigits: 4,
   }
@@ -75,7 +78,7 @@ export function fieldOutOfRange(text: string, isMonth = false): Error {
 }
 
 const tokenPattern =
-  /\s+|,|(-?infinity)\b|([+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)(?![\d/])|(\d+(?:[-/.][A-Za-z\d]+){1,2})|(\d+(?::\d+)+(?:\.\d*)?)|(\d+(?:\.\d*)?)|([A-Za-z]+)/giy
+  /\s+|,|(-?infinity)\b|([+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?)(?![\d/])|(\d+(?:[-/.][A-Za-z\d]+){1,2}|[A-Za-z]{3,9}-\d+-\d+)|(\d+(?::\d+)+(?:\.\d*)?)|(J?\d+(?:\.\d*)?)|([A-Za-z]+(?:\/[A-Za-z_/]+)?)/giy
 
 /** Each with what it looks like; a `T` between date and time and a `-` before an offset are resolved by the patterns. */
 type Token = { readonly kind: 'infinity' | 'offset' | 'date' | 'time' | 'number' | 'word'; readonly text: string }
@@ -140,6 +143,7 @@ class Reading {
     else if (word === 'bc') draft.isBeforeChrist = true
     else if (word === 'am' || word === 'pm') draft.half = word
     else if (word === 'z' || word === 'zulu' || word === 'utc' || word === 'gmt' || word === 'ut') this.#zone(0)
+    else if (word === 'allballs') this.#setTime(0, 0, 0, '')
     else if (clockWords.test(word)) {
       const message = `date/time value "${word}" is not supported as text: use now() or CURRENT_DATE`
       throw sqlError('unsupported', '0A000', message)
@@ -147,7 +151,7 @@ class Reading {
   }
 
   #unknownWord(word: string): never {
-    if (this.#draft.timeUs === undefined || !/^[a-z]{3,}$/.test(word)) throw this.#bad()
+    if (this.#draft.timeUs === undefined || !/^[a-z_/]{3,}$/.test(word)) throw this.#bad()
     const message = `time zone "${word}" not recognized: UTC and numeric offsets are supported`
     throw sqlError('invalid_argument', '22023', message)
   }
@@ -227,7 +231,9 @@ class Reading {
     if (this.#draft.timeUs !== undefined) throw this.#bad()
     const [clock = '', fraction = ''] = text.split('.')
     const parts = clock.split(':')
-    if (parts.length > 3 || (parts.length === 2 && text.includes('.'))) throw this.#bad()
+    if (parts.length > 3) throw this.#bad()
+    // `04:05.5` is minutes and seconds.
+    if (parts.length === 2 && text.includes('.')) parts.unshift('0')
     const [hours = 0, minutes = 0, seconds = 0] = parts.map(Number)
     this.#setTime(hours, minutes, seconds, fraction)
   }
@@ -243,9 +249,11 @@ class Reading {
     const draft = this.#draft
     const [digits = '', fraction = ''] = text.split('.')
     const hasDate = draft.day !== undefined || draft.julian !== undefined
-    if (digits.length === 8 && !hasDate) {
+    if (/^j/i.test(text)) {
+      this.#julianDay(text)
+    } else if (digits.length === 8 && !hasDate) {
       this.#setDate(digits.slice(0, 4), digits.slice(4, 6), digits.slice(6))
-    } else if (digits.length === 6 && (hasDate || this.#title.startsWith('time ')) && draft.timeUs === undefined) {
+    } else if (digits.length === 6 && (hasDate || this.#isTimeOnly()) && draft.timeUs === undefined) {
       this.#setTime(Number(digits.slice(0, 2)), Number(digits.slice(2, 4)), Number(digits.slice(4)), fraction)
     } else if (digits.length === 6 && !hasDate) {
       this.#setDate(digits.slice(0, 2), digits.slice(2, 4), digits.slice(4))
@@ -254,21 +262,34 @@ class Reading {
     } else this.#smallNumber(digits)
   }
 
+  /** Julian day 0 is 4714-11-24 BC. */
+  #julianDay(text: string): void {
+    const { year, month, day, julian } = this.#draft
+    const isTaken = year !== undefined || month !== undefined || day !== undefined || julian !== undefined
+    if (isTaken || !/^j\d{1,8}$/i.test(text)) throw this.#bad()
+    this.#draft.julian = Number(text.slice(1)) - 2_440_588
+  }
+
   #smallNumber(digits: string): void {
     const draft = this.#draft
     if (draft.month === undefined && digits.length <= 2 && !this.#isTimeOnly()) draft.month = Number(digits)
     else if (draft.month !== undefined && draft.day === undefined && digits.length <= 2) draft.day = Number(digits)
     else if (draft.month !== undefined && draft.year === undefined) this.#setYear(digits)
-    else if (draft.timeUs === undefined && digits.length <= 2) this.#setTime(Number(digits), 0, 0, '')
-    else throw this.#bad()
+    else if (draft.timeUs === undefined && digits.length <= 2) {
+      draft.isBareHour = true
+      this.#setTime(Number(digits), 0, 0, '')
+    } else if (draft.timeUs === undefined && digits.length === 4 && this.#isTimeOnly()) {
+      this.#setTime(Number(digits.slice(0, 2)), Number(digits.slice(2)), 0, '')
+    } else throw this.#bad()
   }
 
   #isTimeOnly(): boolean {
-    return this.#title.startsWith('time ')
+    return this.#title === 'time'
   }
 
   #days(): number | undefined {
-    const { year, month, day } = this.#draft
+    const { year, month, day, julian } = this.#draft
+    if (julian !== undefined) return julian
     if (year === undefined && month === undefined && day === undefined) return undefined
     if (year === undefined || month === undefined || day === undefined) throw this.#bad()
     const full = this.#fullYear(year)
@@ -290,7 +311,8 @@ class Reading {
   }
 
   #halfDay(): bigint | undefined {
-    const { half, timeUs } = this.#draft
+    const { half, timeUs, isBareHour } = this.#draft
+    if (half === undefined && isBareHour) throw this.#bad()
     if (half === undefined) return timeUs
     if (timeUs === undefined) throw this.#bad()
     const hours = timeUs / 3_600_000_000n

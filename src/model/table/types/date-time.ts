@@ -12,7 +12,6 @@ import {
   firstDay,
   postgresEpochDays,
   postgresEpochUs,
-  timestampEndDay,
   timestampInfinity,
   timestampMinusInfinity,
   usPerDay,
@@ -35,7 +34,7 @@ export function parseDate(text: string): number {
 }
 
 export function parseTime(text: string, modifier = -1): bigint {
-  const fields = readDateTime(text, 'time without time zone')
+  const fields = readDateTime(text, 'time')
   if (fields.timeUs === undefined || fields.special !== undefined) throw badText('time', text)
   return roundToPrecision(fields.timeUs, modifier)
 }
@@ -55,10 +54,12 @@ export function parseTimestamp(text: string, modifier = -1, withZone = false): b
 }
 
 const firstTimestamp = BigInt(firstDay) * usPerDay
-const timestampEnd = BigInt(timestampEndDay) * usPerDay
 
+/**
+ * Counting from 1970, 64 bits end on 294247-01-10; PostgreSQL, which counts from 2000, goes on to the end of 294276.
+ */
 export function isTimestamp(us: bigint): boolean {
-  return us >= firstTimestamp && us < timestampEnd
+  return us >= firstTimestamp && us < timestampInfinity
 }
 
 /** Of a computed timestamp. */

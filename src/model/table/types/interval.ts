@@ -64,7 +64,7 @@ class IntervalSum {
 export function parseInterval(text: string, modifier = -1): Interval {
   const source = trimSpace(text)
   if (source === '' || source.length > 256) throw badInterval(text)
-  const sum = /^[+-]?P/i.test(source) ? readIso(source, text) : readVerbose(source, text)
+  const sum = /^P/i.test(source) ? readIso(source, text) : readVerbose(source, text)
   return checkInterval(
     { months: sum.months, days: sum.days, us: roundToPrecision(sum.us, precisionOf(modifier)) },
     text,
@@ -151,14 +151,10 @@ const isoTimeUnits: Readonly<Record<string, Unit>> = {
 
 function readIso(source: string, text: string): IntervalSum {
   const sum = new IntervalSum()
-  const [datePart = '', timePart] = source
-    .replace(/^[+-]?P/i, '')
-    .toUpperCase()
-    .split('T', 2)
+  const [datePart = '', timePart] = source.slice(1).toUpperCase().split('T', 2)
   if (datePart === '' && (timePart ?? '') === '') throw badInterval(text)
   addIsoPart(sum, datePart, isoDateUnits, text)
   if (timePart !== undefined) addIsoPart(sum, timePart, isoTimeUnits, text)
-  if (source.startsWith('-')) sum.negate()
   return sum
 }
 

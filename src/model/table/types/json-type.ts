@@ -6,12 +6,12 @@
 import { decodeUtf8 } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import type { KeyWriter } from '../../../base/tuple.ts'
-import { formatJsonb, parseJson, sortedMembers, type JsonNode } from './json.ts'
+import { checkJsonSyntax, formatJsonb, parseJson, sortedMembers, type JsonNode } from './json.ts'
 import { compareText, decodeText } from './text.ts'
 import { plainType, sqlError, type SqlType } from './type.ts'
 
 function checkJson(text: string): string {
-  parseJson(text)
+  checkJsonSyntax(text)
   return text
 }
 

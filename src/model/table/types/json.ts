@@ -16,7 +16,12 @@ export type JsonNode = null | boolean | string | Decimal | readonly JsonNode[] |
 export const maxJsonDepth = 1000
 
 export function parseJson(text: string): JsonNode {
-  return new JsonParser(text).whole()
+  return new JsonParser(text, true).whole()
+}
+
+/** As the type json checks: `\u0000` and lone surrogates are text that nobody has read yet. */
+export function checkJsonSyntax(text: string): void {
+  new JsonParser(text, false).whole()
 }
 
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
@@ -34,11 +39,13 @@ const escapes: Readonly<Record<string, string>> = {
 
 class JsonParser {
   readonly #text: string
+  readonly #checksUnicode: boolean
   #at = 0
   #depth = 0
 
-  constructor(text: string) {
+  constructor(text: string, checksUnicode: boolean) {
     this.#text = text
+    this.#checksUnicode = checksUnicode
   }
 
   whole(): JsonNode {
@@ -156,6 +163,7 @@ class JsonParser {
 
   #unicodeEscape(): string {
     const unit = this.#unicodeUnit()
+    if (!this.#checksUnicode) return ''
     if (unit === 0) {
       throw sqlError('invalid_argument', '22P05', 'unsupported Unicode escape sequence', {
         detail: '\\u0000 cannot be converted to text.',

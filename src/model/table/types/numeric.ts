@@ -101,7 +101,8 @@ function encodeNumeric(value: Decimal, writer: ByteWriter): void {
     writer.u16be(0)
     writer.u16be(0)
     writer.u16be(wireSign[value.kind])
-    writer.u16be(0)
+    // The server gives infinities this scale; readers ignore it.
+    writer.u16be(value.kind === 'nan' ? 0 : 32)
     return
   }
   const { digits, weight } = toBase10000(value)

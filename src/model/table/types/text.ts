@@ -5,7 +5,7 @@
 import { decodeUtf8 } from '../../../base/bytes.ts'
 import type { ByteWriter } from '../../../base/bytes.ts'
 import type { KeyWriter } from '../../../base/tuple.ts'
-import { compareNumbers, plainType, sqlError, type SqlType } from './type.ts'
+import { compareNumbers, needBytes, plainType, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
 export function compareText(a: string, b: string): number {
@@ -202,4 +202,8 @@ export const charType: SqlType = {
   parseText: (text) => text.slice(0, 1),
   compare: (a, b) => compareNumbers((a as string).charCodeAt(0) || 0, (b as string).charCodeAt(0) || 0),
   encodeBinary: (value, writer) => writer.u8((value as string).charCodeAt(0) || 0),
+  decodeBinary: (bytes, start, end) => {
+    needBytes('"char"', start, end, 1)
+    return bytes[start] === 0 ? '' : String.fromCharCode(bytes[start]!)
+  },
 }
