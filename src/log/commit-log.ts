@@ -92,13 +92,6 @@ export interface Leader {
   ): Promise<{ first: Sequence; last: Sequence }>
   /** Everything appended so far reaches `durability`: for waiters who ask for more than the append's own batch did. */
   flush(durability: Durability): Promise<void>
-  /**
-   * Whether batches of `bytes` in all can be appended without asking the disk for space. The kernel asks before it
-   * applies a transaction in memory, so that a full disk refuses it while that is easy.
-   */
-  hasRoom(bytes: number): boolean
-  /** Makes room for `bytes`. Errors: `no-space`. */
-  reserve(bytes: number): Promise<void>
   /** After an unknown outcome. */
   resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'>
   renew(): Promise<void>

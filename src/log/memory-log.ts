@@ -178,12 +178,6 @@ class MemoryLeader implements Leader {
 
   async flush(): Promise<void> {}
 
-  hasRoom(): boolean {
-    return true
-  }
-
-  async reserve(): Promise<void> {}
-
   async resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'> {
     return this.log.last > expectedEnd ? 'committed' : 'absent'
   }

@@ -17,6 +17,13 @@ export function openSmallLog(host: Host): Promise<CommitLog> {
   return openFileLog(host, '/log', { databaseId, segmentBytes: 4096, partBytes: 700, lazySyncMs: 2 })
 }
 
+export interface WorkloadOptions {
+  /** What a batch fits into: a segment, or several. */
+  readonly largest?: 'segment' | 'segments'
+  /** One of them for each append. */
+  readonly levels?: readonly Durability[]
+}
+
 export class Workload {
   /** What the log may hold, by sequence − 1: a prefix of it must be there. */
   readonly accepted: string[] = []
@@ -27,14 +34,16 @@ export class Workload {
   readonly errors: string[] = []
   private readonly random: SeededRandom
   private serial = 0
+  private readonly levels: readonly Durability[]
   private readonly mostTexts: number
   private readonly longestText: number
 
-  /** `largest`: what a batch fits into a segment with, or what spans several. */
-  constructor(seed: number, largest: 'segment' | 'segments' = 'segments') {
+  constructor(seed: number, options: WorkloadOptions = {}) {
     this.random = new SeededRandom(seed)
+    const { largest = 'segments', levels = ['synced', 'synced', 'written', 'memory'] } = options
     this.mostTexts = largest === 'segment' ? 2 : 5
     this.longestText = largest === 'segment' ? 1000 : 6000
+    this.levels = levels
   }
 
   async run(host: Host, steps: number): Promise<CommitLog> {
@@ -77,7 +86,7 @@ export class Workload {
 
   private async append(leader: Leader): Promise<void> {
     const { random } = this
-    const level = (['synced', 'synced', 'written', 'memory'] as const)[random.below(4)]!
+    const level = this.levels[random.below(this.levels.length)]!
     const texts = Array.from(
       { length: random.between(1, this.mostTexts) },
       () => `${++this.serial} ${'x'.repeat(this.textLength())}`,

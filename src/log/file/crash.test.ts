@@ -45,6 +45,32 @@ async function crashInRecovery(world: SimulatedWorld, io: number): Promise<void>
 }
 
 describe('crashes of the file log', () => {
+  it('lose nothing when writes are made on the thread', async () => {
+    let onThread = 0
+    for (let seed = 50; seed < 80; seed++) {
+      const world = new SimulatedWorld(seed)
+      const workload = new Workload(seed, { levels: ['synced'] })
+      const process = start(world, 'first')
+      const { disk } = process
+      const open = disk.open.bind(disk)
+      disk.open = async (path, options) => {
+        const file = await open(path, options)
+        const write = file.writeAtSync.bind(file)
+        file.writeAtSync = (position, bytes) => {
+          onThread++
+          write(position, bytes)
+        }
+        return file
+      }
+      world.faults.crashAt('first', 200 + seed * 3, 'power')
+      await runWorkload(world, process, workload, 150)
+      await world.run({ until: () => !process.alive, untilMs: world.timeUs / 1000 + 100 })
+      world.crash(process, 'power')
+      await world.complete(workload.verify(await world.complete(openSmallLog(start(world, 'second'))), 'power'))
+    }
+    expect(onThread).toBeGreaterThan(100)
+  })
+
   it.each([1, 2, 3])('lose nothing that was acknowledged, at every operation (seed %i)', async (seed) => {
     const operations = await operationsOf(seed)
     expect(operations).toBeGreaterThan(60)

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Host } from '../../host/host.ts'
 import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
@@ -19,6 +20,31 @@ for (const segmentBytes of [4096, 16 * 1024]) {
     return { log: await reopen(), reopen }
   })
 }
+
+it('gives back any batches, wherever it is read from', async () => {
+  const texts = fc.array(
+    fc.oneof(
+      fc.string({ maxLength: 30 }),
+      fc.integer({ min: 300, max: 3000 }).map((n) => 'x'.repeat(n)),
+    ),
+  )
+  const batches = fc.array(fc.tuple(fc.constantFrom('synced' as const, 'written' as const, 'memory' as const), texts))
+  const property = fc.asyncProperty(batches, fc.integer({ min: 64, max: 2000 }), async (appended, partBytes) => {
+    const log = await openFileLog(quietHost(), '/log', { databaseId, segmentBytes: 4096, partBytes })
+    const leader = await log.acquire('a', 1000)
+    const all: string[] = []
+    for (const [durability, batch] of appended) {
+      if (batch.length === 0) continue
+      await leader.append(all.length, batchOf(batch), durability)
+      all.push(...batch)
+    }
+    await leader.flush('synced')
+    const step = Math.max(1, Math.floor(all.length / 5))
+    for (let from = 1; from <= all.length; from += step) expect(await readTexts(log, from)).toEqual(all.slice(from - 1))
+    await log.close()
+  })
+  await fc.assert(property, { numRuns: 40 })
+})
 
 it('splits large transactions, over many segments too, and gives them back whole', async () => {
   const host = quietHost()

@@ -5,6 +5,7 @@
  * Opening finds the durable end (`recovery.ts`), makes sure that what it found cannot be lost after all, and erases what
  * lies beyond. Appending is `write-path.ts`, reading `log-reader.ts`; here they meet the interface.
  */
+import { assert } from '../../base/errors.ts'
 import type { Host } from '../../host/host.ts'
 import {
   type AppendBatch,
@@ -49,6 +50,7 @@ const maxBatchBytes = 512 * 1024 * 1024
  * for a torn tail; `PolylogError('data_newer')`; `DiskError`.
  */
 export async function openFileLog(host: Host, folder: string, options: FileLogOptions): Promise<CommitLog> {
+  assert(options.databaseId.length === 16, 'the identity of a database has 16 bytes')
   const segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024
   const largestPart = segmentBytes - sectorBytes - frameHeaderBytes - partHeaderBytes
   const partBytes = Math.min(options.partBytes ?? 256 * 1024, largestPart)
@@ -239,14 +241,6 @@ class FileLeader implements Leader {
 
   flush(durability: Durability): Promise<void> {
     return this.path.flush(durability)
-  }
-
-  hasRoom(bytes: number): boolean {
-    return this.path.hasRoom(bytes)
-  }
-
-  reserve(bytes: number): Promise<void> {
-    return this.path.reserve(bytes)
   }
 
   async resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'> {

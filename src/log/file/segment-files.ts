@@ -78,10 +78,6 @@ export class SegmentFiles {
     return { plain, syncing: await this.host.disk.open(path, { mode: 'write', syncWrites: true }) }
   }
 
-  get spareCount(): number {
-    return this.spares.length
-  }
-
   /** Makes sure that `count` spares are there. `LogError('no-space')` where the disk is full. */
   async ensureSpares(count: number): Promise<void> {
     this.hasten('hurry')
@@ -115,21 +111,25 @@ export class SegmentFiles {
   /** Turns a spare into the segment with this header, durably named, and opens it. */
   async activate(header: SegmentHeader): Promise<SegmentPair> {
     await this.ensureSpares(1)
-    const spare = this.spares.shift()!
+    const spare = this.path(this.spares[0]!)
+    // Until the rename it is still a spare, whatever its bytes are.
+    await noSpaceAsLogError(this.writeHeader(spare, header))
+    await noSpaceAsLogError(this.host.disk.rename(spare, this.path(segmentName(header.segment))))
+    this.spares.shift()
+    await this.host.disk.syncFolder(this.folder)
+    return this.openForWriting(header.segment)
+  }
+
+  private async writeHeader(path: string, header: SegmentHeader): Promise<void> {
+    const file = await this.host.disk.open(path, { mode: 'write' })
     try {
-      const file = await this.host.disk.open(this.path(spare), { mode: 'write' })
       const sector = new Uint8Array(sectorBytes)
       sector.set(encodeSegmentHeader(header))
       await file.writeAt(0, sector)
       await file.sync()
+    } finally {
       await file.close()
-    } catch (error) {
-      // Whatever this file is now, it has no name that counts: the next life removes or overwrites it.
-      throw asNoSpace(error)
     }
-    await noSpaceAsLogError(this.host.disk.rename(this.path(spare), this.path(segmentName(header.segment))))
-    await this.host.disk.syncFolder(this.folder)
-    return this.openForWriting(header.segment)
   }
 
   /** The segment's name goes, durably; its file becomes a spare where one is wanted. */
@@ -198,15 +198,11 @@ export function isNoSpace(error: unknown): boolean {
   return (error instanceof DiskError || error instanceof LogError) && error.code === 'no-space'
 }
 
-function asNoSpace(error: unknown): unknown {
-  if (!isNoSpace(error) || error instanceof LogError) return error
-  return new LogError('no-space', 'no space left for the log', { cause: error })
-}
-
 async function noSpaceAsLogError<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw asNoSpace(error)
+    if (!isNoSpace(error) || error instanceof LogError) throw error
+    throw new LogError('no-space', 'no space left for the log', { cause: error })
   }
 }

@@ -15,7 +15,7 @@
  * Invariants: at most one write is in flight; frames reach the disk in order; a batch whose append was refused with
  * `no-space` has left nothing that a recovery could read.
  */
-import { assert } from '../../base/errors.ts'
+import { assert, InvariantError } from '../../base/errors.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { type AppendBatch, type Durability, LogError, type Sequence } from '../commit-log.ts'
 import { type FramePart, sectorBytes } from './frame.ts'
@@ -46,6 +46,12 @@ interface BatchInProgress {
   refused: boolean
 }
 
+interface Framed {
+  readonly through: Sequence
+  /** Where the batch's last frame ends. */
+  readonly position: LogPosition
+}
+
 interface Waiter {
   readonly through: Sequence
   readonly level: 'written' | 'synced'
@@ -72,9 +78,11 @@ export class WritePath {
   private pair: SegmentPair
   private gathering = new FrameBuffer()
   private writing = new FrameBuffer()
-  /** The last sequence whose batch is framed as a whole: what a write may count. */
-  private framedThrough: Sequence
-  private framedPosition: LogPosition
+  /** The last batch that is framed as a whole: no write counts for more, because the rest may still be taken back. */
+  private framed: Framed
+  /** Bytes up to here have been written, and are durable, frames of unfinished batches included. */
+  private writtenPosition: LogPosition
+  private durablePosition: LogPosition
   /** Bytes were written without being synced. */
   private dirty = false
   private syncAsked = false
@@ -102,8 +110,10 @@ export class WritePath {
     this.term = term
     this.options = options
     const active = segments.at(-1)!
-    this.end = this.writtenThrough = this.syncedThrough = this.framedThrough = active.last
-    this.syncedPosition = this.framedPosition = positionOf(active.number, active.end)
+    const position = positionOf(active.number, active.end)
+    this.end = this.writtenThrough = this.syncedThrough = active.last
+    this.syncedPosition = this.writtenPosition = this.durablePosition = position
+    this.framed = { through: active.last, position }
     this.gathering.restart(active.end)
   }
 
@@ -124,17 +134,6 @@ export class WritePath {
     } finally {
       this.batch = undefined
     }
-  }
-
-  /** See `Leader.hasRoom`: by the segment that is open, or by spares. */
-  hasRoom(bytes: number): boolean {
-    const framed = this.framedBytes(bytes)
-    return framed <= this.roomBytes() || this.sparesFor(framed) <= this.files.spareCount
-  }
-
-  async reserve(bytes: number): Promise<void> {
-    if (this.hasRoom(bytes)) return
-    await this.files.ensureSpares(this.sparesFor(this.framedBytes(bytes)))
   }
 
   async flush(durability: Durability): Promise<void> {
@@ -164,19 +163,6 @@ export class WritePath {
     return this.active.sizeBytes - this.active.end
   }
 
-  /** The most that records of `bytes` in all take with their frames: a frame ends at a sector's end. */
-  private framedBytes(bytes: number): number {
-    const frames = Math.ceil((2 * bytes) / this.options.partBytes) + 1
-    return bytes + frames * 2 * sectorBytes
-  }
-
-  /** A frame that does not fit leaves the rest of its segment empty: so only what surely fits is counted. */
-  private sparesFor(framed: number): number {
-    const largestFrame = this.options.partBytes + 2 * sectorBytes
-    const capacity = this.files.segmentBytes - sectorBytes
-    return framed <= capacity ? 1 : Math.ceil(framed / Math.max(sectorBytes, capacity - largestFrame))
-  }
-
   private refuseAfterFailure(): void {
     if (this.failure === undefined) return
     throw new LogError('unavailable', 'the log takes no more appends, because a write to it has failed', {
@@ -192,8 +178,7 @@ export class WritePath {
       if (this.gathering.length > maxGatheredBytes) await this.drain()
       this.frame(batch, frame)
     }
-    this.framedThrough = this.end
-    this.framedPosition = positionOf(this.active.number, this.active.end)
+    this.framed = { through: this.end, position: positionOf(this.active.number, this.active.end) }
   }
 
   private frame(batch: AppendBatch, planned: PlannedFrame): void {
@@ -203,7 +188,7 @@ export class WritePath {
       first: this.end + 1,
       transactions: planned.transactions,
       clock: batch.clock,
-      syncedOffset: this.syncedPosition,
+      syncedOffset: this.durablePosition,
       term: this.term,
     }
     const part = this.partOf(planned)
@@ -291,6 +276,7 @@ export class WritePath {
     )
     this.gathering.restart(sectorBytes)
     this.syncedPosition = positionOf(header.segment, sectorBytes)
+    this.writtenPosition = this.durablePosition = this.syncedPosition
   }
 
   private async closePair(): Promise<void> {
@@ -301,7 +287,10 @@ export class WritePath {
   // ---- writing
 
   private async deliver(durability: Durability): Promise<void> {
-    if (durability === 'synced') this.gathering.wantsSync = true
+    // The batch's frames may have been written already, while a segment was left.
+    if (durability === 'synced' && this.gathering.length === 0) this.syncAsked = true
+    else if (durability === 'synced') this.gathering.wantsSync = true
+    this.reach(this.framed)
     const through = this.end
     if (durability !== 'memory') return this.reached(through, durability)
     this.pump()
@@ -311,6 +300,7 @@ export class WritePath {
   private reached(through: Sequence, level: 'written' | 'synced'): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiters.push({ through, level, resolve, reject })
+      this.settle()
       this.pump()
     })
   }
@@ -381,53 +371,57 @@ export class WritePath {
 
   private writeOnThread(): void {
     const { writing } = this
+    this.syncAsked = false
     const started = this.host.monotonic()
     this.pair.syncing.writeAtSync(writing.start, writing.used)
     this.noteLatency(started, true)
-    this.count(this.framed(), true)
+    this.count(this.framed, writing.end, true)
   }
 
   private async writeOnce(): Promise<void> {
     this.swap()
-    const { writing } = this
-    const framed = this.framed()
+    const { writing, framed } = this
+    const { end } = writing
     const wantsSync = writing.wantsSync || this.syncAsked
     this.syncAsked = false
     if (wantsSync && !this.dirty && writing.length > 0) {
       const started = this.host.monotonic()
       await this.pair.syncing.writeAt(writing.start, writing.used)
       this.noteLatency(started, false)
-      return this.count(framed, true)
+      return this.count(framed, end, true)
     }
     if (writing.length > 0) {
       this.dirty = true
       await this.pair.plain.writeAt(writing.start, writing.used)
-      this.count(framed, false)
+      this.count(framed, end, false)
     }
     if (!wantsSync) return this.syncLater()
     await this.syncPlain()
     this.dirty = false
-    this.count(framed, true)
+    this.count(framed, end, true)
   }
 
   private noteLatency(started: number, onThread: boolean): void {
     if (this.writing.length <= 64 * 1024) this.latency.note(this.host.monotonic() - started, onThread)
   }
 
-  /** Where the last whole batch ends: a write counts no further, because the rest may still be taken back. */
-  private framed(): { through: Sequence; position: LogPosition } {
-    return { through: this.framedThrough, position: this.framedPosition }
-  }
-
-  private count(framed: { through: Sequence; position: LogPosition }, synced: boolean): void {
-    this.writtenThrough = framed.through
-    if (synced) {
-      this.syncedThrough = framed.through
-      this.syncedPosition = Math.max(this.syncedPosition, framed.position)
-    }
+  /** Bytes up to `end` have been written, or synced; `framed` is the last whole batch when that began. */
+  private count(framed: Framed, end: number, synced: boolean): void {
+    this.writtenPosition = positionOf(this.active.number, end)
+    if (synced) this.durablePosition = this.writtenPosition
+    this.reach(framed)
+    // A batch may have been finished since, all of whose frames had been on their way.
+    this.reach(this.framed)
     if (this.roomBytes() < this.active.sizeBytes / 2) this.files.prepareSpare()
     this.onAdvance()
     this.settle()
+  }
+
+  private reach(framed: Framed): void {
+    if (framed.position <= this.writtenPosition) this.writtenThrough = Math.max(this.writtenThrough, framed.through)
+    if (framed.position > this.durablePosition) return
+    this.syncedThrough = Math.max(this.syncedThrough, framed.through)
+    this.syncedPosition = Math.max(this.syncedPosition, framed.position)
   }
 
   /** A sync is never asked for twice: even one that found no space has lost what it should have saved. */
@@ -462,6 +456,7 @@ export class WritePath {
   // ---- trouble
 
   private async writeFailed(error: unknown): Promise<void> {
+    if (error instanceof InvariantError) this.host.fatal(error)
     if (!isNoSpace(error)) {
       this.fail(error)
       return
@@ -502,8 +497,11 @@ export class WritePath {
     segment.forgetFrom(offset)
     segment.end = offset
     segment.lastChecksum = batch.checksum
-    segment.last = this.end = this.framedThrough = batch.end
-    this.framedPosition = positionOf(segment.number, offset)
+    segment.last = this.end = batch.end
+    const position = positionOf(segment.number, offset)
+    this.framed = { through: batch.end, position }
+    this.writtenPosition = Math.min(this.writtenPosition, position)
+    this.durablePosition = Math.min(this.durablePosition, position)
     this.groups = new OpenGroups()
   }
 
