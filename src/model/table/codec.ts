@@ -72,10 +72,9 @@ function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
     return
   }
   const end = writer.end
-  writer.end = mark
-  writer.varint(length)
-  const shift = writer.end - mark - 1
-  writer.end = end
+  // The varint's own bytes beyond the first.
+  const shift = length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : 3
+  if (length >= 0x1000_0000) throw new PolylogError('too_large', 'a value is larger than 256 MiB')
   writer.reserve(shift)
   writer.bytes.copyWithin(mark + 1 + shift, mark + 1, end)
   writer.end = mark
@@ -161,6 +160,7 @@ function readHeader(value: Slice): number {
 
 /** Reads a varint into `header.length`; answers where it ends. */
 function readLength(bytes: Uint8Array, at: number, end: number): number {
+  if (at >= end) throw corrupted()
   let length = bytes[at]!
   let next = at + 1
   if (length >= 0x80) {

@@ -80,10 +80,14 @@ function precisionOf(modifier: number): number {
   return modifier < 0 || (modifier & 0xffff) === 0xffff ? -1 : modifier & 0xffff
 }
 
+function isInt32(value: number): boolean {
+  return (value | 0) === value
+}
+
 export function checkInterval(value: Interval, text?: string): Interval {
   const isInRange =
-    Math.abs(value.months) <= 0x7fff_ffff &&
-    Math.abs(value.days) <= 0x7fff_ffff &&
+    isInt32(value.months) &&
+    isInt32(value.days) &&
     BigInt.asIntN(64, value.us) === value.us
   if (isInRange) return { months: value.months + 0, days: value.days + 0, us: value.us }
   const message = text === undefined ? 'interval out of range' : `interval field value out of range: "${text}"`

@@ -10,7 +10,7 @@ import { findTypeByName } from './registry.ts'
 import type { SqlValue } from './value.ts'
 
 const int32 = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff })
-const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((one) => !one.includes('\0') && one.isWellFormed())
+const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((one) => !one.includes('\0'))
 const small = fc.integer({ min: -3, max: 3 })
 
 const values: Readonly<Record<string, fc.Arbitrary<SqlValue>>> = {
@@ -34,7 +34,11 @@ const values: Readonly<Record<string, fc.Arbitrary<SqlValue>>> = {
   time: fc.bigInt(0n, 86_400_000_000n),
   timestamp: fc.bigInt(-210_866_803_200_000_000n, (1n << 63n) - 1n),
   timestamptz: fc.bigInt(-210_866_803_200_000_000n, (1n << 63n) - 1n),
-  interval: fc.record({ months: int32, days: small, us: fc.oneof(fc.bigInt(-(1n << 60n), 1n << 60n), small.map(BigInt)) }),
+  interval: fc.record({
+    months: int32,
+    days: small,
+    us: fc.oneof(fc.bigInt(-(1n << 60n), 1n << 60n), small.map(BigInt)),
+  }),
   jsonb: fc.jsonValue({ maxDepth: 3 }).map((value) => formatJsonb(parseJson(JSON.stringify(value)))),
 }
 
@@ -89,7 +93,9 @@ it('refuses binary arrays whose lengths promise more than was sent', () => {
   writer.u32be(23)
   writer.i32be(0x7fff_ffff)
   writer.i32be(1)
-  expect(() => findTypeByName('int4[]')!.decodeBinary(writer.bytes, 0, writer.end)).toThrow('incorrect binary data format')
+  expect(() => findTypeByName('int4[]')!.decodeBinary(writer.bytes, 0, writer.end)).toThrow(
+    'incorrect binary data format',
+  )
 })
 
 it('bounds the nesting of JSON', () => {
