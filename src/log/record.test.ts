@@ -123,7 +123,7 @@ describe('record', () => {
       })
       expect(writer.length).toBe(start)
     })
-    fc.assert(property, { numRuns: 60 })
+    fc.assert(property, { numRuns: 25 })
   })
 
   it('takes an abandoned record back and leaves the others', () => {
@@ -171,7 +171,7 @@ describe('record', () => {
         expect((error as LogError).code).toBe('corrupt')
       }
     })
-    fc.assert(property, { numRuns: 400 })
+    fc.assert(property, { numRuns: 200 })
   })
 
   it.each([

@@ -71,7 +71,7 @@ describe('crashes of the file log', () => {
     expect(onThread).toBeGreaterThan(100)
   })
 
-  it.each([1, 2, 3])('lose nothing that was acknowledged, at every operation (seed %i)', async (seed) => {
+  it.each([1, 2])('lose nothing that was acknowledged, at every operation (seed %i)', async (seed) => {
     const operations = await operationsOf(seed)
     expect(operations).toBeGreaterThan(60)
     for (let io = 1; io <= operations; io++) {
