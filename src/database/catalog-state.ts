@@ -57,7 +57,10 @@ export class CatalogState implements Catalog {
     this.#byName = groupByName(collections)
   }
 
-  static readonly empty: CatalogState = new CatalogState(0, [], new Map())
+  /** A method: the compiler (TypeScript 7.0) emits a broken alias for a static field that makes an instance. */
+  static empty(): CatalogState {
+    return new CatalogState(0, [], new Map())
+  }
 
   namespaceById(id: number): Namespace | undefined {
     return this.#namespacesById.get(id)

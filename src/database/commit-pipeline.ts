@@ -59,6 +59,7 @@ export class CommitPipeline<State> {
   #waiters: Waiter[] = []
   #pins: Pin<State>[] = []
   #clock: bigint
+  #clockMs: number
   #fullSinceUs: number | undefined
   #idle: (() => void)[] = []
   lastSequence: Sequence
@@ -74,6 +75,7 @@ export class CommitPipeline<State> {
     this.#appendedEnd = end
     this.lastSequence = end
     this.#clock = clock
+    this.#clockMs = Number(clock >> 16n)
     this.#pins.push({ sequence: end, snapshot: owner.snapshot(), state: owner.state })
     leader.onDurable = () => this.#progressed()
   }
@@ -116,7 +118,7 @@ export class CommitPipeline<State> {
 
   /** Milliseconds that never go back, as the hybrid logical clock of the log has them. */
   timeMs(): number {
-    return Math.max(this.#host.now(), Number(this.#clock >> 16n))
+    return Math.max(this.#host.now(), this.#clockMs)
   }
 
   /** Resolves when everything committed so far is synced, or has failed. */
@@ -171,6 +173,7 @@ export class CommitPipeline<State> {
     this.#pins.push({ sequence: expectedEnd + count, snapshot: this.#owner.snapshot(), state: this.#owner.state })
     this.batches++
     this.#clock = nextClock(this.#clock, this.#host.now())
+    this.#clockMs = Number(this.#clock >> 16n)
     await this.#leader.append(expectedEnd, { bytes, offsets, count, length, clock: this.#clock }, level)
     this.#appendedEnd = expectedEnd + count
     batch.reset()

@@ -14,7 +14,7 @@ import { type CatalogState, firstCollectionId } from './catalog-state.ts'
 import { checkpointGap, findCheckpoint, writeCheckpoint } from './checkpoints.ts'
 import { CommitPipeline, type Pin } from './commit-pipeline.ts'
 import { ConflictIndex } from './conflict-index.ts'
-import type { Sequence, TransactionServices } from './contract.ts'
+import type { Isolation, Sequence, TransactionServices } from './contract.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits } from './kernel.ts'
 import { LockTable } from './locks.ts'
@@ -64,6 +64,12 @@ export class Database implements Kernel {
   #checkpointing: Promise<Sequence> | undefined
   #lastCheckpoint: Sequence
   #reclaiming = false
+  #recycled: KernelTransaction | undefined
+  readonly #alone: { isolation: Isolation; readOnly: boolean; readonly interactive: false } = {
+    isolation: 'read committed',
+    readOnly: false,
+    interactive: false,
+  }
   #closed = false
 
   private constructor(parts: DatabaseParts, leader: Leader, recovered: Recovered, loaded: LoadedCatalog) {
@@ -158,6 +164,21 @@ export class Database implements Kernel {
   begin(options: TransactionOptions): KernelTransaction {
     if (this.#closed) throw new PolylogError('shutting_down', 'the database is closed')
     return new KernelTransaction(this, options)
+  }
+
+  /** For one statement of its own; give it back with `recycle` where it could end in one turn. */
+  beginAlone(isolation: Isolation, readOnly: boolean): KernelTransaction {
+    const options = this.#alone
+    options.isolation = isolation
+    options.readOnly = readOnly
+    const recycled = this.#recycled
+    if (recycled === undefined || this.#closed) return this.begin(options)
+    this.#recycled = undefined
+    return recycled.reopen(options)
+  }
+
+  recycle(transaction: KernelTransaction): void {
+    if (transaction.reusable) this.#recycled = transaction
   }
 
   durableThrough(level: Durability): Sequence {

@@ -8,8 +8,8 @@
  * A waiter waits for the holders that conflict with it and for conflicting requests ahead of it. Before it starts to
  * wait that graph is searched; where it leads back to the requester, the requester gets `deadlock`.
  *
- * Invariants: holders of one lock are pairwise compatible; no request at the head of a queue could be granted; a
- * transaction waits for at most one lock; locks without holders and queue do not exist.
+ * Invariants: holders of one lock are pairwise compatible; every request in a queue conflicts with a holder or with a
+ * request ahead of it; a transaction waits for at most one lock; locks without holders and queue do not exist.
  */
 import { PolylogError } from '../base/errors.ts'
 import { LockWait, type LockMode, type LockPolicy } from './contract.ts'
@@ -93,15 +93,18 @@ export class LockTable {
 
   #wait(lock: Lock, owner: LockOwner, mode: number, holding: boolean): LockWait | PolylogError {
     const position = holding ? 0 : lock.queue.length
-    if (this.#reaches(lock, owner, mode, position)) {
-      this.deadlocks++
-      return new PolylogError('deadlock', 'deadlock detected', { detail: { hint: 'Run the transaction again.' } })
-    }
-    this.waits++
-    this.#waiting.set(owner, lock)
     const granted = new Promise<void>((grant, fail) => {
       lock.queue.splice(position, 0, { owner, mode, grant, fail })
     })
+    // Queued before the search: whoever it passes waits for it too, and that may be what closes a circle.
+    this.#waiting.set(owner, lock)
+    if (this.#reaches(lock, owner, mode, position)) {
+      this.deadlocks++
+      this.#waiting.delete(owner)
+      lock.queue.splice(position, 1)
+      return new PolylogError('deadlock', 'deadlock detected', { detail: { hint: 'Run the transaction again.' } })
+    }
+    this.waits++
     granted.catch(() => undefined)
     return new LockWait(granted)
   }
@@ -174,11 +177,15 @@ export class LockTable {
     }
   }
 
+  /** Grants what may be granted now, also behind a request that must wait but does not conflict with it. */
   #advance(lock: Lock): void {
-    while (lock.queue.length > 0) {
-      const request = lock.queue[0]!
-      if (!this.#grantable(lock, request.owner, request.mode, 0)) break
-      lock.queue.shift()
+    for (let at = 0; at < lock.queue.length; ) {
+      const request = lock.queue[at]!
+      if (!this.#grantable(lock, request.owner, request.mode, at)) {
+        at++
+        continue
+      }
+      lock.queue.splice(at, 1)
       this.#waiting.delete(request.owner)
       this.#grant(lock, request.owner, request.mode)
       request.grant()

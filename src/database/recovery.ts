@@ -92,7 +92,7 @@ export interface LoadedCatalog {
 }
 
 export function loadCatalog(store: OrderedStore, firstId: number): LoadedCatalog {
-  let catalog = CatalogState.empty
+  let catalog = CatalogState.empty()
   const cursor = store.current.scan(keyspaceRange(catalogKeyspace))
   const key = new MutableSlice()
   while (cursor.next()) {

@@ -42,6 +42,8 @@ export class TransactionCursor implements Cursor {
   #ownPosition = -1
   #ownVersion = -1
   #ownLast: Uint8Array | undefined
+  /** The key last sought: where both sides begin until an entry has been returned. */
+  #from: Slice | undefined
   readonly #ownKey = new MutableSlice()
   readonly #ownValue = new MutableSlice()
 
@@ -73,6 +75,7 @@ export class TransactionCursor implements Cursor {
     this.#limit = this.#writes.count
     this.#ownPosition = -1
     this.#ownLast = undefined
+    this.#from = sliceOf(copySlice(key))
     if (this.#parked !== undefined) this.#base = this.#reader().scan(this.#range, this.#options)
     this.#parked = undefined
     this.#base.seek(key)
@@ -97,7 +100,7 @@ export class TransactionCursor implements Cursor {
       this.#base.seek(target)
       if (state === 'taken' && this.#pullBase() && compareSlices(this.#base.key, target) === 0)
         this.#baseState = 'taken'
-    }
+    } else if (this.#from !== undefined) this.#base.seek(this.#from)
     this.#parked = undefined
   }
 
@@ -178,10 +181,8 @@ export class TransactionCursor implements Cursor {
     if (this.#ownLast !== undefined) {
       const last = sliceOf(this.#ownLast)
       this.#ownPosition = this.#reverse ? this.#writes.lowerBound(last, false) - 1 : this.#writes.lowerBound(last, true)
-    } else {
-      const edge = this.#reverse ? this.#range.end : this.#range.start
-      this.#seekOwn(edge, false)
-    }
+    } else if (this.#from !== undefined) this.#seekOwn(this.#from, this.#reverse)
+    else this.#seekOwn(this.#reverse ? this.#range.end : this.#range.start, false)
     this.#ownVersion = this.#writes.orderVersion
   }
 

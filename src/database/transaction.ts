@@ -65,13 +65,13 @@ interface CatalogChange {
 }
 
 export class KernelTransaction implements Transaction {
-  readonly id: number
+  id = 0
   readonly kernel: Kernel
   readonly writes: WriteSet
   readonly slice: StatementSlice
-  isolation: Isolation
-  readOnly: boolean
-  interleaved: boolean
+  isolation: Isolation = 'read committed'
+  readOnly = false
+  interleaved = false
   ended = false
   /** Why it can only be rolled back: set from outside, when the state that it has seen is gone. */
   doomed: PolylogError | undefined
@@ -82,9 +82,9 @@ export class KernelTransaction implements Transaction {
   createdCollections = false
   usedNumbers = false
   sessionKey: Uint8Array | undefined
-  readonly #failFast: boolean
-  readonly #startMs: number
-  #statementMs: number
+  #failFast = false
+  #startMs = 0
+  #statementMs = 0
   #base: Reader
   #pinned: Snapshot | undefined
   #hasSnapshot = false
@@ -102,18 +102,39 @@ export class KernelTransaction implements Transaction {
 
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
-    this.id = kernel.nextTransactionId()
+    this.writes = new WriteSet()
+    this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
+    this.#base = kernel.newest
+    this.#baseCatalog = this.#catalog = kernel.catalog
+    this.reopen(options)
+  }
+
+  /** A new transaction in the same object: the single statements of a busy server would else be mostly garbage. */
+  reopen(options: TransactionOptions): this {
+    this.id = this.kernel.nextTransactionId()
     this.isolation = options.isolation
     this.readOnly = options.readOnly
     this.interleaved = options.interactive
     this.#failFast = options.failFast === true
-    this.writes = new WriteSet()
-    this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
-    this.#startMs = kernel.pipeline.timeMs()
-    this.#statementMs = this.#startMs
-    this.#base = kernel.newest
-    this.#baseCatalog = this.#catalog = kernel.catalog
-    kernel.open.add(this)
+    this.ended = false
+    this.origin = 'client'
+    this.sequence = 0
+    this.createdCollections = false
+    this.usedNumbers = false
+    this.sessionKey = undefined
+    this.#startMs = this.#statementMs = this.kernel.pipeline.timeMs()
+    if (this.#catalogChanges.length > 0) this.#catalogChanges = []
+    if (this.#softLocks.length > 0) this.#softLocks = []
+    this.#reads = undefined
+    this.#touched = undefined
+    this.#lastTouched = -1
+    this.kernel.open.add(this)
+    return this
+  }
+
+  /** Nothing of it can be referred to by anybody any more. */
+  get reusable(): boolean {
+    return this.ended && !this.interleaved && this.doomed === undefined
   }
 
   // ---- statements
@@ -122,7 +143,7 @@ export class KernelTransaction implements Transaction {
   beginStatement(): Savepoint {
     if (this.doomed !== undefined) throw this.doomed
     if (!this.#hasSnapshot || this.isolation === 'read committed') this.#refresh()
-    this.#statementMs = this.kernel.pipeline.timeMs()
+    else this.#statementMs = this.kernel.pipeline.timeMs()
     this.slice.renew()
     return this.savepoint()
   }
@@ -132,7 +153,7 @@ export class KernelTransaction implements Transaction {
     this.#hasSnapshot = true
     this.#base = this.kernel.newest
     this.sequence = this.kernel.newestSequence
-    this.timeMs = this.kernel.pipeline.timeMs()
+    this.timeMs = this.#statementMs = this.kernel.pipeline.timeMs()
     this.#baseCatalog = this.kernel.catalog
     this.#recomputeCatalog()
     if (this.isolation === 'serializable' && this.#reads === undefined) this.#reads = new ReadLog()
@@ -211,6 +232,7 @@ export class KernelTransaction implements Transaction {
   }
 
   #over(base: CatalogState): CatalogState {
+    if (this.#catalogChanges.length === 0) return base
     let catalog = base
     for (const { key, value } of this.#catalogChanges) catalog = catalog.applied(key, value)
     return catalog

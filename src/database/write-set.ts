@@ -46,6 +46,8 @@ export class WriteSet {
   #ordered = 0
   /** Operations below it are in `order`. */
   #orderedThrough = 0
+  readonly #visitedKey = new MutableSlice()
+  readonly #visitedValue = new MutableSlice()
   /** Counts changes of `order`, which move the positions of open cursors. */
   orderVersion = 0
 
@@ -59,6 +61,7 @@ export class WriteSet {
 
   /** Empty again; keeps its memory unless it has become large. */
   reset(): void {
+    if (this.#count === 0) return
     this.#count = 0
     if (this.#arena.bytes.length > 1024 * 1024) this.#arena = new ByteWriter(1024)
     else this.#arena.reset()
@@ -216,8 +219,8 @@ export class WriteSet {
 
   /** Calls with every operation that belongs into the record, in order. Slices are reused. */
   forEachEffective(visit: (kind: WriteOperation, key: Slice, value: Slice, derived: boolean) => void): void {
-    const key = new MutableSlice()
-    const value = new MutableSlice()
+    const key = this.#visitedKey
+    const value = this.#visitedValue
     for (let i = 0; i < this.#count; i++) {
       if (this.#superseded[i] !== none) continue
       this.keyOf(i, key)

@@ -124,16 +124,13 @@ export class ClientSession implements Session {
 
   #runAlone<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
     if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
-    const transaction = this.#database.begin({
-      isolation: this.defaultIsolation,
-      readOnly: options?.readOnly === true,
-      interactive: false,
-    })
+    const transaction = this.#database.beginAlone(this.defaultIsolation, options?.readOnly === true)
     let result: T | Promise<T>
     try {
       result = this.#runner.run(transaction, statement, this.#cancellation)
       if (!(result instanceof Promise)) {
         this.#saw(transaction.commit())
+        this.#database.recycle(transaction)
         return result
       }
     } catch (error) {

@@ -1,0 +1,76 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ConflictIndex } from './conflict-index.ts'
+
+interface Change {
+  readonly start: string
+  readonly end: string
+  readonly sequence: number
+}
+
+/** Everything that was ever written, looked through from end to end. */
+class NaiveIndex {
+  changes: Change[] = []
+
+  changed(start: string, end: string, since: number): boolean {
+    return this.changes.some((change) => change.sequence > since && change.start < end && start < change.end)
+  }
+
+  lastChange(key: string): number {
+    return Math.max(0, ...this.changes.filter((c) => c.start <= key && key < c.end).map((c) => c.sequence))
+  }
+}
+
+const keyOf = (number: number): string => `key ${String(number).padStart(5, '0')}`
+
+describe('the conflict index', () => {
+  test('answers as a list of all changes does', () => {
+    const numbers = fc.nat(400)
+    const change = fc.record({ at: numbers, length: fc.oneof(fc.constant(0), fc.nat(40)), ask: numbers, back: fc.nat(30) })
+    const property = fc.property(fc.array(change, { minLength: 1, maxLength: 600 }), (changes) => {
+      const index = new ConflictIndex()
+      const naive = new NaiveIndex()
+      index.open(0)
+      for (const [i, { at, length, ask, back }] of changes.entries()) {
+        const sequence = i + 1
+        const [start, end] = [keyOf(at), length === 0 ? `${keyOf(at)}\0` : keyOf(at + length)]
+        if (length === 0) index.add(start, sequence)
+        else index.addRange(start, end, sequence)
+        naive.changes.push({ start, end, sequence })
+        const since = Math.max(0, sequence - back)
+        const [low, high] = [keyOf(ask), keyOf(ask + back)]
+        expect(index.lastChange(low)).toBe(naive.lastChange(low))
+        if (low < high) expect(index.changed(low, high, since)).toBe(naive.changed(low, high, since))
+      }
+    })
+    fc.assert(property, { numRuns: 60 })
+  })
+
+  test('keeps what its oldest asker may ask for, and forgets the rest by generations', () => {
+    const index = new ConflictIndex()
+    index.open(0)
+    for (let sequence = 1; sequence <= 20_000; sequence++) index.add(keyOf(sequence), sequence)
+    expect(index.lastChange(keyOf(1))).toBe(1)
+    index.open(20_000)
+    index.close(0)
+    for (let sequence = 20_001; sequence <= 60_000; sequence++) index.add(keyOf(sequence), sequence)
+    expect(index.entries).toBeLessThan(45_000)
+    expect(index.changed(keyOf(20_001), keyOf(20_002), 20_000)).toBe(true)
+    expect(index.lastChange(keyOf(40_000))).toBe(40_000)
+    index.close(20_000)
+    expect(index.active).toBe(false)
+    expect(index.entries).toBe(0)
+  })
+
+  test('counts its askers', () => {
+    const index = new ConflictIndex()
+    index.open(3)
+    index.open(3)
+    index.close(3)
+    index.add('a', 4)
+    expect(index.active).toBe(true)
+    expect(index.changed('a', 'b', 3)).toBe(true)
+    index.close(3)
+    expect(index.active).toBe(false)
+  })
+})

@@ -1,0 +1,231 @@
+/**
+ * Random programs against a naive map: what a transaction reads by key and by cursor, over a store and its own writes.
+ *
+ * The model keeps the visible entries as a `Map` and gives every cursor a sorted copy of them when it is opened or
+ * sought, which is the whole of the contract: later writes show from the next `seek` on.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange } from '../base/slice.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import { openMemoryStore } from '../storage/memory/memory.ts'
+import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
+import { TransactionCursor } from './transaction-cursor.ts'
+import { WriteSet } from './write-set.ts'
+
+const bytesOf = (text: string): ReturnType<typeof sliceOf> => sliceOf(Buffer.from(text, 'latin1'))
+const rangeOf = (start: string, end: string): KeyRange => ({ start: bytesOf(start), end: bytesOf(end) })
+
+type Entry = readonly [string, string]
+
+/** What a cursor must give: the entries as they were, and how far it has come. */
+class ModelCursor {
+  entries: Entry[]
+  at = 0
+  readonly low: string
+  readonly high: string
+  readonly reverse: boolean
+
+  constructor(low: string, high: string, reverse: boolean, visible: ReadonlyMap<string, string>) {
+    this.low = low
+    this.high = high
+    this.reverse = reverse
+    this.entries = this.#sorted(visible)
+  }
+
+  #sorted(visible: ReadonlyMap<string, string>): Entry[] {
+    const inside = [...visible].filter(([key]) => key >= this.low && key < this.high)
+    inside.sort(([a], [b]) => (a < b ? -1 : 1))
+    return this.reverse ? inside.reverse() : inside
+  }
+
+  seek(key: string, visible: ReadonlyMap<string, string>): void {
+    this.entries = this.#sorted(visible)
+    const found = this.entries.findIndex(([own]) => (this.reverse ? own <= key : own >= key))
+    this.at = found < 0 ? this.entries.length : found
+  }
+
+  next(): Entry | undefined {
+    return this.entries[this.at++]
+  }
+}
+
+/** A transaction's reads and writes, twice over: as it is, and as the model has it. */
+class Pair {
+  readonly store: OrderedStore
+  readonly writes = new WriteSet()
+  reader: Reader
+  snapshot: Snapshot | undefined
+  sequence = 1
+  base: Map<string, string>
+  /** One visible map per operation that was made, for savepoints. */
+  history: { count: number; visible: Map<string, string> }[] = []
+  visible: Map<string, string>
+  cursors: { real: TransactionCursor; model: ModelCursor }[] = []
+
+  constructor(store: OrderedStore, base: Map<string, string>) {
+    this.store = store
+    this.base = base
+    for (const [key, value] of base) store.put(bytesOf(key), bytesOf(value))
+    store.publish(this.sequence)
+    this.reader = store.current
+    this.visible = new Map(base)
+  }
+
+  put(key: string, value: string): void {
+    this.writes.put(bytesOf(key), bytesOf(value), false)
+    this.visible.set(key, value)
+  }
+
+  delete(key: string): void {
+    this.writes.delete(bytesOf(key), false)
+    this.visible.delete(key)
+  }
+
+  deleteRange(low: string, high: string): void {
+    this.writes.deleteRange(rangeOf(low, high), false)
+    for (const key of [...this.visible.keys()]) if (key >= low && key < high) this.visible.delete(key)
+  }
+
+  savepoint(): void {
+    this.history.push({ count: this.writes.count, visible: new Map(this.visible) })
+  }
+
+  rollback(): void {
+    const to = this.history.pop()
+    if (to === undefined) return
+    this.writes.rollbackTo(to.count)
+    this.visible = to.visible
+    this.cursors = []
+  }
+
+  open(low: string, high: string, reverse: boolean): void {
+    const real = new TransactionCursor(() => this.reader, this.writes, rangeOf(low, high), { reverse })
+    this.cursors.push({ real, model: new ModelCursor(low, high, reverse, this.visible) })
+  }
+
+  next(which: number, steps: number): void {
+    const cursor = this.cursors[which % Math.max(1, this.cursors.length)]
+    if (cursor === undefined) return
+    for (let i = 0; i < steps; i++) {
+      const expected = cursor.model.next()
+      expect(cursor.real.next()).toBe(expected !== undefined)
+      if (expected === undefined) return
+      expect([sliceToLatin1(cursor.real.key), sliceToLatin1(cursor.real.value)]).toEqual(expected)
+    }
+  }
+
+  seek(which: number, key: string): void {
+    const cursor = this.cursors[which % Math.max(1, this.cursors.length)]
+    if (cursor === undefined) return
+    cursor.real.seek(bytesOf(key))
+    cursor.model.seek(key, this.visible)
+  }
+
+  /** The turn ends: the state is pinned, and others write. */
+  pin(others: readonly Entry[]): void {
+    if (this.snapshot === undefined) {
+      this.snapshot = this.store.snapshot()
+      this.reader = this.snapshot
+      for (const { real } of this.cursors) real.park()
+    }
+    for (const [key, value] of others) {
+      if (value === '') this.store.delete(bytesOf(key))
+      else this.store.put(bytesOf(key), bytesOf(value))
+    }
+    this.store.publish(++this.sequence)
+  }
+
+  checkGet(key: string): void {
+    const own = this.writes.get(bytesOf(key), new MutableSlice())
+    const found = own === undefined ? this.reader.get(bytesOf(key)) : (own ?? undefined)
+    expect(found === undefined ? undefined : sliceToLatin1(found)).toBe(this.visible.get(key))
+  }
+
+  /** Applying the effective operations to the base gives what the transaction sees. */
+  checkRecord(): void {
+    const result = new Map(this.base)
+    this.writes.forEachEffective((kind, key, value) => {
+      const name = sliceToLatin1(key)
+      if (kind === 0) result.set(name, sliceToLatin1(value))
+      else if (kind === 1) result.delete(name)
+      else if (kind === 2) {
+        const end = sliceToLatin1(value)
+        for (const other of [...result.keys()]) if (other >= name && other < end) result.delete(other)
+      }
+    })
+    expect(new Map([...result].sort())).toEqual(new Map([...this.visible].sort()))
+  }
+}
+
+type Step = (pair: Pair) => void
+
+const keys = fc.integer({ min: 0, max: 25 }).map((n) => 'k' + String.fromCharCode(97 + n))
+const values = fc.integer({ min: 0, max: 99 }).map((n) => `v${n}`)
+const ranges = fc.tuple(keys, keys).map(([a, b]): [string, string] => (a < b ? [a, b] : [b, a]))
+const wide = fc.oneof({ weight: 2, arbitrary: fc.constant<[string, string]>(['a', 'z']) }, ranges)
+
+const steps: fc.Arbitrary<[string, Step]> = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(keys, values).map(([k, v]): [string, Step] => [`put ${k}`, (p) => p.put(k, v)]) },
+  { weight: 3, arbitrary: keys.map((k): [string, Step] => [`delete ${k}`, (p) => p.delete(k)]) },
+  { weight: 2, arbitrary: ranges.map(([a, b]): [string, Step] => [`range ${a} ${b}`, (p) => p.deleteRange(a, b)]) },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['savepoint', (p) => p.savepoint()]) },
+  { weight: 1, arbitrary: fc.constant<[string, Step]>(['rollback', (p) => p.rollback()]) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(wide, fc.boolean())
+      .map(([[a, b], r]): [string, Step] => [`open ${a} ${b} ${r}`, (p) => p.open(a, b, r)]),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.nat(9), fc.integer({ min: 1, max: 6 }))
+      .map(([c, n]): [string, Step] => [`next ${c} ${n}`, (p) => p.next(c, n)]),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(fc.nat(9), keys).map(([c, k]): [string, Step] => [`seek ${c} ${k}`, (p) => p.seek(c, k)]),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(fc.tuple(keys, fc.oneof(values, fc.constant(''))), { maxLength: 4 })
+      .map((others): [string, Step] => [`pin ${others.join(' ')}`, (p) => p.pin(others)]),
+  },
+  { weight: 3, arbitrary: keys.map((k): [string, Step] => [`get ${k}`, (p) => p.checkGet(k)]) },
+)
+
+describe('a transaction’s reads over its own writes', () => {
+  test('are those of a naive map', async () => {
+    const host = createRealHost()
+    const bases = fc.dictionary(keys, values, { maxKeys: 20 })
+    const program = fc.array(steps, { minLength: 1, maxLength: 60 })
+    const property = fc.asyncProperty(bases, program, async (base, list) => {
+      const store = await openMemoryStore(host, undefined)
+      const pair = new Pair(store, new Map(Object.entries(base)))
+      for (const [, run] of list) run(pair)
+      for (let i = 0; i < pair.cursors.length; i++) pair.next(i, 100)
+      for (const key of ['ka', 'km', 'kz']) pair.checkGet(key)
+      pair.checkRecord()
+      pair.snapshot?.release()
+      store.close()
+    })
+    await fc.assert(property, { numRuns: 1500 })
+  }, 60_000)
+
+  test('hold for more operations than are compared one by one', async () => {
+    const store = await openMemoryStore(createRealHost(), undefined)
+    const pair = new Pair(store, new Map([['k5', 'base']]))
+    for (let i = 0; i < 3000; i++) pair.put(`k${(i * 7919) % 1000}`, String(i))
+    pair.savepoint()
+    for (let i = 0; i < 500; i++) pair.delete(`k${i * 2}`)
+    pair.deleteRange('k3', 'k4')
+    pair.rollback()
+    for (let i = 0; i < 1000; i++) pair.checkGet(`k${i}`)
+    pair.open('a', 'z', true)
+    pair.next(0, 2000)
+    pair.checkRecord()
+    store.close()
+  })
+})
