@@ -26,7 +26,12 @@ const keyOf = (number: number): string => `key ${String(number).padStart(5, '0')
 describe('the conflict index', () => {
   test('answers as a list of all changes does', () => {
     const numbers = fc.nat(400)
-    const change = fc.record({ at: numbers, length: fc.oneof(fc.constant(0), fc.nat(40)), ask: numbers, back: fc.nat(30) })
+    const change = fc.record({
+      at: numbers,
+      length: fc.oneof(fc.constant(0), fc.nat(40)),
+      ask: numbers,
+      back: fc.nat(30),
+    })
     const property = fc.property(fc.array(change, { minLength: 1, maxLength: 600 }), (changes) => {
       const index = new ConflictIndex()
       const naive = new NaiveIndex()

@@ -56,7 +56,12 @@ describe('key locks', () => {
         table.releaseAll(who)
       })
     })
-    expect(table.rows().map((row) => [row.transaction, row.granted])).toEqual([[0, true], [1, false], [2, false], [3, false]])
+    expect(table.rows().map((row) => [row.transaction, row.granted])).toEqual([
+      [0, true],
+      [1, false],
+      [2, false],
+      [3, false],
+    ])
     table.releaseAll(holder!)
     await Promise.all(waits)
     expect(order).toEqual([1, 2, 3])
@@ -178,14 +183,20 @@ describe('key locks', () => {
 
   /** Owners take random locks, wait, and release. Nobody may wait without anybody that it waits for going on. */
   test('random programs: holders are compatible, and whoever waits has a way out', () => {
-    const step = fc.record({ who: fc.nat(5), key: fc.constantFrom(0, 0, 0, 1), mode: fc.constantFrom(...modes), end: fc.nat(7) })
+    const step = fc.record({
+      who: fc.nat(5),
+      key: fc.constantFrom(0, 0, 0, 1),
+      mode: fc.constantFrom(...modes),
+      end: fc.nat(7),
+    })
     const property = fc.property(fc.array(step, { maxLength: 80 }), (program) => {
       const table = new LockTable()
       const owners = Array.from({ length: 6 }, (_, i) => owner(i))
       const waiting = new Set<LockOwner>()
       for (const { who, key, mode, end } of program) {
         const asker = owners[who]!
-        for (const row of table.rows()) if (row.granted && !isWaiting(table, row.transaction)) waiting.delete(owners[row.transaction]!)
+        for (const row of table.rows())
+          if (row.granted && !isWaiting(table, row.transaction)) waiting.delete(owners[row.transaction]!)
         if (end === 0) {
           table.releaseAll(asker)
           waiting.delete(asker)
@@ -224,13 +235,15 @@ function checkProgress(table: LockTable, owners: readonly LockOwner[]): void {
   const waits = rows.filter((row) => !row.granted)
   if (waits.length === 0) return
   const done = new Set(owners.map(({ id }) => id).filter((id) => !waits.some((row) => row.transaction === id)))
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false
     for (const wait of waits) {
       if (done.has(wait.transaction)) continue
       const before = rows.filter((row) => row.key === wait.key)
       const ahead = before.slice(0, before.indexOf(wait))
-      const blockers = ahead.filter((row) => row.transaction !== wait.transaction && conflicting[wait.mode].includes(row.mode))
+      const blockers = ahead.filter(
+        (row) => row.transaction !== wait.transaction && conflicting[wait.mode].includes(row.mode),
+      )
       if (blockers.every((row) => done.has(row.transaction))) {
         done.add(wait.transaction)
         changed = true
@@ -240,8 +253,12 @@ function checkProgress(table: LockTable, owners: readonly LockOwner[]): void {
   expect(done.size).toBe(owners.length)
   // Whoever has nobody ahead that conflicts must not wait at all.
   for (const wait of waits) {
-    const ahead = rows.filter((row) => row.key === wait.key).slice(0, rows.filter((row) => row.key === wait.key).indexOf(wait))
-    const free = ahead.every((row) => row.transaction === wait.transaction || !conflicting[wait.mode].includes(row.mode))
+    const ahead = rows
+      .filter((row) => row.key === wait.key)
+      .slice(0, rows.filter((row) => row.key === wait.key).indexOf(wait))
+    const free = ahead.every(
+      (row) => row.transaction === wait.transaction || !conflicting[wait.mode].includes(row.mode),
+    )
     expect(free).toBe(false)
   }
 }

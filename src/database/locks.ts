@@ -179,7 +179,7 @@ export class LockTable {
 
   /** Grants what may be granted now, also behind a request that must wait but does not conflict with it. */
   #advance(lock: Lock): void {
-    for (let at = 0; at < lock.queue.length; ) {
+    for (let at = 0; at < lock.queue.length;) {
       const request = lock.queue[at]!
       if (!this.#grantable(lock, request.owner, request.mode, at)) {
         at++
