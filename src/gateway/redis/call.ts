@@ -1,0 +1,131 @@
+/**
+ * One command being carried out: its arguments, where its reply goes, who sent it, and the transaction that it runs in.
+ *
+ * A connection has one `Call` and moves it along from command to command, so that nothing is allocated per command.
+ */
+import { decodeUtf8 } from '../../base/bytes.ts'
+import { copySlice, sliceOf, type MutableSlice, type Slice } from '../../base/slice.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { parseDouble } from '../../model/keyvalue/double-text.ts'
+import { parseInt64, parseShortInteger } from '../../model/keyvalue/integer-text.ts'
+import type { Keyspace } from '../../model/keyvalue/keys.ts'
+import { eachStep } from '../../model/keyvalue/walk.ts'
+import type { Client } from './client.ts'
+import { databaseCount, DatabaseLookup } from './databases.ts'
+import { CommandError, notAFloat, notAnInteger } from './errors.ts'
+import type { Reply } from './reply.ts'
+import type { ServerState } from './server-state.ts'
+import type { Arguments } from './wire.ts'
+
+/** What a command's handler answers: nothing where it is done, or steps that pause. */
+export type Steps = StatementSteps<void> | void
+
+/** Runs within a statement; may be run again from the beginning. */
+export type DataHandler = (call: Call) => Steps
+/** Concerns the connection: runs outside of any statement. */
+export type ConnectionHandler = (call: Call) => void | Promise<void>
+
+const plainSteps = 64
+
+export class Call {
+  tx!: Transaction
+  arguments!: Arguments
+  readonly reply: Reply
+  readonly client: Client
+  readonly server: ServerState
+  readonly #databases = new DatabaseLookup()
+
+  constructor(client: Client, server: ServerState, reply: Reply) {
+    this.client = client
+    this.server = server
+    this.reply = reply
+  }
+
+  get count(): number {
+    return this.arguments.count
+  }
+
+  arg(position: number): MutableSlice {
+    return this.arguments.at(position)
+  }
+
+  /** A copy of its own, for what must outlive the command or a pause in which other arguments are looked at. */
+  bytes(position: number): Uint8Array {
+    return copySlice(this.arg(position))
+  }
+
+  text(position: number): string {
+    const { bytes, start, end } = this.arg(position)
+    return decodeUtf8(bytes, start, end)
+  }
+
+  /** The argument in upper case, for comparing with options. */
+  option(position: number): string {
+    const { bytes, start, end } = this.arg(position)
+    return end - start > 64 ? '' : decodeUtf8(bytes, start, end).toUpperCase()
+  }
+
+  /** The selected database, for reading. */
+  get space(): Keyspace {
+    return this.#databases.forReading(this.tx, this.client.database)
+  }
+
+  /** The selected database, made where it does not exist yet. */
+  get writableSpace(): Keyspace {
+    return this.#databases.forWriting(this.tx, this.client.database)
+  }
+
+  writableDatabase(number: number): Keyspace {
+    return new DatabaseLookup().forWriting(this.tx, number)
+  }
+
+  readableDatabase(number: number): Keyspace {
+    return new DatabaseLookup().forReading(this.tx, number)
+  }
+
+  /** A 64-bit integer. */
+  long(position: number, message?: string): bigint {
+    const value = parseInt64(this.arg(position))
+    if (value === undefined) throw message === undefined ? notAnInteger() : new CommandError(message)
+    return value
+  }
+
+  /** A 64-bit integer as a number: beyond 2^53 it is only nearly right, which is enough for counts and positions. */
+  integer(position: number, message?: string): number {
+    const short = parseShortInteger(this.arg(position))
+    return Number.isNaN(short) ? Number(this.long(position, message)) : short
+  }
+
+  double(position: number, message?: string): number {
+    const value = parseDouble(this.arg(position))
+    if (value === undefined) throw message === undefined ? notAFloat() : new CommandError(message)
+    return value
+  }
+
+  databaseNumber(position: number, message: string): number {
+    const value = this.integer(position, message)
+    if (value < 0 || value >= databaseCount) throw new CommandError('ERR DB index is out of range')
+    return value
+  }
+
+  /** `step` for every `stride`-th argument from `first` on, then `finish`; pauses where there are many. */
+  each(first: number, stride: number, step: (position: number) => void, finish: () => void): Steps {
+    if (this.count - first > plainSteps * stride) return this.#eachSliced(first, stride, step, finish)
+    for (let at = first; at < this.count; at += stride) step(at)
+    finish()
+  }
+
+  *#eachSliced(
+    first: number,
+    stride: number,
+    step: (position: number) => void,
+    finish: () => void,
+  ): StatementSteps<void> {
+    yield* eachStep(this.tx, first, this.count, stride, step)
+    finish()
+  }
+}
+
+export function textSlice(text: string): Slice {
+  return sliceOf(Buffer.from(text))
+}

@@ -1,0 +1,36 @@
+/** A connection as commands see it. */
+import type { Session } from '../../session/contract.ts'
+import type { Parties } from './parties.ts'
+import type { QueuedCommands } from './queue.ts'
+import type { Watches } from './watches.ts'
+
+export interface Client {
+  /** CLIENT ID: grows with every connection. */
+  readonly id: number
+  readonly remote: string
+  readonly openedMs: number
+  /** Where commands run, and who is asked about the open transaction. POLYLOG.USE and AUTH replace it. */
+  readonly session: Session
+  readonly watches: Watches
+  readonly parties: Parties
+  name: string
+  libraryName: string
+  libraryVersion: string
+  /** Number of the selected database. */
+  database: number
+  /** 2 or 3. */
+  protocol: number
+  isExemptFromEviction: boolean
+  lastCommand: string
+  lastActiveMs: number
+  /** Commands since MULTI. */
+  queue: QueuedCommands | undefined
+
+  /** Closes the connection once the replies so far have left. */
+  closeAfterReplies(): void
+  /** Waits until all replies have left, then goes on as another user or in another database. */
+  changeSession(change: { user?: string; database?: string }): Promise<void>
+  /** Back to the state of a new connection. */
+  reset(): Promise<void>
+  kill(): void
+}

@@ -1,0 +1,168 @@
+/**
+ * The command table: what `commands.json` says of each command, joined with its handler. Arity checks, COMMAND and its
+ * subcommands, and what may be queued or runs read-only, all come from here.
+ */
+import { decodeUtf8 } from '../../base/bytes.ts'
+import type { Slice } from '../../base/slice.ts'
+import type { ConnectionHandler, DataHandler } from './call.ts'
+import facts from './commands.json' with { type: 'json' }
+import { CommandError, wrongArity } from './errors.ts'
+import type { Arguments } from './wire.ts'
+
+/** As Redis describes its commands: a negative arity is a minimum; `last` −1 is the last argument. */
+export interface CommandFacts {
+  readonly name: string
+  readonly arity: number
+  readonly flags: readonly string[]
+  readonly first: number
+  readonly last: number
+  readonly step: number
+  readonly group: string
+  readonly since: string
+  readonly summary: string
+  /** Where the number of keys stands, for commands that say it. */
+  readonly keyCountAt?: number
+  readonly subcommands?: readonly SubcommandFacts[]
+}
+
+export interface SubcommandFacts {
+  /** `client|id` */
+  readonly name: string
+  readonly arity: number
+  readonly flags: readonly string[]
+  readonly since: string
+  readonly summary: string
+}
+
+export interface Handlers {
+  readonly data: Readonly<Record<string, DataHandler>>
+  readonly connection: Readonly<Record<string, ConnectionHandler>>
+}
+
+export class Command {
+  readonly facts: CommandFacts
+  readonly name: string
+  readonly arity: number
+  /** Runs in a statement. Exactly one of the two is there, none for a command that only has subcommands. */
+  readonly data: DataHandler | undefined
+  readonly connection: ConnectionHandler | undefined
+  readonly readOnly: boolean
+  /** Must not stand between MULTI and EXEC. */
+  readonly notInMulti: boolean
+  readonly subcommands: Map<string, Command> = new Map()
+
+  constructor(facts: CommandFacts, handlers: Handlers, sub?: SubcommandFacts) {
+    const { name, arity, flags } = sub ?? facts
+    this.facts = facts
+    this.name = name
+    this.arity = arity
+    this.data = handlers.data[name]
+    this.connection = handlers.connection[name]
+    this.readOnly = !flags.includes('write')
+    this.notInMulti = flags.includes('no_multi')
+    if (sub !== undefined) return
+    for (const below of facts.subcommands ?? []) {
+      this.subcommands.set(below.name.slice(name.length + 1), new Command(facts, handlers, below))
+    }
+  }
+
+  accepts(count: number): boolean {
+    return this.arity >= 0 ? count === this.arity : count >= -this.arity
+  }
+}
+
+const maxNameBytes = 128
+
+/** FNV-1a over the name in lower case. */
+function hashName(name: Slice): number {
+  let hash = 0x811c9dc5
+  for (let i = name.start; i < name.end; i++) {
+    const byte = name.bytes[i]!
+    hash = Math.imul(hash ^ (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte), 0x01000193)
+  }
+  return hash
+}
+
+function hasName(command: Command, name: Slice): boolean {
+  const expected = command.name
+  if (name.end - name.start !== expected.length) return false
+  for (let i = 0; i < expected.length; i++) {
+    const byte = name.bytes[name.start + i]!
+    if ((byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) !== expected.charCodeAt(i)) return false
+  }
+  return true
+}
+
+export class CommandTable {
+  readonly commands: ReadonlyMap<string, Command>
+  readonly #byHash = new Map<number, Command>()
+
+  constructor(handlers: Handlers) {
+    const commands = new Map<string, Command>()
+    for (const fact of facts as readonly CommandFacts[]) {
+      const command = new Command(fact, handlers)
+      commands.set(fact.name, command)
+      const name = Buffer.from(fact.name)
+      this.#byHash.set(hashName({ bytes: name, start: 0, end: name.length }), command)
+    }
+    this.commands = commands
+  }
+
+  /** Without a string for the name, whose hash no other command shares (the table's test proves it). */
+  find(name: Slice): Command | undefined {
+    if (name.end - name.start > maxNameBytes) return undefined
+    const command = this.#byHash.get(hashName(name))
+    return command !== undefined && hasName(command, name) ? command : undefined
+  }
+
+  /** The command or subcommand that the arguments from `first` on call. Throws Redis's errors. */
+  resolve(args: Arguments, first = 0): Command {
+    const command = this.find(args.at(first))
+    if (command === undefined) throw unknownCommand(args, first)
+    const count = args.count - first
+    if (command.subcommands.size === 0 || (count === 1 && command.accepts(1))) return checked(command, count)
+    if (count === 1) throw wrongArity(command.name)
+    const { bytes, start, end } = args.at(first + 1)
+    const name = decodeUtf8(bytes, start, Math.min(end, start + maxNameBytes))
+    const below = command.subcommands.get(name.toLowerCase())
+    if (below === undefined) {
+      throw new CommandError(`ERR unknown subcommand '${name}'. Try ${command.name.toUpperCase()} HELP.`)
+    }
+    return checked(below, count)
+  }
+}
+
+function checked(command: Command, count: number): Command {
+  if (!command.accepts(count)) throw wrongArity(command.name)
+  return command
+}
+
+function unknownCommand(args: Arguments, first: number): CommandError {
+  const show = (position: number, limit: number): string => {
+    const { bytes, start, end } = args.at(position)
+    return decodeUtf8(bytes, start, Math.min(end, start + limit))
+  }
+  let shown = ''
+  for (let at = first + 1; at < args.count && shown.length < maxNameBytes; at++) {
+    shown += `'${show(at, maxNameBytes - shown.length)}' `
+  }
+  return new CommandError(`ERR unknown command '${show(first, maxNameBytes)}', with args beginning with: ${shown}`)
+}
+
+/** The positions of the keys among the arguments; throws where the arguments do not fit. */
+export function findKeys(command: CommandFacts, args: Arguments, first: number): number[] {
+  const keys: number[] = []
+  const count = args.count - first
+  if (command.first > 0) {
+    const last = command.last < 0 ? count + command.last : command.last
+    for (let at = command.first; at <= last; at += command.step) keys.push(first + at)
+  }
+  if (command.keyCountAt === undefined) return keys
+  const { bytes, start, end } = args.at(first + command.keyCountAt)
+  const number = Number(decodeUtf8(bytes, start, end))
+  if (!(number > 0) || command.keyCountAt + number >= count) {
+    throw new CommandError('ERR Invalid arguments specified for command')
+  }
+  for (let i = 1; i <= number; i++) keys.push(first + command.keyCountAt + i)
+  return keys
+}

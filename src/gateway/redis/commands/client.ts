@@ -1,0 +1,161 @@
+/** CLIENT and its subcommands. */
+import type { Call, ConnectionHandler } from '../call.ts'
+import type { Client } from '../client.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+import { writeHelp } from './help.ts'
+
+/** Throws for names that would break CLIENT LIST apart. */
+export function checkClientName(call: Call, position: number): string {
+  const name = call.text(position)
+  if (!/^[!-~]*$/.test(name)) {
+    throw new CommandError('ERR Client names cannot contain spaces, newlines or special characters.')
+  }
+  return name
+}
+
+function setName(call: Call): void {
+  call.client.name = checkClientName(call, 2)
+  call.reply.ok()
+}
+
+function getName(call: Call): void {
+  const { name } = call.client
+  if (name === '') call.reply.null()
+  else call.reply.bulkText(name)
+}
+
+function setInfo(call: Call): void {
+  const attribute = call.text(2).toLowerCase()
+  const value = call.text(3)
+  if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
+    throw new CommandError(`ERR Unrecognized option '${call.text(2)}'`)
+  }
+  if (!/^[!-~]*$/.test(value)) {
+    throw new CommandError(`ERR ${attribute} cannot contain spaces, newlines or special characters.`)
+  }
+  if (attribute === 'lib-name') call.client.libraryName = value
+  else call.client.libraryVersion = value
+  call.reply.ok()
+}
+
+function describe(client: Client, nowMs: number): string {
+  const seconds = (since: number): number => Math.max(0, Math.floor((nowMs - since) / 1000))
+  return [
+    `id=${client.id}`,
+    `addr=${client.remote}`,
+    `name=${client.name}`,
+    `age=${seconds(client.openedMs)}`,
+    `idle=${seconds(client.lastActiveMs)}`,
+    `flags=${client.queue === undefined ? 'N' : 'x'}`,
+    `db=${client.database}`,
+    'sub=0 psub=0 ssub=0',
+    `multi=${client.queue === undefined ? -1 : client.queue.commands.length}`,
+    `watch=${client.watches.count}`,
+    `cmd=${client.lastCommand}`,
+    `user=${client.session.user}`,
+    `resp=${client.protocol}`,
+    `lib-name=${client.libraryName}`,
+    `lib-ver=${client.libraryVersion}`,
+  ].join(' ')
+}
+
+function info(call: Call): void {
+  call.reply.verbatim(`${describe(call.client, call.server.now())}\n`)
+}
+
+function list(call: Call): void {
+  const chosen = chooseListed(call)
+  const now = call.server.now()
+  call.reply.verbatim(chosen.map((client) => `${describe(client, now)}\n`).join(''))
+}
+
+const clientTypes: ReadonlySet<string> = new Set(['NORMAL', 'MASTER', 'REPLICA', 'SLAVE', 'PUBSUB'])
+
+function chooseListed(call: Call): Client[] {
+  const all = [...call.server.clients.values()]
+  if (call.count === 2) return all
+  const option = call.option(2)
+  if (option === 'TYPE' && call.count === 4) return ofType(call, 3) ? all : []
+  if (option !== 'ID' || call.count < 4) throw syntaxError()
+  const chosen: Client[] = []
+  for (let at = 3; at < call.count; at++) {
+    const client = call.server.clients.get(call.integer(at, 'ERR Invalid client ID'))
+    if (client !== undefined) chosen.push(client)
+  }
+  return chosen
+}
+
+/** Whether ordinary clients, which all of ours are, have the type. */
+function ofType(call: Call, position: number): boolean {
+  const type = call.option(position)
+  if (!clientTypes.has(type)) throw new CommandError(`ERR Unknown client type '${call.text(position)}'`)
+  return type === 'NORMAL'
+}
+
+interface KillFilter {
+  matches: ((client: Client) => boolean)[]
+  skipSelf: boolean
+}
+
+function parseKill(call: Call): KillFilter {
+  const filter: KillFilter = { matches: [], skipSelf: true }
+  if (call.count % 2 !== 0) throw syntaxError()
+  for (let at = 2; at < call.count; at += 2) {
+    const value = call.text(at + 1)
+    const option = call.option(at)
+    if (option === 'ID') {
+      const id = call.integer(at + 1, 'ERR client-id should be greater than 0')
+      if (id <= 0) throw new CommandError('ERR client-id should be greater than 0')
+      filter.matches.push((client) => client.id === id)
+    } else if (option === 'ADDR') filter.matches.push((client) => client.remote === value)
+    else if (option === 'USER') filter.matches.push((client) => client.session.user === value)
+    else if (option === 'TYPE') {
+      const all = ofType(call, at + 1)
+      filter.matches.push(() => all)
+    } else if (option === 'SKIPME' && /^(yes|no)$/i.test(value)) filter.skipSelf = value.toLowerCase() === 'yes'
+    else throw syntaxError()
+  }
+  return filter
+}
+
+function kill(call: Call): void {
+  if (call.count === 3) {
+    const address = call.text(2)
+    const found = [...call.server.clients.values()].find((client) => client.remote === address)
+    if (found === undefined) throw new CommandError('ERR No such client')
+    call.reply.ok()
+    end(call, found)
+    return
+  }
+  const filter = parseKill(call)
+  const chosen = [...call.server.clients.values()].filter(
+    (client) => filter.matches.every((matches) => matches(client)) && !(filter.skipSelf && client === call.client),
+  )
+  call.reply.integer(chosen.length)
+  for (const client of chosen) end(call, client)
+}
+
+function end(call: Call, client: Client): void {
+  if (client === call.client) client.closeAfterReplies()
+  else client.kill()
+}
+
+/** Clients are never closed for the memory that they take, so this is remembered and shown, and changes nothing. */
+function noEvict(call: Call): void {
+  const value = call.option(2)
+  if (value !== 'ON' && value !== 'OFF') throw syntaxError()
+  call.client.isExemptFromEviction = value === 'ON'
+  call.reply.ok()
+}
+
+export const clientCommands: Readonly<Record<string, ConnectionHandler>> = {
+  'client|id': (call) => call.reply.integer(call.client.id),
+  'client|setname': setName,
+  'client|getname': getName,
+  'client|setinfo': setInfo,
+  'client|info': info,
+  'client|list': list,
+  'client|kill': kill,
+  'client|no-evict': noEvict,
+  'client|help': (call) => writeHelp(call, 'client'),
+}

@@ -1,0 +1,116 @@
+/** Commands about the connection itself. */
+import type { Call, ConnectionHandler } from '../call.ts'
+import { CommandError, syntaxError, wrongArity } from '../errors.ts'
+import { checkClientName } from './client.ts'
+import { serverVersion } from './info.ts'
+
+function ping(call: Call): void {
+  if (call.count > 2) throw wrongArity('ping')
+  if (call.count === 2) call.reply.bulk(call.arg(1))
+  else call.reply.status('PONG')
+}
+
+function echo(call: Call): void {
+  call.reply.bulk(call.arg(1))
+}
+
+function select(call: Call): void {
+  call.client.database = call.databaseNumber(1, 'ERR value is not an integer or out of range')
+  call.reply.ok()
+}
+
+function quit(call: Call): void {
+  call.reply.ok()
+  call.client.closeAfterReplies()
+}
+
+async function reset(call: Call): Promise<void> {
+  await call.client.reset()
+  call.reply.status('RESET')
+}
+
+/**
+ * There are no credentials, so any name and any password are right, as with a `nopass` user of Redis; a password without a
+ * name would be the default user's, who has none.
+ */
+async function authenticate(call: Call): Promise<void> {
+  if (call.count > 3) throw syntaxError()
+  if (call.count === 2) {
+    throw new CommandError(
+      'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+    )
+  }
+  await becomeUser(call, call.text(1))
+  call.reply.ok()
+}
+
+async function becomeUser(call: Call, user: string): Promise<void> {
+  const { session, watches, queue } = call.client
+  if (user === session.user) return
+  if (session.status !== 'none' || watches.count > 0 || queue !== undefined) {
+    throw new CommandError('ERR AUTH inside a transaction is not allowed')
+  }
+  await call.client.changeSession({ user })
+}
+
+interface Hello {
+  protocol: number
+  user: string | undefined
+  name: string | undefined
+}
+
+function parseHello(call: Call): Hello {
+  const hello: Hello = { protocol: call.client.protocol, user: undefined, name: undefined }
+  if (call.count > 1) {
+    hello.protocol = call.integer(1, 'ERR Protocol version is not an integer or out of range')
+    if (hello.protocol !== 2 && hello.protocol !== 3) throw new CommandError('NOPROTO unsupported protocol version')
+  }
+  for (let at = 2; at < call.count; at++) {
+    const option = call.option(at)
+    if (option === 'AUTH' && at + 2 < call.count) {
+      hello.user = call.text(at + 1)
+      at += 2
+    } else if (option === 'SETNAME' && at + 1 < call.count) hello.name = checkClientName(call, ++at)
+    else throw new CommandError(`ERR Syntax error in HELLO option '${call.text(at)}'`)
+  }
+  return hello
+}
+
+function hello(call: Call): void | Promise<void> {
+  const wanted = parseHello(call)
+  if (wanted.user !== undefined && wanted.user !== call.client.session.user) {
+    return becomeUser(call, wanted.user).then(() => welcome(call, wanted))
+  }
+  welcome(call, wanted)
+}
+
+function welcome(call: Call, wanted: Hello): void {
+  const { reply, client } = call
+  client.protocol = wanted.protocol
+  if (wanted.name !== undefined) client.name = wanted.name
+  reply.map(7)
+  reply.bulkText('server')
+  reply.bulkText('redis')
+  reply.bulkText('version')
+  reply.bulkText(serverVersion)
+  reply.bulkText('proto')
+  reply.integer(wanted.protocol)
+  reply.bulkText('id')
+  reply.integer(client.id)
+  reply.bulkText('mode')
+  reply.bulkText('standalone')
+  reply.bulkText('role')
+  reply.bulkText('master')
+  reply.bulkText('modules')
+  reply.array(0)
+}
+
+export const connectionCommands: Readonly<Record<string, ConnectionHandler>> = {
+  ping,
+  echo,
+  select,
+  quit,
+  reset,
+  auth: authenticate,
+  hello,
+}

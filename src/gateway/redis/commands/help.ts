@@ -1,0 +1,13 @@
+/** The HELP subcommands, from the command table. */
+import type { Call } from '../call.ts'
+
+export function writeHelp(call: Call, name: string): void {
+  const command = call.server.table.commands.get(name)!
+  const lines = [`${name.toUpperCase()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`]
+  for (const [sub, { facts }] of command.subcommands) {
+    const summary = facts.subcommands?.find((below) => below.name === `${name}|${sub}`)?.summary ?? ''
+    lines.push(sub.toUpperCase(), `    ${summary}.`)
+  }
+  call.reply.array(lines.length)
+  for (const line of lines) call.reply.status(line)
+}

@@ -1,0 +1,140 @@
+/** INFO, TIME and CONFIG. */
+import type { StatementSteps } from '../../../database/contract.ts'
+import { never } from '../../../model/keyvalue/codec.ts'
+import { walkKeys } from '../../../model/keyvalue/keyspace.ts'
+import { maxStringBytes } from '../../../model/keyvalue/strings.ts'
+import type { Call, ConnectionHandler, DataHandler } from '../call.ts'
+import { databaseCount, findDatabase } from '../databases.ts'
+import { CommandError } from '../errors.ts'
+import { Glob } from '../glob.ts'
+import { writeHelp } from './help.ts'
+
+/** The version of Redis whose behaviour and errors these are; clients choose what they send by it. */
+export const serverVersion = '7.0.15'
+
+type Section = (call: Call) => string[]
+
+function serverSection(call: Call): string[] {
+  const seconds = Math.max(0, Math.floor((call.server.now() - call.server.startedMs) / 1000))
+  return [
+    `redis_version:${serverVersion}`,
+    'redis_mode:standalone',
+    'server_name:polylog',
+    `run_id:${call.server.runId}`,
+    `server_time_usec:${Math.floor(call.server.now()) * 1000}`,
+    `uptime_in_seconds:${seconds}`,
+    `uptime_in_days:${Math.floor(seconds / 86_400)}`,
+  ]
+}
+
+const sections: Readonly<Record<string, Section>> = {
+  server: serverSection,
+  clients: (call) => [`connected_clients:${call.server.clients.size}`, 'blocked_clients:0'],
+  persistence: () => ['loading:0', 'async_loading:0', 'aof_enabled:1'],
+  stats: (call) => [
+    `total_connections_received:${call.server.connectionsReceived}`,
+    `total_commands_processed:${call.server.commandsProcessed}`,
+  ],
+  replication: () => ['role:master', 'connected_slaves:0'],
+  cluster: () => ['cluster_enabled:0'],
+}
+
+function wanted(call: Call): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (let at = 1; at < call.count; at++) names.add(call.text(at).toLowerCase())
+  const all = names.size === 0 || names.has('all') || names.has('default') || names.has('everything')
+  return all ? new Set([...Object.keys(sections), 'keyspace']) : names
+}
+
+function* info(call: Call): StatementSteps<void> {
+  const names = wanted(call)
+  const parts: string[] = []
+  for (const [name, section] of Object.entries(sections)) {
+    if (names.has(name)) parts.push(format(name, section(call)))
+  }
+  if (names.has('keyspace')) parts.push(format('keyspace', yield* keyspaceLines(call)))
+  call.reply.verbatim(parts.join('\r\n'))
+}
+
+function format(name: string, lines: readonly string[]): string {
+  const title = `# ${name.charAt(0).toUpperCase()}${name.slice(1)}\r\n`
+  return title + lines.map((line) => `${line}\r\n`).join('')
+}
+
+function* keyspaceLines(call: Call): Generator<Promise<void> | undefined, string[], void> {
+  const lines: string[] = []
+  for (let number = 0; number < databaseCount; number++) {
+    const collection = findDatabase(call.tx.catalog, number)
+    if (collection === undefined) continue
+    let keys = 0
+    let expires = 0
+    yield* walkKeys(call.tx, collection, (_key, header) => {
+      keys++
+      if (header.expiresAtMs !== never) expires++
+    })
+    if (keys > 0) lines.push(`db${number}:keys=${keys},expires=${expires},avg_ttl=0`)
+  }
+  return lines
+}
+
+function time(call: Call): void {
+  const us = BigInt(Math.floor(call.server.now() * 1000))
+  call.reply.array(2)
+  call.reply.bulkInteger(us / 1_000_000n)
+  call.reply.bulkInteger(us % 1_000_000n)
+}
+
+/** What clients and redis-benchmark ask for, as it is here. None can be changed at run time. */
+const parameters: ReadonlyMap<string, (call: Call) => string> = new Map<string, (call: Call) => string>([
+  ['appendfsync', (call) => (call.client.session.durability === 'synced' ? 'always' : 'no')],
+  ['appendonly', () => 'yes'],
+  ['cluster-enabled', () => 'no'],
+  ['databases', () => `${databaseCount}`],
+  ['maxmemory', () => '0'],
+  ['maxmemory-policy', () => 'noeviction'],
+  ['notify-keyspace-events', () => ''],
+  ['proto-max-bulk-len', () => `${maxStringBytes}`],
+  ['requirepass', () => ''],
+  ['save', () => ''],
+  ['timeout', () => '0'],
+])
+
+function getConfig(call: Call): void {
+  const found = new Set<string>()
+  for (let at = 2; at < call.count; at++) {
+    const glob = new Glob(Buffer.from(call.text(at).toLowerCase()))
+    for (const name of parameters.keys()) {
+      const bytes = Buffer.from(name)
+      if (glob.matches({ bytes, start: 0, end: bytes.length })) found.add(name)
+    }
+  }
+  call.reply.map(found.size)
+  for (const name of found) {
+    call.reply.bulkText(name)
+    call.reply.bulkText(parameters.get(name)!(call))
+  }
+}
+
+function setConfig(call: Call): void {
+  const name = call.text(2)
+  if (call.count % 2 !== 0 || !parameters.has(name.toLowerCase())) {
+    throw new CommandError(`ERR Unknown option or number of arguments for CONFIG SET - '${name}'`)
+  }
+  throw new CommandError(`ERR CONFIG SET failed (possibly related to argument '${name}') - can't set immutable config`)
+}
+
+function resetStatistics(call: Call): void {
+  call.server.connectionsReceived = 0
+  call.server.commandsProcessed = 0
+  call.reply.ok()
+}
+
+export const infoDataCommands: Readonly<Record<string, DataHandler>> = { info }
+
+export const serverCommands: Readonly<Record<string, ConnectionHandler>> = {
+  time,
+  'config|get': getConfig,
+  'config|set': setConfig,
+  'config|resetstat': resetStatistics,
+  'config|help': (call) => writeHelp(call, 'config'),
+}

@@ -1,0 +1,168 @@
+/**
+ * What Polylog adds: a transaction over several commands, connections and protocols. `POLYLOG.JOIN` makes the whole
+ * connection a party until `POLYLOG.LEAVE`; `POLYLOG.IN token` makes one command part of it, the safe form with drivers
+ * that reconnect by themselves. After the decision a party hears `-POLYLOGENDED`: nothing that was sent for a transaction
+ * ever runs on its own.
+ */
+import { PolylogError } from '../../../base/errors.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import type { Isolation } from '../../../database/contract.ts'
+import type { BeginOptions, Outcome, Session } from '../../../session/contract.ts'
+import type { Call, ConnectionHandler } from '../call.ts'
+import type { Command } from '../command-table.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+import { Arguments } from '../wire.ts'
+
+const isolations: ReadonlySet<string> = new Set(['read committed', 'repeatable read', 'serializable'])
+
+/** `POLYLOG.BEGIN [READ COMMITTED | REPEATABLE READ | SERIALIZABLE] [READONLY]` */
+function begin(call: Call): void {
+  refuseWatches(call)
+  call.client.session.begin(parseBegin(call))
+  call.reply.ok()
+}
+
+function parseBegin(call: Call): BeginOptions {
+  const words: string[] = []
+  let readOnly = false
+  for (let at = 1; at < call.count; at++) {
+    if (readOnly) throw syntaxError()
+    const word = call.text(at).toLowerCase()
+    if (word === 'readonly') readOnly = true
+    else words.push(word)
+  }
+  const isolation = words.join(' ')
+  if (isolation !== '' && !isolations.has(isolation)) throw syntaxError()
+  return isolation === '' ? { readOnly } : { readOnly, isolation: isolation as Isolation }
+}
+
+function refuseWatches(call: Call): void {
+  if (call.client.watches.count > 0) {
+    throw new CommandError('ERR a transaction cannot begin while keys are watched: send UNWATCH first')
+  }
+}
+
+function commit(call: Call): void | Promise<void> {
+  return whenDecided(call.client.session.commit(), (outcome) => {
+    if (outcome === 'aborted') throw ended(outcome)
+    call.reply.ok()
+  })
+}
+
+function whenDecided(outcome: Outcome | Promise<Outcome>, run: (outcome: Outcome) => void): void | Promise<void> {
+  if (outcome instanceof Promise) return outcome.then(run)
+  run(outcome)
+}
+
+function ended(outcome: Outcome): PolylogError {
+  return new PolylogError('transaction_ended', `the transaction has been ${outcome}`, { detail: { outcome } })
+}
+
+function rollback(call: Call): void | Promise<void> {
+  const running = call.client.session.rollback()
+  if (running instanceof Promise) return running.then(() => call.reply.ok())
+  call.reply.ok()
+}
+
+function token(call: Call): void {
+  call.reply.bulkText(call.client.session.token())
+}
+
+function join(call: Call): void {
+  refuseWatches(call)
+  call.client.session.join(call.text(1))
+  call.reply.ok()
+}
+
+function leave(call: Call): void | Promise<void> {
+  return whenDecided(call.client.session.leave(), (outcome) => call.reply.status(outcome))
+}
+
+/** `POLYLOG.IN token command argument…` */
+function runIn(call: Call): void | Promise<void> {
+  const inner = innerArguments(call)
+  const command = call.server.table.resolve(inner)
+  if (command.data === undefined) {
+    throw new CommandError(`ERR ${command.name.toUpperCase()} is not allowed in POLYLOG.IN`)
+  }
+  const transactionToken = call.text(1)
+  const { parties } = call.client
+  const session = parties.join(transactionToken)
+  try {
+    const running = session.run(statementOf(call, command, inner))
+    if (!(running instanceof Promise)) {
+      parties.saw(session)
+      return
+    }
+    return running.then(
+      () => parties.saw(session),
+      (error: unknown) => throwFrom(call, session, transactionToken, error),
+    )
+  } catch (error) {
+    throwFrom(call, session, transactionToken, error)
+  }
+}
+
+function innerArguments(call: Call): Arguments {
+  const inner = new Arguments()
+  for (let at = 2; at < call.count; at++) {
+    const { bytes, start, end } = call.arg(at)
+    inner.add(bytes, start, end)
+  }
+  return inner
+}
+
+function statementOf(call: Call, command: Command, inner: Arguments) {
+  return (tx: Transaction): void | StatementSteps<void> => {
+    call.tx = tx
+    call.arguments = inner
+    call.reply.restart()
+    return command.data!(call)
+  }
+}
+
+function throwFrom(call: Call, session: Session, transactionToken: string, error: unknown): never {
+  const { parties } = call.client
+  parties.saw(session)
+  if (error instanceof PolylogError && error.code === 'transaction_ended' && error.detail.outcome !== undefined) {
+    parties.ended(transactionToken, error.detail.outcome)
+  }
+  throw error
+}
+
+/** `POLYLOG.DURABILITY [synced | written | memory]`: what the replies of this connection wait for. */
+function durability(call: Call): void {
+  if (call.count > 2) throw syntaxError()
+  if (call.count === 1) {
+    call.reply.bulkText(call.client.session.durability)
+    return
+  }
+  const level = call.text(1).toLowerCase()
+  if (level !== 'synced' && level !== 'written' && level !== 'memory') {
+    throw new CommandError(`ERR durability is synced, written or memory, not '${call.text(1)}'`)
+  }
+  call.client.session.durability = level
+  call.reply.ok()
+}
+
+async function use(call: Call): Promise<void> {
+  const { session } = call.client
+  refuseWatches(call)
+  if (session.status !== 'none') {
+    throw new PolylogError('active_transaction', 'the database cannot be changed inside a transaction')
+  }
+  await call.client.changeSession({ database: call.text(1) })
+  call.reply.ok()
+}
+
+export const polylogCommands: Readonly<Record<string, ConnectionHandler>> = {
+  'polylog.begin': begin,
+  'polylog.commit': commit,
+  'polylog.rollback': rollback,
+  'polylog.token': token,
+  'polylog.join': join,
+  'polylog.leave': leave,
+  'polylog.in': runIn,
+  'polylog.durability': durability,
+  'polylog.use': use,
+}

@@ -1,0 +1,66 @@
+/** HRANDFIELD, SRANDMEMBER and ZRANDMEMBER: one, some different ones, or (a negative count) any number with repeats. */
+import { MutableSlice, sliceOf } from '../../../base/slice.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import type { Header } from '../../../model/keyvalue/codec.ts'
+import { decodeLastElement, elementOffset, elementRange, type Keyspace } from '../../../model/keyvalue/keys.ts'
+import { randomEntry, sampleDistinct } from '../../../model/keyvalue/sample.ts'
+import type { Call } from '../call.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+
+interface Second {
+  readonly space: Keyspace
+  /** Writes what stands beside the element of this entry. */
+  readonly write: (entry: Uint8Array) => void
+}
+
+const highestCount = 0x3fff_ffff_ffff_ffffn
+
+/** `withOption` is the option that asks for what `second` writes; undefined where the command has none. */
+export function* randomElements(
+  call: Call,
+  header: Header | undefined,
+  withOption: string | undefined,
+  index: number,
+  second: Second,
+): StatementSteps<void> {
+  const { reply, tx } = call
+  const range = header === undefined ? undefined : elementRange(second.space, index, header.generation)
+  const offset = header === undefined ? 0 : elementOffset(second.space, index, header.generation)
+  const element = new MutableSlice()
+  const write = (entry: Uint8Array): void => reply.bulk(decodeLastElement(sliceOf(entry), offset, element))
+  if (call.count === 2) {
+    const entry = range === undefined ? undefined : randomEntry(tx, range, header!.count)
+    if (entry === undefined) reply.null()
+    else write(entry)
+    return
+  }
+  const { wanted, withSecond } = parseCount(call, withOption)
+  if (range === undefined || wanted === 0) {
+    reply.array(0)
+    return
+  }
+  const writePair = (entry: Uint8Array): void => {
+    if (withSecond && reply.protocol === 3) reply.array(2)
+    write(entry)
+    if (withSecond) second.write(entry)
+  }
+  const number = wanted < 0 ? -wanted : Math.min(wanted, header!.count)
+  reply.array(withSecond && reply.protocol === 2 ? 2 * number : number)
+  if (wanted > 0) {
+    for (const entry of yield* sampleDistinct(tx, range, header!.count, number)) writePair(entry)
+    return
+  }
+  for (let i = 0; i < number; i++) {
+    if (i % 64 === 63 && tx.slice.spend(64)) yield undefined
+    writePair(randomEntry(tx, range, header!.count)!)
+  }
+}
+
+function parseCount(call: Call, withOption: string | undefined): { wanted: number; withSecond: boolean } {
+  const long = call.long(2)
+  if (call.count > 3 && (withOption === undefined || call.count > 4 || call.option(3) !== withOption)) {
+    throw syntaxError()
+  }
+  if (long < -highestCount || long > highestCount) throw new CommandError('ERR value is out of range')
+  return { wanted: Number(long), withSecond: call.count > 3 }
+}

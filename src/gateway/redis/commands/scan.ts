@@ -1,0 +1,139 @@
+/** SCAN, HSCAN, SSCAN, ZSCAN: see `scan-cursors.ts` for what a cursor is and what is promised. */
+import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../../base/slice.ts'
+import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from '../../../model/keyvalue/codec.ts'
+import { formatDouble } from '../../../model/keyvalue/double-text.ts'
+import { decodeLastElement, elementOffset, elementRange, headerOffset } from '../../../model/keyvalue/keys.ts'
+import { keysWithPrefix } from '../../../model/keyvalue/keyspace.ts'
+import { elementIndex, findCollection } from '../../../model/keyvalue/keyvalue.ts'
+import type { Call, DataHandler } from '../call.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+import { Glob } from '../glob.ts'
+
+/** Redis returns small collections whole, whatever COUNT says (`hash-max-listpack-entries`). */
+const wholeCount = 128
+/** Entries that one call looks at, whatever COUNT says: a call is one slice of time. */
+const maxCount = 10_000
+
+interface ScanOptions {
+  count: number
+  match: Glob | undefined
+  kind: string | undefined
+}
+
+function parseCursor(call: Call, position: number): bigint {
+  const { bytes, start, end } = call.arg(position)
+  let cursor = 0n
+  for (let i = start; i < end; i++) {
+    const digit = bytes[i]! - 0x30
+    if (digit < 0 || digit > 9 || end - start > 20) throw new CommandError('ERR invalid cursor')
+    cursor = cursor * 10n + BigInt(digit)
+  }
+  if (end === start || cursor > 0xffff_ffff_ffff_ffffn) throw new CommandError('ERR invalid cursor')
+  return cursor
+}
+
+function parseOptions(call: Call, first: number, allowsType: boolean): ScanOptions {
+  const options: ScanOptions = { count: 10, match: undefined, kind: undefined }
+  for (let at = first; at < call.count; at += 2) {
+    const option = call.option(at)
+    if (at + 1 >= call.count) throw syntaxError()
+    if (option === 'COUNT') {
+      options.count = call.integer(at + 1)
+      if (options.count < 1) throw syntaxError()
+    } else if (option === 'MATCH') options.match = new Glob(call.bytes(at + 1))
+    else if (allowsType && option === 'TYPE') options.kind = call.text(at + 1).toLowerCase()
+    else throw syntaxError()
+  }
+  return options
+}
+
+/** Shows up to `count` entries to `visit`, from where the cursor stands; the reply begins with the next cursor. */
+function scanRange(
+  call: Call,
+  range: KeyRange,
+  scope: string,
+  cursor: bigint,
+  count: number,
+  visit: (key: Slice, value: Slice) => void,
+  finish: (nextCursor: number) => void,
+): void {
+  const entries = call.tx.scan(range)
+  const position = cursor === 0n ? undefined : call.server.cursors.find(cursor, scope)
+  if (position !== undefined) entries.seek(sliceOf(position))
+  let left = Math.min(count, maxCount)
+  while (entries.next()) {
+    if (left-- === 0) {
+      finish(call.server.cursors.add(scope, copySlice(entries.key)))
+      return
+    }
+    visit(entries.key, entries.value)
+  }
+  finish(0)
+}
+
+function writePage(call: Call, nextCursor: number, items: readonly (Uint8Array | string)[]): void {
+  const { reply } = call
+  reply.array(2)
+  reply.bulkInteger(nextCursor)
+  reply.array(items.length)
+  for (const item of items) {
+    if (typeof item === 'string') reply.bulkText(item)
+    else reply.bulk(sliceOf(item))
+  }
+}
+
+function scanKeys(call: Call): void {
+  const cursor = parseCursor(call, 1)
+  const options = parseOptions(call, 2, true)
+  const { space } = call
+  const offset = headerOffset(space)
+  const key = new MutableSlice()
+  const header = new Header()
+  const items: Uint8Array[] = []
+  const prefix = options.match?.prefix() ?? new Uint8Array(0)
+  const range = keysWithPrefix(space, prefix)
+  const scope = `${space.id} keys ${sliceToLatin1(sliceOf(prefix))}`
+  const visit = (entry: Slice, value: Slice): void => {
+    decodeHeader(value, header)
+    if (header.expiresAtMs !== never && header.expiresAtMs < call.tx.timeMs) return
+    if (options.kind !== undefined && kindNames[header.kind] !== options.kind) return
+    decodeLastElement(entry, offset, key)
+    if (options.match === undefined || options.match.matches(key)) items.push(copySlice(key))
+  }
+  scanRange(call, range, scope, cursor, options.count, visit, (next) => writePage(call, next, items))
+}
+
+function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | undefined): DataHandler {
+  return (call) => {
+    const cursor = parseCursor(call, 2)
+    const options = parseOptions(call, 3, false)
+    const { space } = call
+    const header = findCollection(call.tx, space, call.arg(1), of)
+    if (header === undefined) {
+      writePage(call, 0, [])
+      return
+    }
+    const index = elementIndex(of)
+    const offset = elementOffset(space, index, header.generation)
+    const element = new MutableSlice()
+    const items: (Uint8Array | string)[] = []
+    const visit = (entry: Slice, value: Slice): void => {
+      decodeLastElement(entry, offset, element)
+      if (options.match !== undefined && !options.match.matches(element)) return
+      items.push(copySlice(element))
+      const second = pick(value)
+      if (second !== undefined) items.push(second)
+    }
+    const count = header.count <= wholeCount ? wholeCount : options.count
+    const range = elementRange(space, index, header.generation)
+    const scope = `${space.id} ${header.generation}`
+    scanRange(call, range, scope, cursor, count, visit, (next) => writePage(call, next, items))
+  }
+}
+
+export const scanCommands: Readonly<Record<string, DataHandler>> = {
+  scan: scanKeys,
+  hscan: scanCollection(kind.hash, copySlice),
+  sscan: scanCollection(kind.set, () => undefined),
+  zscan: scanCollection(kind.sortedSet, (value) => formatDouble(decodeScore(value))),
+}

@@ -1,0 +1,61 @@
+/** Options of SET and GETEX, and expiries as arguments. */
+import { never } from '../../../model/keyvalue/codec.ts'
+import type { Call } from '../call.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+
+export interface SetOptions {
+  onlyNew: boolean
+  onlyExisting: boolean
+  get: boolean
+  keepExpiry: boolean
+  persist: boolean
+  expiresAtMs: bigint
+}
+
+export type ExpiryUnit = 'EX' | 'PX' | 'EXAT' | 'PXAT'
+
+const highest = 0x7fff_ffff_ffff_ffffn
+
+const units: ReadonlySet<string> = new Set(['EX', 'PX', 'EXAT', 'PXAT'])
+
+/** Which of the options exclude each other is Redis's rule: at most one of NX and XX, and one way to expire. */
+export function parseSetOptions(call: Call, first: number, command: 'set' | 'getex'): SetOptions {
+  const options = {
+    onlyNew: false,
+    onlyExisting: false,
+    get: false,
+    keepExpiry: false,
+    persist: false,
+    expiresAtMs: never,
+  }
+  const ofSet = command === 'set'
+  let expiryAt = 0
+  let unit: ExpiryUnit = 'EX'
+  for (let at = first; at < call.count; at++) {
+    const option = call.option(at)
+    const canExpire = expiryAt === 0 && !options.keepExpiry && !options.persist
+    if (ofSet && option === 'NX' && !options.onlyExisting) options.onlyNew = true
+    else if (ofSet && option === 'XX' && !options.onlyNew) options.onlyExisting = true
+    else if (ofSet && option === 'GET') options.get = true
+    else if (ofSet && option === 'KEEPTTL' && canExpire) options.keepExpiry = true
+    else if (!ofSet && option === 'PERSIST' && canExpire) options.persist = true
+    else if (units.has(option) && canExpire && at + 1 < call.count) {
+      unit = option as ExpiryUnit
+      expiryAt = ++at
+    } else throw syntaxError()
+  }
+  if (expiryAt > 0) options.expiresAtMs = readExpiry(call, expiryAt, unit, command)
+  return options
+}
+
+/** The moment that the argument names, in milliseconds since 1970. */
+export function readExpiry(call: Call, position: number, unit: ExpiryUnit, command: string): bigint {
+  let ms = call.long(position)
+  const invalid = new CommandError(`ERR invalid expire time in '${command}' command`)
+  const inSeconds = unit === 'EX' || unit === 'EXAT'
+  if (ms <= 0n || (inSeconds && ms > highest / 1000n)) throw invalid
+  if (inSeconds) ms *= 1000n
+  if (unit === 'EX' || unit === 'PX') ms += BigInt(Math.floor(call.tx.timeMs))
+  if (ms > highest) throw invalid
+  return ms
+}

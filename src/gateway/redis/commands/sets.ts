@@ -1,0 +1,156 @@
+/** Sets. */
+import { copySlice, equalSlices, MutableSlice, sliceOf, type Slice } from '../../../base/slice.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { type Header, kind } from '../../../model/keyvalue/codec.ts'
+import { decodeLastElement, elementOffset, elementRange, index } from '../../../model/keyvalue/keys.ts'
+import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { sampleDistinct } from '../../../model/keyvalue/sample.ts'
+import { addMember, hasMember, removeMember } from '../../../model/keyvalue/sets.ts'
+import { walk } from '../../../model/keyvalue/walk.ts'
+import type { Call, DataHandler, Steps } from '../call.ts'
+import { CommandError } from '../errors.ts'
+import { randomElements } from './random-elements.ts'
+
+function find(call: Call, position = 1): Header | undefined {
+  return findCollection(call.tx, call.space, call.arg(position), kind.set)
+}
+
+function add(call: Call): Steps {
+  const space = call.writableSpace
+  const set = openCollection(call.tx, space, call.arg(1), kind.set)
+  let added = 0
+  return call.each(
+    2,
+    1,
+    (at) => {
+      if (addMember(call.tx, space, set, call.arg(at))) added++
+    },
+    () => {
+      if (added > 0) saveCollection(call.tx, space, call.arg(1), set)
+      call.reply.integer(added)
+    },
+  )
+}
+
+function remove(call: Call): Steps {
+  const set = find(call)
+  if (set === undefined) {
+    call.reply.integer(0)
+    return
+  }
+  const { space } = call
+  let removed = 0
+  return call.each(
+    2,
+    1,
+    (at) => {
+      if (removeMember(call.tx, space, set, call.arg(at))) removed++
+    },
+    () => {
+      if (removed > 0) saveCollection(call.tx, space, call.arg(1), set)
+      call.reply.integer(removed)
+    },
+  )
+}
+
+function* members(call: Call): StatementSteps<void> {
+  const set = find(call)
+  call.reply.set(set?.count ?? 0)
+  if (set === undefined) return
+  const offset = elementOffset(call.space, index.member, set.generation)
+  const member = new MutableSlice()
+  yield* walk(call.tx, elementRange(call.space, index.member, set.generation), (key) =>
+    call.reply.bulk(decodeLastElement(key, offset, member)),
+  )
+}
+
+function isMember(call: Call): void {
+  const set = find(call)
+  call.reply.integer(set !== undefined && hasMember(call.tx, call.space, set, call.arg(2)) ? 1 : 0)
+}
+
+function areMembers(call: Call): Steps {
+  const set = find(call)
+  const { space } = call
+  call.reply.array(call.count - 2)
+  return call.each(
+    2,
+    1,
+    (at) => call.reply.integer(set !== undefined && hasMember(call.tx, space, set, call.arg(at)) ? 1 : 0),
+    () => undefined,
+  )
+}
+
+function count(call: Call): void {
+  call.reply.integer(find(call)?.count ?? 0)
+}
+
+function move(call: Call): void {
+  const source = find(call, 1)
+  if (source === undefined) {
+    call.reply.integer(0)
+    return
+  }
+  findCollection(call.tx, call.space, call.arg(2), kind.set)
+  const member = call.arg(3)
+  if (equalSlices(call.arg(1), call.arg(2))) {
+    call.reply.integer(hasMember(call.tx, call.space, source, member) ? 1 : 0)
+    return
+  }
+  const space = call.writableSpace
+  const moved = removeMember(call.tx, space, source, member)
+  if (moved) {
+    saveCollection(call.tx, space, call.arg(1), source)
+    const target = openCollection(call.tx, space, call.arg(2), kind.set)
+    if (addMember(call.tx, space, target, member)) saveCollection(call.tx, space, call.arg(2), target)
+  }
+  call.reply.integer(moved ? 1 : 0)
+}
+
+function* pop(call: Call): StatementSteps<void> {
+  const wanted = call.count > 2 ? readPopCount(call) : 1
+  const set = find(call)
+  if (set === undefined) {
+    if (call.count > 2) call.reply.set(0)
+    else call.reply.null()
+    return
+  }
+  const number = Math.min(wanted, set.count)
+  if (call.count > 2) call.reply.set(number)
+  if (number === 0) return
+  const { space } = call
+  const offset = elementOffset(space, index.member, set.generation)
+  const range = elementRange(space, index.member, set.generation)
+  const popped = yield* sampleDistinct(call.tx, range, set.count, number)
+  const member = new MutableSlice()
+  for (const [at, entry] of popped.entries()) {
+    if (at % 64 === 63 && call.tx.slice.spend(64)) yield undefined
+    const element = sliceOf(copySlice(decodeLastElement(sliceOf(entry), offset, member)))
+    call.reply.bulk(element)
+    removeMember(call.tx, space, set, element)
+  }
+  saveCollection(call.tx, space, call.arg(1), set)
+}
+
+function readPopCount(call: Call): number {
+  const long = call.long(2, 'ERR value is out of range, must be positive')
+  if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
+  return Number(long)
+}
+
+function random(call: Call): StatementSteps<void> {
+  const nothing = { space: call.space, write: (_entry: Uint8Array | Slice) => undefined }
+  return randomElements(call, find(call), undefined, index.member, nothing)
+}
+
+export const setCommands: Readonly<Record<string, DataHandler>> = {
+  sadd: add,
+  srem: remove,
+  smembers: members,
+  sismember: isMember,
+  smismember: areMembers,
+  scard: count,
+  smove: move,
+  spop: pop,
+  srandmember: random,
+}

@@ -1,0 +1,147 @@
+/** ZUNION, ZINTER, ZDIFF, their storing forms and ZINTERCARD: inputs may be sets as well, whose members count 1. */
+import { copySlice, sliceOf } from '../../../base/slice.ts'
+import type { Pause, StatementSteps } from '../../../database/contract.ts'
+import { Header, kind } from '../../../model/keyvalue/codec.ts'
+import { formatDouble } from '../../../model/keyvalue/double-text.ts'
+import { clearKey, findHeader, newCollection, placeCollection, wrongType } from '../../../model/keyvalue/keyvalue.ts'
+import { mergeMembers, MemberStream } from '../../../model/keyvalue/merge.ts'
+import { setScore } from '../../../model/keyvalue/sorted-sets.ts'
+import type { Call, DataHandler } from '../call.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+import { belongs, isOver, readKeyCount, readLimitOption, type Operation } from './set-algebra.ts'
+
+type Aggregate = (a: number, b: number) => number
+
+const aggregates: Readonly<Record<string, Aggregate>> = {
+  // +inf and −inf make 0, as in Redis.
+  SUM: (a, b) => (Number.isNaN(a + b) ? 0 : a + b),
+  MIN: Math.min,
+  MAX: Math.max,
+}
+
+interface Combination {
+  readonly operation: Operation
+  readonly inputs: readonly (Header | undefined)[]
+  readonly weights: readonly number[]
+  readonly aggregate: Aggregate
+  readonly withScores: boolean
+}
+
+interface Scored {
+  readonly member: Uint8Array
+  readonly score: number
+}
+
+function parse(call: Call, name: string, countAt: number, operation: Operation, stores: boolean): Combination {
+  const count = call.integer(countAt)
+  if (count < 1) throw new CommandError(`ERR at least 1 input key is needed for '${name}' command`)
+  if (count > call.count - countAt - 1) throw syntaxError()
+  const first = countAt + 1
+  const inputs: (Header | undefined)[] = []
+  for (let at = first; at < first + count; at++) inputs.push(findInput(call, at))
+  let weights: number[] = Array.from({ length: count }, () => 1)
+  let aggregate = aggregates['SUM']!
+  let withScores = false
+  for (let at = first + count; at < call.count; at++) {
+    const option = call.option(at)
+    const named = option === 'AGGREGATE' && at + 1 < call.count ? aggregates[call.option(at + 1)] : undefined
+    if (operation !== 'difference' && option === 'WEIGHTS' && at + count < call.count) {
+      weights = weights.map((_, i) => call.double(at + 1 + i, 'ERR weight value is not a float'))
+      at += count
+    } else if (operation !== 'difference' && named !== undefined) {
+      aggregate = named
+      at++
+    } else if (!stores && option === 'WITHSCORES') withScores = true
+    else throw syntaxError()
+  }
+  return { operation, inputs, weights, aggregate, withScores }
+}
+
+function findInput(call: Call, position: number): Header | undefined {
+  const header = new Header()
+  if (!findHeader(call.tx, call.space, call.arg(position), header)) return undefined
+  if (header.kind !== kind.sortedSet && header.kind !== kind.set) throw wrongType()
+  return header
+}
+
+/** The result in the order of scores, then members. */
+function* combine(call: Call, combination: Combination): Generator<Pause, Scored[], void> {
+  const { operation, inputs, weights, aggregate } = combination
+  const streams = inputs.map((input) => new MemberStream(call.tx, call.space, input))
+  const result: Scored[] = []
+  if (isOver(operation, streams)) return result
+  yield* mergeMembers(call.tx, streams, (member) => {
+    if (belongs(operation, streams)) {
+      let score: number | undefined
+      for (const [at, stream] of streams.entries()) {
+        if (!stream.present) continue
+        const weighted = stream.score * weights[at]!
+        const counted = Number.isNaN(weighted) ? 0 : weighted
+        score = score === undefined ? counted : aggregate(score, counted)
+      }
+      result.push({ member: copySlice(member), score: score! })
+    }
+    return !isOver(operation, streams)
+  })
+  return result.sort((a, b) => compareScores(a.score, b.score) || Buffer.compare(a.member, b.member))
+}
+
+function compareScores(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function answer(name: string, operation: Operation): DataHandler {
+  return function* (call: Call): StatementSteps<void> {
+    const { reply } = call
+    const combination = parse(call, name, 1, operation, false)
+    const result = yield* combine(call, combination)
+    const { withScores } = combination
+    const nested = withScores && reply.protocol === 3
+    reply.array(withScores && !nested ? 2 * result.length : result.length)
+    for (const { member, score } of result) {
+      if (nested) reply.array(2)
+      reply.bulk(sliceOf(member))
+      if (withScores) reply.double(formatDouble(score))
+    }
+  }
+}
+
+function store(name: string, operation: Operation): DataHandler {
+  return function* (call: Call): StatementSteps<void> {
+    const result = yield* combine(call, parse(call, name, 2, operation, true))
+    const space = call.writableSpace
+    const stored = newCollection(call.tx, kind.sortedSet)
+    for (const [at, { member, score }] of result.entries()) {
+      if (at % 64 === 63 && call.tx.slice.spend(64)) yield undefined
+      setScore(call.tx, space, stored, sliceOf(member), score)
+    }
+    clearKey(call.tx, space, call.arg(1))
+    if (stored.count > 0) placeCollection(call.tx, space, call.arg(1), stored)
+    call.reply.integer(stored.count)
+  }
+}
+
+function* countIntersection(call: Call): StatementSteps<void> {
+  const { end } = readKeyCount(call, 1)
+  const limit = readLimitOption(call, end)
+  const streams: MemberStream[] = []
+  for (let at = 2; at < end; at++) streams.push(new MemberStream(call.tx, call.space, findInput(call, at)))
+  let count = 0
+  if (!isOver('intersection', streams)) {
+    yield* mergeMembers(call.tx, streams, () => {
+      if (belongs('intersection', streams)) count++
+      return count < limit && !isOver('intersection', streams)
+    })
+  }
+  call.reply.integer(count)
+}
+
+export const sortedSetAlgebraCommands: Readonly<Record<string, DataHandler>> = {
+  zunion: answer('zunion', 'union'),
+  zinter: answer('zinter', 'intersection'),
+  zdiff: answer('zdiff', 'difference'),
+  zunionstore: store('zunionstore', 'union'),
+  zinterstore: store('zinterstore', 'intersection'),
+  zdiffstore: store('zdiffstore', 'difference'),
+  zintercard: countIntersection,
+}

@@ -1,0 +1,300 @@
+/** Sorted sets: members and their scores one by one. */
+import { copySlice, MutableSlice, sliceOf } from '../../../base/slice.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { decodeScore, type Header, kind } from '../../../model/keyvalue/codec.ts'
+import { formatDouble } from '../../../model/keyvalue/double-text.ts'
+import { index, type Keyspace } from '../../../model/keyvalue/keys.ts'
+import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { findRank, walkByRank } from '../../../model/keyvalue/sorted-set-ranges.ts'
+import {
+  change,
+  findScore,
+  removeScored,
+  resultingScore,
+  setScore,
+  unconditional,
+  type ScoreConditions,
+} from '../../../model/keyvalue/sorted-sets.ts'
+import type { Call, DataHandler, Steps } from '../call.ts'
+import { CommandError, syntaxError } from '../errors.ts'
+import { randomElements } from './random-elements.ts'
+import { readKeyCount } from './set-algebra.ts'
+
+function find(call: Call, position = 1): Header | undefined {
+  return findCollection(call.tx, call.space, call.arg(position), kind.sortedSet)
+}
+
+interface AddOptions {
+  readonly conditions: ScoreConditions
+  readonly countChanged: boolean
+  /** Where the first score stands. */
+  readonly first: number
+}
+
+const plain: AddOptions = { conditions: unconditional, countChanged: false, first: 2 }
+
+function parseAddOptions(call: Call): AddOptions {
+  if (call.count === 4) return plain
+  const found = new Set<string>()
+  let first = 2
+  for (; first < call.count; first++) {
+    const option = call.option(first)
+    if (!addOptionNames.has(option)) break
+    found.add(option)
+  }
+  const pairs = call.count - first
+  if (pairs === 0 || pairs % 2 !== 0) throw syntaxError()
+  const conditions = {
+    onlyNew: found.has('NX'),
+    onlyExisting: found.has('XX'),
+    onlyGreater: found.has('GT'),
+    onlyLess: found.has('LT'),
+    increment: found.has('INCR'),
+  }
+  checkConditions(conditions)
+  if (conditions.increment && pairs > 2) {
+    throw new CommandError('ERR INCR option supports a single increment-element pair')
+  }
+  return { conditions, countChanged: found.has('CH'), first }
+}
+
+const addOptionNames: ReadonlySet<string> = new Set(['NX', 'XX', 'GT', 'LT', 'CH', 'INCR'])
+
+function checkConditions(conditions: ScoreConditions): void {
+  const { onlyNew, onlyExisting, onlyGreater, onlyLess } = conditions
+  if (onlyNew && onlyExisting) {
+    throw new CommandError('ERR XX and NX options at the same time are not compatible')
+  }
+  if ((onlyGreater && (onlyNew || onlyLess)) || (onlyLess && onlyNew)) {
+    throw new CommandError('ERR GT, LT, and/or NX options at the same time are not compatible')
+  }
+}
+
+function add(call: Call): Steps {
+  const options = parseAddOptions(call)
+  // All scores are checked before the first is stored.
+  for (let at = options.first; at < call.count; at += 2) call.double(at)
+  if (options.conditions.increment === true) {
+    incrementMember(call, options.conditions, options.first)
+    return
+  }
+  const found = options.conditions.onlyExisting === true ? find(call) : undefined
+  if (options.conditions.onlyExisting === true && found === undefined) {
+    call.reply.integer(0)
+    return
+  }
+  const space = call.writableSpace
+  const sorted = found ?? openCollection(call.tx, space, call.arg(1), kind.sortedSet)
+  return addAll(call, space, sorted, options)
+}
+
+function addAll(call: Call, space: Keyspace, sorted: Header, options: AddOptions): Steps {
+  let added = 0
+  let updated = 0
+  return call.each(
+    options.first,
+    2,
+    (at) => {
+      const result = setScore(call.tx, space, sorted, call.arg(at + 1), call.double(at), options.conditions)
+      if (result === change.added) added++
+      else if (result === change.updated) updated++
+    },
+    () => {
+      if (added + updated > 0) saveCollection(call.tx, space, call.arg(1), sorted)
+      call.reply.integer(options.countChanged ? added + updated : added)
+    },
+  )
+}
+
+function incrementMember(call: Call, conditions: ScoreConditions, at: number): void {
+  const by = call.double(at)
+  const found = find(call)
+  if (found === undefined && conditions.onlyExisting === true) {
+    call.reply.null()
+    return
+  }
+  const space = call.writableSpace
+  const sorted = found ?? openCollection(call.tx, space, call.arg(1), kind.sortedSet)
+  const result = setScore(call.tx, space, sorted, call.arg(at + 1), by, conditions)
+  if (result === change.nan) throw new CommandError('ERR resulting score is not a number (NaN)')
+  if (result === change.refused) {
+    call.reply.null()
+    return
+  }
+  const score = resultingScore()
+  if (result !== change.unchanged) saveCollection(call.tx, space, call.arg(1), sorted)
+  call.reply.double(formatDouble(score))
+}
+
+function increment(call: Call): void {
+  incrementMember(call, { increment: true }, 2)
+}
+
+function writeScore(call: Call, score: number | undefined): void {
+  if (score === undefined) call.reply.null()
+  else call.reply.double(formatDouble(score))
+}
+
+function score(call: Call): void {
+  const sorted = find(call)
+  writeScore(call, sorted === undefined ? undefined : findScore(call.tx, call.space, sorted, call.arg(2)))
+}
+
+function scores(call: Call): Steps {
+  const sorted = find(call)
+  const { space } = call
+  call.reply.array(call.count - 2)
+  return call.each(
+    2,
+    1,
+    (at) => writeScore(call, sorted === undefined ? undefined : findScore(call.tx, space, sorted, call.arg(at))),
+    () => undefined,
+  )
+}
+
+function count(call: Call): void {
+  call.reply.integer(find(call)?.count ?? 0)
+}
+
+function remove(call: Call): Steps {
+  const sorted = find(call)
+  if (sorted === undefined) {
+    call.reply.integer(0)
+    return
+  }
+  const { space } = call
+  let removed = 0
+  return call.each(
+    2,
+    1,
+    (at) => {
+      if (removeScored(call.tx, space, sorted, call.arg(at))) removed++
+    },
+    () => {
+      if (removed > 0) saveCollection(call.tx, space, call.arg(1), sorted)
+      call.reply.integer(removed)
+    },
+  )
+}
+
+function rank(reverse: boolean): DataHandler {
+  return function* (call: Call): StatementSteps<void> {
+    const sorted = find(call)
+    const found = sorted === undefined ? undefined : findScore(call.tx, call.space, sorted, call.arg(2))
+    if (sorted === undefined || found === undefined) {
+      call.reply.null()
+      return
+    }
+    const before = yield* findRank(call.tx, call.space, sorted, call.arg(2), found)
+    call.reply.integer(reverse ? sorted.count - 1 - before : before)
+  }
+}
+
+interface Scored {
+  readonly member: Uint8Array
+  readonly score: number
+}
+
+/** Takes up to `number` members from one end. */
+export function* popScored(
+  call: Call,
+  key: MutableSlice,
+  sorted: Header,
+  number: number,
+  highest: boolean,
+): Generator<Promise<void> | undefined, Scored[], void> {
+  const { space, tx } = call
+  const popped: Scored[] = []
+  yield* walkByRank(tx, space, sorted, 0, number - 1, highest, (member, score) => {
+    popped.push({ member: copySlice(member), score })
+  })
+  for (const [at, { member }] of popped.entries()) {
+    if (at % 64 === 63 && tx.slice.spend(64)) yield undefined
+    removeScored(tx, space, sorted, sliceOf(member))
+  }
+  if (popped.length > 0) saveCollection(tx, space, key, sorted)
+  return popped
+}
+
+function pop(highest: boolean): DataHandler {
+  return function* (call: Call): StatementSteps<void> {
+    const { reply } = call
+    const wanted = call.count > 2 ? readCount(call, 2) : 1
+    if (call.count > 3) throw syntaxError()
+    const sorted = find(call)
+    const number = Math.min(wanted, sorted?.count ?? 0)
+    const nested = reply.protocol === 3 && call.count > 2
+    reply.array(nested ? number : 2 * number)
+    if (sorted === undefined || number === 0) return
+    for (const { member, score } of yield* popScored(call, call.arg(1), sorted, number, highest)) {
+      if (nested) reply.array(2)
+      reply.bulk(sliceOf(member))
+      reply.double(formatDouble(score))
+    }
+  }
+}
+
+function readCount(call: Call, position: number): number {
+  const long = call.long(position, 'ERR value is out of range, must be positive')
+  if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
+  return Number(long)
+}
+
+function parsePopMany(call: Call): { end: number; highest: boolean; wanted: number } {
+  const { end } = readKeyCount(call, 1)
+  const side = end < call.count ? call.option(end) : ''
+  if (side !== 'MIN' && side !== 'MAX') throw syntaxError()
+  let wanted = 1
+  if (end + 1 < call.count) {
+    if (call.option(end + 1) !== 'COUNT' || call.count !== end + 3) throw syntaxError()
+    wanted = call.integer(end + 2, 'ERR count should be greater than 0')
+    if (wanted <= 0) throw new CommandError('ERR count should be greater than 0')
+  }
+  return { end, highest: side === 'MAX', wanted }
+}
+
+function* popMany(call: Call): StatementSteps<void> {
+  const { reply } = call
+  const { end, highest, wanted } = parsePopMany(call)
+  for (let at = 2; at < end; at++) {
+    const sorted = find(call, at)
+    if (sorted === undefined) continue
+    const number = Math.min(wanted, sorted.count)
+    reply.array(2)
+    reply.bulk(call.arg(at))
+    reply.array(number)
+    for (const { member, score } of yield* popScored(call, call.arg(at), sorted, number, highest)) {
+      reply.array(2)
+      reply.bulk(sliceOf(member))
+      reply.double(formatDouble(score))
+    }
+    return
+  }
+  reply.nullArray()
+}
+
+function random(call: Call): StatementSteps<void> {
+  const { reply, space, tx } = call
+  return randomElements(call, find(call), 'WITHSCORES', index.scored, {
+    space,
+    write: (entry) => {
+      const value = tx.get(sliceOf(entry))
+      if (value !== undefined) reply.double(formatDouble(decodeScore(value)))
+    },
+  })
+}
+
+export const sortedSetCommands: Readonly<Record<string, DataHandler>> = {
+  zadd: add,
+  zincrby: increment,
+  zscore: score,
+  zmscore: scores,
+  zcard: count,
+  zrem: remove,
+  zrank: rank(false),
+  zrevrank: rank(true),
+  zpopmin: pop(false),
+  zpopmax: pop(true),
+  zmpop: popMany,
+  zrandmember: random,
+}

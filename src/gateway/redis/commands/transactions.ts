@@ -1,0 +1,131 @@
+/**
+ * MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+ *
+ * EXEC runs all queued commands in one statement, which is one transaction of its own or part of the open one. A command
+ * that is wrong (its arguments, the type of its key) answers its error and has changed nothing, and the others run all the
+ * same, as in Redis; what the kernel refuses (a conflict, a limit) rolls the whole back and is EXEC's own error.
+ */
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import type { Call, ConnectionHandler } from '../call.ts'
+import { CommandError, errorLine, isCommandError } from '../errors.ts'
+import { QueuedCommands, type QueuedCommand } from '../queue.ts'
+
+function multi(call: Call): void {
+  if (call.client.queue !== undefined) throw new CommandError('ERR MULTI calls can not be nested')
+  call.client.queue = new QueuedCommands()
+  call.reply.ok()
+}
+
+function discard(call: Call): void {
+  if (call.client.queue === undefined) throw new CommandError('ERR DISCARD without MULTI')
+  endBlock(call)
+  call.reply.ok()
+}
+
+function endBlock(call: Call): void {
+  call.client.queue = undefined
+  call.client.watches.clear(call.client.session)
+}
+
+/** A watched key changed: nothing of the block may stay. */
+class WatchedKeyChanged extends Error {}
+
+function execute(call: Call): void | Promise<void> {
+  const { queue, session, database } = call.client
+  if (queue === undefined) throw new CommandError('ERR EXEC without MULTI')
+  if (queue.isDoomed) {
+    endBlock(call)
+    throw new CommandError('EXECABORT Transaction discarded because of previous errors.')
+  }
+  const statement = (tx: Transaction): StatementSteps<void> => {
+    call.client.database = database
+    return executeBlock(call, tx, queue)
+  }
+  let running: void | Promise<void>
+  try {
+    running = session.run(statement, { readOnly: queue.readOnly })
+  } catch (error) {
+    failBlock(call, database, error)
+    return
+  }
+  if (!(running instanceof Promise)) {
+    endBlock(call)
+    return
+  }
+  return running.then(
+    () => endBlock(call),
+    (error: unknown) => failBlock(call, database, error),
+  )
+}
+
+/** Nothing of the block has happened, a SELECT in it neither. */
+function failBlock(call: Call, database: number, error: unknown): void {
+  endBlock(call)
+  call.client.database = database
+  call.reply.restart()
+  if (!(error instanceof WatchedKeyChanged)) throw error
+  call.reply.nullArray()
+}
+
+function* executeBlock(call: Call, tx: Transaction, queue: QueuedCommands): StatementSteps<void> {
+  const { session, watches } = call.client
+  call.tx = tx
+  call.reply.restart()
+  if (watches.changed(session, tx)) throw new WatchedKeyChanged()
+  call.reply.array(queue.commands.length)
+  for (const queued of queue.commands) yield* executeQueued(call, queued)
+  // Again, since others may have committed while the block paused.
+  if (watches.count > 0 && session.watchedChanged()) throw new WatchedKeyChanged()
+}
+
+function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand): StatementSteps<void> {
+  const { reply } = call
+  // Relative: a pause moves the reply to another buffer.
+  const written = reply.writer.end - reply.mark
+  call.arguments = args
+  try {
+    if (command.data !== undefined) {
+      const steps = command.data(call)
+      if (steps !== undefined) yield* steps
+    } else {
+      const waiting = command.connection!(call)
+      if (waiting !== undefined) throw new CommandError('ERR Command not allowed inside a transaction')
+    }
+  } catch (error) {
+    if (!isCommandError(error)) throw error
+    reply.writer.truncate(reply.mark + written)
+    reply.error(errorLine(error))
+  }
+}
+
+function watch(call: Call): void | Promise<void> {
+  const { client } = call
+  if (client.queue !== undefined) throw new CommandError('ERR WATCH inside MULTI is not allowed')
+  if (client.session.status !== 'none') {
+    throw new CommandError('ERR WATCH inside POLYLOG.BEGIN or POLYLOG.JOIN is not allowed')
+  }
+  const watched = client.session.run(
+    (tx) => {
+      for (let at = 1; at < call.count; at++) {
+        if (client.watches.isFull) throw new CommandError('ERR too many watched keys')
+        client.watches.add(client.session, tx, client.database, call.bytes(at))
+      }
+    },
+    { readOnly: true },
+  )
+  if (watched instanceof Promise) return watched.then(() => call.reply.ok())
+  call.reply.ok()
+}
+
+function unwatch(call: Call): void {
+  call.client.watches.clear(call.client.session)
+  call.reply.ok()
+}
+
+export const transactionCommands: Readonly<Record<string, ConnectionHandler>> = {
+  multi,
+  exec: execute,
+  discard,
+  watch,
+  unwatch,
+}

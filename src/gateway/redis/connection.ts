@@ -1,0 +1,306 @@
+/**
+ * One connection: bytes in, commands one after another, replies out.
+ *
+ * A chunk of pipelined commands is carried out in one go: each runs in the session and writes its reply into the outbox;
+ * at the end of the chunk the outbox is sealed with the newest sequence that any of them has seen, and flushed. A command
+ * that must wait (a lock, a pause of its statement) stops the loop: the replies before it leave, its own grows in a buffer
+ * beside, and the loop goes on when it is done. Meanwhile bytes gather, up to a limit at which the socket is not read.
+ *
+ * Invariants: replies leave in the order of commands; one command runs at a time; a statement that runs again has left
+ * nothing in the reply; nothing of a command is seen by the client before what the command has seen is durable.
+ */
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import type { Socket } from '../../host/host.ts'
+import type { RunOptions, Session } from '../../session/contract.ts'
+import { Outbox } from '../../session/outbox.ts'
+import { Call } from './call.ts'
+import type { Client } from './client.ts'
+import type { Command } from './command-table.ts'
+import { CommandError, errorLine } from './errors.ts'
+import { Parties } from './parties.ts'
+import { QueuedCommands } from './queue.ts'
+import { Reply } from './reply.ts'
+import type { ServerState } from './server-state.ts'
+import { Watches } from './watches.ts'
+import { parsed, RequestParser } from './wire.ts'
+
+const readOnlyRun: RunOptions = { readOnly: true }
+const writingRun: RunOptions = {}
+
+/** Bytes that may gather behind a command that waits. */
+const maxWaitingBytes = 1024 * 1024
+
+/** Run at once also between MULTI and EXEC. */
+const immediate: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+
+/** What a browser sends when a page makes it talk to us; Redis closes such connections, too. */
+const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
+
+export class Connection implements Client {
+  readonly id: number
+  readonly remote: string
+  readonly openedMs: number
+  readonly watches: Watches = new Watches()
+  readonly parties: Parties
+  session: Session
+  name = ''
+  libraryName = ''
+  libraryVersion = ''
+  database = 0
+  isExemptFromEviction = false
+  lastCommand = ''
+  lastActiveMs: number
+  queue: QueuedCommands | undefined
+  readonly #server: ServerState
+  readonly #socket: Socket
+  readonly #parser: RequestParser
+  readonly #outbox: Outbox
+  readonly #reply: Reply
+  readonly #call: Call
+  readonly #onClose: () => void
+  /** A command has not ended yet, or replies have no room. */
+  #busy = false
+  #paused = false
+  /** Nothing more is carried out. */
+  #ending = false
+  /** The client sends nothing more; what it has sent is still carried out. */
+  #inputEnded = false
+  #closed = false
+  #command: Command | undefined
+
+  constructor(server: ServerState, socket: Socket, onClose: () => void) {
+    this.#server = server
+    this.#socket = socket
+    this.#onClose = onClose
+    this.id = server.nextClientId()
+    this.remote = socket.remote
+    this.openedMs = server.now()
+    this.lastActiveMs = this.openedMs
+    this.session = this.#openSession({})
+    this.parties = new Parties(() => this.#openSession({ user: this.session.user, database: this.session.database }))
+    this.#parser = new RequestParser(server.limits.maxMessageBytes)
+    this.#outbox = new Outbox(
+      socket,
+      () => this.session.durabilityWatch,
+      () => this.kill(),
+    )
+    this.#reply = new Reply(this.#outbox.writer, 4 * server.limits.maxMessageBytes)
+    this.#call = new Call(this, server, this.#reply)
+    socket.onData = (chunk) => this.receive(chunk)
+    socket.onEnd = () => this.#endInput()
+    socket.onClose = () => this.#close()
+    server.clients.set(this.id, this)
+  }
+
+  get protocol(): number {
+    return this.#reply.protocol
+  }
+
+  set protocol(version: number) {
+    this.#reply.protocol = version
+  }
+
+  #openSession(options: { user?: string; database?: string }): Session {
+    return this.#server.sessions.openSession({ user: 'default', ...options, door: 'redis', remote: this.remote })
+  }
+
+  // ---- bytes in
+
+  receive(chunk: Uint8Array): void {
+    this.lastActiveMs = this.#server.now()
+    this.#parser.push(chunk)
+    if (!this.#busy) this.#carryOn()
+    else if (this.#parser.bufferedBytes > maxWaitingBytes && !this.#paused) {
+      this.#paused = true
+      this.#socket.pause()
+    }
+  }
+
+  /** Carries out what has been received, until a command must wait. */
+  #carryOn(): void {
+    while (!this.#busy && !this.#closed) {
+      const found = this.#parser.next()
+      if (found === parsed.more) break
+      if (found === parsed.error) {
+        this.#reply.begin(this.#outbox.writer)
+        this.#reply.error(`ERR Protocol error: ${this.#parser.error}`)
+        this.#ending = true
+      } else {
+        this.#takeRequest()
+      }
+      if (this.#ending && !this.#busy) break
+      this.#awaitRoom()
+    }
+    if (!this.#closed) this.#flush()
+    if ((this.#ending || this.#inputEnded) && !this.#busy) this.#end()
+  }
+
+  #endInput(): void {
+    this.#inputEnded = true
+    if (!this.#busy) this.#end()
+  }
+
+  /** A client that does not read its replies is not served until it does. */
+  #awaitRoom(): void {
+    const limit = this.#server.limits.maxPendingOutputBytes
+    if (this.#busy || this.#outbox.pendingBytes < limit) return
+    this.#flush()
+    const room = this.#outbox.roomBelow(limit)
+    if (room === undefined) return
+    this.#busy = true
+    void room.then(() => this.#resume())
+  }
+
+  #resume(): void {
+    this.#busy = false
+    if (this.#closed) return
+    if (this.#paused) {
+      this.#paused = false
+      this.#socket.resume()
+    }
+    this.#carryOn()
+  }
+
+  #flush(): void {
+    this.#outbox.seal(Math.max(this.session.seen, this.parties.seen), this.session.durability)
+    this.#outbox.flush()
+  }
+
+  // ---- one command
+
+  #takeRequest(): void {
+    const args = this.#parser.arguments
+    const call = this.#call
+    call.arguments = args
+    this.#server.commandsProcessed++
+    this.#reply.begin(this.#outbox.writer)
+    let command: Command
+    try {
+      command = this.#server.table.resolve(args)
+    } catch (error) {
+      if (args.count > 0 && httpWords.has(call.text(0).toLowerCase())) {
+        this.kill()
+        return
+      }
+      this.#refuse(error)
+      return
+    }
+    this.lastCommand = command.name
+    if (this.queue === undefined || immediate.has(command.name)) this.#run(command)
+    else this.#enqueue(command, this.queue)
+  }
+
+  /** An error before the command ran: between MULTI and EXEC it dooms the block. */
+  #refuse(error: unknown): void {
+    if (this.queue !== undefined) this.queue.isDoomed = true
+    this.#reply.error(errorLine(error))
+  }
+
+  #enqueue(command: Command, queue: QueuedCommands): void {
+    if (command.notInMulti) {
+      this.#refuse(new CommandError('ERR Command not allowed inside a transaction'))
+    } else if (queue.add(command, this.#call.arguments, this.#server.limits.maxMessageBytes)) {
+      this.#reply.status('QUEUED')
+    } else {
+      const limit = this.#server.limits.maxMessageBytes
+      this.#refuse(new CommandError(`ERR the commands since MULTI are larger than ${limit} bytes`))
+    }
+  }
+
+  #run(command: Command): void {
+    this.#command = command
+    let result: void | Promise<void>
+    try {
+      if (command.connection !== undefined) result = command.connection(this.#call)
+      else result = this.session.run(this.#statement, command.readOnly ? readOnlyRun : writingRun)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (result instanceof Promise) this.#await(result)
+  }
+
+  readonly #statement = (tx: Transaction): void | StatementSteps<void> => {
+    this.#call.tx = tx
+    this.#reply.restart()
+    return this.#command!.data!(this.#call)
+  }
+
+  #fail(error: unknown): void {
+    const line = errorLine(error)
+    this.#reply.restart()
+    this.#reply.error(line)
+  }
+
+  /** The command has not ended: its reply goes on beside, and comes in when it has. */
+  #await(result: Promise<void>): void {
+    this.#busy = true
+    this.#reply.detach()
+    this.#flush()
+    void result
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#fail(error)
+      })
+      .then(() => {
+        if (this.#closed) return
+        this.#outbox.writer.slice(this.#reply.writer)
+        this.#resume()
+      })
+      .catch((error: unknown) => this.#server.sessions.host.fatal(error as Error))
+  }
+
+  // ---- what commands ask of the connection
+
+  closeAfterReplies(): void {
+    this.#ending = true
+    if (!this.#busy) this.#end()
+  }
+
+  /** Sequences of two databases do not compare: everything seen of the old one leaves before. */
+  async changeSession(change: { user?: string; database?: string }): Promise<void> {
+    const { user, database } = this.session
+    const next = this.#openSession({ user, database, ...change })
+    next.durability = this.session.durability
+    await new Promise<void>((resolve) => this.#outbox.afterwards(resolve))
+    if (this.#closed) {
+      next.close()
+      return
+    }
+    this.parties.close()
+    this.session.close()
+    this.session = next
+  }
+
+  async reset(): Promise<void> {
+    this.queue = undefined
+    this.watches.clear(this.session)
+    this.name = ''
+    this.database = 0
+    this.protocol = 2
+    this.isExemptFromEviction = false
+    await this.changeSession({ user: 'default' })
+  }
+
+  kill(): void {
+    this.#socket.destroy()
+    this.#close()
+  }
+
+  // ---- the end
+
+  #end(): void {
+    if (this.#closed) return
+    this.#flush()
+    this.#outbox.afterwards(() => this.#socket.end())
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#server.clients.delete(this.id)
+    this.#outbox.close()
+    this.parties.close()
+    this.session.close()
+    this.#onClose()
+  }
+}

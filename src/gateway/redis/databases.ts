@@ -1,0 +1,57 @@
+/**
+ * Redis's numbered databases: number n is the collection `db<n>` of the namespace `redis`, made by its first write. Until
+ * then its keyspace is one that no collection ever has, where every read finds nothing.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import type { Catalog, Collection } from '../../database/catalog.ts'
+import type { Transaction } from '../../database/contract.ts'
+import type { Keyspace } from '../../model/keyvalue/keys.ts'
+
+export const databaseCount = 16
+export const redisNamespace = 'redis'
+
+const nowhere: Keyspace = { id: Number.MAX_SAFE_INTEGER }
+
+export function databaseName(number: number): string {
+  return `db${number}`
+}
+
+export function findDatabase(catalog: Catalog, number: number): Collection | undefined {
+  const collection = catalog.findCollection(redisNamespace, databaseName(number))
+  if (collection !== undefined && collection.model !== 'keyvalue') {
+    throw new PolylogError(
+      'wrong_type',
+      `${redisNamespace}.${collection.name} is a ${collection.model}: Redis's database ${number} cannot be stored there`,
+    )
+  }
+  return collection
+}
+
+function createDatabase(tx: Transaction, number: number): Collection {
+  const namespace = tx.catalog.namespaces.get(redisNamespace) ?? tx.createNamespace(redisNamespace)
+  return tx.createCollection(namespace, databaseName(number), 'keyvalue', {})
+}
+
+/** Remembers the collection of the database that was asked for last, for as long as the catalog is the same. */
+export class DatabaseLookup {
+  #catalog: Catalog | undefined
+  #number = -1
+  #found: Collection | undefined
+
+  find(catalog: Catalog, number: number): Collection | undefined {
+    if (catalog !== this.#catalog || number !== this.#number) {
+      this.#found = findDatabase(catalog, number)
+      this.#catalog = catalog
+      this.#number = number
+    }
+    return this.#found
+  }
+
+  forReading(tx: Transaction, number: number): Keyspace {
+    return this.find(tx.catalog, number) ?? nowhere
+  }
+
+  forWriting(tx: Transaction, number: number): Keyspace {
+    return this.find(tx.catalog, number) ?? createDatabase(tx, number)
+  }
+}

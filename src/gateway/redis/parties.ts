@@ -1,0 +1,85 @@
+/**
+ * POLYLOG.IN: a command that carries its transaction's token. The connection takes part in that transaction by a session of
+ * its own, beside the connection's, until the transaction ends; a connection that drops in between aborts the whole, as
+ * any party's does, since nobody knows then which of its commands were carried out.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import type { Outcome, Session } from '../../session/contract.ts'
+import { CommandError } from './errors.ts'
+
+const maxOpen = 16
+const maxRemembered = 64
+
+export class Parties {
+  readonly #open: () => Session
+  readonly #sessions = new Map<string, Session>()
+  /** The newest sequence that any of them has seen: what the connection's next reply waits for. */
+  seen = 0
+  /** How the transactions ended that this connection took part in last. */
+  readonly #outcomes = new Map<string, Outcome>()
+
+  constructor(open: () => Session) {
+    this.#open = open
+  }
+
+  /** The session that takes part in the token's transaction. Throws `transaction_ended`, `no_transaction`. */
+  join(token: string): Session {
+    const known = this.#sessions.get(token)
+    if (known !== undefined) return known
+    const outcome = this.#outcomes.get(token)
+    if (outcome !== undefined) {
+      throw new PolylogError('transaction_ended', `the transaction has been ${outcome}`, { detail: { outcome } })
+    }
+    if (this.#sessions.size >= maxOpen) this.#leaveEnded()
+    if (this.#sessions.size >= maxOpen) {
+      throw new CommandError(`ERR this connection takes part in ${maxOpen} transactions already`)
+    }
+    const session = this.#open()
+    try {
+      session.join(token)
+    } catch (error) {
+      session.close()
+      throw error
+    }
+    this.#sessions.set(token, session)
+    return session
+  }
+
+  /** After a statement heard that its transaction has ended. */
+  ended(token: string, outcome: Outcome): void {
+    const session = this.#sessions.get(token)
+    this.#sessions.delete(token)
+    this.#outcomes.set(token, outcome)
+    for (const oldest of this.#outcomes.keys()) {
+      if (this.#outcomes.size <= maxRemembered) break
+      this.#outcomes.delete(oldest)
+    }
+    if (session === undefined) return
+    closeParty(session)
+    this.saw(session)
+  }
+
+  /** Asks those that cannot run anything any more how their transaction ended. */
+  #leaveEnded(): void {
+    for (const [token, session] of this.#sessions) {
+      if (session.status !== 'failed') continue
+      const outcome = session.leave()
+      if (!(outcome instanceof Promise)) this.ended(token, outcome)
+    }
+  }
+
+  saw(session: Session): void {
+    if (session.seen > this.seen) this.seen = session.seen
+  }
+
+  close(): void {
+    this.seen = 0
+    for (const session of this.#sessions.values()) session.close()
+    this.#sessions.clear()
+  }
+}
+
+function closeParty(session: Session): void {
+  if (session.status !== 'none') void session.leave()
+  session.close()
+}

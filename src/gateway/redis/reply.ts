@@ -1,0 +1,221 @@
+/**
+ * Replies in RESP2 and RESP3, written into an output buffer as they come.
+ *
+ * What only RESP3 has (maps, sets, doubles, null, verbatim text) is written as RESP2's clients know it: flat arrays and
+ * bulk strings. Statements that run again begin again at `mark`.
+ */
+import { ByteWriter } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
+import type { Slice } from '../../base/slice.ts'
+
+const carriageReturn = 0x0d
+const lineFeed = 0x0a
+
+export class Reply {
+  writer: ByteWriter
+  /** Where the reply at hand begins in `writer`. */
+  mark = 0
+  /** 2 or 3. */
+  protocol = 2
+  readonly #maxBytes: number
+
+  constructor(writer: ByteWriter, maxBytes: number) {
+    this.writer = writer
+    this.#maxBytes = maxBytes
+  }
+
+  begin(writer: ByteWriter): void {
+    this.writer = writer
+    this.mark = writer.end
+  }
+
+  /** Forgets what was written of this reply. */
+  restart(): void {
+    this.writer.truncate(this.mark)
+  }
+
+  /** Moves what was written of this reply to a buffer of its own, where it grows until the statement ends. */
+  detach(): void {
+    const own = new ByteWriter(256)
+    own.copy(this.writer.bytes, this.mark, this.writer.end)
+    this.restart()
+    this.writer = own
+    this.mark = 0
+  }
+
+  #line(first: number, value: number): void {
+    const { writer } = this
+    writer.reserve(20)
+    const { bytes } = writer
+    let at = writer.end
+    bytes[at++] = first
+    if (value >= 0 && value < 10) {
+      bytes[at++] = 0x30 + value
+    } else if (value >= 0 && value <= 0x7fff_ffff) {
+      let digits = 1
+      for (let limit = 10; value >= limit; limit *= 10) digits++
+      for (let rest = value, i = at + digits - 1; i >= at; i--) {
+        const quotient = (rest / 10) | 0
+        bytes[i] = 0x30 + rest - quotient * 10
+        rest = quotient
+      }
+      at += digits
+    } else {
+      writer.end = at
+      writer.latin1(String(value))
+      this.#endLine()
+      return
+    }
+    bytes[at++] = carriageReturn
+    bytes[at++] = lineFeed
+    writer.end = at
+  }
+
+  #endLine(): void {
+    this.writer.u16be(0x0d0a)
+  }
+
+  #text(first: number, text: string): void {
+    this.writer.u8(first)
+    this.writer.utf8(text)
+    this.#endLine()
+  }
+
+  /** `+OK` and its like. */
+  status(text: string): void {
+    this.#text(0x2b, text)
+  }
+
+  ok(): void {
+    const { writer } = this
+    writer.reserve(5)
+    const { bytes, end } = writer
+    bytes[end] = 0x2b
+    bytes[end + 1] = 0x4f
+    bytes[end + 2] = 0x4b
+    bytes[end + 3] = carriageReturn
+    bytes[end + 4] = lineFeed
+    writer.end = end + 5
+  }
+
+  /** The whole line, code included; line breaks in it become spaces. */
+  error(text: string): void {
+    this.#text(0x2d, text.replace(/[\r\n]/g, ' '))
+  }
+
+  integer(value: number | bigint): void {
+    if (typeof value === 'number') this.#line(0x3a, value)
+    else this.#text(0x3a, String(value))
+  }
+
+  bulk(value: Slice): void {
+    const { writer } = this
+    if (writer.end > this.#maxBytes) {
+      throw new PolylogError('too_large', `the reply is larger than ${this.#maxBytes} bytes`)
+    }
+    this.#line(0x24, value.end - value.start)
+    writer.copy(value.bytes, value.start, value.end)
+    this.#endLine()
+  }
+
+  bulkText(text: string): void {
+    this.#line(0x24, Buffer.byteLength(text))
+    this.writer.utf8(text)
+    this.#endLine()
+  }
+
+  bulkInteger(value: number | bigint): void {
+    this.bulkText(String(value))
+  }
+
+  /** A bulk string, or null where there is none. */
+  bulkOrNull(value: Slice | undefined): void {
+    if (value === undefined) this.null()
+    else this.bulk(value)
+  }
+
+  null(): void {
+    if (this.protocol === 3) this.#text(0x5f, '')
+    else this.#line(0x24, -1)
+  }
+
+  /** Null where an array was to come. */
+  nullArray(): void {
+    if (this.protocol === 3) this.#text(0x5f, '')
+    else this.#line(0x2a, -1)
+  }
+
+  /** `printed` as Redis prints the number. */
+  double(printed: string): void {
+    if (this.protocol === 3) this.#text(0x2c, printed)
+    else this.bulkText(printed)
+  }
+
+  boolean(value: boolean): void {
+    if (this.protocol === 3) this.#text(0x23, value ? 't' : 'f')
+    else this.#line(0x3a, value ? 1 : 0)
+  }
+
+  array(count: number): void {
+    this.#line(0x2a, count)
+  }
+
+  /** `count` pairs of a key and a value follow. */
+  map(count: number): void {
+    if (this.protocol === 3) this.#line(0x25, count)
+    else this.#line(0x2a, 2 * count)
+  }
+
+  set(count: number): void {
+    this.#line(this.protocol === 3 ? 0x7e : 0x2a, count)
+  }
+
+  /** Text for people. */
+  verbatim(text: string): void {
+    if (this.protocol !== 3) {
+      this.bulkText(text)
+      return
+    }
+    this.#line(0x3d, Buffer.byteLength(text) + 4)
+    this.writer.utf8(`txt:${text}`)
+    this.#endLine()
+  }
+
+  /** An array or set whose length is known once `write` is done: it answers the count. */
+  *counted(
+    begin: (count: number) => void,
+    write: () => Generator<Promise<void> | undefined, number, void>,
+  ): Generator<Promise<void> | undefined, void, void> {
+    const items = new ByteWriter(256)
+    const counter = new ReplyPart(this, items)
+    const count = yield* counter.during(write())
+    begin(count)
+    this.writer.slice(items)
+  }
+}
+
+/** Lets a reply's methods write into another buffer while some steps run, not while they are paused. */
+class ReplyPart {
+  readonly #reply: Reply
+  readonly #items: ByteWriter
+
+  constructor(reply: Reply, items: ByteWriter) {
+    this.#reply = reply
+    this.#items = items
+  }
+
+  *during<T>(steps: Generator<Promise<void> | undefined, T, void>): Generator<Promise<void> | undefined, T, void> {
+    for (;;) {
+      const outer = this.#reply.writer
+      this.#reply.writer = this.#items
+      let step: IteratorResult<Promise<void> | undefined, T>
+      try {
+        step = steps.next()
+      } finally {
+        this.#reply.writer = outer
+      }
+      if (step.done === true) return step.value
+      yield step.value
+    }
+  }
+}

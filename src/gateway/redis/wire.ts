@@ -1,0 +1,318 @@
+/**
+ * Requests of the Redis protocol (RESP), parsed in place: an argument is a view of the chunk that the socket gave, so a
+ * pipelined GET costs no copy. Also inline commands, a line of words with quotes.
+ *
+ * A request that arrives in pieces is gathered in a buffer that doubles as bytes really come, never as a length claims, and
+ * parsing goes on where it stopped. Errors and limits are Redis's own, except that a whole request is bounded too.
+ *
+ * Invariants: the arguments of a request hold until the next `next()`; `push` in between is allowed.
+ */
+import { MutableSlice, type Slice } from '../../base/slice.ts'
+
+const star = 0x2a
+const dollar = 0x24
+const carriageReturn = 0x0d
+const lineFeed = 0x0a
+
+/** Redis's PROTO_INLINE_MAX_SIZE: an inline command, or the line that holds a length. */
+const maxLineBytes = 64 * 1024
+export const maxArguments: number = 1024 * 1024
+const keptSlices = 1024
+
+export class Arguments {
+  count = 0
+  #slices: MutableSlice[] = []
+
+  at(position: number): MutableSlice {
+    return this.#slices[position]!
+  }
+
+  clear(): void {
+    this.count = 0
+    if (this.#slices.length > keptSlices) this.#slices.length = keptSlices
+  }
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const slice = this.#slices[this.count]
+    if (slice === undefined) this.#slices.push(new MutableSlice(bytes, start, end))
+    else slice.set(bytes, start, end)
+    this.count++
+  }
+
+  /** The arguments were moved into `bytes`, each `by` bytes further down. */
+  move(bytes: Uint8Array, by: number): void {
+    for (let i = 0; i < this.count; i++) {
+      const slice = this.at(i)
+      slice.set(bytes, slice.start - by, slice.end - by)
+    }
+  }
+
+  /** In memory of their own, from `first` on. */
+  copy(first = 0): Arguments {
+    let size = 0
+    for (let i = first; i < this.count; i++) size += this.at(i).end - this.at(i).start
+    const bytes = new Uint8Array(size)
+    const copy = new Arguments()
+    let at = 0
+    for (let i = first; i < this.count; i++) {
+      const slice = this.at(i)
+      bytes.set(slice.bytes.subarray(slice.start, slice.end), at)
+      copy.add(bytes, at, at + slice.end - slice.start)
+      at += slice.end - slice.start
+    }
+    return copy
+  }
+
+  sizeBytes(): number {
+    let size = 0
+    for (let i = 0; i < this.count; i++) size += this.at(i).end - this.at(i).start + 32
+    return size
+  }
+}
+
+/** `request`: the arguments are there, at least one. `more`: wait for bytes. `error`: see `error`, then close. */
+export const parsed = { request: 1, more: 2, error: 3 } as const
+export type Parsed = (typeof parsed)[keyof typeof parsed]
+
+const nothing = new Uint8Array(0)
+
+export class RequestParser {
+  readonly arguments: Arguments = new Arguments()
+  /** What is wrong with the bytes, in Redis's words. */
+  error = ''
+  readonly #maxBytes: number
+  #bytes: Uint8Array = nothing
+  /** The buffer is ours and has room behind `#end`. */
+  #owned = false
+  /** Where the request at hand begins. */
+  #start = 0
+  #at = 0
+  #end = 0
+  /** Arguments of the request at hand that are still to come; 0 between requests. */
+  #missing = 0
+  /** Length of the argument whose bytes come next; −1 where its length line comes next. */
+  #bulkBytes = -1
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** Bytes received and not parsed yet. */
+  get bufferedBytes(): number {
+    return this.#end - this.#start
+  }
+
+  /** Takes over `chunk`. */
+  push(chunk: Uint8Array): void {
+    if (this.#start === this.#end) {
+      this.#bytes = chunk
+      this.#owned = false
+      this.#start = 0
+      this.#at = 0
+      this.#end = chunk.length
+      return
+    }
+    if (!this.#owned || this.#end + chunk.length > this.#bytes.length) this.#makeRoom(chunk.length)
+    this.#bytes.set(chunk, this.#end)
+    this.#end += chunk.length
+  }
+
+  #makeRoom(count: number): void {
+    const used = this.#end - this.#start
+    const bytes = new Uint8Array(Math.max(2 * used, used + count))
+    bytes.set(this.#bytes.subarray(this.#start, this.#end))
+    if (this.#missing > 0) this.arguments.move(bytes, this.#start)
+    this.#bytes = bytes
+    this.#owned = true
+    this.#at -= this.#start
+    this.#end = used
+    this.#start = 0
+  }
+
+  next(): Parsed {
+    for (;;) {
+      if (this.#missing === 0) {
+        this.arguments.clear()
+        this.#start = this.#at
+        if (this.#at === this.#end) return parsed.more
+        const began = this.#bytes[this.#at] === star ? this.#beginRequest() : this.#parseInline()
+        if (began !== parsed.request) return began
+        if (this.#missing === 0) {
+          if (this.arguments.count === 0) continue
+          return this.#finish()
+        }
+      }
+      return this.#parseBulks()
+    }
+  }
+
+  #finish(): Parsed {
+    this.#start = this.#at
+    return parsed.request
+  }
+
+  #fail(error: string): Parsed {
+    this.error = error
+    return parsed.error
+  }
+
+  /** The position of the next carriage return, or −1. */
+  #findLineEnd(): number {
+    const bytes = this.#bytes
+    const stop = Math.min(this.#end, this.#at + maxLineBytes)
+    for (let i = this.#at; i < stop; i++) if (bytes[i] === carriageReturn) return i + 1 < this.#end ? i : -1
+    return -1
+  }
+
+  #lineTooLong(): boolean {
+    return this.#end - this.#at >= maxLineBytes
+  }
+
+  #beginRequest(): Parsed {
+    const lineEnd = this.#findLineEnd()
+    if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big mbulk count string') : parsed.more
+    const count = this.#parseLength(this.#at + 1, lineEnd)
+    if (Number.isNaN(count) || count > maxArguments) return this.#fail('invalid multibulk length')
+    this.#at = lineEnd + 2
+    this.#missing = Math.max(0, count)
+    this.#bulkBytes = -1
+    return parsed.request
+  }
+
+  #parseBulks(): Parsed {
+    const bytes = this.#bytes
+    while (this.#missing > 0) {
+      if (this.#bulkBytes < 0) {
+        const begun = this.#parseBulkLength()
+        if (begun !== parsed.request) return begun
+      }
+      const end = this.#at + this.#bulkBytes
+      if (end + 2 > this.#end) return parsed.more
+      this.arguments.add(bytes, this.#at, end)
+      this.#at = end + 2
+      this.#bulkBytes = -1
+      this.#missing--
+    }
+    return this.#finish()
+  }
+
+  #parseBulkLength(): Parsed {
+    if (this.#at === this.#end) return parsed.more
+    const lineEnd = this.#findLineEnd()
+    if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big bulk count string') : parsed.more
+    const first = this.#bytes[this.#at]!
+    if (first !== dollar) return this.#fail(`expected '$', got '${String.fromCharCode(first)}'`)
+    const length = this.#parseLength(this.#at + 1, lineEnd)
+    if (Number.isNaN(length) || length < 0 || length > this.#maxBytes) return this.#fail('invalid bulk length')
+    if (lineEnd + 2 - this.#start + length > this.#maxBytes + maxLineBytes) {
+      return this.#fail(`request is larger than ${this.#maxBytes} bytes`)
+    }
+    this.#bulkBytes = length
+    this.#at = lineEnd + 2
+    return parsed.request
+  }
+
+  #parseLength(start: number, end: number): number {
+    const bytes = this.#bytes
+    const negative = bytes[start] === 0x2d
+    const first = negative ? start + 1 : start
+    if (first >= end || end - first > 10) return Number.NaN
+    if (bytes[first] === 0x30 && end - first > 1) return Number.NaN
+    let value = 0
+    for (let i = first; i < end; i++) {
+      const digit = bytes[i]! - 0x30
+      if (digit < 0 || digit > 9) return Number.NaN
+      value = value * 10 + digit
+    }
+    return negative ? -value : value
+  }
+
+  #parseInline(): Parsed {
+    const stop = Math.min(this.#end, this.#at + maxLineBytes)
+    let lineEnd = this.#at
+    while (lineEnd < stop && this.#bytes[lineEnd] !== lineFeed) lineEnd++
+    if (lineEnd === stop) return this.#lineTooLong() ? this.#fail('too big inline request') : parsed.more
+    const line = { bytes: this.#bytes, start: this.#at, end: lineEnd }
+    this.#at = lineEnd + 1
+    if (line.end > line.start && line.bytes[line.end - 1] === carriageReturn) line.end--
+    const words = splitWords(line)
+    if (words === undefined) return this.#fail('unbalanced quotes in request')
+    for (const word of words) this.arguments.add(word, 0, word.length)
+    return parsed.request
+  }
+}
+
+const escapes: Readonly<Record<string, number>> = { n: 0x0a, r: 0x0d, t: 0x09, b: 0x08, a: 0x07 }
+
+/** The words of a line, with "…" and its escapes and '…' as redis-cli writes them; undefined where quotes do not close. */
+export function splitWords(line: Slice): Uint8Array[] | undefined {
+  const words: Uint8Array[] = []
+  const { bytes, end } = line
+  let at = line.start
+  for (;;) {
+    while (at < end && isSpace(bytes[at]!)) at++
+    if (at >= end) return words
+    const word = readWord(bytes, at, end)
+    if (word === undefined) return undefined
+    words.push(Uint8Array.from(word.bytes))
+    at = word.end
+  }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
+}
+
+function readWord(bytes: Uint8Array, start: number, end: number): { bytes: number[]; end: number } | undefined {
+  const word: number[] = []
+  let at = start
+  while (at < end && !isSpace(bytes[at]!)) {
+    const byte = bytes[at]!
+    if (byte !== 0x22 && byte !== 0x27) {
+      word.push(byte)
+      at++
+      continue
+    }
+    const close =
+      byte === 0x22 ? readDoubleQuoted(bytes, at + 1, end, word) : readSingleQuoted(bytes, at + 1, end, word)
+    // A closing quote must end the word.
+    if (close < 0 || (close < end && !isSpace(bytes[close]!))) return undefined
+    return { bytes: word, end: close }
+  }
+  return { bytes: word, end: at }
+}
+
+function readDoubleQuoted(bytes: Uint8Array, start: number, end: number, word: number[]): number {
+  let at = start
+  while (at < end) {
+    const byte = bytes[at]!
+    if (byte === 0x22) return at + 1
+    if (byte !== 0x5c || at + 1 >= end) {
+      word.push(byte)
+      at++
+      continue
+    }
+    const hex = at + 3 < end ? /^x[0-9a-f]{2}$/i.exec(String.fromCharCode(...bytes.subarray(at + 1, at + 4))) : null
+    if (hex !== null) {
+      word.push(Number.parseInt(hex[0].slice(1), 16))
+      at += 4
+    } else {
+      const escaped = bytes[at + 1]!
+      word.push(escapes[String.fromCharCode(escaped)] ?? escaped)
+      at += 2
+    }
+  }
+  return -1
+}
+
+function readSingleQuoted(bytes: Uint8Array, start: number, end: number, word: number[]): number {
+  let at = start
+  while (at < end) {
+    const byte = bytes[at]!
+    if (byte === 0x27) return at + 1
+    const escapesQuote = byte === 0x5c && at + 1 < end && bytes[at + 1] === 0x27
+    word.push(escapesQuote ? 0x27 : byte)
+    at += escapesQuote ? 2 : 1
+  }
+  return -1
+}

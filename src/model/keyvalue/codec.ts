@@ -1,0 +1,125 @@
+/**
+ * The value of a header: one per Redis key.
+ *
+ *   header     := first ( expiry i64 little-endian )? body
+ *   first      := format (4 bits, 1) · hasExpiry (1 bit) · kind (3 bits)
+ *   kind       := 1 string · 2 list · 3 set · 4 sorted set · 5 hash
+ *   expiry     := milliseconds since 1970 after which the key is gone
+ *   body       := the string's bytes
+ *               | varint generation · varint count                          set, sorted set, hash
+ *               | varint generation · varint count · i64 first position     list
+ *
+ * A score is a float64, little-endian. It keeps the sign of zero, which the order of index 5 does not.
+ */
+import { ByteReader, type ByteWriter } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
+import type { Slice } from '../../base/slice.ts'
+
+export const kind = { none: 0, string: 1, list: 2, set: 3, sortedSet: 4, hash: 5 } as const
+export type Kind = (typeof kind)[keyof typeof kind]
+
+export const kindNames: readonly string[] = ['none', 'string', 'list', 'set', 'zset', 'hash']
+
+/** The expiry of a key that has none. */
+export const never = -1n
+
+const format = 0x10
+const expiryBit = 0x08
+const noBytes = new Uint8Array(0)
+
+/** A decoded header. Of a string, the value lies in `bytes` from `start` to `end`, as long as its slice holds. */
+export class Header implements Slice {
+  /** `none` where the key does not exist, expired or not. */
+  kind: Kind = kind.none
+  expiresAtMs: bigint = never
+  generation = 0
+  count = 0
+  /** Of a list: the position of its first item. */
+  position = 0
+  /** `count` as it is stored; undefined for a collection that is not stored yet. */
+  storedCount: number | undefined = undefined
+  bytes: Uint8Array = noBytes
+  start = 0
+  end = 0
+
+  clear(): void {
+    this.kind = kind.none
+    this.expiresAtMs = never
+    this.storedCount = undefined
+    this.bytes = noBytes
+    this.start = 0
+    this.end = 0
+  }
+}
+
+export function decodeHeader(value: Slice, header: Header): void {
+  const { bytes, start, end } = value
+  const first = start < end ? bytes[start]! : 0
+  if ((first & 0xf0) !== format) throw unknownFormat(first)
+  const found = first & 0x07
+  if (found < kind.string || found > kind.hash) throw unknownFormat(first)
+  header.kind = found as Kind
+  header.bytes = bytes
+  header.end = end
+  header.expiresAtMs = never
+  header.start = start + 1
+  header.storedCount = undefined
+  if ((first & expiryBit) !== 0) {
+    header.expiresAtMs = new ByteReader(bytes, start + 1, end).i64le()
+    header.start = start + 9
+  }
+  if (found !== kind.string) decodeCounts(header)
+}
+
+function decodeCounts(header: Header): void {
+  const reader = new ByteReader(header.bytes, header.start, header.end)
+  header.generation = reader.varint()
+  header.count = reader.varint()
+  header.storedCount = header.count
+  if (header.kind === kind.list) header.position = Number(reader.i64le())
+}
+
+function unknownFormat(first: number): PolylogError {
+  return new PolylogError('data_newer', `a Redis key's header begins with ${first}, which this version does not know`)
+}
+
+/** Begins a string's header; the string's bytes follow. */
+export function beginString(writer: ByteWriter, expiresAtMs: bigint): ByteWriter {
+  writer.reset()
+  writeFirst(writer, kind.string, expiresAtMs)
+  return writer
+}
+
+export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter {
+  writer.reset()
+  writeFirst(writer, header.kind, header.expiresAtMs)
+  writer.varint(header.generation)
+  writer.varint(header.count)
+  if (header.kind === kind.list) writer.i64le(BigInt(header.position))
+  return writer
+}
+
+function writeFirst(writer: ByteWriter, of: Kind, expiresAtMs: bigint): void {
+  if (expiresAtMs === never) {
+    writer.u8(format | of)
+  } else {
+    writer.u8(format | expiryBit | of)
+    writer.i64le(expiresAtMs)
+  }
+}
+
+const scoreBytes = new Uint8Array(8)
+const scoreView = new DataView(scoreBytes.buffer)
+
+export function decodeScore(value: Slice): number {
+  if (value.end - value.start !== 8) {
+    throw new PolylogError('data_corrupted', `a score has ${value.end - value.start} bytes instead of 8`)
+  }
+  for (let i = 0; i < 8; i++) scoreBytes[i] = value.bytes[value.start + i]!
+  return scoreView.getFloat64(0, true)
+}
+
+export function encodeScore(writer: ByteWriter, score: number): ByteWriter {
+  writer.reset().f64le(score)
+  return writer
+}

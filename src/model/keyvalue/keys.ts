@@ -1,0 +1,116 @@
+/**
+ * Where Redis data lies in the ordered map. `ks` is the collection's keyspace, `generation` a number that the database
+ * gave out when the hash, set or sorted set was created.
+ *
+ * | index       | key                                          | value                            |
+ * |-------------|----------------------------------------------|----------------------------------|
+ * | 1 header    | (ks, 1, bytes key)                           | header, see `codec.ts`           |
+ * | 2 field     | (ks, 2, int generation, bytes field)         | the field's value                |
+ * | 3 member    | (ks, 3, int generation, bytes member)        | –                                |
+ * | 4 scored    | (ks, 4, int generation, bytes member)        | score, float64 little-endian     |
+ * | 5 by score  | (ks, 5, int generation, float8 score, bytes member) | – , or 01 where the score is −0 |
+ * | 6 expiry    | (ks, 6, int milliseconds, bytes key)         | –                                |
+ * | 7 item      | (ks, 7, int generation, int position)        | the list's item                  |
+ *
+ * 5 and 6 are derived: 5 from 4, 6 from 1.
+ *
+ * Elements name the generation and not the key, so that RENAME moves one header whatever its size, keys are not repeated
+ * in every element, and an element written under a header that was dropped meanwhile belongs to nobody
+ * (docs/decisions/030-elements-by-generation.md).
+ */
+import type { KeyRange, Slice } from '../../base/slice.ts'
+import { MutableSlice } from '../../base/slice.ts'
+import { KeyWriter, prefixRange, tag } from '../../base/tuple.ts'
+
+/** What the model needs of a collection: its keyspace. */
+export interface Keyspace {
+  readonly id: number
+}
+
+export const index = { header: 1, field: 2, member: 3, scored: 4, byScore: 5, expiry: 6, item: 7 } as const
+
+export function writeHeaderKey(writer: KeyWriter, space: Keyspace, key: Slice): KeyWriter {
+  return writer.begin(space.id, index.header).byteString(key.bytes, key.start, key.end)
+}
+
+/** The prefix of all elements of one generation. */
+export function writeElementPrefix(writer: KeyWriter, space: Keyspace, of: number, generation: number): KeyWriter {
+  return writer.begin(space.id, of).int64(generation)
+}
+
+/** Field or member of indexes 2, 3 and 4. */
+export function writeElementKey(
+  writer: KeyWriter,
+  space: Keyspace,
+  of: number,
+  generation: number,
+  element: Slice,
+): KeyWriter {
+  return writeElementPrefix(writer, space, of, generation).byteString(element.bytes, element.start, element.end)
+}
+
+export function writeScoreKey(
+  writer: KeyWriter,
+  space: Keyspace,
+  generation: number,
+  score: number,
+  member: Slice,
+): KeyWriter {
+  writeElementPrefix(writer, space, index.byScore, generation).float8(score)
+  return writer.byteString(member.bytes, member.start, member.end)
+}
+
+export function writeExpiryKey(writer: KeyWriter, space: Keyspace, expiresAtMs: bigint, key: Slice): KeyWriter {
+  return writer.begin(space.id, index.expiry).int64(expiresAtMs).byteString(key.bytes, key.start, key.end)
+}
+
+export function writeItemKey(writer: KeyWriter, space: Keyspace, generation: number, position: number): KeyWriter {
+  return writeElementPrefix(writer, space, index.item, generation).int64(position)
+}
+
+const rangeWriter = new KeyWriter(32)
+
+export function elementRange(space: Keyspace, of: number, generation: number): KeyRange {
+  return prefixRange(writeElementPrefix(rangeWriter, space, of, generation))
+}
+
+/** Where the last element of a key begins: the length of the prefix of its index. */
+export function elementOffset(space: Keyspace, of: number, generation: number): number {
+  const prefix = writeElementPrefix(rangeWriter, space, of, generation)
+  // The tag and eight bytes of the score stand before the member.
+  return prefix.end + (of === index.byScore ? 9 : 0)
+}
+
+/** Offset of the key's bytes in a header key. */
+export function headerOffset(space: Keyspace): number {
+  return rangeWriter.begin(space.id, index.header).end
+}
+
+/**
+ * The plain bytes of the element that begins `offset` bytes into `key` and is its last: a view of the key where nothing
+ * is escaped, else of `scratch`. No allocation in the common case.
+ */
+export function decodeLastElement(key: Slice, offset: number, into: MutableSlice): MutableSlice {
+  const { bytes } = key
+  const start = key.start + offset + 1
+  const end = key.end - 1
+  for (let i = start; i < end; i++) {
+    if (bytes[i] === 0) return unescape(bytes, start, end, into)
+  }
+  return into.set(bytes, start, end)
+}
+
+function unescape(bytes: Uint8Array, start: number, end: number, into: MutableSlice): MutableSlice {
+  const plain = new Uint8Array(end - start)
+  let length = 0
+  for (let i = start; i < end; i++) {
+    plain[length++] = bytes[i]!
+    if (bytes[i] === 0) i++
+  }
+  return into.set(plain, 0, length)
+}
+
+/** Whether the element at `offset` is a bytes element, as keys of indexes 1 to 6 must have it. */
+export function holdsBytes(key: Slice, offset: number): boolean {
+  return key.bytes[key.start + offset] === tag.bytes && key.end - key.start >= offset + 2
+}

@@ -1,0 +1,137 @@
+/** All keys of a collection: walking, counting, renaming, copying, and a random one. */
+import { ByteWriter } from '../../base/bytes.ts'
+import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
+import type { Pause, Transaction } from '../../database/contract.ts'
+import { decodeHeader, Header, kind, never } from './codec.ts'
+import { decodeLastElement, elementRange, headerOffset, index, writeElementPrefix, type Keyspace } from './keys.ts'
+import { clearKey, elementIndex, findHeader, newCollection, placeCollection, removeKey } from './keyvalue.ts'
+import { entryNearRandomPoint, randomBelow } from './sample.ts'
+import { setString } from './strings.ts'
+import { walk, type SlicedReader } from './walk.ts'
+
+/** The headers of keys that begin with `prefix`. */
+export function keysWithPrefix(space: Keyspace, prefix: Uint8Array): KeyRange {
+  const all = keyspaceRange(space.id, index.header)
+  if (prefix.length === 0) return all
+  const writer = new KeyWriter(64).begin(space.id, index.header).byteString(prefix)
+  // Without the terminator: what follows is the rest of the key.
+  writer.truncate(writer.end - 1)
+  const start = sliceOf(writer.toBytes())
+  // The first bytes above everything that begins so; the tag before the key is not FF, so there are some.
+  while (writer.bytes[writer.end - 1] === 0xff) writer.truncate(writer.end - 1)
+  writer.bytes[writer.end - 1]! += 1
+  return { start, end: sliceOf(writer.toBytes()) }
+}
+
+/** Visits living keys in byte order, until `visit` answers false. */
+export function* walkKeys(
+  reader: SlicedReader,
+  space: Keyspace,
+  visit: (key: Slice, header: Header) => boolean | void,
+  range: KeyRange = keyspaceRange(space.id, index.header),
+): Generator<Pause, void, void> {
+  const offset = headerOffset(space)
+  const key = new MutableSlice()
+  const header = new Header()
+  yield* walk(reader, range, (entry, value) => {
+    decodeHeader(value, header)
+    if (header.expiresAtMs !== never && header.expiresAtMs < reader.timeMs) return true
+    return visit(decodeLastElement(entry, offset, key), header)
+  })
+}
+
+export function* countKeys(reader: SlicedReader, space: Keyspace): Generator<Pause, number, void> {
+  let count = 0
+  yield* walkKeys(reader, space, () => {
+    count++
+  })
+  return count
+}
+
+/** A living key, see `sample.ts` for how random; undefined where there is none. */
+export function* randomKey(tx: Transaction, space: Keyspace): Generator<Pause, Uint8Array | undefined, void> {
+  const few: Uint8Array[] = []
+  yield* walkKeys(tx, space, (key) => {
+    few.push(copySlice(key))
+    return few.length <= 64
+  })
+  if (few.length <= 64) return few.length === 0 ? undefined : few[randomBelow(tx.services, few.length)]
+  const range = keyspaceRange(space.id, index.header)
+  const header = new Header()
+  for (let tries = 0; tries < 100; tries++) {
+    const entry = entryNearRandomPoint(tx, range)
+    if (entry === undefined) break
+    const key = copySlice(decodeLastElement(sliceOf(entry), headerOffset(space), new MutableSlice()))
+    if (findHeader(tx, space, sliceOf(key), header)) return key
+  }
+  return few[randomBelow(tx.services, few.length)]
+}
+
+/**
+ * Moves a living key, whose header was just found, to another name or collection's keyspace of the same database: its
+ * expiry moves along, what was there is removed. Constant work for names; another keyspace needs `copyKey`.
+ */
+export function renameKey(tx: Transaction, space: Keyspace, from: Slice, header: Header, to: Slice): void {
+  if (header.kind === kind.string) {
+    const value = sliceOf(copySlice(header))
+    removeKey(tx, space, from, header)
+    setString(tx, space, to, value, header.expiresAtMs)
+    return
+  }
+  clearKey(tx, space, to)
+  const moved = new Header()
+  Object.assign(moved, { kind: header.kind, generation: header.generation, count: header.count })
+  moved.position = header.position
+  moved.expiresAtMs = header.expiresAtMs
+  // Not its elements: those follow the generation.
+  header.storedCount = undefined
+  removeKey(tx, space, from, header)
+  placeCollection(tx, space, to, moved)
+}
+
+/** Copies a living key, whose header was just found; what is at the target is removed. */
+export function* copyKey(
+  tx: Transaction,
+  from: Keyspace,
+  header: Header,
+  to: Keyspace,
+  target: Slice,
+): Generator<Pause, void, void> {
+  if (header.kind === kind.string) {
+    setString(tx, to, target, sliceOf(copySlice(header)), header.expiresAtMs)
+    return
+  }
+  clearKey(tx, to, target)
+  const copy = newCollection(tx, header.kind)
+  copy.expiresAtMs = header.expiresAtMs
+  copy.count = header.count
+  copy.position = header.position
+  const of = elementIndex(header.kind)
+  yield* copyElements(
+    tx,
+    { space: from, of, generation: header.generation },
+    { space: to, generation: copy.generation },
+  )
+  if (header.kind === kind.sortedSet) {
+    const source = { space: from, of: index.byScore, generation: header.generation }
+    yield* copyElements(tx, source, { space: to, generation: copy.generation })
+  }
+  placeCollection(tx, to, target, copy)
+}
+
+function* copyElements(
+  tx: Transaction,
+  from: { space: Keyspace; of: number; generation: number },
+  to: { space: Keyspace; generation: number },
+): Generator<Pause, void, void> {
+  const key = new KeyWriter(64)
+  const value = new ByteWriter(64)
+  const prefixLength = writeElementPrefix(key, from.space, from.of, from.generation).end
+  yield* walk(tx, elementRange(from.space, from.of, from.generation), (source, stored) => {
+    writeElementPrefix(key, to.space, from.of, to.generation)
+    key.copy(source.bytes, source.start + prefixLength, source.end)
+    value.reset().slice(stored)
+    tx.put(key, value, from.of === index.byScore ? 'derived' : 'primary')
+  })
+}

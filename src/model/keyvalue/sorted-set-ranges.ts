@@ -1,0 +1,207 @@
+/**
+ * Ranges of sorted sets: by rank and by score over index 5, by member over index 4 (Redis defines ranges by member only for
+ * members of one score, where both orders agree).
+ *
+ * Ranks are counted by walking from the nearer end, since no counts are kept inside the index: a rank in the middle of a
+ * million members costs half a million steps, in slices, where Redis takes twenty
+ * (docs/decisions/032-ranks-are-walked.md).
+ */
+import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { KeyWriter } from '../../base/tuple.ts'
+import type { Pause } from '../../database/contract.ts'
+import { decodeScore, type Header } from './codec.ts'
+import { decodeLastElement, elementOffset, elementRange, index, writeElementPrefix, writeScoreKey } from './keys.ts'
+import type { Keyspace } from './keys.ts'
+import { walk, type SlicedReader } from './walk.ts'
+
+export interface ScoreBounds {
+  readonly min: number
+  readonly max: number
+  readonly minExclusive: boolean
+  readonly maxExclusive: boolean
+}
+
+/** `undefined` stands for the lowest or highest member; what `-` and `+` say. */
+export interface MemberBounds {
+  readonly min: Slice | undefined
+  readonly max: Slice | undefined
+  readonly minExclusive: boolean
+  readonly maxExclusive: boolean
+}
+
+export interface WalkOptions {
+  readonly reverse?: boolean
+  /** Entries of the range to pass over first. */
+  readonly offset?: number
+  /** Entries to visit at most. */
+  readonly limit?: number
+}
+
+/** The member holds until the transaction is called. */
+export type VisitScored = (member: Slice, score: number) => void
+
+const writer = new KeyWriter(64)
+
+function bound(space: Keyspace, sorted: Header, score: number, above: boolean): Slice {
+  writeElementPrefix(writer, space, index.byScore, sorted.generation).float8(score)
+  if (above) writer.u8(0xff)
+  return sliceOf(writer.toBytes())
+}
+
+export function scoreRange(space: Keyspace, sorted: Header, bounds: ScoreBounds): KeyRange {
+  return {
+    start: bound(space, sorted, bounds.min, bounds.minExclusive),
+    end: bound(space, sorted, bounds.max, !bounds.maxExclusive),
+  }
+}
+
+export function memberRange(space: Keyspace, sorted: Header, bounds: MemberBounds): KeyRange {
+  const all = elementRange(space, index.scored, sorted.generation)
+  return {
+    start: bounds.min === undefined ? all.start : memberBound(space, sorted, bounds.min, bounds.minExclusive),
+    end: bounds.max === undefined ? all.end : memberBound(space, sorted, bounds.max, !bounds.maxExclusive),
+  }
+}
+
+function memberBound(space: Keyspace, sorted: Header, member: Slice, after: boolean): Slice {
+  writeElementPrefix(writer, space, index.scored, sorted.generation)
+  writer.byteString(member.bytes, member.start, member.end)
+  // The smallest key above: 00, since FF would be above members that continue this one with a zero byte.
+  if (after) writer.u8(0)
+  return sliceOf(writer.toBytes())
+}
+
+export function isEmptyRange(range: KeyRange): boolean {
+  return Buffer.compare(copySlice(range.start), copySlice(range.end)) >= 0
+}
+
+const scoreView = new DataView(new ArrayBuffer(8))
+
+/** The score of an entry of index 5. `offset` is that of its member. */
+function decodeEntryScore(key: Slice, value: Slice, offset: number): number {
+  const at = key.start + offset - 8
+  const positive = key.bytes[at]! >= 0x80
+  for (let i = 0; i < 8; i++) scoreView.setUint8(i, key.bytes[at + i]! ^ (positive ? (i === 0 ? 0x80 : 0) : 0xff))
+  const score = scoreView.getFloat64(0)
+  return score === 0 && value.end > value.start ? -0 : score
+}
+
+/** Visits the entries of a range of index 5 in its order. */
+export function* walkByScore(
+  reader: SlicedReader,
+  space: Keyspace,
+  sorted: Header,
+  range: KeyRange,
+  visit: VisitScored,
+  options: WalkOptions & { from?: Slice } = {},
+): Generator<Pause, void, void> {
+  const offset = elementOffset(space, index.byScore, sorted.generation)
+  const member = new MutableSlice()
+  yield* walkLimited(reader, range, options, (key, value) => {
+    visit(decodeLastElement(key, offset, member), decodeEntryScore(key, value, offset))
+  })
+}
+
+/** Visits the entries of a range of index 4, in the order of members. */
+export function* walkByMember(
+  reader: SlicedReader,
+  space: Keyspace,
+  sorted: Header,
+  range: KeyRange,
+  visit: VisitScored,
+  options: WalkOptions & { from?: Slice } = {},
+): Generator<Pause, void, void> {
+  const offset = elementOffset(space, index.scored, sorted.generation)
+  const member = new MutableSlice()
+  yield* walkLimited(reader, range, options, (key, value) => {
+    const score = decodeScore(value)
+    visit(decodeLastElement(key, offset, member), score)
+  })
+}
+
+function* walkLimited(
+  reader: SlicedReader,
+  range: KeyRange,
+  options: WalkOptions & { from?: Slice },
+  visit: (key: Slice, value: Slice) => void,
+): Generator<Pause, void, void> {
+  let skip = options.offset ?? 0
+  let left = options.limit ?? Infinity
+  if (left <= 0 || isEmptyRange(range)) return
+  yield* walk(
+    reader,
+    range,
+    (key, value) => {
+      if (skip-- > 0) return true
+      visit(key, value)
+      return --left > 0
+    },
+    options,
+  )
+}
+
+/** Visits ranks `start` to `stop`, both included and within the count. */
+export function* walkByRank(
+  reader: SlicedReader,
+  space: Keyspace,
+  sorted: Header,
+  start: number,
+  stop: number,
+  reverse: boolean,
+  visit: VisitScored,
+): Generator<Pause, void, void> {
+  const range = elementRange(space, index.byScore, sorted.generation)
+  const limit = stop - start + 1
+  const fromOtherEnd = sorted.count - 1 - start
+  if (fromOtherEnd >= start) {
+    yield* walkByScore(reader, space, sorted, range, visit, { reverse, offset: start, limit })
+    return
+  }
+  const from = yield* keyAt(reader, range, fromOtherEnd, !reverse)
+  if (from === undefined) return
+  yield* walkByScore(reader, space, sorted, range, visit, { reverse, limit, from: sliceOf(from) })
+}
+
+function* keyAt(
+  reader: SlicedReader,
+  range: KeyRange,
+  rank: number,
+  reverse: boolean,
+): Generator<Pause, Uint8Array | undefined, void> {
+  let left = rank
+  let found: Uint8Array | undefined
+  yield* walk(
+    reader,
+    range,
+    (key) => {
+      if (left-- > 0) return true
+      found = copySlice(key)
+      return false
+    },
+    { reverse },
+  )
+  return found
+}
+
+/** Entries in a range. */
+export function* countRange(reader: SlicedReader, range: KeyRange): Generator<Pause, number, void> {
+  let count = 0
+  if (isEmptyRange(range)) return 0
+  yield* walk(reader, range, () => {
+    count++
+  })
+  return count
+}
+
+/** How many members come before this one. */
+export function* findRank(
+  reader: SlicedReader,
+  space: Keyspace,
+  sorted: Header,
+  member: Slice,
+  score: number,
+): Generator<Pause, number, void> {
+  const end = sliceOf(writeScoreKey(writer, space, sorted.generation, score, member).toBytes())
+  const { start } = elementRange(space, index.byScore, sorted.generation)
+  return yield* countRange(reader, { start, end })
+}

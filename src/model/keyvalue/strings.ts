@@ -1,0 +1,173 @@
+/**
+ * Strings: the value lies in the header itself, so GET is one read and SET one read and one write (the read finds an
+ * expiry or a collection that the new value replaces).
+ */
+import { ByteWriter } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
+import { MutableSlice, type Slice } from '../../base/slice.ts'
+import { KeyWriter } from '../../base/tuple.ts'
+import type { Transaction, TransactionReader } from '../../database/contract.ts'
+import { beginString, Header, kind, never } from './codec.ts'
+import { fitsInt64, parseInt64, parseShortInteger } from './integer-text.ts'
+import { writeHeaderKey, type Keyspace } from './keys.ts'
+import { dropContents, findHeader, putExpiry, wrongType } from './keyvalue.ts'
+import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts'
+
+/** Redis's own limit is 512 MB (`proto-max-bulk-len`); a value is one record of the log here. */
+export const maxStringBytes: number = 64 * 1024 * 1024
+
+const headerKey = new KeyWriter(64)
+const stored = new Header()
+let valueWriter = new ByteWriter(256)
+const nothing = new MutableSlice()
+
+/** The scratch for values; one that a large value has grown is let go. */
+function scratchValue(): ByteWriter {
+  if (valueWriter.bytes.length > 1024 * 1024) valueWriter = new ByteWriter(256)
+  return valueWriter
+}
+
+/** A view of the value, which holds until the next call on the transaction. Throws `wrong_type`. */
+export function findString(reader: TransactionReader, space: Keyspace, key: Slice): Slice | undefined {
+  if (!findHeader(reader, space, key, stored)) return undefined
+  if (stored.kind !== kind.string) throw wrongType()
+  return stored
+}
+
+/** The expiry of the string that `findString` has just found. */
+export function foundExpiry(): bigint {
+  return stored.expiresAtMs
+}
+
+/** SET: replaces whatever was there, its expiry included. */
+export function setString(
+  tx: Transaction,
+  space: Keyspace,
+  key: Slice,
+  value: Slice,
+  expiresAtMs: bigint = never,
+): void {
+  findHeader(tx, space, key, stored)
+  if (stored.kind !== kind.none && (stored.kind !== kind.string || stored.expiresAtMs !== never)) {
+    dropContents(tx, space, key, stored)
+  }
+  const writer = beginString(scratchValue(), expiresAtMs)
+  writer.copy(value.bytes, value.start, value.end)
+  tx.put(writeHeaderKey(headerKey, space, key), writer)
+  if (expiresAtMs !== never) putExpiry(tx, space, key, expiresAtMs)
+}
+
+/**
+ * Opens the string at `key` for a change that keeps its expiry: its value, or an empty one where there is none. Throws
+ * `wrong_type`.
+ */
+function openString(tx: Transaction, space: Keyspace, key: Slice): Slice {
+  if (findHeader(tx, space, key, stored)) {
+    if (stored.kind !== kind.string) throw wrongType()
+    return stored
+  }
+  if (stored.kind !== kind.none) {
+    dropContents(tx, space, key, stored)
+    stored.clear()
+  }
+  return nothing.set(stored.bytes, 0, 0)
+}
+
+/** Stores what was written after `beginString(…, stored.expiresAtMs)`. */
+function storeOpened(tx: Transaction, space: Keyspace, key: Slice, writer: ByteWriter): void {
+  tx.put(writeHeaderKey(headerKey, space, key), writer)
+}
+
+/** The new length. */
+export function appendString(tx: Transaction, space: Keyspace, key: Slice, suffix: Slice): number {
+  checkLength(stringLength(tx, space, key) + suffix.end - suffix.start)
+  const value = openString(tx, space, key)
+  const length = value.end - value.start + suffix.end - suffix.start
+  const writer = beginString(scratchValue(), stored.expiresAtMs)
+  writer.copy(value.bytes, value.start, value.end)
+  writer.copy(suffix.bytes, suffix.start, suffix.end)
+  storeOpened(tx, space, key, writer)
+  return length
+}
+
+/** Overwrites from `offset` on, padding with zeros; the new length. An empty `part` changes nothing. */
+export function setStringRange(tx: Transaction, space: Keyspace, key: Slice, offset: number, part: Slice): number {
+  const before = stringLength(tx, space, key)
+  const partLength = part.end - part.start
+  if (partLength === 0) return before
+  checkLength(offset + partLength)
+  const value = openString(tx, space, key)
+  const writer = beginString(scratchValue(), stored.expiresAtMs)
+  const start = writer.end
+  writer.copy(value.bytes, value.start, value.end)
+  const length = Math.max(before, offset + partLength)
+  writer.reserve(length)
+  writer.bytes.fill(0, writer.end, start + length)
+  writer.truncate(start + offset)
+  writer.copy(part.bytes, part.start, part.end)
+  writer.truncate(start + length)
+  storeOpened(tx, space, key, writer)
+  return length
+}
+
+export function stringLength(reader: TransactionReader, space: Keyspace, key: Slice): number {
+  const value = findString(reader, space, key)
+  return value === undefined ? 0 : value.end - value.start
+}
+
+function checkLength(length: number): void {
+  if (length > maxStringBytes) {
+    throw new PolylogError('too_large', 'string exceeds maximum allowed size (proto-max-bulk-len)')
+  }
+}
+
+/** INCR and its kin. A number where the result fits 15 digits, so that the common case computes without a bigint. */
+export function incrementString(tx: Transaction, space: Keyspace, key: Slice, by: bigint | number): bigint | number {
+  const found = findString(tx, space, key)
+  const short = found === undefined ? 0 : parseShortInteger(found)
+  const result = typeof by === 'number' && !Number.isNaN(short) ? short + by : incrementLong(found, by)
+  openString(tx, space, key)
+  const writer = beginString(scratchValue(), stored.expiresAtMs)
+  writer.latin1(String(result))
+  storeOpened(tx, space, key, writer)
+  return result
+}
+
+function incrementLong(found: Slice | undefined, by: bigint | number): bigint {
+  const before = found === undefined ? 0n : parseInt64(found)
+  if (before === undefined) throw new PolylogError('invalid_argument', 'value is not an integer or out of range')
+  const result = before + BigInt(by)
+  if (!fitsInt64(result)) throw new PolylogError('out_of_range', 'increment or decrement would overflow')
+  return result
+}
+
+/** INCRBYFLOAT; the text that was stored. */
+export function incrementStringByFloat(tx: Transaction, space: Keyspace, key: Slice, by: Slice): string {
+  const found = findString(tx, space, key)
+  const result = addFloatTexts(found, by, 'value is not a valid float')
+  openString(tx, space, key)
+  const writer = beginString(scratchValue(), stored.expiresAtMs)
+  writer.latin1(result)
+  storeOpened(tx, space, key, writer)
+  return result
+}
+
+/** `found + by` as Redis's long double arithmetic prints it; `invalidFound` is the error for what is no number there. */
+export function addFloatTexts(found: Slice | undefined, by: Slice, invalidFound: string): string {
+  const before = parseLongDouble(found === undefined ? '0' : textOf(found))
+  if (before === undefined) throw new PolylogError('invalid_argument', invalidFound)
+  const increment = parseLongDouble(textOf(by))
+  if (increment === undefined) throw new PolylogError('invalid_argument', 'value is not a valid float')
+  const sum = addLongDoubles(before, increment)
+  if (sum === undefined) throw new PolylogError('out_of_range', 'increment would produce NaN or Infinity')
+  return formatLongDouble(sum)
+}
+
+const longestNumberCharacters = 5 * 1024
+
+function textOf(slice: Slice): string {
+  if (slice.end - slice.start > longestNumberCharacters) return ''
+  let text = ''
+  for (let i = slice.start; i < slice.end; i++) text += String.fromCharCode(slice.bytes[i]!)
+  return text
+}
