@@ -21,6 +21,7 @@ import {
 } from '../commit-log.ts'
 import { Followers } from '../followers.ts'
 import { frameHeaderBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
+import { Framer } from './framer.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { LogReader, type ReadableLog } from './log-reader.ts'
 import type { LogPosition } from './position.ts'
@@ -63,7 +64,7 @@ export async function openFileLog(host: Host, folder: string, options: FileLogOp
   const pair = await files.openForWriting(recovered.segments.at(-1)!.number)
   await secure(files, recovered, pair)
   const { databaseId, lazySyncMs = 200 } = options
-  const path = new WritePath(host, files, recovered.segments, pair, recovered.term, {
+  const path = new WritePath(host, files, new Framer(recovered.segments, recovered.term), pair, {
     databaseId,
     partBytes,
     lazySyncMs,
@@ -138,13 +139,13 @@ class FileLog implements CommitLog, ReadableLog {
   async acquire(): Promise<Leader> {
     this.leader?.lose(new LogError('fenced', 'another leader has taken over'))
     await this.leader?.idle
-    this.path.term++
+    this.path.framer.term++
     this.leader = new FileLeader(this.path)
     return this.leader
   }
 
   async end(): Promise<LogEnd> {
-    return { end: this.path.end, epoch: this.path.term, oldest: this.oldest }
+    return { end: this.path.framer.end, epoch: this.path.framer.term, oldest: this.oldest }
   }
 
   read(from: Sequence, options: ReadOptions = {}): AsyncIterable<LogBatch> {
@@ -204,7 +205,7 @@ class FileLeader implements Leader {
 
   constructor(path: WritePath) {
     this.path = path
-    this.epoch = path.term
+    this.epoch = path.framer.term
   }
 
   get lost(): AbortSignal {
@@ -247,7 +248,7 @@ class FileLeader implements Leader {
     const { path } = this
     if (path.syncedThrough > expectedEnd) return 'committed'
     if (path.failure !== undefined) throw path.failure
-    return path.end > expectedEnd ? 'committed' : 'absent'
+    return path.framer.end > expectedEnd ? 'committed' : 'absent'
   }
 
   async renew(): Promise<void> {
@@ -263,8 +264,8 @@ class FileLeader implements Leader {
     const { path } = this
     if (this.lost.aborted && path.failure === undefined) throw this.lost.reason
     if (this.idle !== undefined) throw new LogError('unavailable', 'another append is in flight')
-    if (expectedEnd !== path.end && path.failure === undefined) {
-      throw new LogError('wrong-end', `the log ends at ${path.end}, not at ${expectedEnd}`)
+    if (expectedEnd !== path.framer.end && path.failure === undefined) {
+      throw new LogError('wrong-end', `the log ends at ${path.framer.end}, not at ${expectedEnd}`)
     }
     if (batch.count < 1) throw new LogError('unavailable', 'a batch has at least one record')
     if (batch.length > maxBatchBytes) {

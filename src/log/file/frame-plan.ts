@@ -41,6 +41,20 @@ export function sizeOf(frame: PlannedFrame): number {
   return padded(frameHeaderBytes + part + frame.end - frame.start)
 }
 
+/** How many segments of `capacity` bytes the frames need beside the `room` that is left in the one that is open. */
+export function segmentsNeeded(frames: readonly PlannedFrame[], room: number, capacity: number): number {
+  let needed = 0
+  for (const frame of frames) {
+    const size = sizeOf(frame)
+    if (size > room) {
+      needed++
+      room = capacity
+    }
+    room -= size
+  }
+  return needed
+}
+
 function recordEnd(batch: AppendBatch, i: number): number {
   return i + 1 < batch.count ? batch.offsets[i + 1]! : batch.length
 }

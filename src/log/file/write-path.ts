@@ -18,14 +18,13 @@
 import { assert, InvariantError } from '../../base/errors.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { type AppendBatch, type Durability, LogError, type Sequence } from '../commit-log.ts'
-import { type FramePart, sectorBytes } from './frame.ts'
+import { sectorBytes } from './frame.ts'
 import { FrameBuffer } from './frame-buffer.ts'
-import { type PlannedFrame, planFrames, sizeOf } from './frame-plan.ts'
-import { OpenGroups } from './parts.ts'
+import { type PlannedFrame, planFrames, segmentsNeeded, sizeOf } from './frame-plan.ts'
+import type { Framer, FramerMark } from './framer.ts'
 import { type LogPosition, positionOf } from './position.ts'
 import { assertSegmentNumber } from './recovery.ts'
 import { isNoSpace, type SegmentFiles, type SegmentPair } from './segment-files.ts'
-import { Segment } from './segment.ts'
 import { WriteLatency } from './write-latency.ts'
 
 /** Gathered bytes beyond which an append waits for the disk, whatever its durability. */
@@ -39,10 +38,7 @@ export interface WritePathOptions {
 
 /** The append that is not resolved yet: what to go back to when the disk is full. */
 interface BatchInProgress {
-  readonly segment: Segment
-  readonly offset: number
-  readonly checksum: number
-  readonly end: Sequence
+  readonly start: FramerMark
   refused: boolean
 }
 
@@ -60,12 +56,11 @@ interface Waiter {
 }
 
 export class WritePath {
-  /** The last sequence accepted, written, durable. */
-  end: Sequence
+  readonly framer: Framer
+  /** The last sequence written, durable. */
   writtenThrough: Sequence
   syncedThrough: Sequence
   syncedPosition: LogPosition
-  term: number
   failure: LogError | undefined
   readonly latency: WriteLatency = new WriteLatency()
   onAdvance: () => void = () => undefined
@@ -74,7 +69,6 @@ export class WritePath {
   private readonly host: Host
   private readonly files: SegmentFiles
   private readonly options: WritePathOptions
-  private readonly segments: Segment[]
   private pair: SegmentPair
   private gathering = new FrameBuffer()
   private writing = new FrameBuffer()
@@ -91,29 +85,18 @@ export class WritePath {
   private stalled = false
   private batch: BatchInProgress | undefined
   private waiters: Waiter[] = []
-  private groups = new OpenGroups()
-  private nextGroup = 1
   private lazySync: Cancel | undefined
 
-  constructor(
-    host: Host,
-    files: SegmentFiles,
-    segments: Segment[],
-    pair: SegmentPair,
-    term: number,
-    options: WritePathOptions,
-  ) {
+  constructor(host: Host, files: SegmentFiles, framer: Framer, pair: SegmentPair, options: WritePathOptions) {
     this.host = host
     this.files = files
-    this.segments = segments
+    this.framer = framer
     this.pair = pair
-    this.term = term
     this.options = options
-    const active = segments.at(-1)!
-    const position = positionOf(active.number, active.end)
-    this.end = this.writtenThrough = this.syncedThrough = active.last
+    const { end, position, active } = framer
+    this.writtenThrough = this.syncedThrough = end
     this.syncedPosition = this.writtenPosition = this.durablePosition = position
-    this.framed = { through: active.last, position }
+    this.framed = { through: end, position }
     this.gathering.restart(active.end)
   }
 
@@ -122,9 +105,8 @@ export class WritePath {
     this.refuseAfterFailure()
     if (this.stalled) await this.retryStalled()
     const frames = planFrames(batch, this.options.partBytes)
-    if (frames.length > 1 || sizeOf(frames[0]!) > this.roomBytes()) await this.makeRoom(frames)
-    const { active } = this
-    this.batch = { segment: active, offset: active.end, checksum: active.lastChecksum, end: this.end, refused: false }
+    if (frames.length > 1 || sizeOf(frames[0]!) > this.framer.roomBytes) await this.makeRoom(frames)
+    this.batch = { start: this.framer.mark(), refused: false }
     try {
       await this.frameAll(batch, frames)
       await this.deliver(durability)
@@ -139,7 +121,7 @@ export class WritePath {
   async flush(durability: Durability): Promise<void> {
     if (durability === 'memory') return
     this.refuseAfterFailure()
-    const through = this.end
+    const through = this.framer.end
     if ((durability === 'synced' ? this.syncedThrough : this.writtenThrough) >= through) return
     if (this.stalled) await this.retryStalled()
     if (durability === 'synced') this.syncAsked = true
@@ -155,14 +137,6 @@ export class WritePath {
     await this.closePair()
   }
 
-  private get active(): Segment {
-    return this.segments.at(-1)!
-  }
-
-  private roomBytes(): number {
-    return this.active.sizeBytes - this.active.end
-  }
-
   private refuseAfterFailure(): void {
     if (this.failure === undefined) return
     throw new LogError('unavailable', 'the log takes no more appends, because a write to it has failed', {
@@ -170,73 +144,27 @@ export class WritePath {
     })
   }
 
-  // ---- framing
-
   private async frameAll(batch: AppendBatch, frames: readonly PlannedFrame[]): Promise<void> {
+    const { framer } = this
     for (const frame of frames) {
-      if (sizeOf(frame) > this.roomBytes()) await this.rotateWithinBatch()
+      if (sizeOf(frame) > framer.roomBytes) await this.rotateWithinBatch()
       if (this.gathering.length > maxGatheredBytes) await this.drain()
-      this.frame(batch, frame)
+      framer.add(this.gathering, batch, frame, this.durablePosition)
     }
-    this.framed = { through: this.end, position: positionOf(this.active.number, this.active.end) }
-  }
-
-  private frame(batch: AppendBatch, planned: PlannedFrame): void {
-    const { active } = this
-    const offset = active.end
-    const head = {
-      first: this.end + 1,
-      transactions: planned.transactions,
-      clock: batch.clock,
-      syncedOffset: this.durablePosition,
-      term: this.term,
-    }
-    const part = this.partOf(planned)
-    const payload = batch.bytes.subarray(planned.start, planned.end)
-    const checksum = this.gathering.add(active.number, head, payload, part)
-    active.extend(offset, this.gathering.end, head.first, planned.transactions, checksum, part !== undefined)
-    this.end = active.last
-    if (part !== undefined) this.followPart(part, planned, head.first, offset)
-  }
-
-  private partOf(planned: PlannedFrame): FramePart | undefined {
-    const { record } = planned
-    if (record === undefined) return undefined
-    if (planned.start === record.start) this.nextGroup++
-    return {
-      group: (BigInt(this.term) << 32n) | BigInt(this.nextGroup),
-      offset: planned.start - record.start,
-      recordLength: record.end - record.start,
-      last: planned.end === record.end,
-    }
-  }
-
-  /** Keeps what a reader that starts in the next segment must know, and how long the segments must stay. */
-  private followPart(part: FramePart, planned: PlannedFrame, sequence: Sequence, offset: number): void {
-    const { active, term } = this
-    active.neededThrough = Math.max(active.neededThrough, sequence)
-    this.groups.add(active.number, { part, term, offset }, planned.end - planned.start)
+    this.framed = { through: framer.end, position: framer.position }
   }
 
   // ---- segments
 
-  /** Has every segment ready that the batch will need, before any of it is framed. */
+  /** Has every segment ready that the batch will need, before any of it is framed; in one segment if one takes it. */
   private async makeRoom(frames: readonly PlannedFrame[]): Promise<void> {
     const total = frames.reduce((sum, frame) => sum + sizeOf(frame), 0)
-    if (total <= this.roomBytes()) return
+    const room = this.framer.roomBytes
+    if (total <= room) return
     const capacity = this.files.segmentBytes - sectorBytes
-    let needed = 0
-    let room = total > capacity ? this.roomBytes() : 0
-    for (const frame of frames) {
-      const size = sizeOf(frame)
-      if (size > room) {
-        needed++
-        room = capacity
-      }
-      room -= size
-    }
-    if (needed > 0) await this.files.ensureSpares(needed)
-    if (total <= capacity || sizeOf(frames[0]!) > this.roomBytes()) await this.rotate()
+    const fits = total <= capacity
+    await this.files.ensureSpares(segmentsNeeded(frames, fits ? 0 : room, capacity))
+    if (fits || sizeOf(frames[0]!) > room) await this.rotate()
   }
 
   /** Here a refusal would leave a batch half framed: so there is none, spares having been made. */
@@ -253,15 +181,8 @@ export class WritePath {
     await this.drain()
     this.syncAsked = false
     assert(!this.dirty, 'a segment is left with bytes that are not synced')
-    const previous = this.active
-    assertSegmentNumber(previous.number + 1)
-    const header = {
-      databaseId: this.options.databaseId,
-      segment: previous.number + 1,
-      firstSequence: this.end + 1,
-      createdMs: Math.max(0, Math.floor(this.host.now())),
-      previousChecksum: previous.lastChecksum,
-    }
+    const header = this.framer.nextHeader(this.options.databaseId, this.host.now())
+    assertSegmentNumber(header.segment)
     let pair: SegmentPair
     try {
       pair = await this.files.activate(header)
@@ -271,12 +192,9 @@ export class WritePath {
     }
     await this.closePair()
     this.pair = pair
-    this.segments.push(
-      new Segment(header.segment, header.firstSequence, this.files.segmentBytes, sectorBytes, this.groups.copy()),
-    )
+    this.framer.begin(header, this.files.segmentBytes)
     this.gathering.restart(sectorBytes)
-    this.syncedPosition = positionOf(header.segment, sectorBytes)
-    this.writtenPosition = this.durablePosition = this.syncedPosition
+    this.syncedPosition = this.writtenPosition = this.durablePosition = this.framer.position
   }
 
   private async closePair(): Promise<void> {
@@ -291,10 +209,13 @@ export class WritePath {
     if (durability === 'synced' && this.gathering.length === 0) this.syncAsked = true
     else if (durability === 'synced') this.gathering.wantsSync = true
     this.reach(this.framed)
-    const through = this.end
+    const through = this.framer.end
     if (durability !== 'memory') return this.reached(through, durability)
+    if (this.gathering.length > maxGatheredBytes) return this.reached(through, 'written')
+    // Accepted: from here on a full disk cannot refuse it.
+    this.batch = undefined
     this.pump()
-    if (this.gathering.length > maxGatheredBytes) await this.reached(through, 'written')
+    return undefined
   }
 
   private reached(through: Sequence, level: 'written' | 'synced'): Promise<void> {
@@ -407,12 +328,12 @@ export class WritePath {
 
   /** Bytes up to `end` have been written, or synced; `framed` is the last whole batch when that began. */
   private count(framed: Framed, end: number, synced: boolean): void {
-    this.writtenPosition = positionOf(this.active.number, end)
+    this.writtenPosition = positionOf(this.framer.active.number, end)
     if (synced) this.durablePosition = this.writtenPosition
     this.reach(framed)
     // A batch may have been finished since, all of whose frames had been on their way.
     this.reach(this.framed)
-    if (this.roomBytes() < this.active.sizeBytes / 2) this.files.prepareSpare()
+    if (this.framer.roomBytes < this.files.segmentBytes / 2) this.files.prepareSpare()
     this.onAdvance()
     this.settle()
   }
@@ -474,7 +395,7 @@ export class WritePath {
     const attemptedEnd = writing.end
     writing.join(gathering)
     if (this.batch !== undefined) {
-      writing.cut(this.batch.offset)
+      writing.cut(this.batch.start.offset)
       await this.erase(this.batch, attemptedEnd)
     }
     this.gathering = writing
@@ -487,22 +408,18 @@ export class WritePath {
   }
 
   private async erase(batch: BatchInProgress, to: number): Promise<void> {
-    const { segment, offset } = batch
-    if (segment !== this.active) throw new Error('the disk ran out of space that was allocated')
+    const { segment, offset } = batch.start
+    if (segment !== this.framer.active) throw new Error('the disk ran out of space that was allocated')
     if (offset < to) {
       await this.pair.plain.writeAt(offset, new Uint8Array(to - offset))
       await this.syncPlain()
     }
     batch.refused = true
-    segment.forgetFrom(offset)
-    segment.end = offset
-    segment.lastChecksum = batch.checksum
-    segment.last = this.end = batch.end
-    const position = positionOf(segment.number, offset)
-    this.framed = { through: batch.end, position }
+    this.framer.goBack(batch.start)
+    const { end, position } = this.framer
+    this.framed = { through: end, position }
     this.writtenPosition = Math.min(this.writtenPosition, position)
     this.durablePosition = Math.min(this.durablePosition, position)
-    this.groups = new OpenGroups()
   }
 
   private fail(error: unknown): LogError {
