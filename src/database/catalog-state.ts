@@ -36,6 +36,9 @@ export interface StoredCollection {
 
 const noFields: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
+/** Of this process: catalogs that open transactions have made, or that a refused commit took back, never share one. */
+let lastVersion = 0
+
 export class CatalogState implements Catalog {
   readonly version: number
   readonly namespaces: ReadonlyMap<string, Namespace>
@@ -43,8 +46,8 @@ export class CatalogState implements Catalog {
   readonly #collections: ReadonlyMap<number, Collection>
   readonly #byName: ReadonlyMap<string, ReadonlyMap<string, Collection>>
 
-  private constructor(version: number, namespaces: Iterable<Namespace>, collections: ReadonlyMap<number, Collection>) {
-    this.version = version
+  private constructor(namespaces: Iterable<Namespace>, collections: ReadonlyMap<number, Collection>) {
+    this.version = ++lastVersion
     const byName = new Map<string, Namespace>()
     const byId = new Map<number, Namespace>()
     for (const namespace of namespaces) {
@@ -59,7 +62,7 @@ export class CatalogState implements Catalog {
 
   /** A method: the compiler (TypeScript 7.0) emits a broken alias for a static field that makes an instance. */
   static empty(): CatalogState {
-    return new CatalogState(0, [], new Map())
+    return new CatalogState([], new Map())
   }
 
   namespaceById(id: number): Namespace | undefined {
@@ -92,7 +95,7 @@ export class CatalogState implements Catalog {
   #withNamespace(id: number, value: Slice | undefined): CatalogState {
     const rest = [...this.#namespacesById.values()].filter((namespace) => namespace.id !== id)
     if (value !== undefined) rest.push({ id, name: (decodeJson(value) as { name: string }).name })
-    return new CatalogState(this.version + 1, rest, this.#collections)
+    return new CatalogState(rest, this.#collections)
   }
 
   #withCollection(id: number, value: Slice | undefined): CatalogState {
@@ -106,7 +109,7 @@ export class CatalogState implements Catalog {
       const { name, model, version, definition, indexes } = stored
       collections.set(id, { id, namespace, name, model, version, definition, indexes, fields })
     }
-    return new CatalogState(this.version + 1, this.#namespacesById.values(), collections)
+    return new CatalogState(this.#namespacesById.values(), collections)
   }
 
   #withField(reader: KeyReader, present: boolean): CatalogState {
@@ -123,7 +126,7 @@ export class CatalogState implements Catalog {
     else fields.delete(field)
     const collections = new Map(this.#collections)
     collections.set(collection.id, { ...collection, fields })
-    return new CatalogState(this.version + 1, this.#namespacesById.values(), collections)
+    return new CatalogState(this.#namespacesById.values(), collections)
   }
 }
 

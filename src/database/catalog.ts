@@ -48,7 +48,7 @@ export interface Index {
 }
 
 export interface Catalog {
-  /** Grows with every change; plans cached under it need no further look. */
+  /** No other catalog of this process has it; plans cached under it need no further look. */
   readonly version: number
   readonly namespaces: ReadonlyMap<string, Namespace>
   namespaceById(id: number): Namespace | undefined

@@ -7,7 +7,7 @@
 import { PolylogError } from '../base/errors.ts'
 import { emptySlice, type Slice } from '../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../base/tuple.ts'
-import { collectionKey, encodeJson, fieldKey, namespaceKey } from './catalog-state.ts'
+import { type CatalogState, collectionKey, encodeJson, fieldKey, namespaceKey } from './catalog-state.ts'
 import type { Collection, CollectionModel, Index, JsonObject, JsonValue, Namespace } from './catalog.ts'
 import type { KernelTransaction } from './transaction.ts'
 
@@ -29,21 +29,38 @@ function checkName(name: string): void {
 export function createNamespace(transaction: KernelTransaction, name: string): Namespace {
   checkName(name)
   transaction.lockName(nameLock(name, ''), 'update')
-  refuseTwice(
-    transaction,
-    name,
-    transaction.catalog.namespaces.has(name),
-    transaction.kernel.catalog.namespaces.has(name),
-  )
+  refuseTwice(transaction, name, (catalog) => catalog.namespaces.get(name)?.id)
   const id = newId(transaction)
   transaction.changeCatalog(namespaceKey(id), encodeJson({ name }))
   return { id, name }
 }
 
-/** A name that exists here is a duplicate; one that only exists in newer state makes the statement look again. */
-function refuseTwice(transaction: KernelTransaction, name: string, here: boolean, newest: boolean): void {
-  if (here) throw new PolylogError('duplicate_object', `"${name}" already exists`)
-  if (newest && !transaction.catalogChanges.length) transaction.changedMeanwhile(`"${name}"`)
+/**
+ * A name that exists here is a duplicate; one that others have given since the snapshot makes the statement look again.
+ * One that only the transaction itself has dropped is free.
+ */
+function refuseTwice(
+  transaction: KernelTransaction,
+  name: string,
+  idIn: (catalog: CatalogState) => number | undefined,
+): void {
+  if (idIn(transaction.ownCatalog) !== undefined) {
+    throw new PolylogError('duplicate_object', `"${name}" already exists`)
+  }
+  const newest = idIn(transaction.kernel.catalog)
+  if (newest !== undefined && newest !== idIn(transaction.baseCatalog)) transaction.changedMeanwhile(`"${name}"`)
+}
+
+/** Keeps a namespace from being dropped by others while something is put into it. */
+function holdNamespace(transaction: KernelTransaction, namespace: Namespace): void {
+  transaction.lockName(nameLock(namespace.name, ''), 'key share')
+  const { id } = namespace
+  const isDropped = transaction.kernel.catalog.namespaceById(id) === undefined
+  if (isDropped && transaction.baseCatalog.namespaceById(id) !== undefined) {
+    transaction.changedMeanwhile(`"${namespace.name}"`)
+  }
+  if (transaction.catalog.namespaceById(id) !== undefined) return
+  throw new PolylogError('undefined_object', `namespace "${namespace.name}" does not exist`)
 }
 
 function newId(transaction: KernelTransaction): number {
@@ -55,6 +72,9 @@ export function dropNamespace(transaction: KernelTransaction, namespace: Namespa
   transaction.lockName(nameLock(namespace.name, ''), 'update')
   if (transaction.catalog.collectionsOf(namespace.name).length > 0) {
     throw new PolylogError('dependent_objects', `cannot drop "${namespace.name}": it still has collections`)
+  }
+  for (const { id } of transaction.kernel.catalog.collectionsOf(namespace.name)) {
+    if (transaction.baseCatalog.collectionById(id) === undefined) transaction.changedMeanwhile(`"${namespace.name}"`)
   }
   transaction.changeCatalog(namespaceKey(namespace.id), undefined)
 }
@@ -69,11 +89,9 @@ export interface NewCollection {
 export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
   const { namespace, name } = created
   checkName(name)
-  transaction.lockName(nameLock(namespace.name, ''), 'key share')
+  holdNamespace(transaction, namespace)
   transaction.lockName(nameLock(namespace.name, name), 'update')
-  const exists = transaction.catalog.findCollection(namespace.name, name) !== undefined
-  const newest = transaction.kernel.catalog.findCollection(namespace.name, name) !== undefined
-  refuseTwice(transaction, name, exists, newest)
+  refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
   const id = newId(transaction)
   const collection: Collection = {
     ...created,
@@ -107,11 +125,11 @@ export function alterCollection(
   transaction.lockSchema(collection)
   const altered = { ...current(transaction, collection), ...change, version: transaction.kernel.nextVersion() }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
-    checkName(altered.name)
-    transaction.lockName(nameLock(altered.namespace.name, altered.name), 'update')
-    const taken = transaction.catalog.findCollection(altered.namespace.name, altered.name) !== undefined
-    const newest = transaction.kernel.catalog.findCollection(altered.namespace.name, altered.name) !== undefined
-    refuseTwice(transaction, altered.name, taken, newest)
+    const { name, namespace } = altered
+    checkName(name)
+    holdNamespace(transaction, namespace)
+    transaction.lockName(nameLock(namespace.name, name), 'update')
+    refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
   }
   return write(transaction, altered)
 }

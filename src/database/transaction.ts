@@ -397,6 +397,10 @@ export class KernelTransaction implements Transaction {
 
   // ---- the catalog
 
+  get ownCatalog(): CatalogState {
+    return this.#catalog
+  }
+
   /** The newest committed catalog when this statement began. */
   get baseCatalog(): CatalogState {
     return this.#baseCatalog
