@@ -18,8 +18,7 @@
  * in every element, and an element written under a header that was dropped meanwhile belongs to nobody
  * (docs/decisions/030-elements-by-generation.md).
  */
-import type { KeyRange, Slice } from '../../base/slice.ts'
-import { MutableSlice } from '../../base/slice.ts'
+import type { KeyRange, MutableSlice, Slice } from '../../base/slice.ts'
 import { KeyWriter, prefixRange, tag } from '../../base/tuple.ts'
 
 /** What the model needs of a collection: its keyspace. */

@@ -54,8 +54,8 @@ function writeCommand(call: Call, facts: CommandFacts, sub?: SubcommandFacts): v
 function writeKeySpecifications(call: Call, facts: CommandFacts | undefined): void {
   const { reply } = call
   const hasRange = facts !== undefined && facts.first > 0
-  const hasCount = facts?.keyCountAt !== undefined
-  reply.set((hasRange ? 1 : 0) + (hasCount ? 1 : 0))
+  const countAt = facts?.keyCountAt
+  reply.set((hasRange ? 1 : 0) + (countAt === undefined ? 0 : 1))
   if (facts === undefined) return
   const access = facts.flags.includes('write') ? ['RW', 'ACCESS', 'UPDATE'] : ['RO', 'ACCESS']
   const lastKey = facts.last < 0 ? facts.last : facts.last - facts.first
@@ -66,8 +66,8 @@ function writeKeySpecifications(call: Call, facts: CommandFacts | undefined): vo
       ['limit', 0],
     ])
   }
-  if (!hasCount) return
-  writeSpecification(call, access, facts.keyCountAt!, 'keynum', [
+  if (countAt === undefined) return
+  writeSpecification(call, access, countAt, 'keynum', [
     ['keynumidx', 0],
     ['firstkey', 1],
     ['keystep', 1],

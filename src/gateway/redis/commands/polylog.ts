@@ -5,8 +5,7 @@
  * ever runs on its own.
  */
 import { PolylogError } from '../../../base/errors.ts'
-import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import type { Isolation } from '../../../database/contract.ts'
+import type { Isolation, StatementSteps, Transaction } from '../../../database/contract.ts'
 import type { BeginOptions, Outcome, Session } from '../../../session/contract.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import type { Command } from '../command-table.ts'

@@ -1,5 +1,5 @@
 /** Sorted sets: members and their scores one by one. */
-import { copySlice, MutableSlice, sliceOf } from '../../../base/slice.ts'
+import { copySlice, type MutableSlice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { decodeScore, type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'

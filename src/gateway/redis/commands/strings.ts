@@ -13,7 +13,7 @@ import {
   stringLength,
 } from '../../../model/keyvalue/strings.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
-import { CommandError, syntaxError, wrongArity } from '../errors.ts'
+import { CommandError, wrongArity } from '../errors.ts'
 import { parseSetOptions, readExpiry, type SetOptions } from './set-options.ts'
 
 function get(call: Call): void {

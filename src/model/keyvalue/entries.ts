@@ -1,0 +1,228 @@
+/**
+ * Redis data as rows, for other doors: keys, strings, and the entries of hashes, sets and sorted sets, in the order of keys
+ * and then of fields or members, with bounds on the key. Expired keys are not there.
+ *
+ * Scans are pulled and may rest: call `pause` before the statement pauses, and `next` goes on behind the entry where it
+ * stood. What `next` shows are copies.
+ */
+import { compareSlices, copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
+import type { TransactionReader } from '../../database/contract.ts'
+import type { Cursor } from '../../storage/store.ts'
+import { decodeHeader, decodeScore, Header, kind, never, type Kind } from './codec.ts'
+import { decodeLastElement, elementOffset, elementRange, headerOffset, index, writeHeaderKey } from './keys.ts'
+import type { Keyspace } from './keys.ts'
+import { elementIndex, findHeader } from './keyvalue.ts'
+import { findField as findFieldOf } from './hashes.ts'
+import { hasMember as hasMemberOf } from './sets.ts'
+import { findScore as findScoreOf } from './sorted-sets.ts'
+
+/** Both included; left out where there is none. */
+export interface KeyBounds {
+  readonly from?: Uint8Array
+  readonly to?: Uint8Array
+}
+
+function headerRange(space: Keyspace, bounds: KeyBounds): KeyRange {
+  const all = keyspaceRange(space.id, index.header)
+  const writer = new KeyWriter(64)
+  const { from, to } = bounds
+  const start = from === undefined ? all.start : sliceOf(writeHeaderKey(writer, space, sliceOf(from)).toBytes())
+  if (to === undefined) return { start, end: all.end }
+  writeHeaderKey(writer, space, sliceOf(to)).u8(0)
+  return { start, end: sliceOf(writer.toBytes()) }
+}
+
+/** A cursor that can be put aside: it remembers its key and goes on behind it. */
+class RestingCursor {
+  readonly #reader: TransactionReader
+  readonly #range: KeyRange
+  #cursor: Cursor | undefined
+  #resumeAfter: Uint8Array | undefined
+
+  constructor(reader: TransactionReader, range: KeyRange) {
+    this.#reader = reader
+    this.#range = range
+  }
+
+  next(): boolean {
+    if (this.#cursor !== undefined) return this.#cursor.next()
+    const cursor = this.#reader.scan(this.#range)
+    this.#cursor = cursor
+    const after = this.#resumeAfter
+    if (after === undefined) return cursor.next()
+    this.#resumeAfter = undefined
+    cursor.seek(sliceOf(after))
+    if (!cursor.next()) return false
+    return compareSlices(cursor.key, sliceOf(after)) !== 0 || cursor.next()
+  }
+
+  get key(): Slice {
+    return this.#cursor!.key
+  }
+
+  get value(): Slice {
+    return this.#cursor!.value
+  }
+
+  /** Only after a `next` that was true. */
+  pause(): void {
+    if (this.#cursor === undefined) return
+    this.#resumeAfter = copySlice(this.#cursor.key)
+    this.#cursor = undefined
+  }
+}
+
+const nothing = new Uint8Array(0)
+
+/** Keys with their kind and expiry; a string's value as well. */
+export class KeyScan {
+  key: Uint8Array = nothing
+  readonly header: Header = new Header()
+  readonly #reader: TransactionReader
+  readonly #cursor: RestingCursor
+  readonly #offset: number
+  readonly #only: Kind | undefined
+  readonly #view = new MutableSlice()
+  #started = false
+
+  constructor(reader: TransactionReader, space: Keyspace, bounds: KeyBounds = {}, only?: Kind) {
+    this.#reader = reader
+    this.#cursor = new RestingCursor(reader, headerRange(space, bounds))
+    this.#offset = headerOffset(space)
+    this.#only = only
+  }
+
+  next(): boolean {
+    while (this.#cursor.next()) {
+      this.#started = true
+      const { header } = this
+      decodeHeader(this.#cursor.value, header)
+      if (this.#only !== undefined && header.kind !== this.#only) continue
+      if (header.expiresAtMs !== never && header.expiresAtMs < this.#reader.timeMs) continue
+      this.key = copySlice(decodeLastElement(this.#cursor.key, this.#offset, this.#view))
+      return true
+    }
+    this.#started = false
+    return false
+  }
+
+  /** A copy of the string at the key at hand; only right after `next`. */
+  get value(): Uint8Array {
+    return copySlice(this.header)
+  }
+
+  pause(): void {
+    if (this.#started) this.#cursor.pause()
+  }
+}
+
+/** Fields of hashes, members of sets, members and scores of sorted sets. */
+export class ElementScan {
+  readonly #reader: TransactionReader
+  readonly #space: Keyspace
+  readonly #kind: Kind
+  readonly #keys: KeyScan
+  #elements: RestingCursor | undefined
+  #offset = 0
+  #moved = false
+  readonly #view = new MutableSlice()
+
+  constructor(reader: TransactionReader, space: Keyspace, of: Kind, bounds: KeyBounds = {}) {
+    this.#reader = reader
+    this.#space = space
+    this.#kind = of
+    this.#keys = new KeyScan(reader, space, bounds, of)
+  }
+
+  next(): boolean {
+    for (;;) {
+      if (this.#elements !== undefined && this.#elements.next()) {
+        this.#moved = true
+        return true
+      }
+      this.#moved = false
+      if (!this.#keys.next()) return false
+      const { generation } = this.#keys.header
+      const of = elementIndex(this.#kind)
+      this.#offset = elementOffset(this.#space, of, generation)
+      this.#elements = new RestingCursor(this.#reader, elementRange(this.#space, of, generation))
+    }
+  }
+
+  get key(): Uint8Array {
+    return this.#keys.key
+  }
+
+  /** The field or member. */
+  get element(): Uint8Array {
+    return copySlice(decodeLastElement(this.#elements!.key, this.#offset, this.#view))
+  }
+
+  /** Of a hash. */
+  get value(): Uint8Array {
+    return copySlice(this.#elements!.value)
+  }
+
+  /** Of a sorted set. */
+  get score(): number {
+    return decodeScore(this.#elements!.value)
+  }
+
+  pause(): void {
+    this.#keys.pause()
+    if (this.#moved) this.#elements?.pause()
+  }
+}
+
+export function scanKeys(reader: TransactionReader, space: Keyspace, bounds?: KeyBounds): KeyScan {
+  return new KeyScan(reader, space, bounds)
+}
+
+export function scanStrings(reader: TransactionReader, space: Keyspace, bounds?: KeyBounds): KeyScan {
+  return new KeyScan(reader, space, bounds, kind.string)
+}
+
+export function scanHashes(reader: TransactionReader, space: Keyspace, bounds?: KeyBounds): ElementScan {
+  return new ElementScan(reader, space, kind.hash, bounds)
+}
+
+export function scanSets(reader: TransactionReader, space: Keyspace, bounds?: KeyBounds): ElementScan {
+  return new ElementScan(reader, space, kind.set, bounds)
+}
+
+export function scanSortedSets(reader: TransactionReader, space: Keyspace, bounds?: KeyBounds): ElementScan {
+  return new ElementScan(reader, space, kind.sortedSet, bounds)
+}
+
+/** The header of a collection of this kind; undefined where the key holds something else, as a row that is not there. */
+function findOfKind(reader: TransactionReader, space: Keyspace, key: Uint8Array, of: Kind): Header | undefined {
+  const header = new Header()
+  return findHeader(reader, space, sliceOf(key), header) && header.kind === of ? header : undefined
+}
+
+/** Views, which hold until the next call on the transaction. */
+export function getField(
+  reader: TransactionReader,
+  space: Keyspace,
+  key: Uint8Array,
+  field: Uint8Array,
+): Slice | undefined {
+  const hash = findOfKind(reader, space, key, kind.hash)
+  return hash === undefined ? undefined : findFieldOf(reader, space, hash, sliceOf(field))
+}
+
+export function isMember(reader: TransactionReader, space: Keyspace, key: Uint8Array, member: Uint8Array): boolean {
+  const set = findOfKind(reader, space, key, kind.set)
+  return set !== undefined && hasMemberOf(reader, space, set, sliceOf(member))
+}
+
+export function getScore(
+  reader: TransactionReader,
+  space: Keyspace,
+  key: Uint8Array,
+  member: Uint8Array,
+): number | undefined {
+  const sorted = findOfKind(reader, space, key, kind.sortedSet)
+  return sorted === undefined ? undefined : findScoreOf(reader, space, sorted, sliceOf(member))
+}

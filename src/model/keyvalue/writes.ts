@@ -1,0 +1,71 @@
+/**
+ * One-entry writes for other doors (rule 7: a hash's field is a row of its view, and so on). Each opens the collection,
+ * changes one element and saves it. They throw `wrong_type` where the key holds something else; an update of a row is the
+ * same as its insertion, and doors that must tell them apart read first.
+ */
+import { sliceOf } from '../../base/slice.ts'
+import type { Transaction } from '../../database/contract.ts'
+import { kind } from './codec.ts'
+import { deleteField, setField } from './hashes.ts'
+import type { Keyspace } from './keys.ts'
+import { findCollection, openCollection, saveCollection } from './keyvalue.ts'
+import { addMember, removeMember } from './sets.ts'
+import { removeScored, setScore } from './sorted-sets.ts'
+
+/** True where the field is new. */
+export function putField(
+  tx: Transaction,
+  space: Keyspace,
+  key: Uint8Array,
+  field: Uint8Array,
+  value: Uint8Array,
+): boolean {
+  const hash = openCollection(tx, space, sliceOf(key), kind.hash)
+  const isNew = setField(tx, space, hash, sliceOf(field), sliceOf(value))
+  saveCollection(tx, space, sliceOf(key), hash)
+  return isNew
+}
+
+/** False where there was no such field. */
+export function dropField(tx: Transaction, space: Keyspace, key: Uint8Array, field: Uint8Array): boolean {
+  const hash = findCollection(tx, space, sliceOf(key), kind.hash)
+  if (hash === undefined || !deleteField(tx, space, hash, sliceOf(field))) return false
+  saveCollection(tx, space, sliceOf(key), hash)
+  return true
+}
+
+export function putMember(tx: Transaction, space: Keyspace, key: Uint8Array, member: Uint8Array): boolean {
+  const set = openCollection(tx, space, sliceOf(key), kind.set)
+  const isNew = addMember(tx, space, set, sliceOf(member))
+  if (isNew) saveCollection(tx, space, sliceOf(key), set)
+  return isNew
+}
+
+export function dropMember(tx: Transaction, space: Keyspace, key: Uint8Array, member: Uint8Array): boolean {
+  const set = findCollection(tx, space, sliceOf(key), kind.set)
+  if (set === undefined || !removeMember(tx, space, set, sliceOf(member))) return false
+  saveCollection(tx, space, sliceOf(key), set)
+  return true
+}
+
+/** The score must not be NaN, which sorted sets do not hold. */
+export function putScore(
+  tx: Transaction,
+  space: Keyspace,
+  key: Uint8Array,
+  member: Uint8Array,
+  score: number,
+): boolean {
+  const sorted = openCollection(tx, space, sliceOf(key), kind.sortedSet)
+  const before = sorted.count
+  setScore(tx, space, sorted, sliceOf(member), score)
+  saveCollection(tx, space, sliceOf(key), sorted)
+  return sorted.count > before
+}
+
+export function dropScored(tx: Transaction, space: Keyspace, key: Uint8Array, member: Uint8Array): boolean {
+  const sorted = findCollection(tx, space, sliceOf(key), kind.sortedSet)
+  if (sorted === undefined || !removeScored(tx, space, sorted, sliceOf(member))) return false
+  saveCollection(tx, space, sliceOf(key), sorted)
+  return true
+}
