@@ -8,6 +8,7 @@ import { PolylogError } from '../base/errors.ts'
 import { MutableSlice } from '../base/slice.ts'
 import type { Host } from '../host/host.ts'
 import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
+import { openMemoryLog } from '../log/memory-log.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { type CatalogState, firstCollectionId } from './catalog-state.ts'
@@ -85,7 +86,7 @@ export class Database implements Kernel {
     this.#services = this.services = new DatabaseServices(parts.host, loaded.numbers)
     this.#checkpointFolder = parts.checkpointFolder
     this.#checkpointEveryBytes = parts.checkpointEveryBytes ?? defaultCheckpointEveryBytes
-    this.#lastCheckpoint = parts.store.persistedThrough
+    this.#lastCheckpoint = parts.checkpointFolder === undefined ? 0 : parts.store.persistedThrough
     const database = this
     this.pipeline = new CommitPipeline<CatalogState>(parts.host, leader, recovered.end, recovered.clock, {
       snapshot: () => database.store.snapshot(),
@@ -101,7 +102,7 @@ export class Database implements Kernel {
   static async open(parts: DatabaseParts): Promise<Database> {
     const leader = await parts.log.acquire('kernel', 0)
     const { end, oldest } = await parts.log.end()
-    const from = parts.store.persistedThrough
+    const from = parts.store.current.sequence
     if (end < from || (end > from && oldest > from + 1)) throw checkpointGap(from, oldest, end)
     const recovered = await replay(parts.log, parts.store)
     return new Database(parts, leader, recovered, loadCatalog(parts.store, firstCollectionId))
@@ -192,6 +193,16 @@ export class Database implements Kernel {
   /** Committed transactions from `from` on, in order, each when it is synced. */
   feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
     return followFeed(this.log, options)
+  }
+
+  /**
+   * A database of its own, in memory, that begins with this one's committed state and shares it until one of them
+   * writes. It lives on when this one is closed.
+   */
+  async fork(name: string): Promise<Database> {
+    const store = this.store.fork()
+    const log = openMemoryLog({ startAfter: store.current.sequence })
+    return Database.open({ host: this.host, name, log, store, limits: this.limits })
   }
 
   // ---- checkpoints, failure, end

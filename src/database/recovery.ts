@@ -21,13 +21,14 @@ export async function replay(log: CommitLog, store: OrderedStore): Promise<Recov
   const { end } = await log.end()
   let clock = 0n
   let replayed = 0
-  if (end <= store.persistedThrough) return { end, clock, replayed }
+  const from = store.current.sequence
+  if (end <= from) return { end, clock, replayed }
   const replayer = new Replayer(store)
-  for await (const batch of log.read(store.persistedThrough + 1, { to: end })) {
+  for await (const batch of log.read(from + 1, { to: end })) {
     clock = batch.clock
     for (let i = 0; i < batch.offsets.length; i++) {
       const sequence = batch.first + i
-      if (sequence <= store.persistedThrough) continue
+      if (sequence <= from) continue
       const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
       replayer.apply(batch.bytes, batch.offsets[i]!, stop)
       store.publish(sequence)

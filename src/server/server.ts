@@ -9,6 +9,7 @@ import { createPostgresGateway } from '../gateway/postgres/gateway.ts'
 import { createRedisGateway } from '../gateway/redis/gateway.ts'
 import type { Host, Listener, Socket } from '../host/host.ts'
 import { Sessions, type SessionsOptions } from '../session/sessions.ts'
+import { Housekeeping } from './housekeeping.ts'
 import { sniffProtocol } from './sniffing.ts'
 
 export interface ServerOptions {
@@ -44,6 +45,7 @@ export class Server {
   readonly #gateways: Record<ProtocolName, Gateway>
   readonly #stopTimeoutMs: number
   readonly #listeners: Listener[] = []
+  readonly #housekeeping: Housekeeping
   /** Connections that have not said yet what they speak. */
   readonly #unclear = new Set<Socket>()
 
@@ -51,6 +53,7 @@ export class Server {
     this.#host = host
     this.sessions = sessions
     this.#stopTimeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs
+    this.#housekeeping = new Housekeeping(host, sessions)
     const limits = { ...defaultGatewayLimits, ...options.limits }
     this.#gateways = {
       postgres: factories.postgres(sessions, limits),
@@ -97,6 +100,7 @@ export class Server {
 
   /** Accepts nothing more, lets what runs end, closes every connection. */
   async close(): Promise<void> {
+    this.#housekeeping.stop()
     const listeners = this.#listeners.splice(0)
     const closed = listeners.map((listener) => listener.close())
     await Promise.all(Object.values(this.#gateways).map((gateway) => gateway.close(this.#stopTimeoutMs)))

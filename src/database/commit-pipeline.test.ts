@@ -1,0 +1,385 @@
+/**
+ * Group commit against a log that answers when the test says so, and as it says.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { PolylogError } from '../base/errors.ts'
+import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
+import { KeyWriter } from '../base/tuple.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import type { AppendBatch, CommitLog, Durability, Leader, Sequence } from '../log/commit-log.ts'
+import { LogError } from '../log/commit-log.ts'
+import { openMemoryStore } from '../storage/memory/memory.ts'
+import { LockWait } from './contract.ts'
+import { Database } from './database.ts'
+import type { KernelTransaction } from './transaction.ts'
+
+interface Pending {
+  readonly what: 'append' | 'flush'
+  readonly level: Durability
+  readonly through: Sequence
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/** A leader whose appends and flushes wait in `pending` until the test lets them succeed or fail. */
+class ScriptedLeader implements Leader {
+  readonly epoch = 1
+  readonly lost = new AbortController().signal
+  writtenThrough: Sequence = 0
+  syncedThrough: Sequence = 0
+  end: Sequence = 0
+  onDurable: (() => void) | undefined
+  pending: Pending[] = []
+
+  async append(
+    expectedEnd: Sequence,
+    batch: AppendBatch,
+    level: Durability,
+  ): Promise<{ first: Sequence; last: Sequence }> {
+    expect(expectedEnd).toBe(this.end)
+    const through = expectedEnd + batch.count
+    await this.#wait('append', level, through)
+    this.end = through
+    return { first: expectedEnd + 1, last: through }
+  }
+
+  flush(level: Durability): Promise<void> {
+    return this.#wait('flush', level, this.end)
+  }
+
+  #wait(what: 'append' | 'flush', level: Durability, through: Sequence): Promise<void> {
+    return new Promise((resolve, reject) => this.pending.push({ what, level, through, resolve, reject }))
+  }
+
+  /** The oldest call succeeds, at the level that it asked for. */
+  succeed(): void {
+    const { level, through, resolve } = this.pending.shift()!
+    if (level !== 'memory') this.writtenThrough = through
+    if (level === 'synced') this.syncedThrough = through
+    this.onDurable?.()
+    resolve()
+  }
+
+  fail(error: Error): void {
+    this.pending.shift()!.reject(error)
+  }
+
+  async resolve(): Promise<'absent'> {
+    return 'absent'
+  }
+
+  async renew(): Promise<void> {}
+  async release(): Promise<void> {}
+}
+
+let leader: ScriptedLeader
+let database: Database
+let clockUs: number
+
+beforeEach(async () => {
+  leader = new ScriptedLeader()
+  const log: CommitLog = {
+    limits: { maxBatchBytes: 1e9, durability: 'disk-local' },
+    acquire: async () => leader,
+    end: async () => ({ end: 0, epoch: 1, oldest: 1 }),
+    // eslint-disable-next-line require-yield
+    read: async function* () {},
+    trim: async () => undefined,
+    describe: () => [],
+    close: async () => undefined,
+  }
+  clockUs = 0
+  const host = { ...createRealHost(), monotonic: () => clockUs }
+  database = await Database.open({ host, name: 'test', log, store: await openMemoryStore(host, undefined) })
+})
+
+afterEach(async () => {
+  const closing = database.close()
+  for (let done = false; !done; ) {
+    void closing.then(() => (done = true))
+    await turns()
+    while (leader.pending.length > 0) leader.succeed()
+  }
+})
+
+const keyOf = (name: string): KeyWriter => new KeyWriter(32).begin(20, 1).string(name)
+const noSpace = (): LogError => new LogError('no-space', 'the disk is full')
+
+function begin(): KernelTransaction {
+  return database.begin({ isolation: 'repeatable read', readOnly: false, interactive: true })
+}
+
+function write(transaction: KernelTransaction, name: string, value: string): void {
+  transaction.beginStatement()
+  transaction.put(keyOf(name), sliceOf(Buffer.from(value)))
+  transaction.leaveTurn(false)
+}
+
+function read(transaction: KernelTransaction, name: string): string | undefined {
+  transaction.beginStatement()
+  const found = transaction.get(keyOf(name))
+  const text = found === undefined ? undefined : sliceToLatin1(found)
+  transaction.leaveTurn(false)
+  return text
+}
+
+function commit(name: string, value: string): Sequence {
+  const transaction = begin()
+  write(transaction, name, value)
+  return transaction.commit()
+}
+
+function readNow(name: string): string | undefined {
+  const transaction = begin()
+  const value = read(transaction, name)
+  transaction.rollback()
+  return value
+}
+
+/** What the waiter was told, as soon as it is. */
+function watch(sequence: Sequence, level: Durability = 'synced'): { told: string | undefined } {
+  const watched: { told: string | undefined } = { told: undefined }
+  database.whenDurable(sequence, level, (error) => (watched.told = error === undefined ? 'durable' : error.code))
+  return watched
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 6; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+function codeOf(run: () => unknown): string {
+  try {
+    run()
+    return 'done'
+  } catch (error) {
+    if (error instanceof LockWait) return 'waits'
+    return (error as PolylogError).code
+  }
+}
+
+describe('group commit', () => {
+  test('takes what one turn commits in one append, and the rest while it is in flight in the next', async () => {
+    const [a, b] = [watch(commit('a', '1')), watch(commit('b', '1'))]
+    await turns()
+    expect(leader.pending.map(({ through }) => through)).toEqual([2])
+    const c = watch(commit('c', '1'))
+    await turns()
+    expect(leader.pending).toHaveLength(1)
+    expect([a.told, b.told]).toEqual([undefined, undefined])
+    leader.succeed()
+    expect([a.told, b.told, c.told]).toEqual(['durable', 'durable', undefined])
+    await turns()
+    expect(leader.pending.map(({ through }) => through)).toEqual([3])
+    leader.succeed()
+    expect(c.told).toBe('durable')
+  })
+
+  test('asks for the strictest level that anybody waits for, and tells each at its own', async () => {
+    const sequence = commit('a', '1')
+    const memory = watch(sequence, 'memory')
+    expect(memory.told).toBe('durable')
+    const written = watch(commit('b', '1'), 'written')
+    await turns()
+    expect(leader.pending[0]?.level).toBe('written')
+    const synced = watch(sequence, 'synced')
+    leader.succeed()
+    expect([written.told, synced.told]).toEqual(['durable', undefined])
+    await turns()
+    expect(leader.pending.map(({ what, level }) => [what, level])).toEqual([['flush', 'synced']])
+    leader.succeed()
+    expect(synced.told).toBe('durable')
+  })
+
+  test('what nobody waits for is handed over all the same', async () => {
+    commit('a', '1')
+    await turns()
+    expect(leader.pending.map(({ level }) => level)).toEqual(['memory'])
+  })
+})
+
+describe('a full disk', () => {
+  test('takes back the batch and what was committed behind it, and dooms who has seen it', async () => {
+    const first = watch(commit('a', 'old'))
+    await turns()
+    leader.succeed()
+    expect(first.told).toBe('durable')
+    const before = begin()
+    expect(read(before, 'a')).toBe('old')
+    const refused = watch(commit('a', 'new'))
+    await turns()
+    const behind = watch(commit('b', 'new'))
+    const saw = begin()
+    expect(read(saw, 'a')).toBe('new')
+    leader.fail(noSpace())
+    await turns()
+    expect([refused.told, behind.told]).toEqual(['disk_full', 'disk_full'])
+    expect([readNow('a'), readNow('b')]).toEqual(['old', undefined])
+    expect(codeOf(() => read(saw, 'a'))).toBe('disk_full')
+    expect(codeOf(() => saw.commit())).toBe('disk_full')
+    expect(read(before, 'a')).toBe('old')
+    saw.rollback()
+    before.rollback()
+    expect(database.newestSequence).toBe(1)
+  })
+
+  test('refuses writes for a second, then takes them again with the same sequences', async () => {
+    watch(commit('a', '1'))
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect(codeOf(() => commit('a', '2'))).toBe('disk_full')
+    expect(readNow('a')).toBeUndefined()
+    clockUs += 1_100_000
+    const again = commit('a', '3')
+    expect(again).toBe(1)
+    const told = watch(again)
+    await turns()
+    leader.succeed()
+    expect(told.told).toBe('durable')
+    expect(readNow('a')).toBe('3')
+  })
+
+  test('a waiter whose transaction has been doomed stops waiting', async () => {
+    const holder = begin()
+    write(holder, 'k', '1')
+    commit('a', '1')
+    await turns()
+    const waiting = begin()
+    expect(read(waiting, 'a')).toBe('1')
+    let wait: LockWait | undefined
+    try {
+      write(waiting, 'k', '2')
+    } catch (error) {
+      wait = error as LockWait
+    }
+    leader.fail(noSpace())
+    await expect(wait!.granted).rejects.toMatchObject({ code: 'disk_full' })
+    holder.rollback()
+    waiting.rollback()
+    expect(database.locks.size).toBe(0)
+  })
+
+  test('takes back deletes, ranges and schema changes too', async () => {
+    const setup = begin()
+    setup.beginStatement()
+    const namespace = setup.createNamespace('kept')
+    for (const name of ['a', 'b', 'c', 'd']) setup.put(keyOf(name), sliceOf(Buffer.from('old')))
+    setup.leaveTurn(false)
+    watch(setup.commit())
+    await turns()
+    leader.succeed()
+    await turns()
+    const doomed = begin()
+    doomed.beginStatement()
+    doomed.createCollection(namespace, 'gone', 'document', {})
+    doomed.put(keyOf('bb'), sliceOf(Buffer.from('new')))
+    doomed.deleteRange({ start: keyOf('b'), end: keyOf('d') })
+    doomed.put(keyOf('c'), sliceOf(Buffer.from('new')))
+    doomed.delete(keyOf('a'))
+    doomed.leaveTurn(false)
+    watch(doomed.commit())
+    expect(readNow('c')).toBe('new')
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect(['a', 'b', 'bb', 'c', 'd'].map(readNow)).toEqual(['old', 'old', undefined, 'old', 'old'])
+    expect(database.catalog.collectionsOf('kept')).toEqual([])
+    expect(database.catalog.namespaces.size).toBe(1)
+  })
+
+  test('what waits for a sequence that was taken back is told so', async () => {
+    const sequence = commit('a', '1')
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect(watch(sequence, 'synced').told).toBe('disk_full')
+    expect(watch(sequence, 'memory').told).toBe('disk_full')
+  })
+
+  test('numbers that a refused record made good for are made good for again', async () => {
+    const numbered = (): number => {
+      const transaction = begin()
+      transaction.beginStatement()
+      const number = transaction.services.nextNumber()
+      transaction.put(keyOf('n'), sliceOf(Buffer.from('1')))
+      transaction.leaveTurn(false)
+      transaction.commit()
+      return number
+    }
+    numbered()
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    clockUs += 1_100_000
+    const given = numbered()
+    const bound = database.store.current.get(new KeyWriter(8).begin(0, 5))
+    expect(Buffer.from(bound!.bytes.subarray(bound!.start, bound!.end)).readBigUInt64LE()).toBeGreaterThan(BigInt(given))
+  })
+
+  test('a flush that finds no space is not asked for again and again', async () => {
+    const sequence = commit('a', '1')
+    await turns()
+    leader.succeed()
+    await turns()
+    const told = watch(sequence)
+    await turns()
+    let flushes = 0
+    for (let i = 0; i < 20; i++) {
+      while (leader.pending.length > 0) {
+        expect(leader.pending[0]!.what).toBe('flush')
+        flushes++
+        leader.fail(noSpace())
+      }
+      await turns()
+    }
+    expect(flushes).toBeLessThan(4)
+    expect(told.told).toBe('disk_full')
+    expect(readNow('a')).toBe('1')
+  })
+})
+
+describe('a failed sync', () => {
+  test('leaves the state that was durable last, for reading only', async () => {
+    watch(commit('a', 'durable'))
+    await turns()
+    leader.succeed()
+    await turns()
+    const old = begin()
+    expect(read(old, 'a')).toBe('durable')
+    const lost = watch(commit('a', 'lost'))
+    await turns()
+    const behind = watch(commit('b', 'lost'))
+    const saw = begin()
+    expect(read(saw, 'a')).toBe('lost')
+    leader.fail(new LogError('unknown', 'sync failed'))
+    await turns()
+    expect([lost.told, behind.told]).toEqual(['outcome_unknown', 'outcome_unknown'])
+    expect([readNow('a'), readNow('b')]).toEqual(['durable', undefined])
+    expect(codeOf(() => read(saw, 'a'))).toBe('outcome_unknown')
+    expect(read(old, 'a')).toBe('durable')
+    expect(codeOf(() => commit('c', '1'))).toBe('read_only')
+    expect(readNow('c')).toBeUndefined()
+    expect(database.newestSequence).toBe(1)
+    expect(watch(1).told).toBe('durable')
+    expect(leader.pending).toEqual([])
+    saw.rollback()
+    old.rollback()
+  })
+
+  test('goes back to what was synced, not to what was written', async () => {
+    watch(commit('a', 'synced'))
+    await turns()
+    leader.succeed()
+    await turns()
+    watch(commit('a', 'written'), 'written')
+    await turns()
+    leader.succeed()
+    await turns()
+    watch(commit('a', 'lost'))
+    await turns()
+    leader.fail(new LogError('unknown', 'sync failed'))
+    await turns()
+    expect(readNow('a')).toBe('synced')
+    expect(database.catalog.namespaces.size).toBe(0)
+  })
+})

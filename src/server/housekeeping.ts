@@ -1,0 +1,76 @@
+/**
+ * What the server does by itself, in small transactions of its own: takes away what has expired, and forgets answered
+ * retries. Each run does a bounded piece, so that it never stands in anybody's way.
+ */
+import type { Cancel, Host } from '../host/host.ts'
+import type { KernelTransaction } from '../database/transaction.ts'
+import { forgetReplies } from '../database/reply-cleanup.ts'
+import { reclaimExpired } from '../model/keyvalue/expiry.ts'
+import type { Session } from '../session/contract.ts'
+import type { Sessions } from '../session/sessions.ts'
+
+const expiryEveryMs = 250
+const expiryLimit = 500
+const repliesEveryMs = 60_000
+/** A driver gives a session up after 30 minutes (`logicalSessionTimeoutMinutes`), and with it the right to retry. */
+const repliesKeptMs = 31 * 60_000
+
+export class Housekeeping {
+  readonly #host: Host
+  readonly #sessions: Sessions
+  readonly #own = new Map<string, Session>()
+  #timers: Cancel[] = []
+  #stopped = false
+
+  constructor(host: Host, sessions: Sessions) {
+    this.#host = host
+    this.#sessions = sessions
+    this.#every(expiryEveryMs, (session) => this.#expire(session))
+    this.#every(repliesEveryMs, (session) => this.#forget(session))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const cancel of this.#timers) cancel()
+    this.#timers = []
+    for (const session of this.#own.values()) session.close()
+  }
+
+  #every(intervalMs: number, work: (session: Session) => unknown): void {
+    const timer = this.#timers.length
+    const run = async (): Promise<void> => {
+      for (const name of this.#sessions.databaseNames()) {
+        // A failure (a lock, a full disk) is not lost: what is left is found again by the next run.
+        await Promise.resolve(this.#sessionOf(name))
+          .then(work)
+          .catch(() => undefined)
+        if (this.#stopped) return
+      }
+      this.#timers[timer] = this.#host.at(intervalMs, () => void run())
+    }
+    this.#timers.push(this.#host.at(intervalMs, () => void run()))
+  }
+
+  #sessionOf(database: string): Session {
+    let session = this.#own.get(database)
+    if (session === undefined) {
+      session = this.#sessions.openSession({ user: 'polylog', door: 'housekeeping', database, durability: 'memory' })
+      this.#own.set(database, session)
+    }
+    return session
+  }
+
+  async #expire(session: Session): Promise<void> {
+    const { catalog } = session
+    for (const namespace of catalog.namespaces.keys()) {
+      for (const collection of catalog.collectionsOf(namespace)) {
+        if (collection.model === 'keyvalue') await session.run((tx) => reclaimExpired(tx, collection, expiryLimit))
+      }
+    }
+  }
+
+  async #forget(session: Session): Promise<void> {
+    const beforeMs = this.#host.now() - repliesKeptMs
+    await session.run((tx) => forgetReplies(tx as KernelTransaction, beforeMs))
+  }
+}
