@@ -6,7 +6,7 @@
  * lies beyond. Appending is `write-path.ts`, reading `log-reader.ts`; here they meet the interface.
  */
 import { assert } from '../../base/errors.ts'
-import type { Host } from '../../host/host.ts'
+import type { File, Host } from '../../host/host.ts'
 import {
   type AppendBatch,
   type CommitLog,
@@ -20,7 +20,7 @@ import {
   type Sequence,
 } from '../commit-log.ts'
 import { Followers } from '../followers.ts'
-import { frameHeaderBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
+import { frameHeaderBytes, maxFrameBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
 import { Framer } from './framer.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { LogReader, type ReadableLog } from './log-reader.ts'
@@ -91,18 +91,32 @@ async function begin(host: Host, files: SegmentFiles, options: FileLogOptions): 
  * matter where a crash stops this.
  */
 async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPair): Promise<void> {
-  const { number, end } = recovered.segments.at(-1)!
-  const scanner = new FrameScanner(pair.plain, number)
-  for (let at = recovered.unsyncedFrom; at < end;) {
-    const frame = await scanner.frameAgain(at, end)
-    if (frame === undefined) throw corrupt(number, at, 'a frame that was valid is not any more')
-    await pair.plain.writeAt(at, frame.bytes)
-    at += padded(frame.length)
-  }
+  await rewrite(pair.plain, recovered.segments.at(-1)!, recovered.unsyncedFrom)
   for (const offset of recovered.staleSectors) await pair.plain.writeAt(offset, new Uint8Array(sectorBytes))
   await pair.plain.sync()
   await files.syncNames()
 }
+
+/** Reads the frames from `from` on, checks them once more, and writes them back, some at a time. */
+async function rewrite(file: File, segment: Segment, from: number): Promise<void> {
+  const { number, end } = segment
+  const scanner = new FrameScanner(file, number)
+  const image = new Uint8Array(rewriteBytes + maxFrameBytes)
+  for (let start = from; start < end;) {
+    let at = start
+    image.fill(0)
+    while (at < end && at - start < rewriteBytes) {
+      const frame = await scanner.frameAgain(at, end)
+      if (frame === undefined) throw corrupt(number, at, 'a frame that was valid is not any more')
+      image.set(frame.bytes, at - start)
+      at += padded(frame.length)
+    }
+    await file.writeAt(start, image.subarray(0, at - start))
+    start = at
+  }
+}
+
+const rewriteBytes = 1024 * 1024
 
 class FileLog implements CommitLog, ReadableLog {
   readonly limits = { maxBatchBytes, durability: 'disk-local' } as const
