@@ -1,7 +1,7 @@
 /**
  * Checkpoints: `checkpoint/<sequence>` folders, written while the database serves, then the log before them is trimmed.
  *
- * A checkpoint is written into `<sequence>.part`, renamed when the log is synced through its sequence (it must not know
+ * A checkpoint is written into `next.part`, renamed when the log is synced through its sequence (it must not know
  * more than the log does), and counts once the folder above is synced. The one before it is removed after that.
  */
 import { PolylogError } from '../base/errors.ts'
@@ -47,8 +47,7 @@ export async function writeCheckpoint(source: CheckpointSource): Promise<Sequenc
     if (!(error instanceof DiskError && error.code === 'not-found')) throw error
   })
   await host.disk.makeFolder(part)
-  const sequence = await store.checkpoint(host, part)
-  await source.synced(sequence)
+  const sequence = await writePart(source, part)
   const older = (await host.disk.list(folder)).filter((name) => complete.test(name))
   if (older.includes(String(sequence))) {
     await removeFolder(host, part)
@@ -58,6 +57,18 @@ export async function writeCheckpoint(source: CheckpointSource): Promise<Sequenc
   await host.disk.syncFolder(folder)
   for (const name of older) await removeFolder(host, `${folder}/${name}`)
   return sequence
+}
+
+/** What is not finished is removed: a disk that is full needs its space. */
+async function writePart({ host, store, synced }: CheckpointSource, part: string): Promise<Sequence> {
+  try {
+    const sequence = await store.checkpoint(host, part)
+    await synced(sequence)
+    return sequence
+  } catch (error) {
+    await removeFolder(host, part).catch(() => undefined)
+    throw error
+  }
 }
 
 export function checkpointGap(checkpoint: Sequence, oldest: Sequence, end: Sequence): PolylogError {

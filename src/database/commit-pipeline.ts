@@ -45,7 +45,7 @@ export interface PipelineOwner<State> {
 }
 
 const strictness: Record<Durability, number> = { memory: 0, written: 1, synced: 2 }
-const retryAfterUs = 1_000_000
+const retryAfterMs = 1_000
 
 export class CommitPipeline<State> {
   readonly #host: Host
@@ -61,6 +61,7 @@ export class CommitPipeline<State> {
   #clock: bigint
   #clockMs: number
   #fullSinceUs: number | undefined
+  #retrying = false
   #idle: (() => void)[] = []
   lastSequence: Sequence
   failure: PolylogError | undefined
@@ -85,7 +86,7 @@ export class CommitPipeline<State> {
     if (this.failure !== undefined)
       throw new PolylogError('read_only', `the database is read-only: ${this.failure.message}`)
     if (this.#fullSinceUs === undefined) return
-    if (this.#host.monotonic() - this.#fullSinceUs < retryAfterUs) throw diskFull()
+    if (this.#host.monotonic() - this.#fullSinceUs < retryAfterMs * 1000) throw diskFull()
     this.#fullSinceUs = undefined
   }
 
@@ -110,6 +111,7 @@ export class CommitPipeline<State> {
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
     if (this.durableThrough(level) >= sequence) run()
     else if (this.failure !== undefined) run(this.failure)
+    else if (sequence > this.lastSequence) run(diskFull())
     else {
       this.#waiters.push({ sequence, level, run })
       this.#schedule()
@@ -156,7 +158,19 @@ export class CommitPipeline<State> {
     }
     this.#inFlight = false
     for (const run of this.#idle.splice(0)) run()
-    if (this.failure === undefined && (this.#gathering.count > 0 || this.#unmet())) this.#schedule()
+    if (this.#gathering.count > 0) this.#schedule()
+    else if (this.#unmet() && this.#fullSinceUs === undefined) this.#schedule()
+    else if (this.#unmet()) this.#retryLater()
+  }
+
+  /** What the log has accepted but found no space for waits until there is some. */
+  #retryLater(): void {
+    if (this.#retrying) return
+    this.#retrying = true
+    this.#host.at(retryAfterMs, () => {
+      this.#retrying = false
+      if (this.#unmet()) this.#schedule()
+    })
   }
 
   async #flush(level: Durability): Promise<void> {
@@ -176,6 +190,7 @@ export class CommitPipeline<State> {
     this.#clockMs = Number(this.#clock >> 16n)
     await this.#leader.append(expectedEnd, { bytes, offsets, count, length, clock: this.#clock }, level)
     this.#appendedEnd = expectedEnd + count
+    this.#fullSinceUs = undefined
     batch.reset()
     this.#progressed()
   }

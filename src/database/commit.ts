@@ -27,7 +27,7 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
   const { kernel } = transaction
   kernel.pipeline.checkWritable()
   transaction.validateReads()
-  addCounters(transaction)
+  const numbersBound = addCounters(transaction)
   const writer = kernel.pipeline.writer
   writer.begin(originCodes[transaction.origin], 0, transaction.sessionKey)
   let recordBytes: number
@@ -39,17 +39,19 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
     throw error
   }
   const sequence = kernel.pipeline.committed(recordBytes)
+  if (numbersBound !== undefined) kernel.reserveNumbers(numbersBound)
   apply(transaction, sequence)
   kernel.noteCommit(sequence)
   return sequence
 }
 
 /** Numbers that were given out must not be given out again after a restart: the record carries new bounds. */
-function addCounters(transaction: KernelTransaction): void {
+function addCounters(transaction: KernelTransaction): number | undefined {
   const { kernel, writes } = transaction
   if (transaction.createdCollections) writes.put(lastCollectionIdKey(), encodeNumber(kernel.lastCollectionId), false)
   const bound = transaction.usedNumbers ? kernel.unreservedNumbers() : undefined
   if (bound !== undefined) writes.put(numbersKey(), encodeNumber(bound), false)
+  return bound
 }
 
 const bare = new MutableSlice()

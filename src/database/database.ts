@@ -55,6 +55,8 @@ export class Database implements Kernel {
   readonly recovered: Recovered
   catalog: CatalogState
   lastCollectionId: number
+  /** How often the newest state went back, because the log refused records or failed. */
+  returns = 0
   #lastVersion: number
   #lastTransaction = 0
   #frozen: Snapshot | undefined
@@ -141,6 +143,10 @@ export class Database implements Kernel {
 
   unreservedNumbers(): number | undefined {
     return this.#services.unreserved()
+  }
+
+  reserveNumbers(bound: number): void {
+    this.#services.reserve(bound)
   }
 
   noteCommit(): void {
@@ -233,6 +239,7 @@ export class Database implements Kernel {
 
   #revert(pinned: Pin<CatalogState>, refused: readonly RecordWriter[], error: PolylogError): void {
     takeBack(this.store, pinned.snapshot, refused)
+    this.#services.reserve(0)
     this.#returnTo(pinned, error)
   }
 
@@ -244,6 +251,7 @@ export class Database implements Kernel {
   /** Who has seen what is gone now can only roll back. */
   #returnTo(pinned: Pin<CatalogState>, error: PolylogError): void {
     this.catalog = pinned.state
+    this.returns++
     for (const transaction of this.open) {
       if (transaction.sequence <= pinned.sequence) continue
       transaction.doomed = error

@@ -31,6 +31,8 @@ export interface Kernel {
   nextVersion(): number
   /** Where numbers have been given out beyond what the log knows: the bound that the next record must carry. */
   unreservedNumbers(): number | undefined
+  /** The record that carries the bound was committed. */
+  reserveNumbers(bound: number): void
   readonly scratch: MutableSlice
   /** A transaction was committed: its writes are in the store. */
   noteCommit(sequence: Sequence): void

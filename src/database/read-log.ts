@@ -24,9 +24,15 @@ class ReadRange implements ReadRangeTracker {
     this.end = this.start
   }
 
+  /** A cursor may be sought back: what it has read stays read. */
   reached(key: Slice | undefined): void {
-    if (this.#reverse) this.start = sliceToLatin1(key ?? this.#range.start)
-    else this.end = key === undefined ? sliceToLatin1(this.#range.end) : `${sliceToLatin1(key)}\0`
+    if (this.#reverse) {
+      const start = sliceToLatin1(key ?? this.#range.start)
+      if (start < this.start) this.start = start
+    } else {
+      const end = key === undefined ? sliceToLatin1(this.#range.end) : `${sliceToLatin1(key)}\0`
+      if (end > this.end) this.end = end
+    }
   }
 }
 

@@ -22,7 +22,7 @@ export async function replay(log: CommitLog, store: OrderedStore): Promise<Recov
   let clock = 0n
   let replayed = 0
   const from = store.current.sequence
-  if (end <= from) return { end, clock, replayed }
+  if (end <= from) return { end, clock: await lastClock(log), replayed }
   const replayer = new Replayer(store)
   for await (const batch of log.read(from + 1, { to: end })) {
     clock = batch.clock
@@ -36,6 +36,15 @@ export async function replay(log: CommitLog, store: OrderedStore): Promise<Recov
     }
   }
   return { end, clock, replayed }
+}
+
+/** Of the last group commit, so that time does not go back over a restart; 0 where the log holds none. */
+async function lastClock(log: CommitLog): Promise<bigint> {
+  const { end, oldest } = await log.end()
+  if (end < oldest) return 0n
+  let clock = 0n
+  for await (const batch of log.read(end, { to: end })) clock = batch.clock
+  return clock
 }
 
 /** Applies the operations of encoded records to a store. */

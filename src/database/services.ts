@@ -29,10 +29,13 @@ export class DatabaseServices implements TransactionServices {
     return this.#next++
   }
 
-  /** The bound that the next record must carry, where numbers were given out beyond the last one; takes it as written. */
+  /** The bound that the next record must carry, where numbers were given out beyond the last one that is known of. */
   unreserved(): number | undefined {
-    if (this.#next <= this.#reserved) return undefined
-    this.#reserved = this.#next + reservation
-    return this.#reserved
+    return this.#next <= this.#reserved ? undefined : this.#next + reservation
+  }
+
+  /** A record that carries `bound` was committed; 0: records were taken back, and one of them may have carried it. */
+  reserve(bound: number): void {
+    this.#reserved = bound
   }
 }

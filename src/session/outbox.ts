@@ -24,6 +24,8 @@ interface Held {
   readonly bytes: Uint8Array
   readonly sequence: Sequence
   readonly level: Durability
+  /** Of the database that the reply has seen: the connection may have changed to another since. */
+  readonly watch: DurabilityWatch
 }
 
 /** Replies up to this size are copied into an exact buffer; a larger one gives its whole buffer to the socket. */
@@ -74,11 +76,12 @@ export class Outbox {
     const sequence = this.#needs
     const level = this.#level
     this.#needs = 0
-    if (this.#held.length === 0 && this.#watch().durableThrough(level) >= sequence) {
+    const watch = this.#watch()
+    if (this.#held.length === 0 && watch.durableThrough(level) >= sequence) {
       this.#socket.write(bytes)
       return
     }
-    this.#held.push({ bytes, sequence, level })
+    this.#held.push({ bytes, sequence, level, watch })
     this.#heldBytes += bytes.length
     this.#awaitFirst()
   }
@@ -128,7 +131,7 @@ export class Outbox {
     const first = this.#held[0]
     if (first === undefined || this.#waiting) return
     this.#waiting = true
-    this.#watch().whenDurable(first.sequence, first.level, (error) => {
+    first.watch.whenDurable(first.sequence, first.level, (error) => {
       this.#waiting = false
       if (this.#closed) return
       if (error === undefined) this.#release()
@@ -137,10 +140,9 @@ export class Outbox {
   }
 
   #release(): void {
-    const watch = this.#watch()
     let count = 0
     for (const held of this.#held) {
-      if (watch.durableThrough(held.level) < held.sequence) break
+      if (held.watch.durableThrough(held.level) < held.sequence) break
       this.#heldBytes -= held.bytes.length
       this.#socket.write(held.bytes)
       count++

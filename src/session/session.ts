@@ -37,6 +37,8 @@ interface Watch {
   readonly start: string
   readonly end: string
   readonly since: Sequence
+  /** Where the state has gone back since, nobody knows what the range was. */
+  readonly returns: number
 }
 
 export class ClientSession implements Session {
@@ -303,12 +305,16 @@ export class ClientSession implements Session {
   watch(range: KeyRange): void {
     const since = this.#database.newestSequence
     this.#database.conflicts.open(since)
-    this.#watches.push({ start: sliceToLatin1(range.start), end: sliceToLatin1(range.end), since })
+    const { returns } = this.#database
+    this.#watches.push({ start: sliceToLatin1(range.start), end: sliceToLatin1(range.end), since, returns })
     this.#saw(since)
   }
 
   watchedChanged(): boolean {
-    return this.#watches.some(({ start, end, since }) => this.#database.conflicts.changed(start, end, since))
+    const { conflicts, returns } = this.#database
+    return this.#watches.some((watch) => {
+      return watch.returns !== returns || conflicts.changed(watch.start, watch.end, watch.since)
+    })
   }
 
   unwatch(): void {
