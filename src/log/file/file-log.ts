@@ -101,7 +101,7 @@ async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPa
 async function rewrite(file: File, segment: Segment, from: number): Promise<void> {
   const { number, end } = segment
   const scanner = new FrameScanner(file, number)
-  const image = new Uint8Array(rewriteBytes + maxFrameBytes)
+  const image = new Uint8Array(Math.max(0, Math.min(rewriteBytes + maxFrameBytes, end - from)))
   for (let start = from; start < end;) {
     let at = start
     image.fill(0)
