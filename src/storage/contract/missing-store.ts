@@ -10,16 +10,7 @@
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type {
-  Cursor,
-  Miss,
-  OrderedStore,
-  Reader,
-  ScanOptions,
-  Sequence,
-  Snapshot,
-  StoreStatistics,
-} from '../store.ts'
+import type { Cursor, Miss, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 
 const pagesCount = 16
 /** One load in so many evicts everything else. */

@@ -9,7 +9,7 @@ import { assert } from '../../base/errors.ts'
 import { copySlice, latin1ToBytes, MutableSlice, sliceLength, sliceToLatin1 } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type { Cursor, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
+import type { Cursor, OrderedStore, Reader, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 
 interface State {
   keys: string[]
@@ -37,9 +37,14 @@ export class NaiveStore implements OrderedStore {
       get sequence(): Sequence {
         return store.#sequence
       },
-      get: key => getFrom(store.#state, key, result),
+      get: (key) => getFrom(store.#state, key, result),
       scan: (range, options) =>
-        new NaiveCursor(() => store.#state, range, options?.reverse === true, () => store.#mutations),
+        new NaiveCursor(
+          () => store.#state,
+          range,
+          options?.reverse === true,
+          () => store.#mutations,
+        ),
     }
   }
 
@@ -80,11 +85,17 @@ export class NaiveStore implements OrderedStore {
     this.#pinned++
     return {
       sequence,
-      get: key => {
+      get: (key) => {
         assert(!released, 'read of a released snapshot')
         return getFrom(state, key, result)
       },
-      scan: (range, options) => new NaiveCursor(() => state, range, options?.reverse === true, () => Number(released)),
+      scan: (range, options) =>
+        new NaiveCursor(
+          () => state,
+          range,
+          options?.reverse === true,
+          () => Number(released),
+        ),
       load: () => Promise.resolve(),
       release: () => {
         assert(!released, 'snapshot released twice')

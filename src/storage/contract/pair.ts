@@ -70,7 +70,7 @@ export class Pair {
         return
       case 'reclaim':
         used.subject.reclaim(100)
-        this.#check?.(this.#stores.map(open => open.subject))
+        this.#check?.(this.#stores.map((open) => open.subject))
         return
       default:
         this.#runOnVersions(command)
@@ -79,7 +79,7 @@ export class Pair {
 
   /** Every state that can be read, from the first key to the last and back, and the store's own assertions. */
   compareAll(): void {
-    this.#check?.(this.#stores.map(open => open.subject))
+    this.#check?.(this.#stores.map((open) => open.subject))
     for (const { subject, model } of [...this.#pinned, ...this.#currents()]) {
       for (const reverse of [false, true]) compareScans(subject, model, everything, reverse, [])
     }
@@ -135,7 +135,13 @@ export class Pair {
       case 'scan': {
         const range = { start: this.#key(command.from), end: this.#key(command.to) }
         const { subject, model } = this.#readers(command.which)
-        compareScans(subject, model, range, command.reverse, command.seeks.map(n => this.#key(n)))
+        compareScans(
+          subject,
+          model,
+          range,
+          command.reverse,
+          command.seeks.map((n) => this.#key(n)),
+        )
       }
     }
   }
@@ -219,7 +225,8 @@ function compareStep(a: Cursor, b: Cursor): boolean {
 }
 
 function same(subject: unknown, model: unknown, what: string): void {
-  if (subject !== model) throw new Error(`${what}: ${String(subject).slice(0, 200)}, not ${String(model).slice(0, 200)}`)
+  if (subject !== model)
+    throw new Error(`${what}: ${String(subject).slice(0, 200)}, not ${String(model).slice(0, 200)}`)
 }
 
 function text(slice: Slice | undefined): string | undefined {

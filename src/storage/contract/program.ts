@@ -10,7 +10,13 @@ export type KeyShape = 'plain' | 'prefixed' | 'binary' | 'long' | 'mixed'
 
 export type Command =
   | { readonly kind: 'put'; readonly key: number; readonly length: number; readonly fill: number }
-  | { readonly kind: 'putRun'; readonly from: number; readonly count: number; readonly step: number; readonly fill: number }
+  | {
+      readonly kind: 'putRun'
+      readonly from: number
+      readonly count: number
+      readonly step: number
+      readonly fill: number
+    }
   | { readonly kind: 'delete'; readonly key: number }
   | { readonly kind: 'deleteRun'; readonly from: number; readonly count: number; readonly step: number }
   | { readonly kind: 'deleteRange'; readonly from: number; readonly to: number }

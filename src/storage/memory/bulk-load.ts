@@ -50,7 +50,8 @@ export class BulkLoader {
     const leaf = this.#levels[0]!
     const last = leaf.records.at(-1)
     if (last !== undefined && compareWithRecord(space, last, key.bytes, key.start, key.end, 0) <= 0) return false
-    if (leaf.records.length >= leafFill) this.#close(0, separatorBelow(this.#tree, last!, key.bytes, key.start, key.end))
+    if (leaf.records.length >= leafFill)
+      this.#close(0, separatorBelow(this.#tree, last!, key.bytes, key.start, key.end))
     const record = this.#tree.newRecord(key.bytes, key.start, key.end, value.bytes, value.start, value.end)
     leaf.records.push(record)
     return true

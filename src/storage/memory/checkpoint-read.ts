@@ -135,11 +135,13 @@ class BlockReader {
       const [valueLength, keyStart] = this.#varint(restEnd, end)
       at = keyStart + rest + valueLength
       const tooLong = shared + rest > keyBytesMax || valueLength > valueBytesMax
-      if (shared > keyLength || at > end || tooLong) throw corrupt(this.#path, this.#from + entry, 'an entry is longer than its block')
+      if (shared > keyLength || at > end || tooLong)
+        throw corrupt(this.#path, this.#from + entry, 'an entry is longer than its block')
       keyLength = shared + rest
       this.#takeEntry(keyStart, shared, rest, valueLength)
     }
-    if (at !== end || count === 0) throw corrupt(this.#path, this.#from + at, `block ${block} does not end with its entries`)
+    if (at !== end || count === 0)
+      throw corrupt(this.#path, this.#from + at, `block ${block} does not end with its entries`)
     this.#entries += count
     return checksum
   }

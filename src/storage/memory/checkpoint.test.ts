@@ -115,7 +115,7 @@ describe('a damaged checkpoint', () => {
     for (const name of files) {
       const bytes = whole.get(name)!
       for (const at of positions(name)) {
-        const bit = 1 << (at * 5 + (at >> 3)) % 8
+        const bit = 1 << ((at * 5 + (at >> 3)) % 8)
         bytes[at]! ^= bit
         const error = await damage(whole)
         bytes[at]! ^= bit

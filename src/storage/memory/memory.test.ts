@@ -9,10 +9,10 @@ describeStore({
   name: 'memory',
   create: () => new MemoryStore({ monotonic, poison: true }),
   open: (host, folder) => openMemoryStore(host, folder),
-  check: stores => checkStores(stores),
+  check: (stores) => checkStores(stores),
 })
 
 function checkStores(stores: readonly OrderedStore[]): void {
-  const memory = stores.filter(store => store instanceof MemoryStore)
+  const memory = stores.filter((store) => store instanceof MemoryStore)
   checkFamily(memory[0]!.family, memory)
 }

@@ -14,15 +14,7 @@ import { assert, PolylogError } from '../../base/errors.ts'
 import { MutableSlice } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type {
-  Cursor,
-  OrderedStore,
-  Reader,
-  ScanOptions,
-  Sequence,
-  Snapshot,
-  StoreStatistics,
-} from '../store.ts'
+import type { Cursor, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 import { BulkLoader } from './bulk-load.ts'
 import { readCheckpoint } from './checkpoint-read.ts'
 import type { TakeEntry } from './checkpoint-read.ts'
@@ -294,7 +286,7 @@ export class MemoryStore implements OrderedStore, Member {
       get sequence(): Sequence {
         return store.#sequence
       },
-      get: key => getValue(space, stamp.root, key, result),
+      get: (key) => getValue(space, stamp.root, key, result),
       scan: (range, options) => new TreeCursor(space, stamp, range, options?.reverse === true),
     }
   }

@@ -131,14 +131,7 @@ function appendEntries(tree: Tree, left: number, right: number, prefix: number, 
   if (source[from + prefixAt] !== prefix || separator !== 0) rewriteHeads(tree, target, to, capacity, size, total)
 }
 
-function rewriteHeads(
-  tree: Tree,
-  words: Int32Array,
-  base: number,
-  capacity: number,
-  from: number,
-  to: number,
-): void {
+function rewriteHeads(tree: Tree, words: Int32Array, base: number, capacity: number, from: number, to: number): void {
   const records = base + 8 + 2 * capacity
   for (let slot = from; slot < to; slot++) setHead(tree.space, words, base, capacity, slot, words[records + slot]!)
 }

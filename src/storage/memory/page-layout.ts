@@ -61,9 +61,7 @@ export function pageField(space: AddressSpace, page: number, field: number): num
 }
 
 export function pageBirth(space: AddressSpace, page: number): number {
-  return (
-    pageField(space, page, birthHighAt) * epochHighUnit + (pageField(space, page, birthLowAt) >>> 0)
-  )
+  return pageField(space, page, birthHighAt) * epochHighUnit + (pageField(space, page, birthLowAt) >>> 0)
 }
 
 /** Four bytes of a key as a word in signed order; zeros beyond its end. */

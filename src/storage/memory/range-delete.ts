@@ -8,15 +8,7 @@
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import { compareSlices } from '../../base/slice.ts'
 import { repairPath, removeChildren } from './merge.ts'
-import {
-  childrenAt,
-  leafRecordsAt,
-  levelAt,
-  pageBase,
-  pageField,
-  pageWordsOf,
-  sizeAt,
-} from './page-layout.ts'
+import { childrenAt, leafRecordsAt, levelAt, pageBase, pageField, pageWordsOf, sizeAt } from './page-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
 import { countKeys } from './split.ts'
 import { closeGap } from './tree.ts'
@@ -97,4 +89,3 @@ function trimChild(
   words[base + childrenAt + slot] = child
   return child !== 0
 }
-

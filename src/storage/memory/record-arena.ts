@@ -91,7 +91,8 @@ export class RecordArena {
     const sizeClass = this.#slabClass[slab]!
     const granules = classGranules[sizeClass]!
     this.usedBytes -= granules << granuleShift
-    if (this.#poison) recordBytes(this.#space, record).fill(poisonByte, word << 2, (word << 2) + (granules << granuleShift))
+    if (this.#poison)
+      recordBytes(this.#space, record).fill(poisonByte, word << 2, (word << 2) + (granules << granuleShift))
     ints[word] = this.#firstFree[slab]!
     ints[word + 2] = freeRecordMark
     this.#firstFree[slab] = record
@@ -152,7 +153,7 @@ export class RecordArena {
 
   /** The first free slab of the first chunk that has one: low chunks fill up, high ones may empty. */
   #takeSlab(): number {
-    let chunk = this.#freeSlabs.findIndex(mask => mask !== 0)
+    let chunk = this.#freeSlabs.findIndex((mask) => mask !== 0)
     if (chunk < 0) chunk = this.#addChunk()
     const mask = this.#freeSlabs[chunk]!
     if (mask === allSlabs) this.#emptyChunks--
@@ -198,7 +199,7 @@ export class RecordArena {
   #allocateLarge(sizeBytes: number): number {
     const rounded = roundLarge(sizeBytes)
     const index = this.#unusedLarge.pop() ?? this.#space.largeInts.length
-    const spare = this.#spares.findIndex(buffer => buffer.byteLength === rounded)
+    const spare = this.#spares.findIndex((buffer) => buffer.byteLength === rounded)
     const buffer = spare < 0 ? new SharedArrayBuffer(rounded) : this.#spares.splice(spare, 1)[0]!
     if (spare >= 0) this.#sparesBytes -= rounded
     this.#largeBytes += rounded

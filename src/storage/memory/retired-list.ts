@@ -16,6 +16,10 @@ interface Block {
   used: number
 }
 
+/** Blocks are allocated off the heap and freed by the garbage collector, late: a few wait here to be used again. */
+const spareBlocks: Block[] = []
+const spareBlocksMax = 256
+
 export class RetiredList {
   readonly #blocks: Block[] = []
   length = 0
@@ -27,7 +31,7 @@ export class RetiredList {
   push(kind: number, object: number, death: number): void {
     let block = this.#blocks[this.#blocks.length - 1]
     if (block === undefined || block.used === blockWords) {
-      block = { words: new Int32Array(blockWords), used: 0 }
+      block = spareBlocks.pop() ?? { words: new Int32Array(blockWords), used: 0 }
       this.#blocks.push(block)
     }
     const { words, used } = block
@@ -48,7 +52,10 @@ export class RetiredList {
     this.kind = words[at]!
     this.object = words[at + 1]!
     this.death = words[at + 3]! * 0x1_0000_0000 + (words[at + 2]! >>> 0)
-    if (at === 0) this.#blocks.pop()
+    if (at === 0) {
+      this.#blocks.pop()
+      if (spareBlocks.length < spareBlocksMax) spareBlocks.push(block)
+    }
     this.length--
     return true
   }

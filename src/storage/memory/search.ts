@@ -43,9 +43,10 @@ export function findInLeaf(
     if (head < high) low = middle + 1
     else if (head > high) top = middle
     else {
-      const lowHead = words[base + leafLowsAt + middle]!
       const record = words[base + leafRecordsAt + middle]!
-      const order = compareTied(space, lowHead, record, prefix, bytes, start, end)
+      const order = isTiedAlone(words, base + headsAt + middle, high)
+        ? compareWithRecord(space, record, bytes, start, end, prefix)
+        : compareTied(space, words[base + leafLowsAt + middle]!, record, prefix, bytes, start, end)
       if (order === 0) return middle
       if (order > 0) low = middle + 1
       else top = middle
@@ -80,6 +81,15 @@ export function findChild(
     }
   }
   return low - 1
+}
+
+/**
+ * Whether neither neighbour has the same high head: then this is most likely the key itself, and its record has to be
+ * read anyway, so the low head, in a cache line of its own, would be read for nothing. What lies beside the column at its
+ * ends is a header or another column: equal by chance, it costs that read.
+ */
+function isTiedAlone(words: Int32Array, at: number, high: number): boolean {
+  return words[at - 1] !== high && words[at + 1] !== high
 }
 
 /** The order of the key against an entry whose high head equals the key's. */

@@ -23,13 +23,7 @@ import {
   setPrefix,
   sizeAt,
 } from './page-layout.ts'
-import {
-  commonPrefixOf,
-  compareWithRecord,
-  recordBytes,
-  recordKeyLength,
-  recordKeyStart,
-} from './record-layout.ts'
+import { commonPrefixOf, compareWithRecord, recordBytes, recordKeyLength, recordKeyStart } from './record-layout.ts'
 import type { Tree } from './tree.ts'
 import { PolylogError } from '../../base/errors.ts'
 
@@ -49,8 +43,7 @@ export function splitLeaf(
   const middle = appending && slot === leafCapacity ? leafCapacity : leafCapacity >>> 1
   const left = words[base + leafRecordsAt + middle - 1]!
   const right = middle === leafCapacity ? 0 : words[base + leafRecordsAt + middle]!
-  const separator =
-    right === 0 ? separatorBelow(tree, left, bytes, start, end) : separatorBetween(tree, left, right)
+  const separator = right === 0 ? separatorBelow(tree, left, bytes, start, end) : separatorBetween(tree, left, right)
   splitPage(tree, tree.depth, middle, separator, middle === leafCapacity)
   const goesRight = slot > middle || (slot === middle && compareWithRecord(space, separator, bytes, start, end, 0) >= 0)
   if (!goesRight) return slot
@@ -167,4 +160,3 @@ function separatorBetween(tree: Tree, left: number, right: number): number {
   const bytes = recordBytes(tree.space, right)
   return separatorBelow(tree, left, bytes, start, start + recordKeyLength(tree.space, right))
 }
-

@@ -10,6 +10,7 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sliceOf } from '../../base/slice.ts'
 import type { Slice } from '../../base/slice.ts'
+import type { TortureInput } from './torture-reader.ts'
 import { checkFamily } from './check.ts'
 import { MemoryStore } from './memory.ts'
 import type { PlantedFault } from './versions.ts'
@@ -26,7 +27,7 @@ beforeAll(() => {
   const config = {
     extends: path.join(root, 'tsconfig.build.json'),
     compilerOptions: { rootDir: path.join(root, 'src'), outDir: path.join(compiled, 'out'), sourceMap: false },
-    files: [path.join(root, 'src/storage/memory/shared-reader.ts')],
+    files: [path.join(root, 'src/storage/memory/torture-reader.ts')],
     include: [],
     exclude: [],
   }
@@ -139,16 +140,17 @@ async function torture(plantedFault: PlantedFault | undefined, publishes: number
 
 function startReader(
   store: MemoryStore,
-  control: Int32Array,
+  control: Int32Array<SharedArrayBuffer>,
   seed: number,
   plantedFault: PlantedFault | undefined,
   failures: string[],
 ): { online: Promise<void>; stopped: Promise<void> } {
   const { port1, port2 } = new MessageChannel()
   const share = store.share((note) => port1.postMessage(note))
-  const module = path.join(compiled, 'out/storage/memory/shared-reader.js')
-  const worker = new Worker(new URL('./torture-reader.mjs', import.meta.url), {
-    workerData: { module, handle: share.handle, notes: port2, control: control.buffer, seed, accounts, total, plantedFault },
+  const { handle } = share
+  const input: TortureInput = { handle, notes: port2, control: control.buffer, seed, accounts, total, plantedFault }
+  const worker = new Worker(path.join(compiled, 'out/storage/memory/torture-reader.js'), {
+    workerData: input,
     transferList: [port2],
   })
   worker.on('message', (failure: string) => failures.push(failure))

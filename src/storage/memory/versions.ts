@@ -198,6 +198,11 @@ export class Versions {
   }
 
   #refreshPins(): void {
+    if (this.#pins.size === 0 && this.readers.size === 0 && this.#held.size === 0 && !this.#closed) {
+      this.#pinned = [this.sealedEpoch]
+      this.#stalePins = false
+      return
+    }
     const epochs = new Set(this.#pins.keys())
     if (!this.#closed) epochs.add(this.sealedEpoch)
     for (const slot of this.readers) {

@@ -4,26 +4,43 @@
  * Control words: 0 stop · 1 failures of all readers · 2 rounds of all readers.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { sliceOf } from '../../base/slice.ts'
+import type { Slice } from '../../base/slice.ts'
+import type { ChunkNote } from './address-space.ts'
+import { SharedReader } from './shared-reader.ts'
+import type { SharedHandle } from './shared-reader.ts'
+import type { PlantedFault } from './versions.ts'
 
-const { module, handle, notes, control: controlBuffer, seed, accounts, total, plantedFault } = workerData
+export interface TortureInput {
+  readonly handle: SharedHandle
+  readonly notes: MessagePort
+  readonly control: SharedArrayBuffer
+  readonly seed: number
+  readonly accounts: number
+  /** What all accounts hold together, in every state. */
+  readonly total: number
+  readonly plantedFault: PlantedFault | undefined
+}
+
+const { handle, notes, control: controlBuffer, seed, accounts, total, plantedFault } = workerData as TortureInput
 const control = new Int32Array(controlBuffer)
-const { SharedReader } = await import(module)
 
 let state = seed
-const random = () => {
+const random = (): number => {
   state = (Math.imul(state, 1_103_515_245) + 12_345) | 0
   return (state >>> 8) & 0xffff
 }
 
 const reader = new SharedReader(handle, {
-  plantedFault,
-  *takeNotes() {
+  ...(plantedFault === undefined ? {} : { plantedFault }),
+  *takeNotes(): Iterable<ChunkNote> {
     for (let note = receiveMessageOnPort(notes); note !== undefined; note = receiveMessageOnPort(notes)) {
-      yield note.message
+      yield note.message as ChunkNote
     }
   },
   // Every fourth pin is overtaken by a few publishes.
-  beforePin() {
+  beforePin(): void {
     if (random() % 4 !== 0) return
     for (let i = 0, spins = random() * 4; i < spins; i++) Atomics.load(control, 0)
   },
@@ -40,17 +57,17 @@ try {
   }
 } catch (error) {
   Atomics.add(control, 1, 1)
-  parentPort.postMessage(String(error?.stack ?? error))
+  parentPort!.postMessage(error instanceof Error ? error.stack : String(error))
 }
 
-function verify() {
+function verify(): void {
   const reverse = random() % 4 === 0
   const cursor = reader.scan(whole, { reverse })
   let sum = 0
   let count = 0
   let extras = 0
   let partners = 0
-  let before
+  let before: string | undefined
   while (cursor.next()) {
     if (++count > 4 * accounts) throw new Error('a scan does not end')
     const key = Buffer.from(cursor.key.bytes.subarray(cursor.key.start, cursor.key.end)).toString('latin1')
@@ -72,7 +89,7 @@ function verify() {
 }
 
 /** Value: balance i32 · sequence u32 · sum of the key's bytes u32 · as many bytes as the value likes, all (balance & 255). */
-function decode(key, { bytes, start, end }) {
+function decode(key: string, { bytes, start, end }: Slice): { balance: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const balance = view.getInt32(start, true)
   const sequence = view.getUint32(start + 4, true)
@@ -84,8 +101,4 @@ function decode(key, { bytes, start, end }) {
     if (bytes[i] !== (balance & 0xff)) throw new Error(`${key} has a torn value`)
   }
   return { balance }
-}
-
-function sliceOf(bytes) {
-  return { bytes, start: 0, end: bytes.length }
 }
