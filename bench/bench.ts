@@ -1,0 +1,49 @@
+/**
+ * `npm run bench -- [AREA…] [--quick] [--json FILE]`: every row a ratio, ours and a peer's in turn on this machine.
+ *
+ * A full run of all areas writes docs/performance.md.
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import type { Area } from './area.ts'
+import { commit } from './areas/commit.ts'
+import { document } from './areas/document.ts'
+import { kv } from './areas/kv.ts'
+import { sql } from './areas/sql.ts'
+import type { Row } from './measure.ts'
+import { performancePage } from './performance-page.ts'
+import { rowLine } from './row-line.ts'
+
+const areas: readonly Area[] = [kv, sql, document, commit]
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean' }, json: { type: 'string' } },
+})
+
+function areaNamed(name: string): Area {
+  const area = areas.find((candidate) => candidate.name === name)
+  if (area !== undefined) return area
+  process.stderr.write(`bench: unknown area "${name}"; there are ${areas.map((known) => known.name).join(', ')}\n`)
+  process.exit(2)
+}
+
+const chosen = positionals.length === 0 ? areas : positionals.map(areaNamed)
+const quick = values.quick === true
+const pairs = quick ? 3 : 5
+const rows: Row[] = []
+let failed = false
+for (const area of chosen) {
+  try {
+    for await (const row of area.rows({ quick, pairs })) {
+      rows.push(row)
+      process.stdout.write(`${rowLine(row)}\n`)
+    }
+  } catch (error) {
+    failed = true
+    process.stderr.write(`bench: area ${area.name}: ${(error as Error).stack}\n`)
+  }
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`)
+if (!quick && !failed && positionals.length === 0) writeFileSync('docs/performance.md', performancePage(rows))
+process.exitCode = failed ? 1 : 0

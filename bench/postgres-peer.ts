@@ -1,0 +1,89 @@
+/** PostgreSQL as a peer, and `pgbench` as the driver of both. */
+import { execFileSync, spawn } from 'node:child_process'
+import { chownSync } from 'node:fs'
+import { join } from 'node:path'
+import { findProgram, removeFolder, runProgram, running, scratchFolder, waitUntil, type Running } from './processes.ts'
+import { freePort } from './redis-peer.ts'
+
+const folders = ['/usr/lib/postgresql/15/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/17/bin']
+
+export function findPostgres(name: string): string | undefined {
+  return findProgram(name, folders)
+}
+
+/** PostgreSQL refuses to run as root: then it runs as the user that its package made. */
+function owner(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  const idOf = (flag: string): number => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  return { uid: idOf('-u'), gid: idOf('-g') }
+}
+
+export async function startPostgres(): Promise<Running> {
+  const folder = scratchFolder('postgres')
+  const user = owner()
+  if (user.uid !== undefined) chownSync(folder, user.uid, user.gid!)
+  const data = join(folder, 'data')
+  execFileSync(findPostgres('initdb')!, ['-D', data, '-U', 'postgres', '-A', 'trust'], { ...user, stdio: 'ignore' })
+  const port = await freePort()
+  const settings = ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${folder}`]
+  const args = ['-D', data, '-p', String(port), ...settings]
+  const child = spawn(findPostgres('postgres')!, args, { ...user, stdio: 'ignore' })
+  const ready = findPostgres('pg_isready')!
+  await waitUntil(
+    () =>
+      runProgram(ready, ['-h', '127.0.0.1', '-p', String(port)]).then(
+        () => true,
+        () => false,
+      ),
+    'postgres',
+  )
+  const server = running(child, port, () => removeFolder(folder))
+  return { ...server, cpuSeconds: () => backendSeconds(child.pid!) }
+}
+
+/** Of the postmaster and every process it has started and reaped. */
+function backendSeconds(pid: number): number {
+  const out = execFileSync('ps', ['-o', 'cputimes=', '--ppid', String(pid), '-p', String(pid)], { encoding: 'utf8' })
+  return out
+    .trim()
+    .split('\n')
+    .reduce((sum, text) => sum + Number(text), 0)
+}
+
+export interface PgbenchLoad {
+  readonly mode: 'simple' | 'extended' | 'prepared'
+  readonly selectOnly: boolean
+  readonly clients: number
+  readonly seconds: number
+}
+
+function connection(port: number): string[] {
+  return ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres']
+}
+
+/** Makes pgbench's tables at scale 1. The database is the server's default one. */
+export async function initializePgbench(port: number, database: string): Promise<void> {
+  await runProgram(findPostgres('pgbench')!, ['-i', '-q', '-s', '1', ...connection(port), database])
+}
+
+/** Transactions a second. */
+export async function runPgbench(port: number, database: string, load: PgbenchLoad): Promise<number> {
+  const work = load.selectOnly ? ['-S'] : []
+  const out = await runProgram(findPostgres('pgbench')!, [
+    '-n',
+    '-M',
+    load.mode,
+    '-c',
+    String(load.clients),
+    '-j',
+    '1',
+    '-T',
+    String(load.seconds),
+    ...work,
+    ...connection(port),
+    database,
+  ])
+  const rate = Number(/tps = ([\d.]+)/.exec(out)?.[1])
+  if (!Number.isFinite(rate)) throw new Error(`pgbench said: ${out.slice(0, 500)}`)
+  return rate
+}

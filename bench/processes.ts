@@ -1,0 +1,122 @@
+/** Starting what is measured: Polylog, its peers, and the tools that drive them; and the processor time they use. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Running {
+  readonly port: number
+  readonly pid: number
+  /** Seconds of processor time so far, all threads. */
+  cpuSeconds(): number
+  stop(): Promise<void>
+}
+
+export function scratchFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `polylog-bench-${name}-`))
+}
+
+export function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+}
+
+/** The path of a program, or undefined where it is not installed. */
+export function findProgram(name: string, folders: readonly string[] = []): string | undefined {
+  const path = [...folders, ...(process.env['PATH'] ?? '').split(':')].map((folder) => join(folder, name))
+  return path.find((candidate) => existsSync(candidate))
+}
+
+export function versionOf(program: string): string {
+  const text = execFileSync(program, ['--version'], { encoding: 'utf8' })
+  return /(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? text.trim()
+}
+
+const clockTicksPerSecond = 100
+
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
+}
+
+export interface SpawnOptions {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+export function running(child: ChildProcess, port: number, after: () => void = () => undefined): Running {
+  const pid = child.pid!
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  return {
+    port,
+    pid,
+    cpuSeconds: () => cpuSeconds(pid),
+    stop: async () => {
+      child.kill('SIGTERM')
+      await exited
+      after()
+    },
+  }
+}
+
+/** Waits for a line that matches on the child's stdout; rejects when it exits first. */
+export function waitForLine(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stdout!.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const match = pattern.exec(text)
+      if (match !== null) resolve(match)
+    })
+    child.once('exit', (code) => reject(new Error(`exited with ${code} before it was ready`)))
+  })
+}
+
+const builtServer = join(process.cwd(), 'dist/cli/polylog.js')
+
+export interface PolylogOptions {
+  /** Left out: in memory. */
+  readonly directory?: string
+  readonly durability?: string
+}
+
+export async function startPolylog(options: PolylogOptions): Promise<Running> {
+  const where = options.directory === undefined ? ['--memory'] : ['--data', options.directory]
+  const args = [builtServer, 'serve', '--port', '0', ...where, '--durability', options.durability ?? 'synced']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ready = await waitForLine(child, /polylog ready .*port=(\d+)/)
+  return running(child, Number(ready[1]))
+}
+
+/** A script of the compiled benchmarks that prints `ready PORT`. */
+export async function startScript(path: string, args: readonly string[] = []): Promise<Running> {
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ready = await waitForLine(child, /ready (\d+)/)
+  return running(child, Number(ready[1]))
+}
+
+/** Runs a program to its end; its stdout. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  let out = ''
+  let errors = ''
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  if (code !== 0) throw new Error(`${program} exited with ${code}: ${errors.slice(-2000)}`)
+  return out
+}
+
+/** Asks until the answer is yes. */
+export async function waitUntil(ask: () => Promise<boolean>, what: string): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if (await ask()) return
+    await sleep(50)
+  }
+  throw new Error(`${what} did not become ready`)
+}

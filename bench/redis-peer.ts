@@ -1,0 +1,48 @@
+/** `redis-server` as a peer, and `redis-benchmark` as the driver of both. */
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { findProgram, removeFolder, runProgram, running, scratchFolder, waitUntil, type Running } from './processes.ts'
+
+/** `synced`: every write reaches the disk before its reply. `memory`: nothing is kept. */
+export async function startRedis(durability: 'memory' | 'synced'): Promise<Running> {
+  const folder = scratchFolder('redis')
+  const port = await freePort()
+  const keep = durability === 'synced' ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...keep]
+  const child = spawn('redis-server', args, { stdio: 'ignore' })
+  const cli = findProgram('redis-cli')!
+  await waitUntil(async () => {
+    const answer = await runProgram(cli, ['-p', String(port), 'ping']).catch(() => '')
+    return answer.startsWith('PONG')
+  }, 'redis-server')
+  return running(child, port, () => removeFolder(folder))
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+export interface RedisLoad {
+  readonly command: string
+  readonly pipeline: number
+  readonly clients: number
+  readonly requests: number
+}
+
+/** Operations a second. Values of 64 bytes, 100,000 keys. */
+export async function runRedisBenchmark(port: number, load: RedisLoad): Promise<number> {
+  const target = ['-p', String(port), '-t', load.command.toLowerCase(), '-c', String(load.clients)]
+  const amount = ['-n', String(load.requests), '-P', String(load.pipeline), '-d', '64', '-r', '100000']
+  const out = await runProgram('redis-benchmark', [...target, ...amount, '--csv'])
+  const line = out.split('\n').find((text) => text.toUpperCase().startsWith(`"${load.command.toUpperCase()}`))
+  const rate = Number(line?.split(',')[1]?.replaceAll('"', ''))
+  if (!Number.isFinite(rate)) throw new Error(`redis-benchmark said: ${out.slice(0, 500)}`)
+  return rate
+}

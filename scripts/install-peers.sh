@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Installs what the benchmarks compare with, from Debian's packages. Rows of a peer that is missing say so.
+set -euo pipefail
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq redis-server redis-tools postgresql postgresql-contrib procps
