@@ -140,7 +140,8 @@ function checked(command: Command, count: number): Command {
 function unknownCommand(args: Arguments, first: number): CommandError {
   const show = (position: number, limit: number): string => {
     const { bytes, start, end } = args.at(position)
-    return decodeUtf8(bytes, start, Math.min(end, start + limit))
+    // As C prints it: up to the first zero byte.
+    return decodeUtf8(bytes, start, Math.min(end, start + limit)).split('\0', 1)[0]!
   }
   let shown = ''
   for (let at = first + 1; at < args.count && shown.length < maxNameBytes; at++) {

@@ -7,6 +7,7 @@ import type { Transaction, TransactionReader } from '../../database/contract.ts'
 import type { Header } from './codec.ts'
 import { fitsInt64, parseInt64 } from './integer-text.ts'
 import { index, writeElementKey, type Keyspace } from './keys.ts'
+import type { LongDouble } from './long-double.ts'
 import { addFloatTexts } from './strings.ts'
 
 const fieldKey = new KeyWriter(64)
@@ -44,7 +45,13 @@ export function incrementField(tx: Transaction, space: Keyspace, hash: Header, f
   return result
 }
 
-export function incrementFieldByFloat(tx: Transaction, space: Keyspace, hash: Header, field: Slice, by: Slice): string {
+export function incrementFieldByFloat(
+  tx: Transaction,
+  space: Keyspace,
+  hash: Header,
+  field: Slice,
+  by: LongDouble,
+): string {
   const found = findField(tx, space, hash, field)
   const result = addFloatTexts(found, by, 'hash value is not a float')
   setFieldText(tx, space, hash, field, result)

@@ -13,20 +13,42 @@ export interface LongDouble {
 
 const mantissaBits = 64
 const maxExponent = 16384
-const text = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i
+const decimal = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i
+const hexadecimal = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i
+const infinite = /^[+-]?(inf|infinity)$/i
 
-/** Undefined for what is no finite number. */
-export function parseLongDouble(source: string): LongDouble | undefined {
-  if (source.length > 5 * 1024) return undefined
-  const found = text.exec(source)
-  if (found === null) return undefined
-  const [, sign, whole = '', fraction = '', exponentText = '0'] = found
+/** What C's strtold makes of the whole text; undefined for what is no number, or beyond the range. */
+export function parseLongDouble(source: string): LongDouble | 'infinite' | undefined {
+  if (source.length >= 5 * 1024) return undefined
+  const parts = decimal.exec(source)
+  if (parts !== null) return parseDecimal(parts)
+  const hexadecimalParts = hexadecimal.exec(source)
+  if (hexadecimalParts !== null) return parseHexadecimal(hexadecimalParts)
+  return infinite.test(source) ? 'infinite' : undefined
+}
+
+function parseDecimal([, sign, whole = '', fraction = '', exponentText = '0']: RegExpExecArray):
+  | LongDouble
+  | undefined {
   if (whole === '' && fraction === '') return undefined
   const digits = BigInt(whole + fraction)
   const scale = Number(exponentText) - fraction.length
-  if (digits === 0n || scale < -11_000) return { mantissa: 0n, exponent: 0 }
-  if (scale > 5_000) return undefined
+  if (digits === 0n) return { mantissa: 0n, exponent: 0 }
+  if (scale > 5_000 || scale < -11_000) return undefined
   const magnitude = scale >= 0 ? round(digits * 10n ** BigInt(scale), 0) : divide(digits, 10n ** BigInt(-scale))
+  return signed(sign, magnitude)
+}
+
+function parseHexadecimal([, sign, whole = '', fraction = '', exponentText = '0']: RegExpExecArray):
+  | LongDouble
+  | undefined {
+  if (whole === '' && fraction === '') return undefined
+  const exponent = Number(exponentText) - 4 * fraction.length
+  if (Math.abs(exponent) > 40_000) return undefined
+  return signed(sign, round(BigInt(`0x${whole}${fraction}`), exponent))
+}
+
+function signed(sign: string | undefined, magnitude: LongDouble): LongDouble | undefined {
   if (!isFinite(magnitude)) return undefined
   return sign === '-' ? { mantissa: -magnitude.mantissa, exponent: magnitude.exponent } : magnitude
 }

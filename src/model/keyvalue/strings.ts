@@ -11,7 +11,7 @@ import { beginString, Header, kind, never } from './codec.ts'
 import { fitsInt64, parseInt64, parseShortInteger } from './integer-text.ts'
 import { writeHeaderKey, type Keyspace } from './keys.ts'
 import { dropContents, findHeader, putExpiry, wrongType } from './keyvalue.ts'
-import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts'
+import { addLongDoubles, formatLongDouble, parseLongDouble, type LongDouble } from './long-double.ts'
 
 /** Redis's own limit is 512 MB (`proto-max-bulk-len`); a value is one record of the log here. */
 export const maxStringBytes: number = 64 * 1024 * 1024
@@ -117,7 +117,7 @@ export function stringLength(reader: TransactionReader, space: Keyspace, key: Sl
 
 function checkLength(length: number): void {
   if (length > maxStringBytes) {
-    throw new PolylogError('too_large', 'string exceeds maximum allowed size (proto-max-bulk-len)')
+    throw new PolylogError('out_of_range', 'string exceeds maximum allowed size (proto-max-bulk-len)')
   }
 }
 
@@ -144,7 +144,7 @@ function incrementLong(found: Slice | undefined, by: bigint | number): bigint {
 /** INCRBYFLOAT; the text that was stored. */
 export function incrementStringByFloat(tx: Transaction, space: Keyspace, key: Slice, by: Slice): string {
   const found = findString(tx, space, key)
-  const result = addFloatTexts(found, by, 'value is not a valid float')
+  const result = addFloatTexts(found, readFloat(by), 'value is not a valid float')
   openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   writer.latin1(result)
@@ -153,14 +153,20 @@ export function incrementStringByFloat(tx: Transaction, space: Keyspace, key: Sl
 }
 
 /** `found + by` as Redis's long double arithmetic prints it; `invalidFound` is the error for what is no number there. */
-export function addFloatTexts(found: Slice | undefined, by: Slice, invalidFound: string): string {
-  const before = parseLongDouble(found === undefined ? '0' : textOf(found))
+export function addFloatTexts(found: Slice | undefined, by: LongDouble | 'infinite', invalidFound: string): string {
+  const before = found === undefined ? zero : parseLongDouble(textOf(found))
   if (before === undefined) throw new PolylogError('invalid_argument', invalidFound)
-  const increment = parseLongDouble(textOf(by))
-  if (increment === undefined) throw new PolylogError('invalid_argument', 'value is not a valid float')
-  const sum = addLongDoubles(before, increment)
+  const sum = before === 'infinite' || by === 'infinite' ? undefined : addLongDoubles(before, by)
   if (sum === undefined) throw new PolylogError('out_of_range', 'increment would produce NaN or Infinity')
   return formatLongDouble(sum)
+}
+
+const zero: LongDouble = { mantissa: 0n, exponent: 0 }
+
+export function readFloat(text: Slice): LongDouble | 'infinite' {
+  const value = parseLongDouble(textOf(text))
+  if (value === undefined) throw new PolylogError('invalid_argument', 'value is not a valid float')
+  return value
 }
 
 const longestNumberCharacters = 5 * 1024

@@ -33,24 +33,27 @@ async function reset(call: Call): Promise<void> {
  * There are no credentials, so any name and any password are right, as with a `nopass` user of Redis; a password without a
  * name would be the default user's, who has none.
  */
-async function authenticate(call: Call): Promise<void> {
+function authenticate(call: Call): void | Promise<void> {
   if (call.count > 3) throw syntaxError()
   if (call.count === 2) {
     throw new CommandError(
       'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
     )
   }
-  await becomeUser(call, call.text(1))
-  call.reply.ok()
+  return asUser(call, call.text(1), () => call.reply.ok())
 }
 
-async function becomeUser(call: Call, user: string): Promise<void> {
+/** Runs `then` once the connection acts as `user`. */
+function asUser(call: Call, user: string, then: () => void): void | Promise<void> {
   const { session, watches, queue } = call.client
-  if (user === session.user) return
+  if (user === session.user) {
+    then()
+    return
+  }
   if (session.status !== 'none' || watches.count > 0 || queue !== undefined) {
     throw new CommandError('ERR AUTH inside a transaction is not allowed')
   }
-  await call.client.changeSession({ user })
+  return call.client.changeSession({ user }).then(then)
 }
 
 interface Hello {
@@ -78,10 +81,7 @@ function parseHello(call: Call): Hello {
 
 function hello(call: Call): void | Promise<void> {
   const wanted = parseHello(call)
-  if (wanted.user !== undefined && wanted.user !== call.client.session.user) {
-    return becomeUser(call, wanted.user).then(() => welcome(call, wanted))
-  }
-  welcome(call, wanted)
+  return asUser(call, wanted.user ?? call.client.session.user, () => welcome(call, wanted))
 }
 
 function welcome(call: Call, wanted: Hello): void {

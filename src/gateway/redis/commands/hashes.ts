@@ -11,9 +11,10 @@ import {
 } from '../../../model/keyvalue/hashes.ts'
 import { decodeLastElement, elementOffset, elementRange, index, type Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { readFloat } from '../../../model/keyvalue/strings.ts'
 import { walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
-import { wrongArity } from '../errors.ts'
+import { CommandError, wrongArity } from '../errors.ts'
 import { randomElements } from './random-elements.ts'
 
 function find(call: Call): Header | undefined {
@@ -133,16 +134,18 @@ function increment(call: Call): void {
 }
 
 function incrementByFloat(call: Call): void {
+  const by = readFloat(call.arg(3))
+  if (by === 'infinite') throw new CommandError('ERR value is NaN or Infinity')
   const space = call.writableSpace
   const hash = open(call, space)
-  const result = incrementFieldByFloat(call.tx, space, hash, call.arg(2), call.arg(3))
+  const result = incrementFieldByFloat(call.tx, space, hash, call.arg(2), by)
   saveCollection(call.tx, space, call.arg(1), hash)
   call.reply.bulkText(result)
 }
 
 function* random(call: Call): StatementSteps<void> {
   const { space } = call
-  yield* randomElements(call, find(call), 'WITHVALUES', index.field, {
+  yield* randomElements(call, kind.hash, 'WITHVALUES', index.field, {
     write: (entry) => {
       const value = call.tx.get(sliceOf(entry))
       call.reply.bulkOrNull(value === undefined ? undefined : sliceOf(copySlice(value)))

@@ -1,8 +1,9 @@
 /** HRANDFIELD, SRANDMEMBER and ZRANDMEMBER: one, some different ones, or (a negative count) any number with repeats. */
 import { MutableSlice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
-import type { Header } from '../../../model/keyvalue/codec.ts'
+import type { Kind } from '../../../model/keyvalue/codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from '../../../model/keyvalue/keys.ts'
+import { findCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { randomEntry, sampleDistinct } from '../../../model/keyvalue/sample.ts'
 import type { Call } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
@@ -13,28 +14,31 @@ interface Second {
   readonly write: (entry: Uint8Array) => void
 }
 
+const lowest = -0x8000_0000_0000_0000n
 const highestCount = 0x3fff_ffff_ffff_ffffn
 
 /** `withOption` is the option that asks for what `second` writes; undefined where the command has none. */
 export function* randomElements(
   call: Call,
-  header: Header | undefined,
+  of: Kind,
   withOption: string | undefined,
   index: number,
   second: Second,
 ): StatementSteps<void> {
   const { reply, tx } = call
+  const counted = call.count === 2 ? undefined : parseCount(call, withOption)
+  const header = findCollection(tx, second.space, call.arg(1), of)
   const range = header === undefined ? undefined : elementRange(second.space, index, header.generation)
   const offset = header === undefined ? 0 : elementOffset(second.space, index, header.generation)
   const element = new MutableSlice()
   const write = (entry: Uint8Array): void => reply.bulk(decodeLastElement(sliceOf(entry), offset, element))
-  if (call.count === 2) {
+  if (counted === undefined) {
     const entry = range === undefined ? undefined : randomEntry(tx, range, header!.count)
     if (entry === undefined) reply.null()
     else write(entry)
     return
   }
-  const { wanted, withSecond } = parseCount(call, withOption)
+  const { wanted, withSecond } = counted
   if (range === undefined || wanted === 0) {
     reply.array(0)
     return
@@ -58,9 +62,13 @@ export function* randomElements(
 
 function parseCount(call: Call, withOption: string | undefined): { wanted: number; withSecond: boolean } {
   const long = call.long(2)
+  if (long === lowest) {
+    throw new CommandError(`ERR value is out of range, value must between ${lowest + 1n} and ${-(lowest + 1n)}`)
+  }
   if (call.count > 3 && (withOption === undefined || call.count > 4 || call.option(3) !== withOption)) {
     throw syntaxError()
   }
-  if (long < -highestCount || long > highestCount) throw new CommandError('ERR value is out of range')
+  if (call.count > 3 && (long < -highestCount || long > highestCount))
+    throw new CommandError('ERR value is out of range')
   return { wanted: Number(long), withSecond: call.count > 3 }
 }

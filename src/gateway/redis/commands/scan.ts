@@ -106,13 +106,13 @@ function scanKeys(call: Call): void {
 function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | undefined): DataHandler {
   return (call) => {
     const cursor = parseCursor(call, 2)
-    const options = parseOptions(call, 3, false)
     const { space } = call
     const header = findCollection(call.tx, space, call.arg(1), of)
     if (header === undefined) {
       writePage(call, 0, [])
       return
     }
+    const options = parseOptions(call, 3, false)
     const index = elementIndex(of)
     const offset = elementOffset(space, index, header.generation)
     const element = new MutableSlice()

@@ -140,7 +140,7 @@ function readPopCount(call: Call): number {
 
 function random(call: Call): StatementSteps<void> {
   const nothing = { space: call.space, write: (_entry: Uint8Array | Slice) => undefined }
-  return randomElements(call, find(call), undefined, index.member, nothing)
+  return randomElements(call, kind.set, undefined, index.member, nothing)
 }
 
 export const setCommands: Readonly<Record<string, DataHandler>> = {

@@ -53,7 +53,8 @@ function parseOptions(call: Call, first: number, form: RangeForm): RangeOptions 
       options.offset = call.integer(at + 1)
       const limit = call.integer(at + 2)
       options.limit = limit < 0 ? Infinity : limit
-      hasLimit = true
+      // A limit of −1 is none, also for ranks.
+      hasLimit = limit !== -1
       at += 2
     } else if (form.chooses && option === 'REV') options.reverse = true
     else if (form.chooses && option === 'BYSCORE') options.by = 'score'

@@ -275,7 +275,7 @@ function* popMany(call: Call): StatementSteps<void> {
 
 function random(call: Call): StatementSteps<void> {
   const { reply, space, tx } = call
-  return randomElements(call, find(call), 'WITHSCORES', index.scored, {
+  return randomElements(call, kind.sortedSet, 'WITHSCORES', index.scored, {
     space,
     write: (entry) => {
       const value = tx.get(sliceOf(entry))

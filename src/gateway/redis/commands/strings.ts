@@ -7,7 +7,6 @@ import {
   appendString,
   findString,
   foundExpiry,
-  maxStringBytes,
   setString,
   setStringRange,
   stringLength,
@@ -159,9 +158,6 @@ function subRange(value: Slice, start: number, end: number): Slice {
 function setRange(call: Call): void {
   const offset = call.integer(2)
   if (offset < 0) throw new CommandError('ERR offset is out of range')
-  if (offset > maxStringBytes) {
-    throw new CommandError('ERR string exceeds maximum allowed size (proto-max-bulk-len)')
-  }
   const part = call.arg(3)
   const isEmpty = part.end === part.start
   const space = isEmpty ? call.space : call.writableSpace
