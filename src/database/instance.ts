@@ -102,7 +102,6 @@ export class Instance {
     const log = await openFileLog(host, `${folder}/log`, {
       databaseId: Buffer.from(uuid.replaceAll('-', ''), 'hex'),
       ...(segmentBytes !== undefined && { segmentBytes }),
-      startAfter: checkpoint?.sequence ?? 0,
     })
     try {
       return await Database.open({
