@@ -8,6 +8,7 @@ import type { KeyRange } from '../base/slice.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { EvidenceTable } from './evidence.ts'
 import type { DurabilityWatch } from './outbox.ts'
 import type { Catalog } from '../database/catalog.ts'
 
@@ -88,6 +89,9 @@ export interface Session {
   join(token: string): void
   /** Ends this session's part in a joined transaction without deciding it, after its end: the POLYLOG.LEAVE of contract.md. */
   leave(): Promise<Outcome> | Outcome
+
+  /** Tables of the `polylog` schema for this session's database. */
+  readonly evidence: readonly EvidenceTable[]
 
   /** Makes the running statement fail with `canceled`. */
   cancel(): void

@@ -381,3 +381,25 @@ describe('one transaction, several parties', () => {
     expect(a.commit()).toBe('aborted')
   })
 })
+
+describe('evidence', () => {
+  const rowsOf = (session: Session, name: string): (readonly unknown[])[] =>
+    session.evidence.find((table) => table.name === name)!.rows()
+
+  test('tables have as many values as columns, and tell of locks, sessions and transactions', () => {
+    const [a, b] = [openSession(), openSession()]
+    a.begin()
+    void a.run(put('x', '1'))
+    for (const { name, columns, rows } of b.evidence) {
+      for (const row of rows()) expect(row.length, name).toBe(columns.length)
+    }
+    expect(rowsOf(b, 'locks').map((row) => [row[0], row[3], row[4]])).toContainEqual(['test.numbers', 'update', true])
+    expect(rowsOf(b, 'sessions')).toHaveLength(3)
+    expect(rowsOf(b, 'transactions')).toMatchObject([
+      [expect.anything(), 'read committed', false, expect.anything(), 1n, expect.anything()],
+    ])
+    void a.commit()
+    expect(rowsOf(b, 'locks')).toHaveLength(0)
+    expect(rowsOf(b, 'durability')[0]![0]).toBe(BigInt(server.database.newestSequence))
+  })
+})

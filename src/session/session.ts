@@ -11,6 +11,7 @@ import type { Database } from '../database/database.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
+import { evidenceOf, type EvidenceTable } from './evidence.ts'
 import type { DurabilityWatch } from './outbox.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import { canceled, Cancellation, type StatementRunner } from './statement-runner.ts'
@@ -30,6 +31,8 @@ export interface SessionParts {
   readonly durability: Durability
   readonly runner: StatementRunner
   readonly registry: TransactionRegistry
+  /** All sessions of the server, for those who ask who is there. */
+  readonly everybody: () => Iterable<ClientSession>
   readonly onClose: () => void
 }
 
@@ -53,6 +56,7 @@ export class ClientSession implements Session {
   readonly #database: Database
   readonly #runner: StatementRunner
   readonly #registry: TransactionRegistry
+  readonly #everybody: () => Iterable<ClientSession>
   readonly #onClose: () => void
   readonly #cancellation = new Cancellation()
   #shared: SharedTransaction | undefined
@@ -72,6 +76,7 @@ export class ClientSession implements Session {
     this.#database = parts.database
     this.#runner = parts.runner
     this.#registry = parts.registry
+    this.#everybody = parts.everybody
     this.#onClose = parts.onClose
   }
 
@@ -81,6 +86,10 @@ export class ClientSession implements Session {
 
   get durabilityWatch(): DurabilityWatch {
     return this.#database
+  }
+
+  get evidence(): readonly EvidenceTable[] {
+    return evidenceOf(this.#database, this.#everybody)
   }
 
   get status(): TransactionStatus {

@@ -68,6 +68,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
       durability: options.durability ?? this.options.durability,
       runner: this.#runner,
       registry: this,
+      everybody: () => this.all(),
       onClose: () => this.#sessions.delete(id),
     })
     this.#sessions.set(id, session)

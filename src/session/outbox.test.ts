@@ -1,0 +1,221 @@
+import { describe, expect, test } from 'vitest'
+import { PolylogError } from '../base/errors.ts'
+import type { Socket } from '../host/host.ts'
+import type { Durability, Sequence } from '../log/commit-log.ts'
+import { Outbox, type DurabilityWatch } from './outbox.ts'
+
+/** A log whose progress the test tells. */
+class Progress implements DurabilityWatch {
+  through: Record<Durability, Sequence> = { memory: 1000, written: 0, synced: 0 }
+  failure: PolylogError | undefined
+  #waiting: { sequence: Sequence; level: Durability; run: (error?: PolylogError) => void }[] = []
+
+  durableThrough(level: Durability): Sequence {
+    return this.through[level]
+  }
+
+  whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
+    this.#waiting.push({ sequence, level, run })
+  }
+
+  reach(level: Durability, sequence: Sequence): void {
+    this.through[level] = sequence
+    this.#wake((waiter) => this.through[waiter.level] >= waiter.sequence)
+  }
+
+  fail(error: PolylogError): void {
+    this.failure = error
+    this.#wake(() => true, error)
+  }
+
+  #wake(ready: (waiter: { sequence: Sequence; level: Durability }) => boolean, error?: PolylogError): void {
+    const woken = this.#waiting.filter(ready)
+    this.#waiting = this.#waiting.filter((waiter) => !woken.includes(waiter))
+    for (const { run } of woken) run(error)
+  }
+}
+
+class Peer {
+  text = ''
+  writes = 0
+  pendingBytes = 0
+  onDrain: () => void = () => undefined
+  onData: () => void = () => undefined
+  onEnd: () => void = () => undefined
+  onClose: () => void = () => undefined
+  remote = 'peer'
+
+  write(bytes: Uint8Array): boolean {
+    this.writes++
+    this.text += Buffer.from(bytes).toString()
+    return true
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+}
+
+function open(): { peer: Peer; log: Progress; outbox: Outbox; failures: string[]; say: Say } {
+  const peer: Peer & Socket = new Peer()
+  const log = new Progress()
+  const failures: string[] = []
+  const outbox = new Outbox(
+    peer,
+    () => log,
+    (error) => failures.push(error.code),
+  )
+  const say: Say = (text, sequence, level = 'synced') => {
+    outbox.writer.copy(Buffer.from(text))
+    outbox.seal(sequence, level)
+  }
+  return { peer, log, outbox, failures, say }
+}
+
+type Say = (text: string, sequence: Sequence, level?: Durability) => void
+
+describe('the outbox', () => {
+  test('sends at once what has seen nothing that a crash can take back, all of a turn in one write', () => {
+    const { peer, log, outbox, say } = open()
+    log.reach('synced', 5)
+    say('a', 5)
+    say('b', 3)
+    expect(peer.text).toBe('')
+    outbox.flush()
+    expect([peer.text, peer.writes]).toEqual(['ab', 1])
+  })
+
+  test('holds a reply, and everything behind it, until what it has seen is durable', () => {
+    const { peer, log, outbox, say } = open()
+    say('a', 2)
+    outbox.flush()
+    say('b', 0)
+    outbox.flush()
+    expect(peer.text).toBe('')
+    log.reach('synced', 1)
+    expect(peer.text).toBe('')
+    log.reach('synced', 2)
+    expect(peer.text).toBe('ab')
+  })
+
+  test('keeps order over many seals', () => {
+    const { peer, log, outbox, say } = open()
+    for (let i = 0; i < 10; i++) {
+      say(String(i), 10 - i)
+      outbox.flush()
+    }
+    log.reach('synced', 9)
+    expect(peer.text).toBe('')
+    log.reach('synced', 10)
+    expect(peer.text).toBe('0123456789')
+  })
+
+  test('waits at the level of each seal, and at the strictest of those in one flush', () => {
+    const { peer, log, outbox, say } = open()
+    say('a', 1, 'memory')
+    outbox.flush()
+    expect(peer.text).toBe('a')
+    say('b', 2, 'synced')
+    say('c', 3, 'memory')
+    outbox.flush()
+    log.reach('written', 3)
+    expect(peer.text).toBe('a')
+    log.reach('synced', 3)
+    expect(peer.text).toBe('abc')
+    say('d', 4, 'written')
+    outbox.flush()
+    expect(peer.text).toBe('abc')
+    log.reach('written', 4)
+    expect(peer.text).toBe('abcd')
+  })
+
+  test('after a failure nothing that was held leaves, and the owner is told once', () => {
+    const { peer, log, outbox, failures, say } = open()
+    say('a', 1)
+    outbox.flush()
+    say('b', 2)
+    outbox.flush()
+    say('c', 3)
+    log.fail(new PolylogError('outcome_unknown', 'sync failed'))
+    log.reach('synced', 100)
+    outbox.flush()
+    expect([peer.text, failures]).toEqual(['', ['outcome_unknown']])
+  })
+
+  test('looks at the database that the reply has seen, though the connection has changed to another', () => {
+    const peer: Peer & Socket = new Peer()
+    const [first, second] = [new Progress(), new Progress()]
+    let log = first
+    const outbox = new Outbox(
+      peer,
+      () => log,
+      () => undefined,
+    )
+    outbox.writer.copy(Buffer.from('a'))
+    outbox.seal(7, 'synced')
+    outbox.flush()
+    log = second
+    second.reach('synced', 50)
+    outbox.writer.copy(Buffer.from('b'))
+    outbox.seal(50, 'synced')
+    outbox.flush()
+    first.reach('synced', 6)
+    expect(peer.text).toBe('')
+    first.reach('synced', 7)
+    expect(peer.text).toBe('ab')
+  })
+
+  test('makes producers wait while too much is pending', async () => {
+    const { peer, log, outbox, say } = open()
+    say('x'.repeat(100), 1)
+    expect(outbox.roomBelow(1000)).toBeUndefined()
+    let hasRoom = false
+    const room = outbox.roomBelow(100)
+    void room?.then(() => (hasRoom = true))
+    await Promise.resolve()
+    expect(hasRoom).toBe(false)
+    expect(outbox.pendingBytes).toBe(100)
+    peer.pendingBytes = 100
+    log.reach('synced', 1)
+    await Promise.resolve()
+    expect(hasRoom).toBe(false)
+    peer.pendingBytes = 0
+    peer.onDrain()
+    await room
+    expect(hasRoom).toBe(true)
+  })
+
+  test('runs what comes afterwards once all has left', () => {
+    const { peer, log, outbox, say } = open()
+    const seen: string[] = []
+    outbox.afterwards(() => seen.push('empty'))
+    say('a', 1)
+    outbox.afterwards(() => seen.push(peer.text))
+    peer.onDrain()
+    expect(seen).toEqual(['empty'])
+    log.reach('synced', 1)
+    expect(seen).toEqual(['empty', 'a'])
+  })
+
+  test('gives its buffer away where a reply is large, and copies where it is small', () => {
+    const { peer, outbox, say } = open()
+    const large = 'y'.repeat(200_000)
+    say(large, 0)
+    outbox.flush()
+    say('z', 0)
+    outbox.flush()
+    expect(peer.text).toBe(`${large}z`)
+  })
+
+  test('a closed one sends nothing and lets waiters go', async () => {
+    const { peer, log, outbox, say } = open()
+    say('a', 1)
+    const room = outbox.roomBelow(1)
+    outbox.close()
+    await room
+    log.reach('synced', 1)
+    outbox.flush()
+    expect(peer.text).toBe('')
+  })
+})
