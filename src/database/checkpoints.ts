@@ -41,7 +41,7 @@ export interface CheckpointSource {
 
 /** Writes a checkpoint of the present state; its sequence. */
 export async function writeCheckpoint(source: CheckpointSource): Promise<Sequence> {
-  const { host, folder, store } = source
+  const { host, folder } = source
   const part = `${folder}/next.part`
   await removeFolder(host, part).catch((error: unknown) => {
     if (!(error instanceof DiskError && error.code === 'not-found')) throw error
@@ -60,13 +60,13 @@ export async function writeCheckpoint(source: CheckpointSource): Promise<Sequenc
 }
 
 /** What is not finished is removed: a disk that is full needs its space. */
-async function writePart({ host, store, synced }: CheckpointSource, part: string): Promise<Sequence> {
+async function writePart(source: CheckpointSource, part: string): Promise<Sequence> {
   try {
-    const sequence = await store.checkpoint(host, part)
-    await synced(sequence)
+    const sequence = await source.store.checkpoint(source.host, part)
+    await source.synced(sequence)
     return sequence
   } catch (error) {
-    await removeFolder(host, part).catch(() => undefined)
+    await removeFolder(source.host, part).catch(() => undefined)
     throw error
   }
 }

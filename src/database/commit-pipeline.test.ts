@@ -2,7 +2,7 @@
  * Group commit against a log that answers when the test says so, and as it says.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { PolylogError } from '../base/errors.ts'
+import type { PolylogError } from '../base/errors.ts'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import { createRealHost } from '../host/real/real-host.ts'
@@ -83,8 +83,7 @@ beforeEach(async () => {
     limits: { maxBatchBytes: 1e9, durability: 'disk-local' },
     acquire: async () => leader,
     end: async () => ({ end: 0, epoch: 1, oldest: 1 }),
-    // eslint-disable-next-line require-yield
-    read: async function* () {},
+    read: () => ({ [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }),
     trim: async () => undefined,
     describe: () => [],
     close: async () => undefined,
@@ -101,11 +100,11 @@ beforeEach(async () => {
 
 afterEach(async () => {
   const closing = database.close()
-  for (let done = false; !done;) {
-    void closing.then(() => (done = true))
+  for (let i = 0; i < 4; i++) {
     await turns()
     while (leader.pending.length > 0) leader.succeed()
   }
+  await closing
 })
 
 const keyOf = (name: string): KeyWriter => new KeyWriter(32).begin(20, 1).string(name)

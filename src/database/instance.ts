@@ -214,11 +214,16 @@ function ignore(error: unknown, code: DiskError['code']): void {
   if (!(error instanceof DiskError && error.code === code)) throw error
 }
 
-function translate(error: unknown, directory: string): unknown {
-  if (error instanceof LogError && error.code === 'corrupt') {
+function translateLogError(error: LogError): PolylogError {
+  if (error.code === 'corrupt') {
     const where = error.position === undefined ? '' : ` (${error.position})`
     return new PolylogError('data_corrupted', `${error.message}${where}`, { cause: error })
   }
+  return new PolylogError(error.code === 'no-space' ? 'disk_full' : 'io_error', error.message, { cause: error })
+}
+
+function translate(error: unknown, directory: string): unknown {
+  if (error instanceof LogError) return translateLogError(error)
   if (!(error instanceof DiskError)) return error
   const messages: Record<DiskError['code'], () => PolylogError> = {
     locked: () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sliceOf } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
-import { CatalogState } from './catalog-state.ts'
+import type { CatalogState } from './catalog-state.ts'
 import { LockWait, Restart, type Isolation } from './contract.ts'
 import type { Database } from './database.ts'
 import { loadCatalog } from './recovery.ts'

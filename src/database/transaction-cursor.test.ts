@@ -84,7 +84,7 @@ class Pair {
 
   deleteRange(low: string, high: string): void {
     this.writes.deleteRange(rangeOf(low, high), false)
-    for (const key of [...this.visible.keys()]) if (key >= low && key < high) this.visible.delete(key)
+    for (const key of Array.from(this.visible.keys())) if (key >= low && key < high) this.visible.delete(key)
   }
 
   savepoint(): void {
@@ -151,7 +151,7 @@ class Pair {
       else if (kind === 1) result.delete(name)
       else if (kind === 2) {
         const end = sliceToLatin1(value)
-        for (const other of [...result.keys()]) if (other >= name && other < end) result.delete(other)
+        for (const other of Array.from(result.keys())) if (other >= name && other < end) result.delete(other)
       }
     })
     expect(result).toEqual(this.visible)

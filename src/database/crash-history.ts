@@ -1,0 +1,185 @@
+/**
+ * For the tests of recovery: a database on a simulated disk, a random workload on it, and what it was after each commit.
+ *
+ * The history holds the whole content of the store, catalog and counters included, at every sequence. Whatever a crash
+ * leaves must be one of those states, and not an older one than what was acknowledged.
+ */
+import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
+import { KeyWriter } from '../base/tuple.ts'
+import type { CrashKind } from '../host/simulated/faults.ts'
+import { SeededRandom } from '../host/simulated/random.ts'
+import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
+import type { SimulatedWorld } from '../host/simulated/simulated-world.ts'
+import type { Durability } from '../log/commit-log.ts'
+import type { Collection } from './catalog.ts'
+import type { Sequence } from './contract.ts'
+import type { Database } from './database.ts'
+import { Instance } from './instance.ts'
+import type { KernelTransaction } from './transaction.ts'
+
+export const name = 'main'
+
+export function openOn(process: SimulatedProcess): Promise<Instance> {
+  return Instance.open(
+    { host: process, directory: 'data', segmentBytes: 16 * 1024, checkpointEveryBytes: 6 * 1024 },
+    name,
+  )
+}
+
+export function databaseOf(instance: Instance): Database {
+  return instance.databases.get(name)!
+}
+
+/** Everything that the store holds, as one text. */
+export function contentOf(database: Database): string {
+  const lines: string[] = []
+  const cursor = database.newest.scan({ start: sliceOf(new Uint8Array(0)), end: sliceOf(new Uint8Array([0xff])) })
+  while (cursor.next()) lines.push(`${sliceToLatin1(cursor.key)}=${sliceToLatin1(cursor.value)}`)
+  return lines.join('\n')
+}
+
+/** Namespaces and collections, as statements see them. */
+export function catalogOf(database: Database): unknown {
+  const { catalog } = database
+  return [...catalog.namespaces.values()]
+    .sort((a, b) => a.id - b.id)
+    .map((namespace) => [namespace.id, namespace.name, catalog.collectionsOf(namespace.name)])
+}
+
+function pick<T>(random: SeededRandom, from: readonly T[]): T {
+  return from[random.below(from.length)]!
+}
+
+export class History {
+  readonly random: SeededRandom
+  contents: Map<Sequence, string> = new Map()
+  catalogs: Map<Sequence, string> = new Map()
+  /** What was acknowledged at each level. */
+  acknowledged: Record<Durability, Sequence> = { memory: 0, written: 0, synced: 0 }
+  numbers: Set<number> = new Set()
+  repeatedNumbers: number[] = []
+  #serial = 0
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed)
+  }
+
+  /** The state that was found after a crash: what lay behind it is gone, and may be written otherwise. */
+  restartFrom(database: Database): void {
+    const end = database.newestSequence
+    for (const sequence of this.contents.keys()) if (sequence > end) this.contents.delete(sequence)
+    this.note(database)
+    this.acknowledged = { memory: end, written: end, synced: end }
+  }
+
+  note(database: Database): void {
+    this.contents.set(database.newestSequence, contentOf(database))
+    this.catalogs.set(database.newestSequence, JSON.stringify(catalogOf(database)))
+  }
+
+  /** Runs one random transaction; its acknowledgement comes when it comes. */
+  step(database: Database): void {
+    const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+    transaction.beginStatement()
+    try {
+      this.#change(transaction)
+    } catch (error) {
+      transaction.rollback()
+      throw error
+    }
+    const isEmpty = transaction.writes.count === 0
+    const sequence = transaction.commit()
+    if (isEmpty) return
+    this.note(database)
+    const level = pick(this.random, ['synced', 'synced', 'written', 'memory'] as const)
+    database.whenDurable(sequence, level, (error) => {
+      if (error === undefined) this.acknowledged[level] = Math.max(this.acknowledged[level], sequence)
+    })
+  }
+
+  #change(transaction: KernelTransaction): void {
+    const { random } = this
+    const namespace = transaction.catalog.namespaces.get('test') ?? transaction.createNamespace('test')
+    const collections = transaction.catalog.collectionsOf('test')
+    const dice = random.below(20)
+    if (collections.length < 2 || dice === 0) {
+      transaction.createCollection(namespace, `c${++this.#serial}`, 'table', { serial: this.#serial })
+      return
+    }
+    const collection = pick(random, collections)
+    if (dice === 1 && collections.length > 2) transaction.dropCollection(collection)
+    else if (dice === 2) transaction.clearCollection(collection)
+    else if (dice === 3) transaction.alterCollection(collection, { name: `r${++this.#serial}` })
+    else if (dice === 4)
+      transaction.createIndex(collection, { name: `i${++this.#serial}`, unique: false, definition: {} })
+    else if (dice === 5) transaction.widenCollection(collection, `f${random.below(3)}`, 'string')
+    else if (dice === 6) this.#number(transaction, collection)
+    else this.#rows(transaction, collection)
+  }
+
+  #number(transaction: KernelTransaction, collection: Collection): void {
+    const number = transaction.services.nextNumber()
+    if (this.numbers.has(number)) this.repeatedNumbers.push(number)
+    this.numbers.add(number)
+    transaction.put(this.#key(collection, number), sliceOf(Buffer.from('number')))
+  }
+
+  #rows(transaction: KernelTransaction, collection: Collection): void {
+    const { random } = this
+    for (let i = random.between(1, 4); i > 0; i--) {
+      const key = this.#key(collection, random.below(30))
+      if (random.chance(0.3)) transaction.delete(key)
+      else transaction.put(key, sliceOf(Buffer.alloc(random.below(400), `v${++this.#serial}`)))
+    }
+    if (random.chance(0.1)) transaction.put(this.#key(collection, 99), sliceOf(Buffer.alloc(40_000, 'large')))
+    if (random.chance(0.1)) {
+      transaction.deleteRange({ start: this.#key(collection, 5), end: this.#key(collection, 5 + random.below(9)) })
+    }
+  }
+
+  #key(collection: Collection, number: number): KeyWriter {
+    return new KeyWriter(16).begin(collection.id, 1).int64(number)
+  }
+
+  /** What is wrong with what was found, or undefined. */
+  faultOf(database: Database, kind: CrashKind): string | undefined {
+    const end = database.newestSequence
+    const least =
+      kind === 'power' ? this.acknowledged.synced : Math.max(this.acknowledged.written, this.acknowledged.synced)
+    if (end < least) return `${least} was acknowledged, ${end} is there`
+    const expected = this.contents.get(end) ?? (end === 0 ? '' : undefined)
+    if (expected === undefined) return `sequence ${end} has never been`
+    if (expected !== contentOf(database)) return `the content at sequence ${end} is not what it was`
+    const catalog = this.catalogs.get(end) ?? '[]'
+    if (catalog !== JSON.stringify(catalogOf(database))) {
+      return `the catalog at sequence ${end} is not what it was: ${catalog}, now ${JSON.stringify(catalogOf(database))}`
+    }
+    return undefined
+  }
+}
+
+/** Opens, runs `steps` transactions with pauses, and closes; ends early where the process does. */
+export async function runHistory(
+  world: SimulatedWorld,
+  process: SimulatedProcess,
+  history: History,
+  steps: number,
+): Promise<void> {
+  const running = run(world, process, history, steps).catch((error: unknown) => {
+    if (process.alive) throw error
+  })
+  let isOver = false
+  void running.then(() => (isOver = true))
+  await world.run({ until: () => isOver || !process.alive })
+}
+
+async function run(world: SimulatedWorld, process: SimulatedProcess, history: History, steps: number): Promise<void> {
+  const instance = await openOn(process)
+  const database = databaseOf(instance)
+  history.restartFrom(database)
+  for (let i = 0; i < steps; i++) {
+    history.step(database)
+    if (history.random.chance(0.6)) await new Promise<void>((resolve) => void process.at(0, resolve))
+  }
+  await instance.close()
+}

@@ -1,0 +1,192 @@
+import { describe, expect, test } from 'vitest'
+import { sliceOf } from '../base/slice.ts'
+import { KeyWriter } from '../base/tuple.ts'
+import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
+import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
+import { contentOf, databaseOf, History, openOn } from './crash-history.ts'
+import { Instance } from './instance.ts'
+
+let serial = 0
+
+function start(world: SimulatedWorld): SimulatedProcess {
+  return world.startProcess(`process ${++serial}`, { machine: 'disk' })
+}
+
+/** A directory with some data in it, closed. */
+async function filled(seed: number): Promise<SimulatedWorld> {
+  const world = new SimulatedWorld(seed)
+  const process = start(world)
+  const instance = await world.complete(openOn(process))
+  const history = new History(seed)
+  const work = async (): Promise<void> => {
+    for (let i = 0; i < 60; i++) {
+      history.step(databaseOf(instance))
+      await new Promise<void>((resolve) => void process.at(1, resolve))
+    }
+  }
+  await world.complete(work())
+  await world.complete(instance.close())
+  world.crash(process, 'process')
+  return world
+}
+
+async function overwrite(world: SimulatedWorld, path: string, text: string, at = 0): Promise<void> {
+  const process = start(world)
+  const write = async (): Promise<void> => {
+    const file = await process.disk.open(path, { mode: 'write' })
+    await file.writeAt(at, Buffer.from(text))
+    await file.sync()
+    await file.close()
+  }
+  await world.complete(write())
+  world.crash(process, 'process')
+}
+
+async function pathsOf(world: SimulatedWorld): Promise<string[]> {
+  return world
+    .machine('disk')
+    .disk.files()
+    .map(({ path }) => path)
+}
+
+async function codeOf(opening: Promise<unknown>): Promise<string> {
+  try {
+    await opening
+    return 'opened'
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+describe('a data directory', () => {
+  test('is held by one process at a time', async () => {
+    const world = await filled(1)
+    const first = await world.complete(openOn(start(world)))
+    await expect(world.complete(openOn(start(world)))).rejects.toMatchObject({
+      code: 'directory_locked',
+      message: expect.stringMatching(/data is in use by another process \(process \d+\)/) as string,
+    })
+    await world.complete(first.close())
+    expect(await codeOf(world.complete(openOn(start(world))))).toBe('opened')
+  })
+
+  test('of a newer version is refused, and left as it is', async () => {
+    const world = await filled(2)
+    await overwrite(world, 'data/FORMAT', '9\n')
+    await expect(world.complete(openOn(start(world)))).rejects.toMatchObject({
+      code: 'data_newer',
+      message: expect.stringContaining('data has format 9') as string,
+    })
+  })
+
+  test.each(['x\n', '\0\n', '-1'])('with a damaged FORMAT (%j) is refused', async (text) => {
+    const world = await filled(3)
+    await overwrite(world, 'data/FORMAT', text)
+    await expect(world.complete(openOn(start(world)))).rejects.toMatchObject({
+      code: 'data_corrupted',
+      message: expect.stringContaining('data/FORMAT') as string,
+    })
+  })
+
+  test('with a damaged checkpoint is refused, with the place', async () => {
+    const world = await filled(4)
+    const path = (await pathsOf(world)).find((name) => /checkpoint\/\d+\/.*entries/.test(name))
+    await overwrite(world, path!, 'damage', 100)
+    await expect(world.complete(openOn(start(world)))).rejects.toMatchObject({
+      code: 'data_corrupted',
+      message: expect.stringContaining('checkpoint') as string,
+    })
+  })
+
+  test('whose log does not reach its checkpoint is refused: something is missing between them', async () => {
+    const world = await filled(5)
+    const process = start(world)
+    const [folder] = await world.complete(process.disk.list('data/databases'))
+    const path = `data/databases/${folder}/checkpoint`
+    const [sequence] = await world.complete(process.disk.list(path))
+    // An older state under the number of a checkpoint that the log has been trimmed behind.
+    await world.complete(process.disk.rename(`${path}/${sequence}`, `data/old`))
+    world.crash(process, 'process')
+    await expect(world.complete(openOn(start(world)))).rejects.toMatchObject({
+      code: 'data_corrupted',
+      message: expect.stringMatching(/the checkpoint ends at sequence 0, the log holds \d+ to \d+/) as string,
+    })
+  })
+
+  test('with a missing segment in the middle of the log is refused', async () => {
+    const world = new SimulatedWorld(6)
+    const process = start(world)
+    const options = { host: process, directory: 'data', segmentBytes: 16 * 1024, checkpointEveryBytes: 1e9 }
+    const instance = await world.complete(Instance.open(options, 'main'))
+    const history = new History(6)
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 120; i++) {
+        history.step(databaseOf(instance))
+        await new Promise<void>((resolve) => void process.at(1, resolve))
+      }
+    }
+    await world.complete(work())
+    world.crash(process, 'process')
+    const remover = start(world)
+    const [folder] = await world.complete(remover.disk.list('data/databases'))
+    const names = await world.complete(remover.disk.list(`data/databases/${folder}/log`))
+    const segments = names.filter((name) => /^\d/.test(name) || /^[0-9a-f]{8,}/.test(name))
+    expect(segments.length).toBeGreaterThan(3)
+    await world.complete(remover.disk.remove(`data/databases/${folder}/log/${segments[1]}`))
+    world.crash(remover, 'process')
+    expect(await codeOf(world.complete(openOn(start(world))))).toBe('data_corrupted')
+  })
+
+  test('whose creation is cut short at any operation is simply made again', async () => {
+    const world = new SimulatedWorld(7)
+    const process = start(world)
+    await world.complete(openOn(process))
+    const operations = process.ioCount
+    expect(operations).toBeGreaterThan(15)
+    for (let io = 1; io <= operations; io++) {
+      const cut = new SimulatedWorld(700 + io)
+      cut.faults.crashAt('first', io, io % 4 === 0 ? 'process' : 'power')
+      const first = cut.startProcess('first', { machine: 'disk' })
+      let settled = false
+      openOn(first).then(
+        () => (settled = true),
+        () => (settled = true),
+      )
+      await cut.run({ until: () => settled || !first.alive })
+      cut.crash(first, 'power')
+      const instance = await cut.complete(openOn(start(cut)))
+      expect([...instance.databases.keys()], `cut at ${io}`).toEqual(['main'])
+      expect(contentOf(databaseOf(instance))).toBe('')
+    }
+  })
+
+  test('a disk that is full at the start says so', async () => {
+    const world = new SimulatedWorld(8)
+    world.machine('disk').disk.capacityBytes = 1024
+    expect(await codeOf(world.complete(openOn(start(world))))).toBe('disk_full')
+  })
+
+  test('that cannot be read says so, and lets go of its lock', async () => {
+    const world = await filled(9)
+    const process = start(world)
+    world.faults.once({ fault: 'read-error', process: process.name, path: 'FORMAT' })
+    expect(await codeOf(world.complete(openOn(process)))).toBe('io_error')
+    expect(await codeOf(world.complete(openOn(process)))).toBe('opened')
+  })
+})
+
+describe('a database in memory', () => {
+  test('has no checkpoints and leaves nothing', async () => {
+    const world = new SimulatedWorld(10)
+    const process = start(world)
+    const instance = await world.complete(Instance.open({ host: process }, 'main'))
+    const database = databaseOf(instance)
+    const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+    transaction.beginStatement()
+    transaction.put(new KeyWriter(8).begin(20, 1).int64(1), sliceOf(Buffer.from('x')))
+    transaction.commit()
+    expect(await codeOf(database.checkpoint())).toBe('unsupported')
+    await world.complete(instance.close())
+    expect(await pathsOf(world)).toEqual([])
+  })
+})

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
+import type { CrashKind } from '../host/simulated/faults.ts'
+import { contentOf, databaseOf, History, openOn, runHistory } from './crash-history.ts'
+
+const steps = 60
+
+async function operationsOf(seed: number): Promise<number> {
+  const world = new SimulatedWorld(seed)
+  const process = world.startProcess('first', { machine: 'disk' })
+  await runHistory(world, process, new History(seed), steps)
+  return process.ioCount
+}
+
+/** Crashes at one operation, perhaps again while starting, compares, goes on, and compares once more. */
+async function crashAndCompare(seed: number, io: number, kind: CrashKind, again: number): Promise<void> {
+  const world = new SimulatedWorld(seed)
+  const history = new History(seed)
+  world.faults.crashAt('first', io, kind)
+  const first = world.startProcess('first', { machine: 'disk' })
+  await runHistory(world, first, history, steps)
+  world.crash(first, 'process')
+  if (again > 0) {
+    world.faults.crashAt('second', again, 'power')
+    const second = world.startProcess('second', { machine: 'disk' })
+    let settled = false
+    openOn(second).then(
+      () => (settled = true),
+      () => (settled = true),
+    )
+    await world.run({ until: () => settled || !second.alive })
+    world.crash(second, 'power')
+  }
+  const third = world.startProcess('third', { machine: 'disk' })
+  const instance = await world.complete(openOn(third))
+  const found = history.faultOf(databaseOf(instance), again > 0 ? 'power' : kind)
+  expect(found, `seed ${seed}, ${kind} at ${io}, again at ${again}`).toBeUndefined()
+  history.restartFrom(databaseOf(instance))
+  for (let i = 0; i < 6; i++) history.step(databaseOf(instance))
+  await world.complete(instance.close())
+  world.crash(third, 'power')
+  const fourth = await world.complete(openOn(world.startProcess('fourth', { machine: 'disk' })))
+  expect(history.faultOf(databaseOf(fourth), 'power'), `seed ${seed}, ${kind} at ${io}, closed`).toBeUndefined()
+  expect(history.repeatedNumbers).toEqual([])
+}
+
+describe('a database after a crash', () => {
+  test.each([1, 2])(
+    'is one of its states, and no older than acknowledged: at every operation (seed %i)',
+    async (seed) => {
+      const operations = await operationsOf(seed)
+      expect(operations).toBeGreaterThan(100)
+      for (let io = 1; io <= operations; io += 1 + (io % 2)) {
+        const kind = io % 3 === 0 ? 'process' : 'power'
+        await crashAndCompare(seed, io, kind, io % 5 === 0 ? 1 + (io % 23) : 0)
+      }
+    },
+  )
+
+  test('is the same after a clean end, with numbers that go on', async () => {
+    const world = new SimulatedWorld(5)
+    const history = new History(5)
+    for (let round = 0; round < 5; round++) {
+      const process = world.startProcess(`run ${round}`, { machine: 'disk' })
+      await runHistory(world, process, history, 40)
+      world.crash(process, 'process')
+      const reader = world.startProcess(`reader ${round}`, { machine: 'disk' })
+      const instance = await world.complete(openOn(reader))
+      expect(history.faultOf(databaseOf(instance), 'power')).toBeUndefined()
+      await world.complete(instance.close())
+      world.crash(reader, 'process')
+    }
+    expect(history.numbers.size).toBeGreaterThan(5)
+    expect(history.repeatedNumbers).toEqual([])
+  })
+
+  test('has the time of its last commit, though the clock was set back', async () => {
+    const world = new SimulatedWorld(6)
+    const history = new History(6)
+    const first = world.startProcess('first', { machine: 'disk' })
+    first.jumpClock(3_600_000)
+    await runHistory(world, first, history, 20)
+    world.crash(first, 'process')
+    const second = world.startProcess('second', { machine: 'disk' })
+    const instance = await world.complete(openOn(second))
+    expect(databaseOf(instance).recovered.replayed).toBe(0)
+    expect(databaseOf(instance).pipeline.timeMs()).toBeGreaterThanOrEqual(second.now() + 3_500_000)
+  })
+
+  test('has checkpoints written while it serves, and needs little of the log', async () => {
+    const world = new SimulatedWorld(7)
+    const history = new History(7)
+    const process = world.startProcess('first', { machine: 'disk' })
+    const instance = await world.complete(openOn(process))
+    const database = databaseOf(instance)
+    const work = async (): Promise<void> => {
+      for (let i = 0; i < 150; i++) {
+        history.step(database)
+        await new Promise<void>((resolve) => void process.at(1, resolve))
+      }
+    }
+    await world.complete(work())
+    expect(database.lastCheckpoint).toBeGreaterThan(20)
+    world.crash(process, 'power')
+    const again = await world.complete(openOn(world.startProcess('second', { machine: 'disk' })))
+    expect(history.faultOf(databaseOf(again), 'power')).toBeUndefined()
+    expect(databaseOf(again).recovered.replayed).toBeLessThan(150)
+    expect(contentOf(databaseOf(again)).length).toBeGreaterThan(100)
+  })
+})
