@@ -119,6 +119,8 @@ export class SharedTransaction {
     if (this.outcome !== undefined) return
     if (this.parties > 1 && this.#savepoints.length === 0) this.abort()
     else this.failed = true
+    // Nothing can bring it back: others need not wait for its locks until somebody has said ROLLBACK.
+    if (this.#savepoints.length === 0) this.kernel.rollback()
   }
 
   /** The beginner's commit, in its turn. Throws the validation's error, after which nothing stays. */

@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
+import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
+import type { Transaction } from '../database/contract.ts'
+import type { Session } from './contract.ts'
+import { openTestSessions, type TestSessions } from './testing.ts'
+
+let server: TestSessions
+
+beforeEach(async () => (server = await openTestSessions()))
+afterEach(() => server.close())
+
+const open = (): Session => server.sessions.openSession({ user: 'test', door: 'test' })
+const keyOf = (name: string): KeyWriter => new KeyWriter(32).begin(20, 1).string(name)
+
+const put =
+  (name: string, value: string) =>
+  (tx: Transaction): void =>
+    tx.put(keyOf(name), sliceOf(Buffer.from(value)))
+
+const get =
+  (name: string) =>
+  (tx: Transaction): string | undefined => {
+    const found = tx.get(keyOf(name))
+    return found === undefined ? undefined : sliceToLatin1(found)
+  }
+
+async function codeOf(run: () => unknown): Promise<string> {
+  try {
+    await run()
+    return 'done'
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+describe('a transaction that can only be rolled back', () => {
+  test('lets go of its locks at once', async () => {
+    const [a, b] = [open(), open()]
+    a.begin()
+    b.begin()
+    void a.run(put('x', '1'))
+    void b.run(put('y', '1'))
+    const waiting = a.run(put('y', '2'))
+    expect(await codeOf(() => b.run(put('x', '2')))).toBe('deadlock')
+    await waiting
+    expect(b.status).toBe('failed')
+    expect(await codeOf(() => b.run(get('x')))).toBe('transaction_aborted')
+    expect(a.commit()).toBe('committed')
+    expect(b.commit()).toBe('aborted')
+    expect(server.database.locks.size).toBe(0)
+    expect(a.run(get('y'))).toBe('2')
+  })
+
+  test('keeps them where a savepoint can bring it back', async () => {
+    const [a, b] = [open(), open()]
+    a.begin()
+    void a.run(put('x', '1'))
+    void a.savepoint('s')
+    a.fail()
+    const waiting = b.run(put('x', '2'))
+    expect(waiting).toBeInstanceOf(Promise)
+    void a.rollbackTo('s')
+    expect(a.commit()).toBe('committed')
+    await waiting
+    expect(a.run(get('x'))).toBe('2')
+  })
+})
+
+describe('reads that must not be forgotten', () => {
+  test('a serializable cursor that is sought back has read what it had read', async () => {
+    const [a, b] = [open(), open()]
+    for (const name of ['a', 'b', 'c', 'd']) void a.run(put(name, '1'))
+    a.begin({ isolation: 'serializable' })
+    void a.run((tx) => {
+      const cursor = tx.scan(keyspaceRange(20))
+      while (cursor.next());
+      cursor.seek(keyOf('a'))
+      cursor.next()
+    })
+    void b.run(put('c', '2'))
+    void a.run(put('z', '1'))
+    expect(await codeOf(() => a.commit())).toBe('serialization_failure')
+  })
+
+  test('nor in reverse', async () => {
+    const [a, b] = [open(), open()]
+    for (const name of ['a', 'b', 'c', 'd']) void a.run(put(name, '1'))
+    a.begin({ isolation: 'serializable' })
+    void a.run((tx) => {
+      const cursor = tx.scan(keyspaceRange(20), { reverse: true })
+      while (cursor.next());
+      cursor.seek(keyOf('d'))
+      cursor.next()
+    })
+    void b.run(put('b', '2'))
+    void a.run(put('z', '1'))
+    expect(await codeOf(() => a.commit())).toBe('serialization_failure')
+  })
+})
