@@ -6,7 +6,7 @@ const suffix = isCiOnly ? 'ci.test.ts' : 'test.ts'
 
 export default defineConfig({
   test: {
-    include: ['src', 'test', 'scripts', 'bench'].map((folder) => `${folder}/**/*.${suffix}`),
+    include: ['src', 'test', 'scripts', 'bench', 'samples'].map((folder) => `${folder}/**/*.${suffix}`),
     exclude: isCiOnly ? [] : ['**/*.ci.test.ts'],
     passWithNoTests: isCiOnly,
     testTimeout: isCiOnly ? 600_000 : 60_000,

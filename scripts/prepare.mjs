@@ -31,7 +31,7 @@ const packageBuild = { name: 'package', project: 'tsconfig.build.json', sources:
 const toolsBuild = {
   name: 'tools',
   project: 'tsconfig.tools.json',
-  sources: ['src', 'test', 'bench'],
+  sources: ['src', 'test', 'bench', 'samples'],
   output: join('.cache', 'tools'),
 }
 

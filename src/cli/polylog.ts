@@ -2,16 +2,7 @@
 /** The `polylog` command. */
 import { readFileSync } from 'node:fs'
 import { parseServe, usage, UsageError } from './arguments.ts'
-import { log } from './logging.ts'
-import { exitCodeOf, exitCodes, messageOf, readyLine, serve, stopOnSignal } from './serve.ts'
-
-function readConfig(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    throw new UsageError(`cannot read the configuration ${path}: ${(error as Error).message}`)
-  }
-}
+import { readConfig, readyLine, reportFailure, serve, stopOnSignal } from './serve.ts'
 
 function version(): string {
   const file = new URL('../../package.json', import.meta.url)
@@ -36,11 +27,5 @@ async function runServe(rest: readonly string[]): Promise<void> {
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  if (error instanceof UsageError) {
-    process.stderr.write(`polylog: ${error.message}\n\n${usage}`)
-    process.exitCode = exitCodes.usage
-  } else {
-    log('error', messageOf(error))
-    process.exitCode = exitCodeOf(error)
-  }
+  reportFailure(error)
 }

@@ -1,19 +1,21 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
+import { readFileSync } from 'node:fs'
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
 import { NetworkError } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
-import type { ServeArguments } from './arguments.ts'
+import { usage, UsageError, type ServeArguments } from './arguments.ts'
 import { log } from './logging.ts'
 
-export const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
+const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability } = args
   return startServer({
     instance: { host: createRealHost(), ...(directory !== undefined && { directory }) },
     server: { host, port, protocolPorts },
-    sessions: { durability },
+    // In memory there is nothing to wait for.
+    sessions: { durability: directory === undefined ? 'memory' : durability },
   })
 }
 
@@ -42,7 +44,7 @@ export function stopOnSignal(running: RunningServer): void {
   process.on('SIGINT', stop)
 }
 
-export function exitCodeOf(error: unknown): number {
+function exitCodeOf(error: unknown): number {
   if (!(error instanceof PolylogError)) return exitCodes.failed
   const codes: Partial<Record<ErrorCode, number>> = {
     directory_locked: exitCodes.locked,
@@ -51,7 +53,27 @@ export function exitCodeOf(error: unknown): number {
   return codes[error.code] ?? exitCodes.failed
 }
 
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   if (error instanceof PolylogError || error instanceof NetworkError) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** The file of `--config`, parsed. */
+export function readConfig(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`cannot read the configuration ${path}: ${(error as Error).message}`)
+  }
+}
+
+/** Says on stderr what went wrong, and lets the process end with the exit code for it. */
+export function reportFailure(error: unknown): void {
+  if (error instanceof UsageError) {
+    process.stderr.write(`polylog: ${error.message}\n\n${usage}`)
+    process.exitCode = exitCodes.usage
+  } else {
+    log('error', messageOf(error))
+    process.exitCode = exitCodeOf(error)
+  }
 }

@@ -1,0 +1,193 @@
+/** How the command ends: its exit codes and what it says, which scripts rely on. */
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { describe, expect, test } from 'vitest'
+import { runPolylog, runWithoutPrivileges, ServerProcess, withFolder } from './server-process.ts'
+
+const serveOn = (folder: string): Promise<ServerProcess> => ServerProcess.start('--data', folder)
+const tryToServe = (folder: string) => runPolylog('serve', '--port', '0', '--data', folder)
+
+/** Sets keys and stops, so that the log has records. */
+async function fill(folder: string, end: 'stop' | 'kill' = 'stop'): Promise<void> {
+  const server = await serveOn(folder)
+  const redis = new Redis(server.port)
+  for (let number = 0; number < 20; number++) await redis.set(`key:${number}`, 'value '.repeat(100))
+  redis.disconnect()
+  await server[end]()
+}
+
+/** The newest log segment's path. */
+function segmentIn(folder: string): string {
+  const databases = join(folder, 'databases')
+  const log = join(databases, readdirSync(databases)[0]!, 'log')
+  const segments = readdirSync(log).filter((name) => statSync(join(log, name)).size > 4096)
+  return join(log, segments.sort()[0]!)
+}
+
+describe('the end of serve', () => {
+  test('a stop by SIGTERM or SIGINT is clean', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const server = await ServerProcess.start('--memory')
+      expect(server.readyLine).toMatch(/^polylog ready host=127\.0\.0\.1 port=\d+ pid=\d+ data=memory$/)
+      const redis = new Redis(server.port, { retryStrategy: () => null })
+      expect(await redis.ping()).toBe('PONG')
+      expect(await server.stop(signal)).toMatchObject({ status: 0, stdout: `${server.readyLine}\n` })
+      redis.disconnect()
+    }
+  })
+
+  test('what it logs is one JSON object a line', async () => {
+    const server = await ServerProcess.start('--memory')
+    const { stderr } = await server.stop()
+    const lines = stderr.trimEnd().split('\n')
+    expect(lines.length).toBeGreaterThan(0)
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty('message')
+  })
+
+  test('wrong usage is 2, with the usage', async () => {
+    const wrong = [
+      [],
+      ['frobnicate'],
+      ['serve', '--frobnicate'],
+      ['serve', '--port', '70000'],
+      ['serve', '--port', 'x'],
+      ['serve', '--memory', '--data', 'x'],
+      ['serve', '--durability', 'never'],
+      ['serve', '--config', '/nowhere/polylog.json'],
+      ['serve', 'DIR'],
+    ]
+    for (const args of wrong) {
+      const { status, stderr, stdout } = await runPolylog(...args)
+      expect({ args, status, stdout }).toEqual({ args, status: 2, stdout: '' })
+      expect(stderr).toContain('Usage: polylog serve')
+    }
+  })
+
+  test('help and version are answered', async () => {
+    expect(await runPolylog('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage:') })
+    expect(await runPolylog('--version')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) })
+  })
+
+  test('an address that is not loopback is 1, because there are no credentials', async () => {
+    const { status, stderr } = await runPolylog('serve', '--memory', '--port', '0', '--host', '0.0.0.0')
+    expect(status).toBe(1)
+    expect(stderr).toContain('only loopback')
+  })
+
+  test('a port in use is 1 and named', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await new Promise((resolve) => other.once('listening', resolve))
+    const { port } = other.address() as AddressInfo
+    const { status, stderr } = await runPolylog('serve', '--memory', '--port', String(port))
+    other.close()
+    expect(status).toBe(1)
+    expect(stderr).toContain(String(port))
+    expect(stderr).toContain('in use')
+    expect(stderr).not.toContain('    at ')
+  })
+})
+
+describe('a data directory', () => {
+  test('in use by another process is 3, and that process goes on', () =>
+    withFolder(async (folder) => {
+      const server = await serveOn(folder)
+      const { status, stderr } = await tryToServe(folder)
+      expect(status).toBe(3)
+      expect(stderr).toContain(folder)
+      expect(stderr).toContain(String(server.pid))
+      expect(await server.stop()).toMatchObject({ status: 0 })
+    }))
+
+  test('left by a killed process is free', () =>
+    withFolder(async (folder) => {
+      const server = await serveOn(folder)
+      await server.kill()
+      const next = await serveOn(folder)
+      expect(await next.stop()).toMatchObject({ status: 0 })
+    }))
+
+  test('of a newer format is 1 and stays untouched', () =>
+    withFolder(async (folder) => {
+      await fill(folder)
+      writeFileSync(join(folder, 'FORMAT'), '999\n')
+      const before = readFileSync(segmentIn(folder))
+      const { status, stderr } = await tryToServe(folder)
+      expect(status).toBe(1)
+      expect(stderr).toMatch(/999.*newer/)
+      expect(readFileSync(segmentIn(folder)).equals(before)).toBe(true)
+    }))
+
+  test('whose format is no number is 4', () =>
+    withFolder(async (folder) => {
+      writeFileSync(join(folder, 'FORMAT'), 'garbage')
+      const { status, stderr } = await tryToServe(folder)
+      expect(status).toBe(4)
+      expect(stderr).toContain('FORMAT')
+    }))
+
+  test('with a damaged record in the midst of its log is 4, with the place', () =>
+    withFolder(async (folder) => {
+      await fill(folder)
+      const path = segmentIn(folder)
+      const bytes = readFileSync(path)
+      const record = bytes.indexOf('value value')
+      expect(record).toBeGreaterThan(0)
+      bytes[record]! ^= 1
+      writeFileSync(path, bytes)
+      const { status, stderr } = await tryToServe(folder)
+      expect(status).toBe(4)
+      expect(stderr).toMatch(/\d{16}\.log\+\d+/)
+      expect(stderr).toMatch(/\d{3,}/)
+      expect(stderr).not.toContain('    at ')
+    }))
+
+  test('with a torn last record opens without it', () =>
+    withFolder(async (folder) => {
+      await fill(folder, 'kill')
+      const path = segmentIn(folder)
+      const bytes = readFileSync(path)
+      const last = bytes.lastIndexOf('value value')
+      bytes.fill(0, last - 20, last + 8)
+      writeFileSync(path, bytes)
+      const server = await serveOn(folder)
+      const redis = new Redis(server.port)
+      const count = await redis.dbsize()
+      redis.disconnect()
+      await server.stop()
+      expect(count).toBe(19)
+    }))
+
+  test('that may not be read is 1 and named', () =>
+    withFolder(async (folder) => {
+      chmodSync(folder, 0)
+      const { status, stderr } = await runWithoutPrivileges('serve', '--port', '0', '--data', folder)
+      expect(status).toBe(1)
+      expect(stderr).toContain(folder)
+      expect(stderr).not.toContain('    at ')
+    }))
+
+  test('that is a file is 1 and named', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, 'file')
+      writeFileSync(path, '')
+      const { status, stderr } = await tryToServe(path)
+      expect(status).toBe(1)
+      expect(stderr).toContain(path)
+    }))
+
+  test('below folders that are missing is made', () =>
+    withFolder(async (folder) => {
+      const server = await serveOn(join(folder, 'a', 'b'))
+      expect(await server.stop()).toMatchObject({ status: 0 })
+    }))
+
+  test('with foreign files beside its own opens', () =>
+    withFolder(async (folder) => {
+      mkdirSync(join(folder, 'notes'))
+      appendFileSync(join(folder, 'notes', 'x'), 'x')
+      const server = await serveOn(folder)
+      expect(await server.stop()).toMatchObject({ status: 0 })
+    }))
+})
