@@ -1,0 +1,201 @@
+/** Databases and collections: list, create, drop, rename. A Mongo database is a namespace, made by its first write. */
+import { keyspaceRange } from '../../../base/tuple.ts'
+import type { Collection } from '../../../database/catalog.ts'
+import type { Pause, Transaction } from '../../../database/contract.ts'
+import { compileFilter } from '../../../language/mql/filter.ts'
+import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
+import { bsonType, BsonValue } from '../../../model/document/bson.ts'
+import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
+import { writeCursor } from './cursor-reply.ts'
+import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
+
+/** Documents that a `filter` option lets through. */
+function filtered(request: Request, documents: readonly BsonValue[]): BsonValue[] {
+  const filter = request.getObject('filter')
+  if (filter === undefined) return [...documents]
+  const { matches } = compileFilter(filter, variablesOf(request))
+  return documents.filter(matches)
+}
+
+function built(build: (writer: BsonWriter) => void): BsonValue {
+  return new BsonValue(bsonType.object, buildDocument(build))
+}
+
+function listDatabases(request: Request): Reply | Promise<Reply> {
+  refuseOptions(request, ['authorizedDatabases'])
+  const nameOnly = request.getBoolean('nameOnly', false)
+  const listed = request.read(function* (transaction): Generator<Pause, BsonValue[], void> {
+    const databases: BsonValue[] = []
+    for (const name of transaction.catalog.namespaces.keys()) {
+      const sizeBytes = nameOnly ? 0 : yield* namespaceBytes(transaction, name)
+      const isEmpty = transaction.catalog.collectionsOf(name).length === 0
+      databases.push(
+        built((writer) => {
+          writer.string('name', name)
+          if (!nameOnly) writer.int64('sizeOnDisk', sizeBytes).boolean('empty', isEmpty)
+        }),
+      )
+    }
+    return databases
+  })
+  const reply =
+    (databases: BsonValue[]): Reply =>
+    (writer) => {
+      writer.beginArray('databases')
+      for (const [i, one] of filtered(request, databases).entries()) writer.value(String(i), one)
+      writer.end()
+    }
+  return listed instanceof Promise ? listed.then(reply) : reply(listed)
+}
+
+/** Keys and values of a namespace's collections, counted. */
+export function* namespaceBytes(transaction: Transaction, name: string): Generator<Pause, number, void> {
+  let bytes = 0
+  for (const collection of transaction.catalog.collectionsOf(name))
+    bytes += yield* collectionBytes(transaction, collection)
+  return bytes
+}
+
+export function* collectionBytes(
+  transaction: Transaction,
+  collection: Collection,
+  index?: number,
+): Generator<Pause, number, void> {
+  let bytes = 0
+  const cursor = transaction.scan(keyspaceRange(collection.id, index))
+  while (cursor.next()) {
+    bytes += cursor.key.end - cursor.key.start + (cursor.value.end - cursor.value.start)
+    if (transaction.slice.spend(1)) yield undefined
+  }
+  return bytes
+}
+
+function listCollections(request: Request): Reply | Promise<Reply> {
+  const nameOnly = request.getBoolean('nameOnly', false)
+  const { database } = request
+  const listed = request.read((transaction) =>
+    transaction.catalog.collectionsOf(database).map((collection) => describeCollection(collection, nameOnly)),
+  )
+  const reply =
+    (collections: BsonValue[]): Reply =>
+    (writer) =>
+      writeCursor(writer, 'firstBatch', filtered(request, collections), 0n, `${database}.$cmd.listCollections`)
+  return listed instanceof Promise ? listed.then(reply) : reply(listed)
+}
+
+function describeCollection(collection: Collection, nameOnly: boolean): BsonValue {
+  return built((writer) => {
+    writer.string('name', collection.name).string('type', collection.model === 'view' ? 'view' : 'collection')
+    if (nameOnly) return
+    writer.beginObject('options').end()
+    writer.beginObject('info').boolean('readOnly', collection.model === 'view' || collection.model === 'keyvalue')
+    writer.string('polylogModel', collection.model).end()
+    if (collection.model === 'view') return
+    writer.beginObject('idIndex').int32('v', 2).beginObject('key').int32('_id', 1).end().string('name', '_id_').end()
+  })
+}
+
+const refusedCreateOptions = [
+  'capped',
+  'size',
+  'max',
+  'viewOn',
+  'pipeline',
+  'timeseries',
+  'expireAfterSeconds',
+  'clusteredIndex',
+  'validator',
+  'encryptedFields',
+  'changeStreamPreAndPostImages',
+]
+
+function create(request: Request): Reply | Promise<Reply> {
+  refuseOptions(request, refusedCreateOptions)
+  checkCollation(request.getObject('collation'))
+  const { database, collectionName } = request
+  return request.session.run((transaction): Reply => {
+    if (transaction.catalog.findCollection(database, collectionName) !== undefined) {
+      throw mongoError(
+        mongoCode.namespaceExists,
+        `Collection ${database}.${collectionName} already exists.`,
+        'duplicate_object',
+      )
+    }
+    ensureDocumentCollection(transaction, database, collectionName)
+    return () => undefined
+  })
+}
+
+function drop(request: Request): Reply | Promise<Reply> {
+  const { database, collectionName } = request
+  return request.session.run((transaction): Reply => {
+    const collection = transaction.catalog.findCollection(database, collectionName)
+    if (collection === undefined) return (writer) => writer.string('ns', `${database}.${collectionName}`)
+    const count = collection.indexes.length + 1
+    refuseTables([collection])
+    transaction.dropCollection(collection)
+    return (writer) => writer.int32('nIndexesWas', count).string('ns', `${database}.${collectionName}`)
+  })
+}
+
+/** Tables have dependants that only SQL knows: rule 7 leaves their end to it. */
+function refuseTables(collections: readonly Collection[]): void {
+  const table = collections.find(({ model }) => model !== 'document')
+  if (table === undefined) return
+  const message = `${table.namespace.name}.${table.name} is a ${table.model}: drop it through its own door`
+  throw mongoError(mongoCode.illegalOperation, message, 'foreign_model_violation')
+}
+
+function dropDatabase(request: Request): Reply | Promise<Reply> {
+  const { database } = request
+  return request.session.run((transaction): Reply => {
+    const namespace = transaction.catalog.namespaces.get(database)
+    if (namespace === undefined) return () => undefined
+    const collections = transaction.catalog.collectionsOf(database)
+    refuseTables(collections)
+    for (const collection of collections) transaction.dropCollection(collection)
+    transaction.dropNamespace(transaction.catalog.namespaces.get(database)!)
+    return (writer) => writer.string('dropped', database)
+  })
+}
+
+function splitNamespace(name: string): [string, string] {
+  const dot = name.indexOf('.')
+  const database = checkDatabaseName(dot < 0 ? name : name.slice(0, dot))
+  return [database, checkCollectionName(database, dot < 0 ? '' : name.slice(dot + 1))]
+}
+
+function renameCollection(request: Request): Reply | Promise<Reply> {
+  const [fromDatabase, from] = splitNamespace(request.getString('renameCollection') ?? '')
+  const [toDatabase, to] = splitNamespace(request.getString('to') ?? '')
+  const dropTarget = request.getBoolean('dropTarget', false)
+  return request.session.run((transaction): Reply => {
+    const collection = requireCollection(transaction.catalog, fromDatabase, from)
+    refuseTables([collection])
+    const target = transaction.catalog.findCollection(toDatabase, to)
+    if (target !== undefined) {
+      if (!dropTarget) throw mongoError(mongoCode.namespaceExists, 'target namespace exists', 'duplicate_object')
+      refuseTables([target])
+      transaction.dropCollection(target)
+    }
+    const namespace = ensureNamespace(transaction, toDatabase)
+    transaction.alterCollection(transaction.catalog.collectionById(collection.id)!, { name: to, namespace })
+    return () => undefined
+  })
+}
+
+export const collectionCommands: readonly Command[] = [
+  { name: 'listDatabases', fields: ['filter', 'nameOnly', 'authorizedDatabases'], run: listDatabases },
+  { name: 'listCollections', fields: ['filter', 'nameOnly', 'authorizedCollections', 'cursor'], run: listCollections },
+  {
+    name: 'create',
+    fields: [...refusedCreateOptions, 'collation', 'autoIndexId', 'validationLevel', 'validationAction'],
+    inTransaction: true,
+    run: create,
+  },
+  { name: 'drop', fields: [], run: drop },
+  { name: 'dropDatabase', fields: [], run: dropDatabase },
+  { name: 'renameCollection', fields: ['to', 'dropTarget'], run: renameCollection },
+]

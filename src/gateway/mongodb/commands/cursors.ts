@@ -1,0 +1,82 @@
+/** `getMore` and `killCursors`. */
+import type { Pause } from '../../../database/contract.ts'
+import { nextBatch, type BatchResult, type BatchWants } from '../../../language/mql/query.ts'
+import { bsonType } from '../../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { indexName } from '../../../model/document/bson-writer.ts'
+import { readInt64 } from '../../../model/document/values.ts'
+import type { OpenCursor } from '../cursors.ts'
+import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
+import { batchBytes, writeCursor } from './cursor-reply.ts'
+import { findSource, refuseOptions } from './query-options.ts'
+
+function getMore(request: Request): Reply | Promise<Reply> {
+  // Only a cursor that waits for new documents can be given a time to wait, and there are none.
+  refuseOptions(request, ['maxTimeMS'])
+  const id = request.getInt64('getMore')!
+  const collection = request.getString('collection')
+  if (collection === undefined) throw missingField('getMore', 'collection')
+  const namespace = `${request.database}.${checkCollectionName(request.database, collection)}`
+  const transaction = request.inTransaction ? request.logical!.transactionKey : undefined
+  const cursor = request.gateway.cursors.take(id, namespace, transaction)
+  const batchSize = request.getCount('batchSize')
+  const wants = { documents: batchSize === undefined || batchSize === 0 ? Infinity : batchSize, bytes: batchBytes }
+  try {
+    const result = readBatch(request, cursor, wants)
+    if (!(result instanceof Promise)) return batchReply(request, cursor, result)
+    return result.then(
+      (batch) => batchReply(request, cursor, batch),
+      (error: unknown) => dropped(request, cursor, error),
+    )
+  } catch (error) {
+    return dropped(request, cursor, error)
+  }
+}
+
+function readBatch(request: Request, cursor: OpenCursor, wants: BatchWants): BatchResult | Promise<BatchResult> {
+  const { query, position } = cursor
+  return request.read(function* (transaction): Generator<Pause, BatchResult, void> {
+    const open = (): ReturnType<typeof findSource> =>
+      findSource(transaction.catalog, cursor.mongoDatabase, cursor.collection)
+    return yield* nextBatch(query, open, transaction, wants, position)
+  })
+}
+
+function batchReply(request: Request, cursor: OpenCursor, batch: BatchResult): Reply {
+  request.gateway.cursors.done(cursor, batch.next)
+  const id = batch.next === undefined ? 0n : cursor.id
+  return (writer) => writeCursor(writer, 'nextBatch', batch.documents, id, cursor.namespace)
+}
+
+/** A cursor whose batch failed is gone. */
+function dropped(request: Request, cursor: OpenCursor, error: unknown): never {
+  request.gateway.cursors.done(cursor, undefined)
+  throw error
+}
+
+function killCursors(request: Request): Reply {
+  const { namespace } = request
+  const list = request.getArray('cursors')
+  if (list === undefined) throw missingField('killCursors', 'cursors')
+  const killed: bigint[] = []
+  const unknown: bigint[] = []
+  for (const value of list) {
+    if (value.type !== bsonType.int64) throw mongoError(mongoCode.typeMismatch, 'cursor ids are longs', 'wrong_type')
+    const id = readInt64(value)
+    if (request.gateway.cursors.kill(id, namespace)) killed.push(id)
+    else unknown.push(id)
+  }
+  return (writer) => {
+    const lists = { cursorsKilled: killed, cursorsNotFound: unknown, cursorsAlive: [], cursorsUnknown: [] }
+    for (const [name, ids] of Object.entries(lists)) {
+      writer.beginArray(name)
+      for (const [i, id] of ids.entries()) writer.int64(indexName(i), id)
+      writer.end()
+    }
+  }
+}
+
+export const cursorCommands: readonly Command[] = [
+  { name: 'getMore', fields: ['collection', 'batchSize'], inTransaction: true, run: getMore },
+  { name: 'killCursors', fields: ['cursors'], inTransaction: true, run: killCursors },
+]

@@ -1,0 +1,116 @@
+/** `findAndModify`: changes or removes one document and answers it as it was or as it is. */
+import type { Pause } from '../../../database/contract.ts'
+import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
+import { compileUpdate } from '../../../language/mql/update.ts'
+import { deleteDocuments, projected, updateDocuments } from '../../../language/mql/writes.ts'
+import type { BsonValue } from '../../../model/document/bson.ts'
+import { isEmptyDocument } from '../../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import type { Command, Reply, Request } from '../request.ts'
+import { checkCollation, filterOf, hintOf, refuseOptions, sortOf, variablesOf } from './query-options.ts'
+import { sourceFor } from './writes.ts'
+
+function findAndModify(request: Request): Reply | Promise<Reply> {
+  refuseOptions(request, ['bypassDocumentValidation'])
+  checkCollation(request.getObject('collation'))
+  const remove = request.getBoolean('remove', false)
+  const update = request.get('update')
+  if (remove === (update !== undefined)) {
+    const message = remove
+      ? 'Cannot specify both an update and remove=true'
+      : 'Either an update or remove=true must be specified'
+    throw mongoError(mongoCode.failedToParse, message)
+  }
+  if (remove && (request.getBoolean('upsert', false) || request.getBoolean('new', false))) {
+    throw mongoError(mongoCode.failedToParse, 'Cannot specify both upsert=true or new=true and remove=true')
+  }
+  return update === undefined ? removeOne(request) : updateOne(request, update)
+}
+
+function projectionOf(request: Request): Projection | undefined {
+  const fields = request.getObject('fields')
+  if (fields === undefined || isEmptyDocument(fields)) return undefined
+  const variables = variablesOf(request)
+  return compileProjection(fields, variables, filterOf(request.getObject('query'), variables))
+}
+
+function targetsOf(request: Request) {
+  return {
+    filter: filterOf(request.getObject('query'), variablesOf(request)),
+    isMulti: false,
+    hint: hintOf(request.get('hint')),
+    sort: sortOf(request.getObject('sort')),
+  }
+}
+
+function writeValue(document: BsonValue | undefined): Reply {
+  return (writer) => {
+    if (document === undefined) writer.null('value')
+    else writer.value('value', document)
+  }
+}
+
+function removeOne(request: Request): Reply | Promise<Reply> {
+  const targets = targetsOf(request)
+  const projection = projectionOf(request)
+  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+    const source = sourceFor(transaction, request, false)
+    const found = source === undefined ? undefined : (yield* deleteDocuments(transaction, source, targets)).document
+    const value = writeValue(projected(found, projection))
+    return (writer) => {
+      writer
+        .beginObject('lastErrorObject')
+        .int32('n', found === undefined ? 0 : 1)
+        .end()
+      value(writer)
+    }
+  })
+}
+
+function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> {
+  const isUpsert = request.getBoolean('upsert', false)
+  const isNew = request.getBoolean('new', false)
+  const projection = projectionOf(request)
+  const arrayFilters = request.getArray('arrayFilters') ?? []
+  const compiled = compileUpdate({ update, arrayFilters, variables: variablesOf(request) })
+  const operation = { ...targetsOf(request), update: compiled, isUpsert }
+  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+    const source = sourceFor(transaction, request, isUpsert)
+    const result = source === undefined ? undefined : yield* updateDocuments(transaction, source, operation)
+    const value = writeValue(projected(isNew ? result?.after : result?.before, projection))
+    const upserted = result?.upserted
+    const count = (result?.matched ?? 0) + (upserted === undefined ? 0 : 1)
+    return (writer) => {
+      writer
+        .beginObject('lastErrorObject')
+        .int32('n', count)
+        .boolean('updatedExisting', (result?.matched ?? 0) > 0)
+      if (upserted !== undefined) writer.value('upserted', upserted)
+      writer.end()
+      value(writer)
+    }
+  })
+}
+
+export const modifyCommands: readonly Command[] = [
+  {
+    name: 'findAndModify',
+    aliases: ['findandmodify'],
+    fields: [
+      'query',
+      'sort',
+      'remove',
+      'update',
+      'new',
+      'fields',
+      'upsert',
+      'bypassDocumentValidation',
+      'collation',
+      'arrayFilters',
+      'hint',
+      'let',
+    ],
+    inTransaction: true,
+    run: findAndModify,
+  },
+]

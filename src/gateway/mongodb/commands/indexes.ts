@@ -1,0 +1,202 @@
+/** `createIndexes`, `listIndexes`, `dropIndexes`. */
+import type { Collection, Index } from '../../../database/catalog.ts'
+import type { Pause, Transaction } from '../../../database/contract.ts'
+import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
+import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../../model/document/bson.ts'
+import { ensureDocumentCollection } from '../../../model/document/document.ts'
+import { createDocumentIndex } from '../../../model/document/index-build.ts'
+import { indexDefinition } from '../../../model/document/index-definition.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { isTruthy, readString, toDouble } from '../../../model/document/values.ts'
+import type { SourceIndex } from '../../../query/document-source.ts'
+import { openSource } from '../../../query/open-source.ts'
+import { type Command, missingField, type Reply, type Request } from '../request.ts'
+import { writeCursor } from './cursor-reply.ts'
+import { checkCollation, requireCollection } from './query-options.ts'
+
+type KeyField = readonly [string, number]
+
+interface IndexSpecification {
+  readonly name: string
+  readonly fields: readonly KeyField[]
+  readonly unique: boolean
+  readonly sparse: boolean
+}
+
+/** Options that change nothing here. */
+const harmlessOptions = new Set(['v', 'background', 'ns', 'key', 'name', 'unique', 'sparse', 'collation', 'hidden'])
+
+function parseIndex(specification: BsonValue): IndexSpecification {
+  const options = new Map(fieldsOf(specification))
+  const key = options.get('key')
+  if (key?.type !== bsonType.object) {
+    throw mongoError(mongoCode.failedToParse, "The 'key' field is a required property of an index specification")
+  }
+  for (const [name, value] of options) {
+    if (harmlessOptions.has(name) && !(name === 'hidden' && isTruthy(value))) continue
+    throw mongoError(mongoCode.cannotCreateIndex, `the index option '${name}' is not supported`, 'unsupported')
+  }
+  checkCollation(options.get('collation'))
+  const fields = parseKey(key)
+  const given = options.get('name')
+  return {
+    name: given?.type === bsonType.string ? readString(given) : defaultName(fields),
+    fields,
+    unique: options.has('unique') && isTruthy(options.get('unique')!),
+    sparse: options.has('sparse') && isTruthy(options.get('sparse')!),
+  }
+}
+
+function parseKey(key: BsonValue): KeyField[] {
+  const fields = fieldsOf(key).map(([path, value]): KeyField => {
+    if (value.type === bsonType.string) {
+      throw mongoError(mongoCode.cannotCreateIndex, `${readString(value)} indexes are not supported`, 'unsupported')
+    }
+    const order = value.isNumber ? toDouble(value) : 0
+    if (order === 0 || Number.isNaN(order)) {
+      throw mongoError(mongoCode.cannotCreateIndex, 'Values in the index key pattern must be numbers other than 0')
+    }
+    if (path.split('.').some((part) => part === '' || part.startsWith('$'))) {
+      throw mongoError(mongoCode.cannotCreateIndex, `Index key contains an illegal field name: ${path}`)
+    }
+    return [path, order < 0 ? -1 : 1]
+  })
+  if (fields.length === 0) throw mongoError(mongoCode.cannotCreateIndex, 'Index keys cannot be an empty object.')
+  if (fields.length > 32) throw mongoError(13_103, 'too many compound keys')
+  return fields
+}
+
+function defaultName(fields: readonly KeyField[]): string {
+  return fields.map(([path, order]) => `${path}_${order}`).join('_')
+}
+
+function isIdKey(fields: readonly KeyField[]): boolean {
+  return fields.length === 1 && fields[0]![0] === '_id'
+}
+
+function createIndexes(request: Request): Reply | Promise<Reply> {
+  const specifications = request.getDocuments('indexes').map(parseIndex)
+  if (specifications.length === 0) throw mongoError(mongoCode.badValue, 'Must specify at least one index to create')
+  const { database, collectionName } = request
+  return request.session.run(function* (transaction): Generator<Pause, Reply, void> {
+    const existing = transaction.catalog.findCollection(database, collectionName)
+    const collection = existing ?? ensureDocumentCollection(transaction, database, collectionName)
+    requireDocuments(collection)
+    for (const specification of specifications) yield* createOne(transaction, collection.id, specification)
+    const after = transaction.catalog.collectionById(collection.id)!.indexes.length + 1
+    return (writer) => {
+      writer.int32('numIndexesBefore', collection.indexes.length + 1).int32('numIndexesAfter', after)
+      writer.boolean('createdCollectionAutomatically', existing === undefined)
+      if (after === collection.indexes.length + 1) writer.string('note', 'all indexes already exist')
+    }
+  })
+}
+
+function requireDocuments(collection: Collection): void {
+  if (collection.model === 'document') return
+  const message = `${collection.name} is a ${collection.model}: its indexes are made through its own door`
+  throw mongoError(mongoCode.cannotCreateIndex, message, 'foreign_model_violation')
+}
+
+function* createOne(
+  transaction: Transaction,
+  collectionId: number,
+  specification: IndexSpecification,
+): Generator<Pause, void, void> {
+  const { name, fields, unique, sparse } = specification
+  if (isIdKey(fields)) return
+  const collection = transaction.catalog.collectionById(collectionId)!
+  const definition = indexDefinition(fields, sparse)
+  const wanted = JSON.stringify(definition)
+  const byKey = collection.indexes.find((index) => keyOf(index) === JSON.stringify(definition['fields']))
+  const byName = collection.indexes.find((index) => index.name === name)
+  if (
+    byName !== undefined &&
+    byName === byKey &&
+    JSON.stringify(byName.definition) === wanted &&
+    byName.unique === unique
+  )
+    return
+  if (byName !== undefined) {
+    const code = byName === byKey ? mongoCode.indexOptionsConflict : mongoCode.indexKeySpecsConflict
+    throw mongoError(code, `An existing index has the same name as the requested index: ${name}`, 'duplicate_object')
+  }
+  if (byKey !== undefined) {
+    throw mongoError(
+      mongoCode.indexOptionsConflict,
+      `Index already exists with a different name: ${byKey.name}`,
+      'duplicate_object',
+    )
+  }
+  if (collection.indexes.length >= 63)
+    throw mongoError(mongoCode.cannotCreateIndex, 'add index fails, too many indexes')
+  yield* createDocumentIndex(transaction, collection, { name, unique, definition })
+}
+
+function keyOf(index: Index): string {
+  return JSON.stringify(index.definition['fields'])
+}
+
+function writeIndex(writer: BsonWriter, index: SourceIndex): void {
+  writer.int32('v', 2).beginObject('key')
+  for (const { path, descending } of index.fields) writer.int32(path.text, descending ? -1 : 1)
+  writer.end().string('name', index.name)
+  if (index.unique && index.name !== '_id_') writer.boolean('unique', true)
+  if (index.sparse) writer.boolean('sparse', true)
+}
+
+function listIndexes(request: Request): Reply | Promise<Reply> {
+  const { database, collectionName, namespace } = request
+  const listed = request.read((transaction) => {
+    const collection = requireCollection(transaction.catalog, database, collectionName)
+    return openSource(collection).indexes.map(
+      (index) =>
+        new BsonValue(
+          bsonType.object,
+          buildDocument((writer) => writeIndex(writer, index)),
+        ),
+    )
+  })
+  const reply =
+    (indexes: BsonValue[]): Reply =>
+    (writer) =>
+      writeCursor(writer, 'firstBatch', indexes, 0n, namespace)
+  return listed instanceof Promise ? listed.then(reply) : reply(listed)
+}
+
+function dropIndexes(request: Request): Reply | Promise<Reply> {
+  const { database, collectionName } = request
+  const wanted = request.get('index')
+  if (wanted === undefined) throw missingField('dropIndexes', 'index')
+  return request.session.run((transaction): Reply => {
+    const collection = requireCollection(transaction.catalog, database, collectionName)
+    requireDocuments(collection)
+    const before = collection.indexes.length + 1
+    for (const index of indexesNamed(collection, wanted)) {
+      transaction.dropIndex(transaction.catalog.collectionById(collection.id)!, index)
+    }
+    return (writer) => writer.int32('nIndexesWas', before)
+  })
+}
+
+function indexesNamed(collection: Collection, wanted: BsonValue): readonly Index[] {
+  if (wanted.type === bsonType.array) return elementsOf(wanted).flatMap((one) => indexesNamed(collection, one))
+  if (wanted.type === bsonType.object) {
+    const key = JSON.stringify(parseKey(wanted))
+    const found = collection.indexes.find((index) => keyOf(index) === key)
+    if (found !== undefined) return [found]
+    throw mongoError(mongoCode.indexNotFound, `can't find index with key: ${key}`, 'undefined_object')
+  }
+  const name = wanted.type === bsonType.string ? readString(wanted) : ''
+  if (name === '*') return collection.indexes
+  if (name === '_id_') throw mongoError(mongoCode.invalidOptions, 'cannot drop _id index')
+  const found = collection.indexes.find((index) => index.name === name)
+  if (found !== undefined) return [found]
+  throw mongoError(mongoCode.indexNotFound, `index not found with name [${name}]`, 'undefined_object')
+}
+
+export const indexCommands: readonly Command[] = [
+  { name: 'createIndexes', fields: ['indexes', 'commitQuorum'], inTransaction: true, run: createIndexes },
+  { name: 'listIndexes', fields: ['cursor'], run: listIndexes },
+  { name: 'dropIndexes', aliases: ['deleteIndexes'], fields: ['index'], run: dropIndexes },
+]

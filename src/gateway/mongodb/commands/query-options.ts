@@ -1,0 +1,121 @@
+/** Options that several commands share: sources, filters, sorts, hints, variables, collation. */
+import { PolylogError } from '../../../base/errors.ts'
+import type { Catalog, Collection } from '../../../database/catalog.ts'
+import type { Pause, Transaction } from '../../../database/contract.ts'
+import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
+import { evaluateConstant } from '../../../language/mql/expression.ts'
+import type { CollectionReader } from '../../../language/mql/lookup.ts'
+import type { Hint } from '../../../language/mql/planner.ts'
+import { computeAll } from '../../../language/mql/query.ts'
+import { rootScope, type Variables } from '../../../language/mql/scope.ts'
+import { parseSort, type SortField } from '../../../language/mql/sort-order.ts'
+import {
+  bsonType,
+  BsonValue,
+  emptyDocument,
+  fieldsOf,
+  getField,
+  isEmptyDocument,
+} from '../../../model/document/bson.ts'
+import { ensureDocumentCollection } from '../../../model/document/document.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { dateValue, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
+import type { DocumentSource } from '../../../query/document-source.ts'
+import { openSource } from '../../../query/open-source.ts'
+import type { Request } from '../request.ts'
+
+export const emptyFilter: BsonValue = new BsonValue(bsonType.object, emptyDocument)
+
+export function findSource(catalog: Catalog, namespace: string, name: string): DocumentSource | undefined {
+  const collection = catalog.findCollection(namespace, name)
+  return collection === undefined ? undefined : openSource(collection)
+}
+
+/** The source to write to; the first write makes the collection. */
+export function ensureSource(transaction: Transaction, namespace: string, name: string): DocumentSource {
+  const found = transaction.catalog.findCollection(namespace, name)
+  return openSource(found ?? ensureDocumentCollection(transaction, namespace, name))
+}
+
+export function requireCollection(catalog: Catalog, namespace: string, name: string): Collection {
+  const collection = catalog.findCollection(namespace, name)
+  if (collection !== undefined) return collection
+  throw mongoError(mongoCode.namespaceNotFound, `ns does not exist: ${namespace}.${name}`, 'undefined_object')
+}
+
+/** `let`, evaluated, and the variables that every expression has. */
+export function variablesOf(request: Request): Variables {
+  const variables = new Map<string, BsonValue>()
+  variables.set('NOW', dateValue(BigInt(Math.floor(request.gateway.sessions.host.now()))))
+  const given = request.getObject('let')
+  if (given !== undefined) addVariables(variables, given)
+  return variables
+}
+
+export function addVariables(variables: Map<string, BsonValue>, given: BsonValue): void {
+  for (const [name, value] of fieldsOf(given)) {
+    if (!/^[a-z\u0080-\uffff][\w\u0080-\uffff]*$/.test(name)) {
+      throw mongoError(mongoCode.failedToParse, `'${name}' starts with an invalid character for a user variable name`)
+    }
+    variables.set(name, evaluateConstant(value, rootScope(emptyFilter, variables)))
+  }
+}
+
+export function filterOf(value: BsonValue | undefined, variables: Variables): Filter {
+  return compileFilter(value ?? emptyFilter, variables)
+}
+
+export function sortOf(value: BsonValue | undefined): SortField[] {
+  if (value === undefined) return []
+  const natural = getField(value, '$natural')
+  return natural === undefined ? parseSort(value) : []
+}
+
+/** A sort by `$natural` is a hint. */
+export function hintOf(value: BsonValue | undefined, sort?: BsonValue): Hint | undefined {
+  const natural = sort === undefined ? undefined : getField(sort, '$natural')
+  if (natural !== undefined) return { kind: 'natural', reverse: toSafeInteger(natural) === -1 }
+  if (value === undefined) return undefined
+  if (value.type === bsonType.string) return { kind: 'name', name: readString(value) }
+  if (value.type !== bsonType.object) throw mongoError(mongoCode.failedToParse, 'Hint must be a string or an object')
+  if (isEmptyDocument(value)) return undefined
+  const inner = getField(value, '$natural')
+  if (inner !== undefined) return { kind: 'natural', reverse: toSafeInteger(inner) === -1 }
+  return { kind: 'fields', fields: parseSort(value) }
+}
+
+/** Strings compare by their bytes, as `{ locale: 'simple' }` says; anything else would change results. */
+export function checkCollation(value: BsonValue | undefined): void {
+  if (value === undefined || isEmptyDocument(value)) return
+  const locale = getField(value, 'locale')
+  if (locale?.type === bsonType.string && readString(locale) === 'simple') return
+  const shown = locale?.type === bsonType.string ? readString(locale) : 'unknown'
+  throw mongoError(mongoCode.commandNotSupported, `collation '${shown}' is not supported, only 'simple'`, 'unsupported')
+}
+
+/** Options that would change the result, and are not built: they may be given as false. */
+export function refuseOptions(request: Request, names: readonly string[]): void {
+  for (const name of names) {
+    const value = request.get(name)
+    if (value !== undefined && isTruthy(value)) {
+      throw mongoError(
+        mongoCode.commandNotSupported,
+        `${request.command}: option '${name}' is not supported`,
+        'unsupported',
+      )
+    }
+  }
+}
+
+export function collectionReader(namespace: string): CollectionReader {
+  return function* (transaction, name, filter): Generator<Pause, BsonValue[], void> {
+    const source = findSource(transaction.catalog, namespace, name)
+    const query = { filter, sort: [], skip: 0, limit: undefined, hint: undefined, stages: [] }
+    return yield* computeAll(query, source, transaction)
+  }
+}
+
+export function asPolylogError(error: unknown): PolylogError {
+  if (error instanceof PolylogError) return error
+  throw error
+}

@@ -1,0 +1,204 @@
+/** `find`, `aggregate`, `count` and `distinct`. */
+import type { Pause, Transaction } from '../../../database/contract.ts'
+import { arrayOf, objectOf } from '../../../language/mql/expression-contract.ts'
+import { parsePipeline } from '../../../language/mql/pipeline.ts'
+import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
+import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
+import { indexName } from '../../../model/document/bson-writer.ts'
+import { bsonType, type BsonValue, getField, isEmptyDocument } from '../../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { keyText } from '../../../model/document/order.ts'
+import { parsePath, visitPath } from '../../../model/document/path.ts'
+import { toSafeInteger } from '../../../model/document/values.ts'
+import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
+import { openCursor } from './cursor-reply.ts'
+import { explainQuery } from './explain-plan.ts'
+import {
+  checkCollation,
+  collectionReader,
+  filterOf,
+  findSource,
+  hintOf,
+  refuseOptions,
+  sortOf,
+  variablesOf,
+} from './query-options.ts'
+
+const findFields = [
+  'filter',
+  'sort',
+  'projection',
+  'hint',
+  'skip',
+  'limit',
+  'batchSize',
+  'singleBatch',
+  'let',
+  'collation',
+  'allowDiskUse',
+  'noCursorTimeout',
+  'tailable',
+  'awaitData',
+  'oplogReplay',
+  'returnKey',
+  'showRecordId',
+  'min',
+  'max',
+  'allowPartialResults',
+]
+
+export function parseFind(request: Request): Query {
+  refuseOptions(request, ['noCursorTimeout', 'tailable', 'awaitData', 'returnKey', 'showRecordId', 'min', 'max'])
+  checkCollation(request.getObject('collation'))
+  const variables = variablesOf(request)
+  const filter = filterOf(request.getObject('filter'), variables)
+  const sort = request.getObject('sort')
+  const projection = request.getObject('projection')
+  const limit = request.getCount('limit')
+  const hasProjection = projection !== undefined && !isEmptyDocument(projection)
+  return {
+    filter,
+    sort: sortOf(sort),
+    skip: request.getCount('skip') ?? 0,
+    limit: limit === 0 ? undefined : limit,
+    hint: hintOf(request.get('hint'), sort),
+    stages: hasProjection ? [projectionStage(compileProjection(projection, variables, filter))] : [],
+  }
+}
+
+function projectionStage(project: Projection): Query['stages'][number] {
+  return { kind: 'document', stage: { each: (document, push) => push(project(document)) } }
+}
+
+function find(request: Request): Reply | Promise<Reply> {
+  return openCursor(request, parseFind(request), {
+    collection: request.collectionName,
+    batchSize: request.getCount('batchSize'),
+    singleBatch: request.getBoolean('singleBatch', false),
+  })
+}
+
+const aggregateFields = [
+  'pipeline',
+  'cursor',
+  'explain',
+  'allowDiskUse',
+  'hint',
+  'let',
+  'collation',
+  'bypassDocumentValidation',
+]
+
+export function parseAggregate(request: Request): { query: Query; collection: string } {
+  checkCollation(request.getObject('collation'))
+  const target = request.get('aggregate')
+  if (target?.isNumber === true) {
+    throw mongoError(mongoCode.commandNotSupported, 'aggregate on a whole database is not supported', 'unsupported')
+  }
+  const collection = checkCollectionName(request.database, request.getString('aggregate') ?? '')
+  const pipeline = request.get('pipeline')
+  if (pipeline === undefined) throw missingField('aggregate', 'pipeline')
+  const variables = variablesOf(request)
+  const { matches, ...rest } = parsePipeline(pipeline, { variables, reader: collectionReader(request.database) })
+  const condition = matches.length > 1 ? objectOf([['$and', arrayOf(matches)]]) : matches[0]
+  return { query: { ...rest, filter: filterOf(condition, variables), hint: hintOf(request.get('hint')) }, collection }
+}
+
+function aggregate(request: Request): Reply | Promise<Reply> {
+  const { query, collection } = parseAggregate(request)
+  if (request.getBoolean('explain', false)) return explainQuery(request, query, collection, false)
+  const cursor = request.getObject('cursor')
+  if (cursor === undefined) {
+    throw mongoError(
+      mongoCode.failedToParse,
+      "The 'cursor' option is required, except for aggregate with the explain argument",
+    )
+  }
+  const size = getField(cursor, 'batchSize')
+  const batchSize = size === undefined ? undefined : toSafeInteger(size)
+  if (size !== undefined && (batchSize === undefined || batchSize < 0)) {
+    throw mongoError(mongoCode.badValue, 'cursor.batchSize must be a non-negative number')
+  }
+  return openCursor(request, query, { collection, batchSize, singleBatch: false })
+}
+
+export function parseCount(request: Request): Query {
+  checkCollation(request.getObject('collation'))
+  const limit = Math.abs(request.getInteger('limit') ?? 0)
+  return {
+    filter: filterOf(request.getObject('query'), variablesOf(request)),
+    sort: [],
+    skip: request.getCount('skip') ?? 0,
+    limit: limit === 0 ? undefined : limit,
+    hint: hintOf(request.get('hint')),
+    stages: [],
+  }
+}
+
+function count(request: Request): Reply | Promise<Reply> {
+  const query = parseCount(request)
+  const { database, collectionName } = request
+  const counted = request.read(function* (transaction): Generator<Pause, number, void> {
+    const source = findSource(transaction.catalog, database, collectionName)
+    return source === undefined ? 0 : yield* countMatching(query, source, transaction)
+  })
+  const reply =
+    (n: number): Reply =>
+    (writer) =>
+      writer.count('n', n)
+  return counted instanceof Promise ? counted.then(reply) : reply(counted)
+}
+
+function distinct(request: Request): Reply | Promise<Reply> {
+  checkCollation(request.getObject('collation'))
+  const name = request.getString('key')
+  if (name === undefined) throw missingField('distinct', 'key')
+  const filter = filterOf(request.getObject('query'), variablesOf(request))
+  const query: Query = { filter, sort: [], skip: 0, limit: undefined, hint: hintOf(request.get('hint')), stages: [] }
+  const { database, collectionName } = request
+  const values = request.read((transaction) => distinctValues(transaction, query, database, collectionName, name))
+  const reply =
+    (found: readonly BsonValue[]): Reply =>
+    (writer) => {
+      writer.beginArray('values')
+      for (const [i, value] of found.entries()) writer.value(indexName(i), value)
+      writer.end()
+    }
+  return values instanceof Promise ? values.then(reply) : reply(values)
+}
+
+const largestDistinctBytes = 16 * 1024 * 1024
+
+function* distinctValues(
+  transaction: Transaction,
+  query: Query,
+  namespace: string,
+  collection: string,
+  name: string,
+): Generator<Pause, BsonValue[], void> {
+  const source = findSource(transaction.catalog, namespace, collection)
+  const path = parsePath(name)
+  const found = new Map<string, BsonValue>()
+  let bytes = 0
+  if (source === undefined) return []
+  yield* visitMatching(query, source, transaction, (document) => {
+    visitPath(document.bytes, document.start, path, 'elements and array', (value) => {
+      if (value.type === bsonType.array || value.isMissing) return false
+      const key = keyText(value)
+      if (found.has(key)) return false
+      bytes += value.end - value.start
+      if (bytes > largestDistinctBytes) throw mongoError(17_217, 'distinct too big, 16mb cap', 'too_large')
+      found.set(key, value.copy())
+      return false
+    })
+    return true
+  })
+  return [...found].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, value]) => value)
+}
+
+export const readCommands: readonly Command[] = [
+  { name: 'find', fields: findFields, inTransaction: true, run: find },
+  { name: 'aggregate', fields: aggregateFields, inTransaction: true, run: aggregate },
+  { name: 'count', fields: ['query', 'limit', 'skip', 'hint', 'collation', 'fields'], inTransaction: true, run: count },
+  { name: 'distinct', fields: ['key', 'query', 'collation', 'hint'], inTransaction: true, run: distinct },
+]

@@ -1,0 +1,95 @@
+/** Commands about the server and the connection, as far as shells and tools ask for them. */
+import { mongoError } from '../../../model/document/mongo-error.ts'
+import { bsonType, getField } from '../../../model/document/bson.ts'
+import { readBinary, toHex } from '../../../model/document/values.ts'
+import type { Command, Reply, Request } from '../request.ts'
+import { serverVersion } from './handshake.ts'
+
+function connectionStatus(): Reply {
+  return (writer) => {
+    writer
+      .beginObject('authInfo')
+      .beginArray('authenticatedUsers')
+      .end()
+      .beginArray('authenticatedUserRoles')
+      .end()
+      .end()
+  }
+}
+
+function whatsMyUri(request: Request): Reply {
+  return (writer) => writer.string('you', request.connection.remote)
+}
+
+/** The parameters that tools read; others do not exist here. */
+function getParameter(request: Request): Reply {
+  const asked = [...request.fields.keys()].filter((name) => name !== 'getParameter' && !name.startsWith('$'))
+  const wanted = asked.filter((name) => !['lsid', 'comment'].includes(name))
+  const unknown = wanted.find((name) => name !== 'featureCompatibilityVersion')
+  if (unknown !== undefined || wanted.length === 0) throw mongoError(72, `no option found to get: ${unknown ?? ''}`)
+  return (writer) => writer.beginObject('featureCompatibilityVersion').string('version', '7.0').end()
+}
+
+function serverStatus(request: Request): Reply {
+  const { gateway } = request
+  const { host } = gateway.sessions
+  return (writer) => {
+    const uptimeMs = Math.max(0, Math.floor(host.now() - gateway.startedMs))
+    writer.string('version', serverVersion).string('process', 'polylog')
+    writer.double('uptime', Math.floor(uptimeMs / 1000)).int64('uptimeMillis', uptimeMs)
+    writer.date('localTime', Math.floor(host.now()))
+    writer.beginObject('connections')
+    writer.count('current', gateway.connections.open).count('totalCreated', gateway.connections.created).end()
+    writer.beginObject('logicalSessionRecordCache').count('activeSessionsCount', gateway.logical.count).end()
+    writer.beginObject('metrics').beginObject('cursor').beginObject('open')
+    writer.count('total', gateway.cursors.count).end().end().end()
+    writer.beginObject('storageEngine').string('name', 'polylog').boolean('persistent', true).end()
+  }
+}
+
+function getLog(request: Request): Reply {
+  const name = request.getString('getLog')
+  if (name === '*') return (writer) => writer.beginArray('names').string('0', 'startupWarnings').end()
+  if (name !== 'startupWarnings') throw mongoError(96, `No log named '${name}'`)
+  return (writer) => writer.int32('totalLinesWritten', 0).beginArray('log').end()
+}
+
+function endSessions(request: Request): Reply {
+  for (const lsid of request.getDocuments('endSessions')) {
+    const id = getField(lsid, 'id')
+    if (id?.type !== bsonType.binary)
+      throw mongoError(14, 'endSessions needs documents with a UUID as id', 'wrong_type')
+    const { bytes } = readBinary(id)
+    request.gateway.logical.end(`${request.session.database} ${toHex(bytes, 0, bytes.length)}`)
+  }
+  return () => undefined
+}
+
+function startSession(request: Request): Reply {
+  const id = new Uint8Array(16)
+  request.gateway.sessions.host.random(id)
+  id[6] = (id[6]! & 0x0f) | 0x40
+  id[8] = (id[8]! & 0x3f) | 0x80
+  return (writer) => writer.beginObject('id').binary('id', 4, id).end().int32('timeoutMinutes', 30)
+}
+
+/** The Polylog databases, of which the connection uses one; Mongo's databases are the namespaces in it. */
+function polylogDatabases(request: Request): Reply {
+  const databases = request.gateway.sessions.databaseNames()
+  return (writer) => {
+    writer.string('polylogDatabase', request.session.database).beginArray('polylogDatabases')
+    for (const [i, name] of databases.entries()) writer.string(String(i), name)
+    writer.end()
+  }
+}
+
+export const serverCommands: readonly Command[] = [
+  { name: 'connectionStatus', fields: ['showPrivileges'], run: connectionStatus },
+  { name: 'whatsmyuri', fields: [], run: whatsMyUri },
+  { name: 'getParameter', fields: ['featureCompatibilityVersion'], run: getParameter },
+  { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], run: serverStatus },
+  { name: 'getLog', fields: [], run: getLog },
+  { name: 'endSessions', fields: [], run: endSessions },
+  { name: 'startSession', fields: [], run: startSession },
+  { name: 'polylogDatabases', fields: [], run: polylogDatabases },
+]

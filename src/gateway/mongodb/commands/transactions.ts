@@ -1,0 +1,84 @@
+/**
+ * Ends of transactions, and the tokens by which several parties share one.
+ *
+ * `polylogJoin` has joined before its handler runs: it is what begins the transaction here (`execute.ts`).
+ */
+import { PolylogError } from '../../../base/errors.ts'
+import { readInt64, readNumber } from '../../../model/document/values.ts'
+import { bsonType } from '../../../model/document/bson.ts'
+import { mongoError } from '../../../model/document/mongo-error.ts'
+import type { Outcome } from '../../../session/contract.ts'
+import { noSuchTransaction, type LogicalSession } from '../logical-sessions.ts'
+import type { Command, Reply, Request } from '../request.ts'
+
+const empty: Reply = () => undefined
+
+/** Of a transaction with the command's number; throws NoSuchTransaction for another. */
+function requireLogical(request: Request): LogicalSession {
+  const { logical } = request
+  if (logical === undefined) throw mongoError(125, `${request.command} must be run within a transaction`)
+  const value = request.get('txnNumber')!
+  const number = value.type === bsonType.int64 ? readInt64(value) : BigInt(readNumber(value) as number)
+  if (number !== logical.number || logical.state === 'none') {
+    throw noSuchTransaction(`Given transaction number ${number} does not match any in-progress transactions.`)
+  }
+  return logical
+}
+
+function commitTransaction(request: Request): Reply | Promise<Reply> {
+  const logical = requireLogical(request)
+  if (logical.state === 'committed') return empty
+  if (logical.state === 'aborted') throw noSuchTransaction(`Transaction ${logical.number} has been aborted.`)
+  const outcome = commit(logical)
+  if (!(outcome instanceof Promise)) return ended(logical, outcome)
+  return outcome.then((decided) => ended(logical, decided))
+}
+
+function commit(logical: LogicalSession): Outcome | Promise<Outcome> {
+  const { session } = logical
+  const failed = (error: unknown): never => {
+    logical.end('aborted')
+    throw error
+  }
+  try {
+    const outcome = session!.commit()
+    return outcome instanceof Promise ? outcome.catch(failed) : outcome
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+function ended(logical: LogicalSession, outcome: Outcome): Reply {
+  logical.end(outcome)
+  if (outcome === 'committed') return empty
+  throw new PolylogError('transaction_ended', 'the transaction has been aborted', { detail: { outcome } })
+}
+
+function abortTransaction(request: Request): Reply {
+  const logical = requireLogical(request)
+  if (logical.state !== 'open') throw noSuchTransaction(`Transaction ${logical.number} has been ${logical.state}.`)
+  logical.abort()
+  return empty
+}
+
+function join(request: Request): Reply {
+  if (request.logical === undefined) throw outsideOfTransaction(request)
+  return empty
+}
+
+function token(request: Request): Reply {
+  if (request.logical === undefined) throw outsideOfTransaction(request)
+  const text = request.session.token()
+  return (writer) => writer.string('token', text)
+}
+
+function outsideOfTransaction({ command }: Request): PolylogError {
+  return new PolylogError('no_transaction', `${command} runs in a transaction: call session.startTransaction() first`)
+}
+
+export const transactionCommands: readonly Command[] = [
+  { name: 'commitTransaction', fields: ['recoveryToken'], inTransaction: true, run: commitTransaction },
+  { name: 'abortTransaction', fields: ['recoveryToken'], inTransaction: true, run: abortTransaction },
+  { name: 'polylogJoin', fields: [], inTransaction: true, run: join },
+  { name: 'polylogToken', aliases: ['polylogBegin'], fields: [], inTransaction: true, run: token },
+]

@@ -1,0 +1,68 @@
+/** Read concern, read preference and write concern: what is truthfully given is accepted, all else is refused by name. */
+import type { Durability } from '../../log/commit-log.ts'
+import { bsonType, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { isTruthy, readString, toSafeInteger } from '../../model/document/values.ts'
+import type { Request } from './request.ts'
+
+/**
+ * A reply leaves when what it has seen is durable, on the one node there is: so local, available, majority and
+ * linearizable are all the same here. A snapshot is that of a transaction.
+ */
+const levels = new Set(['local', 'available', 'majority', 'linearizable', 'snapshot'])
+
+export function checkReadConcern(request: Request): void {
+  const concern = request.getObject('readConcern')
+  if (concern === undefined) return
+  for (const [name, value] of fieldsOf(concern)) {
+    if (name === 'provenance') continue
+    if (name !== 'level') {
+      throw mongoError(mongoCode.invalidOptions, `readConcern.${name} is not supported`, 'unsupported')
+    }
+    const level = value.type === bsonType.string ? readString(value) : ''
+    if (!levels.has(level)) throw mongoError(mongoCode.failedToParse, `readConcern.level '${level}' is not known`)
+    if (level === 'snapshot' && request.logical === undefined) {
+      throw mongoError(
+        mongoCode.invalidOptions,
+        'readConcern level snapshot is supported in transactions only',
+        'unsupported',
+      )
+    }
+  }
+}
+
+/** There is a primary and nothing else. */
+export function checkReadPreference(request: Request): void {
+  const preference = request.getObject('$readPreference')
+  if (preference === undefined) return
+  const mode = getField(preference, 'mode')
+  const name = mode?.type === bsonType.string ? readString(mode) : 'primary'
+  if (!['primary', 'primaryPreferred', 'secondaryPreferred', 'nearest'].includes(name)) {
+    throw mongoError(133, `Could not find host matching read preference { mode: "${name}" }`, 'unsupported')
+  }
+  const tags = getField(preference, 'tags')
+  if (tags?.type === bsonType.array && elementsOf(tags).some((one) => !isEmptyDocument(one))) {
+    throw mongoError(133, 'Could not find host matching read preference tags', 'unsupported')
+  }
+}
+
+/** What the reply waits for; `undefined` where the connection's default holds. */
+export function durabilityOf(request: Request): Durability | undefined {
+  const concern = request.getObject('writeConcern')
+  if (concern === undefined) return undefined
+  let durability: Durability | undefined
+  for (const [name, value] of fieldsOf(concern)) {
+    if (name === 'w') {
+      const w = toSafeInteger(value)
+      const isMajority = value.type === bsonType.string && readString(value) === 'majority'
+      if (!isMajority && w !== 0 && w !== 1) {
+        throw mongoError(100, 'Not enough data-bearing nodes: there is one', 'unsupported')
+      }
+    } else if (name === 'j' || name === 'fsync') {
+      durability = isTruthy(value) ? 'synced' : 'written'
+    } else if (name !== 'wtimeout' && name !== 'wtimeoutMS' && name !== 'provenance') {
+      throw mongoError(mongoCode.failedToParse, `unrecognized write concern field: ${name}`)
+    }
+  }
+  return durability
+}

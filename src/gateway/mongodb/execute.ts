@@ -1,0 +1,283 @@
+/**
+ * Runs one command: finds it, checks what every command may carry (read and write concern, read preference, sessions),
+ * puts it into its transaction, and writes its reply or its error.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import type { Durability } from '../../log/commit-log.ts'
+import { bsonType, BsonValue, fieldsOf, getField } from '../../model/document/bson.ts'
+import type { BsonWriter } from '../../model/document/bson-writer.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { readBinary, readBoolean, readString, toDouble, toHex } from '../../model/document/values.ts'
+import type { Session } from '../../session/contract.ts'
+import { findCommand, retryableCommands } from './commands/commands.ts'
+import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
+import type { MongoConnection } from './connection.ts'
+import { writeDuplicate, writeLabels } from './execute-errors.ts'
+import { labelsOf, toFailure, type FailurePlace } from './errors.ts'
+import { checkDatabaseName, fieldMap, Request, type Command, type Reply } from './request.ts'
+import type { Message } from './wire.ts'
+
+export interface Execution {
+  /** What the reply must wait for; none where nothing was seen. */
+  readonly session: Session | undefined
+  readonly durability: Durability
+}
+
+const unseen: Execution = { session: undefined, durability: 'memory' }
+
+/** Never throws but for a broken invariant: errors are replies. */
+export function execute(
+  connection: MongoConnection,
+  message: Message,
+  reply: BsonWriter,
+): Execution | Promise<Execution> {
+  const fields = fieldMap(message.body)
+  const [name = ''] = fields.keys()
+  let request: Request | undefined
+  try {
+    const command = findCommand(name)
+    if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
+    if (command.isBare === true) {
+      writeReply(reply, runBare(command, connection, message, fields))
+      connection.greeted = true
+      return unseen
+    }
+    if (!connection.greeted) connection.greeted = true
+    request = makeRequest(connection, message, fields, name)
+    const result = runCommand(command, request)
+    if (!(result instanceof Promise)) {
+      writeReply(reply, result)
+      return finished(request)
+    }
+    const running = request
+    return result.then(
+      (written) => {
+        writeReply(reply, written)
+        return finished(running)
+      },
+      (error: unknown) => failed(reply, running, error),
+    )
+  } catch (error) {
+    return failed(reply, request, error)
+  }
+}
+
+function finished(request: Request): Execution {
+  return { session: request.session, durability: request.durability }
+}
+
+function writeReply(writer: BsonWriter, reply: Reply): void {
+  writer.begin()
+  reply(writer)
+  writer.double('ok', 1).end()
+}
+
+/** Commands of the handshake see no session. */
+function runBare(
+  command: Command,
+  connection: MongoConnection,
+  message: Message,
+  fields: ReadonlyMap<string, BsonValue>,
+): Reply {
+  const [name = ''] = fields.keys()
+  const { gateway } = connection
+  const reply = command.run(
+    new Request({
+      command: name,
+      fields,
+      sequences: message.sequences,
+      database: message.database ?? '',
+      connection,
+      gateway,
+      session: noSession,
+    }),
+  )
+  if (reply instanceof Promise) throw new PolylogError('internal', `${name} waits`)
+  return reply
+}
+
+const noSession = { durability: 'memory' } as Session
+
+function makeRequest(
+  connection: MongoConnection,
+  message: Message,
+  fields: ReadonlyMap<string, BsonValue>,
+  name: string,
+): Request {
+  const named = fields.get('$db')
+  if (named !== undefined && named.type !== bsonType.string) {
+    throw mongoError(mongoCode.typeMismatch, "BSON field '$db' is the wrong type, expected type 'string'", 'wrong_type')
+  }
+  const database = named === undefined ? message.database : readString(named)
+  if (database === undefined) throw mongoError(40_571, 'OP_MSG requests require a $db argument')
+  return new Request({
+    command: name,
+    fields,
+    sequences: message.sequences,
+    database: checkDatabaseName(database),
+    connection,
+    gateway: connection.gateway,
+    session: connection.session,
+  })
+}
+
+function runCommand(command: Command, request: Request): Reply | Promise<Reply> {
+  request.checkFields(allowedFields(command))
+  checkReadPreference(request)
+  request.durability = durabilityOf(request) ?? request.session.durability
+  enterSession(command, request)
+  checkReadConcern(request)
+  const { logical } = request
+  logical?.enter()
+  try {
+    const result = withTimeLimit(request, () => command.run(request))
+    if (!(result instanceof Promise)) {
+      logical?.leave()
+      return result
+    }
+    return logical === undefined ? result : result.finally(() => logical.leave())
+  } catch (error) {
+    logical?.leave()
+    throw error
+  }
+}
+
+const allowed = new WeakMap<Command, ReadonlySet<string>>()
+
+function allowedFields(command: Command): ReadonlySet<string> {
+  let fields = allowed.get(command)
+  if (fields === undefined) {
+    fields = new Set(command.fields)
+    allowed.set(command, fields)
+  }
+  return fields
+}
+
+/** Finds the logical session, and puts the command into its transaction or marks it as a write that may be repeated. */
+function enterSession(command: Command, request: Request): void {
+  const lsid = request.getObject('lsid')
+  const number = request.getInt64('txnNumber')
+  const autocommit = request.get('autocommit')
+  if (lsid === undefined) {
+    if (number === undefined && autocommit === undefined) return
+    throw mongoError(mongoCode.invalidOptions, 'Transaction number requires a session ID to also be specified')
+  }
+  const key = sessionKey(request, lsid)
+  if (number === undefined) {
+    if (autocommit === undefined) return
+    throw mongoError(mongoCode.invalidOptions, "'autocommit' field requires a transaction number to also be specified")
+  }
+  const logical = request.gateway.logical.get(key)
+  if (autocommit === undefined) {
+    if (!retryableCommands.has(command.name)) {
+      throw mongoError(
+        50_768,
+        'txnNumber may only be provided for multi-document transactions and retryable write commands.',
+      )
+    }
+    logical.noteWrite(number)
+    request.retry = { session: key, operation: number }
+    return
+  }
+  if (autocommit.type !== bsonType.boolean || readBoolean(autocommit)) {
+    throw mongoError(mongoCode.invalidOptions, "The field 'autocommit' must be false")
+  }
+  request.logical = logical
+  enterTransaction(command, request, number)
+}
+
+function enterTransaction(command: Command, request: Request, number: bigint): void {
+  const logical = request.logical!
+  const starts = request.getBoolean('startTransaction', false)
+  // What ends a transaction looks at its state itself: a repeated commit is answered as the first.
+  if (command.name === 'commitTransaction' || command.name === 'abortTransaction') {
+    if (logical.number === number && logical.session !== undefined) request.session = logical.session
+    return
+  }
+  if (command.inTransaction !== true) {
+    throw mongoError(263, `Cannot run '${command.name}' in a multi-document transaction.`, 'unsupported')
+  }
+  if (!starts) {
+    if (command.name === 'polylogJoin') throw notFirst(command.name)
+    request.session = logical.goOn(number)
+    return
+  }
+  const { connection } = request
+  const token = command.name === 'polylogJoin' ? joinToken(request) : undefined
+  const { user, database } = connection.session
+  request.session = logical.start(number, { user, database, remote: connection.remote }, token)
+}
+
+function notFirst(name: string): PolylogError {
+  return new PolylogError('active_transaction', `${name} comes first in its transaction`)
+}
+
+function joinToken(request: Request): string {
+  const token = request.getString('polylogJoin')
+  if (token === undefined) throw mongoError(mongoCode.typeMismatch, 'polylogJoin needs a token', 'wrong_type')
+  return token
+}
+
+/** The lsid's UUID, in the connection's database. */
+function sessionKey(request: Request, lsid: BsonValue): string {
+  const id = getField(lsid, 'id')
+  if (id === undefined || id.type !== bsonType.binary || fieldsOf(lsid).length > 3) {
+    throw mongoError(mongoCode.typeMismatch, "BSON field 'lsid.id' must be a UUID", 'wrong_type')
+  }
+  const { subtype, bytes } = readBinary(id)
+  if (subtype !== 4 || bytes.length !== 16) throw mongoError(207, 'lsid.id must be a UUID of 16 bytes')
+  return `${request.session.database} ${toHex(bytes, 0, 16)}`
+}
+
+/** Cancels a statement that runs longer than `maxTimeMS`. */
+function withTimeLimit(request: Request, run: () => Reply | Promise<Reply>): Reply | Promise<Reply> {
+  const given = request.get('maxTimeMS')
+  const limitMs = given?.isNumber === true ? toDouble(given) : 0
+  if (given !== undefined && (!given.isNumber || limitMs < 0 || limitMs > 0x7fff_ffff)) {
+    throw mongoError(mongoCode.badValue, 'maxTimeMS must be a number from 0 to 2147483647')
+  }
+  const result = run()
+  if (limitMs === 0 || !(result instanceof Promise) || request.command === 'getMore') return result
+  let isOver = false
+  const cancel = request.gateway.sessions.host.at(limitMs, () => {
+    isOver = true
+    request.session.cancel()
+  })
+  return result.then(
+    (reply) => {
+      cancel()
+      return reply
+    },
+    (error: unknown) => {
+      cancel()
+      if (!isOver || !(error instanceof PolylogError) || error.code !== 'canceled') throw error
+      throw new PolylogError('timeout', 'operation exceeded time limit', { cause: error })
+    },
+  )
+}
+
+/** Every command error ends the transaction it happens in. */
+function failed(reply: BsonWriter, request: Request | undefined, error: unknown): Execution {
+  const failure = toFailure(error)
+  const place = placeOf(request)
+  // After the decision a party stays until it leaves by commit or abort, which report truthfully.
+  const isDecided = failure.error.code === 'transaction_ended'
+  if (request?.logical !== undefined && !place.isCommit && !isDecided) request.logical.abort()
+  reply.reset().begin()
+  reply.double('ok', 0).string('errmsg', failure.message).int32('code', failure.code)
+  reply.string('codeName', failure.codeName)
+  writeDuplicate(reply, failure.error)
+  writeLabels(reply, labelsOf(failure, place))
+  reply.end()
+  return request === undefined ? unseen : finished(request)
+}
+
+function placeOf(request: Request | undefined): FailurePlace {
+  const isCommit = request?.command === 'commitTransaction'
+  return {
+    inTransaction: request?.logical !== undefined,
+    joined: request?.logical?.joined === true,
+    isCommit,
+    isRetryable: request?.retry !== undefined,
+  }
+}

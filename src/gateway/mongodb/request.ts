@@ -1,0 +1,259 @@
+/**
+ * One command as its handler sees it: typed fields, the database it names, the session it runs in, and what it wants of
+ * durability. Fields that a command does not know are refused (40415), so nothing is accepted and ignored.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import type { Catalog } from '../../database/catalog.ts'
+import type { Pause, Statement, Transaction } from '../../database/contract.ts'
+import type { Durability } from '../../log/commit-log.ts'
+import { BsonWriter, buildDocument } from '../../model/document/bson-writer.ts'
+import { bsonType, type BsonValue, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
+import type { Session } from '../../session/contract.ts'
+import type { MongoConnection } from './connection.ts'
+import type { GatewayState } from './gateway-state.ts'
+import type { LogicalSession } from './logical-sessions.ts'
+import type { DocumentSequence } from './wire.ts'
+
+/** Writes a reply's fields, all but `ok`. */
+export type Reply = (writer: BsonWriter) => void
+
+export interface RetryKey {
+  readonly session: string
+  readonly operation: bigint
+}
+
+export class Request {
+  readonly command: string
+  readonly fields: ReadonlyMap<string, BsonValue>
+  readonly sequences: readonly DocumentSequence[]
+  readonly database: string
+  readonly connection: MongoConnection
+  readonly gateway: GatewayState
+  /** The connection's own, or that of the transaction. */
+  session: Session
+  logical: LogicalSession | undefined
+  retry: RetryKey | undefined
+  durability: Durability
+
+  constructor(parts: {
+    command: string
+    fields: ReadonlyMap<string, BsonValue>
+    sequences: readonly DocumentSequence[]
+    database: string
+    connection: MongoConnection
+    gateway: GatewayState
+    session: Session
+  }) {
+    this.command = parts.command
+    this.fields = parts.fields
+    this.sequences = parts.sequences
+    this.database = parts.database
+    this.connection = parts.connection
+    this.gateway = parts.gateway
+    this.session = parts.session
+    this.durability = parts.session.durability
+  }
+
+  get inTransaction(): boolean {
+    return this.logical?.inTransaction === true
+  }
+
+  get catalog(): Catalog {
+    return this.session.catalog
+  }
+
+  get(name: string): BsonValue | undefined {
+    const value = this.fields.get(name)
+    return value === undefined || value.type === bsonType.null || value.type === bsonType.undefined ? undefined : value
+  }
+
+  /** The value of the field that is named like the command: usually a collection. */
+  get collectionName(): string {
+    const value = this.fields.get(this.command)!
+    if (value.type !== bsonType.string) {
+      const message = `collection name has invalid type ${bsonTypeName(value.type)}`
+      throw mongoError(mongoCode.invalidNamespace, message)
+    }
+    return checkCollectionName(this.database, readString(value))
+  }
+
+  get namespace(): string {
+    return `${this.database}.${this.collectionName}`
+  }
+
+  getString(name: string): string | undefined {
+    const value = this.get(name)
+    return value === undefined ? undefined : readString(this.#typed(name, value, [bsonType.string]))
+  }
+
+  getBoolean(name: string, otherwise: boolean): boolean {
+    const value = this.get(name)
+    if (value === undefined) return otherwise
+    if (value.isNumber) return toDouble(value) !== 0
+    return readBoolean(this.#typed(name, value, [bsonType.boolean]))
+  }
+
+  getObject(name: string): BsonValue | undefined {
+    const value = this.get(name)
+    return value === undefined ? undefined : this.#typed(name, value, [bsonType.object])
+  }
+
+  getArray(name: string): BsonValue[] | undefined {
+    const sequence = this.sequences.find((one) => one.name === name)
+    if (sequence !== undefined) return [...sequence.documents]
+    const value = this.get(name)
+    return value === undefined ? undefined : elementsOf(this.#typed(name, value, [bsonType.array]))
+  }
+
+  /** Documents of an array or a document sequence. */
+  getDocuments(name: string): BsonValue[] {
+    const list = this.getArray(name)
+    if (list === undefined) throw missingField(this.command, name)
+    for (const one of list) this.#typed(`${name}.0`, one, [bsonType.object])
+    return list
+  }
+
+  getInteger(name: string): number | undefined {
+    const value = this.get(name)
+    if (value === undefined) return undefined
+    if (!value.isNumber) throw this.#wrongType(name, value, ['long', 'int', 'decimal', 'double'])
+    const number = Math.trunc(toDouble(value))
+    if (!Number.isSafeInteger(number)) throw mongoError(mongoCode.badValue, `'${name}' is out of range`)
+    return number
+  }
+
+  /** Not negative. */
+  getCount(name: string): number | undefined {
+    const number = this.getInteger(name)
+    if (number === undefined || number >= 0) return number
+    throw mongoError(51_024, `BSON field '${name}' value must be >= 0, actual value '${number}'`)
+  }
+
+  getInt64(name: string): bigint | undefined {
+    const value = this.get(name)
+    if (value === undefined) return undefined
+    if (value.type === bsonType.int64) return readInt64(value)
+    if (value.type !== bsonType.int32) throw this.#wrongType(name, value, ['long', 'int'])
+    return BigInt(readNumber(value) as number)
+  }
+
+  #typed(name: string, value: BsonValue, types: readonly number[]): BsonValue {
+    if (types.includes(value.type)) return value
+    throw this.#wrongType(name, value, types.map(bsonTypeName))
+  }
+
+  #wrongType(name: string, value: BsonValue, expected: readonly string[]): PolylogError {
+    const wanted =
+      expected.length === 1 ? `expected type '${expected[0]}'` : `expected types '[${expected.join(', ')}]'`
+    return mongoError(
+      mongoCode.typeMismatch,
+      `BSON field '${this.command}.${name}' is the wrong type '${bsonTypeName(value.type)}', ${wanted}`,
+      'wrong_type',
+    )
+  }
+
+  /** Refuses fields that neither the command nor every command knows. */
+  checkFields(allowed: ReadonlySet<string>): void {
+    for (const name of this.fields.keys()) {
+      if (name === this.command || allowed.has(name) || genericFields.has(name)) continue
+      throw mongoError(40_415, `BSON field '${this.command}.${name}' is an unknown field.`)
+    }
+    for (const { name } of this.sequences) {
+      if (!allowed.has(name) || this.fields.has(name))
+        throw mongoError(40_415, `unexpected document sequence '${name}'`)
+    }
+  }
+
+  read<T>(statement: Statement<T>): T | Promise<T> {
+    return this.session.run(statement, { readOnly: true, label: this.command })
+  }
+
+  /**
+   * Runs a statement that writes. A retryable one answers as it did before where it has been answered; else its reply is
+   * kept in the same record.
+   */
+  write(statement: (transaction: Transaction) => Generator<Pause, Reply, void>): Reply | Promise<Reply> {
+    const { retry } = this
+    if (retry === undefined) return this.session.run(statement, { label: this.command })
+    const remembering = function* (transaction: Transaction): Generator<Pause, Reply, void> {
+      const known = transaction.rememberedReply(retry.session)
+      if (known !== undefined && known.operation === retry.operation) return copyFields(known.reply)
+      if (known !== undefined && known.operation > retry.operation) throw tooOld(retry.operation, known.operation)
+      const reply = yield* statement(transaction)
+      transaction.rememberReply(retry.session, retry.operation, buildDocument(reply))
+      return reply
+    }
+    return this.session.run(remembering, { label: this.command })
+  }
+}
+
+function copyFields(reply: Uint8Array): Reply {
+  return (writer) => {
+    writer.elements(reply, 4, reply.length - 1)
+    writer.boolean('retried', true)
+  }
+}
+
+export function tooOld(number: bigint, newest: bigint): PolylogError {
+  const message = `Retryable write with txnNumber ${number} is prohibited because a newer one with txnNumber ${newest} has already started`
+  return mongoError(225, message)
+}
+
+/** Fields that any command may have; what they ask for is seen to before the command runs. */
+export const genericFields: ReadonlySet<string> = new Set([
+  '$db',
+  'lsid',
+  'txnNumber',
+  'startTransaction',
+  'autocommit',
+  '$readPreference',
+  'readConcern',
+  'writeConcern',
+  'comment',
+  'maxTimeMS',
+  '$clusterTime',
+  'apiVersion',
+  'apiStrict',
+  'apiDeprecationErrors',
+  'maxTimeMSOpOnly',
+])
+
+export function missingField(command: string, name: string): PolylogError {
+  return mongoError(40_414, `BSON field '${command}.${name}' is missing but a required field`)
+}
+
+export function checkDatabaseName(name: string): string {
+  if (name.length === 0 || Buffer.byteLength(name) > 63 || /[/\\. "$*<>:|?\0]/.test(name)) {
+    throw mongoError(mongoCode.invalidNamespace, `Invalid namespace specified '${name}'`)
+  }
+  return name
+}
+
+export function checkCollectionName(database: string, name: string): string {
+  if (name.length === 0 || name.startsWith('.') || name.endsWith('.') || name.includes('$') || name.includes('\0')) {
+    throw mongoError(mongoCode.invalidNamespace, `Invalid namespace specified '${database}.${name}'`)
+  }
+  if (Buffer.byteLength(name) > 200)
+    throw mongoError(mongoCode.invalidNamespace, 'a collection name has at most 200 bytes')
+  return name
+}
+
+export function fieldMap(document: BsonValue): Map<string, BsonValue> {
+  const fields = new Map<string, BsonValue>()
+  for (const [name, value] of fieldsOf(document)) if (!fields.has(name)) fields.set(name, value)
+  return fields
+}
+
+export interface Command {
+  readonly name: string
+  /** Other spellings that the server knows. */
+  readonly aliases?: readonly string[]
+  readonly fields: readonly string[]
+  /** May run in a transaction. */
+  readonly inTransaction?: boolean
+  /** Needs no session: answered before and without any database. */
+  readonly isBare?: boolean
+  run(request: Request): Reply | Promise<Reply>
+}

@@ -1,0 +1,171 @@
+/**
+ * MongoDB's messages. All integers are little endian.
+ *
+ *   header   := length i32 (itself included), request id i32, response to i32, opcode i32
+ *   OP_MSG   := header 2013, flags u32, section+, CRC-32C u32 where flag 0 is set
+ *   section  := 00 document | 01 size i32 (itself included), identifier cstring, document*
+ *   OP_QUERY := header 2004, flags i32, collection cstring, skip i32, return i32, document  (the handshake of old drivers)
+ *   OP_REPLY := header 1, flags i32, cursor id i64, starting from i32, count i32, document
+ *
+ * Flags of OP_MSG: 0 checksum present, 1 more to come (no reply is wanted), 16 exhaust allowed. Bits 0–15 that are not
+ * known must be refused.
+ *
+ * Everything is checked before it is used; documents are valid BSON when they leave here.
+ */
+import type { ByteWriter } from '../../base/bytes.ts'
+import { bsonType, BsonValue, cstringEnd, readInt32 } from '../../model/document/bson.ts'
+import { maxMessageDocumentBytes, validateDocument } from '../../model/document/validate.ts'
+import { decodeUtf8 } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
+
+export const headerBytes = 16
+export const maxMessageBytes = 48_000_000
+/** A handshake is small: nobody gets 48 MB of memory before it. */
+export const maxFirstMessageBytes: number = 16 * 1024
+
+export const opcode = { reply: 1, query: 2004, compressed: 2012, message: 2013 } as const
+
+const flagChecksum = 1
+const flagMoreToCome = 2
+const requiredFlags = 0xffff
+
+export interface Header {
+  readonly length: number
+  readonly requestId: number
+  readonly opcode: number
+}
+
+export interface Message {
+  readonly requestId: number
+  /** The caller wants no reply. */
+  readonly moreToCome: boolean
+  /** Of the legacy handshake: the reply is an OP_REPLY. */
+  readonly isLegacy: boolean
+  readonly body: BsonValue
+  readonly sequences: readonly DocumentSequence[]
+  /** Of the legacy handshake; an OP_MSG says `$db`. */
+  readonly database: string | undefined
+}
+
+export interface DocumentSequence {
+  readonly name: string
+  readonly documents: readonly BsonValue[]
+}
+
+export function readHeader(bytes: Uint8Array, at: number): Header {
+  return { length: readInt32(bytes, at), requestId: readInt32(bytes, at + 4), opcode: readInt32(bytes, at + 12) }
+}
+
+/** Throws `syntax` for what is no message. `bytes` from `start` to `end` is one whole message. */
+export function parseMessage(bytes: Uint8Array, start: number, end: number): Message {
+  const header = readHeader(bytes, start)
+  if (header.opcode === opcode.query) return parseQuery(bytes, start, end, header.requestId)
+  if (header.opcode !== opcode.message) throw malformed(`the opcode ${header.opcode} is not supported`)
+  if (end - start < headerBytes + 5) throw malformed('an OP_MSG is cut short')
+  const flags = readInt32(bytes, start + headerBytes) >>> 0
+  if ((flags & requiredFlags & ~(flagChecksum | flagMoreToCome)) !== 0) {
+    throw malformed(`unknown flags in OP_MSG: ${flags.toString(16)}`)
+  }
+  let limit = end
+  if ((flags & flagChecksum) !== 0) {
+    limit -= 4
+    if (readInt32(bytes, limit) >>> 0 !== crc32c(bytes, start, limit)) throw malformed('OP_MSG checksum does not match')
+  }
+  const { body, sequences } = parseSections(bytes, start + headerBytes + 4, limit)
+  const moreToCome = (flags & flagMoreToCome) !== 0
+  return { requestId: header.requestId, moreToCome, isLegacy: false, body, sequences, database: undefined }
+}
+
+function parseSections(bytes: Uint8Array, start: number, end: number): Pick<Message, 'body' | 'sequences'> {
+  let body: BsonValue | undefined
+  const sequences: DocumentSequence[] = []
+  let at = start
+  while (at < end) {
+    const kind = bytes[at++]!
+    if (kind === 0) {
+      if (body !== undefined) throw malformed('OP_MSG has two bodies')
+      body = parseDocument(bytes, at, end)
+      at = body.end
+    } else if (kind === 1) {
+      const size = end - at >= 4 ? readInt32(bytes, at) : 0
+      if (size < 5 || size > end - at) throw malformed('a document sequence has an invalid length')
+      sequences.push(parseSequence(bytes, at + 4, at + size))
+      at += size
+    } else {
+      throw malformed(`unknown section kind ${kind}`)
+    }
+  }
+  if (body === undefined) throw malformed('OP_MSG has no body')
+  return { body, sequences }
+}
+
+function parseSequence(bytes: Uint8Array, start: number, end: number): DocumentSequence {
+  const terminator = bytes.indexOf(0, start)
+  if (terminator < 0 || terminator >= end) throw malformed('a document sequence has no name')
+  const documents: BsonValue[] = []
+  let at = terminator + 1
+  while (at < end) {
+    const document = parseDocument(bytes, at, end)
+    documents.push(document)
+    at = document.end
+  }
+  return { name: decodeUtf8(bytes, start, terminator), documents }
+}
+
+function parseDocument(bytes: Uint8Array, at: number, end: number): BsonValue {
+  const limit = Math.min(end, at + maxMessageDocumentBytes)
+  return new BsonValue(bsonType.object, bytes, at, validateDocument(bytes, at, limit))
+}
+
+function parseQuery(bytes: Uint8Array, start: number, end: number, requestId: number): Message {
+  const nameStart = start + headerBytes + 4
+  const terminator = bytes.indexOf(0, nameStart)
+  if (terminator < 0 || terminator + 9 > end) throw malformed('an OP_QUERY is cut short')
+  const namespace = decodeUtf8(bytes, nameStart, cstringEnd(bytes, nameStart) - 1)
+  if (!namespace.endsWith('.$cmd')) throw malformed('OP_QUERY is supported for the handshake only')
+  const body = parseDocument(bytes, terminator + 9, end)
+  const database = namespace.slice(0, -5)
+  return { requestId, moreToCome: false, isLegacy: true, body, sequences: [], database }
+}
+
+function malformed(what: string): PolylogError {
+  return new PolylogError('syntax', what, { detail: { mongoCode: 17 } })
+}
+
+/** Writes a reply's header; `endReply` fills in its length. Answers where it began. */
+export function beginReply(out: ByteWriter, responseTo: number, requestId: number, isLegacy: boolean): number {
+  const start = out.end
+  out.u32le(0)
+  out.i32le(requestId)
+  out.i32le(responseTo)
+  if (isLegacy) {
+    out.i32le(opcode.reply)
+    out.u32le(8) // await capable
+    out.u64le(0n)
+    out.u32le(0)
+    out.u32le(1)
+  } else {
+    out.i32le(opcode.message)
+    out.u32le(0)
+    out.u8(0)
+  }
+  return start
+}
+
+export function endReply(out: ByteWriter, start: number): void {
+  out.setU32le(start, out.end - start)
+}
+
+const crcTable = new Uint32Array(256)
+for (let byte = 0; byte < 256; byte++) {
+  let value = byte
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f6_3b78 : value >>> 1
+  crcTable[byte] = value
+}
+
+/** CRC-32C (Castagnoli), which zlib does not have. */
+export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+  let crc = 0xffff_ffff
+  for (let i = start; i < end; i++) crc = crcTable[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
+  return (crc ^ 0xffff_ffff) >>> 0
+}

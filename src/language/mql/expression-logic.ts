@@ -1,0 +1,104 @@
+/** Comparison, boolean and conditional operators, and `$let`. */
+import { bsonType, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { compareValues } from '../../model/document/order.ts'
+import { booleanValue, int32Value, isTruthy, missingValue } from '../../model/document/values.ts'
+import { argumentsOf, fixed, namedParts, type ExpressionOperator, type OperatorFamily } from './expression-contract.ts'
+import { bindVariable } from './scope.ts'
+
+/** Missing is below null, which only expressions tell apart. */
+export function compareOperands(a: BsonValue, b: BsonValue): number {
+  if (a.type === bsonType.missing || b.type === bsonType.missing) {
+    const difference = Number(b.type === bsonType.missing) - Number(a.type === bsonType.missing)
+    if (difference === 0 || a.isNullish || b.isNullish) return difference
+  }
+  return compareValues(a, b)
+}
+
+function comparison(name: string, isRight: (sign: number) => boolean): readonly [string, ExpressionOperator] {
+  return fixed(name, 2, (a, b) => booleanValue(isRight(compareOperands(a!, b!))))
+}
+
+const and: ExpressionOperator = (operand, compile) => {
+  const parts = argumentsOf('$and', operand, 0, Infinity).map(compile)
+  return (scope) => booleanValue(parts.every((part) => isTruthy(part(scope))))
+}
+
+const or: ExpressionOperator = (operand, compile) => {
+  const parts = argumentsOf('$or', operand, 0, Infinity).map(compile)
+  return (scope) => booleanValue(parts.some((part) => isTruthy(part(scope))))
+}
+
+const cond: ExpressionOperator = (operand, compile) => {
+  const list =
+    operand.type === bsonType.object
+      ? [...orderedCond(namedParts('$cond', operand, ['if', 'then', 'else']))]
+      : argumentsOf('$cond', operand, 3, 3)
+  const [test, yes, no] = list.map(compile)
+  return (scope) => (isTruthy(test!(scope)) ? yes!(scope) : no!(scope))
+}
+
+function orderedCond(parts: ReadonlyMap<string, BsonValue>): BsonValue[] {
+  return ['if', 'then', 'else'].map((name) => parts.get(name)!)
+}
+
+const ifNull: ExpressionOperator = (operand, compile) => {
+  const parts = argumentsOf('$ifNull', operand, 2, Infinity).map(compile)
+  return (scope) => {
+    let value = missingValue
+    for (const part of parts) {
+      value = part(scope)
+      if (!value.isNullish) return value
+    }
+    return value
+  }
+}
+
+const switchOperator: ExpressionOperator = (operand, compile) => {
+  const parts = namedParts('$switch', operand, ['branches'], ['default'])
+  const branches = elementsOf(parts.get('branches')!).map((branch) => {
+    const named = namedParts('$switch', branch, ['case', 'then'])
+    return { test: compile(named.get('case')!), then: compile(named.get('then')!) }
+  })
+  const otherwise = parts.get('default')
+  const fallback = otherwise === undefined ? undefined : compile(otherwise)
+  return (scope) => {
+    const branch = branches.find(({ test }) => isTruthy(test(scope)))
+    if (branch !== undefined) return branch.then(scope)
+    if (fallback !== undefined) return fallback(scope)
+    throw mongoError(40_066, '$switch could not find a matching branch for an input, and no default was specified.')
+  }
+}
+
+const letOperator: ExpressionOperator = (operand, compile) => {
+  const parts = namedParts('$let', operand, ['vars', 'in'])
+  const variables = fieldsOf(parts.get('vars')!).map(([name, value]) => ({ name, value: compile(value) }))
+  const body = compile(parts.get('in')!)
+  return (scope) => {
+    let inner = scope
+    for (const { name, value } of variables) inner = bindVariable(inner, name, value(scope))
+    return body(inner)
+  }
+}
+
+const unsupportedRandom: ExpressionOperator = () => {
+  throw mongoError(mongoCode.commandNotSupported, '$rand is not supported', 'unsupported')
+}
+
+export const logicOperators: OperatorFamily = [
+  comparison('$eq', (sign) => sign === 0),
+  comparison('$ne', (sign) => sign !== 0),
+  comparison('$gt', (sign) => sign > 0),
+  comparison('$gte', (sign) => sign >= 0),
+  comparison('$lt', (sign) => sign < 0),
+  comparison('$lte', (sign) => sign <= 0),
+  fixed('$cmp', 2, (a, b) => int32Value(Math.sign(compareOperands(a!, b!)))),
+  ['$and', and],
+  ['$or', or],
+  fixed('$not', 1, (value) => booleanValue(!isTruthy(value!))),
+  ['$cond', cond],
+  ['$ifNull', ifNull],
+  ['$switch', switchOperator],
+  ['$let', letOperator],
+  ['$rand', unsupportedRandom],
+]

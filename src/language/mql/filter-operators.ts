@@ -1,0 +1,263 @@
+/** The operators on a field: `{ path: { $gt: 1, $in: […] } }`. */
+import { bsonType, bsonTypeNames, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import type { LeafArrays } from '../../model/document/path.ts'
+import { isTruthy, readNumber, readRegex, readString, toDouble, toSafeInteger } from '../../model/document/values.ts'
+import type { Filter, Predicate } from './filter.ts'
+import {
+  badValue,
+  comparisonTest,
+  type Comparison,
+  compileRegex,
+  equalityTest,
+  inTest,
+  regexTest,
+  sizeTest,
+  typeTest,
+  type ValueTest,
+} from './filter-values.ts'
+
+export interface Condition {
+  readonly test: ValueTest
+  readonly leafArrays: LeafArrays
+  readonly negated: boolean
+  /** Of `$elemMatch`: the test of one element, which the positional operator looks for. */
+  readonly elementTest?: ValueTest
+  readonly predicate?: Pick<Predicate, 'operator' | 'values'>
+}
+
+/** Compiles a filter on documents, for `$elemMatch`. */
+export type SubFilter = (filter: BsonValue) => Filter
+
+type OperatorSource = BsonValue | readonly (readonly [string, BsonValue])[]
+
+interface Siblings {
+  readonly all: readonly (readonly [string, BsonValue])[]
+  readonly subFilter: SubFilter
+}
+
+export function parseOperators(source: OperatorSource, subFilter: SubFilter): Condition[] {
+  const all = 'bytes' in source ? fieldsOf(source) : source
+  const conditions: Condition[] = []
+  for (const [name, operand] of all) {
+    if (name === '$options' || name === '$comment') continue
+    const parse = operators.get(name)
+    if (parse === undefined) throw badValue(`unknown operator: ${name}`)
+    conditions.push(...parse(operand, { all, subFilter }))
+  }
+  return conditions
+}
+
+type Parse = (operand: BsonValue, siblings: Siblings) => Condition[]
+
+function anyValue(test: ValueTest, predicate?: Condition['predicate']): Condition[] {
+  return [{ test, leafArrays: 'elements and array', negated: false, ...(predicate === undefined ? {} : { predicate }) }]
+}
+
+function arrayOnly(test: ValueTest): Condition[] {
+  return [{ test, leafArrays: 'array only', negated: false }]
+}
+
+function not(conditions: readonly Condition[]): Condition[] {
+  return conditions.map(({ test, leafArrays, negated }) => ({ test, leafArrays, negated: !negated }))
+}
+
+const parseComparison =
+  (operator: Comparison): Parse =>
+  (operand) => {
+    if (operand.type === bsonType.regex && operator !== '$eq')
+      throw badValue(`Can't have RegEx as arg to predicate over field`)
+    if (operand.type === bsonType.undefined) throw badValue('cannot compare to undefined')
+    return anyValue(comparisonTest(operator, operand), { operator, values: [operand] })
+  }
+
+const parseIn: Parse = (operand) => {
+  if (operand.type !== bsonType.array) throw badValue('$in needs an array')
+  const values = elementsOf(operand)
+  const hasRegex = values.some((one) => one.type === bsonType.regex)
+  return anyValue(inTest(values), hasRegex ? undefined : { operator: '$in', values })
+}
+
+const parseNin: Parse = (operand, siblings) => {
+  if (operand.type !== bsonType.array) throw badValue('$nin needs an array')
+  return not(parseIn(operand, siblings))
+}
+
+const parseNot: Parse = (operand, { subFilter }) => {
+  if (operand.type === bsonType.regex) return not(anyValue(regexTest(compileRegex(operand))))
+  if (operand.type !== bsonType.object) throw badValue('$not needs a regex or a document')
+  const conditions = parseOperators(operand, subFilter)
+  if (conditions.length === 0) throw badValue('$not cannot be empty')
+  if (conditions.length === 1) return not(conditions)
+  return [{ test: everyPart(conditions), leafArrays: 'array only', negated: true }]
+}
+
+/** Several operators under one `$not`: the value as a whole, its elements looked at by each operator. */
+function everyPart(conditions: readonly Condition[]): ValueTest {
+  return (value) =>
+    conditions.every(({ test, leafArrays, negated }) => {
+      const elements = leafArrays === 'elements and array' && value.type === bsonType.array ? elementsOf(value) : []
+      return (test(value) || elements.some(test)) !== negated
+    })
+}
+
+const parseExists: Parse = (operand) => {
+  const conditions = arrayOnly((value) => value.type !== bsonType.missing)
+  return isTruthy(operand) ? conditions : not(conditions)
+}
+
+const parseType: Parse = (operand) => {
+  const names = operand.type === bsonType.array ? elementsOf(operand) : [operand]
+  if (names.length === 0) throw mongoError(mongoCode.failedToParse, '$type must match at least one type')
+  const types = new Set(names.flatMap(typeNumbers))
+  return anyValue(typeTest(types))
+}
+
+const typeNumbersByName = new Map<string, number>([...bsonTypeNames].map(([type, name]) => [name, type]))
+
+function typeNumbers(named: BsonValue): number[] {
+  if (named.type === bsonType.string) {
+    const name = readString(named)
+    if (name === 'number') return [bsonType.double, bsonType.int32, bsonType.int64, bsonType.decimal]
+    const type = typeNumbersByName.get(name)
+    if (type === undefined) throw badValue(`Unknown type name alias: ${name}`)
+    return [type]
+  }
+  const number = toSafeInteger(named)
+  if (number === undefined) throw mongoError(mongoCode.typeMismatch, 'type must be represented as a number or a string')
+  const type = number === -1 ? bsonType.minKey : number
+  if (!bsonTypeNames.has(type)) throw badValue(`Invalid numerical type code: ${number}`)
+  return [type]
+}
+
+const parseRegex: Parse = (operand, { all }) => {
+  if (operand.type !== bsonType.string && operand.type !== bsonType.regex) throw badValue('$regex has to be a string')
+  const given = all.find(([name]) => name === '$options')?.[1]
+  if (given !== undefined && given.type !== bsonType.string) throw badValue('$options has to be a string')
+  const options = given === undefined ? '' : readString(given)
+  if (options !== '' && operand.type === bsonType.regex && readRegex(operand).options !== '') {
+    throw mongoError(51_075, 'options set in both $regex and $options')
+  }
+  return anyValue(regexTest(compileRegex(operand, options)))
+}
+
+const parseSize: Parse = (operand) => {
+  if (!operand.isNumber) throw badValue('Failed to parse $size. Expected a number in: $size')
+  const size = toSafeInteger(operand)
+  if (size === undefined) throw badValue('Failed to parse $size. Expected an integer')
+  if (size < 0) throw badValue(`Failed to parse $size. Expected a non-negative number in: $size: ${size}`)
+  return arrayOnly(sizeTest(size))
+}
+
+const parseAll: Parse = (operand, siblings) => {
+  if (operand.type !== bsonType.array) throw badValue('$all needs an array')
+  const values = elementsOf(operand)
+  if (values.length === 0) return arrayOnly(() => false)
+  const isElemMatch = (one: BsonValue): boolean =>
+    one.type === bsonType.object && fieldsOf(one)[0]?.[0] === '$elemMatch'
+  if (values.some(isElemMatch)) {
+    if (!values.every(isElemMatch)) throw badValue('no $ expressions in $all')
+    return values.flatMap((one) => parseOperators(one, siblings.subFilter))
+  }
+  return values.flatMap((one) => (one.type === bsonType.regex ? anyValue(regexTest(compileRegex(one))) : equals(one)))
+}
+
+function equals(operand: BsonValue): Condition[] {
+  return anyValue(equalityTest(operand), { operator: '$eq', values: [operand] })
+}
+
+const parseElemMatch: Parse = (operand, { subFilter }) => {
+  if (operand.type !== bsonType.object) throw badValue('$elemMatch needs an Object')
+  const [first] = fieldsOf(operand)
+  const isOfValues = first?.[0].startsWith('$') === true && !['$and', '$or', '$nor', '$expr'].includes(first[0])
+  const matches = isOfValues ? valueElement(operand, subFilter) : documentElement(subFilter(operand))
+  return [
+    {
+      test: (value) => value.type === bsonType.array && elementsOf(value).some(matches),
+      leafArrays: 'array only',
+      negated: false,
+      elementTest: matches,
+    },
+  ]
+}
+
+function valueElement(operand: BsonValue, subFilter: SubFilter): ValueTest {
+  const conditions = parseOperators(operand, subFilter)
+  return (element) => conditions.every(({ test, negated }) => test(element) !== negated)
+}
+
+function documentElement(filter: Filter): ValueTest {
+  return (element) => (element.type === bsonType.object || element.type === bsonType.array) && filter.matches(element)
+}
+
+const parseMod: Parse = (operand) => {
+  if (operand.type !== bsonType.array) throw badValue('malformed mod, needs to be an array')
+  const parts = elementsOf(operand)
+  if (parts.length < 2) throw badValue('malformed mod, not enough elements')
+  if (parts.length > 2) throw badValue('malformed mod, too many elements')
+  const [divisor, remainder] = parts.map(modNumber) as [bigint, bigint]
+  if (divisor === 0n) throw badValue('divisor cannot be 0')
+  return anyValue((value) => {
+    if (!value.isNumber || !Number.isFinite(toDouble(value))) return false
+    return truncated(value) % divisor === remainder
+  })
+}
+
+function modNumber(value: BsonValue): bigint {
+  if (!value.isNumber || !Number.isFinite(toDouble(value))) throw badValue('malformed mod, divisor is not a number')
+  return truncated(value)
+}
+
+function truncated(value: BsonValue): bigint {
+  const number = readNumber(value)
+  if (typeof number === 'bigint') return number
+  return typeof number === 'number' ? BigInt(Math.trunc(number)) : number.truncate(0).coefficient
+}
+
+const parseBits =
+  (operator: string): Parse =>
+  (operand) => {
+    const mask = bitMask(operand)
+    return anyValue((value) => {
+      if (!value.isNumber || !Number.isInteger(toDouble(value))) return false
+      const bits = BigInt.asUintN(64, truncated(value))
+      if (operator === '$bitsAllSet') return (bits & mask) === mask
+      if (operator === '$bitsAnySet') return (bits & mask) !== 0n
+      return operator === '$bitsAllClear' ? (bits & mask) === 0n : (bits & mask) !== mask
+    })
+  }
+
+function bitMask(operand: BsonValue): bigint {
+  if (operand.isNumber) return BigInt.asUintN(64, truncated(operand))
+  if (operand.type !== bsonType.array) throw badValue('bit mask must be a number or an array of bit positions')
+  let mask = 0n
+  for (const position of elementsOf(operand)) {
+    const bit = toSafeInteger(position)
+    if (bit === undefined || bit < 0 || bit > 63) throw badValue('bit positions must be from 0 to 63')
+    mask |= 1n << BigInt(bit)
+  }
+  return mask
+}
+
+const operators = new Map<string, Parse>([
+  ['$eq', parseComparison('$eq')],
+  ['$gt', parseComparison('$gt')],
+  ['$gte', parseComparison('$gte')],
+  ['$lt', parseComparison('$lt')],
+  ['$lte', parseComparison('$lte')],
+  ['$ne', (operand, siblings) => not(parseComparison('$eq')(operand, siblings))],
+  ['$in', parseIn],
+  ['$nin', parseNin],
+  ['$not', parseNot],
+  ['$exists', parseExists],
+  ['$type', parseType],
+  ['$regex', parseRegex],
+  ['$size', parseSize],
+  ['$all', parseAll],
+  ['$elemMatch', parseElemMatch],
+  ['$mod', parseMod],
+  ['$bitsAllSet', parseBits('$bitsAllSet')],
+  ['$bitsAnySet', parseBits('$bitsAnySet')],
+  ['$bitsAllClear', parseBits('$bitsAllClear')],
+  ['$bitsAnyClear', parseBits('$bitsAnyClear')],
+])

@@ -1,0 +1,200 @@
+/**
+ * Query filters: a document of conditions compiled to a test on raw bytes.
+ *
+ * A filter is a tree of conjunctions, disjunctions and conditions on a path. A condition on a path holds if it holds for
+ * any value that the path stands for (`visitPath`); `$ne`, `$nin` and `$not` are the negations of that, so they hold where
+ * no value does. What the planner may use, comparisons that every match must satisfy, is collected as `predicates`.
+ */
+import { bsonType, BsonValue, elementsOf, fieldsOf, isNestedType } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/document/path.ts'
+import { isTruthy } from '../../model/document/values.ts'
+import { compileExpression } from './expression.ts'
+import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
+import { parseOperators, type Condition } from './filter-operators.ts'
+import { rootScope, type Variables } from './scope.ts'
+
+/** What every matching document satisfies for some value of the path. */
+export interface Predicate {
+  readonly path: Path
+  readonly operator: '$eq' | '$gt' | '$gte' | '$lt' | '$lte' | '$in'
+  readonly values: readonly BsonValue[]
+}
+
+export interface Filter {
+  /** The value is a document. */
+  readonly matches: (document: BsonValue) => boolean
+  readonly predicates: readonly Predicate[]
+  /** Conditions on paths that must hold, for the positional operator of updates. */
+  readonly conditions: readonly PathCondition[]
+  /** The filter is one equality with `_id` and nothing else. */
+  readonly onlyId: BsonValue | undefined
+  readonly isEmpty: boolean
+}
+
+export interface PathCondition {
+  readonly path: Path
+  readonly test: ValueTest
+}
+
+type Matcher = (document: BsonValue) => boolean
+
+interface Parts {
+  readonly matchers: Matcher[]
+  readonly predicates: Predicate[]
+  readonly conditions: PathCondition[]
+}
+
+export function compileFilter(filter: BsonValue, variables: Variables): Filter {
+  const parts: Parts = { matchers: [], predicates: [], conditions: [] }
+  addConditions(filter, variables, parts)
+  const [first] = parts.predicates
+  const isOnlyId = parts.matchers.length === 1 && first?.path.text === '_id' && first.operator === '$eq'
+  return {
+    matches: allOf(parts.matchers),
+    predicates: parts.predicates,
+    conditions: parts.conditions,
+    onlyId: isOnlyId && parts.predicates.length === 1 ? first.values[0] : undefined,
+    isEmpty: parts.matchers.length === 0,
+  }
+}
+
+function addConditions(filter: BsonValue, variables: Variables, parts: Parts): void {
+  for (const [name, value] of fieldsOf(filter)) {
+    if (name.startsWith('$')) addTopLevel(name, value, variables, parts)
+    else addPath(parsePath(name), value, variables, parts)
+  }
+}
+
+function addTopLevel(name: string, value: BsonValue, variables: Variables, parts: Parts): void {
+  switch (name) {
+    case '$and':
+      for (const clause of clauses(name, value)) addConditions(clause, variables, parts)
+      return
+    case '$or':
+    case '$nor': {
+      const list = clauses(name, value)
+      if (name === '$or' && list.length === 1) return addConditions(list[0]!, variables, parts)
+      const tests = list.map((clause) => compileFilter(clause, variables).matches)
+      const any = (document: BsonValue): boolean => tests.some((test) => test(document))
+      parts.matchers.push(name === '$or' ? any : (document) => !any(document))
+      return
+    }
+    case '$expr': {
+      const expression = compileExpression(value)
+      parts.matchers.push((document) => isTruthy(expression(rootScope(document, variables))))
+      return
+    }
+    case '$comment':
+      return
+    case '$where':
+    case '$text':
+    case '$jsonSchema':
+    case '$alwaysTrue':
+    case '$alwaysFalse':
+    case '$sampleRate':
+      throw mongoError(mongoCode.commandNotSupported, `${name} is not supported`, 'unsupported')
+    default:
+      throw badValue(
+        `unknown top level operator: ${name}. If you have a field name that starts with a '$' symbol, ` +
+          'consider using $getField or $setField.',
+      )
+  }
+}
+
+function clauses(name: string, value: BsonValue): BsonValue[] {
+  if (value.type !== bsonType.array) throw badValue(`${name} must be an array`)
+  const list = elementsOf(value)
+  if (list.length === 0) throw badValue('$and/$or/$nor must be a nonempty array')
+  if (list.some((one) => one.type !== bsonType.object)) throw badValue('$or/$and/$nor entries need to be full objects')
+  return list
+}
+
+/** A document whose first name begins with `$` is a set of operators (a DBRef is not). */
+export function isOperatorDocument(value: BsonValue): boolean {
+  if (value.type !== bsonType.object) return false
+  const [first] = fieldsOf(value)
+  if (first === undefined || !first[0].startsWith('$')) return false
+  return first[0] !== '$ref' && first[0] !== '$id' && first[0] !== '$db'
+}
+
+function addPath(path: Path, value: BsonValue, variables: Variables, parts: Parts): void {
+  const conditions = isOperatorDocument(value)
+    ? parseOperators(value, (filter) => compileFilter(filter, variables))
+    : parseOperators(asEquality(value), () => compileFilter(value, variables))
+  for (const condition of conditions) addCondition(path, condition, parts)
+}
+
+/** `{ path: value }`: a regular expression matches, everything else equals. */
+function asEquality(value: BsonValue): readonly [string, BsonValue][] {
+  return [[value.type === bsonType.regex ? '$regex' : '$eq', value]]
+}
+
+function addCondition(path: Path, condition: Condition, parts: Parts): void {
+  const { test, leafArrays, negated } = condition
+  parts.matchers.push(pathMatcher(path, test, leafArrays, negated))
+  if (negated) return
+  parts.conditions.push({ path, test: condition.elementTest ?? test })
+  if (condition.predicate !== undefined) parts.predicates.push({ path, ...condition.predicate })
+}
+
+function pathMatcher(path: Path, test: ValueTest, leafArrays: LeafArrays, negated: boolean): Matcher {
+  if (negated) return (document) => !visitPath(document.bytes, document.start, path, leafArrays, test)
+  return (document) => visitPath(document.bytes, document.start, path, leafArrays, test)
+}
+
+function allOf(matchers: readonly Matcher[]): Matcher {
+  if (matchers.length === 0) return () => true
+  if (matchers.length === 1) return matchers[0]!
+  return (document) => {
+    for (const matches of matchers) if (!matches(document)) return false
+    return true
+  }
+}
+
+/**
+ * The array position that made the filter match, for `$` in updates: of the first condition whose path goes through an
+ * array, the first element that satisfies it.
+ */
+export function matchedPosition(filter: Filter, document: BsonValue): number | undefined {
+  for (const { path, test } of filter.conditions) {
+    const position = positionOf(document, path, test)
+    if (position !== undefined) return position
+  }
+  return undefined
+}
+
+function positionOf(document: BsonValue, path: Path, test: ValueTest): number | undefined {
+  let value = document
+  for (let depth = 0; depth <= path.names.length; depth++) {
+    if (value.type === bsonType.array) return elementPosition(value, path, depth, test)
+    if (value.type !== bsonType.object || depth === path.names.length) return undefined
+    value = fieldsOf(value).find(([name]) => name === path.names[depth])?.[1] ?? new BsonValue()
+  }
+  return undefined
+}
+
+function elementPosition(array: BsonValue, path: Path, depth: number, test: ValueTest): number | undefined {
+  const rest = depth < path.names.length ? parsePath(path.names.slice(depth).join('.')) : undefined
+  const position = elementsOf(array).findIndex((element) => {
+    if (rest === undefined) return test(element)
+    if (!isNestedType(element.type)) return false
+    return visitPath(element.bytes, element.start, rest, 'elements and array', test)
+  })
+  return position < 0 ? undefined : position
+}
+
+/** A test of a single value by a `$pull` condition or an `$elemMatch` of values. */
+export function compileValueTest(condition: BsonValue, variables: Variables): ValueTest {
+  if (condition.type === bsonType.regex || isOperatorDocument(condition)) {
+    const source = condition.type === bsonType.regex ? asEquality(condition) : condition
+    return conditionTest(parseOperators(source, (filter) => compileFilter(filter, variables)))
+  }
+  if (condition.type !== bsonType.object) return equalityTest(condition)
+  const filter = compileFilter(condition, variables)
+  return (value) => value.type === bsonType.object && filter.matches(value)
+}
+
+function conditionTest(conditions: readonly Condition[]): ValueTest {
+  return (value) => conditions.every(({ test, negated }) => test(value) !== negated)
+}

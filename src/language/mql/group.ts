@@ -1,0 +1,279 @@
+/** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
+import type { Pause } from '../../database/contract.ts'
+import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { mongoError } from '../../model/document/mongo-error.ts'
+import { compareValues, keyText } from '../../model/document/order.ts'
+import { int32Value, integerValue, nullValue, toSafeInteger } from '../../model/document/values.ts'
+import { RunningSum, standardDeviation } from './accumulate.ts'
+import { compileExpression } from './expression.ts'
+import { arrayOf, namedParts, objectOf, type Expression } from './expression-contract.ts'
+import { mergeInto } from './expression-object.ts'
+import { rootScope, type Variables } from './scope.ts'
+import { pushAll, type MemoryBudget, type Sink, type Stage, type StageRun } from './stage.ts'
+
+interface Accumulator {
+  add(value: BsonValue): void
+  result(): BsonValue
+}
+
+type Make = (memory: MemoryBudget) => Accumulator
+
+const groupBytes = 200
+
+class Sum implements Accumulator {
+  readonly #sum = new RunningSum()
+  readonly #isAverage: boolean
+
+  constructor(isAverage: boolean) {
+    this.#isAverage = isAverage
+  }
+
+  add(value: BsonValue): void {
+    this.#sum.add(value)
+  }
+
+  result(): BsonValue {
+    return this.#isAverage ? this.#sum.average() : this.#sum.total()
+  }
+}
+
+class Extreme implements Accumulator {
+  #best: BsonValue | undefined
+  readonly #sign: number
+
+  constructor(sign: number) {
+    this.#sign = sign
+  }
+
+  add(value: BsonValue): void {
+    if (value.isNullish) return
+    if (this.#best === undefined || compareValues(value, this.#best) * this.#sign > 0) this.#best = value.copy()
+  }
+
+  result(): BsonValue {
+    return this.#best ?? nullValue
+  }
+}
+
+class Edge implements Accumulator {
+  #value: BsonValue | undefined
+  readonly #isLast: boolean
+
+  constructor(isLast: boolean) {
+    this.#isLast = isLast
+  }
+
+  add(value: BsonValue): void {
+    if (this.#isLast || this.#value === undefined) this.#value = value.copy()
+  }
+
+  result(): BsonValue {
+    return this.#value === undefined || this.#value.isMissing ? nullValue : this.#value
+  }
+}
+
+class Pushed implements Accumulator {
+  readonly #values: BsonValue[] = []
+  readonly #memory: MemoryBudget
+  readonly #seen: Set<string> | undefined
+
+  constructor(memory: MemoryBudget, isSet: boolean) {
+    this.#memory = memory
+    this.#seen = isSet ? new Set() : undefined
+  }
+
+  add(value: BsonValue): void {
+    if (value.type === bsonType.missing) return
+    if (this.#seen !== undefined) {
+      const key = keyText(value)
+      if (this.#seen.has(key)) return
+      this.#seen.add(key)
+    }
+    this.#memory.take(value.end - value.start + 64)
+    this.#values.push(value.copy())
+  }
+
+  result(): BsonValue {
+    return arrayOf(this.#values)
+  }
+}
+
+class Merged implements Accumulator {
+  readonly #fields = new Map<string, BsonValue>()
+
+  add(value: BsonValue): void {
+    mergeInto(this.#fields, value.copy())
+  }
+
+  result(): BsonValue {
+    return objectOf(this.#fields)
+  }
+}
+
+class Collected implements Accumulator {
+  readonly #values: BsonValue[] = []
+  readonly #memory: MemoryBudget
+  readonly #finish: (values: BsonValue[]) => BsonValue
+
+  constructor(memory: MemoryBudget, finish: (values: BsonValue[]) => BsonValue) {
+    this.#memory = memory
+    this.#finish = finish
+  }
+
+  add(value: BsonValue): void {
+    this.#memory.take(value.end - value.start + 64)
+    this.#values.push(value.copy())
+  }
+
+  result(): BsonValue {
+    return this.#finish(this.#values)
+  }
+}
+
+class Counter implements Accumulator {
+  #count = 0
+
+  add(): void {
+    this.#count++
+  }
+
+  result(): BsonValue {
+    return integerValue(this.#count)
+  }
+}
+
+const accumulators: ReadonlyMap<string, Make> = new Map<string, Make>([
+  ['$sum', () => new Sum(false)],
+  ['$avg', () => new Sum(true)],
+  ['$min', () => new Extreme(-1)],
+  ['$max', () => new Extreme(1)],
+  ['$first', () => new Edge(false)],
+  ['$last', () => new Edge(true)],
+  ['$push', (memory) => new Pushed(memory, false)],
+  ['$addToSet', (memory) => new Pushed(memory, true)],
+  ['$mergeObjects', () => new Merged()],
+  ['$count', () => new Counter()],
+  ['$stdDevPop', (memory) => new Collected(memory, (values) => standardDeviation(values, 0))],
+  ['$stdDevSamp', (memory) => new Collected(memory, (values) => standardDeviation(values, 1))],
+])
+
+type Pick = (values: BsonValue[], count: number) => BsonValue[]
+
+const pickers: ReadonlyMap<string, Pick> = new Map<string, Pick>([
+  ['$firstN', (values, count) => values.slice(0, count)],
+  ['$lastN', (values, count) => values.slice(-count)],
+  ['$minN', (values, count) => present(values).sort(compareValues).slice(0, count)],
+  [
+    '$maxN',
+    (values, count) =>
+      present(values)
+        .sort((a, b) => compareValues(b, a))
+        .slice(0, count),
+  ],
+])
+
+function present(values: readonly BsonValue[]): BsonValue[] {
+  return values.filter((value) => !value.isNullish)
+}
+
+interface Field {
+  readonly name: string
+  readonly input: Expression
+  readonly make: Make
+}
+
+export function compileGroup(specification: BsonValue, variables: Variables): Stage {
+  if (specification.type !== bsonType.object)
+    throw mongoError(15_947, "a group's fields must be specified in an object")
+  const fields = fieldsOf(specification)
+  const idSpecification = fields.find(([name]) => name === '_id')?.[1]
+  if (idSpecification === undefined) throw mongoError(15_955, 'a group specification must include an _id')
+  const id = compileExpression(idSpecification)
+  const outputs = fields.filter(([name]) => name !== '_id').map(([name, value]) => compileField(name, value))
+  return (next, run) => groupSink(id, outputs, variables, next, run)
+}
+
+function compileField(name: string, value: BsonValue): Field {
+  if (name.includes('.')) throw mongoError(40_235, `The field name '${name}' cannot contain '.'`)
+  if (name.startsWith('$')) throw mongoError(40_236, `The field name '${name}' cannot be an operator name`)
+  if (value.type !== bsonType.object) {
+    throw mongoError(40_234, `The field '${name}' must be an accumulator object`)
+  }
+  const operators = fieldsOf(value)
+  if (operators.length !== 1) throw mongoError(40_238, `The field '${name}' must specify one accumulator`)
+  const [[operator, operand]] = operators as [[string, BsonValue]]
+  const pick = pickers.get(operator)
+  if (pick !== undefined) return pickerField(name, operator, operand, pick)
+  const make = accumulators.get(operator)
+  if (make === undefined) throw mongoError(15_952, `unknown group operator '${operator}'`)
+  if (operator === '$count') return { name, input: () => nullValue, make }
+  if (operand.type === bsonType.array && elementsOf(operand).length !== 1) {
+    throw mongoError(40_237, `The ${operator} accumulator is a unary operator`)
+  }
+  return { name, input: compileExpression(operand), make }
+}
+
+function pickerField(name: string, operator: string, operand: BsonValue, pick: Pick): Field {
+  const parts = namedParts(operator, operand, ['n', 'input'])
+  const count = toSafeInteger(parts.get('n')!)
+  if (count === undefined || count < 1) throw mongoError(5_787_908, `${operator}: n must be a positive integer`)
+  const make: Make = (memory) => new Collected(memory, (values) => arrayOf(pick(values, count)))
+  return { name, input: compileExpression(parts.get('input')!), make }
+}
+
+interface Group {
+  readonly id: BsonValue
+  readonly accumulators: readonly Accumulator[]
+}
+
+function groupSink(id: Expression, fields: readonly Field[], variables: Variables, next: Sink, run: StageRun): Sink {
+  const groups = new Map<string, Group>()
+  return {
+    push(document) {
+      const scope = rootScope(document, variables)
+      const value = id(scope)
+      const key = keyText(value)
+      let group = groups.get(key)
+      if (group === undefined) {
+        run.memory.take(groupBytes + key.length * 2)
+        const kept = value.isMissing ? nullValue : value.copy()
+        group = { id: kept, accumulators: fields.map(({ make }) => make(run.memory)) }
+        groups.set(key, group)
+      }
+      for (let i = 0; i < fields.length; i++) group.accumulators[i]!.add(fields[i]!.input(scope))
+      return true
+    },
+    finish: (): Generator<Pause, void, void> => pushAll(results(groups.values(), fields), next, run),
+  }
+}
+
+function* results(groups: Iterable<Group>, fields: readonly Field[]): Generator<BsonValue, void, void> {
+  for (const group of groups) {
+    yield objectOf([
+      ['_id', group.id],
+      ...group.accumulators.map((one, i): [string, BsonValue] => [fields[i]!.name, one.result()]),
+    ])
+  }
+}
+
+/** `$count`: one document, or none where nothing came. */
+export function countStage(name: string): Stage {
+  return (next, run) => {
+    let count = 0
+    return {
+      push() {
+        count++
+        return true
+      },
+      finish: () => pushAll(count === 0 ? [] : [objectOf([[name, integerValue(count)]])], next, run),
+    }
+  }
+}
+
+/** `$sortByCount`'s first half: the specification of its group. */
+export function countPerValue(expression: BsonValue): BsonValue {
+  return objectOf([
+    ['_id', expression],
+    ['count', objectOf([['$sum', int32Value(1)]])],
+  ])
+}

@@ -1,0 +1,92 @@
+/**
+ * `$lookup`: the documents of another collection that fit, as an array. The equality form looks each value up by the
+ * planner's choice, so an index on the foreign field is used.
+ */
+import type { Pause, Transaction } from '../../database/contract.ts'
+import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { parsePath, visitPath, type Path } from '../../model/document/path.ts'
+import { nullValue, readString } from '../../model/document/values.ts'
+import { arrayOf } from './expression-contract.ts'
+import { parseOperators } from './filter-operators.ts'
+import type { Filter } from './filter.ts'
+import { replaceAtPath } from './replace-path.ts'
+import { pushAll, type Sink, type Stage, type StageRun } from './stage.ts'
+
+/** Reads the documents that match a filter in a collection of the query's namespace. */
+export type CollectionReader = (
+  transaction: Transaction,
+  collection: string,
+  filter: Filter,
+) => Generator<Pause, BsonValue[], void>
+
+interface Lookup {
+  readonly from: string
+  readonly local: Path
+  readonly foreign: Path
+  readonly as: Path
+}
+
+export function compileLookup(specification: BsonValue, { reader }: { reader: CollectionReader }): Stage {
+  if (specification.type !== bsonType.object) throw mongoError(mongoCode.failedToParse, '$lookup needs an object')
+  const parts = new Map(fieldsOf(specification))
+  for (const name of parts.keys()) {
+    if (name === 'let' || name === 'pipeline') {
+      throw mongoError(mongoCode.commandNotSupported, `$lookup with '${name}' is not supported`, 'unsupported')
+    }
+    if (!['from', 'localField', 'foreignField', 'as'].includes(name)) {
+      throw mongoError(mongoCode.failedToParse, `unknown argument to $lookup: ${name}`)
+    }
+  }
+  const [from, local, foreign, as] = ['from', 'localField', 'foreignField', 'as'].map((name) => {
+    const value = parts.get(name)
+    if (value?.type === bsonType.string) return readString(value)
+    throw mongoError(mongoCode.failedToParse, `$lookup argument '${name}' must be a string`)
+  }) as [string, string, string, string]
+  const lookup = { from, local: parsePath(local), foreign: parsePath(foreign), as: parsePath(as) }
+  return (next, run) => lookupSink(lookup, reader, next, run)
+}
+
+function lookupSink(lookup: Lookup, reader: CollectionReader, next: Sink, run: StageRun): Sink {
+  const kept: BsonValue[] = []
+  return {
+    push(document) {
+      run.memory.take(document.end - document.start + 64)
+      kept.push(document.copy())
+      return true
+    },
+    *finish(): Generator<Pause, void, void> {
+      for (const document of kept) {
+        const found = yield* reader(run.transaction, lookup.from, foreignFilter(lookup, document))
+        if (!next.push(replaceAtPath(document, lookup.as, arrayOf(found)))) break
+      }
+      yield* pushAll([], next, run)
+    },
+  }
+}
+
+/** Matches foreign documents whose field is one of the local field's values; a missing one counts as null. */
+function foreignFilter({ local, foreign }: Lookup, document: BsonValue): Filter {
+  const values = localValues(document, local)
+  const [condition] = parseOperators([['$in', arrayOf(values)]], () => {
+    throw mongoError(mongoCode.failedToParse, '$lookup matches values only')
+  })
+  const { test } = condition!
+  return {
+    matches: (other) => visitPath(other.bytes, other.start, foreign, 'elements and array', test),
+    predicates: [{ path: foreign, operator: '$in', values }],
+    conditions: [],
+    onlyId: undefined,
+    isEmpty: false,
+  }
+}
+
+function localValues(document: BsonValue, path: Path): BsonValue[] {
+  const values: BsonValue[] = []
+  visitPath(document.bytes, document.start, path, 'array only', (value) => {
+    if (value.type === bsonType.array) values.push(...elementsOf(value))
+    else values.push(value.isNullish ? nullValue : value.reference())
+    return false
+  })
+  return values.filter((value) => value.type !== bsonType.regex)
+}

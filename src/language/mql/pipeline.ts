@@ -1,0 +1,303 @@
+/**
+ * Aggregation pipelines: parsed to what a query does anyway (filter, sort, skip, limit, by index where it can) and the
+ * stages behind it.
+ */
+import type { Pause } from '../../database/contract.ts'
+import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { int32Value, readString, toSafeInteger } from '../../model/document/values.ts'
+import { compileExpression } from './expression.ts'
+import { arrayOf, objectOf } from './expression-contract.ts'
+import { compileFilter } from './filter.ts'
+import { compileGroup, countPerValue, countStage } from './group.ts'
+import { compileLookup, type CollectionReader } from './lookup.ts'
+import { compileAddFields, compileProjection, compileUnset, fieldNames, type Projection } from './projection.ts'
+import { rootScope, type Variables } from './scope.ts'
+import { parseSort, type SortField } from './sort-order.ts'
+import { sortSink } from './sorting.ts'
+import { documentSink, pushAll, type DocumentStage, type Sink, type Stage } from './stage.ts'
+import { compileUnwind } from './unwind.ts'
+
+export interface Pipeline {
+  /** Conditions of the leading `$match` stages: all must hold. */
+  readonly matches: readonly BsonValue[]
+  readonly sort: readonly SortField[]
+  readonly skip: number
+  readonly limit: number | undefined
+  readonly stages: readonly PipelineStage[]
+}
+
+export type PipelineStage =
+  | { readonly kind: 'document'; readonly stage: DocumentStage }
+  | { readonly kind: 'blocking'; readonly stage: Stage }
+
+export interface PipelineContext {
+  readonly variables: Variables
+  readonly reader: CollectionReader
+}
+
+/** `[name, specification]` of each stage. */
+type Parsed = readonly [string, BsonValue]
+
+export function parsePipeline(pipeline: BsonValue, context: PipelineContext): Pipeline {
+  const parsed = parseStages(pipeline)
+  let at = 0
+  const matches: BsonValue[] = []
+  while (parsed[at]?.[0] === '$match') matches.push(checkedObject(parsed[at++]!))
+  let sort: SortField[] = []
+  if (parsed[at]?.[0] === '$sort') sort = sortFields(parsed[at++]!)
+  let skip = 0
+  if (parsed[at]?.[0] === '$skip') skip = count(parsed[at++]!, 0)
+  let limit: number | undefined
+  if (parsed[at]?.[0] === '$limit') limit = count(parsed[at++]!, 1)
+  return { matches, sort, skip, limit, stages: parsed.slice(at).map((stage) => compileStage(stage, context)) }
+}
+
+function parseStages(pipeline: BsonValue): Parsed[] {
+  if (pipeline.type !== bsonType.array) {
+    throw mongoError(mongoCode.typeMismatch, "'pipeline' option must be specified as an array", 'wrong_type')
+  }
+  const stages = elementsOf(pipeline)
+  if (stages.length > 1000) throw mongoError(7_749_501, 'Pipeline length must be no longer than 1000 stages')
+  return stages.map((stage) => {
+    if (stage.type !== bsonType.object) {
+      throw mongoError(mongoCode.typeMismatch, "Each element of the 'pipeline' array must be an object", 'wrong_type')
+    }
+    const fields = fieldsOf(stage)
+    if (fields.length !== 1) {
+      throw mongoError(40_323, 'A pipeline stage specification object must contain exactly one field.')
+    }
+    return fields[0]!
+  })
+}
+
+function compileStage([name, specification]: Parsed, context: PipelineContext): PipelineStage {
+  const documentStage = documentStages.get(name)
+  if (documentStage !== undefined) return { kind: 'document', stage: documentStage(specification, context) }
+  const blockingStage = blockingStages.get(name)
+  if (blockingStage !== undefined) return { kind: 'blocking', stage: blockingStage(specification, context) }
+  if (knownStages.has(name)) {
+    throw mongoError(mongoCode.commandNotSupported, `the stage ${name} is not supported`, 'unsupported')
+  }
+  throw mongoError(mongoCode.unknownStage, `Unrecognized pipeline stage name: '${name}'`)
+}
+
+/** Stages of the real server that are refused by name. */
+const knownStages: ReadonlySet<string> = new Set(
+  (
+    '$out $merge $graphLookup $geoNear $changeStream $collStats $indexStats $planCacheStats $redact $sample $search ' +
+    '$searchMeta $setWindowFields $fill $densify $bucketAuto $unionWith $documents $currentOp $listSessions ' +
+    '$listLocalSessions $vectorSearch'
+  ).split(' '),
+)
+
+function checkedObject([name, specification]: Parsed): BsonValue {
+  if (specification.type === bsonType.object) return specification
+  throw mongoError(
+    name === '$match' ? 15_959 : 15_973,
+    `the ${name.slice(1)} filter must be an expression in an object`,
+  )
+}
+
+function sortFields(parsed: Parsed): SortField[] {
+  const fields = parseSort(checkedObject(parsed))
+  if (fields.length === 0) throw mongoError(15_976, '$sort stage must have at least one sort key')
+  return fields
+}
+
+function count([name, value]: Parsed, least: number): number {
+  const number = toSafeInteger(value)
+  if (number === undefined) throw mongoError(5_107_201, `invalid argument to ${name} stage: Expected an integer`)
+  if (number < least) {
+    if (name === '$limit') throw mongoError(15_958, 'the limit must be positive')
+    throw mongoError(5_107_200, `invalid argument to ${name} stage: Expected a non-negative number, got: ${number}`)
+  }
+  return number
+}
+
+function mapped(change: Projection): DocumentStage {
+  return { each: (document, push) => push(change(document)) }
+}
+
+type MakeDocumentStage = (specification: BsonValue, context: PipelineContext) => DocumentStage
+
+const match: MakeDocumentStage = (specification, { variables }) => {
+  const { matches } = compileFilter(checkedObject(['$match', specification]), variables)
+  return { each: (document, push) => !matches(document) || push(document) }
+}
+
+const project: MakeDocumentStage = (specification, { variables }) => {
+  if (specification.type !== bsonType.object) throw mongoError(15_969, '$project specification must be an object')
+  if (fieldsOf(specification).length === 0) {
+    throw mongoError(51_272, 'Invalid $project :: caused by :: projection specification must have at least one field')
+  }
+  return mapped(compileProjection(specification, variables))
+}
+
+const addFields: MakeDocumentStage = (specification, { variables }) => {
+  if (specification.type !== bsonType.object)
+    throw mongoError(40_272, '$addFields specification stage must be an object')
+  return mapped(compileAddFields(specification, variables))
+}
+
+const replaceRoot: MakeDocumentStage = (specification, context) => {
+  const wanted = specification.type === bsonType.object ? getField(specification, 'newRoot') : undefined
+  if (wanted === undefined) throw mongoError(40_231, 'no newRoot specified for the $replaceRoot stage')
+  return replaceWith(wanted, context)
+}
+
+const replaceWith: MakeDocumentStage = (specification, { variables }) => {
+  const expression = compileExpression(specification)
+  return mapped((document) => {
+    const root = expression(rootScope(document, variables))
+    if (root.type === bsonType.object) return root
+    throw mongoError(40_228, `'newRoot' expression must evaluate to an object`)
+  })
+}
+
+const documentStages: ReadonlyMap<string, MakeDocumentStage> = new Map<string, MakeDocumentStage>([
+  ['$match', match],
+  ['$project', project],
+  ['$addFields', addFields],
+  ['$set', addFields],
+  ['$unset', (specification) => mapped(compileUnset(fieldNames(specification)))],
+  ['$replaceRoot', replaceRoot],
+  ['$replaceWith', replaceWith],
+  ['$unwind', (specification) => compileUnwind(specification)],
+])
+
+type MakeStage = (specification: BsonValue, context: PipelineContext) => Stage
+
+const sort: MakeStage = (specification) => {
+  const fields = sortFields(['$sort', specification])
+  return (next, run) => sortSink(fields, undefined, next, run)
+}
+
+const limit: MakeStage = (specification) => {
+  const most = count(['$limit', specification], 1)
+  return (next) => {
+    let left = most
+    return {
+      push: (document) => left > 0 && (left--, next.push(document)) && left > 0,
+      finish: () => next.finish(),
+    }
+  }
+}
+
+const skip: MakeStage = (specification) => {
+  const first = count(['$skip', specification], 0)
+  return (next) => {
+    let left = first
+    return {
+      push(document) {
+        if (left === 0) return next.push(document)
+        left--
+        return true
+      },
+      finish: () => next.finish(),
+    }
+  }
+}
+
+const countDocuments: MakeStage = (specification) => {
+  const name = specification.type === bsonType.string ? readString(specification) : ''
+  if (name === '') throw mongoError(40_156, 'the count field must be a non-empty string')
+  if (name.startsWith('$')) throw mongoError(40_158, 'the count field cannot be a $-prefixed path')
+  if (name.includes('.')) throw mongoError(40_160, "the count field cannot contain '.'")
+  return countStage(name)
+}
+
+const sortByCount: MakeStage = (specification, { variables }) => {
+  const group = compileGroup(countPerValue(specification), variables)
+  const order = parseSort(objectOf([['count', int32Value(-1)]]))
+  return (next, run) => group(sortSink(order, undefined, next, run), run)
+}
+
+/** Every branch sees all documents; one document with the branches' results comes out. */
+const facet: MakeStage = (specification, context) => {
+  if (specification.type !== bsonType.object) throw mongoError(40_169, '$facet needs an object')
+  const branches = fieldsOf(specification).map(([name, pipeline]) => {
+    const stages = parseStages(pipeline).map((stage) => compileStage(stage, context))
+    return { name, stages }
+  })
+  return (next, run) => {
+    const outputs = branches.map(({ name, stages }) => {
+      const collected: BsonValue[] = []
+      const end = collectingSink(collected, run.memory.take.bind(run.memory))
+      return { name, collected, sink: chain(stages, end, run), wants: true }
+    })
+    return {
+      push(document) {
+        for (const output of outputs) output.wants = output.wants && output.sink.push(document)
+        return true
+      },
+      *finish(): Generator<Pause, void, void> {
+        for (const { sink } of outputs) yield* sink.finish()
+        const result = objectOf(outputs.map(({ name, collected }) => [name, arrayOf(collected)] as const))
+        yield* pushAll([result], next, run)
+      },
+    }
+  }
+}
+
+export function collectingSink(into: BsonValue[], take: (bytes: number) => void): Sink {
+  return {
+    push(document) {
+      take(document.end - document.start + 64)
+      into.push(document.copy())
+      return true
+    },
+    *finish(): Generator<Pause, void, void> {},
+  }
+}
+
+/** The sink of the first stage, the last of which pushes to `end`. */
+export function chain(stages: readonly PipelineStage[], end: Sink, run: Parameters<Stage>[1]): Sink {
+  let sink = end
+  for (const one of [...stages].reverse()) {
+    sink = one.kind === 'document' ? documentSink(one.stage, sink) : one.stage(sink, run)
+  }
+  return sink
+}
+
+const bucket: MakeStage = (specification, { variables }) => {
+  const fields =
+    specification.type === bsonType.object ? new Map(fieldsOf(specification)) : new Map<string, BsonValue>()
+  const groupBy = fields.get('groupBy')
+  const boundaries = fields.get('boundaries')
+  if (groupBy === undefined || boundaries?.type !== bsonType.array) {
+    throw mongoError(40_198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
+  }
+  const edges = elementsOf(boundaries)
+  if (edges.length < 2) throw mongoError(40_192, "The $bucket 'boundaries' field must have at least 2 values")
+  const branches = edges.slice(1).map((edge, i) => bucketBranch(groupBy, edges[i]!, edge))
+  const otherwise = fields.get('default')
+  const parts: [string, BsonValue][] = [['branches', arrayOf(branches)]]
+  if (otherwise !== undefined) parts.push(['default', objectOf([['$literal', otherwise]])])
+  const output = fields.get('output') ?? objectOf([['count', objectOf([['$sum', int32Value(1)]])]])
+  const id = objectOf([['$switch', objectOf(parts)]])
+  const group = compileGroup(objectOf([['_id', id], ...fieldsOf(output)]), variables)
+  const order = parseSort(objectOf([['_id', int32Value(1)]]))
+  return (next, run) => group(sortSink(order, undefined, next, run), run)
+}
+
+function bucketBranch(groupBy: BsonValue, low: BsonValue, high: BsonValue): BsonValue {
+  const bound = (operator: string, edge: BsonValue): BsonValue =>
+    objectOf([[operator, arrayOf([groupBy, objectOf([['$literal', edge]])])]])
+  return objectOf([
+    ['case', objectOf([['$and', arrayOf([bound('$gte', low), bound('$lt', high)])]])],
+    ['then', objectOf([['$literal', low]])],
+  ])
+}
+
+const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage>([
+  ['$sort', sort],
+  ['$limit', limit],
+  ['$skip', skip],
+  ['$count', countDocuments],
+  ['$group', (specification, { variables }) => compileGroup(specification, variables)],
+  ['$sortByCount', sortByCount],
+  ['$bucket', bucket],
+  ['$facet', facet],
+  ['$lookup', (specification, context) => compileLookup(specification, context)],
+])

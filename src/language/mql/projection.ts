@@ -1,0 +1,299 @@
+/**
+ * Projections: which fields of a document a reader gets, and computed ones.
+ *
+ * A specification becomes a tree by path components. Three modes say what happens to fields that the tree does not name:
+ * `include` drops them, `exclude` and `add` ($addFields) keep them. A tree applied to an array applies to each of its
+ * documents. Unchanged fields are copied as bytes.
+ */
+import {
+  bsonType,
+  BsonValue,
+  elementsOf,
+  FieldCursor,
+  fieldsOf,
+  getField,
+  isNestedType,
+} from '../../model/document/bson.ts'
+import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
+import { mongoError } from '../../model/document/mongo-error.ts'
+import { isTruthy, missingValue, readString, toSafeInteger } from '../../model/document/values.ts'
+import { compileExpression } from './expression.ts'
+import { arrayOf, type Expression } from './expression-contract.ts'
+import { compileValueTest, matchedPosition, type Filter } from './filter.ts'
+import { rootScope, type Scope, type Variables } from './scope.ts'
+
+export type Projection = (document: BsonValue) => BsonValue
+
+type Node =
+  | { readonly kind: 'listed' }
+  | { readonly kind: 'computed'; readonly expression: Expression }
+  /** Of find's `$slice` and `$elemMatch`: from the field's value. */
+  | { readonly kind: 'changed'; readonly change: (value: BsonValue, document: BsonValue) => BsonValue }
+  | Branch
+
+interface Branch {
+  readonly kind: 'nested'
+  readonly children: Map<string, Node>
+}
+
+type Mode = 'include' | 'exclude' | 'add'
+
+const listed: Node = { kind: 'listed' }
+
+/** `find`'s projection, or `$project`'s. `filter` is the query's, for the positional operator. */
+export function compileProjection(specification: BsonValue, variables: Variables, filter?: Filter): Projection {
+  const fields = fieldsOf(specification)
+  const mode = modeOf(fields)
+  const root: Branch = { kind: 'nested', children: new Map() }
+  let idWish: boolean | undefined
+  for (const [name, value] of fields) {
+    if (name === '_id' && isFlag(value)) idWish = isTruthy(value)
+    else addNode(root, name, value, mode, filter)
+  }
+  const namesId = mode === 'include' ? idWish !== false : idWish === false
+  if (namesId && !root.children.has('_id')) root.children.set('_id', listed)
+  return (document) => projectDocument(document, root, mode, rootScope(document, variables))
+}
+
+export function compileAddFields(specification: BsonValue, variables: Variables): Projection {
+  const root: Branch = { kind: 'nested', children: new Map() }
+  for (const [name, value] of fieldsOf(specification)) addComputed(root, name, value)
+  return (document) => projectDocument(document, root, 'add', rootScope(document, variables))
+}
+
+export function compileUnset(names: readonly string[]): Projection {
+  const root: Branch = { kind: 'nested', children: new Map() }
+  for (const name of names) setNode(root, name, listed)
+  return (document) => projectDocument(document, root, 'exclude', rootScope(document, new Map()))
+}
+
+function isFlag(value: BsonValue): boolean {
+  return value.isNumber || value.type === bsonType.boolean
+}
+
+const neutralOperators = new Set(['$slice', '$elemMatch'])
+
+function operatorOf(value: BsonValue): string | undefined {
+  const name = value.type === bsonType.object ? fieldsOf(value)[0]?.[0] : undefined
+  return name?.startsWith('$') === true ? name : undefined
+}
+
+function modeOf(fields: readonly [string, BsonValue][]): Mode {
+  let mode: Mode | undefined
+  for (const [name, value] of flattened(fields)) {
+    if (name === '_id' && isFlag(value)) continue
+    if (operatorOf(value) === '$slice') continue
+    const found: Mode = isFlag(value) && !isTruthy(value) ? 'exclude' : 'include'
+    if (mode !== undefined && mode !== found) {
+      const kind = found === 'exclude' ? 'exclusion on field' : 'inclusion on field'
+      const place = mode === 'include' ? 'in inclusion projection' : 'in exclusion projection'
+      throw mongoError(found === 'exclude' ? 31_254 : 31_253, `Cannot do ${kind} ${name} ${place}`)
+    }
+    mode = found
+  }
+  if (mode !== undefined) return mode
+  const id = fields.find(([name]) => name === '_id')?.[1]
+  return id !== undefined && isFlag(id) && isTruthy(id) ? 'include' : 'exclude'
+}
+
+/** Nested documents that are no operators stand for dotted paths. */
+function flattened(fields: readonly [string, BsonValue][]): [string, BsonValue][] {
+  return fields.flatMap(([name, value]): [string, BsonValue][] =>
+    value.type === bsonType.object && operatorOf(value) === undefined
+      ? flattened(fieldsOf(value)).map(([inner, one]) => [`${name}.${inner}`, one])
+      : [[name, value]],
+  )
+}
+
+function addNode(root: Branch, name: string, value: BsonValue, mode: Mode, filter: Filter | undefined): void {
+  if (isFlag(value)) {
+    if (name.endsWith('.$')) return setNode(root, name.slice(0, -2), positional(name, filter))
+    return setNode(root, name, listed)
+  }
+  const operator = operatorOf(value)
+  if (operator === '$slice' && filter !== undefined && !isExpressionSlice(value))
+    return setNode(root, name, sliced(value))
+  if (operator === '$elemMatch') return setNode(root, name, firstMatch(value))
+  if (operator === undefined && value.type === bsonType.object) {
+    for (const [inner, one] of fieldsOf(value)) addNode(root, `${name}.${inner}`, one, mode, filter)
+    return
+  }
+  setNode(root, name, { kind: 'computed', expression: compileExpression(value) })
+}
+
+function addComputed(root: Branch, name: string, value: BsonValue): void {
+  if (value.type === bsonType.object && operatorOf(value) === undefined && fieldsOf(value).length > 0) {
+    for (const [inner, one] of fieldsOf(value)) addComputed(root, `${name}.${inner}`, one)
+    return
+  }
+  setNode(root, name, { kind: 'computed', expression: compileExpression(value) })
+}
+
+function setNode(root: Branch, name: string, node: Node): void {
+  const components = name.split('.')
+  if (components.includes('')) throw mongoError(15_998, 'FieldPath field names may not be empty strings.')
+  if (components.some((one) => one.startsWith('$'))) {
+    throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)
+  }
+  let branch = root
+  for (const component of components.slice(0, -1)) {
+    const found = branch.children.get(component)
+    if (found !== undefined && found.kind !== 'nested') throw collision(name)
+    const next: Branch = found ?? { kind: 'nested', children: new Map() }
+    branch.children.set(component, next)
+    branch = next
+  }
+  const last = components.at(-1)!
+  if (branch.children.has(last)) throw collision(name)
+  branch.children.set(last, node)
+}
+
+function collision(name: string): Error {
+  return mongoError(31_250, `Path collision at ${name}`)
+}
+
+function isExpressionSlice(value: BsonValue): boolean {
+  const operand = getField(value, '$slice')!
+  const [first] = operand.type === bsonType.array ? elementsOf(operand) : []
+  return first !== undefined && !first.isNumber
+}
+
+function sliced(value: BsonValue): Node {
+  const operand = getField(value, '$slice')!
+  const [first, second] =
+    operand.type === bsonType.array ? elementsOf(operand).map(toSafeInteger) : [toSafeInteger(operand)]
+  if (first === undefined) throw mongoError(28_667, 'First argument to $slice must be an integer')
+  if (operand.type === bsonType.array && (second === undefined || second <= 0)) {
+    throw mongoError(28_724, '$slice limit must be positive')
+  }
+  return {
+    kind: 'changed',
+    change: (array) => {
+      if (array.type !== bsonType.array) return array
+      const elements = elementsOf(array)
+      if (second === undefined) return arrayOf(first >= 0 ? elements.slice(0, first) : elements.slice(first))
+      const from = first < 0 ? Math.max(0, elements.length + first) : first
+      return arrayOf(elements.slice(from, from + second))
+    },
+  }
+}
+
+function firstMatch(value: BsonValue): Node {
+  const test = compileValueTest(getField(value, '$elemMatch')!, new Map())
+  return {
+    kind: 'changed',
+    change: (array) => {
+      const found = array.type === bsonType.array ? elementsOf(array).find(test) : undefined
+      return found === undefined ? missingValue : arrayOf([found])
+    },
+  }
+}
+
+function positional(name: string, filter: Filter | undefined): Node {
+  if (filter === undefined) throw mongoError(31_324, `positional projection '${name}' is allowed in find only`)
+  return {
+    kind: 'changed',
+    change: (array, document) => {
+      if (array.type !== bsonType.array) return array
+      const position = matchedPosition(filter, document)
+      if (position === undefined) {
+        throw mongoError(
+          51_246,
+          "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array",
+        )
+      }
+      const element = elementsOf(array)[position]
+      return element === undefined ? array : arrayOf([element])
+    },
+  }
+}
+
+function projectDocument(document: BsonValue, root: Branch, mode: Mode, scope: Scope): BsonValue {
+  const writer = new BsonWriter().begin()
+  writeFields(writer, document, root, mode, scope)
+  return new BsonValue(bsonType.object, writer.end().toBytes())
+}
+
+function writeFields(writer: BsonWriter, document: BsonValue, branch: Branch, mode: Mode, scope: Scope): void {
+  const cursor = FieldCursor.of(document)
+  const { children } = branch
+  let left = children.size
+  while (cursor.next()) {
+    const { name, value } = cursor
+    const node = left === 0 ? undefined : children.get(name)
+    if (node !== undefined) {
+      left--
+      writeNode(writer, name, value, node, mode, scope)
+    } else if (mode !== 'include') {
+      writer.elements(value.bytes, cursor.elementStart, value.end)
+    } else if (left === 0 && mode === 'include') {
+      break
+    }
+  }
+  writeNewFields(writer, document, branch, mode, scope)
+}
+
+function writeNode(writer: BsonWriter, name: string, value: BsonValue, node: Node, mode: Mode, scope: Scope): void {
+  if (node.kind === 'listed') {
+    if (mode === 'include') writer.value(name, value)
+  } else if (node.kind === 'changed') {
+    writer.value(name, node.change(value.reference(), scope.root))
+  } else if (node.kind === 'computed') {
+    if (mode === 'add') writer.value(name, node.expression(scope))
+  } else {
+    writeNested(writer, name, value, node, mode, scope)
+  }
+}
+
+function writeNested(writer: BsonWriter, name: string, value: BsonValue, node: Branch, mode: Mode, scope: Scope): void {
+  if (value.type === bsonType.object) {
+    writer.beginObject(name)
+    writeFields(writer, value, node, mode, scope)
+    writer.end()
+  } else if (value.type === bsonType.array) {
+    writer.beginArray(name)
+    let index = 0
+    for (const element of elementsOf(value)) {
+      if (!isNestedType(element.type) && mode === 'include') continue
+      writeNested(writer, indexName(index++), element, node, mode, scope)
+    }
+    writer.end()
+  } else if (mode === 'exclude') {
+    writer.value(name, value)
+  } else if (hasComputed(node)) {
+    writer.beginObject(name)
+    writeNewFields(writer, undefined, node, mode, scope)
+    writer.end()
+  }
+}
+
+function hasComputed(node: Branch): boolean {
+  return [...node.children.values()].some(
+    (one) => one.kind === 'computed' || (one.kind === 'nested' && hasComputed(one)),
+  )
+}
+
+/** Computed fields that the document lacks; in a projection all of them, behind those that it keeps. */
+function writeNewFields(
+  writer: BsonWriter,
+  document: BsonValue | undefined,
+  branch: Branch,
+  mode: Mode,
+  scope: Scope,
+): void {
+  for (const [name, node] of branch.children) {
+    if (node.kind === 'computed') {
+      if (mode === 'add' && document !== undefined && getField(document, name) !== undefined) continue
+      writer.value(name, node.expression(scope))
+    } else if (node.kind === 'nested' && hasComputed(node)) {
+      if (document !== undefined && getField(document, name) !== undefined) continue
+      writer.beginObject(name)
+      writeNewFields(writer, undefined, node, mode, scope)
+      writer.end()
+    }
+  }
+}
+
+export function fieldNames(value: BsonValue): string[] {
+  return value.type === bsonType.array ? elementsOf(value).map(readString) : [readString(value)]
+}

@@ -1,0 +1,62 @@
+/** `$unwind`: one document for each element of an array. */
+import { bsonType, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { mongoError } from '../../model/document/mongo-error.ts'
+import { findPath, parsePath, type Path } from '../../model/document/path.ts'
+import { BsonValue as Value } from '../../model/document/bson.ts'
+import { int64Value, isTruthy, missingValue, nullValue, readString } from '../../model/document/values.ts'
+import { replaceAtPath } from './replace-path.ts'
+import type { DocumentStage } from './stage.ts'
+
+export function compileUnwind(specification: BsonValue): DocumentStage {
+  const options =
+    specification.type === bsonType.object ? new Map(fieldsOf(specification)) : new Map([['path', specification]])
+  const path = unwoundPath(options.get('path'))
+  const indexName = options.get('includeArrayIndex')
+  const indexPath = indexName === undefined ? undefined : parsePath(readString(indexName))
+  const keepsEmpty = options.has('preserveNullAndEmptyArrays') && isTruthy(options.get('preserveNullAndEmptyArrays')!)
+  return {
+    each(document, push) {
+      const value = new Value()
+      findPath(document.bytes, document.start, path, value)
+      if (value.type === bsonType.array) return unwindArray(document, value, { path, indexPath, keepsEmpty }, push)
+      if (value.isNullish && !keepsEmpty) return true
+      return push(withIndex(document, indexPath, nullValue))
+    },
+  }
+}
+
+interface Unwinding {
+  readonly path: Path
+  readonly indexPath: Path | undefined
+  readonly keepsEmpty: boolean
+}
+
+function unwindArray(
+  document: BsonValue,
+  array: BsonValue,
+  { path, indexPath, keepsEmpty }: Unwinding,
+  push: (document: BsonValue) => boolean,
+): boolean {
+  const elements = elementsOf(array)
+  if (elements.length === 0) {
+    if (!keepsEmpty) return true
+    return push(withIndex(replaceAtPath(document, path, missingValue), indexPath, nullValue))
+  }
+  for (const [i, element] of elements.entries()) {
+    if (!push(withIndex(replaceAtPath(document, path, element), indexPath, int64Value(BigInt(i))))) return false
+  }
+  return true
+}
+
+function withIndex(document: BsonValue, indexPath: Path | undefined, index: BsonValue): BsonValue {
+  return indexPath === undefined ? document : replaceAtPath(document, indexPath, index)
+}
+
+function unwoundPath(path: BsonValue | undefined): Path {
+  if (path === undefined) throw mongoError(28_812, 'no path specified to $unwind stage')
+  if (path.type !== bsonType.string) throw mongoError(28_808, 'expected a string as the path for $unwind stage')
+  const text = readString(path)
+  if (!text.startsWith('$'))
+    throw mongoError(28_818, `path option to $unwind stage should be prefixed with a '$': ${text}`)
+  return parsePath(text.slice(1))
+}

@@ -1,0 +1,249 @@
+/**
+ * The statements that write: insert, update, delete, and find-and-modify.
+ *
+ * A command's operations run in one statement, so they are in one record. An error that concerns one document is caught
+ * here and reported with its index, as the protocol wants; the model has changed nothing when it throws such an error.
+ * Whatever concerns the transaction (a lock to wait for, a serialization failure) passes through.
+ */
+import { PolylogError, type ErrorCode } from '../../base/errors.ts'
+import type { Pause, Transaction } from '../../database/contract.ts'
+import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { objectIdValue } from '../../model/document/values.ts'
+import { validateDocument } from '../../model/document/validate.ts'
+import type { DocumentSource } from '../../query/document-source.ts'
+import type { Filter, Predicate } from './filter.ts'
+import type { Hint } from './planner.ts'
+import { computeAll, visitMatching, type Query } from './query.ts'
+import type { Projection } from './projection.ts'
+import type { SortField } from './sort-order.ts'
+import { withId, type Update } from './update.ts'
+import { openNode, openParent, setChild, toValue } from './update-tree.ts'
+
+export interface WriteError {
+  readonly index: number
+  readonly error: PolylogError
+}
+
+const perDocument: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'unique_violation',
+  'not_null_violation',
+  'check_violation',
+  'foreign_model_violation',
+  'invalid_argument',
+  'out_of_range',
+  'wrong_type',
+  'undefined_column',
+  'division_by_zero',
+  'unsupported',
+])
+
+/** Whether the error concerns one document and not the transaction. */
+export function isDocumentError(error: unknown): error is PolylogError {
+  if (!(error instanceof PolylogError)) return false
+  return perDocument.has(error.code) || (error.code === 'too_large' && error.detail.mongoCode !== undefined)
+}
+
+/** Twelve bytes as drivers make them: seconds, then random. */
+export function makeObjectId(transaction: Transaction): BsonValue {
+  const bytes = new Uint8Array(12)
+  transaction.services.random(bytes)
+  new DataView(bytes.buffer).setUint32(0, Math.floor(transaction.timeMs / 1000))
+  return objectIdValue(bytes)
+}
+
+function withAnyId(transaction: Transaction, document: BsonValue): BsonValue {
+  const id = getField(document, '_id')
+  if (id !== undefined && document.bytes[document.start + 4] === id.type && isFirst(document)) return document
+  return withId(document, id ?? makeObjectId(transaction))
+}
+
+/** `_id` is the first element's name. */
+function isFirst({ bytes, start }: BsonValue): boolean {
+  return bytes[start + 5] === 0x5f && bytes[start + 6] === 0x69 && bytes[start + 7] === 0x64 && bytes[start + 8] === 0
+}
+
+export interface InsertResult {
+  readonly inserted: number
+  readonly errors: readonly WriteError[]
+}
+
+export function* insertDocuments(
+  transaction: Transaction,
+  source: DocumentSource,
+  documents: readonly BsonValue[],
+  ordered: boolean,
+): Generator<Pause, InsertResult, void> {
+  const errors: WriteError[] = []
+  let inserted = 0
+  for (const [index, document] of documents.entries()) {
+    if (transaction.slice.spend(1)) yield undefined
+    try {
+      source.insert(transaction, withAnyId(transaction, document))
+      inserted++
+    } catch (error) {
+      if (!isDocumentError(error)) throw error
+      errors.push({ index, error })
+      if (ordered) break
+    }
+  }
+  return { inserted, errors }
+}
+
+export interface UpdateOperation {
+  readonly filter: Filter
+  readonly update: Update
+  readonly isMulti: boolean
+  readonly isUpsert: boolean
+  readonly hint: Hint | undefined
+  readonly sort: readonly SortField[]
+}
+
+export interface UpdateResult {
+  readonly matched: number
+  readonly modified: number
+  /** The `_id` of a document that an upsert made. */
+  readonly upserted: BsonValue | undefined
+  /** The last document that was changed, before and after. */
+  readonly before: BsonValue | undefined
+  readonly after: BsonValue | undefined
+}
+
+export function* updateDocuments(
+  transaction: Transaction,
+  source: DocumentSource,
+  operation: UpdateOperation,
+): Generator<Pause, UpdateResult, void> {
+  if (operation.isMulti && operation.update.isReplacement) {
+    throw mongoError(mongoCode.failedToParse, 'multi update is not supported for replacement-style update')
+  }
+  let matched = 0
+  let modified = 0
+  let before: BsonValue | undefined
+  let after: BsonValue | undefined
+  const visit = (document: BsonValue): boolean => {
+    before = document.copy()
+    after = changeDocument(transaction, source, operation, before)
+    matched++
+    if (after !== before) modified++
+    return operation.isMulti
+  }
+  yield* visitTargets(transaction, source, operation, visit)
+  if (matched > 0 || !operation.isUpsert) return { matched, modified, upserted: undefined, before, after }
+  const made = upsert(transaction, source, operation)
+  return { matched: 0, modified: 0, upserted: getField(made, '_id')!, before: undefined, after: made }
+}
+
+type Targets = Pick<UpdateOperation, 'filter' | 'hint' | 'sort' | 'isMulti'>
+
+/** The documents to change: all, the first found, or the first of an order. */
+function* visitTargets(
+  transaction: Transaction,
+  source: DocumentSource,
+  targets: Targets,
+  visit: (document: BsonValue) => boolean,
+): Generator<Pause, void, void> {
+  const { filter, hint, sort } = targets
+  const { onlyId } = filter
+  if (onlyId !== undefined && hint === undefined) {
+    const found = source.find(transaction, onlyId)
+    if (found !== undefined) visit(new BsonValue(bsonType.object, found.bytes, found.start, found.end))
+    return
+  }
+  const query: Query = { filter, sort, skip: 0, limit: undefined, hint, stages: [] }
+  if (sort.length === 0) {
+    yield* visitMatching(query, source, transaction, visit)
+    return
+  }
+  const [first] = yield* computeAll({ ...query, limit: 1 }, source, transaction)
+  if (first !== undefined) visit(first)
+}
+
+/** The new document, or `before` itself where nothing changes. */
+function changeDocument(
+  transaction: Transaction,
+  source: DocumentSource,
+  { update, filter }: UpdateOperation,
+  before: BsonValue,
+): BsonValue {
+  source.lock(transaction, getField(before, '_id')!)
+  const after = update.apply(before, { filter, isInsert: false, clock: transaction })
+  if (Buffer.compare(asBytes(before), asBytes(after)) === 0) return before
+  checkNesting(after)
+  source.replace(transaction, before, after)
+  return after
+}
+
+/** What operators built may be nested deeper than what came in. */
+function checkNesting({ bytes, start, end }: BsonValue): void {
+  validateDocument(bytes, start, end)
+}
+
+function asBytes({ bytes, start, end }: BsonValue): Uint8Array {
+  return bytes.subarray(start, end)
+}
+
+function upsert(transaction: Transaction, source: DocumentSource, operation: UpdateOperation): BsonValue {
+  const { update, filter } = operation
+  const seed = seedOf(filter.predicates, update.isReplacement)
+  const made = update.apply(seed, { filter, isInsert: true, clock: transaction })
+  const document = withId(made, getField(made, '_id') ?? makeObjectId(transaction))
+  checkNesting(document)
+  source.insert(transaction, document)
+  return document
+}
+
+/** What the filter's equalities say of the document that is not there. */
+function seedOf(predicates: readonly Predicate[], onlyId: boolean): BsonValue {
+  const root = openNode(emptyObject)
+  const taken = new Set<string>()
+  for (const { path, operator, values } of predicates) {
+    const isEquality = operator === '$eq' || (operator === '$in' && values.length === 1)
+    if (!isEquality || (onlyId && path.text !== '_id')) continue
+    if (taken.has(path.text)) {
+      throw mongoError(
+        mongoCode.notSingleValueField,
+        `cannot infer query fields to set, path '${path.text}' is matched twice`,
+      )
+    }
+    taken.add(path.text)
+    setChild(openParent(root, path.names, true)!, path.names.at(-1)!, values[0]!)
+  }
+  return toValue(root)
+}
+
+const emptyObject = new BsonValue(bsonType.object, new Uint8Array([5, 0, 0, 0, 0]))
+
+export interface DeleteOperation {
+  readonly filter: Filter
+  readonly isMulti: boolean
+  readonly hint: Hint | undefined
+  readonly sort: readonly SortField[]
+}
+
+export interface DeleteResult {
+  readonly deleted: number
+  readonly document: BsonValue | undefined
+}
+
+export function* deleteDocuments(
+  transaction: Transaction,
+  source: DocumentSource,
+  operation: DeleteOperation,
+): Generator<Pause, DeleteResult, void> {
+  let deleted = 0
+  let last: BsonValue | undefined
+  yield* visitTargets(transaction, source, operation, (document) => {
+    last = document.copy()
+    source.lock(transaction, getField(last, '_id')!)
+    source.remove(transaction, last)
+    deleted++
+    return operation.isMulti
+  })
+  return { deleted, document: last }
+}
+
+/** For replies of find-and-modify. */
+export function projected(document: BsonValue | undefined, projection: Projection | undefined): BsonValue | undefined {
+  return document === undefined || projection === undefined ? document : projection(document)
+}

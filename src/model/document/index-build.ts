@@ -1,0 +1,33 @@
+/** Makes an index over the documents that are there. */
+import { sliceOf, copySlice } from '../../base/slice.ts'
+import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
+import type { Collection, Index, JsonObject } from '../../database/catalog.ts'
+import type { Pause, Transaction } from '../../database/contract.ts'
+import { documentOffset } from './codec.ts'
+import { indexDocument } from './document.ts'
+import { compileIndex } from './index-definition.ts'
+
+export interface NewIndex {
+  readonly name: string
+  readonly unique: boolean
+  /** As `indexDefinition` makes it. */
+  readonly definition: JsonObject
+}
+
+/** Throws `unique_violation` for two documents with the same key. Pauses while it runs. */
+export function* createDocumentIndex(
+  transaction: Transaction,
+  collection: Collection,
+  wanted: NewIndex,
+): Generator<Pause, Index, void> {
+  const index = transaction.createIndex(collection, wanted)
+  const compiled = compileIndex(index)
+  const changed = transaction.catalog.collectionById(collection.id)!
+  const cursor = transaction.scan(keyspaceRange(collection.id, primaryIndex))
+  while (cursor.next()) {
+    const stored = copySlice(cursor.value)
+    indexDocument(transaction, changed, compiled, { ...sliceOf(stored), start: documentOffset })
+    if (transaction.slice.spend(1)) yield undefined
+  }
+  return index
+}

@@ -1,0 +1,66 @@
+/**
+ * A collection seen as documents, whatever its home model: what the document language reads and writes through.
+ *
+ * A source says which indexes it has and turns bounds on their fields into key ranges; the planner chooses, the executor
+ * pulls documents from the ranges. Every condition is tested again on the document, so ranges may hold too much, never
+ * too little.
+ */
+import type { KeyRange, Slice } from '../base/slice.ts'
+import type { Collection } from '../database/catalog.ts'
+import type { Transaction, TransactionReader } from '../database/contract.ts'
+import type { BsonValue } from '../model/document/bson.ts'
+import type { IndexField } from '../model/document/index-definition.ts'
+import type { Path } from '../model/document/path.ts'
+
+export interface SourceIndex {
+  readonly name: string
+  readonly unique: boolean
+  readonly sparse: boolean
+  readonly fields: readonly IndexField[]
+}
+
+/** What a query asks of one field of an index. */
+export type FieldBounds =
+  | { readonly kind: 'points'; readonly values: readonly BsonValue[] }
+  | { readonly kind: 'interval'; readonly low?: Bound; readonly high?: Bound }
+
+export interface Bound {
+  readonly value: BsonValue
+  readonly inclusive: boolean
+}
+
+/** Documents of one range, in its order. What it shows holds until the next call on the transaction. */
+export interface SourceCursor {
+  next(): boolean
+  readonly document: Slice
+  /** The same for two entries of one document, and for no others: the document's key as latin1. */
+  identity(): string
+  /** The entry's key as latin1: where `scan` goes on behind. */
+  position(): string
+}
+
+export interface DocumentSource {
+  readonly collection: Collection
+  /** The first is that of `_id`. */
+  readonly indexes: readonly SourceIndex[]
+  /** Whether one document may have several entries in an index of this path. */
+  mayHoldArray(path: Path): boolean
+  /** Ranges in the index's order; bounds for its first fields, all but the last of them points. `undefined`: not possible. */
+  ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined
+  /** `after`: a position where an earlier scan of this range stopped. */
+  scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, options: SourceScan): SourceCursor
+  find(reader: TransactionReader, id: BsonValue): Slice | undefined
+
+  /** Throws where the collection's home model cannot hold the document. */
+  insert(transaction: Transaction, document: Slice): void
+  /** The newest state of a document, locked until the end of the transaction. */
+  lock(transaction: Transaction, id: BsonValue): Slice | undefined
+  /** `before` is a copy of what `lock` gave. */
+  replace(transaction: Transaction, before: Slice, after: Slice): void
+  remove(transaction: Transaction, document: Slice): void
+}
+
+export interface SourceScan {
+  readonly reverse: boolean
+  readonly after: string | undefined
+}

@@ -1,0 +1,11 @@
+/** Any collection as documents, by its home model. */
+import { PolylogError } from '../base/errors.ts'
+import type { Collection } from '../database/catalog.ts'
+import type { DocumentSource } from './document-source.ts'
+import { StoredDocuments } from './stored-documents.ts'
+
+export function openSource(collection: Collection): DocumentSource {
+  if (collection.model === 'document') return new StoredDocuments(collection)
+  const name = `${collection.namespace.name}.${collection.name}`
+  throw new PolylogError('unsupported', `${name} is a ${collection.model} and cannot be read as documents`)
+}

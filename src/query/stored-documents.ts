@@ -1,0 +1,220 @@
+/** Document collections as a `DocumentSource`: documents are shown as they are stored. */
+import { latin1ToBytes, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
+import { keyspaceRange, KeyWriter, prefixRange, primaryIndex } from '../base/tuple.ts'
+import type { Collection } from '../database/catalog.ts'
+import type { Transaction, TransactionReader } from '../database/contract.ts'
+import type { BsonValue } from '../model/document/bson.ts'
+import { documentStart } from '../model/document/codec.ts'
+import {
+  findDocument,
+  insertDocument,
+  lockDocument,
+  removeDocument,
+  replaceDocument,
+} from '../model/document/document.ts'
+import { indexesOf, mayHoldArray, type DocumentIndex, type IndexField } from '../model/document/index-definition.ts'
+import { writeEntryTarget } from '../model/document/keys.ts'
+import { classBounds, writeKeyElement } from '../model/document/order.ts'
+import { parsePath, type Path } from '../model/document/path.ts'
+import type { Cursor } from '../storage/store.ts'
+import type { Bound, DocumentSource, FieldBounds, SourceCursor, SourceIndex, SourceScan } from './document-source.ts'
+
+export const idPath: Path = parsePath('_id')
+
+const primary: DocumentIndex = {
+  id: primaryIndex,
+  name: '_id_',
+  unique: true,
+  sparse: false,
+  fields: [{ path: idPath, descending: false }],
+}
+
+/** More ranges than this cost more than they save. */
+const maxRanges = 2000
+
+export class StoredDocuments implements DocumentSource {
+  readonly collection: Collection
+  readonly indexes: readonly SourceIndex[]
+
+  constructor(collection: Collection) {
+    this.collection = collection
+    this.indexes = [primary, ...indexesOf(collection)]
+  }
+
+  mayHoldArray(path: Path): boolean {
+    return path.text !== '_id' && mayHoldArray(this.collection.fields, path)
+  }
+
+  ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined {
+    return rangesOf(this.collection.id, index as DocumentIndex, bounds)
+  }
+
+  scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
+    const scan = reader.scan(range, { reverse })
+    const cursor = after === undefined ? scan : new ResumedCursor(scan, after)
+    return index === primary ? new RowCursor(cursor) : new EntryCursor(reader, this.collection, index.unique, cursor)
+  }
+
+  find(reader: TransactionReader, id: BsonValue): Slice | undefined {
+    return findDocument(reader, this.collection, id)
+  }
+
+  insert(transaction: Transaction, document: Slice): void {
+    insertDocument(transaction, this.collection, document)
+  }
+
+  lock(transaction: Transaction, id: BsonValue): Slice | undefined {
+    return lockDocument(transaction, this.collection, id)
+  }
+
+  replace(transaction: Transaction, before: Slice, after: Slice): void {
+    replaceDocument(transaction, this.collection, before, after)
+  }
+
+  remove(transaction: Transaction, document: Slice): void {
+    removeDocument(transaction, this.collection, document)
+  }
+}
+
+/** A scan that goes on behind the entry where an earlier one stopped. */
+export class ResumedCursor implements Cursor {
+  readonly #cursor: Cursor
+  #passed: string | undefined
+
+  constructor(cursor: Cursor, position: string) {
+    this.#cursor = cursor
+    this.#passed = position
+    cursor.seek(sliceOf(latin1ToBytes(position)))
+  }
+
+  get key(): Slice {
+    return this.#cursor.key
+  }
+
+  get value(): Slice {
+    return this.#cursor.value
+  }
+
+  next(): boolean {
+    if (!this.#cursor.next()) return false
+    const passed = this.#passed
+    this.#passed = undefined
+    return passed === undefined || sliceToLatin1(this.#cursor.key) !== passed || this.#cursor.next()
+  }
+
+  seek(key: Slice): void {
+    this.#passed = undefined
+    this.#cursor.seek(key)
+  }
+}
+
+/** Documents by their own keys. */
+class RowCursor implements SourceCursor {
+  readonly document: MutableSlice = new MutableSlice()
+  readonly #cursor: Cursor
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor
+  }
+
+  next(): boolean {
+    if (!this.#cursor.next()) return false
+    const { value } = this.#cursor
+    this.document.set(value.bytes, documentStart(value), value.end)
+    return true
+  }
+
+  identity(): string {
+    return sliceToLatin1(this.#cursor.key)
+  }
+
+  position(): string {
+    return sliceToLatin1(this.#cursor.key)
+  }
+}
+
+/** Documents by the entries of a secondary index. */
+class EntryCursor implements SourceCursor {
+  readonly document: MutableSlice = new MutableSlice()
+  readonly #reader: TransactionReader
+  readonly #collection: Collection
+  readonly #unique: boolean
+  readonly #cursor: Cursor
+  readonly #target = new KeyWriter()
+
+  constructor(reader: TransactionReader, collection: Collection, unique: boolean, cursor: Cursor) {
+    this.#reader = reader
+    this.#collection = collection
+    this.#unique = unique
+    this.#cursor = cursor
+  }
+
+  next(): boolean {
+    while (this.#cursor.next()) {
+      writeEntryTarget(this.#target, this.#collection, this.#unique, this.#cursor.key, this.#cursor.value)
+      const stored = this.#reader.get(this.#target)
+      // Absent only where this statement removed the document itself after the scan began.
+      if (stored === undefined) continue
+      this.document.set(stored.bytes, documentStart(stored), stored.end)
+      return true
+    }
+    return false
+  }
+
+  identity(): string {
+    return sliceToLatin1(this.#target)
+  }
+
+  position(): string {
+    return sliceToLatin1(this.#cursor.key)
+  }
+}
+
+function rangesOf(keyspace: number, index: DocumentIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined {
+  if (bounds.length === 0) return [keyspaceRange(keyspace, index.id)]
+  let prefixes = [new KeyWriter(16).begin(keyspace, index.id).toBytes()]
+  for (const [i, bound] of bounds.entries()) {
+    const field = index.fields[i]!
+    if (bound.kind === 'interval') return prefixes.map((prefix) => intervalRange(prefix, field, bound.low, bound.high))
+    if (prefixes.length * bound.values.length > maxRanges) return undefined
+    prefixes = extendPrefixes(prefixes, field, bound.values)
+  }
+  return prefixes.map((prefix) => prefixRange(sliceOf(prefix)))
+}
+
+/** Every prefix with every value behind it, in key order and once each. */
+function extendPrefixes(prefixes: Uint8Array[], field: IndexField, values: readonly BsonValue[]): Uint8Array[] {
+  const elements = values.map((value) => elementBytes(field, value)).sort((a, b) => Buffer.compare(a, b))
+  const distinct = elements.filter((element, i) => i === 0 || Buffer.compare(element, elements[i - 1]!) !== 0)
+  return prefixes.flatMap((prefix) => distinct.map((element) => joined(prefix, element)))
+}
+
+function elementBytes(field: IndexField, value: BsonValue): Uint8Array {
+  const writer = new KeyWriter(32)
+  writeKeyElement(writer, value)
+  if (field.descending) writer.descending(0)
+  return writer.toBytes()
+}
+
+function joined(prefix: Uint8Array, suffix: Uint8Array | readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(prefix.length + suffix.length)
+  bytes.set(prefix)
+  bytes.set(suffix, prefix.length)
+  return bytes
+}
+
+/** Comparisons stay within the type class of what they compare with, and so does the range. */
+function intervalRange(prefix: Uint8Array, field: IndexField, low?: Bound, high?: Bound): KeyRange {
+  const { from, to } = classBounds((low ?? high)!.value.type)
+  const [first, last] = field.descending ? [high, low] : [low, high]
+  const [firstByte, lastByte] = field.descending ? [0x100 - to, 0x100 - from] : [from, to]
+  const start = first === undefined ? [firstByte] : edge(field, first, !first.inclusive)
+  const end = last === undefined ? [lastByte] : edge(field, last, last.inclusive)
+  return { start: sliceOf(joined(prefix, start)), end: sliceOf(joined(prefix, end)) }
+}
+
+/** `behind`: above every key that continues the element, else below them. */
+function edge(field: IndexField, bound: Bound, behind: boolean): Uint8Array {
+  const element = elementBytes(field, bound.value)
+  return behind ? joined(element, [0xff]) : element
+}
