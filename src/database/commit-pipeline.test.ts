@@ -90,7 +90,11 @@ beforeEach(async () => {
   }
   clockUs = 0
   timers = []
-  const at = (_delayMs: number, run: () => void): (() => void) => {
+  const at = (delayMs: number, run: () => void): (() => void) => {
+    if (delayMs < 10) {
+      const soon = setImmediate(run)
+      return () => clearImmediate(soon)
+    }
     timers.push(run)
     return () => undefined
   }

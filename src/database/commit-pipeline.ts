@@ -16,7 +16,7 @@
  * the synced sequence, the last one at `appendedEnd` or in flight.
  */
 import { PolylogError } from '../base/errors.ts'
-import type { Host } from '../host/host.ts'
+import type { Cancel, Host } from '../host/host.ts'
 import { LogError, type Durability, type Leader } from '../log/commit-log.ts'
 import { RecordWriter } from '../log/record-writer.ts'
 import type { Snapshot } from '../storage/store.ts'
@@ -44,6 +44,10 @@ export interface PipelineOwner<State> {
   freeze(pinned: Pin<State>, error: PolylogError): void
 }
 
+/** A batch that nobody waits for goes to the log after so long, or when it has become so large. */
+const lazyMs = 2
+const lazyBytes = 256 * 1024
+
 const strictness: Record<Durability, number> = { memory: 0, written: 1, synced: 2 }
 const retryAfterMs = 1_000
 
@@ -55,6 +59,7 @@ export class CommitPipeline<State> {
   #spare = new RecordWriter()
   #inFlight = false
   #scheduled = false
+  #lazy: Cancel | undefined
   #appendedEnd: Sequence
   #waiters: Waiter[] = []
   #pins: Pin<State>[] = []
@@ -99,7 +104,8 @@ export class CommitPipeline<State> {
   committed(recordBytes: number): Sequence {
     this.lastSequence++
     this.recordBytes += recordBytes
-    this.#schedule()
+    if (this.#gathering.length >= lazyBytes) this.#schedule()
+    else this.#scheduleLazily()
     return this.lastSequence
   }
 
@@ -137,8 +143,19 @@ export class CommitPipeline<State> {
     await this.#leader.release()
   }
 
+  /** For records that nobody waits for: each append pins the store, and the first write to a page after it copies it. */
+  #scheduleLazily(): void {
+    if (this.#lazy !== undefined || this.#scheduled || this.#inFlight) return
+    this.#lazy = this.#host.at(lazyMs, () => {
+      this.#lazy = undefined
+      this.#schedule()
+    })
+  }
+
   #schedule(): void {
     if (this.#scheduled || this.#inFlight) return
+    this.#lazy?.()
+    this.#lazy = undefined
     this.#scheduled = true
     this.#host.turn(() => {
       this.#scheduled = false
@@ -158,7 +175,8 @@ export class CommitPipeline<State> {
     }
     this.#inFlight = false
     for (const run of this.#idle.splice(0)) run()
-    if (this.#gathering.count > 0) this.#schedule()
+    if (this.#gathering.count > 0 && !this.#unmet()) this.#scheduleLazily()
+    else if (this.#gathering.count > 0) this.#schedule()
     else if (this.#unmet() && this.#fullSinceUs === undefined) this.#schedule()
     else if (this.#unmet()) this.#retryLater()
   }
