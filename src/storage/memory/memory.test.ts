@@ -1,7 +1,11 @@
+import { describe, expect, test } from 'vitest'
+import { copySlice, sliceOf } from '../../base/slice.ts'
+import type { Slice } from '../../base/slice.ts'
 import { describeStore } from '../contract/contract-suite.ts'
 import type { OrderedStore } from '../store.ts'
-import { checkFamily } from './check.ts'
+import { checkFamily, checkTree } from './check.ts'
 import { MemoryStore, openMemoryStore } from './memory.ts'
+import { headsAt, leafRecordsAt, pageBase, pageWordsOf } from './page-layout.ts'
 
 const monotonic = (): number => 0
 
@@ -16,3 +20,101 @@ function checkStores(stores: readonly OrderedStore[]): void {
   const memory = stores.filter((store) => store instanceof MemoryStore)
   checkFamily(memory[0]!.family, memory)
 }
+
+const key = (n: number): Slice => sliceOf(Buffer.from(`key ${String(n).padStart(6, '0')}`))
+const value = (text: string): Slice => sliceOf(Buffer.from(text))
+
+function fill(store: MemoryStore, from: number, to: number, text: string): void {
+  for (let n = from; n < to; n++) store.put(key(n), value(`${text} ${n}`))
+  store.publish(store.sequence + 1)
+}
+
+function read(store: MemoryStore, n: number): string | undefined {
+  const found = store.current.get(key(n))
+  return found === undefined ? undefined : Buffer.from(copySlice(found)).toString()
+}
+
+describe('forks', () => {
+  const orders = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ]
+
+  for (const order of orders) {
+    test(`of forks close in the order ${order.join(' ')} and leave nothing`, () => {
+      const base = new MemoryStore({ monotonic, poison: true })
+      fill(base, 0, 5000, 'base')
+      const fork = base.forkMemory()
+      fill(fork, 1000, 3000, 'fork')
+      fill(base, 4000, 6000, 'later')
+      const second = fork.forkMemory()
+      second.deleteRange({ start: key(0), end: key(1500) })
+      fill(second, 0, 10, 'second')
+      fill(fork, 0, 500, 'fork again')
+      const stores = [base, fork, second]
+      const open = new Set(stores)
+      for (const which of order) {
+        stores[which]!.close()
+        open.delete(stores[which]!)
+        while (stores[which]!.reclaim(0));
+        if (open.size > 0) checkFamily(base.family, [...open])
+        if (open.has(base)) expect([read(base, 0), read(base, 4500)]).toEqual(['base 0', 'later 4500'])
+        if (open.has(fork)) expect([read(fork, 499), read(fork, 4500)]).toEqual(['fork again 499', 'base 4500'])
+        if (open.has(second)) {
+          expect([read(second, 9), read(second, 499), read(second, 2000)]).toEqual(['second 9', undefined, 'fork 2000'])
+        }
+      }
+      expect(base.family.members.size).toBe(0)
+      expect(base.family.space.pages).toEqual([])
+    })
+  }
+})
+
+describe('chunks', () => {
+  test('go when they are empty', () => {
+    const store = new MemoryStore({ monotonic })
+    for (let n = 0; n < 80_000; n++) store.put(key(n), { bytes: new Uint8Array(500), start: 0, end: 500 })
+    store.put(key(90_000), { bytes: new Uint8Array(1 << 20), start: 0, end: 1 << 20 })
+    store.publish(1)
+    const { reservedBytes } = store.statistics()
+    expect(reservedBytes).toBeGreaterThan(20 << 20)
+    store.deleteRange({ start: key(0), end: key(99_999) })
+    store.publish(2)
+    store.snapshot().release()
+    while (store.reclaim(0));
+    const after = store.statistics()
+    expect(after.keys).toBe(0)
+    expect(after['records']).toBe(0)
+    expect(after.reservedBytes).toBeLessThan(reservedBytes / 2)
+    store.close()
+  })
+})
+
+describe('the assertions', () => {
+  test('hold for every pinned version, and notice damage', () => {
+    const store = new MemoryStore({ monotonic })
+    fill(store, 0, 2000, 'first')
+    const pinned = store.snapshot()
+    const { root } = store.tree
+    const { sealedEpoch } = store.versions
+    fill(store, 500, 2500, 'second')
+    checkTree(store.family, root, sealedEpoch)
+    expect(() => checkTree(store.family, store.tree.root, sealedEpoch)).toThrow('younger than its epoch')
+    const leaf = store.tree.path[store.tree.depth]!
+    const words = pageWordsOf(store.family.space, leaf)
+    const at = pageBase(leaf) + headsAt
+    words[at]! ^= 1
+    expect(() => checkFamily(store.family, [store])).toThrow('wrong head')
+    words[at]! ^= 1
+    checkFamily(store.family, [store])
+    const record = words[pageBase(leaf) + leafRecordsAt]!
+    store.family.records.free(record)
+    expect(() => checkFamily(store.family, [store])).toThrow('reachable and free')
+    expect(() => store.family.records.free(record)).toThrow('freed twice')
+    pinned.release()
+  })
+})

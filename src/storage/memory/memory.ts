@@ -192,7 +192,8 @@ export class MemoryStore implements OrderedStore, Member {
       pages: family.pages.livePages,
       records: family.records.liveRecords,
       retiredObjects: versions.retired,
-      epoch: versions.epoch,
+      pinnedEpochsBehind: versions.pinnedEpochsBehind,
+      readingThreads: versions.readers.size,
     }
   }
 

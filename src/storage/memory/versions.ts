@@ -180,6 +180,11 @@ export class Versions {
     return pending.length > 0
   }
 
+  /** How many epochs the oldest pin lies behind: what it holds grows with that. */
+  get pinnedEpochsBehind(): number {
+    return this.epoch - (this.pinnedEpochs()[0] ?? this.epoch)
+  }
+
   /** Every epoch that somebody may read now, ascending. */
   pinnedEpochs(): readonly number[] {
     this.#refreshPins()
