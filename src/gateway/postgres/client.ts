@@ -1,0 +1,216 @@
+/**
+ * One client: its session, settings, transaction block, and the statements, portals and cursors that it has named.
+ *
+ * Output of the statement that runs can be taken back as long as nothing of it has left: `markOutput` at its start,
+ * `takeBackOutput` when it fails or has to run again.
+ */
+import type { Host } from '../../host/host.ts'
+import type { Catalog } from '../../database/catalog.ts'
+import type { ParsedStatement, PreparedStatement, SqlContext } from '../../language/sql/contract.ts'
+import type { Session, SessionHost } from '../../session/contract.ts'
+import type { Outbox } from '../../session/outbox.ts'
+import type { GatewayLimits } from '../gateway.ts'
+import type { CopyTarget } from './copy-in.ts'
+import { sqlError } from './errors.ts'
+import type { SqlLanguage } from './language.ts'
+import type { ClientStatement, Cursor, Portal } from './portal.ts'
+import { reportedSettings, serverSettings } from './server-settings.ts'
+import { Settings } from './settings.ts'
+import { TransactionBlock } from './transaction-block.ts'
+import { noticeResponse, parameterStatus, type WireNotice } from './wire.ts'
+
+export interface ClientParts {
+  readonly session: Session
+  readonly sessions: SessionHost
+  readonly outbox: Outbox
+  readonly language: SqlLanguage
+  readonly limits: GatewayLimits
+}
+
+/** Names cost memory: who needs more of them forgets some first. */
+export const maxNames = 10_000
+
+export class Client {
+  readonly session: Session
+  readonly host: Host
+  readonly outbox: Outbox
+  readonly language: SqlLanguage
+  readonly limits: GatewayLimits
+  readonly settings: Settings
+  readonly block: TransactionBlock
+  readonly statements: Map<string, ClientStatement> = new Map()
+  readonly portals: Map<string, Portal> = new Map()
+  readonly cursors: Map<string, Cursor> = new Map()
+  readonly context: SqlContext
+  /** COPY … FROM STDIN is under way and takes the client's messages. */
+  copy: CopyTarget | undefined
+  /** The query string that is being answered: errors tell places in it. */
+  text = ''
+  onCopy: () => void = () => undefined
+  #catalog: Catalog | undefined
+  #outputMark = 0
+  #hasLeft = false
+  readonly #toReport = new Set<string>()
+
+  constructor(parts: ClientParts) {
+    this.session = parts.session
+    this.host = parts.sessions.host
+    this.outbox = parts.outbox
+    this.language = parts.language
+    this.limits = parts.limits
+    this.settings = new Settings((name) => this.#settingChanged(name))
+    this.block = new TransactionBlock(
+      this.session,
+      this.settings,
+      (notice) => this.notice(notice),
+      () => this.#transactionEnded(),
+    )
+    this.context = this.#makeContext(parts.sessions)
+  }
+
+  #makeContext(sessions: SessionHost): SqlContext {
+    const client = this
+    const { session, settings } = this
+    return {
+      get catalog(): Catalog {
+        return client.#catalog ?? session.catalog
+      },
+      get user(): string {
+        return session.user
+      },
+      get database(): string {
+        return session.database
+      },
+      get searchPath(): readonly string[] {
+        return searchPathOf(settings.get('search_path'))
+      },
+      getSetting: (name) => this.getSetting(name),
+      setSetting: (name, value, scope) => this.setSetting(name, value, scope),
+      transactionToken: () => session.token(),
+      backendId: session.id,
+      databaseNames: () => sessions.databaseNames(),
+    }
+  }
+
+  // ---- settings
+
+  getSetting(name: string): string | undefined {
+    if (name === 'transaction_isolation') return this.session.isolation
+    return this.settings.get(name) ?? serverSettings.get(name)
+  }
+
+  setSetting(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
+    if (scope === 'transaction' && this.block.kind === 'none') {
+      const message = 'SET LOCAL can only be used in transaction blocks'
+      this.notice({ severity: 'WARNING', sqlState: '25P01', message })
+      return
+    }
+    this.settings.set(name, value, scope)
+  }
+
+  #settingChanged(name: string): void {
+    if (reportedSettings.has(name)) this.#toReport.add(name)
+    const value = this.settings.get(name)
+    if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
+    else if (name === 'default_transaction_isolation') {
+      this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'
+    }
+  }
+
+  /** Drivers follow some settings without asking. */
+  reportSettings(): void {
+    if (this.#toReport.size === 0) return
+    for (const name of this.#toReport) {
+      const written = reportedSettings.get(name)!
+      parameterStatus(this.outbox.writer, written.name, this.settings.get(name) ?? written.value)
+    }
+    this.#toReport.clear()
+  }
+
+  // ---- output
+
+  notice(notice: WireNotice): void {
+    noticeResponse(this.outbox.writer, notice)
+  }
+
+  markOutput(): void {
+    this.#outputMark = this.outbox.writer.end
+    this.#hasLeft = false
+  }
+
+  /** False where some of it has left already. */
+  takeBackOutput(): boolean {
+    if (this.#hasLeft) return false
+    this.outbox.writer.truncate(this.#outputMark)
+    return true
+  }
+
+  /** Lets out what is written; `sequence`: what it has seen beyond what the session knows. */
+  flush(sequence = 0): void {
+    this.#hasLeft = true
+    this.#outputMark = 0
+    this.outbox.seal(Math.max(this.session.seen, sequence), this.session.durability)
+    this.outbox.flush()
+  }
+
+  // ---- statements
+
+  prepare(parsed: ParsedStatement, types: readonly number[], catalog?: Catalog): PreparedStatement {
+    this.#catalog = catalog
+    try {
+      return this.language.prepare(parsed, this.context, types)
+    } finally {
+      this.#catalog = undefined
+    }
+  }
+
+  getStatement(name: string): ClientStatement {
+    const statement = this.statements.get(name)
+    if (statement !== undefined) return statement
+    const message =
+      name === '' ? 'unnamed prepared statement does not exist' : `prepared statement "${name}" does not exist`
+    throw sqlError('undefined_object', '26000', message)
+  }
+
+  getPortal(name: string): Portal {
+    const portal = this.portals.get(name)
+    if (portal !== undefined) return portal
+    throw sqlError('undefined_object', '34000', `portal "${name}" does not exist`)
+  }
+
+  getCursor(name: string): Cursor {
+    const cursor = this.cursors.get(name)
+    if (cursor !== undefined) return cursor
+    throw sqlError('undefined_object', '34000', `cursor "${name}" does not exist`)
+  }
+
+  addStatement(name: string, statement: ClientStatement): void {
+    if (name !== '' && this.statements.has(name)) {
+      throw sqlError('duplicate_object', '42P05', `prepared statement "${name}" already exists`)
+    }
+    if (this.statements.size >= maxNames && !this.statements.has(name)) {
+      throw sqlError('too_large', '54000', `a connection cannot have more than ${maxNames} prepared statements`)
+    }
+    this.statements.set(name, statement)
+  }
+
+  #transactionEnded(): void {
+    this.portals.clear()
+    for (const [name, cursor] of this.cursors) if (!cursor.isHeld) this.cursors.delete(name)
+  }
+
+  /** DISCARD ALL. */
+  discardAll(): void {
+    this.statements.clear()
+    this.portals.clear()
+    this.cursors.clear()
+    this.settings.reset()
+  }
+}
+
+/** As the setting is written: identifiers with commas between them, quoted where they need it. */
+function searchPathOf(text: string | undefined): readonly string[] {
+  if (text === undefined) return ['$user', 'public']
+  const names = text.match(/"(?:[^"]|"")*"|[^\s,"]+/g) ?? []
+  return names.map((name) => (name.startsWith('"') ? name.slice(1, -1).replace(/""/g, '"') : name))
+}

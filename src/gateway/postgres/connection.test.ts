@@ -1,0 +1,775 @@
+/**
+ * The protocol's flows over real sessions, with a language of a few words in place of SQL, so that every case (a pause, a
+ * wait, rows without end, a failing commit) can be had at will. Real clients are tested elsewhere.
+ */
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ByteReader, ByteWriter } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
+import { KeyWriter } from '../../base/tuple.ts'
+import type { Transaction } from '../../database/contract.ts'
+import type { Socket } from '../../host/host.ts'
+import {
+  paused,
+  type CopyLoad,
+  type Execution,
+  type ParsedStatement,
+  type PreparedStatement,
+  type ResultColumn,
+  type Row,
+  type StatementEffect,
+} from '../../language/sql/contract.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
+import { openTestSessions, type TestSessions } from '../../session/testing.ts'
+import { defaultGatewayLimits } from '../gateway.ts'
+import { PostgresGateway } from './postgres-gateway.ts'
+import type { SqlLanguage } from './language.ts'
+
+// ---- a language of a few words
+
+function column(name: string, typeOid: number): ResultColumn {
+  return { name, typeOid, typeModifier: -1, tableOid: 0, columnNumber: 0 }
+}
+
+function execution(run: (transaction: Transaction, batch: number) => Row[] | typeof paused | undefined): Execution {
+  let batch = 0
+  const one = {
+    rowCount: 0,
+    waitFor: undefined,
+    notices: [],
+    next(transaction: Transaction) {
+      const rows = run(transaction, batch)
+      if (rows !== paused) batch++
+      if (Array.isArray(rows)) one.rowCount += rows.length
+      return rows
+    },
+    reset() {
+      batch = 0
+      one.rowCount = 0
+    },
+  }
+  return one
+}
+
+const storeKey = (name: string): KeyWriter => new KeyWriter().begin(1000, 1).string(name)
+
+function put(transaction: Transaction, name: string, value: string): void {
+  const bytes = new ByteWriter()
+  bytes.utf8(value)
+  transaction.put(storeKey(name), bytes)
+}
+
+function get(transaction: Transaction, name: string): string | null {
+  const slice = transaction.get(storeKey(name))
+  return slice === undefined ? null : ByteReader.of(slice).utf8(slice.end - slice.start)
+}
+
+type Words = readonly string[]
+type Make = (words: Words, parameters: readonly SqlValue[]) => Execution
+
+const series: Make = ([, count]) =>
+  execution((_, batch) => {
+    const from = Math.floor(batch / 2) * 100
+    if (from >= Number(count)) return undefined
+    if (batch % 2 === 1) return []
+    return Array.from({ length: Math.min(100, Number(count) - from) }, (_unused, i) => [from + i + 1])
+  })
+
+const commands: Record<string, { columns?: ResultColumn[]; kind: 'read' | 'write'; types?: number[]; make: Make }> = {
+  ECHO: {
+    columns: [column('value', 25)],
+    kind: 'read',
+    make: (words) => execution((_, batch) => (batch === 0 ? [[words.slice(1).join(' ')]] : undefined)),
+  },
+  ADD: {
+    columns: [column('sum', 23)],
+    kind: 'read',
+    types: [23, 23],
+    make: (_, [a, b]) => execution((_tx, batch) => (batch === 0 ? [[Number(a) + Number(b)]] : undefined)),
+  },
+  SERIES: { columns: [column('n', 23)], kind: 'read', make: series },
+  PUT: {
+    kind: 'write',
+    make: ([, name, value]) => {
+      const one = execution((transaction) => {
+        put(transaction, name!, value!)
+        return undefined
+      })
+      return Object.assign(one, { rowCount: 1 })
+    },
+  },
+  GET: {
+    columns: [column('value', 25)],
+    kind: 'read',
+    make: ([, name]) => execution((transaction, batch) => (batch === 0 ? [[get(transaction, name!)]] : undefined)),
+  },
+  FAIL: {
+    kind: 'read',
+    columns: [column('n', 23)],
+    make: () =>
+      execution((_, batch) => {
+        if (batch === 0) return [[1]]
+        throw new PolylogError('division_by_zero', 'division by zero')
+      }),
+  },
+}
+
+function control(words: Words): StatementEffect | undefined {
+  const [first, second = ''] = words
+  if (first === 'BEGIN') return { kind: 'begin' }
+  if (first === 'COMMIT') return { kind: 'commit', chain: second === 'CHAIN' }
+  if (first === 'ROLLBACK' && second === 'TO') return { kind: 'rollback to', name: words[2]! }
+  if (first === 'ROLLBACK') return { kind: 'rollback', chain: false }
+  if (first === 'SAVEPOINT') return { kind: 'savepoint', name: second }
+  if (first === 'DECLARE') {
+    const statement = { text: words.slice(2).join(' '), tree: words.slice(2), offset: 0, source: '' }
+    return { kind: 'declare', name: second, statement, hold: false }
+  }
+  if (first === 'FETCH') return { kind: 'fetch', name: words[2]!, count: Number(second), move: false }
+  if (first === 'JOIN') return { kind: 'join', token: () => second }
+  return undefined
+}
+
+/** Lines become values of PUT under their own name; a line `bad` fails. */
+function load(): CopyLoad {
+  let text = ''
+  return {
+    feed: (bytes) => (text += Buffer.from(bytes).toString()).length > 20,
+    finish: () => undefined,
+    load: () => {
+      const lines = text.split('\n').filter((line) => line !== '')
+      text = ''
+      const one = execution((transaction) => {
+        for (const line of lines) {
+          if (line === 'bad') throw new PolylogError('invalid_argument', 'bad line')
+          put(transaction, line, line)
+        }
+        return undefined
+      })
+      return Object.assign(one, { rowCount: lines.length })
+    },
+  }
+}
+
+function prepared(words: Words): PreparedStatement {
+  const common = { isCurrent: () => true, parameterTypes: [], columns: undefined }
+  const none = (): Execution => execution(() => undefined)
+  const effect = control(words)
+  if (effect !== undefined) {
+    const command = effect.kind === 'join' ? 'SELECT' : words[0]!
+    return { ...common, effect, command, execute: none }
+  }
+  if (words[0] === 'SET') return { ...common, effect: { kind: 'session' }, command: 'SET', execute: none }
+  if (words[0] === 'COPY') {
+    const copy = { direction: 'in' as const, format: 'text' as const, columnCount: 1, beginLoad: load }
+    return { ...common, effect: { kind: 'copy in' }, command: 'COPY', execute: none, copy }
+  }
+  const command = commands[words[0]!]
+  if (command === undefined) {
+    throw new PolylogError('syntax', `syntax error at or near "${words[0]}"`, { detail: { position: 1 } })
+  }
+  return {
+    ...common,
+    effect: { kind: command.kind },
+    command: command.kind === 'read' ? 'SELECT' : 'INSERT',
+    columns: command.columns,
+    parameterTypes: command.types ?? [],
+    execute: (parameters) => command.make(words, parameters),
+  }
+}
+
+const language: SqlLanguage = {
+  load: () => Promise.resolve(),
+  parse: (text) =>
+    text
+      .split(';')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
+      .map((part): ParsedStatement => ({ text: part, tree: part.split(' '), offset: 0, source: text })),
+  prepare: (statement) => prepared(statement.tree as Words),
+}
+
+// ---- a client of bytes
+
+class FakeSocket implements Socket {
+  readonly remote = 'test'
+  onData: (chunk: Uint8Array) => void = () => undefined
+  onEnd: () => void = () => undefined
+  onDrain: () => void = () => undefined
+  onClose: () => void = () => undefined
+  received: Buffer = Buffer.alloc(0)
+  pendingBytes = 0
+  isStuck = false
+  isEnded = false
+  isPaused = false
+
+  write(bytes: Uint8Array): boolean {
+    this.received = Buffer.concat([this.received, bytes])
+    if (this.isStuck) this.pendingBytes += bytes.length
+    return !this.isStuck
+  }
+
+  drain(): void {
+    this.pendingBytes = 0
+    this.onDrain()
+  }
+
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    this.isPaused = false
+  }
+
+  end(): void {
+    this.isEnded = true
+  }
+
+  destroy(): void {
+    this.isEnded = true
+  }
+}
+
+function message(type: string, ...parts: (string | number | Buffer)[]): Buffer {
+  const body = Buffer.concat(
+    parts.map((part) => {
+      if (typeof part === 'string') return Buffer.from(`${part}\0`)
+      if (typeof part === 'number') return Buffer.from([part >> 24, part >> 16, part >> 8, part])
+      return part
+    }),
+  )
+  const head = Buffer.alloc(5)
+  head.write(type, 'latin1')
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
+}
+
+const u16 = (value: number): Buffer => Buffer.from([value >> 8, value])
+const query = (text: string): Buffer => message('Q', text)
+const parse = (text: string, name = ''): Buffer => message('P', name, text, u16(0))
+const sync = message('S')
+const execute = (maxRows = 0, portal = ''): Buffer => message('E', portal, maxRows)
+
+function bind(values: readonly (string | null)[] = [], name = '', portal = ''): Buffer {
+  const encoded = values.flatMap((value) => (value === null ? [-1] : [value.length, Buffer.from(value)]))
+  return message('B', portal, name, u16(0), u16(values.length), ...encoded, u16(0))
+}
+
+function startup(...parameters: string[]): Buffer {
+  const body = Buffer.concat([
+    Buffer.from([0, 3, 0, 0]),
+    ...parameters.map((one) => Buffer.from(`${one}\0`)),
+    Buffer.alloc(1),
+  ])
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(body.length + 4)
+  return Buffer.concat([length, body])
+}
+
+/** One line a message: `D 1|a`, `C SELECT 1`, `E 22012 division by zero`, `Z I`. */
+function show(bytes: Buffer): string[] {
+  const lines: string[] = []
+  for (let at = 0; at < bytes.length;) {
+    if (bytes[at] === 0x4e && bytes.length === 1) return ['N']
+    const type = String.fromCharCode(bytes[at]!)
+    const length = bytes.readInt32BE(at + 1)
+    lines.push(`${type}${showBody(type, bytes.subarray(at + 5, at + 1 + length))}`)
+    at += 1 + length
+  }
+  return lines
+}
+
+function showBody(type: string, body: Buffer): string {
+  if (type === 'D') return ` ${showRow(body)}`
+  if (type === 'C') return ` ${body.toString('utf8', 0, body.length - 1)}`
+  if (type === 'Z') return ` ${body.toString()}`
+  if (type === 'T') return ` ${body.readInt16BE(0)}`
+  if (type === 't') return ` ${body.readInt16BE(0)}`
+  if (type !== 'E' && type !== 'N') return ''
+  const fields = new Map(
+    body
+      .toString()
+      .split('\0')
+      .map((field) => [field[0], field.slice(1)]),
+  )
+  return ` ${fields.get('S')} ${fields.get('C')} ${fields.get('M')}`
+}
+
+function showRow(body: Buffer): string {
+  const values: string[] = []
+  let at = 2
+  for (let left = body.readInt16BE(0); left > 0; left--) {
+    const size = body.readInt32BE(at)
+    values.push(size < 0 ? 'null' : body.toString('utf8', at + 4, at + 4 + size))
+    at += 4 + Math.max(0, size)
+  }
+  return values.join('|')
+}
+
+let opened: TestSessions
+let gateway: PostgresGateway
+
+class TestClient {
+  readonly socket: FakeSocket = new FakeSocket()
+
+  constructor() {
+    gateway.accept(this.socket, new Uint8Array(0))
+  }
+
+  send(...messages: Uint8Array[]): void {
+    this.socket.onData(Buffer.concat(messages))
+  }
+
+  /** What has arrived once the server has nothing left to do at once. */
+  async answers(): Promise<string[]> {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    const bytes = this.socket.received
+    this.socket.received = Buffer.alloc(0)
+    return show(bytes)
+  }
+
+  async ask(...messages: Uint8Array[]): Promise<string[]> {
+    this.send(...messages)
+    return this.answers()
+  }
+}
+
+async function connect(...parameters: string[]): Promise<TestClient> {
+  const client = new TestClient()
+  client.send(startup('user', 'me', ...parameters))
+  const lines = await client.answers()
+  expect(lines.at(-1)).toBe('Z I')
+  return client
+}
+
+beforeEach(async () => {
+  opened = await openTestSessions()
+  gateway = new PostgresGateway(opened.sessions, { ...defaultGatewayLimits, maxPendingOutputBytes: 2000 }, language)
+})
+
+afterEach(async () => opened.close())
+
+describe('the start', () => {
+  it('declines encryption, then greets', async () => {
+    const client = new TestClient()
+    expect(await client.ask(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))).toEqual(['N'])
+    expect(await client.ask(Buffer.from([0, 0, 0, 8, 4, 210, 22, 48]))).toEqual(['N'])
+    const lines = await client.ask(startup('user', 'me', 'database', 'polylog'))
+    expect(lines[0]).toBe('R')
+    expect(lines.slice(-2)).toEqual(['K', 'Z I'])
+    expect(lines.filter((line) => line === 'S').length).toBeGreaterThan(10)
+  })
+
+  it('takes a packet that comes byte by byte', async () => {
+    const client = new TestClient()
+    for (const byte of startup('user', 'me')) client.send(Buffer.from([byte]))
+    expect((await client.answers()).at(-1)).toBe('Z I')
+  })
+
+  it.each([
+    ['an unknown database', ['user', 'me', 'database', 'nope'], 'E FATAL 3D000 database "nope" does not exist'],
+    ['no user', ['database', 'polylog'], 'E FATAL 28000 no PostgreSQL user name specified in startup packet'],
+    ['replication', ['user', 'me', 'replication', 'true'], 'E FATAL 0A000 replication connections are not supported'],
+  ])('refuses %s', async (_, parameters, expected) => {
+    const client = new TestClient()
+    expect(await client.ask(startup(...parameters))).toEqual([expected])
+    expect(client.socket.isEnded).toBe(true)
+  })
+
+  it('negotiates a newer minor version down', async () => {
+    const client = new TestClient()
+    const packet = startup('user', 'me')
+    packet[7] = 2
+    expect((await client.ask(packet)).slice(0, 2)).toEqual(['v', 'R'])
+  })
+
+  it.each([[[0, 0, 0, 4, 0, 0, 0, 0]], [[0, 0, 255, 255, 0, 3, 0, 0]]])('refuses a length of %j', async (bytes) => {
+    const client = new TestClient()
+    expect((await client.ask(Buffer.from(bytes)))[0]).toMatch(/^E FATAL 08P01/)
+    expect(client.socket.isEnded).toBe(true)
+  })
+})
+
+describe('simple queries', () => {
+  it('answer each statement, then ready', async () => {
+    const client = await connect()
+    expect(await client.ask(query('ECHO hello; ECHO you'))).toEqual([
+      'T 1',
+      'D hello',
+      'C SELECT 1',
+      'T 1',
+      'D you',
+      'C SELECT 1',
+      'Z I',
+    ])
+    expect(await client.ask(query(' ; '))).toEqual(['I', 'Z I'])
+  })
+
+  it('are one transaction together', async () => {
+    const client = await connect()
+    expect(await client.ask(query('PUT a 1; FAIL; PUT b 2'))).toEqual([
+      'C INSERT 0 1',
+      'E ERROR 22012 division by zero',
+      'Z I',
+    ])
+    expect(await client.ask(query('GET a'))).toEqual(['T 1', 'D null', 'C SELECT 1', 'Z I'])
+  })
+
+  it('keep a BEGIN among them open, with what came before', async () => {
+    const client = await connect()
+    expect((await client.ask(query('PUT a 1; BEGIN; PUT b 2'))).at(-1)).toBe('Z T')
+    await client.ask(query('ROLLBACK'))
+    expect(await client.ask(query('GET a'))).toContain('D null')
+  })
+
+  it('commit in their midst with a warning', async () => {
+    const client = await connect()
+    const lines = await client.ask(query('PUT a 1; COMMIT; FAIL'))
+    expect(lines).toContain('N WARNING 25P01 there is no transaction in progress')
+    expect(await client.ask(query('GET a'))).toContain('D 1')
+  })
+
+  it('take no half of a failed statement for an answer', async () => {
+    const client = await connect()
+    expect(await client.ask(query('FAIL'))).toEqual(['E ERROR 22012 division by zero', 'Z I'])
+  })
+})
+
+describe('blocks', () => {
+  it('fail until their end', async () => {
+    const client = await connect()
+    expect(await client.ask(query('BEGIN'))).toEqual(['C BEGIN', 'Z T'])
+    expect(await client.ask(query('NONSENSE'))).toEqual(['E ERROR 42601 syntax error at or near "NONSENSE"', 'Z E'])
+    const ignored = 'E ERROR 25P02 current transaction is aborted, commands ignored until end of transaction block'
+    expect(await client.ask(query('ECHO x'))).toEqual([ignored, 'Z E'])
+    expect(await client.ask(query('COMMIT'))).toEqual(['C ROLLBACK', 'Z I'])
+  })
+
+  it('go on from a savepoint', async () => {
+    const client = await connect()
+    await client.ask(query('BEGIN; PUT a 1; SAVEPOINT s'))
+    expect((await client.ask(query('FAIL'))).at(-1)).toBe('Z E')
+    expect(await client.ask(query('ROLLBACK TO s'))).toEqual(['C ROLLBACK', 'Z T'])
+    expect(await client.ask(query('COMMIT'))).toEqual(['C COMMIT', 'Z I'])
+    expect(await client.ask(query('GET a'))).toContain('D 1')
+  })
+
+  it('warn where none or another one is open', async () => {
+    const client = await connect()
+    expect(await client.ask(query('COMMIT'))).toEqual([
+      'N WARNING 25P01 there is no transaction in progress',
+      'C COMMIT',
+      'Z I',
+    ])
+    await client.ask(query('BEGIN'))
+    expect(await client.ask(query('BEGIN'))).toEqual([
+      'N WARNING 25001 there is already a transaction in progress',
+      'C BEGIN',
+      'Z T',
+    ])
+    expect(await client.ask(query('COMMIT CHAIN'))).toEqual(['C COMMIT', 'Z T'])
+    await client.ask(query('ROLLBACK'))
+    expect((await client.ask(query('SAVEPOINT s')))[0]).toMatch(/^E ERROR 25P01 SAVEPOINT can only be used/)
+  })
+})
+
+describe('the extended protocol', () => {
+  it('binds parameters and describes', async () => {
+    const client = await connect()
+    const describeStatement = message('D', Buffer.from('S'), 'add')
+    const describePortal = message('D', Buffer.from('P'), '')
+    expect(await client.ask(parse('ADD', 'add'), describeStatement, sync)).toEqual(['1', 't 2', 'T 1', 'Z I'])
+    expect(await client.ask(bind(['2', '40'], 'add'), describePortal, execute(), sync)).toEqual([
+      '2',
+      'T 1',
+      'D 42',
+      'C SELECT 1',
+      'Z I',
+    ])
+  })
+
+  it('skips everything after an error until Sync', async () => {
+    const client = await connect()
+    expect(await client.ask(parse('PUT a 1'), bind(), execute(), parse('NONSENSE'), bind(), execute(), sync)).toEqual([
+      '1',
+      '2',
+      'C INSERT 0 1',
+      'E ERROR 42601 syntax error at or near "NONSENSE"',
+      'Z I',
+    ])
+    // All of it was one implicit transaction.
+    expect(await client.ask(query('GET a'))).toContain('D null')
+  })
+
+  it('commits what lies between two Syncs', async () => {
+    const client = await connect()
+    await client.ask(parse('PUT a 1'), bind(), execute(), parse('PUT b 2'), bind(), execute(), sync)
+    expect(await client.ask(query('GET a; GET b'))).toEqual(expect.arrayContaining(['D 1', 'D 2']))
+  })
+
+  it('gives out rows in portions', async () => {
+    const client = await connect()
+    await client.ask(query('BEGIN'))
+    expect(await client.ask(parse('SERIES 5'), bind([], '', 'p'), execute(2, 'p'), sync)).toEqual([
+      '1',
+      '2',
+      'D 1',
+      'D 2',
+      's',
+      'Z T',
+    ])
+    expect(await client.ask(execute(2, 'p'), sync)).toEqual(['D 3', 'D 4', 's', 'Z T'])
+    expect(await client.ask(execute(2, 'p'), sync)).toEqual(['D 5', 'C SELECT 1', 'Z T'])
+    await client.ask(query('COMMIT'))
+    expect(await client.ask(execute(2, 'p'), sync)).toEqual(['E ERROR 34000 portal "p" does not exist', 'Z I'])
+  })
+
+  it.each([
+    ['a missing statement', bind([], 'nope'), 'E ERROR 26000 prepared statement "nope" does not exist'],
+    ['a missing portal', execute(0, 'nope'), 'E ERROR 34000 portal "nope" does not exist'],
+    [
+      'two commands',
+      parse('ECHO a; ECHO b'),
+      'E ERROR 42601 cannot insert multiple commands into a prepared statement',
+    ],
+    ['a cut message', message('B', Buffer.from('x')), 'E ERROR 08P01 invalid string in message'],
+    [
+      'text that is not UTF-8',
+      message('P', '', Buffer.from([0xff, 0, 0, 0])),
+      'E ERROR 22021 invalid byte sequence for encoding "UTF8": 0xff',
+    ],
+  ])('refuses %s and goes on', async (_, bytes, expected) => {
+    const client = await connect()
+    expect(await client.ask(bytes, sync)).toEqual([expected, 'Z I'])
+    expect(await client.ask(query('ECHO on'))).toContain('D on')
+  })
+
+  it('counts the parameters', async () => {
+    const client = await connect()
+    expect((await client.ask(parse('ADD'), bind(['1']), sync))[1]).toBe(
+      'E ERROR 08P01 bind message supplies 1 parameters, but prepared statement "" requires 2',
+    )
+  })
+
+  it('refuses a second statement of one name', async () => {
+    const client = await connect()
+    expect(await client.ask(parse('ECHO a', 's'), parse('ECHO b', 's'), sync)).toEqual([
+      '1',
+      'E ERROR 42P05 prepared statement "s" already exists',
+      'Z I',
+    ])
+  })
+})
+
+describe('cursors', () => {
+  it('are declared, fetched and gone with their transaction', async () => {
+    const client = await connect()
+    expect((await client.ask(query('DECLARE c SERIES 3')))[0]).toMatch(/^E ERROR 25P01/)
+    expect(await client.ask(query('BEGIN; DECLARE c SERIES 3; FETCH 2 c'))).toEqual([
+      'C BEGIN',
+      'C DECLARE CURSOR',
+      'T 1',
+      'D 1',
+      'D 2',
+      'C FETCH 2',
+      'Z T',
+    ])
+    await client.ask(query('COMMIT'))
+    expect(await client.ask(query('FETCH 1 c'))).toEqual(['E ERROR 34000 cursor "c" does not exist', 'Z I'])
+  })
+})
+
+describe('COPY from the client', () => {
+  const data = (text: string): Buffer => message('d', Buffer.from(text))
+
+  it('loads in portions, in one transaction', async () => {
+    const client = await connect()
+    expect(await client.ask(query('COPY x'))).toEqual(['G'])
+    client.send(data('one\ntw'), data('o\nthree\nfour\nfive\nsix\n'), data('seven\n'), message('c'))
+    expect(await client.answers()).toEqual(['C COPY 7', 'Z I'])
+    expect(await client.ask(query('GET seven'))).toContain('D seven')
+  })
+
+  it('keeps nothing when it fails, and ignores what was under way', async () => {
+    const client = await connect()
+    await client.ask(query('COPY x'))
+    client.send(
+      data('one\ntwo\nthree\nfour\nfive\n'),
+      data('bad\nbad\nbad\nbad\nbad\nbad\n'),
+      data('more\n'),
+      message('c'),
+    )
+    expect(await client.answers()).toEqual(['E ERROR 22023 bad line', 'Z I'])
+    expect(await client.ask(query('GET one'))).toContain('D null')
+  })
+
+  it('fails as the client wishes', async () => {
+    const client = await connect()
+    await client.ask(query('COPY x'))
+    expect(await client.ask(message('f', 'no more'))).toEqual(['E ERROR 57014 COPY from stdin failed: no more', 'Z I'])
+  })
+
+  it('fails where another message comes', async () => {
+    const client = await connect()
+    await client.ask(query('COPY x'))
+    expect(await client.ask(query('ECHO a'))).toEqual([
+      'E ERROR 08P01 unexpected message type 0x51 during COPY from stdin',
+      'Z I',
+    ])
+  })
+})
+
+describe('waiting', () => {
+  it('sends rows in portions to a client that is slow to read', async () => {
+    const client = await connect()
+    client.socket.isStuck = true
+    client.send(query('SERIES 2000'))
+    const first = await client.answers()
+    expect(first.length).toBeLessThan(1000)
+    const rest: string[] = []
+    for (let i = 0; i < 100 && rest.at(-1) !== 'Z I'; i++) {
+      client.socket.drain()
+      rest.push(...(await client.answers()))
+    }
+    expect(rest.at(-1)).toBe('Z I')
+    expect([...first, ...rest].filter((line) => line.startsWith('D'))).toHaveLength(2000)
+  })
+
+  it('handles nothing more while a statement waits for a lock, and can be cancelled', async () => {
+    const holder = await connect()
+    await holder.ask(query('BEGIN; PUT a 1'))
+    const waiter = await connect()
+    expect(await waiter.ask(query('PUT a 2'), query('ECHO after'))).toEqual([])
+    opened.sessions.findSession(2)!.cancel()
+    const lines = await waiter.answers()
+    expect(lines).toContain('E ERROR 57014 canceling statement due to user request')
+    expect(lines).toContain('D after')
+  })
+
+  it('lets go of the lock when its client goes away', async () => {
+    const holder = await connect()
+    await holder.ask(query('BEGIN; PUT a 1'))
+    const waiter = await connect()
+    expect(await waiter.ask(query('PUT a 2'))).toEqual([])
+    holder.socket.onEnd()
+    expect(await waiter.answers()).toEqual(['C INSERT 0 1', 'Z I'])
+  })
+
+  it('stops reading from a client that sends on and on meanwhile', async () => {
+    const holder = await connect()
+    await holder.ask(query('BEGIN; PUT a 1'))
+    const waiter = await connect()
+    waiter.send(query('PUT a 2'))
+    waiter.send(message('Q', 'ECHO ' + 'x'.repeat(100_000)))
+    expect(waiter.socket.isPaused).toBe(true)
+    await holder.ask(query('COMMIT'))
+    await waiter.answers()
+    expect(waiter.socket.isPaused).toBe(false)
+  })
+})
+
+describe('joined transactions', () => {
+  it('end as their beginner decides', async () => {
+    const session = opened.sessions.openSession({ user: 'me', door: 'test' })
+    session.begin()
+    const client = await connect()
+    expect((await client.ask(query(`BEGIN; JOIN ${session.token()}; PUT a 1`))).at(-1)).toBe('Z T')
+    expect(await client.ask(query('COMMIT'))).toEqual([])
+    await session.commit()
+    expect(await client.answers()).toEqual(['C COMMIT', 'Z I'])
+    expect(await client.ask(query('GET a'))).toContain('D 1')
+  })
+
+  it('are told of the other end', async () => {
+    const session = opened.sessions.openSession({ user: 'me', door: 'test' })
+    session.begin()
+    const client = await connect()
+    await client.ask(query(`BEGIN; JOIN ${session.token()}`))
+    await session.rollback()
+    expect((await client.ask(query('ECHO a')))[0]).toMatch(/^E ERROR 25P02/)
+    expect(await client.ask(query('COMMIT'))).toEqual(['C ROLLBACK', 'Z I'])
+  })
+
+  it('are doomed by an error', async () => {
+    const session = opened.sessions.openSession({ user: 'me', door: 'test' })
+    session.begin()
+    const client = await connect()
+    await client.ask(query(`BEGIN; JOIN ${session.token()}`))
+    await client.ask(query('FAIL'))
+    expect(session.status).toBe('failed')
+    expect(await session.commit()).toBe('aborted')
+  })
+
+  it('come first, inside a block', async () => {
+    const client = await connect()
+    expect((await client.ask(query('JOIN x')))[0]).toMatch(/^E ERROR 25P01/)
+    expect((await client.ask(query('BEGIN; ECHO a; JOIN x'))).at(-2)).toMatch(/^E ERROR 25001/)
+    await client.ask(query('ROLLBACK'))
+    expect((await client.ask(query('BEGIN; JOIN x'))).slice(-2)).toEqual([
+      'E ERROR 25P01 no open transaction has this token',
+      'Z E',
+    ])
+  })
+})
+
+describe('hostile bytes', () => {
+  it.each([
+    ['an unknown type', message('?'), 'E FATAL 08P01 invalid frontend message type 63'],
+    ['a length below four', Buffer.from([0x51, 0, 0, 0, 3]), 'E FATAL 08P01 invalid message length'],
+    ['a length beyond the limit', Buffer.from([0x51, 0x7f, 255, 255, 255]), 'E FATAL 08P01 invalid message length'],
+    ['a long name', Buffer.from([0x45, 0, 1, 0, 0]), 'E FATAL 08P01 invalid message length'],
+  ])('end the connection: %s', async (_, bytes, expected) => {
+    const client = await connect()
+    expect(await client.ask(bytes)).toEqual([expected])
+    expect(client.socket.isEnded).toBe(true)
+  })
+
+  it('answer a function call with an error', async () => {
+    const client = await connect()
+    expect((await client.ask(message('F', 1)))[0]).toMatch(/^E ERROR 0A000/)
+    expect(await client.ask(query('ECHO on'))).toContain('D on')
+  })
+})
+
+it('survives any bytes, before and after the start', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.boolean(),
+      fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
+      async (starts, chunks) => {
+        const client = starts ? await connect() : new TestClient()
+        for (const chunk of chunks) if (!client.socket.isEnded) client.socket.onData(chunk)
+        client.socket.onEnd()
+        const other = await connect()
+        expect(await other.ask(query('ECHO alive'))).toContain('D alive')
+        other.socket.onEnd()
+      },
+    ),
+    { numRuns: 50 },
+  )
+  expect([...opened.sessions.all()]).toEqual([])
+})
+
+it('survives well-framed messages with any contents', async () => {
+  const types = fc.constantFrom(...'QPBDECSHXFdcfp')
+  const messages = fc.array(fc.tuple(types, fc.uint8Array({ maxLength: 30 })), { maxLength: 10 })
+  await fc.assert(
+    fc.asyncProperty(messages, async (all) => {
+      const client = await connect()
+      client.send(...all.map(([type, body]) => message(type, Buffer.from(body))), message('c'), sync)
+      const lines = await client.answers()
+      const last = lines.at(-1) ?? ''
+      expect(client.socket.isEnded || last.startsWith('Z ')).toBe(true)
+      client.socket.onEnd()
+    }),
+    { numRuns: 100 },
+  )
+})
+
+it('tells its clients when the server stops', async () => {
+  const client = await connect()
+  await gateway.close(1000)
+  expect(await client.answers()).toEqual(['E FATAL 57P01 terminating connection due to administrator command'])
+  expect(client.socket.isEnded).toBe(true)
+})

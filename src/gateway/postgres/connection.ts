@@ -1,0 +1,449 @@
+/**
+ * A connection: from its first packet to its last byte.
+ *
+ *   starting ──start-up packet──▶ ready ⇄ running (a statement waits) ──Terminate, error of the protocol──▶ closed
+ *
+ * Messages are handled one after the other, as many as have arrived in one go, and what they answered leaves in one write
+ * at the end, through the outbox, when what it has seen is durable. While a statement waits nothing more is handled; the
+ * socket is read on only for a little, so that a client that goes away is noticed.
+ *
+ * After an error in the extended protocol everything up to Sync is skipped. COPY … FROM STDIN takes the messages while it
+ * runs.
+ */
+import { InvariantError, type PolylogError } from '../../base/errors.ts'
+import type { Socket } from '../../host/host.ts'
+import type { Session, SessionHost } from '../../session/contract.ts'
+import { Outbox } from '../../session/outbox.ts'
+import type { GatewayLimits } from '../gateway.ts'
+import { Client } from './client.ts'
+import { asPolylogError, protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
+import { withPosition } from '../../language/sql/failure.ts'
+import { bind, close, describe, executePortal, parse } from './extended-query.ts'
+import { MessageFrames } from './frames.ts'
+import type { SqlLanguage } from './language.ts'
+import { MessageReader } from './message-reader.ts'
+import { reportedSettings } from './server-settings.ts'
+import { simpleQuery } from './simple-query.ts'
+import { protocolVersion, readOptions, readStartupPacket, type StartupPacket } from './startup.ts'
+import {
+  authenticationOk,
+  backendKeyData,
+  errorResponse,
+  negotiateProtocolVersion,
+  parameterStatus,
+  readyForQuery,
+} from './wire.ts'
+
+/** What a connection needs of its gateway. */
+export interface ConnectionParts {
+  readonly sessions: SessionHost
+  readonly limits: GatewayLimits
+  readonly language: SqlLanguage
+  /** Keeps what a CancelRequest must name. */
+  registerCancel(session: Session, secret: number): void
+  cancel(process: number, secret: number): void
+  onClose(connection: Connection): void
+}
+
+/** Read ahead while a statement waits. */
+const readAheadBytes = 64 * 1024
+
+const codes = {
+  bind: 0x42,
+  close: 0x43,
+  describe: 0x44,
+  execute: 0x45,
+  functionCall: 0x46,
+  flush: 0x48,
+  parse: 0x50,
+  query: 0x51,
+  sync: 0x53,
+  terminate: 0x58,
+  copyDone: 0x63,
+  copyData: 0x64,
+  copyFail: 0x66,
+} as const
+
+export class Connection {
+  readonly #parts: ConnectionParts
+  readonly #socket: Socket
+  readonly #outbox: Outbox
+  readonly #frames: MessageFrames
+  readonly #message = new MessageReader()
+  #client: Client | undefined
+  #state: 'starting' | 'waiting' | 'ready' | 'closed' = 'starting'
+  /** A message is being answered and waits. */
+  #running = false
+  #copyRunning = false
+  #processing = false
+  #skipsToSync = false
+  #endsWhenIdle = false
+  #paused = false
+
+  constructor(parts: ConnectionParts, socket: Socket) {
+    this.#parts = parts
+    this.#socket = socket
+    this.#frames = new MessageFrames(parts.limits.maxMessageBytes)
+    const watch = (): Session['durabilityWatch'] => this.#client!.session.durabilityWatch
+    this.#outbox = new Outbox(socket, watch, (error) => this.#durabilityLost(error))
+    socket.onData = (chunk) => this.receive(chunk)
+    socket.onEnd = () => this.#close()
+    socket.onClose = () => this.#close()
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#state === 'closed') return
+    this.#frames.append(chunk)
+    this.#process()
+  }
+
+  get sessionId(): number | undefined {
+    return this.#client?.session.id
+  }
+
+  /** The server stops: what runs may end, then the client is told. */
+  endWhenIdle(): void {
+    this.#endsWhenIdle = true
+    if (!this.#running) this.#terminateByServer()
+  }
+
+  kill(): void {
+    this.#close()
+  }
+
+  #terminateByServer(): void {
+    const message = 'terminating connection due to administrator command'
+    this.#fatal(sqlError('shutting_down', '57P01', message))
+  }
+
+  // ---- input
+
+  #process(): void {
+    if (this.#processing) return
+    this.#processing = true
+    try {
+      if (this.#state === 'starting') this.#startUp()
+      if (this.#state === 'ready') this.#handleAll(this.#client!)
+    } catch (error) {
+      if (error instanceof InvariantError) this.#parts.sessions.host.fatal(error)
+      this.#fatal(asPolylogError(error))
+    }
+    this.#processing = false
+    this.#regulate()
+  }
+
+  #handleAll(client: Client): void {
+    while (this.#state === 'ready') {
+      const copy = client.copy
+      if (this.#copyRunning || (this.#running && copy === undefined) || !this.#frames.next()) break
+      const { type, bytes, start, end } = this.#frames
+      if (copy === undefined) this.#handle(client, type)
+      else this.#await(copy.receive(type, bytes, start, end))
+    }
+    if (this.#state === 'ready' && this.#outbox.writer.end > 0) client.flush()
+  }
+
+  #await(receiving: void | Promise<void>): void {
+    if (!(receiving instanceof Promise)) return
+    this.#copyRunning = true
+    void receiving.then(() => {
+      this.#copyRunning = false
+      this.#process()
+    })
+  }
+
+  /** Reads on while there is little to do; stops the client while there is much. */
+  #regulate(): void {
+    if (this.#state === 'closed') return
+    const mustWait = this.#running || this.#copyRunning || this.#state === 'waiting'
+    const isFull = mustWait && this.#frames.waitingBytes > readAheadBytes
+    if (isFull === this.#paused) return
+    this.#paused = isFull
+    if (isFull) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  #handle(client: Client, type: number): void {
+    if (this.#skipsToSync && type !== codes.sync && type !== codes.terminate) return
+    let result: void | Promise<void>
+    client.markOutput()
+    try {
+      result = this.#dispatch(client, type)
+    } catch (error) {
+      this.#failed(client, type, error)
+      return
+    }
+    if (result instanceof Promise) this.#run(client, type, result)
+  }
+
+  #run(client: Client, type: number, result: Promise<void>): void {
+    this.#running = true
+    const goOn = (): void => {
+      this.#running = false
+      if (this.#endsWhenIdle && client.block.kind === 'none') this.#terminateByServer()
+      this.#process()
+    }
+    void result
+      .then(undefined, (error: unknown) => this.#state === 'ready' && this.#failed(client, type, error))
+      .then(goOn)
+  }
+
+  #dispatch(client: Client, type: number): void | Promise<void> {
+    const message = this.#message.begin(this.#frames.bytes, this.#frames.start, this.#frames.end)
+    switch (type) {
+      case codes.query:
+        return this.#query(client)
+      case codes.parse:
+        return parse(client, message)
+      case codes.bind:
+        return bind(client, message)
+      case codes.describe:
+        return describe(client, message)
+      case codes.execute:
+        return executePortal(client, message, this.#frames.peekType(codes.close) === codes.sync)
+      case codes.close:
+        return close(client, message)
+      case codes.sync:
+        return this.#sync(client)
+      case codes.terminate:
+        return this.#close()
+      case codes.functionCall:
+        throw sqlError('unsupported', '0A000', 'function calls by the fastpath protocol are not supported')
+      // What is left of a COPY that has failed, and a request for what happens anyway.
+      case codes.flush:
+      case codes.copyData:
+      case codes.copyDone:
+      case codes.copyFail:
+        return undefined
+      default:
+        throw protocolViolation(`invalid frontend message type ${type}`)
+    }
+  }
+
+  #query(client: Client): void | Promise<void> {
+    const text = this.#message.text()
+    this.#message.finish()
+    const result = simpleQuery(client, text)
+    if (result instanceof Promise) return result.then(() => this.#ready(client))
+    return this.#ready(client)
+  }
+
+  #sync(client: Client): void | Promise<void> {
+    this.#skipsToSync = false
+    const result = client.block.endImplicit()
+    if (result instanceof Promise) return result.then(() => this.#ready(client))
+    return this.#ready(client)
+  }
+
+  #ready(client: Client): void {
+    if (this.#state !== 'ready') return
+    if (client.block.kind === 'none' && client.portals.size > 0) client.portals.clear()
+    client.reportSettings()
+    const { session, outbox, block } = client
+    readyForQuery(outbox.writer, block.status)
+    outbox.seal(session.seen, session.durability)
+  }
+
+  // ---- errors
+
+  #failed(client: Client, type: number, error: unknown): void {
+    if (error instanceof InvariantError) this.#parts.sessions.host.fatal(error)
+    if (error instanceof ProtocolViolation) {
+      this.#fatal(error)
+      return
+    }
+    client.takeBackOutput()
+    this.#writeError(asPolylogError(withPosition(error, client.text)))
+    client.block.fail()
+    const isSimple = type === codes.query || type === codes.functionCall
+    if (!isSimple && type !== codes.sync) {
+      this.#skipsToSync = true
+      return
+    }
+    const ended = client.block.endImplicit()
+    if (ended instanceof Promise)
+      this.#run(
+        client,
+        codes.sync,
+        ended.then(() => this.#ready(client)),
+      )
+    else this.#ready(client)
+  }
+
+  #writeError(error: PolylogError): void {
+    errorResponse(this.#outbox.writer, error, 'ERROR')
+  }
+
+  #fatal(error: PolylogError): void {
+    if (this.#state === 'closed') return
+    if (this.#client === undefined) {
+      this.#refuse(error)
+      return
+    }
+    errorResponse(this.#outbox.writer, error, 'FATAL')
+    this.#endGently(this.#client)
+  }
+
+  /** After the last bytes have left. */
+  #endGently({ session }: Client): void {
+    this.#outbox.seal(session.seen, session.durability)
+    this.#state = 'closed'
+    session.close()
+    this.#outbox.afterwards(() => {
+      this.#socket.end()
+      this.#outbox.close()
+      this.#parts.onClose(this)
+    })
+  }
+
+  /** What was answered can not be made durable: nothing of it may leave, and nobody knows what stayed. */
+  #durabilityLost(error: PolylogError): void {
+    if (this.#state === 'closed') {
+      this.#socket.destroy()
+      return
+    }
+    this.#fatal(error)
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#client?.session.close()
+    this.#outbox.flush()
+    this.#outbox.close()
+    this.#socket.end()
+    this.#parts.onClose(this)
+  }
+
+  // ---- start
+
+  #startUp(): void {
+    for (;;) {
+      const packet = readStartupPacket(this.#frames.peekAll())
+      if (packet === undefined) return
+      this.#frames.skip(packet.sizeBytes)
+      if (packet.kind === 'startup') {
+        this.#begin(packet)
+        return
+      }
+      if (packet.kind === 'cancel') {
+        this.#parts.cancel(packet.process, packet.secret)
+        this.#close()
+        return
+      }
+      this.#refuseEncryption()
+    }
+  }
+
+  #refuseEncryption(): void {
+    this.#outbox.writer.u8(0x4e)
+    this.#flushEarly()
+  }
+
+  /** Before there is a session nothing has been seen that could be lost. */
+  #flushEarly(): void {
+    this.#socket.write(this.#outbox.writer.toBytes())
+    this.#outbox.writer.reset()
+  }
+
+  #begin(packet: Extract<StartupPacket, { kind: 'startup' }>): void {
+    this.#state = 'waiting'
+    this.#parts.language.load().then(
+      () => this.#open(packet),
+      (error: unknown) => this.#refuse(asPolylogError(error)),
+    )
+  }
+
+  #open(packet: Extract<StartupPacket, { kind: 'startup' }>): void {
+    if (this.#state === 'closed') return
+    try {
+      this.#client = this.#openClient(packet)
+      this.#greet(this.#client, packet)
+      this.#state = 'ready'
+      this.#ready(this.#client)
+      this.#client.flush()
+    } catch (error) {
+      this.#refuse(asPolylogError(error))
+      return
+    }
+    this.#process()
+  }
+
+  /** Without a session there is no barrier to wait for. */
+  #refuse(error: PolylogError): void {
+    this.#client?.session.close()
+    this.#outbox.writer.reset()
+    errorResponse(this.#outbox.writer, error, 'FATAL')
+    this.#flushEarly()
+    this.#close()
+  }
+
+  #openClient({ version, parameters }: Extract<StartupPacket, { kind: 'startup' }>): Client {
+    if (version >>> 16 !== protocolVersion >>> 16) {
+      const shown = `${version >>> 16}.${version & 0xffff}`
+      throw sqlError('unsupported', '0A000', `unsupported frontend protocol ${shown}: server supports 3.0 to 3.0`)
+    }
+    const user = parameters.get('user')
+    if (user === undefined || user === '') {
+      throw sqlError('denied', '28000', 'no PostgreSQL user name specified in startup packet')
+    }
+    const replication = parameters.get('replication')
+    if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
+      throw sqlError('unsupported', '0A000', 'replication connections are not supported')
+    }
+    const { sessions, limits, language } = this.#parts
+    const session = this.#openSession(user, parameters.get('database'))
+    return new Client({ session, sessions, outbox: this.#outbox, limits, language })
+  }
+
+  #openSession(user: string, database: string | undefined): Session {
+    const { sessions } = this.#parts
+    const name = database === undefined || database === '' ? sessions.defaultDatabase : database
+    if (!sessions.databaseNames().includes(name)) {
+      throw sqlError('undefined_object', '3D000', `database "${name}" does not exist`)
+    }
+    return sessions.openSession({ user, database: name, door: 'postgres', remote: this.#socket.remote })
+  }
+
+  #greet(client: Client, { version, parameters }: Extract<StartupPacket, { kind: 'startup' }>): void {
+    const { writer } = this.#outbox
+    const unknown = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'))
+    applyStartupSettings(client, parameters)
+    client.reportSettings()
+    // Nothing of what SET answered is for the client.
+    writer.reset()
+    if (version !== protocolVersion || unknown.length > 0) {
+      negotiateProtocolVersion(writer, protocolVersion, unknown)
+    }
+    authenticationOk(writer)
+    for (const [key, { name, value }] of reportedSettings) {
+      const shown = key === 'session_authorization' ? client.session.user : (client.settings.get(key) ?? value)
+      parameterStatus(writer, name, shown)
+    }
+    const random = new Uint8Array(4)
+    this.#parts.sessions.host.random(random)
+    const secret = new DataView(random.buffer).getUint32(0)
+    this.#parts.registerCancel(client.session, secret)
+    backendKeyData(writer, client.session.id, secret)
+  }
+}
+
+/** Parameters of the start-up packet that are not settings. */
+const startupNames: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication'])
+
+/** As if SET had been called for each; an invalid one refuses the connection. */
+function applyStartupSettings(client: Client, parameters: ReadonlyMap<string, string>): void {
+  const settings = readOptions(parameters.get('options') ?? '')
+  for (const [name, value] of parameters) {
+    if (!startupNames.has(name) && !name.startsWith('_pq_.')) settings.push([name, value])
+  }
+  for (const [name, value] of settings) {
+    const text = `SET ${name.split('.').map(quoteName).join('.')} TO '${value.replace(/'/g, "''")}'`
+    const result = simpleQuery(client, text)
+    if (result instanceof Promise) throw sqlError('internal', 'XX000', `setting "${name}" has to wait`)
+  }
+}
+
+function quoteName(name: string): string {
+  return `"${name.toLowerCase().replace(/"/g, '""')}"`
+}

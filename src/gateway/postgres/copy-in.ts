@@ -1,0 +1,125 @@
+/**
+ * COPY … FROM STDIN: between CopyInResponse and CopyDone the client sends data, in pieces that need not end where lines
+ * do. Each time enough has gathered it is inserted, as a statement of the one transaction that the COPY is.
+ *
+ * | from the client     | here                                                            |
+ * |---------------------|-----------------------------------------------------------------|
+ * | `d` CopyData        | fed to the load                                                 |
+ * | `c` CopyDone        | the last lines, then the COPY is done                           |
+ * | `f` CopyFail        | the COPY fails with 57014                                       |
+ * | `H` Flush, `S` Sync | ignored, as the protocol says                                   |
+ * | anything else       | the COPY fails with 08P01                                       |
+ */
+import type { CopyLoad, Execution, PreparedStatement } from '../../language/sql/contract.ts'
+import { paused } from '../../language/sql/contract.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { decodeUtf8 } from '../../base/bytes.ts'
+import type { Client } from './client.ts'
+import { sqlError } from './errors.ts'
+import { afterDone } from './language.ts'
+import { commandComplete, copyResponse } from './wire.ts'
+
+export interface CopyTarget {
+  /** Takes one message; never throws. */
+  receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void>
+}
+
+export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<void> {
+  const { block } = client
+  const isAlone = block.kind === 'none'
+  if (isAlone) block.beginImplicit()
+  block.isFresh = false
+  const load = prepared.copy!.beginLoad!()
+  copyResponse(client.outbox.writer, 'in', prepared.copy!.columnCount)
+  client.flush()
+  return new Promise<number>((resolve, reject) => {
+    client.copy = new CopyIn(client, load, resolve, reject)
+    client.onCopy()
+  })
+    .then(async (count) => {
+      if (isAlone) await block.endImplicit()
+      client.markOutput()
+      commandComplete(client.outbox.writer, `COPY ${count}`)
+    })
+    .catch(async (error: unknown) => {
+      if (isAlone) await block.abandon()
+      throw error
+    })
+}
+
+const copyDataType = 0x64
+const copyDoneType = 0x63
+const copyFailType = 0x66
+const flushType = 0x48
+const syncType = 0x53
+
+class CopyIn implements CopyTarget {
+  readonly #client: Client
+  readonly #load: CopyLoad
+  readonly #resolve: (count: number) => void
+  readonly #reject: (error: unknown) => void
+  #count = 0
+
+  constructor(client: Client, load: CopyLoad, resolve: (count: number) => void, reject: (error: unknown) => void) {
+    this.#client = client
+    this.#load = load
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {
+    try {
+      const result = this.#take(type, bytes, start, end)
+      if (!(result instanceof Promise)) return undefined
+      return result.catch((error: unknown) => this.#fail(error))
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#client.copy = undefined
+    this.#reject(error)
+  }
+
+  #take(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {
+    if (type === copyDataType) {
+      return this.#load.feed(bytes.subarray(start, end)) ? this.#insert() : undefined
+    }
+    if (type === flushType || type === syncType) return undefined
+    if (type === copyDoneType) return this.#finish()
+    if (type === copyFailType) {
+      const reason = decodeUtf8(bytes, start, Math.max(start, end - 1))
+      throw sqlError('canceled', '57014', `COPY from stdin failed: ${reason}`)
+    }
+    const shown = type.toString(16).toUpperCase().padStart(2, '0')
+    throw sqlError('syntax', '08P01', `unexpected message type 0x${shown} during COPY from stdin`)
+  }
+
+  #finish(): void | Promise<void> {
+    this.#load.finish()
+    return afterDone(this.#insert(), () => {
+      this.#client.copy = undefined
+      this.#resolve(this.#count)
+    })
+  }
+
+  #insert(): void | Promise<void> {
+    let execution: Execution | undefined
+    const load = this.#load
+    const { context, session } = this.#client
+    function* insert(transaction: Transaction): StatementSteps<void> {
+      if (execution === undefined) execution = load.load()
+      else execution.reset()
+      for (;;) {
+        const batch = execution.next(transaction, context)
+        if (batch === undefined) return
+        if (batch === paused) yield execution.waitFor
+      }
+    }
+    return afterDone(session.run(insert), () => {
+      this.#count += execution?.rowCount ?? 0
+    })
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Runs one statement of a client, whichever protocol it came by, and writes what it answers: rows, notices, the command's
+ * tag. Errors are thrown (or rejected); the caller words them.
+ *
+ * A statement may run more than once (a lock wait, newer data): its output is taken back before it runs again, which is
+ * possible as long as nothing has left; statements that write give no rows before they have done all their writes.
+ */
+import type { Transaction } from '../../database/contract.ts'
+import type { PreparedStatement, StatementEffect } from '../../language/sql/contract.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
+import type { Client } from './client.ts'
+import { runCopyIn } from './copy-in.ts'
+import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
+import { after, afterDone } from './language.ts'
+import type { Portal } from './portal.ts'
+import { QueryRun } from './query-run.ts'
+import { commandComplete, rowDescription, type DescribedColumn } from './wire.ts'
+
+export interface ExecuteOptions {
+  /** Writes RowDescription first: the simple protocol. */
+  readonly describes: boolean
+  /** 0 is all. */
+  readonly maxRows: number
+}
+
+const endingKinds: ReadonlySet<StatementEffect['kind']> = new Set(['commit', 'rollback', 'rollback to'])
+
+/** The only statements that a failed block takes. */
+export function endsBlock(prepared: PreparedStatement): boolean {
+  return endingKinds.has(prepared.effect.kind)
+}
+
+/** Columns of the result as the client will see them. */
+export function resultColumns(client: Client, prepared: PreparedStatement): readonly DescribedColumn[] | undefined {
+  const { effect } = prepared
+  if (effect.kind === 'execute') return client.getStatement(effect.name).prepared?.columns
+  if (effect.kind === 'fetch') return effect.move ? undefined : client.getCursor(effect.name).columns
+  return prepared.columns
+}
+
+export function execute(client: Client, portal: Portal, options: ExecuteOptions): void | Promise<void> {
+  const prepared = portal.statement.prepared!
+  const { effect } = prepared
+  if (client.block.isFailed && !endsBlock(prepared)) client.block.checkNotFailed()
+  switch (effect.kind) {
+    case 'read':
+    case 'write':
+    case 'schema':
+    case 'session':
+    case 'copy out':
+      client.block.isFresh = false
+      return runQuery(client, portal, options)
+    case 'copy in':
+      client.block.isFresh = false
+      return runCopyIn(client, prepared)
+    case 'join':
+      return afterDone(client.block.join(effect.token(portal.parameters)), () => {
+        client.block.isFresh = false
+        return runQuery(client, portal, options)
+      })
+    case 'execute':
+      client.block.isFresh = false
+      return runNamed(client, portal, effect, options)
+    case 'declare':
+    case 'fetch':
+    case 'close':
+      return runCursorCommand(client, portal, effect, options)
+    default:
+      return runCommand(client, prepared, effect)
+  }
+}
+
+function runQuery(client: Client, portal: Portal, options: ExecuteOptions): void | Promise<void> {
+  return new QueryRun(client, portal, options, portal.statement, () => portal.parameters).start()
+}
+
+type EffectOf<K extends StatementEffect['kind']> = Extract<StatementEffect, { kind: K }>
+
+function runNamed(
+  client: Client,
+  portal: Portal,
+  effect: EffectOf<'execute'>,
+  options: ExecuteOptions,
+): void | Promise<void> {
+  const statement = client.getStatement(effect.name)
+  const parameters = (transaction: Transaction): readonly SqlValue[] =>
+    effect.parameters(statement.prepared!, client.context, transaction)
+  return new QueryRun(client, portal, options, statement, parameters).start()
+}
+
+function runCursorCommand(
+  client: Client,
+  portal: Portal,
+  effect: EffectOf<'declare' | 'fetch' | 'close'>,
+  options: ExecuteOptions,
+): void | Promise<void> {
+  const { writer } = client.outbox
+  if (effect.kind === 'declare') {
+    return afterDone(declareCursor(client, effect), () => commandComplete(client.outbox.writer, 'DECLARE CURSOR'))
+  }
+  if (effect.kind === 'close') {
+    closeCursors(client, effect.name)
+    commandComplete(writer, effect.name === undefined ? 'CLOSE CURSOR ALL' : 'CLOSE CURSOR')
+    return undefined
+  }
+  if (options.describes && !effect.move) {
+    rowDescription(writer, client.getCursor(effect.name).columns, portal.formats)
+  }
+  fetchRows(client, portal, effect)
+  return undefined
+}
+
+function runCommand(client: Client, prepared: PreparedStatement, effect: StatementEffect): void | Promise<void> {
+  const done = applyCommand(client, prepared, effect)
+  return after(done, (tag) => commandComplete(client.outbox.writer, tag ?? prepared.command))
+}
+
+/** Answers the tag where it is not the command's own. */
+function applyCommand(
+  client: Client,
+  prepared: PreparedStatement,
+  effect: StatementEffect,
+): string | undefined | Promise<string | undefined> {
+  const { block } = client
+  switch (effect.kind) {
+    case 'begin':
+      block.begin(transactionOptions(effect))
+      return undefined
+    case 'set transaction':
+      block.configure(transactionOptions(effect))
+      return undefined
+    case 'commit':
+      return block.commit(effect.chain)
+    case 'rollback':
+      return block.rollback(effect.chain)
+    case 'savepoint':
+      return afterDone(block.savepoint(effect.name), () => undefined)
+    case 'rollback to':
+      return after(block.rollbackTo(effect.name), () => 'ROLLBACK')
+    case 'release':
+      return afterDone(block.release(effect.name), () => undefined)
+    default:
+      return applyNames(client, prepared, effect)
+  }
+}
+
+function transactionOptions(effect: EffectOf<'begin' | 'set transaction'>): {
+  isolation?: 'read committed' | 'repeatable read' | 'serializable'
+  readOnly?: boolean
+} {
+  const { isolation, readOnly } = effect
+  return { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
+}
+
+function applyNames(client: Client, prepared: PreparedStatement, effect: StatementEffect): undefined {
+  if (effect.kind === 'prepare') {
+    const inner = client.prepare(effect.statement, effect.parameterTypes)
+    client.addStatement(effect.name, { parsed: effect.statement, prepared: inner, givenTypes: effect.parameterTypes })
+  } else if (effect.kind === 'deallocate') {
+    if (effect.name === undefined) client.statements.clear()
+    else {
+      client.getStatement(effect.name)
+      client.statements.delete(effect.name)
+    }
+  } else if (effect.kind === 'discard') discard(client, effect.target)
+  return undefined
+}
+
+function discard(client: Client, target: EffectOf<'discard'>['target']): void {
+  if (target === 'all') client.discardAll()
+}

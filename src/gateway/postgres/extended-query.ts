@@ -1,0 +1,192 @@
+/**
+ * The extended protocol: Parse, Bind, Describe, Execute, Close, until Sync.
+ *
+ * What lies between two Syncs is one implicit transaction. Where exactly one Execute stands before its Sync, which is how
+ * drivers send single statements, it runs as a transaction of its own without opening a block: `isLast` says so.
+ */
+import { getType } from '../../model/table/types/registry.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
+import { maxNames, type Client } from './client.ts'
+import { invalidMessage, sqlError } from './errors.ts'
+import { endsBlock, execute, resultColumns } from './execute.ts'
+import type { MessageReader } from './message-reader.ts'
+import { Portal, type ClientStatement } from './portal.ts'
+import {
+  bindComplete,
+  closeComplete,
+  emptyQueryResponse,
+  noData,
+  parameterDescription,
+  parseComplete,
+  rowDescription,
+} from './wire.ts'
+
+export function parse(client: Client, message: MessageReader): void {
+  const name = message.name()
+  const text = message.text()
+  const types: number[] = []
+  for (let left = message.u16(); left > 0; left--) types.push(message.u32())
+  message.finish()
+  client.text = text
+  if (name === '') client.statements.delete('')
+  client.addStatement(name, prepareText(client, text, types))
+  parseComplete(client.outbox.writer)
+}
+
+function prepareText(client: Client, text: string, givenTypes: readonly number[]): ClientStatement {
+  const statements = client.language.parse(text)
+  if (statements.length > 1) {
+    throw sqlError('syntax', '42601', 'cannot insert multiple commands into a prepared statement')
+  }
+  const [parsed] = statements
+  if (parsed === undefined) return { parsed, prepared: undefined, givenTypes }
+  const prepared = client.prepare(parsed, givenTypes)
+  if (!endsBlock(prepared)) client.block.checkNotFailed()
+  return { parsed, prepared, givenTypes }
+}
+
+export function bind(client: Client, message: MessageReader): void {
+  const portalName = message.name()
+  const statementName = message.name()
+  const statement = client.getStatement(statementName)
+  refresh(client, statement)
+  const { prepared } = statement
+  if (prepared === undefined || !endsBlock(prepared)) client.block.checkNotFailed()
+  const parameters = readParameters(message, statementName, prepared?.parameterTypes ?? [])
+  const formats = readFormats(message)
+  message.finish()
+  if (portalName !== '' && client.portals.has(portalName)) {
+    throw sqlError('duplicate_object', '42P03', `cursor "${portalName}" already exists`)
+  }
+  if (client.portals.size >= maxNames) {
+    throw sqlError('too_large', '54000', `a connection cannot have more than ${maxNames} portals`)
+  }
+  client.portals.set(portalName, new Portal(statement, parameters, spread(client, statement, formats)))
+  bindComplete(client.outbox.writer)
+}
+
+/** Binds a kept statement anew where the catalog has changed since. */
+function refresh(client: Client, statement: ClientStatement): void {
+  const { parsed, prepared, givenTypes } = statement
+  if (prepared === undefined || client.block.isFailed || prepared.isCurrent(client.context.catalog)) return
+  const fresh = client.prepare(parsed!, givenTypes)
+  const before = prepared.columns?.map(({ typeOid }) => typeOid).join()
+  if (before !== fresh.columns?.map(({ typeOid }) => typeOid).join()) {
+    throw sqlError('unsupported', '0A000', 'cached plan must not change result type')
+  }
+  statement.prepared = fresh
+}
+
+const noFormats: readonly number[] = []
+
+function readFormats(message: MessageReader): readonly number[] {
+  const count = message.u16()
+  if (count === 0) return noFormats
+  const formats: number[] = []
+  for (let i = 0; i < count; i++) {
+    const format = message.u16()
+    if (format > 1) throw sqlError('invalid_argument', '22023', `unsupported format code: ${format}`)
+    formats.push(format)
+  }
+  return formats
+}
+
+function readParameters(message: MessageReader, name: string, types: readonly number[]): readonly SqlValue[] {
+  const formats = readFormats(message)
+  const count = message.u16()
+  if (formats.length > 1 && formats.length !== count) {
+    throw invalidMessage(`bind message has ${formats.length} parameter formats but ${count} parameters`)
+  }
+  if (count !== types.length) {
+    throw invalidMessage(
+      `bind message supplies ${count} parameters, but prepared statement "${name}" requires ${types.length}`,
+    )
+  }
+  const values: SqlValue[] = []
+  for (let i = 0; i < count; i++) {
+    const isBinary = (formats.length === 1 ? formats[0] : formats[i]) === 1
+    values.push(readParameter(message, types[i]!, isBinary))
+  }
+  return values
+}
+
+function readParameter(message: MessageReader, oid: number, isBinary: boolean): SqlValue {
+  const size = message.i32()
+  if (size === -1) return null
+  const type = getType(oid)
+  const start = message.take(size)
+  if (isBinary) return type.decodeBinary(message.bytes, start, start + size)
+  return type.parseText(message.textAt(start, start + size))
+}
+
+/** Per column, or undefined where all are text. */
+function spread(client: Client, statement: ClientStatement, formats: readonly number[]): readonly number[] | undefined {
+  if (formats.length === 0 || (formats.length === 1 && formats[0] === 0)) return undefined
+  const columns = statement.prepared === undefined ? undefined : resultColumns(client, statement.prepared)
+  const count = columns?.length ?? 0
+  if (formats.length === 1) return Array.from({ length: count }, () => formats[0]!)
+  if (formats.length !== count) {
+    throw invalidMessage(`bind message has ${formats.length} result formats but query has ${count} columns`)
+  }
+  return formats
+}
+
+const statementTarget = 0x53
+const portalTarget = 0x50
+
+export function describe(client: Client, message: MessageReader): void {
+  const target = message.u8()
+  const name = message.name()
+  message.finish()
+  if (target === statementTarget) describeStatement(client, client.getStatement(name))
+  else if (target === portalTarget) describePortal(client, client.getPortal(name))
+  else throw invalidMessage(`invalid DESCRIBE message subtype ${target}`)
+}
+
+function describeStatement(client: Client, statement: ClientStatement): void {
+  const { writer } = client.outbox
+  const { prepared } = statement
+  const columns = prepared === undefined ? undefined : resultColumns(client, prepared)
+  if (columns !== undefined) client.block.checkNotFailed()
+  parameterDescription(writer, prepared?.parameterTypes ?? [])
+  if (columns === undefined) noData(writer)
+  else rowDescription(writer, columns, undefined)
+}
+
+function describePortal(client: Client, portal: Portal): void {
+  const { prepared } = portal.statement
+  const columns = prepared === undefined ? undefined : resultColumns(client, prepared)
+  if (columns === undefined) {
+    noData(client.outbox.writer)
+    return
+  }
+  client.block.checkNotFailed()
+  rowDescription(client.outbox.writer, columns, portal.formats)
+}
+
+/** `isLast`: nothing but its Sync follows. */
+export function executePortal(client: Client, message: MessageReader, isLast: boolean): void | Promise<void> {
+  const portal = client.getPortal(message.name())
+  const maxRows = Math.max(0, message.i32())
+  message.finish()
+  const { prepared, parsed } = portal.statement
+  client.text = parsed?.source ?? ''
+  if (prepared === undefined) {
+    emptyQueryResponse(client.outbox.writer)
+    return undefined
+  }
+  const { kind } = prepared.effect
+  const opensBlock = client.block.kind === 'none' && !isLast && kind !== 'begin' && !endsBlock(prepared)
+  if (opensBlock) client.block.beginImplicit()
+  return execute(client, portal, { describes: false, maxRows })
+}
+
+export function close(client: Client, message: MessageReader): void {
+  const target = message.u8()
+  const name = message.name()
+  message.finish()
+  if (target === statementTarget) client.statements.delete(name)
+  else if (target === portalTarget) client.portals.delete(name)
+  else throw invalidMessage(`invalid CLOSE message subtype ${target}`)
+  closeComplete(client.outbox.writer)
+}

@@ -1,0 +1,19 @@
+/** The part of the SQL language that this door uses; tests put another in its place. */
+import type { ParsedStatement, PreparedStatement, SqlContext } from '../../language/sql/contract.ts'
+
+export interface SqlLanguage {
+  /** Must be awaited before the first `parse`. */
+  load(): Promise<void>
+  parse(text: string): readonly ParsedStatement[]
+  prepare(statement: ParsedStatement, context: SqlContext, parameterTypes: readonly number[]): PreparedStatement
+}
+
+/** Continues at once where nothing had to be waited for: small statements cost no promise. */
+export function after<T, U>(result: T | Promise<T>, proceed: (value: T) => U | Promise<U>): U | Promise<U> {
+  return result instanceof Promise ? result.then(proceed) : proceed(result)
+}
+
+/** The same behind what has no result. */
+export function afterDone<U>(result: void | Promise<void>, proceed: () => U | Promise<U>): U | Promise<U> {
+  return result instanceof Promise ? result.then(proceed) : proceed()
+}

@@ -1,0 +1,72 @@
+/**
+ * DataRow: a row's values in the text or binary form of their types, straight into the output buffer.
+ *
+ *   D · length i32 · columns i16 · per column: bytes i32 (−1 NULL) · value
+ */
+import type { ByteWriter } from '../../base/bytes.ts'
+import { getType } from '../../model/table/types/registry.ts'
+import type { SqlType } from '../../model/table/types/type.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
+import type { DescribedColumn } from './wire.ts'
+
+const dataRow = 0x44
+const minusOne = 0xffff_ffff
+
+type ValueWriter = (value: SqlValue, writer: ByteWriter) => void
+
+export class RowEncoder {
+  readonly #writers: readonly ValueWriter[]
+
+  constructor(columns: readonly DescribedColumn[], formats: readonly number[] | undefined) {
+    this.#writers = columns.map(({ typeOid }, i) => valueWriter(getType(typeOid), formats?.[i] === 1))
+  }
+
+  write(row: readonly SqlValue[], writer: ByteWriter): void {
+    const writers = this.#writers
+    const count = writers.length
+    writer.u8(dataRow)
+    const mark = writer.end
+    writer.u32be(0)
+    writer.u16be(count)
+    for (let i = 0; i < count; i++) {
+      const value = row[i]!
+      if (value === null) {
+        writer.u32be(minusOne)
+        continue
+      }
+      const at = writer.end
+      writer.u32be(0)
+      writers[i]!(value, writer)
+      writer.setU32be(at, writer.end - at - 4)
+    }
+    writer.setU32be(mark, writer.end - mark)
+  }
+}
+
+function valueWriter(type: SqlType, isBinary: boolean): ValueWriter {
+  if (isBinary) return (value, writer) => type.encodeBinary(value, writer)
+  if (type.storage === 'int4' || type.storage === 'int2') return writeInteger
+  if (type.category === 'S') return writeText
+  return (value, writer) => void writer.utf8(type.formatText(value))
+}
+
+function writeText(value: SqlValue, writer: ByteWriter): void {
+  writer.utf8(value as string)
+}
+
+const digits = new Uint8Array(12)
+
+/** Digits without a string in between. */
+function writeInteger(value: SqlValue, writer: ByteWriter): void {
+  let rest = value as number
+  if (rest < 0) {
+    writer.u8(0x2d)
+    rest = -rest
+  }
+  let at = digits.length
+  do {
+    digits[--at] = 0x30 + (rest % 10)
+    rest = Math.floor(rest / 10)
+  } while (rest > 0)
+  writer.copy(digits, at)
+}

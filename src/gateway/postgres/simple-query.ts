@@ -1,0 +1,56 @@
+/**
+ * The simple protocol: a query string of any number of statements, answered one after the other, then ReadyForQuery.
+ *
+ * Several statements are one implicit transaction, unless they say BEGIN or COMMIT themselves; the first error ends the
+ * string. A statement that stands alone is a transaction of its own, which is the fast path.
+ */
+import type { ParsedStatement } from '../../language/sql/contract.ts'
+import type { Client } from './client.ts'
+import { endsBlock, execute } from './execute.ts'
+import { afterDone } from './language.ts'
+import { Portal } from './portal.ts'
+import { emptyQueryResponse } from './wire.ts'
+
+const oneQuery = { describes: true, maxRows: 0 }
+
+/** Throws or rejects with the first error; an implicit block is open then, and the caller ends it. */
+export function simpleQuery(client: Client, text: string): void | Promise<void> {
+  client.text = text
+  // As in PostgreSQL, the unnamed statement and portal do not survive a simple query.
+  client.statements.delete('')
+  client.portals.delete('')
+  const statements = client.language.parse(text)
+  if (statements.length === 0) {
+    emptyQueryResponse(client.outbox.writer)
+    return undefined
+  }
+  return runFrom(client, statements, 0)
+}
+
+function runFrom(client: Client, statements: readonly ParsedStatement[], from: number): void | Promise<void> {
+  for (let i = from; i < statements.length; i++) {
+    const running = runOne(client, statements[i]!, statements.length > 1)
+    if (running instanceof Promise) return running.then(() => runFrom(client, statements, i + 1))
+  }
+  return client.block.endImplicit()
+}
+
+function runOne(client: Client, parsed: ParsedStatement, isOneOfSeveral: boolean): void | Promise<void> {
+  client.markOutput()
+  const { block } = client
+  if (block.isFailed) {
+    // A statement that cannot be bound any more must still be answered with 25P02.
+    if (!endsFailedBlock(client, parsed)) block.checkNotFailed()
+  } else if (isOneOfSeveral && block.kind === 'none') block.beginImplicit()
+  const prepared = client.prepare(parsed, [])
+  const portal = new Portal({ parsed, prepared, givenTypes: [] }, [], undefined)
+  return afterDone(execute(client, portal, oneQuery), () => undefined)
+}
+
+function endsFailedBlock(client: Client, parsed: ParsedStatement): boolean {
+  try {
+    return endsBlock(client.prepare(parsed, []))
+  } catch {
+    return false
+  }
+}
