@@ -4,7 +4,7 @@
  * A connection has one `Call` and moves it along from command to command, so that nothing is allocated per command.
  */
 import { decodeUtf8 } from '../../base/bytes.ts'
-import { copySlice, sliceOf, type MutableSlice, type Slice } from '../../base/slice.ts'
+import { copySlice, type MutableSlice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { parseDouble } from '../../model/keyvalue/double-text.ts'
 import { parseInt64, parseShortInteger } from '../../model/keyvalue/integer-text.ts'
@@ -124,8 +124,4 @@ export class Call {
     yield* eachStep(this.tx, first, this.count, stride, step)
     finish()
   }
-}
-
-export function textSlice(text: string): Slice {
-  return sliceOf(Buffer.from(text))
 }

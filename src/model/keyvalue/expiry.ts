@@ -30,8 +30,8 @@ export function setExpiry(tx: Transaction, space: Keyspace, key: Slice, header: 
  * background statement: call it again while it answers `limit`.
  */
 export function reclaimExpired(tx: Transaction, space: Keyspace, limit: number): number {
-  tx.setOrigin('expiry')
   const expired = findExpired(tx, space, limit)
+  if (expired.length > 0) tx.setOrigin('expiry')
   for (const key of expired) {
     const header = new Header()
     const lives = findHeader(tx, space, sliceOf(key), header)

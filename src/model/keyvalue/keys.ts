@@ -19,7 +19,7 @@
  * (docs/decisions/030-elements-by-generation.md).
  */
 import type { KeyRange, MutableSlice, Slice } from '../../base/slice.ts'
-import { KeyWriter, prefixRange, tag } from '../../base/tuple.ts'
+import { KeyWriter, prefixRange } from '../../base/tuple.ts'
 
 /** What the model needs of a collection: its keyspace. */
 export interface Keyspace {
@@ -109,7 +109,3 @@ function unescape(bytes: Uint8Array, start: number, end: number, into: MutableSl
   return into.set(plain, 0, length)
 }
 
-/** Whether the element at `offset` is a bytes element, as keys of indexes 1 to 6 must have it. */
-export function holdsBytes(key: Slice, offset: number): boolean {
-  return key.bytes[key.start + offset] === tag.bytes && key.end - key.start >= offset + 2
-}

@@ -123,7 +123,7 @@ function info(call: Call): void {
   call.reply.array(call.count - 2)
   for (let at = 2; at < call.count; at++) {
     const found = find(call, call.text(at))
-    if (found === undefined) call.reply.nullArray()
+    if (found === undefined) call.reply.null()
     else writeCommand(call, found.facts, subcommandOf(found))
   }
 }

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import { sliceOf } from '../../base/slice.ts'
+import { Glob } from './glob.ts'
+
+function matches(pattern: string, text: string): boolean {
+  return new Glob(Buffer.from(pattern)).matches(sliceOf(Buffer.from(text)))
+}
+
+describe('glob patterns', () => {
+  it.each([
+    ['*', '', true],
+    ['', '', true],
+    ['', 'a', false],
+    ['a*', 'abc', true],
+    ['a*c', 'abc', true],
+    ['a*c', 'abd', false],
+    ['*b*', 'abc', true],
+    ['?', '', false],
+    ['?', 'a', true],
+    ['h[ae]llo', 'hallo', true],
+    ['h[^e]llo', 'hello', false],
+    ['h[^e]llo', 'hallo', true],
+    ['h[a-c]llo', 'hbllo', true],
+    ['h[c-a]llo', 'hbllo', true],
+    ['h[a-c]llo', 'hdllo', false],
+    [String.raw`\*`, '*', true],
+    [String.raw`\*`, 'a', false],
+    [String.raw`[\]]`, ']', true],
+    ['[ab', 'a', true],
+    ['a**b', 'axxb', true],
+    ['*a*b*c', 'xxaxxbxxc', true],
+  ])('%s matches %s: %s', (pattern, text, expected) => {
+    expect(matches(pattern, text)).toBe(expected)
+  })
+
+  it('does not take exponential time', () => {
+    expect(matches(`${'a*'.repeat(40)}b`, 'a'.repeat(5_000))).toBe(false)
+  })
+
+  it('knows what every match begins with', () => {
+    const prefix = (pattern: string): string => Buffer.from(new Glob(Buffer.from(pattern)).prefix()).toString()
+    expect(prefix('user:*')).toBe('user:')
+    expect(prefix('user:[1]')).toBe('user:')
+    expect(prefix('plain')).toBe('plain')
+    expect(prefix('*')).toBe('')
+    expect(prefix(String.raw`a\*`)).toBe('a')
+  })
+})

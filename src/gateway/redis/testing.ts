@@ -1,0 +1,159 @@
+/** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
+import type { Socket } from '../../host/host.ts'
+import { openTestSessions, type TestSessions } from '../../session/testing.ts'
+import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
+import { createRedisGateway } from './gateway.ts'
+import { splitWords } from './wire.ts'
+
+/** Keeps what the gateway writes; hands over what the test sends. */
+class TestSocket implements Socket {
+  readonly remote: string
+  onData: (chunk: Uint8Array) => void = () => undefined
+  onEnd: () => void = () => undefined
+  onDrain: () => void = () => undefined
+  onClose: () => void = () => undefined
+  readonly pendingBytes = 0
+  received: Buffer = Buffer.alloc(0)
+  isClosed = false
+  isPaused = false
+
+  constructor(remote: string) {
+    this.remote = remote
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.received = Buffer.concat([this.received, bytes])
+    return true
+  }
+
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    this.isPaused = false
+  }
+
+  end(): void {
+    this.destroy()
+  }
+
+  destroy(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.onClose()
+  }
+}
+
+export class TestClient {
+  readonly socket: TestSocket
+
+  constructor(gateway: Gateway, remote = '127.0.0.1:1') {
+    this.socket = new TestSocket(remote)
+    gateway.accept(this.socket, new Uint8Array(0))
+  }
+
+  sendBytes(bytes: Uint8Array | string): void {
+    this.socket.onData(Buffer.from(bytes as string, 'latin1'))
+  }
+
+  send(...args: (string | Uint8Array)[]): Promise<string> {
+    this.sendBytes(encodeCommand(args))
+    return this.next()
+  }
+
+  /** A command as one writes it for redis-cli. */
+  sendLine(line: string): Promise<string> {
+    const bytes = Buffer.from(line, 'latin1')
+    return this.send(...splitWords({ bytes, start: 0, end: bytes.length })!)
+  }
+
+  /** The next reply, rendered; `(closed)` where the connection ended instead. */
+  async next(): Promise<string> {
+    for (;;) {
+      const rendered = renderReply(this.socket.received)
+      if (rendered !== undefined) {
+        this.socket.received = this.socket.received.subarray(rendered.end)
+        return rendered.text
+      }
+      if (this.socket.isClosed) return '(closed)'
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  /** Whether no reply comes within some turns. */
+  async isWaiting(): Promise<boolean> {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    return this.socket.received.length === 0 && !this.socket.isClosed
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+}
+
+export interface TestServer extends TestSessions {
+  readonly gateway: Gateway
+  connect(): TestClient
+}
+
+export async function openTestServer(limits: Partial<GatewayLimits> = {}): Promise<TestServer> {
+  const test = await openTestSessions()
+  const gateway = createRedisGateway(test.sessions, { ...defaultGatewayLimits, ...limits })
+  return {
+    ...test,
+    gateway,
+    connect: () => new TestClient(gateway),
+    close: async () => {
+      await gateway.close(0)
+      await test.close()
+    },
+  }
+}
+
+export function encodeCommand(args: readonly (string | Uint8Array)[]): Buffer {
+  const parts: Buffer[] = [Buffer.from(`*${args.length}\r\n`)]
+  for (const arg of args) {
+    const bytes = typeof arg === 'string' ? Buffer.from(arg, 'latin1') : Buffer.from(arg)
+    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
+  }
+  return Buffer.concat(parts)
+}
+
+interface Rendered {
+  readonly text: string
+  readonly end: number
+}
+
+/** The reply at the beginning of `bytes` as one line of text; undefined where it is not complete. */
+export function renderReply(bytes: Buffer, at = 0): Rendered | undefined {
+  const lineEnd = bytes.indexOf('\r\n', at)
+  if (lineEnd < 0) return undefined
+  const type = String.fromCharCode(bytes[at]!)
+  const line = bytes.toString('latin1', at + 1, lineEnd)
+  const next = lineEnd + 2
+  if (type === '$' || type === '=') {
+    if (line === '-1') return { text: '(null)', end: next }
+    const end = next + Number(line)
+    if (bytes.length < end + 2) return undefined
+    const text = JSON.stringify(bytes.toString('latin1', next, end))
+    return { text: type === '=' ? `=${text}` : text, end: end + 2 }
+  }
+  if (type === '_') return { text: '(null)', end: next }
+  if (type !== '*' && type !== '~' && type !== '%') return { text: type + line, end: next }
+  if (line === '-1') return { text: '(null array)', end: next }
+  return renderItems(bytes, next, type, Number(line) * (type === '%' ? 2 : 1))
+}
+
+function renderItems(bytes: Buffer, start: number, type: string, count: number): Rendered | undefined {
+  const items: string[] = []
+  let at = start
+  for (let i = 0; i < count; i++) {
+    const item = renderReply(bytes, at)
+    if (item === undefined) return undefined
+    items.push(item.text)
+    at = item.end
+  }
+  const [open, close] = type === '%' ? ['{', '}'] : type === '~' ? ['<', '>'] : ['[', ']']
+  return { text: `${open}${items.join(' ')}${close}`, end: at }
+}

@@ -1,0 +1,126 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { encodeCommand } from './testing.ts'
+import { maxArguments, parsed, RequestParser, splitWords } from './wire.ts'
+
+const maxBytes = 1024 * 1024
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
+}
+
+/** All requests in `chunks`, and the error that ended them. */
+function parseAll(chunks: readonly Uint8Array[], limit = maxBytes): { requests: string[][]; error: string } {
+  const parser = new RequestParser(limit)
+  const requests: string[][] = []
+  for (const chunk of chunks) {
+    parser.push(chunk)
+    for (;;) {
+      const found = parser.next()
+      if (found === parsed.more) break
+      if (found === parsed.error) return { requests, error: parser.error }
+      const args = parser.arguments
+      const request: string[] = []
+      for (let i = 0; i < args.count; i++) {
+        const { bytes, start, end } = args.at(i)
+        request.push(latin1(bytes.subarray(start, end)))
+      }
+      requests.push(request)
+    }
+  }
+  return { requests, error: '' }
+}
+
+function errorOf(text: string, limit?: number): string {
+  return parseAll([Buffer.from(text, 'latin1')], limit).error
+}
+
+describe('requests', () => {
+  it('are the same however the bytes are cut', () => {
+    const anyRequests = fc.array(
+      fc.array(fc.string({ unit: 'binary', maxLength: 40 }), { minLength: 1, maxLength: 6 }),
+      {
+        maxLength: 6,
+      },
+    )
+    fc.assert(
+      fc.property(anyRequests, fc.array(fc.nat(400), { maxLength: 8 }), (requests, cuts) => {
+        const expected = requests.map((request) => request.map((arg) => latin1(Buffer.from(arg))))
+        const bytes = Buffer.concat(expected.map((request) => encodeCommand(request)))
+        const ends = [...cuts.filter((cut) => cut < bytes.length), bytes.length].sort((a, b) => a - b)
+        const chunks = ends.map((end, i) => Uint8Array.from(bytes.subarray(i === 0 ? 0 : ends[i - 1], end)))
+        expect(parseAll(chunks).requests).toEqual(expected)
+      }),
+    )
+  })
+
+  it('come one byte at a time', () => {
+    const bytes = Buffer.concat([
+      encodeCommand(['SET', 'a', 'x'.repeat(100)]),
+      Buffer.from('PING\r\n'),
+      encodeCommand(['GET', '']),
+    ])
+    const chunks = [...bytes].map((byte) => Uint8Array.of(byte))
+    expect(parseAll(chunks).requests).toEqual([['SET', 'a', 'x'.repeat(100)], ['PING'], ['GET', '']])
+  })
+
+  it('keep their arguments while more bytes arrive', () => {
+    const parser = new RequestParser(maxBytes)
+    parser.push(Buffer.concat([encodeCommand(['SET', 'key', 'value']), Buffer.from('*2\r\n$3\r\nG')]))
+    expect(parser.next()).toBe(parsed.request)
+    parser.push(Buffer.from('ET\r\n$1\r\na\r\n'))
+    parser.push(encodeCommand(['DEL', 'x'.repeat(1000)]))
+    const { bytes, start, end } = parser.arguments.at(2)
+    expect(latin1(bytes.subarray(start, end))).toBe('value')
+    expect(parser.next()).toBe(parsed.request)
+    expect(parser.next()).toBe(parsed.request)
+    expect(parser.arguments.at(1).end - parser.arguments.at(1).start).toBe(1000)
+  })
+
+  it('of no arguments are passed over', () => {
+    expect(parseAll([Buffer.from('*0\r\n*-1\r\n\r\n*1\r\n$4\r\nPING\r\n')]).requests).toEqual([['PING']])
+  })
+})
+
+describe('errors', () => {
+  it.each([
+    ['*x\r\n', 'invalid multibulk length'],
+    ['*01\r\n', 'invalid multibulk length'],
+    [`*${maxArguments + 1}\r\n`, 'invalid multibulk length'],
+    ['*99999999999999\r\n', 'invalid multibulk length'],
+    ['*1\r\n:1\r\n', "expected '$', got ':'"],
+    ['*1\r\n$x\r\n', 'invalid bulk length'],
+    ['*1\r\n$-1\r\n', 'invalid bulk length'],
+    ['*1\r\n$1048577\r\n', 'invalid bulk length'],
+    [`*${'1'.repeat(70_000)}`, 'too big mbulk count string'],
+    [`*1\r\n$${'1'.repeat(70_000)}`, 'too big bulk count string'],
+    ['x'.repeat(70_000), 'too big inline request'],
+    ['SET "a\r\n', 'unbalanced quotes in request'],
+    ["SET 'a'b\r\n", 'unbalanced quotes in request'],
+  ])('%.20j: %s', (text, error) => {
+    expect(errorOf(text)).toBe(error)
+  })
+
+  it('of a request that is too large as a whole', () => {
+    const argument = `$500\r\n${'x'.repeat(500)}\r\n`
+    expect(errorOf(`*2\r\n${argument}${argument}`, 600)).toBe('')
+    expect(errorOf(`*200\r\n${argument.repeat(200)}`, 600)).toBe('request is larger than 600 bytes')
+  })
+})
+
+describe('inline words', () => {
+  it.each<[string, string[] | undefined]>([
+    ['a  b\tc ', ['a', 'b', 'c']],
+    ['', []],
+    ['"a b" \'c d\'', ['a b', 'c d']],
+    [String.raw`"\x41\n\"\\\q"`, ['A\n"\\q']],
+    [String.raw`'it\'s \n'`, [String.raw`it's \n`]],
+    ['""', ['']],
+    ['"a"b', undefined],
+    ['"a', undefined],
+    [String.raw`"a\"`, undefined],
+  ])('%s', (line, words) => {
+    const bytes = Buffer.from(line)
+    expect(splitWords({ bytes, start: 0, end: bytes.length })?.map(latin1)).toEqual(words)
+  })
+})
