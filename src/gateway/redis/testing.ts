@@ -1,5 +1,5 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
-import type { Socket } from '../../host/host.ts'
+import type { Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
 import { createRedisGateway } from './gateway.ts'
@@ -47,8 +47,10 @@ class TestSocket implements Socket {
 
 export class TestClient {
   readonly socket: TestSocket
+  readonly #host: Host
 
-  constructor(gateway: Gateway, remote = '127.0.0.1:1') {
+  constructor(gateway: Gateway, host: Host, remote = '127.0.0.1:1') {
+    this.#host = host
     this.socket = new TestSocket(remote)
     gateway.accept(this.socket, new Uint8Array(0))
   }
@@ -77,13 +79,17 @@ export class TestClient {
         return rendered.text
       }
       if (this.socket.isClosed) return '(closed)'
-      await new Promise((resolve) => setImmediate(resolve))
+      await this.#turn()
     }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#host.turn(resolve))
   }
 
   /** Whether no reply comes within some turns. */
   async isWaiting(): Promise<boolean> {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    for (let turn = 0; turn < 20; turn++) await this.#turn()
     return this.socket.received.length === 0 && !this.socket.isClosed
   }
 
@@ -103,7 +109,7 @@ export async function openTestServer(limits: Partial<GatewayLimits> = {}): Promi
   return {
     ...test,
     gateway,
-    connect: () => new TestClient(gateway),
+    connect: () => new TestClient(gateway, test.database.host),
     close: async () => {
       await gateway.close(0)
       await test.close()

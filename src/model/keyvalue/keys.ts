@@ -108,4 +108,3 @@ function unescape(bytes: Uint8Array, start: number, end: number, into: MutableSl
   }
   return into.set(plain, 0, length)
 }
-
