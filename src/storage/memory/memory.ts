@@ -129,8 +129,7 @@ export class MemoryStore implements OrderedStore, Member {
 
   forkMemory(): MemoryStore {
     this.#sealForReaders('fork')
-    const epoch = this.versions.sealedEpoch
-    this.versions.pin(epoch)
+    const epoch = this.versions.pin()
     const fork = new MemoryStore(this.#options, {
       family: this.family,
       epoch,
@@ -330,9 +329,8 @@ class MemorySnapshot implements Snapshot {
   constructor(store: MemoryStore) {
     this.#store = store
     this.sequence = store.sequence
-    this.epoch = store.versions.sealedEpoch
+    this.epoch = store.versions.pin()
     this.#stamp = { root: store.tree.root, version: 0 }
-    store.versions.pin(this.epoch)
   }
 
   get(key: Slice): Slice | undefined {

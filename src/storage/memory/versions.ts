@@ -4,11 +4,13 @@
  * The writer's changes belong to `epoch`; `seal` publishes them: the root of the sealed epoch goes to `root[epoch & 1]`
  * of the shared header, then the epoch itself, and the writer goes on in the next one. A sealed root is a snapshot, and
  * whoever pins its epoch may read it. An object (page or record) is born in the epoch that made it and dies in the epoch
- * that unlinked it: the epochs in [birth, death) reach it, and it is freed when none of them is pinned. The newest
- * sealed epoch always counts as pinned, since a worker thread may be about to pin it.
+ * that unlinked it: the epochs in [birth, death) reach it, and it is freed when none of them is pinned. A thread may be
+ * about to pin the newest sealed epoch; what that epoch reaches is not dead, or dies in an epoch that is not sealed yet,
+ * and until then nobody asks.
  *
- * A dead object that a pin holds waits in the list of one pinned epoch that reaches it, the oldest, and is looked at
- * again when that pin is gone. A subtree is retired as one object; freeing it frees a page and retires what hangs below,
+ * A dead object that a pin holds waits in the list of one pinned epoch that reaches it, the newest, and is looked at
+ * again when that pin is gone. Pins mostly go in the order in which they came, so by then it is mostly the last one: an
+ * object is looked at once or twice, however many pins there are. A subtree is retired as one object; freeing it frees a page and retires what hangs below,
  * so that no step is long.
  *
  * Shared header, signed 64-bit words: 0 epoch · 1, 2 root by parity · 3, 4 sequence by parity · 8 … one pinned epoch for
@@ -60,15 +62,17 @@ export class Versions {
   epochHigh: number
   /** Words of the header that worker threads pin by. */
   readonly readers: Set<number> = new Set()
-  #family: MemoryFamily
-  #fault: PlantedFault | undefined
-  #pins = new Map<number, number>()
-  #held = new Map<number, RetiredList>()
-  /** Dead in the epoch that is not sealed yet, or in the newest sealed one. */
+  readonly #family: MemoryFamily
+  readonly #fault: PlantedFault | undefined
+  /** Pinned epochs of this thread, ascending, and how often each is pinned. */
+  readonly #pinned: number[] = []
+  readonly #counts: number[] = []
+  /** What reading threads pinned when it was last looked at. */
+  #pinnedByReaders: number[] = []
+  readonly #held = new Map<number, RetiredList>()
+  /** Dead in the epoch that is not sealed yet. */
   #retiring = new RetiredList()
-  #pending = new RetiredList()
-  #pinned: number[] = []
-  #stalePins = true
+  readonly #pending = new RetiredList()
   #closed = false
 
   constructor(family: MemoryFamily, inheritedThrough: number, fault: PlantedFault | undefined) {
@@ -98,7 +102,7 @@ export class Versions {
 
   get pins(): number {
     let count = 0
-    for (const pins of this.#pins.values()) count += pins
+    for (const pins of this.#counts) count += pins
     return count
   }
 
@@ -111,21 +115,28 @@ export class Versions {
     this.epoch++
     this.epochLow = this.epoch | 0
     this.epochHigh = Math.floor(this.epoch / epochHighUnit)
-    this.#pending.takeAll(this.#retiring)
-    this.#stalePins = true
+    this.#settleRetired(this.epoch - 2)
   }
 
-  pin(epoch: number): void {
-    this.#pins.set(epoch, (this.#pins.get(epoch) ?? 0) + 1)
-    this.#stalePins = true
+  /** Pins the newest sealed epoch. */
+  pin(): number {
+    const epoch = this.sealedEpoch
+    const last = this.#pinned.length - 1
+    if (this.#pinned[last] === epoch) this.#counts[last]!++
+    else {
+      this.#pinned.push(epoch)
+      this.#counts.push(1)
+    }
+    return epoch
   }
 
   unpin(epoch: number): void {
-    const pins = this.#pins.get(epoch)
-    assert(pins !== undefined, `epoch ${epoch} is not pinned`)
-    if (pins > 1) this.#pins.set(epoch, pins - 1)
-    else this.#pins.delete(epoch)
-    this.#stalePins = true
+    const at = this.#pinned.indexOf(epoch)
+    assert(at >= 0, `epoch ${epoch} is not pinned`)
+    if (--this.#counts[at]! > 0) return
+    this.#pinned.splice(at, 1)
+    this.#counts.splice(at, 1)
+    this.#letGo(epoch)
   }
 
   addReader(): number {
@@ -141,7 +152,7 @@ export class Versions {
   removeReader(slot: number): void {
     Atomics.store(this.header, slot, 0n)
     this.readers.delete(slot)
-    this.#stalePins = true
+    this.#lookAtReaders()
   }
 
   retirePage(page: number): void {
@@ -161,17 +172,16 @@ export class Versions {
     this.#closed = true
     this.#pending.push(retiredSubtree, root, this.epoch)
     this.#pending.takeAll(this.#retiring)
-    this.#stalePins = true
   }
 
   /** Closed, and nothing of it is left. */
   get drained(): boolean {
-    return this.#closed && this.#pins.size === 0 && this.retired === 0
+    return this.#closed && this.#pinned.length === 0 && this.retired === 0
   }
 
   /** Frees or sorts out up to so many objects; true where there is more to do. */
   reclaim(objects: number): boolean {
-    if (this.#stalePins || this.readers.size > 0) this.#refreshPins()
+    if (this.readers.size > 0) this.#lookAtReaders()
     const pending = this.#pending
     for (let i = 0; i < objects; i++) {
       if (!pending.pop()) return false
@@ -180,15 +190,9 @@ export class Versions {
     return pending.length > 0
   }
 
-  /** How many epochs the oldest pin lies behind: what it holds grows with that. */
+  /** How many epochs the oldest pin of this thread lies behind: what it holds grows with that. */
   get pinnedEpochsBehind(): number {
-    return this.epoch - (this.pinnedEpochs()[0] ?? this.epoch)
-  }
-
-  /** Every epoch that somebody may read now, ascending. */
-  pinnedEpochs(): readonly number[] {
-    this.#refreshPins()
-    return this.#pinned
+    return this.epoch - (this.#pinned[0] ?? this.epoch)
   }
 
   eachRetired(visit: (kind: number, object: number, death: number) => void): void {
@@ -202,25 +206,32 @@ export class Versions {
     else if (birth > this.inheritedThrough) this.#retiring.push(kind, object, this.epoch)
   }
 
-  #refreshPins(): void {
-    if (this.#pins.size === 0 && this.readers.size === 0 && this.#held.size === 0 && !this.#closed) {
-      this.#pinned = [this.sealedEpoch]
-      this.#stalePins = false
-      return
+  /** What died in the epoch just sealed was reached by the one before: if that is pinned, it waits there. */
+  #settleRetired(before: number): void {
+    if (this.#pinned[this.#pinned.length - 1] !== before || this.#held.has(before)) {
+      this.#pending.takeAll(this.#retiring)
+    } else if (this.#retiring.length > 0) {
+      this.#held.set(before, this.#retiring)
+      this.#retiring = new RetiredList()
     }
-    const epochs = new Set(this.#pins.keys())
-    if (!this.#closed) epochs.add(this.sealedEpoch)
+  }
+
+  /** Puts what waited for the epoch back among what is to be freed. */
+  #letGo(epoch: number): void {
+    const list = this.#held.get(epoch)
+    if (list === undefined || this.#pinnedByReaders.includes(epoch)) return
+    this.#held.delete(epoch)
+    this.#pending.takeAll(list)
+  }
+
+  #lookAtReaders(): void {
+    const pinned = this.readers.size > 0 ? [this.sealedEpoch] : []
     for (const slot of this.readers) {
       const epoch = Number(Atomics.load(this.header, slot))
-      if (epoch !== 0) epochs.add(epoch)
+      if (epoch !== 0) pinned.push(epoch)
     }
-    this.#pinned = [...epochs].toSorted((a, b) => a - b)
-    this.#stalePins = false
-    for (const [epoch, list] of this.#held) {
-      if (epochs.has(epoch)) continue
-      this.#held.delete(epoch)
-      this.#pending.takeAll(list)
-    }
+    this.#pinnedByReaders = pinned
+    for (const epoch of this.#held.keys()) if (!this.#pinned.includes(epoch)) this.#letGo(epoch)
   }
 
   #free(kind: number, object: number, death: number): void {
@@ -238,18 +249,17 @@ export class Versions {
     this.#release(kind, object)
   }
 
-  /** The oldest pinned epoch in [birth, death), or 0. */
+  /** The newest pinned epoch in [birth, death), or 0. */
   #holder(birth: number, death: number): number {
-    const pinned = this.#pinned
-    let low = 0
-    let top = pinned.length
-    while (low < top) {
-      const middle = (low + top) >>> 1
-      if (pinned[middle]! < birth) low = middle + 1
-      else top = middle
+    let holder = 0
+    for (let i = this.#pinned.length - 1; i >= 0; i--) {
+      const epoch = this.#pinned[i]!
+      if (epoch >= death) continue
+      if (epoch >= birth) holder = epoch
+      break
     }
-    const epoch = pinned[low]
-    return epoch !== undefined && epoch < death ? epoch : 0
+    for (const epoch of this.#pinnedByReaders) if (epoch < death && epoch >= birth && epoch > holder) holder = epoch
+    return holder
   }
 
   /** No pin reaches the page, so none reaches the tree below through it; older pins may reach parts by older pages. */
