@@ -16,6 +16,8 @@ export interface SourceIndex {
   readonly name: string
   readonly unique: boolean
   readonly sparse: boolean
+  /** Its order is that of the documents' values, so it can stand for a sort. */
+  readonly isOrdered: boolean
   readonly fields: readonly IndexField[]
 }
 

@@ -21,16 +21,23 @@ import type { Bound, DocumentSource, FieldBounds, SourceCursor, SourceIndex, Sou
 
 export const idPath: Path = parsePath('_id')
 
-const primary: DocumentIndex = {
+const primary: StoredIndex = {
   id: primaryIndex,
   name: '_id_',
   unique: true,
   sparse: false,
+  isOrdered: true,
   fields: [{ path: idPath, descending: false }],
 }
 
+type StoredIndex = DocumentIndex & SourceIndex
+
 /** More ranges than this cost more than they save. */
 const maxRanges = 2000
+
+function ordered(index: DocumentIndex): StoredIndex {
+  return { ...index, isOrdered: true }
+}
 
 export class StoredDocuments implements DocumentSource {
   readonly collection: Collection
@@ -38,7 +45,7 @@ export class StoredDocuments implements DocumentSource {
 
   constructor(collection: Collection) {
     this.collection = collection
-    this.indexes = [primary, ...indexesOf(collection)]
+    this.indexes = [primary, ...indexesOf(collection).map(ordered)]
   }
 
   mayHoldArray(path: Path): boolean {
@@ -46,7 +53,7 @@ export class StoredDocuments implements DocumentSource {
   }
 
   ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined {
-    return rangesOf(this.collection.id, index as DocumentIndex, bounds)
+    return rangesOf(this.collection.id, index as StoredIndex, bounds)
   }
 
   scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {

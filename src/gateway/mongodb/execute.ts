@@ -4,7 +4,8 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Durability } from '../../log/commit-log.ts'
-import { bsonType, BsonValue, fieldsOf, getField } from '../../model/document/bson.ts'
+import type { BsonValue } from '../../model/document/bson.ts'
+import { bsonType, fieldsOf, getField } from '../../model/document/bson.ts'
 import type { BsonWriter } from '../../model/document/bson-writer.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { readBinary, readBoolean, readString, toDouble, toHex } from '../../model/document/values.ts'

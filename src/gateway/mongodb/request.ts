@@ -2,11 +2,12 @@
  * One command as its handler sees it: typed fields, the database it names, the session it runs in, and what it wants of
  * durability. Fields that a command does not know are refused (40415), so nothing is accepted and ignored.
  */
-import { PolylogError } from '../../base/errors.ts'
+import type { PolylogError } from '../../base/errors.ts'
 import type { Catalog } from '../../database/catalog.ts'
 import type { Pause, Statement, Transaction } from '../../database/contract.ts'
 import type { Durability } from '../../log/commit-log.ts'
-import { BsonWriter, buildDocument } from '../../model/document/bson-writer.ts'
+import type { BsonWriter } from '../../model/document/bson-writer.ts'
+import { buildDocument } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'

@@ -90,8 +90,8 @@ function numeric(
 
 function real(name: string, evaluate: (value: number) => number): readonly [string, ExpressionOperator] {
   return numeric(name, 1, 1, (value) => {
-    const result = evaluate(toDouble(value!))
-    return value!.type === bsonType.decimal ? decimalValue(Decimal.fromDouble(result)) : doubleValue(result)
+    const result = evaluate(toDouble(value))
+    return value.type === bsonType.decimal ? decimalValue(Decimal.fromDouble(result)) : doubleValue(result)
   })
 }
 
@@ -163,16 +163,16 @@ function overArguments(
 
 export const arithmeticOperators: OperatorFamily = [
   ranged('$add', 0, Infinity, add),
-  fixed('$subtract', 2, (a, b) => subtract(a!, b!)),
+  fixed('$subtract', 2, (a, b) => subtract(a, b)),
   ranged('$multiply', 0, Infinity, multiply),
-  numeric('$divide', 2, 2, (a, b) => divideNumbers(a!, b!)),
-  numeric('$mod', 2, 2, (a, b) => modNumbers(a!, b!)),
-  numeric('$abs', 1, 1, (value) => absolute(value!)),
-  numeric('$ceil', 1, 1, (value) => mapFraction(value!, Math.ceil, ceilDecimal)),
-  numeric('$floor', 1, 1, (value) => mapFraction(value!, Math.floor, floorDecimal)),
-  numeric('$round', 1, 2, (value, place) => roundTo(value!, place, false)),
-  numeric('$trunc', 1, 2, (value, place) => roundTo(value!, place, true)),
-  numeric('$pow', 2, 2, (base, exponent) => power(base!, exponent!)),
+  numeric('$divide', 2, 2, (a, b) => divideNumbers(a, b)),
+  numeric('$mod', 2, 2, (a, b) => modNumbers(a, b)),
+  numeric('$abs', 1, 1, (value) => absolute(value)),
+  numeric('$ceil', 1, 1, (value) => mapFraction(value, Math.ceil, ceilDecimal)),
+  numeric('$floor', 1, 1, (value) => mapFraction(value, Math.floor, floorDecimal)),
+  numeric('$round', 1, 2, (value, place) => roundTo(value, place, false)),
+  numeric('$trunc', 1, 2, (value, place) => roundTo(value, place, true)),
+  numeric('$pow', 2, 2, (base, exponent) => power(base, exponent)),
   real('$sqrt', (value) => {
     if (value < 0) throw mongoError(28_714, "$sqrt's argument must be greater than or equal to 0")
     return Math.sqrt(value)
@@ -180,7 +180,7 @@ export const arithmeticOperators: OperatorFamily = [
   real('$exp', Math.exp),
   real('$ln', Math.log),
   real('$log10', Math.log10),
-  numeric('$log', 2, 2, (value, base) => doubleValue(Math.log(toDouble(value!)) / Math.log(toDouble(base!)))),
+  numeric('$log', 2, 2, (value, base) => doubleValue(Math.log(toDouble(value)) / Math.log(toDouble(base)))),
   overArguments('$sum', sum),
   overArguments('$avg', average),
   overArguments('$min', smallest),

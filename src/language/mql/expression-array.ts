@@ -8,6 +8,7 @@ import {
   isTruthy,
   missingValue,
   nullValue,
+  readString,
   toSafeInteger,
 } from '../../model/document/values.ts'
 import {
@@ -21,7 +22,6 @@ import {
   type OperatorFamily,
   ranged,
 } from './expression-contract.ts'
-import { readString } from '../../model/document/values.ts'
 import { bindVariable } from './scope.ts'
 import { compileComparator } from './sort-order.ts'
 
@@ -234,19 +234,19 @@ const zip: ExpressionOperator = (operand, compile) => {
 }
 
 export const arrayOperators: OperatorFamily = [
-  fixed('$size', 1, (value) => size(value!)),
-  fixed('$isArray', 1, (value) => booleanValue(value!.type === bsonType.array)),
-  fixed('$arrayElemAt', 2, (array, position) => elementAt(array!, position!)),
-  fixed('$first', 1, (array) => (array!.isNullish ? nullValue : (requireArray('$first', array!)[0] ?? missingValue))),
-  fixed('$last', 1, (array) => (array!.isNullish ? nullValue : (requireArray('$last', array!).at(-1) ?? missingValue))),
-  ranged('$slice', 2, 3, (array, first, second) => slice(array!, first!, second)),
+  fixed('$size', 1, (value) => size(value)),
+  fixed('$isArray', 1, (value) => booleanValue(value.type === bsonType.array)),
+  fixed('$arrayElemAt', 2, (array, position) => elementAt(array, position)),
+  fixed('$first', 1, (array) => (array.isNullish ? nullValue : (requireArray('$first', array)[0] ?? missingValue))),
+  fixed('$last', 1, (array) => (array.isNullish ? nullValue : (requireArray('$last', array).at(-1) ?? missingValue))),
+  ranged('$slice', 2, 3, (array, first, second) => slice(array, first, second)),
   ranged('$concatArrays', 0, Infinity, concatenate),
-  ranged('$range', 2, 3, (from, to, step) => range(from!, to!, step)),
+  ranged('$range', 2, 3, (from, to, step) => range(from, to, step)),
   fixed('$reverseArray', 1, (array) =>
-    array!.isNullish ? nullValue : arrayOf(requireArray('$reverseArray', array!).reverse()),
+    array.isNullish ? nullValue : arrayOf(requireArray('$reverseArray', array).reverse()),
   ),
-  fixed('$in', 2, (value, array) => isIn(value!, array!)),
-  fixed('$indexOfArray', 2, (array, wanted) => indexOfArray(array!, wanted!)),
+  fixed('$in', 2, (value, array) => isIn(value, array)),
+  fixed('$indexOfArray', 2, (array, wanted) => indexOfArray(array, wanted)),
   ['$map', map],
   ['$filter', filter],
   ['$reduce', reduce],
@@ -254,10 +254,10 @@ export const arrayOperators: OperatorFamily = [
   ['$zip', zip],
   ranged('$setUnion', 0, Infinity, setUnion),
   ranged('$setIntersection', 0, Infinity, setIntersection),
-  fixed('$setDifference', 2, (a, b) => setDifference(a!, b!)),
-  fixed('$setIsSubset', 2, (a, b) => isSubset(a!, b!)),
+  fixed('$setDifference', 2, (a, b) => setDifference(a, b)),
+  fixed('$setIsSubset', 2, (a, b) => isSubset(a, b)),
   ranged('$setEquals', 2, Infinity, setEquals),
-  fixed('$anyElementTrue', 1, (array) => booleanValue(requireArray('$anyElementTrue', array!).some(isTruthy))),
-  fixed('$allElementsTrue', 1, (array) => booleanValue(requireArray('$allElementsTrue', array!).every(isTruthy))),
-  fixed('$arrayToObject', 1, (array) => arrayToObject(array!)),
+  fixed('$anyElementTrue', 1, (array) => booleanValue(requireArray('$anyElementTrue', array).some(isTruthy))),
+  fixed('$allElementsTrue', 1, (array) => booleanValue(requireArray('$allElementsTrue', array).every(isTruthy))),
+  fixed('$arrayToObject', 1, (array) => arrayToObject(array)),
 ]

@@ -1,8 +1,7 @@
 /** What the families of expression operators share. */
-import { bsonType, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
-import { BsonValue as Value } from '../../model/document/bson.ts'
 import type { Scope } from './scope.ts'
 
 /** Answers a value; `type` 0 is a missing one. */
@@ -81,12 +80,12 @@ export function arrayOf(values: readonly BsonValue[]): BsonValue {
     if (value.type === bsonType.missing) writer.null(indexName(index))
     else writer.value(indexName(index), value)
   }
-  return new Value(bsonType.array, writer.end().toBytes())
+  return new BsonValue(bsonType.array, writer.end().toBytes())
 }
 
 /** An object of the fields that are not missing. */
 export function objectOf(fields: Iterable<readonly [string, BsonValue]>): BsonValue {
   const writer = new BsonWriter().begin()
   for (const [name, value] of fields) writer.value(name, value)
-  return new Value(bsonType.object, writer.end().toBytes())
+  return new BsonValue(bsonType.object, writer.end().toBytes())
 }

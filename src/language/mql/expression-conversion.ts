@@ -179,12 +179,12 @@ const convert: ExpressionOperator = (operand, compile) => {
 
 function short(name: string, type: string): readonly [string, ExpressionOperator] {
   const conversion = conversions.get(type)!
-  return fixed(name, 1, (value) => (value!.isNullish ? nullValue : conversion(value!)))
+  return fixed(name, 1, (value) => (value.isNullish ? nullValue : conversion(value)))
 }
 
 export const conversionOperators: OperatorFamily = [
-  fixed('$type', 1, (value) => stringValue(bsonTypeName(value!.type))),
-  fixed('$isNumber', 1, (value) => booleanValue(value!.isNumber)),
+  fixed('$type', 1, (value) => stringValue(bsonTypeName(value.type))),
+  fixed('$isNumber', 1, (value) => booleanValue(value.isNumber)),
   ['$convert', convert],
   short('$toString', 'string'),
   short('$toInt', 'int'),

@@ -16,7 +16,7 @@ export function compareOperands(a: BsonValue, b: BsonValue): number {
 }
 
 function comparison(name: string, isRight: (sign: number) => boolean): readonly [string, ExpressionOperator] {
-  return fixed(name, 2, (a, b) => booleanValue(isRight(compareOperands(a!, b!))))
+  return fixed(name, 2, (a, b) => booleanValue(isRight(compareOperands(a, b))))
 }
 
 const and: ExpressionOperator = (operand, compile) => {
@@ -92,10 +92,10 @@ export const logicOperators: OperatorFamily = [
   comparison('$gte', (sign) => sign >= 0),
   comparison('$lt', (sign) => sign < 0),
   comparison('$lte', (sign) => sign <= 0),
-  fixed('$cmp', 2, (a, b) => int32Value(Math.sign(compareOperands(a!, b!)))),
+  fixed('$cmp', 2, (a, b) => int32Value(Math.sign(compareOperands(a, b)))),
   ['$and', and],
   ['$or', or],
-  fixed('$not', 1, (value) => booleanValue(!isTruthy(value!))),
+  fixed('$not', 1, (value) => booleanValue(!isTruthy(value))),
   ['$cond', cond],
   ['$ifNull', ifNull],
   ['$switch', switchOperator],

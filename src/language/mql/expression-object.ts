@@ -73,7 +73,7 @@ const fieldWriter: ExpressionOperator = (operand, compile) => {
 
 export const objectOperators: OperatorFamily = [
   ranged('$mergeObjects', 0, Infinity, mergeObjects),
-  fixed('$objectToArray', 1, (value) => objectToArray(value!)),
+  fixed('$objectToArray', 1, (value) => objectToArray(value)),
   ['$getField', fieldReader],
   ['$setField', fieldWriter],
 ]

@@ -45,7 +45,7 @@ function concat(...values: BsonValue[]): BsonValue {
 }
 
 function changed(name: string, change: (text: string) => string): readonly [string, ExpressionOperator] {
-  return fixed(name, 1, (value) => stringValue(value!.isNullish ? '' : change(textOf(value!))))
+  return fixed(name, 1, (value) => stringValue(value.isNullish ? '' : change(textOf(value))))
 }
 
 /** ASCII only, as the server has it. */
@@ -182,7 +182,7 @@ function findMatches(pattern: CompiledRegex, text: string, most: number): BsonVa
     found.push(
       objectOf([
         ['match', stringValue(matcher.group() ?? '')],
-        ['idx', int32Value([...text.slice(0, matcher.start())].length)],
+        ['idx', int32Value(text.slice(0, matcher.start()).length)],
         ['captures', arrayOf(captures.map((one) => (one === null ? nullValue : stringValue(one))))],
       ]),
     )
@@ -197,8 +197,8 @@ function compareIgnoringCase(a: BsonValue, b: BsonValue): BsonValue {
 
 function length(name: string, measure: (text: string) => number): readonly [string, ExpressionOperator] {
   return fixed(name, 1, (value) => {
-    if (value!.type === bsonType.string) return int32Value(measure(readString(value!)))
-    throw mongoError(mongoCode.typeMismatch, `${name} requires a string argument, found: ${bsonTypeName(value!.type)}`)
+    if (value.type === bsonType.string) return int32Value(measure(readString(value)))
+    throw mongoError(mongoCode.typeMismatch, `${name} requires a string argument, found: ${bsonTypeName(value.type)}`)
   })
 }
 
@@ -206,10 +206,10 @@ export const textOperators: OperatorFamily = [
   ranged('$concat', 0, Infinity, concat),
   changed('$toLower', toLower),
   changed('$toUpper', toUpper),
-  fixed('$split', 2, (value, separator) => split(value!, separator!)),
-  fixed('$substrCP', 3, (value, from, count) => substringCodePoints(value!, from!, count!)),
-  fixed('$substrBytes', 3, (value, from, count) => substringBytes(value!, from!, count!)),
-  fixed('$substr', 3, (value, from, count) => substringBytes(value!, from!, count!)),
+  fixed('$split', 2, (value, separator) => split(value, separator)),
+  fixed('$substrCP', 3, (value, from, count) => substringCodePoints(value, from, count)),
+  fixed('$substrBytes', 3, (value, from, count) => substringBytes(value, from, count)),
+  fixed('$substr', 3, (value, from, count) => substringBytes(value, from, count)),
   ranged('$indexOfCP', 2, 4, (...values) => indexOf(values)),
   length('$strLenCP', (text) => [...text].length),
   length('$strLenBytes', (text) => Buffer.byteLength(text)),
@@ -218,7 +218,7 @@ export const textOperators: OperatorFamily = [
   trimmer('$rtrim', false, true),
   replacer('$replaceOne', false),
   replacer('$replaceAll', true),
-  fixed('$strcasecmp', 2, (a, b) => compareIgnoringCase(a!, b!)),
+  fixed('$strcasecmp', 2, (a, b) => compareIgnoringCase(a, b)),
   regexOperator('$regexMatch', booleanValue(false), ({ regex }, text) => booleanValue(regex.matcher(text).find())),
   regexOperator('$regexFind', nullValue, (pattern, text) => findMatches(pattern, text, 1)[0] ?? nullValue),
   regexOperator('$regexFindAll', arrayOf([]), (pattern, text) => arrayOf(findMatches(pattern, text, Infinity))),

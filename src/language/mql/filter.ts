@@ -70,23 +70,18 @@ function addTopLevel(name: string, value: BsonValue, variables: Variables, parts
   switch (name) {
     case '$and':
       for (const clause of clauses(name, value)) addConditions(clause, variables, parts)
-      return
+      break
     case '$or':
-    case '$nor': {
-      const list = clauses(name, value)
-      if (name === '$or' && list.length === 1) return addConditions(list[0]!, variables, parts)
-      const tests = list.map((clause) => compileFilter(clause, variables).matches)
-      const any = (document: BsonValue): boolean => tests.some((test) => test(document))
-      parts.matchers.push(name === '$or' ? any : (document) => !any(document))
-      return
-    }
+    case '$nor':
+      addAlternatives(name, clauses(name, value), variables, parts)
+      break
     case '$expr': {
       const expression = compileExpression(value)
       parts.matchers.push((document) => isTruthy(expression(rootScope(document, variables))))
-      return
+      break
     }
     case '$comment':
-      return
+      break
     case '$where':
     case '$text':
     case '$jsonSchema':
@@ -100,6 +95,16 @@ function addTopLevel(name: string, value: BsonValue, variables: Variables, parts
           'consider using $getField or $setField.',
       )
   }
+}
+
+function addAlternatives(name: string, list: readonly BsonValue[], variables: Variables, parts: Parts): void {
+  if (name === '$or' && list.length === 1) {
+    addConditions(list[0]!, variables, parts)
+    return
+  }
+  const tests = list.map((clause) => compileFilter(clause, variables).matches)
+  const any = (document: BsonValue): boolean => tests.some((test) => test(document))
+  parts.matchers.push(name === '$or' ? any : (document) => !any(document))
 }
 
 function clauses(name: string, value: BsonValue): BsonValue[] {

@@ -1,6 +1,7 @@
 /** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
 import type { Pause } from '../../database/contract.ts'
-import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import type { BsonValue } from '../../model/document/bson.ts'
+import { bsonType, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, keyText } from '../../model/document/order.ts'
 import { int32Value, integerValue, nullValue, toSafeInteger } from '../../model/document/values.ts'

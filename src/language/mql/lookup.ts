@@ -3,7 +3,8 @@
  * planner's choice, so an index on the foreign field is used.
  */
 import type { Pause, Transaction } from '../../database/contract.ts'
-import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import type { BsonValue } from '../../model/document/bson.ts'
+import { bsonType, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type Path } from '../../model/document/path.ts'
 import { nullValue, readString } from '../../model/document/values.ts'

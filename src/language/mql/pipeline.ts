@@ -178,7 +178,11 @@ const limit: MakeStage = (specification) => {
   return (next) => {
     let left = most
     return {
-      push: (document) => left > 0 && (left--, next.push(document)) && left > 0,
+      push(document) {
+        if (left === 0) return false
+        left--
+        return next.push(document) && left > 0
+      },
       finish: () => next.finish(),
     }
   }

@@ -188,7 +188,7 @@ function orderOf(
   bounds: readonly FieldBounds[],
   sort: readonly SortField[],
 ): 'forward' | 'reverse' | undefined {
-  if (sort.length === 0) return undefined
+  if (sort.length === 0 || !index.isOrdered) return undefined
   const fixedCount = bounds.findIndex((bound) => bound.kind === 'interval' || bound.values.length > 1)
   const points = fixedCount < 0 ? bounds.length : fixedCount
   const fixedPaths = new Set(index.fields.slice(0, points).map(({ path }) => path.text))

@@ -48,7 +48,7 @@ export function compileProjection(specification: BsonValue, variables: Variables
   let idWish: boolean | undefined
   for (const [name, value] of fields) {
     if (name === '_id' && isFlag(value)) idWish = isTruthy(value)
-    else addNode(root, name, value, mode, filter)
+    else addNode(root, name, value, filter)
   }
   const namesId = mode === 'include' ? idWish !== false : idWish === false
   if (namesId && !root.children.has('_id')) root.children.set('_id', listed)
@@ -70,8 +70,6 @@ export function compileUnset(names: readonly string[]): Projection {
 function isFlag(value: BsonValue): boolean {
   return value.isNumber || value.type === bsonType.boolean
 }
-
-const neutralOperators = new Set(['$slice', '$elemMatch'])
 
 function operatorOf(value: BsonValue): string | undefined {
   const name = value.type === bsonType.object ? fieldsOf(value)[0]?.[0] : undefined
@@ -105,7 +103,7 @@ function flattened(fields: readonly [string, BsonValue][]): [string, BsonValue][
   )
 }
 
-function addNode(root: Branch, name: string, value: BsonValue, mode: Mode, filter: Filter | undefined): void {
+function addNode(root: Branch, name: string, value: BsonValue, filter: Filter | undefined): void {
   if (isFlag(value)) {
     if (name.endsWith('.$')) return setNode(root, name.slice(0, -2), positional(name, filter))
     return setNode(root, name, listed)
@@ -115,7 +113,7 @@ function addNode(root: Branch, name: string, value: BsonValue, mode: Mode, filte
     return setNode(root, name, sliced(value))
   if (operator === '$elemMatch') return setNode(root, name, firstMatch(value))
   if (operator === undefined && value.type === bsonType.object) {
-    for (const [inner, one] of fieldsOf(value)) addNode(root, `${name}.${inner}`, one, mode, filter)
+    for (const [inner, one] of fieldsOf(value)) addNode(root, `${name}.${inner}`, one, filter)
     return
   }
   setNode(root, name, { kind: 'computed', expression: compileExpression(value) })

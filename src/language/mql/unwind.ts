@@ -1,8 +1,7 @@
 /** `$unwind`: one document for each element of an array. */
-import { bsonType, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { findPath, parsePath, type Path } from '../../model/document/path.ts'
-import { BsonValue as Value } from '../../model/document/bson.ts'
 import { int64Value, isTruthy, missingValue, nullValue, readString } from '../../model/document/values.ts'
 import { replaceAtPath } from './replace-path.ts'
 import type { DocumentStage } from './stage.ts'
@@ -16,7 +15,7 @@ export function compileUnwind(specification: BsonValue): DocumentStage {
   const keepsEmpty = options.has('preserveNullAndEmptyArrays') && isTruthy(options.get('preserveNullAndEmptyArrays')!)
   return {
     each(document, push) {
-      const value = new Value()
+      const value = new BsonValue()
       findPath(document.bytes, document.start, path, value)
       if (value.type === bsonType.array) return unwindArray(document, value, { path, indexPath, keepsEmpty }, push)
       if (value.isNullish && !keepsEmpty) return true

@@ -1,11 +1,12 @@
 /** The update operators on arrays. */
-import { bsonType, bsonTypeName, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import type { BsonValue } from '../../model/document/bson.ts'
+import { bsonType, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, equalValues, keyText } from '../../model/document/order.ts'
 import { toSafeInteger } from '../../model/document/values.ts'
 import { compileValueTest } from './filter.ts'
 import { compileComparator } from './sort-order.ts'
-import { changeValue, type FieldChange } from './update-operators.ts'
+import { changeValue, type FieldChange } from './update-contract.ts'
 import { ArrayNode, openNode, toValue, type TreeNode } from './update-tree.ts'
 
 /** The array that is there, opened; an empty one where nothing is. */

@@ -6,21 +6,9 @@ import { compareValues } from '../../model/document/order.ts'
 import { dateValue, int32Value, readBoolean, readString } from '../../model/document/values.ts'
 import { addNumbers, multiplyNumbers, toBigint } from './arithmetic.ts'
 import { arrayChanges } from './update-arrays.ts'
+import { changeValue, type Change, type FieldChange, type PathChange } from './update-contract.ts'
 import type { Variables } from './scope.ts'
-import { getChild, openParent, removeChild, setChild, toValue, type TreeNode } from './update-tree.ts'
-
-/** The statement's time, so that it is the same on a restart. */
-export interface UpdateClock {
-  readonly timeMs: number
-}
-
-/** Changes the value at a concrete path. */
-export type Change = (root: TreeNode, path: readonly string[], clock: UpdateClock) => void
-
-export interface PathChange {
-  readonly path: string
-  readonly change: Change
-}
+import { getChild, openParent, removeChild, setChild, toValue } from './update-tree.ts'
 
 /** From a field's name and operand. */
 export type MakeChange = (name: string, operand: BsonValue) => PathChange[]
@@ -35,22 +23,6 @@ export function makeChange(operator: string, variables: Variables): MakeChange {
     )
   }
   return (name, operand) => [{ path: name, change: make(name, operand, variables) }]
-}
-
-export type FieldChange = (name: string, operand: BsonValue, variables: Variables) => Change
-
-/** A change of one value: what was there (if anything) to what will be; `undefined` leaves it. */
-export function changeValue(
-  change: (before: TreeNode | undefined, clock: UpdateClock) => TreeNode | undefined,
-): Change {
-  return (root, path, clock) => {
-    const name = path.at(-1)!
-    const existing = openParent(root, path, false)
-    const before = existing === undefined ? undefined : getChild(existing, name)
-    const after = change(before, clock)
-    if (after === undefined) return
-    setChild(openParent(root, path, true)!, name, after)
-  }
 }
 
 const set: FieldChange = (_, operand) => changeValue(() => operand)

@@ -13,7 +13,8 @@ import { compileFilter, type Filter, matchedPosition } from './filter.ts'
 import { parsePipeline } from './pipeline.ts'
 import type { Variables } from './scope.ts'
 import { resolvePaths, type ArrayFilters } from './update-paths.ts'
-import { makeChange, type Change, type UpdateClock } from './update-operators.ts'
+import type { Change, UpdateClock } from './update-contract.ts'
+import { makeChange } from './update-operators.ts'
 import { openNode, toValue } from './update-tree.ts'
 
 export interface UpdateRequest {

@@ -41,6 +41,7 @@ const perDocument: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Whether the error concerns one document and not the transaction. */
 export function isDocumentError(error: unknown): error is PolylogError {
   if (!(error instanceof PolylogError)) return false
+  if (error.detail['wholeStatement'] === true) return false
   return perDocument.has(error.code) || (error.code === 'too_large' && error.detail.mongoCode !== undefined)
 }
 

@@ -62,7 +62,7 @@ export function encodeDecimal128(value: Decimal, exact = false): Uint8Array {
   const limit = 6111
   if (exponent > limit && coefficient === 0n) exponent = limit
   if (exponent > limit) {
-    if (exact) throw new PolylogError('out_of_range', `${value} does not fit Decimal128`)
+    if (exact) throw new PolylogError('out_of_range', `${value.toString()} does not fit Decimal128`)
     return encodeDecimal128(isNegative ? Decimal.negativeInfinity : Decimal.infinity)
   }
   return pack(isNegative, (BigInt(exponent + bias) << 113n) | coefficient)

@@ -13,7 +13,8 @@
  * combination of values that arrays in the document give; entries are derived data.
  */
 import type { Slice } from '../../base/slice.ts'
-import { KeyWriter, primaryIndex } from '../../base/tuple.ts'
+import type { KeyWriter } from '../../base/tuple.ts'
+import { primaryIndex } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog.ts'
 import type { BsonValue } from './bson.ts'
 import { writeKeyElement } from './order.ts'

@@ -207,8 +207,8 @@ export function compareValues(a: BsonValue, b: BsonValue): number {
   } else if (isShortNumber(a.type) && isShortNumber(b.type)) {
     return compareDoubles(shortNumber(a), shortNumber(b))
   }
-  writeKeyElement(left.reset() as KeyWriter, a)
-  writeKeyElement(right.reset() as KeyWriter, b)
+  writeKeyElement(left.reset(), a)
+  writeKeyElement(right.reset(), b)
   return compareSlices(left, right)
 }
 
@@ -245,6 +245,6 @@ function compareText(a: BsonValue, b: BsonValue): number {
 
 /** The value's key bytes as a latin1 string: for sets and maps of values, and sort keys. */
 export function keyText(value: BsonValue): string {
-  writeKeyElement(left.reset() as KeyWriter, value)
+  writeKeyElement(left.reset(), value)
   return sliceToLatin1(left)
 }
