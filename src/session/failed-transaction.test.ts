@@ -67,6 +67,25 @@ describe('a transaction that can only be rolled back', () => {
   })
 })
 
+describe('what was asked for in an order', () => {
+  test('happens in it: a rollback never overtakes a statement, which would then run on its own', async () => {
+    for (let delay = 0; delay < 30; delay++) {
+      const [holder, session] = [open(), open()]
+      holder.begin()
+      void holder.run(put('x', String(delay)))
+      session.begin()
+      const first = session.run(put('x', 'mine'))
+      const second = session.run(put(`y${delay}`, 'mine'))
+      void holder.commit()
+      for (let i = 0; i < delay; i++) await Promise.resolve()
+      const end = session.rollback()
+      await Promise.all([first, second, end])
+      expect(session.run(get(`y${delay}`)), `after ${delay} microtasks`).toBeUndefined()
+      expect(session.run(get('x'))).toBe(String(delay))
+    }
+  })
+})
+
 describe('reads that must not be forgotten', () => {
   test('a serializable cursor that is sought back has read what it had read', async () => {
     const [a, b] = [open(), open()]

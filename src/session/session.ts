@@ -114,16 +114,22 @@ export class ClientSession implements Session {
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
-    if (this.#busy !== undefined) return this.#after(() => this.run(statement, options))
-    if (this.#shared !== undefined) return this.#track(this.#runShared(this.#shared, statement))
-    return this.#runAlone(statement, options)
+    return this.#inOrder(() => this.#runNow(statement, options))
   }
 
-  #after<T>(task: () => T | Promise<T>): Promise<T> {
-    return this.#busy!.then(task, task)
+  #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
+    return this.#shared === undefined ? this.#runAlone(statement, options) : this.#runShared(this.#shared, statement)
   }
 
-  /** While a promise is open the session is busy; the next statement waits behind it. */
+  /**
+   * Runs `task` when everything that was asked for before is done. What waits is the session's newest promise, so that
+   * nothing that comes later can slip in before it: a statement that a rollback overtook would run on its own.
+   */
+  #inOrder<T>(task: () => T | Promise<T>): T | Promise<T> {
+    return this.#track(this.#busy === undefined ? task() : this.#busy.then(task, task))
+  }
+
+  /** While a promise is open the session is busy. */
   #track<T>(result: T | Promise<T>): T | Promise<T> {
     if (!(result instanceof Promise)) return result
     const busy: Promise<T> = result.finally(() => {
@@ -149,7 +155,7 @@ export class ClientSession implements Session {
       transaction.rollback()
       throw error
     }
-    return this.#track(this.#finishAlone(transaction, result))
+    return this.#finishAlone(transaction, result)
   }
 
   async #finishAlone<T>(transaction: KernelTransaction, running: Promise<T>): Promise<T> {
@@ -250,10 +256,10 @@ export class ClientSession implements Session {
   }
 
   commit(): Promise<Outcome> | Outcome {
-    if (this.#busy !== undefined) return this.#after(() => this.commit())
-    const shared = this.#open()
-    if (!this.#isBeginner) return this.leave()
-    return this.#track(shared.inTurn(() => this.#decide(shared)))
+    return this.#inOrder(() => {
+      const shared = this.#open()
+      return this.#isBeginner ? shared.inTurn(() => this.#decide(shared)) : this.#leaveNow()
+    })
   }
 
   #decide(shared: SharedTransaction): Outcome {
@@ -267,18 +273,23 @@ export class ClientSession implements Session {
   }
 
   rollback(): Promise<void> | void {
-    if (this.#busy !== undefined) return this.#after(() => this.rollback())
-    const shared = this.#open()
-    this.#shared = undefined
-    if (shared.outcome !== undefined) return undefined
-    return shared.inTurn(() => shared.abort())
+    return this.#inOrder(() => {
+      const shared = this.#open()
+      this.#shared = undefined
+      if (shared.outcome !== undefined) return undefined
+      return shared.inTurn(() => shared.abort())
+    })
   }
 
   leave(): Promise<Outcome> | Outcome {
+    return this.#inOrder(() => this.#leaveNow())
+  }
+
+  #leaveNow(): Promise<Outcome> | Outcome {
     const shared = this.#open()
     if (this.#isBeginner) throw new PolylogError('active_transaction', 'the party that began a transaction ends it')
     if (shared.outcome !== undefined) return this.#left(shared, shared.outcome)
-    return this.#track(shared.decision.then((outcome) => this.#left(shared, outcome)))
+    return shared.decision.then((outcome) => this.#left(shared, outcome))
   }
 
   #left(shared: SharedTransaction, outcome: Outcome): Outcome {
@@ -304,9 +315,10 @@ export class ClientSession implements Session {
   }
 
   #onSavepoints(change: (shared: SharedTransaction) => void): Promise<void> | void {
-    if (this.#busy !== undefined) return this.#after(() => this.#onSavepoints(change))
-    const shared = this.#open()
-    return this.#track(shared.inTurn(() => change(shared)))
+    return this.#inOrder(() => {
+      const shared = this.#open()
+      return shared.inTurn(() => change(shared))
+    })
   }
 
   // ---- watching
