@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url))
+export const repositoryRoot: string = fileURLToPath(new URL('../..', import.meta.url))
 const binary = join(repositoryRoot, 'dist', 'cli', 'polylog.js')
 const startLimitMs = 20_000
 
@@ -70,6 +70,11 @@ export class ServerProcess {
 /** Runs the command to its end. */
 export function runPolylog(...args: string[]): Promise<Exit> {
   return exitOf(spawnNode([binary, ...args]))
+}
+
+/** Likewise another script. */
+export function runScript(script: string, ...args: string[]): Promise<Exit> {
+  return exitOf(spawnNode([script, ...args], { cwd: repositoryRoot }))
 }
 
 /** The superuser may read everything, so that process becomes somebody else. */

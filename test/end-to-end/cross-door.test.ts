@@ -1,0 +1,165 @@
+/**
+ * One home, many doors: what is at home at one door is read at the others, and written where nothing is lost by it and the
+ * home's constraints hold (rule 7 of the architecture).
+ */
+import type { Redis } from 'ioredis'
+import { Decimal128, Long, type MongoClient } from 'mongodb'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Clients, collectionOf, failureOf, numberIn, outcomeOf } from './clients.ts'
+import { ServerProcess } from './server-process.ts'
+
+let server: ServerProcess
+let clients: Clients
+let postgres: pg.Client
+let redis: Redis
+let mongo: MongoClient
+
+beforeAll(async () => {
+  server = await ServerProcess.start('--memory')
+  clients = new Clients(server.port)
+  postgres = await clients.postgres()
+  redis = clients.redis()
+  mongo = clients.mongo()
+  await postgres.query(`CREATE TABLE account (
+    id integer PRIMARY KEY, name text NOT NULL UNIQUE, balance numeric(12,2) NOT NULL CHECK (balance >= 0), note text)`)
+  await postgres.query(`INSERT INTO account VALUES (1, 'ada', 12.50, NULL), (2, 'grace', 7, 'x')`)
+  await collectionOf(mongo.db('shop')).insertMany([
+    { _id: 1, customer: 1, total: 30, status: 'paid', items: [{ sku: 'A', quantity: 2 }] },
+    { _id: 2, customer: 2, total: 5, status: 'open', items: [] },
+    { _id: 3, customer: 1, total: 20, status: 'open', gift: true },
+  ])
+  await redis.zadd('leaderboard', 50, 'ada', 5, 'grace')
+  await redis.hset('cart:ada', { A: '2', B: '1' })
+})
+
+afterAll(async () => {
+  await clients.close()
+  expect(await server.stop()).toMatchObject({ status: 0 })
+})
+
+const rowsOf = async (query: string): Promise<unknown[][]> =>
+  (await postgres.query<unknown[]>({ text: query, rowMode: 'array' })).rows
+
+describe('SQL reads', () => {
+  test('a join of a table with documents and a sorted set', async () => {
+    const query = `SELECT a.name, o._id, o.total, z.score FROM account a
+      JOIN shop.orders o ON o.customer = a.id
+      JOIN redis.db0_zset z ON z.key = 'leaderboard' AND z.member = a.name ORDER BY o._id`
+    expect(
+      (await rowsOf(query)).map((row) =>
+        row.map((cell) =>
+          typeof cell === 'string' && cell !== '' && !Number.isNaN(Number(cell)) ? Number(cell) : cell,
+        ),
+      ),
+    ).toEqual([
+      ['ada', 1, 30, 50],
+      ['grace', 2, 5, 5],
+      ['ada', 3, 20, 50],
+    ])
+  })
+
+  test('the documents whole, and a field that only some have', async () => {
+    const rows = await rowsOf(
+      `SELECT gift, doc->>'status', jsonb_array_length(doc->'items') FROM shop.orders ORDER BY _id`,
+    )
+    expect(rows).toEqual([
+      [null, 'paid', 1],
+      [null, 'open', 0],
+      [true, 'open', null],
+    ])
+  })
+
+  test('the other kinds of keys', async () => {
+    await redis.set('text', 'x')
+    await redis.sadd('set', 'm')
+    expect(await rowsOf(`SELECT field, value FROM redis.db0_hash WHERE key = 'cart:ada' ORDER BY field`)).toEqual([
+      ['A', '2'],
+      ['B', '1'],
+    ])
+    expect(await rowsOf(`SELECT value FROM redis.db0_string WHERE key = 'text'`)).toEqual([['x']])
+    expect(await rowsOf(`SELECT member FROM redis.db0_set WHERE key = 'set'`)).toEqual([['m']])
+    expect(await rowsOf(`SELECT type FROM redis.db0 WHERE key IN ('text', 'set', 'leaderboard') ORDER BY key`)).toEqual(
+      [['zset'], ['set'], ['string']],
+    )
+  })
+})
+
+describe('MongoDB and tables', () => {
+  const accounts = () => collectionOf(mongo.db('public'), 'account')
+
+  test('find() reads rows: the primary key is _id', async () => {
+    const [ada] = await accounts().find({ name: 'ada' }).toArray()
+    expect(ada).toMatchObject({ _id: 1, name: 'ada' })
+    expect(String(ada!['balance'])).toBe('12.50')
+    expect(await accounts().findOne({ _id: 2 })).toMatchObject({ name: 'grace', note: 'x' })
+    expect(await accounts().countDocuments({ balance: { $gt: 10 } })).toBe(1)
+  })
+
+  test('insertOne, updateOne and deleteOne write rows that fit', async () => {
+    await accounts().insertOne({ _id: 10, name: 'hedy', balance: Decimal128.fromString('3.25') })
+    expect(await rowsOf('SELECT name, balance FROM account WHERE id = 10')).toEqual([['hedy', '3.25']])
+    await accounts().updateOne({ _id: 10 }, { $set: { note: 'from mongo' } })
+    expect(await rowsOf('SELECT note FROM account WHERE id = 10')).toEqual([['from mongo']])
+    await accounts().deleteOne({ _id: 10 })
+    expect(await numberIn(postgres, 'SELECT count(*) AS n FROM account WHERE id = 10')).toBe(0)
+  })
+
+  const refused: [string, Record<string, unknown>, RegExp][] = [
+    ['a field that is no column', { name: 'x', balance: 1, colour: 'red' }, /colour/],
+    ['a value that the column cannot hold', { name: 'x', balance: 'much' }, /balance/],
+    ['a number beyond the column', { name: 'x', balance: Long.MAX_VALUE }, /balance|numeric/],
+    ['a missing value where one is needed', { name: 'x' }, /balance/],
+    ['a value that a check refuses', { name: 'x', balance: -1 }, /check|balance/],
+    ['a value that is there already', { name: 'ada', balance: 1 }, /duplicate|unique/i],
+  ]
+  for (const [what, fields, message] of refused) {
+    test(`insertOne refuses ${what}, and nothing is written`, async () => {
+      const error = await failureOf(accounts().insertOne({ _id: 99, ...fields }))
+      expect(error.message).toMatch(message)
+      expect(await numberIn(postgres, 'SELECT count(*) AS n FROM account WHERE id = 99')).toBe(0)
+    })
+  }
+
+  test('updateOne refuses what the table does not allow', async () => {
+    expect((await failureOf(accounts().updateOne({ _id: 1 }, { $set: { balance: -5 } }))).message).toMatch(
+      /check|balance/,
+    )
+    expect((await failureOf(accounts().updateOne({ _id: 1 }, { $unset: { name: 1 } }))).message).toMatch(/name/)
+    expect(await rowsOf('SELECT name, balance FROM account WHERE id = 1')).toEqual([['ada', '12.50']])
+  })
+})
+
+describe('SQL writes elsewhere', () => {
+  const attempts = [
+    'UPDATE shop.orders SET total = 1',
+    "INSERT INTO shop.orders (_id) VALUES ('x')",
+    'DELETE FROM shop.orders',
+    'UPDATE redis.db0_zset SET score = 1',
+    "INSERT INTO redis.db0_string (key, value) VALUES ('a', 'b')",
+    'DELETE FROM redis.db0',
+    'ALTER TABLE shop.orders ADD COLUMN x integer',
+    'CREATE INDEX ON redis.db0_zset (score)',
+    'TRUNCATE shop.orders',
+  ]
+  for (const attempt of attempts) {
+    test(`${attempt}: done, or refused with an error that names it`, async () => {
+      await postgres.query('BEGIN')
+      const outcome = await outcomeOf(postgres.query(attempt))
+      await postgres.query('ROLLBACK')
+      if (outcome !== 'done') expect(outcome).toMatch(/orders|db0|_id/)
+      expect(await collectionOf(mongo.db('shop')).countDocuments({ total: { $gte: 5 } })).toBe(3)
+      expect(await redis.zscore('leaderboard', 'ada')).toBe('50')
+    })
+  }
+})
+
+describe('MongoDB and Redis', () => {
+  test('find() on keys reads them or says why not; writes are refused', async () => {
+    const keys = collectionOf(mongo.db('redis'), 'db0')
+    const outcome = await outcomeOf(keys.findOne({}))
+    if (outcome !== 'done') expect(outcome).toMatch(/db0/)
+    expect((await failureOf(keys.insertOne({ _id: 'x' }))).message).toMatch(/db0/)
+    expect(await redis.exists('x')).toBe(0)
+  })
+})
