@@ -10,6 +10,7 @@ import type { ParsedStatement, PreparedStatement, SqlContext } from '../../langu
 import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
+import { BoundedNames } from './bounded-names.ts'
 import type { CopyTarget } from './copy-in.ts'
 import { sqlError } from './errors.ts'
 import type { SqlLanguage } from './language.ts'
@@ -27,9 +28,6 @@ export interface ClientParts {
   readonly limits: GatewayLimits
 }
 
-/** Names cost memory: who needs more of them forgets some first. */
-export const maxNames = 10_000
-
 export class Client {
   readonly session: Session
   readonly host: Host
@@ -38,9 +36,9 @@ export class Client {
   readonly limits: GatewayLimits
   readonly settings: Settings
   readonly block: TransactionBlock
-  readonly statements: Map<string, ClientStatement> = new Map()
-  readonly portals: Map<string, Portal> = new Map()
-  readonly cursors: Map<string, Cursor> = new Map()
+  readonly statements: BoundedNames<ClientStatement>
+  readonly portals: BoundedNames<Portal>
+  readonly cursors: BoundedNames<Cursor>
   readonly context: SqlContext
   /** COPY … FROM STDIN is under way and takes the client's messages. */
   copy: CopyTarget | undefined
@@ -58,6 +56,9 @@ export class Client {
     this.outbox = parts.outbox
     this.language = parts.language
     this.limits = parts.limits
+    this.statements = new BoundedNames('prepared statements', parts.limits.maxMessageBytes)
+    this.portals = new BoundedNames('portals', parts.limits.maxMessageBytes)
+    this.cursors = new BoundedNames('cursors', parts.limits.maxMessageBytes)
     this.settings = new Settings((name) => this.#settingChanged(name))
     this.block = new TransactionBlock(
       this.session,
@@ -147,7 +148,7 @@ export class Client {
 
   /** Lets out what is written; `sequence`: what it has seen beyond what the session knows. */
   flush(sequence = 0): void {
-    this.#hasLeft = true
+    if (this.outbox.writer.end > this.#outputMark) this.#hasLeft = true
     this.#outputMark = 0
     this.outbox.seal(Math.max(this.session.seen, sequence), this.session.durability)
     this.outbox.flush()
@@ -188,15 +189,12 @@ export class Client {
     if (name !== '' && this.statements.has(name)) {
       throw sqlError('duplicate_object', '42P05', `prepared statement "${name}" already exists`)
     }
-    if (this.statements.size >= maxNames && !this.statements.has(name)) {
-      throw sqlError('too_large', '54000', `a connection cannot have more than ${maxNames} prepared statements`)
-    }
-    this.statements.set(name, statement)
+    this.statements.set(name, statement, (statement.parsed?.source.length ?? 0) * 2)
   }
 
   #transactionEnded(): void {
     this.portals.clear()
-    for (const [name, cursor] of this.cursors) if (!cursor.isHeld) this.cursors.delete(name)
+    if (this.cursors.size > 0) this.cursors.deleteWhere(({ isHeld }) => !isHeld)
   }
 
   /** DISCARD ALL. */

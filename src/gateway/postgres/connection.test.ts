@@ -98,6 +98,17 @@ const commands: Record<string, { columns?: ResultColumn[]; kind: 'read' | 'write
       return Object.assign(one, { rowCount: 1 })
     },
   },
+  /** Writes and tells, like INSERT … RETURNING. */
+  TELL: {
+    columns: [column('value', 25)],
+    kind: 'write',
+    make: ([, name, value]) =>
+      execution((transaction, batch) => {
+        if (batch > 0) return undefined
+        put(transaction, name!, value!)
+        return [[value!]]
+      }),
+  },
   GET: {
     columns: [column('value', 25)],
     kind: 'read',
@@ -654,6 +665,39 @@ describe('waiting', () => {
     expect(await waiter.ask(query('PUT a 2'))).toEqual([])
     holder.socket.onEnd()
     expect(await waiter.answers()).toEqual(['C INSERT 0 1', 'Z I'])
+  })
+
+  it('tells earlier answers before a statement waits, and runs that again afterwards', async () => {
+    const holder = await connect()
+    await holder.ask(query('BEGIN; PUT a 1'))
+    const waiter = await connect()
+    expect(await waiter.ask(query('ECHO x'), query('TELL a 2'))).toEqual(['T 1', 'D x', 'C SELECT 1', 'Z I'])
+    await holder.ask(query('COMMIT'))
+    expect(await waiter.answers()).toEqual(['T 1', 'D 2', 'C INSERT 0 1', 'Z I'])
+  })
+
+  it('takes data for a COPY that had to wait its turn', async () => {
+    const holder = await connect()
+    await holder.ask(query('BEGIN; PUT a 1'))
+    const waiter = await connect()
+    waiter.send(query('PUT a 2; COPY x'), message('d', Buffer.from('line\n')), message('c'))
+    expect(await waiter.answers()).toEqual([])
+    await holder.ask(query('COMMIT'))
+    expect(await waiter.answers()).toEqual(['C INSERT 0 1', 'G', 'C COPY 1', 'Z I'])
+  })
+
+  it('lets a client that asks without reading wait for its replies', async () => {
+    const client = await connect()
+    client.socket.isStuck = true
+    client.send(...Array.from({ length: 200 }, () => query('SERIES 100')))
+    const first = await client.answers()
+    expect(first.filter((line) => line === 'Z I').length).toBeLessThan(20)
+    const rest: string[] = []
+    for (let i = 0; i < 400; i++) {
+      client.socket.drain()
+      rest.push(...(await client.answers()))
+    }
+    expect([...first, ...rest].filter((line) => line === 'Z I')).toHaveLength(200)
   })
 
   it('stops reading from a client that sends on and on meanwhile', async () => {

@@ -137,10 +137,21 @@ export class Connection {
       const copy = client.copy
       if (this.#copyRunning || (this.#running && copy === undefined) || !this.#frames.next()) break
       const { type, bytes, start, end } = this.#frames
-      if (copy === undefined) this.#handle(client, type)
-      else this.#await(copy.receive(type, bytes, start, end))
+      if (copy === undefined) {
+        this.#handle(client, type)
+        if (!this.#running) this.#waitForRoom(client)
+      } else this.#await(copy.receive(type, bytes, start, end))
     }
     if (this.#state === 'ready' && this.#outbox.writer.end > 0) client.flush()
+  }
+
+  /** A client that asks on and on and does not read waits for its own replies. */
+  #waitForRoom(client: Client): void {
+    const { maxPendingOutputBytes } = this.#parts.limits
+    if (this.#outbox.pendingBytes < maxPendingOutputBytes) return
+    client.flush()
+    const room = this.#outbox.roomBelow(maxPendingOutputBytes)
+    if (room !== undefined) this.#run(client, codes.flush, room)
   }
 
   #await(receiving: void | Promise<void>): void {
@@ -357,11 +368,13 @@ export class Connection {
   #open(packet: Extract<StartupPacket, { kind: 'startup' }>): void {
     if (this.#state === 'closed') return
     try {
-      this.#client = this.#openClient(packet)
-      this.#greet(this.#client, packet)
+      const client = this.#openClient(packet)
+      client.onCopy = () => this.#process()
+      this.#client = client
+      this.#greet(client, packet)
       this.#state = 'ready'
-      this.#ready(this.#client)
-      this.#client.flush()
+      this.#ready(client)
+      client.flush()
     } catch (error) {
       this.#refuse(asPolylogError(error))
       return

@@ -4,7 +4,7 @@
  */
 import { paused, type StatementEffect } from '../../language/sql/contract.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { maxNames, type Client } from './client.ts'
+import type { Client } from './client.ts'
 import { sqlError } from './errors.ts'
 import { afterDone } from './language.ts'
 import { RowQueue, type Cursor, type Portal } from './portal.ts'
@@ -18,9 +18,6 @@ export function declareCursor(client: Client, effect: EffectOf<'declare'>): void
     throw sqlError('no_transaction', '25P01', 'DECLARE CURSOR can only be used in transaction blocks')
   }
   if (client.cursors.has(name)) throw sqlError('duplicate_object', '42P03', `cursor "${name}" already exists`)
-  if (client.cursors.size >= maxNames) {
-    throw sqlError('too_large', '54000', `a connection cannot have more than ${maxNames} cursors`)
-  }
   client.block.isFresh = false
   const prepared = client.prepare(effect.statement, [])
   let rows = new RowQueue(client.limits.maxMessageBytes)
@@ -35,7 +32,8 @@ export function declareCursor(client: Client, effect: EffectOf<'declare'>): void
     }
   }
   return afterDone(client.session.run(collect), () => {
-    client.cursors.set(name, { name, columns: prepared.columns ?? [], rows, isHeld: hold })
+    const cursor = { name, columns: prepared.columns ?? [], rows, isHeld: hold }
+    client.cursors.set(name, cursor, rows.bytes)
   })
 }
 

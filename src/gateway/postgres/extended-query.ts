@@ -6,7 +6,7 @@
  */
 import { getType } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
-import { maxNames, type Client } from './client.ts'
+import type { Client } from './client.ts'
 import { invalidMessage, sqlError } from './errors.ts'
 import { endsBlock, execute, resultColumns } from './execute.ts'
 import type { MessageReader } from './message-reader.ts'
@@ -58,10 +58,8 @@ export function bind(client: Client, message: MessageReader): void {
   if (portalName !== '' && client.portals.has(portalName)) {
     throw sqlError('duplicate_object', '42P03', `cursor "${portalName}" already exists`)
   }
-  if (client.portals.size >= maxNames) {
-    throw sqlError('too_large', '54000', `a connection cannot have more than ${maxNames} portals`)
-  }
-  client.portals.set(portalName, new Portal(statement, parameters, spread(client, statement, formats)))
+  const portal = new Portal(statement, parameters, spread(client, statement, formats))
+  client.portals.set(portalName, portal, portalName === '' ? 0 : message.sizeBytes)
   bindComplete(client.outbox.writer)
 }
 

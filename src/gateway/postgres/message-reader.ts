@@ -7,11 +7,14 @@ export class MessageReader {
   bytes: Uint8Array = new Uint8Array(0)
   at = 0
   end = 0
+  /** Of the whole message. */
+  sizeBytes = 0
 
   begin(bytes: Uint8Array, start: number, end: number): this {
     this.bytes = bytes
     this.at = start
     this.end = end
+    this.sizeBytes = end - start
     return this
   }
 

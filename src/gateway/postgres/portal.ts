@@ -57,6 +57,11 @@ export class RowQueue {
     return this.#rows.length - this.#at
   }
 
+  /** Roughly, of all rows that were put in. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   push(row: Row): void {
     this.#bytes += sizeOf(row)
     if (this.#bytes > this.#limitBytes) {

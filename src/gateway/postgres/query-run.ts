@@ -20,6 +20,7 @@ export class QueryRun {
   #prepared: PreparedStatement
   #execution: Execution | undefined
   #attempts = 0
+  #isAnnounced = false
   /** Rows written. */
   #sent = 0
 
@@ -52,7 +53,6 @@ export class QueryRun {
   #attempt(transaction: Transaction): void | StatementSteps<void> {
     if (this.#attempts++ > 0) this.#rewind()
     this.#refresh(transaction)
-    this.#announce()
     const execution = this.#prepared.execute(this.#parametersOf(transaction))
     this.#execution = execution
     return this.#pump(transaction, execution)
@@ -60,6 +60,7 @@ export class QueryRun {
 
   #rewind(): void {
     this.#sent = 0
+    this.#isAnnounced = false
     this.#portal.rest = undefined
     if (this.#client.takeBackOutput()) return
     const message = 'could not run the statement again: some of its rows have been sent'
@@ -78,7 +79,10 @@ export class QueryRun {
     this.#prepared = fresh
   }
 
+  /** Not before there are rows or the end: a statement that has yet to wait must not have said anything. */
   #announce(): void {
+    if (this.#isAnnounced) return
+    this.#isAnnounced = true
     const { writer } = this.#client.outbox
     const { columns, copy } = this.#prepared
     if (copy !== undefined) copyResponse(writer, 'out', copy.columnCount)
@@ -120,6 +124,7 @@ export class QueryRun {
   }
 
   #take(batch: readonly Row[]): void {
+    this.#announce()
     const { columns, copy } = this.#prepared
     const { writer } = this.#client.outbox
     if (copy !== undefined) {
@@ -142,6 +147,7 @@ export class QueryRun {
   }
 
   #complete(): void {
+    this.#announce()
     const { writer } = this.#client.outbox
     const execution = this.#execution!
     for (const notice of execution.notices) this.#client.notice(notice)
@@ -160,6 +166,7 @@ export class QueryRun {
   #sendRest(rest: RowQueue | undefined): void {
     const { writer } = this.#client.outbox
     const { maxRows } = this.#options
+    this.#isAnnounced = true
     const rows = rest?.take(maxRows === 0 ? Infinity : maxRows) ?? []
     this.#take(rows)
     if (maxRows > 0 && rows.length === maxRows) {

@@ -5,6 +5,8 @@ import type { SqlValue } from './value.ts'
 const integerText = /^[+-]?\d+$/
 
 export function parseInteger(text: string, title: string, lowest: number, highest: number): number {
+  const short = parseShortDigits(text)
+  if (short >= 0 && short <= highest) return short
   const trimmed = trimSpace(text)
   if (!integerText.test(trimmed)) throw invalidText(title, text)
   const value = Number(trimmed)
@@ -12,10 +14,25 @@ export function parseInteger(text: string, title: string, lowest: number, highes
   return value === 0 ? 0 : value
 }
 
+/** Parameters are mostly a few digits; -1 for anything else. */
+function parseShortDigits(text: string): number {
+  const { length } = text
+  if (length === 0 || length > 9) return -1
+  let value = 0
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 0x30
+    if (digit < 0 || digit > 9) return -1
+    value = value * 10 + digit
+  }
+  return value
+}
+
 const lowestInt8 = -(1n << 63n)
 const highestInt8 = (1n << 63n) - 1n
 
 export function parseInt8(text: string): bigint {
+  const short = parseShortDigits(text)
+  if (short >= 0) return BigInt(short)
   const trimmed = trimSpace(text)
   if (!integerText.test(trimmed)) throw invalidText('bigint', text)
   // Length first: BigInt of a long text takes quadratic time.

@@ -85,10 +85,7 @@ function isInt32(value: number): boolean {
 }
 
 export function checkInterval(value: Interval, text?: string): Interval {
-  const isInRange =
-    isInt32(value.months) &&
-    isInt32(value.days) &&
-    BigInt.asIntN(64, value.us) === value.us
+  const isInRange = isInt32(value.months) && isInt32(value.days) && BigInt.asIntN(64, value.us) === value.us
   if (isInRange) return { months: value.months + 0, days: value.days + 0, us: value.us }
   const message = text === undefined ? 'interval out of range' : `interval field value out of range: "${text}"`
   throw sqlError('out_of_range', text === undefined ? '22008' : '22015', message)

@@ -98,5 +98,10 @@ export function compareNumbers(a: number | bigint, b: number | bigint): number {
 
 /** PostgreSQL's isspace in the C locale. */
 export function trimSpace(text: string): string {
+  if (!isSpace(text.charCodeAt(0)) && !isSpace(text.charCodeAt(text.length - 1))) return text
   return text.replace(/^[ \t\n\v\f\r]+/, '').replace(/[ \t\n\v\f\r]+$/, '')
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d)
 }

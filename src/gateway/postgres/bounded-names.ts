@@ -1,0 +1,60 @@
+/** What a client has named and the server keeps for it: bounded in number and in bytes, since only the client forgets. */
+import { sqlError } from './errors.ts'
+
+const maxNames = 10_000
+
+interface Kept<T> {
+  readonly value: T
+  readonly bytes: number
+}
+
+export class BoundedNames<T> {
+  readonly #kind: string
+  readonly #limitBytes: number
+  readonly #kept = new Map<string, Kept<T>>()
+  #bytes = 0
+
+  /** `kind`: what the things are called in the error, in the plural. */
+  constructor(kind: string, limitBytes: number) {
+    this.#kind = kind
+    this.#limitBytes = limitBytes
+  }
+
+  get size(): number {
+    return this.#kept.size
+  }
+
+  get(name: string): T | undefined {
+    return this.#kept.get(name)?.value
+  }
+
+  has(name: string): boolean {
+    return this.#kept.has(name)
+  }
+
+  set(name: string, value: T, bytes: number): void {
+    this.delete(name)
+    if (this.#kept.size >= maxNames || this.#bytes + bytes > this.#limitBytes) {
+      const message = `a connection cannot keep more than ${maxNames} ${this.#kind}, or ${this.#limitBytes} bytes of them`
+      throw sqlError('too_large', '54000', message)
+    }
+    this.#kept.set(name, { value, bytes })
+    this.#bytes += bytes
+  }
+
+  delete(name: string): void {
+    const kept = this.#kept.get(name)
+    if (kept === undefined) return
+    this.#kept.delete(name)
+    this.#bytes -= kept.bytes
+  }
+
+  deleteWhere(matches: (value: T) => boolean): void {
+    for (const [name, { value }] of this.#kept) if (matches(value)) this.delete(name)
+  }
+
+  clear(): void {
+    this.#kept.clear()
+    this.#bytes = 0
+  }
+}
