@@ -13,7 +13,7 @@
  * object is looked at once or twice, however many pins there are. A subtree is retired as one object; freeing it frees a page and retires what hangs below,
  * so that no step is long.
  *
- * Shared header, signed 64-bit words: 0 epoch · 1, 2 root by parity · 3, 4 sequence by parity · 8 … one pinned epoch for
+ * The shared header is kept up to date while there are reading threads. Signed 64-bit words: 0 epoch · 1, 2 root by parity · 3, 4 sequence by parity · 8 … one pinned epoch for
  * each reader, 0 where it pins none.
  *
  * Invariants: the epochs only grow; an object is retired once, and only if this tree made it (`inheritedThrough`: what
@@ -74,6 +74,8 @@ export class Versions {
   #retiring = new RetiredList()
   readonly #pending = new RetiredList()
   #closed = false
+  #sealedRoot = 0
+  #sealedSequence = 0
 
   constructor(family: MemoryFamily, inheritedThrough: number, fault: PlantedFault | undefined) {
     this.#family = family
@@ -108,13 +110,12 @@ export class Versions {
 
   /** Makes the root of the current epoch readable, and begins the next epoch. */
   seal(root: number, sequence: number): void {
-    const parity = this.epoch & 1
-    Atomics.store(this.header, headerRootAt + parity, BigInt(root))
-    Atomics.store(this.header, headerSequenceAt + parity, BigInt(sequence))
-    Atomics.store(this.header, headerEpochAt, BigInt(this.epoch))
+    this.#sealedRoot = root
+    this.#sealedSequence = sequence
     this.epoch++
     this.epochLow = this.epoch | 0
     this.epochHigh = Math.floor(this.epoch / epochHighUnit)
+    if (this.readers.size > 0) this.#writeHeader()
     this.#settleRetired(this.epoch - 2)
   }
 
@@ -145,6 +146,7 @@ export class Versions {
     if (slot >= headerReadersAt + readersMax) {
       throw new PolylogError('out_of_memory', `a memory store has at most ${readersMax} reading threads`)
     }
+    if (this.readers.size === 0) this.#writeHeader()
     this.readers.add(slot)
     return slot
   }
@@ -206,11 +208,19 @@ export class Versions {
     else if (birth > this.inheritedThrough) this.#retiring.push(kind, object, this.epoch)
   }
 
+  #writeHeader(): void {
+    const parity = this.sealedEpoch & 1
+    Atomics.store(this.header, headerRootAt + parity, BigInt(this.#sealedRoot))
+    Atomics.store(this.header, headerSequenceAt + parity, BigInt(this.#sealedSequence))
+    Atomics.store(this.header, headerEpochAt, BigInt(this.sealedEpoch))
+  }
+
   /** What died in the epoch just sealed was reached by the one before: if that is pinned, it waits there. */
   #settleRetired(before: number): void {
-    if (this.#pinned[this.#pinned.length - 1] !== before || this.#held.has(before)) {
-      this.#pending.takeAll(this.#retiring)
-    } else if (this.#retiring.length > 0) {
+    const isPinned = this.#pinned[this.#pinned.length - 1] === before
+    const list = isPinned ? this.#held.get(before) : this.#pending
+    if (list !== undefined) list.takeAll(this.#retiring)
+    else if (this.#retiring.length > 0) {
       this.#held.set(before, this.#retiring)
       this.#retiring = new RetiredList()
     }
