@@ -7,7 +7,7 @@
  *   databases/<uuid>/log/             its log (`log/file`)
  *   databases/<uuid>/checkpoint/<n>/  the store's state at sequence n (`storage/memory`)
  *
- * A database is there once its `name` is; a folder without one is what a crash left of a creation, and is filled anew.
+ * A database is there once its `name` is; a folder without one is what a crash left of a creation, and is not looked at.
  */
 import { PolylogError } from '../base/errors.ts'
 import { DiskError, type Disk, type DiskLock, type Host } from '../host/host.ts'
@@ -53,6 +53,7 @@ export class Instance {
     }
     try {
       await makeFolders(host.disk, directory)
+      await syncAncestors(host.disk, directory)
       const lock = await host.disk.lock(`${directory}/LOCK`)
       return await Instance.#openLocked(options, directory, lock, defaultDatabase)
     } catch (error) {
@@ -69,6 +70,7 @@ export class Instance {
     const instance = new Instance(options, lock)
     try {
       await checkFormat(options.host.disk, directory)
+      await options.host.disk.syncFolder(directory)
       await instance.#openAll(directory)
       if (!instance.databases.has(defaultDatabase)) await instance.#create(directory, defaultDatabase)
       return instance
@@ -87,10 +89,13 @@ export class Instance {
 
   async #openAll(directory: string): Promise<void> {
     const { disk } = this.#options.host
+    await disk.syncFolder(`${directory}/databases`)
     for (const uuid of await disk.list(`${directory}/databases`)) {
       const folder = `${directory}/databases/${uuid}`
       const name = await readSmallFile(disk, `${folder}/name`)
-      if (name !== undefined) this.databases.set(name, await this.#open(folder, uuid, name))
+      if (name === undefined) continue
+      await disk.syncFolder(folder)
+      this.databases.set(name, await this.#open(folder, uuid, name))
     }
   }
 
@@ -205,6 +210,17 @@ async function makeFolders(disk: Disk, path: string): Promise<void> {
   await disk.syncFolder(parentOf(path))
 }
 
+/**
+ * Makes the directory's own name durable. It may be there and not be durable: whoever made it may have been killed before
+ * it synced the folder above, and a power failure would then take everything with it. The same holds of what is inside.
+ */
+async function syncAncestors(disk: Disk, path: string): Promise<void> {
+  for (let at = path; parentOf(at) !== at; ) {
+    at = parentOf(at)
+    await disk.syncFolder(at).catch((error: unknown) => ignore(error, 'access'))
+  }
+}
+
 function parentOf(path: string): string {
   const at = path.lastIndexOf('/')
   return at < 0 ? '.' : at === 0 ? '/' : path.slice(0, at)
@@ -234,7 +250,11 @@ function translate(error: unknown, directory: string): unknown {
     },
     access: () => new PolylogError('denied', error.message, { cause: error }),
     'no-space': () => new PolylogError('disk_full', error.message, { cause: error }),
-    'not-found': () => new PolylogError('data_corrupted', `${error.path} is missing`, { cause: error }),
+    // The folder has just been found or made, so what has no place in it is no folder.
+    'not-found': () =>
+      error.path === `${directory}/LOCK`
+        ? new PolylogError('denied', `${directory} is not a folder`, { cause: error })
+        : new PolylogError('data_corrupted', `${error.path} is missing`, { cause: error }),
     exists: () => new PolylogError('io_error', error.message, { cause: error }),
     io: () => new PolylogError('io_error', error.message, { cause: error }),
   }
