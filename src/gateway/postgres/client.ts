@@ -6,6 +6,7 @@
  */
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog.ts'
+import type { Isolation } from '../../database/contract.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from '../../language/sql/contract.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
@@ -18,6 +19,7 @@ import type { ClientStatement, Cursor, Portal } from './portal.ts'
 import { reportedSettings, serverSettings } from './server-settings.ts'
 import { Settings } from './settings.ts'
 import { TransactionBlock } from './transaction-block.ts'
+import { durationMs } from './timeouts.ts'
 import { noticeResponse, parameterStatus, type WireNotice } from './wire.ts'
 
 export interface ClientParts {
@@ -97,10 +99,28 @@ export class Client {
 
   getSetting(name: string): string | undefined {
     if (name === 'transaction_isolation') return this.session.isolation
+    if (name === 'transaction_read_only') return this.isReadOnly ? 'on' : 'off'
     return this.settings.get(name) ?? serverSettings.get(name)
   }
 
+  /** Of the open block, or of the next statement. */
+  get isReadOnly(): boolean {
+    if (this.block.kind !== 'none') return this.block.isReadOnly
+    return this.settings.get('default_transaction_read_only') === 'on'
+  }
+
   setSetting(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
+    if (name === 'transaction_read_only') {
+      this.block.configure({ readOnly: value === 'on' })
+      return
+    }
+    if (name === 'transaction_isolation') {
+      this.block.configure({ isolation: isolationOf(value) })
+      return
+    }
+    if (name === 'lock_timeout' && durationMs(value) > 0) {
+      throw sqlError('unsupported', '0A000', 'lock_timeout is not supported', 'Set statement_timeout, or use NOWAIT.')
+    }
     if (scope === 'transaction' && this.block.kind === 'none') {
       const message = 'SET LOCAL can only be used in transaction blocks'
       this.notice({ severity: 'WARNING', sqlState: '25P01', message })
@@ -204,6 +224,11 @@ export class Client {
     this.cursors.clear()
     this.settings.reset()
   }
+}
+
+/** There is nothing below read committed. */
+function isolationOf(value: string | undefined): Isolation {
+  return value === 'serializable' || value === 'repeatable read' ? value : 'read committed'
 }
 
 /** As the setting is written: identifiers with commas between them, quoted where they need it. */

@@ -170,7 +170,16 @@ function prepared(words: Words): PreparedStatement {
     const command = effect.kind === 'join' ? 'SELECT' : words[0]!
     return { ...common, effect, command, execute: none }
   }
-  if (words[0] === 'SET') return { ...common, effect: { kind: 'session' }, command: 'SET', execute: none }
+  if (words[0] === 'SET') {
+    const set = (): Execution => ({
+      ...none(),
+      next: (_, context) => {
+        context.setSetting(words[1]!.replace(/"/g, ''), words[3]!.replace(/'/g, ''), 'session')
+        return undefined
+      },
+    })
+    return { ...common, effect: { kind: 'session' }, command: 'SET', execute: set }
+  }
   if (words[0] === 'COPY') {
     const copy = { direction: 'in' as const, format: 'text' as const, columnCount: 1, beginLoad: load }
     return { ...common, effect: { kind: 'copy in' }, command: 'COPY', execute: none, copy }
@@ -485,6 +494,16 @@ describe('blocks', () => {
   })
 })
 
+describe('read-only blocks', () => {
+  it('refuse to write', async () => {
+    const client = await connect('default_transaction_read_only', 'on')
+    const refused = 'E ERROR 25006 cannot execute INSERT in a read-only transaction'
+    expect(await client.ask(query('PUT a 1'))).toEqual([refused, 'Z I'])
+    await client.ask(query('BEGIN'))
+    expect(await client.ask(query('PUT a 1'))).toEqual([refused, 'Z E'])
+  })
+})
+
 describe('the extended protocol', () => {
   it('binds parameters and describes', async () => {
     const client = await connect()
@@ -698,6 +717,24 @@ describe('waiting', () => {
       rest.push(...(await client.answers()))
     }
     expect([...first, ...rest].filter((line) => line === 'Z I')).toHaveLength(200)
+  })
+
+  it('gives up after its statement_timeout', async () => {
+    const holder = await connect()
+    await holder.ask(query('BEGIN; PUT a 1'))
+    const waiter = await connect('statement_timeout', '5ms')
+    waiter.send(query('PUT a 2'))
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    expect(await waiter.answers()).toEqual(['E ERROR 57014 canceling statement due to statement timeout', 'Z I'])
+  })
+
+  it('does not keep a block open for a client that sleeps longer than it said', async () => {
+    const client = await connect('idle_in_transaction_session_timeout', '5ms')
+    await client.ask(query('BEGIN; PUT a 1'))
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    expect(await client.answers()).toEqual(['E FATAL 25P03 terminating connection due to idle-in-transaction timeout'])
+    const other = await connect()
+    expect(await other.ask(query('PUT a 2'))).toEqual(['C INSERT 0 1', 'Z I'])
   })
 
   it('stops reading from a client that sends on and on meanwhile', async () => {

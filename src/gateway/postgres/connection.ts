@@ -15,24 +15,18 @@ import type { Socket } from '../../host/host.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
 import { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
-import { Client } from './client.ts'
+import type { Client } from './client.ts'
 import { asPolylogError, protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
 import { withPosition } from '../../language/sql/failure.ts'
 import { bind, close, describe, executePortal, parse } from './extended-query.ts'
 import { MessageFrames } from './frames.ts'
 import type { SqlLanguage } from './language.ts'
 import { MessageReader } from './message-reader.ts'
-import { reportedSettings } from './server-settings.ts'
+import { greet, openClient } from './greeting.ts'
 import { simpleQuery } from './simple-query.ts'
-import { protocolVersion, readOptions, readStartupPacket, type StartupPacket } from './startup.ts'
-import {
-  authenticationOk,
-  backendKeyData,
-  errorResponse,
-  negotiateProtocolVersion,
-  parameterStatus,
-  readyForQuery,
-} from './wire.ts'
+import { readStartupPacket, type StartupMessage } from './startup.ts'
+import { durationMs, Timeout } from './timeouts.ts'
+import { errorResponse, readyForQuery } from './wire.ts'
 
 /** What a connection needs of its gateway. */
 export interface ConnectionParts {
@@ -79,11 +73,16 @@ export class Connection {
   #skipsToSync = false
   #endsWhenIdle = false
   #paused = false
+  readonly #statementTimeout: Timeout
+  readonly #idleTimeout: Timeout
+  #isTimedOut = false
 
   constructor(parts: ConnectionParts, socket: Socket) {
     this.#parts = parts
     this.#socket = socket
     this.#frames = new MessageFrames(parts.limits.maxMessageBytes)
+    this.#statementTimeout = new Timeout(parts.sessions.host)
+    this.#idleTimeout = new Timeout(parts.sessions.host)
     const watch = (): Session['durabilityWatch'] => this.#client!.session.durabilityWatch
     this.#outbox = new Outbox(socket, watch, (error) => this.#durabilityLost(error))
     socket.onData = (chunk) => this.receive(chunk)
@@ -178,6 +177,7 @@ export class Connection {
     if (this.#skipsToSync && type !== codes.sync && type !== codes.terminate) return
     let result: void | Promise<void>
     client.markOutput()
+    this.#idleTimeout.stop()
     try {
       result = this.#dispatch(client, type)
     } catch (error) {
@@ -189,8 +189,14 @@ export class Connection {
 
   #run(client: Client, type: number, result: Promise<void>): void {
     this.#running = true
+    this.#isTimedOut = false
+    this.#statementTimeout.start(durationMs(client.settings.get('statement_timeout')), () => {
+      this.#isTimedOut = true
+      client.session.cancel()
+    })
     const goOn = (): void => {
       this.#running = false
+      this.#statementTimeout.stop()
       if (this.#endsWhenIdle && client.block.kind === 'none') this.#terminateByServer()
       this.#process()
     }
@@ -253,6 +259,14 @@ export class Connection {
     const { session, outbox, block } = client
     readyForQuery(outbox.writer, block.status)
     outbox.seal(session.seen, session.durability)
+    if (block.kind === 'explicit') this.#watchIdle(client)
+  }
+
+  #watchIdle(client: Client): void {
+    const limit = durationMs(client.settings.get('idle_in_transaction_session_timeout'))
+    this.#idleTimeout.start(limit, () => {
+      this.#fatal(sqlError('timeout', '25P03', 'terminating connection due to idle-in-transaction timeout'))
+    })
   }
 
   // ---- errors
@@ -264,7 +278,7 @@ export class Connection {
       return
     }
     client.takeBackOutput()
-    this.#writeError(asPolylogError(withPosition(error, client.text)))
+    this.#writeError(this.#wordTimeout(asPolylogError(withPosition(error, client.text))))
     client.block.fail()
     const isSimple = type === codes.query || type === codes.functionCall
     if (!isSimple && type !== codes.sync) {
@@ -279,6 +293,11 @@ export class Connection {
         ended.then(() => this.#ready(client)),
       )
     else this.#ready(client)
+  }
+
+  #wordTimeout(error: PolylogError): PolylogError {
+    if (!this.#isTimedOut || error.code !== 'canceled') return error
+    return sqlError('timeout', '57014', 'canceling statement due to statement timeout')
   }
 
   #writeError(error: PolylogError): void {
@@ -299,6 +318,7 @@ export class Connection {
   #endGently({ session }: Client): void {
     this.#outbox.seal(session.seen, session.durability)
     this.#state = 'closed'
+    this.#stopTimers()
     session.close()
     this.#outbox.afterwards(() => {
       this.#socket.end()
@@ -316,9 +336,15 @@ export class Connection {
     this.#fatal(error)
   }
 
+  #stopTimers(): void {
+    this.#statementTimeout.stop()
+    this.#idleTimeout.stop()
+  }
+
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#stopTimers()
     this.#client?.session.close()
     this.#outbox.flush()
     this.#outbox.close()
@@ -357,7 +383,7 @@ export class Connection {
     this.#outbox.writer.reset()
   }
 
-  #begin(packet: Extract<StartupPacket, { kind: 'startup' }>): void {
+  #begin(packet: StartupMessage): void {
     this.#state = 'waiting'
     this.#parts.language.load().then(
       () => this.#open(packet),
@@ -365,13 +391,14 @@ export class Connection {
     )
   }
 
-  #open(packet: Extract<StartupPacket, { kind: 'startup' }>): void {
+  #open(packet: StartupMessage): void {
     if (this.#state === 'closed') return
     try {
-      const client = this.#openClient(packet)
+      const client = openClient(this.#parts, this.#socket.remote, this.#outbox, packet)
       client.onCopy = () => this.#process()
       this.#client = client
-      this.#greet(client, packet)
+      const secret = greet(client, packet, this.#parts.sessions.host)
+      this.#parts.registerCancel(client.session, secret)
       this.#state = 'ready'
       this.#ready(client)
       client.flush()
@@ -390,73 +417,4 @@ export class Connection {
     this.#flushEarly()
     this.#close()
   }
-
-  #openClient({ version, parameters }: Extract<StartupPacket, { kind: 'startup' }>): Client {
-    if (version >>> 16 !== protocolVersion >>> 16) {
-      const shown = `${version >>> 16}.${version & 0xffff}`
-      throw sqlError('unsupported', '0A000', `unsupported frontend protocol ${shown}: server supports 3.0 to 3.0`)
-    }
-    const user = parameters.get('user')
-    if (user === undefined || user === '') {
-      throw sqlError('denied', '28000', 'no PostgreSQL user name specified in startup packet')
-    }
-    const replication = parameters.get('replication')
-    if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
-      throw sqlError('unsupported', '0A000', 'replication connections are not supported')
-    }
-    const { sessions, limits, language } = this.#parts
-    const session = this.#openSession(user, parameters.get('database'))
-    return new Client({ session, sessions, outbox: this.#outbox, limits, language })
-  }
-
-  #openSession(user: string, database: string | undefined): Session {
-    const { sessions } = this.#parts
-    const name = database === undefined || database === '' ? sessions.defaultDatabase : database
-    if (!sessions.databaseNames().includes(name)) {
-      throw sqlError('undefined_object', '3D000', `database "${name}" does not exist`)
-    }
-    return sessions.openSession({ user, database: name, door: 'postgres', remote: this.#socket.remote })
-  }
-
-  #greet(client: Client, { version, parameters }: Extract<StartupPacket, { kind: 'startup' }>): void {
-    const { writer } = this.#outbox
-    const unknown = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'))
-    applyStartupSettings(client, parameters)
-    client.reportSettings()
-    // Nothing of what SET answered is for the client.
-    writer.reset()
-    if (version !== protocolVersion || unknown.length > 0) {
-      negotiateProtocolVersion(writer, protocolVersion, unknown)
-    }
-    authenticationOk(writer)
-    for (const [key, { name, value }] of reportedSettings) {
-      const shown = key === 'session_authorization' ? client.session.user : (client.settings.get(key) ?? value)
-      parameterStatus(writer, name, shown)
-    }
-    const random = new Uint8Array(4)
-    this.#parts.sessions.host.random(random)
-    const secret = new DataView(random.buffer).getUint32(0)
-    this.#parts.registerCancel(client.session, secret)
-    backendKeyData(writer, client.session.id, secret)
-  }
-}
-
-/** Parameters of the start-up packet that are not settings. */
-const startupNames: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication'])
-
-/** As if SET had been called for each; an invalid one refuses the connection. */
-function applyStartupSettings(client: Client, parameters: ReadonlyMap<string, string>): void {
-  const settings = readOptions(parameters.get('options') ?? '')
-  for (const [name, value] of parameters) {
-    if (!startupNames.has(name) && !name.startsWith('_pq_.')) settings.push([name, value])
-  }
-  for (const [name, value] of settings) {
-    const text = `SET ${name.split('.').map(quoteName).join('.')} TO '${value.replace(/'/g, "''")}'`
-    const result = simpleQuery(client, text)
-    if (result instanceof Promise) throw sqlError('internal', 'XX000', `setting "${name}" has to wait`)
-  }
-}
-
-function quoteName(name: string): string {
-  return `"${name.toLowerCase().replace(/"/g, '""')}"`
 }

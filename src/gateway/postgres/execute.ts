@@ -11,6 +11,7 @@ import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { runCopyIn } from './copy-in.ts'
 import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
+import { sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
 import type { Portal } from './portal.ts'
 import { QueryRun } from './query-run.ts'
@@ -43,14 +44,18 @@ export function execute(client: Client, portal: Portal, options: ExecuteOptions)
   const { effect } = prepared
   if (client.block.isFailed && !endsBlock(prepared)) client.block.checkNotFailed()
   switch (effect.kind) {
-    case 'read':
     case 'write':
     case 'schema':
+      refuseWrite(client, prepared)
+      client.block.isFresh = false
+      return runQuery(client, portal, options)
+    case 'read':
     case 'session':
     case 'copy out':
       client.block.isFresh = false
       return runQuery(client, portal, options)
     case 'copy in':
+      refuseWrite(client, prepared)
       client.block.isFresh = false
       return runCopyIn(client, prepared)
     case 'join':
@@ -68,6 +73,11 @@ export function execute(client: Client, portal: Portal, options: ExecuteOptions)
     default:
       return runCommand(client, prepared, effect)
   }
+}
+
+function refuseWrite(client: Client, { command }: PreparedStatement): void {
+  if (!client.isReadOnly) return
+  throw sqlError('read_only', '25006', `cannot execute ${command} in a read-only transaction`)
 }
 
 function runQuery(client: Client, portal: Portal, options: ExecuteOptions): void | Promise<void> {

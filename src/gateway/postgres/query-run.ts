@@ -45,7 +45,7 @@ export class QueryRun {
       this.#sendRest(rest)
       return undefined
     }
-    const readOnly = this.#prepared.effect.kind === 'read'
+    const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
     const result = this.#client.session.run((transaction) => this.#attempt(transaction), { readOnly })
     return afterDone(result, () => this.#complete())
   }

@@ -23,12 +23,14 @@ const maxStartupBytes = 10_000
 export type StartupPacket =
   | { readonly kind: 'encryption'; readonly sizeBytes: number }
   | { readonly kind: 'cancel'; readonly sizeBytes: number; readonly process: number; readonly secret: number }
-  | {
-      readonly kind: 'startup'
-      readonly sizeBytes: number
-      readonly version: number
-      readonly parameters: ReadonlyMap<string, string>
-    }
+  | StartupMessage
+
+export interface StartupMessage {
+  readonly kind: 'startup'
+  readonly sizeBytes: number
+  readonly version: number
+  readonly parameters: ReadonlyMap<string, string>
+}
 
 export function sniffPostgres(bytes: Uint8Array): Sniff {
   // The length is below 2^16, so that the first two bytes are zero: no other protocol begins so.

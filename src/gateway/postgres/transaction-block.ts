@@ -28,6 +28,8 @@ export class TransactionBlock {
   kind: 'none' | 'implicit' | 'explicit' = 'none'
   /** No statement has run in it yet: joining is still possible. */
   isFresh = true
+  /** Of the open block. */
+  isReadOnly = false
   #settingsBefore: SettingsState
   #savepoints: Savepoint[] = []
 
@@ -54,7 +56,9 @@ export class TransactionBlock {
   }
 
   #begin(kind: 'implicit' | 'explicit', options: BeginOptions): void {
-    this.#session.begin({ ...this.#defaults(), ...options })
+    const all = { ...this.#defaults(), ...options }
+    this.#session.begin(all)
+    this.isReadOnly = all.readOnly === true
     this.kind = kind
     this.isFresh = true
     this.#savepoints = []
@@ -74,7 +78,7 @@ export class TransactionBlock {
       this.#begin('explicit', options)
       return
     }
-    if (options.isolation !== undefined || options.readOnly !== undefined) this.#session.configure(options)
+    if (options.isolation !== undefined || options.readOnly !== undefined) this.configure(options)
     this.kind = 'explicit'
   }
 
@@ -82,7 +86,10 @@ export class TransactionBlock {
   configure(options: BeginOptions): void {
     if (this.kind === 'none') {
       this.#notice(warning('25P01', 'SET TRANSACTION can only be used in transaction blocks'))
-    } else this.#session.configure(options)
+      return
+    }
+    this.#session.configure(options)
+    if (options.readOnly !== undefined) this.isReadOnly = options.readOnly
   }
 
   /** Answers the command's tag: ROLLBACK where nothing was committed. */

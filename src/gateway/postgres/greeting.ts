@@ -1,0 +1,93 @@
+/**
+ * From the start-up packet to the first ReadyForQuery: who it is, which database, which settings, and what the server
+ * tells of itself. What cannot be granted is thrown and ends the connection.
+ */
+import type { Host } from '../../host/host.ts'
+import type { Session, SessionHost } from '../../session/contract.ts'
+import type { Outbox } from '../../session/outbox.ts'
+import type { GatewayLimits } from '../gateway.ts'
+import { Client } from './client.ts'
+import { sqlError } from './errors.ts'
+import type { SqlLanguage } from './language.ts'
+import { reportedSettings } from './server-settings.ts'
+import { simpleQuery } from './simple-query.ts'
+import { protocolVersion, readOptions, type StartupMessage } from './startup.ts'
+import { authenticationOk, backendKeyData, negotiateProtocolVersion, parameterStatus } from './wire.ts'
+
+export interface GreetingParts {
+  readonly sessions: SessionHost
+  readonly limits: GatewayLimits
+  readonly language: SqlLanguage
+}
+
+export function openClient(
+  { sessions, limits, language }: GreetingParts,
+  remote: string,
+  outbox: Outbox,
+  { version, parameters }: StartupMessage,
+): Client {
+  if (version >>> 16 !== protocolVersion >>> 16) {
+    const shown = `${version >>> 16}.${version & 0xffff}`
+    throw sqlError('unsupported', '0A000', `unsupported frontend protocol ${shown}: server supports 3.0 to 3.0`)
+  }
+  const user = parameters.get('user')
+  if (user === undefined || user === '') {
+    throw sqlError('denied', '28000', 'no PostgreSQL user name specified in startup packet')
+  }
+  const replication = parameters.get('replication')
+  if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
+    throw sqlError('unsupported', '0A000', 'replication connections are not supported')
+  }
+  const session = openSession(sessions, remote, user, parameters.get('database'))
+  return new Client({ session, sessions, outbox, limits, language })
+}
+
+/** A client that names no database gets the default one; PostgreSQL would take the user's name. */
+function openSession(sessions: SessionHost, remote: string, user: string, database: string | undefined): Session {
+  const name = database === undefined || database === '' ? sessions.defaultDatabase : database
+  if (!sessions.databaseNames().includes(name)) {
+    throw sqlError('undefined_object', '3D000', `database "${name}" does not exist`)
+  }
+  return sessions.openSession({ user, database: name, door: 'postgres', remote })
+}
+
+/** Answers the secret that a CancelRequest must name. */
+export function greet(client: Client, { version, parameters }: StartupMessage, host: Host): number {
+  const { writer } = client.outbox
+  applyStartupSettings(client, parameters)
+  client.reportSettings()
+  // Nothing of what SET answered is for the client.
+  writer.reset()
+  const unknown = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'))
+  if (version !== protocolVersion || unknown.length > 0) negotiateProtocolVersion(writer, protocolVersion, unknown)
+  authenticationOk(writer)
+  for (const [key, { name, value }] of reportedSettings) {
+    const shown = key === 'session_authorization' ? client.session.user : (client.settings.get(key) ?? value)
+    parameterStatus(writer, name, shown)
+  }
+  const random = new Uint8Array(4)
+  host.random(random)
+  const secret = new DataView(random.buffer).getUint32(0)
+  backendKeyData(writer, client.session.id, secret)
+  return secret
+}
+
+/** Parameters of the start-up packet that are not settings. */
+const startupNames: ReadonlySet<string> = new Set(['user', 'database', 'options', 'replication'])
+
+/** As if SET had been called for each; an invalid one refuses the connection. */
+function applyStartupSettings(client: Client, parameters: ReadonlyMap<string, string>): void {
+  const settings = readOptions(parameters.get('options') ?? '')
+  for (const [name, value] of parameters) {
+    if (!startupNames.has(name) && !name.startsWith('_pq_.')) settings.push([name, value])
+  }
+  for (const [name, value] of settings) {
+    const text = `SET ${name.split('.').map(quoteName).join('.')} TO '${value.replace(/'/g, "''")}'`
+    const result = simpleQuery(client, text)
+    if (result instanceof Promise) throw sqlError('internal', 'XX000', `setting "${name}" has to wait`)
+  }
+}
+
+function quoteName(name: string): string {
+  return `"${name.toLowerCase().replace(/"/g, '""')}"`
+}
