@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openTestSessions, type TestSessions } from '../session/testing.ts'
+import { EmbeddedDatabase } from './library.ts'
+
+let parts: TestSessions
+let db: EmbeddedDatabase
+
+beforeEach(async () => {
+  parts = await openTestSessions()
+  db = new EmbeddedDatabase(parts.database, parts.sessions, () => parts.close())
+})
+
+afterEach(() => db.close())
+
+const text = (bytes: Uint8Array | undefined): string | undefined => bytes && Buffer.from(bytes).toString()
+
+describe('one transaction over models', () => {
+  test('commits all of it', async () => {
+    await db.write(async (tx) => {
+      await tx.sql('CREATE TABLE account (id int PRIMARY KEY, balance int8 NOT NULL)')
+      await tx.sql('INSERT INTO account VALUES ($1, $2)', [1, 100n])
+      await tx.documents('shop', 'orders').insert({ _id: 7, total: 30 })
+      await tx.keys().setScore('leaderboard', 'ada', 30)
+      await tx.keys().set('greeting', 'hello')
+    })
+    await db.read(async (tx) => {
+      expect(await tx.sql('SELECT * FROM account')).toEqual([{ id: 1, balance: 100n }])
+      expect(await tx.documents('shop', 'orders').findOne({ total: { $gt: 20 } })).toEqual({ _id: 7, total: 30 })
+      expect(await tx.keys().getScore('leaderboard', 'ada')).toBe(30)
+      expect(text(await tx.keys().get('greeting'))).toBe('hello')
+    })
+  })
+
+  test('an error takes all of it back', async () => {
+    const failing = db.write(async (tx) => {
+      await tx.documents('shop', 'orders').insert({ _id: 7 })
+      await tx.keys().set('greeting', 'hello')
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect(await db.read((tx) => tx.documents('shop', 'orders').find())).toEqual([])
+    expect(await db.read((tx) => tx.keys().get('greeting'))).toBeUndefined()
+  })
+
+  test('conflicts are retried: no increment is lost', async () => {
+    const increment = (): Promise<void> =>
+      db.write(async (tx) => {
+        const before = Number(text(await tx.keys().get('n')) ?? 0)
+        await tx.keys().set('n', String(before + 1))
+      })
+    await Promise.all(Array.from({ length: 10 }, increment))
+    expect(text(await db.read((tx) => tx.keys().get('n')))).toBe('10')
+  })
+
+  test('reading transactions cannot write', async () => {
+    await expect(db.read((tx) => tx.keys().set('a', '1'))).rejects.toMatchObject({ code: 'read_only' })
+  })
+
+  test('documents are updated and deleted by filter', async () => {
+    const orders = await db.write(async (tx) => {
+      const documents = tx.documents('shop', 'orders')
+      await documents.insert({ _id: 1, n: 1 }, { _id: 2, n: 1 })
+      expect(await documents.update({ n: 1 }, { $inc: { n: 5 } }, { many: true })).toBe(2)
+      expect(await documents.delete({ _id: 1 })).toBe(1)
+      return documents.find()
+    })
+    expect(orders).toEqual([{ _id: 2, n: 6 }])
+  })
+})
+
+describe('states of the database', () => {
+  test('a pinned snapshot does not move', async () => {
+    await db.write((tx) => tx.keys().set('a', 'old'))
+    const snapshot = await db.snapshot()
+    await db.write((tx) => tx.keys().set('a', 'new'))
+    expect(text(await snapshot.keys().get('a'))).toBe('old')
+    snapshot.release()
+    expect(text(await db.read((tx) => tx.keys().get('a')))).toBe('new')
+    expect(parts.database.open.size).toBe(0)
+  })
+
+  test('a fork goes its own way', async () => {
+    await db.write((tx) => tx.keys().set('a', 'common'))
+    const fork = await db.fork()
+    await fork.write((tx) => tx.keys().set('a', 'forked'))
+    await db.write((tx) => tx.keys().increment('n'))
+    expect(text(await db.read((tx) => tx.keys().get('a')))).toBe('common')
+    expect(text(await fork.read((tx) => tx.keys().get('a')))).toBe('forked')
+    expect(await fork.read((tx) => tx.keys().get('n'))).toBeUndefined()
+    await fork.close()
+  })
+
+  test('the feed tells each transaction once, in order', async () => {
+    const from = db.sequence + 1
+    await db.write((tx) => tx.keys().set('a', '1'))
+    await db.write(async (tx) => {
+      await tx.keys().set('b', '1')
+      await tx.keys().set('c', '1')
+    })
+    const sequences: number[] = []
+    let puts = 0
+    for await (const { sequence, changes } of db.feed({ from, to: db.sequence })) {
+      sequences.push(sequence)
+      puts += changes.filter((change) => change.kind === 'put' && change.collection >= 16).length
+    }
+    expect(sequences).toEqual([from, from + 1])
+    expect(puts).toBe(3)
+  })
+})

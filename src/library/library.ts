@@ -1,0 +1,168 @@
+/**
+ * The embedded API: a door like the others, in the caller's own process.
+ *
+ * A callback gets a transaction; everything that it does there happens together or not at all. Values are in the
+ * representation of `language/sql/contract.ts` for SQL, plain BSON types for documents, text or bytes for keys.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Isolation } from '../database/contract.ts'
+import type { Database } from '../database/database.ts'
+import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
+import type { Session } from '../session/contract.ts'
+import { Sessions } from '../session/sessions.ts'
+import { Documents } from './documents.ts'
+import { Keys } from './keys.ts'
+import { runSql, type SqlRow } from './sql.ts'
+
+export interface WriteOptions {
+  /** Default: serializable. */
+  readonly isolation?: Isolation
+  /** How often a transaction that met a conflict is run again before its error is thrown. Default 50. */
+  readonly retries?: number
+}
+
+/** What a transaction offers; it holds until the callback that got it has ended. */
+export class EmbeddedTransaction {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  /** Runs one statement of SQL; `$1` is the first parameter. Rows by column name. Errors: `PolylogError`. */
+  sql(text: string, parameters: readonly unknown[] = []): Promise<SqlRow[]> {
+    return runSql(this.#session, text, parameters)
+  }
+
+  /** The documents of `namespace.name`; the collection begins with its first write. */
+  documents(namespace: string, name: string): Documents {
+    return new Documents(this.#session, namespace, name)
+  }
+
+  /** Redis's database `number`. */
+  keys(number = 0): Keys {
+    return new Keys(this.#session, number)
+  }
+
+  /** Text with which clients of other doors join this transaction. */
+  token(): string {
+    return this.#session.token()
+  }
+}
+
+/** One state of the database, kept until it is released. */
+export class PinnedSnapshot extends EmbeddedTransaction {
+  readonly #release: () => void
+
+  constructor(session: Session, release: () => void) {
+    super(session)
+    this.#release = release
+  }
+
+  release(): void {
+    this.#release()
+  }
+}
+
+const defaultRetries = 50
+
+export class EmbeddedDatabase {
+  readonly sessions: Sessions
+  readonly #database: Database
+  readonly #close: () => Promise<void>
+
+  constructor(database: Database, sessions: Sessions, close: () => Promise<void>) {
+    this.#database = database
+    this.sessions = sessions
+    this.#close = close
+  }
+
+  /**
+   * Runs `callback` in a transaction, commits, and resolves when the commit is durable. Runs it again after a conflict, so
+   * it must not have effects outside of the transaction. What it throws rolls back and is thrown.
+   */
+  async write<T>(callback: (tx: EmbeddedTransaction) => T | Promise<T>, options: WriteOptions = {}): Promise<T> {
+    const retries = options.retries ?? defaultRetries
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#attempt(callback, options.isolation ?? 'serializable', false)
+      } catch (error) {
+        if (!(error instanceof PolylogError && error.retryable) || attempt >= retries) throw error
+      }
+    }
+  }
+
+  /** Runs `callback` on one state of the database; resolves when what it has seen is durable. */
+  read<T>(callback: (snapshot: EmbeddedTransaction) => T | Promise<T>): Promise<T> {
+    return this.#attempt(callback, 'repeatable read', true)
+  }
+
+  async #attempt<T>(
+    callback: (tx: EmbeddedTransaction) => T | Promise<T>,
+    isolation: Isolation,
+    readOnly: boolean,
+  ): Promise<T> {
+    const session = this.#openSession()
+    try {
+      session.begin({ isolation, readOnly })
+      const result = await callback(new EmbeddedTransaction(session))
+      const outcome = await session.commit()
+      if (outcome === 'aborted') throw new PolylogError('transaction_aborted', 'the transaction was rolled back')
+      await durable(session)
+      return result
+    } finally {
+      session.close()
+    }
+  }
+
+  #openSession(): Session {
+    return this.sessions.openSession({ user: 'library', door: 'library', database: this.#database.name })
+  }
+
+  /** The present state, for reading until `release`. What it pins is not freed meanwhile. */
+  async snapshot(): Promise<PinnedSnapshot> {
+    const session = this.#openSession()
+    session.begin({ isolation: 'repeatable read', readOnly: true })
+    await session.run(() => undefined)
+    return new PinnedSnapshot(session, () => session.close())
+  }
+
+  /** A database of its own, in memory, that begins with this one's state; its writes are not seen here, nor ours there. */
+  async fork(): Promise<EmbeddedDatabase> {
+    const database = await this.#database.fork(this.#database.name)
+    const databases = new Map([[database.name, database]])
+    const options = { defaultDatabase: database.name, durability: 'memory' } as const
+    const sessions = new Sessions(database.host, () => databases, options)
+    return new EmbeddedDatabase(database, sessions, async () => {
+      sessions.close()
+      await database.close()
+    })
+  }
+
+  /** Committed transactions from a sequence on, in order, each when it is synced. Errors: `LogError('trimmed')`. */
+  feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
+    return this.#database.feed(options)
+  }
+
+  /** The newest committed sequence. */
+  get sequence(): number {
+    return this.#database.newestSequence
+  }
+
+  close(): Promise<void> {
+    return this.#close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function durable(session: Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.durabilityWatch.whenDurable(session.seen, session.durability, (error) => {
+      if (error === undefined) resolve()
+      else reject(error)
+    })
+  })
+}

@@ -1,0 +1,80 @@
+/** SQL for the embedded API: one statement, its rows as objects. */
+import { PolylogError } from '../base/errors.ts'
+import type { Catalog } from '../database/catalog.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
+import { paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from '../language/sql/contract.ts'
+import { loadSql, parse, prepare } from '../language/sql/sql.ts'
+import { getType } from '../model/table/types/registry.ts'
+import type { Session } from '../session/contract.ts'
+
+/** Columns by name. A name that comes twice holds the last one's value. */
+export type SqlRow = Readonly<Record<string, SqlValue>>
+
+export async function runSql(session: Session, text: string, parameters: readonly unknown[]): Promise<SqlRow[]> {
+  await loadSql()
+  const statements = parse(text)
+  if (statements.length !== 1) {
+    throw new PolylogError('syntax', `one statement at a time, not ${statements.length}`)
+  }
+  const context = contextOf(session)
+  const prepared = prepare(statements[0]!, context)
+  const { kind } = prepared.effect
+  if (kind !== 'read' && kind !== 'write' && kind !== 'schema') {
+    throw new PolylogError('unsupported', `${prepared.command} is not for the embedded API, which has its own calls`)
+  }
+  const values = convertParameters(prepared, parameters)
+  const rows = await session.run((transaction) => allRows(transaction, prepared, values, context), {
+    readOnly: kind === 'read',
+  })
+  const columns = prepared.columns ?? []
+  return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])))
+}
+
+function* allRows(
+  transaction: Transaction,
+  prepared: PreparedStatement,
+  values: readonly SqlValue[],
+  context: SqlContext,
+): StatementSteps<Row[]> {
+  const execution = prepared.execute(values)
+  const rows: Row[] = []
+  for (;;) {
+    const batch = execution.next(transaction, context)
+    if (batch === undefined) return rows
+    if (batch === paused) yield execution.waitFor
+    else rows.push(...batch)
+  }
+}
+
+/** Text is parsed as the parameter's type would be; what is a value of the type already is taken as it is. */
+function convertParameters(prepared: PreparedStatement, parameters: readonly unknown[]): SqlValue[] {
+  if (parameters.length !== prepared.parameterTypes.length) {
+    const wanted = prepared.parameterTypes.length
+    throw new PolylogError('invalid_argument', `the statement takes ${wanted} parameters, not ${parameters.length}`)
+  }
+  return prepared.parameterTypes.map((oid, i) => {
+    const value = parameters[i]
+    if (value === null || value === undefined) return null
+    const type = getType(oid)
+    if (typeof value === 'string') return type.parseText(value)
+    if (typeof value === 'number' || typeof value === 'bigint') return type.parseText(String(value))
+    return value as SqlValue
+  })
+}
+
+function contextOf(session: Session): SqlContext {
+  return {
+    get catalog(): Catalog {
+      return session.catalog
+    },
+    user: session.user,
+    database: session.database,
+    searchPath: ['public'],
+    getSetting: () => undefined,
+    setSetting: (name) => {
+      throw new PolylogError('unsupported', `settings such as "${name}" belong to connections`)
+    },
+    transactionToken: () => session.token(),
+    backendId: session.id,
+  }
+}
