@@ -22,6 +22,8 @@ export async function findCheckpoint(
   const names = await host.disk.list(folder)
   const sequences = names.filter((name) => complete.test(name)).map(Number)
   const newest = Math.max(-1, ...sequences)
+  // Its name may not be durable yet: until it is, the one before it may be what a power failure leaves.
+  if (newest >= 0) await host.disk.syncFolder(folder)
   for (const name of names) if (name !== String(newest)) await removeFolder(host, `${folder}/${name}`)
   return newest < 0 ? undefined : { path: `${folder}/${newest}`, sequence: newest }
 }

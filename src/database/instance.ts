@@ -215,7 +215,7 @@ async function makeFolders(disk: Disk, path: string): Promise<void> {
  * it synced the folder above, and a power failure would then take everything with it. The same holds of what is inside.
  */
 async function syncAncestors(disk: Disk, path: string): Promise<void> {
-  for (let at = path; parentOf(at) !== at; ) {
+  for (let at = path; parentOf(at) !== at;) {
     at = parentOf(at)
     await disk.syncFolder(at).catch((error: unknown) => ignore(error, 'access'))
   }

@@ -57,6 +57,30 @@ describe('a database after a crash', () => {
     },
   )
 
+  test('keeps what is written after a killed process had made its folders', async () => {
+    const sizing = new SimulatedWorld(40)
+    const sized = sizing.startProcess('first', { machine: 'disk' })
+    await sizing.complete(openOn(sized))
+    for (let round = 0; round < sized.ioCount * 4; round++) {
+      const io = 1 + (round >> 2)
+      const world = new SimulatedWorld(4000 + round)
+      world.faults.crashAt('first', io, 'process')
+      const first = world.startProcess('first', { machine: 'disk' })
+      await runHistory(world, first, new History(io), 1)
+      world.crash(first, 'process')
+      const second = world.startProcess('second', { machine: 'disk' })
+      const instance = await world.complete(openOn(second))
+      const history = new History(io)
+      history.restartFrom(databaseOf(instance))
+      for (let i = 0; i < 5; i++) history.step(databaseOf(instance))
+      await world.complete(databaseOf(instance).pipeline.settled())
+      history.acknowledged.synced = databaseOf(instance).newestSequence
+      world.crash(second, 'power')
+      const third = await world.complete(openOn(world.startProcess('third', { machine: 'disk' })))
+      expect(history.faultOf(databaseOf(third), 'power'), `killed at ${io}`).toBeUndefined()
+    }
+  })
+
   test('is the same after a clean end, with numbers that go on', async () => {
     const world = new SimulatedWorld(5)
     const history = new History(5)
