@@ -98,6 +98,57 @@ describe('the bytes of a checkpoint', () => {
   })
 })
 
+describe('writing a checkpoint', () => {
+  /** A disk that tells of every write, and whose `failAt`th one fails. */
+  function watched(sizes: number[], failAt = Infinity): Disk {
+    const disk = createMemoryDisk()
+    return new Proxy(disk, {
+      get(target, name) {
+        if (name !== 'open') return Reflect.get(target, name).bind(target)
+        return async (...args: Parameters<Disk['open']>) => {
+          const file = await target.open(...args)
+          const writeAt = file.writeAt.bind(file)
+          file.writeAt = (position, bytes) => {
+            sizes.push(bytes.length)
+            return sizes.length === failAt ? Promise.reject(new Error('no space')) : writeAt(position, bytes)
+          }
+          return file
+        }
+      },
+    })
+  }
+
+  function filled(): MemoryStore {
+    const store = new MemoryStore({ monotonic: () => 0, poison: true })
+    for (let i = 0; i < 20_000; i++) {
+      store.put(sliceOf(Buffer.from(`key ${i}`)), { bytes: new Uint8Array(60), start: 0, end: 60 })
+    }
+    store.put(sliceOf(Buffer.from('large')), sliceOf(new Uint8Array(5 << 20)))
+    store.publish(9)
+    return store
+  }
+
+  test('gives the thread up after every piece, in the middle of large values too', async () => {
+    const sizes: number[] = []
+    const disk = watched(sizes)
+    await disk.makeFolder('here')
+    await filled().checkpoint(hostOf(disk), 'here')
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(512 << 10)
+    expect(sizes.length).toBeGreaterThan(20)
+  })
+
+  test('that fails pins nothing and persists nothing', async () => {
+    for (const failAt of [1, 5]) {
+      const disk = watched([], failAt)
+      await disk.makeFolder('here')
+      const store = filled()
+      await expect(store.checkpoint(hostOf(disk), 'here')).rejects.toThrow('no space')
+      expect(store.persistedThrough).toBe(0)
+      expect(store.statistics().pinnedSnapshots).toBe(0)
+    }
+  })
+})
+
 describe('a damaged checkpoint', () => {
   let whole: Map<string, Uint8Array>
   beforeAll(async () => {
