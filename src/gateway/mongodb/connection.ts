@@ -7,7 +7,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import { Outbox, type DurabilityWatch } from '../../session/outbox.ts'
-import type { Socket } from '../../host/host.ts'
+import type { Cancel, Socket } from '../../host/host.ts'
 import type { Session } from '../../session/contract.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
@@ -18,6 +18,9 @@ import { beginReply, endReply, maxFirstMessageBytes, maxMessageBytes, parseMessa
 
 /** A scratch buffer that grew for a large reply is not kept. */
 const keptReplyBytes = 1024 * 1024
+
+/** From our end of the connection to its close, whatever the other side does. */
+const lingerMs = 1000
 
 /** Before the first command that sees data. */
 const nothingToWaitFor: DurabilityWatch = {
@@ -41,6 +44,8 @@ export class MongoConnection {
   #busy = false
   #closed = false
   #finishing = false
+  #isRefused = false
+  #lingering: Cancel | undefined
   #requestId = 0
 
   constructor(socket: Socket, gateway: GatewayState, id: number, onClose: () => void) {
@@ -86,7 +91,7 @@ export class MongoConnection {
   }
 
   receive(chunk: Uint8Array): void {
-    if (this.#closed) return
+    if (this.#closed || this.#isRefused) return
     this.#frames.push(chunk)
     if (this.#busy) {
       if (this.#frames.pendingBytes > this.gateway.limits.maxPendingOutputBytes) this.#socket.pause()
@@ -172,6 +177,7 @@ export class MongoConnection {
 
   /** No message: what was answered leaves, then the connection closes. */
   #refuse(): void {
+    this.#isRefused = true
     this.#finishing = true
     this.#end()
   }
@@ -184,7 +190,11 @@ export class MongoConnection {
 
   #end(): void {
     if (this.#closed) return
-    this.#outbox.afterwards(() => this.#socket.end())
+    this.#outbox.afterwards(() => {
+      this.#socket.end()
+      // The other side may never end its half.
+      if (!this.#closed) this.#lingering ??= this.gateway.sessions.host.at(lingerMs, () => this.destroy())
+    })
   }
 
   destroy(): void {
@@ -195,6 +205,7 @@ export class MongoConnection {
   #ended(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#lingering?.()
     this.#outbox.close()
     this.#session?.close()
     this.#onClose()

@@ -1,18 +1,23 @@
-import { Decimal128, Double, Int32, Long, ObjectId } from 'mongodb'
+import { Decimal128, Double, Int32, Long, MongoClient, ObjectId } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestMongodb, type TestMongodb } from './testing.ts'
 
 let server: TestMongodb
+let client: MongoClient
 beforeAll(async () => {
   server = await openTestMongodb()
+  client = new MongoClient(server.url)
 })
-afterAll(() => server.close())
+afterAll(async () => {
+  await client.close()
+  await server.close()
+})
 
 const raw = { promoteValues: false, promoteLongs: false }
 
 describe('the unmodified driver', () => {
   it('inserts and finds, types kept exactly', async () => {
-    const items = server.client().db('shop').collection('items')
+    const items = client.db('shop').collection('items')
     const id = new ObjectId()
     const document = {
       _id: id,
@@ -33,7 +38,7 @@ describe('the unmodified driver', () => {
   })
 
   it('answers a query by filter, sort, projection, skip and limit', async () => {
-    const numbers = server.client().db('shop').collection('numbers')
+    const numbers = client.db('shop').collection('numbers')
     await numbers.insertMany(Array.from({ length: 250 }, (_, n) => ({ n, even: n % 2 === 0, tags: [`t${n % 3}`] })))
     const found = await numbers
       .find({ n: { $gte: 100, $lt: 200 }, even: true, tags: 't1' })
@@ -50,13 +55,13 @@ describe('the unmodified driver', () => {
   })
 
   it('streams a cursor over several batches', async () => {
-    const numbers = server.client().db('shop').collection('numbers')
+    const numbers = client.db('shop').collection('numbers')
     const seen = await numbers.find({}, { batchSize: 7 }).sort({ _id: 1 }).toArray()
     expect(new Set(seen.map(({ n }) => n)).size).toBe(250)
   })
 
   it('reports a duplicate key with the server’s code', async () => {
-    const people = server.client().db('shop').collection<{ _id: number; mail?: string }>('people')
+    const people = client.db('shop').collection<{ _id: number; mail?: string }>('people')
     await people.createIndex({ mail: 1 }, { unique: true, sparse: true })
     await people.insertMany([{ _id: 1, mail: 'a' }, { _id: 2 }, { _id: 3 }])
     await expect(people.insertOne({ _id: 4, mail: 'a' })).rejects.toMatchObject({

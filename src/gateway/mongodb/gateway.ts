@@ -13,14 +13,17 @@ import { headerBytes, maxFirstMessageBytes, opcode, readHeader } from './wire.ts
  * looked at as it arrives, so that other protocols are told apart early.
  */
 export function sniffMongodb(bytes: Uint8Array): Sniff {
-  if (bytes.length > 2 && bytes[2] !== 0) return 'no'
-  if (bytes.length > 3 && bytes[3] !== 0) return 'no'
+  if (bytes.length > 1 && !isFirstLength(bytes[0]! | (bytes[1]! << 8))) return 'no'
+  for (let i = 2; i < 4 && i < bytes.length; i++) if (bytes[i] !== 0) return 'no'
   for (let i = 8; i < 12 && i < bytes.length; i++) if (bytes[i] !== 0) return 'no'
   for (let i = 12; i < headerBytes && i < bytes.length; i++) if (!opcodeByte(i - 12, bytes[i]!)) return 'no'
   if (bytes.length < headerBytes) return 'more'
   const header = readHeader(bytes, 0)
-  if (header.length <= headerBytes || header.length > maxFirstMessageBytes) return 'no'
   return header.opcode === opcode.message || header.opcode === opcode.query ? 'yes' : 'no'
+}
+
+function isFirstLength(length: number): boolean {
+  return length > headerBytes + 5 && length <= maxFirstMessageBytes
 }
 
 function opcodeByte(position: number, byte: number): boolean {

@@ -1,16 +1,16 @@
-/** A listener for the gateway alone, and a client of the unmodified driver. Nothing outside of tests imports this. */
-import { MongoClient } from 'mongodb'
-import type { MongoClientOptions } from 'mongodb'
-import type { Listener } from '../../host/host.ts'
+/** A listener for this gateway alone, and a client that sends what bytes it likes. Nothing outside of tests imports this. */
+import { ByteWriter } from '../../base/bytes.ts'
+import type { Host, Listener, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
 import { createMongodbGateway } from './gateway.ts'
+import { headerBytes, opcode, readHeader } from './wire.ts'
 
 export interface TestMongodb {
   readonly test: TestSessions
   readonly gateway: Gateway
-  readonly port: number
-  client(options?: MongoClientOptions): MongoClient
+  readonly url: string
+  connect(): Promise<RawClient>
   close(): Promise<void>
 }
 
@@ -21,24 +21,96 @@ export async function openTestMongodb(limits: Partial<GatewayLimits> = {}): Prom
   const listener: Listener = await host.network.listen({ host: '127.0.0.1', port: 0 }, (socket) => {
     gateway.accept(socket, new Uint8Array(0))
   })
-  const clients: MongoClient[] = []
+  const { address } = listener
   return {
     test,
     gateway,
-    port: listener.address.port,
-    client(options = {}) {
-      const client = new MongoClient(`mongodb://127.0.0.1:${listener.address.port}/`, {
-        serverSelectionTimeoutMS: 5000,
-        ...options,
-      })
-      clients.push(client)
-      return client
-    },
+    url: `mongodb://${address.host}:${address.port}/?serverSelectionTimeoutMS=5000`,
+    connect: () => connectRaw(host, address.port),
     async close() {
-      await Promise.all(clients.map((client) => client.close()))
       await listener.close()
       await gateway.close(100)
       await test.close()
     },
   }
+}
+
+async function connectRaw(host: Host, port: number): Promise<RawClient> {
+  return new RawClient(await host.network.connect({ host: '127.0.0.1', port }))
+}
+
+/** One reply for one message, in order. */
+export class RawClient {
+  readonly closed: Promise<void>
+  readonly #socket: Socket
+  #received = Buffer.alloc(0)
+  readonly #replies: Uint8Array[] = []
+  readonly #waiting: ((reply: Uint8Array | undefined) => void)[] = []
+  #isClosed = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.onData = (chunk) => this.#receive(chunk)
+    socket.onEnd = () => socket.end()
+    this.closed = new Promise((resolve) => {
+      socket.onClose = () => {
+        this.#isClosed = true
+        for (const waiter of this.#waiting.splice(0)) waiter(undefined)
+        resolve()
+      }
+    })
+  }
+
+  #receive(chunk: Uint8Array): void {
+    this.#received = Buffer.concat([this.#received, chunk])
+    while (this.#received.length >= headerBytes) {
+      const { length } = readHeader(this.#received, 0)
+      if (this.#received.length < length) return
+      const reply = this.#received.subarray(0, length)
+      const waiter = this.#waiting.shift()
+      if (waiter === undefined) this.#replies.push(reply)
+      else waiter(reply)
+      this.#received = this.#received.subarray(length)
+    }
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+  }
+
+  /** The next reply's document, or `undefined` where the connection closed. */
+  async reply(): Promise<Uint8Array | undefined> {
+    if (this.#isClosed) return undefined
+    const ready = this.#replies.shift()
+    const message = ready ?? (await new Promise<Uint8Array | undefined>((resolve) => this.#waiting.push(resolve)))
+    if (message === undefined) return undefined
+    const isLegacy = readHeader(message, 0).opcode === opcode.reply
+    return message.subarray(headerBytes + (isLegacy ? 20 : 5))
+  }
+
+  command(document: Uint8Array): Promise<Uint8Array | undefined> {
+    this.send(messageOf(document))
+    return this.reply()
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+/** An OP_MSG with one body. */
+export function messageOf(document: Uint8Array, flags = 0): Uint8Array {
+  const writer = new ByteWriter()
+  writer.u32le(headerBytes + 5 + document.length)
+  writer.u32le(1)
+  writer.u32le(0)
+  writer.u32le(opcode.message)
+  writer.u32le(flags)
+  writer.u8(0)
+  writer.copy(document)
+  return writer.toBytes()
 }

@@ -1,0 +1,233 @@
+import { Binary, Long, MongoClient, MongoServerError, type ClientSession, type Collection } from 'mongodb'
+import { deserialize, serialize, type Document } from 'bson'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openTestMongodb, type TestMongodb } from './testing.ts'
+
+interface Item {
+  _id: number
+  n: number
+}
+
+let server: TestMongodb
+let client: MongoClient
+let items: Collection<Item>
+beforeAll(async () => {
+  server = await openTestMongodb()
+  client = new MongoClient(server.url)
+})
+afterAll(async () => {
+  await client.close()
+  await server.close()
+})
+beforeEach(async () => {
+  items = client.db('bank').collection<Item>('items')
+  await items.deleteMany({})
+  await items.insertMany([
+    { _id: 1, n: 10 },
+    { _id: 2, n: 20 },
+  ])
+})
+
+async function begin(): Promise<ClientSession> {
+  const session = client.startSession()
+  session.startTransaction()
+  return session
+}
+
+async function failure(promise: Promise<unknown>): Promise<MongoServerError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(MongoServerError)
+  return error as MongoServerError
+}
+
+describe('transactions of the driver', () => {
+  it('commit all or nothing', async () => {
+    const session = await begin()
+    await items.updateOne({ _id: 1 }, { $inc: { n: -5 } }, { session })
+    await items.updateOne({ _id: 2 }, { $inc: { n: 5 } }, { session })
+    expect(await items.findOne({ _id: 1 })).toEqual({ _id: 1, n: 10 })
+    expect(await items.findOne({ _id: 1 }, { session })).toEqual({ _id: 1, n: 5 })
+    await session.commitTransaction()
+    expect(await items.find().sort({ _id: 1 }).toArray()).toEqual([
+      { _id: 1, n: 5 },
+      { _id: 2, n: 25 },
+    ])
+    await session.endSession()
+  })
+
+  it('abort', async () => {
+    const session = await begin()
+    await items.insertOne({ _id: 3, n: 1 }, { session })
+    await session.abortTransaction()
+    expect(await items.countDocuments()).toBe(2)
+    await session.endSession()
+  })
+
+  it('run again by withTransaction after a conflict', async () => {
+    const other = await begin()
+    await items.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session: other })
+    let tries = 0
+    const session = client.startSession()
+    await session.withTransaction(async () => {
+      tries++
+      if (tries === 2) await other.commitTransaction()
+      await items.updateOne({ _id: 1 }, { $inc: { n: 100 } }, { session })
+    })
+    expect(tries).toBe(2)
+    expect(await items.findOne({ _id: 1 })).toEqual({ _id: 1, n: 111 })
+    await session.endSession()
+    await other.endSession()
+  })
+
+  it('fail a conflicting write at once, with the transient label', async () => {
+    const one = await begin()
+    const two = await begin()
+    await items.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session: one })
+    const error = await failure(items.updateOne({ _id: 1 }, { $inc: { n: 1 } }, { session: two }))
+    expect(error.code).toBe(112)
+    expect(error.hasErrorLabel('TransientTransactionError')).toBe(true)
+    const after = await failure(items.findOne({ _id: 1 }, { session: two }))
+    expect(after.code).toBe(251)
+    await one.commitTransaction()
+    await two.abortTransaction()
+    await one.endSession()
+    await two.endSession()
+  })
+
+  it('make a write outside of them wait', async () => {
+    const session = await begin()
+    await items.updateOne({ _id: 1 }, { $set: { n: 50 } }, { session })
+    let isDone = false
+    const waiting = items.updateOne({ _id: 1 }, { $inc: { n: 1 } }).then(() => (isDone = true))
+    await items.findOne({ _id: 2 })
+    expect(isDone).toBe(false)
+    await session.commitTransaction()
+    await waiting
+    expect(await items.findOne({ _id: 1 })).toEqual({ _id: 1, n: 51 })
+    await session.endSession()
+  })
+
+  it('end with any error in them', async () => {
+    const session = await begin()
+    await items.insertOne({ _id: 5, n: 1 }, { session })
+    const error = await failure(items.insertOne({ _id: 1, n: 1 }, { session }))
+    expect(error.code).toBe(11_000)
+    expect(error.hasErrorLabel('TransientTransactionError')).toBe(false)
+    expect((await failure(session.commitTransaction())).code).toBe(251)
+    expect(await items.findOne({ _id: 5 })).toBeNull()
+    await session.endSession()
+  })
+
+  it('see one snapshot, cursors included', async () => {
+    const session = await begin()
+    const cursor = items.find({}, { session, batchSize: 1 }).sort({ _id: 1 })
+    expect(await cursor.next()).toEqual({ _id: 1, n: 10 })
+    await items.updateOne({ _id: 2 }, { $set: { n: 99 } })
+    expect(await cursor.next()).toEqual({ _id: 2, n: 20 })
+    await cursor.close()
+    await session.commitTransaction()
+    await session.endSession()
+  })
+})
+
+describe('a retried write', () => {
+  it('is done once and answered as the first time', async () => {
+    const raw = await server.connect()
+    const run = async (document: Document): Promise<Document> => deserialize((await raw.command(serialize(document)))!)
+    const lsid = { id: new Binary(Buffer.alloc(16, 7), 4) }
+    const increment = { update: 'items', updates: [{ q: { _id: 1 }, u: { $inc: { n: 1 } } }], $db: 'bank', lsid }
+    const first = await run({ ...increment, txnNumber: Long.fromNumber(7) })
+    const second = await run({ ...increment, txnNumber: Long.fromNumber(7) })
+    const older = await run({ ...increment, txnNumber: Long.fromNumber(6) })
+    expect(first).toEqual({ n: 1, nModified: 1, ok: 1 })
+    expect(second).toEqual({ n: 1, nModified: 1, retried: true, ok: 1 })
+    expect(older).toMatchObject({ ok: 0, code: 225 })
+    expect(await items.findOne({ _id: 1 })).toEqual({ _id: 1, n: 11 })
+    raw.destroy()
+  })
+})
+
+describe('a shared transaction', () => {
+  it('is joined by token and decided by the party that began it', async () => {
+    const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
+    owner.begin()
+    const session = await begin()
+    const database = client.db('bank')
+    await database.command({ polylogJoin: owner.token() }, { session })
+    await items.insertOne({ _id: 7, n: 7 }, { session })
+    const committed = session.commitTransaction()
+    expect(await items.findOne({ _id: 7 })).toBeNull()
+    await owner.commit()
+    await committed
+    expect(await items.findOne({ _id: 7 })).toEqual({ _id: 7, n: 7 })
+    await session.endSession()
+    owner.close()
+  })
+
+  it('reports an abort by others truthfully and without labels', async () => {
+    const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
+    owner.begin()
+    const session = await begin()
+    const database = client.db('bank')
+    await database.command({ polylogJoin: owner.token() }, { session })
+    await items.insertOne({ _id: 8, n: 8 }, { session })
+    await owner.rollback()
+    const error = await failure(items.findOne({ _id: 1 }, { session }))
+    expect([error.code, error.errorLabels]).toEqual([251, []])
+    const end = await failure(session.commitTransaction())
+    expect([end.code, end.errorLabels]).toEqual([251, []])
+    expect(await items.findOne({ _id: 8 })).toBeNull()
+    await session.endSession()
+    owner.close()
+  })
+
+  it('tells of a commit after the decision, also behind a command that came too late', async () => {
+    const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
+    owner.begin()
+    const session = await begin()
+    await client.db('bank').command({ polylogJoin: owner.token() }, { session })
+    await items.insertOne({ _id: 9, n: 9 }, { session })
+    await owner.commit()
+    expect((await failure(items.findOne({ _id: 1 }, { session }))).code).toBe(251)
+    await session.commitTransaction()
+    expect(await items.findOne({ _id: 9 })).toEqual({ _id: 9, n: 9 })
+    await session.endSession()
+    owner.close()
+  })
+
+  it('aborts as a whole with an error of a joined party', async () => {
+    const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
+    owner.begin()
+    const session = await begin()
+    await client.db('bank').command({ polylogJoin: owner.token() }, { session })
+    const error = await failure(items.insertOne({ _id: 1, n: 1 }, { session }))
+    expect([error.code, error.errorLabels]).toEqual([11_000, []])
+    expect(await owner.commit()).toBe('aborted')
+    await session.abortTransaction()
+    await session.endSession()
+    owner.close()
+  })
+
+  it('is begun here, and its token joined elsewhere', async () => {
+    const session = await begin()
+    const { token } = await client.db('bank').command({ polylogBegin: 1 }, { session })
+    const other = server.test.sessions.openSession({ user: 'other', door: 'test' })
+    other.join(token as string)
+    await items.insertOne({ _id: 10, n: 1 }, { session })
+    await session.commitTransaction()
+    expect(await other.commit()).toBe('committed')
+    expect(await items.findOne({ _id: 10 })).not.toBeNull()
+    await session.endSession()
+    other.close()
+  })
+
+  it('refuses a token that names none', async () => {
+    const session = await begin()
+    const error = await failure(client.db('bank').command({ polylogJoin: 'f'.repeat(32) }, { session }))
+    expect(error.code).toBe(251)
+    await session.endSession()
+  })
+})
