@@ -33,19 +33,19 @@ export function describeStore(subject: StoreUnderTest): void {
     it('answers random programs as the naive store does', () => {
       fc.assert(
         fc.property(commands(), (program) => runProgram(subject, program)),
-        { numRuns: subject.runs ?? 60 },
+        { numRuns: subject.runs ?? 40 },
       )
     })
     it('opens a checkpoint as the state at its beginning, whatever was written meanwhile', async () => {
       await fc.assert(
         fc.asyncProperty(commands(), commands(), (before, during) => checkpointAndOpen(subject, before, during)),
-        { numRuns: (subject.runs ?? 60) >> 2 },
+        { numRuns: (subject.runs ?? 40) >> 2 },
       )
     })
     it('goes on after a miss where it was', async () => {
       await fc.assert(
         fc.asyncProperty(commands(), fc.nat(), (program, seed) => readThroughMisses(subject, program, seed)),
-        { numRuns: (subject.runs ?? 60) >> 2 },
+        { numRuns: (subject.runs ?? 40) >> 2 },
       )
     })
     describeLargeValues(subject)

@@ -170,9 +170,9 @@ function startReader(
 
 describe('threads that read while the writer publishes', () => {
   test('see whole states only, and leave nothing behind', async () => {
-    const { failures, rounds, bank } = await torture(undefined, 3000, 150)
+    const { failures, rounds, bank } = await torture(undefined, 3000, 100)
     expect(failures).toEqual([])
-    expect(rounds).toBeGreaterThanOrEqual(150)
+    expect(rounds).toBeGreaterThanOrEqual(100)
     while (bank.store.reclaim(0));
     checkFamily(bank.store.family, [bank.store])
     expect(bank.store.statistics()['retiredObjects']).toBe(0)
