@@ -6,17 +6,12 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { clientLines } from '../../samples/greeting.ts'
 import { Clients, collectionOf, numberIn } from './clients.ts'
 import { repositoryRoot, runScript, ServerProcess, withFolder } from './server-process.ts'
 
 const script = join(repositoryRoot, '.cache', 'tools', 'samples', 'start.js')
-
-beforeAll(() => {
-  const prepared = spawnSync(process.execPath, ['scripts/prepare.mjs', '--tools'], { cwd: repositoryRoot })
-  expect(prepared.status).toBe(0)
-})
 
 let running: ServerProcess | undefined
 let clients: Clients | undefined

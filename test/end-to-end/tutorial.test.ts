@@ -1,5 +1,4 @@
 /** docs/tutorial.md, done as it stands: each block is run against a server that has just been started, in order. */
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -7,7 +6,7 @@ import { runInThisContext } from 'node:vm'
 import type { Redis } from 'ioredis'
 import type { Db, MongoClient } from 'mongodb'
 import type pg from 'pg'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Clients, numberIn } from './clients.ts'
 import { repositoryRoot, runScript, ServerProcess, withFolder } from './server-process.ts'
 import { cellsOf, readBlocks, readExchanges, type Block } from './tutorial-blocks.ts'
@@ -25,11 +24,6 @@ const shellLines = [
   'kill -9 PID',
   'node buy.mjs',
 ]
-
-beforeAll(() => {
-  const prepared = spawnSync(process.execPath, ['scripts/prepare.mjs', '--tools'], { cwd: repositoryRoot })
-  expect(prepared.status).toBe(0)
-})
 
 async function runSql(client: pg.Client, block: Block): Promise<void> {
   const { rows } = await client.query<(string | null)[]>({ text: block.text, rowMode: 'array', types: asText })
