@@ -1,0 +1,114 @@
+/**
+ * A seed's plan, as data: the lives of the server, what goes wrong in each, and who the clients are. Everything else that
+ * chance decides comes from the world's own random numbers. A plan can be made smaller, which is how a failure is shrunk.
+ */
+import type { CrashKind, FaultName } from '../../src/host/simulated/faults.ts'
+import { SeededRandom } from '../../src/host/simulated/random.ts'
+
+export type LifeEnd = CrashKind | 'stop'
+
+export interface Life {
+  readonly runMs: number
+  readonly end: LifeEnd
+  /** The disk operation during which it crashes, counted from the start: starting up may be cut too. */
+  readonly crashIo?: number
+  /** How likely each fault is at every opportunity. */
+  readonly faults: Partial<Record<FaultName, number>>
+  /** Whether starting up meets the faults too. */
+  readonly isFaultyFromStart: boolean
+  /** The disk has so much more space than is used, for part of the life. */
+  readonly spareBytes?: number
+}
+
+export interface Plan {
+  readonly seed: number
+  readonly embeddedClients: number
+  readonly networkClients: number
+  readonly checkpointEveryBytes: number
+  readonly lives: readonly Life[]
+}
+
+/** What a life may suffer from, and how much of it. */
+const diskFaults: readonly (readonly [FaultName, number])[] = [
+  ['sync-error', 0.1],
+  ['write-error', 0.02],
+  ['tear', 0.02],
+  ['shorten', 0.02],
+  ['no-space', 0.03],
+  ['slow-disk', 0.05],
+  ['folder-error', 0.05],
+]
+const networkFaults: readonly (readonly [FaultName, number])[] = [
+  ['cut', 0.01],
+  ['half-open', 0.003],
+  ['refuse', 0.1],
+  ['slow-network', 0.02],
+]
+const otherFaults: readonly (readonly [FaultName, number])[] = [
+  ['clock-jump', 0.002],
+  ['stall', 0.005],
+]
+
+/** Durability is not claimed where a disk lies about it. */
+export const excludedFromDurability: ReadonlySet<FaultName> = new Set<FaultName>(['lying-sync'])
+
+/** `only`: nothing but these faults, each in every life. */
+export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
+  const random = new SeededRandom(seed * 2 + 1)
+  const lives = Array.from({ length: random.between(2, 4) }, () => lifeOf(random, only))
+  return {
+    seed,
+    embeddedClients: random.between(2, 5),
+    networkClients: random.between(1, 3),
+    checkpointEveryBytes: random.chance(0.6) ? 12_000 : 1_000_000,
+    lives,
+  }
+}
+
+function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
+  const dice = random.below(10)
+  const end: LifeEnd = dice < 6 ? 'power' : dice < 9 ? 'process' : 'stop'
+  const probabilities: Partial<Record<FaultName, number>> = {}
+  if (only.length > 0) {
+    const known = new Map([...diskFaults, ...networkFaults, ...otherFaults])
+    for (const fault of only) probabilities[fault] = known.get(fault) ?? 0.05
+  } else {
+    for (const list of [diskFaults, networkFaults, otherFaults]) {
+      if (!random.chance(0.6)) continue
+      const [fault, probability] = list[random.below(list.length)]!
+      probabilities[fault] = probability
+    }
+  }
+  return {
+    runMs: random.between(10, 60),
+    end,
+    ...(end !== 'stop' && random.chance(0.5) && { crashIo: random.between(1, 300) }),
+    faults: probabilities,
+    isFaultyFromStart: random.chance(0.3),
+    ...(only.length === 0 && random.chance(0.2) && { spareBytes: random.below(60_000) }),
+  }
+}
+
+/** Smaller plans, the boldest first. */
+export function* smallerPlans(plan: Plan): Generator<Plan> {
+  for (let i = 0; i < plan.lives.length && plan.lives.length > 1; i++) {
+    yield { ...plan, lives: plan.lives.filter((_, at) => at !== i) }
+  }
+  if (plan.networkClients > 0) yield { ...plan, networkClients: plan.networkClients - 1 }
+  if (plan.embeddedClients > 0) yield { ...plan, embeddedClients: plan.embeddedClients - 1 }
+  for (const [i, life] of plan.lives.entries()) {
+    const replaced = (changed: Life): Plan => ({
+      ...plan,
+      lives: plan.lives.map((one, at) => (at === i ? changed : one)),
+    })
+    for (const fault of Object.keys(life.faults)) {
+      const faults = { ...life.faults }
+      delete faults[fault as FaultName]
+      yield replaced({ ...life, faults })
+    }
+    const { spareBytes, ...roomy } = life
+    if (spareBytes !== undefined) yield replaced(roomy)
+    if (life.isFaultyFromStart) yield replaced({ ...life, isFaultyFromStart: false })
+    if (life.runMs > 4) yield replaced({ ...life, runMs: life.runMs >> 1 })
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The database as its change feed tells it, kept outside of the server over all of its lives, with every version of every
+ * key. Two things are compared with it: what a start finds, and what serializable transactions have read.
+ *
+ * The commit order is the serial order: a serializable transaction that committed at sequence s must have read exactly
+ * the state at s − 1, its own writes aside.
+ */
+import { sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../src/base/slice.ts'
+import { LogError } from '../../src/log/commit-log.ts'
+import type { Database } from '../../src/database/database.ts'
+import type { FeedTransaction } from '../../src/database/feed.ts'
+import type { Sequence } from '../../src/database/contract.ts'
+import type { KernelTransaction } from '../../src/database/transaction.ts'
+import type { Cursor } from '../../src/storage/store.ts'
+import type { Violation } from './verify.ts'
+
+/** Of one key or range: what was found, own writes left out. */
+interface Observation {
+  readonly start: string
+  /** Left out: the key `start` alone. */
+  end?: string
+  readonly found: [string, string | undefined][]
+  /** Written by the transaction itself before it looked. */
+  readonly own: Set<string>
+}
+
+interface Pending {
+  readonly sequence: Sequence
+  readonly by: string
+  readonly observations: readonly Observation[]
+}
+
+/** Rows, documents, headers and elements; index entries are in no feed. */
+function isPrimary(key: string): boolean {
+  const [collection, index] = [key.charCodeAt(0), key.charCodeAt(1)]
+  return collection >= 16 && index >= 1 && index <= 4
+}
+
+export class Shadow {
+  end: Sequence = 0
+  /** Serializable transactions that were compared. */
+  compared = 0
+  readonly #versions = new Map<string, { sequence: Sequence; value: string | undefined }[]>()
+  #from: Sequence = 0
+  #pending: Pending[] = []
+
+  /** Draws what comes, as it becomes durable, until the log ends. */
+  async follow(database: Database): Promise<void> {
+    for await (const transaction of database.feed({ from: this.end + 1, follow: true })) this.#apply(transaction)
+  }
+
+  #apply({ sequence, changes }: FeedTransaction): void {
+    for (const change of changes) {
+      if (change.kind === 'put') this.#set(latin1(change.key), sequence, latin1(change.value))
+      else if (change.kind === 'delete') this.#set(latin1(change.key), sequence, undefined)
+      else if (change.kind === 'delete range') this.#clear(latin1(change.start), latin1(change.end), sequence)
+    }
+    this.end = sequence
+  }
+
+  /** After a start, up to what was found; anew from the store where the log was trimmed before that. */
+  async catchUp(database: Database): Promise<void> {
+    try {
+      for await (const transaction of database.feed({ from: this.end + 1 })) this.#apply(transaction)
+    } catch (error) {
+      if (!(error instanceof LogError && error.code === 'trimmed')) throw error
+      this.#rebase(database)
+    }
+  }
+
+  #rebase(database: Database): void {
+    this.#versions.clear()
+    this.end = this.#from = database.newestSequence
+    for (const [key, value] of contentOf(database)) this.#set(key, this.end, value)
+  }
+
+  #set(key: string, sequence: Sequence, value: string | undefined): void {
+    const versions = this.#versions.get(key)
+    if (versions === undefined) this.#versions.set(key, [{ sequence, value }])
+    else versions.push({ sequence, value })
+  }
+
+  #clear(start: string, end: string, sequence: Sequence): void {
+    for (const [key, versions] of this.#versions) {
+      if (key >= start && key < end && versions.at(-1)!.value !== undefined)
+        versions.push({ sequence, value: undefined })
+    }
+  }
+
+  valueAt(key: string, sequence: Sequence): string | undefined {
+    return this.#versions.get(key)?.findLast((version) => version.sequence <= sequence)?.value
+  }
+
+  /** What a start has found must be what the feed told. */
+  compare(database: Database): Violation[] {
+    const violations: Violation[] = []
+    const found = contentOf(database)
+    for (const key of new Set([...found.keys(), ...this.#versions.keys()])) {
+      if (!isPrimary(key) || this.valueAt(key, this.end) === found.get(key)) continue
+      violations.push({ invariant: 'recovery', message: `key ${hex(key)} is not what the feed has told` })
+    }
+    if (this.end !== database.newestSequence) {
+      violations.push({
+        invariant: 'recovery',
+        message: `the feed ends at ${this.end}, the database at ${database.newestSequence}`,
+      })
+    }
+    return violations
+  }
+
+  committed(sequence: Sequence, by: string, observations: readonly Observation[]): void {
+    this.#pending.push({ sequence, by, observations })
+  }
+
+  /** Compares those whose position the feed has reached; those that a crash has taken back are dropped. */
+  unserializable(crashed: boolean): Violation[] {
+    const violations: Violation[] = []
+    const due = this.#pending.filter(({ sequence }) => sequence <= this.end)
+    this.#pending = crashed ? [] : this.#pending.filter(({ sequence }) => sequence > this.end)
+    for (const pending of due) {
+      if (pending.sequence - 1 < this.#from) continue
+      this.compared++
+      const broken = pending.observations.find((observation) => !this.#holds(observation, pending.sequence - 1))
+      if (broken === undefined) continue
+      const message = `${pending.by} committed at ${pending.sequence}, but what it read at ${hex(broken.start)} is not the state before`
+      violations.push({ invariant: 'serializable', message })
+    }
+    return violations
+  }
+
+  #holds({ start, end, found, own }: Observation, sequence: Sequence): boolean {
+    if (end === undefined) return this.valueAt(start, sequence) === found[0]![1]
+    const expected: [string, string][] = []
+    for (const key of this.#versions.keys()) {
+      if (key < start || key >= end || own.has(key)) continue
+      const value = this.valueAt(key, sequence)
+      if (value !== undefined) expected.push([key, value])
+    }
+    expected.sort(([a], [b]) => (a < b ? -1 : 1))
+    return JSON.stringify(expected) === JSON.stringify(found)
+  }
+}
+
+/** Notes what a transaction reads from now on; for one that was begun by hand, whose object nobody uses again. */
+export function recordReads(transaction: KernelTransaction): Observation[] {
+  const observations: Observation[] = []
+  const { writes } = transaction
+  const isOwn = (key: Slice): boolean => writes.count > 0 && (writes.find(key) >= 0 || writes.hides(key, -1))
+  const get = transaction.get.bind(transaction)
+  transaction.get = (key) => {
+    const found = get(key)
+    const name = sliceToLatin1(key)
+    if (isPrimary(name) && !isOwn(key)) {
+      observations.push({ start: name, found: [[name, found && sliceToLatin1(found)]], own: new Set() })
+    }
+    return found
+  }
+  const scan = transaction.scan.bind(transaction)
+  transaction.scan = (range, options) => {
+    const cursor = scan(range, options)
+    const start = sliceToLatin1(range.start)
+    if (options?.reverse === true || !isPrimary(start)) return cursor
+    return recordScan(cursor, range, isOwn, observations)
+  }
+  return observations
+}
+
+function recordScan(
+  cursor: Cursor,
+  range: KeyRange,
+  isOwn: (key: Slice) => boolean,
+  observations: Observation[],
+): Cursor {
+  const start = sliceToLatin1(range.start)
+  const observation: Observation = { start, end: start, found: [], own: new Set() }
+  observations.push(observation)
+  return {
+    get key() {
+      return cursor.key
+    },
+    get value() {
+      return cursor.value
+    },
+    seek: (key) => cursor.seek(key),
+    next() {
+      const isThere = cursor.next()
+      const name = isThere ? sliceToLatin1(cursor.key) : sliceToLatin1(range.end)
+      observation.end = isThere ? `${name}\0` : name
+      if (isThere && isOwn(cursor.key)) observation.own.add(name)
+      else if (isThere) observation.found.push([name, sliceToLatin1(cursor.value)])
+      return isThere
+    },
+  }
+}
+
+function contentOf(database: Database): Map<string, string> {
+  const content = new Map<string, string>()
+  const cursor = database.newest.scan({ start: sliceOf(new Uint8Array(0)), end: sliceOf(new Uint8Array([0xff])) })
+  while (cursor.next()) content.set(sliceToLatin1(cursor.key), sliceToLatin1(cursor.value))
+  return content
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
+}
+
+function hex(key: string): string {
+  return Buffer.from(key, 'latin1').toString('hex')
+}

@@ -1,0 +1,312 @@
+/**
+ * One seed: a whole server on a simulated machine, its clients, its crashes, and what must hold.
+ *
+ * The server lives several lives on one disk. In each it starts, finds what the crash before has left (compared with the
+ * oracle of what clients were told, with the shadow that the feed has drawn, and with itself), works for a while, suffers
+ * its faults, is looked at once more, and ends. The last life has no faults.
+ */
+import { PolylogError } from '../../src/base/errors.ts'
+import type { Database } from '../../src/database/database.ts'
+import type { InstanceOptions } from '../../src/database/instance.ts'
+import type { CrashKind } from '../../src/host/simulated/faults.ts'
+import { SeededRandom } from '../../src/host/simulated/random.ts'
+import type { SimulatedProcess } from '../../src/host/simulated/simulated-process.ts'
+import { SimulatedWorld } from '../../src/host/simulated/simulated-world.ts'
+import type { Durability } from '../../src/log/commit-log.ts'
+import { DiskError, type Host } from '../../src/host/host.ts'
+import { startClients } from './clients/clients.ts'
+import { EmbeddedClient } from './embedded-client.ts'
+import { Oracle, survivorsOf, type Survivors } from './oracle.ts'
+import { excludedFromDurability, smallerPlans, type Life, type Plan } from './plan.ts'
+import { openServer, type SimulatedServer } from './server.ts'
+import { Shadow } from './shadow.ts'
+import { createShop, readString } from './shop.ts'
+import { onNewest, readShop, violationsOf, type ShopState, type Violation } from './verify.ts'
+
+/** Where tests plant their bugs. */
+export interface Plant {
+  /** What the server gets for a host. */
+  host?(host: Host): Host
+  /** After the database was opened. */
+  database?(database: Database): void
+}
+
+export interface SeedResult {
+  readonly seed: number
+  readonly plan: Plan
+  readonly hash: string
+  readonly violations: readonly Violation[]
+  readonly faults: Readonly<Record<string, number>>
+  readonly crashes: number
+  readonly simulatedMs: number
+  readonly history: readonly string[]
+  readonly transfers: number
+  readonly serializableCompared: number
+}
+
+const everything: Survivors = new Set<Durability>(['memory', 'written', 'synced'])
+const longestStartMs = 60_000
+
+class Simulation {
+  readonly plan: Plan
+  readonly world: SimulatedWorld
+  readonly oracle = new Oracle()
+  readonly shadow = new Shadow()
+  readonly violations: Violation[] = []
+  readonly #plant: Plant
+  readonly #random: SeededRandom
+  readonly #claimsDurability: boolean
+  #survivors: Survivors = everything
+  #crashes = 0
+  #clients = false
+
+  constructor(plan: Plan, plant: Plant) {
+    this.plan = plan
+    this.world = new SimulatedWorld(plan.seed)
+    this.#plant = plant
+    this.#random = new SeededRandom(plan.seed * 2)
+    this.#claimsDurability = !plan.lives.some((life) =>
+      Object.keys(life.faults).some((fault) => excludedFromDurability.has(fault as never)),
+    )
+  }
+
+  async run(): Promise<SeedResult> {
+    for (const life of this.plan.lives) {
+      await this.#live(life)
+      if (this.violations.length > 0) break
+    }
+    if (this.violations.length === 0) await this.#liveLast()
+    const { world } = this
+    return {
+      seed: this.plan.seed,
+      plan: this.plan,
+      hash: world.hash(),
+      violations: this.violations,
+      faults: world.faultCounts,
+      crashes: this.#crashes,
+      simulatedMs: world.timeUs / 1000,
+      history: this.oracle.history,
+      transfers: this.oracle.transfers.size,
+      serializableCompared: this.shadow.compared,
+    }
+  }
+
+  #report(violation: Violation): void {
+    this.violations.push(violation)
+    this.oracle.note(`BROKEN ${violation.invariant}: ${violation.message}`)
+  }
+
+  // ---- a life
+
+  async #live(life: Life): Promise<void> {
+    const { world } = this
+    if (life.isFaultyFromStart) world.faults.probability = life.faults
+    let server = await this.#start(life.crashIo, life.end === 'power' ? 'power' : 'process')
+    if (server === undefined) {
+      world.faults.probability = {}
+      server = await this.#start()
+    }
+    if (server === undefined || this.violations.length > 0) return
+    world.faults.probability = life.faults
+    const strikesBefore = world.faultCounts['sync-error'] ?? 0
+    const isStopping = { value: false }
+    const work = this.#work(server, isStopping)
+    await this.#runLife(server.process, life)
+    world.faults.probability = {}
+    await this.#inspect(server)
+    const failedSyncs = (world.faultCounts['sync-error'] ?? 0) > strikesBefore
+    const failed = failedSyncs || server.database.pipeline.failure !== undefined
+    if (life.end === 'stop') await this.#stop(server, isStopping, work)
+    await this.#end(server, life.end === 'stop' ? 'process' : life.end, failed)
+  }
+
+  async #runLife(process: SimulatedProcess, { runMs, spareBytes }: Life): Promise<void> {
+    const { world } = this
+    const { disk } = world.machine('server')
+    const endMs = world.timeUs / 1000 + runMs
+    if (spareBytes !== undefined) {
+      await world.run({ untilMs: endMs - runMs / 2, until: () => !process.alive })
+      disk.capacityBytes = disk.usedBytes + spareBytes
+    }
+    await world.run({ untilMs: endMs, until: () => !process.alive })
+    disk.capacityBytes = Infinity
+  }
+
+  /** No faults any more: it starts, is compared, works, stops, and is the same at the next start. */
+  async #liveLast(): Promise<void> {
+    const server = await this.#start()
+    if (server === undefined || this.violations.length > 0) return
+    const isStopping = { value: false }
+    const work = this.#work(server, isStopping)
+    await this.world.run({ untilMs: this.world.timeUs / 1000 + 2_000, until: () => this.#random.chance(0.02) })
+    await this.#inspect(server)
+    await this.#stop(server, isStopping, work)
+    await this.#end(server, 'power', false)
+    await this.#start()
+  }
+
+  /** Starts the server and compares what it finds. Undefined where the start failed by a fault. */
+  async #start(crashIo?: number, kind: CrashKind = 'power'): Promise<SimulatedServer | undefined> {
+    const { world } = this
+    const process = world.startProcess('server', { machine: 'server' })
+    if (crashIo !== undefined) world.faults.crashAt('server', crashIo, kind)
+    const host = this.#plant.host?.(process) ?? process
+    const options: InstanceOptions = {
+      host,
+      directory: 'data',
+      segmentBytes: 32 * 1024,
+      checkpointEveryBytes: this.plan.checkpointEveryBytes,
+    }
+    try {
+      const server = await this.#within(process, openServer(process, options))
+      if (server === undefined) {
+        this.#survivors = new Set(['synced'])
+        return undefined
+      }
+      this.#plant.database?.(server.database)
+      await this.#compare(server)
+      return process.alive ? server : undefined
+    } catch (error) {
+      this.#startFailed(process, error)
+      return undefined
+    }
+  }
+
+  #startFailed(process: SimulatedProcess, error: unknown): void {
+    this.oracle.note(`start failed: ${String(error)}`)
+    if (!this.#isInjected(error) && this.#claimsDurability) {
+      this.#report({ invariant: 'start', message: `the server does not start: ${String(error)}` })
+    }
+    this.world.crash(process, 'process')
+  }
+
+  /** An error that the disk has given because it was told to. */
+  #isInjected(error: unknown): boolean {
+    if (Object.keys(this.world.faults.probability).length === 0) return false
+    if (error instanceof DiskError) return error.code === 'io' || error.code === 'no-space'
+    return error instanceof PolylogError && ['io_error', 'disk_full'].includes(error.code)
+  }
+
+  /** The promise's value; undefined where the process has ended first. */
+  async #within<T>(process: SimulatedProcess, promise: Promise<T>): Promise<T | undefined> {
+    let settled = false
+    const settle = (): void => void (settled = true)
+    promise.then(settle, settle)
+    const untilMs = this.world.timeUs / 1000 + longestStartMs
+    await this.world.run({ until: () => settled || !process.alive, untilMs })
+    if (settled) return promise
+    if (!process.alive) return undefined
+    throw new Error('what was waited for has not come')
+  }
+
+  // ---- comparing
+
+  async #compare(server: SimulatedServer): Promise<void> {
+    const { database, process } = server
+    const isNew = database.catalog.findCollection('public', 'account') === undefined
+    if (isNew) {
+      if (this.oracle.transfers.size > 0 && this.#claimsDurability) {
+        this.#report({ invariant: 'durable', message: 'the whole shop is gone' })
+      }
+      const session = server.sessions.openSession({ user: 'simulation', door: 'setup' })
+      const set = async (): Promise<void> => {
+        await session.run(createShop)
+        await database.pipeline.settled()
+      }
+      await this.#within(process, set())
+      if (!process.alive || database.pipeline.failure !== undefined) return
+      if (database.catalog.findCollection('public', 'account') === undefined) return
+    }
+    await this.#within(process, this.shadow.catchUp(database))
+    if (!process.alive) return
+    for (const violation of this.shadow.compare(database)) this.#report(violation)
+    for (const violation of this.shadow.unserializable(true)) this.#report(violation)
+    this.#compareWithOracle(database, this.#survivors, true)
+  }
+
+  #compareWithOracle(database: Database, survivors: Survivors, settles: boolean): void {
+    const [state, strings] = onNewest(database, (tx): [ShopState, Map<string, number>] => {
+      for (const violation of violationsOf(tx)) this.#report(violation)
+      const names = ['counter', ...this.oracle.registers.keys()]
+      return [readShop(tx), new Map(names.map((name) => [name, Number(readString(tx, name) ?? 0)]))]
+    })
+    if (this.#claimsDurability) {
+      for (const violation of this.oracle.violations(state, strings, survivors)) this.#report(violation)
+    }
+    if (settles) this.oracle.settle(state, strings)
+  }
+
+  /** While it runs: what was acknowledged shows, as far as trouble with the log has left it. */
+  async #inspect({ process, database }: SimulatedServer): Promise<void> {
+    if (!process.alive || database.catalog.findCollection('public', 'account') === undefined) return
+    const isFrozen = database.pipeline.failure !== undefined
+    const survivors = isFrozen ? survivorsOf.power : database.returns > 0 ? survivorsOf.process : everything
+    this.#compareWithOracle(database, survivors, false)
+    await this.#within(process, database.pipeline.settled())
+    if (!process.alive) return
+    for (const violation of this.shadow.unserializable(false)) this.#report(violation)
+  }
+
+  // ---- working and ending
+
+  #work(server: SimulatedServer, isStopping: { value: boolean }): Promise<unknown> {
+    if (server.database.catalog.findCollection('public', 'account') === undefined) return Promise.resolve()
+    const { oracle, shadow, world } = this
+    const { process, database, sessions } = server
+    // It ends with the log, or is never heard of again once the process has died.
+    this.shadow.follow(database).catch((error: unknown) => {
+      if (process.alive && !this.#isInjected(error)) this.#report({ invariant: 'feed', message: String(error) })
+    })
+    const goesOn = (): boolean => !isStopping.value && process.alive
+    if (!this.#clients) {
+      this.#clients = true
+      startClients(world, this.plan.networkClients, this.#random, oracle)
+    }
+    const report = (violation: Violation): void => this.#report(violation)
+    const work = Array.from({ length: this.plan.embeddedClients }, (_, i) => {
+      const random = new SeededRandom(this.#random.bits())
+      const parts = { name: `embedded ${i}`, host: process, random, oracle, database, sessions, shadow, report }
+      return new EmbeddedClient(parts).work(goesOn).catch((error: unknown) => {
+        if (process.alive) this.#report({ invariant: 'no surprise', message: `embedded ${i}: ${String(error)}` })
+      })
+    })
+    return Promise.all(work)
+  }
+
+  async #stop(server: SimulatedServer, isStopping: { value: boolean }, work: Promise<unknown>): Promise<void> {
+    isStopping.value = true
+    await this.#within(server.process, work)
+    await this.#within(server.process, server.stop())
+  }
+
+  async #end(server: SimulatedServer, kind: CrashKind, failed: boolean): Promise<void> {
+    const diedBefore = !server.process.alive
+    this.world.crash(server.process, kind)
+    this.#crashes++
+    // How it died where a fault killed it is not known here: only what survives everything is asked for.
+    this.#survivors = failed || diedBefore ? survivorsOf.power : survivorsOf[kind]
+    this.oracle.note(`crash ${kind}`)
+  }
+}
+
+export async function simulate(plan: Plan, plant: Plant = {}): Promise<SeedResult> {
+  return new Simulation(plan, plant).run()
+}
+
+/** The smallest plan found, within so many tries, that still breaks something. */
+export async function shrink(failed: SeedResult, plant: Plant = {}, tries = 40): Promise<SeedResult> {
+  let smallest = failed
+  let left = tries
+  for (let shrunk = true; shrunk && left > 0;) {
+    shrunk = false
+    for (const plan of smallerPlans(smallest.plan)) {
+      if (left-- <= 0) break
+      const result = await simulate(plan, plant)
+      if (result.violations.length === 0) continue
+      smallest = result
+      shrunk = true
+      break
+    }
+  }
+  return smallest
+}

@@ -1,0 +1,234 @@
+/**
+ * What must hold of a shop at every moment, whatever happened: each answer names the invariant that is broken.
+ */
+import { sliceOf, sliceToLatin1, type Slice } from '../../src/base/slice.ts'
+import { KeyWriter, keyspaceRange, primaryIndex } from '../../src/base/tuple.ts'
+import type { Collection } from '../../src/database/catalog.ts'
+import type { Transaction } from '../../src/database/contract.ts'
+import type { Database } from '../../src/database/database.ts'
+import { fieldsOf, BsonValue, bsonType } from '../../src/model/document/bson.ts'
+import { documentStart } from '../../src/model/document/codec.ts'
+import { idOf } from '../../src/model/document/document.ts'
+import { indexesOf } from '../../src/model/document/index-definition.ts'
+import { indexKeyPrefixes, writeEntry } from '../../src/model/document/index-keys.ts'
+import { toSafeInteger } from '../../src/model/document/values.ts'
+import { decodeScore, kind } from '../../src/model/keyvalue/codec.ts'
+import {
+  index as redisIndex,
+  decodeLastElement,
+  elementOffset,
+  elementRange,
+  writeScoreKey,
+} from '../../src/model/keyvalue/keys.ts'
+import { findCollection } from '../../src/model/keyvalue/keyvalue.ts'
+import { MutableSlice } from '../../src/base/slice.ts'
+import { allRows, rowKeyOf, writeIndexKey } from '../../src/model/table/keys.ts'
+import { RowScan } from '../../src/model/table/scan.ts'
+import type { Table } from '../../src/model/table/table.ts'
+import { accounts, firstBalance, ordersOf, pairs, redisOf, rowsOf, tableOf } from './shop.ts'
+
+export interface Violation {
+  readonly invariant: string
+  readonly message: string
+}
+
+/** What the shop holds, read once. */
+export interface ShopState {
+  readonly balances: ReadonlyMap<number, number>
+  /** Transfers by number. */
+  readonly ledger: ReadonlyMap<number, { source: number; target: number; amount: number }>
+  readonly orders: ReadonlyMap<number, { customer: number; amount: number; slot: string | undefined }>
+  readonly audit: ReadonlyMap<string, number>
+  readonly leaderboard: ReadonlyMap<string, number>
+  readonly working: readonly number[]
+}
+
+/** Runs `read` on the newest state, within this turn. */
+export function onNewest<T>(database: Database, read: (tx: Transaction) => T): T {
+  const transaction = database.begin({ isolation: 'read committed', readOnly: true, interactive: false })
+  try {
+    transaction.beginStatement()
+    return read(transaction)
+  } finally {
+    transaction.rollback()
+  }
+}
+
+export function readShop(tx: Transaction): ShopState {
+  const working = new Array<number>(pairs).fill(0)
+  for (const row of rowsOf(tx, 'oncall')) working[row[1]!]! += row[2]!
+  return {
+    balances: new Map(rowsOf(tx, 'account').map((row) => [row[0]!, row[1]!])),
+    ledger: new Map(
+      rowsOf(tx, 'ledger').map((row) => [row[0]!, { source: row[1]!, target: row[2]!, amount: row[3]! }]),
+    ),
+    orders: new Map(documents(tx).map((document) => orderOf(document))),
+    audit: scores(tx, 'audit'),
+    leaderboard: scores(tx, 'leaderboard'),
+    working,
+  }
+}
+
+function documents(tx: Transaction): Slice[] {
+  const found: Slice[] = []
+  const cursor = tx.scan(keyspaceRange(ordersOf(tx).id, primaryIndex))
+  while (cursor.next()) {
+    const { bytes, end } = cursor.value
+    found.push(sliceOf(Uint8Array.from(bytes.subarray(documentStart(cursor.value), end))))
+  }
+  return found
+}
+
+function orderOf(document: Slice): [number, { customer: number; amount: number; slot: string | undefined }] {
+  const fields = new Map(fieldsOf(new BsonValue(bsonType.object, document.bytes, document.start, document.end)))
+  const number = (name: string): number => toSafeInteger(fields.get(name)!)!
+  const slot = fields.get('slot')
+  const text =
+    slot === undefined ? undefined : Buffer.from(slot.bytes.subarray(slot.start + 4, slot.end - 1)).toString()
+  return [number('_id'), { customer: number('customer'), amount: number('amount'), slot: text }]
+}
+
+function scores(tx: Transaction, name: string): Map<string, number> {
+  const space = redisOf(tx)
+  const found = new Map<string, number>()
+  const sorted = findCollection(tx, space, sliceOf(Buffer.from(name)), kind.sortedSet)
+  if (sorted === undefined) return found
+  const offset = elementOffset(space, redisIndex.scored, sorted.generation)
+  const cursor = tx.scan(elementRange(space, redisIndex.scored, sorted.generation))
+  const member = new MutableSlice()
+  while (cursor.next()) {
+    found.set(sliceToLatin1(decodeLastElement(cursor.key, offset, member)), decodeScore(cursor.value))
+  }
+  if (found.size !== sorted.count) found.set('(count)', sorted.count)
+  return found
+}
+
+/** Everything that needs no knowledge of who asked for what. */
+export function violationsOf(tx: Transaction): Violation[] {
+  const state = readShop(tx)
+  return [...moneyViolations(state), ...atomicityViolations(state), ...skewViolations(state), ...derivedViolations(tx)]
+}
+
+function moneyViolations({ balances, ledger }: ShopState): Violation[] {
+  const expected = new Map(Array.from({ length: accounts }, (_, id) => [id, firstBalance]))
+  for (const { source, target, amount } of ledger.values()) {
+    expected.set(source, expected.get(source)! - amount)
+    expected.set(target, expected.get(target)! + amount)
+  }
+  return differences('money', 'account', expected, balances)
+}
+
+function differences<K>(
+  invariant: string,
+  what: string,
+  expected: ReadonlyMap<K, unknown>,
+  found: ReadonlyMap<K, unknown>,
+): Violation[] {
+  const violations: Violation[] = []
+  for (const key of new Set([...expected.keys(), ...found.keys()])) {
+    const [a, b] = [expected.get(key), found.get(key)]
+    if (a !== b)
+      violations.push({ invariant, message: `${what} ${String(key)}: ${String(a)} expected, ${String(b)} found` })
+  }
+  return violations
+}
+
+function atomicityViolations({ ledger, orders, audit, leaderboard }: ShopState): Violation[] {
+  const amounts = new Map<string, number>()
+  const points = new Map<string, number>()
+  for (const [id, { source, amount }] of ledger) {
+    amounts.set(String(id), amount)
+    points.set(`customer:${source}`, (points.get(`customer:${source}`) ?? 0) + amount)
+  }
+  const ordered = new Map(Array.from(orders, ([id, { amount }]) => [String(id), amount]))
+  return [
+    ...differences('all-or-none', 'order', amounts, ordered),
+    ...differences('all-or-none', 'audit', amounts, audit),
+    ...differences('all-or-none', 'leaderboard', points, leaderboard),
+  ]
+}
+
+function skewViolations({ working }: ShopState): Violation[] {
+  return working.flatMap((count, pair) =>
+    count > 0 ? [] : [{ invariant: 'serializable', message: `nobody works in pair ${pair}: a write skew` }],
+  )
+}
+
+/** Every index entry must be what its row, document or member gives, and there must be no other. */
+function derivedViolations(tx: Transaction): Violation[] {
+  const violations: Violation[] = []
+  for (const name of ['account', 'ledger', 'oncall']) {
+    const table = tableOf(tx, name)
+    violations.push(
+      ...differences('derived', `index of ${name}`, entriesOfRows(tx, table), storedEntries(tx, table.collection)),
+    )
+  }
+  const orders = ordersOf(tx)
+  violations.push(...differences('derived', 'index of orders', entriesOfDocuments(tx), storedEntries(tx, orders)))
+  const redis = redisOf(tx)
+  violations.push(...differences('derived', 'order of scores', entriesOfScores(tx), storedScores(tx, redis)))
+  return violations
+}
+
+function entriesOfRows(tx: Transaction, table: Table): Map<string, true> {
+  const entries = new Map<string, true>()
+  const scan = new RowScan(tx, table, table.reader, allRows(table))
+  for (let row = scan.next(); row !== undefined; row = scan.next()) {
+    const rowKey = rowKeyOf(table, sliceOf(scan.rowKey()))
+    for (const index of table.indexes) {
+      entries.set(hexOf(writeIndexKey(table, index, row, sliceOf(rowKey), new KeyWriter(64))), true)
+    }
+  }
+  return entries
+}
+
+function entriesOfDocuments(tx: Transaction): Map<string, true> {
+  const collection = ordersOf(tx)
+  const entries = new Map<string, true>()
+  const key = new KeyWriter(64)
+  for (const document of documents(tx)) {
+    for (const index of indexesOf(collection)) {
+      for (const prefix of indexKeyPrefixes(collection, index, document)) {
+        writeEntry(key, index.unique, prefix, idOf(document))
+        entries.set(hexOf(key), true)
+      }
+    }
+  }
+  return entries
+}
+
+/** Keys of everything in a collection but its rows. */
+function storedEntries(tx: Transaction, collection: Collection): Map<string, true> {
+  const entries = new Map<string, true>()
+  const all = keyspaceRange(collection.id)
+  const cursor = tx.scan({ start: keyspaceRange(collection.id, primaryIndex).end, end: all.end })
+  while (cursor.next()) entries.set(hexOf(cursor.key), true)
+  return entries
+}
+
+function entriesOfScores(tx: Transaction): Map<string, true> {
+  const space = redisOf(tx)
+  const entries = new Map<string, true>()
+  for (const name of ['audit', 'leaderboard']) {
+    const sorted = findCollection(tx, space, sliceOf(Buffer.from(name)), kind.sortedSet)
+    if (sorted === undefined) continue
+    for (const [member, score] of scores(tx, name)) {
+      entries.set(
+        hexOf(writeScoreKey(new KeyWriter(64), space, sorted.generation, score, sliceOf(Buffer.from(member)))),
+        true,
+      )
+    }
+  }
+  return entries
+}
+
+function storedScores(tx: Transaction, redis: Collection): Map<string, true> {
+  const entries = new Map<string, true>()
+  const cursor = tx.scan(keyspaceRange(redis.id, redisIndex.byScore))
+  while (cursor.next()) entries.set(hexOf(cursor.key), true)
+  return entries
+}
+
+function hexOf(slice: Slice): string {
+  return Buffer.from(slice.bytes.subarray(slice.start, slice.end)).toString('hex')
+}
