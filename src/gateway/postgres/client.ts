@@ -51,6 +51,7 @@ export class Client {
   #outputMark = 0
   #hasLeft = false
   readonly #toReport = new Set<string>()
+  readonly #reported = new Map<string, string>()
 
   constructor(parts: ClientParts) {
     this.session = parts.session
@@ -110,6 +111,7 @@ export class Client {
   }
 
   setSetting(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
+    if (value === undefined && name.startsWith('transaction_')) return
     if (name === 'transaction_read_only') {
       this.block.configure({ readOnly: value === 'on' })
       return
@@ -141,11 +143,17 @@ export class Client {
   /** Drivers follow some settings without asking. */
   reportSettings(): void {
     if (this.#toReport.size === 0) return
-    for (const name of this.#toReport) {
-      const written = reportedSettings.get(name)!
-      parameterStatus(this.outbox.writer, written.name, this.settings.get(name) ?? written.value)
-    }
+    for (const name of this.#toReport) this.reportSetting(name)
     this.#toReport.clear()
+  }
+
+  /** Says nothing where the client knows. */
+  reportSetting(key: string): void {
+    const { name, value } = reportedSettings.get(key)!
+    const now = key === 'session_authorization' ? this.session.user : (this.settings.get(key) ?? value)
+    if (this.#reported.get(key) === now) return
+    this.#reported.set(key, now)
+    parameterStatus(this.outbox.writer, name, now)
   }
 
   // ---- output

@@ -4,6 +4,7 @@
  * What lies between two Syncs is one implicit transaction. Where exactly one Execute stands before its Sync, which is how
  * drivers send single statements, it runs as a transaction of its own without opening a block: `isLast` says so.
  */
+import { PolylogError } from '../../base/errors.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
@@ -52,7 +53,7 @@ export function bind(client: Client, message: MessageReader): void {
   refresh(client, statement)
   const { prepared } = statement
   if (prepared === undefined || !endsBlock(prepared)) client.block.checkNotFailed()
-  const parameters = readParameters(message, statementName, prepared?.parameterTypes ?? [])
+  const parameters = readParameters(message, portalName, statementName, prepared?.parameterTypes ?? [])
   const formats = readFormats(message)
   message.finish()
   if (portalName !== '' && client.portals.has(portalName)) {
@@ -89,7 +90,12 @@ function readFormats(message: MessageReader): readonly number[] {
   return formats
 }
 
-function readParameters(message: MessageReader, name: string, types: readonly number[]): readonly SqlValue[] {
+function readParameters(
+  message: MessageReader,
+  portalName: string,
+  name: string,
+  types: readonly number[],
+): readonly SqlValue[] {
   const formats = readFormats(message)
   const count = message.u16()
   if (formats.length > 1 && formats.length !== count) {
@@ -103,9 +109,21 @@ function readParameters(message: MessageReader, name: string, types: readonly nu
   const values: SqlValue[] = []
   for (let i = 0; i < count; i++) {
     const isBinary = (formats.length === 1 ? formats[0] : formats[i]) === 1
-    values.push(readParameter(message, types[i]!, isBinary))
+    try {
+      values.push(readParameter(message, types[i]!, isBinary))
+    } catch (error) {
+      throw withParameter(error, portalName, i + 1)
+    }
   }
   return values
+}
+
+/** PostgreSQL's context of such errors; the value itself is not repeated. */
+function withParameter(error: unknown, portalName: string, number: number): unknown {
+  if (!(error instanceof PolylogError)) return error
+  const portal = portalName === '' ? 'unnamed portal' : `portal "${portalName}"`
+  const where = `${portal} parameter $${number} = '...'`
+  return new PolylogError(error.code, error.message, { detail: { ...error.detail, where }, cause: error })
 }
 
 function readParameter(message: MessageReader, oid: number, isBinary: boolean): SqlValue {

@@ -12,7 +12,7 @@ import type { SqlLanguage } from './language.ts'
 import { reportedSettings } from './server-settings.ts'
 import { simpleQuery } from './simple-query.ts'
 import { protocolVersion, readOptions, type StartupMessage } from './startup.ts'
-import { authenticationOk, backendKeyData, negotiateProtocolVersion, parameterStatus } from './wire.ts'
+import { authenticationOk, backendKeyData, negotiateProtocolVersion } from './wire.ts'
 
 export interface GreetingParts {
   readonly sessions: SessionHost
@@ -55,16 +55,13 @@ function openSession(sessions: SessionHost, remote: string, user: string, databa
 export function greet(client: Client, { version, parameters }: StartupMessage, host: Host): number {
   const { writer } = client.outbox
   applyStartupSettings(client, parameters)
-  client.reportSettings()
+  client.settings.keepAsInitial()
   // Nothing of what SET answered is for the client.
   writer.reset()
   const unknown = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'))
   if (version !== protocolVersion || unknown.length > 0) negotiateProtocolVersion(writer, protocolVersion, unknown)
   authenticationOk(writer)
-  for (const [key, { name, value }] of reportedSettings) {
-    const shown = key === 'session_authorization' ? client.session.user : (client.settings.get(key) ?? value)
-    parameterStatus(writer, name, shown)
-  }
+  for (const key of reportedSettings.keys()) client.reportSetting(key)
   const random = new Uint8Array(4)
   host.random(random)
   const secret = new DataView(random.buffer).getUint32(0)

@@ -14,6 +14,8 @@ const nothing: ReadonlyMap<string, string> = new Map()
 
 export class Settings {
   #state: SettingsState = { session: nothing, local: nothing }
+  /** What RESET goes back to: what the client connected with. */
+  #initial: ReadonlyMap<string, string> = nothing
   readonly #onChange: (name: string) => void
 
   /** `onChange` is told of every name whose value may have changed. */
@@ -26,7 +28,8 @@ export class Settings {
   }
 
   get(name: string): string | undefined {
-    return this.#state.local.get(name) ?? this.#state.session.get(name)
+    const { local, session } = this.#state
+    return local.get(name) ?? session.get(name) ?? this.#initial.get(name)
   }
 
   set(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
@@ -36,6 +39,12 @@ export class Settings {
         ? { session, local: changed(local, name, value) }
         : { session: changed(session, name, value), local: changed(local, name, undefined) }
     this.#onChange(name)
+  }
+
+  /** At the end of the start: what is set now is what this connection resets to. */
+  keepAsInitial(): void {
+    this.#initial = this.#state.session
+    this.#state = { session: nothing, local: nothing }
   }
 
   /** What was set since `earlier` goes back. */

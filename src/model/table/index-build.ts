@@ -15,6 +15,14 @@ import type { Column, Table, TableIndex } from './table.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { SqlValue } from './types/value.ts'
 
+interface ReadRow {
+  readonly row: SqlValue[]
+  readonly key: Uint8Array
+}
+
+/** Read before anything is written again: a scan over own writes finds its place anew after every write. */
+const rowsAtOnce = 1000
+
 /** Each row with its key; pauses between rows. */
 function* eachRow(
   transaction: Transaction,
@@ -22,10 +30,24 @@ function* eachRow(
   visit: (row: SqlValue[], key: Uint8Array) => void,
 ): StatementSteps<void> {
   const scan = new RowScan(transaction, table, table.reader, allRows(table))
-  for (let row = scan.next(); row !== undefined; row = scan.next()) {
-    visit(row, scan.rowKey())
-    if (transaction.slice.spend(1)) yield undefined
+  for (;;) {
+    const rows = readRows(scan)
+    for (const { row, key } of rows) {
+      visit(row, key)
+      if (transaction.slice.spend(1)) yield undefined
+    }
+    if (rows.length < rowsAtOnce) return
   }
+}
+
+function readRows(scan: RowScan): ReadRow[] {
+  const rows: ReadRow[] = []
+  while (rows.length < rowsAtOnce) {
+    const row = scan.next()
+    if (row === undefined) break
+    rows.push({ row, key: scan.rowKey() })
+  }
+  return rows
 }
 
 /** `table` is already the one with the index in its catalog entry. */
