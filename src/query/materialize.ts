@@ -13,7 +13,14 @@ export class Materialize<R, X extends Run> implements Operator<R, X> {
   }
 
   next(run: X): Batch<R> {
-    while (!this.#complete) {
+    const batch = this.rowsFrom(this.#at, run)
+    if (Array.isArray(batch)) this.#at += batch.length
+    return batch
+  }
+
+  /** The batch that begins with row number `at`, for readers that keep their own place. */
+  rowsFrom(at: number, run: X): Batch<R> {
+    while (!this.#complete && at >= this.#rows.length) {
       const batch = this.#input.next(run)
       if (batch === paused) return paused
       if (batch === undefined) {
@@ -23,10 +30,7 @@ export class Materialize<R, X extends Run> implements Operator<R, X> {
       checkRowsKept(this.#rows.length + batch.length, 'Materialize')
       for (const row of batch) this.#rows.push(row)
     }
-    if (this.#at >= this.#rows.length) return undefined
-    const out = this.#rows.slice(this.#at, this.#at + batchRows)
-    this.#at += out.length
-    return out
+    return at >= this.#rows.length ? undefined : this.#rows.slice(at, at + batchRows)
   }
 
   /** Forgets the rows as well: what they were computed from has changed. */

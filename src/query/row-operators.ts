@@ -108,33 +108,60 @@ export interface Bounds {
 export class Limit<R, X extends Run> implements Operator<R, X> {
   readonly #input: Operator<R, X>
   readonly #boundsOf: (run: X) => Bounds
+  readonly #ties: ((a: R, b: R) => boolean) | undefined
   #bounds: Bounds | undefined
   #skipped = 0
   #returned = 0
+  #last: R | undefined
 
-  constructor(input: Operator<R, X>, boundsOf: (run: X) => Bounds) {
+  /** `ties`: rows equal to the last one within the limit come as well. */
+  constructor(input: Operator<R, X>, boundsOf: (run: X) => Bounds, ties?: (a: R, b: R) => boolean) {
     this.#input = input
     this.#boundsOf = boundsOf
+    this.#ties = ties
   }
 
   next(run: X): Batch<R> {
     const bounds = (this.#bounds ??= this.#boundsOf(run))
     for (;;) {
-      if (this.#returned >= bounds.limit) return undefined
+      if (this.#returned >= bounds.limit) return this.#tied(run)
       const batch = this.#input.next(run)
       if (batch === paused || batch === undefined) return batch
       const skip = Math.min(batch.length, bounds.offset - this.#skipped)
       this.#skipped += skip
       const kept = batch.slice(skip, skip + Math.min(batch.length, bounds.limit - this.#returned))
       this.#returned += kept.length
-      if (kept.length > 0) return kept
+      if (kept.length === 0) continue
+      this.#last = kept.at(-1)
+      if (this.#ties === undefined || this.#returned < bounds.limit) return kept
+      for (const row of batch.slice(skip + kept.length)) {
+        if (!this.#ties(this.#last!, row)) {
+          this.#last = undefined
+          break
+        }
+        kept.push(row)
+      }
+      return kept
     }
+  }
+
+  /** After the limit: what still equals the last row. */
+  #tied(run: X): Batch<R> {
+    const last = this.#last
+    if (this.#ties === undefined || last === undefined) return undefined
+    const batch = this.#input.next(run)
+    if (batch === paused || batch === undefined) return batch
+    const other = batch.findIndex((row) => !this.#ties!(last, row))
+    if (other >= 0) this.#last = undefined
+    const kept = other < 0 ? batch : batch.slice(0, other)
+    return kept.length > 0 ? kept : undefined
   }
 
   reset(): void {
     this.#bounds = undefined
     this.#skipped = 0
     this.#returned = 0
+    this.#last = undefined
     this.#input.reset()
   }
 }

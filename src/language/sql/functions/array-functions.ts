@@ -73,11 +73,3 @@ export function arraySearch(elementType: number): {
 
 defineShape()
 defineChanges()
-defineFunction('array_to_string', [oid.textArray, oid.text], oid.text, (list: List, separator: string) =>
-  [...flatElements(list)].filter((value) => value !== null).join(separator),
-)
-defineFunction('array_to_string', [oid.textArray, oid.text, oid.text], oid.text, (list: List | null, separator: SqlValue, missing: SqlValue) => {
-  if (list === null || separator === null) return null
-  const shown = [...flatElements(list)].flatMap((value) => (value === null ? (missing === null ? [] : [missing]) : [value]))
-  return shown.join(separator as string)
-}, lenient)

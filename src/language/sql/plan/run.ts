@@ -1,6 +1,8 @@
 /** The state of one execution: what its closures and operators share. */
 import type { Operator, Run } from '../../../query/operator.ts'
+import type { Materialize } from '../../../query/materialize.ts'
 import type { SqlContext, SqlValue } from '../contract.ts'
+import type { ExplainNode } from './plan-node.ts'
 
 export type SqlRow = SqlValue[]
 
@@ -10,7 +12,9 @@ export interface SqlRun extends Run {
   /** By the subquery's id. */
   readonly subqueries: (SubqueryState | undefined)[]
   /** Results of WITH queries that are read more than once, by their id. */
-  readonly shared: Map<number, unknown>
+  readonly shared: Map<number, Materialize<SqlRow, SqlRun>>
+  /** Of EXPLAIN ANALYZE. */
+  profile?: Map<ExplainNode, { rows: number; loops: number }>
 }
 
 export interface SubqueryState {

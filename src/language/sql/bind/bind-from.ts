@@ -1,0 +1,312 @@
+/** FROM: names to relations, joins, subqueries and functions, each at its place in the block's row. */
+import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from 'libpg-query'
+import type { Relation } from '../../../query/relation.ts'
+import { relationOf, relationOid } from '../catalog/relations.ts'
+import { systemRelation } from '../catalog/system-views.ts'
+import type { Expression } from '../expression/expression.ts'
+import { failure, notBuilt } from '../failure.ts'
+import { functionsNamed, setFunctionsNamed, type SetFunctionEntry } from '../functions/registry.ts'
+import { concreteResult, resolve } from '../functions/resolve.ts'
+import { oid } from '../types/oids.ts'
+import { settle } from './bind-function.ts'
+import type { Binder } from './binder.ts'
+import { coerce, commonType } from './coerce.ts'
+import type { FromItem, OutputColumn } from './query.ts'
+import { Frame, Scope, type ScopeColumn } from './scope.ts'
+import { lastName, stringOf, stringsOf } from './tree.ts'
+
+/** A bound item, the columns that names see of it, and those that a join's USING merges. */
+interface Bound {
+  readonly item: FromItem
+  readonly columns: readonly ScopeColumn[]
+}
+
+export function bindFrom(binder: Binder, scope: Scope, nodes: readonly Node[]): FromItem | undefined {
+  let all: Bound | undefined
+  for (const node of nodes) {
+    const one = bindItem(binder, scope, node)
+    all = all === undefined ? one : { item: joinItems('inner', all.item, one.item, undefined), columns: [...all.columns, ...one.columns] }
+    scope.columns = [...all.columns]
+  }
+  return all?.item
+}
+
+function bindItem(binder: Binder, scope: Scope, node: Node): Bound {
+  if ('RangeVar' in node) return bindName(binder, scope, node.RangeVar)
+  if ('JoinExpr' in node) return bindJoin(binder, scope, node.JoinExpr)
+  if ('RangeSubselect' in node) return bindDerived(binder, scope, node.RangeSubselect)
+  if ('RangeFunction' in node) return bindRangeFunction(binder, scope, node.RangeFunction)
+  if ('RangeTableSample' in node) throw notBuilt('TABLESAMPLE', node.RangeTableSample.location)
+  throw notBuilt('this item in FROM')
+}
+
+function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
+  const alias = name.alias?.aliasname ?? name.relname ?? ''
+  if (name.schemaname === undefined) {
+    const common = scope.findCommonTable(name.relname ?? '')
+    if (common !== undefined) {
+      common.uses++
+      const columns = common.bound.columns
+      const placed = { first: scope.width, width: columns.length, alias }
+      const item: FromItem = { kind: 'shared', ...placed, id: common.id, query: common.bound }
+      return placeQuery(scope, item, renamed(columns, common.columnNames), name.alias)
+    }
+  }
+  const relation = findRelation(binder, name)
+  return bindRelation(scope, relation, alias, name.alias)
+}
+
+export function bindRelation(scope: Scope, relation: Relation, alias: string, names?: Alias): Bound {
+  const first = scope.width
+  const tableOid = relationOid(relation)
+  const columnNames = aliasColumns(names, relation.columns.length, alias)
+  const columns = relation.columns.map((column, i): ScopeColumn => {
+    const { type, modifier, number } = column
+    const name = columnNames[i] ?? column.name
+    return {
+      name,
+      expression: { kind: 'column', type, modifier, index: first + i, name: `${alias}.${name}` },
+      origin: { tableOid, columnNumber: number },
+    }
+  })
+  const width = columns.length + (scope.reservesKeys && isWritable(relation) ? 1 : 0)
+  scope.width += width
+  const primary = relation.indexes.find((index) => index.isPrimary)
+  addTable(scope, {
+    alias,
+    schema: names?.aliasname === undefined ? relation.schema : undefined,
+    columns,
+    first,
+    primaryKey: primary?.parts.map((part) => part.column),
+  })
+  return { item: { kind: 'relation', relation, first, width, alias }, columns }
+}
+
+function isWritable(relation: Relation): boolean {
+  return relation.kind === 'table' || relation.kind === 'documents'
+}
+
+function addTable(scope: Scope, table: Scope['tables'][number]): void {
+  const taken = scope.tables.some((one) => one.alias === table.alias && one.schema === table.schema)
+  if (taken) throw failure('42712', `table name "${table.alias}" specified more than once`)
+  scope.tables.push(table)
+}
+
+/** The relation that a name stands for; 42P01 where there is none. */
+export function findRelation(binder: Binder, name: RangeVar): Relation {
+  const relname = name.relname ?? ''
+  if (name.catalogname !== undefined && name.catalogname !== binder.context.database) {
+    const full = `${name.catalogname}.${name.schemaname}.${relname}`
+    throw failure('0A000', `cross-database references are not implemented: "${full}"`, { location: name.location })
+  }
+  const schemas = name.schemaname === undefined ? binder.searchPath : [name.schemaname]
+  for (const schema of schemas) {
+    const view = systemRelation(binder.context, schema, relname)
+    if (view !== undefined) return view
+    const relation = relationOf(binder, schema, relname)
+    if (relation !== undefined) return relation
+  }
+  const shown = name.schemaname === undefined ? relname : `${name.schemaname}.${relname}`
+  throw failure('42P01', `relation "${shown}" does not exist`, { location: name.location })
+}
+
+function aliasColumns(alias: Alias | undefined, count: number, name: string): readonly string[] {
+  const names = (alias?.colnames ?? []).map(stringOf)
+  if (names.length > count) {
+    throw failure('42P10', `table "${name}" has ${count} columns available but ${names.length} columns specified`)
+  }
+  return names
+}
+
+function renamed(columns: readonly OutputColumn[], names: readonly string[]): OutputColumn[] {
+  return columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }))
+}
+
+function placeQuery(scope: Scope, item: FromItem, columns: readonly OutputColumn[], alias: Alias | undefined): Bound {
+  const names = aliasColumns(alias, columns.length, item.alias)
+  const visible = columns.map(({ name, type, modifier, origin }, i): ScopeColumn => {
+    const shown = names[i] ?? name
+    return {
+      name: shown,
+      expression: { kind: 'column', type, modifier, index: item.first + i, name: `${item.alias}.${shown}` },
+      origin,
+    }
+  })
+  scope.width = item.first + item.width
+  addTable(scope, { alias: item.alias, schema: undefined, columns: visible, first: item.first })
+  return { item, columns: visible }
+}
+
+function bindDerived(binder: Binder, scope: Scope, node: RangeSubselect): Bound {
+  const { subquery, alias } = node
+  if (subquery === undefined || !('SelectStmt' in subquery)) throw notBuilt('this subquery in FROM')
+  const isLateral = node.lateral === true
+  const frame = new Frame(binder.nextSubquery())
+  const inner = isLateral ? new Scope(scope, frame) : scope.beside()
+  const query = binder.query(inner, subquery.SelectStmt)
+  const name = alias?.aliasname ?? `unnamed_subquery_${frame.id}`
+  const placed = { first: scope.width, width: query.columns.length, alias: name }
+  const item: FromItem = { kind: 'query', ...placed, query, id: frame.id, captures: frame.captures, isLateral }
+  return placeQuery(scope, item, query.columns, alias)
+}
+
+function bindRangeFunction(binder: Binder, scope: Scope, node: RangeFunction): Bound {
+  if (node.is_rowsfrom === true && (node.functions?.length ?? 0) > 1) throw notBuilt('ROWS FROM with several functions')
+  const [call, definitions] = listOf(node.functions?.[0])
+  if (call === undefined) throw notBuilt('this function in FROM')
+  if (definitions !== undefined || node.coldeflist !== undefined) throw notBuilt('a column definition list')
+  const frame = new Frame(binder.nextSubquery())
+  const inner = new Scope(scope, frame)
+  inner.forbidsAggregates = 'functions in FROM'
+  const name = 'FuncCall' in call ? lastName(call.FuncCall.funcname) : 'value'
+  const bound = bindSource(binder, inner, call, name)
+  const alias = node.alias?.aliasname ?? name
+  const isScalar = bound.columns.length === 1
+  const withOrdinality = node.ordinality === true
+  const columns: OutputColumn[] = bound.columns.map((column) => ({
+    ...column,
+    // A function of one column is named by its alias.
+    name: isScalar && (node.alias?.aliasname !== undefined || column.name === name) ? alias : column.name,
+  }))
+  if (withOrdinality) columns.push({ name: 'ordinality', type: oid.int8, modifier: -1 })
+  const item: FromItem = {
+    kind: 'function',
+    first: scope.width,
+    width: columns.length,
+    alias,
+    entry: bound.entry,
+    arguments: bound.arguments,
+    id: frame.id,
+    captures: frame.captures,
+    withOrdinality,
+  }
+  return placeQuery(scope, item, columns, node.alias)
+}
+
+function listOf(node: Node | undefined): [Node | undefined, Node | undefined] {
+  if (node === undefined) return [undefined, undefined]
+  if (!('List' in node)) return [node, undefined]
+  const [call, definitions] = node.List.items ?? []
+  return [call, definitions !== undefined && 'List' in definitions ? definitions : undefined]
+}
+
+interface Source {
+  readonly entry: SetFunctionEntry
+  readonly arguments: readonly Expression[]
+  readonly columns: readonly OutputColumn[]
+}
+
+function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Source {
+  if ('FuncCall' in call && setFunctionsNamed(name).length > 0) {
+    const parts = (call.FuncCall.args ?? []).map((one) => binder.expression(scope, one))
+    const types = parts.map(({ type }) => type)
+    const found = resolve(setFunctionsNamed(name), types)
+    if (found.kind === 'found') {
+      const { entry, takes } = found
+      const columns = entry.columns.map((column) => {
+        return { name: column.name, type: concreteResult(column.type, entry.takes, takes), modifier: -1 }
+      })
+      return { entry, arguments: parts.map((part, i) => coerce(binder, part, takes[i]!)), columns }
+    }
+    if (functionsNamed(name).length === 0) binder.call(name, parts, call.FuncCall.location)
+  }
+  // Any other function is one row of one column.
+  const value = settle(binder, binder.expression(scope, call))
+  const column = { name, type: value.type, modifier: value.modifier }
+  const entry: SetFunctionEntry = { name, takes: [], variadic: false, columns: [column], rows: (_run, values) => [values] }
+  return { entry, arguments: [value], columns: [column] }
+}
+
+function joinItems(
+  join: 'inner' | 'left' | 'right' | 'full',
+  left: FromItem,
+  right: FromItem,
+  condition: Expression | undefined,
+): FromItem {
+  const width = right.first + right.width - left.first
+  return { kind: 'join', join, left, right, condition, first: left.first, width, alias: '' }
+}
+
+const joinKinds: Readonly<Record<string, 'inner' | 'left' | 'right' | 'full'>> = {
+  JOIN_INNER: 'inner',
+  JOIN_LEFT: 'left',
+  JOIN_RIGHT: 'right',
+  JOIN_FULL: 'full',
+}
+
+function bindJoin(binder: Binder, scope: Scope, node: JoinExpr): Bound {
+  const kind = joinKinds[node.jointype ?? 'JOIN_INNER']
+  if (kind === undefined) throw notBuilt(`the join ${node.jointype ?? ''}`)
+  const tablesBefore = scope.tables.length
+  const before = scope.columns
+  const left = bindItem(binder, scope, node.larg!)
+  // What is to the right may be lateral: it sees the left side.
+  scope.columns = [...before, ...left.columns]
+  const right = bindItem(binder, scope, node.rarg!)
+  const names = node.isNatural === true ? commonNames(left, right) : stringsOf(node.usingClause)
+  const merged = names.map((name) => mergeColumn(binder, kind, name, left, right))
+  const rest = (side: Bound): ScopeColumn[] => side.columns.filter(({ name }) => !names.includes(name))
+  const columns = [...merged.map(({ column }) => column), ...rest(left), ...rest(right)]
+  const condition = bindCondition(binder, scope, node, [...left.columns, ...right.columns], merged)
+  scope.columns = [...before, ...columns]
+  const bound = { item: joinItems(kind, left.item, right.item, condition), columns }
+  if (node.alias?.aliasname === undefined) return bound
+  return aliasJoin(scope, bound, node.alias, tablesBefore)
+}
+
+/** `(a JOIN b) AS j` hides the names of a and b. */
+function aliasJoin(scope: Scope, bound: Bound, alias: Alias, tablesBefore: number): Bound {
+  scope.tables.length = tablesBefore
+  const names = aliasColumns(alias, bound.columns.length, alias.aliasname!)
+  const columns = bound.columns.map((column, i) => ({ ...column, name: names[i] ?? column.name }))
+  addTable(scope, { alias: alias.aliasname!, schema: undefined, columns, first: bound.item.first })
+  return { item: bound.item, columns }
+}
+
+function bindCondition(
+  binder: Binder,
+  scope: Scope,
+  node: JoinExpr,
+  visible: readonly ScopeColumn[],
+  merged: readonly { equal: Expression }[],
+): Expression | undefined {
+  const equals = merged.map(({ equal }) => equal)
+  if (equals.length === 1) return equals[0]
+  if (equals.length > 1) return { kind: 'and', type: oid.bool, modifier: -1, arguments: equals }
+  if (node.quals === undefined) return undefined
+  const outer = scope.columns
+  scope.columns = [...visible]
+  const forbidden = scope.forbidsAggregates
+  scope.forbidsAggregates = 'JOIN conditions'
+  const condition = coerce(binder, binder.expression(scope, node.quals), oid.bool)
+  scope.forbidsAggregates = forbidden
+  scope.columns = outer
+  return condition
+}
+
+function commonNames(left: Bound, right: Bound): string[] {
+  return left.columns.map(({ name }) => name).filter((name) => right.columns.some((one) => one.name === name))
+}
+
+function mergeColumn(
+  binder: Binder,
+  kind: 'inner' | 'left' | 'right' | 'full',
+  name: string,
+  left: Bound,
+  right: Bound,
+): { column: ScopeColumn; equal: Expression } {
+  const find = (side: Bound, which: string): ScopeColumn => {
+    const found = side.columns.filter((column) => column.name === name)
+    if (found.length === 1) return found[0]!
+    if (found.length > 1) throw failure('42702', `common column name "${name}" appears more than once in ${which} table`)
+    throw failure('42703', `column "${name}" specified in USING clause does not exist in ${which} table`)
+  }
+  const [a, b] = [find(left, 'left'), find(right, 'right')]
+  const equal = binder.operator('=', [a.expression, b.expression])
+  if (kind === 'inner' || kind === 'left') return { column: a, equal }
+  if (kind === 'right') return { column: b, equal }
+  const type = commonType([a.expression, b.expression], 'JOIN/USING')
+  const parts = [coerce(binder, a.expression, type), coerce(binder, b.expression, type)]
+  const expression: Expression = { kind: 'coalesce', type, modifier: -1, arguments: parts }
+  return { column: { name, expression, origin: undefined }, equal }
+}

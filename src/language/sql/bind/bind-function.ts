@@ -1,0 +1,211 @@
+/** Calls: plain functions, aggregates, functions that return sets, and the standard's functions without parentheses. */
+import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
+import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
+import { constant, type Expression, someExpression, type SortKey } from '../expression/expression.ts'
+import { failure, notBuilt } from '../failure.ts'
+import { aggregatesNamed, functionsNamed, setFunctionsNamed } from '../functions/registry.ts'
+import { concreteResult, resolve } from '../functions/resolve.ts'
+import { oid } from '../types/oids.ts'
+import { callEntry } from './bind-operation.ts'
+import type { Binder } from './binder.ts'
+import { coerce, tryCoerce } from './coerce.ts'
+import type { Scope } from './scope.ts'
+import { specialFunctions } from './special-functions.ts'
+import { lastName, stringsOf } from './tree.ts'
+
+export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): Expression {
+  const location = node.location
+  const path = stringsOf(node.funcname)
+  const name = path[path.length - 1]!
+  if (path.length > 1 && path[0] !== 'pg_catalog' && path[0] !== 'polylog') {
+    throw failure('42883', `function ${path.join('.')}() does not exist`, { location })
+  }
+  if (node.over !== undefined) throw notBuilt('a window function', location)
+  if (node.agg_within_group === true) throw notBuilt('WITHIN GROUP', location)
+  if (aggregatesNamed(name).length > 0) return bindAggregate(binder, scope, node, name)
+  if (node.agg_distinct === true || node.agg_filter !== undefined || node.agg_star === true) {
+    throw failure('42809', `DISTINCT, FILTER and * specified, but ${name} is not an aggregate function`, { location })
+  }
+  const parts = (node.args ?? []).map((one) => bindArgument(binder, scope, one))
+  if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0) return bindSetCall(binder, name, parts, location)
+  return binder.call(name, parts, location)
+}
+
+function bindArgument(binder: Binder, scope: Scope, node: Node): Expression {
+  if ('NamedArgExpr' in node) throw notBuilt('a named argument', node.NamedArgExpr.location)
+  return binder.expression(scope, node)
+}
+
+/** A plain function over bound arguments. */
+export function applyFunction(
+  binder: Binder,
+  name: string,
+  parts: readonly Expression[],
+  location: number | undefined,
+): Expression {
+  if (name === 'nextval' || name === 'setval') binder.writes = true
+  const special = specialFunctions.get(name)
+  if (special !== undefined) return special(binder, parts, location)
+  const types = parts.map(({ type }) => type)
+  const found = resolve(functionsNamed(name), types)
+  if (found.kind === 'found') return callEntry(binder, found.entry, parts, found.takes, location, false)
+  const cast = functionalCast(binder, name, parts)
+  if (cast !== undefined) return cast
+  throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
+}
+
+function noSuchFunction(name: string, types: readonly number[], location: number | undefined, ambiguous: boolean): Error {
+  const shown = `${name.startsWith('like ') ? 'like' : name}(${types.map((type) => formatType(type, -1)).join(', ')})`
+  if (ambiguous) {
+    return failure('42725', `function ${shown} is not unique`, {
+      location,
+      hint: 'Could not choose a best candidate function. You might need to add explicit type casts.',
+    })
+  }
+  return failure('42883', `function ${shown} does not exist`, {
+    location,
+    hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+  })
+}
+
+/** A type's name called with one argument is a cast: int4('5'), date(now()). */
+function functionalCast(binder: Binder, name: string, parts: readonly Expression[]): Expression | undefined {
+  const type = parts.length === 1 ? findTypeByName(name) : undefined
+  return type === undefined ? undefined : tryCoerce(binder, parts[0]!, type.oid, -1, 'explicit')
+}
+
+function bindSetCall(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression {
+  const types = parts.map(({ type }) => type)
+  const found = resolve(setFunctionsNamed(name), types)
+  if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
+  if (found.entry.columns.length !== 1) throw notBuilt(`${name} outside of FROM`, location)
+  const type = concreteResult(found.entry.columns[0]!.type, found.entry.takes, found.takes)
+  const converted = parts.map((part, i) => coerce(binder, part, found.takes[i]!))
+  return { kind: 'set', type, modifier: -1, location, name, arguments: converted, rows: found.entry.rows }
+}
+
+function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
+  const location = node.location
+  if (scope.forbidsAggregates !== undefined) {
+    throw failure('42803', `aggregate functions are not allowed in ${scope.forbidsAggregates}`, { location })
+  }
+  const parts = (node.args ?? []).map((one) => binder.expression(scope, one))
+  const types = parts.map(({ type }) => type)
+  if (parts.length === 0 && node.agg_star !== true) {
+    if (name === 'count') {
+      throw failure('42809', 'count(*) must be used to call a parameterless aggregate function', { location })
+    }
+  }
+  const found = resolve(aggregatesNamed(name), types)
+  if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
+  const { entry, takes } = found
+  const result = concreteResult(entry.gives, entry.takes, takes)
+  const converted = parts.map((part, i) => coerce(binder, part, takes[i]!))
+  const order = (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one))
+  const filter = node.agg_filter === undefined ? undefined : coerce(binder, binder.expression(scope, node.agg_filter), oid.bool)
+  const inner = [...converted, ...order.map((key) => key.expression), ...(filter === undefined ? [] : [filter])]
+  if (inner.some((one) => someExpression(one, ({ kind }) => kind === 'aggregate'))) {
+    throw failure('42803', 'aggregate function calls cannot be nested', { location })
+  }
+  const aggregate = { ...entry.make(takes), result }
+  const distinct = node.agg_distinct === true
+  return { kind: 'aggregate', type: result, modifier: -1, location, aggregate, arguments: converted, distinct, filter, order }
+}
+
+function bindAggregateOrder(binder: Binder, scope: Scope, node: Node): SortKey {
+  if (!('SortBy' in node)) throw notBuilt('this ORDER BY')
+  const expression = binder.expression(scope, node.SortBy.node!)
+  return { expression: settle(binder, expression), ...directionOf(node.SortBy) }
+}
+
+/** A literal that is still of no type is text. */
+export function settle(binder: Binder, expression: Expression): Expression {
+  return expression.type === oid.unknown ? coerce(binder, expression, oid.text) : expression
+}
+
+export function directionOf(node: SortBy): { descending: boolean; nullsFirst: boolean } {
+  if (node.sortby_dir === 'SORTBY_USING') throw notBuilt('ORDER BY USING', node.location)
+  const descending = node.sortby_dir === 'SORTBY_DESC'
+  const nulls = node.sortby_nulls
+  const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending)
+  return { descending, nullsFirst }
+}
+
+export function bindSqlValueFunction(binder: Binder, node: SQLValueFunction): Expression {
+  const location = node.location
+  const modifier = node.typmod ?? -1
+  const clock = (type: number): Expression => {
+    return coerce(binder, binder.call('now', [], location), type, modifier, 'explicit')
+  }
+  switch (node.op) {
+    case 'SVFOP_CURRENT_DATE':
+      return clock(oid.date)
+    case 'SVFOP_CURRENT_TIMESTAMP':
+    case 'SVFOP_CURRENT_TIMESTAMP_N':
+      return clock(oid.timestamptz)
+    case 'SVFOP_LOCALTIMESTAMP':
+    case 'SVFOP_LOCALTIMESTAMP_N':
+      return clock(oid.timestamp)
+    case 'SVFOP_LOCALTIME':
+    case 'SVFOP_LOCALTIME_N':
+      return clock(oid.time)
+    case 'SVFOP_CURRENT_CATALOG':
+      return binder.call('current_database', [], location)
+    case 'SVFOP_CURRENT_SCHEMA':
+      return binder.call('current_schema', [], location)
+    case 'SVFOP_CURRENT_USER':
+    case 'SVFOP_CURRENT_ROLE':
+    case 'SVFOP_USER':
+    case 'SVFOP_SESSION_USER':
+      return constant(binder.context.user, oid.name, location)
+    default:
+      throw notBuilt('CURRENT_TIME: type time with time zone', location)
+  }
+}
+
+/** What an unnamed column of the result is called: PostgreSQL's FigureColname. */
+export function columnName(node: Node): string {
+  return strongName(node) ?? weakName(node) ?? '?column?'
+}
+
+function strongName(node: Node): string | undefined {
+  if ('ColumnRef' in node) {
+    const last = node.ColumnRef.fields?.at(-1)
+    return last !== undefined && 'String' in last ? last.String.sval : undefined
+  }
+  if ('FuncCall' in node) return lastName(node.FuncCall.funcname)
+  if ('A_Indirection' in node) {
+    const field = node.A_Indirection.indirection?.findLast((one) => 'String' in one)
+    return field !== undefined && 'String' in field ? field.String.sval : strongName(node.A_Indirection.arg!)
+  }
+  if ('CollateClause' in node) return strongName(node.CollateClause.arg!)
+  if ('TypeCast' in node) return strongName(node.TypeCast.arg!)
+  if ('CoalesceExpr' in node) return 'coalesce'
+  if ('MinMaxExpr' in node) return node.MinMaxExpr.op === 'IS_LEAST' ? 'least' : 'greatest'
+  if ('A_ArrayExpr' in node) return 'array'
+  if ('A_Expr' in node) return node.A_Expr.kind === 'AEXPR_NULLIF' ? 'nullif' : undefined
+  if ('SQLValueFunction' in node) return valueFunctionName(node.SQLValueFunction)
+  if ('SubLink' in node) return subqueryName(node.SubLink)
+  if ('CaseExpr' in node) return node.CaseExpr.defresult === undefined ? undefined : strongName(node.CaseExpr.defresult)
+  return undefined
+}
+
+function weakName(node: Node): string | undefined {
+  if ('TypeCast' in node) return lastName(node.TypeCast.typeName?.names)
+  if ('CaseExpr' in node) return 'case'
+  return 'A_Indirection' in node ? weakName(node.A_Indirection.arg!) : undefined
+}
+
+function valueFunctionName(node: SQLValueFunction): string {
+  return (node.op ?? 'SVFOP_CURRENT_DATE').replace('SVFOP_', '').replace(/_N$/, '').toLowerCase()
+}
+
+function subqueryName(link: { subLinkType?: string; subselect?: Node }): string | undefined {
+  if (link.subLinkType === 'EXISTS_SUBLINK') return 'exists'
+  if (link.subLinkType === 'ARRAY_SUBLINK') return 'array'
+  if (link.subLinkType !== 'EXPR_SUBLINK' || link.subselect === undefined) return undefined
+  if (!('SelectStmt' in link.subselect)) return undefined
+  const target = link.subselect.SelectStmt.targetList?.[0]
+  if (target === undefined || !('ResTarget' in target)) return undefined
+  return target.ResTarget.name ?? columnName(target.ResTarget.val!)
+}

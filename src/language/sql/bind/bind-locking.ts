@@ -1,0 +1,65 @@
+/** FOR UPDATE and its weaker forms. */
+import type { SelectStmt } from 'libpg-query'
+import type { LockMode, LockPolicy } from '../../../database/contract.ts'
+import type { Expression } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
+import { oid } from '../types/oids.ts'
+import type { FromItem, Locking } from './query.ts'
+import type { Scope } from './scope.ts'
+
+const modes: Readonly<Record<string, LockMode>> = {
+  LCS_FORKEYSHARE: 'key share',
+  LCS_FORSHARE: 'share',
+  LCS_FORNOKEYUPDATE: 'no key update',
+  LCS_FORUPDATE: 'update',
+}
+
+const policies: Readonly<Record<string, LockPolicy>> = {
+  LockWaitBlock: 'wait',
+  LockWaitSkip: 'skip',
+  LockWaitError: 'nowait',
+}
+
+export function bindLocking(
+  scope: Scope,
+  statement: SelectStmt,
+  from: FromItem | undefined,
+  isGrouped: boolean,
+): Locking[] {
+  return (statement.lockingClause ?? []).flatMap((node) => {
+    if (!('LockingClause' in node)) return []
+    const { lockedRels, strength, waitPolicy } = node.LockingClause
+    const mode = modes[strength ?? 'LCS_FORUPDATE'] ?? 'update'
+    if (isGrouped) {
+      throw failure('0A000', `FOR ${mode.toUpperCase()} is not allowed with DISTINCT, GROUP BY or aggregates`)
+    }
+    const names = (lockedRels ?? []).map((one) => ('RangeVar' in one ? (one.RangeVar.relname ?? '') : ''))
+    for (const name of names) {
+      if (!scope.tables.some(({ alias }) => alias === name)) {
+        throw failure('42P01', `relation "${name}" in FOR ${mode.toUpperCase()} clause not found in FROM clause`)
+      }
+    }
+    const items = from === undefined ? [] : lockable(from, names)
+    return [{ items, mode, policy: policies[waitPolicy ?? 'LockWaitBlock'] ?? 'wait' }]
+  })
+}
+
+/** The rows' keys, which stand behind the columns of their items, as hidden targets. */
+export function lockedKeys(from: FromItem | undefined, locking: readonly Locking[]): Expression[] {
+  const places = new Set(locking.flatMap(({ items }) => items.map((first) => keyPlace(from!, first))))
+  return [...places].map((index) => ({ kind: 'column', type: oid.bytea, modifier: -1, index, name: '' }))
+}
+
+/** Where in the block's row the key of the item at `first` stands. */
+export function keyPlace(from: FromItem, first: number): number {
+  if (from.kind === 'join') return first < from.right.first ? keyPlace(from.left, first) : keyPlace(from.right, first)
+  return from.first + from.width - 1
+}
+
+function lockable(item: FromItem, names: readonly string[]): number[] {
+  if (item.kind === 'join') return [...lockable(item.left, names), ...lockable(item.right, names)]
+  if (names.length > 0 && !names.includes(item.alias)) return []
+  if (item.kind === 'relation' && item.relation.kind === 'table') return [item.first]
+  if (names.length === 0) return []
+  throw failure('0A000', `rows of "${item.alias}" cannot be locked: it is not a table`)
+}

@@ -1,0 +1,176 @@
+/**
+ * Converting a bound expression to another type: literals are parsed, parameters take the type, everything else gets a
+ * cast node. And the common type of several expressions, for CASE, VALUES, UNION and IN.
+ */
+import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
+import type { SqlValue } from '../contract.ts'
+import { type CallExpression, constant, type Expression, type Implementation } from '../expression/expression.ts'
+import { failure, locate } from '../failure.ts'
+import { type CastContext, findCast } from '../types/casts.ts'
+import { objectTypes, oid } from '../types/oids.ts'
+import type { Binder } from './binder.ts'
+import { describeObject, lookUpObject } from './objects.ts'
+
+export function castCall(
+  argument: Expression,
+  type: number,
+  modifier: number,
+  implementation: Implementation,
+  needsRun = false,
+): Expression {
+  const call: CallExpression = {
+    kind: 'call',
+    name: 'cast',
+    isOperator: false,
+    type,
+    modifier,
+    location: argument.location,
+    arguments: [argument],
+    implementation,
+    strict: true,
+    needsRun,
+    volatile: false,
+  }
+  return fold(call)
+}
+
+/** Computes what depends on nothing; an error waits for the execution, which may never reach it. */
+export function fold(call: CallExpression): Expression {
+  if (call.volatile || call.needsRun || !call.arguments.every((one) => one.kind === 'constant')) return call
+  const values = call.arguments.map((one) => (one as { value: SqlValue }).value)
+  if (call.strict && values.includes(null)) return { ...constant(null, call.type, call.location), modifier: call.modifier }
+  try {
+    const value = (call.implementation as (...values: SqlValue[]) => SqlValue)(...values)
+    return { ...constant(value, call.type, call.location), modifier: call.modifier }
+  } catch {
+    return call
+  }
+}
+
+/** Undefined where no cast is allowed in this context. */
+export function tryCoerce(
+  binder: Binder,
+  expression: Expression,
+  type: number,
+  modifier: number,
+  context: CastContext,
+): Expression | undefined {
+  if (expression.type === type) return applyModifier(expression, modifier, context)
+  if (type === oid.any || type === oid.anyelement || type === oid.unknown) return expression
+  if (expression.type === oid.unknown) return coerceUnknown(binder, expression, type, modifier, context)
+  if (expression.kind === 'array' && expression.elements.length === 0) return { ...expression, type }
+  if (objectTypes.has(type) && getType(expression.type).category === 'S') return nameToObject(binder, expression, type, context)
+  if (objectTypes.has(expression.type) && findType(type)?.category === 'S') return objectToName(expression, type, context)
+  const cast = findCast(expression.type, type, context)
+  if (cast === undefined) return undefined
+  const converted =
+    cast.convert === undefined
+      ? expression.kind === 'constant'
+        ? { ...expression, type, modifier: -1 }
+        : castCall(expression, type, -1, ((value: SqlValue) => value) as Implementation)
+      : castCall(expression, type, -1, cast.convert)
+  return applyModifier(converted, modifier, context)
+}
+
+export function coerce(
+  binder: Binder,
+  expression: Expression,
+  type: number,
+  modifier = -1,
+  context: CastContext = 'implicit',
+): Expression {
+  const converted = tryCoerce(binder, expression, type, modifier, context)
+  if (converted !== undefined) return converted
+  throw failure('42846', `cannot cast type ${formatType(expression.type, -1)} to ${formatType(type, -1)}`, {
+    location: expression.location,
+  })
+}
+
+function coerceUnknown(
+  binder: Binder,
+  expression: Expression,
+  type: number,
+  modifier: number,
+  context: CastContext,
+): Expression | undefined {
+  if (expression.kind === 'parameter') {
+    binder.decideParameter(expression.index, type, expression.location)
+    return applyModifier({ ...expression, type }, modifier, context)
+  }
+  if (expression.kind === 'constant') {
+    if (expression.value === null) return { ...expression, type, modifier }
+    if (objectTypes.has(type)) return nameToObject(binder, expression, type, context)
+    const text = expression.value as string
+    const value = locate(expression.location, () => {
+      const parsed = getType(type).parseText(text, modifier)
+      return modifier < 0 ? parsed : getType(type).coerce(parsed, modifier, context === 'explicit')
+    })
+    return { ...constant(value, type, expression.location), modifier }
+  }
+  return tryCoerce(binder, { ...expression, type: oid.text } as Expression, type, modifier, 'explicit')
+}
+
+function applyModifier(expression: Expression, modifier: number, context: CastContext): Expression {
+  if (modifier < 0 || expression.modifier === modifier) return expression
+  const type = getType(expression.type)
+  const explicit = context === 'explicit'
+  return castCall(expression, expression.type, modifier, ((value: SqlValue) =>
+    type.coerce(value, modifier, explicit)) as Implementation)
+}
+
+/** `'orders'::regclass`: literals are looked up now, other texts at execution. */
+function nameToObject(binder: Binder, expression: Expression, type: number, context: CastContext): Expression | undefined {
+  if (context !== 'explicit' && expression.type !== oid.unknown && type !== oid.regclass) return undefined
+  if (expression.kind === 'constant') {
+    const value = locate(expression.location, () => lookUpObject(binder.context, type, expression.value as string))
+    return constant(value, type, expression.location)
+  }
+  return castCall(expression, type, -1, ((run: { context: Binder['context'] }, name: string) =>
+    lookUpObject(run.context, type, name)) as Implementation, true)
+}
+
+function objectToName(expression: Expression, type: number, context: CastContext): Expression | undefined {
+  if (context === 'implicit') return undefined
+  return objectName(expression, type)
+}
+
+/** The name that PostgreSQL prints for an object's number. */
+export function objectName(expression: Expression, type: number = oid.text): Expression {
+  const from = expression.type
+  return castCall(expression, type, -1, ((run: { context: Binder['context'] }, value: number) =>
+    describeObject(run.context, from, value)) as Implementation, true)
+}
+
+/** PostgreSQL's select_common_type. `construct` names it in the error: CASE, UNION, VALUES. */
+export function commonType(expressions: readonly Expression[], construct: string): number {
+  let chosen = oid.unknown as number
+  for (const { type, location } of expressions) {
+    if (type === oid.unknown || type === chosen) continue
+    if (chosen === oid.unknown) {
+      chosen = type
+      continue
+    }
+    const [a, b] = [getType(chosen), getType(type)]
+    if (a.category !== b.category) {
+      throw failure('42804', `${construct} types ${formatType(chosen, -1)} and ${formatType(type, -1)} cannot be matched`, {
+        location,
+      })
+    }
+    const forward = findCast(chosen, type, 'implicit') !== undefined
+    const backward = findCast(type, chosen, 'implicit') !== undefined
+    if (a.isPreferred !== true && forward && !backward) chosen = type
+    else if (!backward && !forward) {
+      throw failure('42846', `${construct} could not convert type ${formatType(type, -1)} to ${formatType(chosen, -1)}`, {
+        location,
+      })
+    }
+  }
+  return chosen === oid.unknown ? oid.text : chosen
+}
+
+/** The modifier that all agree on, or none. */
+export function commonModifier(expressions: readonly Expression[], type: number): number {
+  const [first, ...rest] = expressions
+  if (first === undefined || first.type !== type) return -1
+  return rest.every((one) => one.type === type && one.modifier === first.modifier) ? first.modifier : -1
+}

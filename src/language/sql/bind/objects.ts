@@ -1,0 +1,126 @@
+/** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
+import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
+import type { SqlContext } from '../contract.ts'
+import { failure } from '../failure.ts'
+import { quoteIdentifier } from '../functions/text-functions.ts'
+import { oid } from '../types/oids.ts'
+import {
+  collectionByOid,
+  collectionOid,
+  indexByOid,
+  indexOid,
+  namespaceNameByOid,
+  namespaceOidByName,
+  primaryKeyOid,
+  systemNamespaces,
+} from '../catalog/identity.ts'
+import { systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
+
+/** `a.b` and `"A"."b"` to their parts, folded as identifiers are. */
+export function splitName(text: string): string[] {
+  const parts: string[] = []
+  const pattern = /\s*(?:"((?:[^"]|"")*)"|([^."\s]+))\s*(\.|$)/y
+  let at = 0
+  while (at < text.length) {
+    pattern.lastIndex = at
+    const found = pattern.exec(text)
+    if (found === null) throw failure('42602', 'invalid name syntax')
+    parts.push(found[1] === undefined ? found[2]!.toLowerCase() : found[1].replaceAll('""', '"'))
+    at = pattern.lastIndex
+  }
+  if (parts.length === 0) throw failure('42602', 'invalid name syntax')
+  return parts
+}
+
+export function searchPathOf(context: SqlContext): readonly string[] {
+  const path = context.searchPath.map((name) => (name === '"$user"' || name === '$user' ? context.user : name))
+  return path.includes('pg_catalog') ? path : ['pg_catalog', ...path]
+}
+
+/** The number of the object with this name; throws where there is none. */
+export function lookUpObject(context: SqlContext, type: number, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text) >>> 0
+  if (text === '-') return 0
+  if (type === oid.regclass) return lookUpRelation(context, text)
+  if (type === oid.regtype) {
+    const found = findTypeByName(text.toLowerCase().replace(/\(.*\)$/, '').replace(/^pg_catalog\./, ''))
+    if (found !== undefined) return found.oid
+    throw failure('42704', `type "${text}" does not exist`)
+  }
+  if (type === oid.regnamespace) {
+    const found = namespaceOidByName(context.catalog, splitName(text)[0]!)
+    if (found !== undefined) return found
+    throw failure('3F000', `schema "${text}" does not exist`)
+  }
+  if (type === oid.regrole) return 10
+  throw failure('42883', `function "${text}" does not exist`)
+}
+
+function lookUpRelation(context: SqlContext, text: string): number {
+  const parts = splitName(text)
+  const found = findRelationOid(context, parts)
+  if (found !== undefined) return found
+  throw failure('42P01', `relation "${text}" does not exist`)
+}
+
+export function findRelationOid(context: SqlContext, parts: readonly string[]): number | undefined {
+  const name = parts[parts.length - 1]!
+  const schemas = parts.length > 1 ? [parts[parts.length - 2]!] : searchPathOf(context)
+  for (const schema of schemas) {
+    const view = systemViewOid(schema, name)
+    if (view !== undefined) return view
+    const collection = context.catalog.findCollection(schema, name)
+    if (collection !== undefined) return collectionOid(collection)
+    for (const owner of context.catalog.collectionsOf(schema)) {
+      const index = owner.indexes.find((one) => one.name === name)
+      if (index !== undefined) return indexOid(owner, index.id)
+      if (primaryKeyNameOf(owner.definition) === name) return primaryKeyOid(owner)
+    }
+  }
+  return undefined
+}
+
+export function primaryKeyNameOf(definition: { readonly [name: string]: unknown }): string | undefined {
+  const key = definition['primaryKey']
+  if (typeof key !== 'object' || key === null || !('name' in key)) return undefined
+  return typeof key.name === 'string' ? key.name : undefined
+}
+
+/** As PostgreSQL prints it: with its schema only where the search path does not find it. */
+export function describeObject(context: SqlContext, type: number, value: number): string {
+  if (value === 0) return '-'
+  if (type === oid.regtype) return formatType(value, -1)
+  if (type === oid.regnamespace) {
+    const name = namespaceNameByOid(context.catalog, value)
+    return name === undefined ? String(value) : quoteIdentifier(name)
+  }
+  if (type === oid.regrole) return quoteIdentifier(context.user)
+  if (type !== oid.regclass) return findType(value)?.name ?? String(value)
+  const found = relationNameByOid(context, value)
+  if (found === undefined) return String(value)
+  return qualify(context, found.schema, found.name)
+}
+
+export function qualify(context: SqlContext, schema: string, name: string): string {
+  const seen = findRelationOid(context, [name])
+  const own = findRelationOid(context, [schema, name])
+  return seen === own ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+}
+
+export function relationNameByOid(context: SqlContext, value: number): { schema: string; name: string } | undefined {
+  const view = systemViewNameByOid(value)
+  if (view !== undefined) return view
+  const collection = collectionByOid(context.catalog, value)
+  if (collection !== undefined) return { schema: collection.namespace.name, name: collection.name }
+  const index = indexByOid(context.catalog, value)
+  if (index === undefined) return undefined
+  const name =
+    index.indexId === 0
+      ? primaryKeyNameOf(index.collection.definition)
+      : index.collection.indexes.find((one) => one.id === index.indexId)?.name
+  return name === undefined ? undefined : { schema: index.collection.namespace.name, name }
+}
+
+export function isSystemSchema(name: string): boolean {
+  return systemNamespaces.has(name)
+}

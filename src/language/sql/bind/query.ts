@@ -1,0 +1,139 @@
+/**
+ * Bound queries: what the planner gets. The columns of a block's FROM items stand side by side in one row, in the order of
+ * the text; `first` is where an item's columns begin in it.
+ */
+import type { Relation } from '../../../query/relation.ts'
+import type { LockMode, LockPolicy } from '../../../database/contract.ts'
+import type { AggregateExpression, Expression, SetExpression } from '../expression/expression.ts'
+import type { SetFunctionEntry } from '../functions/registry.ts'
+
+export interface OutputColumn {
+  readonly name: string
+  readonly type: number
+  readonly modifier: number
+  /** The table's column that it shows unchanged. */
+  readonly origin?: ColumnOrigin | undefined
+}
+
+export interface ColumnOrigin {
+  readonly tableOid: number
+  readonly columnNumber: number
+}
+
+export interface BoundQuery {
+  /** What comes out; rows have exactly these values. */
+  readonly columns: readonly OutputColumn[]
+  readonly body: SelectBody | SetBody | ValuesBody
+}
+
+export interface SelectBody {
+  readonly kind: 'select'
+  readonly from: FromItem | undefined
+  readonly where: Expression | undefined
+  readonly grouping: Grouping | undefined
+  /** Over the FROM row, or over (group keys…, aggregates…). The visible columns, then those only sorted by. */
+  readonly targets: readonly Expression[]
+  readonly isDistinct: boolean
+  /** DISTINCT ON: places in `targets`. */
+  readonly distinctOn: readonly number[] | undefined
+  readonly tail: QueryTail
+  readonly locking: readonly Locking[]
+}
+
+export interface Grouping {
+  readonly keys: readonly Expression[]
+  readonly aggregates: readonly AggregateExpression[]
+  readonly having: Expression | undefined
+}
+
+export interface SetBody {
+  readonly kind: 'set'
+  readonly operation: 'union' | 'intersect' | 'except'
+  readonly all: boolean
+  /** Their columns have the result's types. */
+  readonly left: BoundQuery
+  readonly right: BoundQuery
+  readonly tail: QueryTail
+}
+
+export interface ValuesBody {
+  readonly kind: 'values'
+  readonly rows: readonly (readonly Expression[])[]
+  readonly tail: QueryTail
+}
+
+export interface QueryTail {
+  readonly order: readonly OrderKey[]
+  readonly limit: Expression | undefined
+  readonly offset: Expression | undefined
+  /** FETCH FIRST … WITH TIES. */
+  readonly withTies: boolean
+}
+
+export interface OrderKey {
+  /** Place in the targets. */
+  readonly target: number
+  readonly descending: boolean
+  readonly nullsFirst: boolean
+}
+
+export interface Locking {
+  /** Places (`first`) of the items to lock. */
+  readonly items: readonly number[]
+  readonly mode: LockMode
+  readonly policy: LockPolicy
+}
+
+interface Placed {
+  readonly first: number
+  readonly width: number
+  readonly alias: string
+}
+
+export interface RelationItem extends Placed {
+  readonly kind: 'relation'
+  readonly relation: Relation
+}
+
+/** A query in FROM. `captures` are what a lateral one needs of the items before it. */
+export interface QueryItem extends Placed {
+  readonly kind: 'query'
+  readonly query: BoundQuery
+  readonly id: number
+  readonly captures: readonly Expression[]
+  readonly isLateral: boolean
+}
+
+export interface FunctionItem extends Placed {
+  readonly kind: 'function'
+  readonly entry: SetFunctionEntry
+  readonly arguments: readonly Expression[]
+  readonly id: number
+  readonly captures: readonly Expression[]
+  readonly withOrdinality: boolean
+}
+
+/** A WITH query that is read more than once: computed once per execution. */
+export interface SharedItem extends Placed {
+  readonly kind: 'shared'
+  readonly id: number
+  readonly query: BoundQuery
+}
+
+export interface JoinItem extends Placed {
+  readonly kind: 'join'
+  readonly join: 'inner' | 'left' | 'right' | 'full'
+  readonly left: FromItem
+  readonly right: FromItem
+  readonly condition: Expression | undefined
+}
+
+export type FromItem = RelationItem | QueryItem | FunctionItem | SharedItem | JoinItem
+
+export function emptyTail(): QueryTail {
+  return { order: [], limit: undefined, offset: undefined, withTies: false }
+}
+
+export function isSetTarget(expression: Expression): expression is SetExpression {
+  return expression.kind === 'set'
+}

@@ -1,0 +1,143 @@
+/**
+ * Which names a place in a statement can see, and what they stand for.
+ *
+ * Each query block has a scope; its parent is that of the enclosing block. A name found in a parent becomes a captured
+ * value of the `Frame`: the subquery (or lateral item) whose captures carry it in.
+ */
+import { type Expression, fingerprint } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
+import type { BoundQuery, ColumnOrigin } from './query.ts'
+
+export interface ScopeColumn {
+  readonly name: string
+  readonly expression: Expression
+  readonly origin: ColumnOrigin | undefined
+  /** Only found by its name, not by a star. */
+  readonly isHidden?: boolean
+}
+
+export interface ScopeTable {
+  readonly alias: string
+  /** Also found as schema.table, where it has no alias. */
+  readonly schema: string | undefined
+  readonly columns: readonly ScopeColumn[]
+  /** The item's place, for FOR UPDATE OF. */
+  readonly first: number
+  /** Of a relation: the ordinals of its primary key. */
+  readonly primaryKey?: readonly number[] | undefined
+}
+
+/** What a subquery takes from outside; grows while it is bound. */
+export class Frame {
+  readonly id: number
+  readonly captures: Expression[] = []
+  readonly #slots = new Map<string, number>()
+
+  constructor(id: number) {
+    this.id = id
+  }
+
+  capture(outer: Expression): Expression {
+    const print = fingerprint(outer)
+    let slot = this.#slots.get(print)
+    if (slot === undefined) {
+      slot = this.captures.push(outer) - 1
+      this.#slots.set(print, slot)
+    }
+    const { type, modifier, location } = outer
+    return { kind: 'captured', type, modifier, location, subquery: this.id, slot }
+  }
+}
+
+export interface CommonTable {
+  readonly name: string
+  readonly id: number
+  bound: BoundQuery
+  columnNames: readonly string[]
+  uses: number
+}
+
+export class Scope {
+  readonly parent: Scope | undefined
+  readonly frame: Frame | undefined
+  readonly tables: ScopeTable[] = []
+  /** What unqualified names and `*` see; joins with USING merge columns. */
+  columns: ScopeColumn[] = []
+  readonly commonTables: Map<string, CommonTable> = new Map()
+  /** Aggregates are allowed here; where not, this names the clause. */
+  forbidsAggregates: string | undefined
+  width: number = 0
+  /** Tables get one more value behind their columns: the row's key, for locks and writes. */
+  reservesKeys = false
+  readonly #within: Scope | undefined
+
+  /** `within`: the scope whose WITH names are seen as well, where that is not the parent. */
+  constructor(parent?: Scope, frame?: Frame, within?: Scope) {
+    this.parent = parent
+    this.frame = frame
+    this.#within = within
+  }
+
+  /** For a query in this block's FROM, WITH or set operation: it sees what this block may see from outside. */
+  beside(): Scope {
+    return new Scope(this.parent, this.frame, this)
+  }
+
+  findCommonTable(name: string): CommonTable | undefined {
+    return (
+      this.commonTables.get(name) ?? this.#within?.findCommonTable(name) ?? this.parent?.findCommonTable(name)
+    )
+  }
+
+  /** By `x`, `t.x` or `s.t.x`. */
+  findColumn(path: readonly string[], location: number | undefined): ScopeColumn | undefined {
+    const own = this.#findOwn(path, location)
+    if (own !== undefined) return own
+    const outer = this.parent?.findColumn(path, location)
+    return outer === undefined ? undefined : this.#bring(outer)
+  }
+
+  /** A column of an enclosing block, as it is seen in this one. */
+  #bring(outer: ScopeColumn): ScopeColumn {
+    if (this.frame === undefined) return outer
+    return { ...outer, expression: this.frame.capture(outer.expression), origin: undefined }
+  }
+
+  #findOwn(path: readonly string[], location: number | undefined): ScopeColumn | undefined {
+    const name = path[path.length - 1]!
+    if (path.length === 1) return pick(this.columns, name, location)
+    const table = this.#findOwnTable(path.slice(0, -1))
+    if (table === undefined) return undefined
+    const column = pick(table.columns, name, location)
+    if (column === undefined) {
+      throw failure('42703', `column ${path.slice(-2).join('.')} does not exist`, { location })
+    }
+    return column
+  }
+
+  #findOwnTable(path: readonly string[]): ScopeTable | undefined {
+    const [first, second] = path
+    return this.tables.find((table) =>
+      second === undefined ? table.alias === first : table.alias === second && table.schema === first,
+    )
+  }
+
+  /** A whole table by its alias, here or outside. */
+  findTable(path: readonly string[]): { table: ScopeTable; columns: readonly ScopeColumn[] } | undefined {
+    const own = this.#findOwnTable(path)
+    if (own !== undefined) return { table: own, columns: own.columns }
+    const outer = this.parent?.findTable(path)
+    if (outer === undefined) return undefined
+    return { table: outer.table, columns: outer.columns.map((column) => this.#bring(column)) }
+  }
+}
+
+function pick(columns: readonly ScopeColumn[], name: string, location: number | undefined): ScopeColumn | undefined {
+  let found: ScopeColumn | undefined
+  for (const column of columns) {
+    if (column.name !== name) continue
+    if (found !== undefined) throw failure('42702', `column reference "${name}" is ambiguous`, { location })
+    found = column
+  }
+  return found
+}

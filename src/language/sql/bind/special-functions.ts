@@ -1,0 +1,191 @@
+/** Functions whose meaning depends on the types of their arguments in ways that a signature cannot say. */
+import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
+import type { SqlValue } from '../contract.ts'
+import type { CallExpression, Expression, Implementation } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
+import { arraySearch } from '../functions/array-functions.ts'
+import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
+import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
+import { oid } from '../types/oids.ts'
+import type { Binder } from './binder.ts'
+import { coerce, fold } from './coerce.ts'
+
+type Special = (binder: Binder, parts: readonly Expression[], location: number | undefined) => Expression
+
+export const specialFunctions: Map<string, Special> = new Map()
+
+function call(
+  name: string,
+  type: number,
+  parts: readonly Expression[],
+  implementation: (...values: never[]) => SqlValue,
+  location: number | undefined,
+  strict = false,
+): Expression {
+  const node: CallExpression = {
+    kind: 'call',
+    name,
+    isOperator: false,
+    type,
+    modifier: -1,
+    location,
+    arguments: parts,
+    implementation: implementation as Implementation,
+    strict,
+    needsRun: false,
+    volatile: false,
+  }
+  return fold(node)
+}
+
+/** Literals of no type become text. */
+function settled(binder: Binder, parts: readonly Expression[]): Expression[] {
+  return parts.map((part) => (part.type === oid.unknown ? coerce(binder, part, oid.text) : part))
+}
+
+function needArguments(name: string, parts: readonly Expression[], count: number, location: number | undefined): void {
+  if (parts.length >= count) return
+  const types = parts.map(({ type }) => formatType(type, -1)).join(', ')
+  throw failure('42883', `function ${name}(${types}) does not exist`, {
+    location,
+    hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
+  })
+}
+
+function formatters(parts: readonly Expression[]): ((value: SqlValue) => string)[] {
+  return parts.map(({ type }) => {
+    const entry = getType(type)
+    return (value) => entry.formatText(value)
+  })
+}
+
+specialFunctions.set('concat', (binder, given, location) => {
+  needArguments('concat', given, 1, location)
+  const parts = settled(binder, given)
+  const format = formatters(parts)
+  const join = (...values: SqlValue[]): string => values.map((value, i) => (value === null ? '' : format[i]!(value))).join('')
+  return call('concat', oid.text, parts, join, location)
+})
+
+specialFunctions.set('concat_ws', (binder, given, location) => {
+  needArguments('concat_ws', given, 2, location)
+  const parts = settled(binder, given)
+  const format = formatters(parts)
+  const join = (...values: SqlValue[]): SqlValue => {
+    const [separator] = values
+    if (separator === null) return null
+    return values.flatMap((value, i) => (i === 0 || value === null ? [] : [format[i]!(value)])).join(separator as string)
+  }
+  return call('concat_ws', oid.text, parts, join, location)
+})
+
+specialFunctions.set('format', (binder, given, location) => {
+  needArguments('format', given, 1, location)
+  const parts = settled(binder, given)
+  const format = formatters(parts)
+  const run = (...values: SqlValue[]): SqlValue => {
+    if (values[0] === null) return null
+    return formatTemplate(values[0] as string, values, format)
+  }
+  return call('format', oid.text, parts, run, location)
+})
+
+function formatTemplate(template: string, values: readonly SqlValue[], format: readonly ((value: SqlValue) => string)[]): string {
+  let next = 1
+  return template.replace(/%(?:(\d+)\$)?(-?)(\d+)?(.?)/gs, (_all, place: string | undefined, left: string, width: string | undefined, kind: string) => {
+    if (kind === '%') return '%'
+    if (!['s', 'I', 'L'].includes(kind)) {
+      throw failure('22023', kind === '' ? 'unterminated format() type specifier' : `unrecognized format() type specifier "${kind}"`)
+    }
+    const at = place === undefined ? next++ : Number(place)
+    if (place !== undefined) next = at + 1
+    if (at >= values.length) throw failure('22023', 'too few arguments for format()')
+    const value = values[at]!
+    const text = value === null ? null : format[at]!(value)
+    if (kind === 'I' && text === null) throw failure('22004', 'null values cannot be formatted as an SQL identifier')
+    const shown = kind === 'I' ? quoteIdentifier(text!) : kind === 'L' ? (text === null ? 'NULL' : quoteLiteral(text)) : (text ?? '')
+    return left === '-' ? shown.padEnd(Number(width ?? 0)) : shown.padStart(Number(width ?? 0))
+  })
+}
+
+for (const prefix of ['json', 'jsonb'] as const) {
+  const canonical = prefix === 'jsonb'
+  const type = canonical ? oid.jsonb : oid.json
+  specialFunctions.set(`${prefix}_build_object`, (binder, given, location) => {
+    const parts = settled(binder, given)
+    const types = parts.map((part) => part.type)
+    const build = (...values: SqlValue[]): string => buildJsonObject(types, values, canonical)
+    return call(`${prefix}_build_object`, type, parts, build, location)
+  })
+  specialFunctions.set(`${prefix}_build_array`, (binder, given, location) => {
+    const parts = settled(binder, given)
+    const types = parts.map((part) => part.type)
+    const build = (...values: SqlValue[]): string => buildJsonArray(types, values, canonical)
+    return call(`${prefix}_build_array`, type, parts, build, location)
+  })
+  specialFunctions.set(`to_${prefix}`, (binder, given, location) => {
+    needArguments(`to_${prefix}`, given, 1, location)
+    const parts = settled(binder, given)
+    const from = parts[0]!.type
+    return call(`to_${prefix}`, type, parts, (value: SqlValue) => (canonical ? toJsonb(from, value) : toJsonText(from, value)), location, true)
+  })
+}
+
+specialFunctions.set('pg_typeof', (_binder, parts, location) => {
+  needArguments('pg_typeof', parts, 1, location)
+  const { type } = parts[0]!
+  return { kind: 'constant', type: oid.regtype, modifier: -1, location, value: type }
+})
+
+specialFunctions.set('num_nulls', (_binder, parts, location) =>
+  call('num_nulls', oid.int4, parts, (...values: SqlValue[]) => values.filter((value) => value === null).length, location),
+)
+specialFunctions.set('num_nonnulls', (_binder, parts, location) =>
+  call('num_nonnulls', oid.int4, parts, (...values: SqlValue[]) => values.filter((value) => value !== null).length, location),
+)
+
+function search(name: string, gives: 'int4' | 'array', run: (equal: (a: SqlValue, b: SqlValue) => boolean, values: SqlValue[]) => SqlValue): void {
+  specialFunctions.set(name, (binder, given, location) => {
+    needArguments(name, given, 2, location)
+    const array = given[0]!
+    const element = findType(array.type)?.element
+    if (element === undefined) needArguments(name, given, Infinity, location)
+    const parts = given.map((part, i) => (i === 0 || (name === 'array_position' && i === 2) ? part : coerce(binder, part, element!.oid)))
+    const { equal } = arraySearch(element!.oid)
+    const type = gives === 'int4' ? oid.int4 : array.type
+    return call(name, type, parts, (...values: SqlValue[]) => run(equal, values), location)
+  })
+}
+
+type List = readonly SqlValue[]
+
+search('array_position', 'int4', (equal, [list, wanted, from]) => {
+  if (list === null) return null
+  const start = typeof from === 'number' ? from - 1 : 0
+  const at = (list as List).findIndex((one, i) => i >= start && equal(one, wanted!))
+  return at < 0 ? null : at + 1
+})
+search('array_remove', 'array', (equal, [list, wanted]) =>
+  list === null ? null : (list as List).filter((one) => !equal(one, wanted!)),
+)
+search('array_replace', 'array', (equal, [list, from, to]) =>
+  list === null ? null : (list as List).map((one) => (equal(one, from!) ? to! : one)),
+)
+
+/** Arrays of anything but text are shown by their element's output function. */
+specialFunctions.set('array_to_string', (binder, given, location) => {
+  needArguments('array_to_string', given, 2, location)
+  const array = given[0]!.type === oid.unknown ? coerce(binder, given[0]!, oid.textArray) : given[0]!
+  const element = getType(array.type).element
+  if (element === undefined) needArguments('array_to_string', given, Infinity, location)
+  const parts = [array, ...given.slice(1).map((part) => coerce(binder, part, oid.text))]
+  const join = (list: SqlValue, separator: SqlValue, missing: SqlValue = null): SqlValue => {
+    if (list === null || separator === null) return null
+    const shown = (list as List).flat(6 as 1).flatMap((value) => {
+      if (value === null) return missing === null ? [] : [missing as string]
+      return [element!.formatText(value as SqlValue)]
+    })
+    return shown.join(separator as string)
+  }
+  return call('array_to_string', oid.text, parts, join, location)
+})

@@ -1,0 +1,50 @@
+/** `numeric(10,2)[]` and its kin: a type and its modifier. */
+import type { Node, TypeName } from 'libpg-query'
+import { arrayOf, findTypeByName } from '../../../model/table/types/registry.ts'
+import type { SqlType } from '../../../model/table/types/type.ts'
+import { failure, locate, notBuilt } from '../failure.ts'
+import { oid } from '../types/oids.ts'
+import { stringsOf } from './tree.ts'
+
+export interface BoundType {
+  readonly type: number
+  readonly modifier: number
+}
+
+export function bindTypeName(name: TypeName | undefined): BoundType {
+  const names = stringsOf(name?.names)
+  const last = names[names.length - 1] ?? ''
+  const location = name?.location
+  if (name?.setof === true) throw notBuilt('SETOF', location)
+  const type = findTypeByName(last === 'char' && names.length === 1 ? '"char"' : last)
+  if (type === undefined || type.category === 'P' || (names.length > 1 && names[0] !== 'pg_catalog')) {
+    if (notBuiltTypes.has(last)) throw notBuilt(`type ${last}`, location)
+    throw failure('42704', `type "${names.join('.')}" does not exist`, { location })
+  }
+  const modifier = modifierOf(type, name?.typmods, location)
+  if ((name?.arrayBounds?.length ?? 0) === 0) return { type: type.oid, modifier }
+  const array = arrayOf(type)
+  if (array === undefined) throw failure('42704', `type "${last}[]" does not exist`, { location })
+  return { type: array.oid, modifier }
+}
+
+/** Types that PostgreSQL has and that are named in an error instead of being called unknown. */
+const notBuiltTypes = new Set(
+  'timetz bit varbit money inet cidr macaddr macaddr8 point line lseg box path polygon circle tsvector tsquery xml int4range int8range numrange tsrange tstzrange daterange'.split(
+    ' ',
+  ),
+)
+
+function modifierOf(type: SqlType, typmods: readonly Node[] | undefined, location: number | undefined): number {
+  if (typmods === undefined || typmods.length === 0) return -1
+  const numbers = typmods.map((node) => {
+    if ('A_Const' in node && node.A_Const.ival !== undefined) return node.A_Const.ival.ival ?? 0
+    throw failure('42601', 'type modifiers must be simple constants or identifiers', { location })
+  })
+  // `interval` carries its fields as a mask, all of them set where none is named.
+  if (type.oid === oid.interval) {
+    if (numbers[0] !== 0x7fff) throw notBuilt('interval with fields', location)
+    return locate(location, () => type.modifierOf(numbers.slice(1)))
+  }
+  return locate(location, () => type.modifierOf(numbers))
+}

@@ -1,0 +1,108 @@
+/** The standard's views of the catalog, as far as tools read them. */
+import { formatType, getType } from '../../../model/table/types/registry.ts'
+import { unpackNumericModifier } from '../../../model/table/types/numeric.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
+import { systemNamespaces } from './identity.ts'
+import { memoryRelation } from './memory-relation.ts'
+import { collections, indexesOfTable, tables } from './pg-relations.ts'
+import { registeredViews } from './registered-views.ts'
+import { relationsOf } from './relations.ts'
+
+type Values = readonly SqlValue[]
+
+const { text, int4 } = oid
+const schema = 'information_schema'
+const texts = (names: string): (readonly [string, number])[] => names.split(' ').map((name) => [name, text] as const)
+
+function* allRelations(run: SqlRun): Generator<Relation> {
+  for (const collection of collections(run)) {
+    if (collection.definition['kind'] !== 'sequence') yield* relationsOf(collection)
+  }
+  yield* registeredViews()
+}
+
+function* tableRows(run: SqlRun): Generator<Values> {
+  for (const relation of allRelations(run)) {
+    const isView = relation.kind === 'view'
+    yield [run.context.database, relation.schema, relation.name, isView ? 'VIEW' : 'BASE TABLE', null, null, null, null, null, isView ? 'NO' : 'YES', 'NO', null]
+  }
+}
+
+function* columnRows(run: SqlRun): Generator<Values> {
+  const defaults = new Map<string, string>()
+  const identities = new Map<string, string>()
+  for (const table of tables(run)) {
+    for (const { name, default: value, definition } of table.columns) {
+      const key = `${table.schema}\0${table.name}\0${name}`
+      if (definition.identity !== undefined) identities.set(key, definition.identity.toUpperCase())
+      else if (value !== undefined) defaults.set(key, value)
+    }
+  }
+  for (const relation of allRelations(run)) {
+    for (const [i, column] of relation.columns.entries()) {
+      const key = `${relation.schema}\0${relation.name}\0${column.name}`
+      const type = getType(column.type)
+      const isText = column.type === oid.varchar || column.type === oid.bpchar
+      const numeric = column.type === oid.numeric && column.modifier >= 0 ? unpackNumericModifier(column.modifier) : undefined
+      const bits = { [oid.int2]: 16, [oid.int4]: 32, [oid.int8]: 64, [oid.float4]: 24, [oid.float8]: 53 }[column.type]
+      yield [
+        run.context.database, relation.schema, relation.name, column.name, i + 1, defaults.get(key) ?? null,
+        column.isNotNull ? 'NO' : 'YES', type.element === undefined ? formatType(column.type, -1) : 'ARRAY',
+        isText && column.modifier >= 4 ? column.modifier - 4 : null,
+        numeric?.precision ?? bits ?? null, numeric?.scale ?? (bits !== undefined && bits !== 24 && bits !== 53 ? 0 : null),
+        run.context.database, 'pg_catalog', type.name, identities.has(key) ? 'YES' : 'NO', identities.get(key) ?? null, 'NEVER',
+        relation.kind === 'view' ? 'NO' : 'YES',
+      ]
+    }
+  }
+}
+
+function* constraintRows(run: SqlRun): Generator<Values> {
+  const { database } = run.context
+  for (const table of tables(run)) {
+    for (const index of indexesOfTable(table)) {
+      if (!index.isConstraint) continue
+      yield [database, table.schema, index.name, database, table.schema, table.name, index.isPrimary ? 'PRIMARY KEY' : 'UNIQUE', 'NO', 'NO', 'YES']
+    }
+    for (const check of table.checks) yield [database, table.schema, check.name, database, table.schema, table.name, 'CHECK', 'NO', 'NO', 'YES']
+  }
+}
+
+function* keyColumnRows(run: SqlRun): Generator<Values> {
+  const { database } = run.context
+  for (const table of tables(run)) {
+    for (const index of indexesOfTable(table)) {
+      if (!index.isConstraint) continue
+      for (const [i, { column }] of index.parts.entries()) {
+        yield [database, table.schema, index.name, database, table.schema, table.name, column.name, i + 1, null]
+      }
+    }
+  }
+}
+
+function* schemaRows(run: SqlRun): Generator<Values> {
+  const { database, user } = run.context
+  for (const name of [...systemNamespaces.keys(), ...run.transaction.catalog.namespaces.keys()]) yield [database, name, user]
+}
+
+export const informationSchema: readonly Relation[] = [
+  memoryRelation(schema, 'tables', texts(
+    'table_catalog table_schema table_name table_type self_referencing_column_name reference_generation user_defined_type_catalog user_defined_type_schema user_defined_type_name is_insertable_into is_typed commit_action',
+  ), tableRows),
+  memoryRelation(schema, 'columns', [
+    ...texts('table_catalog table_schema table_name column_name'), ['ordinal_position', int4],
+    ...texts('column_default is_nullable data_type'), ['character_maximum_length', int4], ['numeric_precision', int4], ['numeric_scale', int4],
+    ...texts('udt_catalog udt_schema udt_name is_identity identity_generation is_generated is_updatable'),
+  ], columnRows),
+  memoryRelation(schema, 'table_constraints', texts(
+    'constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type is_deferrable initially_deferred enforced',
+  ), constraintRows),
+  memoryRelation(schema, 'key_column_usage', [
+    ...texts('constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name'),
+    ['ordinal_position', int4], ['position_in_unique_constraint', int4],
+  ], keyColumnRows),
+  memoryRelation(schema, 'schemata', texts('catalog_name schema_name schema_owner'), schemaRows),
+]

@@ -1,0 +1,31 @@
+/** A relation whose rows are computed: system views. It has no indexes and is read whole. */
+import type { Run } from '../../../query/operator.ts'
+import type { Access, Relation, RelationColumn, RelationReader } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+
+export type RowMaker = (run: SqlRun) => Iterable<readonly SqlValue[]>
+
+export function memoryRelation(
+  schema: string,
+  name: string,
+  columns: readonly (readonly [name: string, type: number])[],
+  rows: RowMaker,
+): Relation {
+  const described = columns.map(([column, type], i): RelationColumn => {
+    return { name: column, type, modifier: -1, number: i + 1, isNotNull: false }
+  })
+  const reader: RelationReader = {
+    open: (run: Run, _access: Access) => {
+      const all = rows(run as SqlRun)[Symbol.iterator]()
+      return {
+        next: () => {
+          const step = all.next()
+          return step.done === true ? undefined : [...step.value]
+        },
+        rowKey: () => new Uint8Array(0),
+      }
+    },
+  }
+  return { schema, name, kind: 'view', columns: described, indexes: [], collection: undefined, reader: () => reader }
+}

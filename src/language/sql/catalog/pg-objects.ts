@@ -1,0 +1,123 @@
+/** Catalog views beside relations: schemas, types, functions, roles, databases, settings, access methods. */
+import { allTypes } from '../../../model/table/types/registry.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import { allFunctions } from '../functions/registry.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { findSetting, settingNames } from '../settings.ts'
+import { oid } from '../types/oids.ts'
+import { namespaceOid, systemNamespaces } from './identity.ts'
+import { memoryRelation } from './memory-relation.ts'
+
+type Values = readonly SqlValue[]
+
+const { name, oid: oidType, int2, int4, int8, bool, text, float4, oidvector, nodeTree, char, aclitemArray, textArray, timestamptz } = oid
+const owner = 10
+
+function* namespaces({ transaction }: SqlRun): Generator<Values> {
+  for (const [title, number] of systemNamespaces) yield [number, title, owner, null]
+  // It is made with the first table in it, and always there to clients.
+  if (!transaction.catalog.namespaces.has('public')) yield [2200, 'public', owner, null]
+  for (const namespace of transaction.catalog.namespaces.values()) {
+    if (!systemNamespaces.has(namespace.name)) yield [namespaceOid(namespace), namespace.name, owner, null]
+  }
+}
+
+function* types(): Generator<Values> {
+  for (const type of allTypes) {
+    const kind = type.category === 'P' ? 'p' : 'b'
+    const byValue = type.lengthBytes > 0 && type.lengthBytes <= 8
+    yield [
+      type.oid, type.name, 11, owner, type.lengthBytes, byValue, kind, type.category, type.isPreferred === true, true, ',', 0, 0,
+      type.element?.oid ?? 0, type.arrayOid, 0, 0, 0, 0, 0, 0, 0, 'i', 'x', false, 0, -1, 0, type.category === 'S' ? 100 : 0, null, null, null,
+    ]
+  }
+}
+
+function* functions(): Generator<Values> {
+  let number = 100_000
+  for (const { name: title, takes, gives, kind } of allFunctions()) {
+    if (title.includes(' ')) continue
+    yield [number++, title, 11, owner, 12, 1, 0, 0, 0, kind, false, false, true, false, 'i', 's', takes.length, 0, gives, takes, null, null, null, title, null, null]
+  }
+}
+
+function* roles({ context }: SqlRun): Generator<Values> {
+  yield [owner, context.user, true, true, true, true, true, true, -1, null, null, true, null]
+}
+
+function* users({ context }: SqlRun): Generator<Values> {
+  yield [context.user, owner, true, true, true, true, '********', null, null]
+}
+
+function* databases({ context }: SqlRun): Generator<Values> {
+  const names = context.databaseNames?.() ?? [context.database]
+  for (const [i, title] of names.entries()) {
+    yield [16_000 + i, title, owner, 6, 'c', false, true, -1, 0, 1, 1663, 'C', 'C', null, null, null]
+  }
+}
+
+function* settings({ context }: SqlRun): Generator<Values> {
+  for (const title of settingNames()) {
+    const value = findSetting(context, title) ?? null
+    yield [title, value, null, 'Polylog', '', null, 'user', 'string', 'default', null, null, null, value, value, null, null, false]
+  }
+}
+
+export const pgObjects: readonly Relation[] = [
+  memoryRelation('pg_catalog', 'pg_namespace', [['oid', oidType], ['nspname', name], ['nspowner', oidType], ['nspacl', aclitemArray]], namespaces),
+  memoryRelation('pg_catalog', 'pg_type', [
+    ['oid', oidType], ['typname', name], ['typnamespace', oidType], ['typowner', oidType], ['typlen', int2], ['typbyval', bool],
+    ['typtype', char], ['typcategory', char], ['typispreferred', bool], ['typisdefined', bool], ['typdelim', char], ['typrelid', oidType],
+    ['typsubscript', oid.regproc], ['typelem', oidType], ['typarray', oidType], ['typinput', oid.regproc], ['typoutput', oid.regproc],
+    ['typreceive', oid.regproc], ['typsend', oid.regproc], ['typmodin', oid.regproc], ['typmodout', oid.regproc], ['typanalyze', oid.regproc],
+    ['typalign', char], ['typstorage', char], ['typnotnull', bool], ['typbasetype', oidType], ['typtypmod', int4], ['typndims', int4],
+    ['typcollation', oidType], ['typdefaultbin', nodeTree], ['typdefault', text], ['typacl', aclitemArray],
+  ], types),
+  memoryRelation('pg_catalog', 'pg_proc', [
+    ['oid', oidType], ['proname', name], ['pronamespace', oidType], ['proowner', oidType], ['prolang', oidType], ['procost', float4],
+    ['prorows', float4], ['provariadic', oidType], ['prosupport', oid.regproc], ['prokind', char], ['prosecdef', bool], ['proleakproof', bool],
+    ['proisstrict', bool], ['proretset', bool], ['provolatile', char], ['proparallel', char], ['pronargs', int2], ['pronargdefaults', int2],
+    ['prorettype', oidType], ['proargtypes', oidvector], ['proallargtypes', oid.oidArray], ['proargmodes', textArray], ['proargnames', textArray],
+    ['prosrc', text], ['probin', text], ['proacl', aclitemArray],
+  ], functions),
+  memoryRelation('pg_catalog', 'pg_roles', [
+    ['oid', oidType], ['rolname', name], ['rolsuper', bool], ['rolinherit', bool], ['rolcreaterole', bool], ['rolcreatedb', bool],
+    ['rolcanlogin', bool], ['rolreplication', bool], ['rolconnlimit', int4], ['rolpassword', text], ['rolvaliduntil', timestamptz],
+    ['rolbypassrls', bool], ['rolconfig', textArray],
+  ], roles),
+  memoryRelation('pg_catalog', 'pg_authid', [
+    ['oid', oidType], ['rolname', name], ['rolsuper', bool], ['rolinherit', bool], ['rolcreaterole', bool], ['rolcreatedb', bool],
+    ['rolcanlogin', bool], ['rolreplication', bool], ['rolconnlimit', int4], ['rolpassword', text], ['rolvaliduntil', timestamptz],
+    ['rolbypassrls', bool], ['rolconfig', textArray],
+  ], roles),
+  memoryRelation('pg_catalog', 'pg_user', [
+    ['usename', name], ['usesysid', oidType], ['usecreatedb', bool], ['usesuper', bool], ['userepl', bool], ['usebypassrls', bool],
+    ['passwd', text], ['valuntil', timestamptz], ['useconfig', textArray],
+  ], users),
+  memoryRelation('pg_catalog', 'pg_database', [
+    ['oid', oidType], ['datname', name], ['datdba', oidType], ['encoding', int4], ['datlocprovider', char], ['datistemplate', bool],
+    ['datallowconn', bool], ['datconnlimit', int4], ['datfrozenxid', int8], ['datminmxid', int8], ['dattablespace', oidType],
+    ['datcollate', text], ['datctype', text], ['daticulocale', text], ['datcollversion', text], ['datacl', aclitemArray],
+  ], databases),
+  memoryRelation('pg_catalog', 'pg_settings', [
+    ['name', text], ['setting', text], ['unit', text], ['category', text], ['short_desc', text], ['extra_desc', text], ['context', text],
+    ['vartype', text], ['source', text], ['min_val', text], ['max_val', text], ['enumvals', textArray], ['boot_val', text],
+    ['reset_val', text], ['sourcefile', text], ['sourceline', int4], ['pending_restart', bool],
+  ], settings),
+  memoryRelation('pg_catalog', 'pg_am', [['oid', oidType], ['amname', name], ['amhandler', oid.regproc], ['amtype', char]], () => [
+    [2, 'heap', 0, 't'],
+    [403, 'btree', 0, 'i'],
+  ]),
+  memoryRelation('pg_catalog', 'pg_tablespace', [['oid', oidType], ['spcname', name], ['spcowner', oidType], ['spcacl', aclitemArray], ['spcoptions', textArray]], () => [
+    [1663, 'pg_default', owner, null, null],
+  ]),
+  memoryRelation('pg_catalog', 'pg_language', [['oid', oidType], ['lanname', name], ['lanowner', oidType]], () => [[12, 'internal', owner]]),
+  memoryRelation('pg_catalog', 'pg_collation', [
+    ['oid', oidType], ['collname', name], ['collnamespace', oidType], ['collowner', oidType], ['collprovider', char],
+    ['collisdeterministic', bool], ['collencoding', int4], ['collcollate', text], ['collctype', text], ['colliculocale', text], ['collversion', text],
+  ], () => [
+    [100, 'default', 11, owner, 'd', true, -1, null, null, null, null],
+    [950, 'C', 11, owner, 'c', true, -1, 'C', 'C', null, null],
+  ]),
+]

@@ -1,0 +1,33 @@
+/** The `polylog` schema: what the catalog itself can tell. The server adds tables of what it knows: `SqlContext.systemTables`. */
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
+import { memoryRelation } from './memory-relation.ts'
+import { collections } from './pg-relations.ts'
+
+function* collectionRows(run: SqlRun): Generator<readonly SqlValue[]> {
+  for (const collection of collections(run)) {
+    const { namespace, name, id, model, version, indexes, definition } = collection
+    yield [namespace.name, name, id, model, BigInt(version), indexes.length, JSON.stringify(definition)]
+  }
+}
+
+function* fieldRows(run: SqlRun): Generator<readonly SqlValue[]> {
+  for (const { namespace, name, fields } of collections(run)) {
+    for (const [field, types] of fields) yield [namespace.name, name, field, [...types]]
+  }
+}
+
+export const polylogViews: readonly Relation[] = [
+  memoryRelation('polylog', 'collections', [
+    ['namespace', oid.text], ['name', oid.text], ['id', oid.int4], ['model', oid.text], ['version', oid.int8], ['indexes', oid.int4],
+    ['definition', oid.json],
+  ], collectionRows),
+  memoryRelation('polylog', 'fields', [
+    ['namespace', oid.text], ['collection', oid.text], ['field', oid.text], ['types', oid.textArray],
+  ], fieldRows),
+  memoryRelation('polylog', 'snapshot', [['sequence', oid.int8], ['time', oid.timestamptz]], ({ transaction }) => [
+    [BigInt(transaction.sequence), BigInt(Math.floor(transaction.timeMs)) * 1000n],
+  ]),
+]

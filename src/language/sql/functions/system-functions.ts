@@ -1,0 +1,216 @@
+/** Functions about the session, the catalog and sequences. */
+import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
+import { nextValue, isSequence, sequenceState, setValue } from '../../../model/table/sequence.ts'
+import type { Collection } from '../../../database/catalog.ts'
+import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
+import { collectionByOid, collectionOid, defaultOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
+import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/pg-relations.ts'
+import type { SqlValue } from '../contract.ts'
+import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { changeSetting, findSetting, readSetting } from '../settings.ts'
+import { oid } from '../types/oids.ts'
+import { defineFunction, type FunctionOptions } from './registry.ts'
+
+const { text, name, int4, int8, bool } = oid
+const stable: FunctionOptions = { needsRun: true, volatility: 'stable' }
+const volatile: FunctionOptions = { needsRun: true, volatility: 'volatile' }
+
+function define(
+  title: string,
+  takes: readonly number[],
+  gives: number,
+  run: (run: SqlRun, ...values: never[]) => SqlValue,
+  options: FunctionOptions = stable,
+): void {
+  defineFunction(title, takes, gives, run as (...values: never[]) => SqlValue, options)
+}
+
+export const versionText = 'PostgreSQL 15.0 compatible, Polylog 0.1.0'
+
+function defineSession(): void {
+  define('version', [], text, () => versionText)
+  for (const title of ['current_database', 'current_catalog']) define(title, [], name, ({ context }) => context.database)
+  define('current_schema', [], name, (run) => currentSchemas(run, false)[0] ?? null)
+  define('current_schemas', [bool], oid.nameArray, (run, implicit: boolean) => currentSchemas(run, implicit))
+  for (const title of ['current_user', 'session_user', 'current_role', 'user']) define(title, [], name, ({ context }) => context.user)
+  define('pg_backend_pid', [], int4, ({ context }) => context.backendId)
+  define('current_setting', [text], text, ({ context }, setting: string) => readSetting(context, setting))
+  define('current_setting', [text, bool], text, ({ context }, setting: string, missing: boolean) => {
+    return missing ? (findSetting(context, setting) ?? null) : readSetting(context, setting)
+  })
+  define('set_config', [text, text, bool], text, ({ context }, setting: string, value: string, local: boolean) => {
+    return changeSetting(context, setting, value, local ? 'transaction' : 'session') ?? ''
+  }, volatile)
+  define('polylog_transaction_token', [], text, ({ context }) => context.transactionToken(), volatile)
+  // The door has joined before this runs: see the effect `join`.
+  define('polylog_join', [text], oid.void, () => '', volatile)
+  define('txid_current', [], int8, ({ transaction }) => BigInt(transaction.sequence))
+  define('pg_is_in_recovery', [], bool, () => false)
+  define('pg_my_temp_schema', [], oid.oid, () => 0)
+  define('inet_server_addr', [], text, () => null)
+  define('pg_postmaster_start_time', [], oid.timestamptz, ({ transaction }) => transaction.startTimeUs)
+}
+
+function currentSchemas({ context, transaction }: SqlRun, implicit: boolean): string[] {
+  const there = (one: string): boolean => one === 'public' || systemNamespaces.has(one) || transaction.catalog.namespaces.has(one)
+  const path = searchPathOf(context).filter(there)
+  return implicit ? path : path.filter((one) => one !== 'pg_catalog' || context.searchPath.includes('pg_catalog'))
+}
+
+function sequenceOf({ transaction }: SqlRun, number: number): Collection {
+  const collection = collectionByOid(transaction.catalog, number)
+  if (collection === undefined) throw failure('42P01', `relation with OID ${number} does not exist`)
+  if (!isSequence(collection)) throw failure('42809', `"${collection.name}" is not a sequence`)
+  return collection
+}
+
+/** What nextval gave each session last: currval. */
+const lastValues = new WeakMap<object, Map<number, bigint>>()
+
+function defineSequences(): void {
+  const { regclass } = oid
+  define('nextval', [regclass], int8, (run, number: number) => {
+    const value = nextValue(run.transaction, sequenceOf(run, number))
+    let own = lastValues.get(run.context)
+    if (own === undefined) lastValues.set(run.context, (own = new Map()))
+    own.set(number, value)
+    own.set(0, value)
+    return value
+  }, volatile)
+  define('currval', [regclass], int8, (run, number: number) => {
+    const value = lastValues.get(run.context)?.get(number)
+    if (value !== undefined) return value
+    const { name: title } = sequenceOf(run, number)
+    throw failure('55000', `currval of sequence "${title}" is not yet defined in this session`)
+  }, volatile)
+  define('lastval', [], int8, (run) => {
+    const value = lastValues.get(run.context)?.get(0)
+    if (value !== undefined) return value
+    throw failure('55000', 'lastval is not yet defined in this session')
+  }, volatile)
+  define('setval', [regclass, int8], int8, (run, number: number, value: bigint) => setValue(run.transaction, sequenceOf(run, number), value), volatile)
+  define('setval', [regclass, int8, bool], int8, (run, number: number, value: bigint, called: boolean) => {
+    return setValue(run.transaction, sequenceOf(run, number), value, called)
+  }, volatile)
+  define('pg_sequence_last_value', [regclass], int8, (run, number: number) => {
+    const { last, isCalled } = sequenceState(run.transaction, sequenceOf(run, number))
+    return isCalled ? last : null
+  })
+  define('pg_get_serial_sequence', [text, text], text, (run, table: string, column: string) => {
+    const number = findRelationOid(run.context, table.split('.'))
+    const found = [...tables(run)].find((one) => collectionOid(one.collection) === number)
+    if (found === undefined) throw failure('42P01', `relation "${table}" does not exist`)
+    const id = found.getColumn(column).definition.sequence
+    const sequence = id === undefined ? undefined : run.transaction.catalog.collectionById(id)
+    return sequence === undefined ? null : `${sequence.namespace.name}.${sequence.name}`
+  })
+}
+
+function findIndex(run: SqlRun, number: number): ShownIndex | undefined {
+  const found = indexByOid(run.transaction.catalog, number)
+  if (found === undefined) return undefined
+  for (const table of tables(run)) {
+    if (table.collection.id !== found.collection.id) continue
+    return indexesOfTable(table).find((index) => index.oid === number)
+  }
+  return undefined
+}
+
+function constraintText(run: SqlRun, number: number): SqlValue {
+  const index = findIndex(run, number)
+  if (index !== undefined) {
+    return `${index.isPrimary ? 'PRIMARY KEY' : 'UNIQUE'} (${index.parts.map(({ column }) => column.name).join(', ')})`
+  }
+  for (const table of tables(run)) {
+    for (const [i, check] of table.checks.entries()) {
+      if (defaultOid(table.collection, 32 + i) === number) {
+        return `CHECK (${check.expression.startsWith('(') ? check.expression : `(${check.expression})`})`
+      }
+    }
+  }
+  return null
+}
+
+function defineCatalog(): void {
+  const visible = (run: SqlRun, number: number): SqlValue => {
+    const found = relationNameByOid(run.context, number)
+    if (found === undefined) return null
+    return findRelationOid(run.context, [found.name]) === number
+  }
+  define('pg_table_is_visible', [oid.oid], bool, visible)
+  for (const title of ['pg_type_is_visible', 'pg_function_is_visible', 'pg_operator_is_visible', 'pg_collation_is_visible', 'pg_opclass_is_visible', 'pg_statistics_obj_is_visible', 'pg_conversion_is_visible']) {
+    define(title, [oid.oid], bool, () => true)
+  }
+  define('format_type', [oid.oid, int4], text, (_run, type: SqlValue, modifier: SqlValue) => {
+    return type === null ? null : formatType(type as number, (modifier ?? -1) as number)
+  }, { ...stable, strict: false })
+  define('pg_get_userbyid', [oid.oid], name, ({ context }, number: number) => (number === 10 ? context.user : `unknown (OID=${number})`))
+  define('pg_encoding_to_char', [int4], name, (_run, number: number) => (number === 6 ? 'UTF8' : ''))
+  for (const takes of [[oid.oid], [oid.oid, bool]]) {
+    define('pg_get_constraintdef', takes, text, (run, number: number) => constraintText(run, number))
+    define('pg_get_viewdef', takes, text, () => null)
+    define('pg_get_ruledef', takes, text, () => null)
+    define('pg_get_triggerdef', takes, text, () => null)
+  }
+  define('pg_get_indexdef', [oid.oid], text, (run, number: number) => {
+    const index = findIndex(run, number)
+    return index === undefined ? null : describeIndex(index)
+  })
+  define('pg_get_indexdef', [oid.oid, int4, bool], text, (run, number: number, column: number) => {
+    const index = findIndex(run, number)
+    if (index === undefined) return null
+    return column === 0 ? describeIndex(index) : (index.parts[column - 1] === undefined ? '' : describePart(index.parts[column - 1]!))
+  })
+  for (const takes of [[oid.nodeTree, oid.oid], [oid.nodeTree, oid.oid, bool], [text, oid.oid], [text, oid.oid, bool]]) {
+    define('pg_get_expr', takes, text, (_run, expression: string) => expression)
+  }
+  defineDescriptions()
+}
+
+function defineDescriptions(): void {
+  define('obj_description', [oid.oid, name], text, () => null)
+  define('obj_description', [oid.oid], text, () => null)
+  define('shobj_description', [oid.oid, name], text, () => null)
+  define('col_description', [oid.oid, int4], text, () => null)
+  define('pg_relation_is_publishable', [oid.regclass], bool, () => false)
+  define('pg_get_function_result', [oid.oid], text, () => null)
+  define('pg_get_function_arguments', [oid.oid], text, () => null)
+  define('pg_get_function_identity_arguments', [oid.oid], text, () => null)
+  define('pg_get_partkeydef', [oid.oid], text, () => null)
+  define('pg_get_statisticsobjdef_columns', [oid.oid], text, () => null)
+  define('pg_tablespace_location', [oid.oid], text, () => '')
+  define('pg_char_to_encoding', [name], int4, (_run, encoding: string) => (/^utf-?8$/i.test(encoding) ? 6 : -1))
+  define('to_regclass', [text], oid.regclass, ({ context }, title: string) => findRelationOid(context, title.split('.')) ?? null)
+  define('to_regtype', [text], oid.regtype, (_run, title: string) => findTypeByName(title.toLowerCase())?.oid ?? null)
+  for (const title of ['has_table_privilege', 'has_schema_privilege', 'has_database_privilege', 'has_column_privilege', 'has_function_privilege', 'has_sequence_privilege']) {
+    for (const object of [text, oid.oid]) {
+      define(title, [object, text], bool, () => true)
+      define(title, [name, object, text], bool, () => true)
+    }
+  }
+  for (const title of ['pg_table_size', 'pg_total_relation_size', 'pg_relation_size', 'pg_indexes_size', 'pg_database_size', 'pg_size_pretty']) {
+    for (const takes of [[oid.regclass], [name], [int8]]) {
+      if (title === 'pg_size_pretty' ? takes[0] !== int8 : takes[0] === (title === 'pg_database_size' ? oid.regclass : name)) continue
+      define(title, takes, title === 'pg_size_pretty' ? text : int8, (_run, value: SqlValue) => {
+        if (title === 'pg_size_pretty') return prettySize(value as bigint)
+        throw notBuilt(`${title}()`)
+      })
+    }
+  }
+}
+
+function prettySize(bytes: bigint): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB']
+  let value = bytes
+  let unit = 0
+  while ((value < 0n ? -value : value) >= 10_240n && unit < units.length - 1) {
+    value = (value + 512n) / 1024n
+    unit++
+  }
+  return `${value} ${units[unit]!}`
+}
+
+defineSession()
+defineSequences()
+defineCatalog()

@@ -1,0 +1,114 @@
+/** Grouping: keys and aggregates to the functions that HashAggregate calls. */
+import type { AggregatePlan } from '../../../query/aggregate.ts'
+import type { HashKey } from '../../../query/hash-join.ts'
+import type { SqlValue } from '../contract.ts'
+import { compile, type Compiler, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import type { AggregateExpression, Expression } from '../expression/expression.ts'
+import { comparatorOf } from '../functions/comparison.ts'
+import { groupKeyOf } from '../types/hash-key.ts'
+import type { SqlRow, SqlRun } from './run.ts'
+
+interface Accumulator {
+  readonly parts: readonly Evaluate[]
+  readonly filter: Predicate | undefined
+  readonly expression: AggregateExpression
+  readonly distinctKey: ((values: readonly SqlValue[]) => HashKey) | undefined
+  readonly compare: ((a: readonly SqlValue[], b: readonly SqlValue[]) => number) | undefined
+}
+
+interface GroupState {
+  readonly keys: readonly SqlValue[]
+  readonly states: unknown[]
+  /** Of aggregates with DISTINCT. */
+  readonly seen: (Set<HashKey> | undefined)[]
+  /** Of aggregates with ORDER BY, which are fed at the end. */
+  readonly held: (SqlValue[][] | undefined)[]
+}
+
+/** What `evaluate` found for one aggregate: its arguments and sort keys, or nothing to add. */
+type Found = SqlValue[] | undefined
+
+export function aggregatePlan(
+  keys: readonly Expression[],
+  aggregates: readonly AggregateExpression[],
+  compiler: Compiler,
+): AggregatePlan<SqlRow, GroupState, SqlRow, SqlRun> {
+  const keyParts = keys.map((key) => compile(key, compiler))
+  const keyOf = groupKeyOf(keys.map(({ type }) => type))
+  const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
+  const valuesOf = (row: SqlRow, run: SqlRun): SqlValue[] => keyParts.map((part) => part(row, run))
+  return {
+    keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(row, run)),
+    begin: (row, run) => ({
+      keys: row === undefined ? [] : valuesOf(row, run),
+      states: accumulators.map(({ expression }) => expression.aggregate.begin()),
+      seen: accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>())),
+      held: accumulators.map(({ compare }) => (compare === undefined ? undefined : [])),
+    }),
+    evaluate: (row, run) => accumulators.map((one) => evaluate(one, row, run)),
+    add: (group, found) => {
+      for (let i = 0; i < accumulators.length; i++) addOne(accumulators[i]!, group, i, found[i] as Found)
+    },
+    finish: (group) => {
+      const out: SqlRow = [...group.keys]
+      for (const [i, one] of accumulators.entries()) out.push(finishOne(one, group, i))
+      return out
+    },
+  }
+}
+
+function accumulatorOf(expression: AggregateExpression, compiler: Compiler): Accumulator {
+  const { order, distinct, filter } = expression
+  const parts = [...expression.arguments, ...order.map((key) => key.expression)]
+  const offset = expression.arguments.length
+  const comparators = order.map(({ expression: { type }, descending, nullsFirst }, i) => {
+    return { at: offset + i, sign: descending ? -1 : 1, nulls: nullsFirst ? -1 : 1, compare: comparatorOf(type) }
+  })
+  const compare = (a: readonly SqlValue[], b: readonly SqlValue[]): number => {
+    for (const { at, sign, nulls, compare: by } of comparators) {
+      const [x, y] = [a[at]!, b[at]!]
+      if (x === null || y === null) {
+        if (x === y) continue
+        return x === null ? nulls : -nulls
+      }
+      const difference = by(x, y) * sign
+      if (difference !== 0) return difference
+    }
+    return 0
+  }
+  return {
+    parts: parts.map((one) => compile(one, compiler)),
+    filter: filter === undefined ? undefined : compilePredicate(filter, compiler),
+    expression,
+    distinctKey: distinct ? groupKeyOf(expression.arguments.map(({ type }) => type)) : undefined,
+    compare: order.length === 0 ? undefined : compare,
+  }
+}
+
+function evaluate({ parts, filter, expression }: Accumulator, row: SqlRow, run: SqlRun): Found {
+  if (filter !== undefined && !filter(row, run)) return undefined
+  const values = parts.map((part) => part(row, run))
+  return expression.aggregate.strict && values.length > 0 && values[0] === null ? undefined : values
+}
+
+function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: number, values: Found): void {
+  if (values === undefined) return
+  if (distinctKey !== undefined) {
+    const key = distinctKey(values.slice(0, expression.arguments.length))
+    if (group.seen[i]!.has(key)) return
+    group.seen[i]!.add(key)
+  }
+  const held = group.held[i]
+  if (held !== undefined) held.push(values)
+  else group.states[i] = expression.aggregate.add(group.states[i], values)
+}
+
+function finishOne({ expression, compare }: Accumulator, group: GroupState, i: number): SqlValue {
+  const { aggregate } = expression
+  const held = group.held[i]
+  if (held === undefined) return aggregate.finish(group.states[i])
+  held.sort(compare)
+  let state = group.states[i]
+  for (const values of held) state = aggregate.add(state, values)
+  return aggregate.finish(state)
+}

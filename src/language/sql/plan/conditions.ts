@@ -1,0 +1,30 @@
+/** Conditions as lists of what must all hold, and where each can be tested. */
+import { columnsRead, type Expression, isVolatile } from '../expression/expression.ts'
+import { oid } from '../types/oids.ts'
+
+export function conjunctsOf(condition: Expression | undefined): readonly Expression[] {
+  if (condition === undefined) return []
+  if (condition.kind === 'and') return condition.arguments.flatMap(conjunctsOf)
+  return condition.kind === 'constant' && condition.value === true ? [] : [condition]
+}
+
+export function conjunction(parts: readonly Expression[]): Expression | undefined {
+  if (parts.length <= 1) return parts[0]
+  return { kind: 'and', type: oid.bool, modifier: -1, arguments: parts }
+}
+
+export interface Span {
+  readonly first: number
+  readonly width: number
+}
+
+/** Reads no column outside of the span. */
+export function isWithin(expression: Expression, { first, width }: Span): boolean {
+  for (const index of columnsRead(expression)) if (index < first || index >= first + width) return false
+  return true
+}
+
+/** May be tested before a join, or more often than once a row. */
+export function isMovable(expression: Expression): boolean {
+  return !isVolatile(expression)
+}

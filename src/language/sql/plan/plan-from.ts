@@ -1,0 +1,416 @@
+/**
+ * FROM and WHERE to a plan: conditions go down to the first place where they can be tested, relations are reached by the
+ * best index, joins keep the order of the text and run as index lookups per outer row, as a hash join, or as a nested loop.
+ */
+import { HashJoin } from '../../../query/hash-join.ts'
+import { Materialize } from '../../../query/materialize.ts'
+import { NestedLoopJoin } from '../../../query/nested-loop-join.ts'
+import { Filter, RowSource } from '../../../query/row-operators.ts'
+import { type Access, RelationScan } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { FromItem, FunctionItem, JoinItem, QueryItem, RelationItem, SharedItem } from '../bind/query.ts'
+import { compile, type Compiler, compilePredicate, type Evaluate } from '../expression/compile.ts'
+import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
+import { joinKeyOf } from '../types/hash-key.ts'
+import { type AccessPath, chooseAccess } from './access-path.ts'
+import { conjunction, isMovable, isWithin, type Span } from './conditions.ts'
+import { describeAccess, describeCondition, relationTitle, subplansOf } from './explain-text.ts'
+import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
+import type { SqlRow, SqlRun } from './run.ts'
+
+export interface FromPlanner {
+  compilerAt(base: number): Compiler
+  planQuery(item: QueryItem | SharedItem): PlanNode
+  /** Columns of the block's row that anything reads. */
+  readonly needed: ReadonlySet<number>
+  explainSubquery(id: number): ExplainNode | undefined
+  /** The access that gives the order wanted, where the whole FROM is one relation. */
+  readonly preferred?: PreferredOrder | undefined
+}
+
+export interface PreferredOrder {
+  choose(item: RelationItem, path: AccessPath | undefined): { access: OrderedAccess } | undefined
+}
+
+export interface OrderedAccess {
+  readonly index: AccessPath['index']
+  readonly reverse: boolean
+}
+
+const noColumns = (expression: Expression): boolean =>
+  columnsRead(expression).size === 0 && !someExpression(expression, ({ kind }) => kind === 'aggregate') && isMovable(expression)
+
+/** A plan for the item whose rows satisfy all conditions; they read columns of the item only. */
+export function planItem(planner: FromPlanner, item: FromItem, conditions: readonly Expression[]): PlanNode {
+  switch (item.kind) {
+    case 'relation':
+      return planRelation(planner, item, conditions)
+    case 'query':
+    case 'shared':
+      return filtered(planner, item, planDerived(planner, item), conditions)
+    case 'function':
+      return filtered(planner, item, planFunction(planner, item), conditions)
+    default:
+      return planJoin(planner, item, conditions)
+  }
+}
+
+export function filtered(
+  planner: FromPlanner,
+  span: Span,
+  input: PlanNode,
+  conditions: readonly Expression[],
+): PlanNode {
+  const condition = conjunction(conditions)
+  if (condition === undefined) return input
+  const accepts = compilePredicate(condition, planner.compilerAt(span.first))
+  const explain = withFilter(planner, input.explain, condition)
+  return { explain, open: (run) => planNode(explain, (inner) => new Filter(input.open(inner), accepts)).open(run) }
+}
+
+/** PostgreSQL shows a filter on the node that it belongs to. */
+function withFilter(planner: FromPlanner, node: ExplainNode, condition: Expression): ExplainNode {
+  const details = [...node.details, ['Filter', describeCondition(condition)] as const]
+  return { ...node, details, subplans: [...(node.subplans ?? []), ...subplansOf(condition, planner.explainSubquery)] }
+}
+
+function planRelation(planner: FromPlanner, item: RelationItem, conditions: readonly Expression[]): PlanNode {
+  const path = chooseAccess(item.relation, item.first, conditions.filter(isMovable), noColumns)
+  const ordered = planner.preferred?.choose(item, path)?.access
+  const used = ordered !== undefined && ordered.index !== path?.index ? undefined : path
+  const rest = conditions.filter((one) => used === undefined || !used.answered.includes(one))
+  const index = ordered?.index ?? used?.index
+  const scan = planScan(planner, item, used, 0, index === undefined ? undefined : { index, reverse: ordered?.reverse === true })
+  return filtered(planner, item, planNode(scan.explain, (run) => scan.open([], run)), rest)
+}
+
+interface Scan {
+  readonly explain: ExplainNode
+  open(outer: SqlRow, run: SqlRun): RelationScan<SqlRun>
+}
+
+/** A scan whose bounds are evaluated over an outer row, which begins at `outerFirst`. */
+function planScan(
+  planner: FromPlanner,
+  item: RelationItem,
+  path: AccessPath | undefined,
+  outerFirst: number,
+  ordered: OrderedAccess | undefined,
+): Scan {
+  const { relation, first } = item
+  const withKeys = item.width > relation.columns.length
+  const ordinals = new Set<number>()
+  for (const column of planner.needed) {
+    if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
+  }
+  const reader = relation.reader(ordinals.size === relation.columns.length ? undefined : ordinals)
+  const accesses = accessMaker(path, planner.compilerAt(outerFirst), ordered)
+  return {
+    explain: describeAccess(item, path, ordered),
+    open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
+  }
+}
+
+/** Evaluates the bounds; undefined where one is null, which nothing equals. */
+function accessMaker(
+  path: AccessPath | undefined,
+  compiler: Compiler,
+  ordered: OrderedAccess | undefined,
+): (outer: SqlRow, run: SqlRun) => readonly Access[] {
+  const reverse = ordered?.reverse === true
+  if (path === undefined) {
+    const all: readonly Access[] = [ordered === undefined ? { equal: [] } : { index: ordered.index, equal: [], reverse }]
+    return () => all
+  }
+  const { index } = path
+  const equal = path.equal.map((one) => compile(one, compiler))
+  const pinsNull = path.equal.map((one) => one.kind === 'constant' && one.value === null)
+  const lower = boundMaker(path.lower, compiler)
+  const upper = boundMaker(path.upper, compiler)
+  const isRange = lower !== undefined || upper !== undefined
+  return (outer, run) => {
+    const values = equal.map((one) => one(outer, run))
+    if (values.some((value, i) => value === null && pinsNull[i] !== true)) return []
+    const from = lower?.(outer, run)
+    const to = upper?.(outer, run)
+    if (from?.value === null || to?.value === null) return []
+    if (path.hasList) return listAccesses(index, values, reverse)
+    const access = { index, equal: values, reverse }
+    if (!isRange) return [access]
+    return [{ ...access, ...(from === undefined ? {} : { lower: from }), ...(to === undefined ? {} : { upper: to }), skipsNulls: true }]
+  }
+}
+
+function boundMaker(
+  bound: AccessPath['lower'],
+  compiler: Compiler,
+): ((outer: SqlRow, run: SqlRun) => { value: SqlValue; isInclusive: boolean }) | undefined {
+  if (bound === undefined) return undefined
+  const evaluate: Evaluate = compile(bound.expression, compiler)
+  return (outer, run) => ({ value: evaluate(outer, run), isInclusive: bound.isInclusive })
+}
+
+/** `= ANY (array)`: a lookup per distinct element. */
+function listAccesses(index: AccessPath['index'], values: readonly SqlValue[], reverse: boolean): Access[] {
+  const fixed = values.slice(0, -1)
+  const elements = new Map<unknown, SqlValue>()
+  for (const element of (values.at(-1) as readonly SqlValue[]).flat(6 as 1) as SqlValue[]) {
+    if (element === null) continue
+    const key = typeof element === 'object' ? `o${String(element)}` : element
+    elements.set(key, element)
+  }
+  return [...elements.values()].map((element) => ({ index, equal: [...fixed, element], reverse }))
+}
+
+function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
+  const plan = planner.planQuery(item)
+  if (item.kind === 'query') {
+    const explain: ExplainNode = { title: `Subquery Scan on ${item.alias}`, details: [], children: [plan.explain] }
+    return planNode(explain, (run) => plan.open(run))
+  }
+  const explain: ExplainNode = { title: `CTE Scan on ${item.alias}`, details: [], children: [plan.explain] }
+  return planNode(explain, (run) => {
+    let shared = run.shared.get(item.id)
+    if (shared === undefined) run.shared.set(item.id, (shared = new Materialize(plan.open(run))))
+    return cursorOf(shared)
+  })
+}
+
+/** Each reader of a shared result has a place of its own in it. */
+function cursorOf(shared: Materialize<SqlRow, SqlRun>): ReturnType<PlanNode['open']> {
+  let at = 0
+  return {
+    next: (run) => {
+      const batch = shared.rowsFrom(at, run)
+      if (Array.isArray(batch)) at += batch.length
+      return batch
+    },
+    reset: () => {
+      at = 0
+    },
+  }
+}
+
+function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
+  const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
+  const { rows } = item.entry
+  const explain: ExplainNode = { title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'), details: [], children: [] }
+  return planNode(explain, () => {
+    return new RowSource<SqlRow, SqlRun>((run) => {
+      const values = parts.map((part) => part([], run))
+      return numbered(rows(run, values), item.withOrdinality)
+    })
+  })
+}
+
+function* numbered(rows: Iterable<readonly SqlValue[]>, withOrdinality: boolean): Generator<SqlRow> {
+  let count = 0n
+  for (const row of rows) yield withOrdinality ? [...row, ++count] : [...row]
+}
+
+function planJoin(planner: FromPlanner, item: JoinItem, given: readonly Expression[]): PlanNode {
+  const { left, right, join } = item
+  const on = item.condition === undefined ? [] : conjunctsOfJoin(item.condition)
+  const isInner = join === 'inner'
+  // WHERE conditions go below the join only on a side that the join never fills with nulls.
+  const leftGiven = given.filter((one) => (isInner || join === 'left') && isMovable(one) && isWithin(one, left))
+  const rightGiven = given.filter((one) => (isInner || join === 'right') && isMovable(one) && isWithin(one, right) && !leftGiven.includes(one))
+  const restGiven = given.filter((one) => !leftGiven.includes(one) && !rightGiven.includes(one))
+  const leftOn = on.filter((one) => (isInner || join === 'right') && isMovable(one) && isWithin(one, left))
+  const rightOn = on.filter((one) => (isInner || join === 'left') && isMovable(one) && isWithin(one, right) && !leftOn.includes(one))
+  const between = on.filter((one) => !leftOn.includes(one) && !rightOn.includes(one))
+  const sides = {
+    left: [...leftGiven, ...leftOn],
+    right: [...rightGiven, ...rightOn],
+    between: isInner ? [...between, ...restGiven] : between,
+  }
+  const joined = planSides(planner, item, sides)
+  return isInner ? joined : filtered(planner, item, joined, restGiven)
+}
+
+function conjunctsOfJoin(condition: Expression): readonly Expression[] {
+  if (condition.kind === 'and') return condition.arguments.flatMap(conjunctsOfJoin)
+  return condition.kind === 'constant' && condition.value === true ? [] : [condition]
+}
+
+interface Sides {
+  readonly left: readonly Expression[]
+  readonly right: readonly Expression[]
+  readonly between: readonly Expression[]
+}
+
+function planSides(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode {
+  const { join, right } = item
+  if (isLateral(right)) return planLateral(planner, item, sides)
+  if (join === 'inner' || join === 'left') {
+    const indexed = right.kind === 'relation' ? planIndexed(planner, item, right, sides) : undefined
+    if (indexed !== undefined) return indexed
+  }
+  const equalities = sides.between.flatMap((one) => equalityOf(one, item))
+  if (equalities.length > 0) return planHash(planner, item, sides, equalities)
+  if (join === 'full') {
+    throw failure('0A000', 'FULL JOIN is only supported with merge-joinable or hash-joinable join conditions')
+  }
+  return planLoop(planner, item, sides)
+}
+
+function isLateral(item: FromItem): item is QueryItem | FunctionItem {
+  return (item.kind === 'query' || item.kind === 'function') && item.captures.length > 0 && (item.kind === 'function' || item.isLateral)
+}
+
+const joinWords = { inner: '', left: ' Left', right: ' Right', full: ' Full' } as const
+
+function combiner(item: JoinItem): (left: SqlRow | undefined, right: SqlRow | undefined) => SqlRow {
+  const noLeft: SqlRow = Array.from({ length: item.left.width }, () => null)
+  const noRight: SqlRow = Array.from({ length: item.right.width }, () => null)
+  return (left, right) => (left ?? noLeft).concat(right ?? noRight)
+}
+
+function acceptor(planner: FromPlanner, item: JoinItem, conditions: readonly Expression[]): ((row: SqlRow, run: SqlRun) => boolean) | undefined {
+  const condition = conjunction(conditions)
+  return condition === undefined ? undefined : compilePredicate(condition, planner.compilerAt(item.first))
+}
+
+/** The right side is looked up by an index for each row of the left one. */
+function planIndexed(planner: FromPlanner, item: JoinItem, right: RelationItem, sides: Sides): PlanNode | undefined {
+  const { left } = item
+  const usable = sides.between.filter(isMovable)
+  const isKnown = (one: Expression): boolean => isMovable(one) && isWithin(one, left)
+  const path = chooseAccess(right.relation, right.first, [...usable, ...sides.right], isKnown)
+  const usesJoin = path?.answered.some((one) => usable.includes(one)) === true
+  if (path === undefined || !usesJoin || path.equal.length === 0) return undefined
+  const outer = planItem(planner, left, sides.left)
+  const scan = planScan(planner, right, path, left.first, undefined)
+  const rest = [...sides.right, ...sides.between].filter((one) => !path.answered.includes(one))
+  const accepts = acceptor(planner, item, rest)
+  const combine = combiner(item)
+  const kind = item.join === 'left' ? 'left' : 'inner'
+  const explain = joinNode(planner, 'Nested Loop', item, rest, outer.explain, scan.explain)
+  return planNode(explain, (run) => {
+    return new NestedLoopJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), {
+      kind,
+      innerOf: (row, inner) => planNode(scan.explain, () => scan.open(row, inner)).open(inner),
+      combine,
+      accepts,
+    })
+  })
+}
+
+function joinNode(
+  planner: FromPlanner,
+  title: string,
+  item: JoinItem,
+  conditions: readonly Expression[],
+  ...children: ExplainNode[]
+): ExplainNode {
+  const condition = conjunction(conditions)
+  const word = joinWords[item.join]
+  const shown = title === 'Hash' ? `Hash${word} Join` : word === '' ? title : `${title}${word} Join`
+  if (condition === undefined) return { title: shown, details: [], children }
+  const label = title === 'Hash' ? 'Hash Cond' : 'Join Filter'
+  return {
+    title: shown,
+    details: [[label, describeCondition(condition)]],
+    children,
+    subplans: subplansOf(condition, planner.explainSubquery),
+  }
+}
+
+interface Equality {
+  readonly left: Expression
+  readonly right: Expression
+  readonly condition: Expression
+}
+
+function equalityOf(condition: Expression, item: JoinItem): Equality[] {
+  if (condition.kind !== 'call' || !condition.isOperator || condition.name !== '=') return []
+  const [a, b] = condition.arguments
+  if (a === undefined || b === undefined || a.type !== b.type || !isMovable(condition)) return []
+  const reads = (one: Expression): boolean => columnsRead(one).size > 0
+  if (!reads(a) || !reads(b)) return []
+  if (isWithin(a, item.left) && isWithin(b, item.right)) return [{ left: a, right: b, condition }]
+  if (isWithin(b, item.left) && isWithin(a, item.right)) return [{ left: b, right: a, condition }]
+  return []
+}
+
+function planHash(planner: FromPlanner, item: JoinItem, sides: Sides, equalities: readonly Equality[]): PlanNode {
+  const { left, right } = item
+  const outer = planItem(planner, left, sides.left)
+  const inner = planItem(planner, right, sides.right)
+  const keyOf = joinKeyOf(equalities.map((one) => one.left.type))
+  const keys = (parts: readonly Expression[], base: number) => {
+    const evaluators = parts.map((one) => compile(one, planner.compilerAt(base)))
+    return (row: SqlRow, run: SqlRun) => keyOf(evaluators.map((one) => one(row, run)))
+  }
+  const answered = equalities.map(({ condition }) => condition)
+  const plan = {
+    kind: item.join,
+    outerKey: keys(equalities.map((one) => one.left), left.first),
+    innerKey: keys(equalities.map((one) => one.right), right.first),
+    combine: combiner(item),
+    accepts: acceptor(planner, item, sides.between.filter((one) => !answered.includes(one))),
+  } as const
+  const hash: ExplainNode = { title: 'Hash', details: [], children: [inner.explain] }
+  const explain = joinNode(planner, 'Hash', item, sides.between, outer.explain, hash)
+  return planNode(explain, (run) => new HashJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), inner.open(run), plan))
+}
+
+function planLoop(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode {
+  const isRight = item.join === 'right'
+  const [outerItem, innerItem] = isRight ? [item.right, item.left] : [item.left, item.right]
+  const outer = planItem(planner, outerItem, isRight ? sides.right : sides.left)
+  const inner = planItem(planner, innerItem, isRight ? sides.left : sides.right)
+  const accepts = acceptor(planner, item, sides.between)
+  const join = combiner(item)
+  const combine = isRight ? (a: SqlRow, b: SqlRow | undefined) => join(b, a) : join
+  const kept: ExplainNode = { title: 'Materialize', details: [], children: [inner.explain] }
+  const explain = joinNode(planner, 'Nested Loop', item, sides.between, outer.explain, kept)
+  const kind = item.join === 'inner' ? 'inner' : 'left'
+  return planNode(explain, (run) => {
+    const rows = new Materialize(inner.open(run))
+    const replay = rows.replay()
+    const loop = new NestedLoopJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), {
+      kind,
+      innerOf: () => replay,
+      combine,
+      accepts,
+    })
+    return {
+      next: (inside) => loop.next(inside),
+      reset: () => {
+        rows.reset()
+        loop.reset()
+      },
+    }
+  })
+}
+
+/** The right side is computed for each row of the left one, from what it captures of it. */
+function planLateral(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode {
+  const { left, join } = item
+  const right = item.right as QueryItem | FunctionItem
+  if (join !== 'inner' && join !== 'left') {
+    throw failure('42P10', `invalid reference to FROM-clause entry for table "${right.alias}"`, {
+      detail: 'The combining JOIN type must be INNER or LEFT for a LATERAL reference.',
+    })
+  }
+  const outer = planItem(planner, left, sides.left)
+  const inner = planItem(planner, { ...right, captures: [] }, sides.right)
+  const captures = right.captures.map((one) => compile(one, planner.compilerAt(left.first)))
+  const accepts = acceptor(planner, item, sides.between)
+  const explain = joinNode(planner, 'Nested Loop', item, sides.between, outer.explain, inner.explain)
+  return planNode(explain, (opening) => {
+    const rows = inner.open(opening)
+    return new NestedLoopJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(opening), {
+      kind: join,
+      innerOf: (row, run) => {
+        const values = captures.map((capture) => capture(row, run))
+        run.subqueries[right.id] = { captures: values, operator: rows, gathered: [], rows: 0, complete: false, set: undefined }
+        return rows
+      },
+      combine: combiner(item),
+      accepts,
+    })
+  })
+}

@@ -1,0 +1,53 @@
+/** A node of a plan: immutable, shared by all executions; `open` makes the operator of one. */
+import { type Operator, paused } from '../../../query/operator.ts'
+import type { SqlRow, SqlRun } from './run.ts'
+
+export interface ExplainNode {
+  readonly title: string
+  readonly details: readonly (readonly [label: string, text: string])[]
+  readonly children: readonly ExplainNode[]
+  /** Subqueries of its expressions: title of the plan, then the plan. */
+  readonly subplans?: readonly (readonly [title: string, node: ExplainNode])[]
+}
+
+export interface PlanNode {
+  readonly explain: ExplainNode
+  open(run: SqlRun): Operator<SqlRow, SqlRun>
+}
+
+export function planNode(explain: ExplainNode, open: (run: SqlRun) => Operator<SqlRow, SqlRun>): PlanNode {
+  return {
+    explain,
+    open: (run) => (run.profile === undefined ? open(run) : new Counted(open(run), explain)),
+  }
+}
+
+/** EXPLAIN ANALYZE: counts what an operator hands out. */
+class Counted implements Operator<SqlRow, SqlRun> {
+  readonly #input: Operator<SqlRow, SqlRun>
+  readonly #explain: ExplainNode
+  #started = false
+
+  constructor(input: Operator<SqlRow, SqlRun>, explain: ExplainNode) {
+    this.#input = input
+    this.#explain = explain
+  }
+
+  next(run: SqlRun): ReturnType<Operator<SqlRow, SqlRun>['next']> {
+    const profile = run.profile!
+    let counts = profile.get(this.#explain)
+    if (counts === undefined) profile.set(this.#explain, (counts = { rows: 0, loops: 0 }))
+    if (!this.#started) {
+      this.#started = true
+      counts.loops++
+    }
+    const batch = this.#input.next(run)
+    if (batch !== undefined && batch !== paused) counts.rows += batch.length
+    return batch
+  }
+
+  reset(): void {
+    this.#started = false
+    this.#input.reset()
+  }
+}

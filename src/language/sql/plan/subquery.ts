@@ -1,0 +1,121 @@
+/**
+ * Subqueries inside of expressions.
+ *
+ * A subquery's answer depends on its captures alone, so it is kept until they change: one without captures is computed once
+ * per execution. It runs where the expression needs it; when it has to pause it throws `suspended`, and goes on when the
+ * same expression is evaluated again.
+ */
+import type { HashKey } from '../../../query/hash-join.ts'
+import { checkRowsKept } from '../../../query/memory-limit.ts'
+import { paused } from '../../../query/operator.ts'
+import type { SqlValue } from '../contract.ts'
+import { compile, type Compiler, type Evaluate, foldQuantified } from '../expression/compile.ts'
+import type { SubqueryExpression } from '../expression/expression.ts'
+import { failure } from '../failure.ts'
+import { hashKeyOf } from '../types/hash-key.ts'
+import type { PlanNode } from './plan-node.ts'
+import { type SqlRow, type SqlRun, type SubqueryState, suspended } from './run.ts'
+
+export function subqueryEvaluator(expression: SubqueryExpression, compiler: Compiler, plan: PlanNode): Evaluate {
+  const { id, form } = expression
+  const captures = expression.captures.map((one) => compile(one, compiler))
+  const gather = (row: SqlRow, run: SqlRun): SubqueryState => {
+    const state = stateFor(id, captures, plan, row, run)
+    if (!state.complete) advance(state, form, run)
+    return state
+  }
+  switch (form) {
+    case 'exists':
+      return (row, run) => gather(row, run).rows > 0
+    case 'scalar':
+      return (row, run) => {
+        const state = gather(row, run)
+        if (state.rows > 1) throw failure('21000', 'more than one row returned by a subquery used as an expression')
+        return state.gathered[0] ?? null
+      }
+    case 'array':
+      return (row, run) => gather(row, run).gathered
+    default:
+      return comparison(expression, compiler, gather)
+  }
+}
+
+function stateFor(
+  id: number,
+  captures: readonly Evaluate[],
+  plan: PlanNode,
+  row: SqlRow,
+  run: SqlRun,
+): SubqueryState {
+  const values = captures.map((capture) => capture(row, run))
+  let state = run.subqueries[id]
+  if (state !== undefined && sameValues(state.captures, values)) return state
+  if (state === undefined) {
+    state = { captures: values, operator: plan.open(run), gathered: [], rows: 0, complete: false, set: undefined }
+    run.subqueries[id] = state
+    return state
+  }
+  state.captures = values
+  state.gathered = []
+  state.rows = 0
+  state.complete = false
+  state.set = undefined
+  state.operator.reset()
+  return state
+}
+
+function sameValues(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
+  for (let i = 0; i < b.length; i++) if (!Object.is(a[i], b[i])) return false
+  return true
+}
+
+function advance(state: SubqueryState, form: SubqueryExpression['form'], run: SqlRun): void {
+  for (;;) {
+    const batch = state.operator.next(run)
+    if (batch === paused) throw suspended
+    if (batch === undefined) break
+    state.rows += batch.length
+    if (form === 'exists') break
+    for (const row of batch) state.gathered.push(row[0]!)
+    if (form === 'scalar' && state.rows > 1) break
+    checkRowsKept(state.gathered.length, 'SubPlan')
+  }
+  state.complete = true
+}
+
+function comparison(
+  expression: SubqueryExpression,
+  compiler: Compiler,
+  gather: (row: SqlRow, run: SqlRun) => SubqueryState,
+): Evaluate {
+  const left = compile(expression.left!, compiler)
+  const all = expression.form === 'all'
+  if (expression.isEquality && !all) return membership(hashKeyOf(expression.left!.type), left, gather)
+  const operator = compile(expression.operator!, { ...compiler, base: 0 })
+  const pair: SqlRow = [null, null]
+  return (row, run) => {
+    const { gathered } = gather(row, run)
+    return foldQuantified(all, left(row, run), gathered, (a, b) => {
+      pair[0] = a
+      pair[1] = b
+      return operator(pair, run)
+    })
+  }
+}
+
+/** x IN (SELECT …), as a set: null where x is not in it and either side has a null. */
+function membership(
+  keyOf: (value: SqlValue) => HashKey,
+  left: Evaluate,
+  gather: (row: SqlRow, run: SqlRun) => SubqueryState,
+): Evaluate {
+  return (row, run) => {
+    const state = gather(row, run)
+    if (state.rows === 0) return false
+    state.set ??= new Set<unknown>(state.gathered.map((value) => (value === null ? null : keyOf(value))))
+    const value = left(row, run)
+    if (value === null) return null
+    if (state.set.has(keyOf(value))) return true
+    return state.set.has(null) ? null : false
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * The door of SQL: text to statements, statements to plans, plans kept by their text.
+ *
+ * A kept plan is used again where the caller's database, search path and parameter types are the same and the collections it
+ * was made for have not changed (`isCurrent`).
+ */
+import type { Node } from 'libpg-query'
+import { createBinder } from './bind/bind.ts'
+import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.ts'
+import { withPosition } from './failure.ts'
+import './functions/library.ts'
+import { loadGrammar, parseText } from './parse.ts'
+import { RecentMap } from './recent-map.ts'
+import { Prepared } from './statement/prepared.ts'
+import { planStatement } from './statement/statements.ts'
+
+/** Loads the grammar's WebAssembly; await it once before the first `parse`. */
+export async function loadSql(): Promise<void> {
+  await loadGrammar()
+}
+
+/** The statements of a query string, which may be none. Throws 42601 with a position. */
+export function parse(text: string): readonly ParsedStatement[] {
+  return parseText(text)
+}
+
+/** Plans per database, since the same names mean other tables there. */
+const plans = new RecentMap<string, PreparedStatement>(4096)
+const maxCachedTextLength = 16 * 1024
+
+/**
+ * Checks and plans a statement. `parameterTypes` are those that the client declared, 0 where it left one open; the answer's
+ * `parameterTypes` are all of them.
+ */
+export function prepare(
+  statement: ParsedStatement,
+  context: SqlContext,
+  parameterTypes: readonly number[] = [],
+): PreparedStatement {
+  const key = keyOf(statement, context, parameterTypes)
+  const known = key === undefined ? undefined : plans.get(key)
+  if (known !== undefined && known.isCurrent(context.catalog)) return known
+  const prepared = prepareFresh(statement, context, parameterTypes)
+  if (key !== undefined && isKept(prepared)) plans.set(key, prepared)
+  return prepared
+}
+
+function prepareFresh(
+  statement: ParsedStatement,
+  context: SqlContext,
+  parameterTypes: readonly number[],
+): PreparedStatement {
+  try {
+    const binder = createBinder(context, parameterTypes)
+    const planned = planStatement(binder, statement.tree as Node, statement)
+    return new Prepared(planned, binder)
+  } catch (error) {
+    throw withPosition(error, statement.source)
+  }
+}
+
+/** The source matters beside the text: error positions count from its beginning. */
+function keyOf(statement: ParsedStatement, context: SqlContext, parameterTypes: readonly number[]): string | undefined {
+  if (statement.source.length > maxCachedTextLength) return undefined
+  const { database, user, searchPath } = context
+  const caller = `${database}\0${user}\0${searchPath.join('\0')}\0${parameterTypes.join(',')}`
+  return `${caller}\0${statement.offset}\0${statement.source}`
+}
+
+function isKept({ effect }: PreparedStatement): boolean {
+  return effect.kind === 'read' || effect.kind === 'write' || effect.kind === 'join'
+}

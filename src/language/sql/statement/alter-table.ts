@@ -1,0 +1,256 @@
+/** ALTER TABLE: columns, keys, checks, defaults, names. */
+import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt } from 'libpg-query'
+import type { StatementSteps } from '../../../database/contract.ts'
+import type { RowCheck } from '../../../model/table/constraints.ts'
+import type { NewColumn } from '../../../model/table/definition.ts'
+import { fillColumn } from '../../../model/table/index-build.ts'
+import {
+  addCheck,
+  addColumn,
+  addPrimaryKey,
+  createTableIndex,
+  dropCheck,
+  dropColumn,
+  dropNotNull,
+  dropPrimaryKey,
+  dropTableIndex,
+  renameColumn,
+  renameTable,
+  setDefault,
+  setNotNull,
+} from '../../../model/table/schema.ts'
+import type { Table } from '../../../model/table/table.ts'
+import { getType } from '../../../model/table/types/registry.ts'
+import { createBinder } from '../bind/bind.ts'
+import type { Binder } from '../bind/binder.ts'
+import type { Notice } from '../contract.ts'
+import { compile } from '../expression/compile.ts'
+import { deparse } from '../expression/deparse.ts'
+import { isVolatile } from '../expression/expression.ts'
+import { failure, notBuilt } from '../failure.ts'
+import { Planner } from '../plan/planner.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { makeSequence, numbersOf } from './create-table.ts'
+import { skipping } from './create-schema.ts'
+import { nothing, type Outcome } from './execution.ts'
+import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
+import { type Planned, planSteps } from './prepared.ts'
+import { compileChecks, compileDefault } from './stored-expressions.ts'
+import { bindCheck, bindColumnDefault, type ColumnPlan, type ConstraintPlan, type KeyPlan, readColumn, readConstraint } from './table-definition.ts'
+
+type Step = (run: SqlRun, table: Table, notices: Notice[]) => StatementSteps<Table> | Table
+
+export function planAlterTable(binder: Binder, statement: AlterTableStmt): Planned {
+  if (statement.objtype !== 'OBJECT_TABLE') {
+    throw notBuilt(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`)
+  }
+  const steps = (statement.cmds ?? []).map((node) => {
+    if (!('AlterTableCmd' in node)) throw notBuilt('this ALTER TABLE')
+    return planCommand(binder, node.AlterTableCmd)
+  })
+  const relation = statement.relation!
+  return planSteps({ kind: 'schema' }, 'ALTER TABLE', function* (run): StatementSteps<Outcome> {
+    if (statement.missing_ok === true && findCollection(run, relation) === undefined) {
+      return { rowCount: 0, notices: [skipping('00000', `relation "${shownName(relation)}" does not exist`)] }
+    }
+    const notices: Notice[] = []
+    let table = getTable(run, relation)
+    for (const step of steps) {
+      const changed = step(run, table, notices)
+      table = 'next' in changed ? yield* changed : changed
+    }
+    return { rowCount: 0, notices }
+  })
+}
+
+function planCommand(binder: Binder, command: AlterTableCmd): Step {
+  const name = command.name ?? ''
+  const missingOk = command.missing_ok === true
+  const definition = command.def
+  switch (command.subtype) {
+    case 'AT_AddColumn':
+      return addColumnStep(binder, definition!, missingOk)
+    case 'AT_DropColumn':
+      return dropColumnStep(name, missingOk)
+    case 'AT_AddConstraint':
+      return addConstraintStep(definition!)
+    case 'AT_DropConstraint':
+      return dropConstraintStep(name, missingOk)
+    case 'AT_SetNotNull':
+      return (run, table) => setNotNull(run.transaction, table, name)
+    case 'AT_DropNotNull':
+      return (run, table) => dropNotNull(run.transaction, table, name)
+    case 'AT_ColumnDefault':
+      return (run, table) => {
+        const column = table.getColumn(name)
+        if (definition === undefined) return setDefault(run.transaction, table, name, undefined)
+        const target = { name, type: column.type.oid, modifier: column.modifier }
+        return setDefault(run.transaction, table, name, deparse(bindColumnDefault(freshBinder(run), definition, target)))
+      }
+    case 'AT_ChangeOwner':
+    case 'AT_SetStatistics':
+    case 'AT_ClusterOn':
+      return (_run, table) => table
+    default:
+      throw notBuilt(`ALTER TABLE ${(command.subtype ?? '').replace('AT_', '').replace(/([a-z])([A-Z])/g, '$1 $2').toUpperCase()}`)
+  }
+}
+
+/** Bound when it runs: earlier steps of the same statement may have changed the table. */
+function freshBinder(run: SqlRun): Binder {
+  const context = Object.create(run.context, { catalog: { value: run.transaction.catalog } }) as SqlRun['context']
+  return createBinder(context, [])
+}
+
+function addColumnStep(binder: Binder, node: Node, missingOk: boolean): Step {
+  if (!('ColumnDef' in node)) throw notBuilt('this ADD COLUMN')
+  const column = readColumn(binder, node.ColumnDef)
+  return function* (run, table, notices): StatementSteps<Table> {
+    if (missingOk && table.findColumn(column.name) !== undefined) {
+      notices.push(skipping('42701', `column "${column.name}" of relation "${table.name}" already exists`))
+      return table
+    }
+    let changed = yield* addPlannedColumn(run, table, column)
+    for (const constraint of column.constraints) changed = yield* addConstraint(run, changed, constraint)
+    return changed
+  }
+}
+
+function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): StatementSteps<Table> {
+  const { transaction } = run
+  const taken = (name: string): boolean => isNameTaken(transaction, table.schema, name)
+  const sequence =
+    column.serial || column.identity !== undefined
+      ? makeSequence(run, table, column, table.collection.namespace, taken)
+      : undefined
+  const value = column.default
+  const text = sequence?.default ?? (value === undefined ? undefined : deparse(value))
+  const evaluate = value === undefined ? undefined : compile(value, new Planner().compilerAt(0))
+  // One value for all rows there are; what differs per row is written into each.
+  const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
+  const shared = isShared ? evaluate([], run) : null
+  const added: NewColumn = {
+    name: column.name,
+    type: column.type,
+    ...(column.modifier >= 0 ? { modifier: column.modifier } : {}),
+    ...(column.notNull && sequence === undefined ? { notNull: true } : {}),
+    ...(text === undefined ? {} : { default: text }),
+    ...(column.identity === undefined ? {} : { identity: column.identity }),
+    ...(sequence === undefined ? {} : { sequence: sequence.id }),
+    ...(shared === null ? {} : { missing: getType(column.type).formatText(shared) }),
+  }
+  let changed = yield* addColumn(transaction, table, added)
+  if (sequence !== undefined || (evaluate !== undefined && !isShared)) {
+    const draw = sequence === undefined ? evaluate! : compileText(run, changed, column.name)
+    yield* fillColumn(transaction, changed, changed.getColumn(column.name), () => draw([], run))
+  }
+  if (sequence !== undefined) changed = yield* setNotNull(transaction, changed, column.name)
+  return changed
+}
+
+function compileText(run: SqlRun, table: Table, name: string): ReturnType<typeof compile> {
+  return compileDefault(freshBinder(run), table.getColumn(name))
+}
+
+function dropColumnStep(name: string, missingOk: boolean): Step {
+  return function* (run, table, notices): StatementSteps<Table> {
+    const column = table.findColumn(name)
+    if (column === undefined && missingOk) {
+      notices.push(skipping('00000', `column "${name}" of relation "${table.name}" does not exist`))
+      return table
+    }
+    let changed = table
+    const binder = freshBinder(run)
+    const checks = compileChecks(binder, table)
+    const broken = new Set(checks.reading(new Set([table.getColumn(name).ordinal])).map((check) => check.name))
+    for (const check of broken) changed = dropCheck(run.transaction, changed, check)
+    const sequence = column?.definition.sequence
+    changed = yield* dropColumn(run.transaction, changed, name)
+    const owned = sequence === undefined ? undefined : run.transaction.catalog.collectionById(sequence)
+    if (owned !== undefined) run.transaction.dropCollection(owned)
+    return changed
+  }
+}
+
+function addConstraintStep(node: Node): Step {
+  if (!('Constraint' in node)) throw notBuilt('this constraint')
+  if (node.Constraint.skip_validation === true) throw notBuilt('NOT VALID')
+  const [constraint] = readConstraint(node.Constraint)
+  return (run, table) => (constraint === undefined ? table : addConstraint(run, table, constraint))
+}
+
+function* addConstraint(run: SqlRun, table: Table, constraint: ConstraintPlan): StatementSteps<Table> {
+  if (constraint.kind === 'check') return yield* addCheckConstraint(run, table, constraint)
+  const taken = (name: string): boolean => isNameTaken(run.transaction, table.schema, name)
+  if (constraint.name !== undefined && taken(constraint.name)) {
+    throw failure('42P07', `relation "${constraint.name}" already exists`)
+  }
+  return yield* addKey(run, table, constraint, taken)
+}
+
+function* addKey(run: SqlRun, table: Table, key: KeyPlan, taken: (name: string) => boolean): StatementSteps<Table> {
+  const numbers = numbersOf(table.definition, key)
+  if (key.kind === 'primary') {
+    const name = key.name ?? freeName(taken, table.name, 'pkey')
+    return yield* addPrimaryKey(run.transaction, table, { name, columns: numbers })
+  }
+  const name = key.name ?? freeName(taken, table.name, ...key.columns, 'key')
+  const columns = numbers.map((number) => ({ number }))
+  return yield* createTableIndex(run.transaction, table, { name, isUnique: true, isConstraint: true, columns })
+}
+
+function* addCheckConstraint(run: SqlRun, table: Table, constraint: ConstraintPlan & { kind: 'check' }): StatementSteps<Table> {
+  const binder = freshBinder(run)
+  const columns = table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
+  const { text, columns: read } = bindCheck(binder, table.name, columns, constraint.node)
+  const isTaken = (name: string): boolean => table.checks.some((check) => check.name === name)
+  if (constraint.name !== undefined && isTaken(constraint.name)) {
+    throw failure('42710', `constraint "${constraint.name}" for relation "${table.name}" already exists`)
+  }
+  const only = read.length === 1 ? read[0]! : ''
+  const name = constraint.name ?? freeName(isTaken, table.name, only, 'check')
+  const compiled = compileChecks(binder, Object.create(table, { checks: { value: [{ name, expression: text }] } }) as Table)
+  compiled.enter(run)
+  const check: RowCheck = compiled.all[0]!
+  return yield* addCheck(run.transaction, table, { name, expression: text }, check)
+}
+
+function dropConstraintStep(name: string, missingOk: boolean): Step {
+  return function* (run, table, notices): StatementSteps<Table> {
+    if (table.primaryKeyName === name) return yield* dropPrimaryKey(run.transaction, table)
+    const index = table.findIndex(name)
+    if (index?.isConstraint === true) return dropTableIndex(run.transaction, table, index)
+    if (table.checks.some((check) => check.name === name)) return dropCheck(run.transaction, table, name)
+    const message = `constraint "${name}" of relation "${table.name}" does not exist`
+    if (!missingOk) throw failure('42704', message)
+    notices.push(skipping('00000', message))
+    return table
+  }
+}
+
+export function planRename(_binder: Binder, statement: RenameStmt): Planned {
+  const to = statement.newname ?? ''
+  const relation = statement.relation
+  if (statement.renameType === 'OBJECT_TABLE') {
+    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const table = getTable(run, relation!)
+      if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
+      renameTable(run.transaction, table, to)
+      return nothing
+    })
+  }
+  if (statement.renameType === 'OBJECT_COLUMN') {
+    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const table = getTable(run, relation!)
+      const from = statement.subname ?? ''
+      if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
+      const checks = compileChecks(freshBinder(run), table)
+      if (checks.reading(new Set([table.getColumn(from).ordinal])).length > 0) {
+        throw notBuilt('renaming a column that a check constraint reads')
+      }
+      renameColumn(run.transaction, table, from, to)
+      return nothing
+    })
+  }
+  throw notBuilt(`ALTER ${(statement.renameType ?? '').replace('OBJECT_', '')} RENAME`)
+}

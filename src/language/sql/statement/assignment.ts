@@ -1,0 +1,57 @@
+/** Which column a value goes into, and its conversion to that column's type. */
+import type { Node } from 'libpg-query'
+import { formatType } from '../../../model/table/types/registry.ts'
+import type { Binder } from '../bind/binder.ts'
+import { tryCoerce } from '../bind/coerce.ts'
+import type { Scope } from '../bind/scope.ts'
+import { itemsOf } from '../bind/tree.ts'
+import type { Expression } from '../expression/expression.ts'
+import { failure, notBuilt } from '../failure.ts'
+
+/** What a write needs to know of a column, of a table or of a collection of another model. */
+export interface TargetColumn {
+  readonly name: string
+  readonly type: number
+  readonly modifier: number
+}
+
+export function assignTo(binder: Binder, expression: Expression, column: TargetColumn): Expression {
+  const converted = tryCoerce(binder, expression, column.type, column.modifier, 'assignment')
+  if (converted !== undefined) return converted
+  const [wanted, given] = [formatType(column.type, -1), formatType(expression.type, -1)]
+  throw failure('42804', `column "${column.name}" is of type ${wanted} but expression is of type ${given}`, {
+    location: expression.location,
+    hint: 'You will need to rewrite or cast the expression.',
+  })
+}
+
+export interface Assignment {
+  readonly name: string
+  readonly location: number | undefined
+  /** Undefined: DEFAULT. */
+  readonly value: Expression | undefined
+}
+
+/** SET a = …, (b, c) = (…, …). */
+export function bindAssignments(binder: Binder, scope: Scope, targets: readonly Node[]): Assignment[] {
+  scope.forbidsAggregates = 'UPDATE'
+  const seen = new Set<string>()
+  return targets.map((node) => {
+    if (!('ResTarget' in node)) throw notBuilt('this assignment')
+    const { name = '', val, indirection, location } = node.ResTarget
+    if (indirection !== undefined) throw notBuilt('assignment to a part of a column', location)
+    if (seen.has(name)) throw failure('42601', `multiple assignments to same column "${name}"`, { location })
+    seen.add(name)
+    return { name, location, value: bindValue(binder, scope, val!) }
+  })
+}
+
+function bindValue(binder: Binder, scope: Scope, node: Node): Expression | undefined {
+  if ('SetToDefault' in node) return undefined
+  if (!('MultiAssignRef' in node)) return binder.expression(scope, node)
+  const { source, colno = 1, ncolumns = 1 } = node.MultiAssignRef
+  const values = source !== undefined && 'RowExpr' in source ? (source.RowExpr.args ?? []) : itemsOf(source)
+  if (source === undefined || !('RowExpr' in source)) throw notBuilt('assignment of several columns from a subquery')
+  if (values.length !== ncolumns) throw failure('42601', 'number of columns does not match number of values')
+  return bindValue(binder, scope, values[colno - 1]!)
+}

@@ -1,0 +1,198 @@
+/**
+ * COPY's text and CSV formats.
+ *
+ *   text: fields between tabs, rows between newlines; \N is null; \b \f \n \r \t \v \\ and octal and hex escapes
+ *   csv:  fields between commas, quoted where they hold a quote, a comma or a line break; an unquoted empty field is null
+ *
+ * The reader takes bytes as they arrive and keeps what is not a whole row yet, at most `maxRowBytes` of it.
+ */
+import { failure } from '../failure.ts'
+
+export interface CopyFormat {
+  readonly kind: 'text' | 'csv'
+  readonly delimiter: string
+  readonly nullText: string
+  readonly header: boolean
+  readonly quote: string
+  readonly escape: string
+  /** Columns that are quoted always; `*` for all. */
+  readonly forceQuote: ReadonlySet<string>
+}
+
+const textEscapes: Readonly<Record<string, string>> = {
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\\': '\\\\',
+}
+
+export function formatLine(format: CopyFormat, fields: readonly (string | null)[], names: readonly string[]): string {
+  const shown = fields.map((field, i) => {
+    if (field === null) return format.nullText
+    return format.kind === 'text' ? escapeText(field, format.delimiter) : quoteField(field, format, names[i]!, fields.length)
+  })
+  return `${shown.join(format.delimiter)}\n`
+}
+
+function escapeText(field: string, delimiter: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped
+  const escaped = field.replace(/[\b\f\n\r\t\v\\]/g, (character) => textEscapes[character]!)
+  return delimiter === '\t' ? escaped : escaped.replaceAll(delimiter, `\\${delimiter}`)
+}
+
+function quoteField(field: string, format: CopyFormat, name: string, count: number): string {
+  const { delimiter, quote, escape, nullText, forceQuote } = format
+  const needs =
+    field === nullText ||
+    forceQuote.has(name) ||
+    forceQuote.has('*') ||
+    field.includes(delimiter) ||
+    field.includes(quote) ||
+    /[\n\r]/.test(field) ||
+    (count === 1 && field === '\\.')
+  if (!needs) return field
+  let inner = ''
+  for (const character of field) inner += character === quote || character === escape ? escape + character : character
+  return quote + inner + quote
+}
+
+export interface CopyRecord {
+  readonly fields: readonly (string | null)[]
+  readonly line: number
+}
+
+const maxRowBytes = 64 * 1024 * 1024
+/** Enough rows to be worth a statement. */
+const loadBytes = 256 * 1024
+
+export class CopyReader {
+  readonly #format: CopyFormat
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true })
+  #text = ''
+  #records: CopyRecord[] = []
+  #line = 0
+  #pendingBytes = 0
+  #isDone = false
+
+  constructor(format: CopyFormat) {
+    this.#format = format
+  }
+
+  feed(bytes: Uint8Array): boolean {
+    if (this.#isDone) return false
+    try {
+      this.#text += this.#decoder.decode(bytes, { stream: true })
+    } catch {
+      throw failure('22021', 'invalid byte sequence for encoding "UTF8"')
+    }
+    this.#pendingBytes += bytes.length
+    this.#parse(false)
+    if (this.#text.length > maxRowBytes) throw failure('54000', 'a row of COPY is too long')
+    return this.#pendingBytes >= loadBytes
+  }
+
+  finish(): void {
+    this.#parse(true)
+  }
+
+  take(): readonly CopyRecord[] {
+    const records = this.#records
+    this.#records = []
+    this.#pendingBytes = 0
+    return records
+  }
+
+  #parse(isEnd: boolean): void {
+    let at = 0
+    const text = this.#text
+    while (at < text.length && !this.#isDone) {
+      const end = this.#format.kind === 'text' ? text.indexOf('\n', at) : this.#endOfRecord(at)
+      if (end < 0 && !isEnd) break
+      const stop = end < 0 ? text.length : end
+      this.#accept(text[stop - 1] === '\r' ? text.slice(at, stop - 1) : text.slice(at, stop), end < 0)
+      at = stop + 1
+    }
+    this.#text = text.slice(at)
+  }
+
+  /** The line break that ends the row at `from`, quotes heeded. */
+  #endOfRecord(from: number): number {
+    const { quote, escape } = this.#format
+    let inQuotes = false
+    for (let at = from; at < this.#text.length; at++) {
+      const character = this.#text[at]!
+      if (inQuotes && escape !== quote && character === escape) at++
+      else if (character === quote) inQuotes = !inQuotes
+      else if (character === '\n' && !inQuotes) return at
+    }
+    return -1
+  }
+
+  #accept(line: string, isUnended: boolean): void {
+    this.#line++
+    if (line === '\\.') {
+      this.#isDone = true
+      return
+    }
+    if (this.#format.header && this.#line === 1) return
+    if (line === '' && isUnended) return
+    const fields = this.#format.kind === 'text' ? this.#textFields(line) : this.#csvFields(line)
+    this.#records.push({ fields, line: this.#line })
+  }
+
+  #textFields(line: string): (string | null)[] {
+    const { delimiter, nullText } = this.#format
+    if (!line.includes('\\')) return line.split(delimiter).map((field) => (field === nullText ? null : field))
+    const fields: (string | null)[] = []
+    let from = 0
+    for (let at = 0; at <= line.length; at++) {
+      if (line[at] === '\\') at++
+      else if (at === line.length || line[at] === delimiter) {
+        const raw = line.slice(from, at)
+        fields.push(raw === nullText ? null : unescapeText(raw))
+        from = at + 1
+      }
+    }
+    if (from <= line.length && line.endsWith('\\') && fields.length === 0) fields.push(unescapeText(line))
+    return fields
+  }
+
+  #csvFields(line: string): (string | null)[] {
+    const { delimiter, quote, escape, nullText } = this.#format
+    const fields: (string | null)[] = []
+    let field = ''
+    let wasQuoted = false
+    let inQuotes = false
+    for (let at = 0; at <= line.length; at++) {
+      const character = line[at]
+      if (inQuotes) {
+        if (character === undefined) throw failure('22P04', 'unterminated CSV quoted field')
+        if (character === escape && (line[at + 1] === quote || line[at + 1] === escape)) field += line[++at]
+        else if (character === quote) inQuotes = false
+        else field += character
+      } else if (character === undefined || character === delimiter) {
+        fields.push(!wasQuoted && field === nullText ? null : field)
+        field = ''
+        wasQuoted = false
+      } else if (character === quote) {
+        inQuotes = true
+        wasQuoted = true
+      } else field += character
+    }
+    return fields
+  }
+}
+
+const unescapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
+
+function unescapeText(raw: string): string {
+  if (!raw.includes('\\')) return raw
+  return raw.replace(/\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|([\s\S])|$)/g, (_all, octal, hex, letter: string | undefined) => {
+    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal as string, 8) & 0xff)
+    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex as string, 16))
+    return letter === undefined ? '\\' : Object.hasOwn(unescapes, letter) ? unescapes[letter]! : letter
+  })
+}

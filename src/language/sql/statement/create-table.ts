@@ -1,0 +1,178 @@
+/** CREATE TABLE, with its keys, checks and the sequences of its serial and identity columns. */
+import type { CreateStmt, CreateTableAsStmt } from 'libpg-query'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { type CheckDefinition, type NewColumn, newTable, withPrimaryKey, type TableDefinition } from '../../../model/table/definition.ts'
+import { insertRow } from '../../../model/table/rows.ts'
+import { createTable, createTableIndex } from '../../../model/table/schema.ts'
+import { createSequence, newSequence } from '../../../model/table/sequence.ts'
+import type { Table } from '../../../model/table/table.ts'
+import type { Binder } from '../bind/binder.ts'
+import { qualify } from '../bind/objects.ts'
+import { Scope } from '../bind/scope.ts'
+import { deparse } from '../expression/deparse.ts'
+import { failure, notBuilt } from '../failure.ts'
+import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
+import { Planner } from '../plan/planner.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { skipping } from './create-schema.ts'
+import { collect, nothing, type Outcome } from './execution.ts'
+import { freeName, isNameTaken, targetNamespace } from './naming.ts'
+import { type Planned, planSteps } from './prepared.ts'
+import { sequenceOptions } from './sequences.ts'
+import { bindCheck, checkOptions, type ColumnPlan, type ConstraintPlan, type KeyPlan, readColumn, readConstraint } from './table-definition.ts'
+
+interface TablePlan {
+  readonly name: string
+  readonly columns: readonly ColumnPlan[]
+  readonly keys: readonly KeyPlan[]
+  readonly checks: readonly CheckDefinition[]
+}
+
+export function planCreateTable(binder: Binder, statement: CreateStmt): Planned {
+  refuseVariants(statement)
+  checkOptions(statement.options)
+  const plan = readTable(binder, statement)
+  const relation = statement.relation!
+  return planSteps({ kind: 'schema' }, 'CREATE TABLE', function* (run): StatementSteps<Outcome> {
+    const namespace = targetNamespace(run, relation)
+    if (isNameTaken(run.transaction, namespace.name, plan.name)) {
+      if (statement.if_not_exists !== true) throw failure('42P07', `relation "${plan.name}" already exists`)
+      return { rowCount: 0, notices: [skipping('42P07', `relation "${plan.name}" already exists`)] }
+    }
+    yield* createFrom(run, plan, namespace)
+    return nothing
+  })
+}
+
+function refuseVariants(statement: CreateStmt): void {
+  if (statement.relation?.relpersistence === 't') throw notBuilt('a temporary table', statement.relation.location)
+  if (statement.relation?.relpersistence === 'u') throw notBuilt('an unlogged table', statement.relation.location)
+  if (statement.inhRelations !== undefined) throw notBuilt('INHERITS and PARTITION OF')
+  if (statement.partspec !== undefined) throw notBuilt('PARTITION BY')
+  if (statement.ofTypename !== undefined) throw notBuilt('CREATE TABLE OF')
+  if (statement.tablespacename !== undefined) throw notBuilt('TABLESPACE')
+}
+
+function readTable(binder: Binder, statement: CreateStmt): TablePlan {
+  const name = statement.relation?.relname ?? ''
+  const columns: ColumnPlan[] = []
+  const constraints: ConstraintPlan[] = []
+  for (const node of statement.tableElts ?? []) {
+    if ('ColumnDef' in node) {
+      const column = readColumn(binder, node.ColumnDef)
+      if (columns.some((one) => one.name === column.name)) {
+        throw failure('42701', `column "${column.name}" specified more than once`)
+      }
+      columns.push(column)
+      constraints.push(...column.constraints)
+    } else if ('Constraint' in node) constraints.push(...readConstraint(node.Constraint))
+    else throw notBuilt('LIKE in CREATE TABLE')
+  }
+  const keys = constraints.filter((one) => one.kind !== 'check')
+  if (keys.filter(({ kind }) => kind === 'primary').length > 1) {
+    throw failure('42P16', `multiple primary keys for table "${name}" are not allowed`)
+  }
+  const taken = new Set<string>()
+  const checks = constraints.flatMap((one): CheckDefinition[] => {
+    if (one.kind !== 'check') return []
+    const { text, columns: read } = bindCheck(binder, name, columns, one.node)
+    const only = one.column ?? (read.length === 1 ? read[0]! : '')
+    const checkName = one.name ?? freeName((candidate) => taken.has(candidate), name, only, 'check')
+    taken.add(checkName)
+    return [{ name: checkName, expression: text }]
+  })
+  return { name, columns, keys, checks }
+}
+
+function* createFrom(run: SqlRun, plan: TablePlan, namespace: ReturnType<typeof targetNamespace>): StatementSteps<Table> {
+  const { transaction } = run
+  const schema = namespace.name
+  const taken = (name: string): boolean => name === plan.name || isNameTaken(transaction, schema, name)
+  const columns = plan.columns.map((column): NewColumn => {
+    const sequence = column.serial || column.identity !== undefined ? makeSequence(run, plan, column, namespace, taken) : undefined
+    const value = sequence !== undefined ? sequence.default : column.default === undefined ? undefined : deparse(column.default)
+    return {
+      name: column.name,
+      type: column.type,
+      ...(column.modifier >= 0 ? { modifier: column.modifier } : {}),
+      ...(column.notNull ? { notNull: true } : {}),
+      ...(value === undefined ? {} : { default: value }),
+      ...(column.identity === undefined ? {} : { identity: column.identity }),
+      ...(sequence === undefined ? {} : { sequence: sequence.id }),
+    }
+  })
+  let definition: TableDefinition = { ...newTable(columns), checks: plan.checks }
+  const primary = plan.keys.find(({ kind }) => kind === 'primary')
+  if (primary !== undefined) {
+    const name = primary.name ?? freeName(taken, plan.name, 'pkey')
+    definition = withPrimaryKey(definition, { name, columns: numbersOf(definition, primary) })
+  }
+  let table = createTable(transaction, namespace, plan.name, definition)
+  for (const key of plan.keys) {
+    if (key.kind !== 'unique') continue
+    const name = key.name ?? freeName((one) => isNameTaken(transaction, schema, one), plan.name, ...key.columns, 'key')
+    const numbers = numbersOf(definition, key).map((number) => ({ number }))
+    table = yield* createTableIndex(transaction, table, { name, isUnique: true, isConstraint: true, columns: numbers })
+  }
+  return table
+}
+
+export function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {
+  return key.columns.map((name, i) => {
+    const column = definition.columns.find((one) => one.name === name && one.dropped !== true)
+    if (column === undefined) throw failure('42703', `column "${name}" named in key does not exist`, { location: key.location })
+    if (key.columns.indexOf(name) !== i) {
+      const what = key.kind === 'primary' ? 'primary key' : 'unique'
+      throw failure('42701', `column "${name}" appears twice in ${what} constraint`, { location: key.location })
+    }
+    return column.number
+  })
+}
+
+/** The sequence of a serial or identity column, and the default that draws from it. */
+export function makeSequence(
+  run: SqlRun,
+  plan: { readonly name: string },
+  column: ColumnPlan,
+  namespace: ReturnType<typeof targetNamespace>,
+  taken: (name: string) => boolean,
+): { id: number; default: string } {
+  const name = freeName(taken, plan.name, column.name, 'seq')
+  const options = sequenceOptions(column.sequenceOptions)
+  const sequence = createSequence(run.transaction, namespace, name, newSequence({ type: column.type, ...options }))
+  const context = { ...run.context, catalog: run.transaction.catalog }
+  const shown = qualify(Object.assign(Object.create(run.context) as typeof run.context, context), namespace.name, name)
+  const full = namespace.name === 'public' ? shown : `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`
+  return { id: sequence.id, default: `nextval(${quoteLiteral(full)}::regclass)` }
+}
+
+/** CREATE TABLE … AS SELECT …: the query's columns, then its rows. */
+export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt): Planned {
+  const { query, into } = statement
+  if (statement.objtype === 'OBJECT_MATVIEW') throw notBuilt('a materialized view')
+  if (query === undefined || !('SelectStmt' in query) || into?.rel === undefined) throw notBuilt('this CREATE TABLE AS')
+  if (into.rel.relpersistence === 't') throw notBuilt('a temporary table', into.rel.location)
+  const bound = binder.query(new Scope(), query.SelectStmt)
+  const names = (into.colNames ?? []).map((one) => ('String' in one ? one.String.sval : undefined))
+  const columns = bound.columns.map(({ name, type, modifier }, i): NewColumn => {
+    return { name: names[i] ?? name, type, ...(modifier >= 0 ? { modifier } : {}) }
+  })
+  const definition = newTable(columns)
+  const plan = new Planner().planQuery(bound)
+  const { rel } = into
+  return planSteps({ kind: 'schema' }, 'SELECT', function* (run): StatementSteps<Outcome> {
+    const namespace = targetNamespace(run, rel)
+    const name = rel.relname ?? ''
+    if (isNameTaken(run.transaction, namespace.name, name)) {
+      if (statement.if_not_exists !== true) throw failure('42P07', `relation "${name}" already exists`)
+      return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
+    }
+    const rows = into.skipData === true ? [] : yield* collect(plan, run)
+    const table = createTable(run.transaction, namespace, name, definition)
+    for (const row of rows) {
+      insertRow(run.transaction, table, row)
+      if (run.transaction.slice.spend(1)) yield undefined
+    }
+    return { rowCount: rows.length }
+  })
+}

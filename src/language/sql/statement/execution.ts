@@ -1,0 +1,149 @@
+/**
+ * The three ways in which a prepared statement runs: a plan that is pulled, a generator that works in steps (everything that
+ * writes), and a function that answers at once.
+ */
+import type { Pause, StatementSteps, Transaction } from '../../../database/contract.ts'
+import { type Batch, type Operator, paused, type Paused } from '../../../query/operator.ts'
+import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.ts'
+import type { PlanNode } from '../plan/plan-node.ts'
+import { createRun, type SqlRow, type SqlRun, suspended } from '../plan/run.ts'
+
+const noNotices: readonly Notice[] = []
+
+export class QueryExecution implements Execution {
+  readonly waitFor: Pause = undefined
+  readonly notices: readonly Notice[] = noNotices
+  rowCount = 0
+  readonly #plan: PlanNode
+  readonly #parameters: readonly SqlValue[]
+  #run: SqlRun | undefined
+  #operator: Operator<SqlRow, SqlRun> | undefined
+
+  constructor(plan: PlanNode, parameters: readonly SqlValue[]) {
+    this.#plan = plan
+    this.#parameters = parameters
+  }
+
+  next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
+    const run = (this.#run ??= createRun(transaction, context, this.#parameters))
+    run.transaction = transaction
+    run.context = context
+    const batch = pull((this.#operator ??= this.#plan.open(run)), run)
+    if (batch !== undefined && batch !== paused) this.rowCount += batch.length
+    return batch
+  }
+
+  reset(): void {
+    this.#run = undefined
+    this.#operator = undefined
+    this.rowCount = 0
+  }
+}
+
+/** `next`, with a subquery's suspension turned into a pause. */
+export function pull(operator: Operator<SqlRow, SqlRun>, run: SqlRun): Batch<SqlRow> {
+  try {
+    return operator.next(run)
+  } catch (error) {
+    if (error === suspended) return paused
+    throw error
+  }
+}
+
+/** Evaluates something whose subqueries may have to pause. */
+export function* settled<T>(work: () => T): StatementSteps<T> {
+  for (;;) {
+    try {
+      return work()
+    } catch (error) {
+      if (error !== suspended) throw error
+    }
+    yield undefined
+  }
+}
+
+/** All rows of a plan. */
+export function* collect(plan: PlanNode, run: SqlRun): StatementSteps<SqlRow[]> {
+  const operator = plan.open(run)
+  const rows: SqlRow[] = []
+  for (;;) {
+    const batch = pull(operator, run)
+    if (batch === undefined) return rows
+    if (batch === paused) yield undefined
+    else for (const row of batch) rows.push(row)
+  }
+}
+
+export interface Outcome {
+  readonly rows?: readonly Row[]
+  readonly rowCount: number
+  readonly notices?: readonly Notice[]
+}
+
+export const nothing: Outcome = { rowCount: 0 }
+
+export type Work = (run: SqlRun) => StatementSteps<Outcome> | Outcome
+
+/** Rows come out only once all the work is done: until then the statement may be run again from its beginning. */
+export class StepsExecution implements Execution {
+  waitFor: Pause = undefined
+  rowCount = 0
+  notices: readonly Notice[] = noNotices
+  readonly #work: Work
+  readonly #parameters: readonly SqlValue[]
+  #run: SqlRun | undefined
+  #steps: StatementSteps<Outcome> | undefined
+  #rows: readonly Row[] | undefined
+  #at = 0
+
+  constructor(work: Work, parameters: readonly SqlValue[]) {
+    this.#work = work
+    this.#parameters = parameters
+  }
+
+  next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
+    if (this.#rows === undefined && !this.#advance(transaction, context)) return paused
+    const rows = this.#rows!
+    if (this.#at >= rows.length) return undefined
+    const batch = rows.slice(this.#at, this.#at + 256)
+    this.#at += batch.length
+    return batch
+  }
+
+  #advance(transaction: Transaction, context: SqlContext): boolean {
+    this.waitFor = undefined
+    if (this.#steps === undefined) {
+      this.#run = createRun(transaction, context, this.#parameters)
+      const started = this.#work(this.#run)
+      if (!isSteps(started)) return this.#finish(started)
+      this.#steps = started
+    }
+    this.#run!.transaction = transaction
+    this.#run!.context = context
+    const step = this.#steps.next()
+    if (step.done === true) return this.#finish(step.value)
+    this.waitFor = step.value
+    return false
+  }
+
+  #finish(outcome: Outcome): true {
+    this.#rows = outcome.rows ?? []
+    this.rowCount = outcome.rowCount
+    this.notices = outcome.notices ?? noNotices
+    return true
+  }
+
+  reset(): void {
+    this.waitFor = undefined
+    this.rowCount = 0
+    this.notices = noNotices
+    this.#run = undefined
+    this.#steps = undefined
+    this.#rows = undefined
+    this.#at = 0
+  }
+}
+
+function isSteps(started: StatementSteps<Outcome> | Outcome): started is StatementSteps<Outcome> {
+  return 'next' in started
+}

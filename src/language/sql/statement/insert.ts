@@ -1,0 +1,291 @@
+/**
+ * INSERT: rows from VALUES or a query, completed by defaults, stored one by one. ON CONFLICT looks for the row in the way
+ * before it stores one, and holds it locked, so that what it decides cannot change under it.
+ */
+import type { InsertStmt, Node } from 'libpg-query'
+import { sliceOf } from '../../../base/slice.ts'
+import { findConflict } from '../../../model/table/constraints.ts'
+import { insertRow, planUpdate, updateRow, type UpdatePlan } from '../../../model/table/rows.ts'
+import type { Column, Table, TableIndex } from '../../../model/table/table.ts'
+import { paused } from '../../../query/operator.ts'
+import { TableRelation } from '../../../query/table-relation.ts'
+import { bindRelation, findRelation } from '../bind/bind-from.ts'
+import { bindWhere, bindWith } from '../bind/bind-select.ts'
+import type { Binder } from '../bind/binder.ts'
+import type { BoundQuery } from '../bind/query.ts'
+import { Scope } from '../bind/scope.ts'
+import { itemsOf } from '../bind/tree.ts'
+import type { Row, SqlValue } from '../contract.ts'
+import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import type { Expression } from '../expression/expression.ts'
+import { failure, notBuilt } from '../failure.ts'
+import type { PlanNode } from '../plan/plan-node.ts'
+import { Planner } from '../plan/planner.ts'
+import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { assignTo, bindAssignments } from './assignment.ts'
+import { pull, settled, type Work } from './execution.ts'
+import { planForeignInsert } from './foreign-writes.ts'
+import { type Planned, planSteps } from './prepared.ts'
+import { bindReturning } from './returning.ts'
+import { bindDefault, type Checks, compileChecks } from './stored-expressions.ts'
+
+export function planInsert(binder: Binder, statement: InsertStmt): Planned {
+  const scope = new Scope()
+  if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
+  const relation = findRelation(binder, statement.relation!)
+  if (!(relation instanceof TableRelation)) return planForeignInsert(binder, scope, statement, relation)
+  const { table } = relation
+  const columns = targetColumns(table, statement.cols)
+  const source = planInsertSource(binder, scope, statement, table, columns)
+  const checks = compileChecks(binder, table)
+  const target = new Scope(undefined, undefined)
+  const alias = statement.relation?.alias?.aliasname ?? table.name
+  target.columns = [...bindRelation(target, relation, alias, statement.relation?.alias).columns]
+  const conflict = statement.onConflictClause === undefined ? undefined : bindConflict(binder, target, statement, table, relation, checks)
+  const returning = bindReturning(binder, target, statement.returningClause)
+  const work: Work = function* (run) {
+    checks.enter(run)
+    const rows: Row[] = []
+    let count = 0
+    const operator = source.open(run)
+    for (;;) {
+      const batch = pull(operator, run)
+      if (batch === undefined) break
+      if (batch === paused) {
+        yield undefined
+        checks.enter(run)
+        continue
+      }
+      for (const row of batch) {
+        const stored = conflict === undefined ? storeRow(run, table, row, checks) : conflict(run, row)
+        if (stored === undefined) continue
+        count++
+        if (returning !== undefined) rows.push(yield* settled(() => returning.project(stored, run)))
+        if (run.transaction.slice.spend(1)) {
+          yield undefined
+          checks.enter(run)
+        }
+      }
+    }
+    return { rows, rowCount: count }
+  }
+  return planSteps({ kind: 'write' }, 'INSERT', work, returning?.columns)
+}
+
+function storeRow(run: SqlRun, table: Table, row: SqlRow, checks: Checks): SqlRow {
+  insertRow(run.transaction, table, row, checks.all)
+  return row
+}
+
+/** The columns that are given, in the order of the text. */
+function targetColumns(table: Table, nodes: readonly Node[] | undefined): readonly Column[] {
+  if (nodes === undefined || nodes.length === 0) return table.columns
+  const seen = new Set<Column>()
+  for (const node of nodes) {
+    if (!('ResTarget' in node)) continue
+    const { name = '', location, indirection } = node.ResTarget
+    if (indirection !== undefined) throw notBuilt('insertion into a part of a column', location)
+    const column = table.findColumn(name)
+    if (column === undefined) {
+      throw failure('42703', `column "${name}" of relation "${table.name}" does not exist`, { location })
+    }
+    if (seen.has(column)) throw failure('42701', `column "${name}" specified more than once`, { location })
+    seen.add(column)
+  }
+  return [...seen]
+}
+
+/** A plan whose rows are whole rows of the table. */
+export function planInsertSource(
+  binder: Binder,
+  scope: Scope,
+  statement: InsertStmt,
+  table: Table,
+  columns: readonly Column[],
+): PlanNode {
+  const overrides = statement.override ?? 'OVERRIDING_NOT_SET'
+  const defaults = table.columns.map((column) => bindDefault(binder, column))
+  const select = statement.selectStmt
+  if (select === undefined) return new Planner().planQuery(valuesQuery([defaults]))
+  if (!('SelectStmt' in select)) throw notBuilt('this INSERT')
+  const lists = select.SelectStmt.valuesLists
+  const isValues = lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
+  if (!isValues) {
+    refuseGenerated(columns, overrides, () => true)
+    return planInsertQuery(binder, binder.query(scope, select.SelectStmt), table, columns, defaults)
+  }
+  const isExplicit = (statement.cols?.length ?? 0) > 0
+  const rows = lists.map((list) => {
+    const nodes = itemsOf(list)
+    checkWidth(nodes.length, columns.length, isExplicit)
+    refuseGenerated(columns.slice(0, nodes.length), overrides, (i) => !('SetToDefault' in nodes[i]!))
+    const row = [...defaults]
+    for (const [i, node] of nodes.entries()) {
+      const column = columns[i]!
+      if ('SetToDefault' in node) continue
+      if (column.definition.identity === 'always' && overrides === 'OVERRIDING_USER_VALUE') continue
+      row[column.ordinal] = assignTo(binder, binder.expression(scope, node), targetOf(column))
+    }
+    return row
+  })
+  return new Planner().planQuery(valuesQuery(rows))
+}
+
+export function targetOf(column: Column): { name: string; type: number; modifier: number } {
+  return { name: column.name, type: column.type.oid, modifier: column.modifier }
+}
+
+function checkWidth(given: number, wanted: number, isExplicit: boolean): void {
+  if (given > wanted) throw failure('42601', 'INSERT has more expressions than target columns')
+  if (given < wanted && isExplicit) throw failure('42601', 'INSERT has more target columns than expressions')
+}
+
+function refuseGenerated(columns: readonly Column[], override: string, isGiven: (index: number) => boolean): void {
+  if (override !== 'OVERRIDING_NOT_SET') return
+  for (const [i, column] of columns.entries()) {
+    if (column.definition.identity !== 'always' || !isGiven(i)) continue
+    throw failure('428C9', `cannot insert a non-DEFAULT value into column "${column.name}"`, {
+      detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
+      hint: 'Use OVERRIDING SYSTEM VALUE to override.',
+    })
+  }
+}
+
+function valuesQuery(rows: readonly (readonly Expression[])[]): BoundQuery {
+  const columns = (rows[0] ?? []).map(({ type, modifier }, i) => ({ name: `column${i + 1}`, type, modifier }))
+  const tail = { order: [], limit: undefined, offset: undefined, withTies: false }
+  return { columns, body: { kind: 'values', rows, tail } }
+}
+
+function planInsertQuery(
+  binder: Binder,
+  query: BoundQuery,
+  table: Table,
+  columns: readonly Column[],
+  defaults: readonly Expression[],
+): PlanNode {
+  checkWidth(query.columns.length, columns.length, columns !== table.columns)
+  const targets = [...defaults]
+  for (const [index, { type, modifier, name }] of query.columns.entries()) {
+    const column = columns[index]!
+    const given: Expression = { kind: 'column', index, type, modifier, name }
+    const literal = query.body.kind === 'select' ? query.body.targets[index] : undefined
+    targets[column.ordinal] = assignTo(binder, literal?.kind === 'constant' && type === 25 ? { ...literal, type: 705 } : given, targetOf(column))
+  }
+  const placed = { first: 0, width: query.columns.length, alias: 'query' }
+  const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
+  const tail = { order: [], limit: undefined, offset: undefined, withTies: false }
+  const body = { where: undefined, grouping: undefined, isDistinct: false, distinctOn: undefined, locking: [] }
+  const outputs = targets.map(({ type, modifier }, i) => ({ name: table.columns[i]!.name, type, modifier }))
+  return new Planner().planQuery({ columns: outputs, body: { kind: 'select', from, targets, tail, ...body } })
+}
+
+type Conflict = (run: SqlRun, row: SqlRow) => SqlRow | undefined
+
+function bindConflict(
+  binder: Binder,
+  target: Scope,
+  statement: InsertStmt,
+  table: Table,
+  relation: TableRelation,
+  checks: Checks,
+): Conflict {
+  const clause = statement.onConflictClause!
+  const arbiters = findArbiters(table, clause.infer, clause.action === 'ONCONFLICT_UPDATE')
+  const store = (run: SqlRun, row: SqlRow): SqlRow => storeRow(run, table, row, checks)
+  const find = (run: SqlRun, row: SqlRow): Uint8Array | undefined => {
+    for (const arbiter of arbiters) {
+      const key = findConflict(run.transaction, table, arbiter, row)
+      if (key !== undefined) return key
+    }
+    return undefined
+  }
+  if (clause.action !== 'ONCONFLICT_UPDATE') {
+    return (run, row) => (find(run, row) === undefined ? store(run, row) : undefined)
+  }
+  const update = bindConflictUpdate(binder, target, clause.targetList ?? [], clause.whereClause, table, relation, checks)
+  return (run, row) => {
+    const key = find(run, row)
+    return key === undefined ? store(run, row) : update(run, key, row)
+  }
+}
+
+/** Primary key (undefined) and unique indexes that the clause names by columns or by constraint; all where it names none. */
+function findArbiters(
+  table: Table,
+  infer: { readonly indexElems?: Node[]; readonly conname?: string; readonly whereClause?: Node } | undefined,
+  isUpdate: boolean,
+): readonly (TableIndex | undefined)[] {
+  const unique = table.indexes.filter((index) => index.isUnique)
+  if (infer === undefined) {
+    if (isUpdate) throw failure('42601', 'ON CONFLICT DO UPDATE requires inference specification or constraint name')
+    return [...(table.primaryKey === undefined ? [] : [undefined]), ...unique]
+  }
+  if (infer.whereClause !== undefined) throw notBuilt('ON CONFLICT with a predicate')
+  if (infer.conname !== undefined) {
+    if (infer.conname === table.primaryKeyName) return [undefined]
+    const named = unique.find((index) => index.name === infer.conname)
+    if (named !== undefined) return [named]
+    throw failure('42704', `constraint "${infer.conname}" for table "${table.name}" does not exist`)
+  }
+  const names = (infer.indexElems ?? []).map((node) => ('IndexElem' in node ? node.IndexElem.name : undefined))
+  for (const name of names) if (name !== undefined) table.getColumn(name)
+  const wanted = [...names].sort().join('\0')
+  const matches = (columns: readonly string[]): boolean => [...columns].sort().join('\0') === wanted
+  if (table.primaryKey !== undefined && matches(table.primaryKey.map(({ column }) => column.name))) return [undefined]
+  const found = unique.filter((index) => matches(index.parts.map(({ column }) => column.name)))
+  if (found.length > 0) return found
+  throw failure('42P10', 'there is no unique or exclusion constraint matching the ON CONFLICT specification')
+}
+
+/** The row is (the existing row, excluded): the clause's own scope. */
+function bindConflictUpdate(
+  binder: Binder,
+  target: Scope,
+  list: readonly Node[],
+  whereNode: Node | undefined,
+  table: Table,
+  relation: TableRelation,
+  checks: Checks,
+): (run: SqlRun, key: Uint8Array, row: SqlRow) => SqlRow | undefined {
+  const scope = new Scope()
+  const [own] = target.tables
+  scope.tables.push(own!)
+  scope.width = target.width
+  const visible = [...target.columns]
+  bindRelation(scope, relation, 'excluded', { aliasname: 'excluded' })
+  scope.columns = visible
+  const assignments = bindAssignments(binder, scope, list)
+  const compiler = new Planner().compilerAt(0)
+  const changes = assignments.map(({ name, value }) => {
+    const column = table.getColumn(name)
+    const expression = value === undefined ? bindDefault(binder, column) : assignTo(binder, value, targetOf(column))
+    return { ordinal: column.ordinal, value: compile(expression, compiler) }
+  })
+  const condition = bindWhere(binder, scope, whereNode)
+  const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
+  const ordinals = changes.map(({ ordinal }) => ordinal)
+  const plan = planUpdate(table, ordinals, checks.reading(new Set(ordinals)))
+  return (run, key, row) => applyConflictUpdate(run, plan, key, row, changes, where)
+}
+
+function applyConflictUpdate(
+  run: SqlRun,
+  plan: UpdatePlan,
+  key: Uint8Array,
+  row: SqlRow,
+  changes: readonly { ordinal: number; value: Evaluate }[],
+  where: Predicate | undefined,
+): SqlRow | undefined {
+  const { table } = plan
+  const keySlice = sliceOf(key)
+  const value = run.transaction.get(keySlice)
+  if (value === undefined) return undefined
+  const old = table.reader.read(value)
+  const both = [...old, ...row]
+  if (where !== undefined && !where(both, run)) return undefined
+  const changed: SqlValue[] = [...old]
+  for (const change of changes) changed[change.ordinal] = change.value(both, run)
+  updateRow(run.transaction, plan, keySlice, old, changed)
+  return changed
+}

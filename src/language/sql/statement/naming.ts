@@ -1,0 +1,88 @@
+/** Where new objects go, and the names that constraints and sequences get when none is given. */
+import type { RangeVar } from 'libpg-query'
+import type { Collection, Namespace } from '../../../database/catalog.ts'
+import type { Transaction } from '../../../database/contract.ts'
+import { isTable } from '../../../model/table/schema.ts'
+import { Table } from '../../../model/table/table.ts'
+import { primaryKeyNameOf } from '../bind/objects.ts'
+import { systemNamespaces } from '../catalog/identity.ts'
+import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { isSequence } from '../../../model/table/sequence.ts'
+
+/** The schema of a new object: the one that is named, else the first of the search path that is there. */
+export function targetNamespace(run: SqlRun, name: RangeVar): Namespace {
+  const { transaction, context } = run
+  const schema = name.schemaname
+  if (schema !== undefined) {
+    if (systemNamespaces.has(schema)) {
+      throw failure('42501', `permission denied to create "${schema}.${name.relname}"`, {
+        detail: 'System catalog modifications are currently disallowed.',
+      })
+    }
+    const found = transaction.catalog.namespaces.get(schema)
+    if (found !== undefined) return found
+    if (schema === 'public') return transaction.createNamespace('public')
+    throw failure('3F000', `schema "${schema}" does not exist`, { location: name.location })
+  }
+  for (const part of context.searchPath) {
+    const candidate = part === '"$user"' || part === '$user' ? context.user : part
+    const found = transaction.catalog.namespaces.get(candidate)
+    if (found !== undefined) return found
+    if (candidate === 'public') return transaction.createNamespace('public')
+  }
+  throw failure('3F000', 'no schema has been selected to create in')
+}
+
+/** Tables, sequences and indexes share one space of names in a schema. */
+export function isNameTaken(transaction: Transaction, namespace: string, name: string): boolean {
+  if (transaction.catalog.findCollection(namespace, name) !== undefined) return true
+  return transaction.catalog.collectionsOf(namespace).some((collection) => {
+    if (primaryKeyNameOf(collection.definition) === name) return true
+    return collection.indexes.some((index) => index.name === name)
+  })
+}
+
+const maxNameBytes = 63
+
+/** `orders_email_key`, cut to what a name may be, with a number where it is taken. */
+export function freeName(isTaken: (name: string) => boolean, ...parts: readonly string[]): string {
+  const [table = '', ...rest] = parts
+  const suffix = rest.filter((part) => part !== '').join('_')
+  for (let number = 0; ; number++) {
+    const end = `_${suffix}${number === 0 ? '' : number}`
+    const room = maxNameBytes - Buffer.byteLength(end)
+    const name = Buffer.from(table).subarray(0, room).toString().replace(/\ufffd$/, '') + end
+    if (!isTaken(name)) return name
+  }
+}
+
+/** An existing collection by name, through the search path; undefined where there is none. */
+export function findCollection(run: SqlRun, name: RangeVar): Collection | undefined {
+  const { transaction, context } = run
+  const relname = name.relname ?? ''
+  const path = name.schemaname === undefined ? context.searchPath : [name.schemaname]
+  for (const part of path) {
+    const schema = part === '"$user"' || part === '$user' ? context.user : part
+    const found = transaction.catalog.findCollection(schema, relname)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+export function shownName(name: RangeVar): string {
+  return name.schemaname === undefined ? (name.relname ?? '') : `${name.schemaname}.${name.relname}`
+}
+
+/** The table that a schema change is about, as the transaction sees it now. */
+export function getTable(run: SqlRun, name: RangeVar): Table {
+  const collection = findCollection(run, name)
+  if (collection === undefined) {
+    throw failure('42P01', `relation "${shownName(name)}" does not exist`, { location: name.location })
+  }
+  if (isTable(collection)) return Table.of(collection)
+  if (isSequence(collection)) throw failure('42809', `"${collection.name}" is not a table`)
+  throw failure('0A000', `"${collection.name}" is a collection of model ${collection.model}: its schema cannot be changed by SQL`, {
+    hint: collection.model === 'document' ? 'Use the MongoDB door.' : 'Use the Redis door.',
+  })
+}

@@ -1,0 +1,139 @@
+/**
+ * SELECT, VALUES and TABLE as statements.
+ *
+ * A lookup of one row by its whole primary key, the most frequent query there is, runs without operators: key, get, decode,
+ * project.
+ */
+import type { SelectStmt } from 'libpg-query'
+import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { RelationReader } from '../../../query/relation.ts'
+import { Project } from '../../../query/row-operators.ts'
+import type { Binder } from '../bind/binder.ts'
+import { objectName } from '../bind/coerce.ts'
+import type { BoundQuery, OutputColumn, RelationItem, SelectBody } from '../bind/query.ts'
+import { Scope } from '../bind/scope.ts'
+import type { Execution, Paused, Row, SqlContext, SqlValue, StatementEffect } from '../contract.ts'
+import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import { chooseAccess } from '../plan/access-path.ts'
+import { conjunction, conjunctsOf } from '../plan/conditions.ts'
+import type { PlanNode } from '../plan/plan-node.ts'
+import { Planner, projector } from '../plan/planner.ts'
+import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
+import { objectTypes, oid } from '../types/oids.ts'
+import { collect, QueryExecution, StepsExecution } from './execution.ts'
+import type { Planned } from './prepared.ts'
+
+export function planSelect(binder: Binder, statement: SelectStmt): Planned {
+  const query = binder.query(new Scope(), statement)
+  const locks = query.body.kind === 'select' && query.body.locking.length > 0
+  const effect: StatementEffect = joinEffect(query) ?? { kind: locks || binder.writes ? 'write' : 'read' }
+  const point = binder.writes || effect.kind === 'join' ? undefined : findPoint(query)
+  const { plan, columns } = planOutput(query)
+  const base = { effect, command: 'SELECT', columns }
+  if (point !== undefined) return { ...base, execute: (parameters) => new PointExecution(point, parameters) }
+  if (effect.kind === 'write') {
+    // Rows of a statement that locks or writes wait until it is done: it may have to run again.
+    const work = function* (run: SqlRun) {
+      const rows = yield* collect(plan, run)
+      return { rows, rowCount: rows.length }
+    }
+    return { ...base, execute: (parameters) => new StepsExecution(work, parameters) }
+  }
+  return { ...base, execute: (parameters) => new QueryExecution(plan, parameters) }
+}
+
+/** The plan of a query as a client gets it: numbers of objects shown by their names. */
+export function planOutput(query: BoundQuery): { plan: PlanNode; columns: readonly OutputColumn[] } {
+  const plan = new Planner().planQuery(query)
+  if (!query.columns.some(({ type }) => objectTypes.has(type))) return { plan, columns: query.columns }
+  const parts = query.columns.map(({ type, modifier, name }, index) => {
+    const column: Expression = { kind: 'column', type, modifier, index, name }
+    return compile(objectTypes.has(type) ? objectName(column) : column, new Planner().compilerAt(0))
+  })
+  const project = projector(parts)
+  const columns = query.columns.map((column) => (objectTypes.has(column.type) ? { ...column, type: oid.text as number } : column))
+  return { plan: { explain: plan.explain, open: (run) => new Project(plan.open(run), project) }, columns }
+}
+
+/** SELECT polylog_join('…') alone: the door joins before anything else of the transaction runs. */
+function joinEffect(query: BoundQuery): StatementEffect | undefined {
+  const [target, ...others] = query.body.kind === 'select' ? query.body.targets : []
+  if (target?.kind !== 'call' || target.name !== 'polylog_join' || others.length > 0) return undefined
+  const token = compile(target.arguments[0]!, new Planner().compilerAt(0))
+  return { kind: 'join', token: (parameters) => String(token([], { parameters } as SqlRun)) }
+}
+
+interface Point {
+  readonly reader: RelationReader
+  readonly key: readonly Evaluate[]
+  readonly rest: Predicate | undefined
+  readonly project: (row: SqlRow, run: SqlRun) => SqlRow
+}
+
+/** One relation, its primary key pinned, and nothing behind it but the SELECT list. */
+function findPoint(query: BoundQuery): Point | undefined {
+  const { body } = query
+  if (body.kind !== 'select' || body.from?.kind !== 'relation' || !isPlain(body)) return undefined
+  const item: RelationItem = body.from
+  const conditions = conjunctsOf(body.where)
+  const all = [...body.targets, ...conditions]
+  if (all.some((one) => someExpression(one, ({ kind }) => kind === 'subquery' || kind === 'set'))) return undefined
+  const path = chooseAccess(item.relation, item.first, conditions, (one) => columnsRead(one).size === 0)
+  if (path === undefined || !path.isPoint || !path.index.isPrimary) return undefined
+  const needed = new Set<number>()
+  for (const one of all) columnsRead(one, needed)
+  const reader = item.relation.reader(needed)
+  if (reader.find === undefined) return undefined
+  const compiler = new Planner().compilerAt(0)
+  const rest = conjunction(conditions.filter((one) => !path.answered.includes(one)))
+  return {
+    reader,
+    key: path.equal.map((one) => compile(one, compiler)),
+    rest: rest === undefined ? undefined : compilePredicate(rest, compiler),
+    project: projector(body.targets.map((one) => compile(one, compiler))),
+  }
+}
+
+function isPlain({ grouping, isDistinct, tail, locking, targets }: SelectBody): boolean {
+  if (grouping !== undefined || isDistinct || locking.length > 0 || tail.limit !== undefined) return false
+  return tail.offset === undefined && !targets.some(({ type }) => objectTypes.has(type))
+}
+
+class PointExecution implements Execution {
+  readonly waitFor: Pause = undefined
+  readonly notices = []
+  rowCount = 0
+  readonly #point: Point
+  readonly #parameters: readonly SqlValue[]
+  #isDone = false
+
+  constructor(point: Point, parameters: readonly SqlValue[]) {
+    this.#point = point
+    this.#parameters = parameters
+  }
+
+  next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
+    if (this.#isDone) return undefined
+    this.#isDone = true
+    const { key, reader, rest, project } = this.#point
+    const run = createRun(transaction, context, this.#parameters)
+    const values: SqlValue[] = []
+    for (const part of key) {
+      const value = part(noRow, run)
+      if (value === null) return undefined
+      values.push(value)
+    }
+    const row = reader.find!(run, values)
+    if (row === undefined || (rest !== undefined && !rest(row, run))) return undefined
+    this.rowCount = 1
+    return [project(row, run)]
+  }
+
+  reset(): void {
+    this.#isDone = false
+    this.rowCount = 0
+  }
+}
+
+const noRow: SqlRow = []

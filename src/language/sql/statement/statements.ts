@@ -1,0 +1,64 @@
+/** Which file plans which kind of statement. What the grammar knows and nothing here builds is refused by its name. */
+import type { Node } from 'libpg-query'
+import type { Binder } from '../bind/binder.ts'
+import { kindOf } from '../bind/tree.ts'
+import type { ParsedStatement } from '../contract.ts'
+import { notBuilt } from '../failure.ts'
+import { planAlterTable, planRename } from './alter-table.ts'
+import { planCopy } from './copy.ts'
+import { planCreateIndex } from './create-index.ts'
+import { planCreateTable, planCreateTableAs } from './create-table.ts'
+import { planDrop } from './drop.ts'
+import { planExplain } from './explain.ts'
+import { planInsert } from './insert.ts'
+import { planMaintenance, planTruncate } from './maintenance.ts'
+import { planNamed } from './named-statements.ts'
+import type { Planned } from './prepared.ts'
+import { planCreateSchema } from './create-schema.ts'
+import { planSelect } from './select.ts'
+import { planAlterSequence, planCreateSequence } from './sequences.ts'
+import { planSet, planShow } from './settings-statements.ts'
+import { planTransaction } from './transaction-control.ts'
+import { planDeleteStatement, planUpdateStatement } from './update.ts'
+
+export function planStatement(binder: Binder, node: Node, statement: ParsedStatement): Planned {
+  if ('SelectStmt' in node) return planSelect(binder, node.SelectStmt)
+  if ('InsertStmt' in node) return planInsert(binder, node.InsertStmt)
+  if ('UpdateStmt' in node) return planUpdateStatement(binder, node.UpdateStmt)
+  if ('DeleteStmt' in node) return planDeleteStatement(binder, node.DeleteStmt)
+  if ('TransactionStmt' in node) return planTransaction(node.TransactionStmt)
+  if ('CopyStmt' in node) return planCopy(binder, node.CopyStmt)
+  if ('ExplainStmt' in node) {
+    return planExplain(binder, node.ExplainStmt, (inner) => planStatement(binder, inner, statement))
+  }
+  return planDefinition(binder, node) ?? planSession(binder, node, statement) ?? refuse(node)
+}
+
+function planDefinition(binder: Binder, node: Node): Planned | undefined {
+  if ('CreateStmt' in node) return planCreateTable(binder, node.CreateStmt)
+  if ('CreateTableAsStmt' in node) return planCreateTableAs(binder, node.CreateTableAsStmt)
+  if ('IndexStmt' in node) return planCreateIndex(binder, node.IndexStmt)
+  if ('DropStmt' in node) return planDrop(binder, node.DropStmt)
+  if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
+  if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
+  if ('RenameStmt' in node) return planRename(binder, node.RenameStmt)
+  if ('TruncateStmt' in node) return planTruncate(binder, node.TruncateStmt)
+  if ('CreateSeqStmt' in node) return planCreateSequence(binder, node.CreateSeqStmt)
+  if ('AlterSeqStmt' in node) return planAlterSequence(binder, node.AlterSeqStmt)
+  return undefined
+}
+
+function planSession(binder: Binder, node: Node, statement: ParsedStatement): Planned | undefined {
+  if ('VariableSetStmt' in node) return planSet(node.VariableSetStmt)
+  if ('VariableShowStmt' in node) return planShow(node.VariableShowStmt)
+  if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
+  return planNamed(node, statement)
+}
+
+function refuse(node: Node): never {
+  const words = kindOf(node)
+    .replace(/Stmt$/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toUpperCase()
+  throw notBuilt(words)
+}

@@ -1,0 +1,161 @@
+/** Column definitions and constraints of CREATE TABLE and ALTER TABLE, out of the grammar's tree. */
+import type { ColumnDef, Constraint, Node } from 'libpg-query'
+import type { Binder } from '../bind/binder.ts'
+import { requireBoolean } from '../bind/bind-expression.ts'
+import { Scope } from '../bind/scope.ts'
+import { optionText, stringsOf, lastName } from '../bind/tree.ts'
+import { bindTypeName } from '../bind/type-name.ts'
+import { deparse } from '../expression/deparse.ts'
+import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import { failure, notBuilt } from '../failure.ts'
+import { assignTo } from './assignment.ts'
+import { oid } from '../types/oids.ts'
+
+export interface ColumnPlan {
+  readonly name: string
+  readonly type: number
+  readonly modifier: number
+  readonly notNull: boolean
+  readonly default: Expression | undefined
+  readonly serial: boolean
+  readonly identity: 'always' | 'by default' | undefined
+  readonly sequenceOptions: readonly Node[]
+  /** A literal NULL was given. */
+  readonly constraints: readonly ConstraintPlan[]
+}
+
+export interface KeyPlan {
+  readonly kind: 'primary' | 'unique'
+  readonly name: string | undefined
+  readonly columns: readonly string[]
+  /** ADD PRIMARY KEY USING INDEX is refused, so this is all. */
+  readonly location: number | undefined
+}
+
+export interface CheckPlan {
+  readonly kind: 'check'
+  readonly name: string | undefined
+  readonly node: Node
+  /** Of a column's own check: goes into the name. */
+  readonly column: string | undefined
+}
+
+export type ConstraintPlan = KeyPlan | CheckPlan
+
+const serialTypes: Readonly<Record<string, number>> = {
+  serial: oid.int4,
+  serial4: oid.int4,
+  bigserial: oid.int8,
+  serial8: oid.int8,
+  smallserial: oid.int2,
+  serial2: oid.int2,
+}
+
+export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
+  const name = definition.colname ?? ''
+  const typeName = lastName(definition.typeName?.names)
+  const serial = serialTypes[typeName]
+  const { type, modifier } = serial === undefined ? bindTypeName(definition.typeName) : { type: serial, modifier: -1 }
+  const collation = definition.collClause === undefined ? 'C' : lastName(definition.collClause.collname)
+  if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation)) throw notBuilt(`collation "${collation}"`, definition.collClause?.location)
+  let notNull = serial !== undefined
+  let value: Expression | undefined
+  let identity: ColumnPlan['identity']
+  let sequenceOptions: readonly Node[] = []
+  const constraints: ConstraintPlan[] = []
+  for (const node of definition.constraints ?? []) {
+    if (!('Constraint' in node)) continue
+    const constraint = node.Constraint
+    if (constraint.contype === 'CONSTR_NOTNULL') notNull = true
+    else if (constraint.contype === 'CONSTR_DEFAULT') value = bindColumnDefault(binder, constraint.raw_expr!, { name, type, modifier })
+    else if (constraint.contype === 'CONSTR_IDENTITY') {
+      identity = constraint.generated_when === 'a' ? 'always' : 'by default'
+      sequenceOptions = constraint.options ?? []
+      notNull = true
+      if (type !== oid.int2 && type !== oid.int4 && type !== oid.int8) {
+        throw failure('22023', 'identity column type must be smallint, integer, or bigint')
+      }
+    } else if (constraint.contype !== 'CONSTR_NULL') constraints.push(...readConstraint(constraint, name))
+  }
+  return { name, type, modifier, notNull, default: value, serial: serial !== undefined, identity, sequenceOptions, constraints }
+}
+
+export function bindColumnDefault(
+  binder: Binder,
+  node: Node,
+  column: { readonly name: string; readonly type: number; readonly modifier: number },
+): Expression {
+  const scope = new Scope()
+  scope.forbidsAggregates = 'DEFAULT expressions'
+  if ('ColumnRef' in node) {
+    throw failure('0A000', 'cannot use column reference in DEFAULT expression', { location: node.ColumnRef.location })
+  }
+  const bound = assignTo(binder, binder.expression(scope, node), column)
+  if (someExpression(bound, ({ kind }) => kind === 'subquery')) {
+    throw failure('0A000', 'cannot use subquery in DEFAULT expression', { location: bound.location })
+  }
+  return bound
+}
+
+/** A constraint of the table, or of one column. Attributes that only qualify another are let pass where they change nothing. */
+export function readConstraint(constraint: Constraint, column?: string): ConstraintPlan[] {
+  const location = constraint.location
+  const name = constraint.conname
+  if (constraint.deferrable === true || constraint.initdeferred === true) throw notBuilt('DEFERRABLE constraints', location)
+  switch (constraint.contype) {
+    case 'CONSTR_PRIMARY':
+    case 'CONSTR_UNIQUE': {
+      if (constraint.indexname !== undefined) throw notBuilt('a constraint USING INDEX', location)
+      if (constraint.nulls_not_distinct === true) throw notBuilt('NULLS NOT DISTINCT', location)
+      if (constraint.including !== undefined) throw notBuilt('INCLUDE', location)
+      const columns = column === undefined ? stringsOf(constraint.keys) : [column]
+      return [{ kind: constraint.contype === 'CONSTR_PRIMARY' ? 'primary' : 'unique', name, columns, location }]
+    }
+    case 'CONSTR_CHECK':
+      return [{ kind: 'check', name, node: constraint.raw_expr!, column }]
+    case 'CONSTR_FOREIGN':
+      throw notBuilt('FOREIGN KEY (REFERENCES)', location)
+    case 'CONSTR_GENERATED':
+      throw notBuilt('GENERATED ALWAYS AS (…) STORED', location)
+    case 'CONSTR_EXCLUSION':
+      throw notBuilt('EXCLUDE', location)
+    case 'CONSTR_ATTR_NOT_DEFERRABLE':
+    case 'CONSTR_ATTR_IMMEDIATE':
+      return []
+    default:
+      throw notBuilt(`the constraint ${constraint.contype ?? ''}`, location)
+  }
+}
+
+/** A check over columns that exist only as plans yet. */
+export function bindCheck(
+  binder: Binder,
+  table: string,
+  columns: readonly { readonly name: string; readonly type: number; readonly modifier: number }[],
+  node: Node,
+): { text: string; columns: readonly string[] } {
+  const scope = new Scope()
+  scope.forbidsAggregates = 'check constraints'
+  const visible = columns.map(({ name, type, modifier }, index) => {
+    return { name, expression: { kind: 'column', index, type, modifier, name } as const, origin: undefined }
+  })
+  scope.columns = visible
+  scope.tables.push({ alias: table, schema: undefined, columns: visible, first: 0 })
+  const bound = requireBoolean(binder, binder.expression(scope, node), 'CHECK')
+  if (someExpression(bound, ({ kind }) => kind === 'subquery')) {
+    throw failure('0A000', 'cannot use subquery in check constraint', { location: bound.location })
+  }
+  const read = [...columnsRead(bound)].map((index) => columns[index]!.name)
+  return { text: deparse(bound), columns: read }
+}
+
+/** What storage parameters are known; a fill factor means nothing to a log. */
+export function checkOptions(options: readonly Node[] | undefined): void {
+  for (const option of options ?? []) {
+    if (!('DefElem' in option)) continue
+    const name = option.DefElem.defname ?? ''
+    if (name === 'fillfactor' || name.startsWith('autovacuum_') || name.startsWith('toast.')) continue
+    if (name === 'engine' && optionText(option.DefElem.arg) === 'memory') continue
+    throw notBuilt(`the storage parameter "${name}"`, option.DefElem.location)
+  }
+}

@@ -1,0 +1,57 @@
+/** BEGIN, COMMIT, SAVEPOINT and their kin: described for the door, which has the session. */
+import type { Node, TransactionStmt } from 'libpg-query'
+import type { Isolation } from '../../../database/contract.ts'
+import { optionText } from '../bind/tree.ts'
+import { notBuilt } from '../failure.ts'
+import { type Planned, planEffect } from './prepared.ts'
+
+export interface TransactionModes {
+  readonly isolation?: Isolation
+  readonly readOnly?: boolean
+}
+
+export function planTransaction(statement: TransactionStmt): Planned {
+  const modes = transactionModes(statement.options ?? [])
+  const chain = statement.chain === true
+  const name = statement.savepoint_name ?? ''
+  switch (statement.kind) {
+    case 'TRANS_STMT_BEGIN':
+      return planEffect({ kind: 'begin', ...modes }, 'BEGIN')
+    case 'TRANS_STMT_START':
+      return planEffect({ kind: 'begin', ...modes }, 'START TRANSACTION')
+    case 'TRANS_STMT_COMMIT':
+      return planEffect({ kind: 'commit', chain }, 'COMMIT')
+    case 'TRANS_STMT_ROLLBACK':
+      return planEffect({ kind: 'rollback', chain }, 'ROLLBACK')
+    case 'TRANS_STMT_SAVEPOINT':
+      return planEffect({ kind: 'savepoint', name }, 'SAVEPOINT')
+    case 'TRANS_STMT_RELEASE':
+      return planEffect({ kind: 'release', name }, 'RELEASE')
+    case 'TRANS_STMT_ROLLBACK_TO':
+      return planEffect({ kind: 'rollback to', name }, 'ROLLBACK')
+    default:
+      throw notBuilt('PREPARE TRANSACTION')
+  }
+}
+
+/** `read uncommitted` behaves as read committed, as it does in PostgreSQL. */
+export function isolationOf(text: string): Isolation | undefined {
+  const lower = text.toLowerCase()
+  if (lower === 'read uncommitted') return 'read committed'
+  return lower === 'read committed' || lower === 'repeatable read' || lower === 'serializable' ? lower : undefined
+}
+
+export function transactionModes(options: readonly Node[]): TransactionModes {
+  let modes: TransactionModes = {}
+  for (const option of options) {
+    if (!('DefElem' in option)) continue
+    const { defname, arg } = option.DefElem
+    const text = optionText(arg) ?? ''
+    if (defname === 'transaction_isolation') {
+      const isolation = isolationOf(text)
+      if (isolation !== undefined) modes = { ...modes, isolation }
+    } else if (defname === 'transaction_read_only') modes = { ...modes, readOnly: text === '1' || text === 'true' }
+    else if (defname === 'transaction_deferrable' && (text === '1' || text === 'true')) throw notBuilt('DEFERRABLE')
+  }
+  return modes
+}

@@ -1,0 +1,129 @@
+/**
+ * Redis data as relations: `db0 (key, type, expires_at)` and a view per kind, `db0_string (key, value)`,
+ * `db0_hash (key, field, value)`, `db0_set (key, member)`, `db0_zset (key, member, score)`.
+ *
+ * Redis holds bytes. They are shown as text where they are valid UTF-8 without zero bytes; others as `\x` and hexadecimal
+ * digits, as a bytea would be. Reading by `key = …` goes straight to the key.
+ */
+import { isUtf8 } from 'node:buffer'
+import { decodeUtf8 } from '../base/bytes.ts'
+import type { Collection } from '../database/catalog.ts'
+import { kindNames, never } from '../model/keyvalue/codec.ts'
+import { type KeyBounds, scanHashes, scanKeys, scanSets, scanSortedSets, scanStrings } from '../model/keyvalue/entries.ts'
+import type { SqlValue } from '../model/table/types/value.ts'
+import type { Run } from './operator.ts'
+import type { Access, Relation, RelationColumn, RelationIndex, RowSourceHandle } from './relation.ts'
+
+export type KeyvalueView = 'key' | 'string' | 'hash' | 'set' | 'zset'
+
+/** The views beside the collection itself. */
+export const keyvalueViews: readonly KeyvalueView[] = ['string', 'hash', 'set', 'zset']
+
+const text = 25
+const float8 = 701
+const timestamptz = 1184
+
+const columnsOf: Readonly<Record<KeyvalueView, readonly (readonly [name: string, type: number])[]>> = {
+  key: [['key', text], ['type', text], ['expires_at', timestamptz]],
+  string: [['key', text], ['value', text]],
+  hash: [['key', text], ['field', text], ['value', text]],
+  set: [['key', text], ['member', text]],
+  zset: [['key', text], ['member', text], ['score', float8]],
+}
+
+export function shownBytes(bytes: Uint8Array): string {
+  if (isUtf8(bytes) && !bytes.includes(0)) return decodeUtf8(bytes, 0, bytes.length)
+  return `\\x${Buffer.from(bytes).toString('hex')}`
+}
+
+/** The bytes that are shown as this text: a `\x…` may be either. */
+function boundsOf(shown: string): KeyBounds[] {
+  const plain = new Uint8Array(Buffer.from(shown))
+  const bounds = [{ from: plain, to: plain }]
+  if (!/^\\x(?:[0-9a-f]{2})+$/.test(shown)) return bounds
+  const bytes = new Uint8Array(Buffer.from(shown.slice(2), 'hex'))
+  return shownBytes(bytes) === shown ? [{ from: bytes, to: bytes }, ...bounds] : bounds
+}
+
+const byKey: RelationIndex = {
+  name: 'key',
+  isUnique: false,
+  isPrimary: false,
+  parts: [{ column: 0, isDescending: false, nullsFirst: false }],
+}
+
+const relations = new WeakMap<Collection, Map<KeyvalueView, Relation>>()
+
+export function keyvalueRelation(collection: Collection, view: KeyvalueView): Relation {
+  let views = relations.get(collection)
+  if (views === undefined) relations.set(collection, (views = new Map()))
+  let relation = views.get(view)
+  if (relation === undefined) views.set(view, (relation = makeRelation(collection, view)))
+  return relation
+}
+
+function makeRelation(collection: Collection, view: KeyvalueView): Relation {
+  const columns = columnsOf[view].map(([name, type], i): RelationColumn => {
+    return { name, type, modifier: -1, number: i + 1, isNotNull: name !== 'expires_at' }
+  })
+  return {
+    schema: collection.namespace.name,
+    name: view === 'key' ? collection.name : `${collection.name}_${view}`,
+    kind: 'keyvalue',
+    columns,
+    indexes: [byKey],
+    collection,
+    reader: () => ({ open: (run, access) => openRows(run, collection, view, access) }),
+  }
+}
+
+/** Every range of keys to read, one after another. */
+function openRows(run: Run, collection: Collection, view: KeyvalueView, access: Access): RowSourceHandle {
+  const [key] = access.equal
+  // Texts in order are not always bytes in that order (`\\x…`): a range of them would have to read everything.
+  const bounds: KeyBounds[] = access.index === undefined || key === undefined ? [{}] : boundsOf(key as string)
+  let at = 0
+  let next: (() => SqlValue[] | undefined) | undefined
+  return {
+    next: () => {
+      while (at < bounds.length) {
+        next ??= opener[view](run, collection, bounds[at]!)
+        const row = next()
+        if (row !== undefined) return row
+        next = undefined
+        at++
+      }
+      return undefined
+    },
+    rowKey: () => new Uint8Array(0),
+  }
+}
+
+type Opener = (run: Run, collection: Collection, bounds: KeyBounds) => () => SqlValue[] | undefined
+
+const opener: Readonly<Record<KeyvalueView, Opener>> = {
+  key: (run, space, bounds) => {
+    const scan = scanKeys(run.transaction, space, bounds)
+    return () => {
+      if (!scan.next()) return undefined
+      const { kind, expiresAtMs } = scan.header
+      return [shownBytes(scan.key), kindNames[kind]!, expiresAtMs === never ? null : BigInt(expiresAtMs) * 1000n]
+    }
+  },
+  string: (run, space, bounds) => {
+    const scan = scanStrings(run.transaction, space, bounds)
+    return () => (scan.next() ? [shownBytes(scan.key), shownBytes(scan.value)] : undefined)
+  },
+  hash: (run, space, bounds) => {
+    const scan = scanHashes(run.transaction, space, bounds)
+    return () => (scan.next() ? [shownBytes(scan.key), shownBytes(scan.element), shownBytes(scan.value)] : undefined)
+  },
+  set: (run, space, bounds) => {
+    const scan = scanSets(run.transaction, space, bounds)
+    return () => (scan.next() ? [shownBytes(scan.key), shownBytes(scan.element)] : undefined)
+  },
+  zset: (run, space, bounds) => {
+    const scan = scanSortedSets(run.transaction, space, bounds)
+    return () => (scan.next() ? [shownBytes(scan.key), shownBytes(scan.element), scan.score] : undefined)
+  },
+}

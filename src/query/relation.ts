@@ -1,0 +1,126 @@
+/**
+ * A relation: anything that SQL can name in FROM. Tables, document collections, key-value collections and system views
+ * each adapt to it, so plans do not know what they read.
+ *
+ * A `RelationReader` is made once per plan, for the columns that the plan reads; it opens a `RowSource` per execution.
+ */
+import type { KeyBounds } from '../model/table/keys.ts'
+import type { SqlValue } from '../model/table/types/value.ts'
+import type { Collection } from '../database/catalog.ts'
+import { type Batch, batchRows, type Operator, paused, type Run } from './operator.ts'
+
+export type { KeyBounds } from '../model/table/keys.ts'
+
+export interface RelationColumn {
+  readonly name: string
+  readonly type: number
+  readonly modifier: number
+  /** As `pg_attribute.attnum`. */
+  readonly number: number
+  readonly isNotNull: boolean
+}
+
+export interface RelationIndex {
+  readonly name: string
+  readonly isUnique: boolean
+  /** The order of the relation's own keys. */
+  readonly isPrimary: boolean
+  /** `column`: its ordinal. */
+  readonly parts: readonly { readonly column: number; readonly isDescending: boolean; readonly nullsFirst: boolean }[]
+}
+
+export interface Access extends KeyBounds {
+  /** Undefined: every row, in the relation's own order. */
+  readonly index?: RelationIndex
+  readonly reverse?: boolean
+}
+
+export interface RowSourceHandle {
+  next(): SqlValue[] | undefined
+  /** A copy of the key of the row that was read last: what names the row in a write. */
+  rowKey(): Uint8Array
+}
+
+export interface RelationReader {
+  open(run: Run, access: Access): RowSourceHandle
+  /** One row by all columns of the primary key, in its order, without opening a scan. */
+  find?(run: Run, primaryKey: readonly SqlValue[]): SqlValue[] | undefined
+  /** The row as it is now: after its lock was taken. */
+  findByKey?(run: Run, key: Uint8Array): SqlValue[] | undefined
+}
+
+export interface Relation {
+  readonly schema: string
+  readonly name: string
+  /** What the error messages and EXPLAIN call it where it is no table. */
+  readonly kind: 'table' | 'documents' | 'keyvalue' | 'view'
+  readonly columns: readonly RelationColumn[]
+  readonly indexes: readonly RelationIndex[]
+  /** The collection whose version plans depend on. */
+  readonly collection: Collection | undefined
+  /** `columns`: the ordinals that are read, all where missing; others may come as null. */
+  reader(columns?: ReadonlySet<number>): RelationReader
+}
+
+/** The first batch is small, for plans that stop early. */
+const firstBatchRows = 16
+
+/** Reads a relation by an access that may depend on the run: parameters, or an outer row. */
+export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
+  readonly #reader: RelationReader
+  readonly #accessesOf: (run: X) => readonly Access[]
+  readonly #withKeys: boolean
+  #accesses: readonly Access[] | undefined
+  #accessAt = 0
+  #rows: RowSourceHandle | undefined
+  #target = firstBatchRows
+  #pauseNext = false
+  #ended = false
+
+  /** Several accesses are read one after another; none finds nothing. `withKeys` appends each row's key as a value. */
+  constructor(reader: RelationReader, accessesOf: (run: X) => readonly Access[], withKeys = false) {
+    this.#reader = reader
+    this.#accessesOf = accessesOf
+    this.#withKeys = withKeys
+  }
+
+  next(run: X): Batch<SqlValue[]> {
+    if (this.#ended) return undefined
+    if (this.#pauseNext) {
+      this.#pauseNext = false
+      return paused
+    }
+    this.#accesses ??= this.#accessesOf(run)
+    const out: SqlValue[][] = []
+    while (out.length < this.#target && !this.#ended) {
+      if (this.#rows === undefined) {
+        const access = this.#accesses[this.#accessAt++]
+        if (access === undefined) this.#ended = true
+        else this.#rows = this.#reader.open(run, access)
+      } else if (!this.#fill(this.#rows, out)) this.#rows = undefined
+    }
+    this.#target = batchRows
+    this.#pauseNext = run.transaction.slice.spend(out.length)
+    return out.length > 0 ? out : undefined
+  }
+
+  /** False where the access has no more. */
+  #fill(rows: RowSourceHandle, out: SqlValue[][]): boolean {
+    while (out.length < this.#target) {
+      const row = rows.next()
+      if (row === undefined) return false
+      if (this.#withKeys) row.push(rows.rowKey())
+      out.push(row)
+    }
+    return true
+  }
+
+  reset(): void {
+    this.#accesses = undefined
+    this.#accessAt = 0
+    this.#rows = undefined
+    this.#target = firstBatchRows
+    this.#pauseNext = false
+    this.#ended = false
+  }
+}
