@@ -138,6 +138,7 @@ function* scanBatch(
 ): Generator<Pause, BatchResult, void> {
   const documents: BsonValue[] = []
   if (position.progress.limit === 0) return { documents, next: undefined }
+  if (wants.documents === 0) return { documents, next: position }
   let bytes = 0
   const sink = chain(
     query.stages,
