@@ -59,12 +59,16 @@ function prepareFresh(
   }
 }
 
-/** The source matters beside the text: error positions count from its beginning. */
+/**
+ * The source matters beside the text: error positions count from its beginning. So does the kind of statement: the query
+ * inside of a DECLARE or PREPARE has the place of the whole.
+ */
 function keyOf(statement: ParsedStatement, context: SqlContext, parameterTypes: readonly number[]): string | undefined {
   if (statement.source.length > maxCachedTextLength) return undefined
   const { database, user, searchPath } = context
   const caller = `${database}\0${user}\0${searchPath.join('\0')}\0${parameterTypes.join(',')}`
-  return `${caller}\0${statement.offset}\0${statement.source}`
+  const kind = Object.keys(statement.tree as object)[0]
+  return `${caller}\0${kind}\0${statement.offset}\0${statement.source}`
 }
 
 function isKept({ effect }: PreparedStatement): boolean {
