@@ -8,6 +8,7 @@ import { expiryCommands } from './commands/expiry.ts'
 import { hashCommands } from './commands/hashes.ts'
 import { infoDataCommands, serverCommands } from './commands/info.ts'
 import { keyCommands } from './commands/keys.ts'
+import { listCommands } from './commands/lists.ts'
 import { polylogCommands } from './commands/polylog.ts'
 import { scanCommands } from './commands/scan.ts'
 import { setAlgebraCommands } from './commands/set-algebra.ts'
@@ -27,6 +28,7 @@ export function createCommandTable(): CommandTable {
       ...keyCommands,
       ...scanCommands,
       ...hashCommands,
+      ...listCommands,
       ...setCommands,
       ...setAlgebraCommands,
       ...sortedSetCommands,

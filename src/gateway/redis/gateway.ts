@@ -4,7 +4,6 @@ import type { SessionHost } from '../../session/contract.ts'
 import type { Gateway, GatewayFactory, GatewayLimits, Sniff } from '../gateway.ts'
 import { createCommandTable } from './command-handlers.ts'
 import { Connection } from './connection.ts'
-import { ExpiryReclaimer } from './expiry-reclaimer.ts'
 import { ServerState } from './server-state.ts'
 
 export const createRedisGateway: GatewayFactory = (sessions, limits) => new RedisGateway(sessions, limits)
@@ -54,12 +53,10 @@ class RedisGateway implements Gateway {
   readonly name = 'redis'
   readonly #server: ServerState
   readonly #connections = new Set<Connection>()
-  readonly #reclaimer: ExpiryReclaimer
   #onEmpty: (() => void) | undefined
 
   constructor(sessions: SessionHost, limits: GatewayLimits) {
     this.#server = new ServerState(sessions, limits, createCommandTable())
-    this.#reclaimer = new ExpiryReclaimer(sessions)
   }
 
   sniff(bytes: Uint8Array): Sniff {
@@ -76,7 +73,6 @@ class RedisGateway implements Gateway {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    this.#reclaimer.stop()
     if (this.#connections.size === 0) return
     const ended = new Promise<void>((resolve) => (this.#onEmpty = resolve))
     for (const connection of this.#connections) connection.closeAfterReplies()

@@ -38,6 +38,8 @@ export class Header implements Slice {
   position = 0
   /** `count` as it is stored; undefined for a collection that is not stored yet. */
   storedCount: number | undefined = undefined
+  /** Of a list: `position` as it is stored. */
+  storedPosition = 0
   bytes: Uint8Array = noBytes
   start = 0
   end = 0
@@ -77,6 +79,7 @@ function decodeCounts(header: Header): void {
   header.count = reader.varint()
   header.storedCount = header.count
   if (header.kind === kind.list) header.position = Number(reader.i64le())
+  header.storedPosition = header.position
 }
 
 function unknownFormat(first: number): PolylogError {

@@ -40,18 +40,22 @@ function hostWithClock(): Host {
   })
 }
 
+function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {
+  return typeof result === 'object' && result !== null && Symbol.iterator in result && 'next' in result
+}
+
+function finish<T>(steps: StatementSteps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
 function run<T>(statement: (tx: Transaction) => T | StatementSteps<T>): T {
   const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
   tx.beginStatement()
   const result = statement(tx)
-  let value: T
-  if (typeof result === 'object' && result !== null && Symbol.iterator in result) {
-    let step = (result as StatementSteps<T>).next()
-    while (step.done !== true) step = (result as StatementSteps<T>).next()
-    value = step.value
-  } else {
-    value = result as T
-  }
+  const value = isSteps(result) ? finish(result) : result
   tx.endStatement()
   tx.commit()
   return value

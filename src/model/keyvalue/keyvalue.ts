@@ -81,7 +81,7 @@ export function newCollection(tx: Transaction, of: Kind): Header {
 
 /** After elements were written or removed: stores the count where it changed, removes the key where nothing is left. */
 export function saveCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
-  if (header.count === header.storedCount) {
+  if (header.count === header.storedCount && header.position === header.storedPosition) {
     tx.lock(writeHeaderKey(headerKey, space, key), 'key share')
     return
   }
@@ -91,12 +91,14 @@ export function saveCollection(tx: Transaction, space: Keyspace, key: Slice, hea
   }
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
   header.storedCount = header.count
+  header.storedPosition = header.position
 }
 
 /** Stores the header under `key`, which must be free (see `clearKey`), with its expiry. */
 export function placeCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
   header.storedCount = header.count
+  header.storedPosition = header.position
   if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)
 }
 

@@ -1,0 +1,286 @@
+/** Lists. Commands that block are not there. */
+import { equalSlices, sliceOf } from '../../../base/slice.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { type Header, kind } from '../../../model/keyvalue/codec.ts'
+import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
+import {
+  findItems,
+  getItem,
+  insertItem,
+  popItem,
+  pushItem,
+  removeItems,
+  setItem,
+  trimItems,
+  walkItems,
+} from '../../../model/keyvalue/lists.ts'
+import type { Call, DataHandler, Steps } from '../call.ts'
+import { CommandError, syntaxError, wrongArity } from '../errors.ts'
+import { readKeyCount } from './set-algebra.ts'
+
+function find(call: Call, position = 1): Header | undefined {
+  return findCollection(call.tx, call.space, call.arg(position), kind.list)
+}
+
+function push(atHead: boolean, onlyExisting: boolean): DataHandler {
+  return (call): Steps => {
+    const found = find(call)
+    if (found === undefined && onlyExisting) {
+      call.reply.integer(0)
+      return
+    }
+    const space = call.writableSpace
+    const list = found ?? openCollection(call.tx, space, call.arg(1), kind.list)
+    return call.each(
+      2,
+      1,
+      (at) => pushItem(call.tx, space, list, call.arg(at), atHead),
+      () => {
+        saveCollection(call.tx, space, call.arg(1), list)
+        call.reply.integer(list.count)
+      },
+    )
+  }
+}
+
+function pop(name: string, atHead: boolean): DataHandler {
+  return function* (call: Call): StatementSteps<void> {
+    if (call.count > 3) throw wrongArity(name)
+    const { reply } = call
+    const wanted = call.count > 2 ? readPopCount(call) : undefined
+    const list = find(call)
+    if (list === undefined) {
+      if (wanted === undefined) reply.null()
+      else reply.nullArray()
+      return
+    }
+    if (wanted !== undefined) reply.array(Math.min(wanted, list.count))
+    yield* popMany(call, 1, list, wanted ?? 1, atHead)
+  }
+}
+
+function readPopCount(call: Call): number {
+  const long = call.long(2, 'ERR value is out of range, must be positive')
+  if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
+  return Number(long)
+}
+
+/** Writes the items that it takes, without the array around them. */
+function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHead: boolean): StatementSteps<void> {
+  const { space, tx } = call
+  const number = Math.min(wanted, list.count)
+  for (let taken = 0; taken < number; taken++) {
+    if (taken % 64 === 63 && tx.slice.spend(64)) yield undefined
+    call.reply.bulk(sliceOf(popItem(tx, space, list, atHead)))
+  }
+  if (number > 0) saveCollection(tx, space, call.arg(keyAt), list)
+}
+
+function* popFirst(call: Call): StatementSteps<void> {
+  const { reply } = call
+  const { end } = readKeyCount(call, 1)
+  const side = end < call.count ? call.option(end) : ''
+  if (side !== 'LEFT' && side !== 'RIGHT') throw syntaxError()
+  let wanted = 1
+  if (end + 1 < call.count) {
+    if (call.option(end + 1) !== 'COUNT' || call.count !== end + 3) throw syntaxError()
+    wanted = call.integer(end + 2, 'ERR count should be greater than 0')
+    if (wanted <= 0) throw new CommandError('ERR count should be greater than 0')
+  }
+  for (let at = 2; at < end; at++) {
+    const list = find(call, at)
+    if (list === undefined) continue
+    reply.array(2)
+    reply.bulk(call.arg(at))
+    reply.array(Math.min(wanted, list.count))
+    yield* popMany(call, at, list, wanted, side === 'LEFT')
+    return
+  }
+  reply.nullArray()
+}
+
+function length(call: Call): void {
+  call.reply.integer(find(call)?.count ?? 0)
+}
+
+/** Ranks within the list; `start` is beyond `stop` where none is meant. */
+function clampRanks(count: number, from: number, to: number): { start: number; stop: number } {
+  const start = Math.max(0, from < 0 ? count + from : from)
+  const stop = Math.min(count - 1, to < 0 ? count + to : to)
+  return { start, stop }
+}
+
+function* range(call: Call): StatementSteps<void> {
+  const from = call.integer(2)
+  const to = call.integer(3)
+  const list = find(call)
+  const { start, stop } = clampRanks(list?.count ?? 0, from, to)
+  call.reply.array(Math.max(0, stop - start + 1))
+  if (list === undefined) return
+  yield* walkItems(call.tx, call.space, list, start, stop, (item) => call.reply.bulk(item))
+}
+
+function atIndex(call: Call): void {
+  const list = find(call)
+  const rank = list === undefined ? undefined : findRank(call, list)
+  call.reply.bulkOrNull(rank === undefined ? undefined : getItem(call.tx, call.space, list!, rank))
+}
+
+function findRank(call: Call, list: Header): number | undefined {
+  const given = call.integer(2)
+  const rank = given < 0 ? list.count + given : given
+  return rank < 0 || rank >= list.count ? undefined : rank
+}
+
+function set(call: Call): void {
+  const list = find(call)
+  if (list === undefined) throw new CommandError('ERR no such key')
+  const rank = findRank(call, list)
+  if (rank === undefined) throw new CommandError('ERR index out of range')
+  setItem(call.tx, call.space, list, rank, call.arg(3))
+  saveCollection(call.tx, call.space, call.arg(1), list)
+  call.reply.ok()
+}
+
+function* insert(call: Call): StatementSteps<void> {
+  const where = call.option(2)
+  if (where !== 'BEFORE' && where !== 'AFTER') throw syntaxError()
+  const list = find(call)
+  if (list === undefined) {
+    call.reply.integer(0)
+    return
+  }
+  const { space, tx } = call
+  const [rank] = yield* findItems(tx, space, list, call.arg(3), { limit: 1, fromTail: false })
+  if (rank === undefined) {
+    call.reply.integer(-1)
+    return
+  }
+  yield* insertItem(tx, space, list, where === 'BEFORE' ? rank : rank + 1, call.arg(4))
+  saveCollection(tx, space, call.arg(1), list)
+  call.reply.integer(list.count)
+}
+
+function* remove(call: Call): StatementSteps<void> {
+  const count = call.integer(2)
+  const list = find(call)
+  if (list === undefined) {
+    call.reply.integer(0)
+    return
+  }
+  const { space, tx } = call
+  const limit = count === 0 ? Infinity : Math.abs(count)
+  const removed = yield* removeItems(tx, space, list, call.arg(3), limit, count < 0)
+  if (removed > 0) saveCollection(tx, space, call.arg(1), list)
+  call.reply.integer(removed)
+}
+
+function trim(call: Call): void {
+  const from = call.integer(2)
+  const to = call.integer(3)
+  const list = find(call)
+  if (list !== undefined) {
+    const { start, stop } = clampRanks(list.count, from, to)
+    trimItems(call.tx, call.space, list, start, stop)
+    saveCollection(call.tx, call.space, call.arg(1), list)
+  }
+  call.reply.ok()
+}
+
+function readSide(call: Call, position: number): boolean {
+  const side = call.option(position)
+  if (side !== 'LEFT' && side !== 'RIGHT') throw syntaxError()
+  return side === 'LEFT'
+}
+
+function move(call: Call): void {
+  moveItem(call, readSide(call, 3), readSide(call, 4))
+}
+
+function moveItem(call: Call, fromHead: boolean, toHead: boolean): void {
+  const source = find(call, 1)
+  if (source === undefined) {
+    call.reply.null()
+    return
+  }
+  find(call, 2)
+  const { space, tx } = call
+  const isSame = equalSlices(call.arg(1), call.arg(2))
+  const item = sliceOf(popItem(tx, space, source, fromHead))
+  if (isSame) {
+    pushItem(tx, space, source, item, toHead)
+  } else {
+    const target = openCollection(tx, space, call.arg(2), kind.list)
+    pushItem(tx, space, target, item, toHead)
+    saveCollection(tx, space, call.arg(2), target)
+  }
+  saveCollection(tx, space, call.arg(1), source)
+  call.reply.bulk(item)
+}
+
+interface PositionOptions {
+  rank: number
+  count: number | undefined
+  lookAt: number
+}
+
+function parsePositions(call: Call): PositionOptions {
+  const options: PositionOptions = { rank: 1, count: undefined, lookAt: Infinity }
+  for (let at = 3; at < call.count; at += 2) {
+    const option = call.option(at)
+    if (at + 1 >= call.count) throw syntaxError()
+    if (option === 'RANK') {
+      const rank = call.long(at + 1)
+      if (rank === 0n) throw new CommandError(rankIsZero)
+      options.rank = Number(rank)
+    } else if (option === 'COUNT') {
+      options.count = call.integer(at + 1, "ERR COUNT can't be negative")
+      if (options.count < 0) throw new CommandError("ERR COUNT can't be negative")
+    } else if (option === 'MAXLEN') {
+      const lookAt = call.integer(at + 1, "ERR MAXLEN can't be negative")
+      if (lookAt < 0) throw new CommandError("ERR MAXLEN can't be negative")
+      options.lookAt = lookAt === 0 ? Infinity : lookAt
+    } else throw syntaxError()
+  }
+  return options
+}
+
+const rankIsZero =
+  "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
+
+function* positions(call: Call): StatementSteps<void> {
+  const { reply } = call
+  const { rank, count, lookAt } = parsePositions(call)
+  const list = find(call)
+  const limit = count === undefined ? 1 : count === 0 ? Infinity : count
+  const options = { limit, fromTail: rank < 0, skip: Math.abs(rank) - 1, lookAt }
+  const item = call.arg(2)
+  const found = list === undefined ? [] : yield* findItems(call.tx, call.space, list, item, options)
+  if (count === undefined) {
+    if (found[0] === undefined) reply.null()
+    else reply.integer(found[0])
+    return
+  }
+  reply.array(found.length)
+  for (const each of found) reply.integer(each)
+}
+
+export const listCommands: Readonly<Record<string, DataHandler>> = {
+  lpush: push(true, false),
+  rpush: push(false, false),
+  lpushx: push(true, true),
+  rpushx: push(false, true),
+  lpop: pop('lpop', true),
+  rpop: pop('rpop', false),
+  lmpop: popFirst,
+  llen: length,
+  lrange: range,
+  lindex: atIndex,
+  lset: set,
+  linsert: insert,
+  lrem: remove,
+  ltrim: trim,
+  lmove: move,
+  rpoplpush: (call) => moveItem(call, false, true),
+  lpos: positions,
+}
