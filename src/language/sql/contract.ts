@@ -30,7 +30,10 @@ export interface SystemTable {
   rows(): Iterable<Row>
 }
 
-/** What the statement needs to know of its caller; the gateway implements it over its session. */
+/**
+ * What the statement needs to know of its caller; the gateway implements it over its session, as one object for the
+ * session's life: `currval` remembers by it.
+ */
 export interface SqlContext {
   readonly catalog: Catalog
   readonly user: string

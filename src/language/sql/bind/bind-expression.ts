@@ -73,8 +73,9 @@ export function bindConstant(value: A_Const): Expression {
 
 function bindNumber(text: string, location: number): Expression {
   const plain = text.replaceAll('_', '')
-  if (/^0[xXoObB]/.test(plain) || /^\d+$/.test(plain)) {
+  if (/^0[xXoObB]/.test(plain) || /^-?\d+$/.test(plain)) {
     const value = BigInt(plain)
+    if (BigInt.asIntN(32, value) === value) return constant(Number(value), oid.int4, location)
     if (BigInt.asIntN(64, value) === value) return constant(value, oid.int8, location)
     return constant(getType(oid.numeric).parseText(String(value)), oid.numeric, location)
   }

@@ -1,7 +1,7 @@
 /** Calls: plain functions, aggregates, functions that return sets, and the standard's functions without parentheses. */
 import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { constant, type Expression, someExpression, type SortKey } from '../expression/expression.ts'
+import { childrenOf, constant, type Expression, type SortKey } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { aggregatesNamed, functionsNamed, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
@@ -104,12 +104,22 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
   const order = (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one))
   const filter = node.agg_filter === undefined ? undefined : coerce(binder, binder.expression(scope, node.agg_filter), oid.bool)
   const inner = [...converted, ...order.map((key) => key.expression), ...(filter === undefined ? [] : [filter])]
-  if (inner.some((one) => someExpression(one, ({ kind }) => kind === 'aggregate'))) {
-    throw failure('42803', 'aggregate function calls cannot be nested', { location })
+  const nested = inner.map((one) => findAggregate(one)).find((one) => one !== undefined)
+  if (nested !== undefined) {
+    throw failure('42803', 'aggregate function calls cannot be nested', { location: nested.location })
   }
   const aggregate = { ...entry.make(takes), result }
   const distinct = node.agg_distinct === true
   return { kind: 'aggregate', type: result, modifier: -1, location, aggregate, arguments: converted, distinct, filter, order }
+}
+
+function findAggregate(expression: Expression): Expression | undefined {
+  if (expression.kind === 'aggregate') return expression
+  for (const child of childrenOf(expression)) {
+    const found = findAggregate(child)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 function bindAggregateOrder(binder: Binder, scope: Scope, node: Node): SortKey {
@@ -120,7 +130,9 @@ function bindAggregateOrder(binder: Binder, scope: Scope, node: Node): SortKey {
 
 /** A literal that is still of no type is text. */
 export function settle(binder: Binder, expression: Expression): Expression {
-  return expression.type === oid.unknown ? coerce(binder, expression, oid.text) : expression
+  if (expression.type !== oid.unknown) return expression
+  const text = coerce(binder, expression, oid.text)
+  return text.kind === 'constant' ? { ...text, isSettled: true } : text
 }
 
 export function directionOf(node: SortBy): { descending: boolean; nullsFirst: boolean } {

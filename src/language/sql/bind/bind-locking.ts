@@ -31,7 +31,13 @@ export function bindLocking(
     const { lockedRels, strength, waitPolicy } = node.LockingClause
     const mode = modes[strength ?? 'LCS_FORUPDATE'] ?? 'update'
     if (isGrouped) {
-      throw failure('0A000', `FOR ${mode.toUpperCase()} is not allowed with DISTINCT, GROUP BY or aggregates`)
+      const clause =
+        statement.distinctClause !== undefined
+          ? 'DISTINCT clause'
+          : statement.groupClause !== undefined
+            ? 'GROUP BY clause'
+            : 'aggregate functions'
+      throw failure('0A000', `FOR ${mode.toUpperCase()} is not allowed with ${clause}`)
     }
     const names = (lockedRels ?? []).map((one) => ('RangeVar' in one ? (one.RangeVar.relname ?? '') : ''))
     for (const name of names) {

@@ -202,12 +202,22 @@ function textConcatenation(
   location: number | undefined,
 ): Expression | undefined {
   const categories = parts.map(({ type }) => findType(type)?.category)
-  const strings = categories.filter((category) => category === 'S').length
-  if (parts.length !== 2 || strings !== 1 || parts.some(({ type }) => type === oid.unknown)) return undefined
-  if (categories.includes('A')) return undefined
+  if (parts.length !== 2) return undefined
+  if (categories.includes('A')) return concatenateArrays(binder, parts, location)
+  const isText = (i: number): boolean => categories[i] === 'S' || parts[i]!.type === oid.unknown
+  const binary = parts.some(({ type }) => type === oid.bytea || type === oid.jsonb)
+  if (isText(0) === isText(1) ? parts.some(({ type }) => type !== oid.unknown) : binary) return undefined
   const texts = parts.map((part) => coerce(binder, part, oid.text, -1, 'explicit'))
   const found = resolve(operatorsNamed('||'), [oid.text, oid.text], true)
   return found.kind === 'found' ? callEntry(binder, found.entry, texts, found.takes, location, true) : undefined
+}
+
+/** array || array, array || element, element || array. */
+function concatenateArrays(binder: Binder, parts: readonly Expression[], location: number | undefined): Expression {
+  const [left, right] = parts.map(({ type }) => findType(type)?.element !== undefined || type === oid.unknown)
+  const name = left === right ? 'array_cat' : left === true ? 'array_append' : 'array_prepend'
+  const call = binder.call(name, parts, location)
+  return call.kind === 'call' ? { ...call, name: '||', isOperator: true } : call
 }
 
 function bindQuantified(binder: Binder, scope: Scope, node: A_Expr, name: string): Expression {

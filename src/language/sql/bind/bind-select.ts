@@ -258,7 +258,8 @@ function bindSetOperation(binder: Binder, scope: Scope, statement: SelectStmt): 
   const right = binder.query(scope.beside(), statement.rarg!)
   const name = operation.toUpperCase()
   if (left.columns.length !== right.columns.length) {
-    throw failure('42601', `each ${name} query must have the same number of columns`)
+    const location = right.body.kind === 'select' ? right.body.targets[0]?.location : undefined
+    throw failure('42601', `each ${name} query must have the same number of columns`, { location })
   }
   const columns = left.columns.map((column, i): OutputColumn => {
     const sides = [left, right].map((side) => probe(side, i))
@@ -281,7 +282,7 @@ function probe(query: BoundQuery, index: number): Expression {
   const { type, modifier, name } = query.columns[index]!
   // A literal that was settled as text may still become what the other side is.
   const literal = query.body.kind === 'select' ? query.body.targets[index] : undefined
-  if (literal?.kind === 'constant' && literal.value === null) return { ...literal, type: oid.unknown }
+  if (literal?.kind === 'constant' && literal.isSettled === true) return { ...literal, type: oid.unknown }
   return { kind: 'column', index, type, modifier, name }
 }
 
@@ -319,5 +320,5 @@ export function convertColumns(binder: Binder, query: BoundQuery, columns: reado
 
 function literalOr(query: BoundQuery, index: number, column: Expression): Expression {
   const target = query.body.kind === 'select' ? query.body.targets[index] : undefined
-  return target?.kind === 'constant' ? target : column
+  return target?.kind === 'constant' && target.isSettled === true ? { ...target, type: oid.unknown } : column
 }

@@ -101,10 +101,8 @@ function coerceUnknown(
     if (expression.value === null) return { ...expression, type, modifier }
     if (objectTypes.has(type)) return nameToObject(binder, expression, type, context)
     const text = expression.value as string
-    const value = locate(expression.location, () => {
-      const parsed = getType(type).parseText(text, modifier)
-      return modifier < 0 ? parsed : getType(type).coerce(parsed, modifier, context === 'explicit')
-    })
+    const parsed = locate(expression.location, () => getType(type).parseText(text))
+    const value = modifier < 0 ? parsed : getType(type).coerce(parsed, modifier, context === 'explicit')
     return { ...constant(value, type, expression.location), modifier }
   }
   return tryCoerce(binder, { ...expression, type: oid.text } as Expression, type, modifier, 'explicit')

@@ -19,6 +19,8 @@ interface Typed {
 export interface ConstantExpression extends Typed {
   readonly kind: 'constant'
   readonly value: SqlValue
+  /** It was a literal without a type, settled as text: another context may still give it one. */
+  readonly isSettled?: boolean
 }
 
 export interface ParameterExpression extends Typed {

@@ -91,14 +91,17 @@ function floats(type: number): void {
     if (fitted === 0 && a !== 0 && b !== 0 && Number.isFinite(b)) throw failure('22003', 'value out of range: underflow')
     return fitted
   }
-  const pair = [type, type]
-  defineOperator('+', pair, type, (a: number, b: number) => check(a + b, a, b))
-  defineOperator('-', pair, type, (a: number, b: number) => check(a - b, a, b))
-  defineOperator('*', pair, type, (a: number, b: number) => checkProduct(a * b, a, b))
-  defineOperator('/', pair, type, (a: number, b: number) => {
-    if (b === 0 && !Number.isNaN(a)) throw divisionByZero()
-    return checkProduct(a / b, a, b)
-  })
+  // Both widths mix: what a float4 meets that is no float4 makes the result a float8.
+  const pairs = type === oid.float4 ? [[type, type]] : [[type, type], [oid.float4, type], [type, oid.float4]]
+  for (const pair of pairs) {
+    defineOperator('+', pair, type, (a: number, b: number) => check(a + b, a, b))
+    defineOperator('-', pair, type, (a: number, b: number) => check(a - b, a, b))
+    defineOperator('*', pair, type, (a: number, b: number) => checkProduct(a * b, a, b))
+    defineOperator('/', pair, type, (a: number, b: number) => {
+      if (b === 0 && !Number.isNaN(a)) throw divisionByZero()
+      return checkProduct(a / b, a, b)
+    })
+  }
   defineOperator('-', [type], type, (a: number) => -a)
   defineOperator('+', [type], type, (a: number) => a)
   defineOperator('@', [type], type, Math.abs)

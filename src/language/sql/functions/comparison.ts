@@ -29,8 +29,7 @@ for (const type of direct) {
   defineOperator('>=', pair, oid.bool, (a: number, b: number) => a >= b)
 }
 
-function defineOrder(type: number, compare: Compare, isEqual?: (a: never, b: never) => boolean): void {
-  const pair = [type, type]
+function defineOrder(pair: readonly number[], compare: Compare, isEqual?: (a: never, b: never) => boolean): void {
   const order = compare as (a: SqlValue, b: SqlValue) => number
   const equal = (isEqual ?? ((a: SqlValue, b: SqlValue) => order(a, b) === 0)) as (a: SqlValue, b: SqlValue) => boolean
   defineOperator('=', pair, oid.bool, (a: SqlValue, b: SqlValue) => equal(a, b))
@@ -50,8 +49,10 @@ for (const entry of allTypes) {
   if (!entry.isOrdered || entry.element !== undefined || direct.includes(entry.oid) || borrowed.has(entry.oid)) continue
   if (['regclass', 'regtype', 'regproc', 'regnamespace', 'regrole'].includes(entry.name)) continue
   if (entry.category === 'P') continue
-  defineOrder(entry.oid, entry.compare as Compare, textual.has(entry.oid) ? same : undefined)
+  defineOrder([entry.oid, entry.oid], entry.compare as Compare, textual.has(entry.oid) ? same : undefined)
 }
+
+for (const pair of [[oid.float4, oid.float8], [oid.float8, oid.float4]]) defineOrder(pair, getType(oid.float8).compare as Compare)
 
 /** How two values of a type are ordered: for ORDER BY, min and max. Nulls are the caller's. */
 export function comparatorOf(type: number): (a: SqlValue, b: SqlValue) => number {

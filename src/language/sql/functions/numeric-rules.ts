@@ -26,6 +26,7 @@ export function divisionScale(a: Decimal, b: Decimal): number {
 }
 
 export function divideNumeric(a: Decimal, b: Decimal): Decimal {
+  if (b.isFinite && b.coefficient === 0n && a.kind !== 'nan') throw failure('22012', 'division by zero')
   if (a.isFinite && b.isFinite) return a.divide(b, divisionScale(a, b))
   return a.divide(b, 0)
 }

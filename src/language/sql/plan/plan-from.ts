@@ -167,7 +167,18 @@ function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNo
   const plan = planner.planQuery(item)
   if (item.kind === 'query') {
     const explain: ExplainNode = { title: `Subquery Scan on ${item.alias}`, details: [], children: [plan.explain] }
-    return planNode(explain, (run) => plan.open(run))
+    const enter = item.isLateral ? outerCaptures(planner, item) : undefined
+    if (enter === undefined) return planNode(explain, (run) => plan.open(run))
+    return planNode(explain, (opening) => {
+      const rows = plan.open(opening)
+      return {
+        next: (run) => {
+          enter(run)
+          return rows.next(run)
+        },
+        reset: () => rows.reset(),
+      }
+    })
   }
   const explain: ExplainNode = { title: `CTE Scan on ${item.alias}`, details: [], children: [plan.explain] }
   return planNode(explain, (run) => {
@@ -195,14 +206,28 @@ function cursorOf(shared: Materialize<SqlRow, SqlRun>): ReturnType<PlanNode['ope
 function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
   const { rows } = item.entry
+  const enter = outerCaptures(planner, item)
   const explain: ExplainNode = { title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'), details: [], children: [] }
   return planNode(explain, () => {
     return new RowSource<SqlRow, SqlRun>((run) => {
+      enter?.(run)
       const values = parts.map((part) => part([], run))
       return numbered(rows(run, values), item.withOrdinality)
     })
   })
 }
+
+/** What an item that is joined with nothing needs of enclosing blocks. */
+function outerCaptures(planner: FromPlanner, item: FunctionItem | QueryItem): ((run: SqlRun) => void) | undefined {
+  if (item.captures.length === 0) return undefined
+  const parts = item.captures.map((one) => compile(one, planner.compilerAt(0)))
+  return (run) => {
+    const captures = parts.map((part) => part([], run))
+    run.subqueries[item.id] = { captures, operator: emptyOperator, gathered: [], rows: 0, complete: false, set: undefined }
+  }
+}
+
+const emptyOperator: ReturnType<PlanNode['open']> = { next: () => undefined, reset: () => undefined }
 
 function* numbered(rows: Iterable<readonly SqlValue[]>, withOrdinality: boolean): Generator<SqlRow> {
   let count = 0n

@@ -69,8 +69,9 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
     else throw notBuilt('LIKE in CREATE TABLE')
   }
   const keys = constraints.filter((one) => one.kind !== 'check')
-  if (keys.filter(({ kind }) => kind === 'primary').length > 1) {
-    throw failure('42P16', `multiple primary keys for table "${name}" are not allowed`)
+  const [, second] = keys.filter(({ kind }) => kind === 'primary')
+  if (second !== undefined) {
+    throw failure('42P16', `multiple primary keys for table "${name}" are not allowed`, { location: second.location })
   }
   const taken = new Set<string>()
   const checks = constraints.flatMap((one): CheckDefinition[] => {

@@ -14,7 +14,7 @@ import { bindWhere, bindWith } from '../bind/bind-select.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
-import { itemsOf } from '../bind/tree.ts'
+import { itemsOf, locationOf } from '../bind/tree.ts'
 import type { Row, SqlValue } from '../contract.ts'
 import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
@@ -22,6 +22,7 @@ import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
 import { pull, settled, type Work } from './execution.ts'
 import { planForeignInsert } from './foreign-writes.ts'
@@ -117,7 +118,7 @@ export function planInsertSource(
   const isExplicit = (statement.cols?.length ?? 0) > 0
   const rows = lists.map((list) => {
     const nodes = itemsOf(list)
-    checkWidth(nodes.length, columns.length, isExplicit)
+    checkWidth(nodes.length, columns.length, isExplicit, locationOf(nodes[columns.length]))
     refuseGenerated(columns.slice(0, nodes.length), overrides, (i) => !('SetToDefault' in nodes[i]!))
     const row = [...defaults]
     for (const [i, node] of nodes.entries()) {
@@ -135,8 +136,8 @@ export function targetOf(column: Column): { name: string; type: number; modifier
   return { name: column.name, type: column.type.oid, modifier: column.modifier }
 }
 
-function checkWidth(given: number, wanted: number, isExplicit: boolean): void {
-  if (given > wanted) throw failure('42601', 'INSERT has more expressions than target columns')
+function checkWidth(given: number, wanted: number, isExplicit: boolean, location?: number): void {
+  if (given > wanted) throw failure('42601', 'INSERT has more expressions than target columns', { location })
   if (given < wanted && isExplicit) throw failure('42601', 'INSERT has more target columns than expressions')
 }
 
@@ -170,7 +171,7 @@ function planInsertQuery(
     const column = columns[index]!
     const given: Expression = { kind: 'column', index, type, modifier, name }
     const literal = query.body.kind === 'select' ? query.body.targets[index] : undefined
-    targets[column.ordinal] = assignTo(binder, literal?.kind === 'constant' && type === 25 ? { ...literal, type: 705 } : given, targetOf(column))
+    targets[column.ordinal] = assignTo(binder, literal?.kind === 'constant' && literal.isSettled === true ? { ...literal, type: oid.unknown } : given, targetOf(column))
   }
   const placed = { first: 0, width: query.columns.length, alias: 'query' }
   const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const

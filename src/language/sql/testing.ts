@@ -1,0 +1,185 @@
+/**
+ * A SQL session straight over a database in memory, and its results as text, for the tests of this folder and of doors.
+ * Nothing outside of tests imports this.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import { LockWait, Restart } from '../../database/contract.ts'
+import type { Database } from '../../database/database.ts'
+import type { KernelTransaction } from '../../database/transaction.ts'
+import { getType } from '../../model/table/types/registry.ts'
+import { type Execution, paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from './contract.ts'
+import { splitSearchPath } from './settings.ts'
+import { parse, prepare } from './sql.ts'
+
+export interface SqlResult {
+  readonly prepared: PreparedStatement
+  readonly rows: readonly Row[]
+  readonly rowCount: number
+  readonly notices: readonly string[]
+}
+
+export class TestSql {
+  readonly #database: Database
+  readonly #settings = new Map<string, string>()
+  readonly #named = new Map<string, PreparedStatement>()
+  #open: KernelTransaction | undefined
+  #failed = false
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#context = this.#makeContext()
+  }
+
+  readonly #context: SqlContext & { catalog: SqlContext['catalog'] }
+
+  context(transaction?: KernelTransaction): SqlContext {
+    const source = transaction ?? this.#open ?? this.#begin()
+    this.#context.catalog = source.catalog
+    if (transaction === undefined && this.#open === undefined) (source as KernelTransaction).rollback()
+    return this.#context
+  }
+
+  #makeContext(): SqlContext {
+    return {
+      catalog: this.#begin().catalog,
+      user: 'postgres',
+      database: 'postgres',
+      searchPath: splitSearchPath(this.#settings.get('search_path') ?? '"$user", public'),
+      getSetting: (name) => this.#settings.get(name),
+      setSetting: (name, value) => {
+        if (value === undefined) this.#settings.delete(name)
+        else this.#settings.set(name, value)
+      },
+      transactionToken: () => 'token',
+      backendId: 1,
+    }
+  }
+
+  async query(text: string, parameters: readonly SqlValue[] = [], types: readonly number[] = []): Promise<SqlResult> {
+    let last: SqlResult | undefined
+    for (const statement of parse(text)) {
+      if (this.#failed && !/^\s*rollback/i.test(statement.text)) {
+        throw new PolylogError('transaction_aborted', 'current transaction is aborted, commands ignored until end of transaction block')
+      }
+      try {
+        const prepared = prepare(statement, this.context(), types)
+        last = await this.#perform(prepared, parameters)
+      } catch (error) {
+        if (this.#open !== undefined) this.#failed = true
+        throw error
+      }
+    }
+    return last!
+  }
+
+  async #perform(prepared: PreparedStatement, parameters: readonly SqlValue[]): Promise<SqlResult> {
+    const { effect } = prepared
+    const done = { prepared, rows: [], rowCount: 0, notices: [] }
+    switch (effect.kind) {
+      case 'begin':
+        this.#open = this.#database.begin({ isolation: effect.isolation ?? 'read committed', readOnly: false, interactive: true })
+        return done
+      case 'commit':
+      case 'rollback': {
+        const open = this.#open
+        this.#open = undefined
+        if (effect.kind === 'commit' && !this.#failed) open?.commit()
+        else open?.rollback()
+        this.#failed = false
+        return done
+      }
+      case 'prepare':
+        this.#named.set(effect.name, prepare(effect.statement, this.context(), effect.parameterTypes))
+        return done
+      case 'execute': {
+        const target = this.#named.get(effect.name)!
+        const open = this.#open ?? this.#begin()
+        return this.#perform(target, effect.parameters(target, this.context(), open))
+      }
+      default:
+        return this.#run(prepared, prepared.execute(parameters))
+    }
+  }
+
+  #begin(): KernelTransaction {
+    return this.#database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+  }
+
+  async #run(prepared: PreparedStatement, execution: Execution): Promise<SqlResult> {
+    const transaction = this.#open ?? this.#begin()
+    try {
+      const rows = await this.#drive(transaction, execution)
+      if (this.#open === undefined) transaction.commit()
+      else transaction.leaveTurn(false)
+      const notices = execution.notices.map(({ severity, message }) => `${severity}:  ${message}`)
+      return { prepared, rows, rowCount: execution.rowCount, notices }
+    } catch (error) {
+      if (this.#open === undefined) transaction.rollback()
+      throw error
+    }
+  }
+
+  async #drive(transaction: KernelTransaction, execution: Execution): Promise<Row[]> {
+    const start = transaction.beginStatement()
+    const context = this.context(transaction)
+    try {
+      const rows: Row[] = []
+      for (;;) {
+        const batch = execution.next(transaction, context)
+        if (batch === undefined) return rows
+        if (batch === paused) {
+          if (execution.waitFor !== undefined) await execution.waitFor
+          transaction.slice.renew()
+        } else rows.push(...batch)
+      }
+    } catch (error) {
+      transaction.endStatement()
+      transaction.rollbackTo(start)
+      if (error instanceof LockWait) {
+        transaction.leaveTurn(false)
+        await error.granted
+      } else if (error instanceof Restart) transaction.interleave()
+      else throw error
+      execution.reset()
+      return this.#drive(transaction, execution)
+    } finally {
+      transaction.endStatement()
+    }
+  }
+
+  /** As psql shows it without alignment. */
+  async show(text: string): Promise<string> {
+    try {
+      const result = await this.query(text)
+      return [...result.notices, ...showRows(result)].join('\n')
+    } catch (error) {
+      if (!(error instanceof PolylogError)) throw error
+      return showError(error)
+    }
+  }
+}
+
+function showRows({ prepared, rows, rowCount }: SqlResult): string[] {
+  const { columns, command } = prepared
+  if (columns === undefined) {
+    const counted = /^(INSERT|UPDATE|DELETE|SELECT|COPY|MERGE)$/.test(command)
+    return [counted ? `${command === 'INSERT' ? 'INSERT 0' : command} ${rowCount}` : command]
+  }
+  const lines = rows.map((row) => row.map((value, i) => showValue(value, columns[i]!.typeOid)).join('|'))
+  return [columns.map(({ name }) => name).join('|'), ...lines, `(${rows.length} ${rows.length === 1 ? 'row' : 'rows'})`]
+}
+
+function showValue(value: SqlValue, type: number): string {
+  if (value === null) return ''
+  if (typeof value === 'boolean') return value ? 't' : 'f'
+  return getType(type).formatText(value)
+}
+
+function showError(error: PolylogError): string {
+  const { sqlState, position, detail, hint } = error.detail
+  const lines = [`ERROR:  ${sqlState ?? `(${error.code})`}: ${error.message}`]
+  if (position !== undefined) lines.push(`POSITION:  ${position}`)
+  if (typeof detail === 'string') lines.push(`DETAIL:  ${detail}`)
+  if (hint !== undefined) lines.push(`HINT:  ${hint}`)
+  return lines.join('\n')
+}
