@@ -2,13 +2,18 @@ import { Decimal128, Double, Int32, Long, MongoClient, MongoServerError, type Do
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestMongodb, type TestMongodb } from './testing.ts'
 
+interface Row {
+  _id: unknown
+  [name: string]: unknown
+}
+
 let server: TestMongodb
 let client: MongoClient
 beforeAll(async () => {
   server = await openTestMongodb()
   client = new MongoClient(server.url)
   const shop = client.db('shop')
-  await shop.collection<Document>('orders').insertMany([
+  await shop.collection<Row>('orders').insertMany([
     {
       _id: 1,
       who: 'ann',
@@ -29,7 +34,7 @@ beforeAll(async () => {
     { _id: 3, who: 'ann', total: 2.5, items: [], at: new Date('2023-12-31T23:59:59Z') },
     { _id: 4, who: 'eve', total: Long.fromString('9007199254740993'), at: null },
   ])
-  await shop.collection<Document>('skus').insertMany([
+  await shop.collection<Row>('skus').insertMany([
     { _id: 'a', name: 'apple' },
     { _id: 'b', name: 'bread' },
   ])
@@ -227,12 +232,7 @@ describe('explain', () => {
     const orders = client.db('shop').collection('orders')
     await orders.createIndex({ who: 1, total: -1 })
     const plan = async (filter: Document, sort: Document = {}): Promise<Document> =>
-      (
-        await orders
-          .find(filter)
-          .sort(sort as Record<string, 1 | -1>)
-          .explain('queryPlanner')
-      )['queryPlanner'].winningPlan
+      (await orders.find(filter).sort(sort).explain('queryPlanner'))['queryPlanner'].winningPlan
     expect(await plan({ who: 'ann' }, { total: 1 })).toMatchObject({
       stage: 'FETCH',
       inputStage: { stage: 'IXSCAN', indexName: 'who_1_total_-1', direction: 'backward' },
@@ -264,8 +264,7 @@ describe('collections and databases', () => {
     await db.createCollection('one')
     await expect(db.createCollection('one')).rejects.toMatchObject({ code: 48 })
     await db.collection('two').insertOne({ x: 1 })
-    const names = async (): Promise<string[]> =>
-      (await db.listCollections().toArray()).map(({ name }) => name as string).sort()
+    const names = async (): Promise<string[]> => (await db.listCollections().toArray()).map(({ name }) => name).sort()
     expect(await names()).toEqual(['one', 'two'])
     await db.collection('two').rename('three')
     expect(await names()).toEqual(['one', 'three'])

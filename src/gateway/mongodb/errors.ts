@@ -13,7 +13,7 @@ const numbers: Record<ErrorCode, number> = {
   undefined_column: 2,
   ambiguous: 2,
   duplicate_object: 48,
-  dependent_objects: 20,
+  dependent_objects: 115,
   unique_violation: 11_000,
   not_null_violation: 121,
   check_violation: 121,

@@ -1,6 +1,6 @@
 import { BSON, type Document } from 'bson'
 import { describe, expect, it } from 'vitest'
-import { documentOf } from '../../model/document/testing.ts'
+import { documentOf } from '../../../test/documents/any-document.ts'
 import { compileFilter, matchedPosition } from './filter.ts'
 
 const { Decimal128, Double, Long } = BSON

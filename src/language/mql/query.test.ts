@@ -8,12 +8,13 @@ import type { Collection } from '../../database/catalog.ts'
 import type { Pause, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import { openTestDatabase } from '../../database/testing.ts'
-import { BsonValue, documentValue } from '../../model/document/bson.ts'
+import type { BsonValue } from '../../model/document/bson.ts'
+import { documentValue } from '../../model/document/bson.ts'
 import { ensureDocumentCollection } from '../../model/document/document.ts'
 import { createDocumentIndex } from '../../model/document/index-build.ts'
 import { indexDefinition, indexesOf } from '../../model/document/index-definition.ts'
 import { indexKeyPrefixes } from '../../model/document/index-keys.ts'
-import { documentOf } from '../../model/document/testing.ts'
+import { documentOf } from '../../../test/documents/any-document.ts'
 import { openSource } from '../../query/open-source.ts'
 import { compileFilter } from './filter.ts'
 import { computeAll, firstBatch, nextBatch, planOf, type Query } from './query.ts'
@@ -83,10 +84,10 @@ function find(query: Query): Document[] {
 }
 
 function planName(query: Query): string {
-  return run(function* (transaction): Steps<string> {
-    const plan = planOf(query, openSource(collectionOf(transaction)))
-    return plan.isCollectionScan ? 'scan' : `${plan.index.name}${plan.sorted ? ' sorted' : ''}`
-  })
+  const transaction = database.begin({ isolation: 'read committed', readOnly: true, interactive: false })
+  const plan = planOf(query, openSource(transaction.catalog.findCollection('test', 'items')!))
+  transaction.rollback()
+  return plan.isCollectionScan ? 'scan' : `${plan.index.name}${plan.sorted ? ' sorted' : ''}`
 }
 
 function decode({ bytes, start, end }: BsonValue): Document {
@@ -145,12 +146,10 @@ const condition = fc.oneof(
   small.map((value) => ({ $elemMatch: { $gte: value } })),
 )
 const path = fc.constantFrom('a', 'b', 'e', 'a.c', 'a.d')
-const filters = fc
-  .array(fc.tuple(path, condition), { maxLength: 3 })
-  .map((list) => Object.fromEntries(list) as Document)
+const filters = fc.array(fc.tuple(path, condition), { maxLength: 3 }).map((list): Document => Object.fromEntries(list))
 const sorts = fc
   .array(fc.tuple(path, fc.constantFrom(1, -1)), { maxLength: 2 })
-  .map((list) => Object.fromEntries([...list, ['_id', 1]]) as Document)
+  .map((list): Document => Object.fromEntries([...list, ['_id', 1]]))
 
 describe('a plan', () => {
   it('changes nothing of the answer', () => {

@@ -1,6 +1,6 @@
 import { BSON, deserialize, type Document } from 'bson'
 import { describe, expect, it } from 'vitest'
-import { documentOf } from '../../model/document/testing.ts'
+import { documentOf } from '../../../test/documents/any-document.ts'
 import { elementsOf, getField } from '../../model/document/bson.ts'
 import { compileFilter } from './filter.ts'
 import { compileUpdate } from './update.ts'

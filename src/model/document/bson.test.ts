@@ -11,7 +11,7 @@ import { civilFromMs, isoDate, parseIsoDate } from './calendar.ts'
 import { decodeDecimal128, encodeDecimal128 } from './decimal128.ts'
 import { compareValues, writeKeyElement } from './order.ts'
 import { findPath, parsePath } from './path.ts'
-import { anyDocument, anyValue, valueOf } from './testing.ts'
+import { anyDocument, anyValue, valueOf } from '../../../test/documents/any-document.ts'
 import { readString } from './values.ts'
 import { validateDocument } from './validate.ts'
 

@@ -145,7 +145,8 @@ function refuseTables(collections: readonly Collection[]): void {
   const table = collections.find(({ model }) => model !== 'document')
   if (table === undefined) return
   const message = `${table.namespace.name}.${table.name} is a ${table.model}: drop it through its own door`
-  throw mongoError(mongoCode.illegalOperation, message, 'foreign_model_violation')
+  // Not IllegalOperation (20): drivers take that for a server that knows no retryable writes.
+  throw mongoError(mongoCode.commandNotSupported, message, 'foreign_model_violation')
 }
 
 function dropDatabase(request: Request): Reply | Promise<Reply> {

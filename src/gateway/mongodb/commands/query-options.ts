@@ -1,5 +1,4 @@
 /** Options that several commands share: sources, filters, sorts, hints, variables, collation. */
-import { PolylogError } from '../../../base/errors.ts'
 import type { Catalog, Collection } from '../../../database/catalog.ts'
 import type { Pause, Transaction } from '../../../database/contract.ts'
 import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
@@ -113,9 +112,4 @@ export function collectionReader(namespace: string): CollectionReader {
     const query = { filter, sort: [], skip: 0, limit: undefined, hint: undefined, stages: [] }
     return yield* computeAll(query, source, transaction)
   }
-}
-
-export function asPolylogError(error: unknown): PolylogError {
-  if (error instanceof PolylogError) return error
-  throw error
 }

@@ -1,7 +1,7 @@
-/** Documents for tests: any that the driver can write. Nothing outside of tests imports this. */
+/** Any document that the driver can write, and documents in BSON's bytes. */
 import { BSON, serialize, type Document } from 'bson'
 import fc from 'fast-check'
-import { BsonValue, documentValue, getField } from './bson.ts'
+import { type BsonValue, documentValue, getField } from '../../src/model/document/bson.ts'
 
 const { Binary, BSONRegExp, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp } = BSON
 
@@ -38,7 +38,7 @@ export const anyValue: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((ti
 
 export const anyDocument: fc.Arbitrary<Document> = fc
   .array(fc.tuple(names, anyValue), { maxLength: 4 })
-  .map((fields) => Object.fromEntries(fields) as Document)
+  .map((fields): Document => Object.fromEntries(fields))
 
 export function valueOf(value: unknown): BsonValue {
   return getField(documentValue(serialize({ v: value })), 'v')!
