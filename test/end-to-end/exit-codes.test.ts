@@ -58,9 +58,9 @@ describe('the end of serve', () => {
       ['serve', '--config', '/nowhere/polylog.json'],
       ['serve', 'DIR'],
     ]
-    for (const args of wrong) {
-      const { status, stderr, stdout } = await runPolylog(...args)
-      expect({ args, status, stdout }).toEqual({ args, status: 2, stdout: '' })
+    const ends = await Promise.all(wrong.map((args) => runPolylog(...args)))
+    for (const [index, { status, stderr, stdout }] of ends.entries()) {
+      expect({ args: wrong[index], status, stdout }).toEqual({ args: wrong[index], status: 2, stdout: '' })
       expect(stderr).toContain('Usage: polylog serve')
     }
   })

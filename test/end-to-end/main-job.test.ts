@@ -194,7 +194,7 @@ describe('observers', () => {
 
 describe('one transaction is one record', () => {
   test('whichever doors wrote it, the sequence grows by one', async () => {
-    const newest = () => numberIn(postgres, 'SELECT last_sequence AS n FROM polylog.durability')
+    const newest = () => numberIn(postgres, 'SELECT sequence AS n FROM polylog.snapshot')
     const buyer = await makeBuyer()
     await buy(buyer, 'ada', 9_100, 'COMMIT')
     const before = await newest()

@@ -2,11 +2,13 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { constants, cp, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { clientLines } from '../../samples/greeting.ts'
 import { Clients, collectionOf, numberIn } from './clients.ts'
 import { repositoryRoot, runScript, ServerProcess, withFolder } from './server-process.ts'
@@ -32,6 +34,24 @@ async function stop(): Promise<{ stdout: string; stderr: string }> {
   const exit = await running!.stop('SIGINT')
   expect(exit.status).toBe(0)
   return exit
+}
+
+let loaded = ''
+
+/** Loading takes seconds, so it is done once, and most tests start on a copy. */
+beforeAll(async () => {
+  loaded = await mkdtemp(join(tmpdir(), 'polylog-loaded-'))
+  await start(loaded)
+  await stop()
+})
+
+afterAll(() => rm(loaded, { recursive: true, force: true }))
+
+function withLoadedFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  return withFolder(async (folder) => {
+    await cp(loaded, folder, { recursive: true, mode: constants.COPYFILE_FICLONE })
+    return use(folder)
+  })
 }
 
 /** Records of each home, as the doors at home there count them. */
@@ -76,7 +96,8 @@ describe('the first start', () => {
       const postgres = await own.postgres()
       const { rows } = await postgres.query<{ name: string }>('SELECT name FROM sample_data')
       expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(counts).sort())
-      const { stdout } = await stop()
+      const { stdout, stderr } = await stop()
+      expect(stderr).toContain('Loading')
       const port = running!.port
       expect(stdout.split('\n')[0]).toBe(`polylog ready host=127.0.0.1 port=${port} pid=${running!.pid} data=${folder}`)
       for (const line of clientLines({ host: '127.0.0.1', port, directory: folder, hasSamples: true })) {
@@ -85,7 +106,7 @@ describe('the first start', () => {
     }))
 
   test('makes a shop that agrees with itself over all doors', () =>
-    withFolder(async (folder) => {
+    withLoadedFolder(async (folder) => {
       const own = await start(folder)
       const postgres = await own.postgres()
       const differing = `SELECT count(*) AS n FROM shop.customers c
@@ -103,7 +124,7 @@ describe('the first start', () => {
 
   test('killed while it loads leaves nothing, and the next one loads all', () =>
     withFolder(async (folder) => {
-      for (const afterMs of [150, 400, 800]) {
+      for (const afterMs of [200, 700]) {
         const child = spawn(process.execPath, [script, '--port', '0', '--data', folder], {
           stdio: ['ignore', 'pipe', 'pipe'],
         })
@@ -120,12 +141,12 @@ describe('the first start', () => {
 
 describe('a later start', () => {
   test('keeps the data, changes included, and loads nothing', () =>
-    withFolder(async (folder) => {
+    withLoadedFolder(async (folder) => {
       const first = await start(folder)
       await (await first.postgres()).query('UPDATE account SET balance = 1234.56 WHERE id = 1')
       await first.redis().zadd('leaderboard', 1_000_000, 'ada')
       await collectionOf(first.mongo().db('shop')).deleteOne({ _id: 1 })
-      expect((await stop()).stderr).toContain('Loading')
+      await stop()
 
       const second = await start(folder)
       expect(await numberIn(await second.postgres(), 'SELECT balance AS n FROM account WHERE id = 1')).toBe(1234.56)
@@ -175,7 +196,7 @@ describe('a later start', () => {
 
 describe('npm start itself', () => {
   test('passes options on, and Ctrl-C stops it', () =>
-    withFolder(async (folder) => {
+    withLoadedFolder(async (folder) => {
       const npm = spawn('npm', ['start', '--', '--port', '0', '--data', folder], {
         cwd: repositoryRoot,
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -206,18 +227,18 @@ describe('the lines for clients', () => {
   }
 
   test('the Node snippet shows accounts', () =>
-    withFolder(async (folder) => {
+    withLoadedFolder(async (folder) => {
       expect(await runLine('node', folder)).toMatch(/name[\s\S]*balance[\s\S]*\d+\.\d\d/)
     }))
 
   test.runIf(isInstalled('psql'))('the line for psql shows accounts', () =>
-    withFolder(async (folder) => {
+    withLoadedFolder(async (folder) => {
       expect(await runLine('psql', folder)).toMatch(/name +\| balance[\s\S]*\d+\.\d\d[\s\S]*\(5 rows\)/)
     }),
   )
 
   test.runIf(isInstalled('redis-cli'))('the line for redis-cli shows the leaderboard', () =>
-    withFolder(async (folder) => {
+    withLoadedFolder(async (folder) => {
       expect((await runLine('redis-cli', folder)).trim().split('\n')).toHaveLength(10)
     }),
   )

@@ -37,7 +37,7 @@ async function runRedis(client: Redis, block: Block): Promise<void> {
   for (const { command, reply } of readExchanges(block.text)) {
     const [name = '', ...args] = command
     const received = await client.call(name, ...args)
-    expect({ command, reply: [received].flat().map(String) }).toEqual({ command, reply })
+    expect({ command, reply: [received].flat(2).map(String) }).toEqual({ command, reply })
   }
 }
 
