@@ -16,7 +16,7 @@ import { Outbox } from '../../session/outbox.ts'
 import { Call } from './call.ts'
 import type { Client } from './client.ts'
 import type { Command } from './command-table.ts'
-import { CommandError, errorLine } from './errors.ts'
+import { CommandError, errorLine, isAnswer } from './errors.ts'
 import { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
 import { Reply } from './reply.ts'
@@ -226,8 +226,9 @@ export class Connection implements Client {
     return this.#command!.data!(this.#call)
   }
 
+  /** What is no answer to a command is our bug, and must not be survived with half a reply. */
   #fail(error: unknown): void {
-    const line = errorLine(error)
+    const line = isAnswer(error) ? errorLine(error) : this.#server.sessions.host.fatal(error as Error)
     this.#reply.restart()
     this.#reply.error(line)
   }

@@ -52,10 +52,14 @@ const prefixes: Readonly<Record<ErrorCode, string>> = {
   internal: 'ERR',
 }
 
+export function isAnswer(error: unknown): error is CommandError | PolylogError {
+  return error instanceof CommandError || error instanceof PolylogError
+}
+
 /** The line without its `-`. Rethrows what is no answer: broken invariants. */
 export function errorLine(error: unknown): string {
+  if (!isAnswer(error)) throw error
   if (error instanceof CommandError) return error.message
-  if (!(error instanceof PolylogError)) throw error
   if (error.code === 'transaction_ended') return `POLYLOGENDED ${error.detail.outcome ?? 'aborted'}`
   return `${prefixes[error.code]} ${error.message}`
 }

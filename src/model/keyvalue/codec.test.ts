@@ -66,7 +66,7 @@ describe('headers', () => {
     ['set', encodeCollection(new ByteWriter(), collection(kind.set)), '13ac0202'],
     ['sorted set', encodeCollection(new ByteWriter(), collection(kind.sortedSet, 1n)), '1c0100000000000000ac0202'],
     ['hash', encodeCollection(new ByteWriter(), collection(kind.hash)), '15ac0202'],
-    ['score', encodeScore(new ByteWriter(), -0), '0000000000000080'],
+    ['score', encodeScore(new ByteWriter(), -1.5), '000000000000f8bf'],
   ])('of a %s', (_name, writer, expected) => {
     expect(hex(writer)).toBe(expected)
   })

@@ -9,7 +9,7 @@
  *               | varint generation · varint count                          set, sorted set, hash
  *               | varint generation · varint count · i64 first position     list
  *
- * A score is a float64, little-endian. It keeps the sign of zero, which the order of index 5 does not.
+ * A score is a float64, little-endian; zero has no sign.
  */
 import { ByteReader, type ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'

@@ -8,7 +8,7 @@
  * | 2 field     | (ks, 2, int generation, bytes field)         | the field's value                |
  * | 3 member    | (ks, 3, int generation, bytes member)        | –                                |
  * | 4 scored    | (ks, 4, int generation, bytes member)        | score, float64 little-endian     |
- * | 5 by score  | (ks, 5, int generation, float8 score, bytes member) | – , or 01 where the score is −0 |
+ * | 5 by score  | (ks, 5, int generation, float8 score, bytes member) | –                          |
  * | 6 expiry    | (ks, 6, int milliseconds, bytes key)         | –                                |
  * | 7 item      | (ks, 7, int generation, int position)        | the list's item                  |
  *

@@ -78,12 +78,11 @@ export function isEmptyRange(range: KeyRange): boolean {
 const scoreView = new DataView(new ArrayBuffer(8))
 
 /** The score of an entry of index 5. `offset` is that of its member. */
-function decodeEntryScore(key: Slice, value: Slice, offset: number): number {
+function decodeEntryScore(key: Slice, offset: number): number {
   const at = key.start + offset - 8
   const positive = key.bytes[at]! >= 0x80
   for (let i = 0; i < 8; i++) scoreView.setUint8(i, key.bytes[at + i]! ^ (positive ? (i === 0 ? 0x80 : 0) : 0xff))
-  const score = scoreView.getFloat64(0)
-  return score === 0 && value.end > value.start ? -0 : score
+  return scoreView.getFloat64(0)
 }
 
 /** Visits the entries of a range of index 5 in its order. */
@@ -97,8 +96,8 @@ export function* walkByScore(
 ): Generator<Pause, void, void> {
   const offset = elementOffset(space, index.byScore, sorted.generation)
   const member = new MutableSlice()
-  yield* walkLimited(reader, range, options, (key, value) => {
-    visit(decodeLastElement(key, offset, member), decodeEntryScore(key, value, offset))
+  yield* walkLimited(reader, range, options, (key) => {
+    visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
   })
 }
 

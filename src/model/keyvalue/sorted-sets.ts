@@ -3,7 +3,7 @@
  * which is derived from it.
  */
 import { ByteWriter } from '../../base/bytes.ts'
-import { emptySlice, sliceOf, type Slice } from '../../base/slice.ts'
+import { emptySlice, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction, TransactionReader } from '../../database/contract.ts'
 import { decodeScore, encodeScore, type Header } from './codec.ts'
@@ -12,9 +12,6 @@ import { index, writeElementKey, writeScoreKey, type Keyspace } from './keys.ts'
 const memberKey = new KeyWriter(64)
 const scoreKey = new KeyWriter(64)
 const scoreWriter = new ByteWriter(8)
-
-/** Value of a score entry whose score is −0, which sorts as 0 and must be printed as −0. */
-const negativeZero = sliceOf(new Uint8Array([1]))
 
 /** ZADD's conditions. */
 export interface ScoreConditions {
@@ -53,15 +50,15 @@ export function setScore(
 ): Change {
   const before = findScore(tx, space, sorted, member)
   if (before === undefined) {
-    lastScore = score
+    lastScore = withoutSign(score)
     if (conditions.onlyExisting === true) return change.refused
-    putScore(tx, space, sorted, member, score)
+    putScore(tx, space, sorted, member, lastScore)
     sorted.count++
     return change.added
   }
   lastScore = before
   if (conditions.onlyNew === true) return change.refused
-  const after = conditions.increment === true ? before + score : score
+  const after = withoutSign(conditions.increment === true ? before + score : score)
   if (Number.isNaN(after)) return change.nan
   if (conditions.onlyGreater === true && after <= before) return change.refused
   if (conditions.onlyLess === true && after >= before) return change.refused
@@ -74,6 +71,11 @@ export function setScore(
 
 let lastScore = 0
 
+/** −0 is 0, as Redis stores it in sorted sets that are small, so that both entries of a member agree. */
+function withoutSign(score: number): number {
+  return score === 0 ? 0 : score
+}
+
 /** The score that the member of the last `setScore` has now. */
 export function resultingScore(): number {
   return lastScore
@@ -81,11 +83,7 @@ export function resultingScore(): number {
 
 function putScore(tx: Transaction, space: Keyspace, sorted: Header, member: Slice, score: number): void {
   tx.put(writeElementKey(memberKey, space, index.scored, sorted.generation, member), encodeScore(scoreWriter, score))
-  tx.put(
-    writeScoreKey(scoreKey, space, sorted.generation, score, member),
-    Object.is(score, -0) ? negativeZero : emptySlice,
-    'derived',
-  )
+  tx.put(writeScoreKey(scoreKey, space, sorted.generation, score, member), emptySlice, 'derived')
 }
 
 export function removeScored(tx: Transaction, space: Keyspace, sorted: Header, member: Slice): boolean {

@@ -83,9 +83,10 @@ function* popFirst(call: Call): StatementSteps<void> {
   if (side !== 'LEFT' && side !== 'RIGHT') throw syntaxError()
   let wanted = 1
   if (end + 1 < call.count) {
-    if (call.option(end + 1) !== 'COUNT' || call.count !== end + 3) throw syntaxError()
+    if (call.option(end + 1) !== 'COUNT' || call.count < end + 3) throw syntaxError()
     wanted = call.integer(end + 2, 'ERR count should be greater than 0')
     if (wanted <= 0) throw new CommandError('ERR count should be greater than 0')
+    if (call.count > end + 3) throw syntaxError()
   }
   for (let at = 2; at < end; at++) {
     const list = find(call, at)

@@ -246,9 +246,10 @@ function parsePopMany(call: Call): { end: number; highest: boolean; wanted: numb
   if (side !== 'MIN' && side !== 'MAX') throw syntaxError()
   let wanted = 1
   if (end + 1 < call.count) {
-    if (call.option(end + 1) !== 'COUNT' || call.count !== end + 3) throw syntaxError()
+    if (call.option(end + 1) !== 'COUNT' || call.count < end + 3) throw syntaxError()
     wanted = call.integer(end + 2, 'ERR count should be greater than 0')
     if (wanted <= 0) throw new CommandError('ERR count should be greater than 0')
+    if (call.count > end + 3) throw syntaxError()
   }
   return { end, highest: side === 'MAX', wanted }
 }
