@@ -112,6 +112,8 @@ function defineJson(): void {
   }
 }
 
+// Nothing is partitioned, and PostgreSQL answers no rows for what is not.
+define('pg_partition_ancestors', [oid.regclass], [['relid', oid.regclass]], () => [])
 defineSeries()
 defineJson()
 define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], (list: readonly SqlValue[]) => [...flatElements(list)].map((one) => [one]))

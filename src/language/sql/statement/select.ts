@@ -29,9 +29,11 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
   const locks = query.body.kind === 'select' && query.body.locking.length > 0
   const effect: StatementEffect = joinEffect(query) ?? { kind: locks || binder.writes ? 'write' : 'read' }
   const point = binder.writes || effect.kind === 'join' ? undefined : findPoint(query)
+  if (point !== undefined) {
+    return { effect, command: 'SELECT', columns: query.columns, execute: (parameters) => new PointExecution(point, parameters) }
+  }
   const { plan, columns } = planOutput(query)
   const base = { effect, command: 'SELECT', columns }
-  if (point !== undefined) return { ...base, execute: (parameters) => new PointExecution(point, parameters) }
   if (effect.kind === 'write') {
     // Rows of a statement that locks or writes wait until it is done: it may have to run again.
     const work = function* (run: SqlRun) {

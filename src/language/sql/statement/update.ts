@@ -166,14 +166,21 @@ export type RowFinder = (run: SqlRun) => Generator<Promise<void> | undefined, Fo
 /** All rows to change, with their keys. `extra`: what else will be read of the rows. */
 export function findRows(target: BoundTarget, extra: readonly Expression[], ordinals: readonly number[]): RowFinder {
   const point = findPoint(target, extra, ordinals)
+  if (point !== undefined) return pointFinder(point)
   const plan = planFound(target, extra, ordinals)
   const joins = target.from.kind === 'join'
   const { keyPlace } = target
   return function* (run) {
-    if (point !== undefined) return point(run)
     const rows = yield* collect(plan, run)
     const found = rows.map((row) => ({ key: row[keyPlace] as Uint8Array, row }))
     return joins ? firstOfEach(found) : found
+  }
+}
+
+function pointFinder(point: (run: SqlRun) => FoundRow[]): RowFinder {
+  // oxlint-disable-next-line require-yield -- one get never pauses
+  return function* (run) {
+    return point(run)
   }
 }
 

@@ -1,0 +1,53 @@
+/**
+ * Golden scripts: SQL and what it answers, as psql shows it unaligned. `REWRITE=1` writes the answers again; they were
+ * compared with PostgreSQL 15, and what differs on purpose says so in a comment before the statement.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Database } from '../../database/database.ts'
+import { openTestDatabase } from '../../database/testing.ts'
+import { loadSql } from './sql.ts'
+import { TestSql } from './testing.ts'
+
+const folder = fileURLToPath(new URL('golden/', import.meta.url))
+const separator = '\n----\n'
+
+interface Case {
+  readonly statement: string
+  readonly answer: string
+}
+
+/** Statements, `----`, the answer, an empty line; or, in a script that was never run, one statement a line. */
+function readScript(text: string): Case[] {
+  if (!text.includes(separator)) return text.split('\n').filter((line) => line.trim() !== '').map((statement) => ({ statement, answer: '' }))
+  return text.trimEnd().split('\n\n\n').map((part) => {
+    const at = part.indexOf(separator)
+    return { statement: part.slice(0, at), answer: part.slice(at + separator.length) }
+  })
+}
+
+describe('golden scripts', () => {
+  beforeAll(loadSql)
+
+  for (const file of readdirSync(folder)) {
+    describe(file, () => {
+      let database: Database
+      beforeAll(async () => {
+        database = await openTestDatabase()
+      })
+      afterAll(async () => database.close())
+
+      it('answers as written', async () => {
+        const path = folder + file
+        const session = new TestSql(database)
+        const cases = readScript(readFileSync(path, 'utf8'))
+        const shown: string[] = []
+        for (const { statement } of cases) shown.push(`${statement}${separator}${await session.show(statement)}`)
+        const text = `${shown.join('\n\n\n')}\n`
+        if (process.env['REWRITE'] === '1') writeFileSync(path, text)
+        else expect(text).toBe(readFileSync(path, 'utf8'))
+      })
+    })
+  }
+})
