@@ -7,7 +7,8 @@
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog.ts'
 import type { Isolation } from '../../database/contract.ts'
-import type { ParsedStatement, PreparedStatement, SqlContext } from '../../language/sql/contract.ts'
+import type { ParsedStatement, PreparedStatement, SqlContext, SystemTable } from '../../language/sql/contract.ts'
+import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
@@ -93,6 +94,9 @@ export class Client {
       transactionToken: () => session.token(),
       backendId: session.id,
       databaseNames: () => sessions.databaseNames(),
+      get systemTables(): readonly SystemTable[] {
+        return session.evidence.map(systemTableOf)
+      },
     }
   }
 
@@ -244,4 +248,10 @@ function searchPathOf(text: string | undefined): readonly string[] {
   if (text === undefined) return ['$user', 'public']
   const names = text.match(/"(?:[^"]|"")*"|[^\s,"]+/g) ?? []
   return names.map((name) => (name.startsWith('"') ? name.slice(1, -1).replace(/""/g, '"') : name))
+}
+
+const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25 }
+
+function systemTableOf({ name, columns, rows }: EvidenceTable): SystemTable {
+  return { name, columns: columns.map((column) => ({ name: column.name, typeOid: evidenceTypes[column.type] })), rows }
 }
