@@ -3,13 +3,10 @@
  * executed for a number of rows, it keeps the rows that were not asked for yet.
  */
 import type { ParsedStatement, PreparedStatement, Row } from '../../language/sql/contract.ts'
-import { paused } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import { sqlError } from './errors.ts'
 import { RowEncoder } from './rows.ts'
 import type { DescribedColumn } from './wire.ts'
-
-export { paused }
 
 /** `parsed` undefined: an empty query string. */
 export interface ClientStatement {

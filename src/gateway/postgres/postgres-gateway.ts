@@ -27,7 +27,7 @@ export class PostgresGateway implements Gateway {
       limits,
       language,
       registerCancel: (session, secret) => void this.#cancelable.set(session.id, { session, secret }),
-      cancel: (process, secret) => this.#cancel(process, secret),
+      cancel: (processId, secret) => this.#cancel(processId, secret),
       onClose: (connection) => this.#closed(connection),
     }
   }
@@ -43,8 +43,8 @@ export class PostgresGateway implements Gateway {
   }
 
   /** A wrong secret is answered as a right one: with nothing. */
-  #cancel(process: number, secret: number): void {
-    const found = this.#cancelable.get(process)
+  #cancel(processId: number, secret: number): void {
+    const found = this.#cancelable.get(processId)
     if (found !== undefined && found.secret === secret) found.session.cancel()
   }
 

@@ -8,7 +8,7 @@
  * `UpdatePlan` once per statement. An update that moves the primary key is a delete and an insert.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
+import { equalSlices, type Slice } from '../../base/slice.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
@@ -27,7 +27,6 @@ import {
   rowPrefixBytes,
   writeHiddenRowKey,
   writeIndexKey,
-  writeKeyOfRowKey,
   writeRowKey,
   type Values,
 } from './keys.ts'
@@ -223,9 +222,4 @@ export function deleteRow(transaction: Transaction, table: Table, key: Slice, ol
 /** What a delete has to have read. */
 export function indexedOrdinals(table: Table): number[] {
   return [...new Set(table.indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
-}
-
-/** The row's key again, from its row key. */
-export function keyOfRowKey(table: Table, rowKey: Uint8Array): Uint8Array {
-  return writeKeyOfRowKey(table, sliceOf(rowKey), lookupWriter).toBytes()
 }

@@ -21,7 +21,6 @@ import {
   type TableDefinition,
 } from './definition.ts'
 import { buildIndex, refuseNulls, refuseRows, rekeyRows } from './index-build.ts'
-import { allRows } from './keys.ts'
 import { Table, type TableIndex } from './table.ts'
 import { sqlError } from './types/type.ts'
 
@@ -174,10 +173,6 @@ export function dropCheck(transaction: Transaction, table: Table, name: string):
 
 export function truncateTable(transaction: Transaction, table: Table): void {
   transaction.clearCollection(table.collection)
-}
-
-export function isEmpty(transaction: Transaction, table: Table): boolean {
-  return !transaction.scan(allRows(table)).next()
 }
 
 export function isTable(collection: Collection): boolean {

@@ -8,7 +8,6 @@ import {
   dateEndDay,
   dateInfinity,
   dateMinusInfinity,
-  daysFromCalendar,
   firstDay,
   postgresEpochDays,
   postgresEpochUs,
@@ -215,11 +214,3 @@ function timestampOf(withZone: boolean): SqlType {
 
 export const timestampType: SqlType = timestampOf(false)
 export const timestamptzType: SqlType = timestampOf(true)
-
-export function timestampFromParts(days: number, timeUs: bigint): bigint {
-  return BigInt(days) * usPerDay + timeUs
-}
-
-export function dateFromParts(year: number, month: number, day: number): number {
-  return daysFromCalendar(year, month, day)
-}
