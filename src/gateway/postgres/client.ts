@@ -252,6 +252,7 @@ function searchPathOf(text: string | undefined): readonly string[] {
 
 const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25 }
 
-function systemTableOf({ name, columns, rows }: EvidenceTable): SystemTable {
-  return { name, columns: columns.map((column) => ({ name: column.name, typeOid: evidenceTypes[column.type] })), rows }
+function systemTableOf(table: EvidenceTable): SystemTable {
+  const columns = table.columns.map(({ name, type }) => ({ name, typeOid: evidenceTypes[type] }))
+  return { name: table.name, columns, rows: () => table.rows() }
 }
