@@ -57,6 +57,49 @@ describe('a connection', () => {
     expect(await a.send('EXISTS', 't')).toBe(':0')
   })
 
+  it('pauses in the middle of EXEC without mixing up its replies', async () => {
+    const members = Array.from({ length: 3_000 }, (_, i) => `member:${i}`)
+    await a.send('SADD', 's', ...members)
+    await a.send('MSET', ...members.flatMap((member) => [member, '1']))
+    for (const line of ['MULTI', 'SMEMBERS s', 'INCR s', 'KEYS member:*', 'SELECT 1', 'SUNION s nothing', 'ECHO end']) {
+      await a.sendLine(line)
+    }
+    const reply = await a.sendLine('EXEC')
+    const [, found = '', wrong = '', keys = '', rest = ''] = /^\[\[(.*?)\] (-.*?) \[(.*?)\] (.*)\]$/.exec(reply)!
+    expect(found.split(' ').sort()).toEqual(members.map((member) => JSON.stringify(member)).sort())
+    expect(wrong).toBe('-WRONGTYPE Operation against a key holding the wrong kind of value')
+    expect(keys.split(' ')).toHaveLength(3_000)
+    expect(rest).toBe('+OK [] "end"')
+  })
+
+  it('is not served while it does not read its replies', async () => {
+    a.socket.pendingBytes = 10_000_000
+    a.sendBytes('PING\r\nSET late 1\r\n')
+    expect(await a.next()).toBe('+PONG')
+    expect(await a.isWaiting()).toBe(true)
+    expect(await b.sendLine('EXISTS late')).toBe(':0')
+    a.socket.pendingBytes = 0
+    a.socket.onDrain()
+    expect(await a.next()).toBe('+OK')
+  })
+
+  it('is not read while a command waits and much has come behind it', async () => {
+    await b.sendLine('POLYLOG.BEGIN')
+    await b.sendLine('SET k 1')
+    a.sendBytes('SET k 2\r\n')
+    expect(await a.isWaiting()).toBe(true)
+    const large = encodeCommand(['ECHO', 'x'.repeat(600_000)])
+    a.sendBytes(large)
+    expect(a.socket.isPaused).toBe(false)
+    a.sendBytes(large)
+    expect(a.socket.isPaused).toBe(true)
+    await b.sendLine('POLYLOG.ROLLBACK')
+    expect(await a.next()).toBe('+OK')
+    expect(await a.next()).toHaveLength(600_002)
+    expect(await a.next()).toHaveLength(600_002)
+    expect(a.socket.isPaused).toBe(false)
+  })
+
   it('refuses a reply that is too large', async () => {
     await a.send('SET', 'a', 'x'.repeat(500_000))
     const keys = Array.from({ length: 20 }, () => 'a')

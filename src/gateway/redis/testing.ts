@@ -12,7 +12,8 @@ class TestSocket implements Socket {
   onEnd: () => void = () => undefined
   onDrain: () => void = () => undefined
   onClose: () => void = () => undefined
-  readonly pendingBytes = 0
+  /** What the peer has not taken yet: tests may set it. */
+  pendingBytes = 0
   received: Buffer = Buffer.alloc(0)
   isClosed = false
   isPaused = false
