@@ -1,6 +1,6 @@
 /** What the families of expression operators share. */
 import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
-import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
+import { buildDocument, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import type { Scope } from './scope.ts'
 
@@ -75,17 +75,19 @@ export function namedParts(
 }
 
 export function arrayOf(values: readonly BsonValue[]): BsonValue {
-  const writer = new BsonWriter().begin()
-  for (const [index, value] of values.entries()) {
-    if (value.type === bsonType.missing) writer.null(indexName(index))
-    else writer.value(indexName(index), value)
-  }
-  return new BsonValue(bsonType.array, writer.end().toBytes())
+  const bytes = buildDocument((writer) => {
+    for (const [index, value] of values.entries()) {
+      if (value.type === bsonType.missing) writer.null(indexName(index))
+      else writer.value(indexName(index), value)
+    }
+  })
+  return new BsonValue(bsonType.array, bytes)
 }
 
 /** An object of the fields that are not missing. */
 export function objectOf(fields: Iterable<readonly [string, BsonValue]>): BsonValue {
-  const writer = new BsonWriter().begin()
-  for (const [name, value] of fields) writer.value(name, value)
-  return new BsonValue(bsonType.object, writer.end().toBytes())
+  const bytes = buildDocument((writer) => {
+    for (const [name, value] of fields) writer.value(name, value)
+  })
+  return new BsonValue(bsonType.object, bytes)
 }

@@ -156,9 +156,18 @@ export class BsonWriter {
   }
 }
 
+const shared = new BsonWriter()
+let isSharedInUse = false
+
 /** A document of its own, written by `build`. */
 export function buildDocument(build: (writer: BsonWriter) => void): Uint8Array {
-  const writer = new BsonWriter().begin()
-  build(writer)
-  return writer.end().toBytes()
+  const writer = isSharedInUse ? new BsonWriter() : shared.reset()
+  isSharedInUse = true
+  try {
+    writer.begin()
+    build(writer)
+    return writer.end().toBytes()
+  } finally {
+    if (writer === shared) isSharedInUse = false
+  }
 }

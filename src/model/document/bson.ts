@@ -290,8 +290,19 @@ export function isEmptyDocument(value: Slice): boolean {
 
 const nameEncoder = new TextEncoder()
 
+/** The same few names come again and again; who reads the bytes never changes them. */
+const encodedNames = new Map<string, Uint8Array>()
+const mostEncodedNames = 2000
+const longestEncodedName = 64
+
 export function encodeName(name: string): Uint8Array {
-  return nameEncoder.encode(name)
+  const known = encodedNames.get(name)
+  if (known !== undefined) return known
+  const encoded = nameEncoder.encode(name)
+  if (name.length > longestEncodedName) return encoded
+  if (encodedNames.size >= mostEncodedNames) encodedNames.clear()
+  encodedNames.set(name, encoded)
+  return encoded
 }
 
 /** A field by name, for commands; `undefined` where it is missing. */

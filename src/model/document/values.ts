@@ -76,21 +76,18 @@ export function toSafeInteger(value: BsonValue): number | undefined {
 }
 
 export function int32Value(value: number): BsonValue {
-  const bytes = new Uint8Array(4)
-  new DataView(bytes.buffer).setInt32(0, value, true)
-  return new BsonValue(bsonType.int32, bytes)
+  scratch.setInt32(0, value, true)
+  return new BsonValue(bsonType.int32, scratchBytes.slice(0, 4))
 }
 
 export function int64Value(value: bigint): BsonValue {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setBigInt64(0, value, true)
-  return new BsonValue(bsonType.int64, bytes)
+  scratch.setBigInt64(0, value, true)
+  return new BsonValue(bsonType.int64, scratchBytes.slice())
 }
 
 export function doubleValue(value: number): BsonValue {
-  const bytes = new Uint8Array(8)
-  new DataView(bytes.buffer).setFloat64(0, value, true)
-  return new BsonValue(bsonType.double, bytes)
+  scratch.setFloat64(0, value, true)
+  return new BsonValue(bsonType.double, scratchBytes.slice())
 }
 
 export function decimalValue(value: Decimal): BsonValue {
