@@ -37,6 +37,10 @@ describe('glob patterns', () => {
     expect(matches(`${'a*'.repeat(40)}b`, 'a'.repeat(5_000))).toBe(false)
   })
 
+  it('are bounded', () => {
+    expect(() => matches('a'.repeat(4097), 'a')).toThrow('ERR pattern is longer than 4096 bytes')
+  })
+
   it('knows what every match begins with', () => {
     const prefix = (pattern: string): string => Buffer.from(new Glob(Buffer.from(pattern)).prefix()).toString()
     expect(prefix('user:*')).toBe('user:')

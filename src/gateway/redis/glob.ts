@@ -1,10 +1,13 @@
 /**
  * Redis's glob patterns: `*`, `?`, `[a-z]`, `[^…]`, and `\` before a character that stands for itself.
  *
- * A `*` that fails is retried one byte further, and only the last one: time is at most pattern × text, where Redis's
- * recursion over every `*` is exponential.
+ * A `*` that fails is retried one byte further, and only the last one: time is at most the longest part between two `*`
+ * times the text, where Redis's recursion over every `*` is exponential. Patterns are bounded so that this product is, too.
  */
 import type { Slice } from '../../base/slice.ts'
+import { CommandError } from './errors.ts'
+
+const maxPatternBytes = 4096
 
 const asterisk = 0x2a
 const question = 0x3f
@@ -20,6 +23,7 @@ export class Glob {
   readonly all: boolean
 
   constructor(pattern: Uint8Array) {
+    if (pattern.length > maxPatternBytes) throw new CommandError(`ERR pattern is longer than ${maxPatternBytes} bytes`)
     this.#pattern = pattern
     this.all = pattern.length > 0 && pattern.every((byte) => byte === asterisk)
   }
