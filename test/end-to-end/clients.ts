@@ -94,6 +94,7 @@ export async function numberIn(client: pg.Client, query: string): Promise<number
 
 export interface AnyDocument {
   readonly _id: number | string
+  readonly n?: number
   readonly [field: string]: unknown
 }
 
