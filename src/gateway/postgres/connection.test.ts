@@ -8,7 +8,6 @@ import { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
-import type { Socket } from '../../host/host.ts'
 import {
   paused,
   type CopyLoad,
@@ -23,6 +22,7 @@ import type { SqlValue } from '../../model/table/types/value.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
 import { PostgresGateway } from './postgres-gateway.ts'
+import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 import type { SqlLanguage } from './language.ts'
 
 // ---- a language of a few words
@@ -209,160 +209,11 @@ const language: SqlLanguage = {
   prepare: (statement) => prepared(statement.tree as Words),
 }
 
-// ---- a client of bytes
-
-class FakeSocket implements Socket {
-  readonly remote = 'test'
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
-  received: Buffer = Buffer.alloc(0)
-  pendingBytes = 0
-  isStuck = false
-  isEnded = false
-  isPaused = false
-
-  write(bytes: Uint8Array): boolean {
-    this.received = Buffer.concat([this.received, bytes])
-    if (this.isStuck) this.pendingBytes += bytes.length
-    return !this.isStuck
-  }
-
-  drain(): void {
-    this.pendingBytes = 0
-    this.onDrain()
-  }
-
-  pause(): void {
-    this.isPaused = true
-  }
-
-  resume(): void {
-    this.isPaused = false
-  }
-
-  end(): void {
-    this.isEnded = true
-  }
-
-  destroy(): void {
-    this.isEnded = true
-  }
-}
-
-function message(type: string, ...parts: (string | number | Buffer)[]): Buffer {
-  const body = Buffer.concat(
-    parts.map((part) => {
-      if (typeof part === 'string') return Buffer.from(`${part}\0`)
-      if (typeof part === 'number') return Buffer.from([part >> 24, part >> 16, part >> 8, part])
-      return part
-    }),
-  )
-  const head = Buffer.alloc(5)
-  head.write(type, 'latin1')
-  head.writeInt32BE(body.length + 4, 1)
-  return Buffer.concat([head, body])
-}
-
-const u16 = (value: number): Buffer => Buffer.from([value >> 8, value])
-const query = (text: string): Buffer => message('Q', text)
-const parse = (text: string, name = ''): Buffer => message('P', name, text, u16(0))
-const sync = message('S')
-const execute = (maxRows = 0, portal = ''): Buffer => message('E', portal, maxRows)
-
-function bind(values: readonly (string | null)[] = [], name = '', portal = ''): Buffer {
-  const encoded = values.flatMap((value) => (value === null ? [-1] : [value.length, Buffer.from(value)]))
-  return message('B', portal, name, u16(0), u16(values.length), ...encoded, u16(0))
-}
-
-function startup(...parameters: string[]): Buffer {
-  const body = Buffer.concat([
-    Buffer.from([0, 3, 0, 0]),
-    ...parameters.map((one) => Buffer.from(`${one}\0`)),
-    Buffer.alloc(1),
-  ])
-  const length = Buffer.alloc(4)
-  length.writeInt32BE(body.length + 4)
-  return Buffer.concat([length, body])
-}
-
-/** One line a message: `D 1|a`, `C SELECT 1`, `E 22012 division by zero`, `Z I`. */
-function show(bytes: Buffer): string[] {
-  const lines: string[] = []
-  for (let at = 0; at < bytes.length;) {
-    if (bytes[at] === 0x4e && bytes.length === 1) return ['N']
-    const type = String.fromCharCode(bytes[at]!)
-    const length = bytes.readInt32BE(at + 1)
-    lines.push(`${type}${showBody(type, bytes.subarray(at + 5, at + 1 + length))}`)
-    at += 1 + length
-  }
-  return lines
-}
-
-function showBody(type: string, body: Buffer): string {
-  if (type === 'D') return ` ${showRow(body)}`
-  if (type === 'C') return ` ${body.toString('utf8', 0, body.length - 1)}`
-  if (type === 'Z') return ` ${body.toString()}`
-  if (type === 'T') return ` ${body.readInt16BE(0)}`
-  if (type === 't') return ` ${body.readInt16BE(0)}`
-  if (type !== 'E' && type !== 'N') return ''
-  const fields = new Map(
-    body
-      .toString()
-      .split('\0')
-      .map((field) => [field[0], field.slice(1)]),
-  )
-  return ` ${fields.get('S')} ${fields.get('C')} ${fields.get('M')}`
-}
-
-function showRow(body: Buffer): string {
-  const values: string[] = []
-  let at = 2
-  for (let left = body.readInt16BE(0); left > 0; left--) {
-    const size = body.readInt32BE(at)
-    values.push(size < 0 ? 'null' : body.toString('utf8', at + 4, at + 4 + size))
-    at += 4 + Math.max(0, size)
-  }
-  return values.join('|')
-}
-
 let opened: TestSessions
 let gateway: PostgresGateway
 
-class TestClient {
-  readonly socket: FakeSocket = new FakeSocket()
-
-  constructor() {
-    gateway.accept(this.socket, new Uint8Array(0))
-  }
-
-  send(...messages: Uint8Array[]): void {
-    this.socket.onData(Buffer.concat(messages))
-  }
-
-  /** What has arrived once the server has nothing left to do at once. */
-  async answers(): Promise<string[]> {
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
-    const bytes = this.socket.received
-    this.socket.received = Buffer.alloc(0)
-    return show(bytes)
-  }
-
-  /** What arrives next, once something does: for what a timer causes. */
-  async awaitAnswers(): Promise<string[]> {
-    while (this.socket.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
-    return this.answers()
-  }
-
-  async ask(...messages: Uint8Array[]): Promise<string[]> {
-    this.send(...messages)
-    return this.answers()
-  }
-}
-
 async function connect(...parameters: string[]): Promise<TestClient> {
-  const client = new TestClient()
+  const client = new TestClient(gateway)
   client.send(startup('user', 'me', ...parameters))
   const lines = await client.answers()
   expect(lines.at(-1)).toBe('Z I')
@@ -378,7 +229,7 @@ afterEach(async () => opened.close())
 
 describe('the start', () => {
   it('declines encryption, then greets', async () => {
-    const client = new TestClient()
+    const client = new TestClient(gateway)
     expect(await client.ask(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))).toEqual(['N'])
     expect(await client.ask(Buffer.from([0, 0, 0, 8, 4, 210, 22, 48]))).toEqual(['N'])
     const lines = await client.ask(startup('user', 'me', 'database', 'polylog'))
@@ -388,7 +239,7 @@ describe('the start', () => {
   })
 
   it('takes a packet that comes byte by byte', async () => {
-    const client = new TestClient()
+    const client = new TestClient(gateway)
     for (const byte of startup('user', 'me')) client.send(Buffer.from([byte]))
     expect((await client.answers()).at(-1)).toBe('Z I')
   })
@@ -398,20 +249,20 @@ describe('the start', () => {
     ['no user', ['database', 'polylog'], 'E FATAL 28000 no PostgreSQL user name specified in startup packet'],
     ['replication', ['user', 'me', 'replication', 'true'], 'E FATAL 0A000 replication connections are not supported'],
   ])('refuses %s', async (_, parameters, expected) => {
-    const client = new TestClient()
+    const client = new TestClient(gateway)
     expect(await client.ask(startup(...parameters))).toEqual([expected])
     expect(client.socket.isEnded).toBe(true)
   })
 
   it('negotiates a newer minor version down', async () => {
-    const client = new TestClient()
+    const client = new TestClient(gateway)
     const packet = startup('user', 'me')
     packet[7] = 2
     expect((await client.ask(packet)).slice(0, 2)).toEqual(['v', 'R'])
   })
 
   it.each([[[0, 0, 0, 4, 0, 0, 0, 0]], [[0, 0, 255, 255, 0, 3, 0, 0]]])('refuses a length of %j', async (bytes) => {
-    const client = new TestClient()
+    const client = new TestClient(gateway)
     expect((await client.ask(Buffer.from(bytes)))[0]).toMatch(/^E FATAL 08P01/)
     expect(client.socket.isEnded).toBe(true)
   })
@@ -825,7 +676,7 @@ it('survives any bytes, before and after the start', async () => {
       fc.boolean(),
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
       async (starts, chunks) => {
-        const client = starts ? await connect() : new TestClient()
+        const client = starts ? await connect() : new TestClient(gateway)
         for (const chunk of chunks) if (!client.socket.isEnded) client.socket.onData(chunk)
         client.socket.onEnd()
         const other = await connect()

@@ -159,6 +159,54 @@ function cancel(client: pg.Client): Promise<void> {
   })
 }
 
+describe('a transaction through two connections', () => {
+  it('commits for both as its beginner says', async () => {
+    await withPg(async (beginner) => {
+      await beginner.query('BEGIN')
+      await beginner.query('UPDATE account SET balance = balance - 1 WHERE id = 1')
+      const { rows } = await beginner.query<{ token: string }>('SELECT polylog_transaction_token() AS token')
+      await withPg(async (party) => {
+        await party.query('BEGIN')
+        await party.query('SELECT polylog_join($1)', [rows[0]!.token])
+        const seen = await party.query('UPDATE account SET balance = balance + 1 WHERE id = 2 RETURNING balance')
+        expect(seen.rows).toEqual([{ balance: '21.00' }])
+        expect((await party.query('SELECT balance FROM account WHERE id = 1')).rows).toEqual([{ balance: '9.50' }])
+        const leaving = party.query('COMMIT')
+        await beginner.query('COMMIT')
+        expect((await leaving).command).toBe('COMMIT')
+      })
+      expect((await beginner.query('SELECT sum(balance) AS s FROM account')).rows).toEqual([{ s: '30.50' }])
+    })
+  })
+
+  it('rolls back for both when one of them fails', async () => {
+    await withPg(async (beginner) => {
+      await beginner.query('BEGIN')
+      await beginner.query('UPDATE account SET balance = 0')
+      const { rows } = await beginner.query<{ token: string }>('SELECT polylog_transaction_token() AS token')
+      await withPg(async (party) => {
+        await party.query('BEGIN')
+        await party.query('SELECT polylog_join($1)', [rows[0]!.token])
+        await expect(party.query('SELECT 1/0')).rejects.toMatchObject({ code: '22012' })
+        await expect(beginner.query('SELECT 1')).rejects.toMatchObject({ code: '25P02' })
+        expect((await beginner.query('COMMIT')).command).toBe('ROLLBACK')
+        expect((await party.query('COMMIT')).command).toBe('ROLLBACK')
+        expect((await party.query('SELECT sum(balance) AS s FROM account')).rows).toEqual([{ s: '30.50' }])
+      })
+    })
+  })
+
+  it('needs a token that lives, and to come first', async () => {
+    await withPg(async (client) => {
+      await expect(client.query("SELECT polylog_join('nope')")).rejects.toMatchObject({ code: '25P01' })
+      await client.query('BEGIN')
+      await expect(client.query("SELECT polylog_join('nope')")).rejects.toMatchObject({ code: '25P01' })
+      await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '25P02' })
+      await client.query('ROLLBACK')
+    })
+  })
+})
+
 describe('postgres', () => {
   it('reads and writes by templates, in a transaction', async () => {
     const sql = postgres({ ...address(), max: 2 })
