@@ -93,6 +93,7 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
   transaction.lockName(nameLock(namespace.name, name), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
   const id = newId(transaction)
+  transaction.own(id)
   const collection: Collection = {
     ...created,
     id,

@@ -39,7 +39,7 @@ import { ReadLog } from './read-log.ts'
 import * as schema from './schema-changes.ts'
 import { StatementSlice } from './time-slice.ts'
 import { TransactionCursor } from './transaction-cursor.ts'
-import { WriteSet } from './write-set.ts'
+import { writeKinds, WriteSet } from './write-set.ts'
 
 /** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
 const maxKeyBytes = 0xffff
@@ -96,6 +96,7 @@ export class KernelTransaction implements Transaction {
   #openCursors: TransactionCursor[] = []
   #reads: ReadLog | undefined
   #touched: Set<number> | undefined
+  #owned: Set<number> | undefined
   #lastTouched = -1
   #softLocks: { key: string; mode: LockMode }[] = []
   readonly #result = new MutableSlice()
@@ -127,6 +128,7 @@ export class KernelTransaction implements Transaction {
     if (this.#softLocks.length > 0) this.#softLocks = []
     this.#reads = undefined
     this.#touched = undefined
+    this.#owned = undefined
     this.#lastTouched = -1
     this.kernel.open.add(this)
     return this
@@ -200,7 +202,9 @@ export class KernelTransaction implements Transaction {
     if (this.interleaved) return
     this.interleaved = true
     this.writes.forEachEffective((kind, key, _value, derived) => {
-      if (kind <= 1 && !derived && key.bytes[key.start] !== 0) this.#acquire(sliceToLatin1(key), 'update', 'wait')
+      const keyspace = keyspaceOf(key)
+      if (kind > writeKinds.delete || derived || keyspace === 0 || this.#owned?.has(keyspace) === true) return
+      this.#acquire(sliceToLatin1(key), 'update', 'wait')
     })
     for (const { key, mode } of this.#softLocks) this.#acquire(key, mode, 'wait')
     for (const keyspace of this.#touched ?? []) this.#acquire(schema.collectionLockKey(keyspace), 'key share', 'wait')
@@ -354,6 +358,11 @@ export class KernelTransaction implements Transaction {
   }
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
+    this.#touch(key)
+    if (this.#owned?.has(keyspaceOf(key)) === true) {
+      this.#checkUnchanged(key)
+      return true
+    }
     const name = sliceToLatin1(key)
     if (!this.interleaved) {
       if (this.kernel.locks.size === 0 || !this.kernel.locks.blocked(this, name, mode)) {
@@ -363,8 +372,13 @@ export class KernelTransaction implements Transaction {
       this.interleave()
     }
     if (!this.#acquire(name, mode, policy)) return false
-    if (this.#asking && this.kernel.conflicts.lastChange(name) > this.sequence) this.changedMeanwhile('the row')
+    this.#checkUnchanged(key)
     return true
+  }
+
+  #checkUnchanged(key: Slice): void {
+    if (!this.#asking || this.kernel.conflicts.lastChange(sliceToLatin1(key)) <= this.sequence) return
+    this.changedMeanwhile('the row')
   }
 
   /** Of a name that is not a key: a namespace, a collection's name, its schema. */
@@ -465,8 +479,15 @@ export class KernelTransaction implements Transaction {
   lockSchema(collection: Collection): void {
     this.lockName(schema.collectionLockKey(collection.id), 'update')
     this.#checkSchema(collection.id)
+    this.own(collection.id)
+  }
+
+  /** Nobody else may write to the collection until the end: it is new, or its schema is locked. Keys need no locks. */
+  own(collectionId: number): void {
     this.#touched ??= new Set()
-    this.#touched.add(collection.id)
+    this.#touched.add(collectionId)
+    this.#owned ??= new Set()
+    this.#owned.add(collectionId)
   }
 
   // ---- retried writes

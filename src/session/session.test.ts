@@ -403,3 +403,33 @@ describe('evidence', () => {
     expect(rowsOf(b, 'durability')[0]![0]).toBe(BigInt(server.database.newestSequence))
   })
 })
+
+describe('a collection that a transaction has for itself', () => {
+  const rowsLocked = (): number => server.database.locks.rows().filter(({ key }) => !key.startsWith('\xff')).length
+
+  test('needs no locks on its keys, and others wait for its schema', async () => {
+    const [a, b] = [openSession(), openSession()]
+    a.begin()
+    void a.run((tx) => tx.clearCollection(collection))
+    for (let i = 0; i < 50; i++) void a.run(put(`k${i}`, '1'))
+    expect(rowsLocked()).toBe(0)
+    const writing = b.run(put('k1', '2'))
+    const locking = openSession().run((tx) => tx.lock(keyOf('k1'), 'share'))
+    await turns()
+    expect(writing).toBeInstanceOf(Promise)
+    expect(locking).toBeInstanceOf(Promise)
+    void a.commit()
+    await Promise.all([writing, locking])
+    expect(b.run(get('k1'))).toBe('2')
+  })
+
+  test('still fails a snapshot transaction whose keys changed before it took the schema', async () => {
+    const [a, b] = [openSession(), openSession()]
+    void b.run(put('k', '1'))
+    a.begin({ isolation: 'repeatable read' })
+    expect(a.run(get('k'))).toBe('1')
+    void b.run(put('k', '2'))
+    void a.run((tx) => tx.alterCollection(tx.catalog.collectionById(collection.id)!, { definition: { v: 3 } }))
+    expect(await outcomeOf(Promise.resolve().then(() => a.run(increment('k'))))).toBe('serialization_failure')
+  })
+})
