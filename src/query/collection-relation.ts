@@ -24,14 +24,29 @@ export class DocumentRelation implements Relation {
     this.collection = collection
     this.#documentColumns = documentColumns(collection)
     this.columns = this.#documentColumns.map(({ name, type }, i) => {
-      return { name, type: findTypeByName(type)!.oid, modifier: -1, number: i + 1, isNotNull: name === '_id' || name === 'doc' }
+      return {
+        name,
+        type: findTypeByName(type)!.oid,
+        modifier: -1,
+        number: i + 1,
+        isNotNull: name === '_id' || name === 'doc',
+      }
     })
     this.indexes = new StoredDocuments(collection).indexes.flatMap((index) => {
       const [field] = index.fields
       const column = this.columns.findIndex(({ name }) => name === field?.path.text)
-      if (field === undefined || column < 0 || index.sparse || !equalityTypes.has(this.#documentColumns[column]!.type)) return []
+      if (field === undefined || column < 0 || index.sparse || !equalityTypes.has(this.#documentColumns[column]!.type))
+        return []
       // Only equality goes through it: documents order values of all types, a column only its own.
-      return [{ name: index.name, isUnique: false, isPrimary: false, parts: [{ column, isDescending: false, nullsFirst: false }] }]
+      return [
+        {
+          name: index.name,
+          isUnique: false,
+          isHint: true,
+          isPrimary: false,
+          parts: [{ column, isDescending: false, nullsFirst: false }],
+        },
+      ]
     })
   }
 
@@ -50,14 +65,27 @@ export class DocumentRelation implements Relation {
   }
 
   reader(columns?: ReadonlySet<number>): RelationReader {
-    const wanted = this.#documentColumns.map((column, i) => (columns === undefined || columns.has(i) ? column : undefined))
-    const read = (document: Slice): SqlValue[] => wanted.map((column) => (column === undefined ? null : column.read(document)))
+    const wanted = this.#documentColumns.map((column, i) =>
+      columns === undefined || columns.has(i) ? column : undefined,
+    )
+    const read = (document: Slice): SqlValue[] =>
+      wanted.map((column) => (column === undefined ? null : column.read(document)))
     return {
       open: (run: Run, access: Access): RowSourceHandle => {
         const cursors = this.#cursorsOf(run, access)
         return new DocumentRows(cursors, read)
       },
     }
+  }
+
+  /** A document's row: every column. */
+  rowOf(document: Slice): SqlValue[] {
+    return this.#documentColumns.map((column) => column.read(document))
+  }
+
+  /** The name of a column's SQL type, as `document-values.ts` knows it. */
+  typeNameOf(column: number): string {
+    return this.#documentColumns[column]!.type
   }
 
   #cursorsOf(run: Run, access: Access): readonly SourceCursor[] {

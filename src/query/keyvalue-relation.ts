@@ -9,7 +9,14 @@ import { isUtf8 } from 'node:buffer'
 import { decodeUtf8 } from '../base/bytes.ts'
 import type { Collection } from '../database/catalog.ts'
 import { kindNames, never } from '../model/keyvalue/codec.ts'
-import { type KeyBounds, scanHashes, scanKeys, scanSets, scanSortedSets, scanStrings } from '../model/keyvalue/entries.ts'
+import {
+  type KeyBounds,
+  scanHashes,
+  scanKeys,
+  scanSets,
+  scanSortedSets,
+  scanStrings,
+} from '../model/keyvalue/entries.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Run } from './operator.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RowSourceHandle } from './relation.ts'
@@ -24,11 +31,29 @@ const float8 = 701
 const timestamptz = 1184
 
 const columnsOf: Readonly<Record<KeyvalueView, readonly (readonly [name: string, type: number])[]>> = {
-  key: [['key', text], ['type', text], ['expires_at', timestamptz]],
-  string: [['key', text], ['value', text]],
-  hash: [['key', text], ['field', text], ['value', text]],
-  set: [['key', text], ['member', text]],
-  zset: [['key', text], ['member', text], ['score', float8]],
+  key: [
+    ['key', text],
+    ['type', text],
+    ['expires_at', timestamptz],
+  ],
+  string: [
+    ['key', text],
+    ['value', text],
+  ],
+  hash: [
+    ['key', text],
+    ['field', text],
+    ['value', text],
+  ],
+  set: [
+    ['key', text],
+    ['member', text],
+  ],
+  zset: [
+    ['key', text],
+    ['member', text],
+    ['score', float8],
+  ],
 }
 
 export function shownBytes(bytes: Uint8Array): string {
@@ -48,6 +73,7 @@ function boundsOf(shown: string): KeyBounds[] {
 const byKey: RelationIndex = {
   name: 'key',
   isUnique: false,
+  isHint: true,
   isPrimary: false,
   parts: [{ column: 0, isDescending: false, nullsFirst: false }],
 }
@@ -56,7 +82,7 @@ const relations = new WeakMap<Collection, Map<KeyvalueView, Relation>>()
 
 export function keyvalueRelation(collection: Collection, view: KeyvalueView): Relation {
   let views = relations.get(collection)
-  if (views === undefined) relations.set(collection, (views = new Map()))
+  if (views === undefined) relations.set(collection, (views = new Map<KeyvalueView, Relation>()))
   let relation = views.get(view)
   if (relation === undefined) views.set(view, (relation = makeRelation(collection, view)))
   return relation
@@ -107,7 +133,7 @@ const opener: Readonly<Record<KeyvalueView, Opener>> = {
     return () => {
       if (!scan.next()) return undefined
       const { kind, expiresAtMs } = scan.header
-      return [shownBytes(scan.key), kindNames[kind]!, expiresAtMs === never ? null : BigInt(expiresAtMs) * 1000n]
+      return [shownBytes(scan.key), kindNames[kind]!, expiresAtMs === never ? null : expiresAtMs * 1000n]
     }
   },
   string: (run, space, bounds) => {

@@ -23,6 +23,8 @@ export interface RelationColumn {
 export interface RelationIndex {
   readonly name: string
   readonly isUnique: boolean
+  /** Finds by equality alone, and perhaps more than is equal: no ranges, no order, and every condition is tested again. */
+  readonly isHint?: boolean
   /** The order of the relation's own keys. */
   readonly isPrimary: boolean
   /** `column`: its ordinal. */

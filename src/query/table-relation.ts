@@ -22,7 +22,12 @@ export class TableRelation implements Relation {
     })
     const indexes: RelationIndex[] = []
     if (table.primaryKey !== undefined) {
-      indexes.push({ name: table.primaryKeyName!, isUnique: true, isPrimary: true, parts: table.primaryKey.map(partOf) })
+      indexes.push({
+        name: table.primaryKeyName!,
+        isUnique: true,
+        isPrimary: true,
+        parts: table.primaryKey.map(partOf),
+      })
     }
     for (const index of table.indexes) {
       const { name, isUnique, parts } = index

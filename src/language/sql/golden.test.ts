@@ -20,11 +20,18 @@ interface Case {
 
 /** Statements, `----`, the answer, an empty line; or, in a script that was never run, one statement a line. */
 function readScript(text: string): Case[] {
-  if (!text.includes(separator)) return text.split('\n').filter((line) => line.trim() !== '').map((statement) => ({ statement, answer: '' }))
-  return text.trimEnd().split('\n\n\n').map((part) => {
-    const at = part.indexOf(separator)
-    return { statement: part.slice(0, at), answer: part.slice(at + separator.length) }
-  })
+  if (!text.includes(separator))
+    return text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((statement) => ({ statement, answer: '' }))
+  return text
+    .trimEnd()
+    .split('\n\n\n')
+    .map((part) => {
+      const at = part.indexOf(separator)
+      return { statement: part.slice(0, at), answer: part.slice(at + separator.length) }
+    })
 }
 
 describe('golden scripts', () => {

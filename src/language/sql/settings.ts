@@ -62,7 +62,12 @@ function duration(value: string, name: string): string {
   const milliseconds = Math.round(Number(found[1]) * factor)
   if (milliseconds > 2_147_483_647) throw invalid(name, value)
   if (milliseconds === 0) return '0'
-  for (const [unit, size] of [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1000]] as const) {
+  for (const [unit, size] of [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ] as const) {
     if (milliseconds % size === 0) return `${milliseconds / size}${unit}`
   }
   return `${milliseconds}ms`
@@ -71,7 +76,8 @@ function duration(value: string, name: string): string {
 const isolation = oneOf('read committed', 'repeatable read', 'serializable', 'read uncommitted')
 
 function timeZone(value: string): string {
-  if (/^(utc|gmt|z|zulu|universal|etc\/utc|etc\/gmt)$/i.test(value)) return value.toUpperCase() === 'GMT' ? 'GMT' : 'UTC'
+  if (/^(utc|gmt|z|zulu|universal|etc\/utc|etc\/gmt)$/i.test(value))
+    return value.toUpperCase() === 'GMT' ? 'GMT' : 'UTC'
   if (/^[+-]?0+(:?00)?$/.test(value)) return 'UTC'
   zoneOffsetUs(value)
   throw failure('0A000', `TimeZone = "${value}" is not supported: sessions are in UTC`)
@@ -93,7 +99,13 @@ const settings = new Map<string, Setting>([
   ['bytea_output', { initial: 'hex', accept: only('hex') }],
   ['check_function_bodies', { initial: 'on', accept: boolean }],
   ['client_encoding', { initial: 'UTF8', accept: encoding }],
-  ['client_min_messages', { initial: 'notice', accept: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error') }],
+  [
+    'client_min_messages',
+    {
+      initial: 'notice',
+      accept: oneOf('debug5', 'debug4', 'debug3', 'debug2', 'debug1', 'debug', 'log', 'notice', 'warning', 'error'),
+    },
+  ],
   ['datestyle', { initial: 'ISO, MDY', accept: dateStyle }],
   ['default_table_access_method', { initial: 'heap', accept: only('heap') }],
   ['default_tablespace', { initial: '', accept: only('') }],

@@ -30,12 +30,13 @@ export class TestSql {
     this.#context = this.#makeContext()
   }
 
-  readonly #context: SqlContext & { catalog: SqlContext['catalog'] }
+  readonly #context: { -readonly [K in keyof SqlContext]: SqlContext[K] }
 
   context(transaction?: KernelTransaction): SqlContext {
     const source = transaction ?? this.#open ?? this.#begin()
     this.#context.catalog = source.catalog
-    if (transaction === undefined && this.#open === undefined) (source as KernelTransaction).rollback()
+    this.#context.searchPath = splitSearchPath(this.#settings.get('search_path') ?? '"$user", public')
+    if (transaction === undefined && this.#open === undefined) source.rollback()
     return this.#context
   }
 
@@ -44,7 +45,7 @@ export class TestSql {
       catalog: this.#begin().catalog,
       user: 'postgres',
       database: 'postgres',
-      searchPath: splitSearchPath(this.#settings.get('search_path') ?? '"$user", public'),
+      searchPath: [],
       getSetting: (name) => this.#settings.get(name),
       setSetting: (name, value) => {
         if (value === undefined) this.#settings.delete(name)
@@ -59,7 +60,10 @@ export class TestSql {
     let last: SqlResult | undefined
     for (const statement of parse(text)) {
       if (this.#failed && !/^\s*rollback/i.test(statement.text)) {
-        throw new PolylogError('transaction_aborted', 'current transaction is aborted, commands ignored until end of transaction block')
+        throw new PolylogError(
+          'transaction_aborted',
+          'current transaction is aborted, commands ignored until end of transaction block',
+        )
       }
       try {
         const prepared = prepare(statement, this.context(), types)
@@ -77,7 +81,11 @@ export class TestSql {
     const done = { prepared, rows: [], rowCount: 0, notices: [] }
     switch (effect.kind) {
       case 'begin':
-        this.#open = this.#database.begin({ isolation: effect.isolation ?? 'read committed', readOnly: false, interactive: true })
+        this.#open = this.#database.begin({
+          isolation: effect.isolation ?? 'read committed',
+          readOnly: false,
+          interactive: true,
+        })
         return done
       case 'commit':
       case 'rollback': {

@@ -108,7 +108,13 @@ export function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expressi
     const elements = (argument.A_ArrayExpr.elements ?? []).map((one) => {
       return coerce(binder, binder.expression(scope, one), element.oid, target.modifier, 'explicit')
     })
-    return { kind: 'array', type: target.type, modifier: target.modifier, location: argument.A_ArrayExpr.location, elements }
+    return {
+      kind: 'array',
+      type: target.type,
+      modifier: target.modifier,
+      location: argument.A_ArrayExpr.location,
+      elements,
+    }
   }
   const value = binder.expression(scope, argument)
   const converted = tryCoerce(binder, value, target.type, target.modifier, 'explicit')
@@ -129,7 +135,9 @@ export function requireBoolean(binder: Binder, expression: Expression, clause: s
 
 function bindLogic(binder: Binder, scope: Scope, node: BoolExpr): Expression {
   const kind = node.boolop === 'OR_EXPR' ? 'or' : node.boolop === 'NOT_EXPR' ? 'not' : 'and'
-  const parts = (node.args ?? []).map((one) => requireBoolean(binder, binder.expression(scope, one), kind.toUpperCase()))
+  const parts = (node.args ?? []).map((one) =>
+    requireBoolean(binder, binder.expression(scope, one), kind.toUpperCase()),
+  )
   const common = { type: oid.bool, modifier: -1, location: node.location } as const
   if (kind === 'not') return { ...common, kind, argument: parts[0]! }
   return { ...common, kind, arguments: parts.flatMap((one) => (one.kind === kind ? one.arguments : [one])) }
@@ -280,15 +288,16 @@ function bindSubscript(binder: Binder, scope: Scope, value: Expression, indices:
     throw failure('42804', message, { location: value.location })
   }
   if (indices.is_slice === true) {
-    const slice = (list: readonly SqlValue[], from: number, to: number): SqlValue => list.slice(Math.max(0, from - 1), Math.max(0, to))
+    const slice = (list: readonly SqlValue[], from: number, to: number): SqlValue =>
+      list.slice(Math.max(0, from - 1), Math.max(0, to))
     const parts = [value, bound(indices.lidx, 1), bound(indices.uidx, 2_147_483_647)]
-    return plainCall('slice', value.type, parts, slice as Implementation, value.location)
+    return plainCall('slice', value.type, parts, slice, value.location)
   }
   const at = (list: readonly SqlValue[], index: number): SqlValue => {
     const found = list[index - 1] ?? null
     return found
   }
-  return plainCall('subscript', element.oid, [value, bound(indices.uidx, 1)], at as Implementation, value.location)
+  return plainCall('subscript', element.oid, [value, bound(indices.uidx, 1)], at, value.location)
 }
 
 function bindJsonSubscript(binder: Binder, value: Expression, key: Expression): Expression {

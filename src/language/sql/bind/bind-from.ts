@@ -25,7 +25,10 @@ export function bindFrom(binder: Binder, scope: Scope, nodes: readonly Node[]): 
   let all: Bound | undefined
   for (const node of nodes) {
     const one = bindItem(binder, scope, node)
-    all = all === undefined ? one : { item: joinItems('inner', all.item, one.item, undefined), columns: [...all.columns, ...one.columns] }
+    all =
+      all === undefined
+        ? one
+        : { item: joinItems('inner', all.item, one.item, undefined), columns: [...all.columns, ...one.columns] }
     scope.columns = [...all.columns]
   }
   return all?.item
@@ -213,7 +216,13 @@ function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Sou
   // Any other function is one row of one column.
   const value = settle(binder, binder.expression(scope, call))
   const column = { name, type: value.type, modifier: value.modifier }
-  const entry: SetFunctionEntry = { name, takes: [], variadic: false, columns: [column], rows: (_run, values) => [values] }
+  const entry: SetFunctionEntry = {
+    name,
+    takes: [],
+    variadic: false,
+    columns: [column],
+    rows: (_run, values) => [values],
+  }
   return { entry, arguments: [value], columns: [column] }
 }
 
@@ -298,7 +307,8 @@ function mergeColumn(
   const find = (side: Bound, which: string): ScopeColumn => {
     const found = side.columns.filter((column) => column.name === name)
     if (found.length === 1) return found[0]!
-    if (found.length > 1) throw failure('42702', `common column name "${name}" appears more than once in ${which} table`)
+    if (found.length > 1)
+      throw failure('42702', `common column name "${name}" appears more than once in ${which} table`)
     throw failure('42703', `column "${name}" specified in USING clause does not exist in ${which} table`)
   }
   const [a, b] = [find(left, 'left'), find(right, 'right')]

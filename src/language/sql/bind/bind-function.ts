@@ -27,7 +27,8 @@ export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): 
     throw failure('42809', `DISTINCT, FILTER and * specified, but ${name} is not an aggregate function`, { location })
   }
   const parts = (node.args ?? []).map((one) => bindArgument(binder, scope, one))
-  if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0) return bindSetCall(binder, name, parts, location)
+  if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0)
+    return bindSetCall(binder, name, parts, location)
   return binder.call(name, parts, location)
 }
 
@@ -54,7 +55,12 @@ export function applyFunction(
   throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
 }
 
-function noSuchFunction(name: string, types: readonly number[], location: number | undefined, ambiguous: boolean): Error {
+function noSuchFunction(
+  name: string,
+  types: readonly number[],
+  location: number | undefined,
+  ambiguous: boolean,
+): Error {
   const shown = `${name.startsWith('like ') ? 'like' : name}(${types.map((type) => formatType(type, -1)).join(', ')})`
   if (ambiguous) {
     return failure('42725', `function ${shown} is not unique`, {
@@ -74,7 +80,12 @@ function functionalCast(binder: Binder, name: string, parts: readonly Expression
   return type === undefined ? undefined : tryCoerce(binder, parts[0]!, type.oid, -1, 'explicit')
 }
 
-function bindSetCall(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression {
+function bindSetCall(
+  binder: Binder,
+  name: string,
+  parts: readonly Expression[],
+  location: number | undefined,
+): Expression {
   const types = parts.map(({ type }) => type)
   const found = resolve(setFunctionsNamed(name), types)
   if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
@@ -102,7 +113,8 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
   const result = concreteResult(entry.gives, entry.takes, takes)
   const converted = parts.map((part, i) => coerce(binder, part, takes[i]!))
   const order = (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one))
-  const filter = node.agg_filter === undefined ? undefined : coerce(binder, binder.expression(scope, node.agg_filter), oid.bool)
+  const filter =
+    node.agg_filter === undefined ? undefined : coerce(binder, binder.expression(scope, node.agg_filter), oid.bool)
   const inner = [...converted, ...order.map((key) => key.expression), ...(filter === undefined ? [] : [filter])]
   const nested = inner.map((one) => findAggregate(one)).find((one) => one !== undefined)
   if (nested !== undefined) {
@@ -110,7 +122,17 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
   }
   const aggregate = { ...entry.make(takes), result }
   const distinct = node.agg_distinct === true
-  return { kind: 'aggregate', type: result, modifier: -1, location, aggregate, arguments: converted, distinct, filter, order }
+  return {
+    kind: 'aggregate',
+    type: result,
+    modifier: -1,
+    location,
+    aggregate,
+    arguments: converted,
+    distinct,
+    filter,
+    order,
+  }
 }
 
 function findAggregate(expression: Expression): Expression | undefined {

@@ -43,7 +43,14 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
       const equal = applyOperator(binder, '=', [left, right], location)
       const value = left.type === oid.unknown ? coerce(binder, left, oid.text) : left
       const branch = { when: equal, then: { kind: 'constant', type: value.type, modifier: -1, value: null } as const }
-      return { kind: 'case', type: value.type, modifier: value.modifier, location, branches: [branch], otherwise: value }
+      return {
+        kind: 'case',
+        type: value.type,
+        modifier: value.modifier,
+        location,
+        branches: [branch],
+        otherwise: value,
+      }
     }
     default:
       throw notBuilt(`the operation ${String(node.kind)}`, location)
@@ -73,8 +80,16 @@ function bindRowComparison(
   const logic = (kind: 'and' | 'or', parts: readonly Expression[]): Expression =>
     parts.length === 1 ? parts[0]! : { kind, type: oid.bool, modifier: -1, location, arguments: parts }
   const compare = (symbol: string, at: number): Expression => applyOperator(binder, symbol, [...pairs[at]!], location)
-  if (name === '=') return logic('and', pairs.map((_, at) => compare('=', at)))
-  if (name === '<>') return logic('or', pairs.map((_, at) => compare('<>', at)))
+  if (name === '=')
+    return logic(
+      'and',
+      pairs.map((_, at) => compare('=', at)),
+    )
+  if (name === '<>')
+    return logic(
+      'or',
+      pairs.map((_, at) => compare('<>', at)),
+    )
   const strict = name.startsWith('<') ? '<' : '>'
   if (!['<', '<=', '>', '>='].includes(name)) throw notBuilt(`the row operator ${name}`, location)
   const terms = pairs.map((_, at) => {
@@ -146,7 +161,9 @@ export function callEntry(
 }
 
 function spreadTypes(takes: readonly number[], count: number): readonly number[] {
-  return takes.length >= count ? takes : [...takes, ...Array.from({ length: count - takes.length }, () => takes.at(-1)!)]
+  return takes.length >= count
+    ? takes
+    : [...takes, ...Array.from({ length: count - takes.length }, () => takes.at(-1)!)]
 }
 
 /** Comparison and containment of arrays: by the element's own order. */
@@ -165,10 +182,13 @@ function arrayOperation(
   if (left === undefined || right === undefined) return undefined
   const element = findType(array)!.element!
   const implementation = arrayOperators(element.oid).get(name) ?? comparison(name, comparatorOf(array))
-  return fold(operatorCall(name, [left, right], implementation as Implementation, location))
+  return fold(operatorCall(name, [left, right], implementation, location))
 }
 
-function comparison(name: string, compare: (a: SqlValue, b: SqlValue) => number): (a: SqlValue, b: SqlValue) => boolean {
+function comparison(
+  name: string,
+  compare: (a: SqlValue, b: SqlValue) => number,
+): (a: SqlValue, b: SqlValue) => boolean {
   switch (name) {
     case '=':
       return (a, b) => compare(a, b) === 0
@@ -226,7 +246,8 @@ function bindQuantified(binder: Binder, scope: Scope, node: A_Expr, name: string
   const location = node.location
   if (array.type === oid.unknown) {
     const type = findType(left.type === oid.unknown ? oid.text : left.type)?.arrayOid
-    if (type === undefined || type === 0) throw failure('42809', 'op ANY/ALL (array) requires array on right side', { location })
+    if (type === undefined || type === 0)
+      throw failure('42809', 'op ANY/ALL (array) requires array on right side', { location })
     array = coerce(binder, array, type)
   }
   const element = vectorElement(array.type) ?? findType(array.type)?.element?.oid
@@ -283,7 +304,12 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
     const elements = bound.map((one) => coerce(binder, one, type))
     const constants = elements.every((one) => one.kind === 'constant')
     const array: Expression = constants
-      ? { kind: 'constant', type: arrayType, modifier: -1, value: elements.map((one) => (one as { value: SqlValue }).value) }
+      ? {
+          kind: 'constant',
+          type: arrayType,
+          modifier: -1,
+          value: elements.map((one) => (one as { value: SqlValue }).value),
+        }
       : { kind: 'array', type: arrayType, modifier: -1, location, elements }
     return quantify(binder, coerce(binder, value, type), array, type, symbol, negated, location)
   }
@@ -293,7 +319,9 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
 }
 
 function sameCategory(parts: readonly Expression[]): boolean {
-  const categories = new Set(parts.filter(({ type }) => type !== oid.unknown).map(({ type }) => findType(type)?.category))
+  const categories = new Set(
+    parts.filter(({ type }) => type !== oid.unknown).map(({ type }) => findType(type)?.category),
+  )
   return categories.size <= 1
 }
 
@@ -313,7 +341,7 @@ function bindSimilar(binder: Binder, scope: Scope, node: A_Expr, negated: boolea
   const pattern = node.rexpr!
   const location = node.location
   const parts =
-    'FuncCall' in pattern && /^similar/.test(lastName(pattern.FuncCall.funcname))
+    'FuncCall' in pattern && lastName(pattern.FuncCall.funcname).startsWith('similar')
       ? (pattern.FuncCall.args ?? []).map((one) => binder.expression(scope, one))
       : [binder.expression(scope, pattern)]
   const match = binder.call('similar_to', [left, ...parts], location)
@@ -359,5 +387,10 @@ function bindDistinct(binder: Binder, scope: Scope, node: A_Expr): Expression {
     const same = a === null || b === null ? a === b : test(a, b)
     return same === negated
   }
-  return { ...equal, name: negated ? 'IS NOT DISTINCT FROM' : 'IS DISTINCT FROM', strict: false, implementation: implementation as Implementation }
+  return {
+    ...equal,
+    name: negated ? 'IS NOT DISTINCT FROM' : 'IS DISTINCT FROM',
+    strict: false,
+    implementation: implementation,
+  }
 }

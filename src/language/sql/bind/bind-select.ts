@@ -26,7 +26,8 @@ export function bindWith(binder: Binder, scope: Scope, clause: WithClause): void
   for (const node of clause.ctes ?? []) {
     if (!('CommonTableExpr' in node)) continue
     const { ctename, ctequery, aliascolnames, location } = node.CommonTableExpr
-    if (ctequery === undefined || !('SelectStmt' in ctequery)) throw notBuilt('a statement that writes in WITH', location)
+    if (ctequery === undefined || !('SelectStmt' in ctequery))
+      throw notBuilt('a statement that writes in WITH', location)
     const name = ctename ?? ''
     if (scope.commonTables.has(name)) {
       throw failure('42712', `WITH query name "${name}" specified more than once`, { location })
@@ -91,7 +92,8 @@ export function bindTarget(binder: Binder, scope: Scope, node: Node): Target[] {
   if (val !== undefined && 'ColumnRef' in val) {
     const fields = val.ColumnRef.fields ?? []
     const last = fields[fields.length - 1]
-    if (last !== undefined && 'A_Star' in last) return bindStar(scope, fields.slice(0, -1).map(stringOf), val.ColumnRef.location)
+    if (last !== undefined && 'A_Star' in last)
+      return bindStar(scope, fields.slice(0, -1).map(stringOf), val.ColumnRef.location)
   }
   const expression = settle(binder, binder.expression(scope, val!))
   const { type, modifier } = expression
@@ -291,7 +293,11 @@ export function convertColumns(binder: Binder, query: BoundQuery, columns: reado
   const changes = columns.some((column, i) => column.type !== query.columns[i]!.type)
   if (!changes) return query
   const { body } = query
-  const retyped = query.columns.map((column, i) => ({ ...column, type: columns[i]!.type, modifier: columns[i]!.modifier }))
+  const retyped = query.columns.map((column, i) => ({
+    ...column,
+    type: columns[i]!.type,
+    modifier: columns[i]!.modifier,
+  }))
   if (body.kind === 'values') {
     const rows = body.rows.map((row) => row.map((one, i) => coerce(binder, one, columns[i]!.type, -1, 'explicit')))
     return { columns: retyped, body: { ...body, rows } }
@@ -299,7 +305,13 @@ export function convertColumns(binder: Binder, query: BoundQuery, columns: reado
   // Around anything else: a block that only converts, so that its own ORDER BY and DISTINCT stay what they were.
   const placed = { first: 0, width: query.columns.length, alias: '' }
   const targets = query.columns.map(({ type, modifier, name }, index) =>
-    coerce(binder, literalOr(query, index, { kind: 'column', index, type, modifier, name }), columns[index]!.type, -1, 'explicit'),
+    coerce(
+      binder,
+      literalOr(query, index, { kind: 'column', index, type, modifier, name }),
+      columns[index]!.type,
+      -1,
+      'explicit',
+    ),
   )
   const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
   return {

@@ -30,7 +30,8 @@ export function bindSubquery(binder: Binder, scope: Scope, link: SubLink): Expre
       const [column] = oneColumn(query, location)
       const element = findType(column.type)
       const type = element?.element === undefined ? element?.arrayOid : element.oid
-      if (type === undefined || type === 0) throw failure('42704', 'could not find array type for the subquery', { location })
+      if (type === undefined || type === 0)
+        throw failure('42704', 'could not find array type for the subquery', { location })
       return { ...plain, form: 'array', type }
     }
     case 'ANY_SUBLINK':

@@ -110,7 +110,9 @@ export class Binder {
 
   /** The schemas that unqualified names are looked for in, `pg_catalog` first. */
   get searchPath(): readonly string[] {
-    const path = this.context.searchPath.map((name) => (name === '"$user"' || name === '$user' ? this.context.user : name))
+    const path = this.context.searchPath.map((name) =>
+      name === '"$user"' || name === '$user' ? this.context.user : name,
+    )
     return path.includes('pg_catalog') ? path : ['pg_catalog', ...path]
   }
 }

@@ -38,7 +38,8 @@ export function castCall(
 export function fold(call: CallExpression): Expression {
   if (call.volatile || call.needsRun || !call.arguments.every((one) => one.kind === 'constant')) return call
   const values = call.arguments.map((one) => (one as { value: SqlValue }).value)
-  if (call.strict && values.includes(null)) return { ...constant(null, call.type, call.location), modifier: call.modifier }
+  if (call.strict && values.includes(null))
+    return { ...constant(null, call.type, call.location), modifier: call.modifier }
   try {
     const value = (call.implementation as (...values: SqlValue[]) => SqlValue)(...values)
     return { ...constant(value, call.type, call.location), modifier: call.modifier }
@@ -59,15 +60,17 @@ export function tryCoerce(
   if (type === oid.any || type === oid.anyelement || type === oid.unknown) return expression
   if (expression.type === oid.unknown) return coerceUnknown(binder, expression, type, modifier, context)
   if (expression.kind === 'array' && expression.elements.length === 0) return { ...expression, type }
-  if (objectTypes.has(type) && getType(expression.type).category === 'S') return nameToObject(binder, expression, type, context)
-  if (objectTypes.has(expression.type) && findType(type)?.category === 'S') return objectToName(expression, type, context)
+  if (objectTypes.has(type) && getType(expression.type).category === 'S')
+    return nameToObject(binder, expression, type, context)
+  if (objectTypes.has(expression.type) && findType(type)?.category === 'S')
+    return objectToName(expression, type, context)
   const cast = findCast(expression.type, type, context)
   if (cast === undefined) return undefined
   const converted =
     cast.convert === undefined
       ? expression.kind === 'constant'
         ? { ...expression, type, modifier: -1 }
-        : castCall(expression, type, -1, ((value: SqlValue) => value) as Implementation)
+        : castCall(expression, type, -1, (value: SqlValue) => value)
       : castCall(expression, type, -1, cast.convert)
   return applyModifier(converted, modifier, context)
 }
@@ -105,26 +108,35 @@ function coerceUnknown(
     const value = modifier < 0 ? parsed : getType(type).coerce(parsed, modifier, context === 'explicit')
     return { ...constant(value, type, expression.location), modifier }
   }
-  return tryCoerce(binder, { ...expression, type: oid.text } as Expression, type, modifier, 'explicit')
+  return tryCoerce(binder, { ...expression, type: oid.text }, type, modifier, 'explicit')
 }
 
 function applyModifier(expression: Expression, modifier: number, context: CastContext): Expression {
   if (modifier < 0 || expression.modifier === modifier) return expression
   const type = getType(expression.type)
   const explicit = context === 'explicit'
-  return castCall(expression, expression.type, modifier, ((value: SqlValue) =>
-    type.coerce(value, modifier, explicit)) as Implementation)
+  return castCall(expression, expression.type, modifier, (value: SqlValue) => type.coerce(value, modifier, explicit))
 }
 
 /** `'orders'::regclass`: literals are looked up now, other texts at execution. */
-function nameToObject(binder: Binder, expression: Expression, type: number, context: CastContext): Expression | undefined {
+function nameToObject(
+  binder: Binder,
+  expression: Expression,
+  type: number,
+  context: CastContext,
+): Expression | undefined {
   if (context !== 'explicit' && expression.type !== oid.unknown && type !== oid.regclass) return undefined
   if (expression.kind === 'constant') {
     const value = locate(expression.location, () => lookUpObject(binder.context, type, expression.value as string))
     return constant(value, type, expression.location)
   }
-  return castCall(expression, type, -1, ((run: { context: Binder['context'] }, name: string) =>
-    lookUpObject(run.context, type, name)) as Implementation, true)
+  return castCall(
+    expression,
+    type,
+    -1,
+    (run: { context: Binder['context'] }, name: string) => lookUpObject(run.context, type, name),
+    true,
+  )
 }
 
 function objectToName(expression: Expression, type: number, context: CastContext): Expression | undefined {
@@ -135,8 +147,13 @@ function objectToName(expression: Expression, type: number, context: CastContext
 /** The name that PostgreSQL prints for an object's number. */
 export function objectName(expression: Expression, type: number = oid.text): Expression {
   const from = expression.type
-  return castCall(expression, type, -1, ((run: { context: Binder['context'] }, value: number) =>
-    describeObject(run.context, from, value)) as Implementation, true)
+  return castCall(
+    expression,
+    type,
+    -1,
+    (run: { context: Binder['context'] }, value: number) => describeObject(run.context, from, value),
+    true,
+  )
 }
 
 /** PostgreSQL's select_common_type. `construct` names it in the error: CASE, UNION, VALUES. */
@@ -150,17 +167,25 @@ export function commonType(expressions: readonly Expression[], construct: string
     }
     const [a, b] = [getType(chosen), getType(type)]
     if (a.category !== b.category) {
-      throw failure('42804', `${construct} types ${formatType(chosen, -1)} and ${formatType(type, -1)} cannot be matched`, {
-        location,
-      })
+      throw failure(
+        '42804',
+        `${construct} types ${formatType(chosen, -1)} and ${formatType(type, -1)} cannot be matched`,
+        {
+          location,
+        },
+      )
     }
     const forward = findCast(chosen, type, 'implicit') !== undefined
     const backward = findCast(type, chosen, 'implicit') !== undefined
     if (a.isPreferred !== true && forward && !backward) chosen = type
     else if (!backward && !forward) {
-      throw failure('42846', `${construct} could not convert type ${formatType(type, -1)} to ${formatType(chosen, -1)}`, {
-        location,
-      })
+      throw failure(
+        '42846',
+        `${construct} could not convert type ${formatType(type, -1)} to ${formatType(chosen, -1)}`,
+        {
+          location,
+        },
+      )
     }
   }
   return chosen === oid.unknown ? oid.text : chosen

@@ -108,7 +108,9 @@ class GroupedRow {
       const message = `column "${expression.name}" must appear in the GROUP BY clause or be used in an aggregate function`
       throw failure('42803', message, { location: expression.location })
     }
-    return childrenOf(expression).length === 0 ? expression : mapChildren(expression, (child) => this.#applyChild(expression, child))
+    return childrenOf(expression).length === 0
+      ? expression
+      : mapChildren(expression, (child) => this.#applyChild(expression, child))
   }
 
   #applyChild(parent: Expression, child: Expression): Expression {

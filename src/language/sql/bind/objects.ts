@@ -43,7 +43,12 @@ export function lookUpObject(context: SqlContext, type: number, text: string): n
   if (text === '-') return 0
   if (type === oid.regclass) return lookUpRelation(context, text)
   if (type === oid.regtype) {
-    const found = findTypeByName(text.toLowerCase().replace(/\(.*\)$/, '').replace(/^pg_catalog\./, ''))
+    const found = findTypeByName(
+      text
+        .toLowerCase()
+        .replace(/\(.*\)$/, '')
+        .replace(/^pg_catalog\./, ''),
+    )
     if (found !== undefined) return found.oid
     throw failure('42704', `type "${text}" does not exist`)
   }

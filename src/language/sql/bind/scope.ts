@@ -84,9 +84,7 @@ export class Scope {
   }
 
   findCommonTable(name: string): CommonTable | undefined {
-    return (
-      this.commonTables.get(name) ?? this.#within?.findCommonTable(name) ?? this.parent?.findCommonTable(name)
-    )
+    return this.commonTables.get(name) ?? this.#within?.findCommonTable(name) ?? this.parent?.findCommonTable(name)
   }
 
   /** By `x`, `t.x` or `s.t.x`. */

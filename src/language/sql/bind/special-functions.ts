@@ -1,7 +1,7 @@
 /** Functions whose meaning depends on the types of their arguments in ways that a signature cannot say. */
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import type { CallExpression, Expression, Implementation } from '../expression/expression.ts'
+import type { CallExpression, Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { arraySearch } from '../functions/array-functions.ts'
 import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
@@ -30,7 +30,7 @@ function call(
     modifier: -1,
     location,
     arguments: parts,
-    implementation: implementation as Implementation,
+    implementation: implementation,
     strict,
     needsRun: false,
     volatile: false,
@@ -63,7 +63,8 @@ specialFunctions.set('concat', (binder, given, location) => {
   needArguments('concat', given, 1, location)
   const parts = settled(binder, given)
   const format = formatters(parts)
-  const join = (...values: SqlValue[]): string => values.map((value, i) => (value === null ? '' : format[i]!(value))).join('')
+  const join = (...values: SqlValue[]): string =>
+    values.map((value, i) => (value === null ? '' : format[i]!(value))).join('')
   return call('concat', oid.text, parts, join, location)
 })
 
@@ -74,7 +75,9 @@ specialFunctions.set('concat_ws', (binder, given, location) => {
   const join = (...values: SqlValue[]): SqlValue => {
     const [separator] = values
     if (separator === null) return null
-    return values.flatMap((value, i) => (i === 0 || value === null ? [] : [format[i]!(value)])).join(separator as string)
+    return values
+      .flatMap((value, i) => (i === 0 || value === null ? [] : [format[i]!(value)]))
+      .join(separator as string)
   }
   return call('concat_ws', oid.text, parts, join, location)
 })
@@ -90,22 +93,39 @@ specialFunctions.set('format', (binder, given, location) => {
   return call('format', oid.text, parts, run, location)
 })
 
-function formatTemplate(template: string, values: readonly SqlValue[], format: readonly ((value: SqlValue) => string)[]): string {
+function formatTemplate(
+  template: string,
+  values: readonly SqlValue[],
+  format: readonly ((value: SqlValue) => string)[],
+): string {
   let next = 1
-  return template.replace(/%(?:(\d+)\$)?(-?)(\d+)?(.?)/gs, (_all, place: string | undefined, left: string, width: string | undefined, kind: string) => {
-    if (kind === '%') return '%'
-    if (!['s', 'I', 'L'].includes(kind)) {
-      throw failure('22023', kind === '' ? 'unterminated format() type specifier' : `unrecognized format() type specifier "${kind}"`)
-    }
-    const at = place === undefined ? next++ : Number(place)
-    if (place !== undefined) next = at + 1
-    if (at >= values.length) throw failure('22023', 'too few arguments for format()')
-    const value = values[at]!
-    const text = value === null ? null : format[at]!(value)
-    if (kind === 'I' && text === null) throw failure('22004', 'null values cannot be formatted as an SQL identifier')
-    const shown = kind === 'I' ? quoteIdentifier(text!) : kind === 'L' ? (text === null ? 'NULL' : quoteLiteral(text)) : (text ?? '')
-    return left === '-' ? shown.padEnd(Number(width ?? 0)) : shown.padStart(Number(width ?? 0))
-  })
+  return template.replace(
+    /%(?:(\d+)\$)?(-?)(\d+)?(.?)/gs,
+    (_all, place: string | undefined, left: string, width: string | undefined, kind: string) => {
+      if (kind === '%') return '%'
+      if (!['s', 'I', 'L'].includes(kind)) {
+        throw failure(
+          '22023',
+          kind === '' ? 'unterminated format() type specifier' : `unrecognized format() type specifier "${kind}"`,
+        )
+      }
+      const at = place === undefined ? next++ : Number(place)
+      if (place !== undefined) next = at + 1
+      if (at >= values.length) throw failure('22023', 'too few arguments for format()')
+      const value = values[at]!
+      const text = value === null ? null : format[at]!(value)
+      if (kind === 'I' && text === null) throw failure('22004', 'null values cannot be formatted as an SQL identifier')
+      const shown =
+        kind === 'I'
+          ? quoteIdentifier(text!)
+          : kind === 'L'
+            ? text === null
+              ? 'NULL'
+              : quoteLiteral(text)
+            : (text ?? '')
+      return left === '-' ? shown.padEnd(Number(width ?? 0)) : shown.padStart(Number(width ?? 0))
+    },
+  )
 }
 
 for (const prefix of ['json', 'jsonb'] as const) {
@@ -127,7 +147,14 @@ for (const prefix of ['json', 'jsonb'] as const) {
     needArguments(`to_${prefix}`, given, 1, location)
     const parts = settled(binder, given)
     const from = parts[0]!.type
-    return call(`to_${prefix}`, type, parts, (value: SqlValue) => (canonical ? toJsonb(from, value) : toJsonText(from, value)), location, true)
+    return call(
+      `to_${prefix}`,
+      type,
+      parts,
+      (value: SqlValue) => (canonical ? toJsonb(from, value) : toJsonText(from, value)),
+      location,
+      true,
+    )
   })
 }
 
@@ -138,19 +165,37 @@ specialFunctions.set('pg_typeof', (_binder, parts, location) => {
 })
 
 specialFunctions.set('num_nulls', (_binder, parts, location) =>
-  call('num_nulls', oid.int4, parts, (...values: SqlValue[]) => values.filter((value) => value === null).length, location),
+  call(
+    'num_nulls',
+    oid.int4,
+    parts,
+    (...values: SqlValue[]) => values.filter((value) => value === null).length,
+    location,
+  ),
 )
 specialFunctions.set('num_nonnulls', (_binder, parts, location) =>
-  call('num_nonnulls', oid.int4, parts, (...values: SqlValue[]) => values.filter((value) => value !== null).length, location),
+  call(
+    'num_nonnulls',
+    oid.int4,
+    parts,
+    (...values: SqlValue[]) => values.filter((value) => value !== null).length,
+    location,
+  ),
 )
 
-function search(name: string, gives: 'int4' | 'array', run: (equal: (a: SqlValue, b: SqlValue) => boolean, values: SqlValue[]) => SqlValue): void {
+function search(
+  name: string,
+  gives: 'int4' | 'array',
+  run: (equal: (a: SqlValue, b: SqlValue) => boolean, values: SqlValue[]) => SqlValue,
+): void {
   specialFunctions.set(name, (binder, given, location) => {
     needArguments(name, given, 2, location)
     const array = given[0]!
     const element = findType(array.type)?.element
     if (element === undefined) needArguments(name, given, Infinity, location)
-    const parts = given.map((part, i) => (i === 0 || (name === 'array_position' && i === 2) ? part : coerce(binder, part, element!.oid)))
+    const parts = given.map((part, i) =>
+      i === 0 || (name === 'array_position' && i === 2) ? part : coerce(binder, part, element!.oid),
+    )
     const { equal } = arraySearch(element!.oid)
     const type = gives === 'int4' ? oid.int4 : array.type
     return call(name, type, parts, (...values: SqlValue[]) => run(equal, values), location)
@@ -183,7 +228,7 @@ specialFunctions.set('array_to_string', (binder, given, location) => {
     if (list === null || separator === null) return null
     const shown = (list as List).flat(6 as 1).flatMap((value) => {
       if (value === null) return missing === null ? [] : [missing as string]
-      return [element!.formatText(value as SqlValue)]
+      return [element!.formatText(value)]
     })
     return shown.join(separator as string)
   }

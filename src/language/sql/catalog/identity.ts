@@ -46,7 +46,9 @@ export function collectionOid(collection: Collection): number {
 }
 
 export function collectionByOid(catalog: Catalog, oid: number): Collection | undefined {
-  return oid >= firstCollectionOid && oid < firstNamespaceOid ? catalog.collectionById(oid - firstCollectionOid) : undefined
+  return oid >= firstCollectionOid && oid < firstNamespaceOid
+    ? catalog.collectionById(oid - firstCollectionOid)
+    : undefined
 }
 
 export function indexOid(collection: Collection, indexId: number): number {

@@ -27,7 +27,20 @@ function* allRelations(run: SqlRun): Generator<Relation> {
 function* tableRows(run: SqlRun): Generator<Values> {
   for (const relation of allRelations(run)) {
     const isView = relation.kind === 'view'
-    yield [run.context.database, relation.schema, relation.name, isView ? 'VIEW' : 'BASE TABLE', null, null, null, null, null, isView ? 'NO' : 'YES', 'NO', null]
+    yield [
+      run.context.database,
+      relation.schema,
+      relation.name,
+      isView ? 'VIEW' : 'BASE TABLE',
+      null,
+      null,
+      null,
+      null,
+      null,
+      isView ? 'NO' : 'YES',
+      'NO',
+      null,
+    ]
   }
 }
 
@@ -46,14 +59,27 @@ function* columnRows(run: SqlRun): Generator<Values> {
       const key = `${relation.schema}\0${relation.name}\0${column.name}`
       const type = getType(column.type)
       const isText = column.type === oid.varchar || column.type === oid.bpchar
-      const numeric = column.type === oid.numeric && column.modifier >= 0 ? unpackNumericModifier(column.modifier) : undefined
+      const numeric =
+        column.type === oid.numeric && column.modifier >= 0 ? unpackNumericModifier(column.modifier) : undefined
       const bits = { [oid.int2]: 16, [oid.int4]: 32, [oid.int8]: 64, [oid.float4]: 24, [oid.float8]: 53 }[column.type]
       yield [
-        run.context.database, relation.schema, relation.name, column.name, i + 1, defaults.get(key) ?? null,
-        column.isNotNull ? 'NO' : 'YES', type.element === undefined ? formatType(column.type, -1) : 'ARRAY',
+        run.context.database,
+        relation.schema,
+        relation.name,
+        column.name,
+        i + 1,
+        defaults.get(key) ?? null,
+        column.isNotNull ? 'NO' : 'YES',
+        type.element === undefined ? formatType(column.type, -1) : 'ARRAY',
         isText && column.modifier >= 4 ? column.modifier - 4 : null,
-        numeric?.precision ?? bits ?? null, numeric?.scale ?? (bits !== undefined && bits !== 24 && bits !== 53 ? 0 : null),
-        run.context.database, 'pg_catalog', type.name, identities.has(key) ? 'YES' : 'NO', identities.get(key) ?? null, 'NEVER',
+        numeric?.precision ?? bits ?? null,
+        numeric?.scale ?? (bits !== undefined && bits !== 24 && bits !== 53 ? 0 : null),
+        run.context.database,
+        'pg_catalog',
+        type.name,
+        identities.has(key) ? 'YES' : 'NO',
+        identities.get(key) ?? null,
+        'NEVER',
         relation.kind === 'view' ? 'NO' : 'YES',
       ]
     }
@@ -65,9 +91,21 @@ function* constraintRows(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
     for (const index of indexesOfTable(table)) {
       if (!index.isConstraint) continue
-      yield [database, table.schema, index.name, database, table.schema, table.name, index.isPrimary ? 'PRIMARY KEY' : 'UNIQUE', 'NO', 'NO', 'YES']
+      yield [
+        database,
+        table.schema,
+        index.name,
+        database,
+        table.schema,
+        table.name,
+        index.isPrimary ? 'PRIMARY KEY' : 'UNIQUE',
+        'NO',
+        'NO',
+        'YES',
+      ]
     }
-    for (const check of table.checks) yield [database, table.schema, check.name, database, table.schema, table.name, 'CHECK', 'NO', 'NO', 'YES']
+    for (const check of table.checks)
+      yield [database, table.schema, check.name, database, table.schema, table.name, 'CHECK', 'NO', 'NO', 'YES']
   }
 }
 
@@ -85,24 +123,52 @@ function* keyColumnRows(run: SqlRun): Generator<Values> {
 
 function* schemaRows(run: SqlRun): Generator<Values> {
   const { database, user } = run.context
-  for (const name of [...systemNamespaces.keys(), ...run.transaction.catalog.namespaces.keys()]) yield [database, name, user]
+  for (const name of [...systemNamespaces.keys(), ...run.transaction.catalog.namespaces.keys()])
+    yield [database, name, user]
 }
 
 export const informationSchema: readonly Relation[] = [
-  memoryRelation(schema, 'tables', texts(
-    'table_catalog table_schema table_name table_type self_referencing_column_name reference_generation user_defined_type_catalog user_defined_type_schema user_defined_type_name is_insertable_into is_typed commit_action',
-  ), tableRows),
-  memoryRelation(schema, 'columns', [
-    ...texts('table_catalog table_schema table_name column_name'), ['ordinal_position', int4],
-    ...texts('column_default is_nullable data_type'), ['character_maximum_length', int4], ['numeric_precision', int4], ['numeric_scale', int4],
-    ...texts('udt_catalog udt_schema udt_name is_identity identity_generation is_generated is_updatable'),
-  ], columnRows),
-  memoryRelation(schema, 'table_constraints', texts(
-    'constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type is_deferrable initially_deferred enforced',
-  ), constraintRows),
-  memoryRelation(schema, 'key_column_usage', [
-    ...texts('constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name'),
-    ['ordinal_position', int4], ['position_in_unique_constraint', int4],
-  ], keyColumnRows),
+  memoryRelation(
+    schema,
+    'tables',
+    texts(
+      'table_catalog table_schema table_name table_type self_referencing_column_name reference_generation user_defined_type_catalog user_defined_type_schema user_defined_type_name is_insertable_into is_typed commit_action',
+    ),
+    tableRows,
+  ),
+  memoryRelation(
+    schema,
+    'columns',
+    [
+      ...texts('table_catalog table_schema table_name column_name'),
+      ['ordinal_position', int4],
+      ...texts('column_default is_nullable data_type'),
+      ['character_maximum_length', int4],
+      ['numeric_precision', int4],
+      ['numeric_scale', int4],
+      ...texts('udt_catalog udt_schema udt_name is_identity identity_generation is_generated is_updatable'),
+    ],
+    columnRows,
+  ),
+  memoryRelation(
+    schema,
+    'table_constraints',
+    texts(
+      'constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type is_deferrable initially_deferred enforced',
+    ),
+    constraintRows,
+  ),
+  memoryRelation(
+    schema,
+    'key_column_usage',
+    [
+      ...texts(
+        'constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name',
+      ),
+      ['ordinal_position', int4],
+      ['position_in_unique_constraint', int4],
+    ],
+    keyColumnRows,
+  ),
   memoryRelation(schema, 'schemata', texts('catalog_name schema_name schema_owner'), schemaRows),
 ]

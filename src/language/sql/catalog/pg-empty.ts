@@ -28,11 +28,13 @@ const catalogs: Readonly<Record<string, string>> = {
     'oid:o tgrelid:o tgparentid:o tgname:n tgfoid:o tgtype:s tgenabled:c tgisinternal:b tgconstrrelid:o tgconstrindid:o tgconstraint:o tgdeferrable:b tginitdeferred:b tgnargs:s tgattr:v tgargs:t tgqual:p tgoldtable:n tgnewtable:n',
   pg_rewrite: 'oid:o rulename:n ev_class:o ev_type:c ev_enabled:c is_instead:b ev_qual:p ev_action:p',
   pg_policy: 'oid:o polname:n polrelid:o polcmd:c polpermissive:b polroles:O polqual:p polwithcheck:p',
-  pg_publication: 'oid:o pubname:n pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b',
+  pg_publication:
+    'oid:o pubname:n pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b',
   pg_publication_rel: 'oid:o prpubid:o prrelid:o prqual:p prattrs:v',
   pg_publication_namespace: 'oid:o pnpubid:o pnnspid:o',
   pg_subscription: 'oid:o subdbid:o subname:n subowner:o subenabled:b',
-  pg_statistic_ext: 'oid:o stxrelid:o stxname:n stxnamespace:o stxowner:o stxstattarget:i stxkeys:v stxkind:a stxexprs:p',
+  pg_statistic_ext:
+    'oid:o stxrelid:o stxname:n stxnamespace:o stxowner:o stxstattarget:i stxkeys:v stxkind:a stxexprs:p',
   pg_statistic_ext_data: 'stxoid:o stxdinherit:b',
   pg_foreign_table: 'ftrelid:o ftserver:o ftoptions:a',
   pg_foreign_server: 'oid:o srvname:n srvowner:o srvfdw:o srvtype:t srvversion:t srvacl:a srvoptions:a',
@@ -48,7 +50,8 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_shdepend: 'dbid:o classid:o objid:o objsubid:i refclassid:o refobjid:o deptype:c',
   pg_default_acl: 'oid:o defaclrole:o defaclnamespace:o defaclobjtype:c defaclacl:a',
   pg_opclass: 'oid:o opcmethod:o opcname:n opcnamespace:o opcowner:o opcfamily:o opcintype:o opcdefault:b opckeytype:o',
-  pg_operator: 'oid:o oprname:n oprnamespace:o oprowner:o oprkind:c oprcanmerge:b oprcanhash:b oprleft:o oprright:o oprresult:o',
+  pg_operator:
+    'oid:o oprname:n oprnamespace:o oprowner:o oprkind:c oprcanmerge:b oprcanhash:b oprleft:o oprright:o oprresult:o',
   pg_cast: 'oid:o castsource:o casttarget:o castfunc:o castcontext:c castmethod:c',
   pg_conversion: 'oid:o conname:n connamespace:o conowner:o conforencoding:i contoencoding:i conproc:o condefault:b',
   pg_views: 'schemaname:n viewname:n viewowner:n definition:t',

@@ -15,7 +15,22 @@ import { registeredViews } from './registered-views.ts'
 
 type Values = readonly SqlValue[]
 
-const { name, oid: oidType, int2, int4, bool, text, float4, int2vector, oidvector, nodeTree, char, aclitemArray, textArray, int2Array } = oid
+const {
+  name,
+  oid: oidType,
+  int2,
+  int4,
+  bool,
+  text,
+  float4,
+  int2vector,
+  oidvector,
+  nodeTree,
+  char,
+  aclitemArray,
+  textArray,
+  int2Array,
+} = oid
 
 export function* collections(run: SqlRun): Generator<Collection> {
   const { catalog } = run.transaction
@@ -54,7 +69,15 @@ export function indexesOfTable(table: Table): ShownIndex[] {
         ]
   const others = table.indexes.map((index): ShownIndex => {
     const { name: indexName, isUnique, isConstraint, parts } = index
-    return { table, oid: indexOid(table.collection, index.id), name: indexName, isUnique, isPrimary: false, isConstraint, parts }
+    return {
+      table,
+      oid: indexOid(table.collection, index.id),
+      name: indexName,
+      isUnique,
+      isPrimary: false,
+      isConstraint,
+      parts,
+    }
   })
   return [...primary, ...others]
 }
@@ -73,9 +96,37 @@ function classRow(one: ClassRow): Values {
   const owner = 10
   const method = one.kind === 'i' ? 403 : one.kind === 'r' ? 2 : 0
   return [
-    one.oid, one.name, one.namespace, 0, 0, owner, method, one.oid, 0, 0, -1, 0, 0,
-    one.hasIndex === true, false, 'p', one.kind, one.columns, one.checks ?? 0, false, false, false, false, false,
-    true, 'd', false, 0, null, null, null,
+    one.oid,
+    one.name,
+    one.namespace,
+    0,
+    0,
+    owner,
+    method,
+    one.oid,
+    0,
+    0,
+    -1,
+    0,
+    0,
+    one.hasIndex === true,
+    false,
+    'p',
+    one.kind,
+    one.columns,
+    one.checks ?? 0,
+    false,
+    false,
+    false,
+    false,
+    false,
+    true,
+    'd',
+    false,
+    0,
+    null,
+    null,
+    null,
   ]
 }
 
@@ -85,7 +136,8 @@ function* classes(run: SqlRun): Generator<Values> {
     const base = { oid: collectionOid(collection), name: collection.name, namespace }
     if (isSequence(collection)) yield classRow({ ...base, kind: 'S', columns: 3 })
     else if (isTable(collection)) yield* tableClasses(Table.of(collection), base)
-    else yield classRow({ ...base, kind: 'r', columns: relationsOf(collection)[0]?.columns.length ?? 0, hasIndex: true })
+    else
+      yield classRow({ ...base, kind: 'r', columns: relationsOf(collection)[0]?.columns.length ?? 0, hasIndex: true })
   }
   for (const view of registeredViews()) {
     const namespace = systemNamespaces.get(view.schema)!
@@ -98,21 +150,56 @@ function* tableClasses(table: Table, base: { oid: number; name: string; namespac
   const { length } = table.columns
   yield classRow({ ...base, kind: 'r', columns: length, hasIndex: indexes.length > 0, checks: table.checks.length })
   for (const index of indexes) {
-    yield classRow({ oid: index.oid, name: index.name, namespace: base.namespace, kind: 'i', columns: index.parts.length })
+    yield classRow({
+      oid: index.oid,
+      name: index.name,
+      namespace: base.namespace,
+      kind: 'i',
+      columns: index.parts.length,
+    })
   }
 }
 
 function attributeRow(
   relation: number,
-  column: { readonly name: string; readonly type: number; readonly modifier: number; readonly number: number; readonly isNotNull: boolean },
+  column: {
+    readonly name: string
+    readonly type: number
+    readonly modifier: number
+    readonly number: number
+    readonly isNotNull: boolean
+  },
   more: { readonly hasDefault?: boolean; readonly identity?: string } = {},
 ): Values {
   const type = findType(column.type)
   const length = type?.lengthBytes ?? -1
   return [
-    relation, column.name, column.type, -1, length, column.number, type?.element === undefined ? 0 : 1, -1, column.modifier,
-    length > 0 && length <= 8, 'i', 'p', '', column.isNotNull, more.hasDefault === true, false, more.identity ?? '', '',
-    false, true, 0, type?.category === 'S' ? 100 : 0, null, null, null, null,
+    relation,
+    column.name,
+    column.type,
+    -1,
+    length,
+    column.number,
+    type?.element === undefined ? 0 : 1,
+    -1,
+    column.modifier,
+    length > 0 && length <= 8,
+    'i',
+    'p',
+    '',
+    column.isNotNull,
+    more.hasDefault === true,
+    false,
+    more.identity ?? '',
+    '',
+    false,
+    true,
+    0,
+    type?.category === 'S' ? 100 : 0,
+    null,
+    null,
+    null,
+    null,
   ]
 }
 
@@ -135,11 +222,21 @@ function* tableAttributes(table: Table): Generator<Values> {
     const identity = definition.identity === 'always' ? 'a' : definition.identity === 'by default' ? 'd' : ''
     // An identity column's default belongs to it and is not shown as one.
     const hasDefault = column.default !== undefined && identity === ''
-    yield attributeRow(relation, { name: columnName, type: type.oid, modifier, number, isNotNull }, { hasDefault, identity })
+    yield attributeRow(
+      relation,
+      { name: columnName, type: type.oid, modifier, number, isNotNull },
+      { hasDefault, identity },
+    )
   }
   for (const index of indexesOfTable(table)) {
     for (const [i, { column }] of index.parts.entries()) {
-      yield attributeRow(index.oid, { name: column.name, type: column.type.oid, modifier: column.modifier, number: i + 1, isNotNull: false })
+      yield attributeRow(index.oid, {
+        name: column.name,
+        type: column.type.oid,
+        modifier: column.modifier,
+        number: i + 1,
+        isNotNull: false,
+      })
     }
   }
 }
@@ -151,8 +248,27 @@ function* indexRows(run: SqlRun): Generator<Values> {
       const numbers = index.parts.map(({ column }) => column.number)
       const zeros = index.parts.map(() => 0)
       yield [
-        index.oid, collectionOid(table.collection), numbers.length, numbers.length, index.isUnique, false, index.isPrimary, false,
-        true, false, true, false, true, true, false, numbers, zeros, zeros, options, null, null,
+        index.oid,
+        collectionOid(table.collection),
+        numbers.length,
+        numbers.length,
+        index.isUnique,
+        false,
+        index.isPrimary,
+        false,
+        true,
+        false,
+        true,
+        false,
+        true,
+        true,
+        false,
+        numbers,
+        zeros,
+        zeros,
+        options,
+        null,
+        null,
       ]
     }
   }
@@ -163,14 +279,45 @@ function* constraints(run: SqlRun): Generator<Values> {
     const relation = collectionOid(table.collection)
     const namespace = namespaceOid(table.collection.namespace)
     const row = (id: number, title: string, type: string, index: number, keys: readonly number[]): Values => [
-      id, title, namespace, type, false, false, true, relation, 0, index, 0, 0, ' ', ' ', ' ', true, 0, true, keys,
-      null, null, null, null, null, null, null,
+      id,
+      title,
+      namespace,
+      type,
+      false,
+      false,
+      true,
+      relation,
+      0,
+      index,
+      0,
+      0,
+      ' ',
+      ' ',
+      ' ',
+      true,
+      0,
+      true,
+      keys,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
+      null,
     ]
     for (const index of indexesOfTable(table)) {
       if (!index.isConstraint) continue
-      yield row(index.oid, index.name, index.isPrimary ? 'p' : 'u', index.oid, index.parts.map(({ column }) => column.number))
+      yield row(
+        index.oid,
+        index.name,
+        index.isPrimary ? 'p' : 'u',
+        index.oid,
+        index.parts.map(({ column }) => column.number),
+      )
     }
-    for (const [i, check] of table.checks.entries()) yield row(defaultOid(table.collection, 32 + i), check.name, 'c', 0, [])
+    for (const [i, check] of table.checks.entries())
+      yield row(defaultOid(table.collection, 32 + i), check.name, 'c', 0, [])
   }
 }
 
@@ -178,7 +325,12 @@ function* defaults(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
     for (const column of table.columns) {
       if (column.default === undefined || column.definition.identity !== undefined) continue
-      yield [defaultOid(table.collection, column.number), collectionOid(table.collection), column.number, column.default]
+      yield [
+        defaultOid(table.collection, column.number),
+        collectionOid(table.collection),
+        column.number,
+        column.default,
+      ]
     }
   }
 }
@@ -212,51 +364,203 @@ function* sequences(run: SqlRun): Generator<Values> {
     if (!isSequence(collection)) continue
     const definition = collection.definition as { [key: string]: unknown }
     const big = (key: string): bigint => BigInt(String(definition[key]))
-    yield [collectionOid(collection), definition['type'] as number, big('start'), big('increment'), big('maximum'), big('minimum'), 1n, definition['cycle'] === true]
+    yield [
+      collectionOid(collection),
+      definition['type'] as number,
+      big('start'),
+      big('increment'),
+      big('maximum'),
+      big('minimum'),
+      1n,
+      definition['cycle'] === true,
+    ]
   }
 }
 
 export const pgRelations: readonly Relation[] = [
-  memoryRelation('pg_catalog', 'pg_class', [
-    ['oid', oidType], ['relname', name], ['relnamespace', oidType], ['reltype', oidType], ['reloftype', oidType], ['relowner', oidType],
-    ['relam', oidType], ['relfilenode', oidType], ['reltablespace', oidType], ['relpages', int4], ['reltuples', float4],
-    ['relallvisible', int4], ['reltoastrelid', oidType], ['relhasindex', bool], ['relisshared', bool], ['relpersistence', char],
-    ['relkind', char], ['relnatts', int2], ['relchecks', int2], ['relhasrules', bool], ['relhastriggers', bool],
-    ['relhassubclass', bool], ['relrowsecurity', bool], ['relforcerowsecurity', bool], ['relispopulated', bool], ['relreplident', char],
-    ['relispartition', bool], ['relrewrite', oidType], ['relacl', aclitemArray], ['reloptions', textArray], ['relpartbound', nodeTree],
-  ], classes),
-  memoryRelation('pg_catalog', 'pg_attribute', [
-    ['attrelid', oidType], ['attname', name], ['atttypid', oidType], ['attstattarget', int4], ['attlen', int2], ['attnum', int2],
-    ['attndims', int4], ['attcacheoff', int4], ['atttypmod', int4], ['attbyval', bool], ['attalign', char], ['attstorage', char],
-    ['attcompression', char], ['attnotnull', bool], ['atthasdef', bool], ['atthasmissing', bool], ['attidentity', char],
-    ['attgenerated', char], ['attisdropped', bool], ['attislocal', bool], ['attinhcount', int4], ['attcollation', oidType],
-    ['attacl', aclitemArray], ['attoptions', textArray], ['attfdwoptions', textArray], ['attmissingval', text],
-  ], attributes),
-  memoryRelation('pg_catalog', 'pg_index', [
-    ['indexrelid', oidType], ['indrelid', oidType], ['indnatts', int2], ['indnkeyatts', int2], ['indisunique', bool],
-    ['indnullsnotdistinct', bool], ['indisprimary', bool], ['indisexclusion', bool], ['indimmediate', bool], ['indisclustered', bool],
-    ['indisvalid', bool], ['indcheckxmin', bool], ['indisready', bool], ['indislive', bool], ['indisreplident', bool],
-    ['indkey', int2vector], ['indcollation', oidvector], ['indclass', oidvector], ['indoption', int2vector], ['indexprs', nodeTree],
-    ['indpred', nodeTree],
-  ], indexRows),
-  memoryRelation('pg_catalog', 'pg_constraint', [
-    ['oid', oidType], ['conname', name], ['connamespace', oidType], ['contype', char], ['condeferrable', bool], ['condeferred', bool],
-    ['convalidated', bool], ['conrelid', oidType], ['contypid', oidType], ['conindid', oidType], ['conparentid', oidType],
-    ['confrelid', oidType], ['confupdtype', char], ['confdeltype', char], ['confmatchtype', char], ['conislocal', bool],
-    ['coninhcount', int4], ['connoinherit', bool], ['conkey', int2Array], ['confkey', int2Array], ['conpfeqop', oid.oidArray],
-    ['conppeqop', oid.oidArray], ['conffeqop', oid.oidArray], ['confdelsetcols', int2Array], ['conexclop', oid.oidArray], ['conbin', nodeTree],
-  ], constraints),
-  memoryRelation('pg_catalog', 'pg_attrdef', [['oid', oidType], ['adrelid', oidType], ['adnum', int2], ['adbin', nodeTree]], defaults),
-  memoryRelation('pg_catalog', 'pg_tables', [
-    ['schemaname', name], ['tablename', name], ['tableowner', name], ['tablespace', name], ['hasindexes', bool], ['hasrules', bool],
-    ['hastriggers', bool], ['rowsecurity', bool],
-  ], tableRows),
-  memoryRelation('pg_catalog', 'pg_indexes', [
-    ['schemaname', name], ['tablename', name], ['indexname', name], ['tablespace', name], ['indexdef', text],
-  ], indexDefinitions),
-  memoryRelation('pg_catalog', 'pg_sequence', [
-    ['seqrelid', oidType], ['seqtypid', oidType], ['seqstart', oid.int8], ['seqincrement', oid.int8], ['seqmax', oid.int8],
-    ['seqmin', oid.int8], ['seqcache', oid.int8], ['seqcycle', bool],
-  ], sequences),
+  memoryRelation(
+    'pg_catalog',
+    'pg_class',
+    [
+      ['oid', oidType],
+      ['relname', name],
+      ['relnamespace', oidType],
+      ['reltype', oidType],
+      ['reloftype', oidType],
+      ['relowner', oidType],
+      ['relam', oidType],
+      ['relfilenode', oidType],
+      ['reltablespace', oidType],
+      ['relpages', int4],
+      ['reltuples', float4],
+      ['relallvisible', int4],
+      ['reltoastrelid', oidType],
+      ['relhasindex', bool],
+      ['relisshared', bool],
+      ['relpersistence', char],
+      ['relkind', char],
+      ['relnatts', int2],
+      ['relchecks', int2],
+      ['relhasrules', bool],
+      ['relhastriggers', bool],
+      ['relhassubclass', bool],
+      ['relrowsecurity', bool],
+      ['relforcerowsecurity', bool],
+      ['relispopulated', bool],
+      ['relreplident', char],
+      ['relispartition', bool],
+      ['relrewrite', oidType],
+      ['relacl', aclitemArray],
+      ['reloptions', textArray],
+      ['relpartbound', nodeTree],
+    ],
+    classes,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_attribute',
+    [
+      ['attrelid', oidType],
+      ['attname', name],
+      ['atttypid', oidType],
+      ['attstattarget', int4],
+      ['attlen', int2],
+      ['attnum', int2],
+      ['attndims', int4],
+      ['attcacheoff', int4],
+      ['atttypmod', int4],
+      ['attbyval', bool],
+      ['attalign', char],
+      ['attstorage', char],
+      ['attcompression', char],
+      ['attnotnull', bool],
+      ['atthasdef', bool],
+      ['atthasmissing', bool],
+      ['attidentity', char],
+      ['attgenerated', char],
+      ['attisdropped', bool],
+      ['attislocal', bool],
+      ['attinhcount', int4],
+      ['attcollation', oidType],
+      ['attacl', aclitemArray],
+      ['attoptions', textArray],
+      ['attfdwoptions', textArray],
+      ['attmissingval', text],
+    ],
+    attributes,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_index',
+    [
+      ['indexrelid', oidType],
+      ['indrelid', oidType],
+      ['indnatts', int2],
+      ['indnkeyatts', int2],
+      ['indisunique', bool],
+      ['indnullsnotdistinct', bool],
+      ['indisprimary', bool],
+      ['indisexclusion', bool],
+      ['indimmediate', bool],
+      ['indisclustered', bool],
+      ['indisvalid', bool],
+      ['indcheckxmin', bool],
+      ['indisready', bool],
+      ['indislive', bool],
+      ['indisreplident', bool],
+      ['indkey', int2vector],
+      ['indcollation', oidvector],
+      ['indclass', oidvector],
+      ['indoption', int2vector],
+      ['indexprs', nodeTree],
+      ['indpred', nodeTree],
+    ],
+    indexRows,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_constraint',
+    [
+      ['oid', oidType],
+      ['conname', name],
+      ['connamespace', oidType],
+      ['contype', char],
+      ['condeferrable', bool],
+      ['condeferred', bool],
+      ['convalidated', bool],
+      ['conrelid', oidType],
+      ['contypid', oidType],
+      ['conindid', oidType],
+      ['conparentid', oidType],
+      ['confrelid', oidType],
+      ['confupdtype', char],
+      ['confdeltype', char],
+      ['confmatchtype', char],
+      ['conislocal', bool],
+      ['coninhcount', int4],
+      ['connoinherit', bool],
+      ['conkey', int2Array],
+      ['confkey', int2Array],
+      ['conpfeqop', oid.oidArray],
+      ['conppeqop', oid.oidArray],
+      ['conffeqop', oid.oidArray],
+      ['confdelsetcols', int2Array],
+      ['conexclop', oid.oidArray],
+      ['conbin', nodeTree],
+    ],
+    constraints,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_attrdef',
+    [
+      ['oid', oidType],
+      ['adrelid', oidType],
+      ['adnum', int2],
+      ['adbin', nodeTree],
+    ],
+    defaults,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_tables',
+    [
+      ['schemaname', name],
+      ['tablename', name],
+      ['tableowner', name],
+      ['tablespace', name],
+      ['hasindexes', bool],
+      ['hasrules', bool],
+      ['hastriggers', bool],
+      ['rowsecurity', bool],
+    ],
+    tableRows,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_indexes',
+    [
+      ['schemaname', name],
+      ['tablename', name],
+      ['indexname', name],
+      ['tablespace', name],
+      ['indexdef', text],
+    ],
+    indexDefinitions,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_sequence',
+    [
+      ['seqrelid', oidType],
+      ['seqtypid', oidType],
+      ['seqstart', oid.int8],
+      ['seqincrement', oid.int8],
+      ['seqmax', oid.int8],
+      ['seqmin', oid.int8],
+      ['seqcache', oid.int8],
+      ['seqcycle', bool],
+    ],
+    sequences,
+  ),
 ]
-

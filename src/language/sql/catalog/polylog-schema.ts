@@ -20,14 +20,38 @@ function* fieldRows(run: SqlRun): Generator<readonly SqlValue[]> {
 }
 
 export const polylogViews: readonly Relation[] = [
-  memoryRelation('polylog', 'collections', [
-    ['namespace', oid.text], ['name', oid.text], ['id', oid.int4], ['model', oid.text], ['version', oid.int8], ['indexes', oid.int4],
-    ['definition', oid.json],
-  ], collectionRows),
-  memoryRelation('polylog', 'fields', [
-    ['namespace', oid.text], ['collection', oid.text], ['field', oid.text], ['types', oid.textArray],
-  ], fieldRows),
-  memoryRelation('polylog', 'snapshot', [['sequence', oid.int8], ['time', oid.timestamptz]], ({ transaction }) => [
-    [BigInt(transaction.sequence), BigInt(Math.floor(transaction.timeMs)) * 1000n],
-  ]),
+  memoryRelation(
+    'polylog',
+    'collections',
+    [
+      ['namespace', oid.text],
+      ['name', oid.text],
+      ['id', oid.int4],
+      ['model', oid.text],
+      ['version', oid.int8],
+      ['indexes', oid.int4],
+      ['definition', oid.json],
+    ],
+    collectionRows,
+  ),
+  memoryRelation(
+    'polylog',
+    'fields',
+    [
+      ['namespace', oid.text],
+      ['collection', oid.text],
+      ['field', oid.text],
+      ['types', oid.textArray],
+    ],
+    fieldRows,
+  ),
+  memoryRelation(
+    'polylog',
+    'snapshot',
+    [
+      ['sequence', oid.int8],
+      ['time', oid.timestamptz],
+    ],
+    ({ transaction }) => [[BigInt(transaction.sequence), BigInt(Math.floor(transaction.timeMs)) * 1000n]],
+  ),
 ]

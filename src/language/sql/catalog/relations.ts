@@ -53,6 +53,7 @@ function sequenceRelation(collection: Collection): Relation {
 }
 
 export function relationOid(relation: Relation): number {
-  if (relation.collection !== undefined && relation.collection.name === relation.name) return collectionOid(relation.collection)
+  if (relation.collection !== undefined && relation.collection.name === relation.name)
+    return collectionOid(relation.collection)
   return systemViewOid(relation.schema, relation.name) ?? 0
 }

@@ -24,5 +24,10 @@ export function systemRelation(context: SqlContext, schema: string, name: string
   const table = context.systemTables?.find((one) => one.name === name)
   if (table === undefined) return undefined
   const columns = table.columns.map((column) => [column.name, column.typeOid] as const)
-  return memoryRelation('polylog', name, columns, (run) => run.context.systemTables?.find((one) => one.name === name)?.rows() ?? [])
+  return memoryRelation(
+    'polylog',
+    name,
+    columns,
+    (run) => run.context.systemTables?.find((one) => one.name === name)?.rows() ?? [],
+  )
 }

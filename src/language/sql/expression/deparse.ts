@@ -58,7 +58,8 @@ function callText(expression: CallExpression, text: (one: Expression) => string)
   const parts = expression.arguments.map(text)
   if (expression.name === 'cast') return castText(expression, parts[0]!)
   if (expression.name === 'subscript') return `(${parts[0]!})[${parts[1]!}]`
-  if (expression.name === 'greatest' || expression.name === 'least') return `${expression.name.toUpperCase()}(${parts.join(', ')})`
+  if (expression.name === 'greatest' || expression.name === 'least')
+    return `${expression.name.toUpperCase()}(${parts.join(', ')})`
   if (!expression.isOperator) return `${quoteIdentifier(expression.name)}(${parts.join(', ')})`
   return parts.length === 1 ? `(${expression.name} ${parts[0]!})` : `(${parts[0]!} ${expression.name} ${parts[1]!})`
 }
@@ -71,7 +72,7 @@ function castText(expression: CallExpression, inner: string): string {
 function constantText(value: SqlValue, type: number, modifier: number, options: DeparseOptions): string {
   if (value === null) return type === oid.unknown ? 'NULL' : `NULL::${formatType(type, modifier)}`
   if (type === oid.bool) return value === true ? 'true' : 'false'
-  if (type === oid.int4) return (value as number) < 0 ? `'${value as number}'::integer` : String(value as number)
+  if (type === oid.int4) return (value as number) < 0 ? `'${value as number}'::integer` : String(value)
   if (type === oid.numeric) {
     const shown = getType(type).formatText(value)
     return /^\d+(\.\d+)?$/.test(shown) ? shown : `'${shown}'::numeric`

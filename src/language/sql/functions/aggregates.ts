@@ -1,10 +1,9 @@
 /** Aggregate functions. `add` gets the arguments of one row and answers the new state. */
 import { Decimal } from '../../../base/decimal.ts'
 import { getType } from '../../../model/table/types/registry.ts'
-import type { SqlValue } from '../contract.ts'
+import type { SqlValue, Interval } from '../contract.ts'
 import type { Aggregate } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import type { Interval } from '../contract.ts'
 import { oid } from '../types/oids.ts'
 import { comparatorOf } from './comparison.ts'
 import { quoteJson } from '../../../model/table/types/json.ts'
@@ -180,7 +179,13 @@ function defineExtremes(): void {
   ] as const) {
     define<SqlValue>(name, [oid.anyelement], oid.anyelement, (types) => {
       const type = types[0]!
-      if (!getType(type).isOrdered || type === oid.bool || type === oid.uuid || type === oid.jsonb || type === oid.bytea) {
+      if (
+        !getType(type).isOrdered ||
+        type === oid.bool ||
+        type === oid.uuid ||
+        type === oid.jsonb ||
+        type === oid.bytea
+      ) {
         throw failure('42883', `function ${name}(${getType(type).title}) does not exist`, {
           hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
         })
@@ -208,11 +213,27 @@ function defineLogic(): void {
     })
   }
   for (const type of [oid.int2, oid.int4]) {
-    define<number | null>('bit_and', [type], type, { begin: () => null, add: (a, [b]) => (a ?? -1) & (b as number), finish: (a) => a })
-    define<number | null>('bit_or', [type], type, { begin: () => null, add: (a, [b]) => (a ?? 0) | (b as number), finish: (a) => a })
+    define<number | null>('bit_and', [type], type, {
+      begin: () => null,
+      add: (a, [b]) => (a ?? -1) & (b as number),
+      finish: (a) => a,
+    })
+    define<number | null>('bit_or', [type], type, {
+      begin: () => null,
+      add: (a, [b]) => (a ?? 0) | (b as number),
+      finish: (a) => a,
+    })
   }
-  define<bigint | null>('bit_and', [oid.int8], oid.int8, { begin: () => null, add: (a, [b]) => (a ?? -1n) & (b as bigint), finish: (a) => a })
-  define<bigint | null>('bit_or', [oid.int8], oid.int8, { begin: () => null, add: (a, [b]) => (a ?? 0n) | (b as bigint), finish: (a) => a })
+  define<bigint | null>('bit_and', [oid.int8], oid.int8, {
+    begin: () => null,
+    add: (a, [b]) => (a ?? -1n) & (b as bigint),
+    finish: (a) => a,
+  })
+  define<bigint | null>('bit_or', [oid.int8], oid.int8, {
+    begin: () => null,
+    add: (a, [b]) => (a ?? 0n) | (b as bigint),
+    finish: (a) => a,
+  })
 }
 
 function defineLists(): void {
@@ -237,7 +258,8 @@ function defineLists(): void {
     },
     finish: (list) => list,
   })
-  const collect = (open: string, close: string, canonical: boolean, part: (types: readonly number[], values: Values) => string) =>
+  const collect =
+    (open: string, close: string, canonical: boolean, part: (types: readonly number[], values: Values) => string) =>
     (types: readonly number[]): Definition<string[] | null> => ({
       strict: false,
       begin: () => null,
@@ -253,8 +275,18 @@ function defineLists(): void {
         return canonical ? getType(oid.jsonb).parseText(text) : text
       },
     })
-  define('json_agg', [oid.anyelement], oid.json, collect('[', ']', false, ([type], [value]) => toJsonText(type!, value!)))
-  define('jsonb_agg', [oid.anyelement], oid.jsonb, collect('[', ']', true, ([type], [value]) => toJsonb(type!, value!)))
+  define(
+    'json_agg',
+    [oid.anyelement],
+    oid.json,
+    collect('[', ']', false, ([type], [value]) => toJsonText(type!, value!)),
+  )
+  define(
+    'jsonb_agg',
+    [oid.anyelement],
+    oid.jsonb,
+    collect('[', ']', true, ([type], [value]) => toJsonb(type!, value!)),
+  )
   const pair = (types: readonly number[], [key, value]: Values): string => {
     if (key === null) throw failure('22004', 'field name must not be null')
     return `${quoteJson(getType(types[0]!).formatText(key!))} : ${toJsonText(types[1]!, value!)}`

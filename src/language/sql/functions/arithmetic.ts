@@ -88,11 +88,19 @@ function floats(type: number): void {
   }
   const checkProduct = (value: number, a: number, b: number): number => {
     const fitted = check(value, a, b)
-    if (fitted === 0 && a !== 0 && b !== 0 && Number.isFinite(b)) throw failure('22003', 'value out of range: underflow')
+    if (fitted === 0 && a !== 0 && b !== 0 && Number.isFinite(b))
+      throw failure('22003', 'value out of range: underflow')
     return fitted
   }
   // Both widths mix: what a float4 meets that is no float4 makes the result a float8.
-  const pairs = type === oid.float4 ? [[type, type]] : [[type, type], [oid.float4, type], [type, oid.float4]]
+  const pairs =
+    type === oid.float4
+      ? [[type, type]]
+      : [
+          [type, type],
+          [oid.float4, type],
+          [type, oid.float4],
+        ]
   for (const pair of pairs) {
     defineOperator('+', pair, type, (a: number, b: number) => check(a + b, a, b))
     defineOperator('-', pair, type, (a: number, b: number) => check(a - b, a, b))

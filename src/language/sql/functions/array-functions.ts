@@ -41,11 +41,23 @@ function concatenate(a: List | null, b: List | null): SqlValue {
 
 function defineChanges(): void {
   defineFunction('array_append', [anyarray, anyelement], anyarray, append, lenient)
-  defineFunction('array_prepend', [anyelement, anyarray], anyarray, (value: SqlValue, list: List | null) => [value, ...(list ?? [])], lenient)
+  defineFunction(
+    'array_prepend',
+    [anyelement, anyarray],
+    anyarray,
+    (value: SqlValue, list: List | null) => [value, ...(list ?? [])],
+    lenient,
+  )
   defineFunction('array_cat', [anyarray, anyarray], anyarray, concatenate, lenient)
   defineOperator('||', [anyarray, anyarray], anyarray, concatenate, lenient)
   defineOperator('||', [anyarray, anyelement], anyarray, append, lenient)
-  defineOperator('||', [anyelement, anyarray], anyarray, (value: SqlValue, list: List | null) => [value, ...(list ?? [])], lenient)
+  defineOperator(
+    '||',
+    [anyelement, anyarray],
+    anyarray,
+    (value: SqlValue, list: List | null) => [value, ...(list ?? [])],
+    lenient,
+  )
 }
 
 /** The comparisons are chosen for the element's type when they are bound. */

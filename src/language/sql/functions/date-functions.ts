@@ -2,7 +2,7 @@
  * Dates, times and intervals. All of it is arithmetic on days and microseconds in the proleptic Gregorian calendar; the
  * session's zone is UTC, and a zone given by name is refused, since zone data would have to be versioned with the data.
  */
-import { Decimal } from '../../../base/decimal.ts'
+import type { Decimal } from '../../../base/decimal.ts'
 import {
   calendarFromDays,
   dateInfinity,
@@ -95,11 +95,16 @@ function defineDateArithmetic(): void {
   defineOperator('+', [int4, date], date, (count: number, days: number) => plusDays(days, count))
   defineOperator('-', [date, int4], date, (days: number, count: number) => plusDays(days, -count))
   defineOperator('-', [date, date], int4, (a: number, b: number) => {
-    if (Math.abs(a) >= dateInfinity || Math.abs(b) >= dateInfinity) throw failure('22008', 'cannot subtract infinite dates')
+    if (Math.abs(a) >= dateInfinity || Math.abs(b) >= dateInfinity)
+      throw failure('22008', 'cannot subtract infinite dates')
     return a - b
   })
-  defineOperator('+', [date, interval], timestamp, (days: number, by: Interval) => addInterval(dateToTimestamp(days), by))
-  defineOperator('+', [interval, date], timestamp, (by: Interval, days: number) => addInterval(dateToTimestamp(days), by))
+  defineOperator('+', [date, interval], timestamp, (days: number, by: Interval) =>
+    addInterval(dateToTimestamp(days), by),
+  )
+  defineOperator('+', [interval, date], timestamp, (by: Interval, days: number) =>
+    addInterval(dateToTimestamp(days), by),
+  )
   defineOperator('-', [date, interval], timestamp, (days: number, by: Interval) =>
     addInterval(dateToTimestamp(days), negate(by)),
   )
@@ -115,10 +120,16 @@ function defineTimestampArithmetic(): void {
     defineOperator('-', [type, interval], type, (us: bigint, by: Interval) => addInterval(us, negate(by)))
     defineOperator('-', [type, type], interval, subtractTimestamps)
     defineFunction('age', [type, type], interval, age)
-    defineFunction('age', [type], interval, (run: SqlRun, us: bigint) => {
-      const now = run.transaction.startTimeUs
-      return age(now - (((now % usPerDay) + usPerDay) % usPerDay), us)
-    }, { needsRun: true, volatility: 'stable' })
+    defineFunction(
+      'age',
+      [type],
+      interval,
+      (run: SqlRun, us: bigint) => {
+        const now = run.transaction.startTimeUs
+        return age(now - (((now % usPerDay) + usPerDay) % usPerDay), us)
+      },
+      { needsRun: true, volatility: 'stable' },
+    )
   }
   const wrap = (us: bigint): bigint => ((us % usPerDay) + usPerDay) % usPerDay
   defineOperator('+', [time, interval], time, (us: bigint, by: Interval) => wrap(us + by.us))
@@ -218,10 +229,18 @@ export function zoneOffsetUs(zone: string): bigint {
 }
 
 function defineZones(): void {
-  defineFunction('timezone', [text, timestamptz], timestamp, (zone: string, us: bigint) => checkTimestamp(us + zoneOffsetUs(zone)))
-  defineFunction('timezone', [text, timestamp], timestamptz, (zone: string, us: bigint) => checkTimestamp(us - zoneOffsetUs(zone)))
-  defineFunction('timezone', [interval, timestamptz], timestamp, (zone: Interval, us: bigint) => checkTimestamp(us + zone.us))
-  defineFunction('timezone', [interval, timestamp], timestamptz, (zone: Interval, us: bigint) => checkTimestamp(us - zone.us))
+  defineFunction('timezone', [text, timestamptz], timestamp, (zone: string, us: bigint) =>
+    checkTimestamp(us + zoneOffsetUs(zone)),
+  )
+  defineFunction('timezone', [text, timestamp], timestamptz, (zone: string, us: bigint) =>
+    checkTimestamp(us - zoneOffsetUs(zone)),
+  )
+  defineFunction('timezone', [interval, timestamptz], timestamp, (zone: Interval, us: bigint) =>
+    checkTimestamp(us + zone.us),
+  )
+  defineFunction('timezone', [interval, timestamp], timestamptz, (zone: Interval, us: bigint) =>
+    checkTimestamp(us - zone.us),
+  )
 }
 
 function defineClock(): void {
@@ -240,7 +259,12 @@ function defineParts(): void {
     const zoned = type === timestamptz
     const part = (field: string, us: bigint): Decimal | null => extractField(field, us, zoned)
     defineFunction('extract', [text, type], numeric, part)
-    defineFunction('date_part', [text, type], float8, (field: string, us: bigint) => part(field, us)?.toNumber() ?? null)
+    defineFunction(
+      'date_part',
+      [text, type],
+      float8,
+      (field: string, us: bigint) => part(field, us)?.toNumber() ?? null,
+    )
     defineFunction('date_trunc', [text, type], type, truncateTimestamp)
     defineFunction('to_char', [type, text], text, toChar)
     defineFunction('isfinite', [type], bool, (us: bigint) => !isEndless(us))
@@ -248,12 +272,20 @@ function defineParts(): void {
   defineFunction('extract', [text, date], numeric, (field: string, days: number) =>
     extractField(field, dateToTimestamp(days), false, 'date'),
   )
-  defineFunction('date_part', [text, date], float8, (field: string, days: number) =>
-    extractField(field, dateToTimestamp(days), false, 'date')?.toNumber() ?? null,
+  defineFunction(
+    'date_part',
+    [text, date],
+    float8,
+    (field: string, days: number) => extractField(field, dateToTimestamp(days), false, 'date')?.toNumber() ?? null,
   )
   const ofTime = (field: string, us: bigint): Decimal | null => extractField(field, us, false, 'time')
   defineFunction('extract', [text, time], numeric, ofTime)
-  defineFunction('date_part', [text, time], float8, (field: string, us: bigint) => ofTime(field, us)?.toNumber() ?? null)
+  defineFunction(
+    'date_part',
+    [text, time],
+    float8,
+    (field: string, us: bigint) => ofTime(field, us)?.toNumber() ?? null,
+  )
   defineFunction('extract', [text, interval], numeric, extractIntervalField)
   defineFunction('date_part', [text, interval], float8, (field: string, value: Interval) =>
     extractIntervalField(field, value).toNumber(),

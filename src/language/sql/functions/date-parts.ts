@@ -17,18 +17,50 @@ const usPerMinute = 60n * usPerSecond
 const usPerHour = 60n * usPerMinute
 
 const synonyms: Readonly<Record<string, string>> = {
-  years: 'year', yr: 'year', yrs: 'year', y: 'year',
-  months: 'month', mon: 'month', mons: 'month',
-  days: 'day', d: 'day',
-  hours: 'hour', hr: 'hour', hrs: 'hour', h: 'hour',
-  minutes: 'minute', min: 'minute', mins: 'minute', m: 'minute',
-  seconds: 'second', sec: 'second', secs: 'second', s: 'second',
-  millisecond: 'milliseconds', msec: 'milliseconds', msecs: 'milliseconds', ms: 'milliseconds',
-  microsecond: 'microseconds', usec: 'microseconds', usecs: 'microseconds', us: 'microseconds',
-  weeks: 'week', w: 'week', decades: 'decade', dec: 'decade', decs: 'decade',
-  centuries: 'century', c: 'century', cent: 'century',
-  millenniums: 'millennium', millennia: 'millennium', mil: 'millennium', mils: 'millennium',
-  qtr: 'quarter', timezone_h: 'timezone_hour', timezone_m: 'timezone_minute',
+  years: 'year',
+  yr: 'year',
+  yrs: 'year',
+  y: 'year',
+  months: 'month',
+  mon: 'month',
+  mons: 'month',
+  days: 'day',
+  d: 'day',
+  hours: 'hour',
+  hr: 'hour',
+  hrs: 'hour',
+  h: 'hour',
+  minutes: 'minute',
+  min: 'minute',
+  mins: 'minute',
+  m: 'minute',
+  seconds: 'second',
+  sec: 'second',
+  secs: 'second',
+  s: 'second',
+  millisecond: 'milliseconds',
+  msec: 'milliseconds',
+  msecs: 'milliseconds',
+  ms: 'milliseconds',
+  microsecond: 'microseconds',
+  usec: 'microseconds',
+  usecs: 'microseconds',
+  us: 'microseconds',
+  weeks: 'week',
+  w: 'week',
+  decades: 'decade',
+  dec: 'decade',
+  decs: 'decade',
+  centuries: 'century',
+  c: 'century',
+  cent: 'century',
+  millenniums: 'millennium',
+  millennia: 'millennium',
+  mil: 'millennium',
+  mils: 'millennium',
+  qtr: 'quarter',
+  timezone_h: 'timezone_hour',
+  timezone_m: 'timezone_minute',
 }
 
 function canonical(field: string): string {
@@ -83,7 +115,9 @@ export function extractField(
   const ofDay = kind === 'time' ? undefined : extractDay(field, days)
   if (ofDay !== undefined) return whole(ofDay)
   if (field === 'julian' && kind !== 'time') {
-    return kind === 'date' ? whole(days + 2_440_588) : whole(days + 2_440_588).add(Decimal.of(timeUs).divide(Decimal.of(usPerDay), 20))
+    return kind === 'date'
+      ? whole(days + 2_440_588)
+      : whole(days + 2_440_588).add(Decimal.of(timeUs).divide(Decimal.of(usPerDay), 20))
   }
   if (isZoned && field.startsWith('timezone')) return whole(0)
   throw kind === 'date' && extractTime(field, 0n) !== undefined

@@ -106,8 +106,20 @@ function defineAccess(): void {
     const prefix = type === json ? 'json' : 'jsonb'
     const keys = { variadic: true }
     const list = [type, text]
-    defineFunction(`${prefix}_extract_path`, list, type, (value: string, ...way: string[]) => asJson(follow(parsed(value), way)), keys)
-    defineFunction(`${prefix}_extract_path_text`, list, text, (value: string, ...way: string[]) => jsonText(follow(parsed(value), way)), keys)
+    defineFunction(
+      `${prefix}_extract_path`,
+      list,
+      type,
+      (value: string, ...way: string[]) => asJson(follow(parsed(value), way)),
+      keys,
+    )
+    defineFunction(
+      `${prefix}_extract_path_text`,
+      list,
+      text,
+      (value: string, ...way: string[]) => jsonText(follow(parsed(value), way)),
+      keys,
+    )
     defineFunction(`${prefix}_typeof`, [type], text, (value: string) => jsonKind(parsed(value)))
     defineFunction(`${prefix}_array_length`, [type], int4, (value: string) => {
       const node = parsed(value)
@@ -183,19 +195,25 @@ function setPath(node: JsonNode, path: readonly string[], value: JsonNode, creat
   if (below !== undefined) return replaced(node, key, rest.length === 0 ? value : setPath(below, rest, value, create))
   if (rest.length > 0 || !create) return node
   if (isObject(node)) return replaced(node, key, value)
-  const list = node as readonly JsonNode[]
+  const list = node
   return Number(key) < 0 ? [value, ...list] : [...list, value]
 }
 
 function defineChanges(): void {
   defineOperator('||', [jsonb, jsonb], jsonb, (a: string, b: string) => formatJsonb(concatenate(parsed(a), parsed(b))))
   defineOperator('-', [jsonb, text], jsonb, (value: string, key: string) => formatJsonb(without(parsed(value), [key])))
-  defineOperator('-', [jsonb, oid.textArray], jsonb, (value: string, keys: string[]) => formatJsonb(without(parsed(value), keys)))
+  defineOperator('-', [jsonb, oid.textArray], jsonb, (value: string, keys: string[]) =>
+    formatJsonb(without(parsed(value), keys)),
+  )
   defineOperator('-', [jsonb, int4], jsonb, (value: string, at: number) => formatJsonb(withoutIndex(parsed(value), at)))
-  defineOperator('#-', [jsonb, oid.textArray], jsonb, (value: string, path: string[]) => formatJsonb(withoutPath(parsed(value), path)))
+  defineOperator('#-', [jsonb, oid.textArray], jsonb, (value: string, path: string[]) =>
+    formatJsonb(withoutPath(parsed(value), path)),
+  )
   const set = (value: string, path: string[], to: string, create = true): string =>
     formatJsonb(setPath(parsed(value), path, parsed(to), create))
-  defineFunction('jsonb_set', [jsonb, oid.textArray, jsonb], jsonb, (value: string, path: string[], to: string) => set(value, path, to))
+  defineFunction('jsonb_set', [jsonb, oid.textArray, jsonb], jsonb, (value: string, path: string[], to: string) =>
+    set(value, path, to),
+  )
   defineFunction('jsonb_set', [jsonb, oid.textArray, jsonb, bool], jsonb, set)
   defineFunction('jsonb_pretty', [jsonb], text, (value: string) => pretty(parsed(value), ''))
 }
@@ -203,7 +221,9 @@ function defineChanges(): void {
 function pretty(node: JsonNode, indent: string): string {
   const inner = `${indent}    `
   if (isArray(node)) {
-    return node.length === 0 ? '[\n' + indent + ']' : `[\n${node.map((one) => inner + pretty(one, inner)).join(',\n')}\n${indent}]`
+    return node.length === 0
+      ? '[\n' + indent + ']'
+      : `[\n${node.map((one) => inner + pretty(one, inner)).join(',\n')}\n${indent}]`
   }
   if (!isObject(node)) return formatJsonb(node)
   const members = [...node].map(([key, value]) => `${inner}${quoteJson(key)}: ${pretty(value, inner)}`)

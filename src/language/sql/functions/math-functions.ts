@@ -25,7 +25,9 @@ function defineRounding(): void {
   const shown = (value: Decimal): Decimal => (value.scale < 0 ? value.round(0) : value)
   defineFunction('round', [float8], float8, roundHalfEven)
   defineFunction('round', [numeric], numeric, (value: Decimal) => value.round(0))
-  defineFunction('round', [numeric, int4], numeric, (value: Decimal, scale: number) => shown(value.round(places(scale))))
+  defineFunction('round', [numeric, int4], numeric, (value: Decimal, scale: number) =>
+    shown(value.round(places(scale))),
+  )
   defineFunction('trunc', [float8], float8, Math.trunc)
   defineFunction('trunc', [numeric], numeric, (value: Decimal) => value.truncate(0))
   defineFunction('trunc', [numeric, int4], numeric, (value: Decimal, scale: number) => {

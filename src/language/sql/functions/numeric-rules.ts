@@ -71,7 +71,8 @@ export function powerNumeric(base: Decimal, exponent: Decimal): Decimal | undefi
   if (base.coefficient === 0n && whole.coefficient < 0n) {
     throw failure('2201F', 'zero raised to a negative power is undefined')
   }
-  if (BigInt(base.coefficient.toString().length) * count > 100_000n) throw failure('22003', 'value overflows numeric format')
+  if (BigInt(base.coefficient.toString().length) * count > 100_000n)
+    throw failure('22003', 'value overflows numeric format')
   const power = Decimal.of(base.coefficient ** count, base.scale * Number(count))
   const estimate = Math.log10(Math.abs(base.toNumber()) || 1) * Number(whole.coefficient)
   const scale = Math.min(

@@ -37,7 +37,8 @@ export function resolve<C extends Candidate>(
   if (exact !== undefined) return found(exact, types)
   if (isOperator && types.length === 2) {
     const known = types[0] === oid.unknown ? types[1]! : types[1] === oid.unknown ? types[0]! : undefined
-    const like = known === undefined ? undefined : sameArity.find(({ takes }) => takes[0] === known && takes[1] === known)
+    const like =
+      known === undefined ? undefined : sameArity.find(({ takes }) => takes[0] === known && takes[1] === known)
     if (like !== undefined) return found(like, types)
   }
   const possible = sameArity.filter(({ takes }) => takes.every((type, i) => converts(types[i]!, type)))

@@ -74,8 +74,11 @@ function defineSeries(): void {
   }
   define('generate_series', [timestamp, timestamp, interval], one(timestamp), countTimes)
   define('generate_series', [timestamptz, timestamptz, interval], one(timestamptz), countTimes)
-  define('generate_subscripts', [oid.anyarray, int4], [['generate_subscripts', int4]], (list: readonly SqlValue[], dimension: number) =>
-    dimension === 1 ? list.map((_, i) => [i + 1]) : [],
+  define(
+    'generate_subscripts',
+    [oid.anyarray, int4],
+    [['generate_subscripts', int4]],
+    (list: readonly SqlValue[], dimension: number) => (dimension === 1 ? list.map((_, i) => [i + 1]) : []),
   )
 }
 
@@ -96,15 +99,29 @@ function defineJson(): void {
     ['json', oid.json],
     ['jsonb', oid.jsonb],
   ] as const) {
-    define(`${prefix}_array_elements`, [type], [['value', type]], (text: string) => elementsOf(text).map((one) => [formatJsonb(one)]))
+    define(`${prefix}_array_elements`, [type], [['value', type]], (text: string) =>
+      elementsOf(text).map((one) => [formatJsonb(one)]),
+    )
     define(`${prefix}_array_elements_text`, [type], [['value', oid.text]], (text: string) =>
       elementsOf(text).map((one) => [jsonText(one)]),
     )
-    define(`${prefix}_each`, [type], [['key', oid.text], ['value', type]], (text: string) =>
-      membersOf(text).map(([key, value]) => [key, formatJsonb(value)]),
+    define(
+      `${prefix}_each`,
+      [type],
+      [
+        ['key', oid.text],
+        ['value', type],
+      ],
+      (text: string) => membersOf(text).map(([key, value]) => [key, formatJsonb(value)]),
     )
-    define(`${prefix}_each_text`, [type], [['key', oid.text], ['value', oid.text]], (text: string) =>
-      membersOf(text).map(([key, value]) => [key, jsonText(value)]),
+    define(
+      `${prefix}_each_text`,
+      [type],
+      [
+        ['key', oid.text],
+        ['value', oid.text],
+      ],
+      (text: string) => membersOf(text).map(([key, value]) => [key, jsonText(value)]),
     )
     define(`${prefix}_object_keys`, [type], [[`${prefix}_object_keys`, oid.text]], (text: string) =>
       membersOf(text).map(([key]) => [key]),
@@ -116,11 +133,18 @@ function defineJson(): void {
 define('pg_partition_ancestors', [oid.regclass], [['relid', oid.regclass]], () => [])
 defineSeries()
 defineJson()
-define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], (list: readonly SqlValue[]) => [...flatElements(list)].map((one) => [one]))
-define('regexp_split_to_table', [oid.text, oid.text], [['regexp_split_to_table', oid.text]], (text: string, pattern: string) =>
-  regexpSplit(text, pattern).map((one) => [one]),
+define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], (list: readonly SqlValue[]) =>
+  [...flatElements(list)].map((one) => [one]),
 )
-define('regexp_matches', [oid.text, oid.text], [['regexp_matches', oid.textArray]], (text: string, pattern: string) => matches(text, pattern, ''))
+define(
+  'regexp_split_to_table',
+  [oid.text, oid.text],
+  [['regexp_split_to_table', oid.text]],
+  (text: string, pattern: string) => regexpSplit(text, pattern).map((one) => [one]),
+)
+define('regexp_matches', [oid.text, oid.text], [['regexp_matches', oid.textArray]], (text: string, pattern: string) =>
+  matches(text, pattern, ''),
+)
 define('regexp_matches', [oid.text, oid.text, oid.text], [['regexp_matches', oid.textArray]], matches)
 define('string_to_table', [oid.text, oid.text], [['string_to_table', oid.text]], (text: string, separator: string) =>
   (stringToArray(text, separator) as readonly SqlValue[]).map((one) => [one]),

@@ -23,25 +23,33 @@ function define(
   run: (run: SqlRun, ...values: never[]) => SqlValue,
   options: FunctionOptions = stable,
 ): void {
-  defineFunction(title, takes, gives, run as (...values: never[]) => SqlValue, options)
+  defineFunction(title, takes, gives, run, options)
 }
 
 export const versionText = 'PostgreSQL 15.0 compatible, Polylog 0.1.0'
 
 function defineSession(): void {
   define('version', [], text, () => versionText)
-  for (const title of ['current_database', 'current_catalog']) define(title, [], name, ({ context }) => context.database)
+  for (const title of ['current_database', 'current_catalog'])
+    define(title, [], name, ({ context }) => context.database)
   define('current_schema', [], name, (run) => currentSchemas(run, false)[0] ?? null)
   define('current_schemas', [bool], oid.nameArray, (run, implicit: boolean) => currentSchemas(run, implicit))
-  for (const title of ['current_user', 'session_user', 'current_role', 'user']) define(title, [], name, ({ context }) => context.user)
+  for (const title of ['current_user', 'session_user', 'current_role', 'user'])
+    define(title, [], name, ({ context }) => context.user)
   define('pg_backend_pid', [], int4, ({ context }) => context.backendId)
   define('current_setting', [text], text, ({ context }, setting: string) => readSetting(context, setting))
   define('current_setting', [text, bool], text, ({ context }, setting: string, missing: boolean) => {
     return missing ? (findSetting(context, setting) ?? null) : readSetting(context, setting)
   })
-  define('set_config', [text, text, bool], text, ({ context }, setting: string, value: string, local: boolean) => {
-    return changeSetting(context, setting, value, local ? 'transaction' : 'session') ?? ''
-  }, volatile)
+  define(
+    'set_config',
+    [text, text, bool],
+    text,
+    ({ context }, setting: string, value: string, local: boolean) => {
+      return changeSetting(context, setting, value, local ? 'transaction' : 'session') ?? ''
+    },
+    volatile,
+  )
   define('polylog_transaction_token', [], text, ({ context }) => context.transactionToken(), volatile)
   // The door has joined before this runs: see the effect `join`.
   define('polylog_join', [text], oid.void, () => '', volatile)
@@ -53,7 +61,8 @@ function defineSession(): void {
 }
 
 function currentSchemas({ context, transaction }: SqlRun, implicit: boolean): string[] {
-  const there = (one: string): boolean => one === 'public' || systemNamespaces.has(one) || transaction.catalog.namespaces.has(one)
+  const there = (one: string): boolean =>
+    one === 'public' || systemNamespaces.has(one) || transaction.catalog.namespaces.has(one)
   const path = searchPathOf(context).filter(there)
   return implicit ? path : path.filter((one) => one !== 'pg_catalog' || context.searchPath.includes('pg_catalog'))
 }
@@ -70,29 +79,59 @@ const lastValues = new WeakMap<object, Map<number, bigint>>()
 
 function defineSequences(): void {
   const { regclass } = oid
-  define('nextval', [regclass], int8, (run, number: number) => {
-    const value = nextValue(run.transaction, sequenceOf(run, number))
-    let own = lastValues.get(run.context)
-    if (own === undefined) lastValues.set(run.context, (own = new Map()))
-    own.set(number, value)
-    own.set(0, value)
-    return value
-  }, volatile)
-  define('currval', [regclass], int8, (run, number: number) => {
-    const value = lastValues.get(run.context)?.get(number)
-    if (value !== undefined) return value
-    const { name: title } = sequenceOf(run, number)
-    throw failure('55000', `currval of sequence "${title}" is not yet defined in this session`)
-  }, volatile)
-  define('lastval', [], int8, (run) => {
-    const value = lastValues.get(run.context)?.get(0)
-    if (value !== undefined) return value
-    throw failure('55000', 'lastval is not yet defined in this session')
-  }, volatile)
-  define('setval', [regclass, int8], int8, (run, number: number, value: bigint) => setValue(run.transaction, sequenceOf(run, number), value), volatile)
-  define('setval', [regclass, int8, bool], int8, (run, number: number, value: bigint, called: boolean) => {
-    return setValue(run.transaction, sequenceOf(run, number), value, called)
-  }, volatile)
+  define(
+    'nextval',
+    [regclass],
+    int8,
+    (run, number: number) => {
+      const value = nextValue(run.transaction, sequenceOf(run, number))
+      let own = lastValues.get(run.context)
+      if (own === undefined) lastValues.set(run.context, (own = new Map<number, bigint>()))
+      own.set(number, value)
+      own.set(0, value)
+      return value
+    },
+    volatile,
+  )
+  define(
+    'currval',
+    [regclass],
+    int8,
+    (run, number: number) => {
+      const value = lastValues.get(run.context)?.get(number)
+      if (value !== undefined) return value
+      const { name: title } = sequenceOf(run, number)
+      throw failure('55000', `currval of sequence "${title}" is not yet defined in this session`)
+    },
+    volatile,
+  )
+  define(
+    'lastval',
+    [],
+    int8,
+    (run) => {
+      const value = lastValues.get(run.context)?.get(0)
+      if (value !== undefined) return value
+      throw failure('55000', 'lastval is not yet defined in this session')
+    },
+    volatile,
+  )
+  define(
+    'setval',
+    [regclass, int8],
+    int8,
+    (run, number: number, value: bigint) => setValue(run.transaction, sequenceOf(run, number), value),
+    volatile,
+  )
+  define(
+    'setval',
+    [regclass, int8, bool],
+    int8,
+    (run, number: number, value: bigint, called: boolean) => {
+      return setValue(run.transaction, sequenceOf(run, number), value, called)
+    },
+    volatile,
+  )
   define('pg_sequence_last_value', [regclass], int8, (run, number: number) => {
     const { last, isCalled } = sequenceState(run.transaction, sequenceOf(run, number))
     return isCalled ? last : null
@@ -139,13 +178,29 @@ function defineCatalog(): void {
     return findRelationOid(run.context, [found.name]) === number
   }
   define('pg_table_is_visible', [oid.oid], bool, visible)
-  for (const title of ['pg_type_is_visible', 'pg_function_is_visible', 'pg_operator_is_visible', 'pg_collation_is_visible', 'pg_opclass_is_visible', 'pg_statistics_obj_is_visible', 'pg_conversion_is_visible']) {
+  for (const title of [
+    'pg_type_is_visible',
+    'pg_function_is_visible',
+    'pg_operator_is_visible',
+    'pg_collation_is_visible',
+    'pg_opclass_is_visible',
+    'pg_statistics_obj_is_visible',
+    'pg_conversion_is_visible',
+  ]) {
     define(title, [oid.oid], bool, () => true)
   }
-  define('format_type', [oid.oid, int4], text, (_run, type: SqlValue, modifier: SqlValue) => {
-    return type === null ? null : formatType(type as number, (modifier ?? -1) as number)
-  }, { ...stable, strict: false })
-  define('pg_get_userbyid', [oid.oid], name, ({ context }, number: number) => (number === 10 ? context.user : `unknown (OID=${number})`))
+  define(
+    'format_type',
+    [oid.oid, int4],
+    text,
+    (_run, type: SqlValue, modifier: SqlValue) => {
+      return type === null ? null : formatType(type as number, (modifier ?? -1) as number)
+    },
+    { ...stable, strict: false },
+  )
+  define('pg_get_userbyid', [oid.oid], name, ({ context }, number: number) =>
+    number === 10 ? context.user : `unknown (OID=${number})`,
+  )
   define('pg_encoding_to_char', [int4], name, (_run, number: number) => (number === 6 ? 'UTF8' : ''))
   for (const takes of [[oid.oid], [oid.oid, bool]]) {
     define('pg_get_constraintdef', takes, text, (run, number: number) => constraintText(run, number))
@@ -160,9 +215,18 @@ function defineCatalog(): void {
   define('pg_get_indexdef', [oid.oid, int4, bool], text, (run, number: number, column: number) => {
     const index = findIndex(run, number)
     if (index === undefined) return null
-    return column === 0 ? describeIndex(index) : (index.parts[column - 1] === undefined ? '' : describePart(index.parts[column - 1]!))
+    return column === 0
+      ? describeIndex(index)
+      : index.parts[column - 1] === undefined
+        ? ''
+        : describePart(index.parts[column - 1]!)
   })
-  for (const takes of [[oid.nodeTree, oid.oid], [oid.nodeTree, oid.oid, bool], [text, oid.oid], [text, oid.oid, bool]]) {
+  for (const takes of [
+    [oid.nodeTree, oid.oid],
+    [oid.nodeTree, oid.oid, bool],
+    [text, oid.oid],
+    [text, oid.oid, bool],
+  ]) {
     define('pg_get_expr', takes, text, (_run, expression: string) => expression)
   }
   defineDescriptions()
@@ -181,17 +245,41 @@ function defineDescriptions(): void {
   define('pg_get_statisticsobjdef_columns', [oid.oid], text, () => null)
   define('pg_tablespace_location', [oid.oid], text, () => '')
   define('pg_char_to_encoding', [name], int4, (_run, encoding: string) => (/^utf-?8$/i.test(encoding) ? 6 : -1))
-  define('to_regclass', [text], oid.regclass, ({ context }, title: string) => findRelationOid(context, title.split('.')) ?? null)
+  define(
+    'to_regclass',
+    [text],
+    oid.regclass,
+    ({ context }, title: string) => findRelationOid(context, title.split('.')) ?? null,
+  )
   define('to_regtype', [text], oid.regtype, (_run, title: string) => findTypeByName(title.toLowerCase())?.oid ?? null)
-  for (const title of ['has_table_privilege', 'has_schema_privilege', 'has_database_privilege', 'has_column_privilege', 'has_function_privilege', 'has_sequence_privilege']) {
+  for (const title of [
+    'has_table_privilege',
+    'has_schema_privilege',
+    'has_database_privilege',
+    'has_column_privilege',
+    'has_function_privilege',
+    'has_sequence_privilege',
+  ]) {
     for (const object of [text, oid.oid]) {
       define(title, [object, text], bool, () => true)
       define(title, [name, object, text], bool, () => true)
     }
   }
-  for (const title of ['pg_table_size', 'pg_total_relation_size', 'pg_relation_size', 'pg_indexes_size', 'pg_database_size', 'pg_size_pretty']) {
+  for (const title of [
+    'pg_table_size',
+    'pg_total_relation_size',
+    'pg_relation_size',
+    'pg_indexes_size',
+    'pg_database_size',
+    'pg_size_pretty',
+  ]) {
     for (const takes of [[oid.regclass], [name], [int8]]) {
-      if (title === 'pg_size_pretty' ? takes[0] !== int8 : takes[0] === (title === 'pg_database_size' ? oid.regclass : name)) continue
+      if (
+        title === 'pg_size_pretty'
+          ? takes[0] !== int8
+          : takes[0] === (title === 'pg_database_size' ? oid.regclass : name)
+      )
+        continue
       define(title, takes, title === 'pg_size_pretty' ? text : int8, (_run, value: SqlValue) => {
         if (title === 'pg_size_pretty') return prettySize(value as bigint)
         throw notBuilt(`${title}()`)

@@ -145,9 +145,13 @@ function defineChanges(): void {
   })
   defineFunction('translate', [text, text, text], text, translate)
   defineFunction('lpad', [text, int4], text, (value: string, n: number) => pad(value, n, ' ', true))
-  defineFunction('lpad', [text, int4, text], text, (value: string, n: number, fill: string) => pad(value, n, fill, true))
+  defineFunction('lpad', [text, int4, text], text, (value: string, n: number, fill: string) =>
+    pad(value, n, fill, true),
+  )
   defineFunction('rpad', [text, int4], text, (value: string, n: number) => pad(value, n, ' ', false))
-  defineFunction('rpad', [text, int4, text], text, (value: string, n: number, fill: string) => pad(value, n, fill, false))
+  defineFunction('rpad', [text, int4, text], text, (value: string, n: number, fill: string) =>
+    pad(value, n, fill, false),
+  )
   for (const [name, start, end] of [
     ['btrim', true, true],
     ['ltrim', true, false],
@@ -206,9 +210,15 @@ function defineJoins(): void {
   }
   defineFunction('quote_ident', [text], text, quoteIdentifier)
   defineFunction('quote_literal', [text], text, quoteLiteral)
-  defineFunction('quote_nullable', [text], text, (value: SqlValue) => (value === null ? 'NULL' : quoteLiteral(value as string)), {
-    strict: false,
-  })
+  defineFunction(
+    'quote_nullable',
+    [text],
+    text,
+    (value: SqlValue) => (value === null ? 'NULL' : quoteLiteral(value as string)),
+    {
+      strict: false,
+    },
+  )
   defineFunction('to_hex', [int4], text, (value: number) => (value >>> 0).toString(16))
   defineFunction('to_hex', [oid.int8], text, (value: bigint) => BigInt.asUintN(64, value).toString(16))
   defineFunction('encode', [bytea, text], text, encode)
@@ -282,7 +292,9 @@ function defineMatches(): void {
     regexpReplace(value, pattern, to, ''),
   )
   defineFunction('regexp_replace', [text, text, text, text], text, regexpReplace)
-  defineFunction('regexp_match', [text, text], oid.textArray, (value: string, pattern: string) => regexpMatch(value, pattern))
+  defineFunction('regexp_match', [text, text], oid.textArray, (value: string, pattern: string) =>
+    regexpMatch(value, pattern),
+  )
   defineFunction('regexp_match', [text, text, text], oid.textArray, regexpMatch)
   defineFunction('regexp_split_to_array', [text, text], oid.textArray, (value: string, pattern: string) =>
     regexpSplit(value, pattern),

@@ -14,14 +14,17 @@ const token =
 export function toChar(us: bigint, template: string): string {
   const { days: day, timeUs } = splitTimestamp(us)
   const fields = fieldsOf(day, timeUs)
-  return template.replace(token, (all: string, fill, pattern: string | undefined, suffix: string | undefined, letter) => {
-    if (pattern === undefined) {
-      if (letter !== undefined) throw notBuilt(`the to_char pattern "${letter as string}"`)
-      return all.startsWith('"') && all.length > 1 ? all.slice(1, -1).replaceAll('\\', '') : all
-    }
-    const text = renderField(pattern, fields, fill !== undefined)
-    return suffix === undefined ? text : text + ordinal(text, suffix === 'TH')
-  })
+  return template.replace(
+    token,
+    (all: string, fill, pattern: string | undefined, suffix: string | undefined, letter) => {
+      if (pattern === undefined) {
+        if (letter !== undefined) throw notBuilt(`the to_char pattern "${letter as string}"`)
+        return all.startsWith('"') && all.length > 1 ? all.slice(1, -1).replaceAll('\\', '') : all
+      }
+      const text = renderField(pattern, fields, fill !== undefined)
+      return suffix === undefined ? text : text + ordinal(text, suffix === 'TH')
+    },
+  )
 }
 
 interface Fields {
@@ -53,7 +56,8 @@ function fieldsOf(day: number, timeUs: bigint): Fields {
 }
 
 function renderField(pattern: string, fields: Fields, fillMode: boolean): string {
-  const number = (value: number, width: number): string => (fillMode ? String(value) : String(value).padStart(width, '0'))
+  const number = (value: number, width: number): string =>
+    fillMode ? String(value) : String(value).padStart(width, '0')
   const word = (value: string, width: number): string => (fillMode ? value : value.padEnd(width))
   return renderDay(pattern, fields, number, word) ?? renderTime(pattern, fields, number)
 }
@@ -121,7 +125,11 @@ function renderDay(
   }
 }
 
-function renderTime(pattern: string, { hour, minute, second, micros, timeUs, year }: Fields, number: NumberText): string {
+function renderTime(
+  pattern: string,
+  { hour, minute, second, micros, timeUs, year }: Fields,
+  number: NumberText,
+): string {
   switch (pattern) {
     case 'HH24':
       return number(hour, 2)

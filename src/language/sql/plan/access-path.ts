@@ -23,7 +23,9 @@ export interface AccessPath {
   readonly hasList: boolean
   readonly lower: BoundExpression | undefined
   readonly upper: BoundExpression | undefined
-  /** Conditions that hold for everything it finds. */
+  /** Conditions that it makes use of. */
+  readonly matched: readonly Expression[]
+  /** Those of them that hold for everything it finds, so that nothing needs to test them again. */
   readonly answered: readonly Expression[]
   /** All columns of a unique index are pinned to one value. */
   readonly isPoint: boolean
@@ -45,7 +47,9 @@ export function chooseAccess(
   conditions: readonly Expression[],
   isKnown: (expression: Expression) => boolean,
 ): AccessPath | undefined {
-  const comparisons = conditions.flatMap((condition) => comparisonsOf(condition, first, relation.columns.length, isKnown))
+  const comparisons = conditions.flatMap((condition) =>
+    comparisonsOf(condition, first, relation.columns.length, isKnown),
+  )
   let best: AccessPath | undefined
   let bestScore = 0
   for (const index of relation.indexes) {
@@ -67,24 +71,29 @@ function scoreOf(path: AccessPath): number {
 
 function matchIndex(index: RelationIndex, comparisons: readonly Comparison[]): AccessPath | undefined {
   const equal: Expression[] = []
-  const answered: Expression[] = []
+  const matched: Expression[] = []
   let hasList = false
   for (const { column } of index.parts) {
     const found =
-      find(comparisons, column, '=') ?? find(comparisons, column, 'null') ?? find(comparisons, column, 'any')
+      find(comparisons, column, '=') ??
+      (index.isHint === true ? undefined : find(comparisons, column, 'null')) ??
+      find(comparisons, column, 'any')
     if (found === undefined) break
     equal.push(found.value)
-    answered.push(found.condition)
+    matched.push(found.condition)
     if (found.operator === 'any') {
       hasList = true
       break
     }
   }
-  const next = hasList ? undefined : index.parts[equal.length]
-  const lower = next === undefined ? undefined : (find(comparisons, next.column, '>') ?? find(comparisons, next.column, '>='))
-  const upper = next === undefined ? undefined : (find(comparisons, next.column, '<') ?? find(comparisons, next.column, '<='))
+  const isHint = index.isHint === true
+  const next = hasList || isHint ? undefined : index.parts[equal.length]
+  const lower =
+    next === undefined ? undefined : (find(comparisons, next.column, '>') ?? find(comparisons, next.column, '>='))
+  const upper =
+    next === undefined ? undefined : (find(comparisons, next.column, '<') ?? find(comparisons, next.column, '<='))
   if (equal.length === 0 && lower === undefined && upper === undefined) return undefined
-  for (const bound of [lower, upper]) if (bound !== undefined) answered.push(bound.condition)
+  for (const bound of [lower, upper]) if (bound !== undefined) matched.push(bound.condition)
   const pinsNull = equal.some((one) => one.kind === 'constant' && one.value === null)
   return {
     index,
@@ -92,7 +101,8 @@ function matchIndex(index: RelationIndex, comparisons: readonly Comparison[]): A
     hasList,
     lower: boundOf(lower, '>='),
     upper: boundOf(upper, '<='),
-    answered,
+    matched,
+    answered: isHint ? [] : matched,
     isPoint: index.isUnique && equal.length === index.parts.length && !hasList && !pinsNull,
   }
 }
@@ -182,6 +192,7 @@ export function orderOf(
   order: readonly OrderKey[],
   columnOf: (key: OrderKey) => number | undefined,
 ): 'forward' | 'reverse' | undefined {
+  if (index.isHint === true) return undefined
   let direction: 'forward' | 'reverse' | undefined
   let part = 0
   for (const key of order) {

@@ -11,7 +11,10 @@ export function describeCondition(expression: Expression): string {
 }
 
 export function relationTitle({ relation, alias }: RelationItem): string {
-  const name = relation.schema === 'public' || relation.schema === 'pg_catalog' ? relation.name : `${relation.schema}.${relation.name}`
+  const name =
+    relation.schema === 'public' || relation.schema === 'pg_catalog'
+      ? relation.name
+      : `${relation.schema}.${relation.name}`
   return alias === relation.name ? name : `${name} ${alias}`
 }
 
@@ -26,8 +29,8 @@ export function describeAccess(
   const direction = ordered?.reverse === true ? ' Backward' : ''
   const title = `Index Scan${direction} using ${index.name} on ${name}`
   if (path === undefined) return { title, details: [], children: [] }
-  const condition = path.answered.map(describeCondition).join(' AND ')
-  return { title, details: [['Index Cond', path.answered.length > 1 ? `(${condition})` : condition]], children: [] }
+  const condition = path.matched.map(describeCondition).join(' AND ')
+  return { title, details: [['Index Cond', path.matched.length > 1 ? `(${condition})` : condition]], children: [] }
 }
 
 /** The plans of an expression's subqueries, each once. */
@@ -73,9 +76,14 @@ function countText(counts: NodeCounts | undefined, wanted: boolean): string {
 }
 
 /** The same as nested values, for FORMAT JSON. */
-export function planAsJson(node: ExplainNode, counts?: ReadonlyMap<ExplainNode, NodeCounts>): { [name: string]: unknown } {
+export function planAsJson(
+  node: ExplainNode,
+  counts?: ReadonlyMap<ExplainNode, NodeCounts>,
+): { [name: string]: unknown } {
   const found = counts?.get(node)
-  const plans = [...(node.subplans ?? []).map(([, plan]) => plan), ...node.children].map((one) => planAsJson(one, counts))
+  const plans = [...(node.subplans ?? []).map(([, plan]) => plan), ...node.children].map((one) =>
+    planAsJson(one, counts),
+  )
   return {
     'Node Type': node.title,
     ...Object.fromEntries(node.details),

@@ -15,7 +15,7 @@ import { failure } from '../failure.ts'
 import { joinKeyOf } from '../types/hash-key.ts'
 import { type AccessPath, chooseAccess } from './access-path.ts'
 import { conjunction, isMovable, isWithin, type Span } from './conditions.ts'
-import { describeAccess, describeCondition, relationTitle, subplansOf } from './explain-text.ts'
+import { describeAccess, describeCondition, subplansOf } from './explain-text.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
@@ -39,7 +39,9 @@ export interface OrderedAccess {
 }
 
 const noColumns = (expression: Expression): boolean =>
-  columnsRead(expression).size === 0 && !someExpression(expression, ({ kind }) => kind === 'aggregate') && isMovable(expression)
+  columnsRead(expression).size === 0 &&
+  !someExpression(expression, ({ kind }) => kind === 'aggregate') &&
+  isMovable(expression)
 
 /** A plan for the item whose rows satisfy all conditions; they read columns of the item only. */
 export function planItem(planner: FromPlanner, item: FromItem, conditions: readonly Expression[]): PlanNode {
@@ -81,8 +83,19 @@ function planRelation(planner: FromPlanner, item: RelationItem, conditions: read
   const used = ordered !== undefined && ordered.index !== path?.index ? undefined : path
   const rest = conditions.filter((one) => used === undefined || !used.answered.includes(one))
   const index = ordered?.index ?? used?.index
-  const scan = planScan(planner, item, used, 0, index === undefined ? undefined : { index, reverse: ordered?.reverse === true })
-  return filtered(planner, item, planNode(scan.explain, (run) => scan.open([], run)), rest)
+  const scan = planScan(
+    planner,
+    item,
+    used,
+    0,
+    index === undefined ? undefined : { index, reverse: ordered?.reverse === true },
+  )
+  return filtered(
+    planner,
+    item,
+    planNode(scan.explain, (run) => scan.open([], run)),
+    rest,
+  )
 }
 
 interface Scan {
@@ -120,7 +133,9 @@ function accessMaker(
 ): (outer: SqlRow, run: SqlRun) => readonly Access[] {
   const reverse = ordered?.reverse === true
   if (path === undefined) {
-    const all: readonly Access[] = [ordered === undefined ? { equal: [] } : { index: ordered.index, equal: [], reverse }]
+    const all: readonly Access[] = [
+      ordered === undefined ? { equal: [] } : { index: ordered.index, equal: [], reverse },
+    ]
     return () => all
   }
   const { index } = path
@@ -138,7 +153,14 @@ function accessMaker(
     if (path.hasList) return listAccesses(index, values, reverse)
     const access = { index, equal: values, reverse }
     if (!isRange) return [access]
-    return [{ ...access, ...(from === undefined ? {} : { lower: from }), ...(to === undefined ? {} : { upper: to }), skipsNulls: true }]
+    return [
+      {
+        ...access,
+        ...(from === undefined ? {} : { lower: from }),
+        ...(to === undefined ? {} : { upper: to }),
+        skipsNulls: true,
+      },
+    ]
   }
 }
 
@@ -160,7 +182,17 @@ function listAccesses(index: AccessPath['index'], values: readonly SqlValue[], r
     const key = typeof element === 'object' ? `o${String(element)}` : element
     elements.set(key, element)
   }
-  return [...elements.values()].map((element) => ({ index, equal: [...fixed, element], reverse }))
+  // In the index's own order, so that the rows come in it as well.
+  const part = index.parts[fixed.length]!
+  const sorted = [...elements.values()].sort(compareOf(values.at(-1)!, part.isDescending !== reverse))
+  return sorted.map((element) => ({ index, equal: [...fixed, element], reverse }))
+}
+
+function compareOf(list: SqlValue, descending: boolean): (a: SqlValue, b: SqlValue) => number {
+  const sample = (list as readonly SqlValue[]).flat(6 as 1).find((one) => one !== null)
+  // Objects (numeric, interval) are left as they come: nothing relies on the order.
+  if (typeof sample === 'object') return () => 0
+  return (a, b) => (a! < b! ? -1 : a! > b! ? 1 : 0) * (descending ? -1 : 1)
 }
 
 function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
@@ -207,7 +239,11 @@ function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
   const { rows } = item.entry
   const enter = outerCaptures(planner, item)
-  const explain: ExplainNode = { title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'), details: [], children: [] }
+  const explain: ExplainNode = {
+    title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'),
+    details: [],
+    children: [],
+  }
   return planNode(explain, () => {
     return new RowSource<SqlRow, SqlRun>((run) => {
       enter?.(run)
@@ -223,7 +259,14 @@ function outerCaptures(planner: FromPlanner, item: FunctionItem | QueryItem): ((
   const parts = item.captures.map((one) => compile(one, planner.compilerAt(0)))
   return (run) => {
     const captures = parts.map((part) => part([], run))
-    run.subqueries[item.id] = { captures, operator: emptyOperator, gathered: [], rows: 0, complete: false, set: undefined }
+    run.subqueries[item.id] = {
+      captures,
+      operator: emptyOperator,
+      gathered: [],
+      rows: 0,
+      complete: false,
+      set: undefined,
+    }
   }
 }
 
@@ -240,10 +283,14 @@ function planJoin(planner: FromPlanner, item: JoinItem, given: readonly Expressi
   const isInner = join === 'inner'
   // WHERE conditions go below the join only on a side that the join never fills with nulls.
   const leftGiven = given.filter((one) => (isInner || join === 'left') && isMovable(one) && isWithin(one, left))
-  const rightGiven = given.filter((one) => (isInner || join === 'right') && isMovable(one) && isWithin(one, right) && !leftGiven.includes(one))
+  const rightGiven = given.filter(
+    (one) => (isInner || join === 'right') && isMovable(one) && isWithin(one, right) && !leftGiven.includes(one),
+  )
   const restGiven = given.filter((one) => !leftGiven.includes(one) && !rightGiven.includes(one))
   const leftOn = on.filter((one) => (isInner || join === 'right') && isMovable(one) && isWithin(one, left))
-  const rightOn = on.filter((one) => (isInner || join === 'left') && isMovable(one) && isWithin(one, right) && !leftOn.includes(one))
+  const rightOn = on.filter(
+    (one) => (isInner || join === 'left') && isMovable(one) && isWithin(one, right) && !leftOn.includes(one),
+  )
   const between = on.filter((one) => !leftOn.includes(one) && !rightOn.includes(one))
   const sides = {
     left: [...leftGiven, ...leftOn],
@@ -281,7 +328,11 @@ function planSides(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode
 }
 
 function isLateral(item: FromItem): item is QueryItem | FunctionItem {
-  return (item.kind === 'query' || item.kind === 'function') && item.captures.length > 0 && (item.kind === 'function' || item.isLateral)
+  return (
+    (item.kind === 'query' || item.kind === 'function') &&
+    item.captures.length > 0 &&
+    (item.kind === 'function' || item.isLateral)
+  )
 }
 
 const joinWords = { inner: '', left: ' Left', right: ' Right', full: ' Full' } as const
@@ -292,7 +343,11 @@ function combiner(item: JoinItem): (left: SqlRow | undefined, right: SqlRow | un
   return (left, right) => (left ?? noLeft).concat(right ?? noRight)
 }
 
-function acceptor(planner: FromPlanner, item: JoinItem, conditions: readonly Expression[]): ((row: SqlRow, run: SqlRun) => boolean) | undefined {
+function acceptor(
+  planner: FromPlanner,
+  item: JoinItem,
+  conditions: readonly Expression[],
+): ((row: SqlRow, run: SqlRun) => boolean) | undefined {
   const condition = conjunction(conditions)
   return condition === undefined ? undefined : compilePredicate(condition, planner.compilerAt(item.first))
 }
@@ -303,7 +358,7 @@ function planIndexed(planner: FromPlanner, item: JoinItem, right: RelationItem, 
   const usable = sides.between.filter(isMovable)
   const isKnown = (one: Expression): boolean => isMovable(one) && isWithin(one, left)
   const path = chooseAccess(right.relation, right.first, [...usable, ...sides.right], isKnown)
-  const usesJoin = path?.answered.some((one) => usable.includes(one)) === true
+  const usesJoin = path?.matched.some((one) => usable.includes(one)) === true
   if (path === undefined || !usesJoin || path.equal.length === 0) return undefined
   const outer = planItem(planner, left, sides.left)
   const scan = planScan(planner, right, path, left.first, undefined)
@@ -368,17 +423,30 @@ function planHash(planner: FromPlanner, item: JoinItem, sides: Sides, equalities
     const evaluators = parts.map((one) => compile(one, planner.compilerAt(base)))
     return (row: SqlRow, run: SqlRun) => keyOf(evaluators.map((one) => one(row, run)))
   }
-  const answered = equalities.map(({ condition }) => condition)
+  const answered = new Set(equalities.map(({ condition }) => condition))
   const plan = {
     kind: item.join,
-    outerKey: keys(equalities.map((one) => one.left), left.first),
-    innerKey: keys(equalities.map((one) => one.right), right.first),
+    outerKey: keys(
+      equalities.map((one) => one.left),
+      left.first,
+    ),
+    innerKey: keys(
+      equalities.map((one) => one.right),
+      right.first,
+    ),
     combine: combiner(item),
-    accepts: acceptor(planner, item, sides.between.filter((one) => !answered.includes(one))),
+    accepts: acceptor(
+      planner,
+      item,
+      sides.between.filter((one) => !answered.has(one)),
+    ),
   } as const
   const hash: ExplainNode = { title: 'Hash', details: [], children: [inner.explain] }
   const explain = joinNode(planner, 'Hash', item, sides.between, outer.explain, hash)
-  return planNode(explain, (run) => new HashJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), inner.open(run), plan))
+  return planNode(
+    explain,
+    (run) => new HashJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), inner.open(run), plan),
+  )
 }
 
 function planLoop(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode {
@@ -431,7 +499,14 @@ function planLateral(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNo
       kind: join,
       innerOf: (row, run) => {
         const values = captures.map((capture) => capture(row, run))
-        run.subqueries[right.id] = { captures: values, operator: rows, gathered: [], rows: 0, complete: false, set: undefined }
+        run.subqueries[right.id] = {
+          captures: values,
+          operator: rows,
+          gathered: [],
+          rows: 0,
+          complete: false,
+          set: undefined,
+        }
         return rows
       },
       combine: combiner(item),

@@ -7,7 +7,18 @@ import type { HashKey } from '../../../query/hash-join.ts'
 import { Concatenate, Expand, Limit, Project, RowSource } from '../../../query/row-operators.ts'
 import { Distinct, SetFilter } from '../../../query/set-operators.ts'
 import { Sort } from '../../../query/sort.ts'
-import type { BoundQuery, FromItem, Grouping, OrderKey, QueryItem, QueryTail, SelectBody, SetBody, SharedItem, ValuesBody } from '../bind/query.ts'
+import type {
+  BoundQuery,
+  FromItem,
+  Grouping,
+  OrderKey,
+  QueryItem,
+  QueryTail,
+  SelectBody,
+  SetBody,
+  SharedItem,
+  ValuesBody,
+} from '../bind/query.ts'
 import { keyPlace } from '../bind/bind-locking.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
@@ -52,7 +63,12 @@ export class Planner {
   }
 
   /** FROM and WHERE alone, for UPDATE and DELETE; `extra` are the other expressions that read the row. */
-  planSource(from: FromItem, where: Expression | undefined, extra: readonly Expression[], alsoNeeded: Iterable<number>): PlanNode {
+  planSource(
+    from: FromItem,
+    where: Expression | undefined,
+    extra: readonly Expression[],
+    alsoNeeded: Iterable<number>,
+  ): PlanNode {
     const needed = new Set(alsoNeeded)
     for (const one of [...extra, ...(where === undefined ? [] : [where])]) columnsRead(one, needed)
     collectFrom(from, needed)
@@ -91,7 +107,8 @@ export class Planner {
   #planSelect(query: BoundQuery, body: SelectBody): PlanNode {
     const { from, where, grouping, tail } = body
     const ordering = new IndexOrder(body)
-    let plan = from === undefined ? this.#planNothing(where) : this.#planFrom(from, where, neededColumns(body), ordering)
+    let plan =
+      from === undefined ? this.#planNothing(where) : this.#planFrom(from, where, neededColumns(body), ordering)
     if (grouping !== undefined) plan = this.#planGrouping(plan, grouping)
     const base = grouping === undefined ? (from?.first ?? 0) : 0
     plan = this.#planTargets(plan, body.targets, base)
@@ -99,8 +116,19 @@ export class Planner {
     const width = query.columns.length
     if (body.isDistinct && body.distinctOn === undefined) plan = distinct(plan, types)
     if (body.distinctOn !== undefined) {
-      plan = this.#planSort(plan, [...missingKeys(body.distinctOn, tail.order), ...tail.order].length > 0 ? distinctOrder(body.distinctOn, tail.order) : [], types, undefined)
-      plan = distinct(plan, body.distinctOn.map((place) => types[place]!), body.distinctOn)
+      plan = this.#planSort(
+        plan,
+        [...missingKeys(body.distinctOn, tail.order), ...tail.order].length > 0
+          ? distinctOrder(body.distinctOn, tail.order)
+          : [],
+        types,
+        undefined,
+      )
+      plan = distinct(
+        plan,
+        body.distinctOn.map((place) => types[place]!),
+        body.distinctOn,
+      )
     } else if (tail.order.length > 0 && !ordering.isSatisfied) {
       plan = this.#planSort(plan, tail.order, types, body.locking.length === 0 && !tail.withTies ? tail : undefined)
     }
@@ -118,7 +146,10 @@ export class Planner {
   #planGrouping(input: PlanNode, grouping: Grouping): PlanNode {
     const { keys, aggregates, having } = grouping
     const plan = aggregatePlan(keys, aggregates, this.compilerAt(0))
-    const shown = keys.length === 0 ? [] : [['Group Key', keys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', ')] as const]
+    const shown =
+      keys.length === 0
+        ? []
+        : [['Group Key', keys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', ')] as const]
     const explain: ExplainNode = {
       title: keys.length === 0 ? 'Aggregate' : 'HashAggregate',
       details: shown,
@@ -136,7 +167,10 @@ export class Planner {
     if (hasSet) return this.#planExpand(input, targets, compiler)
     const parts = targets.map((one) => compile(one, compiler))
     const subplans = targets.flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id)))
-    const explain = subplans.length === 0 ? input.explain : { ...input.explain, subplans: [...(input.explain.subplans ?? []), ...subplans] }
+    const explain =
+      subplans.length === 0
+        ? input.explain
+        : { ...input.explain, subplans: [...(input.explain.subplans ?? []), ...subplans] }
     return {
       explain,
       open: (opening) => {
@@ -156,24 +190,39 @@ export class Planner {
     const expand = (row: SqlRow, run: SqlRun): SqlRow[] => {
       const columns = sets.map((set) => {
         if (set === undefined) return undefined
-        return [...set.rows(run, set.parts.map((part) => part(row, run)))].map((one) => one[0]!)
+        return [
+          ...set.rows(
+            run,
+            set.parts.map((part) => part(row, run)),
+          ),
+        ].map((one) => one[0]!)
       })
       const count = Math.max(0, ...columns.map((column) => column?.length ?? 0))
       const values = plain.map((part) => (part === undefined ? null : part(row, run)))
-      return Array.from({ length: count }, (_, i) => columns.map((column, at) => (column === undefined ? values[at]! : (column[i] ?? null))))
+      return Array.from({ length: count }, (_, i) =>
+        columns.map((column, at) => (column === undefined ? values[at]! : (column[i] ?? null))),
+      )
     }
     return planNode(explain, (run) => new Expand(input.open(run), expand))
   }
 
-  #planSort(input: PlanNode, order: readonly OrderKey[], types: readonly number[], tail: QueryTail | undefined): PlanNode {
+  #planSort(
+    input: PlanNode,
+    order: readonly OrderKey[],
+    types: readonly number[],
+    tail: QueryTail | undefined,
+  ): PlanNode {
     const compare = rowComparator(order, types)
     const keys = order.map(({ target, descending }) => `${target + 1}${descending ? ' DESC' : ''}`).join(', ')
     const explain: ExplainNode = { title: 'Sort', details: [['Sort Key', keys]], children: [input.explain] }
     const bounds = tail?.limit === undefined ? undefined : this.#boundsOf(tail)
-    const keep = bounds === undefined ? undefined : (run: SqlRun): number => {
-      const { offset, limit } = bounds(run)
-      return offset + limit
-    }
+    const keep =
+      bounds === undefined
+        ? undefined
+        : (run: SqlRun): number => {
+            const { offset, limit } = bounds(run)
+            return offset + limit
+          }
     return planNode(explain, (run) => new Sort(input.open(run), (row: SqlRow) => row, compare, keep))
   }
 
@@ -204,10 +253,17 @@ export class Planner {
   /** The keys of the rows to lock stand behind the targets. */
   #planLocking(input: PlanNode, body: SelectBody, width: number): PlanNode {
     const bounds = this.#boundsOf(body.tail)
-    const places = new Map(body.targets.flatMap((one, i) => (one.kind === 'column' && one.name === '' ? [[one.index, i] as const] : [])))
-    const locks = body.locking.flatMap(({ items, mode, policy }) => items.map((item) => ({ place: places.get(keyPlace(body.from!, item))!, mode, policy })))
+    const places = new Map(
+      body.targets.flatMap((one, i) => (one.kind === 'column' && one.name === '' ? [[one.index, i] as const] : [])),
+    )
+    const locks = body.locking.flatMap(({ items, mode, policy }) =>
+      items.map((item) => ({ place: places.get(keyPlace(body.from!, item))!, mode, policy })),
+    )
     const explain: ExplainNode = { title: 'LockRows', details: [], children: [input.explain] }
-    return cut(planNode(explain, (run) => new LockRows(input.open(run), locks, bounds)), width)
+    return cut(
+      planNode(explain, (run) => new LockRows(input.open(run), locks, bounds)),
+      width,
+    )
   }
 
   #planValues(query: BoundQuery, body: ValuesBody): PlanNode {
@@ -220,7 +276,8 @@ export class Planner {
 
   #planTail(input: PlanNode, query: BoundQuery, tail: QueryTail): PlanNode {
     const types = query.columns.map(({ type }) => type)
-    const sorted = tail.order.length === 0 ? input : this.#planSort(input, tail.order, types, tail.withTies ? undefined : tail)
+    const sorted =
+      tail.order.length === 0 ? input : this.#planSort(input, tail.order, types, tail.withTies ? undefined : tail)
     return this.#planLimit(sorted, tail, types)
   }
 
@@ -230,13 +287,19 @@ export class Planner {
     const children = [left.explain, right.explain]
     let plan: PlanNode
     if (body.operation === 'union') {
-      const all = planNode({ title: 'Append', details: [], children }, (run) => new Concatenate([left.open(run), right.open(run)]))
+      const all = planNode(
+        { title: 'Append', details: [], children },
+        (run) => new Concatenate([left.open(run), right.open(run)]),
+      )
       plan = body.all ? all : distinct(all, types)
     } else {
       const { operation, all } = body
       const keyOf = groupKeyOf(types)
       const title = `HashSetOp ${operation === 'except' ? 'Except' : 'Intersect'}${all ? ' All' : ''}`
-      plan = planNode({ title, details: [], children }, (run) => new SetFilter(left.open(run), right.open(run), keyOf, operation, all))
+      plan = planNode(
+        { title, details: [], children },
+        (run) => new SetFilter(left.open(run), right.open(run), keyOf, operation, all),
+      )
     }
     return this.#planTail(plan, query, body.tail)
   }
@@ -264,13 +327,19 @@ function cut(input: PlanNode, width: number): PlanNode {
 function distinct(input: PlanNode, types: readonly number[], places?: readonly number[]): PlanNode {
   const keyOf = groupKeyOf(types)
   const key = places === undefined ? keyOf : (row: SqlRow): HashKey => keyOf(places.map((place) => row[place]!))
-  const explain: ExplainNode = { title: places === undefined ? 'HashAggregate' : 'Unique', details: [], children: [input.explain] }
+  const explain: ExplainNode = {
+    title: places === undefined ? 'HashAggregate' : 'Unique',
+    details: [],
+    children: [input.explain],
+  }
   return planNode(explain, (run) => new Distinct(input.open(run), key))
 }
 
 function missingKeys(places: readonly number[], order: readonly OrderKey[]): OrderKey[] {
   const sorted = new Set(order.map(({ target }) => target))
-  return places.filter((place) => !sorted.has(place)).map((target) => ({ target, descending: false, nullsFirst: false }))
+  return places
+    .filter((place) => !sorted.has(place))
+    .map((target) => ({ target, descending: false, nullsFirst: false }))
 }
 
 /** DISTINCT ON keeps the first row in ORDER BY, whose leading keys must be the distinct ones. */
@@ -283,7 +352,10 @@ function distinctOrder(places: readonly number[], order: readonly OrderKey[]): r
   return order.length === 0 ? [] : [...order, ...missingKeys(places, order)]
 }
 
-export function rowComparator(order: readonly OrderKey[], types: readonly number[]): (a: readonly SqlValue[], b: readonly SqlValue[]) => number {
+export function rowComparator(
+  order: readonly OrderKey[],
+  types: readonly number[],
+): (a: readonly SqlValue[], b: readonly SqlValue[]) => number {
   const keys = order.map(({ target, descending, nullsFirst }) => {
     return { target, sign: descending ? -1 : 1, nulls: nullsFirst ? -1 : 1, compare: comparatorOf(types[target]!) }
   })
@@ -330,7 +402,10 @@ class IndexOrder {
     this.#body = body
   }
 
-  choose(item: Extract<FromItem, { kind: 'relation' }>, path: AccessPath | undefined): { access: OrderedAccess } | undefined {
+  choose(
+    item: Extract<FromItem, { kind: 'relation' }>,
+    path: AccessPath | undefined,
+  ): { access: OrderedAccess } | undefined {
     const { tail, grouping, isDistinct, targets, from } = this.#body
     if (from !== item || tail.order.length === 0 || grouping !== undefined || isDistinct) return undefined
     const columnOf = (key: OrderKey): number | undefined => {

@@ -40,13 +40,7 @@ export function subqueryEvaluator(expression: SubqueryExpression, compiler: Comp
   }
 }
 
-function stateFor(
-  id: number,
-  captures: readonly Evaluate[],
-  plan: PlanNode,
-  row: SqlRow,
-  run: SqlRun,
-): SubqueryState {
+function stateFor(id: number, captures: readonly Evaluate[], plan: PlanNode, row: SqlRow, run: SqlRun): SubqueryState {
   const values = captures.map((capture) => capture(row, run))
   let state = run.subqueries[id]
   if (state !== undefined && sameValues(state.captures, values)) return state

@@ -36,7 +36,15 @@ import { nothing, type Outcome } from './execution.ts'
 import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { compileChecks, compileDefault } from './stored-expressions.ts'
-import { bindCheck, bindColumnDefault, type ColumnPlan, type ConstraintPlan, type KeyPlan, readColumn, readConstraint } from './table-definition.ts'
+import {
+  bindCheck,
+  bindColumnDefault,
+  type ColumnPlan,
+  type ConstraintPlan,
+  type KeyPlan,
+  readColumn,
+  readConstraint,
+} from './table-definition.ts'
 
 type Step = (run: SqlRun, table: Table, notices: Notice[]) => StatementSteps<Table> | Table
 
@@ -85,14 +93,24 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
         const column = table.getColumn(name)
         if (definition === undefined) return setDefault(run.transaction, table, name, undefined)
         const target = { name, type: column.type.oid, modifier: column.modifier }
-        return setDefault(run.transaction, table, name, deparse(bindColumnDefault(freshBinder(run), definition, target)))
+        return setDefault(
+          run.transaction,
+          table,
+          name,
+          deparse(bindColumnDefault(freshBinder(run), definition, target)),
+        )
       }
     case 'AT_ChangeOwner':
     case 'AT_SetStatistics':
     case 'AT_ClusterOn':
       return (_run, table) => table
     default:
-      throw notBuilt(`ALTER TABLE ${(command.subtype ?? '').replace('AT_', '').replace(/([a-z])([A-Z])/g, '$1 $2').toUpperCase()}`)
+      throw notBuilt(
+        `ALTER TABLE ${(command.subtype ?? '')
+          .replace('AT_', '')
+          .replace(/([a-z])([A-Z])/g, '$1 $2')
+          .toUpperCase()}`,
+      )
   }
 }
 
@@ -199,7 +217,11 @@ function* addKey(run: SqlRun, table: Table, key: KeyPlan, taken: (name: string) 
   return yield* createTableIndex(run.transaction, table, { name, isUnique: true, isConstraint: true, columns })
 }
 
-function* addCheckConstraint(run: SqlRun, table: Table, constraint: ConstraintPlan & { kind: 'check' }): StatementSteps<Table> {
+function* addCheckConstraint(
+  run: SqlRun,
+  table: Table,
+  constraint: ConstraintPlan & { kind: 'check' },
+): StatementSteps<Table> {
   const binder = freshBinder(run)
   const columns = table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
   const { text, columns: read } = bindCheck(binder, table.name, columns, constraint.node)
@@ -209,7 +231,10 @@ function* addCheckConstraint(run: SqlRun, table: Table, constraint: ConstraintPl
   }
   const only = read.length === 1 ? read[0]! : ''
   const name = constraint.name ?? freeName(isTaken, table.name, only, 'check')
-  const compiled = compileChecks(binder, Object.create(table, { checks: { value: [{ name, expression: text }] } }) as Table)
+  const compiled = compileChecks(
+    binder,
+    Object.create(table, { checks: { value: [{ name, expression: text }] } }) as Table,
+  )
   compiled.enter(run)
   const check: RowCheck = compiled.all[0]!
   return yield* addCheck(run.transaction, table, { name, expression: text }, check)

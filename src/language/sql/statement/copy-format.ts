@@ -32,13 +32,14 @@ const textEscapes: Readonly<Record<string, string>> = {
 export function formatLine(format: CopyFormat, fields: readonly (string | null)[], names: readonly string[]): string {
   const shown = fields.map((field, i) => {
     if (field === null) return format.nullText
-    return format.kind === 'text' ? escapeText(field, format.delimiter) : quoteField(field, format, names[i]!, fields.length)
+    return format.kind === 'text'
+      ? escapeText(field, format.delimiter)
+      : quoteField(field, format, names[i]!, fields.length)
   })
   return `${shown.join(format.delimiter)}\n`
 }
 
 function escapeText(field: string, delimiter: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped
   const escaped = field.replace(/[\b\f\n\r\t\v\\]/g, (character) => textEscapes[character]!)
   return delimiter === '\t' ? escaped : escaped.replaceAll(delimiter, `\\${delimiter}`)
 }
@@ -190,9 +191,12 @@ const unescapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n',
 
 function unescapeText(raw: string): string {
   if (!raw.includes('\\')) return raw
-  return raw.replace(/\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|([\s\S])|$)/g, (_all, octal, hex, letter: string | undefined) => {
-    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal as string, 8) & 0xff)
-    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex as string, 16))
-    return letter === undefined ? '\\' : Object.hasOwn(unescapes, letter) ? unescapes[letter]! : letter
-  })
+  return raw.replace(
+    /\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|([\s\S])|$)/g,
+    (_all, octal, hex, letter: string | undefined) => {
+      if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal as string, 8) & 0xff)
+      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex as string, 16))
+      return letter === undefined ? '\\' : Object.hasOwn(unescapes, letter) ? unescapes[letter]! : letter
+    },
+  )
 }

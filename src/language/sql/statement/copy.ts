@@ -29,7 +29,15 @@ export function planCopy(binder: Binder, statement: CopyStmt): Planned {
 }
 
 function readFormat(nodes: readonly Node[]): CopyFormat {
-  let format: CopyFormat = { kind: 'text', delimiter: '\t', nullText: '\\N', header: false, quote: '"', escape: '"', forceQuote: new Set() }
+  let format: CopyFormat = {
+    kind: 'text',
+    delimiter: '\t',
+    nullText: '\\N',
+    header: false,
+    quote: '"',
+    escape: '"',
+    forceQuote: new Set(),
+  }
   const given = new Set<string>()
   for (const node of nodes) {
     if (!('DefElem' in node)) continue
@@ -40,7 +48,8 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
       format = { ...format, kind: text }
     } else if (defname === 'delimiter') format = { ...format, delimiter: text ?? '\t' }
     else if (defname === 'null') format = { ...format, nullText: text ?? '' }
-    else if (defname === 'header') format = { ...format, header: text === undefined || ['1', 'true', 'on'].includes(text) }
+    else if (defname === 'header')
+      format = { ...format, header: text === undefined || ['1', 'true', 'on'].includes(text) }
     else if (defname === 'quote') format = { ...format, quote: text ?? '"' }
     else if (defname === 'escape') format = { ...format, escape: text ?? '"' }
     else if (defname === 'force_quote') format = { ...format, forceQuote: new Set(stringsOf(itemsOf(arg))) }
@@ -75,7 +84,14 @@ function planCopyOut(binder: Binder, statement: CopyStmt, format: CopyFormat): P
   })
   const lines: PlanNode = {
     explain: plan.explain,
-    open: (run) => new Project(plan.open(run), (row: SqlRow): SqlRow => [formatLine(format, row.map((value, i) => (value === null ? null : formatters[i]!(value))), names)]),
+    open: (run) =>
+      new Project(plan.open(run), (row: SqlRow): SqlRow => [
+        formatLine(
+          format,
+          row.map((value, i) => (value === null ? null : formatters[i]!(value))),
+          names,
+        ),
+      ]),
   }
   const headed = (parameters: readonly SqlValue[]): Execution => {
     const execution = new QueryExecution(lines, parameters)
@@ -109,7 +125,10 @@ function withHeader(execution: Execution, line: string): Execution {
   }
 }
 
-function copySource(binder: Binder, statement: CopyStmt): { plan: PlanNode; names: readonly string[]; types: readonly number[] } {
+function copySource(
+  binder: Binder,
+  statement: CopyStmt,
+): { plan: PlanNode; names: readonly string[]; types: readonly number[] } {
   const { query, relation: name } = statement
   if (query !== undefined && !('SelectStmt' in query)) throw notBuilt('COPY of a statement that writes')
   let select = query !== undefined && 'SelectStmt' in query ? query.SelectStmt : undefined
@@ -158,7 +177,12 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
     }
   }
   const copy = { direction: 'in', format: format.kind, columnCount: columns.length, beginLoad } as const
-  return { effect: { kind: 'copy in' }, command: 'COPY', execute: () => new StepsExecution(() => ({ rowCount: 0 }), []), copy }
+  return {
+    effect: { kind: 'copy in' },
+    command: 'COPY',
+    execute: () => new StepsExecution(() => ({ rowCount: 0 }), []),
+    copy,
+  }
 }
 
 function readFields(

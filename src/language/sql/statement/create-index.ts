@@ -44,7 +44,11 @@ export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned 
     const parts = columns.map(({ name: column, descending, nullsFirst }): IndexColumn => {
       const found = table.findColumn(column)
       if (found === undefined) throw failure('42703', `column "${column}" does not exist`)
-      return { number: found.number, ...(descending ? { descending } : {}), ...(nullsFirst === descending ? {} : { nullsFirst }) }
+      return {
+        number: found.number,
+        ...(descending ? { descending } : {}),
+        ...(nullsFirst === descending ? {} : { nullsFirst }),
+      }
     })
     yield* createTableIndex(run.transaction, table, { name, isUnique: statement.unique === true, columns: parts })
     return nothing

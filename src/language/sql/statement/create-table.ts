@@ -1,7 +1,13 @@
 /** CREATE TABLE, with its keys, checks and the sequences of its serial and identity columns. */
 import type { CreateStmt, CreateTableAsStmt } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
-import { type CheckDefinition, type NewColumn, newTable, withPrimaryKey, type TableDefinition } from '../../../model/table/definition.ts'
+import {
+  type CheckDefinition,
+  type NewColumn,
+  newTable,
+  withPrimaryKey,
+  type TableDefinition,
+} from '../../../model/table/definition.ts'
 import { insertRow } from '../../../model/table/rows.ts'
 import { createTable, createTableIndex } from '../../../model/table/schema.ts'
 import { createSequence, newSequence } from '../../../model/table/sequence.ts'
@@ -19,7 +25,15 @@ import { collect, nothing, type Outcome } from './execution.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { sequenceOptions } from './sequences.ts'
-import { bindCheck, checkOptions, type ColumnPlan, type ConstraintPlan, type KeyPlan, readColumn, readConstraint } from './table-definition.ts'
+import {
+  bindCheck,
+  checkOptions,
+  type ColumnPlan,
+  type ConstraintPlan,
+  type KeyPlan,
+  readColumn,
+  readConstraint,
+} from './table-definition.ts'
 
 interface TablePlan {
   readonly name: string
@@ -85,13 +99,19 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
   return { name, columns, keys, checks }
 }
 
-function* createFrom(run: SqlRun, plan: TablePlan, namespace: ReturnType<typeof targetNamespace>): StatementSteps<Table> {
+function* createFrom(
+  run: SqlRun,
+  plan: TablePlan,
+  namespace: ReturnType<typeof targetNamespace>,
+): StatementSteps<Table> {
   const { transaction } = run
   const schema = namespace.name
   const taken = (name: string): boolean => name === plan.name || isNameTaken(transaction, schema, name)
   const columns = plan.columns.map((column): NewColumn => {
-    const sequence = column.serial || column.identity !== undefined ? makeSequence(run, plan, column, namespace, taken) : undefined
-    const value = sequence !== undefined ? sequence.default : column.default === undefined ? undefined : deparse(column.default)
+    const sequence =
+      column.serial || column.identity !== undefined ? makeSequence(run, plan, column, namespace, taken) : undefined
+    const value =
+      sequence !== undefined ? sequence.default : column.default === undefined ? undefined : deparse(column.default)
     return {
       name: column.name,
       type: column.type,
@@ -121,7 +141,8 @@ function* createFrom(run: SqlRun, plan: TablePlan, namespace: ReturnType<typeof 
 export function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {
   return key.columns.map((name, i) => {
     const column = definition.columns.find((one) => one.name === name && one.dropped !== true)
-    if (column === undefined) throw failure('42703', `column "${name}" named in key does not exist`, { location: key.location })
+    if (column === undefined)
+      throw failure('42703', `column "${name}" named in key does not exist`, { location: key.location })
     if (key.columns.indexOf(name) !== i) {
       const what = key.kind === 'primary' ? 'primary key' : 'unique'
       throw failure('42701', `column "${name}" appears twice in ${what} constraint`, { location: key.location })

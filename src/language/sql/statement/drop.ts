@@ -25,7 +25,8 @@ const kinds: Readonly<Record<string, { word: string; drop: DropOne }>> = {
 
 export function planDrop(_binder: Binder, statement: DropStmt): Planned {
   const kind = kinds[statement.removeType ?? '']
-  if (kind === undefined) throw notBuilt(`DROP ${(statement.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`)
+  if (kind === undefined)
+    throw notBuilt(`DROP ${(statement.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`)
   const names = (statement.objects ?? []).map(nameOf)
   const isCascade = statement.behavior === 'DROP_CASCADE'
   return planSteps({ kind: 'schema' }, `DROP ${kind.word.toUpperCase()}`, (run) => {
@@ -63,7 +64,8 @@ function dropTable(run: SqlRun, name: RangeVar): boolean {
 
 function dropOwnedSequences(run: SqlRun, collection: Collection): void {
   for (const { definition } of Table.of(collection).columns) {
-    const sequence = definition.sequence === undefined ? undefined : run.transaction.catalog.collectionById(definition.sequence)
+    const sequence =
+      definition.sequence === undefined ? undefined : run.transaction.catalog.collectionById(definition.sequence)
     if (sequence !== undefined) run.transaction.dropCollection(sequence)
   }
 }
@@ -74,7 +76,9 @@ function dropSequence(run: SqlRun, name: RangeVar): boolean {
   if (!isSequence(collection)) throw failure('42809', `"${name.relname}" is not a sequence`)
   const owner = run.transaction.catalog
     .collectionsOf(collection.namespace.name)
-    .find((one) => isTable(one) && Table.of(one).columns.some(({ definition }) => definition.sequence === collection.id))
+    .find(
+      (one) => isTable(one) && Table.of(one).columns.some(({ definition }) => definition.sequence === collection.id),
+    )
   if (owner !== undefined) {
     throw failure('2BP01', `cannot drop sequence ${collection.name} because other objects depend on it`, {
       detail: `default value for a column of table ${owner.name} depends on sequence ${collection.name}`,

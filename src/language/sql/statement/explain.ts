@@ -10,7 +10,7 @@ import { oid } from '../types/oids.ts'
 import { collect } from './execution.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { planOutput } from './select.ts'
-import { bindTargetTable } from './update.ts'
+import { bindTargetTable } from './found-rows.ts'
 import { Planner } from '../plan/planner.ts'
 
 interface Options {
@@ -24,13 +24,18 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
   const columns = [{ name: 'QUERY PLAN', type: options.json ? oid.json : oid.text, modifier: -1 }]
   if ('SelectStmt' in node) {
     const { plan: query } = planOutput(binder.query(new Scope(), node.SelectStmt))
-    return planSteps({ kind: options.analyze ? 'write' : 'read' }, 'EXPLAIN', function* (run) {
-      if (options.analyze) {
-        run.profile = new Map()
-        yield* collect(query, run)
-      }
-      return answer(query.explain, options, run.profile)
-    }, columns)
+    return planSteps(
+      { kind: options.analyze ? 'write' : 'read' },
+      'EXPLAIN',
+      function* (run) {
+        if (options.analyze) {
+          run.profile = new Map()
+          yield* collect(query, run)
+        }
+        return answer(query.explain, options, run.profile)
+      },
+      columns,
+    )
   }
   const explain = describeWrite(binder, node)
   if (options.analyze) throw notBuilt('EXPLAIN ANALYZE of a statement that writes')

@@ -42,7 +42,10 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const target = new Scope(undefined, undefined)
   const alias = statement.relation?.alias?.aliasname ?? table.name
   target.columns = [...bindRelation(target, relation, alias, statement.relation?.alias).columns]
-  const conflict = statement.onConflictClause === undefined ? undefined : bindConflict(binder, target, statement, table, relation, checks)
+  const conflict =
+    statement.onConflictClause === undefined
+      ? undefined
+      : bindConflict(binder, target, statement, table, relation, checks)
   const returning = bindReturning(binder, target, statement.returningClause)
   const work: Work = function* (run) {
     checks.enter(run)
@@ -110,7 +113,8 @@ export function planInsertSource(
   if (select === undefined) return new Planner().planQuery(valuesQuery([defaults]))
   if (!('SelectStmt' in select)) throw notBuilt('this INSERT')
   const lists = select.SelectStmt.valuesLists
-  const isValues = lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
+  const isValues =
+    lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
   if (!isValues) {
     refuseGenerated(columns, overrides, () => true)
     return planInsertQuery(binder, binder.query(scope, select.SelectStmt), table, columns, defaults)
@@ -171,7 +175,11 @@ function planInsertQuery(
     const column = columns[index]!
     const given: Expression = { kind: 'column', index, type, modifier, name }
     const literal = query.body.kind === 'select' ? query.body.targets[index] : undefined
-    targets[column.ordinal] = assignTo(binder, literal?.kind === 'constant' && literal.isSettled === true ? { ...literal, type: oid.unknown } : given, targetOf(column))
+    targets[column.ordinal] = assignTo(
+      binder,
+      literal?.kind === 'constant' && literal.isSettled === true ? { ...literal, type: oid.unknown } : given,
+      targetOf(column),
+    )
   }
   const placed = { first: 0, width: query.columns.length, alias: 'query' }
   const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
@@ -204,7 +212,15 @@ function bindConflict(
   if (clause.action !== 'ONCONFLICT_UPDATE') {
     return (run, row) => (find(run, row) === undefined ? store(run, row) : undefined)
   }
-  const update = bindConflictUpdate(binder, target, clause.targetList ?? [], clause.whereClause, table, relation, checks)
+  const update = bindConflictUpdate(
+    binder,
+    target,
+    clause.targetList ?? [],
+    clause.whereClause,
+    table,
+    relation,
+    checks,
+  )
   return (run, row) => {
     const key = find(run, row)
     return key === undefined ? store(run, row) : update(run, key, row)

@@ -23,7 +23,10 @@ export function planNamed(node: Node, statement: ParsedStatement): Planned | und
     // CURSOR_OPT_SCROLL is bit 2, CURSOR_OPT_HOLD bit 32 of the grammar's options.
     if ((options & 0x2) !== 0) throw notBuilt('a SCROLL cursor')
     const inner = { ...statement, tree: query }
-    return planEffect({ kind: 'declare', name: portalname ?? '', statement: inner, hold: (options & 0x20) !== 0 }, 'DECLARE CURSOR')
+    return planEffect(
+      { kind: 'declare', name: portalname ?? '', statement: inner, hold: (options & 0x20) !== 0 },
+      'DECLARE CURSOR',
+    )
   }
   if ('FetchStmt' in node) return planFetch(node.FetchStmt)
   if ('ClosePortalStmt' in node) {
@@ -70,7 +73,10 @@ const all = 0x7fff_ffff
 function planFetch(statement: FetchStmt): Planned {
   const direction = statement.direction ?? 'FETCH_FORWARD'
   const howMany = Number(statement.howMany ?? 0)
-  if (direction !== 'FETCH_FORWARD' || howMany < 0) throw failure('55000', 'cursor can only scan forward', { hint: 'Declare it with SCROLL option to enable backward scan.' })
+  if (direction !== 'FETCH_FORWARD' || howMany < 0)
+    throw failure('55000', 'cursor can only scan forward', {
+      hint: 'Declare it with SCROLL option to enable backward scan.',
+    })
   const count = howMany >= all ? Infinity : howMany
   const move = statement.ismove === true
   return planEffect({ kind: 'fetch', name: statement.portalname ?? '', count, move }, move ? 'MOVE' : 'FETCH')

@@ -52,7 +52,11 @@ export function freeName(isTaken: (name: string) => boolean, ...parts: readonly 
   for (let number = 0; ; number++) {
     const end = `_${suffix}${number === 0 ? '' : number}`
     const room = maxNameBytes - Buffer.byteLength(end)
-    const name = Buffer.from(table).subarray(0, room).toString().replace(/\ufffd$/, '') + end
+    const name =
+      Buffer.from(table)
+        .subarray(0, room)
+        .toString()
+        .replace(/\ufffd$/, '') + end
     if (!isTaken(name)) return name
   }
 }
@@ -82,7 +86,11 @@ export function getTable(run: SqlRun, name: RangeVar): Table {
   }
   if (isTable(collection)) return Table.of(collection)
   if (isSequence(collection)) throw failure('42809', `"${collection.name}" is not a table`)
-  throw failure('0A000', `"${collection.name}" is a collection of model ${collection.model}: its schema cannot be changed by SQL`, {
-    hint: collection.model === 'document' ? 'Use the MongoDB door.' : 'Use the Redis door.',
-  })
+  throw failure(
+    '0A000',
+    `"${collection.name}" is a collection of model ${collection.model}: its schema cannot be changed by SQL`,
+    {
+      hint: collection.model === 'document' ? 'Use the MongoDB door.' : 'Use the Redis door.',
+    },
+  )
 }

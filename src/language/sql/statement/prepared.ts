@@ -2,7 +2,14 @@
 import type { Catalog } from '../../../database/catalog.ts'
 import type { Binder, Dependency } from '../bind/binder.ts'
 import type { OutputColumn } from '../bind/query.ts'
-import type { CopyDescription, Execution, PreparedStatement, ResultColumn, SqlValue, StatementEffect } from '../contract.ts'
+import type {
+  CopyDescription,
+  Execution,
+  PreparedStatement,
+  ResultColumn,
+  SqlValue,
+  StatementEffect,
+} from '../contract.ts'
 import { failure } from '../failure.ts'
 import { type Work, StepsExecution } from './execution.ts'
 
@@ -64,7 +71,10 @@ export class Prepared implements PreparedStatement {
   execute(parameters: readonly SqlValue[]): Execution {
     const wanted = this.parameterTypes.length
     if (parameters.length !== wanted) {
-      throw failure('08P01', `bind message supplies ${parameters.length} parameters, but prepared statement requires ${wanted}`)
+      throw failure(
+        '08P01',
+        `bind message supplies ${parameters.length} parameters, but prepared statement requires ${wanted}`,
+      )
     }
     return this.#planned.execute(parameters)
   }

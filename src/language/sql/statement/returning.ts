@@ -27,8 +27,10 @@ export function bindReturning(
   scope.forbidsAggregates = 'RETURNING'
   const targets = clause.exprs.flatMap((node) => bindTarget(binder, scope, node))
   const compiler = new Planner().compilerAt(0)
-  const shown = targets.map(({ expression }) => (objectTypes.has(expression.type) ? objectName(expression) : expression))
-  const columns = targets.map(({ column }) => (objectTypes.has(column.type) ? { ...column, type: oid.text as number } : column))
+  const shown = targets.map(({ expression }) =>
+    objectTypes.has(expression.type) ? objectName(expression) : expression,
+  )
+  const columns = targets.map(({ column }) => (objectTypes.has(column.type) ? { ...column, type: oid.text } : column))
   const project = projector(shown.map((one) => compile(one, compiler)))
   return { columns, expressions: targets.map(({ expression }) => expression), project }
 }

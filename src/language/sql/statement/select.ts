@@ -30,7 +30,12 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
   const effect: StatementEffect = joinEffect(query) ?? { kind: locks || binder.writes ? 'write' : 'read' }
   const point = binder.writes || effect.kind === 'join' ? undefined : findPoint(query)
   if (point !== undefined) {
-    return { effect, command: 'SELECT', columns: query.columns, execute: (parameters) => new PointExecution(point, parameters) }
+    return {
+      effect,
+      command: 'SELECT',
+      columns: query.columns,
+      execute: (parameters) => new PointExecution(point, parameters),
+    }
   }
   const { plan, columns } = planOutput(query)
   const base = { effect, command: 'SELECT', columns }
@@ -54,7 +59,7 @@ export function planOutput(query: BoundQuery): { plan: PlanNode; columns: readon
     return compile(objectTypes.has(type) ? objectName(column) : column, new Planner().compilerAt(0))
   })
   const project = projector(parts)
-  const columns = query.columns.map((column) => (objectTypes.has(column.type) ? { ...column, type: oid.text as number } : column))
+  const columns = query.columns.map((column) => (objectTypes.has(column.type) ? { ...column, type: oid.text } : column))
   return { plan: { explain: plan.explain, open: (run) => new Project(plan.open(run), project) }, columns }
 }
 

@@ -1,6 +1,13 @@
 /** CREATE SEQUENCE, and ALTER SEQUENCE … RESTART. */
 import type { AlterSeqStmt, CreateSeqStmt, Node } from 'libpg-query'
-import { createSequence, isSequence, newSequence, restartSequence, type SequenceOptions, setValue } from '../../../model/table/sequence.ts'
+import {
+  createSequence,
+  isSequence,
+  newSequence,
+  restartSequence,
+  type SequenceOptions,
+  setValue,
+} from '../../../model/table/sequence.ts'
 import type { Binder } from '../bind/binder.ts'
 import { optionText } from '../bind/tree.ts'
 import { bindTypeName } from '../bind/type-name.ts'
@@ -21,7 +28,8 @@ export function sequenceOptions(nodes: readonly Node[]): SequenceOptions {
     else if (defname === 'minvalue') options = number === undefined ? options : { ...options, minimum: number }
     else if (defname === 'maxvalue') options = number === undefined ? options : { ...options, maximum: number }
     else if (defname === 'cycle') options = { ...options, cycle: text === '1' || text === 'true' }
-    else if (defname === 'as' && arg !== undefined && 'TypeName' in arg) options = { ...options, type: bindTypeName(arg.TypeName).type }
+    else if (defname === 'as' && arg !== undefined && 'TypeName' in arg)
+      options = { ...options, type: bindTypeName(arg.TypeName).type }
     else if (!['cache', 'owned_by', 'restart'].includes(defname)) throw notBuilt(`the sequence option ${defname}`)
   }
   return options
@@ -43,12 +51,13 @@ export function planCreateSequence(_binder: Binder, statement: CreateSeqStmt): P
   })
 }
 
-
 export function planAlterSequence(_binder: Binder, statement: AlterSeqStmt): Planned {
   const name = statement.sequence!
   const options = statement.options ?? []
   const restart = options.find((node) => 'DefElem' in node && node.DefElem.defname === 'restart')
-  const others = options.filter((node) => node !== restart && !('DefElem' in node && node.DefElem.defname === 'owned_by'))
+  const others = options.filter(
+    (node) => node !== restart && !('DefElem' in node && node.DefElem.defname === 'owned_by'),
+  )
   if (others.length > 0) throw notBuilt('ALTER SEQUENCE other than RESTART')
   const text = restart !== undefined && 'DefElem' in restart ? optionText(restart.DefElem.arg) : undefined
   return planSteps({ kind: 'schema' }, 'ALTER SEQUENCE', (run) => {

@@ -18,7 +18,8 @@ export function planSet(statement: VariableSetStmt): Planned {
   if (name === 'SESSION CHARACTERISTICS') return planCharacteristics(statement)
   if (statement.kind === 'VAR_RESET_ALL') {
     return planSteps({ kind: 'session' }, 'RESET', ({ context }) => {
-      for (const one of settingNames()) if (context.getSetting(one) !== undefined) context.setSetting(one, undefined, 'session')
+      for (const one of settingNames())
+        if (context.getSetting(one) !== undefined) context.setSetting(one, undefined, 'session')
       return { rowCount: 0 }
     })
   }
@@ -45,14 +46,19 @@ function planCharacteristics(statement: VariableSetStmt): Planned {
   const { isolation, readOnly } = transactionModes(statement.args ?? [])
   return planSteps({ kind: 'session' }, 'SET', ({ context }) => {
     if (isolation !== undefined) changeSetting(context, 'default_transaction_isolation', isolation, 'session')
-    if (readOnly !== undefined) changeSetting(context, 'default_transaction_read_only', readOnly ? 'on' : 'off', 'session')
+    if (readOnly !== undefined)
+      changeSetting(context, 'default_transaction_read_only', readOnly ? 'on' : 'off', 'session')
     return { rowCount: 0 }
   })
 }
 
 export function planShow(statement: VariableShowStmt): Planned {
   const name = statement.name ?? ''
-  const text = (column: string): { name: string; type: number; modifier: number } => ({ name: column, type: oid.text, modifier: -1 })
+  const text = (column: string): { name: string; type: number; modifier: number } => ({
+    name: column,
+    type: oid.text,
+    modifier: -1,
+  })
   if (name === 'all') {
     const columns = ['name', 'setting', 'description'].map(text)
     const work = ({ context }: { context: Parameters<typeof findSetting>[0] }) => {

@@ -66,8 +66,7 @@ export function compileChecks(binder: Binder, table: Table): Checks {
   })
   return {
     all: compiled.map(({ check }) => check),
-    reading: (ordinals) =>
-      compiled.filter(({ bound }) => readsAny(bound, ordinals)).map(({ check }) => check),
+    reading: (ordinals) => compiled.filter(({ bound }) => readsAny(bound, ordinals)).map(({ check }) => check),
     enter: (run) => {
       current = run
     },

@@ -57,7 +57,8 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
   const serial = serialTypes[typeName]
   const { type, modifier } = serial === undefined ? bindTypeName(definition.typeName) : { type: serial, modifier: -1 }
   const collation = definition.collClause === undefined ? 'C' : lastName(definition.collClause.collname)
-  if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation)) throw notBuilt(`collation "${collation}"`, definition.collClause?.location)
+  if (!['C', 'POSIX', 'default', 'ucs_basic'].includes(collation))
+    throw notBuilt(`collation "${collation}"`, definition.collClause?.location)
   let notNull = serial !== undefined
   let value: Expression | undefined
   let identity: ColumnPlan['identity']
@@ -67,7 +68,8 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
     if (!('Constraint' in node)) continue
     const constraint = node.Constraint
     if (constraint.contype === 'CONSTR_NOTNULL') notNull = true
-    else if (constraint.contype === 'CONSTR_DEFAULT') value = bindColumnDefault(binder, constraint.raw_expr!, { name, type, modifier })
+    else if (constraint.contype === 'CONSTR_DEFAULT')
+      value = bindColumnDefault(binder, constraint.raw_expr!, { name, type, modifier })
     else if (constraint.contype === 'CONSTR_IDENTITY') {
       identity = constraint.generated_when === 'a' ? 'always' : 'by default'
       sequenceOptions = constraint.options ?? []
@@ -77,7 +79,17 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
       }
     } else if (constraint.contype !== 'CONSTR_NULL') constraints.push(...readConstraint(constraint, name))
   }
-  return { name, type, modifier, notNull, default: value, serial: serial !== undefined, identity, sequenceOptions, constraints }
+  return {
+    name,
+    type,
+    modifier,
+    notNull,
+    default: value,
+    serial: serial !== undefined,
+    identity,
+    sequenceOptions,
+    constraints,
+  }
 }
 
 export function bindColumnDefault(
@@ -101,7 +113,8 @@ export function bindColumnDefault(
 export function readConstraint(constraint: Constraint, column?: string): ConstraintPlan[] {
   const location = constraint.location
   const name = constraint.conname
-  if (constraint.deferrable === true || constraint.initdeferred === true) throw notBuilt('DEFERRABLE constraints', location)
+  if (constraint.deferrable === true || constraint.initdeferred === true)
+    throw notBuilt('DEFERRABLE constraints', location)
   switch (constraint.contype) {
     case 'CONSTR_PRIMARY':
     case 'CONSTR_UNIQUE': {

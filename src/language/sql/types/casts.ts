@@ -5,7 +5,13 @@
  * type casts to the string types by its output function (assignment) and from them by its input function (explicit).
  */
 import { Decimal } from '../../../base/decimal.ts'
-import { dateInfinity, dateMinusInfinity, timestampInfinity, timestampMinusInfinity, usPerDay } from '../../../model/table/types/calendar.ts'
+import {
+  dateInfinity,
+  dateMinusInfinity,
+  timestampInfinity,
+  timestampMinusInfinity,
+  usPerDay,
+} from '../../../model/table/types/calendar.ts'
 import { checkTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
 import { findType, getType } from '../../../model/table/types/registry.ts'
 import { parseJson } from '../../../model/table/types/json.ts'
@@ -248,12 +254,27 @@ function defineJson(): void {
     if (found !== kinds) throw failure('22023', `cannot cast jsonb ${found} to type ${title}`)
     return convert(node as Decimal | boolean)
   }
-  cast(oid.jsonb, oid.bool, 'explicit', fromJson('boolean', 'boolean', (node) => node as boolean))
-  cast(oid.jsonb, oid.numeric, 'explicit', fromJson('numeric', 'numeric', (node) => node as Decimal))
+  cast(
+    oid.jsonb,
+    oid.bool,
+    'explicit',
+    fromJson('boolean', 'boolean', (node) => node),
+  )
+  cast(
+    oid.jsonb,
+    oid.numeric,
+    'explicit',
+    fromJson('numeric', 'numeric', (node) => node),
+  )
   for (const target of [oid.int2, oid.int4, oid.int8, oid.float4, oid.float8]) {
     const convert = casts.get(keyOf(oid.numeric, target))!.convert as (value: Decimal) => SqlValue
     const { title } = getType(target)
-    cast(oid.jsonb, target, 'explicit', fromJson(title, 'numeric', (node) => convert(node as Decimal)))
+    cast(
+      oid.jsonb,
+      target,
+      'explicit',
+      fromJson(title, 'numeric', (node) => convert(node as Decimal)),
+    )
   }
 }
 
@@ -262,4 +283,3 @@ defineStrings()
 defineObjects()
 defineTimes()
 defineJson()
-

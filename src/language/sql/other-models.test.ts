@@ -1,0 +1,123 @@
+/** SQL over documents and Redis data, beside tables: one statement may join them all (rule 7). */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sliceOf } from '../../base/slice.ts'
+import type { Transaction } from '../../database/contract.ts'
+import type { Database } from '../../database/database.ts'
+import { openTestDatabase } from '../../database/testing.ts'
+import { buildDocument } from '../../model/document/bson-writer.ts'
+import { ensureDocumentCollection, ensureNamespace, insertDocument } from '../../model/document/document.ts'
+import { int32Value, stringValue } from '../../model/document/values.ts'
+import { kind } from '../../model/keyvalue/codec.ts'
+import { setField } from '../../model/keyvalue/hashes.ts'
+import { openCollection, saveCollection } from '../../model/keyvalue/keyvalue.ts'
+import { setScore } from '../../model/keyvalue/sorted-sets.ts'
+import { loadSql } from './sql.ts'
+import { TestSql } from './testing.ts'
+
+let database: Database
+let sql: TestSql
+
+const bytes = (text: string) => sliceOf(new Uint8Array(Buffer.from(text)))
+
+function write(work: (tx: Transaction) => void): void {
+  const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+  tx.beginStatement()
+  work(tx)
+  tx.endStatement()
+  tx.commit()
+}
+
+beforeEach(async () => {
+  await loadSql()
+  database = await openTestDatabase()
+  sql = new TestSql(database)
+  await sql.query('create table account (id int primary key, name text)')
+  await sql.query("insert into account values (1, 'ann'), (2, 'bob')")
+  write((tx) => {
+    const orders = ensureDocumentCollection(tx, 'shop', 'orders')
+    for (const [id, account, what] of [
+      [1, 1, 'tea'],
+      [2, 1, 'cup'],
+      [3, 2, 'pot'],
+    ] as const) {
+      const document = buildDocument((writer) => {
+        writer.value('_id', int32Value(id)).value('account', int32Value(account)).value('what', stringValue(what))
+        if (id === 3) writer.value('note', stringValue('fragile'))
+      })
+      insertDocument(tx, orders, sliceOf(document))
+    }
+    const space = tx.createCollection(ensureNamespace(tx, 'redis'), 'db0', 'keyvalue', {})
+    const board = openCollection(tx, space, bytes('board'), kind.sortedSet)
+    setScore(tx, space, board, bytes('ann'), 10)
+    setScore(tx, space, board, bytes('bob'), 20)
+    saveCollection(tx, space, bytes('board'), board)
+    const hash = openCollection(tx, space, bytes('h'), kind.hash)
+    setField(tx, space, hash, bytes('f'), sliceOf(new Uint8Array([0xff, 0x01])))
+    saveCollection(tx, space, bytes('h'), hash)
+  })
+})
+
+afterEach(async () => database.close())
+
+describe('documents', () => {
+  it('shows fields as columns and the whole as doc', async () => {
+    expect(await sql.show('select * from shop.orders where _id = 3')).toBe(
+      '_id|account|what|note|doc\n3|2|pot|fragile|{"_id": 3, "note": "fragile", "what": "pot", "account": 2}\n(1 row)',
+    )
+  })
+
+  it('finds by _id through the index', async () => {
+    expect(await sql.show('explain select what from shop.orders where _id = 2')).toContain('Index Scan using _id_')
+  })
+
+  it('joins a table, documents and a sorted set', async () => {
+    const text = `select a.name, count(*), max(z.score) from account a
+      join shop.orders o on o.account = a.id join redis.db0_zset z on z.member = a.name and z.key = 'board'
+      group by a.name order by 1`
+    expect(await sql.show(text)).toBe('name|count|max\nann|2|10\nbob|1|20\n(2 rows)')
+  })
+
+  it('inserts whole documents and columns, and knows new fields afterwards', async () => {
+    expect(await sql.show(`insert into shop.orders (doc) values ('{"_id": 4, "price": 1.5}') returning _id`)).toBe(
+      '_id\n4\n(1 row)',
+    )
+    expect(await sql.show("insert into shop.orders (_id, what) values (5, 'jar')")).toBe('INSERT 0 1')
+    expect(await sql.show('select _id, what, price from shop.orders where _id >= 4 order by _id')).toBe(
+      '_id|what|price\n4||1.5\n5|jar|\n(2 rows)',
+    )
+    expect(await sql.show('insert into shop.orders (_id) values (5)')).toMatch(/^ERROR: .*duplicate key/s)
+    expect(await sql.show(`insert into shop.orders (doc) values ('{"a": 1}') returning length(_id::text)`)).toContain(
+      '(1 row)',
+    )
+  })
+
+  it('updates fields and leaves the others as they are', async () => {
+    expect(await sql.show('update shop.orders set what = upper(what) where account = 1 returning _id, what')).toBe(
+      '_id|what\n1|TEA\n2|CUP\n(2 rows)',
+    )
+    expect(await sql.show('select doc from shop.orders where _id = 1')).toContain(
+      '{"_id": 1, "what": "TEA", "account": 1}',
+    )
+    expect(await sql.show('update shop.orders set _id = 9')).toContain('the _id of a document cannot be changed')
+  })
+
+  it('deletes documents', async () => {
+    expect(await sql.show("delete from shop.orders o using account a where o.account = a.id and a.name = 'ann'")).toBe(
+      'DELETE 2',
+    )
+    expect(await sql.show('select _id from shop.orders')).toBe('_id\n3\n(1 row)')
+  })
+})
+
+describe('Redis data', () => {
+  it('shows keys, and bytes that are no text as hexadecimal', async () => {
+    expect(await sql.show('select key, type from redis.db0 order by key')).toBe(
+      'key|type\nboard|zset\nh|hash\n(2 rows)',
+    )
+    expect(await sql.show("select * from redis.db0_hash where key = 'h'")).toBe('key|field|value\nh|f|\\xff01\n(1 row)')
+  })
+
+  it('refuses writes and names the door', async () => {
+    expect(await sql.show("delete from redis.db0_zset where member = 'ann'")).toContain('its home is the Redis door')
+  })
+})
