@@ -2,6 +2,7 @@
 import { ByteWriter } from '../../base/bytes.ts'
 import type { Slice } from '../../base/slice.ts'
 import { bsonType, BsonValue } from './bson.ts'
+import { mongoCode, mongoError } from './mongo-error.ts'
 
 /** `"0"` to `"999"`, the names of most array elements. */
 const shortIndexes: readonly string[] = Array.from({ length: 1000 }, (_, index) => String(index))
@@ -49,7 +50,9 @@ export class BsonWriter {
     return this
   }
 
+  /** A NUL would end the name early, and the rest of it would be read as a value: names may come from data. */
   #element(type: number, name: string): void {
+    if (name.includes('\0')) throw mongoError(mongoCode.badValue, 'a field name cannot contain a null byte')
     this.out.u8(type)
     this.out.utf8(name)
     this.out.u8(0)

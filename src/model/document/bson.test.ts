@@ -85,6 +85,11 @@ describe('reading in place', () => {
     expect(readString(getField(documentValue(bytes), '__proto__')!)).toBe('a name')
   })
 
+  it('lets no name end early', () => {
+    const writer = new BsonWriter().begin()
+    expect(() => writer.int32('a\0\x10b', 1)).toThrow('null byte')
+  })
+
   it('copies what it writes', () => {
     fc.assert(
       fc.property(anyDocument, (document) => {

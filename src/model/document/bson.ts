@@ -24,6 +24,7 @@
  */
 import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Slice } from '../../base/slice.ts'
+import { mongoCode, mongoError } from './mongo-error.ts'
 
 export const bsonType = {
   missing: 0x00,
@@ -271,6 +272,7 @@ export const emptyDocument: Uint8Array = new Uint8Array([5, 0, 0, 0, 0])
 
 /** The fields of a document, or of an array, with references into its bytes. For small things: commands, operators. */
 export function fieldsOf(value: Slice): [string, BsonValue][] {
+  requireNested(value)
   const fields: [string, BsonValue][] = []
   const cursor = FieldCursor.of(value)
   while (cursor.next()) fields.push([cursor.name, cursor.value.reference()])
@@ -278,10 +280,21 @@ export function fieldsOf(value: Slice): [string, BsonValue][] {
 }
 
 export function elementsOf(value: Slice): BsonValue[] {
+  requireNested(value)
   const elements: BsonValue[] = []
   const cursor = FieldCursor.of(value)
   while (cursor.next()) elements.push(cursor.value.reference())
   return elements
+}
+
+/** An operand of another type than its reader expects is the caller's mistake, not a run of bytes to read on in. */
+function requireNested(value: Slice): void {
+  if (!(value instanceof BsonValue) || isNestedType(value.type)) return
+  throw wrongValueType(value, 'an object or an array')
+}
+
+export function wrongValueType(value: BsonValue, wanted: string): Error {
+  return mongoError(mongoCode.typeMismatch, `expected ${wanted}, found ${bsonTypeName(value.type)}`, 'wrong_type')
 }
 
 export function isEmptyDocument(value: Slice): boolean {
@@ -307,6 +320,7 @@ export function encodeName(name: string): Uint8Array {
 
 /** A field by name, for commands; `undefined` where it is missing. */
 export function getField(document: Slice, name: string): BsonValue | undefined {
+  requireNested(document)
   const value = new BsonValue()
   return findField(document.bytes, document.start, encodeName(name), value) ? value : undefined
 }

@@ -1,7 +1,7 @@
 /** Single BSON values: reading them as JavaScript's, and making them. */
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { Decimal } from '../../base/decimal.ts'
-import { bsonType, BsonValue, readInt32 } from './bson.ts'
+import { bsonType, BsonValue, readInt32, wrongValueType } from './bson.ts'
 import { decodeDecimal128, encodeDecimal128 } from './decimal128.ts'
 
 const scratchBytes = new Uint8Array(8)
@@ -27,6 +27,10 @@ export function readBoolean(value: BsonValue): boolean {
 }
 
 export function readString(value: BsonValue): string {
+  const { type } = value
+  if (type !== bsonType.string && type !== bsonType.symbol && type !== bsonType.code) {
+    throw wrongValueType(value, 'a string')
+  }
   return decodeUtf8(value.bytes, value.start + 4, value.end - 1)
 }
 
