@@ -13,4 +13,9 @@ export const ciOnlySteps = [
     args: ['.cache/tools/test/compat/compat.js', 'redis-cts'],
     limitMinutes: 3,
   },
+  {
+    name: 'simulation of 1,000 seeds',
+    args: ['.cache/tools/test/simulation/simulate.js', '--seeds', '201-1200'],
+    limitMinutes: 20,
+  },
 ]

@@ -41,6 +41,10 @@ export const survivorsOf: Record<CrashKind, Survivors> = {
 export class Oracle {
   readonly transfers: Map<number, Asked> = new Map()
   readonly registers: Map<string, Register> = new Map()
+  /** What clients on other machines have asked for, by name. */
+  readonly #marks = new Map<string, { by: string; fate: Fate; level: Durability }>()
+  /** How often the server has started: what belongs to an earlier life is settled. */
+  epoch = 0
   #lastTransfer = 0
   #counterBase = 0
   #counterAsked = 0
@@ -61,7 +65,7 @@ export class Oracle {
 
   acknowledged(id: number, level: Durability): void {
     const asked = this.transfers.get(id)!
-    asked.fate = 'acknowledged'
+    if (asked.fate !== 'present') asked.fate = 'acknowledged'
     asked.level = level
     this.note(`${asked.by}: transfer ${id} acknowledged (${level})`)
   }
@@ -70,6 +74,22 @@ export class Oracle {
     const asked = this.transfers.get(id)!
     asked.fate = 'refused'
     this.note(`${asked.by}: transfer ${id} refused (${why})`)
+  }
+
+  markAsked(mark: string, by: string): void {
+    this.#marks.set(mark, { by, fate: 'asked', level: 'synced' })
+  }
+
+  /** Also after a crash, of an answer that was on its way: then it must have been found. */
+  markAcknowledged(mark: string): void {
+    const asked = this.#marks.get(mark)!
+    if (asked.fate !== 'present') asked.fate = 'acknowledged'
+    this.note(`${asked.by}: ${mark} acknowledged`)
+  }
+
+  markRefused(mark: string, why: string): void {
+    this.#marks.get(mark)!.fate = 'refused'
+    this.note(`${mark} refused (${why})`)
   }
 
   incrementAsked(): void {
@@ -105,21 +125,25 @@ export class Oracle {
     ]
   }
 
-  #transferViolations({ ledger }: ShopState, survivors: Survivors): Violation[] {
+  #transferViolations({ ledger, marks }: ShopState, survivors: Survivors): Violation[] {
     const violations: Violation[] = []
-    for (const [id, { fate, level, by }] of this.transfers) {
-      const isThere = ledger.has(id)
+    const judge = (what: string, { fate, level, by }: Omit<Asked, 'transfer'>, isThere: boolean): void => {
       const mustBe = fate === 'present' || (fate === 'acknowledged' && survivors.has(level))
       const mustNotBe = fate === 'refused' || fate === 'absent'
       if (mustBe && !isThere) {
-        violations.push({ invariant: 'durable', message: `transfer ${id} of ${by} was ${fate} (${level}) and is gone` })
+        violations.push({ invariant: 'durable', message: `${what} of ${by} was ${fate} (${level}) and is gone` })
       }
       if (mustNotBe && isThere) {
-        violations.push({ invariant: 'refused', message: `transfer ${id} of ${by} was ${fate} and is there` })
+        violations.push({ invariant: 'refused', message: `${what} of ${by} was ${fate} and is there` })
       }
     }
+    for (const [id, asked] of this.transfers) judge(`transfer ${id}`, asked, ledger.has(id))
+    for (const [mark, asked] of this.#marks) judge(mark, asked, marks.has(mark))
     for (const id of ledger.keys()) {
       if (!this.transfers.has(id)) violations.push({ invariant: 'refused', message: `nobody asked for transfer ${id}` })
+    }
+    for (const mark of marks) {
+      if (!this.#marks.has(mark)) violations.push({ invariant: 'refused', message: `nobody asked for ${mark}` })
     }
     return violations
   }
@@ -146,7 +170,9 @@ export class Oracle {
 
   /** After a crash: what was found is so from now on. */
   settle(state: ShopState, strings: ReadonlyMap<string, number>): void {
+    this.epoch++
     for (const [id, asked] of this.transfers) asked.fate = state.ledger.has(id) ? 'present' : 'absent'
+    for (const [mark, asked] of this.#marks) asked.fate = state.marks.has(mark) ? 'present' : 'absent'
     this.#counterBase = strings.get('counter') ?? 0
     this.#counterAsked = 0
     this.#counterAcknowledged = { memory: 0, written: 0, synced: 0 }

@@ -32,7 +32,7 @@ export interface Plan {
 const diskFaults: readonly (readonly [FaultName, number])[] = [
   ['sync-error', 0.1],
   ['write-error', 0.02],
-  ['tear', 0.02],
+  ['tear', 0.06],
   ['shorten', 0.02],
   ['no-space', 0.03],
   ['slow-disk', 0.05],
@@ -58,8 +58,8 @@ export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
   const lives = Array.from({ length: random.between(2, 4) }, () => lifeOf(random, only))
   return {
     seed,
-    embeddedClients: random.between(2, 5),
-    networkClients: random.between(1, 3),
+    embeddedClients: random.between(1, 4),
+    networkClients: random.between(1, 4),
     checkpointEveryBytes: random.chance(0.6) ? 12_000 : 1_000_000,
     lives,
   }
@@ -67,7 +67,7 @@ export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
 
 function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
   const dice = random.below(10)
-  const end: LifeEnd = dice < 6 ? 'power' : dice < 9 ? 'process' : 'stop'
+  const end: LifeEnd = dice < 7 ? 'power' : dice < 9 ? 'process' : 'stop'
   const probabilities: Partial<Record<FaultName, number>> = {}
   if (only.length > 0) {
     const known = new Map([...diskFaults, ...networkFaults, ...otherFaults])
@@ -80,9 +80,9 @@ function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
     }
   }
   return {
-    runMs: random.between(10, 60),
+    runMs: random.between(15, 90),
     end,
-    ...(end !== 'stop' && random.chance(0.5) && { crashIo: random.between(1, 300) }),
+    ...(end !== 'stop' && random.chance(0.65) && { crashIo: random.between(1, 300) }),
     faults: probabilities,
     isFaultyFromStart: random.chance(0.3),
     ...(only.length === 0 && random.chance(0.2) && { spareBytes: random.below(60_000) }),

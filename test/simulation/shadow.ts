@@ -64,11 +64,11 @@ export class Shadow {
       for await (const transaction of database.feed({ from: this.end + 1 })) this.#apply(transaction)
     } catch (error) {
       if (!(error instanceof LogError && error.code === 'trimmed')) throw error
-      this.#rebase(database)
+      this.startAnew(database)
     }
   }
 
-  #rebase(database: Database): void {
+  startAnew(database: Database): void {
     this.#versions.clear()
     this.end = this.#from = database.newestSequence
     for (const [key, value] of contentOf(database)) this.#set(key, this.end, value)

@@ -7,6 +7,8 @@
  *   shop.orders    { _id, customer, amount, slot? }  a document per transfer; index on customer, unique on slot
  *   redis.db0      leaderboard, audit             sorted sets: points of a customer, amount of a transfer
  *                  counter, register:<client>     strings
+ *                  tickets, ticket-count          a set and the number of its members, changed by MULTI
+ *   shop.visits    { _id }, and redis.db0 visits  the same names, written through two doors in one transaction
  *
  * A transfer has a number; its row, its document, its member of `audit` and its points belong together.
  */
@@ -15,7 +17,12 @@ import type { Collection } from '../../src/database/catalog.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../src/database/contract.ts'
 import { buildDocument } from '../../src/model/document/bson-writer.ts'
 import type { BsonValue } from '../../src/model/document/bson.ts'
-import { ensureDocumentCollection, findDocument, insertDocument } from '../../src/model/document/document.ts'
+import {
+  ensureDocumentCollection,
+  ensureNamespace,
+  findDocument,
+  insertDocument,
+} from '../../src/model/document/document.ts'
 import { createDocumentIndex } from '../../src/model/document/index-build.ts'
 import { indexDefinition } from '../../src/model/document/index-definition.ts'
 import { int64Value } from '../../src/model/document/values.ts'
@@ -30,7 +37,6 @@ import { RowScan } from '../../src/model/table/scan.ts'
 import { createTable, createTableIndex } from '../../src/model/table/schema.ts'
 import { Table } from '../../src/model/table/table.ts'
 import { KeyWriter } from '../../src/base/tuple.ts'
-import { ensureNamespace } from '../../src/model/document/document.ts'
 
 export const accounts = 6
 export const firstBalance = 1_000
@@ -80,7 +86,12 @@ export function* createShop(tx: Transaction): StatementSteps<void> {
     unique: true,
     definition: indexDefinition([['slot', 1]], true),
   })
+  ensureDocumentCollection(tx, 'shop', 'visits')
   tx.createCollection(ensureNamespace(tx, 'redis'), 'db0', 'keyvalue', {})
+}
+
+export function visitsOf(reader: TransactionReader): Collection {
+  return reader.catalog.findCollection('shop', 'visits')!
 }
 
 export function tableOf(reader: TransactionReader, name: string): Table {
@@ -120,12 +131,18 @@ export function bookTransfer(tx: Transaction, { id, source, target, amount }: Tr
   insertRow(tx, tableOf(tx, 'ledger'), [BigInt(id), BigInt(source), BigInt(target), BigInt(amount)])
 }
 
+/** Makes orders larger than a sector, so that a write of one can be torn; what it must be follows from the number. */
+export function noteOf(id: number): string {
+  return String.fromCharCode(97 + (id % 26)).repeat((id * 397) % 3000)
+}
+
 export function orderDocument({ id, source, amount, slot }: Transfer): Uint8Array {
   return buildDocument((writer) => {
     writer.int64('_id', id)
     writer.int32('customer', source)
     writer.int32('amount', amount)
     if (slot !== undefined) writer.string('slot', slot)
+    writer.string('note', noteOf(id))
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * What must hold of a shop at every moment, whatever happened: each answer names the invariant that is broken.
  */
-import { sliceOf, sliceToLatin1, type Slice } from '../../src/base/slice.ts'
+import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../../src/base/slice.ts'
 import { KeyWriter, keyspaceRange, primaryIndex } from '../../src/base/tuple.ts'
 import type { Collection } from '../../src/database/catalog.ts'
 import type { Transaction } from '../../src/database/contract.ts'
@@ -21,11 +21,21 @@ import {
   writeScoreKey,
 } from '../../src/model/keyvalue/keys.ts'
 import { findCollection } from '../../src/model/keyvalue/keyvalue.ts'
-import { MutableSlice } from '../../src/base/slice.ts'
 import { allRows, rowKeyOf, writeIndexKey } from '../../src/model/table/keys.ts'
 import { RowScan } from '../../src/model/table/scan.ts'
 import type { Table } from '../../src/model/table/table.ts'
-import { accounts, firstBalance, ordersOf, pairs, redisOf, rowsOf, tableOf } from './shop.ts'
+import {
+  accounts,
+  firstBalance,
+  noteOf,
+  ordersOf,
+  pairs,
+  readString,
+  redisOf,
+  rowsOf,
+  tableOf,
+  visitsOf,
+} from './shop.ts'
 
 export interface Violation {
   readonly invariant: string
@@ -41,6 +51,12 @@ export interface ShopState {
   readonly audit: ReadonlyMap<string, number>
   readonly leaderboard: ReadonlyMap<string, number>
   readonly working: readonly number[]
+  /** Members of the sets that clients on other machines fill. */
+  readonly marks: ReadonlySet<string>
+  readonly visits: ReadonlySet<string>
+  readonly visitDocuments: ReadonlySet<string>
+  readonly ticketCount: number
+  readonly tickets: number
 }
 
 /** Runs `read` on the newest state, within this turn. */
@@ -56,22 +72,44 @@ export function onNewest<T>(database: Database, read: (tx: Transaction) => T): T
 
 export function readShop(tx: Transaction): ShopState {
   const working = new Array<number>(pairs).fill(0)
+  const visits = members(tx, 'visits')
   for (const row of rowsOf(tx, 'oncall')) working[row[1]!]! += row[2]!
   return {
     balances: new Map(rowsOf(tx, 'account').map((row) => [row[0]!, row[1]!])),
     ledger: new Map(
       rowsOf(tx, 'ledger').map((row) => [row[0]!, { source: row[1]!, target: row[2]!, amount: row[3]! }]),
     ),
-    orders: new Map(documents(tx).map((document) => orderOf(document))),
+    orders: new Map(documents(tx, ordersOf(tx)).map((document) => orderOf(document))),
     audit: scores(tx, 'audit'),
     leaderboard: scores(tx, 'leaderboard'),
     working,
+    marks: new Set([...members(tx, 'tickets'), ...visits]),
+    visits: new Set(visits),
+    visitDocuments: new Set(documents(tx, visitsOf(tx)).map(textIdOf)),
+    ticketCount: Number(readString(tx, 'ticket-count') ?? 0),
+    tickets: members(tx, 'tickets').length,
   }
 }
 
-function documents(tx: Transaction): Slice[] {
+function textIdOf(document: Slice): string {
+  return textOf(idOf(document))
+}
+
+function members(tx: Transaction, name: string): string[] {
+  const space = redisOf(tx)
+  const set = findCollection(tx, space, sliceOf(Buffer.from(name)), kind.set)
+  if (set === undefined) return []
+  const found: string[] = []
+  const offset = elementOffset(space, redisIndex.member, set.generation)
+  const cursor = tx.scan(elementRange(space, redisIndex.member, set.generation))
+  const member = new MutableSlice()
+  while (cursor.next()) found.push(sliceToLatin1(decodeLastElement(cursor.key, offset, member)))
+  return found
+}
+
+function documents(tx: Transaction, collection: Collection): Slice[] {
   const found: Slice[] = []
-  const cursor = tx.scan(keyspaceRange(ordersOf(tx).id, primaryIndex))
+  const cursor = tx.scan(keyspaceRange(collection.id, primaryIndex))
   while (cursor.next()) {
     const { bytes, end } = cursor.value
     found.push(sliceOf(Uint8Array.from(bytes.subarray(documentStart(cursor.value), end))))
@@ -85,7 +123,14 @@ function orderOf(document: Slice): [number, { customer: number; amount: number; 
   const slot = fields.get('slot')
   const text =
     slot === undefined ? undefined : Buffer.from(slot.bytes.subarray(slot.start + 4, slot.end - 1)).toString()
-  return [number('_id'), { customer: number('customer'), amount: number('amount'), slot: text }]
+  const id = number('_id')
+  const note = fields.get('note')
+  const isWhole = note !== undefined && noteOf(id) === textOf(note)
+  return [id, { customer: number('customer'), amount: isWhole ? number('amount') : Number.NaN, slot: text }]
+}
+
+function textOf(value: Slice): string {
+  return Buffer.from(value.bytes.subarray(value.start + 4, value.end - 1)).toString()
 }
 
 function scores(tx: Transaction, name: string): Map<string, number> {
@@ -133,7 +178,8 @@ function differences<K>(
   return violations
 }
 
-function atomicityViolations({ ledger, orders, audit, leaderboard }: ShopState): Violation[] {
+function atomicityViolations(state: ShopState): Violation[] {
+  const { ledger, orders, audit, leaderboard, visits, visitDocuments, tickets, ticketCount } = state
   const amounts = new Map<string, number>()
   const points = new Map<string, number>()
   for (const [id, { source, amount }] of ledger) {
@@ -145,7 +191,13 @@ function atomicityViolations({ ledger, orders, audit, leaderboard }: ShopState):
     ...differences('all-or-none', 'order', amounts, ordered),
     ...differences('all-or-none', 'audit', amounts, audit),
     ...differences('all-or-none', 'leaderboard', points, leaderboard),
+    ...differences('all-or-none', 'visit', mapOf(visits), mapOf(visitDocuments)),
+    ...differences('all-or-none', 'tickets', new Map([['count', tickets]]), new Map([['count', ticketCount]])),
   ]
+}
+
+function mapOf(names: ReadonlySet<string>): Map<string, true> {
+  return new Map(Array.from(names, (name) => [name, true]))
 }
 
 function skewViolations({ working }: ShopState): Violation[] {
@@ -186,7 +238,7 @@ function entriesOfDocuments(tx: Transaction): Map<string, true> {
   const collection = ordersOf(tx)
   const entries = new Map<string, true>()
   const key = new KeyWriter(64)
-  for (const document of documents(tx)) {
+  for (const document of documents(tx, collection)) {
     for (const index of indexesOf(collection)) {
       for (const prefix of indexKeyPrefixes(collection, index, document)) {
         writeEntry(key, index.unique, prefix, idOf(document))
