@@ -236,14 +236,16 @@ describe('operators', () => {
         expect(drainTwice(both, runOf([]))).toEqual(wanted)
         for (const kind of ['intersect', 'except'] as const) {
           const found = drainTwice(new SetFilter(source(left), source(right), keyOf, kind, all), runOf([])).map(keyOf)
-          expect(found.sort()).toEqual(naiveSet(kind, all, left.map(keyOf), right.map(keyOf)).sort())
+          expect([...found].sort((a, b) => a - b)).toEqual(
+            naiveSet(kind, all, left.map(keyOf), right.map(keyOf)).sort((a, b) => a - b),
+          )
         }
       }),
     )
   })
 })
 
-function naiveJoin(kind: (typeof kinds)[number] | string, left: readonly Row[], right: readonly Row[]): string[] {
+function naiveJoin(kind: string, left: readonly Row[], right: readonly Row[]): string[] {
   const show = (a: Row | null, b: Row | null): string => JSON.stringify([a, b])
   const matches = (a: Row, b: Row): boolean => a[0] === b[0] && a[0] !== 0 && !show(a, b).includes('7')
   const out: string[] = []

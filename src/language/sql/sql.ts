@@ -8,6 +8,7 @@ import type { Node } from 'libpg-query'
 import { createBinder } from './bind/bind.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.ts'
 import { withPosition } from './failure.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers every function
 import './functions/library.ts'
 import { loadGrammar, parseText } from './parse.ts'
 import { RecentMap } from './recent-map.ts'

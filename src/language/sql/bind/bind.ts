@@ -11,6 +11,6 @@ export function createBinder(context: SqlContext, parameterTypes: readonly numbe
     expression: bindExpression,
     query: bindQuery,
     operator: applyOperator,
-    call: applyFunction,
+    callFunction: applyFunction,
   })
 }

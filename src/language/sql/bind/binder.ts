@@ -23,7 +23,7 @@ export interface BindingRules {
   expression(binder: Binder, scope: Scope, node: Node): Expression
   query(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery
   operator(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression
-  call(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression
+  callFunction(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression
 }
 
 export class Binder {
@@ -69,7 +69,7 @@ export class Binder {
 
   /** A function over bound arguments. */
   call(name: string, parts: readonly Expression[], location?: number): Expression {
-    return this.#rules.call(this, name, parts, location)
+    return this.#rules.callFunction(this, name, parts, location)
   }
 
   /** Looks a collection up and notes that the plan depends on the answer. */

@@ -29,7 +29,7 @@ export function lastName(nodes: readonly Node[] | undefined): string {
 /** Where a node stands, if it says. */
 export function locationOf(node: Node | undefined): number | undefined {
   if (node === undefined) return undefined
-  const inner = Object.values(node)[0] as { readonly location?: number } | undefined
+  const [inner] = Object.values(node) as { readonly location?: number }[]
   const location = inner?.location
   // The grammar leaves out zeros, and says -1 for what has no place.
   return location === undefined ? undefined : location < 0 ? undefined : location

@@ -72,7 +72,7 @@ function castText(expression: CallExpression, inner: string): string {
 function constantText(value: SqlValue, type: number, modifier: number, options: DeparseOptions): string {
   if (value === null) return type === oid.unknown ? 'NULL' : `NULL::${formatType(type, modifier)}`
   if (type === oid.bool) return value === true ? 'true' : 'false'
-  if (type === oid.int4) return (value as number) < 0 ? `'${value as number}'::integer` : String(value)
+  if (type === oid.int4) return (value as number) < 0 ? `'${value as number}'::integer` : `${value as number}`
   if (type === oid.numeric) {
     const shown = getType(type).formatText(value)
     return /^\d+(\.\d+)?$/.test(shown) ? shown : `'${shown}'::numeric`

@@ -7,6 +7,7 @@
  */
 import type { SqlRun } from '../plan/run.ts'
 import type { BoundQuery } from '../bind/query.ts'
+import type { Decimal } from '../../../base/decimal.ts'
 import type { SqlValue } from '../contract.ts'
 
 interface Typed {
@@ -295,7 +296,7 @@ function fingerprintValue(value: SqlValue): string {
     if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
     if (Array.isArray(value)) return `[${value.map(fingerprintValue).join(',')}]`
     if ('us' in value) return `${value.months}/${value.days}/${value.us}`
-    return String(value)
+    return (value as Decimal).toString()
   }
   return `${typeof value}${String(value)}`
 }

@@ -49,17 +49,18 @@ for (const entry of allTypes) {
   if (!entry.isOrdered || entry.element !== undefined || direct.includes(entry.oid) || borrowed.has(entry.oid)) continue
   if (['regclass', 'regtype', 'regproc', 'regnamespace', 'regrole'].includes(entry.name)) continue
   if (entry.category === 'P') continue
-  defineOrder([entry.oid, entry.oid], entry.compare, textual.has(entry.oid) ? same : undefined)
+  defineOrder([entry.oid, entry.oid], (a, b) => entry.compare(a, b), textual.has(entry.oid) ? same : undefined)
 }
 
 for (const pair of [
   [oid.float4, oid.float8],
   [oid.float8, oid.float4],
 ])
-  defineOrder(pair, getType(oid.float8).compare)
+  defineOrder(pair, (a, b) => getType(oid.float8).compare(a, b))
 
 /** How two values of a type are ordered: for ORDER BY, min and max. Nulls are the caller's. */
 export function comparatorOf(type: number): (a: SqlValue, b: SqlValue) => number {
   if (direct.includes(type)) return (a, b) => (a! < b! ? -1 : a! > b! ? 1 : 0)
-  return getType(type).compare
+  const entry = getType(type)
+  return (a, b) => entry.compare(a, b)
 }

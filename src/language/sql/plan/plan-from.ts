@@ -2,17 +2,19 @@
  * FROM and WHERE to a plan: conditions go down to the first place where they can be tested, relations are reached by the
  * best index, joins keep the order of the text and run as index lookups per outer row, as a hash join, or as a nested loop.
  */
-import { HashJoin } from '../../../query/hash-join.ts'
+import { findType } from '../../../model/table/types/registry.ts'
+import { type HashKey, HashJoin } from '../../../query/hash-join.ts'
 import { Materialize } from '../../../query/materialize.ts'
 import { NestedLoopJoin } from '../../../query/nested-loop-join.ts'
 import { Filter, RowSource } from '../../../query/row-operators.ts'
 import { type Access, RelationScan } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { FromItem, FunctionItem, JoinItem, QueryItem, RelationItem, SharedItem } from '../bind/query.ts'
-import { compile, type Compiler, compilePredicate, type Evaluate } from '../expression/compile.ts'
+import { compile, type Compiler, compilePredicate, type Evaluate, flatten } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import { joinKeyOf } from '../types/hash-key.ts'
+import { comparatorOf } from '../functions/comparison.ts'
+import { hashKeyOf, joinKeyOf } from '../types/hash-key.ts'
 import { type AccessPath, chooseAccess } from './access-path.ts'
 import { conjunction, isMovable, isWithin, type Span } from './conditions.ts'
 import { describeAccess, describeCondition, subplansOf } from './explain-text.ts'
@@ -74,7 +76,8 @@ export function filtered(
 /** PostgreSQL shows a filter on the node that it belongs to. */
 function withFilter(planner: FromPlanner, node: ExplainNode, condition: Expression): ExplainNode {
   const details = [...node.details, ['Filter', describeCondition(condition)] as const]
-  return { ...node, details, subplans: [...(node.subplans ?? []), ...subplansOf(condition, planner.explainSubquery)] }
+  const subplans = [...(node.subplans ?? []), ...subplansOf(condition, (id) => planner.explainSubquery(id))]
+  return { ...node, details, subplans }
 }
 
 function planRelation(planner: FromPlanner, item: RelationItem, conditions: readonly Expression[]): PlanNode {
@@ -141,6 +144,7 @@ function accessMaker(
   const { index } = path
   const equal = path.equal.map((one) => compile(one, compiler))
   const pinsNull = path.equal.map((one) => one.kind === 'constant' && one.value === null)
+  const lists = path.hasList ? listMaker(path, reverse) : undefined
   const lower = boundMaker(path.lower, compiler)
   const upper = boundMaker(path.upper, compiler)
   const isRange = lower !== undefined || upper !== undefined
@@ -150,7 +154,7 @@ function accessMaker(
     const from = lower?.(outer, run)
     const to = upper?.(outer, run)
     if (from?.value === null || to?.value === null) return []
-    if (path.hasList) return listAccesses(index, values, reverse)
+    if (lists !== undefined) return lists(values)
     const access = { index, equal: values, reverse }
     if (!isRange) return [access]
     return [
@@ -173,26 +177,22 @@ function boundMaker(
   return (outer, run) => ({ value: evaluate(outer, run), isInclusive: bound.isInclusive })
 }
 
-/** `= ANY (array)`: a lookup per distinct element. */
-function listAccesses(index: AccessPath['index'], values: readonly SqlValue[], reverse: boolean): Access[] {
-  const fixed = values.slice(0, -1)
-  const elements = new Map<unknown, SqlValue>()
-  for (const element of (values.at(-1) as readonly SqlValue[]).flat(6 as 1) as SqlValue[]) {
-    if (element === null) continue
-    const key = typeof element === 'object' ? `o${String(element)}` : element
-    elements.set(key, element)
+/** `= ANY (array)`: a lookup per distinct element, in the index's own order, so that the rows come in it as well. */
+function listMaker(path: AccessPath, reverse: boolean): (values: readonly SqlValue[]) => Access[] {
+  const { index } = path
+  const type = findType(path.equal.at(-1)!.type)!.element!.oid
+  const keyOf = hashKeyOf(type)
+  const compare = comparatorOf(type)
+  const sign = index.parts[path.equal.length - 1]!.isDescending === reverse ? 1 : -1
+  return (values) => {
+    const fixed = values.slice(0, -1)
+    const elements = new Map<HashKey, SqlValue>()
+    for (const element of flatten(values.at(-1) as readonly SqlValue[])) {
+      if (element !== null) elements.set(keyOf(element), element)
+    }
+    const sorted = [...elements.values()].sort((a, b) => compare(a, b) * sign)
+    return sorted.map((element) => ({ index, equal: [...fixed, element], reverse }))
   }
-  // In the index's own order, so that the rows come in it as well.
-  const part = index.parts[fixed.length]!
-  const sorted = [...elements.values()].sort(compareOf(values.at(-1)!, part.isDescending !== reverse))
-  return sorted.map((element) => ({ index, equal: [...fixed, element], reverse }))
-}
-
-function compareOf(list: SqlValue, descending: boolean): (a: SqlValue, b: SqlValue) => number {
-  const sample = (list as readonly SqlValue[]).flat(6 as 1).find((one) => one !== null)
-  // Objects (numeric, interval) are left as they come: nothing relies on the order.
-  if (typeof sample === 'object') return () => 0
-  return (a, b) => (a! < b! ? -1 : a! > b! ? 1 : 0) * (descending ? -1 : 1)
 }
 
 function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
@@ -393,7 +393,7 @@ function joinNode(
     title: shown,
     details: [[label, describeCondition(condition)]],
     children,
-    subplans: subplansOf(condition, planner.explainSubquery),
+    subplans: subplansOf(condition, (id) => planner.explainSubquery(id)),
   }
 }
 

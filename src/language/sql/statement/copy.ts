@@ -29,7 +29,7 @@ export function planCopy(binder: Binder, statement: CopyStmt): Planned {
 }
 
 function readFormat(nodes: readonly Node[]): CopyFormat {
-  let format: CopyFormat = {
+  const format: { -readonly [K in keyof CopyFormat]: CopyFormat[K] } = {
     kind: 'text',
     delimiter: '\t',
     nullText: '\\N',
@@ -45,14 +45,13 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
     const text = optionText(arg)
     if (defname === 'format') {
       if (text !== 'text' && text !== 'csv') throw notBuilt(`COPY format "${text}"`)
-      format = { ...format, kind: text }
-    } else if (defname === 'delimiter') format = { ...format, delimiter: text ?? '\t' }
-    else if (defname === 'null') format = { ...format, nullText: text ?? '' }
-    else if (defname === 'header')
-      format = { ...format, header: text === undefined || ['1', 'true', 'on'].includes(text) }
-    else if (defname === 'quote') format = { ...format, quote: text ?? '"' }
-    else if (defname === 'escape') format = { ...format, escape: text ?? '"' }
-    else if (defname === 'force_quote') format = { ...format, forceQuote: new Set(stringsOf(itemsOf(arg))) }
+      format.kind = text
+    } else if (defname === 'delimiter') format.delimiter = text ?? '\t'
+    else if (defname === 'null') format.nullText = text ?? ''
+    else if (defname === 'header') format.header = text === undefined || ['1', 'true', 'on'].includes(text)
+    else if (defname === 'quote') format.quote = text ?? '"'
+    else if (defname === 'escape') format.escape = text ?? '"'
+    else if (defname === 'force_quote') format.forceQuote = new Set(stringsOf(itemsOf(arg)))
     else if (defname === 'encoding' && /^utf-?8$/i.test(text ?? '')) continue
     // Rows are written through the log in any case: there is nothing to freeze.
     else if (defname !== 'freeze') throw notBuilt(`the COPY option "${defname}"`)

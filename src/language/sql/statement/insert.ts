@@ -6,6 +6,7 @@ import type { InsertStmt, Node } from 'libpg-query'
 import { sliceOf } from '../../../base/slice.ts'
 import { findConflict } from '../../../model/table/constraints.ts'
 import { insertRow, planUpdate, updateRow, type UpdatePlan } from '../../../model/table/rows.ts'
+import { compareText } from '../../../model/table/types/text.ts'
 import type { Column, Table, TableIndex } from '../../../model/table/table.ts'
 import { paused } from '../../../query/operator.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
@@ -247,8 +248,8 @@ function findArbiters(
   }
   const names = (infer.indexElems ?? []).map((node) => ('IndexElem' in node ? node.IndexElem.name : undefined))
   for (const name of names) if (name !== undefined) table.getColumn(name)
-  const wanted = [...names].sort().join('\0')
-  const matches = (columns: readonly string[]): boolean => [...columns].sort().join('\0') === wanted
+  const wanted = [...names].map(String).sort(compareText).join('\0')
+  const matches = (columns: readonly string[]): boolean => [...columns].sort(compareText).join('\0') === wanted
   if (table.primaryKey !== undefined && matches(table.primaryKey.map(({ column }) => column.name))) return [undefined]
   const found = unique.filter((index) => matches(index.parts.map(({ column }) => column.name)))
   if (found.length > 0) return found

@@ -68,7 +68,7 @@ function joinEffect(query: BoundQuery): StatementEffect | undefined {
   const [target, ...others] = query.body.kind === 'select' ? query.body.targets : []
   if (target?.kind !== 'call' || target.name !== 'polylog_join' || others.length > 0) return undefined
   const token = compile(target.arguments[0]!, new Planner().compilerAt(0))
-  return { kind: 'join', token: (parameters) => String(token([], { parameters } as SqlRun)) }
+  return { kind: 'join', token: (parameters) => (token([], { parameters } as SqlRun) ?? '') as string }
 }
 
 interface Point {

@@ -17,19 +17,20 @@ import { findCollection, isNameTaken, shownName, targetNamespace } from './namin
 import { type Planned, planSteps } from './prepared.ts'
 
 export function sequenceOptions(nodes: readonly Node[]): SequenceOptions {
-  let options: SequenceOptions = {}
+  const options: { -readonly [K in keyof SequenceOptions]: SequenceOptions[K] } = {}
   for (const node of nodes) {
     if (!('DefElem' in node)) continue
     const { defname = '', arg } = node.DefElem
     const text = optionText(arg)
     const number = text === undefined ? undefined : BigInt(text.split('.')[0]!)
-    if (defname === 'start' && number !== undefined) options = { ...options, start: number }
-    else if (defname === 'increment' && number !== undefined) options = { ...options, increment: number }
-    else if (defname === 'minvalue') options = number === undefined ? options : { ...options, minimum: number }
-    else if (defname === 'maxvalue') options = number === undefined ? options : { ...options, maximum: number }
-    else if (defname === 'cycle') options = { ...options, cycle: text === '1' || text === 'true' }
-    else if (defname === 'as' && arg !== undefined && 'TypeName' in arg)
-      options = { ...options, type: bindTypeName(arg.TypeName).type }
+    if (defname === 'start' && number !== undefined) options.start = number
+    else if (defname === 'increment' && number !== undefined) options.increment = number
+    else if (defname === 'minvalue') {
+      if (number !== undefined) options.minimum = number
+    } else if (defname === 'maxvalue') {
+      if (number !== undefined) options.maximum = number
+    } else if (defname === 'cycle') options.cycle = text === '1' || text === 'true'
+    else if (defname === 'as' && arg !== undefined && 'TypeName' in arg) options.type = bindTypeName(arg.TypeName).type
     else if (!['cache', 'owned_by', 'restart'].includes(defname)) throw notBuilt(`the sequence option ${defname}`)
   }
   return options

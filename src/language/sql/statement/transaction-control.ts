@@ -42,15 +42,15 @@ export function isolationOf(text: string): Isolation | undefined {
 }
 
 export function transactionModes(options: readonly Node[]): TransactionModes {
-  let modes: TransactionModes = {}
+  const modes: { isolation?: Isolation; readOnly?: boolean } = {}
   for (const option of options) {
     if (!('DefElem' in option)) continue
     const { defname, arg } = option.DefElem
     const text = optionText(arg) ?? ''
     if (defname === 'transaction_isolation') {
       const isolation = isolationOf(text)
-      if (isolation !== undefined) modes = { ...modes, isolation }
-    } else if (defname === 'transaction_read_only') modes = { ...modes, readOnly: text === '1' || text === 'true' }
+      if (isolation !== undefined) modes.isolation = isolation
+    } else if (defname === 'transaction_read_only') modes.readOnly = text === '1' || text === 'true'
     else if (defname === 'transaction_deferrable' && (text === '1' || text === 'true')) throw notBuilt('DEFERRABLE')
   }
   return modes
