@@ -72,6 +72,16 @@ describe('a connection', () => {
     expect(rest).toBe('+OK [] "end"')
   })
 
+  it('keeps earlier replies where a command of EXEC fails behind them', async () => {
+    await a.sendLine('SADD s m')
+    a.sendBytes('PING\r\nMULTI\r\nSET k 1\r\nINCR s\r\nGET k\r\nEXEC\r\nPING\r\n')
+    const replies: string[] = []
+    for (let i = 0; i < 7; i++) replies.push(await a.next())
+    expect(replies.slice(0, 5)).toEqual(['+PONG', '+OK', '+QUEUED', '+QUEUED', '+QUEUED'])
+    expect(replies[5]).toBe('[+OK -WRONGTYPE Operation against a key holding the wrong kind of value "1"]')
+    expect(replies[6]).toBe('+PONG')
+  })
+
   it('is not served while it does not read its replies', async () => {
     a.socket.pendingBytes = 10_000_000
     a.sendBytes('PING\r\nSET late 1\r\n')

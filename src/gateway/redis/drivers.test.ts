@@ -34,7 +34,7 @@ describe('ioredis', () => {
     await client.hset('hash', { a: 1, b: 'two' })
     expect(await client.hgetall('hash')).toEqual({ a: '1', b: 'two' })
     await client.zadd('sorted', '1.5', 'a', '+inf', 'b')
-    expect(await client.zrange('sorted', 0, -1, 'WITHSCORES')).toEqual(['a', '1.5', 'b', 'inf'])
+    expect(await client.zrange('sorted', '0', '-1', 'WITHSCORES')).toEqual(['a', '1.5', 'b', 'inf'])
     await client.rpush('list', 'x', 'y')
     expect(await client.lrange('list', 0, -1)).toEqual(['x', 'y'])
   })

@@ -5,7 +5,8 @@
  * A request that arrives in pieces is gathered in a buffer that doubles as bytes really come, never as a length claims, and
  * parsing goes on where it stopped. Errors and limits are Redis's own, except that a whole request is bounded too.
  *
- * Invariants: the arguments of a request hold until the next `next()`; `push` in between is allowed.
+ * Invariants: the arguments of a request hold until the next `next()`; `push` in between is allowed. Bytes that were
+ * parsed are never written over: where a buffer grows, arguments before it stay where they are.
  */
 import { MutableSlice, type Slice } from '../../base/slice.ts'
 
@@ -37,14 +38,6 @@ export class Arguments {
     if (slice === undefined) this.#slices.push(new MutableSlice(bytes, start, end))
     else slice.set(bytes, start, end)
     this.count++
-  }
-
-  /** The arguments were moved into `bytes`, each `by` bytes further down. */
-  move(bytes: Uint8Array, by: number): void {
-    for (let i = 0; i < this.count; i++) {
-      const slice = this.at(i)
-      slice.set(bytes, slice.start - by, slice.end - by)
-    }
   }
 
   /** In memory of their own, from `first` on. */
@@ -121,7 +114,6 @@ export class RequestParser {
     const used = this.#end - this.#start
     const bytes = new Uint8Array(Math.max(2 * used, used + count))
     bytes.set(this.#bytes.subarray(this.#start, this.#end))
-    if (this.#missing > 0) this.arguments.move(bytes, this.#start)
     this.#bytes = bytes
     this.#owned = true
     this.#at -= this.#start
