@@ -29,8 +29,8 @@ import { idPath, ResumedCursor } from './stored-documents.ts'
 
 /** What only SQL can do for a writer of tables: compile checks and evaluate defaults. */
 export interface TableRules {
-  checksOf(table: Table): readonly RowCheck[]
-  defaultOf(transaction: Transaction, table: Table, column: Column): SqlValue
+  checksOf(transaction: Transaction, table: Table): readonly RowCheck[]
+  defaultOf(transaction: Transaction, column: Column): SqlValue
 }
 
 interface TableSourceIndex extends SourceIndex {
@@ -114,7 +114,7 @@ export class TableDocuments implements DocumentSource {
       if (value !== undefined) return bsonToSql(value, column.type, column.modifier, column.name)
       return column.default === undefined ? null : this.#default(transaction, column)
     })
-    whole(() => insertRow(transaction, table, row, this.#checks()))
+    whole(() => insertRow(transaction, table, row, this.#checks(transaction)))
   }
 
   /** The document's fields with `_id` taken apart into the key's columns. */
@@ -146,7 +146,7 @@ export class TableDocuments implements DocumentSource {
   }
 
   #default(transaction: Transaction, column: Column): SqlValue {
-    if (this.#rules !== undefined) return this.#rules.defaultOf(transaction, this.#table, column)
+    if (this.#rules !== undefined) return this.#rules.defaultOf(transaction, column)
     throw violation(
       this.#table,
       `the column "${column.name}" has a default that SQL computes: give its value`,
@@ -154,9 +154,9 @@ export class TableDocuments implements DocumentSource {
     )
   }
 
-  #checks(): readonly RowCheck[] {
+  #checks(transaction: Transaction): readonly RowCheck[] {
     if (this.#table.checks.length === 0) return []
-    if (this.#rules !== undefined) return this.#rules.checksOf(this.#table)
+    if (this.#rules !== undefined) return this.#rules.checksOf(transaction, this.#table)
     throw violation(this.#table, 'it has CHECK constraints, which are tested by writes through SQL only')
   }
 
@@ -181,7 +181,7 @@ export class TableDocuments implements DocumentSource {
     })
     const changed = table.columns.filter(({ ordinal }) => row[ordinal] !== old[ordinal]).map(({ ordinal }) => ordinal)
     if (changed.length === 0) return
-    whole(() => updateRow(transaction, planUpdate(table, changed, this.#checks()), key, old, row))
+    whole(() => updateRow(transaction, planUpdate(table, changed, this.#checks(transaction)), key, old, row))
   }
 
   remove(transaction: Transaction, document: Slice): void {

@@ -1,5 +1,5 @@
 /** Redis data through MongoDB's door, to read. */
-import { Binary, Double, MongoClient, type Document } from 'mongodb'
+import { Binary, Double, MongoClient } from 'mongodb'
 import { expect, it } from 'vitest'
 import { sliceOf } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'

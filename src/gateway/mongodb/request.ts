@@ -15,6 +15,7 @@ import type { Session } from '../../session/contract.ts'
 import type { MongoConnection } from './connection.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
+import { loadRules } from './table-rules.ts'
 import type { DocumentSequence } from './wire.ts'
 
 /** Writes a reply's fields, all but `ok`. */
@@ -176,6 +177,8 @@ export class Request {
    * kept in the same record.
    */
   write(statement: (transaction: Transaction) => Generator<Pause, Reply, void>): Reply | Promise<Reply> {
+    const ready = loadRules(this.catalog, this.database, this.collectionName)
+    if (ready !== undefined) return ready.then(() => this.write(statement))
     const { retry } = this
     if (retry === undefined) return this.session.run(statement, { label: this.command })
     const remembering = function* (transaction: Transaction): Generator<Pause, Reply, void> {

@@ -204,6 +204,28 @@ describe('a write', () => {
     expect(await accounts.countDocuments({ owner: 'fresh' })).toBe(0)
   })
 
+  it('keeps checks and fills in defaults', async () => {
+    const session = server.test.sessions.openSession({ user: 'test', door: 'test' })
+    await session.run((tx) => {
+      const namespace = tx.catalog.namespaces.get('public')!
+      const columns = [
+        { name: 'id', type: oid('int4') },
+        { name: 'n', type: oid('int4'), default: '40 + 2' },
+      ]
+      const definition = withPrimaryKey(newTable(columns), { name: 'limited_pkey', columns: [1] })
+      const checks = [{ name: 'small', expression: 'n < 100' }]
+      createTable(tx, namespace, 'limited', { ...definition, checks })
+    })
+    session.close()
+    const limited = client.db('public').collection<{ _id: number; n?: number }>('limited')
+    await limited.insertOne({ _id: 1 })
+    expect(await limited.findOne({ _id: 1 })).toEqual({ _id: 1, id: 1, n: 42 })
+    await expect(limited.insertOne({ _id: 2, n: 100 })).rejects.toMatchObject({ code: 121 })
+    await expect(limited.updateOne({ _id: 1 }, { $inc: { n: 58 } })).rejects.toMatchObject({ code: 121 })
+    await limited.updateOne({ _id: 1 }, { $inc: { n: 57 } })
+    expect(await limited.findOne({ _id: 1 })).toMatchObject({ n: 99 })
+  })
+
   it('of the schema is left to SQL', async () => {
     await expect(accounts.drop()).rejects.toMatchObject({ code: 115 })
     await expect(accounts.createIndex({ rate: 1 })).rejects.toMatchObject({ code: 67 })

@@ -21,19 +21,31 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { dateValue, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
+import type { TableRules } from '../../../query/table-documents.ts'
 import type { Request } from '../request.ts'
 
 export const emptyFilter: BsonValue = new BsonValue(bsonType.object, emptyDocument)
 
-export function findSource(catalog: Catalog, namespace: string, name: string): DocumentSource | undefined {
+/** `rules`: for writes to a table. */
+export function findSource(
+  catalog: Catalog,
+  namespace: string,
+  name: string,
+  rules?: TableRules,
+): DocumentSource | undefined {
   const collection = catalog.findCollection(namespace, name)
-  return collection === undefined ? undefined : openSource(collection)
+  return collection === undefined ? undefined : openSource(collection, rules)
 }
 
 /** The source to write to; the first write makes the collection. */
-export function ensureSource(transaction: Transaction, namespace: string, name: string): DocumentSource {
+export function ensureSource(
+  transaction: Transaction,
+  namespace: string,
+  name: string,
+  rules: TableRules,
+): DocumentSource {
   const found = transaction.catalog.findCollection(namespace, name)
-  return openSource(found ?? ensureDocumentCollection(transaction, namespace, name))
+  return openSource(found ?? ensureDocumentCollection(transaction, namespace, name), rules)
 }
 
 export function requireCollection(catalog: Catalog, namespace: string, name: string): Collection {

@@ -17,6 +17,7 @@ import { isTruthy, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { toFailure } from '../errors.ts'
 import { writeDuplicate } from '../execute-errors.ts'
+import { tableRules } from '../table-rules.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
 import {
   addVariables,
@@ -63,7 +64,7 @@ function insert(request: Request): Reply | Promise<Reply> {
   const ordered = request.getBoolean('ordered', true)
   const { database, collectionName } = request
   return request.write(function* (transaction): Generator<Pause, Reply, void> {
-    const source = ensureSource(transaction, database, collectionName)
+    const source = ensureSource(transaction, database, collectionName, tableRules(request.session))
     const { inserted, errors } = yield* insertDocuments(transaction, source, documents, ordered)
     throwInTransaction(request, errors)
     return (writer) => {
@@ -180,8 +181,9 @@ function* runUpdate(
 
 export function sourceFor(transaction: Transaction, request: Request, creates: boolean): DocumentSource | undefined {
   const { database, collectionName } = request
-  if (creates) return ensureSource(transaction, database, collectionName)
-  return findSource(transaction.catalog, database, collectionName)
+  const rules = tableRules(request.session)
+  if (creates) return ensureSource(transaction, database, collectionName, rules)
+  return findSource(transaction.catalog, database, collectionName, rules)
 }
 
 function writeUpdateReply(writer: BsonWriter, { matched, modified, upserted, errors }: UpdateTotals): void {
