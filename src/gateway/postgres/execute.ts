@@ -177,5 +177,9 @@ function applyNames(client: Client, prepared: PreparedStatement, effect: Stateme
 }
 
 function discard(client: Client, target: EffectOf<'discard'>['target']): void {
-  if (target === 'all') client.discardAll()
+  if (target !== 'all') return
+  if (client.block.kind !== 'none') {
+    throw sqlError('active_transaction', '25001', 'DISCARD ALL cannot run inside a transaction block')
+  }
+  client.discardAll()
 }
