@@ -20,6 +20,10 @@ export interface TreeStamp {
   version: number
 }
 
+/** A scan reads so many records ahead, once it has taken a few steps: most scans in small statements end before that. */
+const recordsAhead = 8
+const stepsAlone = 4
+
 export class TreeCursor implements Cursor {
   readonly key: MutableSlice = new MutableSlice()
   readonly value: MutableSlice = new MutableSlice()
@@ -40,6 +44,9 @@ export class TreeCursor implements Cursor {
   /** Forward: the first slot that is not shown; reverse: the last one that is. */
   #limit = 0
   #ended = false
+  #untilReadAhead = stepsAlone
+  /** What `#readAhead` has read: kept, so that nobody may leave the reads out. */
+  lastRead = 0
 
   constructor(space: AddressSpace, stamp: TreeStamp, range: KeyRange, reverse: boolean) {
     this.#space = space
@@ -58,6 +65,7 @@ export class TreeCursor implements Cursor {
     const slot = this.#slot
     if (this.#step === 1 ? slot >= this.#limit : slot < this.#limit) return this.#nextLeaf()
     this.#slot = slot + this.#step
+    if (--this.#untilReadAhead === 0) this.#readAhead(slot)
     this.#show(this.#words[this.#records + slot]!)
     return true
   }
@@ -67,6 +75,24 @@ export class TreeCursor implements Cursor {
     if (this.#step === 1) this.#goTo(compareSlices(key, this.#start) < 0 ? this.#start : key, true)
     else if (compareSlices(key, this.#end) >= 0) this.#goTo(this.#end, false)
     else this.#goTo(key, true)
+  }
+
+  /**
+   * Reads the headers of the next records of the leaf in a row: they lie anywhere in memory, and this way they come
+   * together, while a caller's work between two steps would make each wait for the one before.
+   */
+  #readAhead(slot: number): void {
+    this.#untilReadAhead = recordsAhead
+    const words = this.#words
+    const step = this.#step
+    const stop =
+      step === 1 ? Math.min(slot + recordsAhead, this.#limit) : Math.max(slot - recordsAhead, this.#limit - 1)
+    let seen = 0
+    for (let at = slot; at !== stop; at += step) {
+      const record = words[this.#records + at]!
+      seen ^= recordInts(this.#space, record)[recordWord(record) + 2]!
+    }
+    this.lastRead = seen
   }
 
   #show(record: number): void {

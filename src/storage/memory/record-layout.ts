@@ -46,6 +46,34 @@ export function recordBirth(space: AddressSpace, record: number): number {
   return (ints[word + 1]! >>> 16) * epochHighUnit + (ints[word]! >>> 0)
 }
 
+/** A native copy has a fixed price that shorter runs do not earn back. */
+const nativeCopyBytes = 160
+
+/**
+ * Copies a run of bytes to offset `at` of a record's chunk, `bytes` and `ints` being two views of it. Four bytes of the
+ * source go into one word of the target: in JavaScript a byte costs more to check and to store than to shift.
+ */
+export function copyIntoRecord(
+  ints: Int32Array,
+  bytes: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (end - start > nativeCopyBytes) {
+    bytes.set(source.subarray(start, end), at)
+    return
+  }
+  let from = start
+  while ((at & 3) !== 0 && from < end) bytes[at++] = source[from++]!
+  let word = at >> 2
+  for (; from + 4 <= end; from += 4, word++) {
+    ints[word] = source[from]! | (source[from + 1]! << 8) | (source[from + 2]! << 16) | (source[from + 3]! << 24)
+  }
+  for (at = word << 2; from < end; from++, at++) bytes[at] = source[from]!
+}
+
 /** The order of a key against a record's key, given that their first `shared` bytes are equal. */
 export function compareWithRecord(
   space: AddressSpace,

@@ -36,7 +36,14 @@ import {
   sizeAt,
 } from './page-layout.ts'
 import type { RecordArena } from './record-arena.ts'
-import { commonPrefix, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import {
+  commonPrefix,
+  copyIntoRecord,
+  recordBytes,
+  recordHeaderBytes,
+  recordInts,
+  recordWord,
+} from './record-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
 import type { MemoryFamily, PlantedFault, Versions } from './versions.ts'
 
@@ -167,8 +174,8 @@ export class Tree {
     ints[word + 2] = valueEnd - valueStart
     const target = recordBytes(space, record)
     const at = (word << 2) + recordHeaderBytes
-    copyBytes(bytes, start, end, target, at)
-    copyBytes(valueBytes, valueStart, valueEnd, target, at + keyLength)
+    copyIntoRecord(ints, target, at, bytes, start, end)
+    copyIntoRecord(ints, target, at + keyLength, valueBytes, valueStart, valueEnd)
     return record
   }
 
@@ -232,15 +239,6 @@ export class Tree {
   }
 }
 
-/** Native copies have a fixed price that short runs do not earn back. */
-function copyBytes(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
-  if (end - start > 200) {
-    target.set(source.subarray(start, end), at)
-    return
-  }
-  for (let i = start, j = at; i < end; i++, j++) target[j] = source[i]!
-}
-
 /** Puts `record` into the leaf of the path, which must be current and have room. */
 export function insertIntoLeaf(tree: Tree, slot: number, record: number): void {
   const page = tree.path[tree.depth]!
@@ -264,13 +262,8 @@ export function overwriteValue(tree: Tree, record: number, bytes: Uint8Array, st
   const ints = recordInts(tree.space, record)
   const word = recordWord(record)
   ints[word + 2] = end - start
-  copyBytes(
-    bytes,
-    start,
-    end,
-    recordBytes(tree.space, record),
-    (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff),
-  )
+  const at = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff)
+  copyIntoRecord(ints, recordBytes(tree.space, record), at, bytes, start, end)
 }
 
 /** Removes entries [from, to) of a page, their columns only; a branch's first entry loses its separator's number. */
