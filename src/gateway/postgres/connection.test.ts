@@ -213,7 +213,7 @@ let opened: TestSessions
 let gateway: PostgresGateway
 
 async function connect(...parameters: string[]): Promise<TestClient> {
-  const client = new TestClient(gateway)
+  const client = new TestClient(gateway, opened.sessions.host)
   client.send(startup('user', 'me', ...parameters))
   const lines = await client.answers()
   expect(lines.at(-1)).toBe('Z I')
@@ -229,7 +229,7 @@ afterEach(async () => opened.close())
 
 describe('the start', () => {
   it('declines encryption, then greets', async () => {
-    const client = new TestClient(gateway)
+    const client = new TestClient(gateway, opened.sessions.host)
     expect(await client.ask(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))).toEqual(['N'])
     expect(await client.ask(Buffer.from([0, 0, 0, 8, 4, 210, 22, 48]))).toEqual(['N'])
     const lines = await client.ask(startup('user', 'me', 'database', 'polylog'))
@@ -239,7 +239,7 @@ describe('the start', () => {
   })
 
   it('takes a packet that comes byte by byte', async () => {
-    const client = new TestClient(gateway)
+    const client = new TestClient(gateway, opened.sessions.host)
     for (const byte of startup('user', 'me')) client.send(Buffer.from([byte]))
     expect((await client.answers()).at(-1)).toBe('Z I')
   })
@@ -249,20 +249,20 @@ describe('the start', () => {
     ['no user', ['database', 'polylog'], 'E FATAL 28000 no PostgreSQL user name specified in startup packet'],
     ['replication', ['user', 'me', 'replication', 'true'], 'E FATAL 0A000 replication connections are not supported'],
   ])('refuses %s', async (_, parameters, expected) => {
-    const client = new TestClient(gateway)
+    const client = new TestClient(gateway, opened.sessions.host)
     expect(await client.ask(startup(...parameters))).toEqual([expected])
     expect(client.socket.isEnded).toBe(true)
   })
 
   it('negotiates a newer minor version down', async () => {
-    const client = new TestClient(gateway)
+    const client = new TestClient(gateway, opened.sessions.host)
     const packet = startup('user', 'me')
     packet[7] = 2
     expect((await client.ask(packet)).slice(0, 2)).toEqual(['v', 'R'])
   })
 
   it.each([[[0, 0, 0, 4, 0, 0, 0, 0]], [[0, 0, 255, 255, 0, 3, 0, 0]]])('refuses a length of %j', async (bytes) => {
-    const client = new TestClient(gateway)
+    const client = new TestClient(gateway, opened.sessions.host)
     expect((await client.ask(Buffer.from(bytes)))[0]).toMatch(/^E FATAL 08P01/)
     expect(client.socket.isEnded).toBe(true)
   })
@@ -676,7 +676,7 @@ it('survives any bytes, before and after the start', async () => {
       fc.boolean(),
       fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 8 }),
       async (starts, chunks) => {
-        const client = starts ? await connect() : new TestClient(gateway)
+        const client = starts ? await connect() : new TestClient(gateway, opened.sessions.host)
         for (const chunk of chunks) if (!client.socket.isEnded) client.socket.onData(chunk)
         client.socket.onEnd()
         const other = await connect()

@@ -1,5 +1,5 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
-import type { Socket } from '../../host/host.ts'
+import type { Host, Socket } from '../../host/host.ts'
 import type { Gateway } from '../gateway.ts'
 
 export class FakeSocket implements Socket {
@@ -120,8 +120,10 @@ function showRow(body: Buffer): string {
 
 export class TestClient {
   readonly socket: FakeSocket = new FakeSocket()
+  readonly #host: Host
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, host: Host) {
+    this.#host = host
     gateway.accept(this.socket, new Uint8Array(0))
   }
 
@@ -131,7 +133,7 @@ export class TestClient {
 
   /** What has arrived once the server has nothing left to do at once. */
   async answers(): Promise<string[]> {
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    for (let i = 0; i < 5; i++) await new Promise<void>((resolve) => this.#host.turn(resolve))
     const bytes = this.socket.received
     this.socket.received = Buffer.alloc(0)
     return show(bytes)
@@ -139,7 +141,7 @@ export class TestClient {
 
   /** What arrives next, once something does: for what a timer causes. */
   async awaitAnswers(): Promise<string[]> {
-    while (this.socket.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    while (this.socket.received.length === 0) await new Promise<void>((resolve) => this.#host.at(2, resolve))
     return this.answers()
   }
 

@@ -280,7 +280,7 @@ const path = new URL('golden/transcript.txt', import.meta.url)
 it('answers as PostgreSQL does', async () => {
   const opened = await openTestSessions()
   const gateway = createPostgresGateway(opened.sessions, defaultGatewayLimits)
-  const client = new TestClient(gateway)
+  const client = new TestClient(gateway, opened.sessions.host)
   client.send(startup('user', 'me', 'application_name', 'cmp'))
   await client.awaitAnswers()
   const transcript: string[] = []
