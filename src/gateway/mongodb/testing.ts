@@ -1,5 +1,6 @@
 /** A listener for this gateway alone, and a client that sends what bytes it likes. Nothing outside of tests imports this. */
 import { ByteWriter } from '../../base/bytes.ts'
+import type { TestDatabaseOptions } from '../../database/testing.ts'
 import type { Host, Listener, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
@@ -14,8 +15,11 @@ export interface TestMongodb {
   close(): Promise<void>
 }
 
-export async function openTestMongodb(limits: Partial<GatewayLimits> = {}): Promise<TestMongodb> {
-  const test = await openTestSessions()
+export async function openTestMongodb(
+  limits: Partial<GatewayLimits> = {},
+  options: TestDatabaseOptions = {},
+): Promise<TestMongodb> {
+  const test = await openTestSessions(options)
   const gateway = createMongodbGateway(test.sessions, { ...defaultGatewayLimits, ...limits })
   const { host } = test.database
   const listener: Listener = await host.network.listen({ host: '127.0.0.1', port: 0 }, (socket) => {

@@ -150,8 +150,9 @@ function* scanBatch(
   )
   const scan = new PlanScan(source, transaction, position.plan, position.progress)
   let { skip, limit } = position.progress
-  while (scan.next()) {
+  for (;;) {
     if (transaction.slice.spend(1)) yield undefined
+    if (!scan.next()) return { documents, next: undefined }
     const document = scan.document()
     if (!query.filter.matches(document) || scan.isRepeated()) continue
     if (skip > 0) {
@@ -163,14 +164,13 @@ function* scanBatch(
     if (documents.length < wants.documents && bytes < wants.bytes) continue
     return { documents, next: { ...position, progress: { ...scan.progress(), skip, limit } } }
   }
-  return { documents, next: undefined }
 }
 
 function batchEnd(documents: BsonValue[], count: (bytes: number) => void): Sink {
   return collectingSink(documents, count)
 }
 
-/** Walks a plan's ranges. */
+/** Walks a plan's ranges. What it shows holds within the turn: a statement pauses before `next`, never behind it. */
 class PlanScan {
   readonly #source: DocumentSource
   readonly #transaction: Transaction
@@ -231,8 +231,9 @@ function* pushMatching(
   sink: Sink,
 ): Generator<Pause, void, void> {
   const scan = new PlanScan(source, transaction, plan)
-  while (scan.next()) {
+  for (;;) {
     if (transaction.slice.spend(1)) yield undefined
+    if (!scan.next()) break
     const document = scan.document()
     if (!query.filter.matches(document) || scan.isRepeated()) continue
     if (!sink.push(document)) break
