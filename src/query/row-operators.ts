@@ -65,35 +65,48 @@ export class Project<R, S, X extends Run> implements Operator<S, X> {
   }
 }
 
-/** A function that yields any number of rows for each: `unnest` in a SELECT list, `$unwind`. */
+/** A function that yields any number of rows for each: `unnest` in a SELECT list, `$unwind`. Pulled as far as is asked for. */
 export class Expand<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
-  readonly #expand: (row: R, run: X) => readonly S[]
-  #pending: readonly S[] = []
-  #at = 0
+  readonly #expand: (row: R, run: X) => Iterator<S>
+  #pending: Iterator<S> | undefined
+  #pauseNext = false
 
-  constructor(input: Operator<R, X>, expand: (row: R, run: X) => readonly S[]) {
+  constructor(input: Operator<R, X>, expand: (row: R, run: X) => Iterator<S>) {
     this.#input = new InputCursor(input)
     this.#expand = expand
   }
 
   next(run: X): Batch<S> {
-    while (this.#at >= this.#pending.length) {
-      const row = this.#input.current(run)
-      if (row === paused) return paused
-      if (row === undefined) return undefined
-      this.#pending = this.#expand(row, run)
-      this.#at = 0
+    if (this.#pauseNext) {
+      this.#pauseNext = false
+      return paused
+    }
+    const out: S[] = []
+    while (out.length < batchRows) {
+      if (this.#pending === undefined) {
+        // What is there goes out before anything below may pause.
+        if (out.length > 0 && this.#input.drained) break
+        const row = this.#input.current(run)
+        if (row === paused) return paused
+        if (row === undefined) break
+        this.#pending = this.#expand(row, run)
+      }
+      const step = this.#pending.next()
+      if (step.done !== true) {
+        out.push(step.value)
+        continue
+      }
+      this.#pending = undefined
       this.#input.advance()
     }
-    const out = this.#pending.slice(this.#at, this.#at + batchRows)
-    this.#at += out.length
-    return out
+    this.#pauseNext = run.transaction.slice.spend(out.length)
+    return out.length > 0 ? out : undefined
   }
 
   reset(): void {
-    this.#pending = []
-    this.#at = 0
+    this.#pending = undefined
+    this.#pauseNext = false
     this.#input.reset()
   }
 }

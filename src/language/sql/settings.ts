@@ -199,17 +199,6 @@ export function settingNames(): readonly string[] {
   return [...settings.keys()].sort()
 }
 
-/** Values that a client connects with are checked as SET checks them. */
-export function acceptSetting(name: string, value: string): string {
-  const setting = find(name)
-  if (setting === undefined) {
-    if (name.includes('.')) return value
-    throw unknown(name)
-  }
-  if (setting.accept === undefined) throw failure('55P02', `parameter "${name}" cannot be changed`)
-  return setting.accept(value, name)
-}
-
 /** A search_path as its parts: `"$user", public`. */
 export function splitSearchPath(text: string): string[] {
   const parts = text.match(/"(?:[^"]|"")*"|[^,\s]+/g) ?? []

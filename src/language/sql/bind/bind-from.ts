@@ -168,8 +168,8 @@ function bindRangeFunction(binder: Binder, scope: Scope, node: RangeFunction): B
   const withOrdinality = node.ordinality === true
   const columns: OutputColumn[] = bound.columns.map((column) => ({
     ...column,
-    // A function of one column is named by its alias.
-    name: isScalar && (node.alias?.aliasname !== undefined || column.name === name) ? alias : column.name,
+    // The one column of a function is named by its alias, unless the function names it itself.
+    name: isScalar && column.name === name ? alias : column.name,
   }))
   if (withOrdinality) columns.push({ name: 'ordinality', type: oid.int8, modifier: -1 })
   const item: FromItem = {

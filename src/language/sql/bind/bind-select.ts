@@ -58,7 +58,8 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   const locking = bindLocking(scope, statement, from, grouped.grouping !== undefined || isDistinct)
   const on = isDistinct ? distinctOn(binder, scope, statement.distinctClause!, targets, expressions) : undefined
   if (isDistinct && on === undefined && expressions.length > visible) {
-    throw failure('42P10', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list')
+    const { location } = expressions[visible]!
+    throw failure('42P10', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', { location })
   }
   return {
     columns: targets.map(({ column }) => column),

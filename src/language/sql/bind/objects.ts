@@ -12,7 +12,6 @@ import {
   namespaceNameByOid,
   namespaceOidByName,
   primaryKeyOid,
-  systemNamespaces,
 } from '../catalog/identity.ts'
 import { systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
@@ -124,8 +123,4 @@ export function relationNameByOid(context: SqlContext, value: number): { schema:
       ? primaryKeyNameOf(index.collection.definition)
       : index.collection.indexes.find((one) => one.id === index.indexId)?.name
   return name === undefined ? undefined : { schema: index.collection.namespace.name, name }
-}
-
-export function isSystemSchema(name: string): boolean {
-  return systemNamespaces.has(name)
 }

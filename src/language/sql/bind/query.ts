@@ -4,7 +4,7 @@
  */
 import type { Relation } from '../../../query/relation.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
-import type { AggregateExpression, Expression, SetExpression } from '../expression/expression.ts'
+import type { AggregateExpression, Expression } from '../expression/expression.ts'
 import type { SetFunctionEntry } from '../functions/registry.ts'
 
 export interface OutputColumn {
@@ -132,8 +132,4 @@ export type FromItem = RelationItem | QueryItem | FunctionItem | SharedItem | Jo
 
 export function emptyTail(): QueryTail {
   return { order: [], limit: undefined, offset: undefined, withTies: false }
-}
-
-export function isSetTarget(expression: Expression): expression is SetExpression {
-  return expression.kind === 'set'
 }

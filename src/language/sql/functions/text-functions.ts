@@ -13,7 +13,7 @@ import { defineFunction, defineOperator } from './registry.ts'
 
 const { text, int4, bool, bytea } = oid
 /** What a value may grow to by repeating or padding. */
-const maxTextLength = 64 * 1024 * 1024
+const maxTextLength = 16 * 1024 * 1024
 
 const isPlain = (value: string): boolean => !/[\ud800-\udfff]/.test(value)
 
@@ -42,9 +42,7 @@ function pad(value: string, length: number, fill: string, atStart: boolean): str
   const missing = wanted - countCharacters(value)
   if (missing <= 0) return sliceCharacters(value, 0, wanted)
   if (fill === '') return value
-  const unit = [...fill]
-  let filler = ''
-  for (let i = 0; i < missing; i++) filler += unit[i % unit.length]
+  const filler = sliceCharacters(fill.repeat(Math.ceil(missing / countCharacters(fill))), 0, missing)
   return atStart ? filler + value : value + filler
 }
 
@@ -128,9 +126,16 @@ function defineLengths(): void {
   })
 }
 
+/** Character by character, as PostgreSQL does: what would become several (ß) stays. */
+function mapCase(value: string, change: (text: string) => string): string {
+  const changed = change(value)
+  if (changed.length === value.length) return changed
+  return [...value].map((one) => (countCharacters(change(one)) === 1 ? change(one) : one)).join('')
+}
+
 function defineChanges(): void {
-  defineFunction('lower', [text], text, (value: string) => value.toLowerCase())
-  defineFunction('upper', [text], text, (value: string) => value.toUpperCase())
+  defineFunction('lower', [text], text, (value: string) => mapCase(value, (one) => one.toLowerCase()))
+  defineFunction('upper', [text], text, (value: string) => mapCase(value, (one) => one.toUpperCase()))
   defineFunction('initcap', [text], text, initcap)
   defineFunction('reverse', [text], text, (value: string) => [...value].reverse().join(''))
   defineFunction('repeat', [text, int4], text, (value: string, count: number) => {
@@ -331,7 +336,7 @@ function regexpMatch(value: string, pattern: string, flags = ''): SqlValue {
 
 function regexpReplace(value: string, pattern: string, to: string, flags: string): string {
   const matcher = compileRegex(pattern, flags).matcher(value)
-  const global = flags.includes('g')
+  const isGlobal = flags.includes('g')
   let out = ''
   let from = 0
   while (matcher.find()) {
@@ -343,7 +348,7 @@ function regexpReplace(value: string, pattern: string, to: string, flags: string
     })
     from = matcher.end()
     checkLength(out.length)
-    if (!global) break
+    if (!isGlobal) break
   }
   return out + value.slice(from)
 }

@@ -187,20 +187,14 @@ export class Planner {
       one.kind === 'set' ? { rows: one.rows, parts: one.arguments.map((part) => compile(part, compiler)) } : undefined,
     )
     const explain: ExplainNode = { title: 'ProjectSet', details: [], children: [input.explain] }
-    const expand = (row: SqlRow, run: SqlRun): SqlRow[] => {
+    const expand = (row: SqlRow, run: SqlRun): Iterator<SqlRow> => {
       const columns = sets.map((set) => {
-        if (set === undefined) return undefined
-        return [
-          ...set.rows(
-            run,
-            set.parts.map((part) => part(row, run)),
-          ),
-        ].map((one) => one[0]!)
+        const values = set?.parts.map((part) => part(row, run))
+        return values === undefined ? undefined : set!.rows(run, values)[Symbol.iterator]()
       })
-      const count = Math.max(0, ...columns.map((column) => column?.length ?? 0))
-      const values = plain.map((part) => (part === undefined ? null : part(row, run)))
-      return Array.from({ length: count }, (_, i) =>
-        columns.map((column, at) => (column === undefined ? values[at]! : (column[i] ?? null))),
+      return sideBySide(
+        columns,
+        plain.map((part) => (part === undefined ? null : part(row, run))),
       )
     }
     return planNode(explain, (run) => new Expand(input.open(run), expand))
@@ -302,6 +296,25 @@ export class Planner {
       )
     }
     return this.#planTail(plan, query, body.tail)
+  }
+}
+
+/** Rows until the longest of the sets has ended. */
+function* sideBySide(
+  columns: readonly (Iterator<readonly SqlValue[]> | undefined)[],
+  values: readonly SqlValue[],
+): Generator<SqlRow> {
+  for (;;) {
+    let isOver = true
+    const row = columns.map((column, i) => {
+      if (column === undefined) return values[i]!
+      const step = column.next()
+      if (step.done === true) return null
+      isOver = false
+      return step.value[0]!
+    })
+    if (isOver) return
+    yield row
   }
 }
 

@@ -49,7 +49,6 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
       : bindConflict(binder, target, statement, table, relation, checks)
   const returning = bindReturning(binder, target, statement.returningClause)
   const work: Work = function* (run) {
-    checks.enter(run)
     const rows: Row[] = []
     let count = 0
     const operator = source.open(run)
@@ -58,18 +57,15 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
       if (batch === undefined) break
       if (batch === paused) {
         yield undefined
-        checks.enter(run)
         continue
       }
       for (const row of batch) {
-        const stored = conflict === undefined ? storeRow(run, table, row, checks) : conflict(run, row)
+        const stored =
+          conflict === undefined ? storeRow(run, table, row, checks) : yield* settled(() => conflict(run, row))
         if (stored === undefined) continue
         count++
         if (returning !== undefined) rows.push(yield* settled(() => returning.project(stored, run)))
-        if (run.transaction.slice.spend(1)) {
-          yield undefined
-          checks.enter(run)
-        }
+        if (run.transaction.slice.spend(1)) yield undefined
       }
     }
     return { rows, rowCount: count }
@@ -78,6 +74,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
 }
 
 function storeRow(run: SqlRun, table: Table, row: SqlRow, checks: Checks): SqlRow {
+  checks.enter(run)
   insertRow(run.transaction, table, row, checks.all)
   return row
 }
@@ -284,7 +281,10 @@ function bindConflictUpdate(
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
   const ordinals = changes.map(({ ordinal }) => ordinal)
   const plan = planUpdate(table, ordinals, checks.reading(new Set(ordinals)))
-  return (run, key, row) => applyConflictUpdate(run, plan, key, row, changes, where)
+  return (run, key, row) => {
+    checks.enter(run)
+    return applyConflictUpdate(run, plan, key, row, changes, where)
+  }
 }
 
 function applyConflictUpdate(

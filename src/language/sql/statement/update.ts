@@ -45,7 +45,6 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   const compiled = changes.map(({ ordinal, expression }) => ({ ordinal, value: compile(expression, compiler) }))
   const width = table.columns.length
   const work: Work = function* (run) {
-    checks.enter(run)
     const rows: Row[] = []
     const found = yield* finder(run)
     const pending: { key: Uint8Array; old: SqlRow; changed: SqlRow }[] = []
@@ -57,14 +56,11 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
       pending.push({ key, old: row, changed })
       if (run.transaction.slice.spend(1)) yield undefined
     }
-    checks.enter(run)
     for (const { key, old, changed } of pending) {
+      checks.enter(run)
       updateRow(run.transaction, plan, sliceOf(key), old, changed)
       if (returning !== undefined) rows.push(yield* projectWritten(returning, changed, old, width, run))
-      if (run.transaction.slice.spend(1)) {
-        yield undefined
-        checks.enter(run)
-      }
+      if (run.transaction.slice.spend(1)) yield undefined
     }
     return { rows, rowCount: found.length }
   }

@@ -48,8 +48,6 @@ export const oid = {
   aclitemArray: 1034,
 } as const
 
-export const integerTypes: ReadonlySet<number> = new Set([oid.int2, oid.int4, oid.int8])
-export const stringTypes: ReadonlySet<number> = new Set([oid.text, oid.varchar, oid.bpchar, oid.name])
 /** OIDs that stand for an object by its name: a name is their input. */
 export const objectTypes: ReadonlySet<number> = new Set([
   oid.regclass,
