@@ -1,0 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { runRounds } from './rounds.ts'
+
+let directory: string
+
+beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'polylog-crash-'))))
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+test('a killed server keeps every acknowledged transfer whole, and no half of any', async () => {
+  const result = await runRounds({ directory: join(directory, 'data'), seed: 1, rounds: 3 })
+  expect(result.failures).toEqual([])
+  expect(result.rounds).toBe(3)
+  expect(result.acknowledged).toBeGreaterThan(0)
+})

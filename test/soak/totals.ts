@@ -1,0 +1,39 @@
+/** What all long runs so far have come to: plain sums. */
+export interface Totals {
+  /** Where the next run goes on. */
+  readonly nextCrashSeed: number
+  readonly nextSimulationSeed: number
+  readonly crashRounds: number
+  readonly crashTransfers: number
+  readonly crashAcknowledged: number
+  readonly crashFailures: number
+  readonly simulationSeeds: number
+  readonly simulatedSeconds: number
+  /** Of the server; each but the last of a seed ends by a crash or a clean end. */
+  readonly simulationLives: number
+  readonly simulationTransfers: number
+  readonly serializableReplayed: number
+  readonly simulationFailures: number
+}
+
+/** Tests run the seeds of the simulation up to 1,200. */
+export const emptyTotals: Totals = {
+  nextCrashSeed: 100,
+  nextSimulationSeed: 10_001,
+  crashRounds: 0,
+  crashTransfers: 0,
+  crashAcknowledged: 0,
+  crashFailures: 0,
+  simulationSeeds: 0,
+  simulatedSeconds: 0,
+  simulationLives: 0,
+  simulationTransfers: 0,
+  serializableReplayed: 0,
+  simulationFailures: 0,
+}
+
+export function addTo(totals: Totals, added: Partial<Totals>): Totals {
+  const sum: Record<keyof Totals, number> = { ...totals }
+  for (const [name, value] of Object.entries(added)) sum[name as keyof Totals] += value
+  return sum
+}
