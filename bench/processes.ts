@@ -40,11 +40,6 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
 }
 
-export interface SpawnOptions {
-  readonly uid?: number
-  readonly gid?: number
-}
-
 export function running(child: ChildProcess, port: number, after: () => void = () => undefined): Running {
   const pid = child.pid!
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))

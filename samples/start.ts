@@ -100,7 +100,7 @@ async function checkPorts(host: Host, { host: address, port, protocolPorts }: Se
 try {
   const argv = process.argv.slice(2)
   if (argv.includes('--help')) process.stdout.write(usage.replace('polylog serve [options]', 'npm start -- [options]'))
-  else await start(parseServe(argv, readConfig))
+  else await start(await parseServe(argv, readConfig))
 } catch (error) {
   reportFailure(error)
 }

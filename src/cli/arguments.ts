@@ -40,9 +40,12 @@ const options = {
 type Values = { readonly [name in keyof typeof options]?: string | boolean }
 
 /** `readConfig` reads and parses the file of `--config`. */
-export function parseServe(args: readonly string[], readConfig: (path: string) => unknown): ServeArguments {
+export async function parseServe(
+  args: readonly string[],
+  readConfig: (path: string) => Promise<unknown>,
+): Promise<ServeArguments> {
   const given = parse(args)
-  const configured = given.config === undefined ? {} : checkConfig(readConfig(String(given.config)))
+  const configured = given.config === undefined ? {} : checkConfig(await readConfig(String(given.config)))
   const values: Values = { ...configured, ...given }
   if (given.memory === true && given.data !== undefined) throw new UsageError('--data and --memory exclude each other')
   const inMemory = given.memory === true || (values.memory === true && given.data === undefined)

@@ -1,12 +1,13 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
-import { readFileSync } from 'node:fs'
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
 import { NetworkError } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
+import { readTextFile } from '../host/text-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
 import { log } from './logging.ts'
 
+const maxConfigBytes = 1024 * 1024
 const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
@@ -59,9 +60,11 @@ function messageOf(error: unknown): string {
 }
 
 /** The file of `--config`, parsed. */
-export function readConfig(path: string): unknown {
+export async function readConfig(path: string): Promise<unknown> {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    const text = await readTextFile(createRealHost().disk, path, maxConfigBytes)
+    if (text === undefined) throw new Error('there is no such file')
+    return JSON.parse(text)
   } catch (error) {
     throw new UsageError(`cannot read the configuration ${path}: ${(error as Error).message}`)
   }

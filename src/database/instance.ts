@@ -11,6 +11,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import { DiskError, type Disk, type DiskLock, type Host } from '../host/host.ts'
+import { readTextFile } from '../host/text-file.ts'
 import { LogError } from '../log/commit-log.ts'
 import { openFileLog } from '../log/file/file-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
@@ -92,7 +93,7 @@ export class Instance {
     await disk.syncFolder(`${directory}/databases`)
     for (const uuid of await disk.list(`${directory}/databases`)) {
       const folder = `${directory}/databases/${uuid}`
-      const name = await readSmallFile(disk, `${folder}/name`)
+      const name = await readTextFile(disk, `${folder}/name`, smallFileBytes)
       if (name === undefined) continue
       await disk.syncFolder(folder)
       this.databases.set(name, await this.#open(folder, uuid, name))
@@ -152,7 +153,7 @@ export class Instance {
 }
 
 async function checkFormat(disk: Disk, directory: string): Promise<void> {
-  const found = await readSmallFile(disk, `${directory}/FORMAT`)
+  const found = await readTextFile(disk, `${directory}/FORMAT`, smallFileBytes)
   if (found === undefined) {
     await makeFolders(disk, `${directory}/databases`)
     await writeSmallFile(disk, directory, 'FORMAT', `${formatVersion}\n`)
@@ -169,21 +170,6 @@ async function checkFormat(disk: Disk, directory: string): Promise<void> {
 }
 
 const smallFileBytes = 4096
-
-async function readSmallFile(disk: Disk, path: string): Promise<string | undefined> {
-  try {
-    const file = await disk.open(path, { mode: 'read' })
-    try {
-      const bytes = new Uint8Array(smallFileBytes)
-      return Buffer.from(bytes.subarray(0, await file.readAt(0, bytes))).toString()
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (error instanceof DiskError && error.code === 'not-found') return undefined
-    throw error
-  }
-}
 
 /** All of it or nothing, also in a crash. */
 async function writeSmallFile(disk: Disk, folder: string, name: string, text: string): Promise<void> {

@@ -48,8 +48,8 @@ export function canceled(): PolylogError {
 export class StatementRunner {
   readonly #scheduler: Scheduler
 
-  constructor(scheduler: Scheduler) {
-    this.#scheduler = scheduler
+  constructor(slices: Scheduler) {
+    this.#scheduler = slices
   }
 
   /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
