@@ -37,9 +37,9 @@ function checkWhole(found: readonly Item[]): void {
 }
 
 it('read each document whole', async () => {
-  let isDone = false
+  const state = { isDone: false }
   const writing = (async () => {
-    for (let round = 0; !isDone; round++) {
+    for (let round = 0; !state.isDone; round++) {
       const _id = (round * 37) % count
       await items.replaceOne({ _id }, item(_id, `round${round}`))
     }
@@ -56,7 +56,7 @@ it('read each document whole', async () => {
       true,
     ])
   }
-  isDone = true
+  state.isDone = true
   await writing
 })
 

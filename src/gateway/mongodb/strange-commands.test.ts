@@ -61,7 +61,7 @@ describe('strange commands', () => {
       fc.asyncProperty(command, async ({ name, target, parts }) => {
         await checkAnswered({ [name]: target, ...Object.fromEntries(parts), $db: 'other' })
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     )
   })
 
@@ -105,7 +105,7 @@ describe('strange commands', () => {
         await checkAnswered({ find: 'c', projection: sort, $db: 'test' })
         await checkAnswered({ find: 'c', sort, $db: 'test' })
       }),
-      { numRuns: 700 },
+      { numRuns: 250 },
     )
   })
 
@@ -123,7 +123,7 @@ describe('strange commands', () => {
       fc.asyncProperty(fc.array(stage, { maxLength: 3 }), async (pipeline) => {
         await checkAnswered({ aggregate: 'c', pipeline, cursor: {}, $db: 'test' })
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     )
   })
 
@@ -136,7 +136,7 @@ describe('strange commands', () => {
         await checkAnswered({ update: 'c', updates: [{ q: { a: 1 }, u, upsert, multi: !upsert }], $db: 'test' })
         await checkAnswered({ findAndModify: 'c', query: { a: 1 }, update: u, new: upsert, $db: 'test' })
       }),
-      { numRuns: 700 },
+      { numRuns: 250 },
     )
   })
 
