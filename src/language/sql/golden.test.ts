@@ -55,6 +55,15 @@ describe('golden scripts', () => {
         if (process.env['REWRITE'] === '1') writeFileSync(path, text)
         else expect(text).toBe(readFileSync(path, 'utf8'))
       })
+
+      it('answers the same where every slice is over at once', async () => {
+        const other = await openTestDatabase()
+        const session = new TestSql(other, true)
+        for (const { statement, answer } of readScript(readFileSync(folder + file, 'utf8'))) {
+          expect(`${statement}: ${await session.show(statement)}`).toBe(`${statement}: ${answer}`)
+        }
+        await other.close()
+      })
     })
   }
 })

@@ -24,9 +24,12 @@ export class TestSql {
   readonly #named = new Map<string, PreparedStatement>()
   #open: KernelTransaction | undefined
   #failed = false
+  readonly #pausesAlways: boolean
 
-  constructor(database: Database) {
+  /** `pausesAlways`: every slice is over at once, which must change no answer. */
+  constructor(database: Database, pausesAlways = false) {
     this.#database = database
+    this.#pausesAlways = pausesAlways
     this.#context = this.#makeContext()
   }
 
@@ -130,6 +133,9 @@ export class TestSql {
   async #drive(transaction: KernelTransaction, execution: Execution): Promise<Row[]> {
     const start = transaction.beginStatement()
     const context = this.context(transaction)
+    const { slice } = transaction
+    if (this.#pausesAlways)
+      Object.defineProperty(transaction, 'slice', { value: { spend: () => true }, configurable: true })
     try {
       const rows: Row[] = []
       for (;;) {
@@ -137,7 +143,7 @@ export class TestSql {
         if (batch === undefined) return rows
         if (batch === paused) {
           if (execution.waitFor !== undefined) await execution.waitFor
-          transaction.slice.renew()
+          slice.renew()
         } else rows.push(...batch)
       }
     } catch (error) {
@@ -151,6 +157,8 @@ export class TestSql {
       execution.reset()
       return this.#drive(transaction, execution)
     } finally {
+      if (this.#pausesAlways)
+        Object.defineProperty(transaction, 'slice', { value: slice, configurable: true, writable: true })
       transaction.endStatement()
     }
   }
