@@ -28,4 +28,7 @@ export interface GatewayLimits {
   readonly maxPendingOutputBytes: number
 }
 
-export const defaultGatewayLimits: GatewayLimits = { maxMessageBytes: 64 * 1024 * 1024, maxPendingOutputBytes: 1024 * 1024 }
+export const defaultGatewayLimits: GatewayLimits = {
+  maxMessageBytes: 64 * 1024 * 1024,
+  maxPendingOutputBytes: 1024 * 1024,
+}

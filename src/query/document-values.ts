@@ -75,7 +75,9 @@ export function fieldToSql(value: BsonValue, type: string): SqlValue {
     case 'int4':
       return value.type === bsonType.int32 ? toDouble(value) : null
     case 'int8':
-      return value.type === bsonType.int32 || value.type === bsonType.int64 ? BigInt(readNumber(value) as number | bigint) : null
+      return value.type === bsonType.int32 || value.type === bsonType.int64
+        ? BigInt(readNumber(value) as number | bigint)
+        : null
     case 'float8':
       return value.type === bsonType.int32 || value.type === bsonType.double ? toDouble(value) : null
     case 'numeric':
