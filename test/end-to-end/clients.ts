@@ -1,6 +1,6 @@
 /** Stock drivers connected to one server, all closed at once. */
 import { Redis } from 'ioredis'
-import { MongoClient, type Collection, type Db, type MongoClientOptions } from 'mongodb'
+import { MongoClient, type Collection, type Db, type Document, type MongoClientOptions } from 'mongodb'
 import pg from 'pg'
 
 const host = '127.0.0.1'
@@ -92,10 +92,8 @@ export async function numberIn(client: pg.Client, query: string): Promise<number
   return Number(rows[0]!.n)
 }
 
-export interface AnyDocument {
+export interface AnyDocument extends Document {
   readonly _id: number | string
-  readonly n?: number
-  readonly [field: string]: unknown
 }
 
 export function collectionOf(db: Db, name = 'orders'): Collection<AnyDocument> {
