@@ -7,7 +7,7 @@
 import type { Node } from 'libpg-query'
 import { createBinder } from './bind/bind.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.ts'
-import { withPosition } from './failure.ts'
+import { failure, withPosition } from './failure.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers every function
 import './functions/library.ts'
 import { loadGrammar, parseText } from './parse.ts'
@@ -56,6 +56,8 @@ function prepareFresh(
     const planned = planStatement(binder, statement.tree as Node, statement)
     return new Prepared(planned, binder)
   } catch (error) {
+    // The depth is bounded where trees are walked; a stack that ran out all the same must not look like a bug of the caller.
+    if (error instanceof RangeError) throw failure('54001', 'stack depth limit exceeded')
     throw withPosition(error, statement.source)
   }
 }

@@ -235,11 +235,24 @@ export function plainCall(
   }
 }
 
-function bindArray(binder: Binder, scope: Scope, nodes: readonly Node[], location: number | undefined): Expression {
+/** PostgreSQL's MAXDIM. */
+const maxDimensions = 6
+
+function bindArray(
+  binder: Binder,
+  scope: Scope,
+  nodes: readonly Node[],
+  location: number | undefined,
+  dimension = 1,
+): Expression {
+  if (dimension > maxDimensions) {
+    const message = `number of array dimensions (${dimension}) exceeds the maximum allowed (${maxDimensions})`
+    throw failure('54000', message, { location })
+  }
   const parts = nodes.map((one) => {
     // Inner brackets of a multidimensional ARRAY[[…],[…]].
     return 'A_ArrayExpr' in one
-      ? bindArray(binder, scope, one.A_ArrayExpr.elements ?? [], one.A_ArrayExpr.location)
+      ? bindArray(binder, scope, one.A_ArrayExpr.elements ?? [], one.A_ArrayExpr.location, dimension + 1)
       : binder.expression(scope, one)
   })
   if (parts.length === 0) {
