@@ -167,7 +167,9 @@ export class LockTable {
   }
 
   releaseAll(owner: LockOwner): void {
-    this.stopWaiting(owner, new PolylogError('transaction_aborted', 'the transaction has ended'))
+    if (this.#waiting.has(owner)) {
+      this.stopWaiting(owner, new PolylogError('transaction_aborted', 'the transaction has ended'))
+    }
     const locks = this.#held.get(owner)
     if (locks === undefined) return
     this.#held.delete(owner)

@@ -18,7 +18,8 @@ import { canceled, Cancellation, type StatementRunner } from './statement-runner
 
 /** What a session needs of the server: the transactions that can be joined. */
 export interface TransactionRegistry {
-  share(transaction: KernelTransaction, database: Database): SharedTransaction
+  share(transaction: KernelTransaction): SharedTransaction
+  tokenOf(shared: SharedTransaction, database: Database): string
   find(token: string, database: Database): SharedTransaction | undefined
 }
 
@@ -114,7 +115,8 @@ export class ClientSession implements Session {
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
-    return this.#inOrder(() => this.#runNow(statement, options))
+    if (this.#busy !== undefined) return this.#inOrder(() => this.#runNow(statement, options))
+    return this.#track(this.#runNow(statement, options))
   }
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
@@ -230,7 +232,7 @@ export class ClientSession implements Session {
       interactive: true,
       failFast: options.failFast ?? false,
     })
-    this.#shared = this.#registry.share(kernel, this.#database)
+    this.#shared = this.#registry.share(kernel)
     this.#isBeginner = true
   }
 
@@ -348,7 +350,7 @@ export class ClientSession implements Session {
   token(): string {
     const shared = this.#open()
     shared.checkOpen()
-    return shared.token
+    return this.#registry.tokenOf(shared, this.#database)
   }
 
   join(token: string): void {

@@ -88,14 +88,18 @@ export class Sessions implements SessionHost, TransactionRegistry {
     for (const session of this.#sessions.values()) session.close()
   }
 
-  share(transaction: KernelTransaction, database: Database): SharedTransaction {
+  share(transaction: KernelTransaction): SharedTransaction {
+    return new SharedTransaction(transaction, this.host, this.options.idleTimeoutMs)
+  }
+
+  tokenOf(shared: SharedTransaction, database: Database): string {
+    if (shared.token !== undefined) return shared.token
     const bits = new Uint8Array(16)
     this.host.random(bits)
     const token = Buffer.from(bits).toString('hex')
-    const onEnd = (): void => void this.#joinable.delete(token)
-    const shared = new SharedTransaction(transaction, token, this.host, this.options.idleTimeoutMs, onEnd)
     this.#joinable.set(token, { shared, database })
-    return shared
+    shared.offer(token, () => this.#joinable.delete(token))
+    return token
   }
 
   find(token: string, database: Database): SharedTransaction | undefined {

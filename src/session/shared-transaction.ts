@@ -21,7 +21,8 @@ interface NamedSavepoint {
 
 export class SharedTransaction {
   readonly kernel: KernelTransaction
-  readonly token: string
+  /** Given out on demand: most transactions are nobody else's business. */
+  token: string | undefined
   readonly decision: Promise<Outcome>
   outcome: Outcome | undefined
   /** Of the commit: what replies that report it wait for. */
@@ -31,7 +32,7 @@ export class SharedTransaction {
   parties = 1
   readonly #host: Host
   readonly #idleTimeoutMs: number
-  readonly #onEnd: () => void
+  #withdraw: (() => void) | undefined
   #decide: (outcome: Outcome) => void = () => undefined
   #savepoints: NamedSavepoint[] = []
   /** Tasks that wait for their turn; the running one is not among them. */
@@ -39,13 +40,17 @@ export class SharedTransaction {
   #running = false
   #idle: Cancel | undefined
 
-  constructor(kernel: KernelTransaction, token: string, host: Host, idleTimeoutMs: number, onEnd: () => void) {
+  constructor(kernel: KernelTransaction, host: Host, idleTimeoutMs: number) {
     this.kernel = kernel
-    this.token = token
     this.#host = host
     this.#idleTimeoutMs = idleTimeoutMs
-    this.#onEnd = onEnd
     this.decision = new Promise((resolve) => (this.#decide = resolve))
+  }
+
+  /** Others may join by `token` until `withdraw` is called, which is at the end. */
+  offer(token: string, withdraw: () => void): void {
+    this.token = token
+    this.#withdraw = withdraw
   }
 
   join(): void {
@@ -149,7 +154,7 @@ export class SharedTransaction {
   #end(outcome: Outcome): void {
     this.outcome = outcome
     this.#idle?.()
-    this.#onEnd()
+    this.#withdraw?.()
     this.#decide(outcome)
   }
 
