@@ -14,19 +14,21 @@ import { PolylogError } from '../../base/errors.ts'
 export const maxTextBytes: number = 1024 * 1024
 /** Longer texts are mostly bulk INSERTs that never come again. */
 const maxCachedTextLength = 16 * 1024
+/** Of all texts together: a tree takes some 50 bytes for each character of its text. */
+const maxKeptCharacters = 512 * 1024
 
 /** Must be awaited once before the first `parseText`. */
 export async function loadGrammar(): Promise<void> {
   await loadModule()
 }
 
-const parsedTexts = new RecentMap<string, readonly ParsedStatement[]>(2048)
+const parsedTexts = new RecentMap<string, readonly ParsedStatement[]>(maxKeptCharacters)
 
 export function parseText(text: string): readonly ParsedStatement[] {
   const known = parsedTexts.get(text)
   if (known !== undefined) return known
   const statements = parseFresh(text)
-  if (text.length <= maxCachedTextLength) parsedTexts.set(text, statements)
+  if (text.length <= maxCachedTextLength) parsedTexts.set(text, statements, text.length + 64)
   return statements
 }
 

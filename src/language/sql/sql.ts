@@ -25,9 +25,11 @@ export function parse(text: string): readonly ParsedStatement[] {
   return parseText(text)
 }
 
-/** Plans per database, since the same names mean other tables there. */
-const plans = new RecentMap<string, PreparedStatement>(4096)
 const maxCachedTextLength = 16 * 1024
+const maxKeptCharacters = 1024 * 1024
+
+/** Plans per database, since the same names mean other tables there. */
+const plans = new RecentMap<string, PreparedStatement>(maxKeptCharacters)
 
 /**
  * Checks and plans a statement. `parameterTypes` are those that the client declared, 0 where it left one open; the answer's
@@ -42,7 +44,7 @@ export function prepare(
   const known = key === undefined ? undefined : plans.get(key)
   if (known !== undefined && known.isCurrent(context.catalog)) return known
   const prepared = prepareFresh(statement, context, parameterTypes)
-  if (key !== undefined && isKept(prepared)) plans.set(key, prepared)
+  if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + 64)
   return prepared
 }
 

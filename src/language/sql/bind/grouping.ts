@@ -12,6 +12,7 @@ import {
   mapChildren,
   someExpression,
 } from '../expression/expression.ts'
+import { deparse } from '../expression/deparse.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { requireBoolean } from './bind-expression.ts'
 import { settle } from './bind-function.ts'
@@ -131,7 +132,8 @@ class GroupedRow {
     return this.#read(expression, known.place)
   }
 
-  #read({ type, modifier, location }: Expression, index: number): Expression {
-    return { kind: 'column', type, modifier, location, index, name: 'group' }
+  #read(expression: Expression, index: number): Expression {
+    const { type, modifier, location } = expression
+    return { kind: 'column', type, modifier, location, index, name: 'group', text: deparse(expression) }
   }
 }

@@ -20,7 +20,8 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
     case 'parameter':
       return `$${expression.index + 1}`
     case 'column': {
-      const { index, name } = expression
+      const { index, name, text: shown } = expression
+      if (shown !== undefined) return shown
       return options.column?.(index, name) ?? quoteIdentifier(name.slice(name.lastIndexOf('.') + 1))
     }
     case 'captured':

@@ -35,6 +35,8 @@ export interface ColumnExpression extends Typed {
   readonly index: number
   /** `t.x`, for messages. */
   readonly name: string
+  /** What a place in a grouped row stands for, for EXPLAIN. */
+  readonly text?: string
 }
 
 export interface CapturedExpression extends Typed {

@@ -16,14 +16,14 @@ interface LikeStep {
 
 export type Matcher = (text: string) => boolean
 
-const likeMatchers = new RecentMap<string, Matcher>(256)
+const likeMatchers = new RecentMap<string, Matcher>(64 * 1024)
 
 export function likeMatcher(pattern: string, escape: string, ignoreCase: boolean): Matcher {
   const key = `${ignoreCase ? 'i' : 's'}${escape.length}${escape}${pattern}`
   const known = likeMatchers.get(key)
   if (known !== undefined) return known
   const matcher = makeLikeMatcher(ignoreCase ? pattern.toLowerCase() : pattern, escape, ignoreCase)
-  likeMatchers.set(key, matcher)
+  likeMatchers.set(key, matcher, key.length + 16)
   return matcher
 }
 
@@ -122,7 +122,7 @@ export function similarToRegex(pattern: string, escape: string): string {
   return `^(?:${out})$`
 }
 
-const regexes = new RecentMap<string, RE2JS>(256)
+const regexes = new RecentMap<string, RE2JS>(64 * 1024)
 
 /** A regular expression of POSIX flavour. Flags: i, c, n, s, x? as PostgreSQL's; g is the caller's. */
 export function compileRegex(pattern: string, flags = ''): RE2JS {
@@ -130,7 +130,7 @@ export function compileRegex(pattern: string, flags = ''): RE2JS {
   const known = regexes.get(key)
   if (known !== undefined) return known
   const regex = makeRegex(pattern, flags)
-  regexes.set(key, regex)
+  regexes.set(key, regex, key.length + 64)
   return regex
 }
 

@@ -22,6 +22,7 @@ import type {
 import { keyPlace } from '../bind/bind-locking.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
+import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
@@ -116,21 +117,17 @@ export class Planner {
     const width = query.columns.length
     if (body.isDistinct && body.distinctOn === undefined) plan = distinct(plan, types)
     if (body.distinctOn !== undefined) {
-      plan = this.#planSort(
-        plan,
-        [...missingKeys(body.distinctOn, tail.order), ...tail.order].length > 0
-          ? distinctOrder(body.distinctOn, tail.order)
-          : [],
-        types,
-        undefined,
-      )
+      if (tail.order.length > 0) {
+        plan = this.#planSort(plan, distinctOrder(body.distinctOn, tail.order), types, undefined, body.targets)
+      }
       plan = distinct(
         plan,
         body.distinctOn.map((place) => types[place]!),
         body.distinctOn,
       )
     } else if (tail.order.length > 0 && !ordering.isSatisfied) {
-      plan = this.#planSort(plan, tail.order, types, body.locking.length === 0 && !tail.withTies ? tail : undefined)
+      const bounded = body.locking.length === 0 && !tail.withTies ? tail : undefined
+      plan = this.#planSort(plan, tail.order, types, bounded, body.targets)
     }
     if (body.locking.length > 0) return this.#planLocking(plan, body, width)
     plan = this.#planLimit(plan, tail, types)
@@ -205,9 +202,12 @@ export class Planner {
     order: readonly OrderKey[],
     types: readonly number[],
     tail: QueryTail | undefined,
+    targets: readonly Expression[] = [],
   ): PlanNode {
     const compare = rowComparator(order, types)
-    const keys = order.map(({ target, descending }) => `${target + 1}${descending ? ' DESC' : ''}`).join(', ')
+    const label = (target: number): string =>
+      targets[target] === undefined ? String(target + 1) : deparse(targets[target])
+    const keys = order.map(({ target, descending }) => `${label(target)}${descending ? ' DESC' : ''}`).join(', ')
     const explain: ExplainNode = { title: 'Sort', details: [['Sort Key', keys]], children: [input.explain] }
     const bounds = tail?.limit === undefined ? undefined : this.#boundsOf(tail)
     const keep =
@@ -362,7 +362,7 @@ function distinctOrder(places: readonly number[], order: readonly OrderKey[]): r
   if (leading.some(({ target }) => !wanted.has(target))) {
     throw failure('42P10', 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions')
   }
-  return order.length === 0 ? [] : [...order, ...missingKeys(places, order)]
+  return [...order, ...missingKeys(places, order)]
 }
 
 export function rowComparator(
