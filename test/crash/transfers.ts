@@ -85,10 +85,11 @@ export class Teller {
       await this.#write(transfer, session)
       const isWanted = !random.chance(0.1)
       const { command } = await this.#pg.query(isWanted ? 'COMMIT' : 'ROLLBACK')
-      transfer.fate = command === 'COMMIT' ? 'acknowledged' : 'refused'
+      if (transfer.fate === 'unknown') transfer.fate = command === 'COMMIT' ? 'acknowledged' : 'refused'
       if (isWanted) await session.commitTransaction()
     } catch (error) {
-      if (transfer.fate === 'unknown' && (await this.#isCertain(error))) transfer.fate = 'refused'
+      const isCertain = transfer.fate === 'unknown' && (await this.#isCertain(error))
+      if (isCertain && transfer.fate === 'unknown') transfer.fate = 'refused'
     } finally {
       await session.endSession().catch(() => undefined)
     }
