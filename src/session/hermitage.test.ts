@@ -60,7 +60,7 @@ function perform(session: Session, action: string): unknown {
     case 'all':
       return session.run((tx) => show(rows(tx, () => true)))
     case 'divisible':
-      return session.run((tx) => show(rows(tx, (_, value) => value % a! === 0)))
+      return session.run((tx) => show(rows(tx, (_, value) => value % (a ?? 1) === 0)))
     case 'write':
       return session.run((tx) => write(tx, a!, b!))
     case 'add':

@@ -16,16 +16,9 @@ import { sliceOf } from '../../src/base/slice.ts'
 import type { Collection } from '../../src/database/catalog.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../src/database/contract.ts'
 import { buildDocument } from '../../src/model/document/bson-writer.ts'
-import type { BsonValue } from '../../src/model/document/bson.ts'
-import {
-  ensureDocumentCollection,
-  ensureNamespace,
-  findDocument,
-  insertDocument,
-} from '../../src/model/document/document.ts'
+import { ensureDocumentCollection, ensureNamespace, insertDocument } from '../../src/model/document/document.ts'
 import { createDocumentIndex } from '../../src/model/document/index-build.ts'
 import { indexDefinition } from '../../src/model/document/index-definition.ts'
-import { int64Value } from '../../src/model/document/values.ts'
 import { kind } from '../../src/model/keyvalue/codec.ts'
 import { openCollection, saveCollection } from '../../src/model/keyvalue/keyvalue.ts'
 import { setScore } from '../../src/model/keyvalue/sorted-sets.ts'
@@ -148,11 +141,6 @@ export function orderDocument({ id, source, amount, slot }: Transfer): Uint8Arra
 
 export function placeOrder(tx: Transaction, transfer: Transfer): void {
   insertDocument(tx, ordersOf(tx), sliceOf(orderDocument(transfer)))
-}
-
-export function findOrder(tx: TransactionReader, id: number): boolean {
-  const value: BsonValue = int64Value(BigInt(id))
-  return findDocument(tx, ordersOf(tx), value) !== undefined
 }
 
 /** Points on the leaderboard, and the transfer's number among those that gave points. */
