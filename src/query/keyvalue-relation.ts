@@ -61,6 +61,11 @@ export function shownBytes(bytes: Uint8Array): string {
   return `\\x${Buffer.from(bytes).toString('hex')}`
 }
 
+/** The bytes that a text stands for when it is written: what `shownBytes` made comes back as it was. */
+export function bytesOfShown(shown: string): Uint8Array {
+  return boundsOf(shown)[0]!.from!
+}
+
 /** The bytes that are shown as this text: a `\x…` may be either. */
 function boundsOf(shown: string): KeyBounds[] {
   const plain = new Uint8Array(Buffer.from(shown))
@@ -78,17 +83,24 @@ const byKey: RelationIndex = {
   parts: [{ column: 0, isDescending: false, nullsFirst: false }],
 }
 
-const relations = new WeakMap<Collection, Map<KeyvalueView, Relation>>()
+const relations = new WeakMap<Collection, Map<KeyvalueView, KeyvalueRelation>>()
 
-export function keyvalueRelation(collection: Collection, view: KeyvalueView): Relation {
+export function keyvalueRelation(collection: Collection, view: KeyvalueView): KeyvalueRelation {
   let views = relations.get(collection)
-  if (views === undefined) relations.set(collection, (views = new Map<KeyvalueView, Relation>()))
+  if (views === undefined) relations.set(collection, (views = new Map<KeyvalueView, KeyvalueRelation>()))
   let relation = views.get(view)
   if (relation === undefined) views.set(view, (relation = makeRelation(collection, view)))
   return relation
 }
 
-function makeRelation(collection: Collection, view: KeyvalueView): Relation {
+/** Which view of which collection a relation is. */
+export interface KeyvalueRelation extends Relation {
+  readonly kind: 'keyvalue'
+  readonly collection: Collection
+  readonly view: KeyvalueView
+}
+
+function makeRelation(collection: Collection, view: KeyvalueView): KeyvalueRelation {
   const columns = columnsOf[view].map(([name, type], i): RelationColumn => {
     return { name, type, modifier: -1, number: i + 1, isNotNull: name !== 'expires_at' }
   })
@@ -96,6 +108,7 @@ function makeRelation(collection: Collection, view: KeyvalueView): Relation {
     schema: collection.namespace.name,
     name: view === 'key' ? collection.name : `${collection.name}_${view}`,
     kind: 'keyvalue',
+    view,
     columns,
     indexes: [byKey],
     collection,

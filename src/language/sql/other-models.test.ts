@@ -117,7 +117,41 @@ describe('Redis data', () => {
     expect(await sql.show("select * from redis.db0_hash where key = 'h'")).toBe('key|field|value\nh|f|\\xff01\n(1 row)')
   })
 
-  it('refuses writes and names the door', async () => {
-    expect(await sql.show("delete from redis.db0_zset where member = 'ann'")).toContain('its home is the Redis door')
+  it('writes rows of the views', async () => {
+    expect(await sql.show("insert into redis.db0_zset values ('board', 'cid', 5) returning *")).toBe(
+      'key|member|score\nboard|cid|5\n(1 row)',
+    )
+    expect(await sql.show("insert into redis.db0_zset values ('board', 'cid', 6)")).toContain(
+      'Key (key, member)=(board, cid) already exists.',
+    )
+    expect(await sql.show("insert into redis.db0_zset values ('board', 'cid', 6) on conflict do nothing")).toBe(
+      'INSERT 0 0',
+    )
+    expect(await sql.show("update redis.db0_zset set score = score + 1 where member = 'cid' returning score")).toBe(
+      'score\n6\n(1 row)',
+    )
+    expect(await sql.show('delete from redis.db0_zset where score < 15')).toBe('DELETE 2')
+    expect(await sql.show("insert into redis.db0_string values ('greeting', 'hello')")).toBe('INSERT 0 1')
+    expect(await sql.show('update redis.db0_string set value = upper(value) returning *')).toBe(
+      'key|value\ngreeting|HELLO\n(1 row)',
+    )
+    expect(await sql.show("update redis.db0_hash set value = '\\x00' where key = 'h'")).toBe('UPDATE 1')
+    expect(await sql.show("select value from redis.db0_hash where key = 'h' and field = 'f'")).toBe(
+      'value\n\\x00\n(1 row)',
+    )
+    expect(await sql.show("insert into redis.db0_set values ('s', 'a'), ('s', 'b')")).toBe('INSERT 0 2')
+    expect(await sql.show("delete from redis.db0 where key in ('s', 'h')")).toBe('DELETE 2')
+    expect(await sql.show('select key from redis.db0 order by 1')).toBe('key\nboard\ngreeting\n(2 rows)')
+  })
+
+  it('refuses what a view cannot hold', async () => {
+    expect(await sql.show("insert into redis.db0_hash values ('board', 'f', 'v')")).toMatch(/^ERROR/)
+    expect(await sql.show("insert into redis.db0 values ('x', 'string', null)")).toContain(
+      'only its rows can be deleted',
+    )
+    expect(await sql.show("insert into redis.db0_zset values ('board', 'nan', 'NaN')")).toContain('no NaN')
+    expect(await sql.show("insert into redis.db0_hash (key, field) values ('h', 'g')")).toContain(
+      'null value in column "value"',
+    )
   })
 })

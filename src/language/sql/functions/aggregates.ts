@@ -6,6 +6,7 @@ import type { Aggregate } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { comparatorOf } from './comparison.ts'
+import { multiplyInterval } from './date-functions.ts'
 import { quoteJson } from '../../../model/table/types/json.ts'
 import { toJsonb, toJsonText } from './json-functions.ts'
 import { divideNumeric, sqrtNumeric } from './numeric-rules.ts'
@@ -118,6 +119,14 @@ function defineMeans(): void {
     })
     defineFloatSpread(type)
   }
+}
+
+function defineIntervalMean(): void {
+  define<{ sum: Interval | null; count: number }>('avg', [oid.interval], oid.interval, {
+    begin: () => ({ sum: null, count: 0 }),
+    add: ({ sum, count }, [value]) => ({ sum: addIntervals(sum, value as Interval), count: count + 1 }),
+    finish: ({ sum, count }) => (sum === null ? null : multiplyInterval(sum, 1 / count)),
+  })
 }
 
 interface Moments {
@@ -297,6 +306,7 @@ function defineLists(): void {
 
 defineSums()
 defineMeans()
+defineIntervalMean()
 defineExtremes()
 defineLogic()
 defineLists()

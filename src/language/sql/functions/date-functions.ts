@@ -59,7 +59,7 @@ function add(a: Interval, b: Interval): Interval {
 }
 
 /** Fractions of months become days of a 30-day month, fractions of days time, as PostgreSQL's interval_mul does. */
-function multiply(value: Interval, factor: number): Interval {
+export function multiplyInterval(value: Interval, factor: number): Interval {
   const months = Math.trunc(value.months * factor)
   const dayRest = (value.months * factor - months) * 30
   const days = Math.trunc(value.days * factor)
@@ -142,11 +142,13 @@ function defineIntervalArithmetic(): void {
   defineOperator('+', [interval, interval], interval, add)
   defineOperator('-', [interval, interval], interval, (a: Interval, b: Interval) => add(a, negate(b)))
   defineOperator('-', [interval], interval, negate)
-  defineOperator('*', [interval, float8], interval, multiply)
-  defineOperator('*', [float8, interval], interval, (factor: number, value: Interval) => multiply(value, factor))
+  defineOperator('*', [interval, float8], interval, multiplyInterval)
+  defineOperator('*', [float8, interval], interval, (factor: number, value: Interval) =>
+    multiplyInterval(value, factor),
+  )
   defineOperator('/', [interval, float8], interval, (value: Interval, divisor: number) => {
     if (divisor === 0) throw failure('22012', 'division by zero')
-    return multiply(value, 1 / divisor)
+    return multiplyInterval(value, 1 / divisor)
   })
   defineFunction('justify_days', [interval], interval, justifyDays)
   defineFunction('justify_hours', [interval], interval, justifyHours)

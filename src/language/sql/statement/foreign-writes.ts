@@ -2,8 +2,8 @@
  * Writes through SQL into collections of other models (rule 7).
  *
  * Documents: rows can be inserted (by columns, or whole as `doc`), updated and deleted. A value that would come back from
- * the document as another one is refused, and so is a change of `_id`. What a column does not name stays as it is. Anything
- * else is refused with the door that can.
+ * the document as another one is refused, and so is a change of `_id`. What a column does not name stays as it is. Redis
+ * data has a file of its own; system views cannot be written.
  */
 import type { InsertStmt, UpdateStmt } from 'libpg-query'
 import { PolylogError } from '../../../base/errors.ts'
@@ -35,26 +35,12 @@ import { oid } from '../types/oids.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
 import { collect, settled, type Work } from './execution.ts'
 import { type FoundRow, findRows, type BoundTarget } from './found-rows.ts'
+import { isKeyvalue, planKeyvalueDelete, planKeyvalueInsert, planKeyvalueUpdate } from './keyvalue-writes.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning, type Returning } from './returning.ts'
 
-const doors: Readonly<Record<Relation['kind'], string>> = {
-  table: 'SQL',
-  documents: 'MongoDB',
-  keyvalue: 'Redis',
-  view: 'no',
-}
-
 function refuse(relation: Relation, verb: string): never {
-  if (relation.kind === 'view') {
-    throw new PolylogError('denied', `cannot ${verb} view "${relation.name}"`, { detail: { sqlState: '42809' } })
-  }
-  const door = doors[relation.kind]
-  throw new PolylogError(
-    'foreign_model_violation',
-    `to ${verb} "${relation.schema}.${relation.name}" through SQL is not supported: its home is the ${door} door`,
-    { detail: { sqlState: '0A000', hint: `Write it through the ${door} door, in the same transaction if need be.` } },
-  )
+  throw new PolylogError('denied', `cannot ${verb} view "${relation.name}"`, { detail: { sqlState: '42809' } })
 }
 
 /** The value as a field; refused where reading it again would give another one. */
@@ -111,6 +97,7 @@ function newId(run: SqlRun): BsonValue {
 }
 
 export function planForeignInsert(binder: Binder, scope: Scope, statement: InsertStmt, relation: Relation): Planned {
+  if (isKeyvalue(relation)) return planKeyvalueInsert(binder, scope, statement, relation)
   if (!(relation instanceof DocumentRelation)) return refuse(relation, 'insert into')
   if (statement.onConflictClause !== undefined) throw failure('0A000', 'ON CONFLICT is not supported for documents')
   const columns = insertColumns(relation, statement)
@@ -190,6 +177,7 @@ function lockFound(run: SqlRun, relation: DocumentRelation, { key }: FoundRow): 
 
 export function planForeignUpdate(binder: Binder, target: BoundTarget, statement: UpdateStmt): Planned {
   const { relation } = target
+  if (isKeyvalue(relation)) return planKeyvalueUpdate(binder, target, statement, relation)
   if (!(relation instanceof DocumentRelation)) return refuse(relation, 'update')
   const compiler = new Planner().compilerAt(0)
   const assignments = bindAssignments(binder, target.scope, statement.targetList ?? []).map(({ name, value }) => {
@@ -225,6 +213,7 @@ export function planForeignUpdate(binder: Binder, target: BoundTarget, statement
 
 export function planForeignDelete(target: BoundTarget, returning: Returning | undefined): Planned {
   const { relation } = target
+  if (isKeyvalue(relation)) return planKeyvalueDelete(target, returning, relation)
   if (!(relation instanceof DocumentRelation)) return refuse(relation, 'delete from')
   const finder = findRows(target, returning?.expressions ?? [], [])
   const work: Work = function* (run) {
