@@ -122,16 +122,21 @@ describe('the first start', () => {
       await stop()
     }))
 
-  test('killed while it loads leaves nothing, and the next one loads all', () =>
+  test('killed or stopped while it loads leaves nothing, and the next one loads all', () =>
     withFolder(async (folder) => {
-      for (const afterMs of [200, 700]) {
+      const ends = [
+        { signal: 'SIGKILL', afterMs: 300, status: null },
+        { signal: 'SIGINT', afterMs: 500, status: 0 },
+      ] as const
+      for (const { signal, afterMs, status } of ends) {
         const child = spawn(process.execPath, [script, '--port', '0', '--data', folder], {
           stdio: ['ignore', 'pipe', 'pipe'],
         })
+        const ended = once(child, 'close')
         await once(child.stderr, 'data')
         await sleep(afterMs)
-        child.kill('SIGKILL')
-        await once(child, 'exit')
+        child.kill(signal)
+        expect((await ended)[0]).toBe(status)
       }
       const own = await start(folder)
       expect(await countAll(own)).toEqual(documentedCounts())
