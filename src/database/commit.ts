@@ -9,10 +9,11 @@ import { orderedVarintWidth } from '../base/tuple.ts'
 import { derivedBit, origins } from '../log/record.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
 import { catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
+import type { ConflictIndex } from './conflict-index.ts'
 import type { Origin, Sequence } from './contract.ts'
 import { encodeNumber } from './numbers.ts'
 import type { KernelTransaction } from './transaction.ts'
-import { writeKinds, type WriteOperation } from './write-set.ts'
+import { writeKinds, type WriteOperation, type WriteSet } from './write-set.ts'
 
 const originCodes = {
   client: origins.client,
@@ -32,7 +33,7 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
   writer.begin(originCodes[transaction.origin], 0, transaction.sessionKey)
   let recordBytes: number
   try {
-    transaction.writes.forEachEffective((kind, key, value, derived) => encode(writer, kind, key, value, derived))
+    encodeAll(writer, transaction.writes)
     recordBytes = writer.end()
   } catch (error) {
     writer.abandon()
@@ -52,6 +53,18 @@ function addCounters(transaction: KernelTransaction): number | undefined {
   const bound = transaction.usedNumbers ? kernel.unreservedNumbers() : undefined
   if (bound !== undefined) writes.put(numbersKey(), encodeNumber(bound), false)
   return bound
+}
+
+const visitedKey = new MutableSlice()
+const visitedValue = new MutableSlice()
+
+/** Loops instead of `forEachEffective`: two closures would be a good part of what a small commit allocates. */
+function encodeAll(writer: RecordWriter, writes: WriteSet): void {
+  for (let i = 0; i < writes.count; i++) {
+    if (!writes.isEffective(i)) continue
+    const key = writes.keyOf(i, visitedKey)
+    encode(writer, writes.kindOf(i), key, writes.payloadOf(i, visitedValue), writes.isDerived(i))
+  }
 }
 
 const bare = new MutableSlice()
@@ -95,20 +108,28 @@ function keyspaceNumber(key: Slice, width: number): number {
 }
 
 function apply(transaction: KernelTransaction, sequence: Sequence): void {
-  const { kernel } = transaction
+  const { kernel, writes } = transaction
   const { store, conflicts } = kernel
   const fed = conflicts.active
-  transaction.writes.forEachEffective((kind, key, value) => {
+  for (let i = 0; i < writes.count; i++) {
+    if (!writes.isEffective(i)) continue
+    const kind = writes.kindOf(i)
+    const key = writes.keyOf(i, visitedKey)
+    const value = writes.payloadOf(i, visitedValue)
     if (kind === writeKinds.put) store.put(key, value)
     else if (kind === writeKinds.delete) store.delete(key)
     else if (kind === writeKinds.deleteRange) store.deleteRange({ start: key, end: value })
-    if (!fed || kind === writeKinds.notify) return
-    if (kind === writeKinds.deleteRange) conflicts.addRange(sliceToLatin1(key), sliceToLatin1(value), sequence)
-    else conflicts.add(sliceToLatin1(key), sequence)
-  })
+    if (fed) feed(conflicts, kind, key, value, sequence)
+  }
   store.publish(sequence)
   if (transaction.catalogChanges.length === 0) return
   let catalog = kernel.catalog
   for (const { key, value } of transaction.catalogChanges) catalog = catalog.applied(key, value)
   kernel.catalog = catalog
+}
+
+function feed(conflicts: ConflictIndex, kind: WriteOperation, key: Slice, value: Slice, sequence: Sequence): void {
+  if (kind === writeKinds.notify) return
+  if (kind === writeKinds.deleteRange) conflicts.addRange(sliceToLatin1(key), sliceToLatin1(value), sequence)
+  else conflicts.add(sliceToLatin1(key), sequence)
 }

@@ -19,6 +19,7 @@ import type { Isolation, Sequence, TransactionServices } from './contract.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits } from './kernel.ts'
 import { LockTable } from './locks.ts'
+import { OpenTransactions } from './open-transactions.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
 import { DatabaseServices } from './services.ts'
 import { takeBack } from './take-back.ts'
@@ -48,7 +49,7 @@ export class Database implements Kernel {
   readonly locks: LockTable = new LockTable()
   readonly conflicts: ConflictIndex = new ConflictIndex()
   readonly limits: KernelLimits
-  readonly open: Set<KernelTransaction> = new Set()
+  readonly open: OpenTransactions = new OpenTransactions()
   readonly services: TransactionServices
   readonly pipeline: CommitPipeline<CatalogState>
   readonly scratch: MutableSlice = new MutableSlice()

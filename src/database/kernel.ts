@@ -6,7 +6,7 @@ import type { CommitPipeline } from './commit-pipeline.ts'
 import type { ConflictIndex } from './conflict-index.ts'
 import type { Sequence, TransactionServices } from './contract.ts'
 import type { LockTable } from './locks.ts'
-import type { KernelTransaction } from './transaction.ts'
+import type { OpenTransactions } from './open-transactions.ts'
 
 export interface Kernel {
   /** The newest state: the store's `current`, or the frozen snapshot after the log failed. For reads within one turn. */
@@ -20,7 +20,7 @@ export interface Kernel {
   /** The newest committed one. */
   catalog: CatalogState
   readonly limits: KernelLimits
-  readonly open: Set<KernelTransaction>
+  readonly open: OpenTransactions
   /** Pins the newest state. */
   pin(): Snapshot
   monotonicUs(): number

@@ -41,6 +41,9 @@ import { StatementSlice } from './time-slice.ts'
 import { TransactionCursor } from './transaction-cursor.ts'
 import { writeKinds, WriteSet } from './write-set.ts'
 
+/** A time that has not been asked for. */
+const unread = -1
+
 /** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
 const maxKeyBytes = 0xffff
 
@@ -77,14 +80,17 @@ export class KernelTransaction implements Transaction {
   doomed: PolylogError | undefined
   origin: Origin = 'client'
   sequence: Sequence = 0
-  timeMs = 0
+  /** Where it stands in `kernel.open`, which alone writes it. */
+  placeAmongOpen = -1
   /** Collections were created: the record carries their largest number. */
   createdCollections = false
   usedNumbers = false
   sessionKey: Uint8Array | undefined
   #failFast = false
-  #startMs = 0
-  #statementMs = 0
+  /** Negative where nobody has asked for it yet: see `#readClock`. */
+  #startMs = unread
+  #statementMs = unread
+  #timeMs = unread
   #base: Reader
   #pinned: Snapshot | undefined
   #hasSnapshot = false
@@ -95,6 +101,8 @@ export class KernelTransaction implements Transaction {
   #catalogChanges: CatalogChange[] = []
   #openCursors: TransactionCursor[] = []
   #reads: ReadLog | undefined
+  /** The collections written to: the first one, which is mostly the only one, and the others. */
+  #firstTouched = -1
   #touched: Set<number> | undefined
   #owned: Set<number> | undefined
   #lastTouched = -1
@@ -123,10 +131,12 @@ export class KernelTransaction implements Transaction {
     this.createdCollections = false
     this.usedNumbers = false
     this.sessionKey = undefined
-    this.#startMs = this.#statementMs = this.kernel.pipeline.timeMs()
+    this.#startMs = this.#statementMs = this.#timeMs = unread
+    if (options.interactive) this.#startMs = this.#statementMs = this.kernel.pipeline.timeMs()
     if (this.#catalogChanges.length > 0) this.#catalogChanges = []
     if (this.#softLocks.length > 0) this.#softLocks = []
     this.#reads = undefined
+    this.#firstTouched = -1
     this.#touched = undefined
     this.#owned = undefined
     this.#lastTouched = -1
@@ -155,15 +165,33 @@ export class KernelTransaction implements Transaction {
     this.#hasSnapshot = true
     this.#base = this.kernel.newest
     this.sequence = this.kernel.newestSequence
-    this.timeMs = this.#statementMs = this.kernel.pipeline.timeMs()
+    this.#timeMs = this.#statementMs = unread
+    if (this.interleaved) this.#readClock()
     this.#baseCatalog = this.kernel.catalog
     this.#recomputeCatalog()
     if (this.isolation === 'serializable' && this.#reads === undefined) this.#reads = new ReadLog()
   }
 
+  /**
+   * The time of the snapshot, of the statement, and of the transaction where this is its first. Few statements ask, and
+   * reading the clock costs as much as a tenth of a small one: so one that runs in a single turn reads it when somebody
+   * asks, in any case before it gives up the thread.
+   */
+  #readClock(): number {
+    this.#timeMs = this.#statementMs = this.kernel.pipeline.timeMs()
+    if (this.#startMs < 0) this.#startMs = this.#timeMs
+    return this.#timeMs
+  }
+
+  /** Milliseconds, of the snapshot. */
+  get timeMs(): number {
+    return this.#timeMs < 0 ? this.#readClock() : this.#timeMs
+  }
+
   /** Before the thread is given up while a statement or the transaction still needs this snapshot. */
   leaveTurn(statementGoesOn: boolean): void {
     if (this.ended || !this.#hasSnapshot) return
+    if (this.#timeMs < 0) this.#readClock()
     if (statementGoesOn) this.interleave()
     else if (this.isolation === 'read committed') return
     if (this.#pinned !== undefined) return
@@ -201,13 +229,15 @@ export class KernelTransaction implements Transaction {
   interleave(): void {
     if (this.interleaved) return
     this.interleaved = true
+    if (this.#timeMs < 0) this.#readClock()
     this.writes.forEachEffective((kind, key, _value, derived) => {
       const keyspace = keyspaceOf(key)
       if (kind > writeKinds.delete || derived || keyspace === 0 || this.#owned?.has(keyspace) === true) return
       this.#acquire(sliceToLatin1(key), 'update', 'wait')
     })
     for (const { key, mode } of this.#softLocks) this.#acquire(key, mode, 'wait')
-    for (const keyspace of this.#touched ?? []) this.#acquire(schema.collectionLockKey(keyspace), 'key share', 'wait')
+    if (this.#firstTouched >= 0) this.#holdSchema(this.#firstTouched)
+    for (const keyspace of this.#touched ?? []) this.#holdSchema(keyspace)
     this.#softLocks = []
   }
 
@@ -243,10 +273,12 @@ export class KernelTransaction implements Transaction {
   }
 
   get startTimeUs(): bigint {
+    if (this.#startMs < 0) this.#readClock()
     return BigInt(Math.floor(this.#startMs * 1000))
   }
 
   get statementTimeUs(): bigint {
+    if (this.#statementMs < 0) this.#readClock()
     return BigInt(Math.floor(this.#statementMs * 1000))
   }
 
@@ -336,18 +368,28 @@ export class KernelTransaction implements Transaction {
   #touch(key: Slice): void {
     const keyspace = keyspaceOf(key)
     if (keyspace === this.#lastTouched || keyspace === 0) return
-    this.#touched ??= new Set()
-    if (!this.#touched.has(keyspace)) {
-      const name = schema.collectionLockKey(keyspace)
-      if (this.interleaved) this.#acquire(name, 'key share', 'wait')
-      else if (this.kernel.locks.size > 0 && this.kernel.locks.blocked(this, name, 'key share')) {
-        this.interleave()
-        this.#acquire(name, 'key share', 'wait')
-      }
+    if (keyspace !== this.#firstTouched && this.#touched?.has(keyspace) !== true) {
+      if (this.interleaved) this.#holdSchema(keyspace)
+      else if (this.kernel.locks.size > 0) this.#lookAtSchema(keyspace)
       this.#checkSchema(keyspace)
-      this.#touched.add(keyspace)
+      this.#noteTouched(keyspace)
     }
     this.#lastTouched = keyspace
+  }
+
+  #noteTouched(keyspace: number): void {
+    if (this.#firstTouched < 0) this.#firstTouched = keyspace
+    else (this.#touched ??= new Set()).add(keyspace)
+  }
+
+  #holdSchema(keyspace: number): void {
+    this.#acquire(schema.collectionLockKey(keyspace), 'key share', 'wait')
+  }
+
+  #lookAtSchema(keyspace: number): void {
+    if (!this.kernel.locks.blocked(this, schema.collectionLockKey(keyspace), 'key share')) return
+    this.interleave()
+    this.#holdSchema(keyspace)
   }
 
   #checkSchema(keyspace: number): void {
@@ -484,8 +526,7 @@ export class KernelTransaction implements Transaction {
 
   /** Nobody else may write to the collection until the end: it is new, or its schema is locked. Keys need no locks. */
   own(collectionId: number): void {
-    this.#touched ??= new Set()
-    this.#touched.add(collectionId)
+    this.#noteTouched(collectionId)
     this.#owned ??= new Set()
     this.#owned.add(collectionId)
   }

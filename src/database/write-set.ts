@@ -217,17 +217,33 @@ export class WriteSet {
     if (this.#orderedThrough > mark) this.#forgetOrder()
   }
 
+  /** Whether the operation belongs into the record. */
+  isEffective(operation: number): boolean {
+    if (this.#superseded[operation] !== none) return false
+    if (this.#ranges.length === 0 || !this.#isKeyed(operation)) return true
+    return !this.hides(this.keyOf(operation, this.#visitedKey), operation)
+  }
+
+  kindOf(operation: number): WriteOperation {
+    return this.#kind[operation]! as WriteOperation
+  }
+
+  isDerived(operation: number): boolean {
+    return this.#derived[operation]!
+  }
+
+  /** What stands behind the key, whatever it means for the operation's kind. */
+  payloadOf(operation: number, into: MutableSlice): MutableSlice {
+    return into.set(this.#arena.bytes, this.#keyEnd[operation]!, this.#valueEnd[operation]!)
+  }
+
   /** Calls with every operation that belongs into the record, in order. Slices are reused. */
   forEachEffective(visit: (kind: WriteOperation, key: Slice, value: Slice, derived: boolean) => void): void {
     const key = this.#visitedKey
     const value = this.#visitedValue
     for (let i = 0; i < this.#count; i++) {
-      if (this.#superseded[i] !== none) continue
-      this.keyOf(i, key)
-      const kind = this.#kind[i]! as WriteOperation
-      if (this.#ranges.length > 0 && kind <= writeKinds.delete && this.hides(key, i)) continue
-      value.set(this.#arena.bytes, this.#keyEnd[i]!, this.#valueEnd[i]!)
-      visit(kind, key, value, this.#derived[i]!)
+      if (!this.isEffective(i)) continue
+      visit(this.kindOf(i), this.keyOf(i, key), this.payloadOf(i, value), this.isDerived(i))
     }
   }
 
