@@ -189,6 +189,21 @@ describe('schema changes', () => {
     expect(database.locks.size).toBe(0)
   })
 
+  test('a collection that others have written since the snapshot is not changed: an index would miss their rows', () => {
+    const namespace = once((tx) => tx.createNamespace('shop'))
+    const collection = once((tx) => tx.createCollection(namespace, 'orders', 'table', {}))
+    const transaction = begin()
+    const key = new KeyWriter(16).begin(collection.id, 1).int64(1)
+    once((tx) => tx.put(key, sliceOf(Buffer.from('theirs'))))
+    const build = (tx: KernelTransaction): void => {
+      tx.createIndex(collection, { name: 'by_day', unique: false, definition: {} })
+      expect(tx.get(key)).toBeDefined()
+    }
+    expect(outcomeOf(() => step(transaction, build))).toBe('serialization_failure')
+    transaction.rollback()
+    once(build)
+  })
+
   test('one catalog version is one catalog', () => {
     const namespace = once((tx) => tx.createNamespace('shop'))
     const [a, b] = [begin('read committed'), begin('read committed')]

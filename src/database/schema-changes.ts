@@ -5,7 +5,7 @@
  * write on) and against other changes. New names are locked by name, so that two transactions cannot create the same.
  */
 import { PolylogError } from '../base/errors.ts'
-import { emptySlice, type Slice } from '../base/slice.ts'
+import { emptySlice, sliceToLatin1, type Slice } from '../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../base/tuple.ts'
 import { type CatalogState, collectionKey, encodeJson, fieldKey, namespaceKey } from './catalog-state.ts'
 import type { Collection, CollectionModel, Index, JsonObject, JsonValue, Namespace } from './catalog.ts'
@@ -118,12 +118,24 @@ function write(transaction: KernelTransaction, collection: Collection): Collecti
   return transaction.catalog.collectionById(id)!
 }
 
+/**
+ * Locks a collection whose rows the change reads, or later statements write without locks: they must be the newest ones.
+ * An index that was built over an older snapshot would miss what others have written since.
+ */
+function holdUnchanged(transaction: KernelTransaction, collection: Collection): void {
+  transaction.lockSchema(collection)
+  const { start, end } = keyspaceRange(collection.id)
+  const { conflicts } = transaction.kernel
+  if (!conflicts.changed(sliceToLatin1(start), sliceToLatin1(end), transaction.sequence)) return
+  transaction.changedMeanwhile(`collection "${collection.name}"`)
+}
+
 export function alterCollection(
   transaction: KernelTransaction,
   collection: Collection,
   change: { name?: string; namespace?: Namespace; definition?: JsonObject },
 ): Collection {
-  transaction.lockSchema(collection)
+  holdUnchanged(transaction, collection)
   const altered = { ...current(transaction, collection), ...change, version: transaction.kernel.nextVersion() }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
     const { name, namespace } = altered
@@ -167,7 +179,7 @@ export function createIndex(
   collection: Collection,
   index: { name: string; unique: boolean; definition: JsonObject },
 ): Index {
-  transaction.lockSchema(collection)
+  holdUnchanged(transaction, collection)
   const now = current(transaction, collection)
   if (now.indexes.some(({ name }) => name === index.name)) {
     throw new PolylogError('duplicate_object', `index "${index.name}" already exists`)
@@ -184,7 +196,7 @@ function nextIndexId(transaction: KernelTransaction, collection: Collection): nu
 }
 
 export function dropIndex(transaction: KernelTransaction, collection: Collection, index: Index): void {
-  transaction.lockSchema(collection)
+  holdUnchanged(transaction, collection)
   const now = current(transaction, collection)
   transaction.deleteRange(keyspaceRange(collection.id, index.id), 'derived')
   const indexes = now.indexes.filter(({ id }) => id !== index.id)
