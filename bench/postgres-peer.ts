@@ -1,8 +1,18 @@
 /** PostgreSQL as a peer, and `pgbench` as the driver of both. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chownSync } from 'node:fs'
+import { chownSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram, removeFolder, runProgram, running, scratchFolder, waitUntil, type Running } from './processes.ts'
+import {
+  cpuSeconds,
+  endedChildrenSeconds,
+  findProgram,
+  removeFolder,
+  runProgram,
+  running,
+  scratchFolder,
+  waitUntil,
+  type Running,
+} from './processes.ts'
 import { freePort } from './redis-peer.ts'
 
 const folders = ['/usr/lib/postgresql/15/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/17/bin']
@@ -38,16 +48,14 @@ export async function startPostgres(): Promise<Running> {
     'postgres',
   )
   const server = running(child, port, () => removeFolder(folder))
-  return { ...server, cpuSeconds: () => backendSeconds(child.pid!) }
+  return { ...server, cpuSeconds: () => familySeconds(child.pid!) }
 }
 
-/** Of the postmaster and every process it has started and reaped. */
-function backendSeconds(pid: number): number {
-  const out = execFileSync('ps', ['-o', 'cputimes=', '--ppid', String(pid), '-p', String(pid)], { encoding: 'utf8' })
-  return out
-    .trim()
-    .split('\n')
-    .reduce((sum, text) => sum + Number(text), 0)
+/** Of the postmaster, of the processes that it runs, and of those that have ended and it has waited for. */
+function familySeconds(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  const running = children.reduce((sum, child) => sum + cpuSeconds(Number(child)), 0)
+  return running + cpuSeconds(pid) + endedChildrenSeconds(pid)
 }
 
 export interface PgbenchLoad {

@@ -34,10 +34,21 @@ export function versionOf(program: string): string {
 
 const clockTicksPerSecond = 100
 
-export function cpuSeconds(pid: number): number {
+/** Fields of /proc/PID/stat from the 14th on: user, system, and both of children that ended. */
+function timesOf(pid: number): readonly number[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / clockTicksPerSecond
+  return fields.slice(11, 15).map((ticks) => Number(ticks) / clockTicksPerSecond)
+}
+
+export function cpuSeconds(pid: number): number {
+  const [user = 0, system = 0] = timesOf(pid)
+  return user + system
+}
+
+export function endedChildrenSeconds(pid: number): number {
+  const [, , user = 0, system = 0] = timesOf(pid)
+  return user + system
 }
 
 export function running(child: ChildProcess, port: number, after: () => void = () => undefined): Running {

@@ -27,11 +27,18 @@ const text = (value: string): Buffer => Buffer.from(`${value}\0`)
 const ready = message('Z', Buffer.from('I'))
 const column = Buffer.concat([text('abalance'), int32(0), int16(0), int32(23), int16(4), int32(-1), int16(0)])
 const rowDescription = message('T', Buffer.concat([int16(1), column]))
-const row = message('D', Buffer.concat([int16(1), int32(1), Buffer.from('0')]))
+const row = message('D', Buffer.concat([int16(1), int32(1), Buffer.from('1')]))
 const selected = message('C', text('SELECT 1'))
 const updated = message('C', text('UPDATE 1'))
 const began = message('C', text('BEGIN'))
 const startup = Buffer.concat([message('R', int32(0)), message('K', Buffer.concat([int32(1), int32(1)])), ready])
+/** pgbench asks first how its tables are partitioned: not at all. */
+const threeColumns = message('T', Buffer.concat([int16(3), column, column, column]))
+const notPartitioned = message(
+  'D',
+  Buffer.concat([int16(3), int32(1), Buffer.from('1'), int32(-1), int32(1), Buffer.from('0')]),
+)
+const partitions = Buffer.concat([threeColumns, notPartitioned, selected, ready])
 const simpleSelect = Buffer.concat([rowDescription, row, selected, ready])
 const simpleOther = Buffer.concat([updated, ready])
 const simpleBegin = Buffer.concat([began, ready])
@@ -48,7 +55,7 @@ const replies: Record<string, Buffer> = {
 function answer(kind: string, frame: Buffer): Buffer | undefined {
   if (kind !== 'Q') return replies[kind]
   const first = frame.toString('latin1', 5, 11).toUpperCase()
-  if (first === 'SELECT') return simpleSelect
+  if (first === 'SELECT') return frame.includes('partstrat') ? partitions : simpleSelect
   return first.startsWith('BEGIN') ? simpleBegin : simpleOther
 }
 
