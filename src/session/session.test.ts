@@ -429,7 +429,9 @@ describe('a collection that a transaction has for itself', () => {
     a.begin({ isolation: 'repeatable read' })
     expect(a.run(get('k'))).toBe('1')
     void b.run(put('k', '2'))
-    void a.run((tx) => tx.alterCollection(tx.catalog.collectionById(collection.id)!, { definition: { v: 3 } }))
-    expect(await outcomeOf(Promise.resolve().then(() => a.run(increment('k'))))).toBe('serialization_failure')
+    const alter = (tx: Transaction): unknown =>
+      tx.alterCollection(tx.catalog.collectionById(collection.id)!, { definition: { v: 3 } })
+    expect(await outcomeOf(Promise.resolve().then(() => a.run(alter)))).toBe('serialization_failure')
+    expect(await outcomeOf(Promise.resolve().then(() => a.run(increment('k'))))).toBe('transaction_aborted')
   })
 })
