@@ -26,11 +26,31 @@ interface Option<C> {
 
 const polymorphic: ReadonlySet<number> = new Set([oid.any, oid.anyarray, oid.anyelement])
 
+/** The same name is asked for with the same types again and again: per list of candidates, which are registered once. */
+const answers = new WeakMap<readonly Candidate[], Map<string, Resolution<Candidate>>>()
+
 /** `takes` of the answer are the types to convert the arguments to; polymorphic ones are made concrete. */
 export function resolve<C extends Candidate>(
   candidates: readonly C[],
   types: readonly number[],
   isOperator = false,
+): Resolution<C> {
+  let known = answers.get(candidates)
+  if (known === undefined) answers.set(candidates, (known = new Map<string, Resolution<Candidate>>()))
+  const key = types.join(',')
+  let answer = known.get(key)
+  if (answer === undefined) {
+    answer = resolveAfresh(candidates, types, isOperator)
+    // As many as there are types and pairs of them: a caller cannot make it grow with long lists of arguments.
+    if (types.length <= 2) known.set(key, answer)
+  }
+  return answer as Resolution<C>
+}
+
+function resolveAfresh<C extends Candidate>(
+  candidates: readonly C[],
+  types: readonly number[],
+  isOperator: boolean,
 ): Resolution<C> {
   const sameArity = candidates.flatMap((entry) => spread(entry, types.length))
   const exact = sameArity.find(({ takes }) => takes.every((type, i) => type === types[i]))

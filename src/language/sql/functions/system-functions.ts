@@ -238,6 +238,7 @@ function defineDescriptions(): void {
   define('shobj_description', [oid.oid, name], text, () => null)
   define('col_description', [oid.oid, int4], text, () => null)
   define('pg_relation_is_publishable', [oid.regclass], bool, () => false)
+  define('pg_get_function_sqlbody', [oid.oid], text, () => null)
   define('pg_get_function_result', [oid.oid], text, () => null)
   define('pg_get_function_arguments', [oid.oid], text, () => null)
   define('pg_get_function_identity_arguments', [oid.oid], text, () => null)
