@@ -107,7 +107,9 @@ export class ClientSession implements Session {
     return this.#shared?.kernel.isolation ?? this.defaultIsolation
   }
 
+  /** Whoever looks at it may tell of it (a statement that does not bind, the columns of one that does). */
   get catalog(): Catalog {
+    this.#saw(this.#database.newestSequence)
     const shared = this.#shared
     return shared === undefined || shared.outcome !== undefined ? this.#database.catalog : shared.kernel.nextCatalog
   }
@@ -178,8 +180,10 @@ export class ClientSession implements Session {
   }
 
   #runShared<T>(shared: SharedTransaction, statement: Statement<T>): T | Promise<T> {
+    const { requests } = this.#cancellation
     return shared.inTurn(() => {
-      shared.checkOpen()
+      this.#checkOpen(shared)
+      if (this.#cancellation.requests !== requests) throw canceled()
       shared.started = true
       const { kernel } = shared
       this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
@@ -202,6 +206,12 @@ export class ClientSession implements Session {
     })
   }
 
+  /** An answer that tells of the decision waits until that is durable. */
+  #checkOpen(shared: SharedTransaction): void {
+    this.#saw(shared.committedAt)
+    shared.checkOpen()
+  }
+
   #statementEnded(shared: SharedTransaction): void {
     this.#cancellation.end()
     this.#saw(shared.kernel.sequence)
@@ -213,6 +223,8 @@ export class ClientSession implements Session {
     this.#saw(shared.kernel.sequence)
     if (error instanceof PolylogError && (error.retryable || shared.kernel.doomed !== undefined)) shared.fail()
     if (shared.outcome === undefined) shared.kernel.leaveTurn(false)
+    // Another party has ended the transaction under it: it hears what any later statement will hear.
+    else if (error instanceof PolylogError && error.code === 'transaction_aborted') this.#checkOpen(shared)
     throw error
   }
 
@@ -319,7 +331,10 @@ export class ClientSession implements Session {
   #onSavepoints(change: (shared: SharedTransaction) => void): Promise<void> | void {
     return this.#inOrder(() => {
       const shared = this.#open()
-      return shared.inTurn(() => change(shared))
+      return shared.inTurn(() => {
+        this.#saw(shared.committedAt)
+        change(shared)
+      })
     })
   }
 
@@ -349,7 +364,7 @@ export class ClientSession implements Session {
 
   token(): string {
     const shared = this.#open()
-    shared.checkOpen()
+    this.#checkOpen(shared)
     return this.#registry.tokenOf(shared, this.#database)
   }
 

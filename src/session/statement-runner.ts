@@ -20,9 +20,12 @@ import type { Scheduler } from './scheduler.ts'
 export class Cancellation {
   #requested = false
   #onRequest: (() => void) | undefined
+  /** How many there were: a statement that waits for its turn sees by it that one concerns it. */
+  requests = 0
 
   request(): void {
     this.#requested = true
+    this.requests++
     this.#onRequest?.()
   }
 

@@ -1,0 +1,104 @@
+/** What a session's answers wait for, in the ways of answering that are no result of a statement. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sliceOf } from '../base/slice.ts'
+import { KeyWriter } from '../base/tuple.ts'
+import type { Collection } from '../database/catalog.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
+import type { Session } from './contract.ts'
+import { openTestSessions, type TestSessions } from './testing.ts'
+
+let server: TestSessions
+let collection: Collection
+
+beforeEach(async () => {
+  server = await openTestSessions()
+  collection = await openSession().run((tx) => {
+    return tx.createCollection(tx.createNamespace('test'), 'numbers', 'keyvalue', {})
+  })
+})
+
+afterEach(() => server.close())
+
+function openSession(): Session {
+  return server.sessions.openSession({ user: 'test', door: 'test' })
+}
+
+const put =
+  (name: string) =>
+  (tx: Transaction): void =>
+    tx.put(new KeyWriter(32).begin(collection.id, 1).string(name), sliceOf(Buffer.from('1')))
+
+function joined(): [Session, Session] {
+  const a = openSession()
+  const b = openSession()
+  a.begin()
+  b.join(a.token())
+  return [a, b]
+}
+
+async function errorOf(run: () => unknown): Promise<{ code: string; detail: { outcome?: string } }> {
+  try {
+    await run()
+  } catch (error) {
+    return error as { code: string; detail: { outcome?: string } }
+  }
+  throw new Error('nothing was thrown')
+}
+
+/** Pauses until `goOn`, and writes then. */
+function gate(): { statement: (tx: Transaction) => StatementSteps<void>; goOn: () => void } {
+  let goOn = (): void => undefined
+  const opened = new Promise<void>((resolve) => (goOn = resolve))
+  return {
+    goOn,
+    statement: function* (tx) {
+      yield opened
+      put('late')(tx)
+    },
+  }
+}
+
+describe('a session has seen', () => {
+  test('the catalog that it was shown: a statement may fail to bind by it, and run nowhere', () => {
+    const session = openSession()
+    expect(session.seen).toBe(0)
+    expect(session.catalog.findCollection('test', 'numbers')).toBeDefined()
+    expect(session.seen).toBe(server.database.newestSequence)
+  })
+
+  test.each(['run', 'token', 'savepoint'] as const)('the commit that it is told of by %s', async (way) => {
+    const [a, b] = joined()
+    await a.run(put('a'))
+    await a.commit()
+    const told = await errorOf(() => (way === 'run' ? b.run(put('b')) : way === 'token' ? b.token() : b.savepoint('s')))
+    expect(told).toMatchObject({ code: 'transaction_ended', detail: { outcome: 'committed' } })
+    expect(b.seen).toBe(server.database.newestSequence)
+  })
+})
+
+describe('a statement of a joined party', () => {
+  test('hears of the end that came while it ran', async () => {
+    const [a, b] = joined()
+    const { statement, goOn } = gate()
+    const running = errorOf(() => b.run(statement))
+    a.close()
+    goOn()
+    expect(await running).toMatchObject({ code: 'transaction_ended', detail: { outcome: 'aborted' } })
+    expect(b.status).toBe('failed')
+  })
+
+  test('that is canceled while it waits for its turn does not run', async () => {
+    const [a, b] = joined()
+    const { statement, goOn } = gate()
+    const first = a.run(statement)
+    const second = errorOf(() => b.run(put('b')))
+    b.cancel()
+    goOn()
+    await first
+    expect((await second).code).toBe('canceled')
+    expect(await a.commit()).toBe('committed')
+    const reader = openSession()
+    const key = new KeyWriter(32).begin(collection.id, 1).string('b')
+    expect(reader.run((tx) => tx.get(key) !== undefined)).toBe(false)
+  })
+})
