@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
-import { runPolylog, runWithoutPrivileges, ServerProcess, withFolder } from './server-process.ts'
+import { runPolylog, ServerProcess, withFolder } from './server-process.ts'
 
 const serveOn = (folder: string): Promise<ServerProcess> => ServerProcess.start('--data', folder)
 const tryToServe = (folder: string) => runPolylog('serve', '--port', '0', '--data', folder)
@@ -162,9 +162,11 @@ describe('a data directory', () => {
   test('that may not be read is 1 and named', () =>
     withFolder(async (folder) => {
       chmodSync(folder, 0)
-      const { status, stderr } = await runWithoutPrivileges('serve', '--port', '0', '--data', folder)
+      // The superuser may read that one, but not even he makes folders here.
+      const path = process.getuid?.() === 0 ? '/sys/polylog-data' : folder
+      const { status, stderr } = await tryToServe(path)
       expect(status).toBe(1)
-      expect(stderr).toContain(folder)
+      expect(stderr).toContain(path)
       expect(stderr).not.toContain('    at ')
     }))
 

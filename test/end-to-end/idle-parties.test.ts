@@ -4,7 +4,7 @@ import { createRealHost } from '../../src/host/real/real-host.ts'
 import { startServer, type RunningServer } from '../../src/server/server.ts'
 import { Clients, failureOf, readToken } from './clients.ts'
 
-const idleTimeoutMs = 150
+const idleTimeoutMs = 400
 
 let server: RunningServer
 let clients: Clients

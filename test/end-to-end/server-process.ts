@@ -77,12 +77,6 @@ export function runScript(script: string, ...args: string[]): Promise<Exit> {
   return exitOf(spawnNode([script, ...args], { cwd: repositoryRoot }))
 }
 
-/** The superuser may read everything, so that process becomes somebody else. */
-export function runWithoutPrivileges(...args: string[]): Promise<Exit> {
-  const nobody = 65_534
-  return exitOf(spawnNode([binary, ...args], process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {}))
-}
-
 function spawnNode(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
   return spawn(process.execPath, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
 }
