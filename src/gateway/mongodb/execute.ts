@@ -190,11 +190,10 @@ function enterSession(command: Command, request: Request): void {
 function enterTransaction(command: Command, request: Request, number: bigint): void {
   const logical = request.logical!
   const starts = request.getBoolean('startTransaction', false)
+  // Also after its end: an answer that tells of it waits until what it has done is durable.
+  if (logical.number === number) request.session = logical.session ?? logical.endedSession ?? request.session
   // What ends a transaction looks at its state itself: a repeated commit is answered as the first.
-  if (command.name === 'commitTransaction' || command.name === 'abortTransaction') {
-    if (logical.number === number && logical.session !== undefined) request.session = logical.session
-    return
-  }
+  if (command.name === 'commitTransaction' || command.name === 'abortTransaction') return
   if (command.inTransaction !== true) {
     throw mongoError(263, `Cannot run '${command.name}' in a multi-document transaction.`, 'unsupported')
   }

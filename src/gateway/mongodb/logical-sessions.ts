@@ -14,7 +14,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
-import type { Session, SessionHost } from '../../session/contract.ts'
+import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
 
 export type TransactionState = 'none' | 'open' | 'committed' | 'aborted'
 
@@ -37,6 +37,10 @@ export class LogicalSession {
   state: TransactionState = 'none'
   joined = false
   session: Session | undefined
+  /** Of the transaction with this number, after its end: who is told of that waits for what it has seen. */
+  endedSession: Session | undefined
+  /** A commit that is not decided yet: a repeated one waits for the same decision. */
+  committing: Promise<Outcome> | undefined
   usedMs: number
   #idle: Cancel | undefined
   #running = 0
@@ -70,6 +74,7 @@ export class LogicalSession {
       )
     }
     this.abort()
+    this.endedSession = undefined
     this.number = number
     this.joined = token !== undefined
     this.state = 'aborted'
@@ -104,6 +109,7 @@ export class LogicalSession {
     if (number < this.number) throw transactionTooOld(number, this.number)
     if (number === this.number) return
     this.abort()
+    this.endedSession = undefined
     this.number = number
     this.state = 'none'
   }
@@ -131,7 +137,9 @@ export class LogicalSession {
     this.state = state
     this.#registry.onEnd(this.transactionKey)
     this.session?.close()
+    this.endedSession = this.session
     this.session = undefined
+    this.committing = undefined
   }
 
   abort(): void {

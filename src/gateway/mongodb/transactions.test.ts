@@ -150,6 +150,55 @@ describe('a retried write', () => {
   })
 })
 
+describe('a repeated commit', () => {
+  const lsid = { id: new Binary(Buffer.alloc(16, 9), 4) }
+  const inTransaction = (number: number): Document => {
+    return { lsid, txnNumber: Long.fromNumber(number), autocommit: false, $db: 'admin' }
+  }
+
+  async function connectTwice(): Promise<{ run: (document: Document) => Promise<Document>; end: () => void }[]> {
+    const clients = [await server.connect(), await server.connect()]
+    return clients.map((raw) => ({
+      run: async (document) => deserialize((await raw.command(serialize(document)))!),
+      end: () => raw.destroy(),
+    }))
+  }
+
+  it('waits for the same decision, and both tell the truth', async () => {
+    const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
+    owner.begin()
+    const [one, two] = await connectTwice()
+    await one!.run({ polylogJoin: owner.token(), ...inTransaction(1), startTransaction: true })
+    const commit = { commitTransaction: 1, ...inTransaction(1) }
+    const answers = Promise.all([one!.run(commit), two!.run(commit)])
+    await items.findOne({ _id: 1 })
+    await owner.commit()
+    expect(await answers).toEqual([{ ok: 1 }, { ok: 1 }])
+    expect(await two!.run(commit)).toEqual({ ok: 1 })
+    one!.end()
+    two!.end()
+    owner.close()
+  })
+
+  it('leaves the next transaction alone, which has aborted the one before', async () => {
+    const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
+    owner.begin()
+    const [one, two] = await connectTwice()
+    await one!.run({ polylogJoin: owner.token(), ...inTransaction(2), startTransaction: true })
+    const first = one!.run({ commitTransaction: 1, ...inTransaction(2) })
+    await items.findOne({ _id: 1 })
+    const increment = { update: 'items', updates: [{ q: { _id: 1 }, u: { $inc: { n: 1 } } }] }
+    const next = { ...inTransaction(3), $db: 'bank' }
+    expect(await two!.run({ ...increment, ...next, startTransaction: true })).toMatchObject({ ok: 1 })
+    expect(await first).toMatchObject({ ok: 0, code: 251 })
+    expect(await two!.run({ commitTransaction: 1, ...inTransaction(3) })).toEqual({ ok: 1 })
+    expect(await items.findOne({ _id: 1 })).toEqual({ _id: 1, n: 11 })
+    one!.end()
+    two!.end()
+    owner.close()
+  })
+})
+
 describe('a shared transaction', () => {
   it('is joined by token and decided by the party that began it', async () => {
     const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })

@@ -30,26 +30,33 @@ function commitTransaction(request: Request): Reply | Promise<Reply> {
   if (logical.state === 'committed') return empty
   if (logical.state === 'aborted') throw noSuchTransaction(`Transaction ${logical.number} has been aborted.`)
   const outcome = commit(logical)
-  if (!(outcome instanceof Promise)) return ended(logical, outcome)
-  return outcome.then((decided) => ended(logical, decided))
+  return outcome instanceof Promise ? outcome.then(report) : report(outcome)
 }
 
+/** Drivers repeat a commit whose answer they have not got: it must not be taken for an error of a second one. */
 function commit(logical: LogicalSession): Outcome | Promise<Outcome> {
-  const { session } = logical
-  const failed = (error: unknown): never => {
-    logical.end('aborted')
+  if (logical.committing !== undefined) return logical.committing
+  const session = logical.session!
+  // The driver may have begun its next transaction meanwhile.
+  const end = (outcome: Outcome): Outcome => {
+    if (logical.session === session) logical.end(outcome)
+    return outcome
+  }
+  const fail = (error: unknown): never => {
+    end('aborted')
     throw error
   }
   try {
-    const outcome = session!.commit()
-    return outcome instanceof Promise ? outcome.catch(failed) : outcome
+    const outcome = session.commit()
+    if (!(outcome instanceof Promise)) return end(outcome)
+    logical.committing = outcome.then(end, fail)
+    return logical.committing
   } catch (error) {
-    return failed(error)
+    return fail(error)
   }
 }
 
-function ended(logical: LogicalSession, outcome: Outcome): Reply {
-  logical.end(outcome)
+function report(outcome: Outcome): Reply {
   if (outcome === 'committed') return empty
   throw new PolylogError('transaction_ended', 'the transaction has been aborted', { detail: { outcome } })
 }
