@@ -49,6 +49,15 @@ const otherFaults: readonly (readonly [FaultName, number])[] = [
   ['stall', 0.005],
 ]
 
+/** What may be asked for by name, and how likely it is then. */
+export const faultsByName: ReadonlyMap<string, number> = new Map<string, number>([
+  ...diskFaults,
+  ...networkFaults,
+  ...otherFaults,
+  ['read-error', 0.02],
+  ['lying-sync', 0.05],
+])
+
 /** Durability is not claimed where a disk lies about it. */
 export const excludedFromDurability: ReadonlySet<FaultName> = new Set<FaultName>(['lying-sync'])
 
@@ -70,8 +79,7 @@ function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
   const end: LifeEnd = dice < 7 ? 'power' : dice < 9 ? 'process' : 'stop'
   const probabilities: Partial<Record<FaultName, number>> = {}
   if (only.length > 0) {
-    const known = new Map([...diskFaults, ...networkFaults, ...otherFaults])
-    for (const fault of only) probabilities[fault] = known.get(fault) ?? 0.05
+    for (const fault of only) probabilities[fault] = faultsByName.get(fault)!
   } else {
     for (const list of [diskFaults, networkFaults, otherFaults]) {
       if (!random.chance(0.6)) continue

@@ -50,7 +50,7 @@ afterEach(() => {
   KernelTransaction.prototype.put = put
 })
 
-describe('the simulation finds', () => {
+describe('the simulation finds', { timeout: 240_000 }, () => {
   test('a sync that is skipped', async () => {
     const found = await find({ host: withoutSync })
     expect(['durable', 'recovery', 'start']).toContain(found.violations[0]!.invariant)

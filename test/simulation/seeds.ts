@@ -8,10 +8,14 @@ export function testSeeds(first: number, last: number): void {
   const blocks = Array.from({ length: (last - first + 1) / block }, (_, i): [number, number] => {
     return [first + i * block, first + (i + 1) * block - 1]
   })
-  test.each(blocks)('seeds %i to %i', async (from, to) => {
-    for (let seed = from; seed <= to; seed++) {
-      const { violations, plan } = await simulate(planOf(seed))
-      expect(violations, JSON.stringify(plan)).toEqual([])
-    }
-  })
+  test.each(blocks)(
+    'seeds %i to %i',
+    async (from, to) => {
+      for (let seed = from; seed <= to; seed++) {
+        const { violations, plan } = await simulate(planOf(seed))
+        expect(violations, JSON.stringify(plan)).toEqual([])
+      }
+    },
+    240_000,
+  )
 }

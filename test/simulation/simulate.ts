@@ -6,7 +6,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import type { FaultName } from '../../src/host/simulated/faults.ts'
-import { planOf } from './plan.ts'
+import { faultsByName, planOf } from './plan.ts'
 import { shrink, simulate, type SeedResult } from './simulation.ts'
 
 interface Options {
@@ -28,7 +28,7 @@ function parseOptions(args: readonly string[]): Options {
     else if (args[i] === '--minutes') options.minutes = parsePositive(value)
     else if (args[i] === '--json') options.json = value
     else if (args[i] === '--fault') {
-      while (args[i + 1] !== undefined && !args[i + 1]!.startsWith('--')) options.faults.push(args[++i] as FaultName)
+      while (args[i + 1] !== undefined && !args[i + 1]!.startsWith('--')) options.faults.push(parseFault(args[++i]!))
       continue
     } else fail(`unknown option ${args[i]}`)
     i++
@@ -41,6 +41,11 @@ function parseSeeds(text: string, options: Options): void {
   if (found === null) fail(`--seeds wants A-B, not ${text}`)
   options.first = Number(found[1])
   options.last = Number(found[2] ?? found[1])
+}
+
+function parseFault(name: string): FaultName {
+  if (!faultsByName.has(name)) fail(`no fault is named ${name}; there are ${[...faultsByName.keys()].join(', ')}`)
+  return name as FaultName
 }
 
 function parsePositive(text: string): number {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { planOf, smallerPlans } from './plan.ts'
 import { simulate } from './simulation.ts'
 
-describe('the whole server in simulation', () => {
+describe('the whole server in simulation', { timeout: 240_000 }, () => {
   test('the same seed gives the same history', async () => {
     for (const seed of [3, 7, 31]) {
       const [one, other] = [await simulate(planOf(seed)), await simulate(planOf(seed))]
