@@ -1,0 +1,103 @@
+/**
+ * Data on people's disks has rights: a directory of every format version opens for ever, with everything in it.
+ *
+ * `golden/<version>` holds a directory as a killed server left it (a checkpoint, and a log after it), and `expected.json`
+ * what must be found in it. `REWRITE=1` writes the one of the present version anew, which is only right before that
+ * version has been released; older ones are never written again.
+ */
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { formatVersion, Instance } from '../../src/database/instance.ts'
+import { createRealHost } from '../../src/host/real/real-host.ts'
+import { EmbeddedDatabase, type EmbeddedTransaction } from '../../src/library/library.ts'
+import { Sessions } from '../../src/session/sessions.ts'
+
+const goldens = join(import.meta.dirname, 'golden')
+
+interface Opened {
+  readonly db: EmbeddedDatabase
+  readonly instance: Instance
+}
+
+async function openDirectory(directory: string): Promise<Opened> {
+  const host = createRealHost()
+  const instance = await Instance.open({ host, directory, segmentBytes: 64 * 1024 }, 'polylog')
+  const sessions = new Sessions(host, () => instance.databases)
+  const db = new EmbeddedDatabase(instance.databases.get('polylog')!, sessions, () => instance.close())
+  return { db, instance }
+}
+
+async function fillBeforeCheckpoint(tx: EmbeddedTransaction): Promise<void> {
+  await tx.sql(
+    'CREATE TABLE item (id int8 PRIMARY KEY, name text NOT NULL UNIQUE, price numeric(10,2), tags text[], made timestamptz, extra jsonb)',
+  )
+  await tx.sql('CREATE INDEX item_price ON item (price DESC)')
+  await tx.sql(
+    `INSERT INTO item VALUES (1, 'één', 12.50, '{a,b}', '2026-01-02 03:04:05.678901+00', '{"k": [1, 2.50, null]}'),
+       (9007199254740993, 'two', NULL, NULL, NULL, NULL)`,
+  )
+  await tx.documents('shop', 'orders').insert({ _id: 1, total: 12.5, lines: [{ sku: 'x', n: 2 }] }, { _id: 'two' })
+  const keys = tx.keys()
+  await keys.set('greeting', 'hello')
+  await keys.setField('hash', 'field', 'value')
+  await keys.setScore('scores', 'ada', 1.5)
+}
+
+async function fillAfterCheckpoint(tx: EmbeddedTransaction): Promise<void> {
+  await tx.sql("UPDATE item SET price = price + 1 WHERE name = 'één'")
+  await tx.sql('DELETE FROM item WHERE id = 9007199254740993')
+  await tx.documents('shop', 'orders').update({ _id: 1 }, { $push: { lines: { sku: 'y', n: 1 } } })
+  await tx.keys().setScore('scores', 'ada', 2)
+  await tx.keys().delete('greeting')
+}
+
+/** Everything, as text. */
+function contentOf(db: EmbeddedDatabase): Promise<unknown> {
+  return db.read(async (tx) => {
+    const rows = await tx.sql('SELECT id::text, name, price::text, tags::text, made::text, extra::text FROM item ORDER BY id')
+    const byPrice = await tx.sql('SELECT name FROM item WHERE price > 1 ORDER BY price DESC')
+    const orders = await tx.sql('SELECT doc::text FROM shop.orders ORDER BY doc::text')
+    const keys = await tx.sql('SELECT * FROM redis.db0 ORDER BY key')
+    const fields = await tx.sql('SELECT * FROM redis.db0_hash')
+    const scores = await tx.sql('SELECT * FROM redis.db0_zset')
+    return { rows, byPrice, orders, keys, fields, scores }
+  })
+}
+
+async function writeGolden(): Promise<void> {
+  const folder = join(goldens, String(formatVersion))
+  rmSync(folder, { recursive: true, force: true })
+  const scratch = mkdtempSync(join(tmpdir(), 'polylog-golden-'))
+  const { db, instance } = await openDirectory(scratch)
+  await db.write(fillBeforeCheckpoint)
+  await instance.databases.get('polylog')!.checkpoint()
+  await db.write(fillAfterCheckpoint)
+  cpSync(scratch, join(folder, 'data'), { recursive: true, filter: (path) => !path.includes('LOCK') })
+  writeFileSync(join(folder, 'expected.json'), `${JSON.stringify(await contentOf(db), undefined, 2)}\n`)
+  await db.close()
+  rmSync(scratch, { recursive: true, force: true })
+}
+
+describe('a directory of every format version', () => {
+  test('there is one of the present version', async () => {
+    if (process.env['REWRITE'] === '1') await writeGolden()
+    expect(existsSync(join(goldens, String(formatVersion)))).toBe(true)
+  })
+
+  const versions = existsSync(goldens) ? readdirSync(goldens) : []
+  test.each(versions)('version %s opens with everything in it', async (version) => {
+    const scratch = mkdtempSync(join(tmpdir(), 'polylog-golden-'))
+    try {
+      cpSync(join(goldens, version, 'data'), scratch, { recursive: true })
+      const { db, instance } = await openDirectory(scratch)
+      expect(instance.databases.get('polylog')!.recovered.replayed).toBeGreaterThan(0)
+      expect(await contentOf(db)).toEqual(JSON.parse(readFileSync(join(goldens, version, 'expected.json'), 'utf8')))
+      await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
+      await db.close()
+    } finally {
+      rmSync(scratch, { recursive: true, force: true })
+    }
+  })
+})
