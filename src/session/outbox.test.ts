@@ -15,12 +15,18 @@ class Progress implements DurabilityWatch {
   }
 
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
-    this.#waiting.push({ sequence, level, run })
+    if (this.through[level] >= sequence) run()
+    else this.#waiting.push({ sequence, level, run })
   }
 
   reach(level: Durability, sequence: Sequence): void {
     this.through[level] = sequence
     this.#wake((waiter) => this.through[waiter.level] >= waiter.sequence)
+  }
+
+  /** A full disk: what is behind `sequence` never was, and others get those numbers. */
+  takeBack(sequence: Sequence): void {
+    this.#wake((waiter) => waiter.sequence > sequence, new PolylogError('disk_full', 'no space'))
   }
 
   fail(error: PolylogError): void {
@@ -217,5 +223,17 @@ describe('the outbox', () => {
     log.reach('synced', 1)
     outbox.flush()
     expect(peer.text).toBe('')
+  })
+
+  test('a reply whose transaction was taken back does not leave when others have got its sequence', () => {
+    const { peer, log, outbox, failures, say } = open()
+    say('one', 5)
+    outbox.flush()
+    say('two', 7)
+    outbox.flush()
+    log.takeBack(5)
+    log.reach('synced', 7)
+    expect(peer.text).not.toContain('two')
+    expect(failures).toEqual(['disk_full'])
   })
 })

@@ -26,6 +26,8 @@ interface Held {
   readonly level: Durability
   /** Of the database that the reply has seen: the connection may have changed to another since. */
   readonly watch: DurabilityWatch
+  /** The log has reached `sequence`; asked for by each by itself: see `#hold`. */
+  isDurable: boolean
 }
 
 /** Replies up to this size are copied into an exact buffer; a larger one gives its whole buffer to the socket. */
@@ -42,7 +44,6 @@ export class Outbox {
   #needs: Sequence = 0
   #level: Durability = 'memory'
   #closed = false
-  #waiting = false
   #drains: (() => void)[] = []
 
   /** `watch` is asked at each flush, since a connection may change its database. Takes over the socket's `onDrain`. */
@@ -81,9 +82,22 @@ export class Outbox {
       this.#socket.write(bytes)
       return
     }
-    this.#held.push({ bytes, sequence, level, watch })
-    this.#heldBytes += bytes.length
-    this.#awaitFirst()
+    this.#hold({ bytes, sequence, level, watch, isDurable: false })
+  }
+
+  /**
+   * Waits from now on, also behind others: a full disk takes sequences back and gives them to other transactions, so that
+   * the log's progress, looked at later, may be theirs.
+   */
+  #hold(held: Held): void {
+    this.#held.push(held)
+    this.#heldBytes += held.bytes.length
+    held.watch.whenDurable(held.sequence, held.level, (error) => {
+      if (this.#closed || !this.#held.includes(held)) return
+      held.isDurable = error === undefined
+      if (error !== undefined) this.#fail(error)
+      else if (held === this.#held[0]) this.#release()
+    })
   }
 
   /** Resolves when less than `limitBytes` is pending; `undefined` where that holds already. */
@@ -127,28 +141,15 @@ export class Outbox {
     return bytes
   }
 
-  #awaitFirst(): void {
-    const first = this.#held[0]
-    if (first === undefined || this.#waiting) return
-    this.#waiting = true
-    first.watch.whenDurable(first.sequence, first.level, (error) => {
-      this.#waiting = false
-      if (this.#closed) return
-      if (error === undefined) this.#release()
-      else this.#fail(error)
-    })
-  }
-
   #release(): void {
     let count = 0
     for (const held of this.#held) {
-      if (held.watch.durableThrough(held.level) < held.sequence) break
+      if (!held.isDurable) break
       this.#heldBytes -= held.bytes.length
       this.#socket.write(held.bytes)
       count++
     }
     this.#held.splice(0, count)
-    this.#awaitFirst()
     this.#drained()
   }
 
