@@ -74,7 +74,10 @@ export function copyIntoRecord(
   for (at = word << 2; from < end; from++, at++) bytes[at] = source[from]!
 }
 
-/** The order of a key against a record's key, given that their first `shared` bytes are equal. */
+/**
+ * The order of a key against a record's key, given that their first `shared` bytes are equal. The sign is the order; the
+ * size, less one, says how many leading bytes are equal.
+ */
 export function compareWithRecord(
   space: AddressSpace,
   record: number,
@@ -89,12 +92,12 @@ export function compareWithRecord(
   let i = start + shared
   let j = otherStart + shared
   while (i < end && j < otherEnd) {
-    const difference = bytes[i]! - other[j]!
-    if (difference !== 0) return difference
+    if (bytes[i] !== other[j]) return bytes[i]! < other[j]! ? start - i - 1 : i - start + 1
     i++
     j++
   }
-  return end - i - (otherEnd - j)
+  if (i === end && j === otherEnd) return 0
+  return i === end ? start - i - 1 : i - start + 1
 }
 
 /** How many leading bytes the keys of two records share. */

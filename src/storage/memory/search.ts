@@ -1,6 +1,9 @@
 /**
  * Finding a key in pages: binary search over the inline heads, the records only where heads are equal.
  *
+ * Where all heads are equal (a page at the edge of the tree has no prefix to cut), the search remembers how many bytes
+ * the key shares with the entries on both sides of what is left: everything between them begins with the fewer of those.
+ *
  * Every function takes a key that lies between the fences of the page (see `page-layout.ts`); a search from the root
  * keeps that true by itself.
  */
@@ -37,19 +40,27 @@ export function findInLeaf(
   const high = headWord(bytes, start + prefix, end)
   let low = 0
   let top = words[base + sizeAt]!
+  let lowShared = prefix
+  let topShared = prefix
   while (low < top) {
     const middle = (low + top) >>> 1
     const head = words[base + headsAt + middle]!
     if (head < high) low = middle + 1
     else if (head > high) top = middle
     else {
+      const shared = Math.min(lowShared, topShared)
       const record = words[base + leafRecordsAt + middle]!
       const order = isTiedAlone(words, base + headsAt + middle, high)
-        ? compareWithRecord(space, record, bytes, start, end, prefix)
-        : compareTied(space, words[base + leafLowsAt + middle]!, record, prefix, bytes, start, end)
+        ? compareWithRecord(space, record, bytes, start, end, shared)
+        : compareTied(space, words[base + leafLowsAt + middle]!, record, prefix, shared, bytes, start, end)
       if (order === 0) return middle
-      if (order > 0) low = middle + 1
-      else top = middle
+      if (order > 0) {
+        low = middle + 1
+        lowShared = Math.max(shared, order - 1)
+      } else {
+        top = middle
+        topShared = Math.max(shared, -order - 1)
+      }
     }
   }
   return ~low
@@ -68,16 +79,25 @@ export function findChild(
   const high = headWord(bytes, start + prefix, end)
   let low = 1
   let top = words[base + sizeAt]!
+  let lowShared = prefix
+  let topShared = prefix
   while (low < top) {
     const middle = (low + top) >>> 1
     const head = words[base + headsAt + middle]!
     if (head < high) low = middle + 1
     else if (head > high) top = middle
     else {
+      const shared = Math.min(lowShared, topShared)
       const lowHead = words[base + branchLowsAt + middle]!
       const record = words[base + separatorsAt + middle]!
-      if (compareTied(space, lowHead, record, prefix, bytes, start, end) >= 0) low = middle + 1
-      else top = middle
+      const order = compareTied(space, lowHead, record, prefix, shared, bytes, start, end)
+      if (order >= 0) {
+        low = middle + 1
+        lowShared = order === 0 ? end - start : Math.max(shared, order - 1)
+      } else {
+        top = middle
+        topShared = Math.max(shared, -order - 1)
+      }
     }
   }
   return low - 1
@@ -92,19 +112,22 @@ function isTiedAlone(words: Int32Array, at: number, high: number): boolean {
   return words[at - 1] !== high && words[at + 1] !== high
 }
 
-/** The order of the key against an entry whose high head equals the key's. */
+/** `compareWithRecord` for an entry whose high head equals the key's; where the low head decides, 1 or −1. */
 function compareTied(
   space: AddressSpace,
   lowHead: number,
   record: number,
   prefix: number,
+  shared: number,
   bytes: Uint8Array,
   start: number,
   end: number,
 ): number {
-  const low = headWord(bytes, start + prefix + 4, end)
-  if (low !== lowHead) return low < lowHead ? -1 : 1
-  return compareWithRecord(space, record, bytes, start, end, prefix)
+  if (shared < prefix + 8) {
+    const low = headWord(bytes, start + prefix + 4, end)
+    if (low !== lowHead) return low < lowHead ? -1 : 1
+  }
+  return compareWithRecord(space, record, bytes, start, end, shared)
 }
 
 /** The leaf whose range holds the key. */
