@@ -1,10 +1,14 @@
 /**
  * Group commit against a log that answers when the test says so, and as it says.
  */
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PolylogError } from '../base/errors.ts'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
+import type { Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import type { AppendBatch, CommitLog, Durability, Leader, Sequence } from '../log/commit-log.ts'
 import { LogError } from '../log/commit-log.ts'
@@ -73,13 +77,15 @@ class ScriptedLeader implements Leader {
 }
 
 let leader: ScriptedLeader
+let log: CommitLog
+let host: Host
 let database: Database
 let clockUs: number
 let timers: (() => void)[]
 
 beforeEach(async () => {
   leader = new ScriptedLeader()
-  const log: CommitLog = {
+  log = {
     limits: { maxBatchBytes: 1e9, durability: 'disk-local' },
     acquire: async () => leader,
     end: async () => ({ end: 0, epoch: 1, oldest: 1 }),
@@ -98,7 +104,7 @@ beforeEach(async () => {
     timers.push(run)
     return () => undefined
   }
-  const host = { ...createRealHost(), monotonic: () => clockUs, at }
+  host = { ...createRealHost(), monotonic: () => clockUs, at }
   database = await Database.open({ host, name: 'test', log, store: await openMemoryStore(host, undefined) })
 })
 
@@ -207,6 +213,48 @@ describe('group commit', () => {
     commit('a', '1')
     await turns()
     expect(leader.pending.map(({ level }) => level)).toEqual(['memory'])
+  })
+})
+
+describe('a checkpoint', () => {
+  let folder: string
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'polylog-checkpoint-'))
+  })
+
+  afterEach(() => rm(folder, { recursive: true }))
+
+  test('that holds what a full disk took back while it was written does not count', async () => {
+    const store = await openMemoryStore(host, undefined)
+    const write = store.checkpoint.bind(store)
+    let goOn = (): void => undefined
+    const opened = new Promise<void>((resolve) => (goOn = resolve))
+    let pinned = (): void => undefined
+    const writing = new Promise<void>((resolve) => (pinned = resolve))
+    store.checkpoint = async (...target) => {
+      const written = write(...target)
+      pinned()
+      await opened
+      return written
+    }
+    await database.close()
+    database = await Database.open({ host, name: 'test', log, store, checkpointFolder: folder })
+    commit('a', 'never was')
+    const outcome = database.checkpoint().then(String, (error: unknown) => (error as PolylogError).code)
+    await writing
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    clockUs += 2_000_000
+    const kept = watch(commit('b', 'kept'))
+    await turns()
+    leader.succeed()
+    expect(kept.told).toBe('durable')
+    goOn()
+    expect(await outcome).toBe('disk_full')
+    expect(await readdir(folder)).toEqual([])
+    store.checkpoint = () => Promise.reject(new Error('the folder goes away'))
   })
 })
 

@@ -228,8 +228,11 @@ export class Database implements Kernel {
     const folder = this.#checkpointFolder
     if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
     this.#bytesAtCheckpoint = this.pipeline.recordBytes
+    const { returns } = this
     const synced = (sequence: Sequence): Promise<void> =>
       new Promise((resolve, reject) => {
+        // What it holds may have been taken back while it was written, and others have got its sequences.
+        if (this.returns !== returns) reject(new PolylogError('disk_full', 'what the checkpoint holds was taken back'))
         this.whenDurable(sequence, 'synced', (error) => (error === undefined ? resolve() : reject(error)))
       })
     const sequence = await writeCheckpoint({ host: this.host, folder, store: this.store, synced })
