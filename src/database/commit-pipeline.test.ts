@@ -450,4 +450,28 @@ describe('a failed sync', () => {
     expect(readNow('a')).toBe('synced')
     expect(database.catalog.namespaces.size).toBe(0)
   })
+
+  test('lets no fork hold what is gone, nor be made of it', async () => {
+    commit('a', 'never was')
+    const early = database.fork('early').then(String, (error: unknown) => (error as PolylogError).code)
+    await turns()
+    leader.fail(new LogError('failed', 'EIO'))
+    expect(await early).toBe('outcome_unknown')
+    await expect(database.fork('late')).rejects.toMatchObject({ code: 'read_only' })
+  })
+})
+
+describe('the end', () => {
+  test('begins nothing more, and a second call waits for the same', async () => {
+    const sequence = commit('a', '1')
+    const first = database.close()
+    expect(codeOf(begin)).toBe('shutting_down')
+    const order: string[] = []
+    const second = database.close().then(() => order.push('closed'))
+    await turns()
+    expect(order).toEqual([])
+    expect(leader.pending.map(({ through }) => through)).toEqual([sequence])
+    leader.succeed()
+    await Promise.all([first, second])
+  })
 })

@@ -74,6 +74,7 @@ export class Database implements Kernel {
     readOnly: false,
     interactive: false,
   }
+  #closing: Promise<void> | undefined
   #closed = false
 
   private constructor(parts: DatabaseParts, leader: Leader, recovered: Recovered, loaded: LoadedCatalog) {
@@ -170,7 +171,7 @@ export class Database implements Kernel {
   // ---- transactions
 
   begin(options: TransactionOptions): KernelTransaction {
-    if (this.#closed) throw new PolylogError('shutting_down', 'the database is closed')
+    if (this.#closing !== undefined) throw new PolylogError('shutting_down', 'the database is closed')
     return new KernelTransaction(this, options)
   }
 
@@ -180,7 +181,7 @@ export class Database implements Kernel {
     options.isolation = isolation
     options.readOnly = readOnly
     const recycled = this.#recycled
-    if (recycled === undefined || this.#closed) return this.begin(options)
+    if (recycled === undefined || this.#closing !== undefined) return this.begin(options)
     this.#recycled = undefined
     return recycled.reopen(options)
   }
@@ -204,10 +205,18 @@ export class Database implements Kernel {
 
   /**
    * A database of its own, in memory, that begins with this one's committed state and shares it until one of them
-   * writes. It lives on when this one is closed.
+   * writes. It lives on when this one is closed, and therefore waits until what it holds cannot be taken back any more.
    */
   async fork(name: string): Promise<Database> {
+    const { failure } = this.pipeline
+    if (failure !== undefined) throw new PolylogError('read_only', `the database is read-only: ${failure.message}`)
     const store = this.store.fork()
+    try {
+      await this.#synced(store.current.sequence, this.returns)
+    } catch (error) {
+      store.close()
+      throw error
+    }
     const log = openMemoryLog({ startAfter: store.current.sequence })
     return Database.open({ host: this.host, name, log, store, limits: this.limits })
   }
@@ -229,16 +238,19 @@ export class Database implements Kernel {
     if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
     this.#bytesAtCheckpoint = this.pipeline.recordBytes
     const { returns } = this
-    const synced = (sequence: Sequence): Promise<void> =>
-      new Promise((resolve, reject) => {
-        // What it holds may have been taken back while it was written, and others have got its sequences.
-        if (this.returns !== returns) reject(new PolylogError('disk_full', 'what the checkpoint holds was taken back'))
-        this.whenDurable(sequence, 'synced', (error) => (error === undefined ? resolve() : reject(error)))
-      })
+    const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence, returns)
     const sequence = await writeCheckpoint({ host: this.host, folder, store: this.store, synced })
     this.#lastCheckpoint = sequence
     await this.log.trim(sequence + 1)
     return sequence
+  }
+
+  /** Rejects where the sequence is lost, or was taken back since `returns` was read and may be another's now. */
+  #synced(sequence: Sequence, returns: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.returns !== returns) reject(new PolylogError('disk_full', 'this state of the database was taken back'))
+      this.whenDurable(sequence, 'synced', (error) => (error === undefined ? resolve() : reject(error)))
+    })
   }
 
   #revert(pinned: Pin<CatalogState>, refused: readonly RecordWriter[], error: PolylogError): void {
@@ -264,8 +276,12 @@ export class Database implements Kernel {
   }
 
   /** Waits for what was committed, writes a checkpoint where there is something new, and lets go of everything. */
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
     for (const transaction of this.open) transaction.rollback()
     await this.pipeline.settled()
     const grown = this.pipeline.lastSequence > this.#lastCheckpoint

@@ -218,8 +218,9 @@ function ignore(error: unknown, code: DiskError['code']): void {
 
 function translateLogError(error: LogError): PolylogError {
   if (error.code === 'corrupt') {
-    const where = error.position === undefined ? '' : ` (${error.position})`
-    return new PolylogError('data_corrupted', `${error.message}${where}`, { cause: error })
+    const { position, message } = error
+    const where = position === undefined || message.includes(position) ? '' : ` (${position})`
+    return new PolylogError('data_corrupted', `${message}${where}`, { cause: error })
   }
   return new PolylogError(error.code === 'no-space' ? 'disk_full' : 'io_error', error.message, { cause: error })
 }

@@ -26,8 +26,16 @@ function checkName(name: string): void {
   }
 }
 
+/** What SQL makes up: a collection of that name could not be seen. */
+const reservedNamespaces: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'polylog'])
+/** Redis's numbered databases are its collections `db0`, `db1`, … */
+const keyvalueNamespace = 'redis'
+
 export function createNamespace(transaction: KernelTransaction, name: string): Namespace {
   checkName(name)
+  if (reservedNamespaces.has(name)) {
+    throw new PolylogError('denied', `"${name}" is the system's own: it is made up when it is read`)
+  }
   transaction.lockName(nameLock(name, ''), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.namespaces.get(name)?.id)
   const id = newId(transaction)
@@ -89,6 +97,12 @@ export interface NewCollection {
 export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
   const { namespace, name } = created
   checkName(name)
+  if (namespace.name === keyvalueNamespace && created.model !== 'keyvalue') {
+    throw new PolylogError(
+      'foreign_model_violation',
+      `"${keyvalueNamespace}" holds the databases of Redis and nothing else`,
+    )
+  }
   holdNamespace(transaction, namespace)
   transaction.lockName(nameLock(namespace.name, name), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)

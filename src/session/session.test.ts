@@ -435,3 +435,16 @@ describe('a collection that a transaction has for itself', () => {
     expect(await outcomeOf(Promise.resolve().then(() => a.run(increment('k'))))).toBe('transaction_aborted')
   })
 })
+
+describe('names that are taken', () => {
+  test('the system keeps its namespaces, and Redis its own', () => {
+    const session = openSession()
+    for (const name of ['pg_catalog', 'information_schema', 'polylog']) {
+      expect(() => session.run((tx) => tx.createNamespace(name))).toThrow("the system's own")
+    }
+    const inRedis = (model: 'document' | 'keyvalue') => (tx: Transaction) =>
+      tx.createCollection(tx.catalog.namespaces.get('redis') ?? tx.createNamespace('redis'), 'db0', model, {})
+    expect(() => session.run(inRedis('document'))).toThrow('the databases of Redis')
+    expect(session.run(inRedis('keyvalue'))).toMatchObject({ name: 'db0' })
+  })
+})

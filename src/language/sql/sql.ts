@@ -10,10 +10,13 @@ import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.
 import { failure, withPosition } from './failure.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers every function
 import './functions/library.ts'
+import { LiftedPlan, LiftedStatement } from './lifted.ts'
+import { liftLiterals } from './literals.ts'
 import { loadGrammar, parseText } from './parse.ts'
 import { RecentMap } from './recent-map.ts'
 import { Prepared } from './statement/prepared.ts'
 import { planStatement } from './statement/statements.ts'
+import { oid } from './types/oids.ts'
 
 /** Loads the grammar's WebAssembly; await it once before the first `parse`. */
 export async function loadSql(): Promise<void> {
@@ -22,7 +25,8 @@ export async function loadSql(): Promise<void> {
 
 /** The statements of a query string, which may be none. Throws 42601 with a position. */
 export function parse(text: string): readonly ParsedStatement[] {
-  return parseText(text)
+  const lifted = liftLiterals(text)
+  return lifted === undefined ? parseText(text) : [new LiftedStatement(text, lifted)]
 }
 
 const maxCachedTextLength = 16 * 1024
@@ -40,12 +44,30 @@ export function prepare(
   context: SqlContext,
   parameterTypes: readonly number[] = [],
 ): PreparedStatement {
+  if (statement instanceof LiftedStatement && parameterTypes.length === 0) {
+    const lifted = prepareLifted(statement, context)
+    if (lifted !== undefined) return lifted
+  }
   const key = keyOf(statement, context, parameterTypes)
   const known = key === undefined ? undefined : plans.get(key)
   if (known !== undefined && known.isCurrent(context.catalog)) return known
   const prepared = prepareFresh(statement, context, parameterTypes)
   if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + 64)
   return prepared
+}
+
+/** By the plan of the text without its integers; undefined where that has none, or means something else. */
+function prepareLifted({ lifted }: LiftedStatement, context: SqlContext): PreparedStatement | undefined {
+  const types = lifted.values.map((value) => (typeof value === 'bigint' ? oid.int8 : oid.int4))
+  try {
+    const prepared = prepare(parseText(lifted.text)[0]!, context, types)
+    const { kind } = prepared.effect
+    const isPlain = kind === 'read' || kind === 'write'
+    return isPlain && prepared.parameterTypes.length === types.length ? new LiftedPlan(prepared, lifted) : undefined
+  } catch {
+    // The text as it was sent tells what is wrong with it, and where.
+    return undefined
+  }
 }
 
 function prepareFresh(
