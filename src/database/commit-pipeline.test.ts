@@ -455,7 +455,7 @@ describe('a failed sync', () => {
     commit('a', 'never was')
     const early = database.fork('early').then(String, (error: unknown) => (error as PolylogError).code)
     await turns()
-    leader.fail(new LogError('failed', 'EIO'))
+    leader.fail(new LogError('unknown', 'sync failed'))
     expect(await early).toBe('outcome_unknown')
     await expect(database.fork('late')).rejects.toMatchObject({ code: 'read_only' })
   })
