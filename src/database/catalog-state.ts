@@ -5,7 +5,7 @@
  * transaction writes it, when it commits, at recovery and on a follower.
  */
 import { PolylogError } from '../base/errors.ts'
-import { sliceOf, type Slice } from '../base/slice.ts'
+import { sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import { decodeUtf8 } from '../base/bytes.ts'
@@ -162,6 +162,12 @@ export function namespaceKey(id: number): KeyWriter {
 
 export function collectionKey(id: number): KeyWriter {
   return new KeyWriter(16).begin(catalogKeyspace, catalogIndex.collection).int64(id)
+}
+
+/** Namespaces and collections: whoever looks a name up has read it, also where the name is not there. */
+export const definitionsRange: KeyRange = {
+  start: new KeyWriter(8).begin(catalogKeyspace, catalogIndex.namespace),
+  end: new KeyWriter(8).begin(catalogKeyspace, catalogIndex.field),
 }
 
 /** Without a type: the prefix of all types of the field; without a field, of all fields. */

@@ -1,13 +1,21 @@
 /**
- * What a serializable transaction has read: keys, and ranges as far as its scans came. Commit asks the conflict index
- * whether any of it has changed since the snapshot. Beyond a bound everything counts as read: more aborts, no more memory.
+ * What a serializable transaction has read: keys, ranges as far as its scans came, and the catalog. Commit asks the
+ * conflict index whether any of it has changed since the snapshot. Beyond a bound everything counts as read: more aborts,
+ * no more memory.
  */
 import { sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
+import { definitionsRange } from './catalog-state.ts'
 import type { ConflictIndex } from './conflict-index.ts'
 import type { Sequence } from './contract.ts'
 import type { ReadRangeTracker } from './transaction-cursor.ts'
 
 const maxEntries = 100_000
+/** Every statement looks names up. */
+const definitions = {
+  start: sliceToLatin1(definitionsRange.start),
+  end: sliceToLatin1(definitionsRange.end),
+}
+
 /** Above every key: no keyspace number begins with FF. */
 const afterAllKeys = '\xff'
 
@@ -64,6 +72,7 @@ export class ReadLog {
   }
 
   changedSince(sequence: Sequence, conflicts: ConflictIndex): boolean {
+    if (conflicts.changed(definitions.start, definitions.end, sequence)) return true
     if (this.#everything) return conflicts.changed('', afterAllKeys, sequence)
     for (const key of this.#points) if (conflicts.lastChange(key) > sequence) return true
     return this.#ranges.some((range) => range.start < range.end && conflicts.changed(range.start, range.end, sequence))
