@@ -51,7 +51,7 @@ export class ClientSession implements Session {
   readonly door: string
   readonly remote: string
   durability: Durability
-  seen: Sequence = 0
+  #seen: Sequence = 0
   defaultIsolation: Isolation = 'read committed'
   label: string | undefined
   readonly #database: Database
@@ -83,6 +83,11 @@ export class ClientSession implements Session {
 
   get database(): string {
     return this.#database.name
+  }
+
+  /** Where the newest state went back (no space, a failed log), what lay behind it is not waited for any more. */
+  get seen(): Sequence {
+    return Math.min(this.#seen, this.#database.newestSequence)
   }
 
   get durabilityWatch(): DurabilityWatch {
@@ -229,7 +234,7 @@ export class ClientSession implements Session {
   }
 
   #saw(sequence: Sequence): void {
-    if (sequence > this.seen) this.seen = sequence
+    if (sequence > this.#seen) this.#seen = sequence
   }
 
   // ---- transactions

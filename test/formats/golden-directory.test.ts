@@ -56,7 +56,9 @@ async function fillAfterCheckpoint(tx: EmbeddedTransaction): Promise<void> {
 /** Everything, as text. */
 function contentOf(db: EmbeddedDatabase): Promise<unknown> {
   return db.read(async (tx) => {
-    const rows = await tx.sql('SELECT id::text, name, price::text, tags::text, made::text, extra::text FROM item ORDER BY id')
+    const rows = await tx.sql(
+      'SELECT id::text, name, price::text, tags::text, made::text, extra::text FROM item ORDER BY id',
+    )
     const byPrice = await tx.sql('SELECT name FROM item WHERE price > 1 ORDER BY price DESC')
     const orders = await tx.sql('SELECT doc::text FROM shop.orders ORDER BY doc::text')
     const keys = await tx.sql('SELECT * FROM redis.db0 ORDER BY key')
