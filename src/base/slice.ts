@@ -44,10 +44,15 @@ export function sliceOf(bytes: Uint8Array): Slice {
   return { bytes, start: 0, end: bytes.length }
 }
 
+/** A native copy has a fixed price that shorter runs do not earn back. */
+const nativeCopyBytes = 48
+
 /** A copy in memory of its own. Not `bytes.slice`: that of a Buffer is a view. */
 export function copySlice(slice: Slice): Uint8Array {
-  const copy = new Uint8Array(slice.end - slice.start)
-  copy.set(slice.bytes.subarray(slice.start, slice.end))
+  const { bytes, start, end } = slice
+  const copy = new Uint8Array(end - start)
+  if (end - start > nativeCopyBytes) copy.set(bytes.subarray(start, end))
+  else for (let i = start; i < end; i++) copy[i - start] = bytes[i]!
   return copy
 }
 

@@ -23,6 +23,7 @@ export interface TreeStamp {
 /** A scan reads so many records ahead, once it has taken a few steps: most scans in small statements end before that. */
 const recordsAhead = 8
 const stepsAlone = 4
+const cacheLineBytes = 64
 
 export class TreeCursor implements Cursor {
   readonly key: MutableSlice = new MutableSlice()
@@ -78,7 +79,7 @@ export class TreeCursor implements Cursor {
   }
 
   /**
-   * Reads the headers of the next records of the leaf in a row: they lie anywhere in memory, and this way they come
+   * Reads the beginnings of the next records of the leaf in a row: they lie anywhere in memory, and this way they come
    * together, while a caller's work between two steps would make each wait for the one before.
    */
   #readAhead(slot: number): void {
@@ -90,7 +91,12 @@ export class TreeCursor implements Cursor {
     let seen = 0
     for (let at = slot; at !== stop; at += step) {
       const record = words[this.#records + at]!
-      seen ^= recordInts(this.#space, record)[recordWord(record) + 2]!
+      const ints = recordInts(this.#space, record)
+      const word = recordWord(record)
+      const valueBytes = ints[word + 2]!
+      seen ^= valueBytes
+      // The value goes on into the next cache line.
+      if (valueBytes >= cacheLineBytes) seen ^= ints[word + 2 + cacheLineBytes / 4]!
     }
     this.lastRead = seen
   }
