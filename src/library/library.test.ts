@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
-import { EmbeddedDatabase } from './library.ts'
+import { EmbeddedDatabase, type EmbeddedTransaction } from './library.ts'
 
 let parts: TestSessions
 let db: EmbeddedDatabase
@@ -50,6 +50,20 @@ describe('one transaction over models', () => {
       })
     await Promise.all(Array.from({ length: 10 }, increment))
     expect(text(await db.read((tx) => tx.keys().get('n')))).toBe('10')
+  })
+
+  test('what speaks after the commit is refused, and does not run on its own', async () => {
+    let leaked: EmbeddedTransaction | undefined
+    const writing = db.write(async (tx) => {
+      leaked = tx
+      await tx.keys().set('a', '1')
+    })
+    const before = db.sequence
+    while (db.sequence === before) await Promise.resolve()
+    for (let i = 0; i < 3; i++) await Promise.resolve()
+    await expect(leaked!.keys().set('b', '1')).rejects.toMatchObject({ code: 'shutting_down' })
+    await writing
+    expect(await db.read((tx) => tx.keys().get('b'))).toBeUndefined()
   })
 
   test('reading transactions cannot write', async () => {

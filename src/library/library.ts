@@ -8,7 +8,7 @@ import { PolylogError } from '../base/errors.ts'
 import type { Isolation } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
-import type { Session } from '../session/contract.ts'
+import type { Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
 import { Documents } from './documents.ts'
 import { Keys } from './keys.ts'
@@ -106,7 +106,7 @@ export class EmbeddedDatabase {
     try {
       session.begin({ isolation, readOnly })
       const result = await callback(new EmbeddedTransaction(session))
-      const outcome = await session.commit()
+      const outcome = await commitAndClose(session)
       if (outcome === 'aborted') throw new PolylogError('transaction_aborted', 'the transaction was rolled back')
       await durable(session)
       return result
@@ -119,11 +119,15 @@ export class EmbeddedDatabase {
     return this.sessions.openSession({ user: 'library', door: 'library', database: this.#database.name })
   }
 
-  /** The present state, for reading until `release`. What it pins is not freed meanwhile. */
+  /** The present state, for reading until `release`; nothing in it can be lost any more. What it pins is not freed meanwhile. */
   async snapshot(): Promise<PinnedSnapshot> {
     const session = this.#openSession()
     session.begin({ isolation: 'repeatable read', readOnly: true })
     await session.run(() => undefined)
+    await durable(session).catch((error: unknown) => {
+      session.close()
+      throw error
+    })
     return new PinnedSnapshot(session, () => session.close())
   }
 
@@ -156,6 +160,14 @@ export class EmbeddedDatabase {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+/** At once, so that what the callback has left running cannot run outside of its transaction. */
+function commitAndClose(session: Session): Outcome | Promise<Outcome> {
+  const deciding = session.commit()
+  if (deciding instanceof Promise) return deciding.finally(() => session.close())
+  session.close()
+  return deciding
 }
 
 function durable(session: Session): Promise<void> {

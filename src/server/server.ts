@@ -98,15 +98,15 @@ export class Server {
     return this.#listeners[0]!.address.host
   }
 
-  /** Accepts nothing more, lets what runs end, closes every connection. */
+  /** Accepts nothing more, lets what runs end, closes every connection. Sessions that others have opened go on. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
     const listeners = this.#listeners.splice(0)
     const closed = listeners.map((listener) => listener.close())
-    await Promise.all(Object.values(this.#gateways).map((gateway) => gateway.close(this.#stopTimeoutMs)))
+    // Before the gateways: one that has closed must not be given a connection any more.
     for (const socket of this.#unclear) socket.destroy()
+    await Promise.all(Object.values(this.#gateways).map((gateway) => gateway.close(this.#stopTimeoutMs)))
     await Promise.all(closed)
-    this.sessions.close()
   }
 }
 
@@ -132,6 +132,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const server = await Server.listen(host, sessions, options.server)
     const stop = async (): Promise<void> => {
       await server.close()
+      sessions.close()
       await instance.close()
     }
     return { instance, server, stop }
