@@ -16,6 +16,7 @@ import { walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, wrongArity } from '../errors.ts'
 import { randomElements } from './random-elements.ts'
+import { removeElements } from './remove-elements.ts'
 
 function find(call: Call): Header | undefined {
   return findCollection(call.tx, call.space, call.arg(1), kind.hash)
@@ -70,27 +71,6 @@ function getMany(call: Call): Steps {
     1,
     (at) => call.reply.bulkOrNull(hash === undefined ? undefined : findField(call.tx, space, hash, call.arg(at))),
     () => undefined,
-  )
-}
-
-function remove(call: Call): Steps {
-  const hash = find(call)
-  if (hash === undefined) {
-    call.reply.integer(0)
-    return
-  }
-  const { space } = call
-  let removed = 0
-  return call.each(
-    2,
-    1,
-    (at) => {
-      if (deleteField(call.tx, space, hash, call.arg(at))) removed++
-    },
-    () => {
-      if (removed > 0) saveCollection(call.tx, space, call.arg(1), hash)
-      call.reply.integer(removed)
-    },
   )
 }
 
@@ -160,7 +140,7 @@ export const hashCommands: Readonly<Record<string, DataHandler>> = {
   hsetnx: setIfNew,
   hget: get,
   hmget: getMany,
-  hdel: remove,
+  hdel: removeElements(kind.hash, deleteField),
   hlen: length,
   hexists: exists,
   hstrlen: valueLength,

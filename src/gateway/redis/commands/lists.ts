@@ -16,7 +16,7 @@ import {
 } from '../../../model/keyvalue/lists.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
-import { readKeyCount } from './set-algebra.ts'
+import { parsePopMany, readPopCount } from './pop-options.ts'
 
 function find(call: Call, position = 1): Header | undefined {
   return findCollection(call.tx, call.space, call.arg(position), kind.list)
@@ -59,12 +59,6 @@ function pop(name: string, atHead: boolean): DataHandler {
   }
 }
 
-function readPopCount(call: Call): number {
-  const long = call.long(2, 'ERR value is out of range, must be positive')
-  if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
-  return Number(long)
-}
-
 /** Writes the items that it takes, without the array around them. */
 function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHead: boolean): StatementSteps<void> {
   const { space, tx } = call
@@ -78,16 +72,7 @@ function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHea
 
 function* popFirst(call: Call): StatementSteps<void> {
   const { reply } = call
-  const { end } = readKeyCount(call, 1)
-  const side = end < call.count ? call.option(end) : ''
-  if (side !== 'LEFT' && side !== 'RIGHT') throw syntaxError()
-  let wanted = 1
-  if (end + 1 < call.count) {
-    if (call.option(end + 1) !== 'COUNT' || call.count < end + 3) throw syntaxError()
-    wanted = call.integer(end + 2, 'ERR count should be greater than 0')
-    if (wanted <= 0) throw new CommandError('ERR count should be greater than 0')
-    if (call.count > end + 3) throw syntaxError()
-  }
+  const { end, side, wanted } = parsePopMany(call, 'LEFT', 'RIGHT')
   for (let at = 2; at < end; at++) {
     const list = find(call, at)
     if (list === undefined) continue

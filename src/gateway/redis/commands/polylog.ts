@@ -140,6 +140,7 @@ function durability(call: Call): void {
   if (level !== 'synced' && level !== 'written' && level !== 'memory') {
     throw new CommandError(`ERR durability is synced, written or memory, not '${call.text(1)}'`)
   }
+  call.client.sealReplies()
   call.client.session.durability = level
   call.reply.ok()
 }

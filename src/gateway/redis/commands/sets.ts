@@ -8,8 +8,9 @@ import { sampleDistinct } from '../../../model/keyvalue/sample.ts'
 import { addMember, hasMember, removeMember } from '../../../model/keyvalue/sets.ts'
 import { walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
-import { CommandError } from '../errors.ts'
+import { readPopCount } from './pop-options.ts'
 import { randomElements } from './random-elements.ts'
+import { removeElements } from './remove-elements.ts'
 
 function find(call: Call, position = 1): Header | undefined {
   return findCollection(call.tx, call.space, call.arg(position), kind.set)
@@ -28,27 +29,6 @@ function add(call: Call): Steps {
     () => {
       if (added > 0) saveCollection(call.tx, space, call.arg(1), set)
       call.reply.integer(added)
-    },
-  )
-}
-
-function remove(call: Call): Steps {
-  const set = find(call)
-  if (set === undefined) {
-    call.reply.integer(0)
-    return
-  }
-  const { space } = call
-  let removed = 0
-  return call.each(
-    2,
-    1,
-    (at) => {
-      if (removeMember(call.tx, space, set, call.arg(at))) removed++
-    },
-    () => {
-      if (removed > 0) saveCollection(call.tx, space, call.arg(1), set)
-      call.reply.integer(removed)
     },
   )
 }
@@ -132,12 +112,6 @@ function* pop(call: Call): StatementSteps<void> {
   saveCollection(call.tx, space, call.arg(1), set)
 }
 
-function readPopCount(call: Call): number {
-  const long = call.long(2, 'ERR value is out of range, must be positive')
-  if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
-  return Number(long)
-}
-
 function random(call: Call): StatementSteps<void> {
   const nothing = { space: call.space, write: (_entry: Uint8Array | Slice) => undefined }
   return randomElements(call, kind.set, undefined, index.member, nothing)
@@ -145,7 +119,7 @@ function random(call: Call): StatementSteps<void> {
 
 export const setCommands: Readonly<Record<string, DataHandler>> = {
   sadd: add,
-  srem: remove,
+  srem: removeElements(kind.set, removeMember),
   smembers: members,
   sismember: isMember,
   smismember: areMembers,

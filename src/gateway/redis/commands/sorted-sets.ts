@@ -17,8 +17,9 @@ import {
 } from '../../../model/keyvalue/sorted-sets.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
+import { parsePopMany, readPopCount } from './pop-options.ts'
 import { randomElements } from './random-elements.ts'
-import { readKeyCount } from './set-algebra.ts'
+import { removeElements } from './remove-elements.ts'
 
 function find(call: Call, position = 1): Header | undefined {
   return findCollection(call.tx, call.space, call.arg(position), kind.sortedSet)
@@ -156,27 +157,6 @@ function count(call: Call): void {
   call.reply.integer(find(call)?.count ?? 0)
 }
 
-function remove(call: Call): Steps {
-  const sorted = find(call)
-  if (sorted === undefined) {
-    call.reply.integer(0)
-    return
-  }
-  const { space } = call
-  let removed = 0
-  return call.each(
-    2,
-    1,
-    (at) => {
-      if (removeScored(call.tx, space, sorted, call.arg(at))) removed++
-    },
-    () => {
-      if (removed > 0) saveCollection(call.tx, space, call.arg(1), sorted)
-      call.reply.integer(removed)
-    },
-  )
-}
-
 function rank(reverse: boolean): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const sorted = find(call)
@@ -219,7 +199,7 @@ export function* popScored(
 function pop(highest: boolean): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const { reply } = call
-    const wanted = call.count > 2 ? readCount(call, 2) : 1
+    const wanted = call.count > 2 ? readPopCount(call) : 1
     if (call.count > 3) throw syntaxError()
     const sorted = find(call)
     const number = Math.min(wanted, sorted?.count ?? 0)
@@ -234,29 +214,9 @@ function pop(highest: boolean): DataHandler {
   }
 }
 
-function readCount(call: Call, position: number): number {
-  const long = call.long(position, 'ERR value is out of range, must be positive')
-  if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
-  return Number(long)
-}
-
-function parsePopMany(call: Call): { end: number; highest: boolean; wanted: number } {
-  const { end } = readKeyCount(call, 1)
-  const side = end < call.count ? call.option(end) : ''
-  if (side !== 'MIN' && side !== 'MAX') throw syntaxError()
-  let wanted = 1
-  if (end + 1 < call.count) {
-    if (call.option(end + 1) !== 'COUNT' || call.count < end + 3) throw syntaxError()
-    wanted = call.integer(end + 2, 'ERR count should be greater than 0')
-    if (wanted <= 0) throw new CommandError('ERR count should be greater than 0')
-    if (call.count > end + 3) throw syntaxError()
-  }
-  return { end, highest: side === 'MAX', wanted }
-}
-
 function* popMany(call: Call): StatementSteps<void> {
   const { reply } = call
-  const { end, highest, wanted } = parsePopMany(call)
+  const { end, side, wanted } = parsePopMany(call, 'MIN', 'MAX')
   for (let at = 2; at < end; at++) {
     const sorted = find(call, at)
     if (sorted === undefined) continue
@@ -264,7 +224,7 @@ function* popMany(call: Call): StatementSteps<void> {
     reply.array(2)
     reply.bulk(call.arg(at))
     reply.array(number)
-    for (const { member, score } of yield* popScored(call, call.arg(at), sorted, number, highest)) {
+    for (const { member, score } of yield* popScored(call, call.arg(at), sorted, number, side === 'MAX')) {
       reply.array(2)
       reply.bulk(sliceOf(member))
       reply.double(formatDouble(score))
@@ -291,7 +251,7 @@ export const sortedSetCommands: Readonly<Record<string, DataHandler>> = {
   zscore: score,
   zmscore: scores,
   zcard: count,
-  zrem: remove,
+  zrem: removeElements(kind.sortedSet, removeScored),
   zrank: rank(false),
   zrevrank: rank(true),
   zpopmin: pop(false),
