@@ -4,6 +4,7 @@
  *
  * Batches are kept until they are trimmed, and at most `keptBytes` of them: beyond that the oldest go by themselves.
  */
+import { checkBatch, maxBatchBytes } from './batch-limits.ts'
 import {
   type AppendBatch,
   type CommitLog,
@@ -24,8 +25,6 @@ export interface MemoryLogOptions {
   /** The sequence after which the log begins; default 0. */
   readonly startAfter?: Sequence
 }
-
-const maxBatchBytes = 512 * 1024 * 1024
 
 export function openMemoryLog(options: MemoryLogOptions = {}): CommitLog {
   return new MemoryLog(options)
@@ -167,10 +166,7 @@ class MemoryLeader implements Leader {
     if (expectedEnd !== log.last) {
       throw new LogError('wrong-end', `the log ends at ${log.last}, not at ${expectedEnd}`)
     }
-    if (batch.count < 1) throw new LogError('unavailable', 'a batch has at least one record')
-    if (batch.length > maxBatchBytes) {
-      throw new LogError('too-large', `a batch of ${batch.length} bytes exceeds ${maxBatchBytes}`)
-    }
+    checkBatch(batch)
     log.take(batch)
     this.onDurable?.()
     return { first: expectedEnd + 1, last: log.last }

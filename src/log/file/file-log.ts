@@ -7,6 +7,7 @@
  */
 import { assert } from '../../base/errors.ts'
 import type { File, Host } from '../../host/host.ts'
+import { checkBatch, maxBatchBytes } from '../batch-limits.ts'
 import {
   type AppendBatch,
   type CommitLog,
@@ -43,8 +44,6 @@ export interface FileLogOptions {
   /** Of a folder without a log: the sequence after which it begins; default 0. */
   readonly startAfter?: Sequence
 }
-
-const maxBatchBytes = 512 * 1024 * 1024
 
 /**
  * Opens the log in `folder`, which is made where it is missing. Errors: `LogError('corrupt')` with its position, never
@@ -281,9 +280,6 @@ class FileLeader implements Leader {
     if (expectedEnd !== path.framer.end && path.failure === undefined) {
       throw new LogError('wrong-end', `the log ends at ${path.framer.end}, not at ${expectedEnd}`)
     }
-    if (batch.count < 1) throw new LogError('unavailable', 'a batch has at least one record')
-    if (batch.length > maxBatchBytes) {
-      throw new LogError('too-large', `a batch of ${batch.length} bytes exceeds ${maxBatchBytes}`)
-    }
+    checkBatch(batch)
   }
 }

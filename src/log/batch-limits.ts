@@ -1,0 +1,11 @@
+/** What every log refuses of a batch before anything of it is written. */
+import { type AppendBatch, LogError } from './commit-log.ts'
+
+export const maxBatchBytes: number = 512 * 1024 * 1024
+
+export function checkBatch(batch: AppendBatch): void {
+  if (batch.count < 1) throw new LogError('unavailable', 'a batch has at least one record')
+  if (batch.length > maxBatchBytes) {
+    throw new LogError('too-large', `a batch of ${batch.length} bytes exceeds ${maxBatchBytes}`)
+  }
+}
