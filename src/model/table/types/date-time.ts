@@ -17,7 +17,7 @@ import {
 } from './calendar.ts'
 import { badText, readDateTime } from './date-time-text.ts'
 import { readInt32, readInt64 } from './integer.ts'
-import { compareNumbers, needBytes, plainType, sqlError, type SqlType } from './type.ts'
+import { compareNumbers, fixedView, plainType, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
 export function parseDate(text: string): number {
@@ -146,8 +146,7 @@ export const dateType: SqlType = {
     writer.i32be(isInfinite ? days : days - postgresEpochDays)
   },
   decodeBinary: (bytes, start, end) => {
-    needBytes('date', start, end, 4)
-    const days = new DataView(bytes.buffer, bytes.byteOffset + start, 4).getInt32(0)
+    const days = fixedView('date', bytes, start, end, 4).getInt32(0)
     if (days === dateInfinity || days === dateMinusInfinity) return days
     return checkDate(days + postgresEpochDays)
   },
@@ -176,8 +175,7 @@ export const timeType: SqlType = {
   formatText: (value) => formatTime(value as bigint),
   encodeBinary: (value, writer) => writer.i64be(value as bigint),
   decodeBinary: (bytes, start, end) => {
-    needBytes('time', start, end, 8)
-    const us = new DataView(bytes.buffer, bytes.byteOffset + start, 8).getBigInt64(0)
+    const us = fixedView('time', bytes, start, end, 8).getBigInt64(0)
     if (us < 0n || us > usPerDay) throw sqlError('out_of_range', '22008', 'time out of range')
     return us
   },
@@ -201,8 +199,7 @@ function timestampOf(withZone: boolean): SqlType {
       writer.i64be(us === timestampInfinity || us === timestampMinusInfinity ? us : us - postgresEpochUs)
     },
     decodeBinary: (bytes, start, end) => {
-      needBytes('timestamp', start, end, 8)
-      const us = new DataView(bytes.buffer, bytes.byteOffset + start, 8).getBigInt64(0)
+      const us = fixedView('timestamp', bytes, start, end, 8).getBigInt64(0)
       if (us === timestampInfinity || us === timestampMinusInfinity) return us
       return checkTimestamp(us + postgresEpochUs)
     },

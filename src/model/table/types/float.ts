@@ -2,7 +2,7 @@
  * float4 and float8: the shortest digits that read back as the same number, with an exponent below 1e-4 and from 1e15
  * (float4: 1e6) on, as PostgreSQL prints since version 12. NaN equals itself and is above everything.
  */
-import { invalidText, needBytes, plainType, sqlError, trimSpace, type SqlType } from './type.ts'
+import { fixedView, invalidText, plainType, sqlError, trimSpace, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
 const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
@@ -99,10 +99,7 @@ export const float4Type: SqlType = {
   parseText: (text) => parseFloat4(text),
   formatText: (value) => formatFloat4(value as number),
   encodeBinary: (value, writer) => writer.f32be(value as number),
-  decodeBinary: (bytes, start, end) => {
-    needBytes('real', start, end, 4)
-    return viewOf(bytes).getFloat32(start)
-  },
+  decodeBinary: (bytes, start, end) => fixedView('real', bytes, start, end, 4).getFloat32(0),
   writeKey: (value, writer) => void writer.float8(value as number),
   writeStored: (value, writer) => writer.f32be(value as number),
   readStored: (bytes, start) => viewOf(bytes).getFloat32(start),
@@ -121,10 +118,7 @@ export const float8Type: SqlType = {
   parseText: (text) => parseFloat8(text),
   formatText: (value) => formatFloat8(value as number),
   encodeBinary: (value, writer) => writer.f64be(value as number),
-  decodeBinary: (bytes, start, end) => {
-    needBytes('double precision', start, end, 8)
-    return viewOf(bytes).getFloat64(start)
-  },
+  decodeBinary: (bytes, start, end) => fixedView('double precision', bytes, start, end, 8).getFloat64(0),
   writeKey: (value, writer) => void writer.float8(value as number),
   writeStored: (value, writer) => writer.f64be(value as number),
   readStored: (bytes, start) => viewOf(bytes).getFloat64(start),

@@ -1,5 +1,5 @@
 /** int2, int4, int8 and oid. Stored little endian at their full width, so that one may be replaced in place. */
-import { compareNumbers, invalidText, needBytes, plainType, trimSpace, valueOutOfRange, type SqlType } from './type.ts'
+import { compareNumbers, fixedView, invalidText, plainType, trimSpace, valueOutOfRange, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
 const integerText = /^[+-]?\d+$/
@@ -42,10 +42,6 @@ export function parseInt8(text: string): bigint {
   return value
 }
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
 const ordered = { ...plainType, category: 'N', isOrdered: true, compare: compareValues }
 
 function compareValues(a: SqlValue, b: SqlValue): number {
@@ -64,10 +60,7 @@ export const int2Type: SqlType = {
   parseText: (text) => parseInteger(text, 'smallint', -32768, 32767),
   formatText: String,
   encodeBinary: (value, writer) => writer.u16be((value as number) & 0xffff),
-  decodeBinary: (bytes, start, end) => {
-    needBytes('smallint', start, end, 2)
-    return viewOf(bytes).getInt16(start)
-  },
+  decodeBinary: (bytes, start, end) => fixedView('smallint', bytes, start, end, 2).getInt16(0),
   writeKey: (value, writer) => void writer.int64(value as number),
   writeStored: (value, writer) => writer.u16le((value as number) & 0xffff),
   readStored: (bytes, start) => ((bytes[start]! | (bytes[start + 1]! << 8)) << 16) >> 16,
@@ -85,10 +78,7 @@ export const int4Type: SqlType = {
   parseText: (text) => parseInteger(text, 'integer', -2147483648, 2147483647),
   formatText: String,
   encodeBinary: (value, writer) => writer.i32be(value as number),
-  decodeBinary: (bytes, start, end) => {
-    needBytes('integer', start, end, 4)
-    return viewOf(bytes).getInt32(start)
-  },
+  decodeBinary: (bytes, start, end) => fixedView('integer', bytes, start, end, 4).getInt32(0),
   writeKey: (value, writer) => void writer.int64(value as number),
   writeStored: (value, writer) => writer.i32le(value as number),
   readStored: readInt32,
@@ -106,10 +96,7 @@ export const int8Type: SqlType = {
   parseText: (text) => parseInt8(text),
   formatText: String,
   encodeBinary: (value, writer) => writer.i64be(value as bigint),
-  decodeBinary: (bytes, start, end) => {
-    needBytes('bigint', start, end, 8)
-    return viewOf(bytes).getBigInt64(start)
-  },
+  decodeBinary: (bytes, start, end) => fixedView('bigint', bytes, start, end, 8).getBigInt64(0),
   writeKey: (value, writer) => void writer.int64(value as bigint),
   writeStored: (value, writer) => writer.i64le(value as bigint),
   readStored: readInt64,
@@ -128,10 +115,7 @@ export const oidType: SqlType = {
   parseText: (text) => parseInteger(text, 'oid', -2147483648, 4294967295) >>> 0,
   formatText: String,
   encodeBinary: (value, writer) => writer.u32be(value as number),
-  decodeBinary: (bytes, start, end) => {
-    needBytes('oid', start, end, 4)
-    return viewOf(bytes).getUint32(start)
-  },
+  decodeBinary: (bytes, start, end) => fixedView('oid', bytes, start, end, 4).getUint32(0),
   writeKey: (value, writer) => void writer.int64(value as number),
   writeStored: (value, writer) => writer.u32le(value as number),
   readStored: (bytes, start) => readInt32(bytes, start) >>> 0,

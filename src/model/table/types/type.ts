@@ -92,6 +92,12 @@ export function needBytes(title: string, start: number, end: number, count: numb
   if (end - start !== count) throw invalidBinary(title)
 }
 
+/** A wire value of exactly `count` bytes, from 0 on. */
+export function fixedView(title: string, bytes: Uint8Array, start: number, end: number, count: number): DataView {
+  needBytes(title, start, end, count)
+  return new DataView(bytes.buffer, bytes.byteOffset + start, count)
+}
+
 export function compareNumbers(a: number | bigint, b: number | bigint): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
