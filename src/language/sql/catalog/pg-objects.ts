@@ -154,6 +154,23 @@ function* settings({ context }: SqlRun): Generator<Values> {
   }
 }
 
+/** Of `pg_roles`, and of `pg_authid`, which is the same with the passwords that there are not. */
+const roleColumns = [
+  ['oid', oidType],
+  ['rolname', name],
+  ['rolsuper', bool],
+  ['rolinherit', bool],
+  ['rolcreaterole', bool],
+  ['rolcreatedb', bool],
+  ['rolcanlogin', bool],
+  ['rolreplication', bool],
+  ['rolconnlimit', int4],
+  ['rolpassword', text],
+  ['rolvaliduntil', timestamptz],
+  ['rolbypassrls', bool],
+  ['rolconfig', textArray],
+] as const
+
 export const pgObjects: readonly Relation[] = [
   memoryRelation(
     'pg_catalog',
@@ -238,46 +255,8 @@ export const pgObjects: readonly Relation[] = [
     ],
     functions,
   ),
-  memoryRelation(
-    'pg_catalog',
-    'pg_roles',
-    [
-      ['oid', oidType],
-      ['rolname', name],
-      ['rolsuper', bool],
-      ['rolinherit', bool],
-      ['rolcreaterole', bool],
-      ['rolcreatedb', bool],
-      ['rolcanlogin', bool],
-      ['rolreplication', bool],
-      ['rolconnlimit', int4],
-      ['rolpassword', text],
-      ['rolvaliduntil', timestamptz],
-      ['rolbypassrls', bool],
-      ['rolconfig', textArray],
-    ],
-    roles,
-  ),
-  memoryRelation(
-    'pg_catalog',
-    'pg_authid',
-    [
-      ['oid', oidType],
-      ['rolname', name],
-      ['rolsuper', bool],
-      ['rolinherit', bool],
-      ['rolcreaterole', bool],
-      ['rolcreatedb', bool],
-      ['rolcanlogin', bool],
-      ['rolreplication', bool],
-      ['rolconnlimit', int4],
-      ['rolpassword', text],
-      ['rolvaliduntil', timestamptz],
-      ['rolbypassrls', bool],
-      ['rolconfig', textArray],
-    ],
-    roles,
-  ),
+  memoryRelation('pg_catalog', 'pg_roles', roleColumns, roles),
+  memoryRelation('pg_catalog', 'pg_authid', roleColumns, roles),
   memoryRelation(
     'pg_catalog',
     'pg_user',
