@@ -138,6 +138,8 @@ export class Client {
   #settingChanged(name: string): void {
     if (reportedSettings.has(name)) this.#toReport.add(name)
     const value = this.settings.get(name)
+    // What has been done until now is answered as it was when it was done.
+    if (name === 'synchronous_commit') this.outbox.seal(this.session.seen, this.session.durability)
     if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {
       this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'

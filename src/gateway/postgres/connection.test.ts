@@ -227,6 +227,22 @@ beforeEach(async () => {
 
 afterEach(async () => opened.close())
 
+describe('durability', () => {
+  it('is of each statement that which was set when it ran', async () => {
+    const client = await connect()
+    const { database } = opened
+    const reached = database.durableThrough.bind(database)
+    const asked: string[] = []
+    database.durableThrough = (level) => {
+      asked.push(level)
+      return reached(level)
+    }
+    client.send(query('BEGIN; PUT a 1; COMMIT; SET synchronous_commit TO off'))
+    expect(await client.answers()).toContain('C SET')
+    expect(asked[0]).toBe('synced')
+  })
+})
+
 describe('the start', () => {
   it('declines encryption, then greets', async () => {
     const client = new TestClient(gateway, opened.sessions.host)

@@ -345,7 +345,9 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#stopTimers()
-    this.#client?.session.close()
+    const session = this.#client?.session
+    if (session !== undefined) this.#outbox.seal(session.seen, session.durability)
+    session?.close()
     this.#outbox.flush()
     this.#outbox.close()
     this.#socket.end()

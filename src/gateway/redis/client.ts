@@ -26,6 +26,8 @@ export interface Client {
   /** Commands since MULTI. */
   queue: QueuedCommands | undefined
 
+  /** The replies so far wait for what they have seen, at the durability of now. */
+  sealReplies(): void
   /** Closes the connection once the replies so far have left. */
   closeAfterReplies(): void
   /** Waits until all replies have left, then goes on as another user or in another database. */

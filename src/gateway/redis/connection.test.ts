@@ -24,6 +24,23 @@ describe('a connection', () => {
     expect(await a.next()).toBe('+PONG')
   })
 
+  it.each([['POLYLOG.DURABILITY', 'memory'], ['RESET']])(
+    'lets no reply leave earlier because %s came behind it',
+    async (...command) => {
+      const { database } = server
+      const watched = database.durableThrough.bind(database)
+      const asked: string[] = []
+      database.durableThrough = (level) => {
+        asked.push(level)
+        return watched(level)
+      }
+      a.sendBytes(Buffer.concat([encodeCommand(['SET', 'a', '1']), encodeCommand(command)]))
+      expect(a.socket.received.toString()).toBe('')
+      expect(asked[0]).toBe('synced')
+      expect(await a.next()).toBe('+OK')
+    },
+  )
+
   it('is closed after a protocol error, and after QUIT', async () => {
     a.sendBytes('*1\r\n:1\r\n*1\r\n$4\r\nPING\r\n')
     expect(await a.next()).toBe("-ERR Protocol error: expected '$', got ':'")

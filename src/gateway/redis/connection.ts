@@ -162,7 +162,7 @@ export class Connection implements Client {
   }
 
   #flush(): void {
-    this.#outbox.seal(Math.max(this.session.seen, this.parties.seen), this.session.durability)
+    this.sealReplies()
     this.#outbox.flush()
   }
 
@@ -252,6 +252,10 @@ export class Connection implements Client {
 
   // ---- what commands ask of the connection
 
+  sealReplies(): void {
+    this.#outbox.seal(Math.max(this.session.seen, this.parties.seen), this.session.durability)
+  }
+
   closeAfterReplies(): void {
     this.#ending = true
     if (!this.#busy) this.#end()
@@ -262,6 +266,7 @@ export class Connection implements Client {
     const { user, database } = this.session
     const next = this.#openSession({ user, database, ...change })
     next.durability = this.session.durability
+    this.#flush()
     await new Promise<void>((resolve) => this.#outbox.afterwards(resolve))
     if (this.#closed) {
       next.close()
