@@ -2,48 +2,22 @@
  * FROM and WHERE to a plan: conditions go down to the first place where they can be tested, relations are reached by the
  * best index, joins keep the order of the text and run as index lookups per outer row, as a hash join, or as a nested loop.
  */
-import { findType } from '../../../model/table/types/registry.ts'
-import { type HashKey, HashJoin } from '../../../query/hash-join.ts'
+import { HashJoin } from '../../../query/hash-join.ts'
 import { Materialize } from '../../../query/materialize.ts'
 import { NestedLoopJoin } from '../../../query/nested-loop-join.ts'
-import { Filter, RowSource } from '../../../query/row-operators.ts'
-import { type Access, RelationScan } from '../../../query/relation.ts'
-import type { SqlValue } from '../contract.ts'
-import type { FromItem, FunctionItem, JoinItem, QueryItem, RelationItem, SharedItem } from '../bind/query.ts'
-import { compile, type Compiler, compilePredicate, type Evaluate, flatten } from '../expression/compile.ts'
-import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import type { FromItem, FunctionItem, JoinItem, QueryItem, RelationItem } from '../bind/query.ts'
+import { compile, compilePredicate } from '../expression/compile.ts'
+import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import { comparatorOf } from '../functions/comparison.ts'
-import { hashKeyOf, joinKeyOf } from '../types/hash-key.ts'
-import { type AccessPath, chooseAccess } from './access-path.ts'
-import { conjunction, isMovable, isWithin, type Span } from './conditions.ts'
-import { describeAccess, describeCondition, subplansOf } from './explain-text.ts'
+import { joinKeyOf } from '../types/hash-key.ts'
+import { chooseAccess } from './access-path.ts'
+import { conjunction, isMovable, isWithin } from './conditions.ts'
+import { describeCondition, subplansOf } from './explain-text.ts'
+import { filtered, type FromPlanner } from './from-planner.ts'
+import { planDerived, planFunction } from './plan-derived.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
+import { planRelation, planScan } from './plan-relation.ts'
 import type { SqlRow, SqlRun } from './run.ts'
-
-export interface FromPlanner {
-  compilerAt(base: number): Compiler
-  planQuery(item: QueryItem | SharedItem): PlanNode
-  /** Columns of the block's row that anything reads. */
-  readonly needed: ReadonlySet<number>
-  explainSubquery(id: number): ExplainNode | undefined
-  /** The access that gives the order wanted, where the whole FROM is one relation. */
-  readonly preferred?: PreferredOrder | undefined
-}
-
-export interface PreferredOrder {
-  choose(item: RelationItem, path: AccessPath | undefined): { access: OrderedAccess } | undefined
-}
-
-export interface OrderedAccess {
-  readonly index: AccessPath['index']
-  readonly reverse: boolean
-}
-
-const noColumns = (expression: Expression): boolean =>
-  columnsRead(expression).size === 0 &&
-  !someExpression(expression, ({ kind }) => kind === 'aggregate') &&
-  isMovable(expression)
 
 /** A plan for the item whose rows satisfy all conditions; they read columns of the item only. */
 export function planItem(planner: FromPlanner, item: FromItem, conditions: readonly Expression[]): PlanNode {
@@ -58,223 +32,6 @@ export function planItem(planner: FromPlanner, item: FromItem, conditions: reado
     default:
       return planJoin(planner, item, conditions)
   }
-}
-
-export function filtered(
-  planner: FromPlanner,
-  span: Span,
-  input: PlanNode,
-  conditions: readonly Expression[],
-): PlanNode {
-  const condition = conjunction(conditions)
-  if (condition === undefined) return input
-  const accepts = compilePredicate(condition, planner.compilerAt(span.first))
-  const explain = withFilter(planner, input.explain, condition)
-  return { explain, open: (run) => planNode(explain, (inner) => new Filter(input.open(inner), accepts)).open(run) }
-}
-
-/** PostgreSQL shows a filter on the node that it belongs to. */
-function withFilter(planner: FromPlanner, node: ExplainNode, condition: Expression): ExplainNode {
-  const details = [...node.details, ['Filter', describeCondition(condition)] as const]
-  const subplans = [...(node.subplans ?? []), ...subplansOf(condition, (id) => planner.explainSubquery(id))]
-  return { ...node, details, subplans }
-}
-
-function planRelation(planner: FromPlanner, item: RelationItem, conditions: readonly Expression[]): PlanNode {
-  const path = chooseAccess(item.relation, item.first, conditions.filter(isMovable), noColumns)
-  const ordered = planner.preferred?.choose(item, path)?.access
-  const used = ordered !== undefined && ordered.index !== path?.index ? undefined : path
-  const rest = conditions.filter((one) => used === undefined || !used.answered.includes(one))
-  const index = ordered?.index ?? used?.index
-  const scan = planScan(
-    planner,
-    item,
-    used,
-    0,
-    index === undefined ? undefined : { index, reverse: ordered?.reverse === true },
-  )
-  return filtered(
-    planner,
-    item,
-    planNode(scan.explain, (run) => scan.open([], run)),
-    rest,
-  )
-}
-
-interface Scan {
-  readonly explain: ExplainNode
-  open(outer: SqlRow, run: SqlRun): RelationScan<SqlRun>
-}
-
-/** A scan whose bounds are evaluated over an outer row, which begins at `outerFirst`. */
-function planScan(
-  planner: FromPlanner,
-  item: RelationItem,
-  path: AccessPath | undefined,
-  outerFirst: number,
-  ordered: OrderedAccess | undefined,
-): Scan {
-  const { relation, first } = item
-  const withKeys = item.width > relation.columns.length
-  const ordinals = new Set<number>()
-  for (const column of planner.needed) {
-    if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
-  }
-  const reader = relation.reader(ordinals.size === relation.columns.length ? undefined : ordinals)
-  const accesses = accessMaker(path, planner.compilerAt(outerFirst), ordered)
-  return {
-    explain: describeAccess(item, path, ordered),
-    open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
-  }
-}
-
-/** Evaluates the bounds; undefined where one is null, which nothing equals. */
-function accessMaker(
-  path: AccessPath | undefined,
-  compiler: Compiler,
-  ordered: OrderedAccess | undefined,
-): (outer: SqlRow, run: SqlRun) => readonly Access[] {
-  const reverse = ordered?.reverse === true
-  if (path === undefined) {
-    const all: readonly Access[] = [
-      ordered === undefined ? { equal: [] } : { index: ordered.index, equal: [], reverse },
-    ]
-    return () => all
-  }
-  const { index } = path
-  const equal = path.equal.map((one) => compile(one, compiler))
-  const pinsNull = path.equal.map((one) => one.kind === 'constant' && one.value === null)
-  const lists = path.hasList ? listMaker(path, reverse) : undefined
-  const lower = boundMaker(path.lower, compiler)
-  const upper = boundMaker(path.upper, compiler)
-  const isRange = lower !== undefined || upper !== undefined
-  return (outer, run) => {
-    const values = equal.map((one) => one(outer, run))
-    if (values.some((value, i) => value === null && pinsNull[i] !== true)) return []
-    const from = lower?.(outer, run)
-    const to = upper?.(outer, run)
-    if (from?.value === null || to?.value === null) return []
-    if (lists !== undefined) return lists(values)
-    const access = { index, equal: values, reverse }
-    if (!isRange) return [access]
-    return [
-      {
-        ...access,
-        ...(from === undefined ? {} : { lower: from }),
-        ...(to === undefined ? {} : { upper: to }),
-        skipsNulls: true,
-      },
-    ]
-  }
-}
-
-function boundMaker(
-  bound: AccessPath['lower'],
-  compiler: Compiler,
-): ((outer: SqlRow, run: SqlRun) => { value: SqlValue; isInclusive: boolean }) | undefined {
-  if (bound === undefined) return undefined
-  const evaluate: Evaluate = compile(bound.expression, compiler)
-  return (outer, run) => ({ value: evaluate(outer, run), isInclusive: bound.isInclusive })
-}
-
-/** `= ANY (array)`: a lookup per distinct element, in the index's own order, so that the rows come in it as well. */
-function listMaker(path: AccessPath, reverse: boolean): (values: readonly SqlValue[]) => Access[] {
-  const { index } = path
-  const type = findType(path.equal.at(-1)!.type)!.element!.oid
-  const keyOf = hashKeyOf(type)
-  const compare = comparatorOf(type)
-  const sign = index.parts[path.equal.length - 1]!.isDescending === reverse ? 1 : -1
-  return (values) => {
-    const fixed = values.slice(0, -1)
-    const elements = new Map<HashKey, SqlValue>()
-    for (const element of flatten(values.at(-1) as readonly SqlValue[])) {
-      if (element !== null) elements.set(keyOf(element), element)
-    }
-    const sorted = [...elements.values()].sort((a, b) => compare(a, b) * sign)
-    return sorted.map((element) => ({ index, equal: [...fixed, element], reverse }))
-  }
-}
-
-function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
-  const plan = planner.planQuery(item)
-  if (item.kind === 'query') {
-    const explain: ExplainNode = { title: `Subquery Scan on ${item.alias}`, details: [], children: [plan.explain] }
-    const enter = item.isLateral ? outerCaptures(planner, item) : undefined
-    if (enter === undefined) return planNode(explain, (run) => plan.open(run))
-    return planNode(explain, (opening) => {
-      const rows = plan.open(opening)
-      return {
-        next: (run) => {
-          enter(run)
-          return rows.next(run)
-        },
-        reset: () => rows.reset(),
-      }
-    })
-  }
-  const explain: ExplainNode = { title: `CTE Scan on ${item.alias}`, details: [], children: [plan.explain] }
-  return planNode(explain, (run) => {
-    let shared = run.shared.get(item.id)
-    if (shared === undefined) run.shared.set(item.id, (shared = new Materialize(plan.open(run))))
-    return cursorOf(shared)
-  })
-}
-
-/** Each reader of a shared result has a place of its own in it. */
-function cursorOf(shared: Materialize<SqlRow, SqlRun>): ReturnType<PlanNode['open']> {
-  let at = 0
-  return {
-    next: (run) => {
-      const batch = shared.rowsFrom(at, run)
-      if (Array.isArray(batch)) at += batch.length
-      return batch
-    },
-    reset: () => {
-      at = 0
-    },
-  }
-}
-
-function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
-  const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
-  const { rows } = item.entry
-  const enter = outerCaptures(planner, item)
-  const explain: ExplainNode = {
-    title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'),
-    details: [],
-    children: [],
-  }
-  return planNode(explain, () => {
-    return new RowSource<SqlRow, SqlRun>((run) => {
-      enter?.(run)
-      const values = parts.map((part) => part([], run))
-      return numbered(rows(run, values), item.withOrdinality)
-    })
-  })
-}
-
-/** What an item that is joined with nothing needs of enclosing blocks. */
-function outerCaptures(planner: FromPlanner, item: FunctionItem | QueryItem): ((run: SqlRun) => void) | undefined {
-  if (item.captures.length === 0) return undefined
-  const parts = item.captures.map((one) => compile(one, planner.compilerAt(0)))
-  return (run) => {
-    const captures = parts.map((part) => part([], run))
-    run.subqueries[item.id] = {
-      captures,
-      operator: emptyOperator,
-      gathered: [],
-      rows: 0,
-      complete: false,
-      set: undefined,
-    }
-  }
-}
-
-const emptyOperator: ReturnType<PlanNode['open']> = { next: () => undefined, reset: () => undefined }
-
-function* numbered(rows: Iterable<readonly SqlValue[]>, withOrdinality: boolean): Generator<SqlRow> {
-  let count = 0n
-  for (const row of rows) yield withOrdinality ? [...row, ++count] : [...row]
 }
 
 function planJoin(planner: FromPlanner, item: JoinItem, given: readonly Expression[]): PlanNode {
