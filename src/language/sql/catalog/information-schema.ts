@@ -7,9 +7,9 @@ import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { collections, indexesOfTable, tables } from './pg-relations.ts'
 import { registeredViews } from './registered-views.ts'
 import { relationsOf } from './relations.ts'
+import { collections, indexesOfTable, tables } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 

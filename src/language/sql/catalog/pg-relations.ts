@@ -1,17 +1,17 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
-import type { Collection } from '../../../database/catalog.ts'
 import { isTable } from '../../../model/table/schema.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
-import { type KeyPart, Table } from '../../../model/table/table.ts'
+import { Table } from '../../../model/table/table.ts'
 import { findType } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid, defaultOid, indexOid, namespaceOid, primaryKeyOid, systemNamespaces } from './identity.ts'
+import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { relationOid, relationsOf } from './relations.ts'
 import { registeredViews } from './registered-views.ts'
+import { relationOid, relationsOf } from './relations.ts'
+import { collections, describeIndex, indexesOfTable, tables } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 
@@ -31,56 +31,6 @@ const {
   textArray,
   int2Array,
 } = oid
-
-export function* collections(run: SqlRun): Generator<Collection> {
-  const { catalog } = run.transaction
-  for (const namespace of catalog.namespaces.keys()) yield* catalog.collectionsOf(namespace)
-}
-
-export function* tables(run: SqlRun): Generator<Table> {
-  for (const collection of collections(run)) if (isTable(collection)) yield Table.of(collection)
-}
-
-/** A key of a table that PostgreSQL would show as an index. */
-export interface ShownIndex {
-  readonly table: Table
-  readonly oid: number
-  readonly name: string
-  readonly isUnique: boolean
-  readonly isPrimary: boolean
-  readonly isConstraint: boolean
-  readonly parts: readonly KeyPart[]
-}
-
-export function indexesOfTable(table: Table): ShownIndex[] {
-  const primary: ShownIndex[] =
-    table.primaryKey === undefined
-      ? []
-      : [
-          {
-            table,
-            oid: primaryKeyOid(table.collection),
-            name: table.primaryKeyName!,
-            isUnique: true,
-            isPrimary: true,
-            isConstraint: true,
-            parts: table.primaryKey,
-          },
-        ]
-  const others = table.indexes.map((index): ShownIndex => {
-    const { name: indexName, isUnique, isConstraint, parts } = index
-    return {
-      table,
-      oid: indexOid(table.collection, index.id),
-      name: indexName,
-      isUnique,
-      isPrimary: false,
-      isConstraint,
-      parts,
-    }
-  })
-  return [...primary, ...others]
-}
 
 interface ClassRow {
   readonly oid: number
@@ -345,18 +295,6 @@ function* indexDefinitions(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
     for (const index of indexesOfTable(table)) yield [table.schema, table.name, index.name, null, describeIndex(index)]
   }
-}
-
-/** pg_get_indexdef. */
-export function describeIndex(index: ShownIndex): string {
-  const { table, parts, isUnique } = index
-  const columns = parts.map(describePart).join(', ')
-  return `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX ${index.name} ON ${table.schema}.${table.name} USING btree (${columns})`
-}
-
-export function describePart({ column, isDescending, nullsFirst }: KeyPart): string {
-  const nulls = nullsFirst === isDescending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST'
-  return `${column.name}${isDescending ? ' DESC' : ''}${nulls}`
 }
 
 function* sequences(run: SqlRun): Generator<Values> {

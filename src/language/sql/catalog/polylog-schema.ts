@@ -4,7 +4,7 @@ import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { collections } from './pg-relations.ts'
+import { collections } from './stored-tables.ts'
 
 function* collectionRows(run: SqlRun): Generator<readonly SqlValue[]> {
   for (const collection of collections(run)) {

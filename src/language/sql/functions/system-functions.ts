@@ -4,7 +4,7 @@ import { nextValue, isSequence, sequenceState, setValue } from '../../../model/t
 import type { Collection } from '../../../database/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
 import { collectionByOid, collectionOid, defaultOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
-import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/pg-relations.ts'
+import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
