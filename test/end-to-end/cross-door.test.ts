@@ -197,9 +197,14 @@ describe('SQL and keys', () => {
     })
   }
 
-  test('a collection of another kind where keys should go is named', async () => {
-    await postgres.query('CREATE TABLE redis.db7 (id integer PRIMARY KEY)')
-    expect((await failureOf(clients.redis().select(7))).message).toMatch(/^WRONGTYPE redis\.db7 is a table/)
+  test('nothing but keys can be made where keys go', async () => {
+    const refused = /holds the databases of Redis and nothing else/
+    expect((await failureOf(postgres.query('CREATE TABLE redis.db7 (id integer PRIMARY KEY)'))).message).toMatch(
+      refused,
+    )
+    const inserting = collectionOf(mongo.db('redis'), 'db7').insertOne({ _id: 1 })
+    expect((await failureOf(inserting)).message).toMatch(refused)
+    expect(await clients.redis().select(7)).toBe('OK')
   })
 })
 
