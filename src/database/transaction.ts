@@ -539,8 +539,11 @@ export class KernelTransaction implements Transaction {
     this.writes.put(key, encodeReply({ operation, reply, timeMs: this.timeMs }), false)
   }
 
+  /** Holds the place: a driver may repeat a write while it still runs. */
   rememberedReply(sessionKey: string): { operation: bigint; reply: Uint8Array } | undefined {
-    const found = this.get(replyKey(sessionKey))
+    const key = replyKey(sessionKey)
+    this.lock(key, 'update')
+    const found = this.get(key)
     return found === undefined ? undefined : decodeReply(found)
   }
 
