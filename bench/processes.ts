@@ -67,7 +67,7 @@ export function running(child: ChildProcess, port: number, after: () => void = (
 }
 
 /** Waits for a line that matches on the child's stdout; rejects when it exits first. */
-export function waitForLine(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+function waitForLine(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = ''
     child.stdout!.on('data', (chunk: Buffer) => {

@@ -46,7 +46,7 @@ export const derivedBit = 0x40
 export const beforeBit = 0x80
 const kindMask = 0x3f
 
-export function kindHasValue(kind: number): boolean {
+function kindHasValue(kind: number): boolean {
   return kind !== operationKinds.delete && kind !== operationKinds.deleteRange && kind !== operationKinds.catalogDelete
 }
 

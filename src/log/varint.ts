@@ -3,7 +3,7 @@
  *
  * Only the shortest form is valid, so that every number has one encoding and a flipped bit cannot hide in padding.
  */
-export const maxVarintBytes = 5
+const maxVarintBytes = 5
 export const maxVarint = 0xffffffff
 
 export function varintSize(value: number): number {

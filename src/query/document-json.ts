@@ -33,7 +33,7 @@ export function documentToJsonb(value: BsonValue): string {
   return formatJsonb(toJsonNode(value))
 }
 
-export function toJsonNode(value: BsonValue): JsonNode {
+function toJsonNode(value: BsonValue): JsonNode {
   switch (value.type) {
     case bsonType.object:
       return objectNode(value)

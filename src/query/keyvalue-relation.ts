@@ -56,7 +56,7 @@ const columnsOf: Readonly<Record<KeyvalueView, readonly (readonly [name: string,
   ],
 }
 
-export function shownBytes(bytes: Uint8Array): string {
+function shownBytes(bytes: Uint8Array): string {
   if (isUtf8(bytes) && !bytes.includes(0)) return decodeUtf8(bytes, 0, bytes.length)
   return `\\x${Buffer.from(bytes).toString('hex')}`
 }

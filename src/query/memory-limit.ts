@@ -4,7 +4,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 
-export const maxRowsKept = 2_000_000
+const maxRowsKept = 2_000_000
 
 export function checkRowsKept(count: number, operator: string): void {
   if (count <= maxRowsKept) return

@@ -283,7 +283,7 @@ export class EmbeddedClient {
   }
 }
 
-export function pick<T>(random: SeededRandom, from: readonly T[]): T {
+function pick<T>(random: SeededRandom, from: readonly T[]): T {
   return from[random.below(from.length)]!
 }
 

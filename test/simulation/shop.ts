@@ -129,7 +129,7 @@ export function noteOf(id: number): string {
   return String.fromCharCode(97 + (id % 26)).repeat((id * 397) % 3000)
 }
 
-export function orderDocument({ id, source, amount, slot }: Transfer): Uint8Array {
+function orderDocument({ id, source, amount, slot }: Transfer): Uint8Array {
   return buildDocument((writer) => {
     writer.int64('_id', id)
     writer.int32('customer', source)

@@ -2,12 +2,13 @@
  * One command as its handler sees it: typed fields, the database it names, the session it runs in, and what it wants of
  * durability. Fields that a command does not know are refused (40415), so nothing is accepted and ignored.
  */
+import { ByteWriter } from '../../base/bytes.ts'
 import type { PolylogError } from '../../base/errors.ts'
+import { copySlice, type Slice } from '../../base/slice.ts'
 import type { Catalog } from '../../database/catalog.ts'
 import type { Pause, Statement, Transaction } from '../../database/contract.ts'
 import type { Durability } from '../../log/commit-log.ts'
-import type { BsonWriter } from '../../model/document/bson-writer.ts'
-import { buildDocument } from '../../model/document/bson-writer.ts'
+import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
@@ -183,14 +184,26 @@ export class Request {
     if (retry === undefined) return this.session.run(statement, { label: this.command })
     const remembering = function* (transaction: Transaction): Generator<Pause, Reply, void> {
       const known = transaction.rememberedReply(retry.session)
-      if (known !== undefined && known.operation === retry.operation) return copyFields(known.reply)
+      if (known !== undefined && known.operation === retry.operation) return copyFields(copySlice(known.reply))
       if (known !== undefined && known.operation > retry.operation) throw tooOld(retry.operation, known.operation)
       const reply = yield* statement(transaction)
-      transaction.rememberReply(retry.session, retry.operation, buildDocument(reply))
+      transaction.rememberReply(retry.session, retry.operation, encodeFields(reply))
       return reply
     }
     return this.session.run(remembering, { label: this.command })
   }
+}
+
+/** A scratch buffer that grew for a large reply is not kept. */
+const keptReplyBytes = 64 * 1024
+
+let replyScratch = new BsonWriter(new ByteWriter(1024))
+
+/** Reused: what takes it copies it at once. */
+function encodeFields(reply: Reply): Slice {
+  if (replyScratch.out.bytes.length > keptReplyBytes) replyScratch = new BsonWriter(new ByteWriter(1024))
+  reply(replyScratch.reset().begin())
+  return replyScratch.end().out
 }
 
 function copyFields(reply: Uint8Array): Reply {
@@ -200,13 +213,13 @@ function copyFields(reply: Uint8Array): Reply {
   }
 }
 
-export function tooOld(number: bigint, newest: bigint): PolylogError {
+function tooOld(number: bigint, newest: bigint): PolylogError {
   const message = `Retryable write with txnNumber ${number} is prohibited because a newer one with txnNumber ${newest} has already started`
   return mongoError(225, message)
 }
 
 /** Fields that any command may have; what they ask for is seen to before the command runs. */
-export const genericFields: ReadonlySet<string> = new Set([
+const genericFields: ReadonlySet<string> = new Set([
   '$db',
   'lsid',
   'txnNumber',

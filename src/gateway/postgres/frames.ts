@@ -10,7 +10,7 @@ import { protocolViolation } from './errors.ts'
 
 const typeBytes = 1
 const lengthBytes = 4
-export const headerBytes: number = typeBytes + lengthBytes
+const headerBytes: number = typeBytes + lengthBytes
 /** PostgreSQL's PQ_SMALL_MESSAGE_LIMIT: of messages that carry names only. */
 const smallMessageBytes = 10_000
 

@@ -181,7 +181,7 @@ export class QueryRun {
 
 const countedCommands: ReadonlySet<string> = new Set(['SELECT', 'UPDATE', 'DELETE', 'MERGE', 'COPY', 'FETCH', 'MOVE'])
 
-export function commandTag(command: string, rowCount: number): string {
+function commandTag(command: string, rowCount: number): string {
   if (command === 'INSERT') return `INSERT 0 ${rowCount}`
   return countedCommands.has(command) ? `${command} ${rowCount}` : command
 }

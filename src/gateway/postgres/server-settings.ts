@@ -2,7 +2,7 @@
  * What a client is told about the server when it connects, and whenever one of these changes (GUC_REPORT). Drivers parse
  * `server_version` to choose what they send: its number is that of the PostgreSQL whose behaviour is followed.
  */
-export const serverVersion = '15.0 (Polylog 0.1)'
+const serverVersion = '15.0 (Polylog 0.1)'
 
 interface ReportedSetting {
   readonly name: string

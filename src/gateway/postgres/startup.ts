@@ -14,9 +14,9 @@ import type { Sniff } from '../gateway.ts'
 import { protocolViolation } from './errors.ts'
 import { readLength } from './frames.ts'
 
-export const sslRequest = 80_877_103
-export const gssRequest = 80_877_104
-export const cancelRequest = 80_877_102
+const sslRequest = 80_877_103
+const gssRequest = 80_877_104
+const cancelRequest = 80_877_102
 export const protocolVersion: number = 3 << 16
 const maxStartupBytes = 10_000
 

@@ -56,7 +56,7 @@ export function message(type: string, ...parts: (string | number | Buffer)[]): B
   return Buffer.concat([head, body])
 }
 
-export const u16 = (value: number): Buffer => Buffer.from([value >> 8, value])
+const u16 = (value: number): Buffer => Buffer.from([value >> 8, value])
 export const query = (text: string): Buffer => message('Q', text)
 export const parse = (text: string, name = ''): Buffer => message('P', name, text, u16(0))
 export const sync: Buffer = message('S')
@@ -79,7 +79,7 @@ export function startup(...parameters: string[]): Buffer {
 }
 
 /** One line a message: `D 1|a`, `C SELECT 1`, `E 22012 division by zero`, `Z I`. */
-export function show(bytes: Buffer): string[] {
+function show(bytes: Buffer): string[] {
   const lines: string[] = []
   for (let at = 0; at < bytes.length;) {
     if (bytes[at] === 0x4e && bytes.length === 1) return ['N']

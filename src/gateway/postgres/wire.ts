@@ -17,18 +17,18 @@ export interface DescribedColumn {
 }
 
 /** Answers where the length goes: see `endMessage`. */
-export function beginMessage(writer: ByteWriter, type: string): number {
+function beginMessage(writer: ByteWriter, type: string): number {
   writer.u8(type.charCodeAt(0))
   const mark = writer.end
   writer.u32be(0)
   return mark
 }
 
-export function endMessage(writer: ByteWriter, mark: number): void {
+function endMessage(writer: ByteWriter, mark: number): void {
   writer.setU32be(mark, writer.end - mark)
 }
 
-export function zeroEnded(writer: ByteWriter, text: string): void {
+function zeroEnded(writer: ByteWriter, text: string): void {
   writer.utf8(text)
   writer.u8(0)
 }

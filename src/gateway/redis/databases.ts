@@ -8,11 +8,11 @@ import type { Transaction } from '../../database/contract.ts'
 import type { Keyspace } from '../../model/keyvalue/keys.ts'
 
 export const databaseCount = 16
-export const redisNamespace = 'redis'
+const redisNamespace = 'redis'
 
 const nowhere: Keyspace = { id: Number.MAX_SAFE_INTEGER }
 
-export function databaseName(number: number): string {
+function databaseName(number: number): string {
   return `db${number}`
 }
 

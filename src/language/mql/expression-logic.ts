@@ -7,7 +7,7 @@ import { argumentsOf, fixed, namedParts, type ExpressionOperator, type OperatorF
 import { bindVariable } from './scope.ts'
 
 /** Missing is below null, which only expressions tell apart. */
-export function compareOperands(a: BsonValue, b: BsonValue): number {
+function compareOperands(a: BsonValue, b: BsonValue): number {
   if (a.type === bsonType.missing || b.type === bsonType.missing) {
     const difference = Number(b.type === bsonType.missing) - Number(a.type === bsonType.missing)
     if (difference === 0 || a.isNullish || b.isNullish) return difference

@@ -92,7 +92,7 @@ function variableReader(name: string): Expression {
 }
 
 /** Through objects; an array on the way gives the array of what its objects hold. */
-export function getFieldPath(value: BsonValue, path: Path, depth: number): BsonValue {
+function getFieldPath(value: BsonValue, path: Path, depth: number): BsonValue {
   if (depth === path.names.length) return value
   if (value.type === bsonType.object) {
     const field = new BsonValue()

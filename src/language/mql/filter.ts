@@ -116,7 +116,7 @@ function clauses(name: string, value: BsonValue): BsonValue[] {
 }
 
 /** A document whose first name begins with `$` is a set of operators (a DBRef is not). */
-export function isOperatorDocument(value: BsonValue): boolean {
+function isOperatorDocument(value: BsonValue): boolean {
   if (value.type !== bsonType.object) return false
   const [first] = fieldsOf(value)
   if (first === undefined || !first[0].startsWith('$')) return false

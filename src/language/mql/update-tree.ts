@@ -11,7 +11,7 @@ import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { describeKey } from '../../model/document/describe-key.ts'
 import { nullValue } from '../../model/document/values.ts'
 
-export class ObjectNode {
+class ObjectNode {
   readonly fields: Map<string, TreeNode> = new Map()
 }
 

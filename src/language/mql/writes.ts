@@ -46,7 +46,7 @@ export function isDocumentError(error: unknown): error is PolylogError {
 }
 
 /** Twelve bytes as drivers make them: seconds, then random. */
-export function makeObjectId(transaction: Transaction): BsonValue {
+function makeObjectId(transaction: Transaction): BsonValue {
   const bytes = new Uint8Array(12)
   transaction.services.random(bytes)
   new DataView(bytes.buffer).setUint32(0, Math.floor(transaction.timeMs / 1000))

@@ -11,7 +11,7 @@ import { failure } from './failure.ts'
 import { RecentMap } from './recent-map.ts'
 import { PolylogError } from '../../base/errors.ts'
 
-export const maxTextBytes: number = 1024 * 1024
+const maxTextBytes: number = 1024 * 1024
 /** Longer texts are mostly bulk INSERTs that never come again. */
 const maxCachedTextLength = 16 * 1024
 /** Of all texts together: a tree takes some 50 bytes for each character of its text. */

@@ -11,7 +11,7 @@ import { batchOf, readTexts } from '../commit-log-contract.ts'
 import { type CommitLog, type Durability, type Leader, LogError, type Sequence } from '../commit-log.ts'
 import { openFileLog } from './file-log.ts'
 
-export const databaseId: Uint8Array = new Uint8Array(16).fill(0xab)
+const databaseId: Uint8Array = new Uint8Array(16).fill(0xab)
 
 export function openSmallLog(host: Host): Promise<CommitLog> {
   return openFileLog(host, '/log', { databaseId, segmentBytes: 4096, partBytes: 700, lazySyncMs: 2 })

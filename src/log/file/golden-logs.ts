@@ -161,7 +161,7 @@ export function dump(files: LogFiles): string {
   return `${lines.join('\n')}\n`
 }
 
-export function undump(text: string): LogFiles {
+function undump(text: string): LogFiles {
   const files: LogFiles = new Map()
   let current = new Uint8Array(0)
   for (const line of text.split('\n').filter((each) => each !== '')) {

@@ -19,7 +19,7 @@ import type { Sequence } from '../commit-log.ts'
 import { readU64, writeU64 } from './position.ts'
 
 export const segmentHeaderBytes = 64
-export const formatVersion = 1
+const formatVersion = 1
 
 export interface SegmentHeader {
   readonly databaseId: Uint8Array

@@ -137,7 +137,7 @@ export function documentValue(bytes: Uint8Array, start = 0): BsonValue {
   return new BsonValue(bsonType.object, bytes, start, start + readInt32(bytes, start))
 }
 
-export function isNumberType(type: number): boolean {
+function isNumberType(type: number): boolean {
   return type === bsonType.int32 || type === bsonType.double || type === bsonType.int64 || type === bsonType.decimal
 }
 

@@ -55,7 +55,7 @@ const idTypeNames = new Map<number, string>([
   [bsonType.undefined, 'undefined'],
 ])
 
-export function checkId(id: BsonValue): void {
+function checkId(id: BsonValue): void {
   const name = idTypeNames.get(id.type)
   if (name !== undefined) {
     throw mongoError(mongoCode.invalidIdField, `The '_id' value cannot be of type ${name}`, 'wrong_type')

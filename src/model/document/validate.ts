@@ -8,7 +8,7 @@ import { isUtf8 } from 'node:buffer'
 import { mongoCode, mongoError } from './mongo-error.ts'
 import { bsonType, readInt32 } from './bson.ts'
 
-export const maxNesting = 100
+const maxNesting = 100
 export const maxDocumentBytes: number = 16 * 1024 * 1024
 /** A command may be a little larger than the largest document in it. */
 export const maxMessageDocumentBytes: number = maxDocumentBytes + 16 * 1024

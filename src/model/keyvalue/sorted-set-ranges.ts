@@ -71,7 +71,7 @@ function memberBound(space: Keyspace, sorted: Header, member: Slice, after: bool
   return sliceOf(writer.toBytes())
 }
 
-export function isEmptyRange(range: KeyRange): boolean {
+function isEmptyRange(range: KeyRange): boolean {
   return Buffer.compare(copySlice(range.start), copySlice(range.end)) >= 0
 }
 

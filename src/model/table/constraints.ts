@@ -33,7 +33,7 @@ export function checkNotNull(table: Table, columns: readonly Column[], row: Valu
   }
 }
 
-export function notNullViolation(table: Table, column: Column, row: Values): PolylogError {
+function notNullViolation(table: Table, column: Column, row: Values): PolylogError {
   const message = `null value in column "${column.name}" of relation "${table.name}" violates not-null constraint`
   return violation('not_null_violation', '23502', table, message, {
     detail: `Failing row contains ${describeRow(table, row)}.`,

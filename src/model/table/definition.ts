@@ -119,7 +119,7 @@ export function toJson(definition: TableDefinition | IndexDefinition): JsonObjec
   return JSON.parse(JSON.stringify(definition)) as JsonObject
 }
 
-export function isTableDefinition(definition: JsonObject): boolean {
+function isTableDefinition(definition: JsonObject): boolean {
   return definition['kind'] === 'table'
 }
 

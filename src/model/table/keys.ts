@@ -25,7 +25,7 @@ import type { SqlValue } from './types/value.ts'
 
 export type Values = readonly SqlValue[]
 
-export function writeKeyPart(part: KeyPart, value: SqlValue, writer: KeyWriter): void {
+function writeKeyPart(part: KeyPart, value: SqlValue, writer: KeyWriter): void {
   const mark = writer.end
   if (value !== null) part.column.type.writeKey(value, writer)
   else if (part.isDescending === part.nullsFirst) writer.nullLast()

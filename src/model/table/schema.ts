@@ -79,7 +79,7 @@ export function* dropColumn(transaction: Transaction, table: Table, name: string
   return redefine(transaction, now, withoutColumn(now.definition, number))
 }
 
-export function changeColumn(
+function changeColumn(
   transaction: Transaction,
   table: Table,
   name: string,

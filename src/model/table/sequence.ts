@@ -93,7 +93,7 @@ export function isSequence(collection: Collection): boolean {
   return collection.model === 'table' && collection.definition['kind'] === 'sequence'
 }
 
-export function sequenceDefinitionOf(collection: Collection): SequenceDefinition {
+function sequenceDefinitionOf(collection: Collection): SequenceDefinition {
   if (isSequence(collection)) return collection.definition as unknown as SequenceDefinition
   throw sqlError('wrong_type', '42809', `"${collection.name}" is not a sequence`)
 }

@@ -38,7 +38,7 @@ export type Command =
     }
   | { readonly kind: 'shape'; readonly shape: KeyShape }
 
-export const keysMax: number = 9000
+const keysMax: number = 9000
 
 const key: fc.Arbitrary<number> = fc.integer({ min: 0, max: keysMax - 1 })
 const which: fc.Arbitrary<number> = fc.nat(7)

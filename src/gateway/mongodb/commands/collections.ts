@@ -51,7 +51,7 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
 }
 
 /** Keys and values of a namespace's collections, counted. */
-export function* namespaceBytes(transaction: Transaction, name: string): Generator<Pause, number, void> {
+function* namespaceBytes(transaction: Transaction, name: string): Generator<Pause, number, void> {
   let bytes = 0
   for (const collection of transaction.catalog.collectionsOf(name))
     bytes += yield* collectionBytes(transaction, collection)

@@ -24,7 +24,7 @@ import { openSource } from '../../../query/open-source.ts'
 import type { TableRules } from '../../../query/table-documents.ts'
 import type { Request } from '../request.ts'
 
-export const emptyFilter: BsonValue = new BsonValue(bsonType.object, emptyDocument)
+const emptyFilter: BsonValue = new BsonValue(bsonType.object, emptyDocument)
 
 /** `rules`: for writes to a table. */
 export function findSource(

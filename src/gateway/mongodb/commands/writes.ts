@@ -40,7 +40,7 @@ function checkBatch(operations: readonly BsonValue[]): void {
   }
 }
 
-export function writeErrors(writer: BsonWriter, errors: readonly WriteError[]): void {
+function writeErrors(writer: BsonWriter, errors: readonly WriteError[]): void {
   if (errors.length === 0) return
   writer.beginArray('writeErrors')
   for (const [i, { index, error }] of errors.entries()) {
@@ -100,7 +100,7 @@ function flagIn(fields: ReadonlyMap<string, BsonValue>, name: string): boolean {
 
 const updateFields = ['q', 'u', 'multi', 'upsert', 'arrayFilters', 'hint', 'collation', 'c', 'sort', 'upsertSupplied']
 
-export function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
+function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
   const fields = operationFields('update.updates', operation, updateFields)
   checkCollation(fields.get('collation'))
   if (flagIn(fields, 'upsertSupplied')) {

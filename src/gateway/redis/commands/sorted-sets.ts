@@ -176,7 +176,7 @@ interface Scored {
 }
 
 /** Takes up to `number` members from one end. */
-export function* popScored(
+function* popScored(
   call: Call,
   key: MutableSlice,
   sorted: Header,

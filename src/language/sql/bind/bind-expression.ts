@@ -61,7 +61,7 @@ function bindRest(binder: Binder, scope: Scope, node: Node): Expression {
   throw notBuilt(`an expression of kind ${kindOf(node)}`)
 }
 
-export function bindConstant(value: A_Const): Expression {
+function bindConstant(value: A_Const): Expression {
   const location = value.location ?? 0
   if (value.isnull === true) return constant(null, oid.unknown, location)
   if (value.sval !== undefined) return constant(value.sval.sval ?? '', oid.unknown, location)
@@ -99,7 +99,7 @@ function bindColumn(scope: Scope, reference: ColumnRef): Expression {
   throw failure('42P01', `missing FROM-clause entry for table "${table}"`, { location })
 }
 
-export function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {
+function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {
   const target = bindTypeName(cast.typeName)
   const argument = cast.arg!
   const element = findType(target.type)?.element
@@ -212,7 +212,7 @@ function bindExtreme(binder: Binder, scope: Scope, node: MinMaxExpr): Expression
   )
 }
 
-export function plainCall(
+function plainCall(
   name: string,
   type: number,
   parts: readonly Expression[],

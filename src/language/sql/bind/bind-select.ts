@@ -156,7 +156,7 @@ function findOrderTarget(
   return known >= 0 ? known : expressions.push(bound) - 1
 }
 
-export function findNamedTarget(node: Node, targets: readonly Target[], clause: string): number | undefined {
+function findNamedTarget(node: Node, targets: readonly Target[], clause: string): number | undefined {
   if ('A_Const' in node && node.A_Const.isnull !== true) {
     const value = node.A_Const
     if (value.ival === undefined) {
@@ -290,7 +290,7 @@ function probe(query: BoundQuery, index: number): Expression {
 }
 
 /** The same query with its columns cast to the result's types. */
-export function convertColumns(binder: Binder, query: BoundQuery, columns: readonly OutputColumn[]): BoundQuery {
+function convertColumns(binder: Binder, query: BoundQuery, columns: readonly OutputColumn[]): BoundQuery {
   const changes = columns.some((column, i) => column.type !== query.columns[i]!.type)
   if (!changes) return query
   const { body } = query

@@ -11,7 +11,7 @@ import { objectTypes, oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { describeObject, lookUpObject } from './objects.ts'
 
-export function castCall(
+function castCall(
   argument: Expression,
   type: number,
   modifier: number,

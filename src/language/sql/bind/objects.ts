@@ -16,7 +16,7 @@ import {
 import { systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
 /** `a.b` and `"A"."b"` to their parts, folded as identifiers are. */
-export function splitName(text: string): string[] {
+function splitName(text: string): string[] {
   const parts: string[] = []
   const pattern = /\s*(?:"((?:[^"]|"")*)"|([^."\s]+))\s*(\.|$)/y
   let at = 0

@@ -19,7 +19,7 @@ export const systemNamespaces: ReadonlyMap<string, number> = new Map([
   ['polylog', 13_001],
 ])
 
-export const firstCollectionOid = 16_384
+const firstCollectionOid = 16_384
 const firstNamespaceOid = 2 ** 27
 const firstDefaultOid = 2 ** 28
 const firstIndexOid = 2 ** 31

@@ -24,7 +24,7 @@ export function relationOf(binder: Binder, schema: string, name: string): Relati
   return home?.model === 'keyvalue' ? keyvalueRelation(home, view) : undefined
 }
 
-export function relationOfCollection(collection: Collection): Relation | undefined {
+function relationOfCollection(collection: Collection): Relation | undefined {
   if (isTable(collection)) return TableRelation.of(Table.of(collection))
   if (isSequence(collection)) return sequenceRelation(collection)
   if (collection.model === 'document') return DocumentRelation.of(collection)

@@ -63,7 +63,7 @@ export function jsonText(node: JsonNode | undefined): SqlValue {
   return typeof node === 'string' ? node : formatJsonb(node)
 }
 
-export function jsonKind(node: JsonNode): string {
+function jsonKind(node: JsonNode): string {
   if (node === null) return 'null'
   if (node instanceof Decimal) return 'number'
   if (isArray(node)) return 'array'

@@ -18,7 +18,7 @@ function leadingWord(value: Decimal): { weight: number; word: number } {
   return { weight, word: Number(digits.slice(0, width).padEnd(width, '0')) }
 }
 
-export function divisionScale(a: Decimal, b: Decimal): number {
+function divisionScale(a: Decimal, b: Decimal): number {
   const left = leadingWord(a)
   const right = leadingWord(b)
   const weight = left.weight - right.weight - (left.word <= right.word ? 1 : 0)

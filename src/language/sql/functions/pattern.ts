@@ -84,7 +84,7 @@ function matchSteps(steps: readonly LikeStep[], text: readonly string[]): boolea
 }
 
 /** What every match begins with: lets an index narrow `LIKE 'abc%'`. */
-export function literalPrefix(pattern: string, escape = '\\'): string {
+function literalPrefix(pattern: string, escape = '\\'): string {
   let prefix = ''
   for (let i = 0; i < pattern.length; i++) {
     const character = pattern[i]!

@@ -154,7 +154,7 @@ function found<C>(option: Option<C>, types: readonly number[]): Resolution<C> {
 }
 
 /** What anyelement stands for: the element of the arrays given, else the first known element. */
-export function elementType(takes: readonly number[], types: readonly number[]): number | undefined {
+function elementType(takes: readonly number[], types: readonly number[]): number | undefined {
   for (const [i, type] of takes.entries()) {
     if (type === oid.anyarray && types[i] !== oid.unknown) return findType(types[i]!)?.element?.oid
   }

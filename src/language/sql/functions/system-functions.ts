@@ -26,7 +26,7 @@ function define(
   defineFunction(title, takes, gives, run, options)
 }
 
-export const versionText = 'PostgreSQL 15.0 compatible, Polylog 0.1.0'
+const versionText = 'PostgreSQL 15.0 compatible, Polylog 0.1.0'
 
 function defineSession(): void {
   define('version', [], text, () => versionText)

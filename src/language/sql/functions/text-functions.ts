@@ -30,7 +30,7 @@ function checkLength(length: number): void {
   if (length > maxTextLength) throw failure('54000', `requested length too large`)
 }
 
-export function substring(value: string, start: number, count?: number): string {
+function substring(value: string, start: number, count?: number): string {
   if (count !== undefined && count < 0) throw failure('22011', 'negative substring length not allowed')
   const from = Math.max(0, start - 1)
   return sliceCharacters(value, from, count === undefined ? Infinity : Math.max(from, start - 1 + count))

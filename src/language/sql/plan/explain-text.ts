@@ -10,7 +10,7 @@ export function describeCondition(expression: Expression): string {
   return text.startsWith('(') ? text : `(${text})`
 }
 
-export function relationTitle({ relation, alias }: RelationItem): string {
+function relationTitle({ relation, alias }: RelationItem): string {
   const name =
     relation.schema === 'public' || relation.schema === 'pg_catalog'
       ? relation.name

@@ -366,7 +366,7 @@ function distinctOrder(places: readonly number[], order: readonly OrderKey[]): r
   return [...order, ...missingKeys(places, order)]
 }
 
-export function rowComparator(
+function rowComparator(
   order: readonly OrderKey[],
   types: readonly number[],
 ): (a: readonly SqlValue[], b: readonly SqlValue[]) => number {

@@ -98,7 +98,7 @@ function targetColumns(table: Table, nodes: readonly Node[] | undefined): readon
 }
 
 /** A plan whose rows are whole rows of the table. */
-export function planInsertSource(
+function planInsertSource(
   binder: Binder,
   scope: Scope,
   statement: InsertStmt,

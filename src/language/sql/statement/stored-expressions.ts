@@ -19,7 +19,7 @@ import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 
 /** The tree of an expression that stands alone. */
-export function parseExpression(text: string): Node {
+function parseExpression(text: string): Node {
   const tree = parseText(`SELECT ${text}`)[0]?.tree as Node | undefined
   const target = tree !== undefined && 'SelectStmt' in tree ? tree.SelectStmt.targetList?.[0] : undefined
   if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) {
@@ -28,7 +28,7 @@ export function parseExpression(text: string): Node {
   return target.ResTarget.val
 }
 
-export function tableScope(table: Table): Scope {
+function tableScope(table: Table): Scope {
   const scope = new Scope()
   const { columns } = bindRelation(scope, TableRelation.of(table), table.name)
   scope.columns = [...columns]

@@ -35,7 +35,7 @@ export function planTransaction(statement: TransactionStmt): Planned {
 }
 
 /** `read uncommitted` behaves as read committed, as it does in PostgreSQL. */
-export function isolationOf(text: string): Isolation | undefined {
+function isolationOf(text: string): Isolation | undefined {
   const lower = text.toLowerCase()
   if (lower === 'read uncommitted') return 'read committed'
   return lower === 'read committed' || lower === 'repeatable read' || lower === 'serializable' ? lower : undefined

@@ -41,7 +41,7 @@ export function arrayTypeOf(element: SqlType): SqlType {
   }
 }
 
-export function mapElements(values: Values, map: (value: SqlValue) => SqlValue): Values {
+function mapElements(values: Values, map: (value: SqlValue) => SqlValue): Values {
   return values.map((value) => (value === null ? null : Array.isArray(value) ? mapElements(value, map) : map(value)))
 }
 

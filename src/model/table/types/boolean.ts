@@ -12,7 +12,7 @@ const words: readonly (readonly [word: string, shortest: number, value: boolean]
   ['0', 1, false],
 ]
 
-export function parseBoolean(text: string): boolean {
+function parseBoolean(text: string): boolean {
   const word = trimSpace(text).toLowerCase()
   for (const [whole, shortest, value] of words) {
     if (word.length >= shortest && whole.startsWith(word)) return value

@@ -1,7 +1,7 @@
 /** bytea: input in hexadecimal (`\x…`) or escape form, output in hexadecimal. */
 import { plainType, sqlError, type SqlType } from './type.ts'
 
-export function parseBytea(text: string): Uint8Array {
+function parseBytea(text: string): Uint8Array {
   return text.startsWith('\\x') ? parseHexadecimal(text) : parseEscaped(text)
 }
 
@@ -49,7 +49,7 @@ function parseEscaped(text: string): Uint8Array {
   return bytes.subarray(0, count)
 }
 
-export function formatBytea(value: Uint8Array): string {
+function formatBytea(value: Uint8Array): string {
   return `\\x${Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.length).toString('hex')}`
 }
 

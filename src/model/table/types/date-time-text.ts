@@ -72,7 +72,7 @@ export function badText(title: string, text: string): Error {
   return sqlError('invalid_argument', '22007', `invalid input syntax for type ${title}: "${text}"`)
 }
 
-export function fieldOutOfRange(text: string, isMonth = false): Error {
+function fieldOutOfRange(text: string, isMonth = false): Error {
   const hint = isMonth ? { hint: 'Perhaps you need a different "datestyle" setting.' } : {}
   return sqlError('out_of_range', '22008', `date/time field value out of range: "${text}"`, hint)
 }
@@ -323,7 +323,7 @@ class Reading {
 }
 
 /** The digits after the point as µs, rounded to the nearest, ties to even as a double's rint does. */
-export function roundFraction(fraction: string): bigint {
+function roundFraction(fraction: string): bigint {
   if (fraction === '') return 0n
   return BigInt(Math.round(Number(`0.${fraction}`) * 1e6))
 }

@@ -20,7 +20,7 @@ import { readInt32, readInt64 } from './integer.ts'
 import { compareNumbers, fixedView, plainType, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
-export function parseDate(text: string): number {
+function parseDate(text: string): number {
   const fields = readDateTime(text, 'date')
   if (fields.special === 'infinity') return dateInfinity
   if (fields.special === '-infinity') return dateMinusInfinity
@@ -32,14 +32,14 @@ export function parseDate(text: string): number {
   return fields.days
 }
 
-export function parseTime(text: string, modifier = -1): bigint {
+function parseTime(text: string, modifier = -1): bigint {
   const fields = readDateTime(text, 'time')
   if (fields.timeUs === undefined || fields.special !== undefined) throw badText('time', text)
   return roundToPrecision(fields.timeUs, modifier)
 }
 
 /** timestamp ignores a zone in its text; timestamptz applies it. */
-export function parseTimestamp(text: string, modifier = -1, withZone = false): bigint {
+function parseTimestamp(text: string, modifier = -1, withZone = false): bigint {
   const title = withZone ? 'timestamp with time zone' : 'timestamp'
   const fields = readDateTime(text, title)
   if (fields.special === 'infinity') return timestampInfinity
@@ -57,7 +57,7 @@ const firstTimestamp = BigInt(firstDay) * usPerDay
 /**
  * Counting from 1970, 64 bits end on 294247-01-10; PostgreSQL, which counts from 2000, goes on to the end of 294276.
  */
-export function isTimestamp(us: bigint): boolean {
+function isTimestamp(us: bigint): boolean {
   return us >= firstTimestamp && us < timestampInfinity
 }
 
@@ -85,7 +85,7 @@ function formatCalendar(days: number): { text: string; isBeforeChrist: boolean }
   return { text: `${shown}-${two(month)}-${two(day)}`, isBeforeChrist }
 }
 
-export function formatDate(days: number): string {
+function formatDate(days: number): string {
   if (days === dateInfinity) return 'infinity'
   if (days === dateMinusInfinity) return '-infinity'
   const { text, isBeforeChrist } = formatCalendar(days)
@@ -100,7 +100,7 @@ export function formatTime(us: bigint): string {
   return fraction === 0 ? clock : `${clock}.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`
 }
 
-export function formatTimestamp(us: bigint, withZone = false): string {
+function formatTimestamp(us: bigint, withZone = false): string {
   if (us === timestampInfinity) return 'infinity'
   if (us === timestampMinusInfinity) return '-infinity'
   const { days, timeUs } = splitTimestamp(us)

@@ -7,7 +7,7 @@ import type { SqlValue } from './value.ts'
 
 const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
-export function parseFloat8(text: string, title = 'double precision'): number {
+function parseFloat8(text: string, title = 'double precision'): number {
   const trimmed = trimSpace(text)
   if (numberText.test(trimmed)) {
     const value = Number(trimmed)
@@ -26,7 +26,7 @@ function outOfRange(text: string, title: string): Error {
   return sqlError('out_of_range', '22003', `"${text}" is out of range for type ${title}`)
 }
 
-export function parseFloat4(text: string): number {
+function parseFloat4(text: string): number {
   const value = parseFloat8(text, 'real')
   const rounded = Math.fround(value)
   if ((Number.isFinite(value) && !Number.isFinite(rounded)) || (rounded === 0 && value !== 0)) {
@@ -35,12 +35,12 @@ export function parseFloat4(text: string): number {
   return rounded
 }
 
-export function formatFloat8(value: number): string {
+function formatFloat8(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return Object.is(value, -0) ? '-0' : String(value)
   return Number.isFinite(value) ? layOut(value.toExponential(), 15) : formatSpecial(value)
 }
 
-export function formatFloat4(value: number): string {
+function formatFloat4(value: number): string {
   if (!Number.isFinite(value)) return formatSpecial(value)
   for (let digits = 0; digits < 9; digits++) {
     const text = value.toExponential(digits)
@@ -69,7 +69,7 @@ function layOut(scientific: string, exponentFrom: number): string {
   return `${sign}${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`
 }
 
-export function compareFloats(a: number, b: number): number {
+function compareFloats(a: number, b: number): number {
   if (a < b) return -1
   if (a > b) return 1
   if (a === b) return 0

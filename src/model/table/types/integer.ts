@@ -30,7 +30,7 @@ function parseShortDigits(text: string): number {
 const lowestInt8 = -(1n << 63n)
 const highestInt8 = (1n << 63n) - 1n
 
-export function parseInt8(text: string): bigint {
+function parseInt8(text: string): bigint {
   const short = parseShortDigits(text)
   if (short >= 0) return BigInt(short)
   const trimmed = trimSpace(text)

@@ -61,7 +61,7 @@ class IntervalSum {
   }
 }
 
-export function parseInterval(text: string, modifier = -1): Interval {
+function parseInterval(text: string, modifier = -1): Interval {
   const source = trimSpace(text)
   if (source === '' || source.length > 256) throw badInterval(text)
   const sum = /^P/i.test(source) ? readIso(source, text) : readVerbose(source, text)
@@ -169,7 +169,7 @@ function addIsoPart(sum: IntervalSum, part: string, units: Readonly<Record<strin
   }
 }
 
-export function formatInterval(value: Interval): string {
+function formatInterval(value: Interval): string {
   const parts: string[] = []
   let wasNegative = false
   const add = (amount: number, unit: string): void => {
@@ -189,7 +189,7 @@ export function formatInterval(value: Interval): string {
 }
 
 /** The order's measure: µs, a month as 30 days. */
-export function intervalSpanUs(value: Interval): bigint {
+function intervalSpanUs(value: Interval): bigint {
   return BigInt(value.months * 30 + value.days) * usPerDay + value.us
 }
 

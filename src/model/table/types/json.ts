@@ -13,7 +13,7 @@ import { sqlError } from './type.ts'
 
 export type JsonNode = null | boolean | string | Decimal | readonly JsonNode[] | ReadonlyMap<string, JsonNode>
 
-export const maxJsonDepth = 1000
+const maxJsonDepth = 1000
 
 export function parseJson(text: string): JsonNode {
   return new JsonParser(text, true).whole()
@@ -254,7 +254,7 @@ export function sortedMembers(object: ReadonlyMap<string, JsonNode>): [string, J
   return [...object].sort(([a], [b]) => compareJsonKeys(a, b))
 }
 
-export function compareJsonKeys(a: string, b: string): number {
+function compareJsonKeys(a: string, b: string): number {
   const difference = Buffer.byteLength(a) - Buffer.byteLength(b)
   return difference === 0 ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : difference
 }

@@ -10,7 +10,7 @@ import { ByteReader, type ByteWriter } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { invalidBinary, invalidText, sqlError, trimSpace, type SqlType } from './type.ts'
 
-export function parseNumeric(text: string): Decimal {
+function parseNumeric(text: string): Decimal {
   const value = Decimal.parse(trimSpace(text))
   if (value === undefined) throw invalidText('numeric', text)
   if (value.scale > 16_383) throw overflow()
@@ -27,7 +27,7 @@ export function unpackNumericModifier(modifier: number): { precision: number; sc
   return { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1024) - 1024 }
 }
 
-export function coerceNumeric(value: Decimal, modifier: number): Decimal {
+function coerceNumeric(value: Decimal, modifier: number): Decimal {
   if (modifier < 4 || value.kind === 'nan') return value
   const { precision, scale } = unpackNumericModifier(modifier)
   if (!value.isFinite)

@@ -65,21 +65,21 @@ function pseudoType(oid: number, name: string): SqlType {
   }
 }
 
-export const voidType: SqlType = {
+const voidType: SqlType = {
   ...pseudoType(2278, 'void'),
   lengthBytes: 4,
   parseText: () => '',
   encodeBinary: () => undefined,
 }
 
-export const regclassType: SqlType = regType(2205, 'regclass', 2210)
-export const regtypeType: SqlType = regType(2206, 'regtype', 2211)
-export const regprocType: SqlType = regType(24, 'regproc', 1008)
-export const regnamespaceType: SqlType = regType(4089, 'regnamespace', 4090)
-export const regroleType: SqlType = regType(4096, 'regrole', 4097)
-export const xidType: SqlType = { ...regType(28, 'xid', 1011), formatText: String, category: 'U' }
-export const int2vectorType: SqlType = vectorType(22, 'int2vector', 1006, int2Type)
-export const oidvectorType: SqlType = vectorType(30, 'oidvector', 1013, oidType)
+const regclassType: SqlType = regType(2205, 'regclass', 2210)
+const regtypeType: SqlType = regType(2206, 'regtype', 2211)
+const regprocType: SqlType = regType(24, 'regproc', 1008)
+const regnamespaceType: SqlType = regType(4089, 'regnamespace', 4090)
+const regroleType: SqlType = regType(4096, 'regrole', 4097)
+const xidType: SqlType = { ...regType(28, 'xid', 1011), formatText: String, category: 'U' }
+const int2vectorType: SqlType = vectorType(22, 'int2vector', 1006, int2Type)
+const oidvectorType: SqlType = vectorType(30, 'oidvector', 1013, oidType)
 
 export const systemTypes: readonly SqlType[] = [
   voidType,

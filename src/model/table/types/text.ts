@@ -24,7 +24,7 @@ function surrogateLast(unit: number): number {
 }
 
 /** A zero character cannot be stored in PostgreSQL, and drivers that read C strings would be misled by one. */
-export function checkText(text: string): string {
+function checkText(text: string): string {
   if (text.includes('\0'))
     throw sqlError('invalid_argument', '22021', 'invalid byte sequence for encoding "UTF8": 0x00')
   return text
@@ -183,7 +183,7 @@ export const nameType: SqlType = {
   parseText: (text) => cutName(checkText(text)),
 }
 
-export function cutName(text: string): string {
+function cutName(text: string): string {
   if (text.length <= 21 || Buffer.byteLength(text) <= 63) return text
   let cut = text.slice(0, 63)
   while (Buffer.byteLength(cut) > 63) cut = cut.slice(0, -1)

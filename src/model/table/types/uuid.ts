@@ -3,7 +3,7 @@ import { compareNumbers, invalidText, needBytes, plainType, type SqlType } from 
 
 const uuidText = /^\{?((?:[0-9a-fA-F]{4}-?){7}[0-9a-fA-F]{4})\}?$/
 
-export function parseUuid(text: string): string {
+function parseUuid(text: string): string {
   const digits = uuidText.exec(text)?.[1]
   if (digits === undefined || text.startsWith('{') !== text.endsWith('}')) throw invalidText('uuid', text)
   return group(digits.replace(/-/g, '').toLowerCase())
@@ -13,11 +13,11 @@ function group(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 
-export function uuidToBytes(text: string): Uint8Array {
+function uuidToBytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text.replace(/-/g, ''), 'hex'))
 }
 
-export function uuidFromBytes(bytes: Uint8Array, start = 0): string {
+function uuidFromBytes(bytes: Uint8Array, start = 0): string {
   return group(Buffer.from(bytes.subarray(start, start + 16)).toString('hex'))
 }
 
