@@ -1,5 +1,6 @@
 /** What a session's answers wait for, in the ways of answering that are no result of a statement. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { PolylogError } from '../base/errors.ts'
 import { sliceOf } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog.ts'
@@ -73,6 +74,19 @@ describe('a session has seen', () => {
     const told = await errorOf(() => (way === 'run' ? b.run(put('b')) : way === 'token' ? b.token() : b.savepoint('s')))
     expect(told).toMatchObject({ code: 'transaction_ended', detail: { outcome: 'committed' } })
     expect(b.seen).toBe(server.database.newestSequence)
+  })
+})
+
+describe('a commit that the log lost', () => {
+  test.each(['run', 'leave'] as const)('is not told of by %s', async (way) => {
+    const [a, b] = joined()
+    await a.run(put('a'))
+    let fail = (_: PolylogError): void => undefined
+    server.database.whenDurable = (_sequence, _level, run) => (fail = run)
+    await a.commit()
+    fail(new PolylogError('outcome_unknown', 'the log failed'))
+    const told = await errorOf(() => (way === 'run' ? b.run(put('b')) : b.leave()))
+    expect(told.code).toBe('outcome_unknown')
   })
 })
 

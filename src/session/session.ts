@@ -213,8 +213,14 @@ export class ClientSession implements Session {
 
   /** An answer that tells of the decision waits until that is durable. */
   #checkOpen(shared: SharedTransaction): void {
-    this.#saw(shared.committedAt)
+    this.#hear(shared)
     shared.checkOpen()
+  }
+
+  /** Throws where the commit was lost after all: nobody may be told of it any more. */
+  #hear(shared: SharedTransaction): void {
+    this.#saw(shared.committedAt)
+    if (shared.lost !== undefined) throw shared.lost
   }
 
   #statementEnded(shared: SharedTransaction): void {
@@ -285,6 +291,9 @@ export class ClientSession implements Session {
     try {
       const outcome = shared.commit()
       this.#saw(shared.committedAt)
+      if (shared.parties > 1) {
+        this.#database.whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
+      }
       return outcome
     } finally {
       this.#shared = undefined
@@ -313,7 +322,7 @@ export class ClientSession implements Session {
 
   #left(shared: SharedTransaction, outcome: Outcome): Outcome {
     if (this.#shared === shared) this.#shared = undefined
-    this.#saw(shared.committedAt)
+    this.#hear(shared)
     return outcome
   }
 
@@ -337,7 +346,7 @@ export class ClientSession implements Session {
     return this.#inOrder(() => {
       const shared = this.#open()
       return shared.inTurn(() => {
-        this.#saw(shared.committedAt)
+        this.#hear(shared)
         change(shared)
       })
     })

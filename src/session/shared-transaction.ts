@@ -27,6 +27,8 @@ export class SharedTransaction {
   outcome: Outcome | undefined
   /** Of the commit: what replies that report it wait for. */
   committedAt: Sequence = 0
+  /** Why the commit did not last: the log failed before it was synced. */
+  lost: PolylogError | undefined
   failed = false
   started = false
   parties = 1

@@ -39,6 +39,8 @@ export class LogicalSession {
   session: Session | undefined
   /** Of the transaction with this number, after its end: who is told of that waits for what it has seen. */
   endedSession: Session | undefined
+  /** Why the last commit did not last: the log failed before it was durable. */
+  lost: PolylogError | undefined
   /** A commit that is not decided yet: a repeated one waits for the same decision. */
   committing: Promise<Outcome> | undefined
   usedMs: number
@@ -75,6 +77,7 @@ export class LogicalSession {
     }
     this.abort()
     this.endedSession = undefined
+    this.lost = undefined
     this.number = number
     this.joined = token !== undefined
     this.state = 'aborted'
@@ -110,6 +113,7 @@ export class LogicalSession {
     if (number === this.number) return
     this.abort()
     this.endedSession = undefined
+    this.lost = undefined
     this.number = number
     this.state = 'none'
   }

@@ -1,6 +1,7 @@
 import { Binary, Long, MongoClient, MongoServerError, type ClientSession, type Collection } from 'mongodb'
 import { deserialize, serialize, type Document } from 'bson'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { PolylogError } from '../../base/errors.ts'
 import { openTestMongodb, type TestMongodb } from './testing.ts'
 
 interface Item {
@@ -180,18 +181,39 @@ describe('a repeated commit', () => {
     owner.close()
   })
 
+  it('is no answer to a commit that the log has lost', async () => {
+    const [one] = await connectTwice()
+    const increment = { update: 'items', updates: [{ q: { _id: 1 }, u: { $inc: { n: 1 } } }] }
+    await one!.run({ ...increment, ...inTransaction(10), $db: 'bank', startTransaction: true })
+    const { database } = server.test
+    const whenDurable = database.whenDurable.bind(database)
+    const waiting: ((error?: PolylogError) => void)[] = []
+    database.whenDurable = (sequence, level, run) => {
+      waiting.push(run)
+      whenDurable(sequence, level, () => undefined)
+    }
+    void one!.run({ commitTransaction: 1, ...inTransaction(10) }).catch(() => undefined)
+    while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    database.whenDurable = whenDurable
+    for (const run of waiting) run(new PolylogError('outcome_unknown', 'the log failed'))
+    const [again] = await connectTwice()
+    const told = await again!.run({ commitTransaction: 1, ...inTransaction(10) })
+    expect(told).toMatchObject({ ok: 0 })
+    again!.end()
+  })
+
   it('leaves the next transaction alone, which has aborted the one before', async () => {
     const owner = server.test.sessions.openSession({ user: 'owner', door: 'test' })
     owner.begin()
     const [one, two] = await connectTwice()
-    await one!.run({ polylogJoin: owner.token(), ...inTransaction(2), startTransaction: true })
-    const first = one!.run({ commitTransaction: 1, ...inTransaction(2) })
+    await one!.run({ polylogJoin: owner.token(), ...inTransaction(12), startTransaction: true })
+    const first = one!.run({ commitTransaction: 1, ...inTransaction(12) })
     await items.findOne({ _id: 1 })
     const increment = { update: 'items', updates: [{ q: { _id: 1 }, u: { $inc: { n: 1 } } }] }
-    const next = { ...inTransaction(3), $db: 'bank' }
+    const next = { ...inTransaction(13), $db: 'bank' }
     expect(await two!.run({ ...increment, ...next, startTransaction: true })).toMatchObject({ ok: 1 })
     expect(await first).toMatchObject({ ok: 0, code: 251 })
-    expect(await two!.run({ commitTransaction: 1, ...inTransaction(3) })).toEqual({ ok: 1 })
+    expect(await two!.run({ commitTransaction: 1, ...inTransaction(13) })).toEqual({ ok: 1 })
     expect(await items.findOne({ _id: 1 })).toEqual({ _id: 1, n: 11 })
     one!.end()
     two!.end()

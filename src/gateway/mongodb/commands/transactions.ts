@@ -4,6 +4,7 @@
  * `polylogJoin` has joined before its handler runs: it is what begins the transaction here (`execute.ts`).
  */
 import { PolylogError } from '../../../base/errors.ts'
+import type { Durability } from '../../../log/commit-log.ts'
 import { readInt64, readNumber } from '../../../model/document/values.ts'
 import { bsonType } from '../../../model/document/bson.ts'
 import { mongoError } from '../../../model/document/mongo-error.ts'
@@ -27,19 +28,26 @@ function requireLogical(request: Request): LogicalSession {
 
 function commitTransaction(request: Request): Reply | Promise<Reply> {
   const logical = requireLogical(request)
+  if (logical.lost !== undefined) throw logical.lost
   if (logical.state === 'committed') return empty
   if (logical.state === 'aborted') throw noSuchTransaction(`Transaction ${logical.number} has been aborted.`)
-  const outcome = commit(logical)
+  const outcome = commit(logical, request.durability)
   return outcome instanceof Promise ? outcome.then(report) : report(outcome)
 }
 
 /** Drivers repeat a commit whose answer they have not got: it must not be taken for an error of a second one. */
-function commit(logical: LogicalSession): Outcome | Promise<Outcome> {
+function commit(logical: LogicalSession, durability: Durability): Outcome | Promise<Outcome> {
   if (logical.committing !== undefined) return logical.committing
   const session = logical.session!
   // The driver may have begun its next transaction meanwhile.
   const end = (outcome: Outcome): Outcome => {
-    if (logical.session === session) logical.end(outcome)
+    if (logical.session !== session) return outcome
+    const { number } = logical
+    logical.end(outcome)
+    if (outcome === 'aborted') return outcome
+    session.durabilityWatch.whenDurable(session.seen, durability, (error) => {
+      if (logical.number === number) logical.lost = error
+    })
     return outcome
   }
   const fail = (error: unknown): never => {
