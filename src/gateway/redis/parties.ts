@@ -63,8 +63,18 @@ export class Parties {
   #leaveEnded(): void {
     for (const [token, session] of this.#sessions) {
       if (session.status !== 'failed') continue
-      const outcome = session.leave()
-      if (!(outcome instanceof Promise)) this.ended(token, outcome)
+      const drop = (): void => {
+        this.#sessions.delete(token)
+        session.close()
+      }
+      // At once when it is decided: a session that has left runs commands on their own.
+      try {
+        const outcome = session.leave()
+        if (outcome instanceof Promise) outcome.then((decided) => this.ended(token, decided), drop)
+        else this.ended(token, outcome)
+      } catch {
+        drop()
+      }
     }
   }
 
