@@ -2,7 +2,7 @@
 import type { A_Const, A_Indirection, BoolExpr, CaseExpr, ColumnRef, MinMaxExpr, Node, TypeCast } from 'libpg-query'
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import { type CallExpression, constant, type Expression, type Implementation } from '../expression/expression.ts'
+import { constant, type Expression, plainCall } from '../expression/expression.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { oid } from '../types/oids.ts'
@@ -210,29 +210,6 @@ function bindExtreme(binder: Binder, scope: Scope, node: MinMaxExpr): Expression
       false,
     ),
   )
-}
-
-function plainCall(
-  name: string,
-  type: number,
-  parts: readonly Expression[],
-  implementation: Implementation,
-  location?: number,
-  strict = true,
-): CallExpression {
-  return {
-    kind: 'call',
-    name,
-    isOperator: false,
-    type,
-    modifier: -1,
-    location,
-    arguments: parts,
-    implementation,
-    strict,
-    needsRun: false,
-    volatile: false,
-  }
 }
 
 /** PostgreSQL's MAXDIM. */

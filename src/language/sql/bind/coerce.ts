@@ -4,7 +4,13 @@
  */
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import { type CallExpression, constant, type Expression, type Implementation } from '../expression/expression.ts'
+import {
+  type CallExpression,
+  constant,
+  type Expression,
+  type Implementation,
+  plainCall,
+} from '../expression/expression.ts'
 import { failure, locate } from '../failure.ts'
 import { type CastContext, findCast } from '../types/casts.ts'
 import { objectTypes, oid } from '../types/oids.ts'
@@ -18,20 +24,8 @@ function castCall(
   implementation: Implementation,
   needsRun = false,
 ): Expression {
-  const call: CallExpression = {
-    kind: 'call',
-    name: 'cast',
-    isOperator: false,
-    type,
-    modifier,
-    location: argument.location,
-    arguments: [argument],
-    implementation,
-    strict: true,
-    needsRun,
-    volatile: false,
-  }
-  return fold(call)
+  const call = plainCall('cast', type, [argument], implementation, argument.location)
+  return fold({ ...call, modifier, needsRun })
 }
 
 /** Computes what depends on nothing; an error waits for the execution, which may never reach it. */

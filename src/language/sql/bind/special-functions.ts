@@ -1,7 +1,7 @@
 /** Functions whose meaning depends on the types of their arguments in ways that a signature cannot say. */
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import type { CallExpression, Expression } from '../expression/expression.ts'
+import { type Expression, type Implementation, plainCall } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { arraySearch } from '../functions/array-functions.ts'
 import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
@@ -18,24 +18,11 @@ function call(
   name: string,
   type: number,
   parts: readonly Expression[],
-  implementation: (...values: never[]) => SqlValue,
+  implementation: Implementation,
   location: number | undefined,
   strict = false,
 ): Expression {
-  const node: CallExpression = {
-    kind: 'call',
-    name,
-    isOperator: false,
-    type,
-    modifier: -1,
-    location,
-    arguments: parts,
-    implementation: implementation,
-    strict,
-    needsRun: false,
-    volatile: false,
-  }
-  return fold(node)
+  return fold(plainCall(name, type, parts, implementation, location, strict))
 }
 
 /** Literals of no type become text. */

@@ -257,6 +257,30 @@ export function constant(value: SqlValue, type: number, location?: number): Cons
   return { kind: 'constant', type, modifier: -1, value, location }
 }
 
+/** A function of its arguments alone, which neither reads the run nor changes between calls. */
+export function plainCall(
+  name: string,
+  type: number,
+  parts: readonly Expression[],
+  implementation: Implementation,
+  location?: number,
+  strict = true,
+): CallExpression {
+  return {
+    kind: 'call',
+    name,
+    isOperator: false,
+    type,
+    modifier: -1,
+    location,
+    arguments: parts,
+    implementation,
+    strict,
+    needsRun: false,
+    volatile: false,
+  }
+}
+
 /** Equal texts mean equal expressions; what is not comparable is never equal. */
 export function fingerprint(expression: Expression): string {
   const children = childrenOf(expression).map(fingerprint).join(',')
