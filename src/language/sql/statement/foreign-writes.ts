@@ -31,8 +31,7 @@ import { compile } from '../expression/compile.ts'
 import { failure } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
-import { oid } from '../types/oids.ts'
-import { assignTo, bindAssignments } from './assignment.ts'
+import { assignTo, bindAssignments, compileInserted } from './assignment.ts'
 import { collect, settled, type Work } from './execution.ts'
 import { type FoundRow, findRows, type BoundTarget } from './found-rows.ts'
 import { isKeyvalue, planKeyvalueDelete, planKeyvalueInsert, planKeyvalueUpdate } from './keyvalue-writes.ts'
@@ -111,13 +110,8 @@ export function planForeignInsert(binder: Binder, scope: Scope, statement: Inser
       `INSERT has ${query.columns.length > columns.length ? 'more expressions than target columns' : 'more target columns than expressions'}`,
     )
   }
-  const compiler = new Planner().compilerAt(0)
-  const values = columns.map((column, index) => {
-    const { type, modifier, name } = query.columns[index]!
-    // A literal of VALUES is text by now; its input function reads it again.
-    const given = { kind: 'column', index, type: type === oid.text ? oid.unknown : type, modifier, name } as const
-    return compile(assignTo(binder, given, relation.columns[column]!), compiler)
-  })
+  const targets = columns.map((column) => relation.columns[column]!)
+  const values = compileInserted(binder, query, targets)
   const plan = new Planner().planQuery(query)
   const returning = bindReturning(binder, scopeOf(relation), statement.returningClause)
   const work: Work = function* (run) {

@@ -21,8 +21,7 @@ import { compile } from '../expression/compile.ts'
 import { failure } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
-import { oid } from '../types/oids.ts'
-import { assignTo, bindAssignments } from './assignment.ts'
+import { assignTo, bindAssignments, compileInserted } from './assignment.ts'
 import { collect, settled, type Work } from './execution.ts'
 import type { BoundTarget } from './found-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
@@ -109,12 +108,8 @@ export function planKeyvalueInsert(
   const query = binder.query(scope, select.SelectStmt)
   if (query.columns.length !== columns.length)
     throw failure('42601', 'INSERT needs as many expressions as target columns')
-  const compiler = new Planner().compilerAt(0)
-  const values = columns.map((column, index) => {
-    const { type, modifier, name } = query.columns[index]!
-    const given = { kind: 'column', index, type: type === oid.text ? oid.unknown : type, modifier, name } as const
-    return compile(assignTo(binder, given, relation.columns[column]!), compiler)
-  })
+  const targets = columns.map((column) => relation.columns[column]!)
+  const values = compileInserted(binder, query, targets)
   const plan = new Planner().planQuery(query)
   const own = new Scope()
   own.columns = [...bindRelation(own, relation, relation.name).columns]
