@@ -13,7 +13,7 @@
  * | 05 / F0 | null, first / last         | –                                                                         |
  * | 0C–1C   | int64                      | 14 is zero; 15–1C: 1–8 bytes big-endian; 13–0C: one's complement          |
  * | 1E      | float8 of a typed column   | 8 bytes, sign bit flipped or all flipped; −0 is +0; one NaN, highest      |
- * | 1F      | number (document, decimal) | see `number.ts`                                                           |
+ * | 1F      | number (document, decimal) | see `number-key.ts`                                                       |
  * | 24 / 25 | string / collated string   | UTF-8 with 00 as 00 FF, then 00                                           |
  * | 28 / 2A | object / array             | nested elements, 00                                                       |
  * | 2C      | bytes                      | 00 as 00 FF, then 00                                                      |

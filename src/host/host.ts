@@ -2,7 +2,7 @@
  * The only way from Polylog to the world (rule 5): time, randomness, disk, network and workers.
  *
  * `real/` calls Node; `simulated/` is driven by a seed, so that the whole server replays, faults included. Nothing else
- * in `src/` touches Node's clocks, timers, disk, network or randomness; `scripts/check-host.ts` proves it.
+ * in `src/` touches Node's clocks, timers, disk, network or randomness; `scripts/check/host-rule.mjs` proves it.
  */
 export interface Host {
   /** Wall clock, milliseconds since 1970. It may jump. */

@@ -1,4 +1,4 @@
-/** The system schemas: views over the catalog, registered by name; `pg-catalog.ts` and its neighbours say what they hold. */
+/** The system schemas: views over the catalog, registered by name; the files beside this one say what they hold. */
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlContext } from '../contract.ts'
 import { informationSchema } from './information-schema.ts'
