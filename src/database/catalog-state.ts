@@ -178,8 +178,11 @@ export function fieldKey(collectionId: number, field?: string, type?: string): K
   return key
 }
 
+const replyKeyWriter = new KeyWriter()
+
+/** Reused by the next call: each retryable write asks for it twice. */
 export function replyKey(sessionKey: string): KeyWriter {
-  return new KeyWriter(64).begin(catalogKeyspace, catalogIndex.reply).string(sessionKey)
+  return replyKeyWriter.begin(catalogKeyspace, catalogIndex.reply).string(sessionKey)
 }
 
 export function numbersKey(): KeyWriter {

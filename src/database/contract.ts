@@ -59,8 +59,9 @@ export interface Transaction extends TransactionReader {
   /** Who wrote it, for feeds: expiry and eviction are the server's own deletes. Default `client`. */
   setOrigin(origin: Origin): void
   /** Kept in the record and in the catalog of answered retries: see `rememberedReply`. */
-  rememberReply(sessionKey: string, operation: bigint, reply: Uint8Array): void
-  rememberedReply(sessionKey: string): { operation: bigint; reply: Uint8Array } | undefined
+  rememberReply(sessionKey: string, operation: bigint, reply: Slice): void
+  /** Its bytes hold until the next call on the transaction. */
+  rememberedReply(sessionKey: string): { readonly operation: bigint; readonly reply: Slice } | undefined
 
   createNamespace(name: string): Namespace
   dropNamespace(namespace: Namespace): void

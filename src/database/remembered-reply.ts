@@ -2,26 +2,46 @@
  * An answered retryable write, kept so that its repetition answers the same: operation i64 · time ms f64 · reply bytes,
  * all little endian.
  */
-import { ByteReader, ByteWriter } from '../base/bytes.ts'
-import { copySlice, type Slice } from '../base/slice.ts'
+import { ByteWriter } from '../base/bytes.ts'
+import { PolylogError } from '../base/errors.ts'
+import type { Slice } from '../base/slice.ts'
 
 export interface RememberedReply {
   readonly operation: bigint
-  readonly reply: Uint8Array
   readonly timeMs: number
+  /** Where it lies. */
+  readonly reply: Slice
 }
 
-export function encodeReply(reply: RememberedReply): Slice {
-  const writer = new ByteWriter(16 + reply.reply.length)
-  writer.i64le(reply.operation)
-  writer.f64le(reply.timeMs)
-  writer.copy(reply.reply)
-  return writer
+const headerBytes = 16
+
+/** A scratch buffer that grew for a large reply is not kept. */
+const keptBytes = 64 * 1024
+
+let scratch = new ByteWriter(1024)
+
+/** Reused: hand it to `put` at once. */
+export function encodeReply(operation: bigint, timeMs: number, reply: Slice): Slice {
+  if (scratch.bytes.length > keptBytes) scratch = new ByteWriter(1024)
+  scratch.reset()
+  scratch.i64le(operation)
+  scratch.f64le(timeMs)
+  scratch.slice(reply)
+  return scratch
 }
 
-export function decodeReply(value: Slice): RememberedReply {
-  const reader = ByteReader.of(value)
-  const operation = reader.i64le()
-  const timeMs = reader.f64le()
-  return { operation, timeMs, reply: copySlice({ bytes: value.bytes, start: reader.at, end: value.end }) }
+const header = new Uint8Array(headerBytes)
+const headerView = new DataView(header.buffer)
+
+/** Every retryable write decodes the one before it: no reader of its own for sixteen bytes. */
+export function decodeReply({ bytes, start, end }: Slice): RememberedReply {
+  if (end - start < headerBytes) {
+    throw new PolylogError('data_corrupted', `a remembered reply of ${end - start} bytes is cut short`)
+  }
+  for (let i = 0; i < headerBytes; i++) header[i] = bytes[start + i]!
+  return {
+    operation: headerView.getBigInt64(0, true),
+    timeMs: headerView.getFloat64(8, true),
+    reply: { bytes, start: start + headerBytes, end },
+  }
 }

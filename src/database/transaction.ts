@@ -34,7 +34,7 @@ import {
   type WriteKind,
 } from './contract.ts'
 import type { Kernel } from './kernel.ts'
-import { decodeReply, encodeReply } from './remembered-reply.ts'
+import { decodeReply, encodeReply, type RememberedReply } from './remembered-reply.ts'
 import { ReadLog } from './read-log.ts'
 import * as schema from './schema-changes.ts'
 import { StatementSlice } from './time-slice.ts'
@@ -533,14 +533,13 @@ export class KernelTransaction implements Transaction {
 
   // ---- retried writes
 
-  rememberReply(sessionKey: string, operation: bigint, reply: Uint8Array): void {
+  rememberReply(sessionKey: string, operation: bigint, reply: Slice): void {
     this.sessionKey = Buffer.from(sessionKey)
-    const key = replyKey(sessionKey)
-    this.writes.put(key, encodeReply({ operation, reply, timeMs: this.timeMs }), false)
+    this.writes.put(replyKey(sessionKey), encodeReply(operation, this.timeMs, reply), false)
   }
 
   /** Holds the place: a driver may repeat a write while it still runs. */
-  rememberedReply(sessionKey: string): { operation: bigint; reply: Uint8Array } | undefined {
+  rememberedReply(sessionKey: string): RememberedReply | undefined {
     const key = replyKey(sessionKey)
     this.lock(key, 'update')
     const found = this.get(key)
