@@ -1,7 +1,6 @@
 /** A driver repeats a write on another connection while the first one still runs. */
 import { expect, test } from 'vitest'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
-import { copySlice, sliceOf } from '../base/slice.ts'
 import type { Pause, Statement } from '../database/contract.ts'
 import { openTestSessions } from './testing.ts'
 
