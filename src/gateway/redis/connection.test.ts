@@ -324,4 +324,18 @@ describe('settings of a connection', () => {
     expect(await a.sendLine('RESET')).toBe('+RESET')
     expect(await a.sendLine('CLIENT INFO')).toContain('user=default')
   })
+
+  it('never runs POLYLOG.IN on its own, though it has left a transaction to make room', async () => {
+    const owners = Array.from({ length: 17 }, () => server.sessions.openSession({ user: 'owner', door: 'test' }))
+    for (const owner of owners) owner.begin()
+    const tokens = owners.map((owner) => owner.token())
+    for (const token of tokens.slice(0, 16)) expect(await a.send('POLYLOG.IN', token, 'GET', 'x')).toBe('(null)')
+    await owners[0]!.savepoint('s')
+    owners[0]!.fail()
+    expect(await a.send('POLYLOG.IN', tokens[16]!, 'GET', 'x')).toContain('16 transactions already')
+    await owners[0]!.rollback()
+    await b.send('PING')
+    expect(await a.send('POLYLOG.IN', tokens[0]!, 'SET', 'x', '1')).toBe('-POLYLOGENDED aborted')
+    expect(await b.send('GET', 'x')).toBe('(null)')
+  })
 })
