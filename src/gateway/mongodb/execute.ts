@@ -5,10 +5,11 @@
 import { PolylogError } from '../../base/errors.ts'
 import type { Durability } from '../../log/commit-log.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, fieldsOf, getField } from '../../model/document/bson.ts'
+import { bsonType, countFields, getField } from '../../model/document/bson.ts'
 import type { BsonWriter } from '../../model/document/bson-writer.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
-import { readBinary, readBoolean, readString, toDouble, toHex } from '../../model/document/values.ts'
+import { readBoolean, toDouble, toHex } from '../../model/document/values.ts'
+import { decodeName } from '../../model/document/names.ts'
 import type { Session } from '../../session/contract.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
@@ -33,13 +34,13 @@ export function execute(
   reply: BsonWriter,
 ): Execution | Promise<Execution> {
   const fields = fieldMap(message.body)
-  const [name = ''] = fields.keys()
+  const name = firstName(fields)
   let request: Request | undefined
   try {
     const command = findCommand(name)
     if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
     if (command.isBare === true) {
-      writeReply(reply, runBare(command, connection, message, fields))
+      writeReply(reply, runBare(command, connection, message, fields, name))
       connection.greeted = true
       return unseen
     }
@@ -63,6 +64,12 @@ export function execute(
   }
 }
 
+/** A command is named by its first field. */
+function firstName(fields: ReadonlyMap<string, BsonValue>): string {
+  for (const name of fields.keys()) return name
+  return ''
+}
+
 function finished(request: Request): Execution {
   return { session: request.session, durability: request.durability }
 }
@@ -79,8 +86,8 @@ function runBare(
   connection: MongoConnection,
   message: Message,
   fields: ReadonlyMap<string, BsonValue>,
+  name: string,
 ): Reply {
-  const [name = ''] = fields.keys()
   const { gateway } = connection
   const reply = command.run(
     new Request({
@@ -109,7 +116,7 @@ function makeRequest(
   if (named !== undefined && named.type !== bsonType.string) {
     throw mongoError(mongoCode.typeMismatch, "BSON field '$db' is the wrong type, expected type 'string'", 'wrong_type')
   }
-  const database = named === undefined ? message.database : readString(named)
+  const database = named === undefined ? message.database : decodeName(named.bytes, named.start + 4, named.end - 1)
   if (database === undefined) throw mongoError(40_571, 'OP_MSG requests require a $db argument')
   return new Request({
     command: name,
@@ -163,11 +170,12 @@ function enterSession(command: Command, request: Request): void {
     if (number === undefined && autocommit === undefined) return
     throw mongoError(mongoCode.invalidOptions, 'Transaction number requires a session ID to also be specified')
   }
-  const key = sessionKey(request, lsid)
+  const id = sessionId(lsid)
   if (number === undefined) {
     if (autocommit === undefined) return
     throw mongoError(mongoCode.invalidOptions, "'autocommit' field requires a transaction number to also be specified")
   }
+  const key = `${request.session.database} ${toHex(id.bytes, id.start + 5, id.end)}`
   const logical = request.gateway.logical.get(key)
   if (autocommit === undefined) {
     if (!retryableCommands.has(command.name)) {
@@ -218,15 +226,16 @@ function joinToken(request: Request): string {
   return token
 }
 
-/** The lsid's UUID, in the connection's database. */
-function sessionKey(request: Request, lsid: BsonValue): string {
+/** The lsid's UUID: a binary of 16 bytes. */
+function sessionId(lsid: BsonValue): BsonValue {
   const id = getField(lsid, 'id')
-  if (id === undefined || id.type !== bsonType.binary || fieldsOf(lsid).length > 3) {
+  if (id === undefined || id.type !== bsonType.binary || countFields(lsid) > 3) {
     throw mongoError(mongoCode.typeMismatch, "BSON field 'lsid.id' must be a UUID", 'wrong_type')
   }
-  const { subtype, bytes } = readBinary(id)
-  if (subtype !== 4 || bytes.length !== 16) throw mongoError(207, 'lsid.id must be a UUID of 16 bytes')
-  return `${request.session.database} ${toHex(bytes, 0, 16)}`
+  if (id.bytes[id.start + 4] !== 4 || id.end - id.start !== 21) {
+    throw mongoError(207, 'lsid.id must be a UUID of 16 bytes')
+  }
+  return id
 }
 
 /** Cancels a statement that runs longer than `maxTimeMS`. */

@@ -9,8 +9,9 @@ import type { Catalog } from '../../database/catalog.ts'
 import type { Pause, Statement, Transaction } from '../../database/contract.ts'
 import type { Durability } from '../../log/commit-log.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
-import { bsonType, type BsonValue, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, type BsonValue, bsonTypeName, elementsOf, FieldCursor } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { decodeName } from '../../model/document/names.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
 import type { Session } from '../../session/contract.ts'
 import type { MongoConnection } from './connection.ts'
@@ -39,6 +40,7 @@ export class Request {
   logical: LogicalSession | undefined
   retry: RetryKey | undefined
   durability: Durability
+  #collectionName: string | undefined
 
   constructor(parts: {
     command: string
@@ -74,12 +76,16 @@ export class Request {
 
   /** The value of the field that is named like the command: usually a collection. */
   get collectionName(): string {
+    return (this.#collectionName ??= this.#readCollectionName())
+  }
+
+  #readCollectionName(): string {
     const value = this.fields.get(this.command)!
     if (value.type !== bsonType.string) {
       const message = `collection name has invalid type ${bsonTypeName(value.type)}`
       throw mongoError(mongoCode.invalidNamespace, message)
     }
-    return checkCollectionName(this.database, readString(value))
+    return checkCollectionName(this.database, decodeName(value.bytes, value.start + 4, value.end - 1))
   }
 
   get namespace(): string {
@@ -241,10 +247,14 @@ export function missingField(command: string, name: string): PolylogError {
   return mongoError(40_414, `BSON field '${command}.${name}' is missing but a required field`)
 }
 
+let validDatabase = ''
+
 export function checkDatabaseName(name: string): string {
+  if (name === validDatabase && name !== '') return name
   if (name.length === 0 || Buffer.byteLength(name) > 63 || /[/\\. "$*<>:|?\0]/.test(name)) {
     throw mongoError(mongoCode.invalidNamespace, `Invalid namespace specified '${name}'`)
   }
+  validDatabase = name
   return name
 }
 
@@ -259,7 +269,11 @@ export function checkCollectionName(database: string, name: string): string {
 
 export function fieldMap(document: BsonValue): Map<string, BsonValue> {
   const fields = new Map<string, BsonValue>()
-  for (const [name, value] of fieldsOf(document)) if (!fields.has(name)) fields.set(name, value)
+  const cursor = FieldCursor.of(document)
+  while (cursor.next()) {
+    const { name } = cursor
+    if (!fields.has(name)) fields.set(name, cursor.value.reference())
+  }
   return fields
 }
 

@@ -14,6 +14,7 @@
  */
 import type { ByteWriter } from '../../base/bytes.ts'
 import { bsonType, BsonValue, cstringEnd, readInt32 } from '../../model/document/bson.ts'
+import { decodeName } from '../../model/document/names.ts'
 import { maxMessageDocumentBytes, validateDocument } from '../../model/document/validate.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
@@ -109,7 +110,7 @@ function parseSequence(bytes: Uint8Array, start: number, end: number): DocumentS
     documents.push(document)
     at = document.end
   }
-  return { name: decodeUtf8(bytes, start, terminator), documents }
+  return { name: decodeName(bytes, start, terminator), documents }
 }
 
 function parseDocument(bytes: Uint8Array, at: number, end: number): BsonValue {

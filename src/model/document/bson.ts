@@ -22,9 +22,9 @@
  * Invariants: functions here trust their input, which `validate.ts` has checked when it came in. Where a document names a
  * field twice, the first one counts, everywhere.
  */
-import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Slice } from '../../base/slice.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
+import { decodeName } from './names.ts'
 
 export const bsonType = {
   missing: 0x00,
@@ -251,7 +251,7 @@ export class FieldCursor {
   }
 
   get name(): string {
-    return decodeUtf8(this.#bytes, this.#nameStart, this.#nameEnd)
+    return decodeName(this.#bytes, this.#nameStart, this.#nameEnd)
   }
 
   get nameStart(): number {
@@ -277,6 +277,14 @@ export function fieldsOf(value: Slice): [string, BsonValue][] {
   const cursor = FieldCursor.of(value)
   while (cursor.next()) fields.push([cursor.name, cursor.value.reference()])
   return fields
+}
+
+export function countFields(value: Slice): number {
+  requireNested(value)
+  const cursor = FieldCursor.of(value)
+  let count = 0
+  while (cursor.next()) count++
+  return count
 }
 
 export function elementsOf(value: Slice): BsonValue[] {

@@ -149,10 +149,12 @@ export function isTruthy(value: BsonValue): boolean {
   return typeof number === 'object' ? number.kind !== 'finite' || number.coefficient !== 0n : Number(number) !== 0
 }
 
-const hexDigits: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** A method that every Buffer has and that its types leave out. */
+interface HexBuffer {
+  hexSlice(start: number, end: number): string
+}
 
 export function toHex(bytes: Uint8Array, start: number, end: number): string {
-  let text = ''
-  for (let i = start; i < end; i++) text += hexDigits[bytes[i]!]!
-  return text
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return (buffer as unknown as HexBuffer).hexSlice(start, end)
 }
