@@ -59,22 +59,11 @@ export class Parties {
     this.saw(session)
   }
 
-  /** Asks those that cannot run anything any more how their transaction ended. */
+  /** Of transactions that are decided, and of no others: a session that has left runs commands on their own. */
   #leaveEnded(): void {
     for (const [token, session] of this.#sessions) {
-      if (session.status !== 'failed') continue
-      const drop = (): void => {
-        this.#sessions.delete(token)
-        session.close()
-      }
-      // At once when it is decided: a session that has left runs commands on their own.
-      try {
-        const outcome = session.leave()
-        if (outcome instanceof Promise) outcome.then((decided) => this.ended(token, decided), drop)
-        else this.ended(token, outcome)
-      } catch {
-        drop()
-      }
+      const outcome = session.status === 'failed' ? outcomeOf(session) : undefined
+      if (outcome !== undefined) this.ended(token, outcome)
     }
   }
 
@@ -92,4 +81,13 @@ export class Parties {
 function closeParty(session: Session): void {
   if (session.status !== 'none') void session.leave()
   session.close()
+}
+
+function outcomeOf(session: Session): Outcome | undefined {
+  try {
+    session.token()
+    return undefined
+  } catch (error) {
+    return error instanceof PolylogError ? error.detail.outcome : undefined
+  }
 }
