@@ -13,7 +13,6 @@ import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
-import type { CopyTarget } from './copy-in.ts'
 import { sqlError } from './errors.ts'
 import type { SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
@@ -29,6 +28,12 @@ export interface ClientParts {
   readonly outbox: Outbox
   readonly language: SqlLanguage
   readonly limits: GatewayLimits
+}
+
+/** What the data of a COPY goes to. */
+export interface CopyTarget {
+  /** Takes one message; never throws. */
+  receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void>
 }
 
 export class Client {

@@ -14,15 +14,10 @@ import type { CopyLoad, Execution, PreparedStatement } from '../../language/sql/
 import { paused } from '../../language/sql/contract.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
-import type { Client } from './client.ts'
+import type { Client, CopyTarget } from './client.ts'
 import { sqlError } from './errors.ts'
 import { afterDone } from './language.ts'
 import { commandComplete, copyResponse } from './wire.ts'
-
-export interface CopyTarget {
-  /** Takes one message; never throws. */
-  receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void>
-}
 
 export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<void> {
   const { block } = client

@@ -14,15 +14,8 @@ import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
 import { sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
 import type { Portal } from './portal.ts'
-import { QueryRun } from './query-run.ts'
+import { type ExecuteOptions, QueryRun } from './query-run.ts'
 import { commandComplete, rowDescription, type DescribedColumn } from './wire.ts'
-
-export interface ExecuteOptions {
-  /** Writes RowDescription first: the simple protocol. */
-  readonly describes: boolean
-  /** 0 is all. */
-  readonly maxRows: number
-}
 
 const endingKinds: ReadonlySet<StatementEffect['kind']> = new Set(['commit', 'rollback', 'rollback to'])
 

@@ -4,10 +4,16 @@ import { paused, type Execution, type PreparedStatement, type Row } from '../../
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { sqlError } from './errors.ts'
-import type { ExecuteOptions } from './execute.ts'
 import { afterDone } from './language.ts'
 import { RowQueue, type ClientStatement, type Portal } from './portal.ts'
 import { commandComplete, copyData, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
+
+export interface ExecuteOptions {
+  /** Writes RowDescription first: the simple protocol. */
+  readonly describes: boolean
+  /** 0 is all. */
+  readonly maxRows: number
+}
 
 export type ParametersOf = (transaction: Transaction) => readonly SqlValue[]
 
