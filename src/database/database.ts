@@ -38,6 +38,8 @@ export interface DatabaseParts {
 }
 
 const defaultCheckpointEveryBytes = 64 * 1024 * 1024
+/** How long the end waits for what was committed to be synced. */
+const closeTimeoutMs = 5_000
 /** Reclaiming what nobody sees any more gets this much of a turn, when there is something. */
 const reclaimSliceUs = 500
 
@@ -268,6 +270,7 @@ export class Database implements Kernel {
   #returnTo(pinned: Pin<CatalogState>, error: PolylogError): void {
     this.catalog = pinned.state
     this.returns++
+    this.conflicts.goBackTo(pinned.sequence)
     for (const transaction of this.open) {
       if (transaction.sequence <= pinned.sequence) continue
       transaction.doomed = error
@@ -283,15 +286,26 @@ export class Database implements Kernel {
 
   async #end(): Promise<void> {
     for (const transaction of this.open) transaction.rollback()
-    await this.pipeline.settled()
+    const settled = await this.#settledSoon()
     const grown = this.pipeline.lastSequence > this.#lastCheckpoint
-    if (this.#checkpointFolder !== undefined && grown && this.pipeline.failure === undefined) {
+    if (settled && this.#checkpointFolder !== undefined && grown && this.pipeline.failure === undefined) {
       await this.checkpoint().catch(() => undefined)
     }
     this.#closed = true
     await this.pipeline.close()
     await this.log.close()
     this.store.close()
+  }
+
+  /** A disk that stays full must not keep the process from ending: what nobody was told of may be lost. */
+  #settledSoon(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.host.at(closeTimeoutMs, () => resolve(false))
+      void this.pipeline.settled().then(() => {
+        cancel()
+        resolve(true)
+      })
+    })
   }
 
   static async checkpointIn(host: Host, folder: string): Promise<{ path: string; sequence: Sequence } | undefined> {

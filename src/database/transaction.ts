@@ -193,7 +193,7 @@ export class KernelTransaction implements Transaction {
     if (this.ended || !this.#hasSnapshot) return
     if (this.#timeMs < 0) this.#readClock()
     if (statementGoesOn) this.interleave()
-    else if (this.isolation === 'read committed') return
+    else if (this.isolation === 'read committed') return this.#unpin()
     if (this.#pinned !== undefined) return
     this.#pinned = this.kernel.pin()
     this.#base = this.#pinned
@@ -205,9 +205,11 @@ export class KernelTransaction implements Transaction {
 
   /** Brings in a page that the statement missed, so that it can run again. */
   loadMissing(miss: Miss): Promise<void> {
-    const snapshot = this.#pinned ?? this.kernel.pin()
+    // A read-committed statement runs again on the newest state, and lets go of its own while the page comes.
+    const kept = this.isolation === 'read committed' ? undefined : this.#pinned
+    const snapshot = kept ?? this.kernel.pin()
     return snapshot.load(miss).finally(() => {
-      if (snapshot !== this.#pinned) snapshot.release()
+      if (snapshot !== kept) snapshot.release()
     })
   }
 

@@ -4,17 +4,20 @@ import type { PolylogError } from '../base/errors.ts'
 import { sliceOf } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import { Instance } from '../database/instance.ts'
+import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
 import type { Session } from './contract.ts'
 import { Sessions } from './sessions.ts'
 
 const key = (n: number): KeyWriter => new KeyWriter(16).begin(100, 1).int64(n)
 
-async function openSimulated(world: SimulatedWorld): Promise<{ instance: Instance; session: Session }> {
+async function openSimulated(
+  world: SimulatedWorld,
+): Promise<{ host: SimulatedProcess; instance: Instance; session: Session }> {
   const host = world.startProcess('server')
   const instance = await world.complete(Instance.open({ host, directory: 'data', segmentBytes: 16 * 1024 }, 'main'))
   const sessions = new Sessions(host, () => instance.databases, { defaultDatabase: 'main' })
-  return { instance, session: sessions.openSession({ user: 'test', door: 'test' }) }
+  return { host, instance, session: sessions.openSession({ user: 'test', door: 'test' }) }
 }
 
 function write(session: Session, n: number): Promise<string> {
@@ -59,4 +62,18 @@ test('a session whose commit may be lost reads on at the last synced state', asy
   expect(session.run((tx) => tx.get(key(2)) !== undefined)).toBe(false)
   expect(await world.complete(reply(session))).toBe('sent')
   expect(() => session.run((tx) => tx.put(key(3), sliceOf(new Uint8Array(1))))).toThrow('read-only')
+})
+
+test('a full disk does not keep the server from ending', async () => {
+  const world = new SimulatedWorld(9)
+  const { host, instance, session } = await openSimulated(world)
+  const { disk } = world.machine('server')
+  expect(await world.complete(write(session, 0))).toBe('sent')
+  disk.capacityBytes = disk.usedBytes
+  for (let n = 1; n < 20; n++) void session.run((tx) => tx.put(key(n), sliceOf(new Uint8Array(4_000))))
+  await world.complete(instance.close())
+  world.crash(host, 'process')
+  disk.capacityBytes = Infinity
+  const again = await openSimulated(world)
+  expect(again.session.run((tx) => tx.get(key(0)) !== undefined)).toBe(true)
 })

@@ -448,3 +448,18 @@ describe('names that are taken', () => {
     expect(session.run(inRedis('keyvalue'))).toMatchObject({ name: 'db0' })
   })
 })
+
+describe('a read-committed transaction between its statements', () => {
+  test('pins nothing, also after a statement that paused', async () => {
+    const session = openSession()
+    session.begin()
+    await session.run(function* (tx: Transaction): StatementSteps<void> {
+      read(tx, 'a')
+      yield undefined
+      read(tx, 'b')
+    })
+    expect(server.database.conflicts.active).toBe(false)
+    expect(session.run(get('a'))).toBeUndefined()
+    expect(session.commit()).toBe('committed')
+  })
+})
