@@ -6,7 +6,7 @@ import { ByteWriter } from '../../base/bytes.ts'
 import type { PolylogError } from '../../base/errors.ts'
 import { copySlice, type Slice } from '../../base/slice.ts'
 import type { Catalog } from '../../database/catalog.ts'
-import type { Pause, Statement, Transaction } from '../../database/contract.ts'
+import type { Statement, StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Durability } from '../../log/commit-log.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, FieldCursor } from '../../model/document/bson.ts'
@@ -183,21 +183,34 @@ export class Request {
    * Runs a statement that writes. A retryable one answers as it did before where it has been answered; else its reply is
    * kept in the same record.
    */
-  write(statement: (transaction: Transaction) => Generator<Pause, Reply, void>): Reply | Promise<Reply> {
+  write(statement: Statement<Reply>): Reply | Promise<Reply> {
     const ready = loadRules(this.catalog, this.database, this.collectionName)
     if (ready !== undefined) return ready.then(() => this.write(statement))
     const { retry } = this
     if (retry === undefined) return this.session.run(statement, { label: this.command })
-    const remembering = function* (transaction: Transaction): Generator<Pause, Reply, void> {
+    const remembering: Statement<Reply> = (transaction) => {
       const known = transaction.rememberedReply(retry.session)
       if (known !== undefined && known.operation === retry.operation) return copyFields(copySlice(known.reply))
       if (known !== undefined && known.operation > retry.operation) throw tooOld(retry.operation, known.operation)
-      const reply = yield* statement(transaction)
-      transaction.rememberReply(retry.session, retry.operation, encodeFields(reply))
-      return reply
+      const result = statement(transaction)
+      if (typeof result === 'function') return remember(transaction, retry, result)
+      return rememberAfter(transaction, retry, result)
     }
     return this.session.run(remembering, { label: this.command })
   }
+}
+
+function remember(transaction: Transaction, retry: RetryKey, reply: Reply): Reply {
+  transaction.rememberReply(retry.session, retry.operation, encodeFields(reply))
+  return reply
+}
+
+function* rememberAfter(
+  transaction: Transaction,
+  retry: RetryKey,
+  steps: StatementSteps<Reply>,
+): StatementSteps<Reply> {
+  return remember(transaction, retry, yield* steps)
 }
 
 /** A scratch buffer that grew for a large reply is not kept. */

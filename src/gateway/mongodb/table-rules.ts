@@ -31,24 +31,34 @@ const checks = new WeakMap<Table, Checks>()
 const defaults = new WeakMap<Column, Evaluate>()
 
 export function tableRules(session: Session): TableRules {
-  return {
-    checksOf(transaction, table) {
-      let compiled = checks.get(table)
-      if (compiled === undefined) {
-        compiled = compileChecks(createBinder(contextOf(session, transaction), []), table)
-        checks.set(table, compiled)
-      }
-      compiled.enter(runOf(session, transaction))
-      return compiled.all
-    },
-    defaultOf(transaction, column) {
-      let evaluate = defaults.get(column)
-      if (evaluate === undefined) {
-        evaluate = compileDefault(createBinder(contextOf(session, transaction), []), column)
-        defaults.set(column, evaluate)
-      }
-      return evaluate([], runOf(session, transaction))
-    },
+  return new SessionRules(session)
+}
+
+/** A class, since every write asks for one and few use it. */
+class SessionRules implements TableRules {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  checksOf(transaction: Transaction, table: Table): Checks['all'] {
+    let compiled = checks.get(table)
+    if (compiled === undefined) {
+      compiled = compileChecks(createBinder(contextOf(this.#session, transaction), []), table)
+      checks.set(table, compiled)
+    }
+    compiled.enter(runOf(this.#session, transaction))
+    return compiled.all
+  }
+
+  defaultOf(transaction: Transaction, column: Column): ReturnType<Evaluate> {
+    let evaluate = defaults.get(column)
+    if (evaluate === undefined) {
+      evaluate = compileDefault(createBinder(contextOf(this.#session, transaction), []), column)
+      defaults.set(column, evaluate)
+    }
+    return evaluate([], runOf(this.#session, transaction))
   }
 }
 

@@ -12,6 +12,7 @@ import { isTruthy } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
 import { parseOperators, type Condition } from './filter-operators.ts'
+import { IdFilter, plainId } from './id-filter.ts'
 import { rootScope, type Variables } from './scope.ts'
 
 /** What every matching document satisfies for some value of the path. */
@@ -46,6 +47,11 @@ interface Parts {
 }
 
 export function compileFilter(filter: BsonValue, variables: Variables): Filter {
+  const id = plainId(filter)
+  return id === undefined ? compileWhole(filter, variables) : new IdFilter(id, () => compileWhole(filter, variables))
+}
+
+function compileWhole(filter: BsonValue, variables: Variables): Filter {
   const parts: Parts = { matchers: [], predicates: [], conditions: [] }
   addConditions(filter, variables, parts)
   const [first] = parts.predicates

@@ -109,7 +109,10 @@ function isStreaming({ stages }: Query): boolean {
 function findById(source: DocumentSource, transaction: Transaction, id: BsonValue): BatchResult {
   const found = source.find(transaction, id)
   if (found === undefined) return { documents: [], next: undefined }
-  return { documents: [new BsonValue(bsonType.object, found.bytes, found.start, found.end).copy()], next: undefined }
+  // From the pool: the copy lives until the reply is written.
+  const bytes = Buffer.allocUnsafe(found.end - found.start)
+  bytes.set(found.bytes.subarray(found.start, found.end))
+  return { documents: [new BsonValue(bsonType.object, bytes)], next: undefined }
 }
 
 function keptBatch(position: Extract<QueryPosition, { kind: 'kept' }>, wants: BatchWants): BatchResult {

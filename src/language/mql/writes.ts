@@ -69,6 +69,19 @@ export interface InsertResult {
   readonly errors: readonly WriteError[]
 }
 
+/** What a batch of one comes to, without steps. */
+export function insertSingle(transaction: Transaction, source: DocumentSource, document: BsonValue): InsertResult {
+  try {
+    source.insert(transaction, withAnyId(transaction, document))
+    return insertedOne
+  } catch (error) {
+    if (!isDocumentError(error)) throw error
+    return { inserted: 0, errors: [{ index: 0, error }] }
+  }
+}
+
+const insertedOne: InsertResult = { inserted: 1, errors: [] }
+
 export function* insertDocuments(
   transaction: Transaction,
   source: DocumentSource,

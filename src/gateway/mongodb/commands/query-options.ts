@@ -34,7 +34,20 @@ export function findSource(
   rules?: TableRules,
 ): DocumentSource | undefined {
   const collection = catalog.findCollection(namespace, name)
-  return collection === undefined ? undefined : openSource(collection, rules)
+  return collection === undefined ? undefined : sourceOf(collection, rules)
+}
+
+/** A collection's documents are the same source for all, a table's depend on who writes. */
+const sources = new WeakMap<Collection, DocumentSource>()
+
+function sourceOf(collection: Collection, rules: TableRules | undefined): DocumentSource {
+  if (collection.model !== 'document') return openSource(collection, rules)
+  let source = sources.get(collection)
+  if (source === undefined) {
+    source = openSource(collection)
+    sources.set(collection, source)
+  }
+  return source
 }
 
 /** The source to write to; the first write makes the collection. */
@@ -45,7 +58,7 @@ export function ensureSource(
   rules: TableRules,
 ): DocumentSource {
   const found = transaction.catalog.findCollection(namespace, name)
-  return openSource(found ?? ensureDocumentCollection(transaction, namespace, name), rules)
+  return sourceOf(found ?? ensureDocumentCollection(transaction, namespace, name), rules)
 }
 
 export function requireCollection(catalog: Catalog, namespace: string, name: string): Collection {

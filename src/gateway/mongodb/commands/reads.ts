@@ -2,8 +2,10 @@
 import type { Pause, Transaction } from '../../../database/contract.ts'
 import { arrayOf, objectOf } from '../../../language/mql/expression-contract.ts'
 import { parsePipeline } from '../../../language/mql/pipeline.ts'
+import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
+import { noVariables } from '../../../language/mql/scope.ts'
 import { indexName } from '../../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, getField, isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
@@ -50,12 +52,16 @@ const findFields = [
 export function parseFind(request: Request): Query {
   refuseOptions(request, ['noCursorTimeout', 'tailable', 'awaitData', 'returnKey', 'showRecordId', 'min', 'max'])
   checkCollation(request.getObject('collation'))
-  const variables = variablesOf(request)
-  const filter = filterOf(request.getObject('filter'), variables)
+  const given = request.getObject('filter')
   const sort = request.getObject('sort')
   const projection = request.getObject('projection')
   const limit = request.getCount('limit')
   const hasProjection = projection !== undefined && !isEmptyDocument(projection)
+  const isLookUp = given !== undefined && plainId(given) !== undefined
+  // A plain look-up evaluates nothing.
+  const usesVariables = !isLookUp || hasProjection || request.get('let') !== undefined
+  const variables = usesVariables ? variablesOf(request) : noVariables
+  const filter = filterOf(given, variables)
   return {
     filter,
     sort: sortOf(sort),

@@ -3,8 +3,10 @@ import type { Pause, Transaction } from '../../../database/contract.ts'
 import {
   deleteDocuments,
   insertDocuments,
+  insertSingle,
   isDocumentError,
   updateDocuments,
+  type InsertResult,
   type UpdateOperation,
   type WriteError,
 } from '../../../language/mql/writes.ts'
@@ -63,15 +65,26 @@ function insert(request: Request): Reply | Promise<Reply> {
   checkBatch(documents)
   const ordered = request.getBoolean('ordered', true)
   const { database, collectionName } = request
+  const rules = tableRules(request.session)
+  const [first] = documents
+  if (documents.length === 1) {
+    return request.write((transaction) => {
+      const source = ensureSource(transaction, database, collectionName, rules)
+      return insertReply(request, insertSingle(transaction, source, first!))
+    })
+  }
   return request.write(function* (transaction): Generator<Pause, Reply, void> {
-    const source = ensureSource(transaction, database, collectionName, tableRules(request.session))
-    const { inserted, errors } = yield* insertDocuments(transaction, source, documents, ordered)
-    throwInTransaction(request, errors)
-    return (writer) => {
-      writer.count('n', inserted)
-      writeErrors(writer, errors)
-    }
+    const source = ensureSource(transaction, database, collectionName, rules)
+    return insertReply(request, yield* insertDocuments(transaction, source, documents, ordered))
   })
+}
+
+function insertReply(request: Request, { inserted, errors }: InsertResult): Reply {
+  throwInTransaction(request, errors)
+  return (writer) => {
+    writer.count('n', inserted)
+    writeErrors(writer, errors)
+  }
 }
 
 function operationFields(name: string, operation: BsonValue, known: readonly string[]): Map<string, BsonValue> {
