@@ -106,21 +106,24 @@ export class Request {
 
   getObject(name: string): BsonValue | undefined {
     const value = this.get(name)
-    return value === undefined ? undefined : this.#typed(name, value, [bsonType.object])
+    if (value === undefined || value.type === bsonType.object) return value
+    throw this.#wrongType(name, value, ['object'])
   }
 
-  getArray(name: string): BsonValue[] | undefined {
+  getArray(name: string): readonly BsonValue[] | undefined {
     const sequence = this.sequences.find((one) => one.name === name)
-    if (sequence !== undefined) return [...sequence.documents]
+    if (sequence !== undefined) return sequence.documents
     const value = this.get(name)
     return value === undefined ? undefined : elementsOf(this.#typed(name, value, [bsonType.array]))
   }
 
   /** Documents of an array or a document sequence. */
-  getDocuments(name: string): BsonValue[] {
+  getDocuments(name: string): readonly BsonValue[] {
     const list = this.getArray(name)
     if (list === undefined) throw missingField(this.command, name)
-    for (const one of list) this.#typed(`${name}.0`, one, [bsonType.object])
+    for (const one of list) {
+      if (one.type !== bsonType.object) throw this.#wrongType(`${name}.0`, one, ['object'])
+    }
     return list
   }
 

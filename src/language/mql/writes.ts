@@ -54,13 +54,13 @@ function makeObjectId(transaction: Transaction): BsonValue {
 }
 
 function withAnyId(transaction: Transaction, document: BsonValue): BsonValue {
-  const id = getField(document, '_id')
-  if (id !== undefined && document.bytes[document.start + 4] === id.type && isFirst(document)) return document
-  return withId(document, id ?? makeObjectId(transaction))
+  if (isFirst(document)) return document
+  return withId(document, getField(document, '_id') ?? makeObjectId(transaction))
 }
 
-/** `_id` is the first element's name. */
-function isFirst({ bytes, start }: BsonValue): boolean {
+/** There is a first element, and `_id` is its name. */
+function isFirst({ bytes, start, end }: BsonValue): boolean {
+  if (end - start < 10) return false
   return bytes[start + 5] === 0x5f && bytes[start + 6] === 0x69 && bytes[start + 7] === 0x64 && bytes[start + 8] === 0
 }
 

@@ -14,7 +14,7 @@ export function indexName(index: number): string {
 export class BsonWriter {
   readonly out: ByteWriter
   /** Where the documents that are open begin. */
-  readonly #open: number[] = []
+  #open: number[] = []
 
   constructor(out: ByteWriter = new ByteWriter()) {
     this.out = out
@@ -22,7 +22,7 @@ export class BsonWriter {
 
   reset(): this {
     this.out.reset()
-    this.#open.length = 0
+    if (this.#open.length > 0) this.#open = []
     return this
   }
 
