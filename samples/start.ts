@@ -10,6 +10,7 @@ import { Instance } from '../src/database/instance.ts'
 import type { Host } from '../src/host/host.ts'
 import { createRealHost } from '../src/host/real/real-host.ts'
 import { Server, type RunningServer, type ServerOptions } from '../src/server/server.ts'
+import { workerJobs } from '../src/server/worker-jobs.ts'
 import { Sessions } from '../src/session/sessions.ts'
 import { greet } from './greeting.ts'
 import { inventoryTable } from './inventory.ts'
@@ -18,7 +19,7 @@ const databaseName = 'polylog'
 
 async function start(args: ServeArguments): Promise<void> {
   const { directory, host: address, port, protocolPorts } = args
-  const host = createRealHost()
+  const host = createRealHost({ jobs: workerJobs })
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, databaseName)
   const running = new Starting(host, instance, args.durability)
   stopOnSignal(running)

@@ -9,6 +9,7 @@ import type { Host } from './host/host.ts'
 import { EmbeddedDatabase } from './library/library.ts'
 import type { Durability } from './log/commit-log.ts'
 import { Server, type ServerOptions } from './server/server.ts'
+import { workerJobs } from './server/worker-jobs.ts'
 import { Sessions } from './session/sessions.ts'
 
 export { PolylogError, type ErrorCode } from './base/errors.ts'
@@ -40,7 +41,7 @@ export async function open(
 ): Promise<EmbeddedDatabase> {
   const options = typeof where === 'string' ? more : where
   const directory = typeof where === 'string' && options.memory !== true ? where : undefined
-  const host = createRealHost()
+  const host = createRealHost({ jobs: workerJobs })
   const defaultDatabase = 'polylog'
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
   const durability = options.durability ?? (directory === undefined ? 'memory' : 'synced')

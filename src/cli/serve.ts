@@ -4,6 +4,7 @@ import { NetworkError } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/text-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
+import { workerJobs } from '../server/worker-jobs.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
 import { log } from './logging.ts'
 
@@ -13,7 +14,7 @@ const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as co
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability } = args
   return startServer({
-    instance: { host: createRealHost(), ...(directory !== undefined && { directory }) },
+    instance: { host: createRealHost({ jobs: workerJobs }), ...(directory !== undefined && { directory }) },
     server: { host, port, protocolPorts },
     // In memory there is nothing to wait for.
     sessions: { durability: directory === undefined ? 'memory' : durability },

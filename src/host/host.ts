@@ -16,7 +16,7 @@ export interface Host {
   turn(run: () => void): void
   readonly disk: Disk
   readonly network: Network
-  /** Input and output are cloned; `SharedArrayBuffer`s are shared. Rejects with what the job threw. */
+  /** Input and output are cloned; `SharedArrayBuffer`s are shared. Rejects with what the job threw, or `UnknownJobError`. */
   worker(job: JobName, input: Transfer): Promise<Transfer>
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
   fatal(error: Error): never
@@ -27,6 +27,14 @@ export type Cancel = () => void
 /** A worker's job is named, so that simulated workers run the same code inline. */
 export type JobName = string
 export type Transfer = unknown
+/** The host was made without that job: who has another way goes it. */
+export class UnknownJobError extends Error {
+  constructor(job: JobName) {
+    super(`no worker job is named ${job}`)
+    this.name = 'UnknownJobError'
+  }
+}
+
 /** What a job's module exports as `run`. It may answer with a promise of its output. */
 export type Job = (input: Transfer) => Transfer
 

@@ -8,6 +8,7 @@ import { PolylogError } from '../base/errors.ts'
 import type { Isolation } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
+import type { Host } from '../host/host.ts'
 import type { Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
 import { Documents } from './documents.ts'
@@ -23,15 +24,17 @@ export interface WriteOptions {
 
 /** What a transaction offers; it holds until the callback that got it has ended. */
 export class EmbeddedTransaction {
+  readonly #host: Host
   readonly #session: Session
 
-  constructor(session: Session) {
+  constructor(host: Host, session: Session) {
+    this.#host = host
     this.#session = session
   }
 
   /** Runs one statement of SQL; `$1` is the first parameter. Rows by column name. Errors: `PolylogError`. */
   sql(text: string, parameters: readonly unknown[] = []): Promise<SqlRow[]> {
-    return runSql(this.#session, text, parameters)
+    return runSql(this.#host, this.#session, text, parameters)
   }
 
   /** The documents of `namespace.name`; the collection begins with its first write. */
@@ -54,8 +57,8 @@ export class EmbeddedTransaction {
 export class PinnedSnapshot extends EmbeddedTransaction {
   readonly #release: () => void
 
-  constructor(session: Session, release: () => void) {
-    super(session)
+  constructor(host: Host, session: Session, release: () => void) {
+    super(host, session)
     this.#release = release
   }
 
@@ -105,7 +108,7 @@ export class EmbeddedDatabase {
     const session = this.#openSession()
     try {
       session.begin({ isolation, readOnly })
-      const result = await callback(new EmbeddedTransaction(session))
+      const result = await callback(new EmbeddedTransaction(this.sessions.host, session))
       const outcome = await commitAndClose(session)
       if (outcome === 'aborted') throw new PolylogError('transaction_aborted', 'the transaction was rolled back')
       await durable(session)
@@ -128,7 +131,7 @@ export class EmbeddedDatabase {
       session.close()
       throw error
     })
-    return new PinnedSnapshot(session, () => session.close())
+    return new PinnedSnapshot(this.sessions.host, session, () => session.close())
   }
 
   /** A database of its own, in memory, that begins with this one's state; its writes are not seen here, nor ours there. */

@@ -2,17 +2,23 @@
 import { PolylogError } from '../base/errors.ts'
 import type { Catalog } from '../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
+import type { Host } from '../host/host.ts'
 import { paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from '../language/sql/contract.ts'
-import { loadSql, parse, prepare } from '../language/sql/sql.ts'
+import { loadSql, parseOn, prepare } from '../language/sql/sql.ts'
 import { getType } from '../model/table/types/registry.ts'
 import type { Session } from '../session/contract.ts'
 
 /** Columns by name. A name that comes twice holds the last one's value. */
 export type SqlRow = Readonly<Record<string, SqlValue>>
 
-export async function runSql(session: Session, text: string, parameters: readonly unknown[]): Promise<SqlRow[]> {
+export async function runSql(
+  host: Host,
+  session: Session,
+  text: string,
+  parameters: readonly unknown[],
+): Promise<SqlRow[]> {
   await loadSql()
-  const statements = parse(text)
+  const statements = await parseOn(host, text)
   if (statements.length !== 1) {
     throw new PolylogError('syntax', `one statement at a time, not ${statements.length}`)
   }

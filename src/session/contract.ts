@@ -95,6 +95,8 @@ export interface Session {
 
   /** Makes the running statement fail with `canceled`. */
   cancel(): void
+  /** How often `cancel` or `close` was asked: who waits for something else before it runs a statement compares. */
+  readonly cancelRequests: number
   /** Rolls back what is open (dropped connection: aborts the whole of a joined transaction) and frees everything. */
   close(): void
 }

@@ -399,6 +399,10 @@ export class ClientSession implements Session {
     this.#cancellation.request()
   }
 
+  get cancelRequests(): number {
+    return this.#cancellation.requests
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true

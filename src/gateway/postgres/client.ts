@@ -195,6 +195,18 @@ export class Client {
 
   // ---- statements
 
+  /** Who cancels or goes away while a worker parses is heard when it has ended. */
+  parse(text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
+    const { session } = this
+    const { cancelRequests } = session
+    const parsed = this.language.parse(this.host, text)
+    if (!(parsed instanceof Promise)) return parsed
+    return parsed.then((statements) => {
+      if (session.cancelRequests === cancelRequests) return statements
+      throw sqlError('canceled', '57014', 'canceling statement due to user request')
+    })
+  }
+
   prepare(parsed: ParsedStatement, types: readonly number[], catalog?: Catalog): PreparedStatement {
     this.#catalog = catalog
     try {

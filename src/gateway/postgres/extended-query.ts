@@ -6,10 +6,12 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import { getType } from '../../model/table/types/registry.ts'
+import type { ParsedStatement } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { invalidMessage, sqlError } from './errors.ts'
 import { endsBlock, execute, resultColumns } from './execute.ts'
+import { after } from './language.ts'
 import type { MessageReader } from './message-reader.ts'
 import { Portal, type ClientStatement } from './portal.ts'
 import {
@@ -22,7 +24,7 @@ import {
   rowDescription,
 } from './wire.ts'
 
-export function parse(client: Client, message: MessageReader): void {
+export function parse(client: Client, message: MessageReader): void | Promise<void> {
   const name = message.name()
   const text = message.text()
   const types: number[] = []
@@ -30,12 +32,17 @@ export function parse(client: Client, message: MessageReader): void {
   message.finish()
   client.text = text
   if (name === '') client.statements.delete('')
-  client.addStatement(name, prepareText(client, text, types))
-  parseComplete(client.outbox.writer)
+  return after(client.parse(text), (statements) => {
+    client.addStatement(name, prepareOne(client, statements, types))
+    parseComplete(client.outbox.writer)
+  })
 }
 
-function prepareText(client: Client, text: string, givenTypes: readonly number[]): ClientStatement {
-  const statements = client.language.parse(text)
+function prepareOne(
+  client: Client,
+  statements: readonly ParsedStatement[],
+  givenTypes: readonly number[],
+): ClientStatement {
   if (statements.length > 1) {
     throw sqlError('syntax', '42601', 'cannot insert multiple commands into a prepared statement')
   }

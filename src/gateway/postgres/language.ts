@@ -1,10 +1,12 @@
 /** The part of the SQL language that this door uses; tests put another in its place. */
+import type { Host } from '../../host/host.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from '../../language/sql/contract.ts'
 
 export interface SqlLanguage {
   /** Must be awaited before the first `parse`. */
   load(): Promise<void>
-  parse(text: string): readonly ParsedStatement[]
+  /** A promise where the text is long: a worker parses it. */
+  parse(host: Host, text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]>
   prepare(statement: ParsedStatement, context: SqlContext, parameterTypes: readonly number[]): PreparedStatement
 }
 

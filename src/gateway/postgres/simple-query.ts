@@ -7,7 +7,7 @@
 import type { ParsedStatement } from '../../language/sql/contract.ts'
 import type { Client } from './client.ts'
 import { endsBlock, execute } from './execute.ts'
-import { afterDone } from './language.ts'
+import { after, afterDone } from './language.ts'
 import { Portal } from './portal.ts'
 import { emptyQueryResponse } from './wire.ts'
 
@@ -19,7 +19,10 @@ export function simpleQuery(client: Client, text: string): void | Promise<void> 
   // As in PostgreSQL, the unnamed statement and portal do not survive a simple query.
   client.statements.delete('')
   client.portals.delete('')
-  const statements = client.language.parse(text)
+  return after(client.parse(text), (statements) => runAll(client, statements))
+}
+
+function runAll(client: Client, statements: readonly ParsedStatement[]): void | Promise<void> {
   if (statements.length === 0) {
     emptyQueryResponse(client.outbox.writer)
     return undefined

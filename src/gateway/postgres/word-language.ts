@@ -192,7 +192,7 @@ function prepared(words: Words): PreparedStatement {
 
 export const wordLanguage: SqlLanguage = {
   load: () => Promise.resolve(),
-  parse: (text) =>
+  parse: (_host, text) =>
     text
       .split(';')
       .map((part) => part.trim())

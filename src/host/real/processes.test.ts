@@ -200,7 +200,7 @@ describe('worker', () => {
     expect(answers[4]).toBe('{"input":{"shared":{}},"calls":4}')
     expect(answers[5]).toBe('Error: the worker thread ended with code 7')
     expect(answers[6]).toBe('{"input":"b","calls":1}')
-    expect(answers[7]).toBe('Error: no worker job is named nothing')
+    expect(answers[7]).toBe('UnknownJobError: no worker job is named nothing')
     expect(answers[8]).toBe(42)
   })
 })

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import type { JobName, Transfer } from '../host.ts'
+import { type JobName, type Transfer, UnknownJobError } from '../host.ts'
 import type { WorkerAnswer, WorkerRequest } from './worker-entry.ts'
 
 /**
@@ -23,7 +23,7 @@ export class Workers {
 
   run(job: JobName, input: Transfer): Promise<Transfer> {
     const module = this.#modules.get(job)
-    if (module === undefined) return Promise.reject(new Error(`no worker job is named ${job}`))
+    if (module === undefined) return Promise.reject(new UnknownJobError(job))
     return new Promise<Transfer>((resolve, reject) => {
       this.#waiting.push({ request: { module: module.href, input }, resolve, reject })
       this.#startNext()

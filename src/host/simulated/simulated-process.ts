@@ -1,4 +1,12 @@
-import type { Cancel, Disk, Host, JobName, Network, Transfer } from '../host.ts'
+import {
+  type Cancel,
+  type Disk,
+  type Host,
+  type JobName,
+  type Network,
+  type Transfer,
+  UnknownJobError,
+} from '../host.ts'
 import type { DiskImage } from './disk-image.ts'
 import { ImageDisk } from './image-disk.ts'
 import { ProcessCrashed } from './process-crashed.ts'
@@ -73,7 +81,7 @@ export class SimulatedProcess implements Host {
   worker(job: JobName, input: Transfer): Promise<Transfer> {
     if (!this.alive) return new Promise(() => {})
     const run = this.#world.jobs.get(job)
-    if (run === undefined) return Promise.reject(new Error(`no worker job is named ${job}`))
+    if (run === undefined) return Promise.reject(new UnknownJobError(job))
     return new Promise<Transfer>((resolve, reject) => {
       const given = structuredClone(input)
       const deliver = (settle: () => void): void => {

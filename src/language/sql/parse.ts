@@ -13,7 +13,7 @@ import { PolylogError } from '../../base/errors.ts'
 
 const maxTextBytes: number = 1024 * 1024
 /** Longer texts are mostly bulk INSERTs that never come again. */
-const maxCachedTextLength = 16 * 1024
+export const maxCachedTextLength: number = 16 * 1024
 /** Of all texts together: a tree takes some 50 bytes for each character of its text. */
 const maxKeptCharacters = 512 * 1024
 
@@ -33,6 +33,12 @@ export function parseText(text: string): readonly ParsedStatement[] {
 }
 
 function parseFresh(text: string): readonly ParsedStatement[] {
+  checkText(text)
+  return statementsOf(text, runGrammar(text))
+}
+
+/** What must hold before the grammar may see it. */
+export function checkText(text: string): void {
   const sizeBytes = Buffer.byteLength(text)
   if (sizeBytes > maxTextBytes) {
     throw failure('54000', `statement is too large: ${sizeBytes} bytes, the limit is ${maxTextBytes}`, {
@@ -40,25 +46,27 @@ function parseFresh(text: string): readonly ParsedStatement[] {
     })
   }
   if (text.includes('\0')) throw failure('22021', 'invalid byte sequence for encoding "UTF8": 0x00')
-  if (text.trim() === '') return []
-  const statements = runGrammar(text).stmts ?? []
-  return statements.map((raw) => statementOf(raw, text, sizeBytes === text.length))
 }
 
-function runGrammar(text: string): { stmts?: RawStmt[] } {
+export function runGrammar(text: string): RawStmt[] {
+  if (text.trim() === '') return []
   try {
-    return parseSync(text)
+    return parseSync(text).stmts ?? []
   } catch (error) {
     throw translate(error)
   }
 }
 
-function statementOf(raw: RawStmt, text: string, isAscii: boolean): ParsedStatement {
-  const start = raw.stmt_location ?? 0
-  const length = raw.stmt_len ?? 0
-  const bytes = isAscii ? text : Buffer.from(text)
-  const slice = length === 0 ? bytes.slice(start) : bytes.slice(start, start + length)
-  return { text: slice.toString().trim(), tree: raw.stmt, offset: start, source: text }
+/** The grammar tells places in bytes; encoding the text is spared where they are characters. */
+export function statementsOf(text: string, trees: readonly RawStmt[]): readonly ParsedStatement[] {
+  const bytes = Buffer.byteLength(text) === text.length ? text : Buffer.from(text)
+  return trees.map((raw) => {
+    const start = raw.stmt_location ?? 0
+    const length = raw.stmt_len ?? 0
+    const end = length === 0 ? bytes.length : start + length
+    const slice = typeof bytes === 'string' ? bytes.slice(start, end) : bytes.subarray(start, end).toString()
+    return { text: slice.trim(), tree: raw.stmt, offset: start, source: text }
+  })
 }
 
 function translate(error: unknown): unknown {

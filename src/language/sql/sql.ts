@@ -12,11 +12,13 @@ import { failure, withPosition } from './failure.ts'
 import './functions/library.ts'
 import { LiftedPlan, LiftedStatement } from './lifted.ts'
 import { liftLiterals } from './literals.ts'
-import { loadGrammar, parseText } from './parse.ts'
+import { loadGrammar, maxCachedTextLength, parseText } from './parse.ts'
+import { parseLong } from './parse-long.ts'
 import { RecentMap } from './recent-map.ts'
 import { Prepared } from './statement/prepared.ts'
 import { planStatement } from './statement/statements.ts'
 import { oid } from './types/oids.ts'
+import type { Host } from '../../host/host.ts'
 
 /** Loads the grammar's WebAssembly; await it once before the first `parse`. */
 export async function loadSql(): Promise<void> {
@@ -29,7 +31,11 @@ export function parse(text: string): readonly ParsedStatement[] {
   return lifted === undefined ? parseText(text) : [new LiftedStatement(text, lifted)]
 }
 
-const maxCachedTextLength = 16 * 1024
+/** The same without holding the thread for long texts: they are parsed in a worker, short ones are answered at once. */
+export function parseOn(host: Host, text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
+  return text.length > maxCachedTextLength ? parseLong(host, text) : parse(text)
+}
+
 const maxKeptCharacters = 1024 * 1024
 
 /** Plans per database, since the same names mean other tables there. */
