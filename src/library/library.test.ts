@@ -31,6 +31,21 @@ describe('one transaction over models', () => {
     })
   })
 
+  test('a short statement does not overtake a long one that is still parsed', async () => {
+    const rows = Array.from({ length: 4000 }, (_, i) => `(${i})`)
+    const counts = await db.write(async (tx) => {
+      await tx.sql('CREATE TABLE points (id int PRIMARY KEY)')
+      const [, before, , after] = await Promise.all([
+        tx.sql(`INSERT INTO points VALUES ${rows.join(', ')}`),
+        tx.sql('SELECT count(*)::int AS count FROM points'),
+        tx.sql('DELETE FROM points WHERE id >= 10'),
+        tx.sql('SELECT count(*)::int AS count FROM points'),
+      ])
+      return [before, after]
+    })
+    expect(counts).toEqual([[{ count: 4000 }], [{ count: 10 }]])
+  })
+
   test('an error takes all of it back', async () => {
     const failing = db.write(async (tx) => {
       await tx.documents('shop', 'orders').insert({ _id: 7 })

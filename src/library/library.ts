@@ -9,6 +9,7 @@ import type { Isolation } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
 import type { Host } from '../host/host.ts'
+import { isLongText } from '../language/sql/sql.ts'
 import type { Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
 import { Documents } from './documents.ts'
@@ -26,6 +27,7 @@ export interface WriteOptions {
 export class EmbeddedTransaction {
   readonly #host: Host
   readonly #session: Session
+  #longSql: Promise<void> | undefined
 
   constructor(host: Host, session: Session) {
     this.#host = host
@@ -34,7 +36,19 @@ export class EmbeddedTransaction {
 
   /** Runs one statement of SQL; `$1` is the first parameter. Rows by column name. Errors: `PolylogError`. */
   sql(text: string, parameters: readonly unknown[] = []): Promise<SqlRow[]> {
-    return runSql(this.#host, this.#session, text, parameters)
+    const run = (): Promise<SqlRow[]> => runSql(this.#host, this.#session, text, parameters)
+    const result = this.#longSql === undefined ? run() : this.#longSql.then(run)
+    if (this.#longSql !== undefined || isLongText(text)) this.#keepOrder(result)
+    return result
+  }
+
+  /** A long text is parsed elsewhere: short ones behind it must not overtake it. */
+  #keepOrder(result: Promise<unknown>): void {
+    const ended = (): void => {
+      if (this.#longSql === settled) this.#longSql = undefined
+    }
+    const settled: Promise<void> = result.then(ended, ended)
+    this.#longSql = settled
   }
 
   /** The documents of `namespace.name`; the collection begins with its first write. */

@@ -33,7 +33,11 @@ export function parse(text: string): readonly ParsedStatement[] {
 
 /** The same without holding the thread for long texts: they are parsed in a worker, short ones are answered at once. */
 export function parseOn(host: Host, text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
-  return text.length > maxCachedTextLength ? parseLong(host, text) : parse(text)
+  return isLongText(text) ? parseLong(host, text) : parse(text)
+}
+
+export function isLongText(text: string): boolean {
+  return text.length > maxCachedTextLength
 }
 
 const maxKeptCharacters = 1024 * 1024
