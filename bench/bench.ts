@@ -1,9 +1,10 @@
 /**
  * `npm run bench -- [AREA…] [--quick] [--json FILE]`: every row a ratio, ours and a peer's in turn on this machine.
  *
- * A full run of all areas writes docs/performance.md.
+ * A full run of all areas writes docs/performance.md; `--page FILE…` writes it from what `--json` kept of runs of single
+ * areas on this machine, of two rows of one name the later file's.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Area } from './area.ts'
 import { commit } from './areas/commit.ts'
@@ -18,7 +19,7 @@ const areas: readonly Area[] = [kv, sql, document, commit]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'string' } },
+  options: { quick: { type: 'boolean' }, json: { type: 'string' }, page: { type: 'boolean' } },
 })
 
 function areaNamed(name: string): Area {
@@ -26,6 +27,20 @@ function areaNamed(name: string): Area {
   if (area !== undefined) return area
   process.stderr.write(`bench: unknown area "${name}"; there are ${areas.map((known) => known.name).join(', ')}\n`)
   process.exit(2)
+}
+
+/** Of all files, a name only once. */
+function keptRows(files: readonly string[]): Row[] {
+  const rows = new Map<string, Row>()
+  for (const file of files) {
+    for (const row of JSON.parse(readFileSync(file, 'utf8')) as Row[]) rows.set(row.name, row)
+  }
+  return [...rows.values()]
+}
+
+if (values.page === true) {
+  writeFileSync('docs/performance.md', performancePage(keptRows(positionals)))
+  process.exit(0)
 }
 
 const chosen = positionals.length === 0 ? areas : positionals.map(areaNamed)

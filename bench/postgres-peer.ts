@@ -54,8 +54,17 @@ export async function startPostgres(): Promise<Running> {
 /** Of the postmaster, of the processes that it runs, and of those that have ended and it has waited for. */
 function familySeconds(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
-  const running = children.reduce((sum, child) => sum + cpuSeconds(Number(child)), 0)
+  const running = children.reduce((sum, child) => sum + secondsOfLiving(Number(child)), 0)
   return running + cpuSeconds(pid) + endedChildrenSeconds(pid)
+}
+
+/** 0 where it has ended meanwhile: then the postmaster's ended children have its time. */
+function secondsOfLiving(pid: number): number {
+  try {
+    return cpuSeconds(pid)
+  } catch {
+    return 0
+  }
 }
 
 export interface PgbenchLoad {

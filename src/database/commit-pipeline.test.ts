@@ -97,7 +97,7 @@ beforeEach(async () => {
   clockUs = 0
   timers = []
   const at = (delayMs: number, run: () => void): (() => void) => {
-    if (delayMs < 10) {
+    if (delayMs < 100) {
       const soon = setImmediate(run)
       return () => clearImmediate(soon)
     }

@@ -42,6 +42,7 @@ const defaultCheckpointEveryBytes = 64 * 1024 * 1024
 const closeTimeoutMs = 5_000
 /** Reclaiming what nobody sees any more gets this much of a turn, when there is something. */
 const reclaimSliceUs = 500
+const reclaimAfterMs = 20
 
 export class Database implements Kernel {
   readonly host: Host
@@ -161,13 +162,18 @@ export class Database implements Kernel {
     this.checkpoint().catch(() => undefined)
   }
 
+  /** The store bounds its garbage by itself as it is written to; this is for what is left when writing stops. */
   #scheduleReclaim(): void {
     if (this.#reclaiming) return
     this.#reclaiming = true
-    this.host.turn(() => {
-      this.#reclaiming = false
-      if (!this.#closed && this.store.reclaim(reclaimSliceUs)) this.#scheduleReclaim()
-    })
+    this.host.at(reclaimAfterMs, () => this.#reclaim())
+  }
+
+  #reclaim(): void {
+    this.#reclaiming = false
+    if (this.#closed || !this.store.reclaim(reclaimSliceUs)) return
+    this.#reclaiming = true
+    this.host.turn(() => this.#reclaim())
   }
 
   // ---- transactions

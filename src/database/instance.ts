@@ -84,7 +84,7 @@ export class Instance {
   async #openInMemory(name: string): Promise<void> {
     const { host, limits } = this.#options
     const store = await openMemoryStore(host, undefined)
-    const log = openMemoryLog({ keptBytes: 256 * 1024 * 1024 })
+    const log = openMemoryLog({ keptBytes: 32 * 1024 * 1024 })
     this.databases.set(name, await Database.open({ host, name, log, store, ...(limits && { limits }) }))
   }
 
