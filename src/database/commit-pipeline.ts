@@ -45,7 +45,7 @@ export interface PipelineOwner<State> {
 }
 
 /** A batch that nobody waits for goes to the log after so long, or when it has become so large. */
-const lazyMs = 2
+const lazyMs = 10
 const lazyBytes = 256 * 1024
 
 const strictness: Record<Durability, number> = { memory: 0, written: 1, synced: 2 }
