@@ -59,7 +59,11 @@ class Starting implements RunningServer {
   }
 
   async listen(options: ServerOptions): Promise<void> {
-    const sessions = new Sessions(this.#host, () => this.instance.databases, { durability: this.#durability })
+    const createDatabase = (name: string): Promise<void> => this.instance.create(name)
+    const sessions = new Sessions(this.#host, () => this.instance.databases, {
+      durability: this.#durability,
+      createDatabase,
+    })
     this.#server = await Server.listen(this.#host, sessions, options)
   }
 

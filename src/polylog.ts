@@ -45,7 +45,8 @@ export async function open(
   const defaultDatabase = 'polylog'
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
   const durability = options.durability ?? (directory === undefined ? 'memory' : 'synced')
-  const sessions = new Sessions(host, () => instance.databases, { defaultDatabase, durability })
+  const createDatabase = (name: string): Promise<void> => instance.create(name)
+  const sessions = new Sessions(host, () => instance.databases, { defaultDatabase, durability, createDatabase })
   return new EmbeddedDatabase(instance.databases.get(defaultDatabase)!, sessions, async () => {
     sessions.close()
     await instance.close()

@@ -35,6 +35,7 @@ export class Instance {
   readonly databases: Map<string, Database> = new Map()
   readonly #options: InstanceOptions
   readonly #lock: DiskLock | undefined
+  readonly #creating = new Set<string>()
 
   private constructor(options: InstanceOptions, lock: DiskLock | undefined) {
     this.#options = options
@@ -78,6 +79,25 @@ export class Instance {
     } catch (error) {
       await instance.close().catch(() => undefined)
       throw error
+    }
+  }
+
+  /** A new, empty database, there when this resolves. Errors: `duplicate_object`, `invalid_argument`, those of `open`. */
+  async create(name: string): Promise<void> {
+    if (name.length === 0 || Buffer.byteLength(name) > maxNameBytes) {
+      throw new PolylogError('invalid_argument', `the name of a database has 1 to ${maxNameBytes} bytes`)
+    }
+    if (this.databases.has(name) || this.#creating.has(name)) {
+      throw new PolylogError('duplicate_object', `database "${name}" already exists`, { detail: { sqlState: '42P04' } })
+    }
+    const { directory } = this.#options
+    this.#creating.add(name)
+    try {
+      await (directory === undefined ? this.#openInMemory(name) : this.#create(directory, name))
+    } catch (error) {
+      throw directory === undefined ? error : translate(error, directory)
+    } finally {
+      this.#creating.delete(name)
     }
   }
 
@@ -170,6 +190,8 @@ async function checkFormat(disk: Disk, directory: string): Promise<void> {
 }
 
 const smallFileBytes = 4096
+/** As PostgreSQL's names have. */
+const maxNameBytes = 63
 
 /** All of it or nothing, also in a crash. */
 async function writeSmallFile(disk: Disk, folder: string, name: string, text: string): Promise<void> {

@@ -127,7 +127,8 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const { host } = options.instance
   const defaultDatabase = options.sessions?.defaultDatabase ?? 'polylog'
   const instance = await Instance.open(options.instance, defaultDatabase)
-  const sessions = new Sessions(host, () => instance.databases, options.sessions)
+  const createDatabase = (name: string): Promise<void> => instance.create(name)
+  const sessions = new Sessions(host, () => instance.databases, { ...options.sessions, createDatabase })
   try {
     const server = await Server.listen(host, sessions, options.server)
     const stop = async (): Promise<void> => {

@@ -116,6 +116,8 @@ export interface SessionHost {
   /** Throws `undefined_object` for an unknown database. */
   openSession(options: SessionOptions): Session
   databaseNames(): readonly string[]
+  /** A new, empty database. Errors: `duplicate_object`, `unsupported`, `invalid_argument`. */
+  createDatabase(name: string): Promise<void>
   findSession(id: number): Session | undefined
   readonly defaultDatabase: string
   readonly host: Host

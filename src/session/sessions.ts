@@ -15,6 +15,8 @@ export interface SessionsOptions {
   readonly durability: Durability
   /** A transaction with joined parties is aborted after so long without a statement. */
   readonly idleTimeoutMs: number
+  /** Left out where no database can be made, as beside a fork. */
+  readonly createDatabase?: (name: string) => Promise<void>
 }
 
 export const defaultSessionsOptions: SessionsOptions = {
@@ -73,6 +75,12 @@ export class Sessions implements SessionHost, TransactionRegistry {
     })
     this.#sessions.set(id, session)
     return session
+  }
+
+  async createDatabase(name: string): Promise<void> {
+    const { createDatabase } = this.options
+    if (createDatabase === undefined) throw new PolylogError('unsupported', 'no database can be made here')
+    await createDatabase(name)
   }
 
   findSession(id: number): Session | undefined {

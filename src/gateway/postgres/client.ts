@@ -53,6 +53,7 @@ export class Client {
   /** The query string that is being answered: errors tell places in it. */
   text = ''
   onCopy: () => void = () => undefined
+  readonly #sessions: SessionHost
   #catalog: Catalog | undefined
   #outputMark = 0
   #hasLeft = false
@@ -75,6 +76,7 @@ export class Client {
       (notice) => this.notice(notice),
       () => this.#transactionEnded(),
     )
+    this.#sessions = parts.sessions
     this.context = this.#makeContext(parts.sessions)
   }
 
@@ -103,6 +105,10 @@ export class Client {
         return session.evidence.map(systemTableOf)
       },
     }
+  }
+
+  createDatabase(name: string): Promise<void> {
+    return this.#sessions.createDatabase(name)
   }
 
   // ---- settings

@@ -136,6 +136,11 @@ function applyCommand(
       return block.commit(effect.chain)
     case 'rollback':
       return block.rollback(effect.chain)
+    case 'create database':
+      if (block.kind !== 'none') {
+        throw sqlError('active_transaction', '25001', 'CREATE DATABASE cannot run inside a transaction block')
+      }
+      return client.createDatabase(effect.name).then(() => undefined)
     case 'savepoint':
       return afterDone(block.savepoint(effect.name), () => undefined)
     case 'rollback to':

@@ -69,6 +69,8 @@ export type StatementEffect =
   | { readonly kind: 'begin'; readonly isolation?: Isolation; readonly readOnly?: boolean }
   | { readonly kind: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
+  /** CREATE DATABASE: never inside of a transaction. */
+  | { readonly kind: 'create database'; readonly name: string }
   | { readonly kind: 'set transaction'; readonly isolation?: Isolation; readonly readOnly?: boolean }
   /** SELECT polylog_join('…'): the token may be a parameter, hence a function. The door joins, then executes it. */
   | { readonly kind: 'join'; token(parameters: readonly SqlValue[]): string }

@@ -6,6 +6,7 @@ import type { ParsedStatement } from '../contract.ts'
 import { notBuilt } from '../failure.ts'
 import { planAlterTable, planRename } from './alter-table.ts'
 import { planCopy } from './copy.ts'
+import { planCreateDatabase } from './create-database.ts'
 import { planCreateIndex } from './create-index.ts'
 import { planCreateTable, planCreateTableAs } from './create-table.ts'
 import { planDrop } from './drop.ts'
@@ -39,6 +40,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('CreateTableAsStmt' in node) return planCreateTableAs(binder, node.CreateTableAsStmt)
   if ('IndexStmt' in node) return planCreateIndex(binder, node.IndexStmt)
   if ('DropStmt' in node) return planDrop(binder, node.DropStmt)
+  if ('CreatedbStmt' in node) return planCreateDatabase(node.CreatedbStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node) return planRename(binder, node.RenameStmt)

@@ -1,0 +1,74 @@
+/** Several databases in one server: made by SQL, chosen by every door in its own way, apart from each other. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MongoClient } from 'mongodb'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Clients, failureOf } from './clients.ts'
+import { ServerProcess } from './server-process.ts'
+
+let folder: string
+let server: ServerProcess
+let clients: Clients
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'polylog-databases-'))
+  server = await ServerProcess.start('--data', folder)
+  clients = new Clients(server.port)
+})
+
+afterAll(async () => {
+  await clients.close()
+  await server.stop()
+  await rm(folder, { recursive: true })
+})
+
+async function inDatabase(database: string, query: string): Promise<unknown[]> {
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'me', database })
+  await client.connect()
+  try {
+    return (await client.query<unknown[]>({ text: query, rowMode: 'array' })).rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function insertByMongo(): Promise<void> {
+  const client = await MongoClient.connect(`mongodb://127.0.0.1:${server.port}/?appName=polylog:second`)
+  try {
+    await client.db('shop').collection('orders').insertOne({ total: 7 })
+  } finally {
+    await client.close()
+  }
+}
+
+test('a database is made, filled through all doors, kept, and seen by nobody else', async () => {
+  await inDatabase('polylog', 'CREATE DATABASE second')
+  expect(await failureOf(inDatabase('polylog', 'CREATE DATABASE second'))).toMatchObject({ code: '42P04' })
+  await inDatabase('second', 'CREATE TABLE only_here (id int PRIMARY KEY)')
+  const redis = clients.redis()
+  await redis.call('POLYLOG.USE', 'second')
+  await redis.set('greeting', 'hello')
+  await insertByMongo()
+  await clients.close()
+  await server.kill()
+  server = await ServerProcess.start('--data', folder)
+  clients = new Clients(server.port)
+  expect(await inDatabase('second', 'SELECT total FROM shop.orders')).toEqual([[7]])
+  expect(await inDatabase('second', 'SELECT key, value FROM redis.db0_string')).toEqual([['greeting', 'hello']])
+  expect(await inDatabase('second', 'SELECT count(*)::int FROM only_here')).toEqual([[0]])
+  expect(await inDatabase('polylog', 'SELECT datname FROM pg_database ORDER BY 1')).toEqual([['polylog'], ['second']])
+  expect(await failureOf(inDatabase('polylog', 'SELECT * FROM only_here'))).toMatchObject({ code: '42P01' })
+  expect(await clients.redis().get('greeting')).toBeNull()
+})
+
+test('no database is made in a transaction, by a bad name, or with what is not there', async () => {
+  const client = await clients.postgres()
+  await client.query('BEGIN')
+  expect(await failureOf(client.query('CREATE DATABASE third'))).toMatchObject({ code: '25001' })
+  await client.query('ROLLBACK')
+  expect(await failureOf(client.query(`CREATE DATABASE "${'x'.repeat(300)}"`))).toBeInstanceOf(Error)
+  expect(await failureOf(client.query('CREATE DATABASE third TEMPLATE second'))).toMatchObject({ code: '0A000' })
+  expect(await failureOf(inDatabase('third', 'SELECT 1'))).toMatchObject({ code: '3D000' })
+})
