@@ -28,7 +28,7 @@
  * Ordered varint: 0xxxxxxx to 2^7, 10xxxxxx +1 byte to 2^14, 110xxxxx +3 bytes to 2^29, 1110xxxx +7 bytes to 2^53.
  */
 import { ByteWriter } from './bytes.ts'
-import { PolylogError } from './errors.ts'
+import { assert, PolylogError } from './errors.ts'
 import { copySlice, sliceOf, type KeyRange, type Slice } from './slice.ts'
 import { writeDoubleNumber, writeInt64Number, writeDecimalNumber } from './number-key.ts'
 import type { Decimal } from './decimal.ts'
@@ -289,6 +289,18 @@ export function keyspaceRange(keyspace: number, index?: number): KeyRange {
     .orderedVarint(keyspace + 1)
     .toBytes()
   return { start: sliceOf(start), end: sliceOf(end) }
+}
+
+/** The number of the collection that a key belongs to. */
+export function keyspaceOf(key: Slice): number {
+  const bytes = key.bytes
+  const first = bytes[key.start]!
+  const width = orderedVarintWidth(first)
+  assert(key.end - key.start >= width, 'a key is shorter than its keyspace number')
+  if (width === 1) return first
+  let value = width === 2 ? first & 0x3f : width === 4 ? first & 0x1f : first & 0x0f
+  for (let i = 1; i < width; i++) value = value * 256 + bytes[key.start + i]!
+  return value
 }
 
 /** Bytes that an ordered varint takes, from its first byte. */

@@ -3,9 +3,8 @@
  *
  * The record is encoded completely before anything is applied, so that an error (too large, refused) leaves no trace.
  */
-import { assert } from '../base/errors.ts'
 import { MutableSlice, sliceToLatin1, type Slice } from '../base/slice.ts'
-import { orderedVarintWidth } from '../base/tuple.ts'
+import { keyspaceOf, orderedVarintWidth } from '../base/tuple.ts'
 import { derivedBit, origins } from '../log/record.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
 import { catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
@@ -77,35 +76,26 @@ function encode(writer: RecordWriter, kind: WriteOperation, key: Slice, value: S
     return
   }
   const width = orderedVarintWidth(key.bytes[key.start]!)
-  const keyspace = keyspaceNumber(key, width)
+  const keyspace = keyspaceOf(key)
   bare.set(key.bytes, key.start + width, key.end)
   const flags = derived ? derivedBit : 0
-  if (keyspace === catalogKeyspace) {
+  if (kind === writeKinds.deleteRange) encodeRange(writer, keyspace, value, flags)
+  else if (keyspace === catalogKeyspace) {
     if (kind === writeKinds.put) writer.catalogPut(keyspace, bare, value)
-    else if (kind === writeKinds.delete) writer.catalogDelete(keyspace, bare)
-    else writer.deleteRange(keyspace, bare, bareEnd.set(value.bytes, value.start + 1, value.end), flags)
+    else writer.catalogDelete(keyspace, bare)
   } else if (kind === writeKinds.put) writer.put(keyspace, bare, value, flags)
-  else if (kind === writeKinds.delete) writer.delete(keyspace, bare, flags)
-  else encodeRange(writer, keyspace, value, flags)
+  else writer.delete(keyspace, bare, flags)
 }
 
 /** The end of a whole keyspace is the start of the next one: in the log, FF, which is above all its keys. */
 function encodeRange(writer: RecordWriter, keyspace: number, end: Slice, flags: number): void {
   const width = orderedVarintWidth(end.bytes[end.start]!)
-  if (keyspaceNumber(end, width) === keyspace) bareEnd.set(end.bytes, end.start + width, end.end)
+  if (keyspaceOf(end) === keyspace) bareEnd.set(end.bytes, end.start + width, end.end)
   else bareEnd.set(aboveAll, 0, 1)
   writer.deleteRange(keyspace, bare, bareEnd, flags)
 }
 
 const aboveAll = new Uint8Array([0xff])
-
-function keyspaceNumber(key: Slice, width: number): number {
-  const first = key.bytes[key.start]!
-  assert(key.end - key.start >= width, 'a key is shorter than its keyspace number')
-  let value = width === 1 ? first : width === 2 ? first & 0x3f : width === 4 ? first & 0x1f : first & 0x0f
-  for (let i = 1; i < width; i++) value = value * 256 + key.bytes[key.start + i]!
-  return value
-}
 
 function apply(transaction: KernelTransaction, sequence: Sequence): void {
   const { kernel, writes } = transaction

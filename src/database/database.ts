@@ -5,7 +5,6 @@
  * drives them. The newest state is what was committed last, durable or not; replies wait (`whenDurable`).
  */
 import { PolylogError } from '../base/errors.ts'
-import { MutableSlice } from '../base/slice.ts'
 import type { Host } from '../host/host.ts'
 import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
@@ -55,7 +54,6 @@ export class Database implements Kernel {
   readonly open: OpenTransactions = new OpenTransactions()
   readonly services: TransactionServices
   readonly pipeline: CommitPipeline<CatalogState>
-  readonly scratch: MutableSlice = new MutableSlice()
   readonly recovered: Recovered
   catalog: CatalogState
   lastCollectionId: number

@@ -1,5 +1,4 @@
 /** What a transaction needs of its database; `database.ts` provides it. */
-import type { MutableSlice } from '../base/slice.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import type { CatalogState } from './catalog-state.ts'
 import type { CommitPipeline } from './commit-pipeline.ts'
@@ -33,7 +32,6 @@ export interface Kernel {
   unreservedNumbers(): number | undefined
   /** The record that carries the bound was committed. */
   reserveNumbers(bound: number): void
-  readonly scratch: MutableSlice
   /** A transaction was committed: its writes are in the store. */
   noteCommit(sequence: Sequence): void
 }

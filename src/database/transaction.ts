@@ -16,7 +16,7 @@
  */
 import { assert, PolylogError } from '../base/errors.ts'
 import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
-import { orderedVarintWidth } from '../base/tuple.ts'
+import { keyspaceOf } from '../base/tuple.ts'
 import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../storage/store.ts'
 import type { CatalogState } from './catalog-state.ts'
 import { replyKey } from './catalog-state.ts'
@@ -587,14 +587,4 @@ export class KernelTransaction implements Transaction {
     this.writes.reset()
     this.kernel.open.delete(this)
   }
-}
-
-function keyspaceOf(key: Slice): number {
-  const bytes = key.bytes
-  const first = bytes[key.start]!
-  if (first < 0x80) return first
-  const width = orderedVarintWidth(first)
-  let value = width === 2 ? first & 0x3f : width === 4 ? first & 0x1f : first & 0x0f
-  for (let i = 1; i < width; i++) value = value * 256 + bytes[key.start + i]!
-  return value
 }

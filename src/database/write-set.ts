@@ -14,7 +14,7 @@
  */
 import { assert } from '../base/errors.ts'
 import { ByteWriter } from '../base/bytes.ts'
-import { compareSlices, MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
+import { compareSlices, copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
 import { HashIndex, hashBytes } from './hash-index.ts'
 
 export const writeKinds = { put: 0, delete: 1, deleteRange: 2, notify: 3 } as const
@@ -86,8 +86,8 @@ export class WriteSet {
   }
 
   deleteRange(range: KeyRange, derived: boolean): void {
-    const start = sliceOf(Uint8Array.prototype.slice.call(range.start.bytes, range.start.start, range.start.end))
-    const end = sliceOf(Uint8Array.prototype.slice.call(range.end.bytes, range.end.start, range.end.end))
+    const start = sliceOf(copySlice(range.start))
+    const end = sliceOf(copySlice(range.end))
     this.#ranges.push({ operation: this.#count, start, end })
     this.#append(writeKinds.deleteRange, start, end, derived)
   }
