@@ -3,14 +3,21 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyDocument, anyValue, documentOf, valueOf } from '../../test/documents/any-document.ts'
 import { Decimal } from '../base/decimal.ts'
-import { bsonTypeName } from '../model/document/bson.ts'
+import { bsonType, bsonTypeName, type BsonValue } from '../model/document/bson.ts'
 import { equalValues } from '../model/document/order.ts'
+import { decimalValue, toDouble } from '../model/document/values.ts'
 import { parseJson } from '../model/table/types/json.ts'
 import { findTypeByName } from '../model/table/types/registry.ts'
 import { documentToJsonb, jsonToBson } from './document-json.ts'
 import { columnTypeOf, exactSql, fieldToSql, sqlToBson } from './document-values.ts'
 
 const { Decimal128, Double, Int32, Long } = BSON
+
+/** Equal, or the shortest decimal of a double. */
+function isSameNumber(shown: BsonValue, value: BsonValue): boolean {
+  if (equalValues(shown, value)) return true
+  return value.type === bsonType.double && equalValues(decimalValue(Decimal.fromDouble(toDouble(value))), shown)
+}
 
 describe('columns', () => {
   const cases: [string[], string][] = [
@@ -42,11 +49,19 @@ describe('columns', () => {
           if (value.isNullish && column !== 'jsonb') expect(shown).toBeNull()
           else expect(shown).not.toBeNull()
           if (!value.isNumber || column === 'jsonb') continue
-          const back = sqlToBson(shown, findTypeByName(column)!)
-          expect(equalValues(back, value)).toBe(true)
+          expect(isSameNumber(sqlToBson(shown, findTypeByName(column)!), value)).toBe(true)
         }
       }),
     )
+  })
+
+  it('of doubles and longs show a double by its shortest digits', () => {
+    const column = columnTypeOf(new Set(['long', 'double']))
+    for (const number of [0.1, -5e-324, 1.7976931348623157e308]) {
+      const back = sqlToBson(fieldToSql(valueOf(new Double(number)), column), findTypeByName(column)!)
+      expect(toDouble(back)).toBe(number)
+      expect(isSameNumber(back, valueOf(new Double(number)))).toBe(true)
+    }
   })
 
   it('hide what came later and does not fit', () => {
