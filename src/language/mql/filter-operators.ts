@@ -4,6 +4,7 @@ import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import type { LeafArrays } from '../../model/document/path.ts'
 import { isTruthy, readNumber, readRegex, readString, toDouble, toSafeInteger } from '../../model/document/values.ts'
 import type { Filter, Predicate } from './filter.ts'
+import { bitsTest } from './filter-bits.ts'
 import {
   badValue,
   comparisonTest,
@@ -216,28 +217,8 @@ function truncated(value: BsonValue): bigint {
 
 const parseBits =
   (operator: string): Parse =>
-  (operand) => {
-    const mask = bitMask(operand)
-    return anyValue((value) => {
-      if (!value.isNumber || !Number.isInteger(toDouble(value))) return false
-      const bits = BigInt.asUintN(64, truncated(value))
-      if (operator === '$bitsAllSet') return (bits & mask) === mask
-      if (operator === '$bitsAnySet') return (bits & mask) !== 0n
-      return operator === '$bitsAllClear' ? (bits & mask) === 0n : (bits & mask) !== mask
-    })
-  }
-
-function bitMask(operand: BsonValue): bigint {
-  if (operand.isNumber) return BigInt.asUintN(64, truncated(operand))
-  if (operand.type !== bsonType.array) throw badValue('bit mask must be a number or an array of bit positions')
-  let mask = 0n
-  for (const position of elementsOf(operand)) {
-    const bit = toSafeInteger(position)
-    if (bit === undefined || bit < 0 || bit > 63) throw badValue('bit positions must be from 0 to 63')
-    mask |= 1n << BigInt(bit)
-  }
-  return mask
-}
+  (operand) =>
+    anyValue(bitsTest(operator, operand))
 
 const operators = new Map<string, Parse>([
   ['$eq', parseComparison('$eq')],

@@ -61,6 +61,16 @@ const cases: [Document, Document[], Document[]][] = [
   [{ 'a.1.b': 1 }, [{ a: [{}, { b: 1 }] }], [{ a: [{ b: 1 }] }]],
   [{ a: { $bitsAllSet: 5 } }, [{ a: 7 }], [{ a: 4 }]],
   [{ a: { $bitsAnyClear: [0, 2] } }, [{ a: 4 }], [{ a: 5 }]],
+  [{ a: { $bitsAllSet: [0, 63, 100] } }, [{ a: -1 }], [{ a: 1 }, { a: NaN }, { a: 1.5 }, { a: 2 ** 64 }, { a: 'x' }]],
+  [{ a: { $bitsAllClear: Decimal128.fromString('6') } }, [{ a: 9 }, { a: Decimal128.fromString('8.0') }], [{ a: 2 }]],
+  [{ a: { $bitsAnySet: new BSON.Binary(Buffer.from([0, 3])) } }, [{ a: 256 }], [{ a: 255 }]],
+  [
+    { a: { $bitsAnySet: [9] } },
+    [{ a: new BSON.Binary(Buffer.from([0, 2])) }],
+    [{ a: new BSON.Binary(Buffer.from([2])) }],
+  ],
+  [{ a: { $bitsAnySet: 0 } }, [], [{ a: 255 }]],
+  [{ a: { $bitsAllSet: 0 } }, [{ a: 0 }], [{ a: 'x' }]],
   [{ a: { $gt: new BSON.MinKey() } }, [{ a: 1 }, { a: 'x' }], [{}, { a: new BSON.MinKey() }]],
 ]
 
@@ -81,6 +91,11 @@ describe('filters', () => {
     [{ a: { $regex: '(?<=x)y' } }, 'Regular expression is invalid'],
     [{ $where: 'true' }, '$where is not supported'],
     [{ a: { $size: -1 } }, 'non-negative'],
+    [{ a: { $bitsAllSet: NaN } }, 'Expected an integer'],
+    [{ a: { $bitsAllSet: -1 } }, 'Expected a non-negative number'],
+    [{ a: { $bitsAllSet: 'x' } }, 'takes an Array, a number, or a BinData but received: string'],
+    [{ a: { $bitsAnySet: [1.5] } }, 'bit positions must be an integer'],
+    [{ a: { $bitsAnySet: [-1] } }, 'bit positions must be >= 0'],
   ])('%j is refused', (filter, message) => {
     expect(() => compileFilter(documentOf(filter as Document), new Map())).toThrow(message)
   })
