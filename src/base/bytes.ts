@@ -6,10 +6,10 @@
 import { PolylogError } from './errors.ts'
 import type { Slice } from './slice.ts'
 
-/** Methods that every Buffer has and that its types leave out. */
-interface TextBuffer {
-  utf8Write(text: string, offset: number): number
-  utf8Slice(start: number, end: number): string
+/** Buffer's own, which its types leave out: they take every `Uint8Array`, of shared memory too. */
+const methods = Buffer.prototype as unknown as {
+  utf8Write(this: Uint8Array, text: string, offset: number): number
+  utf8Slice(this: Uint8Array, start: number, end: number): string
 }
 
 /** A native copy has a fixed price that shorter runs do not earn back. */
@@ -36,12 +36,10 @@ export class ByteWriter implements Slice {
   bytes: Uint8Array
   readonly start = 0
   end = 0
-  #buffer: Buffer
   #view: DataView
 
   constructor(capacityBytes = 256) {
     this.bytes = new Uint8Array(capacityBytes)
-    this.#buffer = Buffer.from(this.bytes.buffer)
     this.#view = new DataView(this.bytes.buffer)
   }
 
@@ -67,7 +65,6 @@ export class ByteWriter implements Slice {
     const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.end + count))
     larger.set(this.bytes.subarray(0, this.end))
     this.bytes = larger
-    this.#buffer = Buffer.from(larger.buffer)
     this.#view = new DataView(larger.buffer)
   }
 
@@ -193,7 +190,7 @@ export class ByteWriter implements Slice {
         return length
       }
     }
-    const written = (this.#buffer as unknown as TextBuffer).utf8Write(text, this.end)
+    const written = methods.utf8Write.call(this.bytes, text, this.end)
     this.end += written
     return written
   }
@@ -362,8 +359,5 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
     }
     if (i === end) return text
   }
-  const buffer = Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)
-  return (buffer as unknown as TextBuffer).utf8Slice(start, end)
+  return methods.utf8Slice.call(bytes, start, end)
 }

@@ -78,26 +78,16 @@ export function equalSlices(a: Slice, b: Slice): boolean {
 
 /** The slice as a latin1 string: one character a byte, ordered as the bytes are. The form of keys that JavaScript holds. */
 export function sliceToLatin1(slice: Slice): string {
-  return bufferOver(slice.bytes).latin1Slice(slice.start, slice.end)
+  return methods.latin1Slice.call(slice.bytes, slice.start, slice.end)
+}
+
+/** Buffer's own takes every `Uint8Array`, of shared memory too; making a Buffer over the bytes would cost as much again. */
+const methods = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string
 }
 
 export function latin1ToBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
   return bytes
-}
-
-interface LatinBuffer {
-  latin1Slice(start: number, end: number): string
-}
-
-const buffers = new WeakMap<ArrayBufferLike, { offset: number; length: number; buffer: LatinBuffer }>()
-
-function bufferOver(bytes: Uint8Array): LatinBuffer {
-  if (Buffer.isBuffer(bytes)) return bytes as unknown as LatinBuffer
-  const known = buffers.get(bytes.buffer)
-  if (known !== undefined && known.offset === bytes.byteOffset && known.length === bytes.length) return known.buffer
-  const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length) as unknown as LatinBuffer
-  buffers.set(bytes.buffer, { offset: bytes.byteOffset, length: bytes.length, buffer })
-  return buffer
 }
