@@ -15,8 +15,7 @@
  * its `update` lock, or within the turn that commits it; after `end` nothing is pinned and no lock is held.
  */
 import { assert, PolylogError } from '../base/errors.ts'
-import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
-import { keyspaceOf } from '../base/tuple.ts'
+import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../storage/store.ts'
 import type { CatalogState } from './catalog-state.ts'
 import { replyKey } from './catalog-state.ts'
@@ -38,8 +37,9 @@ import { decodeReply, encodeReply, type RememberedReply } from './remembered-rep
 import { ReadLog } from './read-log.ts'
 import * as schema from './schema-changes.ts'
 import { StatementSlice } from './time-slice.ts'
+import { TransactionLocks } from './transaction-locks.ts'
 import { TransactionCursor } from './transaction-cursor.ts'
-import { writeKinds, WriteSet } from './write-set.ts'
+import { WriteSet } from './write-set.ts'
 
 /** A time that has not been asked for. */
 const unread = -1
@@ -86,7 +86,7 @@ export class KernelTransaction implements Transaction {
   createdCollections = false
   usedNumbers = false
   sessionKey: Uint8Array | undefined
-  #failFast = false
+  readonly #locks: TransactionLocks
   /** Negative where nobody has asked for it yet: see `#readClock`. */
   #startMs = unread
   #statementMs = unread
@@ -101,18 +101,13 @@ export class KernelTransaction implements Transaction {
   #catalogChanges: CatalogChange[] = []
   #openCursors: TransactionCursor[] = []
   #reads: ReadLog | undefined
-  /** The collections written to: the first one, which is mostly the only one, and the others. */
-  #firstTouched = -1
-  #touched: Set<number> | undefined
-  #owned: Set<number> | undefined
-  #lastTouched = -1
-  #softLocks: { key: string; mode: LockMode }[] = []
   readonly #result = new MutableSlice()
 
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
     this.writes = new WriteSet()
     this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
+    this.#locks = new TransactionLocks(this, kernel.locks)
     this.#base = kernel.newest
     this.#baseCatalog = this.#catalog = kernel.catalog
     this.reopen(options)
@@ -124,7 +119,7 @@ export class KernelTransaction implements Transaction {
     this.isolation = options.isolation
     this.readOnly = options.readOnly
     this.interleaved = options.interactive
-    this.#failFast = options.failFast === true
+    this.#locks.reset(options.failFast === true)
     this.ended = false
     this.origin = 'client'
     this.sequence = 0
@@ -134,12 +129,7 @@ export class KernelTransaction implements Transaction {
     this.#startMs = this.#statementMs = this.#timeMs = unread
     if (options.interactive) this.#startMs = this.#statementMs = this.kernel.pipeline.timeMs()
     if (this.#catalogChanges.length > 0) this.#catalogChanges = []
-    if (this.#softLocks.length > 0) this.#softLocks = []
     this.#reads = undefined
-    this.#firstTouched = -1
-    this.#touched = undefined
-    this.#owned = undefined
-    this.#lastTouched = -1
     this.kernel.open.add(this)
     return this
   }
@@ -232,15 +222,7 @@ export class KernelTransaction implements Transaction {
     if (this.interleaved) return
     this.interleaved = true
     if (this.#timeMs < 0) this.#readClock()
-    this.writes.forEachEffective((kind, key, _value, derived) => {
-      const keyspace = keyspaceOf(key)
-      if (kind > writeKinds.delete || derived || keyspace === 0 || this.#owned?.has(keyspace) === true) return
-      this.#acquire(sliceToLatin1(key), 'update', 'wait')
-    })
-    for (const { key, mode } of this.#softLocks) this.#acquire(key, mode, 'wait')
-    if (this.#firstTouched >= 0) this.#holdSchema(this.#firstTouched)
-    for (const keyspace of this.#touched ?? []) this.#holdSchema(keyspace)
-    this.#softLocks = []
+    this.#locks.takeNoted(this.writes)
   }
 
   savepoint(): Savepoint {
@@ -321,7 +303,7 @@ export class KernelTransaction implements Transaction {
 
   deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
     this.#checkWritable()
-    this.#touch(range.start)
+    this.#locks.touch(range.start)
     this.writes.deleteRange(range, kind === 'derived')
     this.#checkSize()
   }
@@ -353,48 +335,12 @@ export class KernelTransaction implements Transaction {
     if (key.end - key.start > maxKeyBytes) {
       throw new PolylogError('too_large', `a key of ${key.end - key.start} bytes exceeds the limit of ${maxKeyBytes}`)
     }
-    this.#touch(key)
-    if (kind === 'derived') return
-    if (this.interleaved) this.lock(key, 'update')
-    else if (this.kernel.locks.size > 0) this.#lookBeforeWrite(key)
+    this.#locks.touch(key)
+    if (kind !== 'derived') this.#locks.beforeWrite(key)
   }
 
-  #lookBeforeWrite(key: Slice): void {
-    const name = sliceToLatin1(key)
-    if (!this.kernel.locks.blocked(this, name, 'update')) return
-    this.interleave()
-    this.#acquire(name, 'update', 'wait')
-  }
-
-  /** On the first write to a collection: holds its schema, or sees that it has changed. */
-  #touch(key: Slice): void {
-    const keyspace = keyspaceOf(key)
-    if (keyspace === this.#lastTouched || keyspace === 0) return
-    if (keyspace !== this.#firstTouched && this.#touched?.has(keyspace) !== true) {
-      if (this.interleaved) this.#holdSchema(keyspace)
-      else if (this.kernel.locks.size > 0) this.#lookAtSchema(keyspace)
-      this.#checkSchema(keyspace)
-      this.#noteTouched(keyspace)
-    }
-    this.#lastTouched = keyspace
-  }
-
-  #noteTouched(keyspace: number): void {
-    if (this.#firstTouched < 0) this.#firstTouched = keyspace
-    else (this.#touched ??= new Set()).add(keyspace)
-  }
-
-  #holdSchema(keyspace: number): void {
-    this.#acquire(schema.collectionLockKey(keyspace), 'key share', 'wait')
-  }
-
-  #lookAtSchema(keyspace: number): void {
-    if (!this.kernel.locks.blocked(this, schema.collectionLockKey(keyspace), 'key share')) return
-    this.interleave()
-    this.#holdSchema(keyspace)
-  }
-
-  #checkSchema(keyspace: number): void {
+  /** Throws where the schema of the collection was changed after the snapshot. */
+  checkSchema(keyspace: number): void {
     if (this.#baseCatalog === this.kernel.catalog) return
     const mine = this.#baseCatalog.collectionById(keyspace)
     const newest = this.kernel.catalog.collectionById(keyspace)
@@ -402,47 +348,18 @@ export class KernelTransaction implements Transaction {
   }
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
-    this.#touch(key)
-    if (this.#owned?.has(keyspaceOf(key)) === true) {
-      this.#checkUnchanged(key)
-      return true
-    }
-    const name = sliceToLatin1(key)
-    if (!this.interleaved) {
-      if (this.kernel.locks.size === 0 || !this.kernel.locks.blocked(this, name, mode)) {
-        this.#softLocks.push({ key: name, mode })
-        return true
-      }
-      this.interleave()
-    }
-    if (!this.#acquire(name, mode, policy)) return false
-    this.#checkUnchanged(key)
-    return true
+    return this.#locks.lock(key, mode, policy)
   }
 
-  #checkUnchanged(key: Slice): void {
-    if (!this.#asking || this.kernel.conflicts.lastChange(sliceToLatin1(key)) <= this.sequence) return
+  /** Throws where the key was changed after the snapshot. */
+  checkUnchanged(key: string): void {
+    if (!this.#asking || this.kernel.conflicts.lastChange(key) <= this.sequence) return
     this.changedMeanwhile('the row')
   }
 
   /** Of a name that is not a key: a namespace, a collection's name, its schema. */
   lockName(name: string, mode: LockMode): void {
-    if (!this.interleaved) {
-      if (this.kernel.locks.size === 0 || !this.kernel.locks.blocked(this, name, mode)) {
-        this.#softLocks.push({ key: name, mode })
-        return
-      }
-      this.interleave()
-    }
-    this.#acquire(name, mode, 'wait')
-  }
-
-  #acquire(name: string, mode: LockMode, policy: LockPolicy): boolean {
-    if (this.#failFast && policy === 'wait') {
-      if (this.kernel.locks.acquire(this, name, mode, 'skip')) return true
-      throw new PolylogError('serialization_failure', 'another transaction has written or locked this')
-    }
-    return this.kernel.locks.acquire(this, name, mode, policy)
+    this.#locks.lockName(name, mode)
   }
 
   /** Data newer than this statement's snapshot is in the way. */
@@ -521,16 +438,12 @@ export class KernelTransaction implements Transaction {
 
   /** The schema lock of a collection for one who changes it. */
   lockSchema(collection: Collection): void {
-    this.lockName(schema.collectionLockKey(collection.id), 'update')
-    this.#checkSchema(collection.id)
-    this.own(collection.id)
+    this.#locks.lockSchema(collection.id)
   }
 
-  /** Nobody else may write to the collection until the end: it is new, or its schema is locked. Keys need no locks. */
+  /** Nobody else may write to the collection until the end: it is new. */
   own(collectionId: number): void {
-    this.#noteTouched(collectionId)
-    this.#owned ??= new Set()
-    this.#owned.add(collectionId)
+    this.#locks.own(collectionId)
   }
 
   // ---- retried writes
@@ -583,7 +496,7 @@ export class KernelTransaction implements Transaction {
     this.#unpin()
     this.#hasSnapshot = false
     this.endStatement()
-    if (this.interleaved) this.kernel.locks.releaseAll(this)
+    this.#locks.release()
     this.writes.reset()
     this.kernel.open.delete(this)
   }
