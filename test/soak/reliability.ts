@@ -1,5 +1,5 @@
 /** `docs/reliability.md`, from the totals of the long runs. */
-import type { Totals } from './totals.ts'
+import { emptyTotals, type Totals } from './totals.ts'
 
 export function renderReliability(totals: Totals): string {
   const count = (value: number): string => Math.round(value).toLocaleString('en-US')
@@ -39,5 +39,14 @@ the log. The same seed gives the same history.
 simulation finds bugs is itself tested: a sync that is skipped, a lock that is not taken, a torn record that is accepted,
 an index entry that is forgotten, a validation that is left out and a reply that does not wait are planted, and each is
 found within the seeds of every run (\`test/simulation/planted-bugs.test.ts\`).
+
+## Properties
+
+The tests that try random inputs (codecs, orders, parsers, stores against a naive one, hostile messages) with inputs of
+their own; every run of \`npm test\` tries the same ones.
+
+| seeds | tests run | seeds that failed |
+|---:|---:|---:|
+| ${count(totals.nextPropertySeed - emptyTotals.nextPropertySeed)} | ${count(totals.propertyTests)} | ${count(totals.propertyFailures)} |
 `
 }

@@ -14,9 +14,12 @@ export interface Totals {
   readonly simulationTransfers: number
   readonly serializableReplayed: number
   readonly simulationFailures: number
+  readonly nextPropertySeed: number
+  readonly propertyTests: number
+  readonly propertyFailures: number
 }
 
-/** Tests run the seeds of the simulation up to 1,200. */
+/** Tests run the seeds of the simulation up to 1,200, and seed 1 of the properties. */
 export const emptyTotals: Totals = {
   nextCrashSeed: 100,
   nextSimulationSeed: 10_001,
@@ -30,6 +33,9 @@ export const emptyTotals: Totals = {
   simulationTransfers: 0,
   serializableReplayed: 0,
   simulationFailures: 0,
+  nextPropertySeed: 2,
+  propertyTests: 0,
+  propertyFailures: 0,
 }
 
 export function addTo(totals: Totals, added: Partial<Totals>): Totals {

@@ -1,0 +1,84 @@
+/** What the soak runs in turn: each piece takes its seeds from the totals and adds to them what it did. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runRounds } from '../crash/rounds.ts'
+import { planOf } from '../simulation/plan.ts'
+import { shrink, simulate } from '../simulation/simulation.ts'
+import { runProperties } from './properties.ts'
+import { addTo, type Totals } from './totals.ts'
+
+export interface Outcome {
+  readonly totals: Totals
+  readonly failures: readonly string[]
+  /** Why nothing was done. */
+  readonly skipped?: string
+}
+
+export interface Piece {
+  readonly name: string
+  /** In how many pieces a run without a time limit does its share. */
+  readonly piecesOfRun: number
+  readonly run: (totals: Totals) => Promise<Outcome>
+}
+
+const roundsOfPiece = 10
+const seedsOfPiece = 50
+
+export const pieces: readonly Piece[] = [
+  { name: `${roundsOfPiece} crash rounds`, piecesOfRun: 20, run: crashPiece },
+  { name: `${seedsOfPiece} seeds of the simulation`, piecesOfRun: 20, run: simulationPiece },
+  { name: 'all property tests', piecesOfRun: 10, run: propertyPiece },
+]
+
+async function crashPiece(totals: Totals): Promise<Outcome> {
+  const directory = mkdtempSync(join(tmpdir(), 'polylog-soak-'))
+  const seed = totals.nextCrashSeed
+  try {
+    const result = await runRounds({ directory: join(directory, 'data'), seed, rounds: roundsOfPiece })
+    const failures = result.failures.map((failure) => `crash seed ${seed}: ${failure}`)
+    const added = {
+      nextCrashSeed: 1,
+      crashRounds: result.rounds,
+      crashTransfers: result.transfers,
+      crashAcknowledged: result.acknowledged,
+      crashFailures: failures.length > 0 ? 1 : 0,
+    }
+    return { totals: addTo(totals, added), failures }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function simulationPiece(totals: Totals): Promise<Outcome> {
+  const failures: string[] = []
+  let sum = totals
+  for (let i = 0; i < seedsOfPiece; i++) {
+    const seed = sum.nextSimulationSeed
+    const result = await simulate(planOf(seed))
+    if (result.violations.length > 0) failures.push(await describe(seed, result))
+    sum = addTo(sum, {
+      nextSimulationSeed: 1,
+      simulationSeeds: 1,
+      simulatedSeconds: result.simulatedMs / 1000,
+      simulationLives: result.crashes,
+      simulationTransfers: result.transfers,
+      serializableReplayed: result.serializableCompared,
+      simulationFailures: result.violations.length > 0 ? 1 : 0,
+    })
+  }
+  return { totals: sum, failures }
+}
+
+async function describe(seed: number, result: Awaited<ReturnType<typeof simulate>>): Promise<string> {
+  const small = await shrink(result)
+  const { invariant, message } = result.violations[0]!
+  return `simulation seed ${seed}: ${invariant}: ${message}\n  shrunk: ${JSON.stringify(small.plan)}`
+}
+
+async function propertyPiece(totals: Totals): Promise<Outcome> {
+  const seed = totals.nextPropertySeed
+  const { tests, failures } = runProperties(seed)
+  const added = { nextPropertySeed: 1, propertyTests: tests, propertyFailures: failures.length > 0 ? 1 : 0 }
+  return { totals: addTo(totals, added), failures: failures.map((failure) => `property seed ${seed}: ${failure}`) }
+}
