@@ -322,6 +322,7 @@ function shared(snapshot: Snapshot): Snapshot {
   return {
     sequence: snapshot.sequence,
     get: (key) => snapshot.get(key),
+    count: (range) => snapshot.count(range),
     scan: (range, options) => snapshot.scan(range, options),
     load: (miss) => snapshot.load(miss),
     release: () => undefined,

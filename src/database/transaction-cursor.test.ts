@@ -115,6 +115,24 @@ class Pair {
     }
   }
 
+  skip(which: number, count: number): void {
+    const cursor = this.cursors[which % Math.max(1, this.cursors.length)]
+    if (cursor === undefined) return
+    const there = Math.max(0, Math.min(count, cursor.model.entries.length - cursor.model.at))
+    let passed = 0
+    for (let some = -1; some !== 0; passed += some) some = cursor.real.skip(count - passed)
+    expect(passed).toBe(there)
+    cursor.model.at += there
+  }
+
+  count(low: string, high: string): void {
+    const range = rangeOf(low, high)
+    const own = this.writes.countChange(range, this.reader)
+    if (this.writes.hasRanges) return expect(own).toBeUndefined()
+    const expected = [...this.visible.keys()].filter((key) => key >= low && key < high).length
+    expect(this.reader.count(range) + own!).toBe(expected)
+  }
+
   seek(which: number, key: string): void {
     const cursor = this.cursors[which % Math.max(1, this.cursors.length)]
     if (cursor === undefined) return
@@ -183,6 +201,11 @@ const steps: fc.Arbitrary<[string, Step]> = fc.oneof(
       .tuple(fc.nat(9), fc.integer({ min: 1, max: 6 }))
       .map(([c, n]): [string, Step] => [`next ${c} ${n}`, (p) => p.next(c, n)]),
   },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(fc.nat(9), fc.nat(9)).map(([c, n]): [string, Step] => [`skip ${c} ${n}`, (p) => p.skip(c, n)]),
+  },
+  { weight: 2, arbitrary: wide.map(([a, b]): [string, Step] => [`count ${a} ${b}`, (p) => p.count(a, b)]) },
   {
     weight: 2,
     arbitrary: fc.tuple(fc.nat(9), keys).map(([c, k]): [string, Step] => [`seek ${c} ${k}`, (p) => p.seek(c, k)]),

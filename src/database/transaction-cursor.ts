@@ -83,6 +83,17 @@ export class TransactionCursor implements Cursor {
     if (this.#limit > 0) this.#seekOwn(key, this.#reverse)
   }
 
+  skip(count: number): number {
+    if (this.#parked !== undefined) this.#unpark()
+    if (this.#limit > 0) return count > 0 && this.next() ? 1 : 0
+    if (count <= 0 || this.#baseState === 'ended') return 0
+    // The last one is read, so that a parked cursor knows where it stood.
+    const held = this.#baseState === 'held' ? 1 : 0
+    if (held > 0) this.#baseState = 'taken'
+    const passed = count - held > 1 ? held + this.#base.skip(count - held - 1) : held
+    return passed < count && this.next() ? passed + 1 : passed
+  }
+
   /** The reader that this cursor is open on will not hold any longer. */
   park(): void {
     const started = this.#baseState === 'held' || this.#baseState === 'taken'

@@ -287,6 +287,13 @@ export class KernelTransaction implements Transaction {
     return cursor
   }
 
+  count(range: KeyRange): number | undefined {
+    const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.#base)
+    if (own === undefined) return undefined
+    this.#reads?.scanned(range, false)?.reached(undefined)
+    return this.#base.count(range) + own
+  }
+
   // ---- writes
 
   put(key: Slice, value: Slice, kind: WriteKind = 'primary'): void {

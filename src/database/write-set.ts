@@ -15,6 +15,7 @@
 import { assert } from '../base/errors.ts'
 import { ByteWriter } from '../base/bytes.ts'
 import { compareSlices, copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
+import type { Reader } from '../storage/store.ts'
 import { HashIndex, hashBytes } from './hash-index.ts'
 
 export const writeKinds = { put: 0, delete: 1, deleteRange: 2, notify: 3 } as const
@@ -23,6 +24,9 @@ export type WriteOperation = (typeof writeKinds)[keyof typeof writeKinds]
 const none = -1
 /** Up to so many operations, comparing them all is cheaper than hashing. */
 const linearLimit = 8
+
+/** Own writes to a range that are looked up in the snapshot to count its keys. */
+const countedKeysMax = 256
 
 interface HiddenRange {
   readonly operation: number
@@ -277,6 +281,22 @@ export class WriteSet {
     let at = operation
     while (at >= limit) at = this.#previous[at]!
     return at
+  }
+
+  /** How many keys of the range there are more than in `base`; `undefined` where finding out would take long. */
+  countChange(range: KeyRange, base: Pick<Reader, 'get'>): number | undefined {
+    if (this.hasRanges) return undefined
+    const first = this.lowerBound(range.start, false)
+    const last = this.lowerBound(range.end, false)
+    if (last - first > countedKeysMax) return undefined
+    const key = new MutableSlice()
+    let change = 0
+    for (let at = first; at < last; at++) {
+      const operation = this.#order[at]!
+      const isThere = this.#kind[operation] === writeKinds.put
+      if (isThere !== (base.get(this.keyOf(operation, key)) !== undefined)) change += isThere ? 1 : -1
+    }
+    return change
   }
 
   #extendOrder(): void {

@@ -113,6 +113,12 @@ export class ResumedCursor implements Cursor {
     this.#passed = undefined
     this.#cursor.seek(key)
   }
+
+  /** The first one may be what was passed before: it is told apart by `next` alone. */
+  skip(count: number): number {
+    if (this.#passed === undefined) return this.#cursor.skip(count)
+    return count > 0 && this.next() ? 1 : 0
+  }
 }
 
 /** Documents by their own keys. */

@@ -116,4 +116,32 @@ describe('reads that must not be forgotten', () => {
     void a.run(put('z', '1'))
     expect(await codeOf(() => a.commit())).toBe('serialization_failure')
   })
+
+  const reads: [string, (tx: Transaction) => unknown][] = [
+    ['counted', (tx) => tx.count(keyspaceRange(20))],
+    ['passed over', (tx) => tx.scan(keyspaceRange(20)).skip(3)],
+  ]
+  test.each(reads)('nor entries that were only %s', async (_, read) => {
+    const [a, b] = [open(), open()]
+    for (const name of ['a', 'b', 'c', 'd']) void a.run(put(name, '1'))
+    a.begin({ isolation: 'serializable' })
+    void a.run(read)
+    void b.run(put('bb', '2'))
+    void a.run(put('z', '1'))
+    expect(await codeOf(() => a.commit())).toBe('serialization_failure')
+  })
+
+  test('a count has own writes, and none where only a scan can tell', () => {
+    const a = open()
+    for (const name of ['a', 'b', 'c']) void a.run(put(name, '1'))
+    const count = (tx: Transaction): number | undefined => tx.count(keyspaceRange(20))
+    a.begin()
+    void a.run(put('a', '2'))
+    void a.run(put('d', '1'))
+    void a.run((tx) => tx.delete(keyOf('b')))
+    void a.run((tx) => tx.delete(keyOf('never')))
+    expect(a.run(count)).toBe(3)
+    void a.run((tx) => tx.deleteRange(keyspaceRange(20)))
+    expect(a.run(count)).toBeUndefined()
+  })
 })

@@ -53,6 +53,8 @@ export interface Reader {
   /** Throws the preallocated `Miss` when a page is not resident. */
   get(key: Slice): Slice | undefined
   scan(range: KeyRange, options?: ScanOptions): Cursor
+  /** How many keys the range holds, at the least cost that the store has for it: see `Cursor.skip`. */
+  count(range: KeyRange): number
 }
 
 export interface Snapshot extends Reader {
@@ -75,6 +77,12 @@ export interface Cursor {
   readonly value: Slice
   /** The next `next()` gives the first entry at or after `key` (at or before it in reverse), within the range. */
   seek(key: Slice): void
+  /**
+   * Passes over at most `count` entries, as so many calls of `next` would, and returns how many; 0 only at the end. What
+   * `key` and `value` are after it is not defined. A store that counts the keys below its pages takes logarithmic time,
+   * another one may pass over fewer at a time.
+   */
+  skip(count: number): number
 }
 
 /** Thrown by reads when a page is not resident. One preallocated instance per store: no stack, no allocation. */

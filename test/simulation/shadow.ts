@@ -50,6 +50,8 @@ export class Shadow {
   }
 
   #apply({ sequence, changes }: FeedTransaction): void {
+    // An empty record stands for one that a full disk has refused: nobody was told that it was committed.
+    if (changes.length === 0) this.#pending = this.#pending.filter((pending) => pending.sequence !== sequence)
     for (const change of changes) {
       if (change.kind === 'put') this.#set(latin1(change.key), sequence, latin1(change.value))
       else if (change.kind === 'delete') this.#set(latin1(change.key), sequence, undefined)
@@ -162,6 +164,8 @@ export function recordReads(transaction: KernelTransaction): Observation[] {
     if (options?.reverse === true || !isPrimary(start)) return cursor
     return recordScan(cursor, range, isOwn, observations)
   }
+  // What is counted without being looked at cannot be noted: it is counted by scans here.
+  transaction.count = () => undefined
   return observations
 }
 
@@ -182,6 +186,9 @@ function recordScan(
       return cursor.value
     },
     seek: (key) => cursor.seek(key),
+    skip(count) {
+      return count > 0 && this.next() ? 1 : 0
+    },
     next() {
       const isThere = cursor.next()
       const name = isThere ? sliceToLatin1(cursor.key) : sliceToLatin1(range.end)

@@ -126,6 +126,12 @@ class MissingReader<R extends Reader> implements Reader {
   scan(range: KeyRange, options?: ScanOptions): Cursor {
     return new MissingCursor(this.inner.scan(range, options), this.residency)
   }
+
+  count(range: KeyRange): number {
+    this.residency.touch(range.start)
+    this.residency.touch(range.end)
+    return this.inner.count(range)
+  }
 }
 
 class MissingSnapshot extends MissingReader<Snapshot> implements Snapshot {
@@ -169,5 +175,10 @@ class MissingCursor implements Cursor {
 
   seek(key: Slice): void {
     this.#inner.seek(key)
+  }
+
+  /** One at a time, through what may be missing. */
+  skip(count: number): number {
+    return count > 0 && this.next() ? 1 : 0
   }
 }

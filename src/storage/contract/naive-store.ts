@@ -45,6 +45,7 @@ export class NaiveStore implements OrderedStore {
           options?.reverse === true,
           () => store.#mutations,
         ),
+      count: (range) => countKeys(store.#state, range),
     }
   }
 
@@ -96,6 +97,7 @@ export class NaiveStore implements OrderedStore {
           options?.reverse === true,
           () => Number(released),
         ),
+      count: (range) => countKeys(state, range),
       load: () => Promise.resolve(),
       release: () => {
         assert(!released, 'snapshot released twice')
@@ -203,11 +205,21 @@ class NaiveCursor implements Cursor {
       this.#position = lowerBound(keys, name < this.#start ? this.#start : name)
     }
   }
+
+  skip(count: number): number {
+    let passed = 0
+    while (passed < count && this.next()) passed++
+    return passed
+  }
 }
 
 function getFrom(state: State, key: Slice, result: MutableSlice): Slice | undefined {
   const value = state.values.get(keyOf(key))
   return value === undefined ? undefined : result.set(value, 0, value.length)
+}
+
+function countKeys({ keys }: State, range: KeyRange): number {
+  return Math.max(0, lowerBound(keys, keyOf(range.end)) - lowerBound(keys, keyOf(range.start)))
 }
 
 const keyOf = (slice: Slice): string => (sliceLength(slice) === 0 ? '' : sliceToLatin1(slice))

@@ -81,7 +81,7 @@ export class Pair {
   compareAll(): void {
     this.#check?.(this.#stores.map((open) => open.subject))
     for (const { subject, model } of [...this.#pinned, ...this.#currents()]) {
-      for (const reverse of [false, true]) compareScans(subject, model, everything, reverse, [])
+      for (const reverse of [false, true]) compareScans(subject, model, everything, reverse, [], [])
     }
   }
 
@@ -135,13 +135,9 @@ export class Pair {
       case 'scan': {
         const range = { start: this.#key(command.from), end: this.#key(command.to) }
         const { subject, model } = this.#readers(command.which)
-        compareScans(
-          subject,
-          model,
-          range,
-          command.reverse,
-          command.seeks.map((n) => this.#key(n)),
-        )
+        same(subject.count(range), model.count(range), 'count')
+        const seeks = command.seeks.map((n) => this.#key(n))
+        compareScans(subject, model, range, command.reverse, seeks, command.skips)
       }
     }
   }
@@ -195,23 +191,41 @@ export class Pair {
   }
 }
 
-/** Both cursors step by step; after every few entries a seek, if there is one left. */
+/** Both cursors step by step; after every few entries a skip, and a seek, if there is one left. */
 function compareScans(
   subject: Reader,
   model: Reader,
   range: KeyRange,
   reverse: boolean,
   seeks: readonly Slice[],
+  skips: readonly number[],
 ): void {
   const a = subject.scan(range, { reverse })
   const b = model.scan(range, { reverse })
-  for (const seek of [undefined, ...seeks]) {
+  const steps = seeks.length + skips.length === 0 ? Infinity : 100
+  for (let i = 0; i <= Math.max(seeks.length, skips.length); i++) {
+    const seek = i === 0 ? undefined : seeks[i - 1]
     if (seek !== undefined) {
       a.seek(seek)
       b.seek(seek)
     }
-    const steps = seeks.length === 0 ? Infinity : 100
-    for (let i = 0; i < steps; i++) if (!compareStep(a, b)) break
+    compareSteps(a, b, i & 1)
+    const skip = skips[i]
+    if (skip !== undefined) same(skipAll(a, skip), skipAll(b, skip), 'skipped')
+    compareSteps(a, b, steps)
+  }
+}
+
+function compareSteps(a: Cursor, b: Cursor, steps: number): void {
+  for (let i = 0; i < steps; i++) if (!compareStep(a, b)) return
+}
+
+function skipAll(cursor: Cursor, count: number): number {
+  let skipped = 0
+  for (;;) {
+    const passed = cursor.skip(count - skipped)
+    if (passed === 0) return skipped
+    skipped += passed
   }
 }
 

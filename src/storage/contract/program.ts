@@ -34,6 +34,8 @@ export type Command =
       readonly to: number
       readonly reverse: boolean
       readonly seeks: readonly number[]
+      /** Entries to pass over, after each seek. */
+      readonly skips: readonly number[]
       readonly which: number
     }
   | { readonly kind: 'shape'; readonly shape: KeyShape }
@@ -77,6 +79,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       to: key,
       reverse: fc.boolean(),
       seeks: fc.array(key, { maxLength: 4 }),
+      skips: fc.array(fc.oneof(fc.nat(100), fc.nat(keysMax)), { maxLength: 4 }),
       which,
     }),
   },

@@ -10,7 +10,18 @@ import { compareSlices, copySlice, MutableSlice, sliceOf } from '../../base/slic
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Cursor } from '../store.ts'
 import type { AddressSpace } from './address-space.ts'
-import { childrenAt, depthMax, leafRecordsAt, levelAt, pageBase, pageWordsOf, sizeAt } from './page-layout.ts'
+import { countBefore, keysBefore } from './count.ts'
+import {
+  childrenAt,
+  depthMax,
+  keysAt,
+  leafRecordsAt,
+  levelAt,
+  pageBase,
+  pageField,
+  pageWordsOf,
+  sizeAt,
+} from './page-layout.ts'
 import { compareWithRecord, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
 
@@ -76,6 +87,72 @@ export class TreeCursor implements Cursor {
     if (this.#step === 1) this.#goTo(compareSlices(key, this.#start) < 0 ? this.#start : key, true)
     else if (compareSlices(key, this.#end) >= 0) this.#goTo(this.#end, false)
     else this.#goTo(key, true)
+  }
+
+  skip(count: number): number {
+    assert(this.#version === this.#stamp.version, 'a cursor outlived a mutation or its snapshot')
+    const forward = this.#step === 1
+    const here = forward ? this.#limit - this.#slot : this.#slot - this.#limit + 1
+    if (count <= here) {
+      this.#slot += count * this.#step
+      return count
+    }
+    if (this.#isEmpty || count <= 0) return 0
+    return forward ? this.#skipForward(count) : this.#skipBack(count)
+  }
+
+  #skipForward(count: number): number {
+    const position = this.#position()
+    const end = countBefore(this.#space, this.#stamp.root, this.#end)
+    const target = Math.min(position + count, end)
+    if (target <= position) return 0
+    this.#goToPosition(target - 1)
+    this.#slot++
+    return target - position
+  }
+
+  #skipBack(count: number): number {
+    const position = this.#position()
+    const start = countBefore(this.#space, this.#stamp.root, this.#start)
+    const target = Math.max(position - count, start - 1)
+    if (target >= position) return 0
+    this.#goToPosition(target + 1)
+    this.#slot--
+    return position - target
+  }
+
+  /** Of the entry in the cursor's slot, among all keys of the tree. */
+  #position(): number {
+    let position = this.#slot
+    for (let depth = 0; depth < this.#depth; depth++) {
+      const page = this.#pages[depth]!
+      position += keysBefore(this.#space, pageWordsOf(this.#space, page), pageBase(page), this.#slots[depth]!)
+    }
+    return position
+  }
+
+  /** Stands on the entry at a position that is within the range. */
+  #goToPosition(position: number): void {
+    let page = this.#stamp.root
+    let left = position
+    for (let depth = 0; depth < this.#depth; depth++) {
+      const children = pageBase(page) + childrenAt
+      const words = pageWordsOf(this.#space, page)
+      let slot = 0
+      for (; ; slot++) {
+        const keys = pageField(this.#space, words[children + slot]!, keysAt)
+        if (left < keys) break
+        left -= keys
+      }
+      this.#pages[depth] = page
+      this.#slots[depth] = slot
+      page = words[children + slot]!
+    }
+    this.#ended = false
+    this.#words = pageWordsOf(this.#space, page)
+    this.#records = pageBase(page) + leafRecordsAt
+    this.#slot = left
+    this.#setLimit()
   }
 
   /**

@@ -20,6 +20,7 @@ import { readCheckpoint } from './checkpoint-read.ts'
 import type { TakeEntry } from './checkpoint-read.ts'
 import { writeCheckpoint } from './checkpoint-write.ts'
 import type { ChunkNote } from './address-space.ts'
+import { countKeys } from './count.ts'
 import { TreeCursor } from './cursor.ts'
 import type { TreeStamp } from './cursor.ts'
 import { Family } from './family.ts'
@@ -288,6 +289,7 @@ export class MemoryStore implements OrderedStore, Member {
       },
       get: (key) => getValue(space, stamp.root, key, result),
       scan: (range, options) => new TreeCursor(space, stamp, range, options?.reverse === true),
+      count: (range) => countKeys(space, stamp.root, range),
     }
   }
 
@@ -341,6 +343,11 @@ class MemorySnapshot implements Snapshot {
   scan(range: KeyRange, options?: ScanOptions): Cursor {
     assert(this.#stamp.version === 0, 'scan of a released snapshot')
     return new TreeCursor(this.#store.family.space, this.#stamp, range, options?.reverse === true)
+  }
+
+  count(range: KeyRange): number {
+    assert(this.#stamp.version === 0, 'count in a released snapshot')
+    return countKeys(this.#store.family.space, this.#stamp.root, range)
   }
 
   load(): Promise<void> {

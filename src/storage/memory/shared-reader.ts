@@ -14,6 +14,7 @@ import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Cursor, Reader, ScanOptions, Sequence } from '../store.ts'
 import { AddressSpace } from './address-space.ts'
 import type { ChunkNote } from './address-space.ts'
+import { countKeys } from './count.ts'
 import { TreeCursor } from './cursor.ts'
 import type { TreeStamp } from './cursor.ts'
 import { getValue } from './search.ts'
@@ -87,5 +88,10 @@ export class SharedReader implements Reader {
   scan(range: KeyRange, options?: ScanOptions): Cursor {
     assert(this.#stamp.root !== 0, 'scan without a pin')
     return new TreeCursor(this.#space, this.#stamp, range, options?.reverse === true)
+  }
+
+  count(range: KeyRange): number {
+    assert(this.#stamp.root !== 0, 'count without a pin')
+    return countKeys(this.#space, this.#stamp.root, range)
   }
 }
