@@ -166,6 +166,16 @@ async function turns(): Promise<void> {
   for (let i = 0; i < 6; i++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** All appends up to this sequence. */
+async function succeedThrough(sequence: Sequence): Promise<void> {
+  for (let end = 0; end < sequence;) {
+    await turns()
+    end = leader.pending[0]!.through
+    leader.succeed()
+  }
+  await turns()
+}
+
 function codeOf(run: () => unknown): string {
   try {
     run()
@@ -248,8 +258,7 @@ describe('a checkpoint', () => {
     await turns()
     clockUs += 2_000_000
     const kept = watch(commit('b', 'kept'))
-    await turns()
-    leader.succeed()
+    await succeedThrough(3)
     expect(kept.told).toBe('durable')
     goOn()
     expect(await outcome).toBe('disk_full')
@@ -280,10 +289,10 @@ describe('a full disk', () => {
     expect(read(before, 'a')).toBe('old')
     saw.rollback()
     before.rollback()
-    expect(database.newestSequence).toBe(1)
+    expect(database.newestSequence).toBe(4)
   })
 
-  test('refuses writes for a second, then takes them again with the same sequences', async () => {
+  test('refuses writes for a second, then lets one try', async () => {
     watch(commit('a', '1'))
     await turns()
     leader.fail(noSpace())
@@ -292,12 +301,124 @@ describe('a full disk', () => {
     expect(readNow('a')).toBeUndefined()
     clockUs += 1_100_000
     const again = commit('a', '3')
-    expect(again).toBe(1)
+    expect(again).toBe(3)
     const told = watch(again)
+    expect(codeOf(() => commit('b', '1'))).toBe('disk_full')
     await turns()
-    leader.succeed()
+    expect(codeOf(() => commit('b', '1'))).toBe('disk_full')
+    await succeedThrough(3)
     expect(told.told).toBe('durable')
     expect(readNow('a')).toBe('3')
+    expect(commit('b', '1')).toBe(4)
+  })
+
+  test('burns the sequences that it refused: nobody who has seen them takes another for them', async () => {
+    watch(commit('a', 'kept'))
+    await succeedThrough(1)
+    const watched = begin()
+    expect(read(watched, 'a')).toBe('kept')
+    const refused = commit('a', 'refused')
+    const waiter = watch(refused, 'written')
+    const sessionSaw = database.newestSequence
+    const watchedSince = sessionSaw
+    database.conflicts.open(watchedSince)
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect(waiter.told).toBe('disk_full')
+
+    const reader = begin()
+    expect(read(reader, 'a')).toBe('kept')
+    expect(watch(reader.commit()).told).toBe('durable')
+    const key = sliceToLatin1(keyOf('a'))
+    expect(database.conflicts.changed(key, `${key}\0`, watchedSince)).toBe(true)
+    expect(database.conflicts.changed(key, `${key}\0`, database.newestSequence)).toBe(false)
+
+    clockUs += 1_100_000
+    const later = commit('b', 'kept')
+    expect(later).toBeGreaterThan(Math.max(sessionSaw, reader.sequence))
+    expect(watch(reader.sequence).told).toBe('durable')
+    const kept = watch(later)
+    await succeedThrough(later)
+    expect(kept.told).toBe('durable')
+    for (const level of ['memory', 'written', 'synced'] as const)
+      expect(watch(sessionSaw, level).told).toBe('disk_full')
+    expect(watch(reader.sequence).told).toBe('durable')
+    database.conflicts.close(watchedSince)
+    watched.rollback()
+  })
+
+  test('that stays full burns on, and what was read in between is as durable as what is left', async () => {
+    const first = commit('a', 'kept')
+    watch(first, 'written')
+    await turns()
+    leader.succeed()
+    await turns()
+    const seen: Sequence[] = []
+    const refused: Sequence[] = []
+    for (let round = 0; round < 3; round++) {
+      clockUs += 1_100_000
+      refused.push(commit('a', 'refused'))
+      watch(refused.at(-1)!)
+      await turns()
+      leader.fail(noSpace())
+      await turns()
+      expect(readNow('a')).toBe('kept')
+      seen.push(database.newestSequence)
+    }
+    expect(new Set([first, ...seen, ...refused]).size).toBe(7)
+    const readers = seen.map((sequence) => watch(sequence))
+    expect(readers.map(({ told }) => told)).toEqual([undefined, undefined, undefined])
+    expect(seen.map((sequence) => watch(sequence, 'written').told)).toEqual(['durable', 'durable', 'durable'])
+    await turns()
+    expect(leader.pending.map(({ what }) => what)).toEqual(['flush'])
+    leader.succeed()
+    expect(readers.map(({ told }) => told)).toEqual(['durable', 'durable', 'durable'])
+    expect(refused.map((sequence) => watch(sequence).told)).toEqual(['disk_full', 'disk_full', 'disk_full'])
+  })
+
+  test('that has room for what was burned, and none for what follows, goes back once more', async () => {
+    watch(commit('a', 'kept'))
+    await succeedThrough(1)
+    watch(commit('a', 'refused'))
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    clockUs += 1_100_000
+    const again = watch(commit('a', 'refused again'))
+    await turns()
+    expect(leader.pending.map(({ through }) => through)).toEqual([3])
+    leader.succeed()
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect(again.told).toBe('disk_full')
+    expect(readNow('a')).toBe('kept')
+    expect(watch(database.newestSequence).told).toBe('durable')
+    clockUs += 1_100_000
+    const kept = watch(commit('a', 'kept again'))
+    await succeedThrough(6)
+    expect(kept.told).toBe('durable')
+  })
+
+  test('dooms nobody who has read between two refusals', async () => {
+    commit('a', 'refused')
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    const between = begin()
+    expect(read(between, 'a')).toBeUndefined()
+    clockUs += 1_100_000
+    commit('a', 'refused')
+    const saw = begin()
+    expect(read(saw, 'a')).toBe('refused')
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect(read(between, 'a')).toBeUndefined()
+    expect(codeOf(() => read(saw, 'a'))).toBe('disk_full')
+    between.rollback()
+    saw.rollback()
   })
 
   test('a waiter whose transaction has been doomed stops waiting', async () => {

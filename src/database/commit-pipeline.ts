@@ -6,23 +6,27 @@
  * goes to the log at the strictest durability that anybody waiting for it asked for.
  *
  * The store is pinned at the end of each batch until a later one is synced: what a failed append falls back to.
- *   - `no-space`: nothing of the batch is in the log. The store goes back to the last appended sequence, the batch's and
- *     all later commits fail with `disk_full`, open transactions are doomed. Writes are refused for a second, then one
- *     may try again.
+ *   - `no-space`: nothing of the batch is in the log. The store goes back to the last appended state, the batch's and
+ *     all later commits fail with `disk_full`, transactions that saw them are doomed. Their sequences are burned
+ *     (`burned-sequences.ts`); the state that is left gets a new one, and empty records stand for all of these in the
+ *     log before the next batch. Writes are refused for a second, then one may try; with it goes the rest.
  *   - anything else: the outcome is unknown (rule: a failed sync is never retried). Reads go back to the last synced
  *     sequence, waiters get `outcome_unknown`, writes are refused from now on.
  *
- * Invariants: appendedEnd ≤ lastSequence; batches are appended in order; `pins` are sorted, the first one is at or below
- * the synced sequence, the last one at `appendedEnd` or in flight.
+ * Invariants: a sequence is given once; appendedEnd ≤ lastSequence; batches are appended in order; `pins` are sorted, the
+ * first one is at or below the synced sequence, the last one at `appendedEnd` or in flight.
  */
-import { PolylogError } from '../base/errors.ts'
+import { assert, PolylogError } from '../base/errors.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import { LogError, type Durability, type Leader } from '../log/commit-log.ts'
+import { origins } from '../log/record.ts'
 import { RecordWriter } from '../log/record-writer.ts'
 import type { Snapshot } from '../storage/store.ts'
+import { BurnedSequences } from './burned-sequences.ts'
 import type { Sequence } from './contract.ts'
 
 interface Waiter {
+  /** In the log: see `stateOf`. */
   readonly sequence: Sequence
   readonly level: Durability
   readonly run: (error?: PolylogError) => void
@@ -38,8 +42,8 @@ export interface Pin<State> {
 export interface PipelineOwner<State> {
   snapshot(): Snapshot
   readonly state: State
-  /** Makes the pinned state the newest again, by taking back what the refused records did. */
-  revert(pinned: Pin<State>, refused: readonly RecordWriter[], error: PolylogError): void
+  /** Makes the pinned state the newest again, as `sequence`, by taking back what the refused records did. */
+  revert(pinned: Pin<State>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void
   /** From now on reads are served from this snapshot and nothing is written. */
   freeze(pinned: Pin<State>, error: PolylogError): void
 }
@@ -50,6 +54,8 @@ const lazyBytes = 256 * 1024
 
 const strictness: Record<Durability, number> = { memory: 0, written: 1, synced: 2 }
 const retryAfterMs = 1_000
+/** Empty records in one append: a few hundred KB. */
+const fillersMax = 65_536
 
 export class CommitPipeline<State> {
   readonly #host: Host
@@ -65,6 +71,8 @@ export class CommitPipeline<State> {
   #pins: Pin<State>[] = []
   #clock: bigint
   #clockMs: number
+  readonly #burned = new BurnedSequences()
+  /** Since the last refusal, until something is appended. */
   #fullSinceUs: number | undefined
   #retrying = false
   #idle: (() => void)[] = []
@@ -86,13 +94,17 @@ export class CommitPipeline<State> {
     leader.onDurable = () => this.#progressed()
   }
 
-  /** Throws where writes are refused. */
+  /** Throws where writes are refused. On a full disk one commit tries alone: if it fails too, little is burned. */
   checkWritable(): void {
     if (this.failure !== undefined)
       throw new PolylogError('read_only', `the database is read-only: ${this.failure.message}`)
     if (this.#fullSinceUs === undefined) return
-    if (this.#host.monotonic() - this.#fullSinceUs < retryAfterMs * 1000) throw diskFull()
-    this.#fullSinceUs = undefined
+    const tries = this.#host.monotonic() - this.#fullSinceUs >= retryAfterMs * 1000 && !this.#isTrying
+    if (!tries) throw diskFull()
+  }
+
+  get #isTrying(): boolean {
+    return this.#gathering.count > 0 || this.#spare.count > 0
   }
 
   /** The writer of the record that is being committed; `begin` and `end` are the caller's, followed by `committed`. */
@@ -114,12 +126,22 @@ export class CommitPipeline<State> {
     return level === 'written' ? this.#leader.writtenThrough : this.#leader.syncedThrough
   }
 
+  /**
+   * What the log must hold for this sequence's state to be there after a crash: mostly the sequence itself. Undefined
+   * where its record was refused, for ever.
+   */
+  stateOf(sequence: Sequence): Sequence | undefined {
+    return this.#burned.stateOf(sequence)
+  }
+
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
-    if (this.durableThrough(level) >= sequence) run()
+    assert(sequence <= this.lastSequence, `somebody waits for sequence ${sequence}, which nobody was given`)
+    const state = this.#burned.stateOf(sequence)
+    if (state === undefined) run(diskFull())
+    else if (this.durableThrough(level) >= state) run()
     else if (this.failure !== undefined) run(this.failure)
-    else if (sequence > this.lastSequence) run(diskFull())
     else {
-      this.#waiters.push({ sequence, level, run })
+      this.#waiters.push({ sequence: state, level, run })
       this.#schedule()
     }
   }
@@ -166,19 +188,22 @@ export class CommitPipeline<State> {
   async #append(): Promise<void> {
     const level = this.#wantedLevel()
     const batch = this.#gathering
+    let isFull = false
     this.#inFlight = true
     try {
       if (batch.count === 0) await this.#flush(level)
       else await this.#appendBatch(batch, level)
     } catch (error) {
-      this.#failed(error)
+      isFull = isNoSpace(error)
+      if (isFull) this.#revert(error)
+      else this.#freeze(error)
     }
     this.#inFlight = false
     for (const run of this.#idle.splice(0)) run()
     if (this.#gathering.count > 0 && !this.#unmet()) this.#scheduleLazily()
     else if (this.#gathering.count > 0) this.#schedule()
-    else if (this.#unmet() && this.#fullSinceUs === undefined) this.#schedule()
-    else if (this.#unmet()) this.#retryLater()
+    else if (this.#unmet() && isFull) this.#retryLater()
+    else if (this.#unmet()) this.#schedule()
   }
 
   /** What the log has accepted but found no space for waits until there is some. */
@@ -200,17 +225,36 @@ export class CommitPipeline<State> {
   async #appendBatch(batch: RecordWriter, level: Durability): Promise<void> {
     this.#gathering = this.#spare
     this.#spare = batch
-    const { bytes, offsets, count, length } = batch
-    const expectedEnd = this.#appendedEnd
-    this.#pins.push({ sequence: expectedEnd + count, snapshot: this.#owner.snapshot(), state: this.#owner.state })
+    const end = this.lastSequence
+    this.#pins.push({ sequence: end, snapshot: this.#owner.snapshot(), state: this.#owner.state })
     this.batches++
+    await this.#fillThrough(end - batch.count, level)
+    await this.#appendRecords(batch, level)
+    this.#fullSinceUs = undefined
+    batch.reset()
+    this.#progressed()
+  }
+
+  /** The log is dense: empty records stand for the sequences that were burned, and for the states of the ways back. */
+  async #fillThrough(sequence: Sequence, level: Durability): Promise<void> {
+    if (this.#appendedEnd === sequence) return
+    const fillers = new RecordWriter()
+    while (this.#appendedEnd < sequence) {
+      while (fillers.count < Math.min(fillersMax, sequence - this.#appendedEnd)) {
+        fillers.begin(origins.system, 0)
+        fillers.end()
+      }
+      await this.#appendRecords(fillers, level)
+      fillers.reset()
+    }
+  }
+
+  async #appendRecords({ bytes, offsets, count, length }: RecordWriter, level: Durability): Promise<void> {
+    const expectedEnd = this.#appendedEnd
     this.#clock = nextClock(this.#clock, this.#host.now())
     this.#clockMs = Number(this.#clock >> 16n)
     await this.#leader.append(expectedEnd, { bytes, offsets, count, length, clock: this.#clock }, level)
     this.#appendedEnd = expectedEnd + count
-    this.#fullSinceUs = undefined
-    batch.reset()
-    this.#progressed()
   }
 
   /** The strictest level that anybody waits for; a batch that nobody waits for is only handed over. */
@@ -250,22 +294,19 @@ export class CommitPipeline<State> {
     })
   }
 
-  #failed(error: unknown): void {
-    if (error instanceof LogError && error.code === 'no-space') this.#revert(error)
-    else this.#freeze(error)
-  }
-
-  #revert(cause: LogError): void {
+  #revert(cause: unknown): void {
     const error = diskFull(cause)
     this.#fullSinceUs = this.#host.monotonic()
-    this.lastSequence = this.#appendedEnd
-    const pin = this.#pins.findLast((candidate) => candidate.sequence <= this.#appendedEnd)!
-    for (const later of this.#pins) if (later.sequence > this.#appendedEnd) later.snapshot.release()
-    this.#pins = this.#pins.filter((candidate) => candidate.sequence <= this.#appendedEnd)
-    this.#owner.revert(pin, [this.#spare, this.#gathering], error)
-    this.#gathering.reset()
-    this.#spare.reset()
-    this.#rejectWaiters(error, (waiter) => waiter.sequence > this.#appendedEnd)
+    const refused = [this.#spare, this.#gathering]
+    const count = this.#spare.count + this.#gathering.count
+    if (count === 0) return
+    const first = this.lastSequence - count + 1
+    this.lastSequence = this.#burned.burn(first, this.lastSequence)
+    for (const pin of this.#pins) if (pin.sequence >= first) pin.snapshot.release()
+    this.#pins = this.#pins.filter((pin) => pin.sequence < first)
+    this.#owner.revert(this.#pins.at(-1)!, refused, this.lastSequence, error)
+    for (const records of refused) records.reset()
+    this.#rejectWaiters(error, (waiter) => waiter.sequence >= first)
   }
 
   #freeze(cause: unknown): void {
@@ -289,6 +330,10 @@ export class CommitPipeline<State> {
     this.#waiters = this.#waiters.filter((waiter) => !concerned(waiter))
     for (const waiter of rejected) waiter.run(error)
   }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof LogError && error.code === 'no-space'
 }
 
 function diskFull(cause?: unknown): PolylogError {

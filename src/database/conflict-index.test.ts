@@ -78,18 +78,4 @@ describe('the conflict index', () => {
     index.close(3)
     expect(index.active).toBe(false)
   })
-
-  test('after the newest state went back, nothing looks newer than that', () => {
-    const index = new ConflictIndex()
-    index.open(1)
-    index.open(3)
-    index.add('a', 2)
-    index.add('b', 5)
-    index.addRange('m', 'p', 6)
-    index.goBackTo(3)
-    expect([index.lastChange('a'), index.lastChange('b'), index.lastChange('n')]).toEqual([2, 3, 3])
-    expect(index.changed('a', 'z', 3)).toBe(false)
-    expect(index.changed('b', 'c', 1)).toBe(true)
-    expect(index.changed('m', 'n', 1)).toBe(true)
-  })
 })

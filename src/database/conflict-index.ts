@@ -69,17 +69,6 @@ class Generation {
     this.runs.splice(position + 1, 0, { keys, sequences, newest: Math.max(...sequences) })
   }
 
-  goBackTo(end: Sequence): void {
-    this.newest = Math.min(this.newest, end)
-    for (const run of this.runs) {
-      run.newest = Math.min(run.newest, end)
-      for (let i = 0; i < run.sequences.length; i++) run.sequences[i] = Math.min(run.sequences[i]!, end)
-    }
-    for (const [i, range] of this.ranges.entries()) {
-      if (range.sequence > end) this.ranges[i] = { ...range, sequence: end }
-    }
-  }
-
   lastChange(key: string): Sequence {
     let last = 0
     for (const range of this.ranges) if (range.start <= key && key < range.end) last = Math.max(last, range.sequence)
@@ -172,12 +161,6 @@ export class ConflictIndex {
     let oldest = Infinity
     for (const sequence of this.#askers.keys()) if (sequence < oldest) oldest = sequence
     return oldest
-  }
-
-  /** The newest state went back to `end`: what was written behind it counts as written at `end`, which nobody reads below. */
-  goBackTo(end: Sequence): void {
-    this.#young.goBackTo(end)
-    this.#old?.goBackTo(end)
   }
 
   lastChange(key: string): Sequence {

@@ -72,6 +72,15 @@ export class History {
     this.acknowledged = { memory: end, written: end, synced: end }
   }
 
+  /** A full disk has refused records: in the log, empty ones stand for them, so that they are the state before. */
+  noteRefused(database: Database): void {
+    for (let sequence = 1; sequence <= database.newestSequence; sequence++) {
+      if (database.pipeline.stateOf(sequence) === sequence) continue
+      this.contents.set(sequence, this.contents.get(sequence - 1) ?? '')
+      this.catalogs.set(sequence, this.catalogs.get(sequence - 1) ?? '[]')
+    }
+  }
+
   note(database: Database): void {
     this.contents.set(database.newestSequence, contentOf(database))
     this.catalogs.set(database.newestSequence, JSON.stringify(catalogOf(database)))

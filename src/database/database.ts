@@ -21,7 +21,7 @@ import { LockTable } from './locks.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
 import { DatabaseServices } from './services.ts'
-import { takeBack } from './take-back.ts'
+import { noteRefused, takeBack } from './take-back.ts'
 import { KernelTransaction, type TransactionOptions } from './transaction.ts'
 
 export interface DatabaseParts {
@@ -98,7 +98,7 @@ export class Database implements Kernel {
       get state(): CatalogState {
         return database.catalog
       },
-      revert: (pinned, refused, error) => database.#revert(pinned, refused, error),
+      revert: (pinned, refused, sequence, error) => database.#revert(pinned, refused, sequence, error),
       freeze: (pinned, error) => database.#freeze(pinned, error),
     })
   }
@@ -218,7 +218,7 @@ export class Database implements Kernel {
     if (failure !== undefined) throw new PolylogError('read_only', `the database is read-only: ${failure.message}`)
     const store = this.store.fork()
     try {
-      await this.#synced(store.current.sequence, this.returns)
+      await this.#synced(store.current.sequence)
     } catch (error) {
       store.close()
       throw error
@@ -243,30 +243,35 @@ export class Database implements Kernel {
     const folder = this.#checkpointFolder
     if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
     this.#bytesAtCheckpoint = this.pipeline.recordBytes
-    const { returns } = this
-    const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence, returns)
+    const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence)
     const sequence = await writeCheckpoint({ host: this.host, folder, store: this.store, synced })
     this.#lastCheckpoint = sequence
     await this.log.trim(sequence + 1)
     return sequence
   }
 
-  /** Rejects where the sequence is lost, or was taken back since `returns` was read and may be another's now. */
-  #synced(sequence: Sequence, returns: number): Promise<void> {
+  /** Rejects where the sequence is lost. */
+  #synced(sequence: Sequence): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (this.returns !== returns) reject(new PolylogError('disk_full', 'this state of the database was taken back'))
       this.whenDurable(sequence, 'synced', (error) => (error === undefined ? resolve() : reject(error)))
     })
   }
 
-  #revert(pinned: Pin<CatalogState>, refused: readonly RecordWriter[], error: PolylogError): void {
+  /**
+   * The store says `pinned.sequence` until the next commit: that is what the log holds of it, so that a checkpoint which
+   * is written while the disk is full knows no more than the log does.
+   */
+  #revert(pinned: Pin<CatalogState>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void {
     takeBack(this.store, pinned.snapshot, refused)
+    noteRefused(this.conflicts, refused, sequence)
     this.#services.reserve(0)
     this.#returnTo(pinned, error)
   }
 
+  /** Nothing is written any more, so whoever asks for changes may be told of one everywhere. */
   #freeze(pinned: Pin<CatalogState>, error: PolylogError): void {
     this.#frozen = pinned.snapshot
+    if (this.conflicts.active) this.conflicts.addRange('', '\xff', this.pipeline.lastSequence + 1)
     this.#returnTo(pinned, error)
   }
 
@@ -274,9 +279,9 @@ export class Database implements Kernel {
   #returnTo(pinned: Pin<CatalogState>, error: PolylogError): void {
     this.catalog = pinned.state
     this.returns++
-    this.conflicts.goBackTo(pinned.sequence)
     for (const transaction of this.open) {
-      if (transaction.sequence <= pinned.sequence) continue
+      const state = this.pipeline.stateOf(transaction.sequence)
+      if (state !== undefined && state <= pinned.sequence) continue
       transaction.doomed = error
       this.locks.stopWaiting(transaction, error)
     }
@@ -291,7 +296,7 @@ export class Database implements Kernel {
   async #end(): Promise<void> {
     for (const transaction of this.open) transaction.rollback()
     const settled = await this.#settledSoon()
-    const grown = this.pipeline.lastSequence > this.#lastCheckpoint
+    const grown = this.store.current.sequence > this.#lastCheckpoint
     if (settled && this.#checkpointFolder !== undefined && grown && this.pipeline.failure === undefined) {
       await this.checkpoint().catch(() => undefined)
     }

@@ -23,6 +23,7 @@ export interface FeedTransaction {
   readonly timeMs: number
   /** As in the record: `log/record.ts`. */
   readonly origin: number
+  /** None where the record has only derived entries, or stands for one that a full disk has refused. */
   readonly changes: readonly FeedChange[]
 }
 

@@ -131,4 +131,47 @@ describe('a database after a crash', () => {
     expect(databaseOf(again).recovered.replayed).toBeLessThan(150)
     expect(contentOf(databaseOf(again)).length).toBeGreaterThan(100)
   })
+
+  test.each([11, 12, 13, 14, 15, 16])('on a disk that was full now and then (seed %i)', async (seed) => {
+    const world = new SimulatedWorld(seed)
+    const history = new History(seed)
+    const process = world.startProcess('first', { machine: 'disk' })
+    const { disk } = world.machine('disk')
+    const instance = await world.complete(openOn(process))
+    const database = databaseOf(instance)
+    const pause = (): Promise<void> => new Promise((resolve) => void process.at(20, resolve))
+    const refusals = { refused: 0 }
+    const work = async (steps: number): Promise<void> => {
+      for (let i = 0; i < steps; i++) {
+        try {
+          history.step(database)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'disk_full' })
+          refusals.refused++
+        }
+        if (i % 3 === 0) await pause()
+        history.noteRefused(database)
+      }
+    }
+    for (let round = 0; round < 3; round++) {
+      disk.capacityBytes = disk.usedBytes
+      await world.complete(work(250))
+      disk.capacityBytes = Infinity
+      await world.complete(work(150))
+    }
+    expect(database.returns).toBeGreaterThan(3)
+    expect(refusals.refused).toBeGreaterThan(3)
+    const kind = seed % 2 === 0 ? 'power' : 'process'
+    world.crash(process, kind)
+    const again = databaseOf(await world.complete(openOn(world.startProcess('second', { machine: 'disk' }))))
+    expect(history.faultOf(again, kind)).toBeUndefined()
+    const sequences: number[] = []
+    const { oldest, end } = await world.complete(again.log.end())
+    const follow = async (): Promise<void> => {
+      for await (const { sequence } of again.feed({ from: oldest })) sequences.push(sequence)
+    }
+    await world.complete(follow())
+    expect(sequences).toEqual(Array.from({ length: end - oldest + 1 }, (_, i) => oldest + i))
+    expect(history.repeatedNumbers).toEqual([])
+  })
 })
