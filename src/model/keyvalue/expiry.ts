@@ -2,7 +2,7 @@
  * Expiry: a time in the header, and a derived entry in the order of time by which the server finds what to reclaim.
  */
 import { ByteWriter } from '../../base/bytes.ts'
-import { copySlice, MutableSlice, sliceOf, type Slice } from '../../base/slice.ts'
+import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
@@ -42,8 +42,7 @@ export function reclaimExpired(tx: Transaction, space: Keyspace, limit: number):
 
 function findExpired(tx: Transaction, space: Keyspace, limit: number): Uint8Array[] {
   const keys: Uint8Array[] = []
-  const range = keyspaceRange(space.id, index.expiry)
-  const cursor = tx.scan({ start: range.start, end: expiredBefore(space, tx.timeMs) })
+  const cursor = tx.scan(expiredRange(space, tx.timeMs))
   const key = new MutableSlice()
   while (keys.length < limit && cursor.next()) {
     keys.push(copySlice(decodeLastElement(cursor.key, keyOffset(cursor.key), key)))
@@ -51,9 +50,10 @@ function findExpired(tx: Transaction, space: Keyspace, limit: number): Uint8Arra
   return keys
 }
 
-function expiredBefore(space: Keyspace, timeMs: number): Slice {
-  const writer = new KeyWriter(16).begin(space.id, index.expiry).int64(BigInt(Math.ceil(timeMs)))
-  return sliceOf(writer.toBytes())
+/** Of the expiry index: the keys that are gone at that time. */
+export function expiredRange(space: Keyspace, timeMs: number): KeyRange {
+  const end = new KeyWriter(16).begin(space.id, index.expiry).int64(BigInt(Math.ceil(timeMs)))
+  return { start: keyspaceRange(space.id, index.expiry).start, end: sliceOf(end.toBytes()) }
 }
 
 function keyOffset(entry: Slice): number {

@@ -2,17 +2,16 @@
  * Ranges of sorted sets: by rank and by score over index 5, by member over index 4 (Redis defines ranges by member only for
  * members of one score, where both orders agree).
  *
- * Ranks are counted by walking from the nearer end, since no counts are kept inside the index: a rank in the middle of a
- * million members costs half a million steps, in slices, where Redis takes twenty
- * (docs/decisions/032-ranks-are-walked.md).
+ * A rank is the number of entries below it, which the store counts in logarithmic time
+ * (docs/decisions/034-ranks-are-counted.md).
  */
-import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Pause } from '../../database/contract.ts'
 import { decodeScore, type Header } from './codec.ts'
 import { decodeLastElement, elementOffset, elementRange, index, writeElementPrefix, writeScoreKey } from './keys.ts'
 import type { Keyspace } from './keys.ts'
-import { walk, type SlicedReader } from './walk.ts'
+import { countRange, walk, type SlicedReader, type WalkOptions } from './walk.ts'
 
 export interface ScoreBounds {
   readonly min: number
@@ -27,14 +26,6 @@ export interface MemberBounds {
   readonly max: Slice | undefined
   readonly minExclusive: boolean
   readonly maxExclusive: boolean
-}
-
-export interface WalkOptions {
-  readonly reverse?: boolean
-  /** Entries of the range to pass over first. */
-  readonly offset?: number
-  /** Entries to visit at most. */
-  readonly limit?: number
 }
 
 /** The member holds until the transaction is called. */
@@ -71,10 +62,6 @@ function memberBound(space: Keyspace, sorted: Header, member: Slice, after: bool
   return sliceOf(writer.toBytes())
 }
 
-function isEmptyRange(range: KeyRange): boolean {
-  return Buffer.compare(copySlice(range.start), copySlice(range.end)) >= 0
-}
-
 const scoreView = new DataView(new ArrayBuffer(8))
 
 /** The score of an entry of index 5. `offset` is that of its member. */
@@ -92,13 +79,12 @@ export function* walkByScore(
   sorted: Header,
   range: KeyRange,
   visit: VisitScored,
-  options: WalkOptions & { from?: Slice } = {},
+  options: WalkOptions = {},
 ): Generator<Pause, void, void> {
   const offset = elementOffset(space, index.byScore, sorted.generation)
   const member = new MutableSlice()
-  yield* walkLimited(reader, range, options, (key) => {
-    visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
-  })
+  const show = (key: Slice): void => visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
+  yield* walk(reader, range, show, options)
 }
 
 /** Visits the entries of a range of index 4, in the order of members. */
@@ -108,35 +94,15 @@ export function* walkByMember(
   sorted: Header,
   range: KeyRange,
   visit: VisitScored,
-  options: WalkOptions & { from?: Slice } = {},
+  options: WalkOptions = {},
 ): Generator<Pause, void, void> {
   const offset = elementOffset(space, index.scored, sorted.generation)
   const member = new MutableSlice()
-  yield* walkLimited(reader, range, options, (key, value) => {
+  const show = (key: Slice, value: Slice): void => {
     const score = decodeScore(value)
     visit(decodeLastElement(key, offset, member), score)
-  })
-}
-
-function* walkLimited(
-  reader: SlicedReader,
-  range: KeyRange,
-  options: WalkOptions & { from?: Slice },
-  visit: (key: Slice, value: Slice) => void,
-): Generator<Pause, void, void> {
-  let skip = options.offset ?? 0
-  let left = options.limit ?? Infinity
-  if (left <= 0 || isEmptyRange(range)) return
-  yield* walk(
-    reader,
-    range,
-    (key, value) => {
-      if (skip-- > 0) return true
-      visit(key, value)
-      return --left > 0
-    },
-    options,
-  )
+  }
+  yield* walk(reader, range, show, options)
 }
 
 /** Visits ranks `start` to `stop`, both included and within the count. */
@@ -150,46 +116,7 @@ export function* walkByRank(
   visit: VisitScored,
 ): Generator<Pause, void, void> {
   const range = elementRange(space, index.byScore, sorted.generation)
-  const limit = stop - start + 1
-  const fromOtherEnd = sorted.count - 1 - start
-  if (fromOtherEnd >= start) {
-    yield* walkByScore(reader, space, sorted, range, visit, { reverse, offset: start, limit })
-    return
-  }
-  const from = yield* keyAt(reader, range, fromOtherEnd, !reverse)
-  if (from === undefined) return
-  yield* walkByScore(reader, space, sorted, range, visit, { reverse, limit, from: sliceOf(from) })
-}
-
-function* keyAt(
-  reader: SlicedReader,
-  range: KeyRange,
-  rank: number,
-  reverse: boolean,
-): Generator<Pause, Uint8Array | undefined, void> {
-  let left = rank
-  let found: Uint8Array | undefined
-  yield* walk(
-    reader,
-    range,
-    (key) => {
-      if (left-- > 0) return true
-      found = copySlice(key)
-      return false
-    },
-    { reverse },
-  )
-  return found
-}
-
-/** Entries in a range. */
-export function* countRange(reader: SlicedReader, range: KeyRange): Generator<Pause, number, void> {
-  let count = 0
-  if (isEmptyRange(range)) return 0
-  yield* walk(reader, range, () => {
-    count++
-  })
-  return count
+  yield* walkByScore(reader, space, sorted, range, visit, { reverse, offset: start, limit: stop - start + 1 })
 }
 
 /** How many members come before this one. */

@@ -1,8 +1,8 @@
 /**
  * Reads a range entry by entry in slices of time: every 64 entries it asks whether the statement should pause, and goes on
- * afterwards from the key where it stood.
+ * afterwards where it stood.
  */
-import { copySlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { compareSlices, type KeyRange, type Slice } from '../../base/slice.ts'
 import type { Pause, Transaction, TransactionReader, TimeSlice } from '../../database/contract.ts'
 import type { Cursor } from '../../storage/store.ts'
 
@@ -13,6 +13,14 @@ export interface SlicedReader extends TransactionReader {
 
 const entriesBetweenChecks = 64
 
+export interface WalkOptions {
+  readonly reverse?: boolean
+  /** Entries of the range to pass over first. */
+  readonly offset?: number
+  /** Entries to visit at most. */
+  readonly limit?: number
+}
+
 export type Visit = (key: Slice, value: Slice) => boolean | void
 
 /** Calls `visit` for each entry until it answers false. What it is given holds until it calls the transaction. */
@@ -20,28 +28,37 @@ export function* walk(
   reader: SlicedReader,
   range: KeyRange,
   visit: Visit,
-  options: { reverse?: boolean; from?: Slice } = {},
+  options: WalkOptions = {},
 ): Generator<Pause, void, void> {
-  const reverse = options.reverse ?? false
-  let cursor = reader.scan(range, { reverse })
-  if (options.from !== undefined) cursor.seek(options.from)
+  if (compareSlices(range.start, range.end) >= 0) return
+  const cursor = reader.scan(range, { reverse: options.reverse ?? false })
+  yield* pass(reader, cursor, options.offset ?? 0)
+  let left = options.limit ?? Infinity
   let visited = 0
-  while (cursor.next()) {
-    if (++visited % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) {
-      const at = copySlice(cursor.key)
-      yield undefined
-      cursor = resume(reader, range, reverse, at)
-      if (!cursor.next()) return
-    }
+  while (left-- > 0 && cursor.next()) {
+    if (++visited % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) yield undefined
     if (visit(cursor.key, cursor.value) === false) return
   }
   reader.slice.spend(visited % entriesBetweenChecks)
 }
 
-function resume(reader: SlicedReader, range: KeyRange, reverse: boolean, at: Uint8Array): Cursor {
-  const cursor = reader.scan(range, { reverse })
-  cursor.seek(sliceOf(at))
-  return cursor
+/** Passes over entries: at once where the store counts them, else one by one. */
+function* pass(reader: SlicedReader, cursor: Cursor, count: number): Generator<Pause, void, void> {
+  for (let left = count, calls = 1; left > 0; calls++) {
+    const passed = cursor.skip(left)
+    if (passed === 0) return
+    left -= passed
+    if (calls % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) yield undefined
+  }
+}
+
+/** Entries in a range. */
+export function* countRange(reader: SlicedReader, range: KeyRange): Generator<Pause, number, void> {
+  const counted = reader.count(range)
+  if (counted !== undefined) return counted
+  let count = 0
+  yield* walk(reader, range, () => void count++)
+  return count
 }
 
 /** Calls `step` for `first`, `first + stride`, … below `end`, with pauses: for commands of many arguments. */

@@ -11,7 +11,6 @@ import {
   saveCollection,
 } from '../../../model/keyvalue/keyvalue.ts'
 import {
-  countRange,
   memberRange,
   scoreRange,
   walkByMember,
@@ -20,6 +19,7 @@ import {
   type VisitScored,
 } from '../../../model/keyvalue/sorted-set-ranges.ts'
 import { removeScored, setScore } from '../../../model/keyvalue/sorted-sets.ts'
+import { countRange } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { readMemberBounds, readRankBounds, readScoreBounds } from './range-bounds.ts'
@@ -46,6 +46,8 @@ interface RangeForm {
 function parseOptions(call: Call, first: number, form: RangeForm): RangeOptions {
   const options = { by: form.by, reverse: form.reverse, withScores: false, offset: 0, limit: Infinity }
   let hasLimit = false
+  let chooses = form.chooses
+  let turns = form.chooses
   for (let at = first; at < call.count; at++) {
     const option = call.option(at)
     if (option === 'WITHSCORES' && form.storesAt === undefined) options.withScores = true
@@ -56,10 +58,13 @@ function parseOptions(call: Call, first: number, form: RangeForm): RangeOptions 
       // A limit of −1 is none, also for ranks.
       hasLimit = limit !== -1
       at += 2
-    } else if (form.chooses && option === 'REV') options.reverse = true
-    else if (form.chooses && option === 'BYSCORE') options.by = 'score'
-    else if (form.chooses && option === 'BYLEX') options.by = 'lex'
-    else throw syntaxError()
+    } else if (turns && option === 'REV') {
+      options.reverse = true
+      turns = false
+    } else if (chooses && (option === 'BYSCORE' || option === 'BYLEX')) {
+      options.by = option === 'BYSCORE' ? 'score' : 'lex'
+      chooses = false
+    } else throw syntaxError()
   }
   if (hasLimit && options.by === 'rank') {
     throw new CommandError('ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX')
