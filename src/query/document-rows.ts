@@ -15,7 +15,7 @@ import type { SourceCursor } from './document-source.ts'
 import { documentToJsonb } from './document-json.ts'
 import { columnTypeOf, fieldToSql } from './document-values.ts'
 import { StoredDocuments } from './stored-documents.ts'
-import type { Decimal } from '../base/decimal.ts'
+import { Decimal } from '../base/decimal.ts'
 import {
   decimalValue,
   doubleValue,
@@ -95,9 +95,7 @@ export function lookUpValues(value: SqlValue, type: string): BsonValue[] | undef
     case 'float8':
       return [doubleValue(value as number)]
     case 'numeric':
-      return (value as Decimal).isFinite && (value as Decimal).normalize().coefficient.toString().length <= 34
-        ? [decimalValue(value as Decimal)]
-        : undefined
+      return numericValues(value as Decimal)
     case 'text': {
       const text = value as string
       const isHex = /^[0-9a-f]{24}$/.test(text)
@@ -106,4 +104,12 @@ export function lookUpValues(value: SqlValue, type: string): BsonValue[] | undef
     default:
       return undefined
   }
+}
+
+/** A double is shown by its shortest digits, which may not be its exact value: it is looked up as itself. */
+function numericValues(value: Decimal): BsonValue[] | undefined {
+  if (!value.isFinite || value.normalize().coefficient.toString().length > 34) return undefined
+  const double = value.toNumber()
+  const isShown = Decimal.fromDouble(double).compare(value) === 0
+  return isShown ? [decimalValue(value), doubleValue(double)] : [decimalValue(value)]
 }

@@ -1,12 +1,13 @@
 /** SQL over documents and Redis data, beside tables: one statement may join them all (rule 7). */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Decimal } from '../../base/decimal.ts'
 import { sliceOf } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import { openTestDatabase } from '../../database/testing.ts'
 import { buildDocument } from '../../model/document/bson-writer.ts'
 import { ensureDocumentCollection, ensureNamespace, insertDocument } from '../../model/document/document.ts'
-import { int32Value, stringValue } from '../../model/document/values.ts'
+import { decimalValue, doubleValue, int32Value, int64Value, stringValue } from '../../model/document/values.ts'
 import { kind } from '../../model/keyvalue/codec.ts'
 import { setField } from '../../model/keyvalue/hashes.ts'
 import { openCollection, saveCollection } from '../../model/keyvalue/keyvalue.ts'
@@ -68,6 +69,24 @@ describe('documents', () => {
 
   it('finds by _id through the index', async () => {
     expect(await sql.show('explain select what from shop.orders where _id = 2')).toContain('Index Scan using _id_')
+  })
+
+  it('finds a double by the digits that it is shown with', async () => {
+    write((tx) => {
+      const readings = ensureDocumentCollection(tx, 'shop', 'readings')
+      for (const id of [
+        doubleValue(0.1),
+        doubleValue(2.5),
+        int64Value(1n << 60n),
+        decimalValue(Decimal.parse('0.10')!),
+      ]) {
+        insertDocument(tx, readings, sliceOf(buildDocument((writer) => void writer.value('_id', id))))
+      }
+    })
+    expect(await sql.show('explain select from shop.readings where _id = 0.1')).toContain('Index Scan using _id_')
+    expect(await sql.show('select _id from shop.readings where _id = 0.1')).toBe('_id\n0.10\n0.1\n(2 rows)')
+    expect(await sql.show('select _id from shop.readings where _id = 2.5')).toBe('_id\n2.5\n(1 row)')
+    expect(await sql.show('select _id from shop.readings where _id = 1152921504606846976')).toContain('(1 row)')
   })
 
   it('joins a table, documents and a sorted set', async () => {
