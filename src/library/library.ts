@@ -10,7 +10,7 @@ import type { Database } from '../database/database.ts'
 import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
 import type { Host } from '../host/host.ts'
 import { isLongText } from '../language/sql/sql.ts'
-import type { Outcome, Session } from '../session/contract.ts'
+import type { BeginOptions, Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
 import { Documents } from './documents.ts'
 import { Keys } from './keys.ts'
@@ -96,40 +96,62 @@ export class EmbeddedDatabase {
 
   /**
    * Runs `callback` in a transaction, commits, and resolves when the commit is durable. Runs it again after a conflict, so
-   * it must not have effects outside of the transaction. What it throws rolls back and is thrown.
+   * it must not have effects outside of the transaction. What it throws rolls back and is thrown, once what it has seen is
+   * durable: it may tell of that. Errors: `outcome_unknown`, `disk_full` where what was committed or seen is lost.
    */
   async write<T>(callback: (tx: EmbeddedTransaction) => T | Promise<T>, options: WriteOptions = {}): Promise<T> {
     const retries = options.retries ?? defaultRetries
+    const isolation = options.isolation ?? 'serializable'
     for (let attempt = 0; ; attempt++) {
+      const session = this.#openSession()
+      const { returns } = this.#database
       try {
-        return await this.#attempt(callback, options.isolation ?? 'serializable', false)
+        return await this.#attempt(session, callback, { isolation })
       } catch (error) {
-        if (!(error instanceof PolylogError && error.retryable) || attempt >= retries) throw error
+        if (!(error instanceof PolylogError && error.retryable) || attempt >= retries) {
+          throw await this.#heldBack(error, session, returns)
+        }
       }
     }
   }
 
-  /** Runs `callback` on one state of the database; resolves when what it has seen is durable. */
-  read<T>(callback: (snapshot: EmbeddedTransaction) => T | Promise<T>): Promise<T> {
-    return this.#attempt(callback, 'repeatable read', true)
+  /** Runs `callback` on one state of the database; settles, either way, when what it has seen is durable. */
+  async read<T>(callback: (snapshot: EmbeddedTransaction) => T | Promise<T>): Promise<T> {
+    const session = this.#openSession()
+    const { returns } = this.#database
+    try {
+      return await this.#attempt(session, callback, { isolation: 'repeatable read', readOnly: true })
+    } catch (error) {
+      throw await this.#heldBack(error, session, returns)
+    }
   }
 
+  /** Resolves when the commit and what was read is durable. */
   async #attempt<T>(
+    session: Session,
     callback: (tx: EmbeddedTransaction) => T | Promise<T>,
-    isolation: Isolation,
-    readOnly: boolean,
+    options: BeginOptions,
   ): Promise<T> {
-    const session = this.#openSession()
     try {
-      session.begin({ isolation, readOnly })
+      session.begin(options)
       const result = await callback(new EmbeddedTransaction(this.sessions.host, session))
-      const outcome = await commitAndClose(session)
-      if (outcome === 'aborted') throw new PolylogError('transaction_aborted', 'the transaction was rolled back')
-      await durable(session)
+      await commitAndClose(session)
       return result
     } finally {
       session.close()
     }
+  }
+
+  /** An error may tell of what was seen: it comes when that is durable; where it never will be, this says why. */
+  async #heldBack(error: unknown, session: Session, returns: number): Promise<unknown> {
+    const { pipeline } = this.#database
+    if (this.#database.returns !== returns) {
+      return pipeline.failure ?? new PolylogError('disk_full', 'the state of the database was taken back meanwhile')
+    }
+    return durable(session).then(
+      () => error,
+      (loss: unknown) => loss,
+    )
   }
 
   #openSession(): Session {
@@ -179,12 +201,18 @@ export class EmbeddedDatabase {
   }
 }
 
-/** At once, so that what the callback has left running cannot run outside of its transaction. */
-function commitAndClose(session: Session): Outcome | Promise<Outcome> {
+/**
+ * Closes at once, so that what the callback has left running cannot run outside of its transaction, and waits for the log
+ * from then on: a state that goes back later is one that this has seen.
+ */
+function commitAndClose(session: Session): Promise<void> {
+  const decided = (outcome: Outcome): Promise<void> => {
+    session.close()
+    if (outcome === 'committed') return durable(session)
+    throw new PolylogError('transaction_aborted', 'the transaction was rolled back')
+  }
   const deciding = session.commit()
-  if (deciding instanceof Promise) return deciding.finally(() => session.close())
-  session.close()
-  return deciding
+  return deciding instanceof Promise ? deciding.then(decided) : decided(deciding)
 }
 
 function durable(session: Session): Promise<void> {
