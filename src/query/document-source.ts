@@ -34,6 +34,8 @@ export interface Bound {
 /** Documents of one range, in its order. What it shows holds until the next call on the transaction. */
 export interface SourceCursor {
   next(): boolean
+  /** As `Cursor.skip`; not there where every entry has to be looked at. */
+  skip?(count: number): number
   readonly document: Slice
   /** The same for two entries of one document, and for no others: the document's key as latin1. */
   identity(): string
@@ -52,6 +54,8 @@ export interface DocumentSource {
   /** `after`: a position where an earlier scan of this range stopped. */
   scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, options: SourceScan): SourceCursor
   find(reader: TransactionReader, id: BsonValue): Slice | undefined
+  /** All its documents, without looking at them; `undefined` where only a scan can tell. */
+  count?(reader: TransactionReader): number | undefined
 
   /** Throws where the collection's home model cannot hold the document. */
   insert(transaction: Transaction, document: Slice): void

@@ -66,6 +66,10 @@ export class StoredDocuments implements DocumentSource {
     return findDocument(reader, this.collection, id)
   }
 
+  count(reader: TransactionReader): number | undefined {
+    return reader.count(keyspaceRange(this.collection.id, primaryIndex))
+  }
+
   insert(transaction: Transaction, document: Slice): void {
     insertDocument(transaction, this.collection, document)
   }
@@ -137,6 +141,10 @@ class RowCursor implements SourceCursor {
     return true
   }
 
+  skip(count: number): number {
+    return this.#cursor.skip(count)
+  }
+
   identity(): string {
     return sliceToLatin1(this.#cursor.key)
   }
@@ -172,6 +180,10 @@ class EntryCursor implements SourceCursor {
       return true
     }
     return false
+  }
+
+  skip(count: number): number {
+    return this.#cursor.skip(count)
   }
 
   identity(): string {

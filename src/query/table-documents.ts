@@ -160,6 +160,10 @@ export class TableDocuments implements DocumentSource {
     throw violation(this.#table, 'it has CHECK constraints, which are tested by writes through SQL only')
   }
 
+  count(reader: TransactionReader): number | undefined {
+    return reader.count(allRows(this.#table))
+  }
+
   lock(transaction: Transaction, id: BsonValue): Slice | undefined {
     const key = this.#rowKey(id)
     if (key === undefined) return undefined
@@ -352,6 +356,10 @@ class RowCursor implements SourceCursor {
       return value
     }
     return this.#reader.get(writeKeyOfRowKey(this.#table, rowKeyOfEntry(this.#index, key, value), this.#key))
+  }
+
+  skip(count: number): number {
+    return this.#cursor.skip(count)
   }
 
   identity(): string {

@@ -181,6 +181,8 @@ interface Field {
   readonly name: string
   readonly input: Expression
   readonly make: Make
+  /** It adds one for each document, whatever is in it. */
+  readonly counts: boolean
 }
 
 export function compileGroup(specification: BsonValue, variables: Variables): Stage {
@@ -191,7 +193,11 @@ export function compileGroup(specification: BsonValue, variables: Variables): St
   if (idSpecification === undefined) throw mongoError(15_955, 'a group specification must include an _id')
   const id = compileExpression(idSpecification)
   const outputs = fields.filter(([name]) => name !== '_id').map(([name, value]) => compileField(name, value))
-  return (next, run) => groupSink(id, outputs, variables, next, run)
+  const onlyCounts = isScalar(idSpecification) && outputs.every(({ counts }) => counts)
+  return (next, run) => {
+    if (onlyCounts) return countSink(idSpecification, outputs, next, run)
+    return groupSink(id, outputs, variables, next, run)
+  }
 }
 
 function compileField(name: string, value: BsonValue): Field {
@@ -207,11 +213,14 @@ function compileField(name: string, value: BsonValue): Field {
   if (pick !== undefined) return pickerField(name, operator, operand, pick)
   const make = accumulators.get(operator)
   if (make === undefined) throw mongoError(15_952, `unknown group operator '${operator}'`)
-  if (operator === '$count') return { name, input: () => nullValue, make }
+  const isOne = operand.type === bsonType.int32 && toSafeInteger(operand) === 1
+  if (operator === '$count' || (operator === '$sum' && isOne)) {
+    return { name, input: () => nullValue, make: () => new Counter(), counts: true }
+  }
   if (operand.type === bsonType.array && elementsOf(operand).length !== 1) {
     throw mongoError(40_237, `The ${operator} accumulator is a unary operator`)
   }
-  return { name, input: compileExpression(operand), make }
+  return { name, input: compileExpression(operand), make, counts: false }
 }
 
 function pickerField(name: string, operator: string, operand: BsonValue, pick: Pick): Field {
@@ -219,7 +228,25 @@ function pickerField(name: string, operator: string, operand: BsonValue, pick: P
   const count = toSafeInteger(parts.get('n')!)
   if (count === undefined || count < 1) throw mongoError(5_787_908, `${operator}: n must be a positive integer`)
   const make: Make = (memory) => new Collected(memory, (values) => arrayOf(pick(values, count)))
-  return { name, input: compileExpression(parts.get('input')!), make }
+  return { name, input: compileExpression(parts.get('input')!), make, counts: false }
+}
+
+/** A constant that is written as itself. */
+function isScalar(specification: BsonValue): boolean {
+  return specification.type === bsonType.null || specification.isNumber
+}
+
+/** One group, of which nothing is asked but how many there are: what drivers' `countDocuments` sends. */
+function countSink(id: BsonValue, fields: readonly Field[], next: Sink, run: StageRun): Sink {
+  let count = 0
+  return {
+    push: () => ++count > 0,
+    pushMany: (more) => (count += more) >= 0,
+    finish: () => {
+      const counts = fields.map(({ name }): [string, BsonValue] => [name, integerValue(count)])
+      return pushAll(count === 0 ? [] : [objectOf([['_id', id], ...counts])], next, run)
+    },
+  }
 }
 
 interface Group {
@@ -262,10 +289,8 @@ export function countStage(name: string): Stage {
   return (next, run) => {
     let count = 0
     return {
-      push() {
-        count++
-        return true
-      },
+      push: () => ++count > 0,
+      pushMany: (more) => (count += more) >= 0,
       finish: () => pushAll(count === 0 ? [] : [objectOf([[name, integerValue(count)]])], next, run),
     }
   }

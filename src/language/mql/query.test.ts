@@ -9,7 +9,7 @@ import type { Pause, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import { openTestDatabase } from '../../database/testing.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { documentValue } from '../../model/document/bson.ts'
+import { documentValue, getField } from '../../model/document/bson.ts'
 import { ensureDocumentCollection } from '../../model/document/document.ts'
 import { createDocumentIndex } from '../../model/document/index-build.ts'
 import { indexDefinition, indexesOf } from '../../model/document/index-definition.ts'
@@ -17,7 +17,8 @@ import { indexKeyPrefixes } from '../../model/document/index-keys.ts'
 import { documentOf } from '../../../test/documents/any-document.ts'
 import { openSource } from '../../query/open-source.ts'
 import { compileFilter } from './filter.ts'
-import { computeAll, firstBatch, nextBatch, planOf, type Query } from './query.ts'
+import { computeAll, countMatching, firstBatch, nextBatch, planOf, type Query } from './query.ts'
+import { parsePipeline } from './pipeline.ts'
 import { parseSort } from './sort-order.ts'
 import { compileUpdate } from './update.ts'
 import { deleteDocuments, insertDocuments, updateDocuments } from './writes.ts'
@@ -323,5 +324,96 @@ describe('writes', () => {
       ['a', ['int', 'string']],
       ['__proto__x', ['bool']],
     ])
+  })
+})
+
+describe('what nobody looks at', () => {
+  const ids = Array.from({ length: 500 }, (_, i) => ({ _id: i, a: i % 7 }))
+
+  /** How many entries a cursor shows during the statement. */
+  function entriesShown<T>(statement: (transaction: Transaction) => Steps<T>): { result: T; shown: number } {
+    let shown = 0
+    const result = run((transaction) => {
+      const scan = transaction.scan.bind(transaction)
+      transaction.scan = (range, options) => {
+        const cursor = scan(range, options)
+        const next = cursor.next.bind(cursor)
+        cursor.next = () => ++shown > 0 && next()
+        return cursor
+      }
+      return statement(transaction)
+    })
+    return { result, shown }
+  }
+
+  it.each([
+    [{}, 500],
+    [{ skip: 495 }, 5],
+    [{ skip: 600 }, 0],
+    [{ skip: 10, limit: 20 }, 20],
+    [{ skip: 490, limit: 20 }, 10],
+  ])('is counted at once: %j', (window, expected) => {
+    insert(ids)
+    const query = queryOf({}, {}, window)
+    const counted = entriesShown((transaction) =>
+      countMatching(query, openSource(collectionOf(transaction)), transaction),
+    )
+    expect(counted).toEqual({ result: expected, shown: 0 })
+  })
+
+  it.each([
+    [[{ $group: { _id: null, n: { $sum: 1 } } }], [{ _id: null, n: new BSON.Int32(500) }]],
+    [[{ $group: { _id: 1, n: { $count: {} }, m: { $sum: 1 } } }], [{ _id: 1, n: 500, m: 500 }]],
+    [[{ $count: 'n' }], [{ n: 500 }]],
+  ])('by the stages %j too', (pipeline, expected) => {
+    insert(ids)
+    const list = getField(documentOf({ pipeline }), 'pipeline')!
+    const { result, shown } = entriesShown((transaction) => {
+      const context = {
+        variables: new Map(),
+        reader: (): never => expect.fail('no other collection is read'),
+      }
+      const query = { ...queryOf({}), ...parsePipeline(list, context) }
+      return computeAll(query, openSource(collectionOf(transaction)), transaction)
+    })
+    expect([result.map(decode), shown]).toEqual([
+      BSON.deserialize(BSON.serialize({ expected }), { promoteValues: false })['expected'],
+      0,
+    ])
+  })
+
+  it('is looked at where a stage or a filter asks', () => {
+    insert(ids)
+    const filtered = entriesShown((transaction) =>
+      countMatching(queryOf({ a: 3 }), openSource(collectionOf(transaction)), transaction),
+    )
+    expect(filtered.result).toBe(ids.filter(({ a }) => a === 3).length)
+    expect(filtered.shown).toBeGreaterThan(400)
+  })
+
+  it('is passed over, within a transaction that wrote too', () => {
+    insert(ids)
+    const wants = { documents: 3, bytes: 10_000 }
+    const { result, shown } = entriesShown(function* (transaction): Steps<number[][]> {
+      const source = openSource(collectionOf(transaction))
+      const query = queryOf({}, { _id: -1 }, { skip: 300 })
+      const first = yield* firstBatch(query, source, transaction, wants)
+      const second = yield* nextBatch(query, () => source, transaction, wants, first.next!)
+      return [first, second].map(({ documents }) =>
+        documents.map((one) => BSON.deserialize(one.bytes.subarray(one.start, one.end))['_id'] as number),
+      )
+    })
+    expect(result).toEqual([
+      [199, 198, 197],
+      [196, 195, 194],
+    ])
+    expect(shown).toBeLessThan(12)
+    run(function* (transaction): Steps<void> {
+      const source = openSource(collectionOf(transaction))
+      yield* deleteDocuments(transaction, source, { ...queryOf({ _id: { $lt: 10 } }), isMulti: true })
+      expect(yield* countMatching(queryOf({}), source, transaction)).toBe(490)
+      const [document] = yield* computeAll(queryOf({}, { _id: 1 }, { skip: 100, limit: 1 }), source, transaction)
+      expect(decode(document!)).toMatchObject({ _id: new BSON.Int32(110) })
+    })
   })
 })

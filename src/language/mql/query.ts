@@ -153,6 +153,7 @@ function* scanBatch(
   )
   const scan = new PlanScan(source, transaction, position.plan, position.progress)
   let { skip, limit } = position.progress
+  if (query.filter.isEmpty && position.plan.ranges.length === 1) skip -= yield* scan.skip(skip)
   for (;;) {
     if (transaction.slice.spend(1)) yield undefined
     if (!scan.next()) return { documents, next: undefined }
@@ -205,6 +206,21 @@ class PlanScan {
     return false
   }
 
+  /** Passes over documents without looking at them, where none can come twice. How many. */
+  *skip(count: number): Generator<Pause, number, void> {
+    const { ranges, reverse, index } = this.#plan
+    if (this.#seen !== undefined || count === 0) return 0
+    this.#cursor ??= this.#source.scan(this.#transaction, index, ranges[0]!, { reverse, after: this.#after })
+    let left = count
+    while (left > 0) {
+      const passed = this.#cursor.skip?.(left) ?? 0
+      if (passed === 0) break
+      left -= passed
+      if (this.#transaction.slice.spend(1)) yield undefined
+    }
+    return count - left
+  }
+
   /** Reused by the next call. */
   document(): BsonValue {
     const { bytes, start, end } = this.#cursor!.document
@@ -233,6 +249,11 @@ function* pushMatching(
   transaction: Transaction,
   sink: Sink,
 ): Generator<Pause, void, void> {
+  const count = query.filter.isEmpty ? sink.pushMany && source.count?.(transaction) : undefined
+  if (count !== undefined) {
+    sink.pushMany!(count)
+    return yield* sink.finish()
+  }
   const scan = new PlanScan(source, transaction, plan)
   for (;;) {
     if (transaction.slice.spend(1)) yield undefined
@@ -286,6 +307,7 @@ function windowSink(skip: number, limit: number | undefined, next: Sink): Sink {
       taken++
       return next.push(document) && taken !== limit
     },
+    pushMany: next.pushMany && ((count) => next.pushMany!(Math.min(Math.max(count - skip, 0), limit ?? Infinity))),
     finish: () => next.finish(),
   }
 }
@@ -298,10 +320,8 @@ export function* countMatching(
 ): Generator<Pause, number, void> {
   let count = 0
   const counter: Sink = {
-    push() {
-      count++
-      return true
-    },
+    push: () => ++count > 0,
+    pushMany: (more) => (count += more) >= 0,
     *finish(): Generator<Pause, void, void> {},
   }
   yield* pushMatching(query, source, planOf(query, source), transaction, windowSink(query.skip, query.limit, counter))

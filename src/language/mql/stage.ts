@@ -11,6 +11,8 @@ import { mongoError } from '../../model/document/mongo-error.ts'
 export interface Sink {
   /** False: no more is wanted. */
   push(document: BsonValue): boolean
+  /** So many documents at once: sinks have it that look at none of them. False: no more is wanted. */
+  readonly pushMany?: ((count: number) => boolean) | undefined
   finish(): Generator<Pause, void, void>
 }
 
