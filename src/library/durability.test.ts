@@ -46,7 +46,9 @@ interface Told {
 function toldBy(running: Promise<unknown>): Promise<Told> {
   return world.complete(
     running.then(
-      () => Promise.reject(new Error('nothing was thrown')),
+      () => {
+        throw new Error('nothing was thrown')
+      },
       (error: unknown) => ({ error: error as Error, synced: synced() }),
     ),
   )

@@ -9,7 +9,7 @@ import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
 import type { EvidenceTable } from './evidence.ts'
-import type { DurabilityWatch } from './outbox.ts'
+import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { Catalog } from '../database/catalog.ts'
 
 export type TransactionStatus = 'none' | 'open' | 'failed'
@@ -30,14 +30,14 @@ export interface RunOptions {
 
 export type Outcome = 'committed' | 'aborted'
 
-export interface Session {
+/** A session is what its connection's outbox asks before a reply leaves. */
+export interface Session extends Witness {
   readonly id: number
   readonly database: string
   readonly user: string
   durability: Durability
-  /** For this session's outbox. */
   readonly durabilityWatch: DurabilityWatch
-  /** The highest sequence that anything answered to this session so far has seen: what its next reply waits for. */
+  /** What its next reply waits for: the highest sequence that anything of this session has seen, also what still runs. */
   readonly seen: Sequence
   readonly status: TransactionStatus
   /** The open transaction was begun by another session and joined by token. */
@@ -48,6 +48,8 @@ export interface Session {
   defaultIsolation: Isolation
   /** Isolation of the open transaction, or the default. */
   readonly isolation: Isolation
+  /** The open transaction only reads: all of it, or what this joined party does in it. */
+  readonly readOnly: boolean
 
   /**
    * Runs a statement in the open transaction, or as a transaction of its own. The result itself where nothing had to
@@ -61,7 +63,10 @@ export interface Session {
 
   /** Throws `active_transaction` where one is open. */
   begin(options?: BeginOptions): void
-  /** Changes isolation or read-only of the open transaction before its first statement; throws `active_transaction` after. */
+  /**
+   * Changes isolation or read-only of the open transaction before its first statement; throws `active_transaction` after,
+   * but for `readOnly: true`. What a joined party makes read-only are its own statements; it changes nothing else.
+   */
   configure(options: BeginOptions): void
   /**
    * Ends the transaction. For its beginner this decides; for a joined party it waits for the decision and reports it.
@@ -109,6 +114,8 @@ export interface SessionOptions {
   /** Shown in `polylog.sessions`: the gateway's name. */
   readonly door: string
   readonly remote?: string
+  /** Of the same caller, in the same database: what either of the two has seen, the replies of both wait for. */
+  readonly beside?: Session
 }
 
 /** What the server gives to each gateway. */

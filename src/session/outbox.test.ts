@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { PolylogError } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
 import type { Durability, Sequence } from '../log/commit-log.ts'
-import { Outbox, type DurabilityWatch } from './outbox.ts'
+import { nothingSeen, Outbox, type DurabilityWatch, type Witness } from './outbox.ts'
 
 /** A log whose progress the test tells. */
 class Progress implements DurabilityWatch {
@@ -67,16 +67,19 @@ function open(): { peer: Peer; log: Progress; outbox: Outbox; failures: string[]
   const peer: Peer & Socket = new Peer()
   const log = new Progress()
   const failures: string[] = []
-  const outbox = new Outbox(
-    peer,
-    () => log,
-    (error) => failures.push(error.code),
-  )
+  const caller = callerOf(log)
+  const outbox = new Outbox(peer, caller, (error) => failures.push(error.code))
   const say: Say = (text, sequence, level = 'synced') => {
+    caller.seen = sequence
+    caller.durability = level
     outbox.writer.copy(Buffer.from(text))
-    outbox.seal(sequence, level)
   }
   return { peer, log, outbox, failures, say }
+}
+
+/** A session whose progress the test tells. */
+function callerOf(durabilityWatch: DurabilityWatch): Witness & { seen: Sequence; durability: Durability } {
+  return { seen: 0, durability: 'synced', durabilityWatch }
 }
 
 type Say = (text: string, sequence: Sequence, level?: Durability) => void
@@ -105,7 +108,7 @@ describe('the outbox', () => {
     expect(peer.text).toBe('ab')
   })
 
-  test('keeps order over many seals', () => {
+  test('keeps order over many flushes', () => {
     const { peer, log, outbox, say } = open()
     for (let i = 0; i < 10; i++) {
       say(String(i), 10 - i)
@@ -117,7 +120,7 @@ describe('the outbox', () => {
     expect(peer.text).toBe('0123456789')
   })
 
-  test('waits at the level of each seal, and at the strictest of those in one flush', () => {
+  test('waits at the level of each flush, and at the strictest of those in one', () => {
     const { peer, log, outbox, say } = open()
     say('a', 1, 'memory')
     outbox.flush()
@@ -152,24 +155,98 @@ describe('the outbox', () => {
   test('looks at the database that the reply has seen, though the connection has changed to another', () => {
     const peer: Peer & Socket = new Peer()
     const [first, second] = [new Progress(), new Progress()]
-    let log = first
-    const outbox = new Outbox(
-      peer,
-      () => log,
-      () => undefined,
-    )
-    outbox.writer.copy(Buffer.from('a'))
-    outbox.seal(7, 'synced')
-    outbox.flush()
-    log = second
+    const [one, other] = [callerOf(first), callerOf(second)]
+    const outbox = new Outbox(peer, one, () => undefined)
     second.reach('synced', 50)
+    one.seen = 7
+    outbox.writer.copy(Buffer.from('a'))
+    other.seen = 50
+    outbox.witness = other
     outbox.writer.copy(Buffer.from('b'))
-    outbox.seal(50, 'synced')
     outbox.flush()
     first.reach('synced', 6)
     expect(peer.text).toBe('')
     first.reach('synced', 7)
     expect(peer.text).toBe('ab')
+  })
+
+  test('of a database that nothing was said of it waits for nothing', () => {
+    const peer: Peer & Socket = new Peer()
+    const [first, second] = [new Progress(), new Progress()]
+    const outbox = new Outbox(peer, { ...callerOf(first), seen: 7 }, () => undefined)
+    expect(outbox.writer.end).toBe(0)
+    outbox.witness = callerOf(second)
+    outbox.writer.copy(Buffer.from('b'))
+    outbox.flush()
+    expect(peer.text).toBe('b')
+  })
+
+  test('waits for what each of several witnesses of one database has seen', () => {
+    const peer: Peer & Socket = new Peer()
+    const log = new Progress()
+    const outbox = new Outbox<Witness>(peer, nothingSeen, () => undefined)
+    outbox.writerFor({ ...callerOf(log), seen: 3 }).copy(Buffer.from('a'))
+    outbox.writerFor({ ...callerOf(log), seen: 9, durability: 'memory' }).copy(Buffer.from('b'))
+    outbox.writerFor({ ...callerOf(log), seen: 2, durability: 'written' }).copy(Buffer.from('c'))
+    outbox.flush()
+    outbox.writerFor(nothingSeen).copy(Buffer.from('d'))
+    outbox.flush()
+    log.reach('written', 9)
+    log.reach('synced', 8)
+    expect(peer.text).toBe('')
+    log.reach('synced', 9)
+    expect(peer.text).toBe('abcd')
+  })
+
+  test('asks again at the flush: what was written may have seen more than when it began', () => {
+    const peer: Peer & Socket = new Peer()
+    const log = new Progress()
+    const caller = callerOf(log)
+    const outbox = new Outbox(peer, caller, () => undefined)
+    const { writer } = outbox
+    caller.seen = 5
+    writer.copy(Buffer.from('a'))
+    outbox.flush()
+    expect(peer.text).toBe('')
+    log.reach('synced', 5)
+    expect(peer.text).toBe('a')
+  })
+
+  test('keeps the level at which a reply was written, though a looser one is asked for behind it', () => {
+    const { peer, log, outbox, say } = open()
+    say('a', 4, 'synced')
+    say('b', 4, 'memory')
+    outbox.flush()
+    say('c', 4, 'memory')
+    outbox.flush()
+    expect(peer.text).toBe('')
+    log.reach('synced', 4)
+    expect(peer.text).toBe('abc')
+  })
+
+  test('does not forget what a reply had seen when the state goes back before it leaves', () => {
+    const { outbox, log, failures, peer, say } = open()
+    say('a', 9)
+    say('b', 4)
+    outbox.flush()
+    log.reach('synced', 5)
+    log.takeBack(5)
+    expect([peer.text, failures]).toEqual(['', ['disk_full']])
+  })
+
+  test('tells its witness of a client that does not read, and what it has not taken', () => {
+    const peer: Peer & Socket = new Peer()
+    const told: number[] = []
+    const outbox = new Outbox(
+      peer,
+      { ...nothingSeen, waitsForClient: (client) => told.push(client.untakenBytes) },
+      () => undefined,
+    )
+    outbox.writer.copy(Buffer.from('abc'))
+    expect(outbox.roomBelow(10)).toBeUndefined()
+    peer.pendingBytes = 12
+    expect(outbox.roomBelow(10)).toBeInstanceOf(Promise)
+    expect(told).toEqual([12])
   })
 
   test('makes producers wait while too much is pending', async () => {

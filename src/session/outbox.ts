@@ -1,12 +1,19 @@
 /**
  * The barrier of rule 4: a connection's replies leave when everything they have seen is durable.
  *
- * A gateway writes reply bytes into `writer` and then calls `seal(sequence, durability)`: those bytes wait until the log
- * is durable through `sequence` at that level; bytes behind them wait too, so replies keep their order. `flush` at the end
- * of a turn (or of a pipeline) hands what may leave to the socket in one write.
+ * A door writes reply bytes into `writer` and calls `flush` at the end of a turn (or of a pipeline). It never says what
+ * they must wait for: the outbox asks its *witness*, the session on whose behalf the bytes are, when bytes are about to be
+ * written and again when they are flushed. Sequences only grow, so what the witness has seen at the flush covers every
+ * byte before it; the level may change between, so the strictest of those in force holds for all of them.
  *
- * Invariants: bytes leave in the order in which they were written; no byte leaves before its seal's sequence is durable;
- * after a failed sync nothing sealed beyond the last durable sequence ever leaves, `onFailure` is told instead, once.
+ *     writer ──flush──▶ held, until its witness's log is durable so far ──▶ socket
+ *
+ * A connection that goes on as another session sets `witness`. In another database, what was written before is flushed
+ * first, since sequences of two databases do not compare: each part waits for the log of its own.
+ *
+ * Invariants: bytes leave in the order in which they were written; no byte leaves before what its witness had seen is
+ * durable; after a failed sync nothing that had seen more than the last durable sequence ever leaves, `onFailure` is told
+ * instead, once.
  */
 import { ByteWriter } from '../base/bytes.ts'
 import type { PolylogError } from '../base/errors.ts'
@@ -18,6 +25,29 @@ export interface DurabilityWatch {
   durableThrough(level: Durability): Sequence
   /** Calls once when `durableThrough(level) >= sequence`, or with the error that makes that impossible. */
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void
+}
+
+/** Whom an outbox asks what its bytes must wait for: mostly a session. */
+export interface Witness {
+  /** The highest sequence that anything answered so far has seen. */
+  readonly seen: Sequence
+  readonly durability: Durability
+  readonly durabilityWatch: DurabilityWatch
+  /** Nothing more can be written for the client until `room` resolves. */
+  waitsForClient?(client: SlowClient, room: Promise<void>): void
+}
+
+/** A client as one who waits for it to read sees it. */
+export interface SlowClient {
+  /** Bytes that could leave, and that the client's side has not taken. */
+  readonly untakenBytes: number
+}
+
+/** Of what tells nothing of any database: a greeting, a refusal, an answer to a ping. */
+export const nothingSeen: Witness = {
+  seen: 0,
+  durability: 'memory',
+  durabilityWatch: { durableThrough: () => Infinity, whenDurable: (_sequence, _level, run) => run() },
 }
 
 interface Held {
@@ -33,30 +63,62 @@ interface Held {
 /** Replies up to this size are copied into an exact buffer; a larger one gives its whole buffer to the socket. */
 const copyLimitBytes = 64 * 1024
 
-export class Outbox {
+export class Outbox<W extends Witness = Witness> {
   #writer = new ByteWriter(4096)
   readonly #socket: Socket
-  readonly #watch: () => DurabilityWatch
   readonly #onFailure: (error: PolylogError) => void
+  #witness: W
   /** Flushed but not durable yet, in order. */
   #held: Held[] = []
   #heldBytes = 0
+  /** What the bytes in the writer wait for, as far as the witness was asked. */
   #needs: Sequence = 0
   #level: Durability = 'memory'
   #closed = false
   #drains: (() => void)[] = []
 
-  /** `watch` is asked at each flush, since a connection may change its database. Takes over the socket's `onDrain`. */
-  constructor(socket: Socket, watch: () => DurabilityWatch, onFailure: (error: PolylogError) => void) {
+  /** Takes over the socket's `onDrain`. */
+  constructor(socket: Socket, witness: W, onFailure: (error: PolylogError) => void) {
     this.#socket = socket
-    this.#watch = watch
+    this.#witness = witness
     this.#onFailure = onFailure
     socket.onDrain = () => this.#drained()
   }
 
-  /** Where reply bytes go. Do not keep it: a flush may replace it. */
+  get witness(): W {
+    return this.#witness
+  }
+
+  /** For the bytes from now on. */
+  set witness(witness: W) {
+    const last = this.#witness
+    if (witness === last) return
+    if (witness.durabilityWatch !== last.durabilityWatch) this.flush()
+    else if (this.#writer.end > 0) this.#ask()
+    this.#witness = witness
+  }
+
+  /** Where reply bytes go. Do not keep it beyond a command: a flush may replace it. */
   get writer(): ByteWriter {
+    this.#ask()
     return this.#writer
+  }
+
+  /** Where the bytes of one reply go, at a door where each has a witness of its own. */
+  writerFor(witness: W): ByteWriter {
+    this.witness = witness
+    return this.writer
+  }
+
+  #ask(): void {
+    const { seen, durability } = this.#witness
+    if (this.#writer.end === 0) {
+      this.#needs = seen
+      this.#level = durability
+      return
+    }
+    if (seen > this.#needs) this.#needs = seen
+    if (durability !== this.#level) this.#level = stricter(durability, this.#level)
   }
 
   /** Bytes written that the peer's kernel has not taken yet: what a budget bounds. */
@@ -64,20 +126,17 @@ export class Outbox {
     return this.#writer.end + this.#heldBytes + this.#socket.pendingBytes
   }
 
-  /** What is in `writer` may leave once `sequence` is durable at `level`. */
-  seal(sequence: Sequence, level: Durability): void {
-    if (level !== this.#level && this.#needs > 0 && this.#writer.end > 0) this.#level = stricter(level, this.#level)
-    else this.#level = level
-    if (sequence > this.#needs) this.#needs = sequence
+  get untakenBytes(): number {
+    return this.#socket.pendingBytes
   }
 
   flush(): void {
     if (this.#writer.end === 0 || this.#closed) return
+    this.#ask()
     const bytes = this.#takeWritten()
     const sequence = this.#needs
     const level = this.#level
-    this.#needs = 0
-    const watch = this.#watch()
+    const watch = this.#witness.durabilityWatch
     if (this.#held.length === 0 && watch.durableThrough(level) >= sequence) {
       this.#socket.write(bytes)
       return
@@ -105,13 +164,15 @@ export class Outbox {
     if (this.pendingBytes < limitBytes || this.#closed) return undefined
     this.flush()
     if (this.pendingBytes < limitBytes) return undefined
-    return new Promise((resolve) => {
+    const room = new Promise<void>((resolve) => {
       const check = (): void => {
         if (this.#closed || this.pendingBytes < limitBytes) resolve()
         else this.#drains.push(check)
       }
       this.#drains.push(check)
     })
+    this.#witness.waitsForClient?.(this, room)
+    return room
   }
 
   /** Runs when everything that was written before has left (or never will). */

@@ -6,7 +6,8 @@ import { KeyWriter } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Session } from './contract.ts'
-import { openTestSessions, type TestSessions } from './testing.ts'
+import { Outbox } from './outbox.ts'
+import { holdLog, openTestSessions, type TestSessions } from './testing.ts'
 
 let server: TestSessions
 let collection: Collection
@@ -114,5 +115,107 @@ describe('a statement of a joined party', () => {
     const reader = openSession()
     const key = new KeyWriter(32).begin(collection.id, 1).string('b')
     expect(reader.run((tx) => tx.get(key) !== undefined)).toBe(false)
+  })
+})
+
+/** The reply path of a door that has forgotten everything: it writes and flushes. */
+function forgetfulDoor(session: Session): { outbox: Outbox; sent: () => string; reply: (text: string) => void } {
+  let sent = ''
+  const outbox = new Outbox(
+    {
+      remote: 'peer',
+      pendingBytes: 0,
+      onData: () => undefined,
+      onEnd: () => undefined,
+      onDrain: () => undefined,
+      onClose: () => undefined,
+      write: (bytes) => {
+        sent += Buffer.from(bytes).toString()
+        return true
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+      end: () => undefined,
+      destroy: () => undefined,
+    },
+    session,
+    () => undefined,
+  )
+  const reply = (text: string): void => {
+    outbox.writer.copy(Buffer.from(text))
+    outbox.flush()
+  }
+  return { outbox, sent: () => sent, reply }
+}
+
+describe('a door that only writes and flushes', () => {
+  let log: { release(): void }
+
+  /** Nothing has left; it does when the log has come so far. */
+  function expectHeld(door: { sent: () => string }, text: string): void {
+    expect(door.sent()).toBe('')
+    log.release()
+    expect(door.sent()).toBe(text)
+  }
+
+  test('cannot tell of its own commit', () => {
+    log = holdLog(server.database)
+    const session = openSession()
+    const door = forgetfulDoor(session)
+    void session.run(put('a'))
+    door.reply('done')
+    expectHeld(door, 'done')
+  })
+
+  test('nor of what others have committed, by an error', () => {
+    log = holdLog(server.database)
+    void openSession().run(put('a'))
+    const session = openSession()
+    const door = forgetfulDoor(session)
+    const refuse = (): never => {
+      throw new Error('there is an a already')
+    }
+    expect(() => session.run(refuse)).toThrow('already')
+    door.reply('error')
+    expectHeld(door, 'error')
+  })
+
+  test('nor in the middle of a statement, alone or in a transaction', () => {
+    for (const isAlone of [true, false]) {
+      log = holdLog(server.database)
+      void openSession().run(put('a'))
+      const session = openSession()
+      const door = forgetfulDoor(session)
+      if (!isAlone) session.begin()
+      void session.run(() => door.reply('row'))
+      expectHeld(door, 'row')
+    }
+  })
+
+  test('nor by what another session of the same caller has seen', () => {
+    log = holdLog(server.database)
+    const [a, b] = joined()
+    void a.run(put('a'))
+    const session = openSession()
+    const party = server.sessions.openSession({ user: 'test', door: 'test', beside: session })
+    party.join(b.token())
+    void a.commit()
+    const door = forgetfulDoor(session)
+    void party.leave()
+    party.close()
+    door.reply('committed')
+    expectHeld(door, 'committed')
+  })
+
+  test('while a repeatable read waits for no more than it sees', () => {
+    const session = openSession()
+    session.begin({ isolation: 'repeatable read' })
+    void session.run(() => undefined)
+    holdLog(server.database)
+    void openSession().run(put('a'))
+    const door = forgetfulDoor(session)
+    void session.run(() => undefined)
+    door.reply('old row')
+    expect(door.sent()).toBe('old row')
   })
 })

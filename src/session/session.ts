@@ -12,9 +12,10 @@ import type { KernelTransaction } from '../database/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
 import { evidenceOf, type EvidenceTable } from './evidence.ts'
-import type { DurabilityWatch } from './outbox.ts'
+import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
-import { canceled, Cancellation, type StatementRunner } from './statement-runner.ts'
+import type { Sight } from './sight.ts'
+import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
 
 /** What a session needs of the server: the transactions that can be joined. */
 export interface TransactionRegistry {
@@ -31,6 +32,7 @@ export interface SessionParts {
   readonly database: Database
   readonly durability: Durability
   readonly runner: StatementRunner
+  readonly sight: Sight
   readonly registry: TransactionRegistry
   /** All sessions of the server, for those who ask who is there. */
   readonly everybody: () => Iterable<ClientSession>
@@ -50,8 +52,8 @@ export class ClientSession implements Session {
   readonly user: string
   readonly door: string
   readonly remote: string
+  readonly sight: Sight
   durability: Durability
-  #seen: Sequence = 0
   defaultIsolation: Isolation = 'read committed'
   label: string | undefined
   readonly #database: Database
@@ -60,8 +62,11 @@ export class ClientSession implements Session {
   readonly #everybody: () => Iterable<ClientSession>
   readonly #onClose: () => void
   readonly #cancellation = new Cancellation()
+  readonly #caller: Caller
   #shared: SharedTransaction | undefined
   #isBeginner = false
+  /** Of this party, where it has joined: the others may write. */
+  #readsOnly = false
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
@@ -76,6 +81,8 @@ export class ClientSession implements Session {
     this.durability = parts.durability
     this.#database = parts.database
     this.#runner = parts.runner
+    this.sight = parts.sight
+    this.#caller = { cancellation: this.#cancellation, sight: parts.sight }
     this.#registry = parts.registry
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
@@ -87,11 +94,16 @@ export class ClientSession implements Session {
 
   /** Where the newest state went back (no space, a failed log), what lay behind it is not waited for any more. */
   get seen(): Sequence {
-    return Math.min(this.#seen, this.#database.newestSequence)
+    return Math.min(this.sight.sequence, this.#database.newestSequence)
   }
 
   get durabilityWatch(): DurabilityWatch {
     return this.#database
+  }
+
+  /** Of an outbox: it concerns others where a statement of this session keeps them waiting in a transaction. */
+  waitsForClient(client: SlowClient, room: Promise<void>): void {
+    if (this.#cancellation.isRunning) this.#shared?.waitForClient(client, room)
   }
 
   get evidence(): readonly EvidenceTable[] {
@@ -112,9 +124,13 @@ export class ClientSession implements Session {
     return this.#shared?.kernel.isolation ?? this.defaultIsolation
   }
 
+  get readOnly(): boolean {
+    return this.#shared !== undefined && (this.#shared.readOnly || this.#readsOnly)
+  }
+
   /** Whoever looks at it may tell of it (a statement that does not bind, the columns of one that does). */
   get catalog(): Catalog {
-    this.#saw(this.#database.newestSequence)
+    this.sight.saw(this.#database.newestSequence)
     const shared = this.#shared
     return shared === undefined || shared.outcome !== undefined ? this.#database.catalog : shared.kernel.nextCatalog
   }
@@ -153,14 +169,13 @@ export class ClientSession implements Session {
     const transaction = this.#database.beginAlone(this.defaultIsolation, options?.readOnly === true)
     let result: T | Promise<T>
     try {
-      result = this.#runner.run(transaction, statement, this.#cancellation)
+      result = this.#runner.run(transaction, statement, this.#caller)
       if (!(result instanceof Promise)) {
-        this.#saw(transaction.commit())
+        this.sight.saw(transaction.commit())
         this.#database.recycle(transaction)
         return result
       }
     } catch (error) {
-      this.#saw(transaction.sequence)
       transaction.rollback()
       throw error
     }
@@ -172,10 +187,9 @@ export class ClientSession implements Session {
     this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
     try {
       const result = await running
-      this.#saw(transaction.commit())
+      this.sight.saw(transaction.commit())
       return result
     } catch (error) {
-      this.#saw(transaction.sequence)
       transaction.rollback()
       throw error
     } finally {
@@ -189,11 +203,11 @@ export class ClientSession implements Session {
     return shared.inTurn(() => {
       this.#checkOpen(shared)
       if (this.#cancellation.requests !== requests) throw canceled()
-      shared.started = true
       const { kernel } = shared
+      shared.begin(this.#cancellation, this.#readsOnly)
       this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
       try {
-        const result = this.#runner.run(kernel, statement, this.#cancellation)
+        const result = this.#runner.run(kernel, statement, this.#caller)
         if (!(result instanceof Promise)) {
           this.#statementEnded(shared)
           return result
@@ -219,28 +233,24 @@ export class ClientSession implements Session {
 
   /** Throws where the commit was lost after all: nobody may be told of it any more. */
   #hear(shared: SharedTransaction): void {
-    this.#saw(shared.committedAt)
+    this.sight.saw(shared.committedAt)
     if (shared.lost !== undefined) throw shared.lost
   }
 
   #statementEnded(shared: SharedTransaction): void {
     this.#cancellation.end()
-    this.#saw(shared.kernel.sequence)
+    shared.ended()
     shared.kernel.leaveTurn(false)
   }
 
   #statementFailed(shared: SharedTransaction, error: unknown): never {
     this.#cancellation.end()
-    this.#saw(shared.kernel.sequence)
+    shared.ended()
     if (error instanceof PolylogError && (error.retryable || shared.kernel.doomed !== undefined)) shared.fail()
     if (shared.outcome === undefined) shared.kernel.leaveTurn(false)
     // Another party has ended the transaction under it: it hears what any later statement will hear.
     else if (error instanceof PolylogError && error.code === 'transaction_aborted') this.#checkOpen(shared)
     throw error
-  }
-
-  #saw(sequence: Sequence): void {
-    if (sequence > this.#seen) this.#seen = sequence
   }
 
   // ---- transactions
@@ -257,22 +267,23 @@ export class ClientSession implements Session {
     })
     this.#shared = this.#registry.share(kernel)
     this.#isBeginner = true
+    this.#readsOnly = false
   }
 
   configure(options: BeginOptions): void {
     const shared = this.#open()
     const changes = options.isolation !== undefined && options.isolation !== shared.kernel.isolation
-    if (changes && shared.started) {
+    const isTooLate = shared.started || !this.#isBeginner
+    if (changes && isTooLate) {
       throw new PolylogError('active_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query')
     }
     if (options.isolation !== undefined) shared.kernel.isolation = options.isolation
-    if (options.readOnly === false && shared.kernel.readOnly && shared.started) {
-      throw new PolylogError(
-        'active_transaction',
-        'cannot set transaction read-write mode inside a read-only transaction',
-      )
+    if (options.readOnly === false && this.readOnly && isTooLate) {
+      throw new PolylogError('active_transaction', 'transaction read-write mode must be set before any query')
     }
-    if (options.readOnly !== undefined) shared.kernel.readOnly = options.readOnly
+    if (options.readOnly === undefined) return
+    if (this.#isBeginner) shared.readOnly = options.readOnly
+    else this.#readsOnly = options.readOnly
   }
 
   #open(): SharedTransaction {
@@ -290,7 +301,7 @@ export class ClientSession implements Session {
   #decide(shared: SharedTransaction): Outcome {
     try {
       const outcome = shared.commit()
-      this.#saw(shared.committedAt)
+      this.sight.saw(shared.committedAt)
       if (shared.parties > 1) {
         this.#database.whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
       }
@@ -359,7 +370,7 @@ export class ClientSession implements Session {
     this.#database.conflicts.open(since)
     const { returns } = this.#database
     this.#watches.push({ start: sliceToLatin1(range.start), end: sliceToLatin1(range.end), since, returns })
-    this.#saw(since)
+    this.sight.saw(since)
   }
 
   watchedChanged(): boolean {
@@ -391,6 +402,7 @@ export class ClientSession implements Session {
     shared.join()
     this.#shared = shared
     this.#isBeginner = false
+    this.#readsOnly = false
   }
 
   // ---- the end

@@ -1,5 +1,5 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
-import { PolylogError } from '../base/errors.ts'
+import { assert, PolylogError } from '../base/errors.ts'
 import type { Database } from '../database/database.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Host } from '../host/host.ts'
@@ -7,6 +7,7 @@ import type { Durability } from '../log/commit-log.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
 import { Scheduler } from './scheduler.ts'
 import { ClientSession, type TransactionRegistry } from './session.ts'
+import { Sight } from './sight.ts'
 import { SharedTransaction } from './shared-transaction.ts'
 import { StatementRunner } from './statement-runner.ts'
 
@@ -69,12 +70,19 @@ export class Sessions implements SessionHost, TransactionRegistry {
       database,
       durability: options.durability ?? this.options.durability,
       runner: this.#runner,
+      sight: this.#sightBeside(options.beside, name) ?? new Sight(),
       registry: this,
       everybody: () => this.all(),
       onClose: () => this.#sessions.delete(id),
     })
     this.#sessions.set(id, session)
     return session
+  }
+
+  #sightBeside(beside: Session | undefined, database: string): Sight | undefined {
+    if (beside === undefined) return undefined
+    assert(beside.database === database, 'two sessions of one caller are in different databases')
+    return this.#sessions.get(beside.id)?.sight
   }
 
   async createDatabase(name: string): Promise<void> {

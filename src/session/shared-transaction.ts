@@ -5,14 +5,19 @@
  * The beginner decides; anybody's rollback, dooming error or drop aborts the whole. After the decision every party but
  * the one that decided still hears of it: its statements get `transaction_ended` until it leaves.
  *
+ * Two timers keep a silent party from holding up the others: `idle` runs while no statement does, `stall` while one waits
+ * for its client to read what it was sent and others wait behind it. Either aborts the whole.
+ *
  *   open ──fail (in a savepoint, or alone)──▶ failed ──rollbackTo──▶ open
- *   open ──commit──▶ committed        open, failed ──rollback, drop, doom, idle──▶ aborted
+ *   open ──commit──▶ committed        open, failed ──rollback, drop, doom, idle, stall──▶ aborted
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Sequence } from '../database/contract.ts'
 import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { Outcome } from './contract.ts'
+import type { SlowClient } from './outbox.ts'
+import type { Cancellation } from './statement-runner.ts'
 
 interface NamedSavepoint {
   readonly name: string
@@ -34,16 +39,22 @@ export class SharedTransaction {
   parties = 1
   readonly #host: Host
   readonly #idleTimeoutMs: number
+  #readOnly: boolean
   #withdraw: (() => void) | undefined
   #decide: (outcome: Outcome) => void = () => undefined
   #savepoints: NamedSavepoint[] = []
   /** Tasks that wait for their turn; the running one is not among them. */
   #queue: (() => void)[] = []
   #running = false
+  /** Of the statement that runs. */
+  #cancellation: Cancellation | undefined
+  #slow: { readonly client: SlowClient; readonly room: Promise<void> } | undefined
   #idle: Cancel | undefined
+  #stall: Cancel | undefined
 
   constructor(kernel: KernelTransaction, host: Host, idleTimeoutMs: number) {
     this.kernel = kernel
+    this.#readOnly = kernel.readOnly
     this.#host = host
     this.#idleTimeoutMs = idleTimeoutMs
     this.decision = new Promise((resolve) => (this.#decide = resolve))
@@ -63,7 +74,7 @@ export class SharedTransaction {
   /** Runs `task` when its turn comes: at once, and with its own result, where nobody is ahead. */
   inTurn<T>(task: () => T | Promise<T>): T | Promise<T> {
     if (!this.#running) return this.#take(task)
-    return new Promise<T>((resolve, reject) => {
+    const result = new Promise<T>((resolve, reject) => {
       this.#queue.push(() => {
         try {
           const result = this.#take(task)
@@ -74,6 +85,8 @@ export class SharedTransaction {
         }
       })
     })
+    this.#watchStall()
+    return result
   }
 
   #take<T>(task: () => T | Promise<T>): T | Promise<T> {
@@ -95,6 +108,7 @@ export class SharedTransaction {
 
   #passOn(): void {
     this.#running = false
+    this.#roomFound()
     if (this.outcome === undefined) this.#watchIdle()
     this.#queue.shift()?.()
   }
@@ -105,6 +119,57 @@ export class SharedTransaction {
     this.#idle = undefined
     if (this.parties > 1 && this.outcome === undefined)
       this.#idle = this.#host.at(this.#idleTimeoutMs, () => this.abort())
+  }
+
+  /** For all parties; one that has joined may restrict its own statements beyond it. */
+  get readOnly(): boolean {
+    return this.#readOnly
+  }
+
+  /** For the statements that begin from now on. */
+  set readOnly(readOnly: boolean) {
+    this.#readOnly = readOnly
+    if (this.#cancellation === undefined) this.kernel.readOnly = readOnly
+  }
+
+  /** A statement begins, in its turn. */
+  begin(cancellation: Cancellation, readsOnly: boolean): void {
+    this.started = true
+    this.#cancellation = cancellation
+    this.kernel.readOnly = this.#readOnly || readsOnly
+  }
+
+  ended(): void {
+    this.#cancellation = undefined
+    this.kernel.readOnly = this.#readOnly
+  }
+
+  /** The running statement has to wait until its client has read: no longer than an idle party may, if others wait for it. */
+  waitForClient(client: SlowClient, room: Promise<void>): void {
+    this.#slow = { client, room }
+    void room.then(() => {
+      if (this.#slow?.room === room) this.#roomFound()
+    })
+    this.#watchStall()
+  }
+
+  #roomFound(): void {
+    this.#slow = undefined
+    this.#stall?.()
+    this.#stall = undefined
+  }
+
+  #watchStall(): void {
+    if (this.#slow === undefined || this.#queue.length === 0 || this.#stall !== undefined) return
+    if (this.outcome !== undefined) return
+    const { client } = this.#slow
+    const before = client.untakenBytes
+    this.#stall = this.#host.at(this.#idleTimeoutMs, () => {
+      this.#stall = undefined
+      const now = client.untakenBytes
+      if (now > 0 && now >= before) this.abort()
+      else this.#watchStall()
+    })
   }
 
   /** Throws what a statement of `party` must hear instead of running. */
@@ -156,8 +221,10 @@ export class SharedTransaction {
   #end(outcome: Outcome): void {
     this.outcome = outcome
     this.#idle?.()
+    this.#roomFound()
     this.#withdraw?.()
     this.#decide(outcome)
+    this.#cancellation?.wake()
   }
 
   savepoint(name: string): void {

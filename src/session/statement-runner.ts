@@ -15,11 +15,13 @@ import { LockWait, Restart, type Pause, type Statement, type StatementSteps } fr
 import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
 import type { Miss } from '../storage/store.ts'
 import type { Scheduler } from './scheduler.ts'
+import type { Sight } from './sight.ts'
 
 /** Told by `Session.cancel`. */
 export class Cancellation {
   #requested = false
   #onRequest: (() => void) | undefined
+  #wake: (() => void) | undefined
   /** How many there were: a statement that waits for its turn sees by it that one concerns it. */
   requests = 0
 
@@ -27,6 +29,7 @@ export class Cancellation {
     this.#requested = true
     this.requests++
     this.#onRequest?.()
+    this.wake()
   }
 
   /** A request from before the statement began does not count. */
@@ -37,6 +40,25 @@ export class Cancellation {
 
   end(): void {
     this.#onRequest = undefined
+    this.#wake = undefined
+  }
+
+  /** Between `begin` and `end`. */
+  get isRunning(): boolean {
+    return this.#onRequest !== undefined
+  }
+
+  /** Waits for what a statement pauses for, but no longer than until `wake`: its client may never read again. */
+  orWoken(pause: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wake = resolve
+      pause.then(resolve, reject)
+    })
+  }
+
+  /** A statement that pauses looks again whether it may go on. */
+  wake(): void {
+    this.#wake?.()
   }
 
   check(): void {
@@ -48,6 +70,13 @@ export function canceled(): PolylogError {
   return new PolylogError('canceled', 'canceling statement due to user request')
 }
 
+/** Whose statement it is. */
+export interface Caller {
+  readonly cancellation: Cancellation
+  /** Told of each state that the statement runs on, before the statement can tell anybody of it. */
+  readonly sight: Sight
+}
+
 export class StatementRunner {
   readonly #scheduler: Scheduler
 
@@ -56,8 +85,9 @@ export class StatementRunner {
   }
 
   /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
-  run<T>(transaction: KernelTransaction, statement: Statement<T>, cancellation: Cancellation): T | Promise<T> {
+  run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller): T | Promise<T> {
     const start = transaction.beginStatement()
+    caller.sight.saw(transaction.sequence)
     let steps: StatementSteps<T>
     let pause: Pause
     try {
@@ -74,24 +104,25 @@ export class StatementRunner {
       }
       pause = step.value
     } catch (error) {
-      return this.#again(transaction, statement, cancellation, start, error)
+      return this.#again(transaction, statement, caller, start, error)
     }
-    return this.#goOn(transaction, statement, cancellation, start, steps, pause)
+    return this.#goOn(transaction, statement, caller, start, steps, pause)
   }
 
   async #goOn<T>(
     transaction: KernelTransaction,
     statement: Statement<T>,
-    cancellation: Cancellation,
+    caller: Caller,
     start: Savepoint,
     steps: StatementSteps<T>,
     firstPause: Pause,
   ): Promise<T> {
+    const { cancellation } = caller
     let pause = firstPause
     try {
       for (;;) {
         transaction.leaveTurn(true)
-        if (pause !== undefined) await pause
+        if (pause !== undefined) await cancellation.orWoken(pause)
         await this.#slice()
         if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
         if (transaction.doomed !== undefined) throw transaction.doomed
@@ -106,7 +137,7 @@ export class StatementRunner {
       }
     } catch (error) {
       closeSteps(steps)
-      return this.#again(transaction, statement, cancellation, start, error)
+      return this.#again(transaction, statement, caller, start, error)
     }
   }
 
@@ -118,7 +149,7 @@ export class StatementRunner {
   #again<T>(
     transaction: KernelTransaction,
     statement: Statement<T>,
-    cancellation: Cancellation,
+    caller: Caller,
     start: Savepoint,
     error: unknown,
   ): T | Promise<T> {
@@ -128,9 +159,9 @@ export class StatementRunner {
     if (wait === undefined) throw error
     transaction.leaveTurn(false)
     return wait.then(() => {
-      cancellation.check()
+      caller.cancellation.check()
       if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
-      return this.run(transaction, statement, cancellation)
+      return this.run(transaction, statement, caller)
     })
   }
 

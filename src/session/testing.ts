@@ -9,6 +9,24 @@ export interface TestSessions {
   close(): Promise<void>
 }
 
+/** From here on nothing that is committed becomes durable before `release`. */
+export function holdLog(database: Database): { release(): void } {
+  const before = database.newestSequence
+  const waiting: (() => void)[] = []
+  let isReleased = false
+  database.durableThrough = () => (isReleased ? database.newestSequence : before)
+  database.whenDurable = (sequence, _level, run) => {
+    if (isReleased || sequence <= before) run()
+    else waiting.push(run)
+  }
+  return {
+    release: () => {
+      isReleased = true
+      for (const run of waiting.splice(0)) run()
+    },
+  }
+}
+
 export async function openTestSessions(
   options: TestDatabaseOptions & { readonly sessions?: Partial<SessionsOptions> } = {},
 ): Promise<TestSessions> {

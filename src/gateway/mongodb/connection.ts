@@ -6,12 +6,12 @@
  * answered.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { Outbox, type DurabilityWatch } from '../../session/outbox.ts'
+import { nothingSeen, Outbox, type Witness } from '../../session/outbox.ts'
 import type { Cancel, Socket } from '../../host/host.ts'
 import type { Session } from '../../session/contract.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
-import { execute, type Execution } from './execute.ts'
+import { execute } from './execute.ts'
 import { FrameReader } from './frames.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { beginReply, endReply, maxFirstMessageBytes, maxMessageBytes, parseMessage, type Message } from './wire.ts'
@@ -21,12 +21,6 @@ const keptReplyBytes = 1024 * 1024
 
 /** From our end of the connection to its close, whatever the other side does. */
 const lingerMs = 1000
-
-/** Before the first command that sees data. */
-const nothingToWaitFor: DurabilityWatch = {
-  durableThrough: () => Infinity,
-  whenDurable: (_sequence, _level, run) => run(),
-}
 
 export class MongoConnection {
   readonly id: number
@@ -54,11 +48,7 @@ export class MongoConnection {
     this.gateway = gateway
     this.#socket = socket
     this.#onClose = onClose
-    this.#outbox = new Outbox(
-      socket,
-      () => this.#session?.durabilityWatch ?? nothingToWaitFor,
-      () => this.destroy(),
-    )
+    this.#outbox = new Outbox(socket, nothingSeen, () => this.destroy())
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.finish()
     socket.onClose = () => this.#ended()
@@ -132,8 +122,8 @@ export class MongoConnection {
     }
     this.#busy = true
     done.then(
-      (execution) => {
-        this.#answer(message, execution)
+      (witness) => {
+        this.#answer(message, witness)
         this.#goOn()
       },
       (error: unknown) => this.#crash(error),
@@ -157,14 +147,13 @@ export class MongoConnection {
     void room.then(() => this.#goOn())
   }
 
-  #answer(message: Message, { session, durability }: Execution): void {
+  #answer(message: Message, witness: Witness): void {
     if (this.#closed) return
     if (!message.moreToCome) {
-      const out = this.#outbox.writer
+      const out = this.#outbox.writerFor(witness)
       const start = beginReply(out, message.requestId, ++this.#requestId, message.isLegacy)
       out.slice(this.#reply.out)
       endReply(out, start)
-      if (session !== undefined) this.#outbox.seal(session.seen, durability)
     }
     if (this.#reply.out.bytes.length > keptReplyBytes) this.#reply = new BsonWriter(new ByteWriter(1024))
   }

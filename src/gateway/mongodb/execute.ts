@@ -3,7 +3,7 @@
  * puts it into its transaction, and writes its reply or its error.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { Durability } from '../../log/commit-log.ts'
+import type { Durability, Sequence } from '../../log/commit-log.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, countFields, getField } from '../../model/document/bson.ts'
 import type { BsonWriter } from '../../model/document/bson-writer.ts'
@@ -11,6 +11,7 @@ import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { readBoolean, toDouble, toHex } from '../../model/document/values.ts'
 import { decodeName } from '../../model/document/names.ts'
 import type { Session } from '../../session/contract.ts'
+import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/outbox.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
 import type { MongoConnection } from './connection.ts'
@@ -19,20 +20,27 @@ import { labelsOf, toFailure, type FailurePlace } from './errors.ts'
 import { checkDatabaseName, fieldMap, Request, type Command, type Reply } from './request.ts'
 import type { Message } from './wire.ts'
 
-export interface Execution {
-  /** What the reply must wait for; none where nothing was seen. */
-  readonly session: Session | undefined
+/** What a reply waits for: what its command's session has seen, at the level that the command asked for. */
+class CommandWitness implements Witness {
   readonly durability: Durability
+  readonly #session: Session
+
+  constructor({ session, durability }: Request) {
+    this.#session = session
+    this.durability = durability
+  }
+
+  get seen(): Sequence {
+    return this.#session.seen
+  }
+
+  get durabilityWatch(): DurabilityWatch {
+    return this.#session.durabilityWatch
+  }
 }
 
-const unseen: Execution = { session: undefined, durability: 'memory' }
-
-/** Never throws but for a broken invariant: errors are replies. */
-export function execute(
-  connection: MongoConnection,
-  message: Message,
-  reply: BsonWriter,
-): Execution | Promise<Execution> {
+/** Writes the reply, and answers what it waits for. Never throws but for a broken invariant: errors are replies. */
+export function execute(connection: MongoConnection, message: Message, reply: BsonWriter): Witness | Promise<Witness> {
   const fields = fieldMap(message.body)
   const name = firstName(fields)
   let request: Request | undefined
@@ -42,20 +50,20 @@ export function execute(
     if (command.isBare === true) {
       writeReply(reply, runBare(command, connection, message, fields, name))
       connection.greeted = true
-      return unseen
+      return nothingSeen
     }
     if (!connection.greeted) connection.greeted = true
     request = makeRequest(connection, message, fields, name)
     const result = runCommand(command, request)
     if (!(result instanceof Promise)) {
       writeReply(reply, result)
-      return finished(request)
+      return new CommandWitness(request)
     }
     const running = request
     return result.then(
       (written) => {
         writeReply(reply, written)
-        return finished(running)
+        return new CommandWitness(running)
       },
       (error: unknown) => failed(reply, running, error),
     )
@@ -68,10 +76,6 @@ export function execute(
 function firstName(fields: ReadonlyMap<string, BsonValue>): string {
   for (const name of fields.keys()) return name
   return ''
-}
-
-function finished(request: Request): Execution {
-  return { session: request.session, durability: request.durability }
 }
 
 function writeReply(writer: BsonWriter, reply: Reply): void {
@@ -266,7 +270,7 @@ function withTimeLimit(request: Request, run: () => Reply | Promise<Reply>): Rep
 }
 
 /** Every command error ends the transaction it happens in. */
-function failed(reply: BsonWriter, request: Request | undefined, error: unknown): Execution {
+function failed(reply: BsonWriter, request: Request | undefined, error: unknown): Witness {
   const failure = toFailure(error)
   const place = placeOf(request)
   // After the decision a party stays until it leaves by commit or abort, which report truthfully.
@@ -278,7 +282,7 @@ function failed(reply: BsonWriter, request: Request | undefined, error: unknown)
   writeDuplicate(reply, failure.error)
   writeLabels(reply, labelsOf(failure, place))
   reply.end()
-  return request === undefined ? unseen : finished(request)
+  return request === undefined ? nothingSeen : new CommandWitness(request)
 }
 
 function placeOf(request: Request | undefined): FailurePlace {

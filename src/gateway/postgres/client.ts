@@ -62,6 +62,7 @@ export class Client {
 
   constructor(parts: ClientParts) {
     this.session = parts.session
+    parts.outbox.witness = parts.session
     this.host = parts.sessions.host
     this.outbox = parts.outbox
     this.language = parts.language
@@ -121,7 +122,7 @@ export class Client {
 
   /** Of the open block, or of the next statement. */
   get isReadOnly(): boolean {
-    if (this.block.kind !== 'none') return this.block.isReadOnly
+    if (this.block.kind !== 'none') return this.session.readOnly
     return this.settings.get('default_transaction_read_only') === 'on'
   }
 
@@ -149,8 +150,6 @@ export class Client {
   #settingChanged(name: string): void {
     if (reportedSettings.has(name)) this.#toReport.add(name)
     const value = this.settings.get(name)
-    // What has been done until now is answered as it was when it was done.
-    if (name === 'synchronous_commit') this.outbox.seal(this.session.seen, this.session.durability)
     if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {
       this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'
@@ -191,11 +190,10 @@ export class Client {
     return true
   }
 
-  /** Lets out what is written; `sequence`: what it has seen beyond what the session knows. */
-  flush(sequence = 0): void {
+  /** Lets out what is written. */
+  flush(): void {
     if (this.outbox.writer.end > this.#outputMark) this.#hasLeft = true
     this.#outputMark = 0
-    this.outbox.seal(Math.max(this.session.seen, sequence), this.session.durability)
     this.outbox.flush()
   }
 

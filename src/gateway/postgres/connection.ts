@@ -13,7 +13,7 @@
 import { InvariantError, type PolylogError } from '../../base/errors.ts'
 import type { Socket } from '../../host/host.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
-import { Outbox } from '../../session/outbox.ts'
+import { nothingSeen, Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import type { Client } from './client.ts'
 import { asPolylogError, protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
@@ -83,8 +83,7 @@ export class Connection {
     this.#frames = new MessageFrames(parts.limits.maxMessageBytes)
     this.#statementTimeout = new Timeout(parts.sessions.host)
     this.#idleTimeout = new Timeout(parts.sessions.host)
-    const watch = (): Session['durabilityWatch'] => this.#client!.session.durabilityWatch
-    this.#outbox = new Outbox(socket, watch, (error) => this.#durabilityLost(error))
+    this.#outbox = new Outbox(socket, nothingSeen, (error) => this.#durabilityLost(error))
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#close()
     socket.onClose = () => this.#close()
@@ -256,9 +255,8 @@ export class Connection {
     if (this.#state !== 'ready') return
     if (client.block.kind === 'none' && client.portals.size > 0) client.portals.clear()
     client.reportSettings()
-    const { session, outbox, block } = client
+    const { outbox, block } = client
     readyForQuery(outbox.writer, block.status)
-    outbox.seal(session.seen, session.durability)
     if (block.kind === 'explicit') this.#watchIdle(client)
   }
 
@@ -306,20 +304,15 @@ export class Connection {
 
   #fatal(error: PolylogError): void {
     if (this.#state === 'closed') return
-    if (this.#client === undefined) {
-      this.#refuse(error)
-      return
-    }
     errorResponse(this.#outbox.writer, error, 'FATAL')
-    this.#endGently(this.#client)
+    this.#endGently()
   }
 
   /** After the last bytes have left. */
-  #endGently({ session }: Client): void {
-    this.#outbox.seal(session.seen, session.durability)
+  #endGently(): void {
     this.#state = 'closed'
     this.#stopTimers()
-    session.close()
+    this.#client?.session.close()
     this.#outbox.afterwards(() => {
       this.#socket.end()
       this.#outbox.close()
@@ -345,9 +338,7 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#stopTimers()
-    const session = this.#client?.session
-    if (session !== undefined) this.#outbox.seal(session.seen, session.durability)
-    session?.close()
+    this.#client?.session.close()
     this.#outbox.flush()
     this.#outbox.close()
     this.#socket.end()
@@ -376,13 +367,7 @@ export class Connection {
 
   #refuseEncryption(): void {
     this.#outbox.writer.u8(0x4e)
-    this.#flushEarly()
-  }
-
-  /** Before there is a session nothing has been seen that could be lost. */
-  #flushEarly(): void {
-    this.#socket.write(this.#outbox.writer.toBytes())
-    this.#outbox.writer.reset()
+    this.#outbox.flush()
   }
 
   #begin(packet: StartupMessage): void {
@@ -411,12 +396,9 @@ export class Connection {
     this.#process()
   }
 
-  /** Without a session there is no barrier to wait for. */
+  /** Nothing of a greeting that has failed is for the client. */
   #refuse(error: PolylogError): void {
-    this.#client?.session.close()
     this.#outbox.writer.reset()
-    errorResponse(this.#outbox.writer, error, 'FATAL')
-    this.#flushEarly()
-    this.#close()
+    this.#fatal(error)
   }
 }

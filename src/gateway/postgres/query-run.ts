@@ -102,7 +102,7 @@ export class QueryRun {
       if (batch === undefined) return undefined
       if (batch === paused) return this.#pumpOn(transaction, execution, execution.waitFor)
       this.#take(batch)
-      if (this.#isFull()) return this.#pumpOn(transaction, execution, this.#room(transaction))
+      if (this.#isFull()) return this.#pumpOn(transaction, execution, this.#room())
     }
   }
 
@@ -116,7 +116,7 @@ export class QueryRun {
         continue
       }
       this.#take(batch)
-      if (this.#isFull()) yield this.#room(transaction)
+      if (this.#isFull()) yield this.#room()
     }
   }
 
@@ -124,8 +124,8 @@ export class QueryRun {
     return this.#client.outbox.pendingBytes >= this.#client.limits.maxPendingOutputBytes
   }
 
-  #room(transaction: Transaction): Pause {
-    this.#client.flush(transaction.sequence)
+  #room(): Pause {
+    this.#client.flush()
     return this.#client.outbox.roomBelow(this.#client.limits.maxPendingOutputBytes)
   }
 

@@ -28,8 +28,6 @@ export class TransactionBlock {
   kind: 'none' | 'implicit' | 'explicit' = 'none'
   /** No statement has run in it yet: joining is still possible. */
   isFresh = true
-  /** Of the open block. */
-  isReadOnly = false
   #settingsBefore: SettingsState
   #savepoints: Savepoint[] = []
 
@@ -58,7 +56,6 @@ export class TransactionBlock {
   #begin(kind: 'implicit' | 'explicit', options: BeginOptions): void {
     const all = { ...this.#defaults(), ...options }
     this.#session.begin(all)
-    this.isReadOnly = all.readOnly === true
     this.kind = kind
     this.isFresh = true
     this.#savepoints = []
@@ -89,7 +86,6 @@ export class TransactionBlock {
       return
     }
     this.#session.configure(options)
-    if (options.readOnly !== undefined) this.isReadOnly = options.readOnly
   }
 
   /** Answers the command's tag: ROLLBACK where nothing was committed. */
@@ -109,8 +105,10 @@ export class TransactionBlock {
     this.#notice(warning('25P01', 'there is no transaction in progress'))
   }
 
+  /** AND CHAIN: the next transaction has the characteristics of the one that ends. */
   #nextOf(chain: boolean): BeginOptions | undefined {
-    return chain ? { isolation: this.#session.isolation } : undefined
+    const { isolation, readOnly } = this.#session
+    return chain ? { isolation, readOnly } : undefined
   }
 
   #finish(): Outcome | Promise<Outcome> {
@@ -203,7 +201,10 @@ export class TransactionBlock {
     throw sqlError('no_transaction', '25P01', `${command} can only be used in transaction blocks`)
   }
 
-  /** SELECT polylog_join(token): this block becomes a part of the transaction that the token names. */
+  /**
+   * SELECT polylog_join(token): this block becomes a part of the transaction that the token names. What BEGIN said of
+   * reading only holds for this party.
+   */
   join(token: string): void | Promise<void> {
     if (this.kind !== 'explicit') {
       const message = 'polylog_join can only be used in transaction blocks'
@@ -213,9 +214,11 @@ export class TransactionBlock {
       const message = 'polylog_join must be called before any query'
       throw sqlError('active_transaction', '25001', message, 'It comes first after BEGIN.')
     }
+    const { readOnly } = this.#session
     return afterDone(this.#session.rollback(), () => {
       try {
         this.#session.join(token)
+        if (readOnly) this.#session.configure({ readOnly })
       } catch (error) {
         // The block that BEGIN opened goes on as a failed one, until the client ends it.
         this.#session.begin()

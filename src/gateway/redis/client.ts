@@ -26,13 +26,11 @@ export interface Client {
   /** Commands since MULTI. */
   queue: QueuedCommands | undefined
 
-  /** The replies so far wait for what they have seen, at the durability of now. */
-  sealReplies(): void
   /** Closes the connection once the replies so far have left. */
   closeAfterReplies(): void
-  /** Waits until all replies have left, then goes on as another user or in another database. */
-  changeSession(change: { user?: string; database?: string }): Promise<void>
+  /** Goes on as another user or in another database; before anything is answered. */
+  changeSession(change: { user?: string; database?: string }): void
   /** Back to the state of a new connection. */
-  reset(): Promise<void>
+  reset(): void
   kill(): void
 }

@@ -2,8 +2,8 @@
  * One connection: bytes in, commands one after another, replies out.
  *
  * A chunk of pipelined commands is carried out in one go: each runs in the session and writes its reply into the outbox;
- * at the end of the chunk the outbox is sealed with the newest sequence that any of them has seen, and flushed. A command
- * that must wait (a lock, a pause of its statement) stops the loop: the replies before it leave, its own grows in a buffer
+ * at the end of the chunk the outbox is flushed, and holds them until what any of them has seen is durable. A command that
+ * must wait (a lock, a pause of its statement) stops the loop: the replies before it leave, its own grows in a buffer
  * beside, and the loop goes on when it is done. Meanwhile bytes gather, up to a limit at which the socket is not read.
  *
  * Invariants: replies leave in the order of commands; one command runs at a time; a statement that runs again has left
@@ -42,7 +42,6 @@ export class Connection implements Client {
   readonly openedMs: number
   readonly watches: Watches = new Watches()
   readonly parties: Parties
-  session: Session
   name = ''
   libraryName = ''
   libraryVersion = ''
@@ -54,7 +53,7 @@ export class Connection implements Client {
   readonly #server: ServerState
   readonly #socket: Socket
   readonly #parser: RequestParser
-  readonly #outbox: Outbox
+  readonly #outbox: Outbox<Session>
   readonly #reply: Reply
   readonly #call: Call
   readonly #onClose: () => void
@@ -76,14 +75,9 @@ export class Connection implements Client {
     this.remote = socket.remote
     this.openedMs = server.now()
     this.lastActiveMs = this.openedMs
-    this.session = this.#openSession({})
-    this.parties = new Parties(() => this.#openSession({ user: this.session.user, database: this.session.database }))
     this.#parser = new RequestParser(server.limits.maxMessageBytes)
-    this.#outbox = new Outbox(
-      socket,
-      () => this.session.durabilityWatch,
-      () => this.kill(),
-    )
+    this.#outbox = new Outbox(socket, this.#openSession({}), () => this.kill())
+    this.parties = new Parties(() => this.#openParty())
     this.#reply = new Reply(this.#outbox.writer, 4 * server.limits.maxMessageBytes)
     this.#call = new Call(this, server, this.#reply)
     socket.onData = (chunk) => this.receive(chunk)
@@ -100,7 +94,16 @@ export class Connection implements Client {
     this.#reply.protocol = version
   }
 
-  #openSession(options: { user?: string; database?: string }): Session {
+  get session(): Session {
+    return this.#outbox.witness
+  }
+
+  #openParty(): Session {
+    const { session } = this
+    return this.#openSession({ user: session.user, database: session.database, beside: session })
+  }
+
+  #openSession(options: { user?: string; database?: string; beside?: Session }): Session {
     return this.#server.sessions.openSession({ user: 'default', ...options, door: 'redis', remote: this.remote })
   }
 
@@ -131,7 +134,7 @@ export class Connection implements Client {
       if (this.#ending && !this.#busy) break
       this.#awaitRoom()
     }
-    if (!this.#closed) this.#flush()
+    if (!this.#closed) this.#outbox.flush()
     if ((this.#ending || this.#inputEnded) && !this.#busy) this.#end()
   }
 
@@ -144,7 +147,6 @@ export class Connection implements Client {
   #awaitRoom(): void {
     const limit = this.#server.limits.maxPendingOutputBytes
     if (this.#busy || this.#outbox.pendingBytes < limit) return
-    this.#flush()
     const room = this.#outbox.roomBelow(limit)
     if (room === undefined) return
     this.#busy = true
@@ -159,11 +161,6 @@ export class Connection implements Client {
       this.#socket.resume()
     }
     this.#carryOn()
-  }
-
-  #flush(): void {
-    this.sealReplies()
-    this.#outbox.flush()
   }
 
   // ---- one command
@@ -237,7 +234,7 @@ export class Connection implements Client {
   #await(result: Promise<void>): void {
     this.#busy = true
     this.#reply.detach()
-    this.#flush()
+    this.#outbox.flush()
     void result
       .catch((error: unknown) => {
         if (!this.#closed) this.#fail(error)
@@ -252,39 +249,33 @@ export class Connection implements Client {
 
   // ---- what commands ask of the connection
 
-  sealReplies(): void {
-    this.#outbox.seal(Math.max(this.session.seen, this.parties.seen), this.session.durability)
-  }
-
   closeAfterReplies(): void {
     this.#ending = true
     if (!this.#busy) this.#end()
   }
 
-  /** Sequences of two databases do not compare: everything seen of the old one leaves before. */
-  async changeSession(change: { user?: string; database?: string }): Promise<void> {
-    const { user, database } = this.session
-    const next = this.#openSession({ user, database, ...change })
-    next.durability = this.session.durability
-    this.#flush()
-    await new Promise<void>((resolve) => this.#outbox.afterwards(resolve))
-    if (this.#closed) {
-      next.close()
-      return
-    }
+  /**
+   * For a command that has not answered yet: the replies so far wait for what the session before has seen, those from now
+   * on for what the next one has.
+   */
+  changeSession(change: { user?: string; database?: string }): void {
+    const last = this.session
+    const next = this.#openSession({ user: last.user, database: last.database, ...change })
+    next.durability = last.durability
     this.parties.close()
-    this.session.close()
-    this.session = next
+    last.close()
+    this.#outbox.witness = next
+    this.#reply.begin(this.#outbox.writer)
   }
 
-  async reset(): Promise<void> {
+  reset(): void {
     this.queue = undefined
     this.watches.clear(this.session)
     this.name = ''
     this.database = 0
     this.protocol = 2
     this.isExemptFromEviction = false
-    await this.changeSession({ user: 'default' })
+    this.changeSession({ user: 'default' })
   }
 
   kill(): void {
@@ -296,7 +287,6 @@ export class Connection implements Client {
 
   #end(): void {
     if (this.#closed) return
-    this.#flush()
     this.#outbox.afterwards(() => this.#socket.end())
   }
 

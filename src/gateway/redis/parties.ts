@@ -1,6 +1,7 @@
 /**
  * POLYLOG.IN: a command that carries its transaction's token. The connection takes part in that transaction by a session of
- * its own, beside the connection's, until the transaction ends; a connection that drops in between aborts the whole, as
+ * its own, beside the connection's (whose replies wait for what any of them has seen), until the transaction ends; a
+ * connection that drops in between aborts the whole, as
  * any party's does, since nobody knows then which of its commands were carried out.
  */
 import { PolylogError } from '../../base/errors.ts'
@@ -13,8 +14,6 @@ const maxRemembered = 64
 export class Parties {
   readonly #open: () => Session
   readonly #sessions = new Map<string, Session>()
-  /** The newest sequence that any of them has seen: what the connection's next reply waits for. */
-  seen = 0
   /** How the transactions ended that this connection took part in last. */
   readonly #outcomes = new Map<string, Outcome>()
 
@@ -54,9 +53,7 @@ export class Parties {
       if (this.#outcomes.size <= maxRemembered) break
       this.#outcomes.delete(oldest)
     }
-    if (session === undefined) return
-    closeParty(session)
-    this.saw(session)
+    if (session !== undefined) closeParty(session)
   }
 
   /** Of transactions that are decided, and of no others: a session that has left runs commands on their own. */
@@ -67,12 +64,7 @@ export class Parties {
     }
   }
 
-  saw(session: Session): void {
-    if (session.seen > this.seen) this.seen = session.seen
-  }
-
   close(): void {
-    this.seen = 0
     for (const session of this.#sessions.values()) session.close()
     this.#sessions.clear()
   }

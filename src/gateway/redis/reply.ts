@@ -37,8 +37,10 @@ export class Reply {
   /** Moves what was written of this reply to a buffer of its own, where it grows until the statement ends. */
   detach(): void {
     const own = new ByteWriter(256)
-    own.copy(this.writer.bytes, this.mark, this.writer.end)
-    this.restart()
+    if (this.writer.end > this.mark) {
+      own.copy(this.writer.bytes, this.mark, this.writer.end)
+      this.restart()
+    }
     this.writer = own
     this.mark = 0
   }

@@ -24,8 +24,8 @@ function quit(call: Call): void {
   call.client.closeAfterReplies()
 }
 
-async function reset(call: Call): Promise<void> {
-  await call.client.reset()
+function reset(call: Call): void {
+  call.client.reset()
   call.reply.status('RESET')
 }
 
@@ -33,27 +33,24 @@ async function reset(call: Call): Promise<void> {
  * There are no credentials, so any name and any password are right, as with a `nopass` user of Redis; a password without a
  * name would be the default user's, who has none.
  */
-function authenticate(call: Call): void | Promise<void> {
+function authenticate(call: Call): void {
   if (call.count > 3) throw syntaxError()
   if (call.count === 2) {
     throw new CommandError(
       'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
     )
   }
-  return asUser(call, call.text(1), () => call.reply.ok())
+  becomeUser(call, call.text(1))
+  call.reply.ok()
 }
 
-/** Runs `then` once the connection acts as `user`. */
-function asUser(call: Call, user: string, then: () => void): void | Promise<void> {
+function becomeUser(call: Call, user: string): void {
   const { session, watches, queue } = call.client
-  if (user === session.user) {
-    then()
-    return
-  }
+  if (user === session.user) return
   if (session.status !== 'none' || watches.count > 0 || queue !== undefined) {
     throw new CommandError('ERR AUTH inside a transaction is not allowed')
   }
-  return call.client.changeSession({ user }).then(then)
+  call.client.changeSession({ user })
 }
 
 interface Hello {
@@ -79,9 +76,10 @@ function parseHello(call: Call): Hello {
   return hello
 }
 
-function hello(call: Call): void | Promise<void> {
+function hello(call: Call): void {
   const wanted = parseHello(call)
-  return asUser(call, wanted.user ?? call.client.session.user, () => welcome(call, wanted))
+  becomeUser(call, wanted.user ?? call.client.session.user)
+  welcome(call, wanted)
 }
 
 function welcome(call: Call, wanted: Hello): void {

@@ -6,7 +6,7 @@
  */
 import { PolylogError } from '../../../base/errors.ts'
 import type { Isolation, StatementSteps, Transaction } from '../../../database/contract.ts'
-import type { BeginOptions, Outcome, Session } from '../../../session/contract.ts'
+import type { BeginOptions, Outcome } from '../../../session/contract.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import type { Command } from '../command-table.ts'
 import { CommandError, syntaxError } from '../errors.ts'
@@ -85,20 +85,12 @@ function runIn(call: Call): void | Promise<void> {
     throw new CommandError(`ERR ${command.name.toUpperCase()} is not allowed in POLYLOG.IN`)
   }
   const transactionToken = call.text(1)
-  const { parties } = call.client
-  const session = parties.join(transactionToken)
+  const session = call.client.parties.join(transactionToken)
   try {
     const running = session.run(statementOf(call, command, inner))
-    if (!(running instanceof Promise)) {
-      parties.saw(session)
-      return
-    }
-    return running.then(
-      () => parties.saw(session),
-      (error: unknown) => throwFrom(call, session, transactionToken, error),
-    )
+    if (running instanceof Promise) return running.catch((error: unknown) => throwFrom(call, transactionToken, error))
   } catch (error) {
-    throwFrom(call, session, transactionToken, error)
+    throwFrom(call, transactionToken, error)
   }
 }
 
@@ -120,11 +112,9 @@ function statementOf(call: Call, command: Command, inner: Arguments) {
   }
 }
 
-function throwFrom(call: Call, session: Session, transactionToken: string, error: unknown): never {
-  const { parties } = call.client
-  parties.saw(session)
+function throwFrom(call: Call, transactionToken: string, error: unknown): never {
   if (error instanceof PolylogError && error.code === 'transaction_ended' && error.detail.outcome !== undefined) {
-    parties.ended(transactionToken, error.detail.outcome)
+    call.client.parties.ended(transactionToken, error.detail.outcome)
   }
   throw error
 }
@@ -140,18 +130,17 @@ function durability(call: Call): void {
   if (level !== 'synced' && level !== 'written' && level !== 'memory') {
     throw new CommandError(`ERR durability is synced, written or memory, not '${call.text(1)}'`)
   }
-  call.client.sealReplies()
   call.client.session.durability = level
   call.reply.ok()
 }
 
-async function use(call: Call): Promise<void> {
+function use(call: Call): void {
   const { session } = call.client
   refuseWatches(call)
   if (session.status !== 'none') {
     throw new PolylogError('active_transaction', 'the database cannot be changed inside a transaction')
   }
-  await call.client.changeSession({ database: call.text(1) })
+  call.client.changeSession({ database: call.text(1) })
   call.reply.ok()
 }
 
