@@ -59,6 +59,11 @@ export class Call {
     return decodeUtf8(bytes, start, end)
   }
 
+  /** The argument as Redis repeats it in an error: C's strings end at the first zero byte. */
+  shown(position: number): string {
+    return this.text(position).split('\0', 1)[0]!
+  }
+
   /** The argument in upper case, for comparing with options. */
   option(position: number): string {
     const { bytes, start, end } = this.arg(position)
@@ -103,9 +108,12 @@ export class Call {
   }
 
   databaseNumber(position: number, message: string): number {
-    const value = this.integer(position, message)
+    const value = this.long(position, message)
+    if (BigInt.asIntN(32, value) !== value) {
+      throw new CommandError('ERR value is out of range, value must between -2147483648 and 2147483647')
+    }
     if (value < 0 || value >= databaseCount) throw new CommandError('ERR DB index is out of range')
-    return value
+    return Number(value)
   }
 
   /** `step` for every `stride`-th argument from `first` on, then `finish`; pauses where there are many. */

@@ -123,7 +123,7 @@ export class CommandTable {
     if (command.subcommands.size === 0 || (count === 1 && command.accepts(1))) return checked(command, count)
     if (count === 1) throw wrongArity(command.name)
     const { bytes, start, end } = args.at(first + 1)
-    const name = decodeUtf8(bytes, start, Math.min(end, start + maxNameBytes))
+    const name = printed(bytes, start, Math.min(end, start + maxNameBytes))
     const below = command.subcommands.get(name.toLowerCase())
     if (below === undefined) {
       throw new CommandError(`ERR unknown subcommand '${name}'. Try ${command.name.toUpperCase()} HELP.`)
@@ -133,15 +133,20 @@ export class CommandTable {
 }
 
 function checked(command: Command, count: number): Command {
-  if (!command.accepts(count)) throw wrongArity(command.name)
+  // EXEC refuses by itself: it ends its block even so.
+  if (!command.accepts(count) && command.name !== 'exec') throw wrongArity(command.name)
   return command
+}
+
+/** As C prints it: up to the first zero byte. */
+function printed(bytes: Uint8Array, start: number, end: number): string {
+  return decodeUtf8(bytes, start, end).split('\0', 1)[0]!
 }
 
 function unknownCommand(args: Arguments, first: number): CommandError {
   const show = (position: number, limit: number): string => {
     const { bytes, start, end } = args.at(position)
-    // As C prints it: up to the first zero byte.
-    return decodeUtf8(bytes, start, Math.min(end, start + limit)).split('\0', 1)[0]!
+    return printed(bytes, start, Math.min(end, start + limit))
   }
   let shown = ''
   for (let at = first + 1; at < args.count && shown.length < maxNameBytes; at++) {

@@ -36,18 +36,36 @@ function latin1(text: Slice): string {
   return result
 }
 
-export function parseDoubleText(text: string): number | undefined {
-  if (decimal.test(text)) {
-    const value = Number(text)
-    if (!Number.isFinite(value)) return undefined
-    return value === 0 && /^[^e]*[1-9]/i.test(text) ? undefined : value
-  }
-  const infinity = infinite.exec(text)
-  if (infinity !== null) return infinity[1] === '-' ? -Infinity : Infinity
-  return parseHexadecimal(text)
+function parseDoubleText(text: string): number | undefined {
+  if (infinite.test(text)) return readDouble(text)
+  const value = readDouble(text)
+  if (value === undefined || !Number.isFinite(value)) return undefined
+  return value === 0 && hasDigitAboveZero(text) ? undefined : value
 }
 
-function parseHexadecimal(text: string): number | undefined {
+function hasDigitAboveZero(text: string): boolean {
+  return hexadecimal.test(text) ? /x[^p]*[1-9a-f]/i.test(text) : /^[^e]*[1-9]/i.test(text)
+}
+
+/**
+ * A bound of a range by score, which Redis reads less strictly: spaces may stand before the number, a zero byte ends it,
+ * nothing at all is 0, and what overflows or vanishes is infinite or 0. Undefined for what is no number, or NaN.
+ */
+export function parseBound(text: Slice): number | undefined {
+  if (text.end - text.start > maxDoubleCharacters) return undefined
+  const [whole = ''] = latin1(text).split('\0', 1)
+  return whole === '' ? 0 : readDouble(whole.replace(/^[ \t-\r]+/, ''))
+}
+
+/** What overflows is infinite, what vanishes 0. */
+function readDouble(text: string): number | undefined {
+  if (decimal.test(text)) return Number(text)
+  const infinity = infinite.exec(text)
+  if (infinity !== null) return infinity[1] === '-' ? -Infinity : Infinity
+  return readHexadecimal(text)
+}
+
+function readHexadecimal(text: string): number | undefined {
   const found = hexadecimal.exec(text)
   if (found === null) return undefined
   const [, sign, whole = '', fraction = '', exponent = '0'] = found
@@ -61,14 +79,15 @@ function parseHexadecimal(text: string): number | undefined {
     value *= 2 ** step
     rest -= step
   }
-  if (!Number.isFinite(value) || (value === 0 && /[1-9a-f]/i.test(digits))) return undefined
   return sign === '-' ? -value : value
 }
 
 /** C's `%.17g`, which is how Redis 7.0 prints scores: 0.1 is 0.10000000000000001. */
 export function formatDouble(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e17) return Object.is(value, -0) ? '-0' : String(value)
+  if (Number.isSafeInteger(value)) return Object.is(value, -0) ? '-0' : String(value)
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : value < 0 ? '-inf' : 'nan'
+  // JavaScript prints the shortest digits that tell it from its neighbours, C all of them.
+  if (Number.isInteger(value) && Math.abs(value) < 1e17) return String(BigInt(value))
   const [mantissa = '', exponentText = '0'] = roundedToEven(value).split('e')
   const exponent = Number(exponentText)
   const negative = mantissa.startsWith('-') ? '-' : ''

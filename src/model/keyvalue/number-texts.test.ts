@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { sliceOf } from '../../base/slice.ts'
-import { formatDouble, parseDouble } from './double-text.ts'
+import { formatDouble, parseBound, parseDouble } from './double-text.ts'
 import { parseInt64, parseShortInteger } from './integer-text.ts'
 import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts'
 
@@ -51,6 +51,8 @@ describe('doubles', () => {
     [0.1, '0.10000000000000001'],
     [-1.5, '-1.5'],
     [1e16, '10000000000000000'],
+    [54043195528445952, '54043195528445952'],
+    [-54043195528445952, '-54043195528445952'],
     [1e17, '1e+17'],
     [1e20, '1e+20'],
     [0.0001, '0.0001'],
@@ -91,6 +93,24 @@ describe('doubles', () => {
     ['abc', undefined],
   ])('%s is read as %d', (text, value) => {
     expect(parseDouble(slice(text))).toBe(value)
+  })
+
+  it.each<[string, number | undefined]>([
+    ['', 0],
+    ['1e-400', 0],
+    ['1e400', Infinity],
+    ['-1e400', -Infinity],
+    ['0x1p-2000', 0],
+    ['inf', Infinity],
+    ['\t 1.5', 1.5],
+    ['1\0x', 1],
+    ['\0', 0],
+    [' ', undefined],
+    ['1 ', undefined],
+    ['nan', undefined],
+    ['1'.repeat(6000), undefined],
+  ])('%j as a bound', (text, value) => {
+    expect(parseBound(slice(text))).toBe(value)
   })
 
   it('come back from their text', () => {

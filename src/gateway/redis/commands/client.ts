@@ -28,7 +28,7 @@ function setInfo(call: Call): void {
   const attribute = call.text(2).toLowerCase()
   const value = call.text(3)
   if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
-    throw new CommandError(`ERR Unrecognized option '${call.text(2)}'`)
+    throw new CommandError(`ERR Unrecognized option '${call.shown(2)}'`)
   }
   if (!/^[!-~]*$/.test(value)) {
     throw new CommandError(`ERR ${attribute} cannot contain spaces, newlines or special characters.`)
@@ -88,7 +88,7 @@ function chooseListed(call: Call): Client[] {
 /** Whether ordinary clients, which all of ours are, have the type. */
 function ofType(call: Call, position: number): boolean {
   const type = call.option(position)
-  if (!clientTypes.has(type)) throw new CommandError(`ERR Unknown client type '${call.text(position)}'`)
+  if (!clientTypes.has(type)) throw new CommandError(`ERR Unknown client type '${call.shown(position)}'`)
   return type === 'NORMAL'
 }
 
@@ -99,8 +99,8 @@ interface KillFilter {
 
 function parseKill(call: Call): KillFilter {
   const filter: KillFilter = { matches: [], skipSelf: true }
-  if (call.count % 2 !== 0) throw syntaxError()
   for (let at = 2; at < call.count; at += 2) {
+    if (at + 1 >= call.count) throw syntaxError()
     const value = call.text(at + 1)
     const option = call.option(at)
     if (option === 'ID') {

@@ -19,7 +19,7 @@ function parseConditions(call: Call): Conditions {
   for (let at = 3; at < call.count; at++) {
     const option = call.option(at).toLowerCase()
     if (option !== 'nx' && option !== 'xx' && option !== 'gt' && option !== 'lt') {
-      throw new CommandError(`ERR Unsupported option ${call.text(at)}`)
+      throw new CommandError(`ERR Unsupported option ${call.shown(at)}`)
     }
     conditions[option] = true
   }

@@ -19,7 +19,7 @@ export interface PopMany<Side extends string> {
 
 /** LMPOP and ZMPOP: `numkeys key… side [COUNT count]`. */
 export function parsePopMany<Side extends string>(call: Call, one: Side, other: Side): PopMany<Side> {
-  const { end } = readKeyCount(call, 1)
+  const { end } = readKeyCount(call, 1, syntaxError())
   const given = end < call.count ? call.option(end) : ''
   const side = given === one ? one : given === other ? other : undefined
   if (side === undefined) throw syntaxError()

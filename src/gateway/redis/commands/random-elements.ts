@@ -61,13 +61,12 @@ export function* randomElements(
 }
 
 function parseCount(call: Call, withOption: string | undefined): { wanted: number; withSecond: boolean } {
+  if (withOption === undefined && call.count > 3) throw syntaxError()
   const long = call.long(2)
   if (long === lowest) {
     throw new CommandError(`ERR value is out of range, value must between ${lowest + 1n} and ${-(lowest + 1n)}`)
   }
-  if (call.count > 3 && (withOption === undefined || call.count > 4 || call.option(3) !== withOption)) {
-    throw syntaxError()
-  }
+  if (call.count > 4 || (call.count > 3 && call.option(3) !== withOption)) throw syntaxError()
   if (call.count > 3 && (long < -highestCount || long > highestCount))
     throw new CommandError('ERR value is out of range')
   return { wanted: Number(long), withSecond: call.count > 3 }

@@ -1,7 +1,6 @@
 /** Bounds of ranges of sorted sets, as arguments: ranks, scores with `(`, members with `[`, `(`, `-` and `+`. */
-import { decodeUtf8 } from '../../../base/bytes.ts'
 import { sliceOf, type Slice } from '../../../base/slice.ts'
-import { parseDoubleText } from '../../../model/keyvalue/double-text.ts'
+import { parseBound } from '../../../model/keyvalue/double-text.ts'
 import type { MemberBounds, ScoreBounds } from '../../../model/keyvalue/sorted-set-ranges.ts'
 import type { Call } from '../call.ts'
 import { CommandError } from '../errors.ts'
@@ -29,11 +28,9 @@ export function readScoreBounds(call: Call, minAt: number, maxAt: number): Score
 }
 
 function readScore(argument: Slice): { score: number; exclusive: boolean } {
-  const text = argument.end - argument.start > 400 ? '' : decodeUtf8(argument.bytes, argument.start, argument.end)
-  const exclusive = text.startsWith('(')
-  const number = exclusive ? text.slice(1) : text
-  // C's strtod finds 0 in an empty text, and Redis takes it.
-  const score = number === '' ? 0 : parseDoubleText(number)
+  const { bytes, start, end } = argument
+  const exclusive = start < end && bytes[start] === 0x28
+  const score = parseBound({ bytes, start: exclusive ? start + 1 : start, end })
   if (score === undefined) throw new CommandError('ERR min or max is not a float')
   return { score, exclusive }
 }

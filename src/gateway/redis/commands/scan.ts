@@ -1,4 +1,5 @@
 /** SCAN, HSCAN, SSCAN, ZSCAN: see `scan-cursors.ts` for what a cursor is and what is promised. */
+import { decodeUtf8 } from '../../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../../base/slice.ts'
 import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
@@ -13,6 +14,8 @@ import { Glob } from '../glob.ts'
 const wholeCount = 128
 /** Entries that one call looks at, whatever COUNT says: a call is one slice of time. */
 const maxCount = 10_000
+/** No number below 2^64 is longer, with a sign and some zeros before it. */
+const maxCursorBytes = 64
 
 interface ScanOptions {
   count: number
@@ -20,16 +23,17 @@ interface ScanOptions {
   kind: string | undefined
 }
 
+/** As C's strtoul reads it: nothing is 0, a sign is allowed and a negative number counts down from 2^64. */
 function parseCursor(call: Call, position: number): bigint {
   const { bytes, start, end } = call.arg(position)
-  let cursor = 0n
-  for (let i = start; i < end; i++) {
-    const digit = bytes[i]! - 0x30
-    if (digit < 0 || digit > 9 || end - start > 20) throw new CommandError('ERR invalid cursor')
-    cursor = cursor * 10n + BigInt(digit)
-  }
-  if (end === start || cursor > 0xffff_ffff_ffff_ffffn) throw new CommandError('ERR invalid cursor')
-  return cursor
+  if (end - start > maxCursorBytes) throw new CommandError('ERR invalid cursor')
+  const text = decodeUtf8(bytes, start, end).split('\0', 1)[0]!
+  if (text === '') return 0n
+  const found = /^([+-]?)(\d+)$/.exec(text)
+  if (found === null) throw new CommandError('ERR invalid cursor')
+  const cursor = BigInt(found[2]!)
+  if (cursor > 0xffff_ffff_ffff_ffffn) throw new CommandError('ERR invalid cursor')
+  return found[1] === '-' ? BigInt.asUintN(64, -cursor) : cursor
 }
 
 function parseOptions(call: Call, first: number, allowsType: boolean): ScanOptions {

@@ -9,7 +9,9 @@ export interface SetOptions {
   get: boolean
   keepExpiry: boolean
   persist: boolean
-  expiresAtMs: bigint
+  /** Where the expiry stands, to be read by `readExpiry`; 0 where none is given. */
+  expiryAt: number
+  unit: ExpiryUnit
 }
 
 export type ExpiryUnit = 'EX' | 'PX' | 'EXAT' | 'PXAT'
@@ -20,32 +22,35 @@ const units: ReadonlySet<string> = new Set(['EX', 'PX', 'EXAT', 'PXAT'])
 
 /** Which of the options exclude each other is Redis's rule: at most one of NX and XX, and one way to expire. */
 export function parseSetOptions(call: Call, first: number, command: 'set' | 'getex'): SetOptions {
-  const options = {
+  const options: SetOptions = {
     onlyNew: false,
     onlyExisting: false,
     get: false,
     keepExpiry: false,
     persist: false,
-    expiresAtMs: never,
+    expiryAt: 0,
+    unit: 'EX',
   }
   const ofSet = command === 'set'
-  let expiryAt = 0
-  let unit: ExpiryUnit = 'EX'
   for (let at = first; at < call.count; at++) {
     const option = call.option(at)
-    const canExpire = expiryAt === 0 && !options.keepExpiry && !options.persist
+    const canExpire = options.expiryAt === 0 && !options.keepExpiry && !options.persist
     if (ofSet && option === 'NX' && !options.onlyExisting) options.onlyNew = true
     else if (ofSet && option === 'XX' && !options.onlyNew) options.onlyExisting = true
     else if (ofSet && option === 'GET') options.get = true
     else if (ofSet && option === 'KEEPTTL' && canExpire) options.keepExpiry = true
     else if (!ofSet && option === 'PERSIST' && canExpire) options.persist = true
     else if (units.has(option) && canExpire && at + 1 < call.count) {
-      unit = option as ExpiryUnit
-      expiryAt = ++at
+      options.unit = option as ExpiryUnit
+      options.expiryAt = ++at
     } else throw syntaxError()
   }
-  if (expiryAt > 0) options.expiresAtMs = readExpiry(call, expiryAt, unit, command)
   return options
+}
+
+/** `never` where the options give no expiry. */
+export function readOptionalExpiry(call: Call, options: SetOptions, command: 'set' | 'getex'): bigint {
+  return options.expiryAt === 0 ? never : readExpiry(call, options.expiryAt, options.unit, command)
 }
 
 /** The moment that the argument names, in milliseconds since 1970. */

@@ -8,6 +8,7 @@ import { sampleDistinct } from '../../../model/keyvalue/sample.ts'
 import { addMember, hasMember, removeMember } from '../../../model/keyvalue/sets.ts'
 import { walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
+import { syntaxError } from '../errors.ts'
 import { readPopCount } from './pop-options.ts'
 import { randomElements } from './random-elements.ts'
 import { removeElements } from './remove-elements.ts'
@@ -88,6 +89,7 @@ function move(call: Call): void {
 }
 
 function* pop(call: Call): StatementSteps<void> {
+  if (call.count > 3) throw syntaxError()
   const wanted = call.count > 2 ? readPopCount(call) : 1
   const set = find(call)
   if (set === undefined) {

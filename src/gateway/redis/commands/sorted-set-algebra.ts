@@ -8,7 +8,7 @@ import { mergeMembers, MemberStream } from '../../../model/keyvalue/merge.ts'
 import { setScore } from '../../../model/keyvalue/sorted-sets.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
-import { belongs, isOver, readKeyCount, readLimitOption, type Operation } from './set-algebra.ts'
+import { belongs, isOver, readLimitOption, type Operation } from './set-algebra.ts'
 
 type Aggregate = (a: number, b: number) => number
 
@@ -32,13 +32,20 @@ interface Scored {
   readonly score: number
 }
 
-function parse(call: Call, name: string, countAt: number, operation: Operation, stores: boolean): Combination {
+/** The inputs whose number stands at `countAt`. */
+function readInputs(call: Call, name: string, countAt: number): (Header | undefined)[] {
   const count = call.integer(countAt)
   if (count < 1) throw new CommandError(`ERR at least 1 input key is needed for '${name}' command`)
   if (count > call.count - countAt - 1) throw syntaxError()
-  const first = countAt + 1
   const inputs: (Header | undefined)[] = []
-  for (let at = first; at < first + count; at++) inputs.push(findInput(call, at))
+  for (let at = countAt + 1; at <= countAt + count; at++) inputs.push(findInput(call, at))
+  return inputs
+}
+
+function parse(call: Call, name: string, countAt: number, operation: Operation, stores: boolean): Combination {
+  const inputs = readInputs(call, name, countAt)
+  const count = inputs.length
+  const first = countAt + 1
   let weights: number[] = Array.from({ length: count }, () => 1)
   let aggregate = aggregates['SUM']!
   let withScores = false
@@ -122,10 +129,9 @@ function store(name: string, operation: Operation): DataHandler {
 }
 
 function* countIntersection(call: Call): StatementSteps<void> {
-  const { end } = readKeyCount(call, 1)
-  const limit = readLimitOption(call, end)
-  const streams: MemberStream[] = []
-  for (let at = 2; at < end; at++) streams.push(new MemberStream(call.tx, call.space, findInput(call, at)))
+  const inputs = readInputs(call, 'zintercard', 1)
+  const limit = readLimitOption(call, 2 + inputs.length)
+  const streams = inputs.map((input) => new MemberStream(call.tx, call.space, input))
   let count = 0
   if (!isOver('intersection', streams)) {
     yield* mergeMembers(call.tx, streams, () => {

@@ -1,5 +1,5 @@
 /** Sorted sets: members and their scores one by one. */
-import { copySlice, type MutableSlice, sliceOf } from '../../../base/slice.ts'
+import { copySlice, type MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { decodeScore, type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
@@ -35,7 +35,7 @@ interface AddOptions {
 const plain: AddOptions = { conditions: unconditional, countChanged: false, first: 2 }
 
 function parseAddOptions(call: Call): AddOptions {
-  if (call.count === 4) return plain
+  if (call.count === 4 && !beginsWithLetter(call.arg(2))) return plain
   const found = new Set<string>()
   let first = 2
   for (; first < call.count; first++) {
@@ -57,6 +57,11 @@ function parseAddOptions(call: Call): AddOptions {
     throw new CommandError('ERR INCR option supports a single increment-element pair')
   }
   return { conditions, countChanged: found.has('CH'), first }
+}
+
+/** As options do; a score is nearly always digits. */
+function beginsWithLetter({ bytes, start, end }: Slice): boolean {
+  return start < end && bytes[start]! >= 0x41
 }
 
 const addOptionNames: ReadonlySet<string> = new Set(['NX', 'XX', 'GT', 'LT', 'CH', 'INCR'])
@@ -199,8 +204,8 @@ function* popScored(
 function pop(highest: boolean): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const { reply } = call
-    const wanted = call.count > 2 ? readPopCount(call) : 1
     if (call.count > 3) throw syntaxError()
+    const wanted = call.count > 2 ? readPopCount(call) : 1
     const sorted = find(call)
     const number = Math.min(wanted, sorted?.count ?? 0)
     const nested = reply.protocol === 3 && call.count > 2

@@ -13,7 +13,7 @@ import {
 } from '../../../model/keyvalue/strings.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, wrongArity } from '../errors.ts'
-import { parseSetOptions, readExpiry, type SetOptions } from './set-options.ts'
+import { parseSetOptions, readExpiry, readOptionalExpiry, type SetOptions } from './set-options.ts'
 
 function get(call: Call): void {
   call.reply.bulkOrNull(findString(call.tx, call.space, call.arg(1)))
@@ -31,13 +31,14 @@ function set(call: Call): void {
 function setWithOptions(call: Call, options: SetOptions): void {
   const key = call.arg(1)
   const space = call.space
+  const given = readOptionalExpiry(call, options, 'set')
   const lives = findKind(call.tx, space, key) !== kind.none
   if (options.get) call.reply.bulkOrNull(findString(call.tx, space, key))
   if ((options.onlyNew && lives) || (options.onlyExisting && !lives)) {
     if (!options.get) call.reply.null()
     return
   }
-  let expiresAtMs = options.expiresAtMs
+  let expiresAtMs = given
   if (options.keepExpiry && lives) {
     const header = new Header()
     findHeader(call.tx, space, key, header)
@@ -75,10 +76,13 @@ function getAndDelete(call: Call): void {
 function getAndExpire(call: Call): void {
   const options = parseSetOptions(call, 2, 'getex')
   const value = findString(call.tx, call.space, call.arg(1))
-  call.reply.bulkOrNull(value)
-  if (value === undefined) return
+  if (value === undefined) {
+    call.reply.null()
+    return
+  }
+  const after = readOptionalExpiry(call, options, 'getex')
+  call.reply.bulk(value)
   const before = foundExpiry()
-  const after = options.persist ? never : options.expiresAtMs
   if (after === before || (after === never && !options.persist)) return
   if (after !== never && after <= call.tx.timeMs) {
     deleteKey(call.tx, call.space, call.arg(1))

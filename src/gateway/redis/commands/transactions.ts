@@ -32,6 +32,10 @@ class WatchedKeyChanged extends Error {}
 
 function execute(call: Call): void | Promise<void> {
   const { queue, session, database } = call.client
+  if (call.count > 1) {
+    endBlock(call)
+    throw new CommandError("EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command")
+  }
   if (queue === undefined) throw new CommandError('ERR EXEC without MULTI')
   if (queue.isDoomed) {
     endBlock(call)
