@@ -1,0 +1,44 @@
+/**
+ * Where Polylog answers differently on purpose. The list is short, and each entry says why. What programs do not try for the
+ * same reason:
+ * - limits of size: a request of more than 1,048,576 arguments, a string of more than 64 MB, a pattern of more than 4 KB
+ * - FLUSHDB and FLUSHALL while somebody watches: a watched key that is not there counts as changed, since a range of keys
+ *   was deleted that it lies in
+ * - DBSIZE before anybody has looked at a key whose time is over: Redis still counts it
+ * - ranges by member over members of different scores, whose result Redis leaves open
+ */
+import { renderReply, type Reply } from './reply.ts'
+
+interface KnownDifference {
+  readonly reason: string
+  readonly matches: (name: string, args: readonly Buffer[], expected: Reply, actual: Reply) => boolean
+}
+
+export const knownDifferences: readonly KnownDifference[] = [
+  {
+    reason: 'without credentials, any name and password are right, and no user of Redis is known',
+    matches: (name, _args, expected) => name === 'auth' && expected.text?.startsWith('WRONGPASS') === true,
+  },
+  {
+    reason: 'an error line is text: what is not UTF-8 in the arguments that it repeats is shown as U+FFFD',
+    matches: (_name, _args, expected, actual) =>
+      expected.type === '-' && actual.type === '-' && utf8(expected.text) === utf8(actual.text),
+  },
+  {
+    reason: 'a score of -0 is 0, as in Redis for sorted sets that are small',
+    matches: (name, _args, expected, actual) => name.startsWith('z') && withoutSign(expected) === withoutSign(actual),
+  },
+]
+
+function withoutSign(reply: Reply): string {
+  return renderReply(reply).replace(/(?<=[$,]")-0(?=")/g, '0')
+}
+
+function utf8(latin1: string | undefined): string {
+  return Buffer.from(latin1 ?? '', 'latin1').toString('utf8')
+}
+
+export function isKnownDifference(args: readonly Buffer[], expected: Reply, actual: Reply): boolean {
+  const name = args[0]?.toString('latin1').toLowerCase() ?? ''
+  return knownDifferences.some((known) => known.matches(name, args, expected, actual))
+}
