@@ -1,9 +1,11 @@
 /** Functions whose meaning depends on the types of their arguments in ways that a signature cannot say. */
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
+import { arrayDimensions } from '../../../model/table/types/array.ts'
 import type { SqlValue } from '../contract.ts'
 import { type Expression, type Implementation, plainCall } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { arraySearch } from '../functions/array-functions.ts'
+import { undeterminedType } from '../functions/resolve.ts'
 import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { oid } from '../types/oids.ts'
@@ -27,7 +29,13 @@ function call(
 
 /** Literals of no type become text. */
 function settled(binder: Binder, parts: readonly Expression[]): Expression[] {
-  return parts.map((part) => (part.type === oid.unknown ? coerce(binder, part, oid.text) : part))
+  return parts.map((part) => {
+    if (part.type !== oid.unknown) return part
+    if (part.kind === 'parameter') {
+      throw failure('42P18', `could not determine data type of parameter $${part.index + 1}`)
+    }
+    return coerce(binder, part, oid.text)
+  })
 }
 
 function needArguments(name: string, parts: readonly Expression[], count: number, location: number | undefined): void {
@@ -132,6 +140,7 @@ for (const prefix of ['json', 'jsonb'] as const) {
   })
   specialFunctions.set(`to_${prefix}`, (binder, given, location) => {
     needArguments(`to_${prefix}`, given, 1, location)
+    if (given[0]!.type === oid.unknown) throw undeterminedType()
     const parts = settled(binder, given)
     const from = parts[0]!.type
     return call(
@@ -177,11 +186,11 @@ function search(
 ): void {
   specialFunctions.set(name, (binder, given, location) => {
     needArguments(name, given, 2, location)
-    const array = given[0]!
+    const array = knownArray(binder, given)
     const element = findType(array.type)?.element
     if (element === undefined) needArguments(name, given, Infinity, location)
     const parts = given.map((part, i) =>
-      i === 0 || (name === 'array_position' && i === 2) ? part : coerce(binder, part, element!.oid),
+      i === 0 ? array : name === 'array_position' && i === 2 ? part : coerce(binder, part, element!.oid),
     )
     const { equal } = arraySearch(element!.oid)
     const type = gives === 'int4' ? oid.int4 : array.type
@@ -189,25 +198,49 @@ function search(
   })
 }
 
+/** An array literal of no type has the type that the elements beside it say. */
+function knownArray(binder: Binder, [array, ...others]: readonly Expression[]): Expression {
+  if (array!.type !== oid.unknown) return array!
+  const element = others.find(({ type }) => type !== oid.unknown)?.type ?? oid.text
+  const type = findType(element)?.arrayOid
+  return type === undefined || type === 0 ? array! : coerce(binder, array!, type)
+}
+
 type List = readonly SqlValue[]
+
+function refuseNested(list: List, what: string): void {
+  if (arrayDimensions(list).length <= 1) return
+  throw failure(
+    '0A000',
+    `${what} elements ${what === 'removing' ? 'from' : 'in'} multidimensional arrays is not supported`,
+  )
+}
+
+function replaceDeep(list: List, replace: (value: SqlValue) => SqlValue): List {
+  return list.map((one) => (Array.isArray(one) ? replaceDeep(one, replace) : replace(one)))
+}
 
 search('array_position', 'int4', (equal, [list, wanted, from]) => {
   if (list === null) return null
+  refuseNested(list as List, 'searching for')
   const start = typeof from === 'number' ? from - 1 : 0
   const at = (list as List).findIndex((one, i) => i >= start && equal(one, wanted!))
   return at < 0 ? null : at + 1
 })
-search('array_remove', 'array', (equal, [list, wanted]) =>
-  list === null ? null : (list as List).filter((one) => !equal(one, wanted!)),
-)
+search('array_remove', 'array', (equal, [list, wanted]) => {
+  if (list === null) return null
+  refuseNested(list as List, 'removing')
+  return (list as List).filter((one) => !equal(one, wanted!))
+})
 search('array_replace', 'array', (equal, [list, from, to]) =>
-  list === null ? null : (list as List).map((one) => (equal(one, from!) ? to! : one)),
+  list === null ? null : replaceDeep(list as List, (one) => (equal(one, from!) ? to! : one)),
 )
 
 /** Arrays of anything but text are shown by their element's output function. */
 specialFunctions.set('array_to_string', (binder, given, location) => {
   needArguments('array_to_string', given, 2, location)
-  const array = given[0]!.type === oid.unknown ? coerce(binder, given[0]!, oid.textArray) : given[0]!
+  const array = given[0]!
+  if (array.type === oid.unknown) throw undeterminedType()
   const element = getType(array.type).element
   if (element === undefined) needArguments('array_to_string', given, Infinity, location)
   const parts = [array, ...given.slice(1).map((part) => coerce(binder, part, oid.text))]
@@ -221,3 +254,13 @@ specialFunctions.set('array_to_string', (binder, given, location) => {
   }
   return call('array_to_string', oid.text, parts, join, location)
 })
+
+/** Of any type: as its output function shows it, quoted. */
+for (const name of ['quote_literal', 'quote_nullable'] as const) {
+  specialFunctions.set(name, (binder, given, location) => {
+    needArguments(name, given, 1, location)
+    const parts = given.map((part) => coerce(binder, part, oid.text, -1, 'explicit'))
+    const quote = (value: SqlValue): string => (value === null ? 'NULL' : quoteLiteral(value as string))
+    return call(name, oid.text, parts, quote, location, name === 'quote_literal')
+  })
+}

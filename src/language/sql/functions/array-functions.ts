@@ -25,39 +25,41 @@ function defineShape(): void {
   defineFunction('cardinality', [anyarray], int4, (list: List) => [...flatElements(list)].length)
 }
 
+function checkLine(list: List | null): void {
+  if (list !== null && arrayDimensions(list).length > 1) {
+    throw failure('22000', 'argument must be empty or one-dimensional array')
+  }
+}
+
+function prepend(value: SqlValue, list: List | null): SqlValue {
+  checkLine(list)
+  return [value, ...(list ?? [])]
+}
+
 function append(list: List | null, value: SqlValue): SqlValue {
+  checkLine(list)
   return [...(list ?? []), value]
 }
 
 function concatenate(a: List | null, b: List | null): SqlValue {
   if (a === null) return b
   if (b === null) return a
-  const depth = (list: List): number => arrayDimensions(list).length
-  if (depth(a) === depth(b) || a.length === 0 || b.length === 0) return [...a, ...b]
-  if (depth(a) === depth(b) + 1) return [...a, b]
-  if (depth(b) === depth(a) + 1) return [a, ...b]
+  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a
+  const [left, right] = [arrayDimensions(a), arrayDimensions(b)]
+  const same = (some: readonly number[], others: readonly number[]): boolean => some.join() === others.join()
+  if (left.length === right.length && same(left.slice(1), right.slice(1))) return [...a, ...b]
+  if (same(left.slice(1), right)) return [...a, b]
+  if (same(left, right.slice(1))) return [a, ...b]
   throw failure('2202E', 'cannot concatenate incompatible arrays')
 }
 
 function defineChanges(): void {
   defineFunction('array_append', [anyarray, anyelement], anyarray, append, lenient)
-  defineFunction(
-    'array_prepend',
-    [anyelement, anyarray],
-    anyarray,
-    (value: SqlValue, list: List | null) => [value, ...(list ?? [])],
-    lenient,
-  )
+  defineFunction('array_prepend', [anyelement, anyarray], anyarray, prepend, lenient)
   defineFunction('array_cat', [anyarray, anyarray], anyarray, concatenate, lenient)
   defineOperator('||', [anyarray, anyarray], anyarray, concatenate, lenient)
   defineOperator('||', [anyarray, anyelement], anyarray, append, lenient)
-  defineOperator(
-    '||',
-    [anyelement, anyarray],
-    anyarray,
-    (value: SqlValue, list: List | null) => [value, ...(list ?? [])],
-    lenient,
-  )
+  defineOperator('||', [anyelement, anyarray], anyarray, prepend, lenient)
 }
 
 /** The comparisons are chosen for the element's type when they are bound. */

@@ -5,16 +5,19 @@
 import type { Decimal } from '../../../base/decimal.ts'
 import {
   calendarFromDays,
+  dateEndDay,
   dateInfinity,
   dateMinusInfinity,
   daysFromCalendar,
   daysInMonth,
+  firstDay,
   timestampInfinity,
   timestampMinusInfinity,
   usPerDay,
 } from '../../../model/table/types/calendar.ts'
-import { checkDate, checkTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
+import { checkDate, checkTimestamp, isTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
 import { checkInterval } from '../../../model/table/types/interval.ts'
+import { getType } from '../../../model/table/types/registry.ts'
 import type { Interval, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -60,19 +63,28 @@ function add(a: Interval, b: Interval): Interval {
 
 /** Fractions of months become days of a 30-day month, fractions of days time, as PostgreSQL's interval_mul does. */
 export function multiplyInterval(value: Interval, factor: number): Interval {
-  const months = Math.trunc(value.months * factor)
-  const dayRest = (value.months * factor - months) * 30
-  const days = Math.trunc(value.days * factor)
+  return scaleInterval(value, (part) => part * factor)
+}
+
+function divideInterval(value: Interval, divisor: number): Interval {
+  if (divisor === 0) throw failure('22012', 'division by zero')
+  return scaleInterval(value, (part) => part / divisor)
+}
+
+function scaleInterval(value: Interval, scale: (part: number) => number): Interval {
+  const months = Math.trunc(scale(value.months))
+  const dayRest = roundTo6((scale(value.months) - months) * 30)
+  const days = Math.trunc(scale(value.days))
   const restDays = Math.trunc(dayRest)
-  const secondsRest = roundTo6((dayRest - restDays + (value.days * factor - days)) * 86_400)
+  const secondsRest = roundTo6((scale(value.days) - days + dayRest - restDays) * 86_400)
   const carried = Math.trunc(secondsRest / 86_400)
-  const us = roundHalfEven(Number(value.us) * factor + (secondsRest - carried * 86_400) * usPerSecond)
-  if (!Number.isFinite(us)) throw failure('22008', 'interval out of range')
+  const us = roundHalfEven(scale(Number(value.us)) + (secondsRest - carried * 86_400) * usPerSecond)
+  if (![months, days, us].every(Number.isFinite)) throw failure('22008', 'interval out of range')
   return checkInterval({ months, days: days + restDays + carried, us: BigInt(us) })
 }
 
 function roundTo6(seconds: number): number {
-  return Math.round(seconds * usPerSecond) / usPerSecond
+  return roundHalfEven(seconds * usPerSecond) / usPerSecond
 }
 
 /** A span of time as days and time: what subtracting timestamps gives. */
@@ -108,7 +120,10 @@ function defineDateArithmetic(): void {
   defineOperator('-', [date, interval], timestamp, (days: number, by: Interval) =>
     addInterval(dateToTimestamp(days), negate(by)),
   )
-  const join = (days: number, us: bigint): bigint => dateToTimestamp(days) + us
+  const join = (days: number, us: bigint): bigint => {
+    const start = dateToTimestamp(days)
+    return isEndless(start) ? start : checkTimestamp(start + us)
+  }
   defineOperator('+', [date, time], timestamp, join)
   defineOperator('+', [time, date], timestamp, (us: bigint, days: number) => join(days, us))
 }
@@ -146,13 +161,10 @@ function defineIntervalArithmetic(): void {
   defineOperator('*', [float8, interval], interval, (factor: number, value: Interval) =>
     multiplyInterval(value, factor),
   )
-  defineOperator('/', [interval, float8], interval, (value: Interval, divisor: number) => {
-    if (divisor === 0) throw failure('22012', 'division by zero')
-    return multiplyInterval(value, 1 / divisor)
-  })
+  defineOperator('/', [interval, float8], interval, divideInterval)
   defineFunction('justify_days', [interval], interval, justifyDays)
   defineFunction('justify_hours', [interval], interval, justifyHours)
-  defineFunction('justify_interval', [interval], interval, (value: Interval) => justifyDays(justifyHours(value)))
+  defineFunction('justify_interval', [interval], interval, justifyInterval)
   defineFunction('make_interval', [int4, int4, int4, int4, int4, int4, float8], interval, makeInterval)
 }
 
@@ -197,6 +209,30 @@ function justifyHours({ months, days, us }: Interval): Interval {
   return { months, days: newDays, us: rest }
 }
 
+/** Days, months and time of one sign, as far as whole days and months of 30 days go. */
+function justifyInterval({ months, days, us }: Interval): Interval {
+  const wholeDays = us / usPerDay
+  let time = us - wholeDays * usPerDay
+  let day = days + Number(wholeDays)
+  let month = months + Math.trunc(day / 30)
+  day %= 30
+  if (month > 0 && (day < 0 || (day === 0 && time < 0n))) {
+    day += 30
+    month--
+  } else if (month < 0 && (day > 0 || (day === 0 && time > 0n))) {
+    day -= 30
+    month++
+  }
+  if (day > 0 && time < 0n) {
+    time += usPerDay
+    day--
+  } else if (day < 0 && time > 0n) {
+    time -= usPerDay
+    day++
+  }
+  return checkInterval({ months: month, days: day, us: time })
+}
+
 /** The difference in years, months, days and time, as a person counts it. */
 function age(later: bigint, earlier: bigint): Interval {
   if (later < earlier) return negate(age(earlier, later))
@@ -230,18 +266,28 @@ export function zoneOffsetUs(zone: string): bigint {
   return BigInt(found[1] === '-' ? seconds : -seconds) * 1_000_000n
 }
 
+/** Whole seconds of an interval that says nothing but a time. */
+function intervalOffsetUs(zone: Interval): bigint {
+  if (zone.months !== 0 || zone.days !== 0) {
+    const shown = getType(interval).formatText(zone)
+    throw failure('22023', `interval time zone "${shown}" must not include months or days`)
+  }
+  return (zone.us / 1_000_000n) * 1_000_000n
+}
+
 function defineZones(): void {
+  const shift = (us: bigint, by: () => bigint): bigint => (isEndless(us) ? us : checkTimestamp(us + by()))
   defineFunction('timezone', [text, timestamptz], timestamp, (zone: string, us: bigint) =>
-    checkTimestamp(us + zoneOffsetUs(zone)),
+    shift(us, () => zoneOffsetUs(zone)),
   )
   defineFunction('timezone', [text, timestamp], timestamptz, (zone: string, us: bigint) =>
-    checkTimestamp(us - zoneOffsetUs(zone)),
+    shift(us, () => -zoneOffsetUs(zone)),
   )
   defineFunction('timezone', [interval, timestamptz], timestamp, (zone: Interval, us: bigint) =>
-    checkTimestamp(us + zone.us),
+    shift(us, () => intervalOffsetUs(zone)),
   )
   defineFunction('timezone', [interval, timestamp], timestamptz, (zone: Interval, us: bigint) =>
-    checkTimestamp(us - zone.us),
+    shift(us, () => -intervalOffsetUs(zone)),
   )
 }
 
@@ -267,10 +313,17 @@ function defineParts(): void {
       float8,
       (field: string, us: bigint) => part(field, us)?.toNumber() ?? null,
     )
-    defineFunction('date_trunc', [text, type], type, truncateTimestamp)
-    defineFunction('to_char', [type, text], text, toChar)
+    defineFunction('date_trunc', [text, type], type, (field: string, us: bigint) => truncateTimestamp(field, us, zoned))
+    defineFunction('to_char', [type, text], text, (us: bigint, template: string) =>
+      template === '' || isEndless(us) ? null : toChar(us, template),
+    )
     defineFunction('isfinite', [type], bool, (us: bigint) => !isEndless(us))
   }
+  defineFunction('date_trunc', [text, timestamptz, text], timestamptz, (field: string, us: bigint, zone: string) => {
+    if (isEndless(us)) return us
+    const offsetUs = zoneOffsetUs(zone)
+    return checkTimestamp(truncateTimestamp(field, us + offsetUs, true) - offsetUs)
+  })
   defineFunction('extract', [text, date], numeric, (field: string, days: number) =>
     extractField(field, dateToTimestamp(days), false, 'date'),
   )
@@ -278,7 +331,7 @@ function defineParts(): void {
     'date_part',
     [text, date],
     float8,
-    (field: string, days: number) => extractField(field, dateToTimestamp(days), false, 'date')?.toNumber() ?? null,
+    (field: string, days: number) => extractField(field, dateToTimestamp(days), false)?.toNumber() ?? null,
   )
   const ofTime = (field: string, us: bigint): Decimal | null => extractField(field, us, false, 'time')
   defineFunction('extract', [text, time], numeric, ofTime)
@@ -297,33 +350,59 @@ function defineParts(): void {
   defineFunction('isfinite', [interval], bool, () => true)
 }
 
+function dateOutOfRange(year: number, month: number, day: number): Error {
+  return failure('22008', `date field value out of range: ${year}-${pad2(month)}-${pad2(day)}`)
+}
+
+/** Years before Christ are negative; there is no year 0. Undefined where there is no such day. */
+function dayOf(year: number, month: number, day: number): number | undefined {
+  const ofCalendar = year < 0 ? year + 1 : year
+  if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(ofCalendar, month)) return undefined
+  return daysFromCalendar(ofCalendar, month, day)
+}
+
 function defineMakers(): void {
   defineFunction('make_date', [int4, int4, int4], date, (year: number, month: number, day: number) => {
-    if (month < 1 || month > 12 || year === 0 || day < 1 || day > daysInMonth(year, month)) {
-      throw failure('22008', `date field value out of range: ${year}-${pad2(month)}-${pad2(day)}`)
-    }
-    return daysFromCalendar(year < 0 ? year + 1 : year, month, day)
+    const shownYear = year < 0 ? year + 1 : year
+    const days = dayOf(year, month, day)
+    if (days === undefined) throw dateOutOfRange(shownYear, month, day)
+    if (days >= firstDay && days < dateEndDay) return days
+    throw failure('22008', `date out of range: ${shownYear}-${pad2(month)}-${pad2(day)}`)
   })
   defineFunction('make_time', [int4, int4, float8], time, makeTime)
   defineFunction('make_timestamp', [int4, int4, int4, int4, int4, float8], timestamp, (...parts: never[]) => {
     const [year, month, day, hours, minutes, seconds] = parts as unknown as number[]
-    if (month! < 1 || month! > 12 || day! < 1 || day! > daysInMonth(year!, month!)) {
-      throw failure('22008', `date field value out of range: ${year}-${pad2(month!)}-${pad2(day!)}`)
-    }
-    return BigInt(daysFromCalendar(year!, month!, day!)) * usPerDay + makeTime(hours!, minutes!, seconds!)
+    const days = dayOf(year!, month!, day!)
+    if (days === undefined) throw dateOutOfRange(year!, month!, day!)
+    return checkTimestamp(BigInt(days) * usPerDay + makeTime(hours!, minutes!, seconds!))
   })
   defineFunction('to_timestamp', [float8], timestamptz, (seconds: number): SqlValue => {
     if (Number.isNaN(seconds)) throw failure('22008', 'timestamp cannot be NaN')
     if (!Number.isFinite(seconds)) return seconds > 0 ? timestampInfinity : timestampMinusInfinity
-    return checkTimestamp(BigInt(roundHalfEven(seconds * usPerSecond)))
+    const us = BigInt(roundHalfEven(seconds * usPerSecond))
+    if (isTimestamp(us)) return us
+    throw failure('22008', `timestamp out of range: "${toGeneral(seconds)}"`)
   })
 }
 
 function makeTime(hours: number, minutes: number, seconds: number): bigint {
-  if (hours < 0 || hours > 24 || minutes < 0 || minutes > 59 || seconds < 0 || seconds > 60) {
-    throw failure('22008', `time field value out of range: ${hours}:${pad2(minutes)}:${pad2(seconds)}`)
-  }
-  return BigInt(hours * 3600 + minutes * 60) * 1_000_000n + BigInt(Math.round(seconds * usPerSecond))
+  const us = roundHalfEven(seconds * usPerSecond)
+  const isInRange = hours >= 0 && hours <= 24 && minutes >= 0 && minutes <= 59 && us >= 0 && us <= 60 * usPerSecond
+  const total = isInRange ? BigInt(hours * 3600 + minutes * 60) * 1_000_000n + BigInt(us) : -1n
+  if (total >= 0n && total <= usPerDay) return total
+  throw failure(
+    '22008',
+    `time field value out of range: ${hours}:${pad2(minutes)}:${toGeneral(seconds).padStart(2, '0')}`,
+  )
+}
+
+/** As C's %g shows it: six significant digits. */
+function toGeneral(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf'
+  const [mantissa = '', exponent = '0'] = value.toExponential(5).split('e')
+  const power = Number(exponent)
+  if (power >= -4 && power < 6) return String(Number(value.toPrecision(6)))
+  return `${Number(mantissa)}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
 }
 
 function pad2(value: number): string {

@@ -8,7 +8,7 @@ import {
   timestampMinusInfinity,
   usPerDay,
 } from '../../../model/table/types/calendar.ts'
-import { splitTimestamp } from '../../../model/table/types/date-time.ts'
+import { checkTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
 import type { Interval } from '../contract.ts'
 import { failure } from '../failure.ts'
 
@@ -59,6 +59,8 @@ const synonyms: Readonly<Record<string, string>> = {
   mil: 'millennium',
   mils: 'millennium',
   qtr: 'quarter',
+  j: 'julian',
+  jd: 'julian',
   timezone_h: 'timezone_hour',
   timezone_m: 'timezone_minute',
 }
@@ -68,8 +70,22 @@ function canonical(field: string): string {
   return Object.hasOwn(synonyms, lower) ? synonyms[lower]! : lower
 }
 
-function unknownUnit(field: string, title: string): Error {
-  return failure('22023', `unit "${field}" not recognized for type ${title}`)
+/** Fields that a point in time or a span has, though not each of them every one. */
+const units: ReadonlySet<string> = new Set(
+  (
+    'microseconds milliseconds second minute hour day week month quarter year decade century millennium ' +
+    'timezone timezone_hour timezone_minute'
+  ).split(' '),
+)
+/** Fields that can be asked for, but not be cut to. */
+const readOnlyUnits: ReadonlySet<string> = new Set(['dow', 'doy', 'isodow', 'isoyear', 'julian', 'epoch'])
+
+function unknownUnit(field: string, title: string, cuts = false): Error {
+  const name = canonical(field)
+  const isKnown = units.has(name) || (!cuts && readOnlyUnits.has(name))
+  const shown = field.toLowerCase()
+  if (isKnown) return failure('0A000', `unit "${shown}" not supported for type ${title}`)
+  return failure('22023', `unit "${shown}" not recognized for type ${title}`)
 }
 
 const whole = (value: number | bigint): Decimal => Decimal.of(BigInt(value))
@@ -120,15 +136,15 @@ export function extractField(
       : whole(days + 2_440_588).add(Decimal.of(timeUs).divide(Decimal.of(usPerDay), 20))
   }
   if (isZoned && field.startsWith('timezone')) return whole(0)
-  throw kind === 'date' && extractTime(field, 0n) !== undefined
-    ? failure('0A000', `unit "${name}" not supported for type date`)
-    : unknownUnit(name, title)
+  throw unknownUnit(name, title)
 }
 
 function extractEndless(field: string, us: bigint, name: string, title: string): Decimal | null {
   const endless = ['year', 'isoyear', 'decade', 'century', 'millennium', 'epoch', 'julian']
   if (endless.includes(field)) return us > 0n ? Decimal.infinity : Decimal.negativeInfinity
-  if (extractTime(field, 0n) !== undefined || extractDay(field, 0) !== undefined) return null
+  if (extractTime(field, 0n) !== undefined || extractDay(field, 0) !== undefined || field.startsWith('timezone')) {
+    if (units.has(field) || readOnlyUnits.has(field)) return null
+  }
   throw unknownUnit(name, title)
 }
 
@@ -227,15 +243,15 @@ const timeUnits: Readonly<Record<string, bigint>> = {
   day: usPerDay,
 }
 
-export function truncateTimestamp(name: string, us: bigint): bigint {
+export function truncateTimestamp(name: string, us: bigint, isZoned = false): bigint {
   const field = canonical(name)
   if (us === timestampInfinity || us === timestampMinusInfinity) return us
   const { days, timeUs } = splitTimestamp(us)
   const unit = Object.hasOwn(timeUnits, field) ? timeUnits[field] : undefined
   if (unit !== undefined) return us - (timeUs % unit)
   const start = truncateDay(field, days)
-  if (start === undefined) throw unknownUnit(name, 'timestamp without time zone')
-  return BigInt(start) * usPerDay
+  if (start === undefined) throw unknownUnit(name, isZoned ? 'timestamp with time zone' : titles.timestamp, true)
+  return checkTimestamp(BigInt(start) * usPerDay)
 }
 
 function truncateDay(field: string, days: number): number | undefined {
@@ -266,6 +282,11 @@ export function truncateInterval(name: string, { months, days, us }: Interval): 
   if (field === 'day') return { months, days, us: 0n }
   if (unit !== undefined) return { months, days, us: us - (us % unit) }
   const span = { month: 1, quarter: 3, year: 12, decade: 120, century: 1200, millennium: 12_000 }[field]
-  if (span === undefined) throw unknownUnit(name, 'interval')
+  if (span === undefined) {
+    const hint = 'Months usually have fractional weeks.'
+    if (field === 'week')
+      throw failure('0A000', `unit "${name.toLowerCase()}" not supported for type interval`, { detail: hint })
+    throw unknownUnit(name, 'interval', true)
+  }
   return { months: months - (months % span), days: 0, us: 0n }
 }

@@ -1,5 +1,6 @@
 /** json and jsonb: access, containment, building. Values travel as text and are parsed where a function looks inside. */
 import { Decimal } from '../../../base/decimal.ts'
+import { arrayDimensions } from '../../../model/table/types/array.ts'
 import { compareJson } from '../../../model/table/types/json-type.ts'
 import { formatJsonb, type JsonNode, parseJson, quoteJson } from '../../../model/table/types/json.ts'
 import { findType, getType } from '../../../model/table/types/registry.ts'
@@ -7,6 +8,7 @@ import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { RecentMap } from '../recent-map.ts'
 import { oid } from '../types/oids.ts'
+import { elementOfJson, followJson, memberOfJson, stripJsonNulls, unquoteJson } from './json-text.ts'
 import { defineFunction, defineOperator } from './registry.ts'
 
 const { json, jsonb, text, int4, bool } = oid
@@ -54,8 +56,8 @@ function follow(node: JsonNode, path: readonly SqlValue[]): JsonNode | undefined
   return at
 }
 
-function asJson(node: JsonNode | undefined): SqlValue {
-  return node === undefined ? null : formatJsonb(node)
+function asJson(node: JsonNode | undefined): string | undefined {
+  return node === undefined ? undefined : formatJsonb(node)
 }
 
 export function jsonText(node: JsonNode | undefined): SqlValue {
@@ -94,15 +96,46 @@ function hasKey(node: JsonNode, key: string): boolean {
   return isArray(node) ? node.includes(key) : node === key
 }
 
+interface Access {
+  readonly member: (value: string, key: string) => string | undefined
+  readonly element: (value: string, at: number) => string | undefined
+  readonly follow: (value: string, path: readonly SqlValue[]) => string | undefined
+  /** Of what one of them found. */
+  readonly toText: (found: string | undefined) => SqlValue
+}
+
+/** json keeps its text; jsonb has one for each value. */
+const accesses: readonly (readonly [type: number, access: Access])[] = [
+  [
+    json,
+    {
+      member: memberOfJson,
+      element: elementOfJson,
+      follow: (value, path) => followJson(value, path as readonly (string | null)[]),
+      toText: unquoteJson,
+    },
+  ],
+  [
+    jsonb,
+    {
+      member: (value, key) => asJson(member(parsed(value), key)),
+      element: (value, at) => asJson(element(parsed(value), at)),
+      follow: (value, path) => asJson(follow(parsed(value), path)),
+      toText: unquoteJson,
+    },
+  ],
+]
+
 function defineAccess(): void {
-  for (const type of [json, jsonb]) {
-    defineOperator('->', [type, text], type, (value: string, key: string) => asJson(member(parsed(value), key)))
-    defineOperator('->', [type, int4], type, (value: string, at: number) => asJson(element(parsed(value), at)))
-    defineOperator('->>', [type, text], text, (value: string, key: string) => jsonText(member(parsed(value), key)))
-    defineOperator('->>', [type, int4], text, (value: string, at: number) => jsonText(element(parsed(value), at)))
+  for (const [type, access] of accesses) {
+    const { toText } = access
+    defineOperator('->', [type, text], type, (value: string, key: string) => access.member(value, key) ?? null)
+    defineOperator('->', [type, int4], type, (value: string, at: number) => access.element(value, at) ?? null)
+    defineOperator('->>', [type, text], text, (value: string, key: string) => toText(access.member(value, key)))
+    defineOperator('->>', [type, int4], text, (value: string, at: number) => toText(access.element(value, at)))
     const path = [type, oid.textArray]
-    defineOperator('#>', path, type, (value: string, keys: SqlValue[]) => asJson(follow(parsed(value), keys)))
-    defineOperator('#>>', path, text, (value: string, keys: SqlValue[]) => jsonText(follow(parsed(value), keys)))
+    defineOperator('#>', path, type, (value: string, keys: SqlValue[]) => access.follow(value, keys) ?? null)
+    defineOperator('#>>', path, text, (value: string, keys: SqlValue[]) => toText(access.follow(value, keys)))
     const prefix = type === json ? 'json' : 'jsonb'
     const keys = { variadic: true }
     const list = [type, text]
@@ -110,14 +143,14 @@ function defineAccess(): void {
       `${prefix}_extract_path`,
       list,
       type,
-      (value: string, ...way: string[]) => asJson(follow(parsed(value), way)),
+      (value: string, ...way: string[]) => access.follow(value, way) ?? null,
       keys,
     )
     defineFunction(
       `${prefix}_extract_path_text`,
       list,
       text,
-      (value: string, ...way: string[]) => jsonText(follow(parsed(value), way)),
+      (value: string, ...way: string[]) => toText(access.follow(value, way)),
       keys,
     )
     defineFunction(`${prefix}_typeof`, [type], text, (value: string) => jsonKind(parsed(value)))
@@ -126,8 +159,9 @@ function defineAccess(): void {
       if (isArray(node)) return node.length
       throw failure('22023', `cannot get array length of a ${isObject(node) ? 'non-array' : 'scalar'}`)
     })
-    defineFunction(`${prefix}_strip_nulls`, [type], type, (value: string) => formatJsonb(stripNulls(parsed(value))))
   }
+  defineFunction('json_strip_nulls', [json], json, stripJsonNulls)
+  defineFunction('jsonb_strip_nulls', [jsonb], jsonb, (value: string) => formatJsonb(stripNulls(parsed(value))))
 }
 
 function stripNulls(node: JsonNode): JsonNode {
@@ -167,12 +201,35 @@ function withoutIndex(node: JsonNode, at: number): JsonNode {
   return node.filter((_, i) => i !== place)
 }
 
-function withoutPath(node: JsonNode, path: readonly string[]): JsonNode {
+/** Arrays of paths have one dimension. */
+function checkPath(path: readonly SqlValue[]): void {
+  if (arrayDimensions(path).length > 1) throw failure('2202E', 'wrong number of array subscripts')
+}
+
+function checkStep(node: JsonNode, key: SqlValue, position: number): void {
+  if (key === null) throw failure('22004', `path element at position ${position} is null`)
+  if (isArray(node) && !/^\s*[+-]?\d{1,9}$/.test(key as string)) {
+    throw failure('22P02', `path element at position ${position} is not an integer: "${key as string}"`)
+  }
+}
+
+function deletePath(node: JsonNode, path: readonly string[]): JsonNode {
+  checkPath(path)
+  if (!isObject(node) && !isArray(node)) throw failure('22023', 'cannot delete path in scalar')
+  return isEmpty(node) ? node : withoutPath(node, path, 1)
+}
+
+function isEmpty(node: JsonNode): boolean {
+  return isObject(node) ? node.size === 0 : isArray(node) && node.length === 0
+}
+
+function withoutPath(node: JsonNode, path: readonly string[], position: number): JsonNode {
   const [key, ...rest] = path
-  if (key === undefined) return node
+  if (key === undefined || (!isObject(node) && !isArray(node))) return node
+  checkStep(node, key, position)
   const below = step(node, key)
   if (below === undefined) return node
-  if (rest.length > 0) return replaced(node, key, withoutPath(below, rest))
+  if (rest.length > 0) return replaced(node, key, withoutPath(below, rest, position + 1))
   return isArray(node) ? withoutIndex(node, Number(key)) : without(node, [key])
 }
 
@@ -184,15 +241,26 @@ function replaced(node: JsonNode, key: string, value: JsonNode): JsonNode {
   return list
 }
 
-function setPath(node: JsonNode, path: readonly string[], value: JsonNode, create: boolean): JsonNode {
-  const [key, ...rest] = path
-  if (key === undefined) return node
+function setAt(node: JsonNode, path: readonly string[], value: JsonNode, create: boolean): JsonNode {
+  checkPath(path)
   if (!isObject(node) && !isArray(node)) throw failure('22023', 'cannot set path in scalar')
-  if (isArray(node) && !/^-?\d{1,9}$/.test(key)) {
-    throw failure('22P02', `path element at position 1 is not an integer: "${key}"`)
-  }
+  return isEmpty(node) && !create ? node : setPath(node, path, value, create, 1)
+}
+
+function setPath(
+  node: JsonNode,
+  path: readonly string[],
+  value: JsonNode,
+  create: boolean,
+  position: number,
+): JsonNode {
+  const [key, ...rest] = path
+  if (key === undefined || (!isObject(node) && !isArray(node))) return node
+  checkStep(node, key, position)
   const below = step(node, key)
-  if (below !== undefined) return replaced(node, key, rest.length === 0 ? value : setPath(below, rest, value, create))
+  if (below !== undefined) {
+    return replaced(node, key, rest.length === 0 ? value : setPath(below, rest, value, create, position + 1))
+  }
   if (rest.length > 0 || !create) return node
   if (isObject(node)) return replaced(node, key, value)
   const list = node
@@ -207,10 +275,10 @@ function defineChanges(): void {
   )
   defineOperator('-', [jsonb, int4], jsonb, (value: string, at: number) => formatJsonb(withoutIndex(parsed(value), at)))
   defineOperator('#-', [jsonb, oid.textArray], jsonb, (value: string, path: string[]) =>
-    formatJsonb(withoutPath(parsed(value), path)),
+    formatJsonb(deletePath(parsed(value), path)),
   )
   const set = (value: string, path: string[], to: string, create = true): string =>
-    formatJsonb(setPath(parsed(value), path, parsed(to), create))
+    formatJsonb(setAt(parsed(value), path, parsed(to), create))
   defineFunction('jsonb_set', [jsonb, oid.textArray, jsonb], jsonb, (value: string, path: string[], to: string) =>
     set(value, path, to),
   )
@@ -271,7 +339,9 @@ export function buildJsonObject(types: readonly number[], values: readonly SqlVa
   }
   const parts: string[] = []
   for (let i = 0; i < values.length; i += 2) {
-    if (values[i] === null) throw failure(canonical ? '22023' : '22004', `argument ${i + 1}: key must not be null`)
+    if (values[i] === null) {
+      throw failure('22023', `argument ${i + 1}${canonical ? ': key must not' : ' cannot'} be null`)
+    }
     const key = quoteJson(findType(types[i]!)!.formatText(values[i]!))
     parts.push(`${key} : ${toJsonText(types[i + 1]!, values[i + 1]!)}`)
   }

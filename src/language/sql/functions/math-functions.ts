@@ -4,7 +4,8 @@ import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { roundHalfEven } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
-import { powerNumeric, sqrtNumeric } from './numeric-rules.ts'
+import { expNumeric, lnNumeric, logNumeric, power } from './numeric-powers.ts'
+import { modNumeric, sqrtNumeric } from './numeric-rules.ts'
 import { defineFunction, defineOperator } from './registry.ts'
 
 const { float8, numeric, int4, int8 } = oid
@@ -73,12 +74,6 @@ function definePowers(): void {
   defineOperator('|/', [float8], float8, root)
   defineFunction('cbrt', [float8], float8, Math.cbrt)
   defineOperator('||/', [float8], float8, Math.cbrt)
-  const power = (a: Decimal, b: Decimal): Decimal => {
-    const exact = powerNumeric(a, b)
-    if (exact !== undefined) return exact
-    const value = powerFloat(a.toNumber(), b.toNumber())
-    return Decimal.parse(String(Number(value.toPrecision(15)))) ?? Decimal.fromDouble(value)
-  }
   for (const name of ['power', 'pow']) {
     defineFunction(name, [float8, float8], float8, powerFloat)
     defineFunction(name, [numeric, numeric], numeric, power)
@@ -89,11 +84,12 @@ function definePowers(): void {
   defineFunction('ln', [float8], float8, logarithm(Math.log))
   defineFunction('log', [float8], float8, logarithm(Math.log10))
   defineFunction('log10', [float8], float8, logarithm(Math.log10))
-  const log = logarithm(Math.log)
-  defineFunction('log', [numeric, numeric], numeric, (base: Decimal, value: Decimal) => {
-    const result = log(value.toNumber()) / log(base.toNumber())
-    return Decimal.parse(result.toFixed(16)) ?? Decimal.fromDouble(result)
-  })
+  defineFunction('exp', [numeric], numeric, expNumeric)
+  defineFunction('ln', [numeric], numeric, lnNumeric)
+  defineFunction('log', [numeric, numeric], numeric, logNumeric)
+  for (const name of ['log', 'log10']) {
+    defineFunction(name, [numeric], numeric, (value: Decimal) => logNumeric(Decimal.of(10n), value))
+  }
 }
 
 function defineRest(): void {
@@ -120,33 +116,93 @@ function defineRest(): void {
       return result
     })
   }
-  defineFunction('cot', [float8], float8, (value: number) => 1 / Math.tan(value))
+  defineFunction('cot', [float8], float8, (value: number) => {
+    if (!Number.isFinite(value) && !Number.isNaN(value)) throw failure('22003', 'input is out of range')
+    return 1 / Math.tan(value)
+  })
   defineFunction('atan2', [float8, float8], float8, Math.atan2)
   defineFunction('degrees', [float8], float8, (value: number) => (value * 180) / Math.PI)
   defineFunction('radians', [float8], float8, (value: number) => (value * Math.PI) / 180)
-  const gcd = (a: bigint, b: bigint): bigint => {
-    let x = a < 0n ? -a : a
-    let y = b < 0n ? -b : b
-    while (y !== 0n) [x, y] = [y, x % y]
-    return x
-  }
-  defineFunction('gcd', [int8, int8], int8, gcd)
-  defineFunction('gcd', [int4, int4], int4, (a: number, b: number) => Number(gcd(BigInt(a), BigInt(b))))
-  const lcm = (a: bigint, b: bigint): bigint => {
-    if (a === 0n || b === 0n) return 0n
-    const value = (a / gcd(a, b)) * b
-    return value < 0n ? -value : value
-  }
-  defineFunction('lcm', [int8, int8], int8, lcm)
-  defineFunction('lcm', [int4, int4], int4, (a: number, b: number) => Number(lcm(BigInt(a), BigInt(b))))
+  defineDivisors()
   defineFunction('width_bucket', [float8, float8, float8, int4], int4, widthBucket)
+  defineFunction('width_bucket', [numeric, numeric, numeric, int4], int4, widthBucketNumeric)
 }
 
+function gcd(a: bigint, b: bigint): bigint {
+  let x = a < 0n ? -a : a
+  let y = b < 0n ? -b : b
+  while (y !== 0n) [x, y] = [y, x % y]
+  return x
+}
+
+function lcm(a: bigint, b: bigint): bigint {
+  if (a === 0n || b === 0n) return 0n
+  const value = (a / gcd(a, b)) * b
+  return value < 0n ? -value : value
+}
+
+function defineDivisors(): void {
+  const fit = (value: bigint, bits: number, title: string): bigint => {
+    if (BigInt.asIntN(bits, value) !== value) throw failure('22003', `${title} out of range`)
+    return value
+  }
+  for (const [name, compute] of [
+    ['gcd', gcd],
+    ['lcm', lcm],
+  ] as const) {
+    defineFunction(name, [int8, int8], int8, (a: bigint, b: bigint) => fit(compute(a, b), 64, 'bigint'))
+    defineFunction(name, [int4, int4], int4, (a: number, b: number) =>
+      Number(fit(compute(BigInt(a), BigInt(b)), 32, 'integer')),
+    )
+    defineFunction(name, [numeric, numeric], numeric, (a: Decimal, b: Decimal) => {
+      if (!a.isFinite || !b.isFinite) return Decimal.nan
+      const scale = Math.max(a.scale, b.scale)
+      return Decimal.of(compute(a.coefficientAt(scale), b.coefficientAt(scale)), scale)
+    })
+  }
+}
+
+function checkBuckets(count: number, isEmpty: boolean): void {
+  if (count <= 0) throw failure('2201G', 'count must be greater than zero')
+  if (isEmpty) throw failure('2201G', 'lower bound cannot equal upper bound')
+}
+
+const notNumberBucket = 'operand, lower bound, and upper bound cannot be NaN'
+const endlessBucket = 'lower and upper bounds must be finite'
+
+/** Bounds may be given high to low: then buckets count downwards. */
 function widthBucket(value: number, low: number, high: number, count: number): number {
   if (count <= 0) throw failure('2201G', 'count must be greater than zero')
-  if (low === high) throw failure('2201G', 'lower bound cannot equal upper bound')
-  const place = (value - low) / (high - low)
-  return place < 0 ? 0 : place >= 1 ? count + 1 : Math.floor(place * count) + 1
+  if ([value, low, high].some(Number.isNaN)) throw failure('2201G', notNumberBucket)
+  if (!Number.isFinite(low) || !Number.isFinite(high)) throw failure('2201G', endlessBucket)
+  checkBuckets(count, low === high)
+  const isDescending = low > high
+  if (isDescending ? value > low : value < low) return 0
+  if (isDescending ? value <= high : value >= high) return afterLast(count)
+  const place = isDescending ? (low - value) / (low - high) : (value - low) / (high - low)
+  return Math.min(count, Math.floor(place * count) + 1)
+}
+
+function widthBucketNumeric(value: Decimal, low: Decimal, high: Decimal, count: number): number {
+  if (count <= 0) throw failure('2201G', 'count must be greater than zero')
+  if ([value, low, high].some(({ kind }) => kind === 'nan')) throw failure('2201G', notNumberBucket)
+  if (!low.isFinite || !high.isFinite) throw failure('2201G', endlessBucket)
+  const direction = low.compare(high)
+  checkBuckets(count, direction === 0)
+  const isDescending = direction > 0
+  if (isDescending ? value.compare(low) > 0 : value.compare(low) < 0) return 0
+  if (isDescending ? value.compare(high) <= 0 : value.compare(high) >= 0) return afterLast(count)
+  const [above, width] = isDescending
+    ? [low.subtract(value), low.subtract(high)]
+    : [value.subtract(low), high.subtract(low)]
+  const scaled = above.multiply(Decimal.of(BigInt(count)))
+  const rest = modNumeric(scaled, width)
+  return Number(scaled.subtract(rest).divide(width, 0).coefficient) + 1
+}
+
+function afterLast(count: number): number {
+  if (count === 2_147_483_647) throw failure('22003', 'integer out of range')
+  return count + 1
 }
 
 const chance = new Uint8Array(8)

@@ -74,10 +74,6 @@ export function powerNumeric(base: Decimal, exponent: Decimal): Decimal | undefi
   if (BigInt(base.coefficient.toString().length) * count > 100_000n)
     throw failure('22003', 'value overflows numeric format')
   const power = Decimal.of(base.coefficient ** count, base.scale * Number(count))
-  const estimate = Math.log10(Math.abs(base.toNumber()) || 1) * Number(whole.coefficient)
-  const scale = Math.min(
-    maxDisplayScale,
-    Math.max(minSignificantDigits - Math.trunc(estimate), base.scale, exponent.scale, 0),
-  )
+  const scale = Math.min(maxDisplayScale, Math.max(minSignificantDigits, base.scale))
   return whole.coefficient < 0n ? Decimal.of(1n).divide(power, scale) : power.round(scale)
 }

@@ -6,6 +6,7 @@
  * arguments. What is left must be one.
  */
 import { arrayOf, findType } from '../../../model/table/types/registry.ts'
+import { failure } from '../failure.ts'
 import { findCast } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
 
@@ -140,10 +141,17 @@ function byCategory<C>(options: readonly Option<C>[], types: readonly number[]):
   return left.length > 0 ? left : options
 }
 
+export function undeterminedType(): Error {
+  return failure('42804', 'could not determine polymorphic type because input has type unknown')
+}
+
 function found<C>(option: Option<C>, types: readonly number[]): Resolution<C> {
   const { entry, takes } = option
   if (!takes.some((type) => polymorphic.has(type))) return { kind: 'found', entry, takes }
   const element = elementType(takes, types)
+  const depends = types.filter((_, i) => takes[i] === oid.anyarray || takes[i] === oid.anyelement)
+  // Functions with several such arguments take literals of no type for text.
+  if (depends.length === 1 && depends[0] === oid.unknown) throw undeterminedType()
   const concrete = takes.map((type, i) => {
     if (type === oid.any) return types[i] === oid.unknown ? oid.text : types[i]!
     if (type === oid.anyelement) return element ?? oid.text

@@ -7,6 +7,7 @@ import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { addInterval } from './date-functions.ts'
 import { jsonText } from './json-functions.ts'
+import { partsOfJson, unquoteJson } from './json-text.ts'
 import { compileRegex } from './pattern.ts'
 import { defineSetFunction } from './registry.ts'
 import { regexpSplit, stringToArray } from './text-functions.ts'
@@ -94,16 +95,29 @@ function membersOf(text: string): [string, JsonNode][] {
   throw failure('22023', `cannot deconstruct ${Array.isArray(node) ? 'an array' : 'a scalar'} as an object`)
 }
 
+/** json keeps the text of its parts, their order, and keys that come twice. */
+function textElements(text: string): [string][] {
+  elementsOf(text)
+  return partsOfJson(text)!.parts.map((part) => [part.text])
+}
+
+function textMembers(text: string): [string, string][] {
+  membersOf(text)
+  return partsOfJson(text)!.parts.map((part) => [part.key!, part.text])
+}
+
 function defineJson(): void {
   for (const [prefix, type] of [
     ['json', oid.json],
     ['jsonb', oid.jsonb],
   ] as const) {
     define(`${prefix}_array_elements`, [type], [['value', type]], (text: string) =>
-      elementsOf(text).map((one) => [formatJsonb(one)]),
+      type === oid.json ? textElements(text) : elementsOf(text).map((one) => [formatJsonb(one)]),
     )
     define(`${prefix}_array_elements_text`, [type], [['value', oid.text]], (text: string) =>
-      elementsOf(text).map((one) => [jsonText(one)]),
+      type === oid.json
+        ? textElements(text).map(([one]) => [unquoteJson(one)])
+        : elementsOf(text).map((one) => [jsonText(one)]),
     )
     define(
       `${prefix}_each`,
@@ -112,7 +126,8 @@ function defineJson(): void {
         ['key', oid.text],
         ['value', type],
       ],
-      (text: string) => membersOf(text).map(([key, value]) => [key, formatJsonb(value)]),
+      (text: string) =>
+        type === oid.json ? textMembers(text) : membersOf(text).map(([key, value]) => [key, formatJsonb(value)]),
     )
     define(
       `${prefix}_each_text`,
@@ -121,10 +136,13 @@ function defineJson(): void {
         ['key', oid.text],
         ['value', oid.text],
       ],
-      (text: string) => membersOf(text).map(([key, value]) => [key, jsonText(value)]),
+      (text: string) =>
+        type === oid.json
+          ? textMembers(text).map(([key, value]) => [key, unquoteJson(value)])
+          : membersOf(text).map(([key, value]) => [key, jsonText(value)]),
     )
     define(`${prefix}_object_keys`, [type], [[`${prefix}_object_keys`, oid.text]], (text: string) =>
-      membersOf(text).map(([key]) => [key]),
+      type === oid.json ? textMembers(text).map(([key]) => [key]) : membersOf(text).map(([key]) => [key]),
     )
   }
 }

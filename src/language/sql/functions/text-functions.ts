@@ -58,6 +58,15 @@ function trimmer(atStart: boolean, atEnd: boolean): (value: string, set?: string
   }
 }
 
+/** Bytes as characters of the same number, so that texts' functions work on them. */
+function latin1(value: Uint8Array): string {
+  return Buffer.from(value).toString('latin1')
+}
+
+function latin1Bytes(value: string): Uint8Array {
+  return new Uint8Array(Buffer.from(value, 'latin1'))
+}
+
 function position(value: string, part: string): number {
   const at = value.indexOf(part)
   return at < 0 ? 0 : countCharacters(value.slice(0, at)) + 1
@@ -114,13 +123,18 @@ function defineLengths(): void {
   }
   defineFunction('length', [bytea], int4, (value: Uint8Array) => value.length)
   defineFunction('octet_length', [text], int4, (value: string) => Buffer.byteLength(value))
+  // Without the conversion to text, which drops the padding.
+  defineFunction('octet_length', [oid.bpchar], int4, (value: string) => Buffer.byteLength(value))
   defineFunction('octet_length', [bytea], int4, (value: Uint8Array) => value.length)
   defineFunction('bit_length', [text], int4, (value: string) => 8 * Buffer.byteLength(value))
+  defineFunction('bit_length', [bytea], int4, (value: Uint8Array) => 8 * value.length)
   defineFunction('ascii', [text], int4, (value: string) => value.codePointAt(0) ?? 0)
   defineFunction('chr', [int4], text, (value: number) => {
     if (value === 0) throw failure('54000', 'null character not permitted')
-    if (value < 0 || value > 0x10_ffff || (value >= 0xd800 && value <= 0xdfff)) {
-      throw failure('54000', `requested character too large for encoding: ${value}`)
+    if (value < 0) throw failure('22023', 'character number must be positive')
+    if (value > 0x10_ffff) throw failure('54000', `requested character too large for encoding: ${value}`)
+    if (value >= 0xd800 && value <= 0xdfff) {
+      throw failure('54000', `requested character not valid for encoding: ${value}`)
     }
     return String.fromCodePoint(value)
   })
@@ -165,6 +179,10 @@ function defineChanges(): void {
     const trim = trimmer(start, end)
     defineFunction(name, [text], text, (value: string) => trim(value))
     defineFunction(name, [text, text], text, (value: string, set: string) => trim(value, set))
+    // As in PostgreSQL, nothing is trimmed of or by no bytes.
+    defineFunction(name, [bytea, bytea], bytea, (value: Uint8Array, set: Uint8Array) =>
+      latin1Bytes(trim(latin1(value), latin1(set))),
+    )
   }
 }
 
@@ -172,6 +190,9 @@ function defineParts(): void {
   for (const name of ['substring', 'substr']) {
     defineFunction(name, [text, int4], text, (value: string, start: number) => substring(value, start))
     defineFunction(name, [text, int4, int4], text, substring)
+    defineFunction(name, [bytea, int4], bytea, (value: Uint8Array, start: number) =>
+      value.slice(Math.max(0, start - 1)),
+    )
     defineFunction(name, [bytea, int4, int4], bytea, (value: Uint8Array, start: number, count: number) => {
       if (count < 0) throw failure('22011', 'negative substring length not allowed')
       return value.slice(Math.max(0, start - 1), Math.max(0, start - 1 + count))
@@ -198,6 +219,10 @@ function defineParts(): void {
     overlay(value, part, start, countCharacters(part)),
   )
   defineFunction('overlay', [text, text, int4, int4], text, overlay)
+  const overlayBytes = (value: Uint8Array, part: Uint8Array, start: number, count: number = part.length): Uint8Array =>
+    latin1Bytes(overlay(latin1(value), latin1(part), start, count))
+  defineFunction('overlay', [bytea, bytea, int4], bytea, overlayBytes)
+  defineFunction('overlay', [bytea, bytea, int4, int4], bytea, overlayBytes)
 }
 
 function overlay(value: string, part: string, start: number, count: number): string {
@@ -230,7 +255,8 @@ function defineJoins(): void {
   defineFunction('decode', [text, text], bytea, decode)
 }
 
-function encode(value: Uint8Array, format: string): string {
+function encode(value: Uint8Array, encoding: string): string {
+  const format = encoding.toLowerCase()
   const buffer = Buffer.from(value)
   if (format === 'hex') return buffer.toString('hex')
   if (format === 'base64') return buffer.toString('base64').replace(/(.{76})(?=.)/g, '$1\n')
@@ -242,12 +268,15 @@ function encode(value: Uint8Array, format: string): string {
     }
     return out
   }
-  throw failure('22023', `unrecognized encoding: "${format}"`)
+  throw failure('22023', `unrecognized encoding: "${encoding}"`)
 }
 
-function decode(value: string, format: string): Uint8Array {
+function decode(value: string, encoding: string): Uint8Array {
+  const format = encoding.toLowerCase()
   if (format === 'base64') {
     const compact = value.replace(/\s/g, '')
+    const bad = /[^A-Za-z0-9+/=]/u.exec(compact)
+    if (bad !== null) throw failure('22023', `invalid symbol "${bad[0]}" found while decoding base64 sequence`)
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(compact) || compact.length % 4 !== 0) {
       throw failure('22023', 'invalid base64 end sequence')
     }
@@ -261,7 +290,7 @@ function decode(value: string, format: string): Uint8Array {
     return new Uint8Array(Buffer.from(compact, 'hex'))
   }
   if (format === 'escape') return getType(bytea).parseText(value) as Uint8Array
-  throw failure('22023', `unrecognized encoding: "${format}"`)
+  throw failure('22023', `unrecognized encoding: "${encoding}"`)
 }
 
 function defineMatches(): void {
@@ -297,6 +326,9 @@ function defineMatches(): void {
     regexpReplace(value, pattern, to, ''),
   )
   defineFunction('regexp_replace', [text, text, text, text], text, regexpReplace)
+  for (const more of [[], [int4], [int4, text]]) {
+    defineFunction('regexp_replace', [text, text, text, int4, ...more], text, regexpReplaceFrom)
+  }
   defineFunction('regexp_match', [text, text], oid.textArray, (value: string, pattern: string) =>
     regexpMatch(value, pattern),
   )
@@ -304,11 +336,18 @@ function defineMatches(): void {
   defineFunction('regexp_split_to_array', [text, text], oid.textArray, (value: string, pattern: string) =>
     regexpSplit(value, pattern),
   )
+  defineFunction('regexp_split_to_array', [text, text, text], oid.textArray, regexpSplit)
   defineFunction('string_to_array', [text, text], oid.textArray, stringToArray, { strict: false })
+  defineFunction('string_to_array', [text, text, text], oid.textArray, stringToArray, { strict: false })
 }
 
-export function regexpSplit(value: string, pattern: string): string[] {
-  const matcher = compileRegex(pattern).matcher(value)
+function refuseGlobal(name: string, flags: string): void {
+  if (flags.includes('g')) throw failure('22023', `${name}() does not support the "global" option`)
+}
+
+export function regexpSplit(value: string, pattern: string, flags = ''): string[] {
+  refuseGlobal('regexp_split_to_array', flags)
+  const matcher = compileRegex(pattern, flags).matcher(value)
   const parts: string[] = []
   let from = 0
   while (matcher.find()) {
@@ -320,26 +359,44 @@ export function regexpSplit(value: string, pattern: string): string[] {
   return parts
 }
 
-export function stringToArray(value: SqlValue, separator: SqlValue): SqlValue {
+export function stringToArray(value: SqlValue, separator: SqlValue, missing: SqlValue = null): SqlValue {
   if (value === null) return null
   if (value === '') return []
-  if (separator === null) return [...(value as string)]
-  return separator === '' ? [value] : (value as string).split(separator as string)
+  const text = value as string
+  const parts = separator === null ? [...text] : separator === '' ? [text] : text.split(separator as string)
+  return missing === null ? parts : parts.map((part) => (part === missing ? null : part))
 }
 
 function regexpMatch(value: string, pattern: string, flags = ''): SqlValue {
+  refuseGlobal('regexp_match', flags)
   const matcher = compileRegex(pattern, flags).matcher(value)
   if (!matcher.find()) return null
   if (matcher.groupCount() === 0) return [matcher.group()]
   return Array.from({ length: matcher.groupCount() }, (_, i) => matcher.group(i + 1))
 }
 
-function regexpReplace(value: string, pattern: string, to: string, flags: string): string {
+/** From the `start`th character on; `nth` 0 replaces every match. */
+function regexpReplaceFrom(value: string, pattern: string, to: string, start: number, nth = 1, flags = ''): string {
+  if (start <= 0) throw failure('22023', `invalid value for parameter "start": ${start}`)
+  if (nth < 0) throw failure('22023', `invalid value for parameter "n": ${nth}`)
+  return regexpReplace(value, pattern, to, flags, start, nth)
+}
+
+function regexpReplace(value: string, pattern: string, to: string, flags: string, start = 1, nth?: number): string {
+  if (/^\d/.test(flags)) {
+    throw failure('22023', `invalid regular expression option: "${flags[0]!}"`, {
+      hint: 'If you meant to use regexp_replace() with a start parameter, cast the fourth argument to integer explicitly.',
+    })
+  }
   const matcher = compileRegex(pattern, flags).matcher(value)
-  const isGlobal = flags.includes('g')
+  const wanted = nth ?? (flags.includes('g') ? 0 : 1)
+  const startAt = sliceCharacters(value, 0, start - 1).length
   let out = ''
   let from = 0
+  let found = 0
   while (matcher.find()) {
+    if (matcher.start() < startAt) continue
+    if (++found < wanted) continue
     out += value.slice(from, matcher.start())
     out += to.replace(/\\([0-9&\\])/g, (_, what: string) => {
       if (what === '\\') return '\\'
@@ -348,7 +405,7 @@ function regexpReplace(value: string, pattern: string, to: string, flags: string
     })
     from = matcher.end()
     checkLength(out.length)
-    if (!isGlobal) break
+    if (wanted > 0) break
   }
   return out + value.slice(from)
 }

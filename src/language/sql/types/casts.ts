@@ -12,7 +12,7 @@ import {
   timestampMinusInfinity,
   usPerDay,
 } from '../../../model/table/types/calendar.ts'
-import { checkTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
+import { isTimestamp, splitTimestamp } from '../../../model/table/types/date-time.ts'
 import { findType, getType } from '../../../model/table/types/registry.ts'
 import { parseJson } from '../../../model/table/types/json.ts'
 import { trimPadding } from '../../../model/table/types/text.ts'
@@ -208,7 +208,9 @@ function defineObjects(): void {
 export function dateToTimestamp(days: number): bigint {
   if (days === dateInfinity) return timestampInfinity
   if (days === dateMinusInfinity) return timestampMinusInfinity
-  return checkTimestamp(BigInt(days) * usPerDay)
+  const us = BigInt(days) * usPerDay
+  if (!isTimestamp(us)) throw failure('22008', 'date out of range for timestamp')
+  return us
 }
 
 function timestampToDate(us: bigint): number {

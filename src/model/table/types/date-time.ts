@@ -57,7 +57,7 @@ const firstTimestamp = BigInt(firstDay) * usPerDay
 /**
  * Counting from 1970, 64 bits end on 294247-01-10; PostgreSQL, which counts from 2000, goes on to the end of 294276.
  */
-function isTimestamp(us: bigint): boolean {
+export function isTimestamp(us: bigint): boolean {
   return us >= firstTimestamp && us < timestampInfinity
 }
 
@@ -162,7 +162,10 @@ const counted = {
   storedBytes: 8,
   writeStored: (value: SqlValue, writer: { i64le(value: bigint): void }): void => writer.i64le(value as bigint),
   readStored: readInt64,
-  coerce: (value: SqlValue, modifier: number): SqlValue => roundToPrecision(value as bigint, modifier),
+  coerce: (value: SqlValue, modifier: number): SqlValue => {
+    const us = value as bigint
+    return us === timestampInfinity || us === timestampMinusInfinity ? us : roundToPrecision(us, modifier)
+  },
 }
 
 export const timeType: SqlType = {

@@ -42,6 +42,7 @@ function formatFloat8(value: number): string {
 
 function formatFloat4(value: number): string {
   if (!Number.isFinite(value)) return formatSpecial(value)
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   for (let digits = 0; digits < 9; digits++) {
     const text = value.toExponential(digits)
     if (Math.fround(Number(text)) === value) return layOut(text, 6)

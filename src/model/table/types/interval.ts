@@ -103,7 +103,7 @@ function readVerbose(source: string, text: string): IntervalSum {
     const match = verbosePattern.exec(source)
     if (match === null || isAgo) throw badInterval(text)
     if (match[2] !== undefined) addClock(sum, match)
-    else if (match[6] !== undefined) addYearMonth(sum, match)
+    else if (match[6] !== undefined) addYearMonth(sum, match, source[verbosePattern.lastIndex], text)
     else if (match[8] !== undefined) addAmount(sum, match, source.slice(verbosePattern.lastIndex), text)
     else if (match[0].toLowerCase() === 'ago') isAgo = true
     else continue
@@ -121,7 +121,9 @@ function addClock(sum: IntervalSum, match: RegExpExecArray): void {
   sum.us += sign * (minuteUs + BigInt(Math.round(Number(seconds) * 1e6)))
 }
 
-function addYearMonth(sum: IntervalSum, match: RegExpExecArray): void {
+function addYearMonth(sum: IntervalSum, match: RegExpExecArray, next: string | undefined, text: string): void {
+  if (Number(match[7]) > 11) throw sqlError('out_of_range', '22015', `interval field value out of range: "${text}"`)
+  if (next !== undefined && !/\s/.test(next)) throw badInterval(text)
   const months = Number(match[6]) * 12 + Number(match[7])
   sum.months += match[5] === '-' ? -months : months
 }
