@@ -31,7 +31,7 @@ describe('templates', () => {
   it('fill what they say', () => {
     const key = (): Buffer[] => [Buffer.from('k')]
     const template = new Template('SET <key> [NX|XX <key>] (a|b) <key>+')
-    const texts = seeds.map((seed) => template.fill(new SeededRandom(seed), key).join(' '))
+    const texts = seeds.map((seed) => template.expand(new SeededRandom(seed), key).join(' '))
     for (const text of texts) expect(text).toMatch(/^(SET|set) k ((NX|nx) |(XX|xx) k )?[ab]( k){1,3}$/)
     expect(new Set(texts.map((text) => text.toLowerCase())).size).toBe(3 * 2 * 3)
   })

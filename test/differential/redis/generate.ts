@@ -108,7 +108,7 @@ class Generator {
     const random = this.#random
     const template = this.#template()
     if (template.name === 'multi') this.#inBlock[connection] = true
-    const args = template.fill(random, (name) => this.#vocabulary.fill(name))
+    const args = template.expand(random, (name) => this.#vocabulary.fill(name))
     if (random.chance(spoiledProbability) && spoilable.has(template)) this.#spoil(args)
     return command(args, random.chance(inlineProbability))
   }
@@ -122,7 +122,7 @@ class Generator {
   }
 
   #fill(templates: readonly Template[]): Buffer[] {
-    return this.#vocabulary.pick(templates).fill(this.#random, (name) => this.#vocabulary.fill(name))
+    return this.#vocabulary.pick(templates).expand(this.#random, (name) => this.#vocabulary.fill(name))
   }
 
   /** Wrong arity, options that do not belong, arguments in the wrong order. */

@@ -34,7 +34,7 @@ export class Template {
     this.name = (tokens[0] ?? '').toLowerCase()
   }
 
-  fill(random: SeededRandom, slot: FillSlot): Buffer[] {
+  expand(random: SeededRandom, slot: FillSlot): Buffer[] {
     const args: Buffer[] = []
     for (const item of this.#items) fillItem(item, random, slot, args)
     return args

@@ -56,11 +56,11 @@ function becomeUser(call: Call, user: string): void {
 interface Hello {
   protocol: number
   user: string | undefined
-  name: string | undefined
 }
 
+/** A name is taken even where an option after it is wrong, as in Redis. */
 function parseHello(call: Call): Hello {
-  const hello: Hello = { protocol: call.client.protocol, user: undefined, name: undefined }
+  const hello: Hello = { protocol: call.client.protocol, user: undefined }
   if (call.count > 1) {
     hello.protocol = call.integer(1, 'ERR Protocol version is not an integer or out of range')
     if (hello.protocol !== 2 && hello.protocol !== 3) throw new CommandError('NOPROTO unsupported protocol version')
@@ -70,8 +70,8 @@ function parseHello(call: Call): Hello {
     if (option === 'AUTH' && at + 2 < call.count) {
       hello.user = call.text(at + 1)
       at += 2
-    } else if (option === 'SETNAME' && at + 1 < call.count) hello.name = checkClientName(call, ++at)
-    else throw new CommandError(`ERR Syntax error in HELLO option '${call.text(at)}'`)
+    } else if (option === 'SETNAME' && at + 1 < call.count) call.client.name = checkClientName(call, ++at)
+    else throw new CommandError(`ERR Syntax error in HELLO option '${call.shown(at)}'`)
   }
   return hello
 }
@@ -85,7 +85,6 @@ function hello(call: Call): void {
 function welcome(call: Call, wanted: Hello): void {
   const { reply, client } = call
   client.protocol = wanted.protocol
-  if (wanted.name !== undefined) client.name = wanted.name
   reply.map(7)
   reply.bulkText('server')
   reply.bulkText('redis')
