@@ -70,17 +70,16 @@ const firstBatchRows = 16
 /** Reads a relation by an access that may depend on the run: parameters, or an outer row. */
 export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
   readonly #reader: RelationReader
-  readonly #accessesOf: (run: X) => readonly Access[]
+  readonly #accessesOf: (run: X) => Iterable<Access>
   readonly #withKeys: boolean
-  #accesses: readonly Access[] | undefined
-  #accessAt = 0
+  #accesses: Iterator<Access> | undefined
   #rows: RowSourceHandle | undefined
   #target = firstBatchRows
   #pauseNext = false
   #ended = false
 
   /** Several accesses are read one after another; none finds nothing. `withKeys` appends each row's key as a value. */
-  constructor(reader: RelationReader, accessesOf: (run: X) => readonly Access[], withKeys = false) {
+  constructor(reader: RelationReader, accessesOf: (run: X) => Iterable<Access>, withKeys = false) {
     this.#reader = reader
     this.#accessesOf = accessesOf
     this.#withKeys = withKeys
@@ -92,13 +91,19 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
       this.#pauseNext = false
       return paused
     }
-    this.#accesses ??= this.#accessesOf(run)
+    const accesses = (this.#accesses ??= this.#accessesOf(run)[Symbol.iterator]())
     const out: SqlValue[][] = []
+    let opened = 0
     while (out.length < this.#target && !this.#ended) {
       if (this.#rows === undefined) {
-        const access = this.#accesses[this.#accessAt++]
-        if (access === undefined) this.#ended = true
-        else this.#rows = this.#reader.open(run, access)
+        const step = accesses.next()
+        if (step.done === true) this.#ended = true
+        else this.#rows = this.#reader.open(run, step.value)
+        // Lookups that find nothing are work too.
+        if (++opened % batchRows === 0 && run.transaction.slice.spend(Math.max(0, batchRows - out.length))) {
+          if (out.length === 0) return paused
+          break
+        }
       } else if (!this.#fill(this.#rows, out)) this.#rows = undefined
     }
     this.#target = batchRows
@@ -119,7 +124,6 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
 
   reset(): void {
     this.#accesses = undefined
-    this.#accessAt = 0
     this.#rows = undefined
     this.#target = firstBatchRows
     this.#pauseNext = false

@@ -43,6 +43,8 @@ const codeByState = new Map<string, ErrorCode>([
   ['53200', 'out_of_memory'],
   ['54000', 'too_large'],
   ['54001', 'too_large'],
+  ['54011', 'too_large'],
+  ['54023', 'too_large'],
 ])
 
 export function failure(sqlState: string, message: string, options: FailureOptions = {}): PolylogError {

@@ -6,6 +6,7 @@
  */
 import type { Node } from 'libpg-query'
 import { createBinder } from './bind/bind.ts'
+import type { Binder } from './bind/binder.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.ts'
 import { failure, withPosition } from './failure.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers every function
@@ -14,6 +15,7 @@ import { LiftedPlan, LiftedStatement } from './lifted.ts'
 import { liftLiterals } from './literals.ts'
 import { loadGrammar, maxCachedTextLength, parseText } from './parse.ts'
 import { parseLong } from './parse-long.ts'
+import { Progress, unfinished } from './progress.ts'
 import { RecentMap } from './recent-map.ts'
 import { Prepared } from './statement/prepared.ts'
 import { planStatement } from './statement/statements.ts'
@@ -61,7 +63,7 @@ export function prepare(
   const key = keyOf(statement, context, parameterTypes)
   const known = key === undefined ? undefined : plans.get(key)
   if (known !== undefined && known.isCurrent(context.catalog)) return known
-  const prepared = prepareFresh(statement, context, parameterTypes)
+  const prepared = prepareFresh(statement, createBinder(context, parameterTypes))
   if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + 64)
   return prepared
 }
@@ -80,13 +82,46 @@ function prepareLifted({ lifted }: LiftedStatement, context: SqlContext): Prepar
   }
 }
 
-function prepareFresh(
+/** The same without holding the thread for statements of long texts: those are bound and planned in several turns. */
+export function prepareOn(
+  host: Host,
   statement: ParsedStatement,
   context: SqlContext,
-  parameterTypes: readonly number[],
-): PreparedStatement {
+  parameterTypes: readonly number[] = [],
+): PreparedStatement | Promise<PreparedStatement> {
+  if (!isLongText(statement.text)) return prepare(statement, context, parameterTypes)
+  return inTurns(host, prepareSteps(statement, context, parameterTypes))
+}
+
+async function inTurns<T>(host: Host, steps: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    await new Promise<void>((resolve) => host.turn(resolve))
+  }
+}
+
+/** Yields where a turn is over. */
+export function* prepareSteps(
+  statement: ParsedStatement,
+  context: SqlContext,
+  parameterTypes: readonly number[] = [],
+  progress: Progress = new Progress(),
+): Generator<undefined, PreparedStatement> {
+  const binder = createBinder(context, parameterTypes, progress)
+  for (;;) {
+    binder.beginTurn()
+    try {
+      return prepareFresh(statement, binder)
+    } catch (error) {
+      if (error !== unfinished) throw error
+    }
+    yield undefined
+  }
+}
+
+function prepareFresh(statement: ParsedStatement, binder: Binder): PreparedStatement {
   try {
-    const binder = createBinder(context, parameterTypes)
     const planned = planStatement(binder, statement.tree as Node, statement)
     return new Prepared(planned, binder)
   } catch (error) {

@@ -7,9 +7,18 @@ import { LockWait, Restart } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction.ts'
 import { getType } from '../../model/table/types/registry.ts'
-import { type Execution, paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from './contract.ts'
+import {
+  type Execution,
+  type ParsedStatement,
+  paused,
+  type PreparedStatement,
+  type Row,
+  type SqlContext,
+  type SqlValue,
+} from './contract.ts'
 import { splitSearchPath } from './settings.ts'
-import { parse, prepare } from './sql.ts'
+import { Progress } from './progress.ts'
+import { parse, prepare, prepareSteps } from './sql.ts'
 
 export interface SqlResult {
   readonly prepared: PreparedStatement
@@ -26,7 +35,7 @@ export class TestSql {
   #failed = false
   readonly #pausesAlways: boolean
 
-  /** `pausesAlways`: every slice is over at once, which must change no answer. */
+  /** `pausesAlways`: every slice is over at once, and so is every turn of binding, which must change no answer. */
   constructor(database: Database, pausesAlways = false) {
     this.#database = database
     this.#pausesAlways = pausesAlways
@@ -69,7 +78,7 @@ export class TestSql {
         )
       }
       try {
-        const prepared = prepare(statement, this.context(), types)
+        const prepared = this.#prepare(statement, types)
         last = await this.#perform(prepared, parameters)
       } catch (error) {
         if (this.#open !== undefined) this.#failed = true
@@ -77,6 +86,16 @@ export class TestSql {
       }
     }
     return last!
+  }
+
+  #prepare(statement: ParsedStatement, types: readonly number[]): PreparedStatement {
+    if (!this.#pausesAlways) return prepare(statement, this.context(), types)
+    const progress = new Progress({ elements: 1, openWeight: 8 })
+    const steps = prepareSteps(statement, this.context(), types, progress)
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+    }
   }
 
   async #perform(prepared: PreparedStatement, parameters: readonly SqlValue[]): Promise<SqlResult> {
@@ -100,7 +119,7 @@ export class TestSql {
         return done
       }
       case 'prepare':
-        this.#named.set(effect.name, prepare(effect.statement, this.context(), effect.parameterTypes))
+        this.#named.set(effect.name, this.#prepare(effect.statement, effect.parameterTypes))
         return done
       case 'execute': {
         const target = this.#named.get(effect.name)!

@@ -2,15 +2,22 @@
 import type { A_Const, A_Indirection, BoolExpr, CaseExpr, ColumnRef, MinMaxExpr, Node, TypeCast } from 'libpg-query'
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import { constant, type Expression, plainCall } from '../expression/expression.ts'
+import {
+  type ArrayExpression,
+  constant,
+  type ConstantExpression,
+  type Expression,
+  plainCall,
+} from '../expression/expression.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { oid } from '../types/oids.ts'
 import { bindOperation } from './bind-operation.ts'
 import { bindFunctionCall, bindSqlValueFunction } from './bind-function.ts'
 import { bindSubquery } from './bind-subquery.ts'
+import { chunksOf } from '../progress.ts'
 import type { Binder } from './binder.ts'
-import { coerce, commonModifier, commonType, fold, tryCoerce } from './coerce.ts'
+import { coerce, coerceAll, commonModifier, commonType, fold, tryCoerce } from './coerce.ts'
 import type { Scope } from './scope.ts'
 import { kindOf, lastName, stringOf, stringsOf } from './tree.ts'
 import { bindTypeName } from './type-name.ts'
@@ -35,11 +42,11 @@ export function bindExpression(binder: Binder, scope: Scope, node: Node): Expres
 
 function bindRest(binder: Binder, scope: Scope, node: Node): Expression {
   if ('CoalesceExpr' in node) {
-    const parts = (node.CoalesceExpr.args ?? []).map((one) => binder.expression(scope, one))
+    const parts = binder.each(scope, node.CoalesceExpr.args ?? [], (one) => binder.expression(scope, one))
     const type = commonType(parts, 'COALESCE')
     const modifier = commonModifier(parts, type)
     const location = node.CoalesceExpr.location
-    return { kind: 'coalesce', type, modifier, location, arguments: parts.map((one) => coerce(binder, one, type)) }
+    return { kind: 'coalesce', type, modifier, location, arguments: coerceAll(binder, scope, parts, type) }
   }
   if ('MinMaxExpr' in node) return bindExtreme(binder, scope, node.MinMaxExpr)
   if ('A_ArrayExpr' in node) return bindArray(binder, scope, node.A_ArrayExpr.elements ?? [], node.A_ArrayExpr.location)
@@ -105,16 +112,11 @@ function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {
   const element = findType(target.type)?.element
   // ARRAY[…]::type[] says what the elements are, also where there are none.
   if ('A_ArrayExpr' in argument && element !== undefined) {
-    const elements = (argument.A_ArrayExpr.elements ?? []).map((one) => {
+    const elements = binder.each(scope, argument.A_ArrayExpr.elements ?? [], (one) => {
       return coerce(binder, binder.expression(scope, one), element.oid, target.modifier, 'explicit')
     })
-    return {
-      kind: 'array',
-      type: target.type,
-      modifier: target.modifier,
-      location: argument.A_ArrayExpr.location,
-      elements,
-    }
+    const { location } = argument.A_ArrayExpr
+    return arrayOf(binder, { kind: 'array', type: target.type, modifier: target.modifier, location, elements })
   }
   const value = binder.expression(scope, argument)
   const converted = tryCoerce(binder, value, target.type, target.modifier, 'explicit')
@@ -135,12 +137,15 @@ export function requireBoolean(binder: Binder, expression: Expression, clause: s
 
 function bindLogic(binder: Binder, scope: Scope, node: BoolExpr): Expression {
   const kind = node.boolop === 'OR_EXPR' ? 'or' : node.boolop === 'NOT_EXPR' ? 'not' : 'and'
-  const parts = (node.args ?? []).map((one) =>
-    requireBoolean(binder, binder.expression(scope, one), kind.toUpperCase()),
+  const clause = kind.toUpperCase()
+  const parts = binder.each(scope, node.args ?? [], (one) =>
+    requireBoolean(binder, binder.expression(scope, one), clause),
   )
   const common = { type: oid.bool, modifier: -1, location: node.location } as const
   if (kind === 'not') return { ...common, kind, argument: parts[0]! }
-  return { ...common, kind, arguments: parts.flatMap((one) => (one.kind === kind ? one.arguments : [one])) }
+  const isFlat = parts.every((one) => one.kind !== kind)
+  const all = isFlat ? parts : parts.flatMap((one) => (one.kind === kind ? one.arguments : [one]))
+  return { ...common, kind, arguments: all }
 }
 
 function bindTest(binder: Binder, scope: Scope, node: Node): Expression {
@@ -148,7 +153,8 @@ function bindTest(binder: Binder, scope: Scope, node: Node): Expression {
   if ('NullTest' in node) {
     const { arg, nulltesttype, location } = node.NullTest
     let argument = binder.expression(scope, arg!)
-    if (argument.type === oid.unknown) argument = coerce(binder, argument, oid.text)
+    // A parameter of which nothing else is said is an error, as in PostgreSQL.
+    if (argument.type === oid.unknown && argument.kind !== 'parameter') argument = coerce(binder, argument, oid.text)
     return { ...common, location, test: 'null', negated: nulltesttype === 'IS_NOT_NULL', argument }
   }
   if (!('BooleanTest' in node)) throw new Error('invariant broken: not a test')
@@ -160,7 +166,7 @@ function bindTest(binder: Binder, scope: Scope, node: Node): Expression {
 }
 
 function bindCase(binder: Binder, scope: Scope, node: CaseExpr): Expression {
-  const branches = (node.args ?? []).map((branch) => {
+  const branches = binder.each(scope, node.args ?? [], (branch) => {
     if (!('CaseWhen' in branch)) throw notBuilt('this CASE')
     const { expr, result } = branch.CaseWhen
     const when =
@@ -178,7 +184,9 @@ function bindCase(binder: Binder, scope: Scope, node: CaseExpr): Expression {
     type,
     modifier: commonModifier(results, type),
     location: node.location,
-    branches: branches.map(({ when, then }) => ({ when, then: coerce(binder, then, type) })),
+    branches: branches.every(({ then }) => then.type === type)
+      ? branches
+      : binder.each(scope, branches, ({ when, then }) => ({ when, then: coerce(binder, then, type) })),
     otherwise: otherwise === undefined ? undefined : coerce(binder, otherwise, type),
   }
 }
@@ -189,7 +197,7 @@ const equalsName: Node[] = [{ String: { sval: '=' } }]
 function bindExtreme(binder: Binder, scope: Scope, node: MinMaxExpr): Expression {
   const isGreatest = node.op !== 'IS_LEAST'
   const name = isGreatest ? 'greatest' : 'least'
-  const parts = (node.args ?? []).map((one) => binder.expression(scope, one))
+  const parts = binder.each(scope, node.args ?? [], (one) => binder.expression(scope, one))
   const type = commonType(parts, name.toUpperCase())
   const compare = comparatorOf(type)
   const sign = isGreatest ? 1 : -1
@@ -200,17 +208,19 @@ function bindExtreme(binder: Binder, scope: Scope, node: MinMaxExpr): Expression
     }
     return best
   }
-  return fold(
-    plainCall(
-      name,
-      type,
-      parts.map((one) => coerce(binder, one, type)),
-      implementation,
-      node.location,
-      false,
-    ),
+  const modifier = commonModifier(parts, type)
+  const among = (some: readonly Expression[]): Expression =>
+    fold({ ...plainCall(name, type, some, implementation, node.location, false), modifier })
+  const converted = coerceAll(binder, scope, parts, type)
+  if (converted.length <= maxArguments) return among(converted)
+  // No call takes any number of arguments: the greatest of the greatest.
+  const groups = Math.ceil(converted.length / maxArguments) > maxArguments ? maxArguments ** 2 : maxArguments
+  return among(
+    binder.each(scope, chunksOf(converted, groups), (some) => among(chunksOf(some, maxArguments).map(among))),
   )
 }
+
+const maxArguments = 512
 
 /** PostgreSQL's MAXDIM. */
 const maxDimensions = 6
@@ -226,7 +236,7 @@ function bindArray(
     const message = `number of array dimensions (${dimension}) exceeds the maximum allowed (${maxDimensions})`
     throw failure('54000', message, { location })
   }
-  const parts = nodes.map((one) => {
+  const parts = binder.each(scope, nodes, (one) => {
     // Inner brackets of a multidimensional ARRAY[[…],[…]].
     return 'A_ArrayExpr' in one
       ? bindArray(binder, scope, one.A_ArrayExpr.elements ?? [], one.A_ArrayExpr.location, dimension + 1)
@@ -244,7 +254,16 @@ function bindArray(
   if (array === undefined || array === 0) {
     throw failure('42704', `could not find array type for data type ${formatType(type, -1)}`, { location })
   }
-  return { kind: 'array', type: array, modifier: -1, location, elements: parts.map((one) => coerce(binder, one, type)) }
+  const elements = coerceAll(binder, scope, parts, type)
+  return arrayOf(binder, { kind: 'array', type: array, modifier: -1, location, elements })
+}
+
+/** In a long text, one of constants is one itself, which nobody needs to walk any more. */
+function arrayOf(binder: Binder, array: ArrayExpression): Expression {
+  const { elements, type, modifier, location } = array
+  if (binder.progress === undefined || elements.some(({ kind }) => kind !== 'constant')) return array
+  const value = elements.map((one) => (one as ConstantExpression).value)
+  return { kind: 'constant', type, modifier, location, value }
 }
 
 function bindIndirection(binder: Binder, scope: Scope, node: A_Indirection): Expression {

@@ -22,16 +22,16 @@ interface Bound {
 }
 
 export function bindFrom(binder: Binder, scope: Scope, nodes: readonly Node[]): FromItem | undefined {
-  let all: Bound | undefined
+  let all: FromItem | undefined
+  const columns: ScopeColumn[] = []
   for (const node of nodes) {
     const one = bindItem(binder, scope, node)
-    all =
-      all === undefined
-        ? one
-        : { item: joinItems('inner', all.item, one.item, undefined), columns: [...all.columns, ...one.columns] }
-    scope.columns = [...all.columns]
+    all = all === undefined ? one.item : joinItems('inner', all, one.item, undefined)
+    for (const column of one.columns) columns.push(column)
+    // A copy: what is bound next may change the scope's own.
+    scope.columns = nodes.length === 1 ? columns : [...columns]
   }
-  return all?.item
+  return all
 }
 
 function bindItem(binder: Binder, scope: Scope, node: Node): Bound {
@@ -89,7 +89,11 @@ function isWritable(relation: Relation): boolean {
   return relation.kind === 'table' || relation.kind === 'documents'
 }
 
+/** Joins are planned in the order of the text, each inside of the next. */
+const maxTables = 500
+
 function addTable(scope: Scope, table: Scope['tables'][number]): void {
+  if (scope.tables.length >= maxTables) throw failure('54000', 'too many range table entries')
   const taken = scope.tables.some((one) => one.alias === table.alias && one.schema === table.schema)
   if (taken) throw failure('42712', `table name "${table.alias}" specified more than once`)
   scope.tables.push(table)

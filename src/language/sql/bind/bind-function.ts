@@ -26,11 +26,17 @@ export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): 
   if (node.agg_distinct === true || node.agg_filter !== undefined || node.agg_star === true) {
     throw failure('42809', `DISTINCT, FILTER and * specified, but ${name} is not an aggregate function`, { location })
   }
-  const parts = (node.args ?? []).map((one) => bindArgument(binder, scope, one))
+  if (node.args !== undefined && node.args.length > maxArguments) {
+    throw failure('54023', `cannot pass more than ${maxArguments} arguments to a function`, { location })
+  }
+  const parts = binder.each(scope, node.args ?? [], (one) => bindArgument(binder, scope, one))
   if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0)
     return bindSetCall(binder, name, parts, location)
   return binder.call(name, parts, location)
 }
+
+/** PostgreSQL's FUNC_MAX_ARGS. */
+const maxArguments = 100
 
 function bindArgument(binder: Binder, scope: Scope, node: Node): Expression {
   if ('NamedArgExpr' in node) throw notBuilt('a named argument', node.NamedArgExpr.location)

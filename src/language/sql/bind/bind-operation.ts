@@ -10,7 +10,7 @@ import { operatorsNamed, type FunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
-import { coerce, commonType, fold, tryCoerce } from './coerce.ts'
+import { coerce, coerceAll, commonType, fold, tryCoerce } from './coerce.ts'
 import type { Scope } from './scope.ts'
 import { itemsOf, lastName } from './tree.ts'
 
@@ -41,7 +41,7 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
     case 'AEXPR_NULLIF': {
       const [left, right] = [binder.expression(scope, node.lexpr!), binder.expression(scope, node.rexpr!)]
       const equal = applyOperator(binder, '=', [left, right], location)
-      const value = left.type === oid.unknown ? coerce(binder, left, oid.text) : left
+      const value = coerce(binder, left, typeOfNullif(left.type, right.type))
       const branch = { when: equal, then: { kind: 'constant', type: value.type, modifier: -1, value: null } as const }
       return {
         kind: 'case',
@@ -57,6 +57,13 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
   }
 }
 
+/** The type that `=` takes its left side as: varchar is compared as text, and a literal as what it is compared with. */
+function typeOfNullif(left: number, right: number): number {
+  if (left === oid.varchar || (left === oid.unknown && right === oid.varchar)) return oid.text
+  if (left !== oid.unknown) return left
+  return right === oid.unknown ? oid.text : right
+}
+
 function bindOperator(binder: Binder, scope: Scope, node: A_Expr, name: string): Expression {
   const { lexpr, rexpr, location } = node
   if (lexpr !== undefined && rexpr !== undefined && 'RowExpr' in lexpr && 'RowExpr' in rexpr) {
@@ -65,6 +72,9 @@ function bindOperator(binder: Binder, scope: Scope, node: A_Expr, name: string):
   const parts = [lexpr, rexpr].filter((one) => one !== undefined).map((one) => binder.expression(scope, one))
   return applyOperator(binder, name, parts, location)
 }
+
+/** PostgreSQL's MaxTupleAttributeNumber. */
+const maxRowEntries = 1664
 
 /** (a, b) = (c, d), and the lexicographic orders. */
 function bindRowComparison(
@@ -76,7 +86,11 @@ function bindRowComparison(
   location: number | undefined,
 ): Expression {
   if (left.length !== right.length) throw failure('42601', 'unequal number of entries in row expressions', { location })
-  const pairs = left.map((one, i) => [binder.expression(scope, one), binder.expression(scope, right[i]!)] as const)
+  if (left.length > maxRowEntries) {
+    throw failure('54011', `ROW expressions can have at most ${maxRowEntries} entries`, { location })
+  }
+  const bind = (one: Node): Expression => binder.expression(scope, one)
+  const pairs = binder.each(scope, left, (one, i) => [bind(one), bind(right[i]!)] as const)
   const logic = (kind: 'and' | 'or', parts: readonly Expression[]): Expression =>
     parts.length === 1 ? parts[0]! : { kind, type: oid.bool, modifier: -1, location, arguments: parts }
   const compare = (symbol: string, at: number): Expression => applyOperator(binder, symbol, [...pairs[at]!], location)
@@ -92,13 +106,25 @@ function bindRowComparison(
     )
   const strict = name.startsWith('<') ? '<' : '>'
   if (!['<', '<=', '>', '>='].includes(name)) throw notBuilt(`the row operator ${name}`, location)
-  const terms = pairs.map((_, at) => {
-    const last = at === pairs.length - 1
-    const equal = pairs.slice(0, at).map((_pair, before) => compare('=', before))
-    return logic('and', [...equal, compare(last ? name : strict, at)])
-  })
-  return logic('or', terms)
+  const equalUpTo = (from: number, to: number): Expression[] =>
+    pairs.slice(from, to).map((_pair, i) => compare('=', from + i))
+  // By halves where it is long: (a, b) < (c, d) where a < c, or a = c and b < d.
+  const order = (from: number, to: number, last: string): Expression => {
+    if (to - from > maxFlatRow) {
+      const middle = (from + to) >> 1
+      const behind = logic('and', [...equalUpTo(from, middle), order(middle, to, last)])
+      return logic('or', [order(from, middle, strict), behind])
+    }
+    const terms = pairs.slice(from, to).map((_, i) => {
+      const at = from + i
+      return logic('and', [...equalUpTo(from, at), compare(at === to - 1 ? last : strict, at)])
+    })
+    return logic('or', terms)
+  }
+  return order(0, pairs.length, name)
 }
+
+const maxFlatRow = 8
 
 const comparisons: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>='])
 
@@ -287,7 +313,7 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
   const symbol = negated ? '<>' : '='
   const left = node.lexpr!
   if ('RowExpr' in left) {
-    const parts = items.map((item) => {
+    const parts = binder.each(scope, items, (item) => {
       if (!('RowExpr' in item)) throw failure('42601', 'a row was expected in IN', { location })
       return bindRowComparison(binder, scope, left.RowExpr.args ?? [], item.RowExpr.args ?? [], symbol, location)
     })
@@ -295,13 +321,13 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
     return { kind: negated ? 'and' : 'or', type: oid.bool, modifier: -1, location, arguments: parts }
   }
   const value = binder.expression(scope, left)
-  const bound = items.map((item) => binder.expression(scope, item))
+  const bound = binder.each(scope, items, (item) => binder.expression(scope, item))
   const parts = [value, ...bound]
   // As PostgreSQL does: what has no column in it becomes one array, if the types agree on one.
   const type = sameCategory(parts) ? commonType(parts, 'IN') : undefined
   const arrayType = type === undefined ? undefined : findType(type)?.arrayOid
   if (bound.length > 1 && type !== undefined && arrayType !== undefined && arrayType !== 0) {
-    const elements = bound.map((one) => coerce(binder, one, type))
+    const elements = coerceAll(binder, scope, bound, type)
     const constants = elements.every((one) => one.kind === 'constant')
     const array: Expression = constants
       ? {
@@ -313,16 +339,15 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
       : { kind: 'array', type: arrayType, modifier: -1, location, elements }
     return quantify(binder, coerce(binder, value, type), array, type, symbol, negated, location)
   }
-  const tests = bound.map((one) => applyOperator(binder, symbol, [value, one], location))
+  const tests = binder.each(scope, bound, (one) => applyOperator(binder, symbol, [value, one], location))
   if (tests.length === 1) return tests[0]!
   return { kind: negated ? 'and' : 'or', type: oid.bool, modifier: -1, location, arguments: tests }
 }
 
 function sameCategory(parts: readonly Expression[]): boolean {
-  const categories = new Set(
-    parts.filter(({ type }) => type !== oid.unknown).map(({ type }) => findType(type)?.category),
-  )
-  return categories.size <= 1
+  const types = new Set(parts.map(({ type }) => type))
+  types.delete(oid.unknown)
+  return new Set([...types].map((type) => findType(type)?.category)).size <= 1
 }
 
 function bindLike(binder: Binder, scope: Scope, node: A_Expr, name: string): Expression {
@@ -381,6 +406,8 @@ function bindDistinct(binder: Binder, scope: Scope, node: A_Expr): Expression {
     return { kind: 'test', type: oid.bool, modifier: -1, location, test: 'null', negated: !negated, argument }
   }
   const equal = applyOperator(binder, '=', parts, location)
+  // Both sides were constants, and neither null.
+  if (equal.kind === 'constant') return { ...equal, value: equal.value === negated }
   if (equal.kind !== 'call') return equal
   const test = equal.implementation as (a: SqlValue, b: SqlValue) => boolean
   const implementation = (a: SqlValue, b: SqlValue): boolean => {

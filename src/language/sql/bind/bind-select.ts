@@ -1,5 +1,5 @@
 /** SELECT, VALUES and the set operations. */
-import type { Node, SelectStmt, WithClause } from 'libpg-query'
+import type { Node, SelectStmt, SortBy, WithClause } from 'libpg-query'
 import { type Expression, fingerprint, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
@@ -13,6 +13,7 @@ import { group } from './grouping.ts'
 import { type BoundQuery, emptyTail, type OrderKey, type OutputColumn, type QueryTail } from './query.ts'
 import { Scope, type ScopeColumn } from './scope.ts'
 import { itemsOf, stringOf, stringsOf } from './tree.ts'
+import { eachOf } from '../progress.ts'
 
 export function bindQuery(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
   if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
@@ -49,7 +50,8 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   scope.reservesKeys = statement.lockingClause !== undefined
   const from = bindFrom(binder, scope, statement.fromClause ?? [])
   const where = bindWhere(binder, scope, statement.whereClause)
-  const targets = (statement.targetList ?? []).flatMap((node) => bindTarget(binder, scope, node))
+  const targets = binder.each(scope, statement.targetList ?? [], (node) => bindTarget(binder, scope, node)).flat()
+  checkTargets(targets.length)
   const visible = targets.length
   const expressions = targets.map(({ expression }) => expression)
   const sorted = bindOrder(binder, scope, statement.sortClause ?? [], targets, expressions)
@@ -75,6 +77,13 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
       locking,
     },
   }
+}
+
+/** PostgreSQL's MaxTupleAttributeNumber: what is sorted and grouped by counts too. */
+const maxTargets = 1664
+
+export function checkTargets(count: number): void {
+  if (count > maxTargets) throw failure('54011', `target lists can have at most ${maxTargets} entries`)
 }
 
 export function bindWhere(binder: Binder, scope: Scope, node: Node | undefined): Expression | undefined {
@@ -132,28 +141,50 @@ function bindOrder(
   targets: readonly Target[],
   expressions: Expression[],
 ): OrderKey[] {
-  return nodes.map((node) => {
-    if (!('SortBy' in node)) throw notBuilt('this ORDER BY')
-    const target = findOrderTarget(binder, scope, node.SortBy.node!, targets, expressions, 'ORDER BY')
-    return { target, ...directionOf(node.SortBy) }
-  })
+  const prints = new PrintedTargets(expressions)
+  return binder
+    .each(scope, nodes, (node): [Expression | number, SortBy] => {
+      if (!('SortBy' in node)) throw notBuilt('this ORDER BY')
+      return [
+        findNamedTarget(node.SortBy.node!, targets, 'ORDER BY') ?? bindKey(binder, scope, node.SortBy.node!),
+        node.SortBy,
+      ]
+    })
+    .map(([found, sort]) => ({ target: typeof found === 'number' ? found : prints.place(found), ...directionOf(sort) }))
+}
+
+function bindKey(binder: Binder, scope: Scope, node: Node): Expression {
+  return settle(binder, binder.expression(scope, node))
 }
 
 /** The place in the list of targets that an expression of ORDER BY or DISTINCT ON means; adds one where it is new. */
-function findOrderTarget(
-  binder: Binder,
-  scope: Scope,
-  node: Node,
-  targets: readonly Target[],
-  expressions: Expression[],
-  clause: string,
-): number {
-  const named = findNamedTarget(node, targets, clause)
-  if (named !== undefined) return named
-  const bound = settle(binder, binder.expression(scope, node))
-  const print = fingerprint(bound)
-  const known = expressions.findIndex((one) => fingerprint(one) === print)
-  return known >= 0 ? known : expressions.push(bound) - 1
+class PrintedTargets {
+  readonly #expressions: Expression[]
+  #places: Map<string, number> | undefined
+
+  constructor(expressions: Expression[]) {
+    this.#expressions = expressions
+  }
+
+  place(bound: Expression): number {
+    const places = (this.#places ??= placesOf(this.#expressions))
+    const print = fingerprint(bound)
+    const known = places.get(print)
+    if (known !== undefined) return known
+    const place = this.#expressions.push(bound) - 1
+    checkTargets(place + 1)
+    places.set(print, place)
+    return place
+  }
+}
+
+function placesOf(expressions: readonly Expression[]): Map<string, number> {
+  const places = new Map<string, number>()
+  for (const [i, one] of expressions.entries()) {
+    const print = fingerprint(one)
+    if (!places.has(print)) places.set(print, i)
+  }
+  return places
 }
 
 function findNamedTarget(node: Node, targets: readonly Target[], clause: string): number | undefined {
@@ -189,7 +220,9 @@ function distinctOn(
 ): number[] | undefined {
   const keys = nodes.filter((node) => Object.keys(node).length > 0)
   if (keys.length === 0) return undefined
-  return keys.map((node) => findOrderTarget(binder, scope, node, targets, expressions, 'DISTINCT ON'))
+  checkTargets(keys.length)
+  const prints = new PrintedTargets(expressions)
+  return keys.map((node) => findNamedTarget(node, targets, 'DISTINCT ON') ?? prints.place(bindKey(binder, scope, node)))
 }
 
 function bindLimits(binder: Binder, scope: Scope, statement: SelectStmt): Omit<QueryTail, 'order'> {
@@ -211,18 +244,22 @@ function bindLimits(binder: Binder, scope: Scope, statement: SelectStmt): Omit<Q
 }
 
 function bindValues(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
-  const rows = (statement.valuesLists ?? []).map((list) => itemsOf(list).map((one) => binder.expression(scope, one)))
+  const rows = binder.each(scope, statement.valuesLists ?? [], (list) =>
+    binder.each(scope, itemsOf(list), (one) => binder.expression(scope, one)),
+  )
   const width = rows[0]?.length ?? 0
+  checkTargets(width)
   const uneven = rows.find((row) => row.length !== width)
   if (uneven !== undefined) {
     throw failure('42601', 'VALUES lists must all be the same length', { location: uneven[0]?.location })
   }
-  const columns = Array.from({ length: width }, (_, i): OutputColumn => {
+  const columns = binder.each(scope, [...(rows[0] ?? []).keys()], (i): OutputColumn => {
     const parts = rows.map((row) => row[i]!)
+    binder.progress?.spend(parts.length >> 4)
     const type = commonType(parts, 'VALUES')
     return { name: `column${i + 1}`, type, modifier: commonModifier(parts, type) }
   })
-  const converted = rows.map((row) => row.map((one, i) => coerce(binder, one, columns[i]!.type)))
+  const converted = binder.each(scope, rows, (row) => row.map((one, i) => coerce(binder, one, columns[i]!.type)))
   const tail = { ...bindLimits(binder, scope, statement), order: bindOutputOrder(statement, columns) }
   return { columns, body: { kind: 'values', rows: converted, tail } }
 }
@@ -300,7 +337,9 @@ function convertColumns(binder: Binder, query: BoundQuery, columns: readonly Out
     modifier: columns[i]!.modifier,
   }))
   if (body.kind === 'values') {
-    const rows = body.rows.map((row) => row.map((one, i) => coerce(binder, one, columns[i]!.type, -1, 'explicit')))
+    const rows = eachOf(binder.progress, body.rows, (row) =>
+      row.map((one, i) => coerce(binder, one, columns[i]!.type, -1, 'explicit')),
+    )
     return { columns: retyped, body: { ...body, rows } }
   }
   // Around anything else: a block that only converts, so that its own ORDER BY and DISTINCT stay what they were.

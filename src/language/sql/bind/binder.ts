@@ -2,11 +2,13 @@
 import type { Catalog, Collection } from '../../../database/catalog.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
+import type { Marked, Progress } from '../progress.ts'
 import { oid } from '../types/oids.ts'
 import type { Node, SelectStmt } from 'libpg-query'
 import type { Expression } from '../expression/expression.ts'
+import { seal } from '../expression/sealed.ts'
 import type { BoundQuery } from './query.ts'
-import type { Scope } from './scope.ts'
+import { type Frame, framesOf, type Scope } from './scope.ts'
 
 /** Nested expressions and queries: the JavaScript stack holds several times as many. */
 const maxDepth = 1000
@@ -26,6 +28,21 @@ export interface BindingRules {
   callFunction(binder: Binder, name: string, parts: readonly Expression[], location: number | undefined): Expression
 }
 
+/** What binding has counted and decided up to a place. */
+interface Mark {
+  readonly subqueries: number
+  readonly weight: number
+  readonly decisions: number
+  readonly parameters: number
+  /** What the enclosing blocks had been asked for. */
+  readonly frames: readonly Frame[]
+  readonly captures: readonly number[] | undefined
+}
+
+function isLeaf(node: Node): boolean {
+  return 'A_Const' in node || 'ColumnRef' in node || 'ParamRef' in node
+}
+
 export class Binder {
   readonly context: SqlContext
   readonly catalog: Catalog
@@ -34,26 +51,94 @@ export class Binder {
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
   writes = false
+  /** Of a long text: what is done of it. */
+  readonly progress: Progress | undefined
+  readonly #givenTypes: readonly number[]
+  /** Types of parameters in the order in which they were decided. */
+  readonly #decisions: (readonly [index: number, type: number])[] = []
+  #decided = 0
   #subqueries = 0
   #depth = 0
+  /** Expressions bound, those sealed counted as one. */
+  #weight = 0
 
-  constructor(context: SqlContext, parameterTypes: readonly number[], rules: BindingRules) {
+  constructor(context: SqlContext, parameterTypes: readonly number[], rules: BindingRules, progress?: Progress) {
     this.context = context
     this.catalog = context.catalog
+    this.#givenTypes = parameterTypes
     this.parameterTypes = [...parameterTypes]
     this.#rules = rules
+    this.progress = progress
+  }
+
+  /** Before binding is begun, or begun again. */
+  beginTurn(): void {
+    this.progress?.beginTurn()
+    this.#depth = 0
+    this.#subqueries = 0
+    this.#weight = 0
+    this.#decided = 0
+    this.parameterTypes.length = 0
+    for (const type of this.#givenTypes) this.parameterTypes.push(type)
   }
 
   expression(scope: Scope, node: Node): Expression {
     if (++this.#depth > maxDepth) throw failure('54001', 'stack depth limit exceeded')
-    const bound = this.#rules.expression(this, scope, node)
+    const { progress } = this
+    const bound =
+      progress === undefined || isLeaf(node)
+        ? this.#rules.expression(this, scope, node)
+        : progress.each([node], () => this.#bindWide(scope, node, progress), this.#markedIn(scope))[0]!
+    this.#weight++
     this.#depth--
     return bound
   }
 
+  #bindWide(scope: Scope, node: Node, progress: Progress): Expression {
+    const before = this.#weight
+    const bound = this.#rules.expression(this, scope, node)
+    if (this.#weight - before < progress.limits.openWeight) return bound
+    const sealed = seal(bound, progress)
+    if (sealed !== bound) this.#weight = before
+    return sealed
+  }
+
+  /** `nodes.map(bind)`: of a long text in turns. */
+  each<T, R>(scope: Scope, items: readonly T[], bind: (item: T, index: number) => R): readonly R[] {
+    if (this.progress === undefined) return items.map(bind)
+    return this.progress.each(items, bind, this.#markedIn(scope))
+  }
+
+  #markedIn(scope: Scope): Marked<Mark> {
+    const frames = framesOf(scope)
+    return {
+      mark: () => ({
+        subqueries: this.#subqueries,
+        weight: this.#weight,
+        decisions: this.#decided,
+        parameters: this.parameterTypes.length,
+        frames,
+        captures: frames.length === 0 ? undefined : frames.map((frame) => frame.captures.length),
+      }),
+      restore: (mark) => {
+        this.#subqueries = mark.subqueries
+        this.#weight = mark.weight
+        while (this.parameterTypes.length < mark.parameters) this.parameterTypes.push(0)
+        while (this.#decided < mark.decisions) {
+          const [index, type] = this.#decisions[this.#decided++]!
+          this.parameterTypes[index] = type
+        }
+        for (const [i, frame] of frames.entries()) frame.adopt(mark.frames[i]!, mark.captures![i]!)
+      },
+    }
+  }
+
   query(scope: Scope, statement: SelectStmt): BoundQuery {
     if (++this.#depth > maxDepth) throw failure('54001', 'stack depth limit exceeded')
-    const bound = this.#rules.query(this, scope, statement)
+    const bound =
+      this.progress === undefined
+        ? this.#rules.query(this, scope, statement)
+        : this.each(scope, [statement], () => this.#rules.query(this, scope, statement))[0]!
     this.#depth--
     return bound
   }
@@ -96,7 +181,9 @@ export class Binder {
     if (known !== 0 && known !== oid.unknown && known !== type) {
       throw failure('42P08', `inconsistent types deduced for parameter $${index + 1}`, { location })
     }
+    if (known === type) return
     this.parameterTypes[index] = type
+    if (this.progress !== undefined) this.#decisions[this.#decided++] = [index, type]
   }
 
   /** Every parameter must have a type in the end. */

@@ -16,6 +16,7 @@ import { type CastContext, findCast } from '../types/casts.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { describeObject, lookUpObject } from './objects.ts'
+import type { Scope } from './scope.ts'
 
 function castCall(
   argument: Expression,
@@ -81,6 +82,17 @@ export function coerce(
   throw failure('42846', `cannot cast type ${formatType(expression.type, -1)} to ${formatType(type, -1)}`, {
     location: expression.location,
   })
+}
+
+/** To one type, which most have already. */
+export function coerceAll(
+  binder: Binder,
+  scope: Scope,
+  expressions: readonly Expression[],
+  type: number,
+): readonly Expression[] {
+  if (expressions.every((one) => one.type === type)) return expressions
+  return binder.each(scope, expressions, (one) => coerce(binder, one, type))
 }
 
 function coerceUnknown(
@@ -150,23 +162,33 @@ export function objectName(expression: Expression, type: number = oid.text): Exp
   )
 }
 
+/** Where an expression's text begins: an operation's own place is its symbol. */
+function beginningOf(expression: Expression): number | undefined {
+  if (expression.kind !== 'call' || !expression.isOperator) return expression.location
+  const places = [expression.location, ...expression.arguments.map(beginningOf)]
+  return Math.min(...places.filter((place) => place !== undefined && place >= 0).map(Number))
+}
+
 /** PostgreSQL's select_common_type. `construct` names it in the error: CASE, UNION, VALUES. */
 export function commonType(expressions: readonly Expression[], construct: string): number {
   let chosen = oid.unknown as number
-  for (const { type, location } of expressions) {
-    if (type === oid.unknown || type === chosen) continue
+  let decided: Set<number> | undefined
+  for (const expression of expressions) {
+    const { type } = expression
+    if (type === oid.unknown || type === chosen || decided?.has(type) === true) continue
     if (chosen === oid.unknown) {
       chosen = type
       continue
     }
+    // Long lists are mostly of few types: each is compared once.
+    decided ??= new Set([chosen])
+    decided.add(type)
     const [a, b] = [getType(chosen), getType(type)]
     if (a.category !== b.category) {
       throw failure(
         '42804',
         `${construct} types ${formatType(chosen, -1)} and ${formatType(type, -1)} cannot be matched`,
-        {
-          location,
-        },
+        { location: beginningOf(expression) },
       )
     }
     const forward = findCast(chosen, type, 'implicit') !== undefined
@@ -176,9 +198,7 @@ export function commonType(expressions: readonly Expression[], construct: string
       throw failure(
         '42846',
         `${construct} could not convert type ${formatType(type, -1)} to ${formatType(chosen, -1)}`,
-        {
-          location,
-        },
+        { location: beginningOf(expression) },
       )
     }
   }
@@ -187,7 +207,7 @@ export function commonType(expressions: readonly Expression[], construct: string
 
 /** The modifier that all agree on, or none. */
 export function commonModifier(expressions: readonly Expression[], type: number): number {
-  const [first, ...rest] = expressions
+  const [first] = expressions
   if (first === undefined || first.type !== type) return -1
-  return rest.every((one) => one.type === type && one.modifier === first.modifier) ? first.modifier : -1
+  return expressions.every((one) => one.type === type && one.modifier === first.modifier) ? first.modifier : -1
 }

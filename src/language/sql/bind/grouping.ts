@@ -41,12 +41,18 @@ export function group(
     someExpression(one, ({ kind }) => kind === 'aggregate'),
   )
   if (nodes.length === 0 && having === undefined && !hasAggregate) return { grouping: undefined, targets: expressions }
-  const keys = nodes.map((node) => bindGroupKey(binder, scope, node, targets))
+  if (nodes.length > maxGroupKeys) {
+    throw failure('54011', `target lists can have at most ${maxGroupKeys} entries`)
+  }
+  const keys = binder.each(scope, nodes, (node) => bindGroupKey(binder, scope, node, targets))
   const rewrite = new GroupedRow([...keys, ...dependentColumns(scope, keys)])
   const rewritten = expressions.map((one) => rewrite.apply(one))
   const condition = having === undefined ? undefined : rewrite.apply(having)
   return { grouping: { keys: rewrite.keys, aggregates: rewrite.aggregates(), having: condition }, targets: rewritten }
 }
+
+/** Each is an entry of a target list in PostgreSQL. */
+const maxGroupKeys = 1664
 
 function bindGroupKey(binder: Binder, scope: Scope, node: Node, targets: readonly Target[]): Expression {
   if ('GroupingSet' in node) throw notBuilt('GROUPING SETS, ROLLUP and CUBE', node.GroupingSet.location)

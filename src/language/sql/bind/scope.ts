@@ -47,6 +47,20 @@ export class Frame {
     const { type, modifier, location } = outer
     return { kind: 'captured', type, modifier, location, subquery: this.id, slot }
   }
+
+  /** What an earlier one of the same subquery had captured first. */
+  adopt(earlier: Frame, count: number): void {
+    for (let slot = this.captures.length; slot < count; slot++) this.capture(earlier.captures[slot]!)
+  }
+}
+
+/** Of the scopes from here outwards. */
+export function framesOf(scope: Scope): readonly Frame[] {
+  const frames: Frame[] = []
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
+    if (at.frame !== undefined) frames.push(at.frame)
+  }
+  return frames
 }
 
 export interface CommonTable {

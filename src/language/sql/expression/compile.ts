@@ -7,6 +7,8 @@
 import { assert } from '../../../base/errors.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { hashKeyOf } from '../types/hash-key.ts'
+import { chunksOf, eachOf, type Progress } from '../progress.ts'
 import type { CallExpression, Expression, QuantifiedExpression, SubqueryExpression } from './expression.ts'
 
 export type Evaluate = (row: SqlRow, run: SqlRun) => SqlValue
@@ -16,6 +18,8 @@ export interface Compiler {
   /** Place of the row's first column. */
   readonly base: number
   compileSubquery(expression: SubqueryExpression, compiler: Compiler): Evaluate
+  /** Of a long text: what is done of it. */
+  readonly progress?: Progress | undefined
 }
 
 type AnyFunction = (...values: unknown[]) => SqlValue
@@ -67,7 +71,7 @@ function compileOther(expression: Expression, compiler: Compiler): Evaluate {
     case 'case':
       return compileCase(expression, compiler)
     case 'coalesce': {
-      const parts = expression.arguments.map((one) => compile(one, compiler))
+      const parts = compileAll(expression.arguments, compiler)
       return (row, run) => {
         for (const part of parts) {
           const value = part(row, run)
@@ -77,21 +81,28 @@ function compileOther(expression: Expression, compiler: Compiler): Evaluate {
       }
     }
     case 'array': {
-      const elements = expression.elements.map((one) => compile(one, compiler))
+      const elements = compileAll(expression.elements, compiler)
       return (row, run) => elements.map((element) => element(row, run))
     }
     case 'quantified':
       return compileQuantified(expression, compiler)
     case 'subquery':
       return compiler.compileSubquery(expression, compiler)
+    case 'sealed':
+      return compile(expression.inner, compiler)
     default:
       throw new Error(`invariant broken: ${expression.kind} survived planning`)
   }
 }
 
+export function compileAll(expressions: readonly Expression[], compiler: Compiler): readonly Evaluate[] {
+  return eachOf(compiler.progress, expressions, (one) => compile(one, compiler))
+}
+
 export function compilePredicate(expression: Expression, compiler: Compiler): Predicate {
+  if (expression.kind === 'sealed') return compilePredicate(expression.inner, compiler)
   if (expression.kind === 'and') {
-    const parts = expression.arguments.map((one) => compilePredicate(one, compiler))
+    const parts = eachOf(compiler.progress, expression.arguments, (one) => compilePredicate(one, compiler))
     return (row, run) => {
       for (const part of parts) if (!part(row, run)) return false
       return true
@@ -103,7 +114,7 @@ export function compilePredicate(expression: Expression, compiler: Compiler): Pr
 
 function compileCall(expression: CallExpression, compiler: Compiler): Evaluate {
   const call = expression.implementation as AnyFunction
-  const parts = expression.arguments.map((one) => compile(one, compiler))
+  const parts = compileAll(expression.arguments, compiler)
   if (expression.needsRun) return compileCallWithRun(call, parts, expression.strict)
   if (!expression.strict) return compileLenientCall(call, parts)
   const [a, b, c] = parts as [Evaluate, Evaluate, Evaluate]
@@ -142,10 +153,10 @@ function compileBinary(expression: CallExpression, call: AnyFunction, a: Evaluat
     }
   }
   return (row, run) => {
+    // Also beside a null: an error in the other argument is an error.
     const x = a(row, run)
-    if (x === null) return null
     const y = b(row, run)
-    return y === null ? null : call(x, y)
+    return x === null || y === null ? null : call(x, y)
   }
 }
 
@@ -166,7 +177,7 @@ function compileCallWithRun(call: AnyFunction, parts: readonly Evaluate[], stric
 }
 
 function compileLogic(expression: Expression & { kind: 'and' | 'or' }, compiler: Compiler): Evaluate {
-  const parts = expression.arguments.map((one) => compile(one, compiler))
+  const parts = compileAll(expression.arguments, compiler)
   const decisive = expression.kind === 'or'
   return (row, run) => {
     let unknown = false
@@ -180,7 +191,7 @@ function compileLogic(expression: Expression & { kind: 'and' | 'or' }, compiler:
 }
 
 function compileCase(expression: Expression & { kind: 'case' }, compiler: Compiler): Evaluate {
-  const branches = expression.branches.map(({ when, then }) => ({
+  const branches = eachOf(compiler.progress, expression.branches, ({ when, then }) => ({
     when: compilePredicate(when, compiler),
     then: compile(then, compiler),
   }))
@@ -209,6 +220,8 @@ export function foldQuantified(
 
 function compileQuantified(expression: QuantifiedExpression, compiler: Compiler): Evaluate {
   const left = compile(expression.left, compiler)
+  const among = compileMembership(expression, left, compiler)
+  if (among !== undefined) return among
   const array = compile(expression.array, compiler)
   const operator = compile(expression.operator, { ...compiler, base: 0 })
   const pair: SqlRow = [null, null]
@@ -221,6 +234,37 @@ function compileQuantified(expression: QuantifiedExpression, compiler: Compiler)
       pair[1] = b
       return operator(pair, run)
     })
+  }
+}
+
+/** From here on a set is faster than asking one by one. */
+const minSetElements = 16
+
+/** `= ANY` and `<> ALL` of a literal list, by a set that is made once. */
+function compileMembership(
+  { all, left, array, operator }: QuantifiedExpression,
+  evaluate: Evaluate,
+  compiler: Compiler,
+): Evaluate | undefined {
+  if (array.kind !== 'constant' || operator.name !== (all ? '<>' : '=')) return undefined
+  const elements = array.value as readonly SqlValue[] | null
+  const [a, b] = operator.arguments
+  if (elements === null || elements.length < minSetElements || a?.kind !== 'column' || b?.kind !== 'column')
+    return undefined
+  if (a.type !== b.type || left.type !== a.type || elements.some(Array.isArray)) return undefined
+  const keyOf = hashKeyOf(a.type)
+  const { progress } = compiler
+  const make = (): Set<unknown> => new Set()
+  const set = progress === undefined ? make() : progress.once(make)
+  eachOf(progress, chunksOf(elements), (chunk) => {
+    for (const value of chunk) set.add(value === null ? null : keyOf(value))
+    progress?.spend(chunk.length >> 1)
+  })
+  const unknown = set.has(null) ? null : all
+  return (row, run) => {
+    const value = evaluate(row, run)
+    if (value === null) return null
+    return set.has(keyOf(value)) ? !all : unknown
   }
 }
 

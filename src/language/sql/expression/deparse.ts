@@ -48,6 +48,8 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
       return `(${text(expression.left)} ${expression.operator.name} ${expression.all ? 'ALL' : 'ANY'} (${text(expression.array)}))`
     case 'subquery':
       return `(SubPlan ${expression.id + 1})`
+    case 'sealed':
+      return text(expression.inner)
     case 'aggregate':
       return `${expression.aggregate.name}(${expression.arguments.map(text).join(', ') || '*'})`
     default:

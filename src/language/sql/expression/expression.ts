@@ -134,6 +134,15 @@ export interface SetExpression extends Typed {
   readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
 }
 
+/** A large part of a long text's expression: see `sealed.ts`. */
+export interface SealedExpression extends Typed {
+  readonly kind: 'sealed'
+  readonly inner: Expression
+  readonly witnesses: readonly Expression[]
+  /** How many expressions it stands for. */
+  readonly weight: number
+}
+
 export type Expression =
   | ConstantExpression
   | ParameterExpression
@@ -150,6 +159,7 @@ export type Expression =
   | SubqueryExpression
   | AggregateExpression
   | SetExpression
+  | SealedExpression
 
 export interface SortKey {
   readonly expression: Expression
@@ -193,6 +203,8 @@ export function childrenOf(expression: Expression): readonly Expression[] {
       const parts = [...expression.arguments, ...expression.order.map((key) => key.expression)]
       return expression.filter === undefined ? parts : [...parts, expression.filter]
     }
+    case 'sealed':
+      return expression.witnesses
     default:
       return []
   }
@@ -233,6 +245,8 @@ export function mapChildren(expression: Expression, change: (child: Expression) 
         order: expression.order.map((key) => ({ ...key, expression: change(key.expression) })),
         filter: expression.filter === undefined ? undefined : change(expression.filter),
       }
+    case 'sealed':
+      return mapChildren(expression.inner, change)
     default:
       return expression
   }
@@ -283,6 +297,7 @@ export function plainCall(
 
 /** Equal texts mean equal expressions; what is not comparable is never equal. */
 export function fingerprint(expression: Expression): string {
+  if (expression.kind === 'sealed') return fingerprint(expression.inner)
   const children = childrenOf(expression).map(fingerprint).join(',')
   return `${ownFingerprint(expression)}(${children})`
 }

@@ -29,8 +29,11 @@ export function describeAccess(
   const direction = ordered?.reverse === true ? ' Backward' : ''
   const title = `Index Scan${direction} using ${index.name} on ${name}`
   if (path === undefined) return { title, details: [], children: [] }
-  const condition = path.matched.map(describeCondition).join(' AND ')
-  return { title, details: [['Index Cond', path.matched.length > 1 ? `(${condition})` : condition]], children: [] }
+  const text = (): string => {
+    const condition = path.matched.map(describeCondition).join(' AND ')
+    return path.matched.length > 1 ? `(${condition})` : condition
+  }
+  return { title, details: [['Index Cond', text]], children: [] }
 }
 
 /** The plans of an expression's subqueries, each once. */
@@ -59,7 +62,7 @@ export function renderPlan(node: ExplainNode, counts?: ReadonlyMap<ExplainNode, 
     const lead = isRoot ? ' '.repeat(indent) : `${' '.repeat(indent)}->  `
     lines.push(lead + one.title + countText(counts?.get(one), counts !== undefined))
     const inner = indent + (isRoot ? 2 : 6)
-    for (const [label, text] of one.details) lines.push(`${' '.repeat(inner)}${label}: ${text}`)
+    for (const [label, text] of one.details) lines.push(`${' '.repeat(inner)}${label}: ${text()}`)
     for (const [title, plan] of one.subplans ?? []) {
       lines.push(`${' '.repeat(inner)}${title}`)
       write(plan, inner + 2, false)
@@ -86,7 +89,7 @@ export function planAsJson(
   )
   return {
     'Node Type': node.title,
-    ...Object.fromEntries(node.details),
+    ...Object.fromEntries(node.details.map(([label, text]) => [label, text()])),
     ...(found === undefined ? {} : { 'Actual Rows': found.rows, 'Actual Loops': found.loops }),
     ...(plans.length === 0 ? {} : { Plans: plans }),
   }

@@ -4,6 +4,7 @@ import type { QueryItem, RelationItem, SharedItem } from '../bind/query.ts'
 import { type Compiler, compilePredicate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import type { AccessPath } from './access-path.ts'
+import type { Progress } from '../progress.ts'
 import { conjunction, type Span } from './conditions.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
@@ -14,6 +15,7 @@ export interface FromPlanner {
   /** Columns of the block's row that anything reads. */
   readonly needed: ReadonlySet<number>
   explainSubquery(id: number): ExplainNode | undefined
+  readonly progress: Progress | undefined
   /** The access that gives the order wanted, where the whole FROM is one relation. */
   readonly preferred?: PreferredOrder | undefined
 }
@@ -42,7 +44,7 @@ export function filtered(
 
 /** PostgreSQL shows a filter on the node that it belongs to. */
 function withFilter(planner: FromPlanner, node: ExplainNode, condition: Expression): ExplainNode {
-  const details = [...node.details, ['Filter', describeCondition(condition)] as const]
+  const details = [...node.details, ['Filter', () => describeCondition(condition)] as const]
   const subplans = [...(node.subplans ?? []), ...subplansOf(condition, (id) => planner.explainSubquery(id))]
   return { ...node, details, subplans }
 }

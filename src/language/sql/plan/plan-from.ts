@@ -148,7 +148,7 @@ function joinNode(
   const label = title === 'Hash' ? 'Hash Cond' : 'Join Filter'
   return {
     title: shown,
-    details: [[label, describeCondition(condition)]],
+    details: [[label, () => describeCondition(condition)]],
     children,
     subplans: subplansOf(condition, (id) => planner.explainSubquery(id)),
   }

@@ -4,7 +4,8 @@ import type { SqlRow, SqlRun } from './run.ts'
 
 export interface ExplainNode {
   readonly title: string
-  readonly details: readonly (readonly [label: string, text: string])[]
+  /** Printed when somebody asks: of a long list the text is long, and of a prepared statement nobody may ask. */
+  readonly details: readonly (readonly [label: string, text: () => string])[]
   readonly children: readonly ExplainNode[]
   /** Subqueries of its expressions: title of the plan, then the plan. */
   readonly subplans?: readonly (readonly [title: string, node: ExplainNode])[]

@@ -1,13 +1,13 @@
 /** Scans of stored relations: by the best index for the conditions, with bounds that may read an outer row. */
 import { findType } from '../../../model/table/types/registry.ts'
-import type { HashKey } from '../../../query/hash-join.ts'
 import { type Access, RelationScan } from '../../../query/relation.ts'
 import type { RelationItem } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate, flatten } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { comparatorOf } from '../functions/comparison.ts'
-import { hashKeyOf } from '../types/hash-key.ts'
+import type { Progress } from '../progress.ts'
+import { sortedDistinct } from '../sorted-distinct.ts'
 import { type AccessPath, chooseAccess } from './access-path.ts'
 import { isMovable } from './conditions.ts'
 import { describeAccess } from './explain-text.ts'
@@ -61,7 +61,7 @@ export function planScan(
     if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
   }
   const reader = relation.reader(ordinals.size === relation.columns.length ? undefined : ordinals)
-  const accesses = accessMaker(path, planner.compilerAt(outerFirst), ordered)
+  const accesses = accessMaker(path, planner.compilerAt(outerFirst), ordered, planner.progress)
   return {
     explain: describeAccess(item, path, ordered),
     open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
@@ -73,7 +73,8 @@ function accessMaker(
   path: AccessPath | undefined,
   compiler: Compiler,
   ordered: OrderedAccess | undefined,
-): (outer: SqlRow, run: SqlRun) => readonly Access[] {
+  progress: Progress | undefined,
+): (outer: SqlRow, run: SqlRun) => Iterable<Access> {
   const reverse = ordered?.reverse === true
   if (path === undefined) {
     const all: readonly Access[] = [
@@ -84,7 +85,7 @@ function accessMaker(
   const { index } = path
   const equal = path.equal.map((one) => compile(one, compiler))
   const pinsNull = path.equal.map((one) => one.kind === 'constant' && one.value === null)
-  const lists = path.hasList ? listMaker(path, reverse) : undefined
+  const lists = path.hasList ? listMaker(path, reverse, progress) : undefined
   const lower = boundMaker(path.lower, compiler)
   const upper = boundMaker(path.upper, compiler)
   const isRange = lower !== undefined || upper !== undefined
@@ -118,19 +119,27 @@ function boundMaker(
 }
 
 /** `= ANY (array)`: a lookup per distinct element, in the index's own order, so that the rows come in it as well. */
-function listMaker(path: AccessPath, reverse: boolean): (values: readonly SqlValue[]) => Access[] {
+function listMaker(
+  path: AccessPath,
+  reverse: boolean,
+  progress: Progress | undefined,
+): (values: readonly SqlValue[]) => Iterable<Access> {
   const { index } = path
-  const type = findType(path.equal.at(-1)!.type)!.element!.oid
-  const keyOf = hashKeyOf(type)
-  const compare = comparatorOf(type)
+  const list = path.equal.at(-1)!
+  const compare = comparatorOf(findType(list.type)!.element!.oid)
   const sign = index.parts[path.equal.length - 1]!.isDescending === reverse ? 1 : -1
-  return (values) => {
-    const fixed = values.slice(0, -1)
-    const elements = new Map<HashKey, SqlValue>()
-    for (const element of flatten(values.at(-1) as readonly SqlValue[])) {
-      if (element !== null) elements.set(keyOf(element), element)
-    }
-    const sorted = [...elements.values()].sort((a, b) => compare(a, b) * sign)
-    return sorted.map((element) => ({ index, equal: [...fixed, element], reverse }))
-  }
+  const inOrder = (elements: SqlValue): readonly SqlValue[] =>
+    sortedDistinct(flatten(elements as readonly SqlValue[]), (a, b) => compare(a, b) * sign, progress)
+  // A literal list is sorted once, when the statement is planned.
+  const known = list.kind === 'constant' && list.value !== null ? inOrder(list.value) : undefined
+  return (values) => lookups(index, values.slice(0, -1), known ?? inOrder(values.at(-1)!), reverse)
+}
+
+function* lookups(
+  index: AccessPath['index'],
+  fixed: readonly SqlValue[],
+  elements: readonly SqlValue[],
+  reverse: boolean,
+): Generator<Access> {
+  for (const element of elements) yield { index, equal: [...fixed, element], reverse }
 }

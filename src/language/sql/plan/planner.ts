@@ -21,7 +21,7 @@ import type {
 } from '../bind/query.ts'
 import { keyPlace } from '../bind/bind-locking.ts'
 import type { SqlValue } from '../contract.ts'
-import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
+import { compile, compileAll, type Compiler, type Evaluate } from '../expression/compile.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
@@ -37,14 +37,22 @@ import { planItem } from './plan-from.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
+import { compileRow, planRows } from './values-scan.ts'
+import { eachOf, type Progress } from '../progress.ts'
 
 export class Planner {
   readonly #subqueries = new Map<number, PlanNode>()
   readonly #shared = new Map<number, PlanNode>()
+  readonly #progress: Progress | undefined
+
+  constructor(progress?: Progress) {
+    this.#progress = progress
+  }
 
   compilerAt(base: number): Compiler {
     return {
       base,
+      progress: this.#progress,
       compileSubquery: (expression, compiler) => {
         let plan = this.#subqueries.get(expression.id)
         if (plan === undefined) this.#subqueries.set(expression.id, (plan = this.planQuery(expression.query)))
@@ -84,6 +92,7 @@ export class Planner {
       explainSubquery: (id) => this.explainSubquery(id),
       needed,
       preferred,
+      progress: this.#progress,
     }
   }
 
@@ -147,7 +156,12 @@ export class Planner {
     const shown =
       keys.length === 0
         ? []
-        : [['Group Key', keys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', ')] as const]
+        : [
+            [
+              'Group Key',
+              () => keys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', '),
+            ] as const,
+          ]
     const explain: ExplainNode = {
       title: keys.length === 0 ? 'Aggregate' : 'HashAggregate',
       details: shown,
@@ -163,7 +177,7 @@ export class Planner {
     const compiler = this.compilerAt(base)
     const hasSet = targets.some(({ kind }) => kind === 'set')
     if (hasSet) return this.#planExpand(input, targets, compiler)
-    const parts = targets.map((one) => compile(one, compiler))
+    const parts = compileAll(targets, compiler)
     const subplans = targets.flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id)))
     const explain =
       subplans.length === 0
@@ -208,7 +222,8 @@ export class Planner {
     const compare = rowComparator(order, types)
     const label = (target: number): string =>
       targets[target] === undefined ? String(target + 1) : deparse(targets[target])
-    const keys = order.map(({ target, descending }) => `${label(target)}${descending ? ' DESC' : ''}`).join(', ')
+    const keys = (): string =>
+      order.map(({ target, descending }) => `${label(target)}${descending ? ' DESC' : ''}`).join(', ')
     const explain: ExplainNode = { title: 'Sort', details: [['Sort Key', keys]], children: [input.explain] }
     const bounds = tail?.limit === undefined ? undefined : this.#boundsOf(tail)
     const keep =
@@ -263,10 +278,8 @@ export class Planner {
 
   #planValues(query: BoundQuery, body: ValuesBody): PlanNode {
     const compiler = this.compilerAt(0)
-    const rows = body.rows.map((row) => row.map((one) => compile(one, compiler)))
-    const explain: ExplainNode = { title: 'Values Scan', details: [], children: [] }
-    const plan = planNode(explain, () => new RowSource<SqlRow, SqlRun>((run) => valuesOf(rows, run)))
-    return this.#planTail(plan, query, body.tail)
+    const rows = eachOf(this.#progress, body.rows, (row) => compileRow(row, compiler))
+    return this.#planTail(planRows(rows), query, body.tail)
   }
 
   #planTail(input: PlanNode, query: BoundQuery, tail: QueryTail): PlanNode {
@@ -317,10 +330,6 @@ function* sideBySide(
     if (isOver) return
     yield row
   }
-}
-
-function* valuesOf(rows: readonly (readonly Evaluate[])[], run: SqlRun): Generator<SqlRow> {
-  for (const row of rows) yield row.map((part) => part([], run))
 }
 
 export function projector(parts: readonly Evaluate[]): (row: SqlRow, run: SqlRun) => SqlRow {

@@ -31,7 +31,7 @@ export function assignTo(binder: Binder, expression: Expression, column: TargetC
 
 /** The values of a query's row as those of the columns it is inserted into, in their order. */
 export function compileInserted(binder: Binder, query: BoundQuery, targets: readonly TargetColumn[]): Evaluate[] {
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(binder.progress).compilerAt(0)
   return targets.map((target, index) => {
     const { type, modifier, name } = query.columns[index]!
     // A literal of VALUES is text by now; its input function reads it again.

@@ -139,7 +139,7 @@ function copySource(
     })
     select = { targetList, fromClause: [{ RangeVar: name! }], op: 'SETOP_NONE', limitOption: 'LIMIT_OPTION_DEFAULT' }
   }
-  const { plan, columns } = planOutput(binder.query(new Scope(), select))
+  const { plan, columns } = planOutput(binder.query(new Scope(), select), binder.progress)
   return { plan, names: columns.map((column) => column.name), types: columns.map(({ type }) => type) }
 }
 

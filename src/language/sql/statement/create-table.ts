@@ -180,7 +180,7 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
     return { name: names[i] ?? name, type, ...(modifier >= 0 ? { modifier } : {}) }
   })
   const definition = newTable(columns)
-  const plan = new Planner().planQuery(bound)
+  const plan = new Planner(binder.progress).planQuery(bound)
   const { rel } = into
   return planSteps({ kind: 'schema' }, 'SELECT', function* (run): StatementSteps<Outcome> {
     const namespace = targetNamespace(run, rel)

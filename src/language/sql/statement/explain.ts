@@ -23,7 +23,7 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
   const node = statement.query!
   const columns = [{ name: 'QUERY PLAN', type: options.json ? oid.json : oid.text, modifier: -1 }]
   if ('SelectStmt' in node) {
-    const { plan: query } = planOutput(binder.query(new Scope(), node.SelectStmt))
+    const { plan: query } = planOutput(binder.query(new Scope(), node.SelectStmt), binder.progress)
     return planSteps(
       { kind: options.analyze ? 'write' : 'read' },
       'EXPLAIN',
@@ -57,7 +57,7 @@ function describeWrite(binder: Binder, node: Node): ExplainNode {
         : ([undefined, undefined, undefined] as const)
   if (word === undefined) throw failure('42601', 'EXPLAIN is not possible for this statement')
   const target = bindTargetTable(binder, inner.relation!, others ?? [], inner.whereClause, inner.withClause)
-  const source = new Planner().planSource(target.from, target.where, [], [])
+  const source = new Planner(binder.progress).planSource(target.from, target.where, [], [])
   return { title: `${word} on ${target.relation.name}`, details: [], children: [source.explain] }
 }
 

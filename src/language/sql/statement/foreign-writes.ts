@@ -112,7 +112,7 @@ export function planForeignInsert(binder: Binder, scope: Scope, statement: Inser
   }
   const targets = columns.map((column) => relation.columns[column]!)
   const values = compileInserted(binder, query, targets)
-  const plan = new Planner().planQuery(query)
+  const plan = new Planner(binder.progress).planQuery(query)
   const returning = bindReturning(binder, scopeOf(relation), statement.returningClause)
   const work: Work = function* (run) {
     const rows: Row[] = []
@@ -173,7 +173,7 @@ export function planForeignUpdate(binder: Binder, target: BoundTarget, statement
   const { relation } = target
   if (isKeyvalue(relation)) return planKeyvalueUpdate(binder, target, statement, relation)
   if (!(relation instanceof DocumentRelation)) return refuse(relation, 'update')
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(binder.progress).compilerAt(0)
   const assignments = bindAssignments(binder, target.scope, statement.targetList ?? []).map(({ name, value }) => {
     const column = columnOf(relation, name)
     if (name === '_id') throw failure('0A000', 'the _id of a document cannot be changed')

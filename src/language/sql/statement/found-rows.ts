@@ -18,6 +18,7 @@ import { conjunction, conjunctsOf } from '../plan/conditions.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
+import type { Progress } from '../progress.ts'
 import { collect } from './execution.ts'
 
 /** The target and what is joined with it, bound in one scope. */
@@ -28,6 +29,7 @@ export interface BoundTarget {
   readonly where: Expression | undefined
   /** Where the row's key stands: behind the target's columns. */
   readonly keyPlace: number
+  readonly progress: Progress | undefined
 }
 
 export function bindTargetTable(
@@ -49,7 +51,7 @@ export function bindTargetTable(
   scope.columns = [...target.columns, ...(joined === undefined ? [] : scope.columns)]
   const where = bindWhere(binder, scope, whereNode)
   const from = joined === undefined ? target.item : joinOf(target.item, joined)
-  return { scope, relation, from, where, keyPlace: relation.columns.length }
+  return { scope, relation, from, where, keyPlace: relation.columns.length, progress: binder.progress }
 }
 
 function joinOf(left: FromItem, right: FromItem): JoinItem {
@@ -86,7 +88,7 @@ function pointFinder(point: (run: SqlRun) => FoundRow[]): RowFinder {
 }
 
 function planFound(target: BoundTarget, extra: readonly Expression[], ordinals: readonly number[]): PlanNode {
-  return new Planner().planSource(target.from, target.where, extra, ordinals)
+  return new Planner(target.progress).planSource(target.from, target.where, extra, ordinals)
 }
 
 function firstOfEach(rows: readonly FoundRow[]): FoundRow[] {
@@ -113,7 +115,7 @@ function findPoint(
   if ([...conditions, ...extra].some((one) => someExpression(one, ({ kind }) => kind === 'subquery'))) return undefined
   const path = chooseAccess(relation, 0, conditions, (one) => columnsRead(one).size === 0)
   if (path === undefined || !path.isPoint || !path.index.isPrimary) return undefined
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(target.progress).compilerAt(0)
   const rest = conjunction(conditions.filter((one) => !path.answered.includes(one)))
   const accepts: Predicate | undefined = rest === undefined ? undefined : compilePredicate(rest, compiler)
   const parts: Evaluate[] = path.equal.map((one) => compile(one, compiler))

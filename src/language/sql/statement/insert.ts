@@ -23,6 +23,7 @@ import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { compileRow, planRows } from '../plan/values-scan.ts'
 import { oid } from '../types/oids.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
 import { pull, settled, type Work } from './execution.ts'
@@ -106,9 +107,10 @@ function planInsertSource(
   columns: readonly Column[],
 ): PlanNode {
   const overrides = statement.override ?? 'OVERRIDING_NOT_SET'
-  const defaults = table.columns.map((column) => bindDefault(binder, column))
+  const planner = new Planner(binder.progress)
+  const defaults = binder.each(scope, table.columns, (column) => bindDefault(binder, column))
   const select = statement.selectStmt
-  if (select === undefined) return new Planner().planQuery(valuesQuery([defaults]))
+  if (select === undefined) return planRows([compileRow(defaults, planner.compilerAt(0))])
   if (!('SelectStmt' in select)) throw notBuilt('this INSERT')
   const lists = select.SelectStmt.valuesLists
   const isValues =
@@ -118,20 +120,28 @@ function planInsertSource(
     return planInsertQuery(binder, binder.query(scope, select.SelectStmt), table, columns, defaults)
   }
   const isExplicit = (statement.cols?.length ?? 0) > 0
-  const rows = lists.map((list) => {
+  const hasGenerated = columns.some(({ definition }) => definition.identity === 'always')
+  const targets = columns.map(targetOf)
+  const compiler = planner.compilerAt(0)
+  // Row by row to what it takes to run it, so that nothing of a long list is ever looked at as a whole.
+  const rows = binder.each(scope, lists, (list) => {
     const nodes = itemsOf(list)
-    checkWidth(nodes.length, columns.length, isExplicit, locationOf(nodes[columns.length]))
-    refuseGenerated(columns.slice(0, nodes.length), overrides, (i) => !('SetToDefault' in nodes[i]!))
-    const row = [...defaults]
-    for (const [i, node] of nodes.entries()) {
-      const column = columns[i]!
-      if ('SetToDefault' in node) continue
-      if (column.definition.identity === 'always' && overrides === 'OVERRIDING_USER_VALUE') continue
-      row[column.ordinal] = assignTo(binder, binder.expression(scope, node), targetOf(column))
+    if (nodes.length !== columns.length) {
+      checkWidth(nodes.length, columns.length, isExplicit, locationOf(nodes[columns.length]))
     }
-    return row
+    if (hasGenerated) refuseGenerated(columns.slice(0, nodes.length), overrides, (i) => !('SetToDefault' in nodes[i]!))
+    const row = [...defaults]
+    const place = (node: Node, i: number): void => {
+      const column = columns[i]!
+      if ('SetToDefault' in node) return
+      if (column.definition.identity === 'always' && overrides === 'OVERRIDING_USER_VALUE') return
+      row[column.ordinal] = assignTo(binder, binder.expression(scope, node), targets[i]!)
+    }
+    nodes.forEach(place)
+    binder.progress?.spend(nodes.length >> 2)
+    return compileRow(row, compiler)
   })
-  return new Planner().planQuery(valuesQuery(rows))
+  return planRows(rows)
 }
 
 export function targetOf(column: Column): { name: string; type: number; modifier: number } {
@@ -152,12 +162,6 @@ function refuseGenerated(columns: readonly Column[], override: string, isGiven: 
       hint: 'Use OVERRIDING SYSTEM VALUE to override.',
     })
   }
-}
-
-function valuesQuery(rows: readonly (readonly Expression[])[]): BoundQuery {
-  const columns = (rows[0] ?? []).map(({ type, modifier }, i) => ({ name: `column${i + 1}`, type, modifier }))
-  const tail = { order: [], limit: undefined, offset: undefined, withTies: false }
-  return { columns, body: { kind: 'values', rows, tail } }
 }
 
 function planInsertQuery(
@@ -184,7 +188,10 @@ function planInsertQuery(
   const tail = { order: [], limit: undefined, offset: undefined, withTies: false }
   const body = { where: undefined, grouping: undefined, isDistinct: false, distinctOn: undefined, locking: [] }
   const outputs = targets.map(({ type, modifier }, i) => ({ name: table.columns[i]!.name, type, modifier }))
-  return new Planner().planQuery({ columns: outputs, body: { kind: 'select', from, targets, tail, ...body } })
+  return new Planner(binder.progress).planQuery({
+    columns: outputs,
+    body: { kind: 'select', from, targets, tail, ...body },
+  })
 }
 
 type Conflict = (run: SqlRun, row: SqlRow) => SqlRow | undefined
@@ -271,7 +278,7 @@ function bindConflictUpdate(
   bindRelation(scope, relation, 'excluded', { aliasname: 'excluded' })
   scope.columns = visible
   const assignments = bindAssignments(binder, scope, list)
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(binder.progress).compilerAt(0)
   const changes = assignments.map(({ name, value }) => {
     const column = table.getColumn(name)
     const expression = value === undefined ? bindDefault(binder, column) : assignTo(binder, value, targetOf(column))

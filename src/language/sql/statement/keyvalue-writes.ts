@@ -110,7 +110,7 @@ export function planKeyvalueInsert(
     throw failure('42601', 'INSERT needs as many expressions as target columns')
   const targets = columns.map((column) => relation.columns[column]!)
   const values = compileInserted(binder, query, targets)
-  const plan = new Planner().planQuery(query)
+  const plan = new Planner(binder.progress).planQuery(query)
   const own = new Scope()
   own.columns = [...bindRelation(own, relation, relation.name).columns]
   const returning = bindReturning(binder, own, statement.returningClause)
@@ -146,7 +146,7 @@ export function planKeyvalueUpdate(
   relation: KeyvalueRelation,
 ): Planned {
   refuseKeys(relation)
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(binder.progress).compilerAt(0)
   const changes = bindAssignments(binder, target.scope, statement.targetList ?? []).map(({ name, value }) => {
     const column = columnOf(relation, name)
     if (value === undefined) throw failure('0A000', 'Redis data has no defaults')
@@ -155,7 +155,7 @@ export function planKeyvalueUpdate(
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   const extra = [...changes.map(({ expression }) => expression), ...(returning?.expressions ?? [])]
   const values = changes.map(({ column, expression }) => ({ column, value: compile(expression, compiler) }))
-  const source = new Planner().planSource(target.from, target.where, extra, relation.columns.keys())
+  const source = new Planner(binder.progress).planSource(target.from, target.where, extra, relation.columns.keys())
   const width = relation.columns.length
   const moves = changes.some(({ column }) => column < identityColumns[relation.view])
   const work: Work = function* (run) {
@@ -186,7 +186,12 @@ export function planKeyvalueDelete(
   returning: Returning | undefined,
   relation: KeyvalueRelation,
 ): Planned {
-  const source = new Planner().planSource(target.from, target.where, returning?.expressions ?? [], [0, 1])
+  const source = new Planner(target.progress).planSource(
+    target.from,
+    target.where,
+    returning?.expressions ?? [],
+    [0, 1],
+  )
   const work: Work = function* (run) {
     const rows: Row[] = []
     let count = 0

@@ -1,11 +1,11 @@
 /** RETURNING: a SELECT list over the row that was written. */
 import type { Node } from 'libpg-query'
-import { bindTarget } from '../bind/bind-select.ts'
+import { bindTarget, checkTargets } from '../bind/bind-select.ts'
 import type { Binder } from '../bind/binder.ts'
 import { objectName } from '../bind/coerce.ts'
 import type { OutputColumn } from '../bind/query.ts'
 import type { Scope } from '../bind/scope.ts'
-import { compile } from '../expression/compile.ts'
+import { compileAll } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { Planner, projector } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
@@ -25,12 +25,13 @@ export function bindReturning(
 ): Returning | undefined {
   if (clause?.exprs === undefined || clause.exprs.length === 0) return undefined
   scope.forbidsAggregates = 'RETURNING'
-  const targets = clause.exprs.flatMap((node) => bindTarget(binder, scope, node))
-  const compiler = new Planner().compilerAt(0)
+  const targets = binder.each(scope, clause.exprs, (node) => bindTarget(binder, scope, node)).flat()
+  checkTargets(targets.length)
+  const compiler = new Planner(binder.progress).compilerAt(0)
   const shown = targets.map(({ expression }) =>
     objectTypes.has(expression.type) ? objectName(expression) : expression,
   )
   const columns = targets.map(({ column }) => (objectTypes.has(column.type) ? { ...column, type: oid.text } : column))
-  const project = projector(shown.map((one) => compile(one, compiler)))
+  const project = projector(compileAll(shown, compiler))
   return { columns, expressions: targets.map(({ expression }) => expression), project }
 }

@@ -13,13 +13,14 @@ import { objectName } from '../bind/coerce.ts'
 import type { BoundQuery, OutputColumn, RelationItem, SelectBody } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
 import type { Execution, Paused, Row, SqlContext, SqlValue, StatementEffect } from '../contract.ts'
-import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import { compile, compileAll, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { chooseAccess } from '../plan/access-path.ts'
 import { conjunction, conjunctsOf } from '../plan/conditions.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner, projector } from '../plan/planner.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
+import type { Progress } from '../progress.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import { collect, QueryExecution, StepsExecution } from './execution.ts'
 import type { Planned } from './prepared.ts'
@@ -28,7 +29,7 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
   const query = binder.query(new Scope(), statement)
   const locks = query.body.kind === 'select' && query.body.locking.length > 0
   const effect: StatementEffect = joinEffect(query) ?? { kind: locks || binder.writes ? 'write' : 'read' }
-  const point = binder.writes || effect.kind === 'join' ? undefined : findPoint(query)
+  const point = binder.writes || effect.kind === 'join' ? undefined : findPoint(query, binder.progress)
   if (point !== undefined) {
     return {
       effect,
@@ -37,7 +38,7 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
       execute: (parameters) => new PointExecution(point, parameters),
     }
   }
-  const { plan, columns } = planOutput(query)
+  const { plan, columns } = planOutput(query, binder.progress)
   const base = { effect, command: 'SELECT', columns }
   if (effect.kind === 'write') {
     // Rows of a statement that locks or writes wait until it is done: it may have to run again.
@@ -51,12 +52,15 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
 }
 
 /** The plan of a query as a client gets it: numbers of objects shown by their names. */
-export function planOutput(query: BoundQuery): { plan: PlanNode; columns: readonly OutputColumn[] } {
-  const plan = new Planner().planQuery(query)
+export function planOutput(
+  query: BoundQuery,
+  progress?: Progress,
+): { plan: PlanNode; columns: readonly OutputColumn[] } {
+  const plan = new Planner(progress).planQuery(query)
   if (!query.columns.some(({ type }) => objectTypes.has(type))) return { plan, columns: query.columns }
   const parts = query.columns.map(({ type, modifier, name }, index) => {
     const column: Expression = { kind: 'column', type, modifier, index, name }
-    return compile(objectTypes.has(type) ? objectName(column) : column, new Planner().compilerAt(0))
+    return compile(objectTypes.has(type) ? objectName(column) : column, new Planner(progress).compilerAt(0))
   })
   const project = projector(parts)
   const columns = query.columns.map((column) => (objectTypes.has(column.type) ? { ...column, type: oid.text } : column))
@@ -79,7 +83,7 @@ interface Point {
 }
 
 /** One relation, its primary key pinned, and nothing behind it but the SELECT list. */
-function findPoint(query: BoundQuery): Point | undefined {
+function findPoint(query: BoundQuery, progress: Progress | undefined): Point | undefined {
   const { body } = query
   if (body.kind !== 'select' || body.from?.kind !== 'relation' || !isPlain(body)) return undefined
   const item: RelationItem = body.from
@@ -92,13 +96,13 @@ function findPoint(query: BoundQuery): Point | undefined {
   for (const one of all) columnsRead(one, needed)
   const reader = item.relation.reader(needed)
   if (reader.find === undefined) return undefined
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(progress).compilerAt(0)
   const rest = conjunction(conditions.filter((one) => !path.answered.includes(one)))
   return {
     reader,
     key: path.equal.map((one) => compile(one, compiler)),
     rest: rest === undefined ? undefined : compilePredicate(rest, compiler),
-    project: projector(body.targets.map((one) => compile(one, compiler))),
+    project: projector(compileAll(body.targets, compiler)),
   }
 }
 

@@ -44,7 +44,7 @@ export function bindDefault(binder: Binder, column: Column): Expression {
 }
 
 export function compileDefault(binder: Binder, column: Column): Evaluate {
-  return compile(bindDefault(binder, column), new Planner().compilerAt(0))
+  return compile(bindDefault(binder, column), new Planner(binder.progress).compilerAt(0))
 }
 
 /** A check's expression runs while a row is stored, within the run that `enter` named last. */
@@ -60,7 +60,7 @@ export function compileChecks(binder: Binder, table: Table): Checks {
   const compiled = table.checks.map(({ name, expression }) => {
     const scope = tableScope(table)
     const bound = coerce(binder, binder.expression(scope, parseExpression(expression)), oid.bool)
-    const evaluate = compile(bound, new Planner().compilerAt(0))
+    const evaluate = compile(bound, new Planner(binder.progress).compilerAt(0))
     const check: RowCheck = { name, passes: (row) => evaluate(row as SqlRow, current!) !== false }
     return { check, bound }
   })

@@ -41,7 +41,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   const values = changes.map(({ expression }) => expression)
   const finder = findRows(target, [...values, ...(returning?.expressions ?? [])], plan.needed)
-  const compiler = new Planner().compilerAt(0)
+  const compiler = new Planner(binder.progress).compilerAt(0)
   const compiled = changes.map(({ ordinal, expression }) => ({ ordinal, value: compile(expression, compiler) }))
   const width = table.columns.length
   const work: Work = function* (run) {
