@@ -13,7 +13,7 @@ const minSignificantDigits = 16
 const maxDisplayScale = 1000
 /** Beyond what is shown: errors of the series stay below them. */
 const guardDigits = 12
-const log10OfE = 0.434294481903252
+const log10OfE = Math.LOG10E
 
 const overflow = (): Error => failure('22003', 'value overflows numeric format')
 
