@@ -43,6 +43,47 @@ async function connectRaw(host: Host, port: number): Promise<RawClient> {
   return new RawClient(await host.network.connect({ host: '127.0.0.1', port }))
 }
 
+/** One end of a connection within the process: what one end writes the other has at once. */
+class LocalSocket implements Socket {
+  readonly remote = 'test'
+  readonly pendingBytes = 0
+  onData: (chunk: Uint8Array) => void = () => undefined
+  onEnd: () => void = () => undefined
+  onDrain: () => void = () => undefined
+  onClose: () => void = () => undefined
+  peer: LocalSocket | undefined
+
+  write(bytes: Uint8Array): boolean {
+    this.peer?.onData(Uint8Array.from(bytes))
+    return true
+  }
+
+  pause(): void {}
+  resume(): void {}
+
+  end(): void {
+    this.destroy()
+  }
+
+  destroy(): void {
+    const { peer } = this
+    this.peer = undefined
+    if (peer === undefined) return
+    peer.destroy()
+    this.onClose()
+  }
+}
+
+/** A client without a network: for a gateway on a simulated clock, or to see what comes at once. */
+export function connectLocally(gateway: Gateway): RawClient {
+  const [client, server] = [new LocalSocket(), new LocalSocket()]
+  client.peer = server
+  server.peer = client
+  const raw = new RawClient(client)
+  gateway.accept(server, new Uint8Array(0))
+  return raw
+}
+
 /** One reply for one message, in order. */
 export class RawClient {
   readonly closed: Promise<void>
@@ -76,6 +117,11 @@ export class RawClient {
       else waiter(reply)
       this.#received = this.#received.subarray(length)
     }
+  }
+
+  /** Replies that have come and that nobody has taken. */
+  get replyCount(): number {
+    return this.#replies.length
   }
 
   send(bytes: Uint8Array): void {
