@@ -4,7 +4,7 @@ import type { Catalog } from '../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import { paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from '../language/sql/contract.ts'
-import { loadSql, parseOn, prepare } from '../language/sql/sql.ts'
+import { loadSql, parseOn, prepareOn } from '../language/sql/sql.ts'
 import { getType } from '../model/table/types/registry.ts'
 import type { Session } from '../session/contract.ts'
 
@@ -23,7 +23,10 @@ export async function runSql(
     throw new PolylogError('syntax', `one statement at a time, not ${statements.length}`)
   }
   const context = contextOf(session)
-  const prepared = prepare(statements[0]!, context)
+  const bound = prepareOn(host, statements[0]!, context)
+  let prepared = bound instanceof Promise ? await bound : bound
+  // Others may have changed a table while a long text was bound.
+  while (!prepared.isCurrent(context.catalog)) prepared = await prepareOn(host, statements[0]!, context)
   const { kind } = prepared.effect
   if (kind !== 'read' && kind !== 'write' && kind !== 'schema') {
     throw new PolylogError('unsupported', `${prepared.command} is not for the embedded API, which has its own calls`)

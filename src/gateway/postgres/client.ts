@@ -201,14 +201,27 @@ export class Client {
 
   /** Who cancels or goes away while a worker parses is heard when it has ended. */
   parse(text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
+    const parsed = this.language.parse(this.host, text)
+    return parsed instanceof Promise ? this.#unlessCanceled(parsed) : parsed
+  }
+
+  /** Lets others have the thread. */
+  pause(): Promise<void> {
+    return this.#unlessCanceled(new Promise((resolve) => this.host.turn(resolve)))
+  }
+
+  async #unlessCanceled<T>(waiting: Promise<T>): Promise<T> {
     const { session } = this
     const { cancelRequests } = session
-    const parsed = this.language.parse(this.host, text)
-    if (!(parsed instanceof Promise)) return parsed
-    return parsed.then((statements) => {
-      if (session.cancelRequests === cancelRequests) return statements
-      throw sqlError('canceled', '57014', 'canceling statement due to user request')
-    })
+    const result = await waiting
+    if (session.cancelRequests === cancelRequests) return result
+    throw sqlError('canceled', '57014', 'canceling statement due to user request')
+  }
+
+  /** A promise where the text is long. */
+  prepareOn(parsed: ParsedStatement, types: readonly number[]): PreparedStatement | Promise<PreparedStatement> {
+    const prepared = this.language.prepareOn(this.host, parsed, this.context, types)
+    return prepared instanceof Promise ? this.#unlessCanceled(prepared) : prepared
   }
 
   prepare(parsed: ParsedStatement, types: readonly number[], catalog?: Catalog): PreparedStatement {

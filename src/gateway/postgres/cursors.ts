@@ -2,11 +2,11 @@
  * DECLARE, FETCH, MOVE and CLOSE. A cursor's query runs to its end when it is declared; the rows wait, within a bound,
  * until they are fetched: forward only.
  */
-import { paused, type StatementEffect } from '../../language/sql/contract.ts'
+import { paused, type PreparedStatement, type StatementEffect } from '../../language/sql/contract.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Client } from './client.ts'
 import { sqlError } from './errors.ts'
-import { afterDone } from './language.ts'
+import { after, afterDone } from './language.ts'
 import { RowQueue, type Cursor, type Portal } from './portal.ts'
 import { commandComplete } from './wire.ts'
 
@@ -19,7 +19,14 @@ export function declareCursor(client: Client, effect: EffectOf<'declare'>): void
   }
   if (client.cursors.has(name)) throw sqlError('duplicate_object', '42P03', `cursor "${name}" already exists`)
   client.block.isFresh = false
-  const prepared = client.prepare(effect.statement, [])
+  return after(client.prepareOn(effect.statement, []), (prepared) => collectCursor(client, effect, prepared))
+}
+
+function collectCursor(
+  client: Client,
+  { name, hold }: EffectOf<'declare'>,
+  prepared: PreparedStatement,
+): void | Promise<void> {
   let rows = new RowQueue(client.limits.maxMessageBytes)
   function* collect(transaction: Transaction): StatementSteps<void> {
     rows = new RowQueue(client.limits.maxMessageBytes)

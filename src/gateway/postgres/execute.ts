@@ -160,11 +160,19 @@ function transactionOptions(effect: EffectOf<'begin' | 'set transaction'>): {
   return { ...(isolation === undefined ? {} : { isolation }), ...(readOnly === undefined ? {} : { readOnly }) }
 }
 
-function applyNames(client: Client, prepared: PreparedStatement, effect: StatementEffect): undefined {
+function applyNames(
+  client: Client,
+  prepared: PreparedStatement,
+  effect: StatementEffect,
+): undefined | Promise<undefined> {
   if (effect.kind === 'prepare') {
-    const inner = client.prepare(effect.statement, effect.parameterTypes)
-    client.addStatement(effect.name, { parsed: effect.statement, prepared: inner, givenTypes: effect.parameterTypes })
-  } else if (effect.kind === 'deallocate') {
+    const { name, statement, parameterTypes } = effect
+    return after(client.prepareOn(statement, parameterTypes), (inner) => {
+      client.addStatement(name, { parsed: statement, prepared: inner, givenTypes: parameterTypes })
+      return undefined
+    })
+  }
+  if (effect.kind === 'deallocate') {
     if (effect.name === undefined) client.statements.clear()
     else {
       client.getStatement(effect.name)

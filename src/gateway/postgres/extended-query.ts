@@ -32,25 +32,29 @@ export function parse(client: Client, message: MessageReader): void | Promise<vo
   message.finish()
   client.text = text
   if (name === '') client.statements.delete('')
-  return after(client.parse(text), (statements) => {
-    client.addStatement(name, prepareOne(client, statements, types))
-    parseComplete(client.outbox.writer)
-  })
+  return after(
+    after(client.parse(text), (statements) => prepareOne(client, statements, types)),
+    (statement) => {
+      client.addStatement(name, statement)
+      parseComplete(client.outbox.writer)
+    },
+  )
 }
 
 function prepareOne(
   client: Client,
   statements: readonly ParsedStatement[],
   givenTypes: readonly number[],
-): ClientStatement {
+): ClientStatement | Promise<ClientStatement> {
   if (statements.length > 1) {
     throw sqlError('syntax', '42601', 'cannot insert multiple commands into a prepared statement')
   }
   const [parsed] = statements
   if (parsed === undefined) return { parsed, prepared: undefined, givenTypes }
-  const prepared = client.prepare(parsed, givenTypes)
-  if (!endsBlock(prepared)) client.block.checkNotFailed()
-  return { parsed, prepared, givenTypes }
+  return after(client.prepareOn(parsed, givenTypes), (prepared) => {
+    if (!endsBlock(prepared)) client.block.checkNotFailed()
+    return { parsed, prepared, givenTypes }
+  })
 }
 
 export function bind(client: Client, message: MessageReader): void {

@@ -8,6 +8,13 @@ export interface SqlLanguage {
   /** A promise where the text is long: a worker parses it. */
   parse(host: Host, text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]>
   prepare(statement: ParsedStatement, context: SqlContext, parameterTypes: readonly number[]): PreparedStatement
+  /** The same; a promise where the text is long: it is bound in several turns. */
+  prepareOn(
+    host: Host,
+    statement: ParsedStatement,
+    context: SqlContext,
+    parameterTypes: readonly number[],
+  ): PreparedStatement | Promise<PreparedStatement>
 }
 
 /** Continues at once where nothing had to be waited for: small statements cost no promise. */

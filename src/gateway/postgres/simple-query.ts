@@ -30,8 +30,12 @@ function runAll(client: Client, statements: readonly ParsedStatement[]): void | 
   return runFrom(client, statements, 0)
 }
 
+/** Of those that need not wait: a string may hold a hundred thousand. */
+const statementsPerTurn = 16
+
 function runFrom(client: Client, statements: readonly ParsedStatement[], from: number): void | Promise<void> {
   for (let i = from; i < statements.length; i++) {
+    if (i >= from + statementsPerTurn) return client.pause().then(() => runFrom(client, statements, i))
     const running = runOne(client, statements[i]!, statements.length > 1)
     if (running instanceof Promise) return running.then(() => runFrom(client, statements, i + 1))
   }
@@ -45,9 +49,10 @@ function runOne(client: Client, parsed: ParsedStatement, isOneOfSeveral: boolean
     // A statement that cannot be bound any more must still be answered with 25P02.
     if (!endsFailedBlock(client, parsed)) block.checkNotFailed()
   } else if (isOneOfSeveral && block.kind === 'none') block.beginImplicit()
-  const prepared = client.prepare(parsed, [])
-  const portal = new Portal({ parsed, prepared, givenTypes: [] }, [], undefined)
-  return afterDone(execute(client, portal, oneQuery), () => undefined)
+  return after(client.prepareOn(parsed, []), (prepared) => {
+    const portal = new Portal({ parsed, prepared, givenTypes: [] }, [], undefined)
+    return afterDone(execute(client, portal, oneQuery), () => undefined)
+  })
 }
 
 function endsFailedBlock(client: Client, parsed: ParsedStatement): boolean {

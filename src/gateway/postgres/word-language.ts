@@ -199,4 +199,5 @@ export const wordLanguage: SqlLanguage = {
       .filter((part) => part !== '')
       .map((part): ParsedStatement => ({ text: part, tree: part.split(' '), offset: 0, source: text })),
   prepare: (statement) => prepared(statement.tree as Words),
+  prepareOn: (_host, statement) => prepared(statement.tree as Words),
 }
