@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runRounds } from '../crash/rounds.ts'
+import { runPostgresDifferential } from '../differential/postgres/differential.ts'
+import { runRedisDifferential } from '../differential/redis/differential.ts'
 import { planOf } from '../simulation/plan.ts'
 import { shrink, simulate } from '../simulation/simulation.ts'
 import { runProperties } from './properties.ts'
@@ -24,11 +26,15 @@ export interface Piece {
 
 const roundsOfPiece = 10
 const seedsOfPiece = 50
+const redisProgramsOfPiece = 200
+const sqlProgramsOfPiece = 40
 
 export const pieces: readonly Piece[] = [
   { name: `${roundsOfPiece} crash rounds`, piecesOfRun: 20, run: crashPiece },
   { name: `${seedsOfPiece} seeds of the simulation`, piecesOfRun: 20, run: simulationPiece },
   { name: 'all property tests', piecesOfRun: 10, run: propertyPiece },
+  { name: `${redisProgramsOfPiece} programs compared with redis-server`, piecesOfRun: 10, run: redisPiece },
+  { name: `${sqlProgramsOfPiece} programs compared with PostgreSQL`, piecesOfRun: 10, run: sqlPiece },
 ]
 
 async function crashPiece(totals: Totals): Promise<Outcome> {
@@ -81,4 +87,27 @@ async function propertyPiece(totals: Totals): Promise<Outcome> {
   const { tests, failures } = runProperties(seed)
   const added = { nextPropertySeed: 1, propertyTests: tests, propertyFailures: failures.length > 0 ? 1 : 0 }
   return { totals: addTo(totals, added), failures: failures.map((failure) => `property seed ${seed}: ${failure}`) }
+}
+
+async function redisPiece(totals: Totals): Promise<Outcome> {
+  const seed = totals.nextRedisSeed
+  const result = await runRedisDifferential({ seed, programs: redisProgramsOfPiece })
+  if (result === undefined) return { totals, failures: [], skipped: 'redis-server is not installed' }
+  const { programs, commands, differences } = result
+  const added = { nextRedisSeed: programs, redisCommands: commands, redisDifferences: differences.length }
+  return { totals: addTo(totals, added), failures: differences }
+}
+
+async function sqlPiece(totals: Totals): Promise<Outcome> {
+  const seed = totals.nextSqlSeed
+  const result = await runPostgresDifferential({ seed, programs: sqlProgramsOfPiece })
+  if (result === undefined) return { totals, failures: [], skipped: 'PostgreSQL is not installed' }
+  const { programs, statements, skipped, differences } = result
+  const added = {
+    nextSqlSeed: programs,
+    sqlStatements: statements - skipped,
+    sqlSkipped: skipped,
+    sqlDifferences: differences.length,
+  }
+  return { totals: addTo(totals, added), failures: differences }
 }

@@ -48,5 +48,17 @@ their own; every run of \`npm test\` tries the same ones.
 | seeds | tests run | seeds that failed |
 |---:|---:|---:|
 | ${count(totals.nextPropertySeed - emptyTotals.nextPropertySeed)} | ${count(totals.propertyTests)} | ${count(totals.propertyFailures)} |
+
+## The same answers as the real servers
+
+Random programs, right and wrong, sent to Polylog and to the real server: replies are compared byte for byte, apart from
+what the real server leaves open (an order, a random member) and from the differences that are listed with their reasons
+(\`known-differences.ts\` of \`test/differential/redis\` and \`test/differential/postgres\`). A statement of which Polylog says that it
+does not support it is skipped.
+
+| with | programs | compared | skipped | differences |
+|---|---:|---:|---:|---:|
+| redis-server | ${count(totals.nextRedisSeed - emptyTotals.nextRedisSeed)} | ${count(totals.redisCommands)} commands | 0 | ${count(totals.redisDifferences)} |
+| PostgreSQL | ${count(totals.nextSqlSeed - emptyTotals.nextSqlSeed)} | ${count(totals.sqlStatements)} statements | ${count(totals.sqlSkipped)} | ${count(totals.sqlDifferences)} |
 `
 }

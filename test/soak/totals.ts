@@ -17,6 +17,14 @@ export interface Totals {
   readonly nextPropertySeed: number
   readonly propertyTests: number
   readonly propertyFailures: number
+  readonly nextRedisSeed: number
+  readonly redisCommands: number
+  readonly redisDifferences: number
+  readonly nextSqlSeed: number
+  readonly sqlStatements: number
+  /** Of something that is said not to be supported. */
+  readonly sqlSkipped: number
+  readonly sqlDifferences: number
 }
 
 /** Tests run the seeds of the simulation up to 1,200, and seed 1 of the properties. */
@@ -36,6 +44,13 @@ export const emptyTotals: Totals = {
   nextPropertySeed: 2,
   propertyTests: 0,
   propertyFailures: 0,
+  nextRedisSeed: 1_000_001,
+  redisCommands: 0,
+  redisDifferences: 0,
+  nextSqlSeed: 1_000_001,
+  sqlStatements: 0,
+  sqlSkipped: 0,
+  sqlDifferences: 0,
 }
 
 export function addTo(totals: Totals, added: Partial<Totals>): Totals {
