@@ -99,6 +99,60 @@ describe('the beginner decides', () => {
   })
 })
 
+describe('a PostgreSQL party', () => {
+  async function joinBy(begin: string, options = ''): Promise<[pg.Client, pg.Client]> {
+    const [client, joined] = [await clients.postgres(), await clients.postgres()]
+    await client.query(`BEGIN ${options}`)
+    const token = await readToken(client)
+    await joined.query(begin)
+    await joined.query('SELECT polylog_join($1)', [token])
+    return [client, joined]
+  }
+
+  const isReadOnly = async (client: pg.Client): Promise<unknown> =>
+    (await client.query('SHOW transaction_read_only')).rows[0]
+
+  test.each([
+    ['BEGIN READ ONLY', 'SELECT 1'],
+    ['BEGIN', 'SET TRANSACTION READ ONLY'],
+    ['BEGIN', 'SET transaction_read_only = on'],
+  ])('that only reads (%s, %s) restricts nobody else', async (begin, set) => {
+    const [client, joined] = await joinBy(begin)
+    await joined.query(set)
+    expect([await isReadOnly(joined), await isReadOnly(client)]).toEqual([
+      { transaction_read_only: 'on' },
+      { transaction_read_only: 'off' },
+    ])
+    await client.query(`INSERT INTO entries VALUES ('${begin}, ${set}')`)
+    expect((await client.query('COMMIT')).command).toBe('COMMIT')
+    expect((await joined.query('COMMIT')).command).toBe('COMMIT')
+  })
+
+  test('that only reads cannot write, and its error dooms the whole', async () => {
+    const [client, joined] = await joinBy('BEGIN READ ONLY')
+    expect((await failureOf(joined.query("INSERT INTO entries VALUES ('never')"))).code).toBe('25006')
+    expect((await client.query('COMMIT')).command).toBe('ROLLBACK')
+    expect((await joined.query('COMMIT')).command).toBe('ROLLBACK')
+  })
+
+  test('only reads where the beginner said so, and cannot change that', async () => {
+    const [client, joined] = await joinBy('BEGIN', 'READ ONLY')
+    expect(await isReadOnly(joined)).toEqual({ transaction_read_only: 'on' })
+    expect((await failureOf(joined.query('SET TRANSACTION READ WRITE'))).code).toBe('25001')
+    expect((await client.query('COMMIT')).command).toBe('ROLLBACK')
+    await joined.query('ROLLBACK')
+  })
+
+  test('has the isolation of the beginner, and cannot change that', async () => {
+    const [client, joined] = await joinBy('BEGIN', 'ISOLATION LEVEL REPEATABLE READ')
+    expect((await joined.query('SHOW transaction_isolation')).rows).toEqual([
+      { transaction_isolation: 'repeatable read' },
+    ])
+    expect((await failureOf(joined.query('SET TRANSACTION ISOLATION LEVEL SERIALIZABLE'))).code).toBe('25001')
+    await Promise.all([client.query('ROLLBACK'), joined.query('ROLLBACK')])
+  })
+})
+
 describe('inside of a joined transaction', () => {
   test('MULTI and EXEC are a part of it', async () => {
     const [client, joined] = [await clients.postgres(), clients.redis()]
