@@ -5,7 +5,7 @@
  * `whenDurable`. At the end of the turn, so that every connection that is readable now gets into the batch, the batch
  * goes to the log at the strictest durability that anybody waiting for it asked for.
  *
- * The store is pinned at the end of each batch until a later one is synced: what a failed append falls back to.
+ * The store is marked at the end of each batch until a later one is synced: what a failed append falls back to.
  *   - `no-space`: nothing of the batch is in the log. The store goes back to the last appended state, the batch's and
  *     all later commits fail with `disk_full`, transactions that saw them are doomed. Their sequences are burned
  *     (`burned-sequences.ts`); the state that is left gets a new one, and empty records stand for all of these in the
@@ -13,7 +13,7 @@
  *   - anything else: the outcome is unknown (rule: a failed sync is never retried). Reads go back to the last synced
  *     sequence, waiters get `outcome_unknown`, writes are refused from now on.
  *
- * Invariants: a sequence is given once; appendedEnd ≤ lastSequence; batches are appended in order; `pins` are sorted, the
+ * Invariants: a sequence is given once; appendedEnd ≤ lastSequence; batches are appended in order; `marks` are sorted, the
  * first one is at or below the synced sequence, the last one at `appendedEnd` or in flight.
  */
 import { assert, PolylogError } from '../base/errors.ts'
@@ -21,7 +21,7 @@ import type { Cancel, Host } from '../host/host.ts'
 import { LogError, type Durability, type Leader } from '../log/commit-log.ts'
 import { origins } from '../log/record.ts'
 import { RecordWriter } from '../log/record-writer.ts'
-import type { Snapshot } from '../storage/store.ts'
+import type { Mark } from '../storage/store.ts'
 import { BurnedSequences } from './burned-sequences.ts'
 import type { Sequence } from './contract.ts'
 
@@ -32,20 +32,20 @@ interface Waiter {
   readonly run: (error?: PolylogError) => void
 }
 
-export interface Pin<State> {
+export interface Marked<State> {
   readonly sequence: Sequence
-  readonly snapshot: Snapshot
+  readonly mark: Mark
   readonly state: State
 }
 
 /** What the pipeline asks of the database. `State` is what must go back with the store: the catalog. */
 export interface PipelineOwner<State> {
-  snapshot(): Snapshot
+  mark(): Mark
   readonly state: State
-  /** Makes the pinned state the newest again, as `sequence`, by taking back what the refused records did. */
-  revert(pinned: Pin<State>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void
-  /** From now on reads are served from this snapshot and nothing is written. */
-  freeze(pinned: Pin<State>, error: PolylogError): void
+  /** Makes the marked state the newest again, as `sequence`, without what the refused records did. */
+  revert(pinned: Marked<State>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void
+  /** From now on reads are served from this state and nothing is written. */
+  freeze(pinned: Marked<State>, error: PolylogError): void
 }
 
 /** A batch that nobody waits for goes to the log after so long, or when it has become so large. */
@@ -68,7 +68,7 @@ export class CommitPipeline<State> {
   #lazy: Cancel | undefined
   #appendedEnd: Sequence
   #waiters: Waiter[] = []
-  #pins: Pin<State>[] = []
+  #marks: Marked<State>[] = []
   #clock: bigint
   #clockMs: number
   readonly #burned = new BurnedSequences()
@@ -90,7 +90,7 @@ export class CommitPipeline<State> {
     this.lastSequence = end
     this.#clock = clock
     this.#clockMs = Number(clock >> 16n)
-    this.#pins.push({ sequence: end, snapshot: owner.snapshot(), state: owner.state })
+    this.#marks.push({ sequence: end, mark: owner.mark(), state: owner.state })
     leader.onDurable = () => this.#progressed()
   }
 
@@ -160,12 +160,12 @@ export class CommitPipeline<State> {
   async close(): Promise<void> {
     if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
     this.#leader.onDurable = undefined
-    for (const pin of this.#pins) pin.snapshot.release()
-    this.#pins = []
+    for (const { mark } of this.#marks) mark.release()
+    this.#marks = []
     await this.#leader.release()
   }
 
-  /** For records that nobody waits for: each append pins the store, and the first write to a page after it copies it. */
+  /** For records that nobody waits for: an append costs the same for one as for many. */
   #scheduleLazily(): void {
     if (this.#lazy !== undefined || this.#scheduled || this.#inFlight) return
     this.#lazy = this.#host.at(lazyMs, () => {
@@ -226,7 +226,7 @@ export class CommitPipeline<State> {
     this.#gathering = this.#spare
     this.#spare = batch
     const end = this.lastSequence
-    this.#pins.push({ sequence: end, snapshot: this.#owner.snapshot(), state: this.#owner.state })
+    this.#marks.push({ sequence: end, mark: this.#owner.mark(), state: this.#owner.state })
     this.batches++
     await this.#fillThrough(end - batch.count, level)
     await this.#appendRecords(batch, level)
@@ -269,7 +269,7 @@ export class CommitPipeline<State> {
   }
 
   #progressed(): void {
-    this.#releasePins()
+    this.#releaseMarks()
     if (this.#waiters.length === 0) return
     const ready: Waiter[] = []
     const rest: Waiter[] = []
@@ -280,16 +280,16 @@ export class CommitPipeline<State> {
     for (const waiter of ready) waiter.run()
   }
 
-  /** Keeps the newest synced pin, the newest appended one and those in flight. */
-  #releasePins(): void {
+  /** Keeps the newest synced mark, the newest appended one and those in flight. */
+  #releaseMarks(): void {
     const synced = this.#leader.syncedThrough
-    const pins = this.#pins
+    const marks = this.#marks
     let durable = 0
-    while (durable + 1 < pins.length && pins[durable + 1]!.sequence <= synced) durable++
-    const keepFrom = pins.findLastIndex((pin) => pin.sequence <= this.#appendedEnd)
-    this.#pins = pins.filter((pin, i) => {
+    while (durable + 1 < marks.length && marks[durable + 1]!.sequence <= synced) durable++
+    const keepFrom = marks.findLastIndex(({ sequence }) => sequence <= this.#appendedEnd)
+    this.#marks = marks.filter(({ mark }, i) => {
       const kept = i === durable || i >= keepFrom
-      if (!kept) pin.snapshot.release()
+      if (!kept) mark.release()
       return kept
     })
   }
@@ -302,9 +302,8 @@ export class CommitPipeline<State> {
     if (count === 0) return
     const first = this.lastSequence - count + 1
     this.lastSequence = this.#burned.burn(first, this.lastSequence)
-    for (const pin of this.#pins) if (pin.sequence >= first) pin.snapshot.release()
-    this.#pins = this.#pins.filter((pin) => pin.sequence < first)
-    this.#owner.revert(this.#pins.at(-1)!, refused, this.lastSequence, error)
+    this.#marks = this.#marks.filter(({ sequence }) => sequence < first)
+    this.#owner.revert(this.#marks.at(-1)!, refused, this.lastSequence, error)
     for (const records of refused) records.reset()
     this.#rejectWaiters(error, (waiter) => waiter.sequence >= first)
   }
@@ -320,8 +319,8 @@ export class CommitPipeline<State> {
     )
     this.failure = error
     const synced = this.#leader.syncedThrough
-    const pin = this.#pins.findLast((candidate) => candidate.sequence <= synced) ?? this.#pins[0]!
-    this.#owner.freeze(pin, error)
+    const marked = this.#marks.findLast(({ sequence }) => sequence <= synced) ?? this.#marks[0]!
+    this.#owner.freeze(marked, error)
     this.#rejectWaiters(error, () => true)
   }
 

@@ -12,16 +12,16 @@ import type { RecordWriter } from '../log/record-writer.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { type CatalogState, firstCollectionId } from './catalog-state.ts'
 import { checkpointGap, findCheckpoint, writeCheckpoint } from './checkpoints.ts'
-import { CommitPipeline, type Pin } from './commit-pipeline.ts'
+import { CommitPipeline, type Marked } from './commit-pipeline.ts'
 import { ConflictIndex } from './conflict-index.ts'
 import type { Isolation, Sequence, TransactionServices } from './contract.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits } from './kernel.ts'
 import { LockTable } from './locks.ts'
+import { noteRefused } from './note-refused.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
 import { DatabaseServices } from './services.ts'
-import { noteRefused, takeBack } from './take-back.ts'
 import { KernelTransaction, type TransactionOptions } from './transaction.ts'
 
 export interface DatabaseParts {
@@ -94,12 +94,12 @@ export class Database implements Kernel {
     this.#lastCheckpoint = parts.checkpointFolder === undefined ? 0 : parts.store.persistedThrough
     const database = this
     this.pipeline = new CommitPipeline<CatalogState>(parts.host, leader, recovered.end, recovered.clock, {
-      snapshot: () => database.store.snapshot(),
+      mark: () => database.store.mark(),
       get state(): CatalogState {
         return database.catalog
       },
-      revert: (pinned, refused, sequence, error) => database.#revert(pinned, refused, sequence, error),
-      freeze: (pinned, error) => database.#freeze(pinned, error),
+      revert: (marked, refused, sequence, error) => database.#revert(marked, refused, sequence, error),
+      freeze: (marked, error) => database.#freeze(marked, error),
     })
   }
 
@@ -258,30 +258,36 @@ export class Database implements Kernel {
   }
 
   /**
-   * The store says `pinned.sequence` until the next commit: that is what the log holds of it, so that a checkpoint which
+   * The store says `marked.sequence` until the next commit: that is what the log holds of it, so that a checkpoint which
    * is written while the disk is full knows no more than the log does.
    */
-  #revert(pinned: Pin<CatalogState>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void {
-    takeBack(this.store, pinned.snapshot, refused)
+  #revert(
+    marked: Marked<CatalogState>,
+    refused: readonly RecordWriter[],
+    sequence: Sequence,
+    error: PolylogError,
+  ): void {
+    marked.mark.rollback()
     noteRefused(this.conflicts, refused, sequence)
     this.#services.reserve(0)
-    this.#returnTo(pinned, error)
+    this.#returnTo(marked, error)
   }
 
   /** Nothing is written any more, so whoever asks for changes may be told of one everywhere. */
-  #freeze(pinned: Pin<CatalogState>, error: PolylogError): void {
-    this.#frozen = pinned.snapshot
+  #freeze(marked: Marked<CatalogState>, error: PolylogError): void {
+    marked.mark.rollback()
+    this.#frozen = this.store.snapshot()
     if (this.conflicts.active) this.conflicts.addRange('', '\xff', this.pipeline.lastSequence + 1)
-    this.#returnTo(pinned, error)
+    this.#returnTo(marked, error)
   }
 
   /** Who has seen what is gone now can only roll back. */
-  #returnTo(pinned: Pin<CatalogState>, error: PolylogError): void {
-    this.catalog = pinned.state
+  #returnTo(marked: Marked<CatalogState>, error: PolylogError): void {
+    this.catalog = marked.state
     this.returns++
     for (const transaction of this.open) {
       const state = this.pipeline.stateOf(transaction.sequence)
-      if (state !== undefined && state <= pinned.sequence) continue
+      if (state !== undefined && state <= marked.sequence) continue
       transaction.doomed = error
       this.locks.stopWaiting(transaction, error)
     }
@@ -302,6 +308,7 @@ export class Database implements Kernel {
     }
     this.#closed = true
     await this.pipeline.close()
+    this.#frozen?.release()
     await this.log.close()
     this.store.close()
   }

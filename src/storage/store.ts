@@ -21,14 +21,16 @@ export interface OrderedStore {
   delete(key: Slice): boolean
   /** Constant time or sliced: what becomes unreachable is freed by `reclaim`. */
   deleteRange(range: KeyRange): void
+  /** What was mutated since the last call is the state at `sequence`, which must grow. Mutations come whole transactions. */
+  publish(sequence: Sequence): void
   /**
-   * What was mutated since the last call is the state at `sequence`, which must grow, except where the mutations
-   * take back later ones (`revert`: a batch that the log refused). Mutations come whole transactions.
+   * Remembers what is there now, in constant time, so that the store can be put back to it. It cannot be read, and costs
+   * later mutations less than a snapshot does.
    */
-  publish(sequence: Sequence, change?: 'commit' | 'revert'): void
+  mark(): Mark
   /**
-   * Pins what is there now, in constant time. Like `fork` and `checkpoint` it must not be called between a mutation and
-   * its `publish`: half a transaction has no sequence. A broken rule is an `InvariantError`.
+   * Pins what is there now, in constant time. Like `mark`, `fork` and `checkpoint` it must not be called between a
+   * mutation and its `publish`: half a transaction has no sequence. A broken rule is an `InvariantError`.
    */
   snapshot(): Snapshot
   /**
@@ -60,6 +62,18 @@ export interface Reader {
 export interface Snapshot extends Reader {
   /** Brings the page in; then the read runs again. */
   load(miss: Miss): Promise<void>
+  release(): void
+}
+
+export interface Mark {
+  readonly sequence: Sequence
+  /**
+   * The newest state is the one at the mark again, its sequence too: the next `publish` may give numbers that were given
+   * since. Takes as long as the mutations did. Snapshots and forks stay as they are; the mark stays held, later ones are
+   * released.
+   */
+  rollback(): void
+  /** Forgets it; marks may go in any order. Again, or after `rollback` to an earlier one, it does nothing. */
   release(): void
 }
 

@@ -11,7 +11,7 @@ import { copySlice, latin1ToBytes, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
 import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
-import type { Miss, OrderedStore, Snapshot } from '../store.ts'
+import type { Miss, OrderedStore, Reader, Snapshot } from '../store.ts'
 import { MissingStore } from './missing-store.ts'
 import { NaiveStore } from './naive-store.ts'
 import { Pair } from './pair.ts'
@@ -49,11 +49,18 @@ export function describeStore(subject: StoreUnderTest): void {
       )
     })
     describeLargeValues(subject)
+    describeMarks(subject)
     describeMisuse(subject)
   })
 }
 
-function runProgram(subject: StoreUnderTest, program: readonly Command[]): void {
+/** Whether a store with a fault planted would be found out: for the test of the test. */
+export function isFoundOut(subject: Pick<StoreUnderTest, 'create' | 'check'>): boolean {
+  const property = fc.property(commands(), (program) => runProgram(subject, program))
+  return fc.check(property, { numRuns: 40, endOnFailure: true }).failed
+}
+
+function runProgram(subject: Pick<StoreUnderTest, 'create' | 'check'>, program: readonly Command[]): void {
   const pair = new Pair(subject.create(), new NaiveStore(), subject.check?.bind(subject))
   try {
     for (const command of program) pair.run(command)
@@ -185,12 +192,59 @@ function describeLargeValues(subject: StoreUnderTest): void {
   })
 }
 
+function describeMarks(subject: StoreUnderTest): void {
+  it('goes back to marks, the last one first or at once, and leaves snapshots and forks as they are', () => {
+    const store = subject.create()
+    const texts = (reader: Reader): (string | undefined)[] =>
+      [1, 2, 3].map((n) => {
+        const found = reader.get(keyNumber(n))
+        return found && sliceText(found)
+      })
+    let sequence = 0
+    const write = (n: number, text: string): void => {
+      store.put(keyNumber(n), sliceOf(latin1ToBytes(text)))
+      store.publish(++sequence)
+    }
+    write(1, 'a')
+    const first = store.mark()
+    write(1, 'b')
+    write(2, 'b')
+    const second = store.mark()
+    const between = store.snapshot()
+    write(1, 'c')
+    store.delete(keyNumber(2))
+    write(3, 'c')
+    const third = store.mark()
+    const fork = store.fork()
+    store.deleteRange({ start: keyNumber(0), end: keyNumber(9) })
+    store.publish(++sequence)
+    third.rollback()
+    expect([texts(store.current), store.current.sequence]).toEqual([['c', undefined, 'c'], 5])
+    first.rollback()
+    expect([texts(store.current), store.current.sequence]).toEqual([['a', undefined, undefined], 1])
+    expect([first.sequence, second.sequence, third.sequence]).toEqual([1, 3, 5])
+    expect(() => second.rollback()).toThrow(InvariantError)
+    second.release()
+    write(2, 'd')
+    first.rollback()
+    expect(texts(store.current)).toEqual(['a', undefined, undefined])
+    expect([texts(between), between.sequence]).toEqual([['b', 'b', undefined], 3])
+    expect(texts(fork.current)).toEqual(['c', undefined, 'c'])
+    first.release()
+    expect(() => first.rollback()).toThrow(InvariantError)
+    between.release()
+    fork.close()
+    store.close()
+  })
+}
+
 function describeMisuse(subject: StoreUnderTest): void {
   it('refuses to pin between a mutation and its publish', () => {
     const store = subject.create()
     store.put(keyNumber(1), patterned(3, 0))
     expect(() => store.snapshot()).toThrow(InvariantError)
     expect(() => store.fork()).toThrow(InvariantError)
+    expect(() => store.mark()).toThrow(InvariantError)
     store.publish(1)
     expect(() => store.publish(1)).toThrow(InvariantError)
     const pinned = store.snapshot()

@@ -10,7 +10,17 @@
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type { Cursor, Miss, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
+import type {
+  Cursor,
+  Miss,
+  Mark,
+  OrderedStore,
+  Reader,
+  ScanOptions,
+  Sequence,
+  Snapshot,
+  StoreStatistics,
+} from '../store.ts'
 
 const pagesCount = 16
 /** One load in so many evicts everything else. */
@@ -76,8 +86,12 @@ export class MissingStore implements OrderedStore {
     this.#inner.deleteRange(range)
   }
 
-  publish(sequence: Sequence, change?: 'commit' | 'revert'): void {
-    this.#inner.publish(sequence, change)
+  publish(sequence: Sequence): void {
+    this.#inner.publish(sequence)
+  }
+
+  mark(): Mark {
+    return this.#inner.mark()
   }
 
   snapshot(): Snapshot {

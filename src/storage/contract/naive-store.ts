@@ -9,7 +9,7 @@ import { assert } from '../../base/errors.ts'
 import { copySlice, latin1ToBytes, MutableSlice, sliceLength, sliceToLatin1 } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type { Cursor, OrderedStore, Reader, Sequence, Snapshot, StoreStatistics } from '../store.ts'
+import type { Cursor, Mark, OrderedStore, Reader, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 
 interface State {
   keys: string[]
@@ -27,6 +27,8 @@ export class NaiveStore implements OrderedStore {
   #unpublished = false
   #mutations = 0
   #pinned = 0
+  readonly #marks = new Set<number>()
+  #lastMark = 0
 
   constructor(state: State = emptyState(), sequence: Sequence = 0) {
     this.#state = state
@@ -72,10 +74,29 @@ export class NaiveStore implements OrderedStore {
     for (const name of state.keys.splice(first, last - first)) state.values.delete(name)
   }
 
-  publish(sequence: Sequence, change: 'commit' | 'revert' = 'commit'): void {
-    assert(sequence > this.#sequence || change === 'revert', `publish of sequence ${sequence} after ${this.#sequence}`)
+  publish(sequence: Sequence): void {
+    assert(sequence > this.#sequence, `publish of sequence ${sequence} after ${this.#sequence}`)
     this.#sequence = sequence
     this.#unpublished = false
+  }
+
+  mark(): Mark {
+    const state = this.#share('mark')
+    const sequence = this.#sequence
+    const number = ++this.#lastMark
+    this.#marks.add(number)
+    return {
+      sequence,
+      rollback: () => {
+        assert(this.#marks.has(number), 'the store is put back to a mark that was let go of')
+        assert(!this.#unpublished, 'a rollback between a mutation and its publish')
+        for (const later of this.#marks) if (later > number) this.#marks.delete(later)
+        this.#state = state
+        this.#sequence = sequence
+        this.#mutations++
+      },
+      release: () => void this.#marks.delete(number),
+    }
   }
 
   snapshot(): Snapshot {

@@ -1,7 +1,7 @@
 /** Two stores that are told the same, and must answer the same: the subject and the naive model. */
 import { copySlice, equalSlices, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
-import type { Cursor, OrderedStore, Reader, Snapshot } from '../store.ts'
+import type { Cursor, Mark, OrderedStore, Reader, Snapshot } from '../store.ts'
 import { keyOf } from './program.ts'
 import type { Command, KeyShape } from './program.ts'
 
@@ -10,6 +10,7 @@ interface Open {
   readonly model: OrderedStore
   sequence: number
   unpublished: boolean
+  readonly marks: { readonly subject: Mark; readonly model: Mark }[]
 }
 
 interface Pinned {
@@ -33,7 +34,7 @@ export class Pair {
     model: OrderedStore,
     check: ((stores: readonly OrderedStore[]) => void) | undefined,
   ) {
-    this.#used = { subject, model, sequence: model.current.sequence, unpublished: false }
+    this.#used = { subject, model, sequence: model.current.sequence, unpublished: false, marks: [] }
     this.#stores = [this.#used]
     this.#check = check
   }
@@ -120,7 +121,21 @@ export class Pair {
         if (this.#stores.length > 4) return
         this.#publish(used)
         const { sequence } = used
-        this.#stores.push({ subject: used.subject.fork(), model: used.model.fork(), sequence, unpublished: false })
+        const fork = { subject: used.subject.fork(), model: used.model.fork() }
+        this.#stores.push({ ...fork, sequence, unpublished: false, marks: [] })
+        return
+      }
+      case 'mark':
+        this.#publish(used)
+        used.marks.push({ subject: used.subject.mark(), model: used.model.mark() })
+        return
+      case 'rollback':
+        this.#rollBack(used, command.which)
+        return
+      case 'letGo': {
+        const [mark] = used.marks.splice(command.which, 1)
+        mark?.subject.release()
+        mark?.model.release()
         return
       }
       case 'use':
@@ -140,6 +155,18 @@ export class Pair {
         compareScans(subject, model, range, command.reverse, seeks, command.skips)
       }
     }
+  }
+
+  #rollBack(used: Open, which: number): void {
+    const mark = used.marks[which]
+    if (mark === undefined) return
+    this.#publish(used)
+    mark.subject.rollback()
+    mark.model.rollback()
+    used.sequence = mark.model.sequence
+    same(used.subject.current.sequence, used.sequence, 'sequence')
+    for (const later of used.marks.splice(which + 1)) later.subject.release()
+    this.#check?.(this.#stores.map((open) => open.subject))
   }
 
   #close(which: number): void {

@@ -23,6 +23,9 @@ export type Command =
   | { readonly kind: 'publish' }
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'release'; readonly which: number }
+  | { readonly kind: 'mark' }
+  | { readonly kind: 'rollback'; readonly which: number }
+  | { readonly kind: 'letGo'; readonly which: number }
   | { readonly kind: 'fork'; readonly which: number }
   | { readonly kind: 'use'; readonly which: number }
   | { readonly kind: 'close'; readonly which: number }
@@ -66,6 +69,9 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.constant({ kind: 'publish' as const }) },
   { weight: 5, arbitrary: fc.constant({ kind: 'snapshot' as const }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('release' as const), which }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'mark' as const }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('rollback' as const), which }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('letGo' as const), which }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('fork' as const), which }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('use' as const), which }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const), which }) },

@@ -4,8 +4,8 @@
  * - a page is live and its birth is not before its children's; a record's birth is not after the epoch that reaches it
  * - heads match keys; keys ascend and lie between the page's fences; the prefix is not longer than the fences share
  * - only a root is empty; children are one level below; key counts agree
- * - every live page and record is reached from the current root or from what waits to be freed, and by one of them only
- *   where both were made by this family (a leak or a double free to come otherwise)
+ * - every live page and record is reached from the current root, from the undo log or from what waits to be freed, and
+ *   by one of them only where both were made by this family (a leak or a double free to come otherwise)
  */
 import { assert } from '../../base/errors.ts'
 import { compareSlices } from '../../base/slice.ts'
@@ -48,6 +48,12 @@ export function checkFamily(family: Family, stores: readonly MemoryStore[]): voi
       if (kind === retiredSubtree) collect(family, object, inheritedThrough, retired)
       else if (kind === retiredRecord) addOnce(retired.records, object, 'record')
       else addOnce(retired.pages, object, 'page')
+    })
+    const undo = stores.find((store) => store.versions === member.versions)?.tree.undo
+    undo?.each((newer, older) => {
+      if (newer === older) collect(family, older, inheritedThrough, retired)
+      else if (older !== 0 && recordBirth(family.space, older) > inheritedThrough)
+        addOnce(retired.records, older, 'record')
     })
     for (const page of retired.pages) all.pages.add(page)
     for (const record of retired.records) all.records.add(record)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import type { Slice } from '../../base/slice.ts'
-import { describeStore } from '../contract/contract-suite.ts'
+import { describeStore, isFoundOut } from '../contract/contract-suite.ts'
 import type { OrderedStore } from '../store.ts'
 import { checkFamily, checkTree } from './check.ts'
 import { MemoryStore, openMemoryStore } from './memory.ts'
@@ -91,6 +91,77 @@ describe('chunks', () => {
     expect(after['records']).toBe(0)
     expect(after.reservedBytes).toBeLessThan(reservedBytes / 2)
     store.close()
+  })
+})
+
+describe('marks', () => {
+  test('an entry of the undo log that is forgotten would be noticed', () => {
+    const create = (): MemoryStore => new MemoryStore({ monotonic, plantedFault: 'forgotten-undo' })
+    expect(isFoundOut({ create })).toBe(true)
+  })
+
+  test('copy no page, and keep old values for as long as they are held', () => {
+    const store = new MemoryStore({ monotonic, poison: true })
+    fill(store, 0, 3000, 'first')
+    const { pages } = store.statistics()
+    const mark = store.mark()
+    for (let round = 0; round < 5; round++) fill(store, 0, 3000, `round ${round}`)
+    expect(store.statistics()).toMatchObject({ pages, marks: 1, undoEntries: 15_000, retiredObjects: 0 })
+    expect(store.statistics()['records']).toBeGreaterThan(18_000)
+    mark.release()
+    expect(store.statistics()['undoEntries']).toBe(15_000)
+    fill(store, 0, 3000, 'last')
+    expect(store.statistics()['undoEntries']).toBe(9_000)
+    while (store.reclaim(0));
+    expect(store.statistics()).toMatchObject({ marks: 0, undoEntries: 0 })
+    expect(store.statistics()['records']).toBeLessThan(3_100)
+    checkFamily(store.family, [store])
+  })
+
+  test('that come and go keep only what is between them', () => {
+    const store = new MemoryStore({ monotonic, poison: true })
+    let mark = store.mark()
+    for (let round = 0; round < 400; round++) {
+      fill(store, 0, 50, `round ${round}`)
+      const next = store.mark()
+      mark.release()
+      mark = next
+      expect(store.statistics()['undoEntries']).toBeLessThan(150)
+    }
+    fill(store, 0, 50, 'gone')
+    mark.rollback()
+    expect(read(store, 7)).toBe('round 399 7')
+    checkFamily(store.family, [store])
+  })
+
+  test('that a store is closed with leave nothing', () => {
+    const store = new MemoryStore({ monotonic, poison: true })
+    fill(store, 0, 3000, 'first')
+    const fork = store.forkMemory()
+    const mark = fork.mark()
+    fill(fork, 1000, 2000, 'second')
+    fork.deleteRange({ start: key(0), end: key(2500) })
+    fork.publish(fork.sequence + 1)
+    fork.close()
+    mark.release()
+    while (store.reclaim(0));
+    checkFamily(store.family, [store])
+    expect(store.statistics().pinnedSnapshots).toBe(0)
+    store.close()
+  })
+
+  test('a store that nobody reads from any more frees at once, however long ago it was read', () => {
+    const store = new MemoryStore({ monotonic, poison: true })
+    fill(store, 0, 3000, 'first')
+    const pinned = store.snapshot()
+    fill(store, 0, 1000, 'second')
+    expect(store.statistics()['retiredObjects']).toBeGreaterThan(1000)
+    pinned.release()
+    for (let round = 0; round < 5; round++) fill(store, 0, 3000, `round ${round}`)
+    while (store.reclaim(0));
+    expect(store.statistics()['retiredObjects']).toBe(0)
+    expect(store.statistics()['records']).toBeLessThan(3_100)
+    checkFamily(store.family, [store])
   })
 })
 

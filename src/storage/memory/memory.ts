@@ -6,7 +6,8 @@
  * page before it changes it, so a published root is a snapshot for as long as somebody pins its epoch (`versions.ts`).
  *
  * `publish` only gives the state a number. Its epoch is sealed when somebody is going to read it, a snapshot or a
- * registered worker thread: until then writes go on in place, which is twice as fast as copying.
+ * registered worker thread: until then writes go on in place, which is twice as fast as copying. A mark cannot be read
+ * and seals nothing; while one is held, what the tree lets go of stays in the undo log (`undo-log.ts`).
  *
  * Invariants: nothing is pinned between a mutation and its publish; `check()` names the rest.
  */
@@ -14,7 +15,7 @@ import { assert, PolylogError } from '../../base/errors.ts'
 import { MutableSlice } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type { Cursor, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
+import type { Cursor, Mark, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 import { BulkLoader } from './bulk-load.ts'
 import { readCheckpoint } from './checkpoint-read.ts'
 import type { TakeEntry } from './checkpoint-read.ts'
@@ -33,11 +34,15 @@ import { getValue } from './search.ts'
 import type { SharedHandle } from './shared-reader.ts'
 import { splitLeaf } from './split.ts'
 import { closeGap, insertIntoLeaf, overwriteValue, Tree } from './tree.ts'
+import { undoTo } from './undo.ts'
+import type { UndoMark } from './undo-log.ts'
 import { Versions } from './versions.ts'
 import type { PlantedFault } from './versions.ts'
 
 /** Objects freed between two looks at the clock. */
 const reclaimSlice = 64
+/** Entries of the undo log dropped by each change, which adds one. */
+const dropSlice = 2
 
 export interface MemoryStoreOptions {
   /** Microseconds that never go back: the host's. */
@@ -98,7 +103,7 @@ export class MemoryStore implements OrderedStore, Member {
     const leaf = tree.path[tree.depth]!
     const words = pageWordsOf(tree.space, leaf)
     const base = pageBase(leaf)
-    tree.versions.retireRecord(words[base + leafRecordsAt + slot]!)
+    tree.letGoRecord(0, words[base + leafRecordsAt + slot]!)
     closeGap(words, base, slot, slot + 1)
     tree.addKeys(-1)
     if (tree.depth > 0 && needsRepair(tree)) repairPath(tree, bytes, start, end)
@@ -112,11 +117,33 @@ export class MemoryStore implements OrderedStore, Member {
     this.#stamp.root = this.tree.root
   }
 
-  publish(sequence: Sequence, change: 'commit' | 'revert' = 'commit'): void {
-    assert(sequence > this.#sequence || change === 'revert', `publish of sequence ${sequence} after ${this.#sequence}`)
+  publish(sequence: Sequence): void {
+    assert(sequence > this.#sequence, `publish of sequence ${sequence} after ${this.#sequence}`)
+    this.#publishAs(sequence)
+  }
+
+  #publishAs(sequence: Sequence): void {
     this.#sequence = sequence
     this.#unpublished = false
     if (this.versions.readers.size > 0) this.seal()
+  }
+
+  mark(): Mark {
+    assert(!this.#closed && !this.#unpublished, 'mark between a mutation and its publish, or of a closed store')
+    const { undo } = this.tree
+    const mark: UndoMark = { position: undo.tail, isHeld: true }
+    undo.hold(mark)
+    const sequence = this.#sequence
+    return { sequence, rollback: () => this.#rollBack(mark, sequence), release: () => undo.letGo(mark) }
+  }
+
+  #rollBack(mark: UndoMark, sequence: Sequence): void {
+    assert(!this.#unpublished, 'a rollback between a mutation and its publish')
+    this.tree.undo.letGoAfter(mark)
+    this.#mutates()
+    undoTo(this.tree, mark.position)
+    this.#stamp.root = this.tree.root
+    this.#publishAs(sequence)
   }
 
   snapshot(): Snapshot {
@@ -194,22 +221,27 @@ export class MemoryStore implements OrderedStore, Member {
       retiredObjects: versions.retired,
       pinnedEpochsBehind: versions.pinnedEpochsBehind,
       readingThreads: versions.readers.size,
+      marks: this.tree.undo.marks,
+      undoEntries: this.tree.undo.entries,
     }
   }
 
   reclaim(budgetUs: number): boolean {
     const { monotonic } = this.#options
     const until = monotonic() + budgetUs
-    while (this.family.reclaim(reclaimSlice)) {
+    for (;;) {
+      const hasUndo = this.tree.undo.drop(reclaimSlice)
+      const hasRetired = this.family.reclaim(reclaimSlice)
+      if (!hasUndo && !hasRetired) return false
       if (monotonic() >= until) return true
     }
-    return false
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#stamp.version++
+    this.tree.undo.close()
     this.versions.close(this.tree.root)
     const alone = this.family.members.size === 1 && this.versions.pins === 0
     if (!alone) return
@@ -242,6 +274,7 @@ export class MemoryStore implements OrderedStore, Member {
     this.#unpublished = true
     this.#unsealed = true
     this.#stamp.version++
+    if (this.tree.undo.hasDroppable) this.tree.undo.drop(dropSlice)
   }
 
   #overwrite(slot: number, key: Slice, value: Slice): void {
@@ -249,7 +282,8 @@ export class MemoryStore implements OrderedStore, Member {
     const leaf = tree.path[tree.depth]!
     const length = key.end - key.start + value.end - value.start
     const old = pageWordsOf(tree.space, leaf)[pageBase(leaf) + leafRecordsAt + slot]!
-    const mayChange = tree.isCurrentRecord(old) || tree.fault === 'overwrite-published'
+    const isOwn = !tree.undo.isActive && tree.isCurrentRecord(old)
+    const mayChange = isOwn || tree.fault === 'overwrite-published'
     if (mayChange && tree.records.fits(old, length)) {
       overwriteValue(tree, old, value.bytes, value.start, value.end)
       return
@@ -259,7 +293,7 @@ export class MemoryStore implements OrderedStore, Member {
     const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
     const page = tree.path[tree.depth]!
     pageWordsOf(tree.space, page)[pageBase(page) + leafRecordsAt + slot] = record
-    tree.versions.retireRecord(old)
+    tree.letGoRecord(record, old)
   }
 
   #insert(slot: number, key: Slice, value: Slice): void {
@@ -275,6 +309,7 @@ export class MemoryStore implements OrderedStore, Member {
     const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
     insertIntoLeaf(tree, slot, record)
     tree.addKeys(1)
+    if (tree.undo.isActive && tree.fault !== 'forgotten-undo') tree.undo.push(record, 0)
     this.#appendedTo = slot === pageField(tree.space, leaf, sizeAt) - 1 ? leaf : 0
   }
 

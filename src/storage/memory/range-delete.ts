@@ -2,7 +2,7 @@
  * Deletes a key range in time proportional to the tree's height.
  *
  * The two paths to the range's ends are copied and trimmed; every child between them is unlinked with all that hangs
- * below, and retired as one object that `reclaim` takes apart later. Pages that lost their last entry go. Beside the gap
+ * below, and retired (or kept for the undo log) as one object that `reclaim` takes apart later. Pages that lost their last entry go. Beside the gap
  * the fences moved apart, so both paths are descended again to shorten prefixes, and merged where little is left.
  */
 import type { KeyRange, Slice } from '../../base/slice.ts'
@@ -47,7 +47,7 @@ function trimLeaf(tree: Tree, page: number, start: Slice | undefined, end: Slice
   const base = pageBase(page)
   const from = start === undefined ? 0 : leafSlot(tree, words, base, start)
   const to = end === undefined ? words[base + sizeAt]! : leafSlot(tree, words, base, end)
-  for (let slot = from; slot < to; slot++) tree.versions.retireRecord(words[base + leafRecordsAt + slot]!)
+  for (let slot = from; slot < to; slot++) tree.letGoRecord(0, words[base + leafRecordsAt + slot]!)
   closeGap(words, base, from, to)
 }
 
@@ -62,7 +62,7 @@ function trimBranch(tree: Tree, page: number, start: Slice | undefined, end: Sli
   const size = words[base + sizeAt]!
   const first = start === undefined ? -1 : findChild(tree.space, words, base, start.bytes, start.start, start.end)
   const last = end === undefined ? size : findChild(tree.space, words, base, end.bytes, end.start, end.end)
-  for (let slot = first + 1; slot < last; slot++) tree.versions.retireSubtree(words[base + childrenAt + slot]!)
+  for (let slot = first + 1; slot < last; slot++) tree.letGoSubtree(words[base + childrenAt + slot]!)
   let from = first + 1
   let to = last
   if (first === last) {

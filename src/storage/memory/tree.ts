@@ -45,6 +45,7 @@ import {
   recordWord,
 } from './record-layout.ts'
 import { findChild, findInLeaf } from './search.ts'
+import { UndoLog } from './undo-log.ts'
 import type { MemoryFamily, PlantedFault, Versions } from './versions.ts'
 
 export class Tree {
@@ -52,6 +53,7 @@ export class Tree {
   readonly pages: PageAllocator
   readonly records: RecordArena
   readonly versions: Versions
+  readonly undo: UndoLog
   readonly fault: PlantedFault | undefined
   root: number
   /** The last descent: pages by depth, the root first, and the slot that was taken in each. */
@@ -65,6 +67,7 @@ export class Tree {
     this.pages = family.pages
     this.records = family.records
     this.versions = versions
+    this.undo = new UndoLog(versions)
     this.fault = fault
     this.root = root === 0 ? this.newPage(0) : root
   }
@@ -177,6 +180,17 @@ export class Tree {
     copyIntoRecord(ints, target, at, bytes, start, end)
     copyIntoRecord(ints, target, at + keyLength, valueBytes, valueStart, valueEnd)
     return record
+  }
+
+  /** A value was overwritten, or a key deleted (`newer` is 0): the undo log keeps the old record for as long as it must. */
+  letGoRecord(newer: number, older: number): void {
+    if (this.undo.isActive) this.undo.push(newer, older)
+    else this.versions.retireRecord(older)
+  }
+
+  letGoSubtree(page: number): void {
+    if (this.undo.isActive) this.undo.push(page, page)
+    else this.versions.retireSubtree(page)
   }
 
   /** Adds to the key counts of the path's pages, which must be current. */

@@ -43,7 +43,12 @@ export const headerReadersAt: number = 8
 export const readersMax: number = 120
 
 /** Faults that tests plant to prove that they would be found. */
-export type PlantedFault = 'no-epoch-recheck' | 'early-free' | 'overwrite-published' | 'shared-parent'
+export type PlantedFault =
+  | 'no-epoch-recheck'
+  | 'early-free'
+  | 'overwrite-published'
+  | 'shared-parent'
+  | 'forgotten-undo'
 
 export interface MemoryFamily {
   readonly space: AddressSpace
@@ -138,6 +143,8 @@ export class Versions {
     this.#pinned.splice(at, 1)
     this.#counts.splice(at, 1)
     this.#letGo(epoch)
+    // Who could have read it may be gone, and the next seal be far away.
+    if (this.readers.size === 0) this.#pending.takeAll(this.#retiring)
   }
 
   addReader(): number {
@@ -166,7 +173,8 @@ export class Versions {
   }
 
   retireSubtree(page: number): void {
-    this.#retiring.push(retiredSubtree, page, this.epoch)
+    const list = this.#isReachable(0) ? this.#retiring : this.#pending
+    list.push(retiredSubtree, page, this.epoch)
   }
 
   /** The tree's last root goes too; what pins hold stays until they are gone. */
@@ -204,8 +212,19 @@ export class Versions {
   }
 
   #retire(kind: number, object: number, birth: number): void {
-    if (birth === this.epoch) this.#release(kind, object)
-    else if (birth > this.inheritedThrough) this.#retiring.push(kind, object, this.epoch)
+    if (birth <= this.inheritedThrough) return
+    if (this.#isReachable(birth)) this.#retiring.push(kind, object, this.epoch)
+    else this.#release(kind, object)
+  }
+
+  /**
+   * Whether somebody may read what was born then, and is not part of the tree from now on. A snapshot that is still to
+   * come is of the tree as it is then; a thread may be about to pin the newest sealed epoch.
+   */
+  #isReachable(birth: number): boolean {
+    if (birth === this.epoch) return false
+    const pins = this.#pinned
+    return this.readers.size > 0 || (pins.length > 0 && pins[pins.length - 1]! >= birth)
   }
 
   #writeHeader(): void {
