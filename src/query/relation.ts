@@ -45,6 +45,8 @@ export interface RowSourceHandle {
 
 export interface RelationReader {
   open(run: Run, access: Access): RowSourceHandle
+  /** How many rows `open` would give, without reading them; `undefined` where only a scan can tell. */
+  count?(run: Run, access: Access): number | undefined
   /** One row by all columns of the primary key, in its order, without opening a scan. */
   find?(run: Run, primaryKey: readonly SqlValue[]): SqlValue[] | undefined
   /** The row as it is now: after its lock was taken. */

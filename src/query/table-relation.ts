@@ -1,5 +1,5 @@
 /** A table as a relation: its primary key and indexes are access paths. */
-import { sliceOf } from '../base/slice.ts'
+import { sliceOf, type KeyRange } from '../base/slice.ts'
 import { allRows, boundedRange } from '../model/table/keys.ts'
 import { getRow, getRowByKey } from '../model/table/rows.ts'
 import { RowScan } from '../model/table/scan.ts'
@@ -64,10 +64,15 @@ export class TableRelation implements Relation {
   reader(columns?: ReadonlySet<number>): RelationReader {
     const { table } = this
     const rows = columns === undefined ? table.reader : table.readerOf(columns)
+    const indexOf = ({ index }: Access): TableIndex | undefined =>
+      index === undefined ? undefined : this.#tableIndexes.get(index)
+    const rangeOf = (access: Access): KeyRange =>
+      access.index === undefined ? allRows(table) : boundedRange(table, indexOf(access), access)
     return {
+      count: (run: Run, access: Access) => run.transaction.count(rangeOf(access)),
       open: (run: Run, access: Access): RowSourceHandle => {
-        const index = access.index === undefined ? undefined : this.#tableIndexes.get(access.index)
-        const range = access.index === undefined ? allRows(table) : boundedRange(table, index, access)
+        const index = indexOf(access)
+        const range = rangeOf(access)
         return new RowScan(run.transaction, table, rows, range, { index, reverse: access.reverse === true })
       },
       find: (run: Run, primaryKey: readonly SqlValue[]) => getRow(run.transaction, table, rows, primaryKey),

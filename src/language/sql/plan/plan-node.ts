@@ -14,6 +14,8 @@ export interface ExplainNode {
 export interface PlanNode {
   readonly explain: ExplainNode
   open(run: SqlRun): Operator<SqlRow, SqlRun>
+  /** How many rows it would hand out, where that is known without making them. */
+  readonly count?: (run: SqlRun) => number | undefined
 }
 
 export function planNode(explain: ExplainNode, open: (run: SqlRun) => Operator<SqlRow, SqlRun>): PlanNode {

@@ -33,17 +33,15 @@ export function planRelation(planner: FromPlanner, item: RelationItem, condition
     0,
     index === undefined ? undefined : { index, reverse: ordered?.reverse === true },
   )
-  return filtered(
-    planner,
-    item,
-    planNode(scan.explain, (run) => scan.open([], run)),
-    rest,
-  )
+  const node: PlanNode = { ...planNode(scan.explain, (run) => scan.open([], run)), count: scan.count }
+  return filtered(planner, item, node, rest)
 }
 
 export interface Scan {
   readonly explain: ExplainNode
   open(outer: SqlRow, run: SqlRun): RelationScan<SqlRun>
+  /** Of a scan that depends on no outer row. */
+  readonly count: (run: SqlRun) => number | undefined
 }
 
 /** A scan whose bounds are evaluated over an outer row, which begins at `outerFirst`. */
@@ -65,6 +63,15 @@ export function planScan(
   return {
     explain: describeAccess(item, path, ordered),
     open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
+    count: (run) => {
+      let total = 0
+      for (const access of accesses([], run)) {
+        const counted = reader.count?.(run, access)
+        if (counted === undefined) return undefined
+        total += counted
+      }
+      return total
+    },
   }
 }
 

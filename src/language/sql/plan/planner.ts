@@ -29,6 +29,7 @@ import { comparatorOf } from '../functions/comparison.ts'
 import { groupKeyOf } from '../types/hash-key.ts'
 import { type AccessPath, orderOf } from './access-path.ts'
 import { aggregatePlan } from './aggregation.ts'
+import { CountedRows, countsRows } from './counted-rows.ts'
 import { conjunctsOf } from './conditions.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
 import { filtered, type FromPlanner, type OrderedAccess } from './from-planner.ts'
@@ -168,7 +169,13 @@ export class Planner {
       children: [input.explain],
       subplans: [...keys, ...aggregates].flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id))),
     }
-    const grouped = planNode(explain, (run) => new HashAggregate(input.open(run), plan))
+    const onlyCounts = keys.length === 0 && aggregates.every(countsRows)
+    const grouped = planNode(explain, (run) => {
+      const aggregate = new HashAggregate(input.open(run), plan)
+      return onlyCounts && input.count !== undefined && run.profile === undefined
+        ? new CountedRows(input.count, aggregates.length, aggregate)
+        : aggregate
+    })
     const span = { first: 0, width: keys.length + aggregates.length }
     return filtered(this.#fromPlanner(new Set(), undefined), span, grouped, conjunctsOf(having))
   }
