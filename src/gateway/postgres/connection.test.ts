@@ -369,6 +369,20 @@ describe('waiting', () => {
     expect(await waiter.answers()).toEqual(['T 1', 'D 2', 'C INSERT 0 1', 'Z I'])
   })
 
+  it('ends a statement that is canceled though its client does not read', async () => {
+    const client = await connect()
+    client.socket.isStuck = true
+    client.send(query('SERIES 2000'))
+    const first = await client.answers()
+    expect(first.length).toBeLessThan(1000)
+    for (const session of opened.sessions.all()) session.cancel()
+    expect(await client.answers()).toEqual(['E ERROR 57014 canceling statement due to user request', 'Z I'])
+    expect(opened.database.open.size).toBe(0)
+    client.socket.isStuck = false
+    client.socket.drain()
+    expect(await client.ask(query('ECHO a'))).toEqual(['T 1', 'D a', 'C SELECT 1', 'Z I'])
+  })
+
   it('takes data for a COPY that had to wait its turn', async () => {
     const holder = await connect()
     await holder.ask(query('BEGIN; PUT a 1'))
