@@ -85,6 +85,7 @@ describe('errors', () => {
     [`*${maxArguments + 1}\r\n`, 'invalid multibulk length'],
     ['*99999999999999\r\n', 'invalid multibulk length'],
     ['*1\r\n:1\r\n', "expected '$', got ':'"],
+    ['*1\r\n\xff1\r\n', "expected '$', got '\ufffd'"],
     ['*1\r\n$x\r\n', 'invalid bulk length'],
     ['*1\r\n$-1\r\n', 'invalid bulk length'],
     ['*1\r\n$1048577\r\n', 'invalid bulk length'],

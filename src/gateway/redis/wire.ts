@@ -193,7 +193,8 @@ export class RequestParser {
     const lineEnd = this.#findLineEnd()
     if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big bulk count string') : parsed.more
     const first = this.#bytes[this.#at]!
-    if (first !== dollar) return this.#fail(`expected '$', got '${String.fromCharCode(first)}'`)
+    if (first !== dollar)
+      return this.#fail(`expected '$', got '${first < 0x80 ? String.fromCharCode(first) : '\ufffd'}'`)
     const length = this.#parseLength(this.#at + 1, lineEnd)
     if (Number.isNaN(length) || length < 0 || length > this.#maxBytes) return this.#fail('invalid bulk length')
     if (lineEnd + 2 - this.#start + length > this.#maxBytes + maxLineBytes) {

@@ -203,7 +203,7 @@ const connection: readonly string[] = [
   'CLIENT INFO',
   'CLIENT LIST [ID <integer>|TYPE (normal|master|replica|pubsub|<value>)]',
   'CLIENT NO-EVICT (ON|OFF|<value>)',
-  'CLIENT KILL (<value>|ID <integer>|SKIPME (yes|no|<value>)|ADDR <value>|<value> <value>)',
+  'CLIENT KILL (<value>|ID (0|-1|999999999)|SKIPME (yes|no|<value>)|ADDR <value>|<value> <value>)',
   'CLIENT <value>',
   ...keyPositions,
   'CONFIG (<value>|GET|RESETSTAT)',

@@ -8,6 +8,7 @@ import { isKnownDifference, knownDifferences } from './known-differences.ts'
 import { command, describeProgram, encodeRequest, type Program, type Request } from './program.ts'
 import { readReply, renderReply, type Reply } from './reply.ts'
 import { shrinkProgram } from './shrink.ts'
+import { damageBytes, livesBriefly } from './spoil.ts'
 import { Template } from './template.ts'
 
 const seeds = Array.from({ length: 80 }, (_, at) => at + 1)
@@ -70,6 +71,29 @@ describe('programs', () => {
     ]) {
       expect(text).toContain(part)
     }
+  })
+
+  it('use bytes that are damaged, by a few', () => {
+    const whole = Buffer.from('*1\r\n$4\r\nPI\0G\r\n')
+    const damaged = seeds.map((seed) => damageBytes(whole, new SeededRandom(seed)).toString('latin1'))
+    expect(new Set(damaged).size).toBeGreaterThan(seeds.length / 2)
+    for (const text of damaged) {
+      expect(Math.abs(text.length - whole.length)).toBeLessThanOrEqual(6)
+      expect(text).not.toContain('\0')
+    }
+  })
+
+  it.each([
+    ['PEXPIRE k 10', true],
+    ['PEXPIRE k 10000000', false],
+    ['PEXPIRE k -1', false],
+    ['setex k 10 v', true],
+    ['SETEX k 1000 v', false],
+    ['SET k v px 5', true],
+    ['SET k v EX 5000', false],
+    ['SET k 5', false],
+  ])('know which time to live is short: %s: %s', (line, isBrief) => {
+    expect(livesBriefly(args(line))).toBe(isBrief)
   })
 
   it('send inline what they would send in bulk', () => {

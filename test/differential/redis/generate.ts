@@ -1,7 +1,8 @@
 /** A program from a seed: commands of a few families, some of them spoiled, pipelined, inline, or from a second client. */
 import { SeededRandom } from '../../../src/host/simulated/random.ts'
 import { faithful, families, randomPops, rawRequests, scans, shortLives } from './commands.ts'
-import { command, type Program, type Request, type Step, type Unit } from './program.ts'
+import { command, encodeRequest, type Program, type Request, type Step, type Unit } from './program.ts'
+import { damageBytes, livesBriefly, mixArguments, spoilArguments } from './spoil.ts'
 import { Template } from './template.ts'
 import { allKeys, Vocabulary } from './vocabulary.ts'
 
@@ -14,6 +15,15 @@ const spoilable = new Set(
   ),
 )
 const transactionFamily = compiledFamilies[Object.keys(families).indexOf('transactions')]!
+const damageable: readonly Template[] = ['strings', 'lists', 'hashes'].flatMap((name) =>
+  compile(families[name]!.filter((text) => !/^(HGETALL|HKEYS|HVALS|HRANDFIELD)/.test(text))),
+)
+/** Commands that may get any arguments: those of data, whose replies do not depend on chance. */
+const mixable: ReadonlySet<string> = new Set(
+  Object.entries(families)
+    .filter(([name]) => name !== 'connection')
+    .flatMap(([, texts]) => compile(texts).map(({ name }) => name)),
+)
 const compiledScans = compile(scans)
 const compiledPops = compile(randomPops)
 const compiledShortLives = compile(shortLives)
@@ -43,6 +53,7 @@ class Generator {
   readonly #usesTransactions: boolean
   readonly #mayWatch: boolean
   readonly #usesRawBytes: boolean
+  readonly #mixes: boolean
   /** Whether a client may have a block open, by connection. */
   readonly #inBlock = [false, false]
 
@@ -52,7 +63,8 @@ class Generator {
     this.#families = Array.from({ length: random.between(1, 3) }, () => this.#vocabulary.pick(compiledFamilies))
     this.#usesTransactions = random.chance(0.35)
     this.#mayWatch = this.#usesTransactions || this.#families.includes(transactionFamily)
-    this.#usesRawBytes = random.chance(0.1)
+    this.#usesRawBytes = random.chance(0.15)
+    this.#mixes = random.chance(0.2)
   }
 
   program(): Step[] {
@@ -69,6 +81,7 @@ class Generator {
     const connection = random.chance(secondClientProbability) ? 1 : 0
     if (!this.#inBlock[connection]! && random.chance(0.02)) return this.#shortLife(connection)
     if (random.chance(0.03)) return { connection, units: [[this.#scan()]] }
+    if (this.#usesRawBytes && random.chance(0.1)) return { connection, units: [[this.#damaged()]] }
     const units: Unit[] = []
     const count = random.chance(pipelineProbability) ? random.between(2, 8) : 1
     for (let left = count; left > 0; left--) units.push(this.#unit(connection))
@@ -87,8 +100,16 @@ class Generator {
     }
     if (random.chance(0.02)) return this.#randomPop()
     const request = this.#command(connection)
-    // Redis counts keys whose time is over until something has looked at them.
-    return isCount(request) ? [command(['EXISTS', ...allKeys]), request] : [request]
+    return isCount(request) ? [...lookAtAll, request] : [request]
+  }
+
+  #damaged(): Request {
+    const requests = Array.from({ length: this.#random.between(1, 4) }, () => {
+      const args = this.#fill(damageable)
+      return command(livesBriefly(args) ? ['PING'] : args, this.#random.chance(0.3))
+    })
+    const bytes = damageBytes(Buffer.concat(requests.map(encodeRequest)), this.#random)
+    return { kind: 'damaged', bytes }
   }
 
   #scan(): Request {
@@ -106,11 +127,23 @@ class Generator {
 
   #command(connection: number): Request {
     const random = this.#random
-    const template = this.#template()
-    if (template.name === 'multi') this.#inBlock[connection] = true
-    const args = template.expand(random, (name) => this.#vocabulary.fill(name))
-    if (random.chance(spoiledProbability) && spoilable.has(template)) this.#spoil(args)
-    return command(args, random.chance(inlineProbability))
+    for (;;) {
+      const template = this.#template()
+      const args = this.#arguments(template)
+      if (livesBriefly(args)) continue
+      if (template.name === 'multi') this.#inBlock[connection] = true
+      return command(args, random.chance(inlineProbability))
+    }
+  }
+
+  #arguments(template: Template): Buffer[] {
+    const random = this.#random
+    if (this.#mixes && random.chance(0.5) && mixable.has(template.name)) {
+      return mixArguments(template.name, this.#vocabulary)
+    }
+    const args = template.expand(random, (name) => this.#vocabulary.choose(name))
+    if (random.chance(spoiledProbability) && spoilable.has(template)) spoilArguments(args, this.#vocabulary)
+    return args
   }
 
   #template(): Template {
@@ -122,21 +155,12 @@ class Generator {
   }
 
   #fill(templates: readonly Template[]): Buffer[] {
-    return this.#vocabulary.pick(templates).expand(this.#random, (name) => this.#vocabulary.fill(name))
-  }
-
-  /** Wrong arity, options that do not belong, arguments in the wrong order. */
-  #spoil(args: Buffer[]): void {
-    const random = this.#random
-    const at = random.between(1, args.length)
-    const kind = random.below(5)
-    if (kind === 0) args.splice(at, 1)
-    else if (kind === 1) args.splice(at, 0, this.#vocabulary.stray())
-    else if (kind === 2) args.push(this.#vocabulary.stray())
-    else if (kind === 3 && at < args.length) args[at] = this.#vocabulary.stray()
-    else if (at + 1 < args.length) [args[at], args[at + 1]] = [args[at + 1]!, args[at]!]
+    return this.#vocabulary.pick(templates).expand(this.#random, (name) => this.#vocabulary.choose(name))
   }
 }
+
+/** Redis counts keys whose time is over until something has looked at them, as SCAN does. */
+const lookAtAll: Unit = [command(['SCAN', '0', 'COUNT', '10000'])]
 
 function isCount(request: Request): boolean {
   return request.kind === 'command' && request.args[0]?.toString('latin1').toLowerCase() === 'dbsize'
@@ -158,7 +182,7 @@ export function readEverything(connection: number): Step {
       [command(['ZREVRANGE', name, '0', '-1'])],
     )
   }
-  units.push([command(['DBSIZE'])])
+  units.push([...lookAtAll, command(['DBSIZE'])])
   for (const database of ['1', '2', '15']) units.push([command(['SELECT', database]), command(['KEYS', '*'])])
   return { connection, units }
 }

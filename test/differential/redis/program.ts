@@ -8,6 +8,8 @@ export type Request =
   | { readonly kind: 'scan'; readonly args: readonly Buffer[]; readonly cursorAt: number }
   /** Bytes as they are, which `replies` replies answer. */
   | { readonly kind: 'raw'; readonly bytes: Buffer; readonly replies: number }
+  /** All that a client of its own sends before it ends its half; all that it is told is compared. Alone in its step. */
+  | { readonly kind: 'damaged'; readonly bytes: Buffer }
 
 /** Requests that only make sense together: shrinking takes all or none. */
 export type Unit = readonly Request[]
@@ -35,7 +37,7 @@ export function command(args: readonly (string | Buffer)[], inline = false): Req
 }
 
 export function encodeRequest(request: Request): Buffer {
-  if (request.kind === 'raw') return request.bytes
+  if (request.kind === 'raw' || request.kind === 'damaged') return request.bytes
   if (request.kind === 'command' && request.inline) return Buffer.from(`${request.args.map(quote).join(' ')}\r\n`)
   return encodeArguments(request.args)
 }
@@ -59,7 +61,7 @@ function hexadecimal(character: string): string {
 }
 
 export function describeRequest(request: Request): string {
-  if (request.kind === 'raw') return `raw ${quote(request.bytes)}`
+  if (request.kind === 'raw' || request.kind === 'damaged') return `${request.kind} ${quote(request.bytes)}`
   const line = request.args.map(quote).join(' ')
   if (request.kind === 'scan') return `${line} (and on to the end)`
   return request.inline ? `${line} (inline)` : line

@@ -99,6 +99,7 @@ class Run {
   async step(step: Step): Promise<string | undefined> {
     const pair = (this.#pairs[step.connection] ??= await Pair.open(this.#targets))
     const requests = step.units.flat()
+    if (requests[0]?.kind === 'damaged') return this.#damaged(requests[0])
     const [expected, actual] = await Promise.all([perform(pair.redis, step), perform(pair.polylog, step)])
     for (const [at, request] of requests.entries()) {
       this.commands++
@@ -109,6 +110,25 @@ class Run {
     return requests.some(mayClose) || expected.some((answers) => answers.includes('closed'))
       ? this.#settle()
       : undefined
+  }
+
+  async #damaged(request: Request & { kind: 'damaged' }): Promise<string | undefined> {
+    const pair = await Pair.open(this.#targets)
+    const [expected, actual] = await Promise.all(
+      [pair.redis, pair.polylog].map(async (client) => {
+        client.send(request.bytes)
+        client.end()
+        const answers: Answer[] = []
+        do answers.push(await client.next())
+        while (typeof answers.at(-1) !== 'string')
+        return answers
+      }),
+    )
+    pair.close()
+    this.commands += expected!.length
+    if (expected!.length === actual!.length) return compare(new Block(), request, expected!, actual!)
+    const showAll = (answers: readonly Answer[]): string => answers.map(show).join(', ')
+    return `${describeRequest(request)}\n  Redis:   ${showAll(expected!)}\n  Polylog: ${showAll(actual!)}`
   }
 
   /** Connections that both servers have closed are opened anew by the next step. */
@@ -125,7 +145,10 @@ class Run {
 }
 
 function mayClose(request: Request): boolean {
-  return request.kind === 'raw' || /^(quit|client)$/i.test(request.args[0]?.toString('latin1') ?? '')
+  return (
+    request.kind === 'raw' ||
+    (request.kind !== 'damaged' && /^(quit|client)$/i.test(request.args[0]?.toString('latin1') ?? ''))
+  )
 }
 
 /** The answers to each request of the step. */
@@ -174,7 +197,7 @@ function compare(
   for (const [at, answer] of expected.entries()) {
     const other = actual[at]!
     if (typeof answer !== 'string' && typeof other !== 'string') {
-      const args = request.kind === 'raw' ? [] : request.args
+      const args = request.kind === 'command' || request.kind === 'scan' ? request.args : []
       if (block.same(args, answer, other)) continue
     } else if (answer === other && answer === 'closed') continue
     return `${shorten(describeRequest(request))}\n  Redis:   ${show(answer)}\n  Polylog: ${show(other)}`

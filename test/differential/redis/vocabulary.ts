@@ -10,7 +10,21 @@ const setKeys: readonly string[] = ['t0', 't1', 't2']
 const hashKeys: readonly string[] = ['h0', 'h1']
 const sortedSetKeys: readonly string[] = ['z0', 'z1', 'z2']
 const lexKeys: readonly string[] = ['x0', 'x1']
-const oddKeys: readonly string[] = ['', '\0\xff', 'a\r\nb', 'with space', '__proto__', '\xc3\xa9', '0']
+const oddKeys: readonly string[] = [
+  '',
+  '\0\xff',
+  'a\r\nb',
+  'with space',
+  '__proto__',
+  '\xc3\xa9',
+  '0',
+  's*0',
+  's\\0',
+  '[s]',
+  's]',
+  's-0',
+  's^0',
+]
 
 /** All that programs write to, without those of `<lex>`. */
 export const plainKeys: readonly string[] = [
@@ -163,8 +177,27 @@ function keysOf(own: Slot): Slot {
   }
 }
 
+/** Any number of digits, any exponent. */
+function anyFloat(from: Vocabulary): string {
+  const { random } = from
+  const digits = Array.from({ length: random.between(1, 22) }, () => random.below(10)).join('')
+  const point = random.between(0, digits.length)
+  const exponent = random.chance(0.4)
+    ? `e${random.between(-330, 330)}`
+    : random.chance(0.4)
+      ? `e${random.between(-25, 25)}`
+      : ''
+  return `${random.chance(0.3) ? '-' : ''}${digits.slice(0, point)}${point < digits.length ? '.' : ''}${digits.slice(point)}${exponent}`
+}
+
+function anyPattern(from: Vocabulary): string {
+  const parts = ['*', '?', '[', ']', '^', '-', '\\', 's', '0', 't', 'a', 'z', '1', '\xff']
+  return Array.from({ length: from.random.between(1, 7) }, () => from.pick(parts)).join('')
+}
+
 const score: Slot = (from) => {
   if (from.random.chance(0.6)) return `${from.random.between(-3, 6)}`
+  if (from.random.chance(0.3)) return anyFloat(from)
   return from.random.chance(0.25) ? from.pick(infinities) : from.pick([...floats, ...noNumbers])
 }
 
@@ -212,7 +245,10 @@ const slots: Readonly<Record<string, Slot>> = {
   offset: spoiled((from) =>
     from.random.chance(0.85) ? `${from.random.between(-1, 30)}` : from.pick([highest, lowest, '536870912', '5000']),
   ),
-  float: (from) => (from.random.chance(0.15) ? from.pick([...infinities, ...noNumbers]) : from.pick(floats)),
+  float: (from) => {
+    if (from.random.chance(0.15)) return from.pick([...infinities, ...noNumbers])
+    return from.random.chance(0.5) ? from.pick(floats) : anyFloat(from)
+  },
   score,
   bound: (from) => (from.random.chance(0.3) ? `(${score(from) as string}` : score(from)),
   lexbound: (from) =>
@@ -230,7 +266,7 @@ const slots: Readonly<Record<string, Slot>> = {
   ),
   database: (from) =>
     from.random.chance(0.8) ? `${from.random.between(0, 2)}` : from.pick(['15', '16', '-1', highest, ...noNumbers]),
-  pattern: (from) => from.pick(patterns),
+  pattern: (from) => (from.random.chance(0.5) ? from.pick(patterns) : anyPattern(from)),
   start: (from) => (from.random.chance(0.96) ? '0' : from.pick(['x', '', '-1', ' 0', '0 ', '18446744073709551616'])),
   page: spoiled((from) => from.pick(['1', '2', '3', '10', '100', '0', '-1'])),
   weights: (from) => [
@@ -257,7 +293,7 @@ export class Vocabulary {
     return from[this.random.below(from.length)]!
   }
 
-  fill(name: string): Buffer[] {
+  choose(name: string): Buffer[] {
     const slot = slots[name]
     if (slot === undefined) throw new Error(`no slot is called ${name}`)
     const texts = slot(this)

@@ -47,6 +47,11 @@ export class WireClient {
     if (!this.#isClosed) this.#socket.write(bytes)
   }
 
+  /** Says no more; what was sent is still answered. */
+  end(): void {
+    this.#socket.end()
+  }
+
   async next(): Promise<Answer> {
     for (;;) {
       const found = readReply(this.#received, this.#at)
