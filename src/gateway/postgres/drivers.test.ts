@@ -100,6 +100,9 @@ describe('pg', () => {
       await client.query('SAVEPOINT here')
       await expect(client.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' })
       await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '25P02' })
+      // Also a prepared statement that could not be bound.
+      const unbound = client.query('SELECT $1 FROM missing', [1])
+      await expect(unbound).rejects.toMatchObject({ code: '25P02' })
       await client.query('ROLLBACK TO here')
       expect((await client.query('SELECT sum(balance) AS s FROM account')).rows).toEqual([{ s: '0.00' }])
       await client.query('ROLLBACK')

@@ -6,7 +6,7 @@
  * possible as long as nothing has left; statements that write give no rows before they have done all their writes.
  */
 import type { Transaction } from '../../database/contract.ts'
-import type { PreparedStatement, StatementEffect } from '../../language/sql/contract.ts'
+import type { ParsedStatement, PreparedStatement, StatementEffect } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { runCopyIn } from './copy-in.ts'
@@ -188,4 +188,13 @@ function discard(client: Client, target: EffectOf<'discard'>['target']): void {
     throw sqlError('active_transaction', '25001', 'DISCARD ALL cannot run inside a transaction block')
   }
   client.discardAll()
+}
+
+/** Whether it may be answered in a failed block; what cannot be bound may not. */
+export function endsFailedBlock(client: Client, parsed: ParsedStatement): boolean {
+  try {
+    return endsBlock(client.prepare(parsed, []))
+  } catch {
+    return false
+  }
 }

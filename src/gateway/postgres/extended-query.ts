@@ -10,7 +10,7 @@ import type { ParsedStatement } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { invalidMessage, sqlError } from './errors.ts'
-import { endsBlock, execute, resultColumns } from './execute.ts'
+import { endsBlock, endsFailedBlock, execute, resultColumns } from './execute.ts'
 import { after } from './language.ts'
 import type { MessageReader } from './message-reader.ts'
 import { Portal, type ClientStatement } from './portal.ts'
@@ -51,8 +51,9 @@ function prepareOne(
   }
   const [parsed] = statements
   if (parsed === undefined) return { parsed, prepared: undefined, givenTypes }
+  // A statement that cannot be bound any more must still be answered with 25P02.
+  if (client.block.isFailed && !endsFailedBlock(client, parsed)) client.block.checkNotFailed()
   return after(client.prepareOn(parsed, givenTypes), (prepared) => {
-    if (!endsBlock(prepared)) client.block.checkNotFailed()
     return { parsed, prepared, givenTypes }
   })
 }

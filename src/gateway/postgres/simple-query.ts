@@ -6,7 +6,7 @@
  */
 import type { ParsedStatement } from '../../language/sql/contract.ts'
 import type { Client } from './client.ts'
-import { endsBlock, execute } from './execute.ts'
+import { endsFailedBlock, execute } from './execute.ts'
 import { after, afterDone } from './language.ts'
 import { Portal } from './portal.ts'
 import { emptyQueryResponse } from './wire.ts'
@@ -53,12 +53,4 @@ function runOne(client: Client, parsed: ParsedStatement, isOneOfSeveral: boolean
     const portal = new Portal({ parsed, prepared, givenTypes: [] }, [], undefined)
     return afterDone(execute(client, portal, oneQuery), () => undefined)
   })
-}
-
-function endsFailedBlock(client: Client, parsed: ParsedStatement): boolean {
-  try {
-    return endsBlock(client.prepare(parsed, []))
-  } catch {
-    return false
-  }
 }

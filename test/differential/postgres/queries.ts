@@ -139,7 +139,7 @@ export class QueryMaker {
       }
       case 8: {
         const text = random.pick(
-          options.columns.filter(({ type }) => type === 'text').concat({ text: "'z'", type: 'text' }),
+          options.columns.filter(({ type }) => type === 'text').concat({ text: "'z'::text", type: 'text' }),
         )
         return item('text', `string_agg(${distinct}${text.text}, ',' order by ${text.text})`)
       }

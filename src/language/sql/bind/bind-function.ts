@@ -159,6 +159,7 @@ function bindAggregateOrder(binder: Binder, scope: Scope, node: Node): SortKey {
 /** A literal that is still of no type is text. */
 export function settle(binder: Binder, expression: Expression): Expression {
   if (expression.type !== oid.unknown) return expression
+  if (expression.kind === 'parameter') return binder.settleParameter(expression)
   const text = coerce(binder, expression, oid.text)
   return text.kind === 'constant' ? { ...text, isSettled: true } : text
 }

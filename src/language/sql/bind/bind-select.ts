@@ -1,6 +1,12 @@
 /** SELECT, VALUES and the set operations. */
 import type { Node, SelectStmt, SortBy, WithClause } from 'libpg-query'
-import { type Expression, fingerprint, someExpression } from '../expression/expression.ts'
+import {
+  type ConstantExpression,
+  type Expression,
+  fingerprint,
+  type ParameterExpression,
+  someExpression,
+} from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { requireBoolean } from './bind-expression.ts'
@@ -49,8 +55,8 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   if (statement.intoClause !== undefined) throw notBuilt('SELECT INTO')
   scope.reservesKeys = statement.lockingClause !== undefined
   const from = bindFrom(binder, scope, statement.fromClause ?? [])
-  const where = bindWhere(binder, scope, statement.whereClause)
   const targets = binder.each(scope, statement.targetList ?? [], (node) => bindTarget(binder, scope, node)).flat()
+  const where = bindWhere(binder, scope, statement.whereClause)
   checkTargets(targets.length)
   const visible = targets.length
   const expressions = targets.map(({ expression }) => expression)
@@ -320,10 +326,25 @@ function bindSetOperation(binder: Binder, scope: Scope, statement: SelectStmt): 
 
 function probe(query: BoundQuery, index: number): Expression {
   const { type, modifier, name } = query.columns[index]!
-  // A literal that was settled as text may still become what the other side is.
-  const literal = query.body.kind === 'select' ? query.body.targets[index] : undefined
-  if (literal?.kind === 'constant' && literal.isSettled === true) return { ...literal, type: oid.unknown }
-  return { kind: 'column', index, type, modifier, name }
+  const open = openTarget(query, index)
+  return open === undefined ? { kind: 'column', index, type, modifier, name } : { ...open, type: oid.unknown }
+}
+
+/** A literal or parameter that was settled as text, and may still become what takes the query's column. */
+function openTarget(query: BoundQuery, index: number): ConstantExpression | ParameterExpression | undefined {
+  if (query.body.kind !== 'select') return undefined
+  const { targets, isDistinct, tail } = query.body
+  const target = targets[index]
+  if (target?.kind === 'constant' && target.isSettled === true) return target
+  if (target?.kind !== 'parameter' || target.isSettled !== true) return undefined
+  return isDistinct || tail.order.some((key) => key.target === index) ? undefined : target
+}
+
+/** The same to be converted by what takes it, in the column's place. */
+export function unsettledTarget(binder: Binder, query: BoundQuery, index: number): Expression | undefined {
+  const open = openTarget(query, index)
+  if (open === undefined || (open.kind === 'parameter' && !binder.takeSettled(open))) return undefined
+  return { ...open, type: oid.unknown, isSettled: false }
 }
 
 /** The same query with its columns cast to the result's types. */
@@ -347,7 +368,7 @@ function convertColumns(binder: Binder, query: BoundQuery, columns: readonly Out
   const targets = query.columns.map(({ type, modifier, name }, index) =>
     coerce(
       binder,
-      literalOr(query, index, { kind: 'column', index, type, modifier, name }),
+      unsettledTarget(binder, query, index) ?? { kind: 'column', index, type, modifier, name },
       columns[index]!.type,
       -1,
       'explicit',
@@ -368,9 +389,4 @@ function convertColumns(binder: Binder, query: BoundQuery, columns: readonly Out
       locking: [],
     },
   }
-}
-
-function literalOr(query: BoundQuery, index: number, column: Expression): Expression {
-  const target = query.body.kind === 'select' ? query.body.targets[index] : undefined
-  return target?.kind === 'constant' && target.isSettled === true ? { ...target, type: oid.unknown } : column
 }

@@ -5,7 +5,7 @@ import { failure } from '../failure.ts'
 import type { Marked, Progress } from '../progress.ts'
 import { oid } from '../types/oids.ts'
 import type { Node, SelectStmt } from 'libpg-query'
-import type { Expression } from '../expression/expression.ts'
+import type { Expression, ParameterExpression } from '../expression/expression.ts'
 import { seal } from '../expression/sealed.ts'
 import type { BoundQuery } from './query.ts'
 import { type Frame, framesOf, type Scope } from './scope.ts'
@@ -39,6 +39,11 @@ interface Mark {
   readonly captures: readonly number[] | undefined
 }
 
+/** The same however often it is bound. */
+function placeOf({ index, location }: ParameterExpression): string {
+  return `${index}@${location ?? -1}`
+}
+
 function isLeaf(node: Node): boolean {
   return 'A_Const' in node || 'ColumnRef' in node || 'ParamRef' in node
 }
@@ -58,6 +63,9 @@ export class Binder {
   readonly #decisions: (readonly [index: number, type: number])[] = []
   #decided = 0
   #subqueries = 0
+  /** Parameters of which nothing has said the type, by their place; and those that something took after all. */
+  readonly #settled = new Map<string, ParameterExpression>()
+  readonly #taken = new Set<string>()
   #depth = 0
   /** Expressions bound, those sealed counted as one. */
   #weight = 0
@@ -186,8 +194,25 @@ export class Binder {
     if (this.progress !== undefined) this.#decisions[this.#decided++] = [index, type]
   }
 
+  /** Text, unless what takes the value says otherwise before the statement is bound. */
+  settleParameter(parameter: ParameterExpression): Expression {
+    const text = { ...parameter, type: oid.text, isSettled: true }
+    this.#settled.set(placeOf(text), text)
+    return text
+  }
+
+  /** Whether it is still open; what takes it decides its type. */
+  takeSettled(parameter: ParameterExpression): boolean {
+    const place = placeOf(parameter)
+    this.#taken.add(place)
+    return this.#settled.has(place)
+  }
+
   /** Every parameter must have a type in the end. */
   checkParameters(): void {
+    for (const [place, { index, location }] of this.#settled) {
+      if (!this.#taken.has(place)) this.decideParameter(index, oid.text, location)
+    }
     for (const [i, type] of this.parameterTypes.entries()) {
       if (type === 0 || type === oid.unknown) {
         throw failure('42P18', `could not determine data type of parameter $${i + 1}`)

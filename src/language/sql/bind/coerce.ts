@@ -163,7 +163,7 @@ export function objectName(expression: Expression, type: number = oid.text): Exp
 }
 
 /** Where an expression's text begins: an operation's own place is its symbol. */
-function beginningOf(expression: Expression): number | undefined {
+export function beginningOf(expression: Expression): number | undefined {
   if (expression.kind !== 'call' || !expression.isOperator) return expression.location
   const places = [expression.location, ...expression.arguments.map(beginningOf)]
   return Math.min(...places.filter((place) => place !== undefined && place >= 0).map(Number))

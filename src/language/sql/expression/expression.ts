@@ -28,6 +28,8 @@ export interface ParameterExpression extends Typed {
   readonly kind: 'parameter'
   /** From 0. */
   readonly index: number
+  /** Nothing has said its type: it is text unless another context says otherwise. */
+  readonly isSettled?: boolean
 }
 
 export interface ColumnExpression extends Typed {

@@ -186,7 +186,7 @@ function defineExtremes(): void {
     ['min', -1],
     ['max', 1],
   ] as const) {
-    define<SqlValue>(name, [oid.anyelement], oid.anyelement, (types) => {
+    const make = (types: readonly number[]): Definition<SqlValue> => {
       const type = types[0]!
       if (
         !getType(type).isOrdered ||
@@ -205,7 +205,10 @@ function defineExtremes(): void {
         add: (best, [value]) => (best === null || compare(value!, best) * sign > 0 ? value! : best),
         finish: (best) => best,
       }
-    })
+    }
+    define<SqlValue>(name, [oid.anyelement], oid.anyelement, make)
+    // Of varchar, and of literals of no type, the answer is text.
+    for (const type of [oid.text, oid.bpchar]) define<SqlValue>(name, [type], type, make)
   }
 }
 

@@ -177,7 +177,9 @@ function makeInterval(
   minutes: number,
   seconds: number,
 ): Interval {
-  const us = BigInt(hours * 3600 + minutes * 60) * 1_000_000n + BigInt(Math.round(seconds * usPerSecond))
+  const secondsUs = roundHalfEven(seconds * usPerSecond)
+  if (!Number.isFinite(secondsUs)) throw failure('22008', 'interval out of range')
+  const us = BigInt(hours * 3600 + minutes * 60) * 1_000_000n + BigInt(secondsUs)
   return checkInterval({ months: years * 12 + months, days: weeks * 7 + days, us })
 }
 
@@ -235,6 +237,7 @@ function justifyInterval({ months, days, us }: Interval): Interval {
 
 /** The difference in years, months, days and time, as a person counts it. */
 function age(later: bigint, earlier: bigint): Interval {
+  if (isEndless(later) || isEndless(earlier)) throw failure('22008', 'timestamp out of range')
   if (later < earlier) return negate(age(earlier, later))
   const a = splitTimestamp(later)
   const b = splitTimestamp(earlier)

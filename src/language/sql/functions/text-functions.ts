@@ -227,7 +227,9 @@ function defineParts(): void {
 
 function overlay(value: string, part: string, start: number, count: number): string {
   if (start <= 0) throw failure('22011', 'negative substring length not allowed')
-  return sliceCharacters(value, 0, start - 1) + part + sliceCharacters(value, start - 1 + count, Infinity)
+  if (start + count > 2_147_483_647) throw failure('22003', 'integer out of range')
+  const rest = Math.max(0, start - 1 + count)
+  return sliceCharacters(value, 0, start - 1) + part + sliceCharacters(value, rest, Infinity)
 }
 
 function defineJoins(): void {

@@ -2,7 +2,7 @@
 import type { Node } from 'libpg-query'
 import { formatType } from '../../../model/table/types/registry.ts'
 import type { Binder } from '../bind/binder.ts'
-import { tryCoerce } from '../bind/coerce.ts'
+import { beginningOf, tryCoerce } from '../bind/coerce.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import type { Scope } from '../bind/scope.ts'
 import { itemsOf } from '../bind/tree.ts'
@@ -24,7 +24,7 @@ export function assignTo(binder: Binder, expression: Expression, column: TargetC
   if (converted !== undefined) return converted
   const [wanted, given] = [formatType(column.type, -1), formatType(expression.type, -1)]
   throw failure('42804', `column "${column.name}" is of type ${wanted} but expression is of type ${given}`, {
-    location: expression.location,
+    location: beginningOf(expression),
     hint: 'You will need to rewrite or cast the expression.',
   })
 }

@@ -3,15 +3,16 @@
  * before it stores one, and holds it locked, so that what it decides cannot change under it.
  */
 import type { InsertStmt, Node } from 'libpg-query'
-import { sliceOf } from '../../../base/slice.ts'
-import { findConflict } from '../../../model/table/constraints.ts'
-import { insertRow, planUpdate, updateRow, type UpdatePlan } from '../../../model/table/rows.ts'
+import { KeyWriter } from '../../../base/tuple.ts'
+import { type Slice, sliceOf } from '../../../base/slice.ts'
+import { checkNotNull, checkRow, findConflict } from '../../../model/table/constraints.ts'
+import { insertRow, planUpdate, updateRow, type UpdatePlan, writePrimaryKey } from '../../../model/table/rows.ts'
 import { compareText } from '../../../model/table/types/text.ts'
 import type { Column, Table, TableIndex } from '../../../model/table/table.ts'
 import { paused } from '../../../query/operator.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { bindRelation, findRelation } from '../bind/bind-from.ts'
-import { bindWhere, bindWith } from '../bind/bind-select.ts'
+import { bindWhere, bindWith, unsettledTarget } from '../bind/bind-select.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
@@ -24,7 +25,6 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { compileRow, planRows } from '../plan/values-scan.ts'
-import { oid } from '../types/oids.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
 import { pull, settled, type Work } from './execution.ts'
 import { planForeignInsert } from './foreign-writes.ts'
@@ -52,6 +52,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const work: Work = function* (run) {
     const rows: Row[] = []
     let count = 0
+    const touched: TouchedRows = new Set()
     const operator = source.open(run)
     for (;;) {
       const batch = pull(operator, run)
@@ -62,7 +63,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
       }
       for (const row of batch) {
         const stored =
-          conflict === undefined ? storeRow(run, table, row, checks) : yield* settled(() => conflict(run, row))
+          conflict === undefined ? storeRow(run, table, row, checks) : yield* settled(() => conflict(run, row, touched))
         if (stored === undefined) continue
         count++
         if (returning !== undefined) rows.push(yield* settled(() => returning.project(stored, run)))
@@ -176,12 +177,7 @@ function planInsertQuery(
   for (const [index, { type, modifier, name }] of query.columns.entries()) {
     const column = columns[index]!
     const given: Expression = { kind: 'column', index, type, modifier, name }
-    const literal = query.body.kind === 'select' ? query.body.targets[index] : undefined
-    targets[column.ordinal] = assignTo(
-      binder,
-      literal?.kind === 'constant' && literal.isSettled === true ? { ...literal, type: oid.unknown } : given,
-      targetOf(column),
-    )
+    targets[column.ordinal] = assignTo(binder, unsettledTarget(binder, query, index) ?? given, targetOf(column))
   }
   const placed = { first: 0, width: query.columns.length, alias: 'query' }
   const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
@@ -194,7 +190,10 @@ function planInsertQuery(
   })
 }
 
-type Conflict = (run: SqlRun, row: SqlRow) => SqlRow | undefined
+/** Keys, as text, of the rows that this statement has stored or updated: none is updated after that. */
+type TouchedRows = Set<string>
+
+type Conflict = (run: SqlRun, row: SqlRow, touched: TouchedRows) => SqlRow | undefined
 
 function bindConflict(
   binder: Binder,
@@ -206,8 +205,11 @@ function bindConflict(
 ): Conflict {
   const clause = statement.onConflictClause!
   const arbiters = findArbiters(table, clause.infer, clause.action === 'ONCONFLICT_UPDATE')
-  const store = (run: SqlRun, row: SqlRow): SqlRow => storeRow(run, table, row, checks)
   const find = (run: SqlRun, row: SqlRow): Uint8Array | undefined => {
+    // The row must be one that the table may hold, also where another is in its way.
+    checks.enter(run)
+    checkNotNull(table, table.columns, row)
+    checkRow(table, checks.all, row)
     for (const arbiter of arbiters) {
       const key = findConflict(run.transaction, table, arbiter, row)
       if (key !== undefined) return key
@@ -215,7 +217,7 @@ function bindConflict(
     return undefined
   }
   if (clause.action !== 'ONCONFLICT_UPDATE') {
-    return (run, row) => (find(run, row) === undefined ? store(run, row) : undefined)
+    return (run, row) => (find(run, row) === undefined ? storeRow(run, table, row, checks) : undefined)
   }
   const update = bindConflictUpdate(
     binder,
@@ -226,10 +228,17 @@ function bindConflict(
     relation,
     checks,
   )
-  return (run, row) => {
+  return (run, row, touched) => {
     const key = find(run, row)
-    return key === undefined ? store(run, row) : update(run, key, row)
+    if (key !== undefined) return update(run, key, row, touched)
+    checks.enter(run)
+    touched.add(keyText(insertRow(run.transaction, table, row, checks.all)))
+    return row
   }
+}
+
+function keyText({ bytes, start, end }: Slice): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }
 
 /** Primary key (undefined) and unique indexes that the clause names by columns or by constraint; all where it names none. */
@@ -269,7 +278,7 @@ function bindConflictUpdate(
   table: Table,
   relation: TableRelation,
   checks: Checks,
-): (run: SqlRun, key: Uint8Array, row: SqlRow) => SqlRow | undefined {
+): (run: SqlRun, key: Uint8Array, row: SqlRow, touched: TouchedRows) => SqlRow | undefined {
   const scope = new Scope()
   const [own] = target.tables
   scope.tables.push(own!)
@@ -288,10 +297,22 @@ function bindConflictUpdate(
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
   const ordinals = changes.map(({ ordinal }) => ordinal)
   const plan = planUpdate(table, ordinals, checks.reading(new Set(ordinals)))
-  return (run, key, row) => {
+  return (run, key, row, touched) => {
+    if (touched.has(keyText(sliceOf(key)))) {
+      throw failure('21000', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
+        hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+      })
+    }
     checks.enter(run)
-    return applyConflictUpdate(run, plan, key, row, changes, where)
+    const changed = applyConflictUpdate(run, plan, key, row, changes, where)
+    if (changed !== undefined) touched.add(keyText(plan.changesKey ? keyOfRow(table, changed) : sliceOf(key)))
+    return changed
   }
+}
+
+function keyOfRow(table: Table, row: SqlRow): Slice {
+  const primaryKey = table.primaryKey!.map(({ column }) => row[column.ordinal]!)
+  return writePrimaryKey(table, primaryKey, new KeyWriter(64))
 }
 
 function applyConflictUpdate(

@@ -82,7 +82,7 @@ export function shownName(name: RangeVar): string {
 export function getTable(run: SqlRun, name: RangeVar): Table {
   const collection = findCollection(run, name)
   if (collection === undefined) {
-    throw failure('42P01', `relation "${shownName(name)}" does not exist`, { location: name.location })
+    throw failure('42P01', `relation "${shownName(name)}" does not exist`)
   }
   if (isTable(collection)) return Table.of(collection)
   if (isSequence(collection)) throw failure('42809', `"${collection.name}" is not a table`)
