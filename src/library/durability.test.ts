@@ -13,7 +13,7 @@ let db: EmbeddedDatabase
 beforeEach(async () => {
   world = new SimulatedWorld(11)
   const host = world.startProcess('server')
-  instance = await world.complete(Instance.open({ host, directory: 'data' }, 'main'))
+  instance = await world.complete(Instance.open({ host, directory: 'data', segmentBytes: 16 * 1024 }, 'main'))
   const sessions = new Sessions(host, () => instance.databases, { defaultDatabase: 'main' })
   db = new EmbeddedDatabase(instance.databases.get('main')!, sessions, () => instance.close())
   await world.complete(set('old'))
@@ -93,6 +93,27 @@ describe.each(['read', 'write'] as const)('what the callback of %s throws', (way
     )
     expect(told.error.code).toBe('outcome_unknown')
   })
+})
+
+test('what is thrown on a full disk tells of nothing that was refused', async () => {
+  const { disk } = world.machine('server')
+  disk.capacityBytes = disk.usedBytes + 40_000
+  const told: string[] = []
+  for (let n = 0; n < 30; n++) {
+    const before = db.sequence
+    let isRefused = false
+    set(`${n} ${'x'.repeat(4000)}`).catch(() => (isRefused = true))
+    await world.run({ until: () => db.sequence > before || isRefused })
+    const refuse = async (tx: EmbeddedTransaction): Promise<never> => {
+      throw new Error((await get(tx)).split(' ')[0])
+    }
+    const { error } = await toldBy(db.read(refuse))
+    told.push(error.code ?? error.message)
+    const [kept] = (await world.complete(db.read(get))).split(' ')
+    if (error.code === undefined) expect(error.message).toBe(kept)
+  }
+  expect(told).toContain('disk_full')
+  expect(told.filter((one) => one !== 'disk_full').length).toBeGreaterThan(2)
 })
 
 test('a conflict that is retried waits for nothing', async () => {

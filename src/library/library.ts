@@ -142,12 +142,13 @@ export class EmbeddedDatabase {
     }
   }
 
-  /** An error may tell of what was seen: it comes when that is durable; where it never will be, this says why. */
+  /**
+   * An error may tell of what was seen: it comes when that is durable; where it never will be, this says why. A log that
+   * has failed since `returns` was read has taken back what it had not synced, and the session waits for no more of it.
+   */
   async #heldBack(error: unknown, session: Session, returns: number): Promise<unknown> {
-    const { pipeline } = this.#database
-    if (this.#database.returns !== returns) {
-      return pipeline.failure ?? new PolylogError('disk_full', 'the state of the database was taken back meanwhile')
-    }
+    const { failure } = this.#database.pipeline
+    if (failure !== undefined && this.#database.returns !== returns) return failure
     return durable(session).then(
       () => error,
       (loss: unknown) => loss,

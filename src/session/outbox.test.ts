@@ -24,7 +24,7 @@ class Progress implements DurabilityWatch {
     this.#wake((waiter) => this.through[waiter.level] >= waiter.sequence)
   }
 
-  /** A full disk: what is behind `sequence` never was, and others get those numbers. */
+  /** A full disk: what is behind `sequence` never was. */
   takeBack(sequence: Sequence): void {
     this.#wake((waiter) => waiter.sequence > sequence, new PolylogError('disk_full', 'no space'))
   }
@@ -302,7 +302,7 @@ describe('the outbox', () => {
     expect(peer.text).toBe('')
   })
 
-  test('a reply whose transaction was taken back does not leave when others have got its sequence', () => {
+  test('a reply whose transaction was taken back does not leave, however far the log comes afterwards', () => {
     const { peer, log, outbox, failures, say } = open()
     say('one', 5)
     outbox.flush()

@@ -145,8 +145,8 @@ export class Outbox<W extends Witness = Witness> {
   }
 
   /**
-   * Waits from now on, also behind others: a full disk takes sequences back and gives them to other transactions, so that
-   * the log's progress, looked at later, may be theirs.
+   * Waits from now on, also behind others: a full disk may refuse the records that this has seen, and of that the log's
+   * progress, looked at later, does not tell.
    */
   #hold(held: Held): void {
     this.#held.push(held)

@@ -92,7 +92,7 @@ export class ClientSession implements Session {
     return this.#database.name
   }
 
-  /** Where the newest state went back (no space, a failed log), what lay behind it is not waited for any more. */
+  /** Where a failed log has taken the newest state back, what lay behind it is not waited for any more. */
   get seen(): Sequence {
     return Math.min(this.sight.sequence, this.#database.newestSequence)
   }
