@@ -328,7 +328,7 @@ export class ClientSession implements Session {
     const shared = this.#open()
     if (this.#isBeginner) throw new PolylogError('active_transaction', 'the party that began a transaction ends it')
     if (shared.outcome !== undefined) return this.#left(shared, shared.outcome)
-    return shared.decision.then((outcome) => this.#left(shared, outcome))
+    return shared.whenDecided().then((outcome) => this.#left(shared, outcome))
   }
 
   #left(shared: SharedTransaction, outcome: Outcome): Outcome {

@@ -6,7 +6,7 @@
  * the one that decided still hears of it: its statements get `transaction_ended` until it leaves.
  *
  * Two timers keep a silent party from holding up the others: `idle` runs while no statement does, `stall` while one waits
- * for its client to read what it was sent and others wait behind it. Either aborts the whole.
+ * for its client to read what it was sent and others wait behind it, or for the decision. Either aborts the whole.
  *
  *   open ──fail (in a savepoint, or alone)──▶ failed ──rollbackTo──▶ open
  *   open ──commit──▶ committed        open, failed ──rollback, drop, doom, idle, stall──▶ aborted
@@ -28,7 +28,7 @@ export class SharedTransaction {
   readonly kernel: KernelTransaction
   /** Given out on demand: most transactions are nobody else's business. */
   token: string | undefined
-  readonly decision: Promise<Outcome>
+  readonly #decision: Promise<Outcome>
   outcome: Outcome | undefined
   /** Of the commit: what replies that report it wait for. */
   committedAt: Sequence = 0
@@ -46,6 +46,8 @@ export class SharedTransaction {
   /** Tasks that wait for their turn; the running one is not among them. */
   #queue: (() => void)[] = []
   #running = false
+  /** Parties that have done their part and wait for the decision. */
+  #leaving = 0
   /** Of the statement that runs. */
   #cancellation: Cancellation | undefined
   #slow: { readonly client: SlowClient; readonly room: Promise<void> } | undefined
@@ -57,7 +59,7 @@ export class SharedTransaction {
     this.#readOnly = kernel.readOnly
     this.#host = host
     this.#idleTimeoutMs = idleTimeoutMs
-    this.decision = new Promise((resolve) => (this.#decide = resolve))
+    this.#decision = new Promise((resolve) => (this.#decide = resolve))
   }
 
   /** Others may join by `token` until `withdraw` is called, which is at the end. */
@@ -69,6 +71,13 @@ export class SharedTransaction {
   join(): void {
     this.parties++
     this.#watchIdle()
+  }
+
+  /** For a party that has done its part. */
+  whenDecided(): Promise<Outcome> {
+    this.#leaving++
+    this.#watchStall()
+    return this.#decision
   }
 
   /** Runs `task` when its turn comes: at once, and with its own result, where nobody is ahead. */
@@ -160,8 +169,8 @@ export class SharedTransaction {
   }
 
   #watchStall(): void {
-    if (this.#slow === undefined || this.#queue.length === 0 || this.#stall !== undefined) return
-    if (this.outcome !== undefined) return
+    if (this.#slow === undefined || this.#stall !== undefined || this.outcome !== undefined) return
+    if (this.#queue.length === 0 && this.#leaving === 0) return
     const { client } = this.#slow
     const before = client.untakenBytes
     this.#stall = this.#host.at(this.#idleTimeoutMs, () => {

@@ -111,6 +111,16 @@ describe('a party whose client does not read', () => {
     expect(beginner.session.commit()).toBe('aborted')
   })
 
+  test('also where the others have done their part, and wait for the decision', async () => {
+    const [beginner, joined] = join()
+    const selecting = beginner.select()
+    const leaving = outcomeOf(() => joined.session.commit())
+    await later(idleTimeoutMs - 1)
+    expect(beginner.session.status).toBe('open')
+    expect(await world.complete(leaving)).toBe('aborted')
+    expect(await world.complete(selecting)).toBe('transaction_ended')
+  })
+
   test('is waited for while it takes anything', async () => {
     const [beginner, joined] = join()
     const selecting = joined.select()
