@@ -3,6 +3,7 @@
  * Nothing outside of tests imports this.
  */
 import { PolylogError } from '../../base/errors.ts'
+import type { Catalog } from '../../database/catalog.ts'
 import { LockWait, Restart } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction.ts'
@@ -42,19 +43,25 @@ export class TestSql {
     this.#context = this.#makeContext()
   }
 
+  #catalog: Catalog | undefined
   readonly #context: { -readonly [K in keyof SqlContext]: SqlContext[K] }
 
   context(transaction?: KernelTransaction): SqlContext {
     const source = transaction ?? this.#open ?? this.#begin()
-    this.#context.catalog = source.catalog
+    this.#catalog = source.catalog
     this.#context.searchPath = splitSearchPath(this.#settings.get('search_path') ?? '"$user", public')
     if (transaction === undefined && this.#open === undefined) source.rollback()
     return this.#context
   }
 
   #makeContext(): SqlContext {
+    this.#catalog = this.#begin().catalog
+    const catalog = (): Catalog => this.#catalog!
     return {
-      catalog: this.#begin().catalog,
+      // Doors give the catalog by a getter, too.
+      get catalog(): Catalog {
+        return catalog()
+      },
       user: 'postgres',
       database: 'postgres',
       searchPath: [],

@@ -41,3 +41,8 @@ export function createRun(
 ): SqlRun {
   return { transaction, context, parameters, subqueries: [], shared: new Map() }
 }
+
+/** The context with the catalog as the transaction has it now: earlier steps of the statement may have changed it. */
+export function currentContext({ context, transaction }: SqlRun): SqlContext {
+  return Object.create(context, { catalog: { value: transaction.catalog } }) as SqlContext
+}

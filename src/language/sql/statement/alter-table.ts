@@ -29,7 +29,7 @@ import { deparse } from '../expression/deparse.ts'
 import { isVolatile } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
-import type { SqlRun } from '../plan/run.ts'
+import { currentContext, type SqlRun } from '../plan/run.ts'
 import { makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
@@ -116,8 +116,7 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
 
 /** Bound when it runs: earlier steps of the same statement may have changed the table. */
 function freshBinder(run: SqlRun): Binder {
-  const context = Object.create(run.context, { catalog: { value: run.transaction.catalog } }) as SqlRun['context']
-  return createBinder(context, [])
+  return createBinder(currentContext(run), [])
 }
 
 function addColumnStep(binder: Binder, node: Node, missingOk: boolean): Step {

@@ -19,7 +19,7 @@ import { deparse } from '../expression/deparse.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { Planner } from '../plan/planner.ts'
-import type { SqlRun } from '../plan/run.ts'
+import { currentContext, type SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { collect, nothing, type Outcome } from './execution.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
@@ -162,8 +162,7 @@ export function makeSequence(
   const name = freeName(taken, plan.name, column.name, 'seq')
   const options = sequenceOptions(column.sequenceOptions)
   const sequence = createSequence(run.transaction, namespace, name, newSequence({ type: column.type, ...options }))
-  const context = { ...run.context, catalog: run.transaction.catalog }
-  const shown = qualify(Object.assign(Object.create(run.context) as typeof run.context, context), namespace.name, name)
+  const shown = qualify(currentContext(run), namespace.name, name)
   const full = namespace.name === 'public' ? shown : `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`
   return { id: sequence.id, default: `nextval(${quoteLiteral(full)}::regclass)` }
 }
