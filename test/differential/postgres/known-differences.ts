@@ -74,6 +74,16 @@ export const knownDifferences: readonly KnownDifference[] = [
       /\b(age|make_interval)\(/.test(text) && expected.failure === undefined && actual.failure?.state === '22008',
   },
   {
+    reason: 'what PostgreSQL finds ambiguous for types that are not here is not ambiguous',
+    applies: (_text, expected, actual) => expected.failure?.state === '42725' && actual.failure?.state !== '42725',
+  },
+  {
+    reason: 'a text that is no date is wrong in more than one way',
+    applies: (_text, expected, actual) =>
+      [expected, actual].every(({ failure }) => /^2200[789]$|^22023$/.test(failure?.state ?? '')) &&
+      /invalid input syntax|out of range|not recognized/.test(actual.failure!.message),
+  },
+  {
     reason: 'a strict function of a null literal is null in PostgreSQL before its other arguments are computed',
     applies: (text, expected, actual) =>
       /\bnull\b/.test(text) &&

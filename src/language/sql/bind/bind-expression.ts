@@ -166,13 +166,18 @@ function bindTest(binder: Binder, scope: Scope, node: Node): Expression {
 }
 
 function bindCase(binder: Binder, scope: Scope, node: CaseExpr): Expression {
+  // A parameter that is compared by CASE is text, whatever it is compared with.
+  const subject = node.arg !== undefined && 'ParamRef' in node.arg ? binder.expression(scope, node.arg) : undefined
+  if (subject?.type === oid.unknown) coerce(binder, subject, oid.text)
   const branches = binder.each(scope, node.args ?? [], (branch) => {
     if (!('CaseWhen' in branch)) throw notBuilt('this CASE')
-    const { expr, result } = branch.CaseWhen
+    const { expr, result, location } = branch.CaseWhen
     const when =
       node.arg === undefined
         ? binder.expression(scope, expr!)
-        : binder.expression(scope, { A_Expr: { kind: 'AEXPR_OP', name: equalsName, lexpr: node.arg, rexpr: expr! } })
+        : binder.expression(scope, {
+            A_Expr: { kind: 'AEXPR_OP', name: equalsName, lexpr: node.arg, rexpr: expr!, location },
+          })
     return { when: requireBoolean(binder, when, 'CASE/WHEN'), then: binder.expression(scope, result!) }
   })
   const otherwise = node.defresult === undefined ? undefined : binder.expression(scope, node.defresult)

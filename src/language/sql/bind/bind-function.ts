@@ -1,7 +1,7 @@
 /** Calls: plain functions, aggregates, functions that return sets, and the standard's functions without parentheses. */
 import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { childrenOf, constant, type Expression, type SortKey } from '../expression/expression.ts'
+import { childrenOf, constant, type Expression, someExpression, type SortKey } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { aggregatesNamed, functionsNamed, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
@@ -113,6 +113,7 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
       throw failure('42809', 'count(*) must be used to call a parameterless aggregate function', { location })
     }
   }
+  refuseOuterAggregate(parts, location)
   const found = resolve(aggregatesNamed(name), types)
   if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
   const { entry, takes } = found
@@ -139,6 +140,12 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
     filter,
     order,
   }
+}
+
+/** It would be the outer query's aggregate, computed over the outer query's rows. */
+function refuseOuterAggregate(parts: readonly Expression[], location: number | undefined): void {
+  const has = (wanted: string): boolean => parts.some((part) => someExpression(part, ({ kind }) => kind === wanted))
+  if (has('captured') && !has('column')) throw notBuilt("an aggregate over an outer query's columns only", location)
 }
 
 function findAggregate(expression: Expression): Expression | undefined {

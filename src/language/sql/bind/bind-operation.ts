@@ -41,7 +41,7 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
     case 'AEXPR_NULLIF': {
       const [left, right] = [binder.expression(scope, node.lexpr!), binder.expression(scope, node.rexpr!)]
       const equal = applyOperator(binder, '=', [left, right], location)
-      const value = coerce(binder, left, typeOfNullif(left.type, right.type))
+      const value = coerce(binder, left, typeOfNullif(left, right))
       const branch = { when: equal, then: { kind: 'constant', type: value.type, modifier: -1, value: null } as const }
       return {
         kind: 'case',
@@ -57,11 +57,18 @@ export function bindOperation(binder: Binder, scope: Scope, node: A_Expr): Expre
   }
 }
 
-/** The type that `=` takes its left side as: varchar is compared as text, and a literal as what it is compared with. */
-function typeOfNullif(left: number, right: number): number {
-  if (left === oid.varchar || (left === oid.unknown && right === oid.varchar)) return oid.text
-  if (left !== oid.unknown) return left
-  return right === oid.unknown ? oid.text : right
+/** Types of which PostgreSQL has an `=` for every pair: the left side stays what it is. */
+const comparedAsTheyAre: readonly (readonly number[])[] = [
+  [oid.int2, oid.int4, oid.int8],
+  [oid.float4, oid.float8],
+  [oid.date, oid.timestamp, oid.timestamptz],
+]
+
+/** The type that `=` takes its left side as: varchar is compared as text, a literal as what it is compared with. */
+function typeOfNullif(left: Expression, right: Expression): number {
+  if (comparedAsTheyAre.some((types) => types.includes(left.type) && types.includes(right.type))) return left.type
+  const type = commonType([left, right], 'NULLIF')
+  return type === oid.varchar || (type === oid.bpchar && right.type !== type) ? oid.text : type
 }
 
 function bindOperator(binder: Binder, scope: Scope, node: A_Expr, name: string): Expression {
@@ -379,20 +386,17 @@ function bindBetween(binder: Binder, scope: Scope, node: A_Expr): Expression {
   const [low, high] = itemsOf(node.rexpr).map((one) => binder.expression(scope, one)) as [Expression, Expression]
   const negated = node.kind === 'AEXPR_NOT_BETWEEN' || node.kind === 'AEXPR_NOT_BETWEEN_SYM'
   const symmetric = node.kind === 'AEXPR_BETWEEN_SYM' || node.kind === 'AEXPR_NOT_BETWEEN_SYM'
-  const range = (from: Expression, to: Expression): Expression => ({
-    kind: 'and',
-    type: oid.bool,
-    modifier: -1,
-    location,
-    arguments: [
-      applyOperator(binder, '>=', [value(), from], location),
-      applyOperator(binder, '<=', [value(), to], location),
-    ],
-  })
-  const either: Expression = symmetric
-    ? { kind: 'or', type: oid.bool, modifier: -1, location, arguments: [range(low, high), range(high, low)] }
-    : range(low, high)
-  return negated ? { kind: 'not', type: oid.bool, modifier: -1, location, argument: either } : either
+  const logic = (kind: 'and' | 'or', parts: readonly Expression[]): Expression => {
+    return { kind, type: oid.bool, modifier: -1, location, arguments: parts }
+  }
+  const compare = (symbol: string, bound: Expression): Expression =>
+    applyOperator(binder, symbol, [value(), bound], location)
+  const range = (from: Expression, to: Expression): Expression =>
+    negated
+      ? logic('or', [compare('<', from), compare('>', to)])
+      : logic('and', [compare('>=', from), compare('<=', to)])
+  if (!symmetric) return range(low, high)
+  return logic(negated ? 'and' : 'or', [range(low, high), range(high, low)])
 }
 
 function bindDistinct(binder: Binder, scope: Scope, node: A_Expr): Expression {

@@ -14,7 +14,7 @@ import { bindFrom } from './bind-from.ts'
 import { columnName, directionOf, settle } from './bind-function.ts'
 import type { Binder } from './binder.ts'
 import { bindLocking, lockedKeys } from './bind-locking.ts'
-import { coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
+import { beginningOf, coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
 import { group } from './grouping.ts'
 import { type BoundQuery, emptyTail, type OrderKey, type OutputColumn, type QueryTail } from './query.ts'
 import { Scope, type ScopeColumn } from './scope.ts'
@@ -327,7 +327,10 @@ function bindSetOperation(binder: Binder, scope: Scope, statement: SelectStmt): 
 function probe(query: BoundQuery, index: number): Expression {
   const { type, modifier, name } = query.columns[index]!
   const open = openTarget(query, index)
-  return open === undefined ? { kind: 'column', index, type, modifier, name } : { ...open, type: oid.unknown }
+  if (open !== undefined) return { ...open, type: oid.unknown }
+  const target = query.body.kind === 'select' ? query.body.targets[index] : undefined
+  const location = target === undefined ? undefined : beginningOf(target)
+  return { kind: 'column', index, type, modifier, name, location }
 }
 
 /** A literal or parameter that was settled as text, and may still become what takes the query's column. */

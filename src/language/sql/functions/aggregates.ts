@@ -6,10 +6,10 @@ import type { Aggregate } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { comparatorOf } from './comparison.ts'
-import { multiplyInterval } from './date-functions.ts'
+import { divideInterval, sumIntervals } from './date-functions.ts'
 import { quoteJson } from '../../../model/table/types/json.ts'
 import { toJsonb, toJsonText } from './json-functions.ts'
-import { divideNumeric, sqrtNumeric } from './numeric-rules.ts'
+import { divideNumeric, rootAt } from './numeric-rules.ts'
 import { defineAggregate } from './registry.ts'
 
 type Values = readonly SqlValue[]
@@ -89,7 +89,7 @@ function defineSums(): void {
 }
 
 function addIntervals(a: Interval | null, b: Interval): Interval {
-  return a === null ? b : { months: a.months + b.months, days: a.days + b.days, us: a.us + b.us }
+  return a === null ? b : sumIntervals(a, b)
 }
 
 interface Mean {
@@ -125,7 +125,7 @@ function defineIntervalMean(): void {
   define<{ sum: Interval | null; count: number }>('avg', [oid.interval], oid.interval, {
     begin: () => ({ sum: null, count: 0 }),
     add: ({ sum, count }, [value]) => ({ sum: addIntervals(sum, value as Interval), count: count + 1 }),
-    finish: ({ sum, count }) => (sum === null ? null : multiplyInterval(sum, 1 / count)),
+    finish: ({ sum, count }) => (sum === null ? null : divideInterval(sum, count)),
   })
 }
 
@@ -150,7 +150,8 @@ function defineSpread(type: number, decimal: (value: SqlValue) => Decimal): void
         const above = n.multiply(squares).subtract(sum.multiply(sum))
         if (above.isFinite && above.coefficient <= 0n) return Decimal.zero
         const variance = divideNumeric(above, n.multiply(sample ? Decimal.of(count - 1n) : n))
-        return root ? sqrtNumeric(variance) : variance
+        // The root shows as many digits as the variance.
+        return root && variance.isFinite ? rootAt(variance, variance.scale) : variance
       },
     })
   nameSpreads(spread)

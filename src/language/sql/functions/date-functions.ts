@@ -57,16 +57,16 @@ function negate({ months, days, us }: Interval): Interval {
   return checkInterval({ months: -months, days: -days, us: -us })
 }
 
-function add(a: Interval, b: Interval): Interval {
+export function sumIntervals(a: Interval, b: Interval): Interval {
   return checkInterval({ months: a.months + b.months, days: a.days + b.days, us: a.us + b.us })
 }
 
 /** Fractions of months become days of a 30-day month, fractions of days time, as PostgreSQL's interval_mul does. */
-export function multiplyInterval(value: Interval, factor: number): Interval {
+function multiplyInterval(value: Interval, factor: number): Interval {
   return scaleInterval(value, (part) => part * factor)
 }
 
-function divideInterval(value: Interval, divisor: number): Interval {
+export function divideInterval(value: Interval, divisor: number): Interval {
   if (divisor === 0) throw failure('22012', 'division by zero')
   return scaleInterval(value, (part) => part / divisor)
 }
@@ -154,8 +154,8 @@ function defineTimestampArithmetic(): void {
 }
 
 function defineIntervalArithmetic(): void {
-  defineOperator('+', [interval, interval], interval, add)
-  defineOperator('-', [interval, interval], interval, (a: Interval, b: Interval) => add(a, negate(b)))
+  defineOperator('+', [interval, interval], interval, sumIntervals)
+  defineOperator('-', [interval, interval], interval, (a: Interval, b: Interval) => sumIntervals(a, negate(b)))
   defineOperator('-', [interval], interval, negate)
   defineOperator('*', [interval, float8], interval, multiplyInterval)
   defineOperator('*', [float8, interval], interval, (factor: number, value: Interval) =>

@@ -46,7 +46,11 @@ export function sqrtNumeric(value: Decimal): Decimal {
     throw failure('2201F', 'cannot take square root of a negative number')
   }
   const weight = Math.floor(((leadingWord(value).weight + 1) * 4) / 2) - 1
-  const scale = Math.min(maxDisplayScale, Math.max(minSignificantDigits - weight, value.scale, 0))
+  return rootAt(value, Math.min(maxDisplayScale, Math.max(minSignificantDigits - weight, value.scale, 0)))
+}
+
+/** Of a finite value that is not negative. */
+export function rootAt(value: Decimal, scale: number): Decimal {
   // One digit more than is shown, then rounded.
   const root = integerRoot(value.coefficient * powerOf10(Math.max(0, 2 * (scale + 1) - value.scale)))
   return Decimal.of(root, scale + 1).round(scale)

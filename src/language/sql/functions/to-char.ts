@@ -73,7 +73,8 @@ function renderDay(
   const lower = pattern.toLowerCase()
   const cased = (value: string): string =>
     pattern === lower ? value.toLowerCase() : pattern[1] === lower[1] ? value : value.toUpperCase()
-  const iso = isoYear(day)
+  const isoYears = isoYear(day)
+  const iso = isoYears > 0 ? isoYears : 1 - isoYears
   switch (lower) {
     case 'yyyy':
       return number(year, 4)

@@ -7,6 +7,7 @@ import type { AccessPath } from './access-path.ts'
 import type { Progress } from '../progress.ts'
 import { conjunction, type Span } from './conditions.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
+import { costOf, metered } from './metered.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
 
 export interface FromPlanner {
@@ -39,7 +40,8 @@ export function filtered(
   if (condition === undefined) return input
   const accepts = compilePredicate(condition, planner.compilerAt(span.first))
   const explain = withFilter(planner, input.explain, condition)
-  return { explain, open: (run) => planNode(explain, (inner) => new Filter(input.open(inner), accepts)).open(run) }
+  const source = planner.progress === undefined ? input : metered(input, costOf(conditions))
+  return { explain, open: (run) => planNode(explain, (inner) => new Filter(source.open(inner), accepts)).open(run) }
 }
 
 /** PostgreSQL shows a filter on the node that it belongs to. */

@@ -15,6 +15,7 @@ import { conjunction, isMovable, isWithin } from './conditions.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
 import { filtered, type FromPlanner } from './from-planner.ts'
 import { planDerived, planFunction } from './plan-derived.ts'
+import { costOf, Metered } from './metered.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
 import { planRelation, planScan } from './plan-relation.ts'
 import type { SqlRow, SqlRun } from './run.ts'
@@ -214,12 +215,13 @@ function planLoop(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode 
   const accepts = acceptor(planner, item, sides.between)
   const join = combiner(item)
   const combine = isRight ? (a: SqlRow, b: SqlRow | undefined) => join(b, a) : join
+  const cost = planner.progress === undefined ? 0 : costOf(sides.between)
   const kept: ExplainNode = { title: 'Materialize', details: [], children: [inner.explain] }
   const explain = joinNode(planner, 'Nested Loop', item, sides.between, outer.explain, kept)
   const kind = item.join === 'inner' ? 'inner' : 'left'
   return planNode(explain, (run) => {
     const rows = new Materialize(inner.open(run))
-    const replay = rows.replay()
+    const replay = cost === 0 ? rows.replay() : new Metered(rows.replay(), cost)
     const loop = new NestedLoopJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), {
       kind,
       innerOf: () => replay,

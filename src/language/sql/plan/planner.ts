@@ -4,6 +4,7 @@
  */
 import { HashAggregate } from '../../../query/aggregate.ts'
 import type { HashKey } from '../../../query/hash-join.ts'
+import type { Operator } from '../../../query/operator.ts'
 import { Concatenate, Expand, Limit, Project, RowSource } from '../../../query/row-operators.ts'
 import { Distinct, SetFilter } from '../../../query/set-operators.ts'
 import { Sort } from '../../../query/sort.ts'
@@ -35,6 +36,7 @@ import { describeCondition, subplansOf } from './explain-text.ts'
 import { filtered, type FromPlanner, type OrderedAccess } from './from-planner.ts'
 import { LockRows } from './lock-rows.ts'
 import { planItem } from './plan-from.ts'
+import { costOf, metered } from './metered.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
@@ -154,6 +156,7 @@ export class Planner {
   #planGrouping(input: PlanNode, grouping: Grouping): PlanNode {
     const { keys, aggregates, having } = grouping
     const plan = aggregatePlan(keys, aggregates, this.compilerAt(0))
+    const rows = this.#progress === undefined ? input : metered(input, costOf([...keys, ...aggregates]))
     const shown =
       keys.length === 0
         ? []
@@ -171,7 +174,7 @@ export class Planner {
     }
     const onlyCounts = keys.length === 0 && aggregates.every(countsRows)
     const grouped = planNode(explain, (run) => {
-      const aggregate = new HashAggregate(input.open(run), plan)
+      const aggregate = new HashAggregate(rows.open(run), plan)
       return onlyCounts && input.count !== undefined && run.profile === undefined
         ? new CountedRows(input.count, aggregates.length, aggregate)
         : aggregate
@@ -180,8 +183,9 @@ export class Planner {
     return filtered(this.#fromPlanner(new Set(), undefined), span, grouped, conjunctsOf(having))
   }
 
-  #planTargets(input: PlanNode, targets: readonly Expression[], base: number): PlanNode {
+  #planTargets(given: PlanNode, targets: readonly Expression[], base: number): PlanNode {
     const compiler = this.compilerAt(base)
+    const input = this.#progress === undefined ? given : metered(given, costOf(targets))
     const hasSet = targets.some(({ kind }) => kind === 'set')
     if (hasSet) return this.#planExpand(input, targets, compiler)
     const parts = compileAll(targets, compiler)
@@ -194,7 +198,9 @@ export class Planner {
       explain,
       open: (opening) => {
         const project = projector(parts)
-        return planNode(explain, (run) => new Project(input.open(run), project)).open(opening)
+        const open = (run: SqlRun): Operator<SqlRow, SqlRun> => new Project(input.open(run), project)
+        // Shown as the node below, it is counted there.
+        return explain === input.explain ? open(opening) : planNode(explain, open).open(opening)
       },
     }
   }

@@ -13,6 +13,7 @@ import type { Row } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
+import { costOf } from '../plan/metered.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
@@ -44,6 +45,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   const compiler = new Planner(binder.progress).compilerAt(0)
   const compiled = changes.map(({ ordinal, expression }) => ({ ordinal, value: compile(expression, compiler) }))
   const width = table.columns.length
+  const cost = 1 + (binder.progress === undefined ? 0 : costOf(values))
   const work: Work = function* (run) {
     const rows: Row[] = []
     const found = yield* finder(run)
@@ -54,7 +56,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
         for (const { ordinal, value } of compiled) changed[ordinal] = value(row, run)
       })
       pending.push({ key, old: row, changed })
-      if (run.transaction.slice.spend(1)) yield undefined
+      if (run.transaction.slice.spend(cost)) yield undefined
     }
     for (const { key, old, changed } of pending) {
       checks.enter(run)
