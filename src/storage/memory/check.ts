@@ -50,10 +50,9 @@ export function checkFamily(family: Family, stores: readonly MemoryStore[]): voi
       else addOnce(retired.pages, object, 'page')
     })
     const undo = stores.find((store) => store.versions === member.versions)?.tree.undo
-    undo?.each((newer, older) => {
-      if (newer === older) collect(family, older, inheritedThrough, retired)
-      else if (older !== 0 && recordBirth(family.space, older) > inheritedThrough)
-        addOnce(retired.records, older, 'record')
+    undo?.eachHeld((object, isPage) => {
+      if (isPage) collect(family, object, inheritedThrough, retired)
+      else if (recordBirth(family.space, object) > inheritedThrough) addOnce(retired.records, object, 'record')
     })
     for (const page of retired.pages) all.pages.add(page)
     for (const record of retired.records) all.records.add(record)

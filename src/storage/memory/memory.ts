@@ -282,9 +282,8 @@ export class MemoryStore implements OrderedStore, Member {
     const leaf = tree.path[tree.depth]!
     const length = key.end - key.start + value.end - value.start
     const old = pageWordsOf(tree.space, leaf)[pageBase(leaf) + leafRecordsAt + slot]!
-    const isOwn = !tree.undo.isActive && tree.isCurrentRecord(old)
-    const mayChange = isOwn || tree.fault === 'overwrite-published'
-    if (mayChange && tree.records.fits(old, length)) {
+    const mayChange = tree.isCurrentRecord(old) || tree.fault === 'overwrite-published'
+    if (mayChange && tree.records.fits(old, length) && (!tree.undo.isActive || tree.undo.save(old))) {
       overwriteValue(tree, old, value.bytes, value.start, value.end)
       return
     }

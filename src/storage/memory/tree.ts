@@ -67,7 +67,7 @@ export class Tree {
     this.pages = family.pages
     this.records = family.records
     this.versions = versions
-    this.undo = new UndoLog(versions)
+    this.undo = new UndoLog(family.space, versions)
     this.fault = fault
     this.root = root === 0 ? this.newPage(0) : root
   }

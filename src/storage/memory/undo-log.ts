@@ -1,25 +1,35 @@
 /**
  * What was changed since the oldest mark, in order: how the writer goes back to a mark.
  *
- * An entry is two words, record numbers, since the key is in the record. It holds what the tree has let go of:
+ * An entry is three words: two numbers of records, since the key is in the record, and how many words of an old value
+ * were saved beside. It holds what the tree has let go of:
  *
- * | new | old | what was done |
- * |---|---|---|
- * | record | record | a value was overwritten |
- * | record | 0 | a key was inserted |
- * | 0 | record | a key was deleted |
- * | page | the same page | a range delete has unlinked the page with all that hangs below |
+ * | newer | older | saved | what was done |
+ * |---|---|---|---|
+ * | record | record | 0 | a value was overwritten by another record |
+ * | record | bytes | words | a value was overwritten in place; so long was the old one |
+ * | record | 0 | 0 | a key was inserted |
+ * | 0 | record | 0 | a key was deleted |
+ * | page | the same page | 0 | a range delete has unlinked the page with all that hangs below |
  *
  * What an entry holds is not retired before every mark at or before the entry is gone; then the entry waits at the head
  * of the ring until `drop` comes to it. So letting go of a mark takes no time, and freeing is spread over later writes.
+ *
+ * Saved values lie in a ring of their own, as the words of the record that hold them: the ends of the first and of the
+ * last word are the key's or nobody's, and are put back as they were.
  *
  * Invariants: head ≤ keptFrom ≤ tail; `keptFrom` is the position of the oldest mark, or `tail`; what the entries hold is
  * reached by no root of this tree that is not pinned, and by no other entry.
  */
 import { assert } from '../../base/errors.ts'
+import { recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
+import type { AddressSpace } from './address-space.ts'
 import type { Versions } from './versions.ts'
+import { WordRing } from './word-ring.ts'
 
-const smallestEntries = 1024
+const wordsPerEntry = 3
+/** Longer values are cheaper to write elsewhere than to save. */
+const savedWordsMax = 64
 
 export interface UndoMark {
   readonly position: number
@@ -27,21 +37,21 @@ export interface UndoMark {
 }
 
 export class UndoLog {
+  readonly #space: AddressSpace
   readonly #versions: Versions
-  /** A ring: entry `position` is at `position & mask`. Positions are numbers that only `pop` takes back. */
-  #words = new Int32Array(2 * smallestEntries)
-  #mask = smallestEntries - 1
-  #head = 0
+  readonly #entries: WordRing = new WordRing(wordsPerEntry)
+  readonly #saved: WordRing = new WordRing(1)
   #keptFrom = 0
-  #tail = 0
   readonly #marks: UndoMark[] = []
   /** Whether changes must be kept. */
   isActive = false
   /** Of the entry that `pop` took last. */
   newer = 0
   older = 0
+  saved = 0
 
-  constructor(versions: Versions) {
+  constructor(space: AddressSpace, versions: Versions) {
+    this.#space = space
     this.#versions = versions
   }
 
@@ -50,15 +60,15 @@ export class UndoLog {
   }
 
   get entries(): number {
-    return this.#tail - this.#head
+    return this.#entries.tail - this.#entries.head
   }
 
   get tail(): number {
-    return this.#tail
+    return this.#entries.tail
   }
 
   get hasDroppable(): boolean {
-    return this.#head < this.#keptFrom
+    return this.#entries.head < this.#keptFrom
   }
 
   hold(mark: UndoMark): void {
@@ -72,7 +82,7 @@ export class UndoLog {
     mark.isHeld = false
     this.#marks.splice(this.#marks.indexOf(mark), 1)
     this.isActive = this.#marks.length > 0
-    this.#keptFrom = this.#marks[0]?.position ?? this.#tail
+    this.#keptFrom = this.#marks[0]?.position ?? this.#entries.tail
   }
 
   letGoAfter(mark: UndoMark): void {
@@ -81,33 +91,76 @@ export class UndoLog {
   }
 
   push(newer: number, older: number): void {
-    if (this.#tail - this.#head > this.#mask) this.#resize(2 * (this.#mask + 1))
-    const at = (this.#tail++ & this.#mask) << 1
-    this.#words[at] = newer
-    this.#words[at + 1] = older
+    const at = this.#entries.push()
+    const { words } = this.#entries
+    words[at] = newer
+    words[at + 1] = older
+    words[at + 2] = 0
   }
 
-  /** Takes the last entry behind `position`; false where there is none. */
-  pop(position: number): boolean {
-    if (this.#tail === position) return false
-    const at = (--this.#tail & this.#mask) << 1
-    this.newer = this.#words[at]!
-    this.older = this.#words[at + 1]!
+  /** Before the record's value is overwritten in place; false where it must not be, since it is too long to be saved. */
+  save(record: number): boolean {
+    const ints = recordInts(this.#space, record)
+    const word = recordWord(record)
+    const from = recordHeaderBytes + (ints[word + 1]! & 0xffff)
+    const bytes = ints[word + 2]!
+    const first = from >> 2
+    const count = ((from + bytes + 3) >> 2) - first
+    if (bytes === 0 || count > savedWordsMax) return false
+    this.#saved.pushAll(ints, word + first, count)
+    const at = this.#entries.push()
+    const { words } = this.#entries
+    words[at] = record
+    words[at + 1] = bytes
+    words[at + 2] = count
     return true
+  }
+
+  /** Takes the last entry behind `position`; false where there is none. A saved value must be restored before the next. */
+  pop(position: number): boolean {
+    if (this.#entries.tail === position) return false
+    const at = this.#entries.pop()
+    const { words } = this.#entries
+    this.newer = words[at]!
+    this.older = words[at + 1]!
+    this.saved = words[at + 2]!
+    return true
+  }
+
+  /** Puts the saved value of the entry that was taken last into a record with the same key. */
+  restore(record: number): void {
+    const ints = recordInts(this.#space, record)
+    const word = recordWord(record)
+    const first = word + ((recordHeaderBytes + (ints[word + 1]! & 0xffff)) >> 2)
+    ints[word + 2] = this.older
+    for (let i = first + this.saved - 1; i >= first; i--) ints[i] = this.#saved.words[this.#saved.pop()]!
+  }
+
+  /** What earlier entries say of a record is to be said of the one that took its place. */
+  redirect(places: ReadonlyMap<number, number>): void {
+    const { words } = this.#entries
+    this.#entries.each((at) => {
+      if (words[at + 2] === 0 && words[at] === words[at + 1]) return
+      words[at] = places.get(words[at]!) ?? words[at]!
+    })
   }
 
   /** Retires what so many entries hold that no mark needs; true where there are more. */
   drop(count: number): boolean {
-    const until = Math.min(this.#keptFrom, this.#head + count)
-    while (this.#head < until) {
-      const at = (this.#head++ & this.#mask) << 1
-      const older = this.#words[at + 1]!
-      if (older === 0) continue
-      if (older === this.#words[at]) this.#versions.retireSubtree(older)
-      else this.#versions.retireRecord(older)
+    const entries = this.#entries
+    const until = Math.min(this.#keptFrom, entries.head + count)
+    while (entries.head < until) {
+      const at = entries.shift()
+      const { words } = entries
+      const older = words[at + 1]!
+      const saved = words[at + 2]!
+      if (saved > 0) this.#saved.head += saved
+      else if (older === words[at]) this.#versions.retireSubtree(older)
+      else if (older !== 0) this.#versions.retireRecord(older)
     }
-    if (this.#head < this.#keptFrom) return true
-    if (this.#mask >= smallestEntries && this.entries < this.#mask >> 3) this.#resize((this.#mask + 1) >> 1)
+    if (entries.head < this.#keptFrom) return true
+    entries.shrink()
+    this.#saved.shrink()
     return false
   }
 
@@ -115,27 +168,16 @@ export class UndoLog {
     for (const mark of this.#marks) mark.isHeld = false
     this.#marks.length = 0
     this.isActive = false
-    this.#keptFrom = this.#tail
+    this.#keptFrom = this.#entries.tail
     this.drop(this.entries)
   }
 
-  each(visit: (newer: number, older: number) => void): void {
-    for (let position = this.#head; position < this.#tail; position++) {
-      const at = (position & this.#mask) << 1
-      visit(this.#words[at]!, this.#words[at + 1]!)
-    }
-  }
-
-  #resize(entries: number): void {
-    const words = new Int32Array(2 * entries)
-    const mask = entries - 1
-    for (let position = this.#head; position < this.#tail; position++) {
-      const from = (position & this.#mask) << 1
-      const to = (position & mask) << 1
-      words[to] = this.#words[from]!
-      words[to + 1] = this.#words[from + 1]!
-    }
-    this.#words = words
-    this.#mask = mask
+  /** Records, and pages with what hangs below them, that are kept from being retired. */
+  eachHeld(visit: (object: number, isPage: boolean) => void): void {
+    const { words } = this.#entries
+    this.#entries.each((at) => {
+      const older = words[at + 1]!
+      if (words[at + 2] === 0 && older !== 0) visit(older, older === words[at])
+    })
   }
 }

@@ -1,7 +1,9 @@
 /**
  * Going back to a mark: the entries of the undo log, the last one first, each undone in the tree.
  *
- * The records themselves return, not copies of them: whatever an earlier entry says of a record stays true.
+ * The records themselves return, not copies of them, so that what an earlier entry says of a record stays true. There is
+ * one exception: a value that was overwritten in place, in a record that a snapshot may read since. The old value gets a
+ * record of its own then, and earlier entries are redirected to it.
  */
 import { assert } from '../../base/errors.ts'
 import { needsRepair, repairPath } from './merge.ts'
@@ -23,14 +25,39 @@ import type { Tree } from './tree.ts'
 
 export function undoTo(tree: Tree, position: number): void {
   const { undo } = tree
+  /** By the record's number in the entries; that number may have been given to another record since. */
+  const places = new Map<number, number>()
   while (undo.pop(position)) {
-    const { newer, older } = undo
-    if (newer === older) insertSubtree(tree, older)
-    else if (newer === 0) insertRecord(tree, older)
-    else if (older === 0) removeRecord(tree, newer)
-    else replaceRecord(tree, newer, older)
+    const { older, saved } = undo
+    if (saved === 0 && undo.newer === older) insertSubtree(tree, older)
+    else if (undo.newer === 0) insertRecord(tree, older)
+    else {
+      const record = places.get(undo.newer) ?? undo.newer
+      if (saved > 0) restoreValue(tree, record, places)
+      else if (older === 0) removeRecord(tree, record)
+      else replaceRecord(tree, record, older)
+    }
   }
+  if (places.size > 0) undo.redirect(places)
 }
+
+/** Of the entry that was taken last. */
+function restoreValue(tree: Tree, record: number, places: Map<number, number>): void {
+  const { undo } = tree
+  if (tree.isCurrentRecord(record)) {
+    undo.restore(record)
+    return
+  }
+  const start = recordKeyStart(record)
+  const end = start + recordKeyLength(tree.space, record)
+  const copy = tree.newRecord(recordBytes(tree.space, record), start, end, blank, 0, undo.older)
+  undo.restore(copy)
+  places.set(undo.newer, copy)
+  replaceRecord(tree, record, copy)
+}
+
+/** As long as the longest value that is saved, and overwritten at once. */
+const blank = new Uint8Array(256)
 
 /** To the record's key; the slot as `descend` gives it. */
 function descendTo(tree: Tree, record: number): number {
