@@ -181,9 +181,13 @@ class Simulation {
     this.world.crash(process, 'process')
   }
 
+  get #hasFaults(): boolean {
+    return Object.keys(this.world.faults.probability).length > 0
+  }
+
   /** An error that the disk has given because it was told to. */
-  #isInjected(error: unknown): boolean {
-    if (Object.keys(this.world.faults.probability).length === 0) return false
+  #isInjected(error: unknown, hasFaults = this.#hasFaults): boolean {
+    if (!hasFaults) return false
     if (error instanceof DiskError) return error.code === 'io' || error.code === 'no-space'
     return error instanceof PolylogError && ['io_error', 'disk_full'].includes(error.code)
   }
@@ -256,9 +260,12 @@ class Simulation {
     if (server.database.catalog.findCollection('public', 'account') === undefined) return Promise.resolve()
     const { oracle, shadow, world } = this
     const { process, database, sessions } = server
-    // It ends with the log, or is never heard of again once the process has died.
+    // It ends with the log, or is never heard of again once the process has died. A fault that struck an operation may be
+    // heard of only when there are none any more.
+    const hasFaults = this.#hasFaults
     this.shadow.follow(database).catch((error: unknown) => {
-      if (process.alive && !this.#isInjected(error)) this.#report({ invariant: 'feed', message: String(error) })
+      if (process.alive && !this.#isInjected(error, hasFaults))
+        this.#report({ invariant: 'feed', message: String(error) })
     })
     const goesOn = (): boolean => !isStopping.value && process.alive
     if (!this.#clients) {
