@@ -5,16 +5,16 @@
 import { PolylogError, type ErrorCode, type ErrorDetail } from '../../base/errors.ts'
 import { failure } from './failure.ts'
 import { loadGrammar, runGrammar } from './parse.ts'
-import { cutTree, type TreePart } from './tree-parts.ts'
+import { cutTree, type PackedParts, packParts } from './tree-parts.ts'
 
 export type ParseAnswer =
-  | { readonly parts: readonly TreePart[] }
+  | { readonly parts: PackedParts }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail } }
 
 export async function run(text: unknown): Promise<ParseAnswer> {
   await loadGrammar()
   try {
-    return { parts: cutTree(runGrammar(text as string)) }
+    return { parts: packParts(cutTree(runGrammar(text as string))) }
   } catch (error) {
     const known = error instanceof RangeError ? failure('54001', 'stack depth limit exceeded') : error
     if (!(known instanceof PolylogError)) throw known

@@ -8,7 +8,7 @@ import type { RawStmt } from 'libpg-query'
 import type { ParsedStatement } from './contract.ts'
 import { checkText, parseText, statementsOf } from './parse.ts'
 import type { ParseAnswer } from './parse-job.ts'
-import { joinTree } from './tree-parts.ts'
+import { joinTree, unpackParts } from './tree-parts.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { type Host, type JobName, UnknownJobError } from '../../host/host.ts'
 
@@ -24,7 +24,7 @@ export async function parseLong(host: Host, text: string): Promise<readonly Pars
     throw new PolylogError(code, message, { detail })
   }
   const pause = (): Promise<void> => new Promise((resolve) => host.turn(resolve))
-  return statementsOf(text, (await joinTree(answer.parts, pause)) as RawStmt[])
+  return statementsOf(text, (await joinTree(unpackParts(answer.parts), pause)) as RawStmt[])
 }
 
 async function askWorker(host: Host, text: string): Promise<ParseAnswer | undefined> {

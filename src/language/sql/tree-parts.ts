@@ -63,28 +63,54 @@ function addParts(elements: readonly unknown[], referring: ReadonlySet<unknown>,
   end()
 }
 
+/** Parts as they cross threads: memory that both share, since strings would be copied by the receiver all at once. */
+export interface PackedParts {
+  readonly bytes: Uint8Array
+  /** Of each part. */
+  readonly ends: readonly number[]
+  readonly refers: readonly boolean[]
+}
+
+export function packParts(parts: readonly TreePart[]): PackedParts {
+  const sizeBytes = parts.reduce((sum, { json }) => sum + Buffer.byteLength(json), 0)
+  const bytes = Buffer.from(new SharedArrayBuffer(sizeBytes))
+  let end = 0
+  const ends = parts.map(({ json }) => (end += bytes.write(json, end)))
+  return { bytes, ends, refers: parts.map(({ refers }) => refers) }
+}
+
+/** Each part's text is made when it is asked for. */
+export function unpackParts({ bytes, ends, refers }: PackedParts): TreePart[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return ends.map((end, i) => ({
+    get json() {
+      return buffer.toString('utf8', ends[i - 1] ?? 0, end)
+    },
+    refers: refers[i]!,
+  }))
+}
+
 export async function joinTree(parts: readonly TreePart[], pause: () => Promise<void>): Promise<unknown> {
   const read: unknown[][] = []
-  for (const { json, refers } of parts) {
+  for (const one of parts) {
     if (read.length > 0) await pause()
+    const { json, refers } = one
     const part = JSON.parse(json) as unknown[]
-    if (refers) fill(part, read)
-    read.push(part)
+    read.push(refers ? (filled(part, read) as unknown[]) : part)
   }
   return read.at(-1)
 }
 
-function fill(tree: Tree, read: readonly unknown[][]): void {
+/** The tree with its ranges replaced by what they stand for. */
+function filled(tree: Tree, read: readonly unknown[][]): Tree {
   const range = Array.isArray(tree) && tree.length === 1 ? rangeOf(tree[0]) : undefined
-  if (range !== undefined) {
-    const elements = tree as unknown[]
-    elements.pop()
-    for (const part of read.slice(...range)) for (const element of part) elements.push(element)
-    return
+  if (range !== undefined) return ([] as unknown[]).concat(...read.slice(...range))
+  const children = tree as Record<string, unknown>
+  for (const key of Object.keys(children)) {
+    const child = children[key]
+    if (typeof child === 'object' && child !== null) children[key] = filled(child as Tree, read)
   }
-  for (const child of Object.values(tree)) {
-    if (typeof child === 'object' && child !== null) fill(child as Tree, read)
-  }
+  return tree
 }
 
 function rangeOf(value: unknown): [number, number] | undefined {

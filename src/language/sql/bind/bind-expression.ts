@@ -2,13 +2,7 @@
 import type { A_Const, A_Indirection, BoolExpr, CaseExpr, ColumnRef, MinMaxExpr, Node, TypeCast } from 'libpg-query'
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
-import {
-  type ArrayExpression,
-  constant,
-  type ConstantExpression,
-  type Expression,
-  plainCall,
-} from '../expression/expression.ts'
+import { type ArrayExpression, constant, type Expression, plainCall } from '../expression/expression.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { oid } from '../types/oids.ts'
@@ -17,7 +11,16 @@ import { bindFunctionCall, bindSqlValueFunction } from './bind-function.ts'
 import { bindSubquery } from './bind-subquery.ts'
 import { chunksOf } from '../progress.ts'
 import type { Binder } from './binder.ts'
-import { coerce, coerceAll, commonModifier, commonType, fold, tryCoerce } from './coerce.ts'
+import {
+  coerce,
+  coerceAll,
+  constantValues,
+  firstOfEachType,
+  commonModifier,
+  commonType,
+  fold,
+  tryCoerce,
+} from './coerce.ts'
 import type { Scope } from './scope.ts'
 import { kindOf, lastName, stringOf, stringsOf } from './tree.ts'
 import { bindTypeName } from './type-name.ts'
@@ -176,7 +179,13 @@ function bindCase(binder: Binder, scope: Scope, node: CaseExpr): Expression {
       node.arg === undefined
         ? binder.expression(scope, expr!)
         : binder.expression(scope, {
-            A_Expr: { kind: 'AEXPR_OP', name: equalsName, lexpr: node.arg, rexpr: expr!, location },
+            A_Expr: {
+              kind: 'AEXPR_OP',
+              name: equalsName,
+              lexpr: node.arg,
+              rexpr: expr!,
+              ...(location !== undefined && { location }),
+            },
           })
     return { when: requireBoolean(binder, when, 'CASE/WHEN'), then: binder.expression(scope, result!) }
   })
@@ -253,22 +262,22 @@ function bindArray(
       hint: 'Explicitly cast to the desired type, for example ARRAY[]::integer[].',
     })
   }
-  const type = commonType(parts, 'ARRAY')
+  const firsts = firstOfEachType(binder, parts)
+  const type = commonType(firsts, 'ARRAY')
   const isNested = findType(type)?.element !== undefined
   const array = isNested ? type : findType(type)?.arrayOid
   if (array === undefined || array === 0) {
     throw failure('42704', `could not find array type for data type ${formatType(type, -1)}`, { location })
   }
-  const elements = coerceAll(binder, scope, parts, type)
+  const elements = coerceAll(binder, scope, parts, type, firsts)
   return arrayOf(binder, { kind: 'array', type: array, modifier: -1, location, elements })
 }
 
 /** In a long text, one of constants is one itself, which nobody needs to walk any more. */
 function arrayOf(binder: Binder, array: ArrayExpression): Expression {
   const { elements, type, modifier, location } = array
-  if (binder.progress === undefined || elements.some(({ kind }) => kind !== 'constant')) return array
-  const value = elements.map((one) => (one as ConstantExpression).value)
-  return { kind: 'constant', type, modifier, location, value }
+  const value = binder.progress === undefined ? undefined : constantValues(binder, elements)
+  return value === undefined ? array : { kind: 'constant', type, modifier, location, value }
 }
 
 function bindIndirection(binder: Binder, scope: Scope, node: A_Indirection): Expression {

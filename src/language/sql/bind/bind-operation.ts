@@ -10,7 +10,7 @@ import { operatorsNamed, type FunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
-import { coerce, coerceAll, commonType, fold, tryCoerce } from './coerce.ts'
+import { coerce, coerceAll, commonType, constantValues, firstOfEachType, fold, tryCoerce } from './coerce.ts'
 import type { Scope } from './scope.ts'
 import { itemsOf, lastName } from './tree.ts'
 
@@ -329,21 +329,17 @@ function bindIn(binder: Binder, scope: Scope, node: A_Expr, negated: boolean): E
   }
   const value = binder.expression(scope, left)
   const bound = binder.each(scope, items, (item) => binder.expression(scope, item))
-  const parts = [value, ...bound]
+  const ofType = firstOfEachType(binder, bound)
   // As PostgreSQL does: what has no column in it becomes one array, if the types agree on one.
-  const type = sameCategory(parts) ? commonType(parts, 'IN') : undefined
+  const type = sameCategory([value, ...ofType]) ? commonType([value, ...ofType], 'IN') : undefined
   const arrayType = type === undefined ? undefined : findType(type)?.arrayOid
   if (bound.length > 1 && type !== undefined && arrayType !== undefined && arrayType !== 0) {
-    const elements = coerceAll(binder, scope, bound, type)
-    const constants = elements.every((one) => one.kind === 'constant')
-    const array: Expression = constants
-      ? {
-          kind: 'constant',
-          type: arrayType,
-          modifier: -1,
-          value: elements.map((one) => (one as { value: SqlValue }).value),
-        }
-      : { kind: 'array', type: arrayType, modifier: -1, location, elements }
+    const elements = coerceAll(binder, scope, bound, type, ofType)
+    const values = constantValues(binder, elements)
+    const array: Expression =
+      values === undefined
+        ? { kind: 'array', type: arrayType, modifier: -1, location, elements }
+        : { kind: 'constant', type: arrayType, modifier: -1, value: values }
     return quantify(binder, coerce(binder, value, type), array, type, symbol, negated, location)
   }
   const tests = binder.each(scope, bound, (one) => applyOperator(binder, symbol, [value, one], location))

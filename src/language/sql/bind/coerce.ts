@@ -7,11 +7,13 @@ import type { SqlValue } from '../contract.ts'
 import {
   type CallExpression,
   constant,
+  type ConstantExpression,
   type Expression,
   type Implementation,
   plainCall,
 } from '../expression/expression.ts'
 import { failure, locate } from '../failure.ts'
+import { chunksOf, eachOf } from '../progress.ts'
 import { type CastContext, findCast } from '../types/casts.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
@@ -84,15 +86,37 @@ export function coerce(
   })
 }
 
-/** To one type, which most have already. */
+/** The first expression of each type, which is all that a common type depends on. */
+export function firstOfEachType(binder: Binder, expressions: readonly Expression[]): readonly Expression[] {
+  const found = new Map<number, Expression>()
+  const firsts = eachOf(binder.progress, chunksOf(expressions), (chunk) => {
+    const own = new Map<number, Expression>()
+    for (const one of chunk) if (!own.has(one.type)) own.set(one.type, one)
+    return own
+  })
+  for (const own of firsts) for (const [type, one] of own) if (!found.has(type)) found.set(type, one)
+  return [...found.values()]
+}
+
+/** To one type, which most have already. `firsts`: of each type. */
 export function coerceAll(
   binder: Binder,
   scope: Scope,
   expressions: readonly Expression[],
   type: number,
+  firsts: readonly Expression[] = expressions,
 ): readonly Expression[] {
-  if (expressions.every((one) => one.type === type)) return expressions
+  if (firsts.every((one) => one.type === type)) return expressions
   return binder.each(scope, expressions, (one) => coerce(binder, one, type))
+}
+
+/** Undefined where not all are constants. */
+export function constantValues(binder: Binder, expressions: readonly Expression[]): readonly SqlValue[] | undefined {
+  const chunks = eachOf(binder.progress, chunksOf(expressions), (chunk) =>
+    chunk.every(({ kind }) => kind === 'constant') ? chunk.map((one) => (one as ConstantExpression).value) : undefined,
+  )
+  const known = chunks.filter((chunk) => chunk !== undefined)
+  return known.length < chunks.length ? undefined : known.flat()
 }
 
 function coerceUnknown(
