@@ -7,6 +7,7 @@ import { failure } from '../failure.ts'
 import { arraySearch } from '../functions/array-functions.ts'
 import { undeterminedType } from '../functions/resolve.ts'
 import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
+import { checkGrownLength, joinTexts } from '../functions/text-length.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
@@ -59,7 +60,7 @@ specialFunctions.set('concat', (binder, given, location) => {
   const parts = settled(binder, given)
   const format = formatters(parts)
   const join = (...values: SqlValue[]): string =>
-    values.map((value, i) => (value === null ? '' : format[i]!(value))).join('')
+    joinTexts(values.map((value, i) => (value === null ? '' : format[i]!(value))))
   return call('concat', oid.text, parts, join, location)
 })
 
@@ -70,9 +71,8 @@ specialFunctions.set('concat_ws', (binder, given, location) => {
   const join = (...values: SqlValue[]): SqlValue => {
     const [separator] = values
     if (separator === null) return null
-    return values
-      .flatMap((value, i) => (i === 0 || value === null ? [] : [format[i]!(value)]))
-      .join(separator as string)
+    const shown = values.flatMap((value, i) => (i === 0 || value === null ? [] : [format[i]!(value)]))
+    return joinTexts(shown, separator as string)
   }
   return call('concat_ws', oid.text, parts, join, location)
 })
@@ -94,6 +94,7 @@ function formatTemplate(
   format: readonly ((value: SqlValue) => string)[],
 ): string {
   let next = 1
+  let grown = 0
   return template.replace(
     /%(?:(\d+)\$)?(-?)(\d+)?(.?)/gs,
     (_all, place: string | undefined, left: string, width: string | undefined, kind: string) => {
@@ -118,7 +119,10 @@ function formatTemplate(
               ? 'NULL'
               : quoteLiteral(text)
             : (text ?? '')
-      return left === '-' ? shown.padEnd(Number(width ?? 0)) : shown.padStart(Number(width ?? 0))
+      const wanted = Number(width ?? 0)
+      grown += Math.max(shown.length, wanted)
+      checkGrownLength(grown)
+      return left === '-' ? shown.padEnd(wanted) : shown.padStart(wanted)
     },
   )
 }
@@ -250,7 +254,7 @@ specialFunctions.set('array_to_string', (binder, given, location) => {
       if (value === null) return missing === null ? [] : [missing as string]
       return [element!.formatText(value)]
     })
-    return shown.join(separator as string)
+    return joinTexts(shown, separator as string)
   }
   return call('array_to_string', oid.text, parts, join, location)
 })

@@ -11,6 +11,7 @@ import { quoteJson } from '../../../model/table/types/json.ts'
 import { toJsonb, toJsonText } from './json-functions.ts'
 import { divideNumeric, rootAt } from './numeric-rules.ts'
 import { defineAggregate } from './registry.ts'
+import { joinTexts } from './text-length.ts'
 
 type Values = readonly SqlValue[]
 
@@ -259,7 +260,7 @@ function defineLists(): void {
       parts.push((separator ?? '') as string, value as string)
       return parts
     },
-    finish: (parts) => (parts === null ? null : parts.join('')),
+    finish: (parts) => (parts === null ? null : joinTexts(parts)),
   })
   define<SqlValue[] | null>('array_agg', [oid.anyelement], oid.anyarray, {
     strict: false,

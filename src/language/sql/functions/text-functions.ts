@@ -10,10 +10,9 @@ import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { compileRegex, likeMatcher, similarToRegex } from './pattern.ts'
 import { defineFunction, defineOperator } from './registry.ts'
+import { checkGrownLength, joinTexts } from './text-length.ts'
 
 const { text, int4, bool, bytea } = oid
-/** What a value may grow to by repeating or padding. */
-const maxTextLength = 16 * 1024 * 1024
 
 const isPlain = (value: string): boolean => !/[\ud800-\udfff]/.test(value)
 
@@ -26,10 +25,6 @@ function sliceCharacters(value: string, from: number, to: number): string {
   return typeof all === 'string' ? all.slice(from, to) : all.slice(from, to).join('')
 }
 
-function checkLength(length: number): void {
-  if (length > maxTextLength) throw failure('54000', `requested length too large`)
-}
-
 function substring(value: string, start: number, count?: number): string {
   if (count !== undefined && count < 0) throw failure('22011', 'negative substring length not allowed')
   const from = Math.max(0, start - 1)
@@ -38,7 +33,7 @@ function substring(value: string, start: number, count?: number): string {
 
 function pad(value: string, length: number, fill: string, atStart: boolean): string {
   const wanted = Math.max(0, length)
-  checkLength(wanted)
+  checkGrownLength(wanted)
   const missing = wanted - countCharacters(value)
   if (missing <= 0) return sliceCharacters(value, 0, wanted)
   if (fill === '') return value
@@ -153,13 +148,13 @@ function defineChanges(): void {
   defineFunction('initcap', [text], text, initcap)
   defineFunction('reverse', [text], text, (value: string) => [...value].reverse().join(''))
   defineFunction('repeat', [text, int4], text, (value: string, count: number) => {
-    checkLength(value.length * Math.max(0, count))
+    checkGrownLength(value.length * Math.max(0, count))
     return value.repeat(Math.max(0, count))
   })
   defineFunction('replace', [text, text, text], text, (value: string, from: string, to: string) => {
     if (from === '') return value
     const parts = value.split(from)
-    checkLength(value.length + parts.length * to.length)
+    checkGrownLength(value.length + parts.length * to.length)
     return parts.join(to)
   })
   defineFunction('translate', [text, text, text], text, translate)
@@ -233,7 +228,7 @@ function overlay(value: string, part: string, start: number, count: number): str
 }
 
 function defineJoins(): void {
-  defineOperator('||', [text, text], text, (a: string, b: string) => a + b)
+  defineOperator('||', [text, text], text, (a: string, b: string) => joinTexts([a, b]))
   defineOperator('||', [bytea, bytea], bytea, (a: Uint8Array, b: Uint8Array) => new Uint8Array(Buffer.concat([a, b])))
   defineFunction('md5', [text], text, (value: string) => createHash('md5').update(value).digest('hex'))
   defineFunction('md5', [bytea], text, (value: Uint8Array) => createHash('md5').update(value).digest('hex'))
@@ -406,7 +401,7 @@ function regexpReplace(value: string, pattern: string, to: string, flags: string
       return group <= matcher.groupCount() ? (matcher.group(group) ?? '') : ''
     })
     from = matcher.end()
-    checkLength(out.length)
+    checkGrownLength(out.length)
     if (wanted > 0) break
   }
   return out + value.slice(from)
