@@ -4,6 +4,7 @@ import { nextValue, isSequence, sequenceState, setValue } from '../../../model/t
 import type { Collection } from '../../../database/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
 import { collectionByOid, collectionOid, defaultOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
+import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
 import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
@@ -266,27 +267,20 @@ function defineDescriptions(): void {
       define(title, [name, object, text], bool, () => true)
     }
   }
-  for (const title of [
-    'pg_table_size',
-    'pg_total_relation_size',
-    'pg_relation_size',
-    'pg_indexes_size',
-    'pg_database_size',
-    'pg_size_pretty',
-  ]) {
-    for (const takes of [[oid.regclass], [name], [int8]]) {
-      if (
-        title === 'pg_size_pretty'
-          ? takes[0] !== int8
-          : takes[0] === (title === 'pg_database_size' ? oid.regclass : name)
-      )
-        continue
-      define(title, takes, title === 'pg_size_pretty' ? text : int8, (_run, value: SqlValue) => {
-        if (title === 'pg_size_pretty') return prettySize(value as bigint)
-        throw notBuilt(`${title}()`)
-      })
-    }
-  }
+  defineSizes()
+}
+
+function defineSizes(): void {
+  const { regclass } = oid
+  define('pg_relation_size', [regclass], int8, (run, relation: number) => relationSize(run, relation) ?? null)
+  define('pg_table_size', [regclass], int8, (run, relation: number) => relationSize(run, relation) ?? null)
+  define('pg_indexes_size', [regclass], int8, (run, relation: number) => indexesSize(run, relation) ?? null)
+  define('pg_total_relation_size', [regclass], int8, (run, relation: number) => totalSize(run, relation) ?? null)
+  define('pg_database_size', [name], int8, (run, database: string) => {
+    if (database !== run.context.database) throw notBuilt('pg_database_size() of another database')
+    return databaseSize(run)
+  })
+  define('pg_size_pretty', [int8], text, (_run, bytes: bigint) => prettySize(bytes))
 }
 
 function prettySize(bytes: bigint): string {

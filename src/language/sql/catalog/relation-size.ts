@@ -1,0 +1,58 @@
+/**
+ * pg_table_size and its kin: what relations take, in bytes of keys and values. An estimate: the number of entries, which is
+ * exact, times the mean of the first ones. A primary key takes nothing beside its rows.
+ */
+import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
+import type { KeyRange } from '../../../base/slice.ts'
+import type { Collection } from '../../../database/catalog.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { collectionByOid, indexByOid } from './identity.ts'
+import { collections } from './stored-tables.ts'
+
+const sampledEntries = 64
+
+/** Of a relation's own data: rows, or an index's entries. `undefined`: there is none of this number. */
+export function relationSize(run: SqlRun, oid: number): bigint | undefined {
+  const { catalog } = run.transaction
+  const collection = collectionByOid(catalog, oid)
+  if (collection !== undefined) return rowsSize(run, collection)
+  const found = indexByOid(catalog, oid)
+  if (found === undefined) return undefined
+  return found.indexId === 0 ? 0n : sizeOf(run, keyspaceRange(found.collection.id, found.indexId))
+}
+
+export function indexesSize(run: SqlRun, oid: number): bigint | undefined {
+  const collection = collectionByOid(run.transaction.catalog, oid)
+  if (collection === undefined) return undefined
+  let total = 0n
+  for (const { id } of collection.indexes) total += sizeOf(run, keyspaceRange(collection.id, id))
+  return total
+}
+
+export function totalSize(run: SqlRun, oid: number): bigint | undefined {
+  const own = relationSize(run, oid)
+  return own === undefined ? undefined : own + (indexesSize(run, oid) ?? 0n)
+}
+
+export function databaseSize(run: SqlRun): bigint {
+  let total = 0n
+  for (const collection of collections(run)) total += sizeOf(run, keyspaceRange(collection.id))
+  return total
+}
+
+/** What is no row of a table stands in several keyspaces: Redis data, for one. */
+function rowsSize(run: SqlRun, collection: Collection): bigint {
+  const isWhole = collection.model === 'keyvalue'
+  return sizeOf(run, isWhole ? keyspaceRange(collection.id) : keyspaceRange(collection.id, primaryIndex))
+}
+
+function sizeOf({ transaction }: SqlRun, range: KeyRange): bigint {
+  const cursor = transaction.scan(range)
+  let bytes = 0
+  let entries = 0
+  for (; entries < sampledEntries && cursor.next(); entries++) {
+    bytes += cursor.key.end - cursor.key.start + cursor.value.end - cursor.value.start
+  }
+  if (entries < sampledEntries) return BigInt(bytes)
+  return BigInt(Math.round((bytes / entries) * (transaction.count(range) ?? entries)))
+}
