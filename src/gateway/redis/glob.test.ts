@@ -9,6 +9,8 @@ function matches(pattern: string, text: string): boolean {
 describe('glob patterns', () => {
   it.each([
     ['*', '', true],
+    ['**', '', false],
+    ['**', 'a', true],
     ['', '', true],
     ['', 'a', false],
     ['a*', 'abc', true],

@@ -37,8 +37,10 @@ export class Glob {
   }
 
   matches(text: Slice): boolean {
-    if (this.all) return true
     const pattern = this.#pattern
+    // Redis asks a pattern nothing about a text that is empty, except for a single `*`.
+    if (text.start === text.end) return pattern.length === 0 || (this.all && pattern.length === 1)
+    if (this.all) return true
     let at = 0
     let position = text.start
     let star = -1

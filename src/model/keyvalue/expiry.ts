@@ -15,7 +15,6 @@ const headerKey = new KeyWriter(64)
 /** Gives a living key, whose header was just found, another expiry, or with `never` none. */
 export function setExpiry(tx: Transaction, space: Keyspace, key: Slice, header: Header, expiresAtMs: bigint): void {
   const before = header.expiresAtMs
-  if (before === expiresAtMs) return
   const writer = new ByteWriter(32 + header.end - header.start)
   header.expiresAtMs = expiresAtMs
   if (header.kind === kind.string) beginString(writer, expiresAtMs).copy(header.bytes, header.start, header.end)

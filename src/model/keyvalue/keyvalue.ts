@@ -94,6 +94,11 @@ export function saveCollection(tx: Transaction, space: Keyspace, key: Slice, hea
   header.storedPosition = header.position
 }
 
+/** For those who watch the key: a change that leaves everything as it was is one, too. */
+export function touchCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
+  tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
+}
+
 /** Stores the header under `key`, which must be free (see `clearKey`), with its expiry. */
 export function placeCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))

@@ -2,7 +2,7 @@
 import { equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
-import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { findCollection, openCollection, saveCollection, touchCollection } from '../../../model/keyvalue/keyvalue.ts'
 import {
   findItems,
   getItem,
@@ -168,7 +168,8 @@ function trim(call: Call): void {
   if (list !== undefined) {
     const { start, stop } = clampRanks(list.count, from, to)
     trimItems(call.tx, call.space, list, start, stop)
-    saveCollection(call.tx, call.space, call.arg(1), list)
+    if (list.count === list.storedCount) touchCollection(call.tx, call.space, call.arg(1), list)
+    else saveCollection(call.tx, call.space, call.arg(1), list)
   }
   call.reply.ok()
 }

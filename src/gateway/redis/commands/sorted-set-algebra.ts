@@ -15,8 +15,9 @@ type Aggregate = (a: number, b: number) => number
 const aggregates: Readonly<Record<string, Aggregate>> = {
   // +inf and −inf make 0, as in Redis.
   SUM: (a, b) => (Number.isNaN(a + b) ? 0 : a + b),
-  MIN: Math.min,
-  MAX: Math.max,
+  // Not Math.min and Math.max: where `b` is no number, `a` stays.
+  MIN: (a, b) => (b < a ? b : a),
+  MAX: (a, b) => (b > a ? b : a),
 }
 
 interface Combination {
@@ -71,10 +72,21 @@ function findInput(call: Call, position: number): Header | undefined {
   return header
 }
 
+/**
+ * Redis goes through the inputs from the smallest to the largest, which can be seen in the last digits of sums; a
+ * difference has its own order.
+ */
+function inOrder({ operation, inputs, weights }: Combination): { input: Header | undefined; weight: number }[] {
+  const pairs = inputs.map((input, at) => ({ input, weight: weights[at]! }))
+  if (operation === 'difference') return pairs
+  return pairs.sort((a, b) => (a.input?.count ?? 0) - (b.input?.count ?? 0))
+}
+
 /** The result in the order of scores, then members. */
 function* combine(call: Call, combination: Combination): Generator<Pause, Scored[], void> {
-  const { operation, inputs, weights, aggregate } = combination
-  const streams = inputs.map((input) => new MemberStream(call.tx, call.space, input))
+  const { operation, aggregate } = combination
+  const ordered = inOrder(combination)
+  const streams = ordered.map(({ input }) => new MemberStream(call.tx, call.space, input))
   const result: Scored[] = []
   if (isOver(operation, streams)) return result
   yield* mergeMembers(call.tx, streams, (member) => {
@@ -82,8 +94,10 @@ function* combine(call: Call, combination: Combination): Generator<Pause, Scored
       let score: number | undefined
       for (const [at, stream] of streams.entries()) {
         if (!stream.present) continue
-        const weighted = stream.score * weights[at]!
-        const counted = Number.isNaN(weighted) ? 0 : weighted
+        const weighted = stream.score * ordered[at]!.weight
+        const isCounted = !Number.isNaN(weighted) || (operation === 'intersection' && score !== undefined)
+        // An infinite score of weight 0 is 0, except behind the first input of an intersection.
+        const counted = isCounted ? weighted : 0
         score = score === undefined ? counted : aggregate(score, counted)
       }
       result.push({ member: copySlice(member), score: score! })

@@ -133,6 +133,8 @@ function incrementMember(call: Call, conditions: ScoreConditions, at: number): v
 }
 
 function increment(call: Call): void {
+  // Redis reads ZADD's options here, after which no score and member are left.
+  if (addOptionNames.has(call.option(2))) throw syntaxError()
   incrementMember(call, { increment: true }, 2)
 }
 

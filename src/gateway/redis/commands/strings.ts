@@ -82,8 +82,7 @@ function getAndExpire(call: Call): void {
   }
   const after = readOptionalExpiry(call, options, 'getex')
   call.reply.bulk(value)
-  const before = foundExpiry()
-  if (after === before || (after === never && !options.persist)) return
+  if (after === never && (!options.persist || foundExpiry() === never)) return
   if (after !== never && after <= call.tx.timeMs) {
     deleteKey(call.tx, call.space, call.arg(1))
     return
