@@ -18,12 +18,14 @@ const transactionFamily = compiledFamilies[Object.keys(families).indexOf('transa
 const damageable: readonly Template[] = ['strings', 'lists', 'hashes'].flatMap((name) =>
   compile(families[name]!.filter((text) => !/^(HGETALL|HKEYS|HVALS|HRANDFIELD)/.test(text))),
 )
-/** Commands that may get any arguments: those of data, whose replies do not depend on chance. */
+/** Commands that may get any arguments: those of data, but for ranges by member, which not every sorted set has. */
 const mixable: ReadonlySet<string> = new Set(
   Object.entries(families)
-    .filter(([name]) => name !== 'connection')
+    .filter(([name]) => name !== 'connection' && name !== 'byMember')
     .flatMap(([, texts]) => compile(texts).map(({ name }) => name)),
 )
+/** In every program, since other commands keep, copy or end an expiry. */
+const expiries = compile(['EXPIRE <any> <seconds>', 'PERSIST <any>', 'PTTL <any>'])
 const compiledScans = compile(scans)
 const compiledPops = compile(randomPops)
 const compiledShortLives = compile(shortLives)
@@ -38,6 +40,7 @@ export const allTemplates: readonly Template[] = [
 const spoiledProbability = 0.1
 const inlineProbability = 0.04
 const pipelineProbability = 0.12
+const longPipelineProbability = 0.004
 const secondClientProbability = 0.25
 const shortLifeMs = 5
 
@@ -72,7 +75,36 @@ class Generator {
     for (let connection = 0; connection < 2; connection++) {
       if (this.#random.chance(0.4)) steps.push({ connection, units: [[command(['HELLO', '3'])]] })
     }
-    for (let left = this.#random.between(5, 40); left > 0; left--) steps.push(this.#step())
+    for (let left = this.#random.between(5, 40); left > 0; left--) steps.push(...this.#steps())
+    return steps
+  }
+
+  #steps(): Step[] {
+    return this.#mayWatch && this.#random.chance(0.12) ? this.#optimisticBlock() : [this.#step()]
+  }
+
+  /** One client watches, anybody writes, or time goes by, and the client executes a block. */
+  #optimisticBlock(): Step[] {
+    const random = this.#random
+    const client = random.below(2)
+    const steps: Step[] = []
+    const send = (connection: number, request: Request): void => {
+      this.#followBlock(connection, request)
+      steps.push({ connection, units: [[request]] })
+    }
+    const [key] = this.#vocabulary.choose('key')
+    const write = (): Request => {
+      const request = this.#command()
+      if (nameOf(request) === 'dbsize' || isByMember(request)) return command(['GET', key!])
+      return random.chance(0.5) ? withKey(request, key!) : request
+    }
+    send(client, command(['WATCH', key!]))
+    for (let left = random.below(3); left > 0; left--) send(random.below(2), write())
+    if (!this.#inBlock[0] && !this.#inBlock[1] && random.chance(0.1)) steps.push(this.#shortLife(random.below(2)))
+    send(client, command(['MULTI']))
+    for (let left = random.between(1, 3); left > 0; left--) send(client, write())
+    if (random.chance(0.3)) send(1 - client, write())
+    send(client, command(['EXEC']))
     return steps
   }
 
@@ -83,24 +115,34 @@ class Generator {
     if (random.chance(0.03)) return { connection, units: [[this.#scan()]] }
     if (this.#usesRawBytes && random.chance(0.1)) return { connection, units: [[this.#damaged()]] }
     const units: Unit[] = []
-    const count = random.chance(pipelineProbability) ? random.between(2, 8) : 1
-    for (let left = count; left > 0; left--) units.push(this.#unit(connection))
-    return random.chance(0.03) ? { connection, units, cutAt: random.between(1, 40) } : { connection, units }
+    const isLong = random.chance(longPipelineProbability)
+    const count = isLong ? random.between(50, 300) : random.chance(pipelineProbability) ? random.between(2, 8) : 1
+    for (let left = count; left > 0; left--) units.push(this.#unit(connection, !isLong))
+    return random.chance(0.03)
+      ? { connection, units, cutAt: random.between(1, isLong ? 5_000 : 60) }
+      : { connection, units }
   }
 
   #shortLife(connection: number): Step {
     return { connection, units: [[command(this.#fill(compiledShortLives))]], waitMs: shortLifeMs }
   }
 
-  #unit(connection: number): Unit {
+  /** Raw bytes may close the connection, and what has been sent of a long pipeline's replies by then is a matter of time. */
+  #unit(connection: number, mayClose: boolean): Unit {
     const random = this.#random
-    if (this.#usesRawBytes && random.chance(0.1)) {
+    if (this.#usesRawBytes && mayClose && random.chance(0.1)) {
       const { bytes, replies } = this.#vocabulary.pick(rawRequests)
       return [{ kind: 'raw', bytes: Buffer.from(bytes, 'latin1'), replies }]
     }
     if (random.chance(0.02)) return this.#randomPop()
-    const request = this.#command(connection)
-    return isCount(request) ? [...lookAtAll, request] : [request]
+    const request = this.#command()
+    this.#followBlock(connection, request)
+    return nameOf(request) === 'dbsize' ? [...lookAtAll, request] : [request]
+  }
+
+  #followBlock(connection: number, request: Request): void {
+    if (nameOf(request) === 'multi') this.#inBlock[connection] = true
+    else if (nameOf(request) === 'exec') this.#inBlock[connection] = false
   }
 
   #damaged(): Request {
@@ -125,13 +167,12 @@ class Generator {
     return [command(args), command(['DEL', args[1]!])]
   }
 
-  #command(connection: number): Request {
+  #command(): Request {
     const random = this.#random
     for (;;) {
       const template = this.#template()
       const args = this.#arguments(template)
       if (livesBriefly(args)) continue
-      if (template.name === 'multi') this.#inBlock[connection] = true
       return command(args, random.chance(inlineProbability))
     }
   }
@@ -149,7 +190,8 @@ class Generator {
   #template(): Template {
     const isControl = this.#usesTransactions && this.#random.chance(0.2)
     for (;;) {
-      const template = this.#vocabulary.pick(isControl ? transactionFamily : this.#vocabulary.pick(this.#families))
+      const family = this.#random.chance(0.03) ? expiries : this.#vocabulary.pick(this.#families)
+      const template = this.#vocabulary.pick(isControl ? transactionFamily : family)
       if (!this.#mayWatch || !template.name.startsWith('flush')) return template
     }
   }
@@ -162,8 +204,21 @@ class Generator {
 /** Redis counts keys whose time is over until something has looked at them, as SCAN does. */
 const lookAtAll: Unit = [command(['SCAN', '0', 'COUNT', '10000'])]
 
-function isCount(request: Request): boolean {
-  return request.kind === 'command' && request.args[0]?.toString('latin1').toLowerCase() === 'dbsize'
+function nameOf(request: Request): string {
+  return argumentsOf(request)[0]?.toString('latin1').toLowerCase() ?? ''
+}
+
+function argumentsOf(request: Request): readonly Buffer[] {
+  return request.kind === 'command' ? request.args : []
+}
+
+function isByMember(request: Request): boolean {
+  return argumentsOf(request).some((arg) => arg.toString('latin1').toLowerCase().includes('lex'))
+}
+
+function withKey(request: Request, key: Buffer): Request {
+  const [name, ...others] = argumentsOf(request)
+  return others.length === 0 ? request : command([name!, key, ...others.slice(1)])
 }
 
 /** Reads all that a program may have written, on a connection of its own. */

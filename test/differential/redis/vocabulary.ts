@@ -123,6 +123,20 @@ const floats: readonly string[] = [
   '0x1p3',
   '0x.8',
   '00012.50',
+  '0x1.8',
+  '1e',
+  '1e+',
+  'e5',
+  '.',
+  '0x',
+  '0x.p1',
+  '0x1p',
+  '--1',
+  '+-1',
+  '1f',
+  '1,5',
+  '\x0b1',
+  '1_0',
 ]
 const infinities: readonly string[] = ['inf', '-inf', '+inf', 'Infinity', '-INFINITY', 'nan', 'NaN', '-nan', 'infin']
 const patterns: readonly string[] = [
