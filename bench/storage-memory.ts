@@ -90,6 +90,10 @@ export async function measureMemoryStore(keys: number): Promise<Row[]> {
     perKey(`overwrite, a snapshot every ${every}`, keys, () => putAll(every))
     settle()
   }
+  for (const every of [1000, 100]) {
+    perKey(`overwrite, a mark every ${every}`, keys, () => overwriteMarked(store, work, keys, every))
+    settle()
+  }
   measureScans(store, work, keys, rows)
   rows.push(...measureFreeing(keys, work))
   rows.push(...(await measureCheckpoint(store, work, keys)))
@@ -100,6 +104,21 @@ export async function measureMemoryStore(keys: number): Promise<Row[]> {
   function perKeyBytes(bytes: number): number {
     return Math.round(bytes / keys)
   }
+}
+
+/** Two marks are held at any time, as by a log that syncs one batch while the next gathers. */
+function overwriteMarked(store: MemoryStore, work: Workload, keys: number, every: number): void {
+  const marks = [store.mark()]
+  for (let i = 0; i < keys; i++) {
+    work.value[0] = i
+    store.put(work.set(work.order[i]!), work.valueSlice)
+    if (i % every !== every - 1) continue
+    store.publish(store.sequence + 1)
+    marks.push(store.mark())
+    if (marks.length > 2) marks.shift()!.release()
+  }
+  store.publish(store.sequence + 1)
+  for (const mark of marks) mark.release()
 }
 
 function getAll(store: MemoryStore, work: Workload, keys: number): void {

@@ -56,8 +56,22 @@ class Bank {
     this.store.publish(1)
   }
 
-  /** One transaction: transfers, and sometimes keys that come and go in pairs, one by one or by the range. */
+  /** One transaction, and sometimes a few more that are taken back. */
   step(): void {
+    this.#transact()
+    if (this.#sequence % 20 !== 0) return
+    const mark = this.store.mark()
+    const balances = this.#balances.slice()
+    const sequence = this.#sequence
+    for (let i = 0; i < 5; i++) this.#transact()
+    mark.rollback()
+    mark.release()
+    this.#balances.set(balances)
+    this.#sequence = sequence
+  }
+
+  /** Transfers, and sometimes keys that come and go in pairs, one by one or by the range. */
+  #transact(): void {
     this.#sequence++
     for (let i = 0; i < 3; i++) {
       const from = this.#random(accounts)
