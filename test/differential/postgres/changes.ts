@@ -33,7 +33,11 @@ function returning(random: Random, table: Table, options: ChangeOptions): Piece 
   const columns = table.columns.map(({ name, type }) => ({ text: `${table.name}.${name}`, type }))
   const type = random.pick(table.columns).type
   const { hasParameters } = options
-  return piece('?returning', ` returning ${table.key}, `, expression(random, type, 1, { columns, hasParameters }))
+  return piece(
+    '?returning',
+    ` returning ${table.name}.${table.key}, `,
+    expression(random, type, 1, { columns, hasParameters }),
+  )
 }
 
 export function insert(random: Random, options: ChangeOptions): Piece {

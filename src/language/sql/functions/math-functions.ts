@@ -48,12 +48,22 @@ function checkFloat(value: number, ...operands: number[]): number {
   return value
 }
 
+/** Also a result that is too small to be told from zero. */
+function checkSize(value: number, ...operands: number[]): number {
+  if (value === 0 && operands.every((one) => Number.isFinite(one) && one !== 0)) {
+    throw failure('22003', 'value out of range: underflow')
+  }
+  return checkFloat(value, ...operands)
+}
+
 function powerFloat(a: number, b: number): number {
   if (a === 0 && b < 0) throw failure('2201F', 'zero raised to a negative power is undefined')
-  if (a < 0 && Number.isFinite(a) && !Number.isInteger(b)) {
+  if (a < 0 && !Number.isNaN(b) && Number.isFinite(b) && !Number.isInteger(b)) {
     throw failure('2201F', 'a negative number raised to a non-integer power yields a complex result')
   }
-  return a === 1 ? 1 : checkFloat(a ** b, a, b)
+  // JavaScript has NaN for these.
+  if (a === 1 || (a === -1 && Math.abs(b) === Infinity)) return 1
+  return b === 0 ? 1 : checkSize(a ** b, a, b)
 }
 
 function logarithm(compute: (value: number) => number): (value: number) => number {
@@ -80,7 +90,7 @@ function definePowers(): void {
   }
   defineOperator('^', [float8, float8], float8, powerFloat)
   defineOperator('^', [numeric, numeric], numeric, power)
-  defineFunction('exp', [float8], float8, (value: number) => checkFloat(Math.exp(value), value))
+  defineFunction('exp', [float8], float8, (value: number) => checkSize(Math.exp(value), value || 1))
   defineFunction('ln', [float8], float8, logarithm(Math.log))
   defineFunction('log', [float8], float8, logarithm(Math.log10))
   defineFunction('log10', [float8], float8, logarithm(Math.log10))
@@ -121,8 +131,8 @@ function defineRest(): void {
     return 1 / Math.tan(value)
   })
   defineFunction('atan2', [float8, float8], float8, Math.atan2)
-  defineFunction('degrees', [float8], float8, (value: number) => (value * 180) / Math.PI)
-  defineFunction('radians', [float8], float8, (value: number) => (value * Math.PI) / 180)
+  defineFunction('degrees', [float8], float8, (value: number) => checkSize(value / (Math.PI / 180), value))
+  defineFunction('radians', [float8], float8, (value: number) => checkSize(value * (Math.PI / 180), value))
   defineDivisors()
   defineFunction('width_bucket', [float8, float8, float8, int4], int4, widthBucket)
   defineFunction('width_bucket', [numeric, numeric, numeric, int4], int4, widthBucketNumeric)

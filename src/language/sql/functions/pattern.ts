@@ -161,12 +161,40 @@ function makeRegex(pattern: string, flags: string): RE2JS {
   }
 }
 
+const wordCharacters = '\\p{L}\\p{N}_'
+
+/** Classes of all languages' letters; the engine's own know those of ASCII. */
+const classes: Readonly<Record<string, string>> = {
+  '[:alpha:]': '\\p{L}',
+  '[:alnum:]': '\\p{L}\\p{N}',
+  '[:upper:]': '\\p{Lu}',
+  '[:lower:]': '\\p{Ll}',
+}
+
 /** `\m \M \y` are word borders in PostgreSQL and unknown elsewhere; they are borders of either side here. */
+const escapes: Readonly<Record<string, string>> = {
+  y: '\\b',
+  m: '\\b',
+  M: '\\b',
+  Y: '\\B',
+  Z: '$',
+  w: `[${wordCharacters}]`,
+  W: `[^${wordCharacters}]`,
+}
+
 function translateEscapes(source: string): string {
-  return source.replace(/\\(.)/gs, (all, letter: string) => {
-    if (letter === 'y' || letter === 'm' || letter === 'M') return '\\b'
-    if (letter === 'Y') return '\\B'
-    if (letter === 'Z') return '$'
-    return all
-  })
+  let out = ''
+  let isInBrackets = false
+  for (const [part] of source.matchAll(/\\.|\[:[a-z]+:\]|\[\^?\]?|\]|[^\\[\]]+|\\/gs)) {
+    if (isInBrackets) {
+      const named = part.startsWith('[') ? classes[part] : part === '\\w' ? wordCharacters : undefined
+      if (part === ']') isInBrackets = false
+      out += named ?? part
+    } else {
+      if (part.startsWith('[') && !part.endsWith(':]')) isInBrackets = true
+      const letter = part.startsWith('\\') ? part[1] : undefined
+      out += (letter !== undefined && Object.hasOwn(escapes, letter) ? escapes[letter] : undefined) ?? part
+    }
+  }
+  return out
 }

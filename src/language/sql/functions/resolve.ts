@@ -148,7 +148,8 @@ export function undeterminedType(): Error {
 function found<C>(option: Option<C>, types: readonly number[]): Resolution<C> {
   const { entry, takes } = option
   if (!takes.some((type) => polymorphic.has(type))) return { kind: 'found', entry, takes }
-  const element = elementType(takes, types)
+  const element = isCompatible(takes) ? commonElement(takes, types) : elementType(takes, types)
+  if (element === undefined && isCompatible(takes)) return { kind: 'none' }
   const depends = types.filter((_, i) => takes[i] === oid.anyarray || takes[i] === oid.anyelement)
   // Functions with several such arguments take literals of no type for text.
   if (depends.length === 1 && depends[0] === oid.unknown) throw undeterminedType()
@@ -159,6 +160,26 @@ function found<C>(option: Option<C>, types: readonly number[]): Resolution<C> {
     return type
   })
   return { kind: 'found', entry, takes: concrete }
+}
+
+/** An array and elements, or two arrays: PostgreSQL's `anycompatible` types, which meet in a common one. */
+function isCompatible(takes: readonly number[]): boolean {
+  return takes.length === 2 && takes.includes(oid.anyarray) && takes.every((type) => polymorphic.has(type))
+}
+
+/** As select_common_type: the first, unless another one of its category takes it and is not taken back. Else text. */
+function commonElement(takes: readonly number[], types: readonly number[]): number | undefined {
+  let chosen = oid.unknown as number
+  const elements = types.map((type, i) => {
+    return takes[i] === oid.anyarray && type !== oid.unknown ? findType(type)!.element!.oid : type
+  })
+  for (const element of elements) {
+    if (element === oid.unknown || element === chosen) continue
+    const isTaken = chosen !== oid.unknown && findType(chosen)?.isPreferred !== true && converts(chosen, element)
+    if (chosen === oid.unknown || (isTaken && !converts(element, chosen))) chosen = element
+  }
+  if (chosen === oid.unknown) return oid.text
+  return elements.every((element) => converts(element, chosen)) ? chosen : undefined
 }
 
 /** What anyelement stands for: the element of the arrays given, else the first known element. */
