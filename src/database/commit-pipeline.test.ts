@@ -338,11 +338,18 @@ describe('a full disk', () => {
     const later = commit('b', 'kept')
     expect(later).toBeGreaterThan(Math.max(sessionSaw, reader.sequence))
     expect(watch(reader.sequence).told).toBe('durable')
+    expect([sessionSaw, reader.sequence, later].map((n) => database.isDurable(n, 'synced'))).toEqual([
+      false,
+      true,
+      false,
+    ])
     const kept = watch(later)
     await succeedThrough(later)
     expect(kept.told).toBe('durable')
-    for (const level of ['memory', 'written', 'synced'] as const)
+    for (const level of ['memory', 'written', 'synced'] as const) {
       expect(watch(sessionSaw, level).told).toBe('disk_full')
+      expect([sessionSaw, reader.sequence, later].map((n) => database.isDurable(n, level))).toEqual([false, true, true])
+    }
     expect(watch(reader.sequence).told).toBe('durable')
     database.conflicts.close(watchedSince)
     watched.rollback()

@@ -200,6 +200,12 @@ export class Database implements Kernel {
     return this.pipeline.durableThrough(level)
   }
 
+  /** Whether `whenDurable` would call at once, and without an error. */
+  isDurable(sequence: Sequence, level: Durability): boolean {
+    const state = this.pipeline.stateOf(sequence)
+    return state !== undefined && this.durableThrough(level) >= state
+  }
+
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
     this.pipeline.whenDurable(sequence, level, run)
   }
