@@ -64,6 +64,35 @@ describe('pg', () => {
     })
   })
 
+  it('makes tables whose keys count by themselves', async () => {
+    await withPg(async (client) => {
+      await client.query('CREATE TABLE counted (id serial PRIMARY KEY, n bigint GENERATED ALWAYS AS IDENTITY)')
+      await client.query('ALTER TABLE counted ADD COLUMN m serial')
+      const { rows } = await client.query('INSERT INTO counted DEFAULT VALUES RETURNING *')
+      expect(rows).toEqual([{ id: 1, n: '1', m: 1 }])
+      await client.query('DROP TABLE counted')
+    })
+  })
+
+  it('describes what the server knows, and who is connected', async () => {
+    await withPg(async (client) => {
+      const described = await client.query<{ attname: string }>(
+        `SELECT attname FROM pg_attribute WHERE attrelid = 'polylog.locks'::regclass ORDER BY attnum`,
+      )
+      expect(described.rows.map(({ attname }) => attname)).toContain('transaction')
+      await client.query('BEGIN')
+      const sessions = await withPg((other) =>
+        other.query('SELECT pid, usename, state, datname FROM pg_stat_activity JOIN pg_database USING (datname)'),
+      )
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+      const own = { pid: rows[0]!.pid, usename: 'me', datname: 'polylog' }
+      expect(sessions.rows).toContainEqual({ ...own, state: 'idle in transaction' })
+      expect(sessions.rows).toContainEqual(expect.objectContaining({ usename: 'me', state: 'active' }))
+      const counts = await client.query('SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = $1', ['account'])
+      expect(counts.rows).toEqual([{ n_live_tup: '2' }])
+    })
+  })
+
   it('uses named statements again', async () => {
     await withPg(async (client) => {
       for (const id of [1, 2, 1]) {

@@ -13,7 +13,7 @@ import {
   namespaceOidByName,
   primaryKeyOid,
 } from '../catalog/identity.ts'
-import { systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
+import { registerSystemView, systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
 /** `a.b` and `"A"."b"` to their parts, folded as identifiers are. */
 function splitName(text: string): string[] {
@@ -71,7 +71,7 @@ export function findRelationOid(context: SqlContext, parts: readonly string[]): 
   const name = parts[parts.length - 1]!
   const schemas = parts.length > 1 ? [parts[parts.length - 2]!] : searchPathOf(context)
   for (const schema of schemas) {
-    const view = systemViewOid(schema, name)
+    const view = systemViewOid(schema, name) ?? servedViewOid(context, schema, name)
     if (view !== undefined) return view
     const collection = context.catalog.findCollection(schema, name)
     if (collection !== undefined) return collectionOid(collection)
@@ -82,6 +82,12 @@ export function findRelationOid(context: SqlContext, parts: readonly string[]): 
     }
   }
   return undefined
+}
+
+/** Of a table of what the server knows. */
+function servedViewOid(context: SqlContext, schema: string, name: string): number | undefined {
+  if (schema !== 'polylog' || context.systemTables?.some((table) => table.name === name) !== true) return undefined
+  return registerSystemView(schema, name)
 }
 
 export function primaryKeyNameOf(definition: { readonly [name: string]: unknown }): string | undefined {

@@ -7,7 +7,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { registeredViews } from './registered-views.ts'
+import { viewsOf } from './registered-views.ts'
 import { relationsOf } from './relations.ts'
 import { collections, indexesOfTable, tables } from './stored-tables.ts'
 
@@ -21,7 +21,7 @@ function* allRelations(run: SqlRun): Generator<Relation> {
   for (const collection of collections(run)) {
     if (collection.definition['kind'] !== 'sequence') yield* relationsOf(collection)
   }
-  yield* registeredViews()
+  yield* viewsOf(run.context)
 }
 
 function* tableRows(run: SqlRun): Generator<Values> {

@@ -57,8 +57,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_views: 'schemaname:n viewname:n viewowner:n definition:t',
   pg_matviews: 'schemaname:n matviewname:n matviewowner:n tablespace:n hasindexes:b ispopulated:b definition:t',
   pg_locks: 'locktype:t database:o relation:o pid:i mode:t granted:b',
-  pg_stat_activity: 'datid:o datname:n pid:i usename:n application_name:t state:t query:t',
-  pg_stat_user_tables: 'relid:o schemaname:n relname:n seq_scan:l n_live_tup:l n_dead_tup:l',
 }
 
 export const emptyViews: readonly Relation[] = Object.entries(catalogs).map(([view, columns]) => {

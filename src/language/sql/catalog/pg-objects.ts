@@ -1,7 +1,7 @@
 /** Catalog views beside relations: schemas, types, functions, roles, databases, settings, access methods. */
 import { allTypes } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
-import type { SqlValue } from '../contract.ts'
+import type { SqlContext, SqlValue } from '../contract.ts'
 import { allFunctions } from '../functions/registry.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { findSetting, settingNames } from '../settings.ts'
@@ -123,10 +123,15 @@ function* users({ context }: SqlRun): Generator<Values> {
 }
 
 function* databases({ context }: SqlRun): Generator<Values> {
-  const names = context.databaseNames?.() ?? [context.database]
-  for (const [i, title] of names.entries()) {
-    yield [16_000 + i, title, owner, 6, 'c', false, true, -1, 0, 1, 1663, 'C', 'C', null, null, null]
+  for (const [title, number] of databaseOids(context)) {
+    yield [number, title, owner, 6, 'c', false, true, -1, 0, 1, 1663, 'C', 'C', null, null, null]
   }
+}
+
+/** They have no numbers of their own: those of a moment, in the order of their names. */
+export function databaseOids(context: SqlContext): ReadonlyMap<string, number> {
+  const names = context.databaseNames?.() ?? [context.database]
+  return new Map(names.map((title, i) => [title, 16_000 + i]))
 }
 
 function* settings({ context }: SqlRun): Generator<Values> {

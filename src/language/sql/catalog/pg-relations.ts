@@ -9,7 +9,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { registeredViews } from './registered-views.ts'
+import { viewsOf } from './registered-views.ts'
 import { relationOid, relationsOf } from './relations.ts'
 import { collections, describeIndex, indexesOfTable, tables } from './stored-tables.ts'
 
@@ -89,7 +89,7 @@ function* classes(run: SqlRun): Generator<Values> {
     else
       yield classRow({ ...base, kind: 'r', columns: relationsOf(collection)[0]?.columns.length ?? 0, hasIndex: true })
   }
-  for (const view of registeredViews()) {
+  for (const view of viewsOf(run.context)) {
     const namespace = systemNamespaces.get(view.schema)!
     yield classRow({ oid: relationOid(view), name: view.name, namespace, kind: 'v', columns: view.columns.length })
   }
@@ -162,7 +162,8 @@ function* attributes(run: SqlRun): Generator<Values> {
       }
     }
   }
-  for (const view of registeredViews()) for (const column of view.columns) yield attributeRow(relationOid(view), column)
+  for (const view of viewsOf(run.context))
+    for (const column of view.columns) yield attributeRow(relationOid(view), column)
 }
 
 function* tableAttributes(table: Table): Generator<Values> {

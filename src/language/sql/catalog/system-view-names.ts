@@ -18,7 +18,10 @@ const postgresOids: Readonly<Record<string, number>> = {
 
 let next = 12_000
 
+/** The same number for the same name, however often. */
 export function registerSystemView(schema: string, name: string): number {
+  const already = known.get(`${schema}.${name}`)
+  if (already !== undefined) return already
   const oid = (schema === 'pg_catalog' && Object.hasOwn(postgresOids, name) ? postgresOids[name] : undefined) ?? next++
   known.set(`${schema}.${name}`, oid)
   byOid.set(oid, { schema, name })

@@ -2,18 +2,23 @@
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlContext } from '../contract.ts'
 import { informationSchema } from './information-schema.ts'
-import { memoryRelation } from './memory-relation.ts'
 import { emptyViews } from './pg-empty.ts'
 import { pgObjects } from './pg-objects.ts'
 import { pgRelations } from './pg-relations.ts'
+import { pgStatistics } from './pg-statistics.ts'
 import { polylogViews } from './polylog-schema.ts'
-import { registerView } from './registered-views.ts'
-import { registerSystemView } from './system-view-names.ts'
+import { registerView, servedView } from './registered-views.ts'
 
 const views = new Map<string, Relation>()
 
-for (const view of [...pgRelations, ...pgObjects, ...emptyViews, ...informationSchema, ...polylogViews]) {
-  registerSystemView(view.schema, view.name)
+for (const view of [
+  ...pgRelations,
+  ...pgObjects,
+  ...pgStatistics,
+  ...emptyViews,
+  ...informationSchema,
+  ...polylogViews,
+]) {
   registerView(view)
   views.set(`${view.schema}.${view.name}`, view)
 }
@@ -22,12 +27,5 @@ export function systemRelation(context: SqlContext, schema: string, name: string
   const own = views.get(`${schema}.${name}`)
   if (own !== undefined || schema !== 'polylog') return own
   const table = context.systemTables?.find((one) => one.name === name)
-  if (table === undefined) return undefined
-  const columns = table.columns.map((column) => [column.name, column.typeOid] as const)
-  return memoryRelation(
-    'polylog',
-    name,
-    columns,
-    (run) => run.context.systemTables?.find((one) => one.name === name)?.rows() ?? [],
-  )
+  return table === undefined ? undefined : servedView(table)
 }

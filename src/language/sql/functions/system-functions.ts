@@ -7,7 +7,7 @@ import { collectionByOid, collectionOid, defaultOid, indexByOid, systemNamespace
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
 import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
-import { failure, notBuilt } from '../failure.ts'
+import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { changeSetting, findSetting, readSetting } from '../settings.ts'
 import { oid } from '../types/oids.ts'
@@ -277,8 +277,8 @@ function defineSizes(): void {
   define('pg_indexes_size', [regclass], int8, (run, relation: number) => indexesSize(run, relation) ?? null)
   define('pg_total_relation_size', [regclass], int8, (run, relation: number) => totalSize(run, relation) ?? null)
   define('pg_database_size', [name], int8, (run, database: string) => {
-    if (database !== run.context.database) throw notBuilt('pg_database_size() of another database')
-    return databaseSize(run)
+    // A transaction sees one database: of the others nothing is known.
+    return database === run.context.database ? databaseSize(run) : null
   })
   define('pg_size_pretty', [int8], text, (_run, bytes: bigint) => prettySize(bytes))
 }
