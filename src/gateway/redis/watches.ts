@@ -1,22 +1,23 @@
 /**
  * WATCH: the session watches the key's header, and the elements of the generation that it has now (an element can change
- * without its header). What is kept here is what a range cannot say: that a key has expired meanwhile, or that its numbered
- * database came to be.
+ * without its header). What is kept here is what a range cannot say: that a key has expired meanwhile.
+ *
+ * A key of a numbered database that nobody has written to yet has no place that could be watched, and what is stored of a
+ * key whose time is over goes away some time, which is no change. Both are put in order by `makeWatchable` before.
  */
 import { sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
 import { Header, kind } from '../../model/keyvalue/codec.ts'
-import { elementRange, writeHeaderKey } from '../../model/keyvalue/keys.ts'
-import { elementIndex, findHeader, findKind } from '../../model/keyvalue/keyvalue.ts'
+import { elementRange, writeHeaderKey, type Keyspace } from '../../model/keyvalue/keys.ts'
+import { elementIndex, findHeader, findKind, removeKey } from '../../model/keyvalue/keyvalue.ts'
 import type { Session } from '../../session/contract.ts'
-import { findDatabase } from './databases.ts'
+import { DatabaseLookup, findDatabase } from './databases.ts'
 
 interface WatchedKey {
   readonly database: number
   readonly key: Uint8Array
   readonly existed: boolean
-  readonly hadDatabase: boolean
 }
 
 const maxWatches = 10_000
@@ -35,7 +36,8 @@ export class Watches {
   add(session: Session, tx: Transaction, database: number, key: Uint8Array): void {
     const collection = findDatabase(tx.catalog, database)
     if (collection === undefined) {
-      this.#keys.push({ database, key, existed: false, hadDatabase: false })
+      // Dropped by somebody just now: with `existed`, it counts as changed.
+      this.#keys.push({ database, key, existed: true })
       return
     }
     const start = writeHeaderKey(new KeyWriter(64), collection, sliceOf(key)).toBytes()
@@ -47,13 +49,13 @@ export class Watches {
     if (existed && header.kind !== kind.string) {
       session.watch(elementRange(collection, elementIndex(header.kind), header.generation))
     }
-    this.#keys.push({ database, key, existed, hadDatabase: true })
+    this.#keys.push({ database, key, existed })
   }
 
   /** Whether EXEC must not run; asked within its statement. */
   changed(session: Session, tx: Transaction): boolean {
     if (this.#keys.length === 0) return false
-    return session.watchedChanged() || this.#keys.some((watched) => hasAppearedOrExpired(tx, watched))
+    return session.watchedChanged() || this.#keys.some((watched) => hasExpired(tx, watched))
   }
 
   clear(session: Session): void {
@@ -63,8 +65,24 @@ export class Watches {
   }
 }
 
-function hasAppearedOrExpired(tx: Transaction, { database, key, existed, hadDatabase }: WatchedKey): boolean {
+function hasExpired(tx: Transaction, { database, key, existed }: WatchedKey): boolean {
+  if (!existed) return false
   const collection = findDatabase(tx.catalog, database)
-  const exists = collection !== undefined && findKind(tx, collection, sliceOf(key)) !== kind.none
-  return hadDatabase ? existed && !exists : exists
+  return collection === undefined || findKind(tx, collection, sliceOf(key)) === kind.none
+}
+
+export function isWatchable(tx: Transaction, database: number, key: Uint8Array): boolean {
+  const collection = findDatabase(tx.catalog, database)
+  return collection !== undefined && !isLeftOver(tx, collection, key, new Header())
+}
+
+/** Fills `header`; true where all that is stored of the key has expired. */
+function isLeftOver(tx: Transaction, space: Keyspace, key: Uint8Array, header: Header): boolean {
+  return !findHeader(tx, space, sliceOf(key), header) && header.kind !== kind.none
+}
+
+export function makeWatchable(tx: Transaction, database: number, keys: readonly Uint8Array[]): void {
+  const space = new DatabaseLookup().forWriting(tx, database)
+  const header = new Header()
+  for (const key of keys) if (isLeftOver(tx, space, key, header)) removeKey(tx, space, sliceOf(key), header)
 }

@@ -8,6 +8,7 @@
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, errorLine, isCommandError } from '../errors.ts'
+import { isWatchable, makeWatchable } from '../watches.ts'
 import { QueuedCommands, type QueuedCommand } from '../queue.ts'
 
 function multi(call: Call): void {
@@ -108,17 +109,29 @@ function watch(call: Call): void | Promise<void> {
   if (client.session.status !== 'none') {
     throw new CommandError('ERR WATCH inside POLYLOG.BEGIN or POLYLOG.JOIN is not allowed')
   }
-  const watched = client.session.run(
-    (tx) => {
-      for (let at = 1; at < call.count; at++) {
-        if (client.watches.isFull) throw new CommandError('ERR too many watched keys')
-        client.watches.add(client.session, tx, client.database, call.bytes(at))
-      }
-    },
-    { readOnly: true },
-  )
-  if (watched instanceof Promise) return watched.then(() => call.reply.ok())
-  call.reply.ok()
+  const { session, database, watches } = client
+  const keys = Array.from({ length: call.count - 1 }, (_, at) => call.bytes(at + 1))
+  const add = (tx: Transaction): void => {
+    for (const key of keys) {
+      if (watches.isFull) throw new CommandError('ERR too many watched keys')
+      watches.add(session, tx, database, key)
+    }
+  }
+  let isReady = true
+  const addWhereReady = (tx: Transaction): void => {
+    isReady = keys.every((key) => isWatchable(tx, database, key))
+    if (isReady) add(tx)
+  }
+  return after(session.run(addWhereReady, { readOnly: true }), () => {
+    if (isReady) return call.reply.ok()
+    const prepared = session.run((tx) => makeWatchable(tx, database, keys))
+    return after(prepared, () => after(session.run(add, { readOnly: true }), () => call.reply.ok()))
+  })
+}
+
+/** At once where there is nothing to wait for. */
+function after(done: void | Promise<void>, run: () => void | Promise<void>): void | Promise<void> {
+  return done instanceof Promise ? done.then(run) : run()
 }
 
 function unwatch(call: Call): void {
