@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import facts from '../../../src/gateway/redis/commands.json' with { type: 'json' }
 import { SeededRandom } from '../../../src/host/simulated/random.ts'
 import { Block, ruleOf, sameReply } from './compare.ts'
-import { runRedisDifferential } from './differential.ts'
+import { comparedVersion, runRedisDifferential } from './differential.ts'
 import { allTemplates, generateProgram } from './generate.ts'
 import { isKnownDifference, knownDifferences } from './known-differences.ts'
 import { command, describeProgram, encodeRequest, type Program, type Request } from './program.ts'
@@ -189,7 +189,7 @@ describe('shrinking', () => {
 describe('Polylog and Redis', () => {
   it('answer the same', async (context) => {
     const result = await runRedisDifferential({ seed: 1, programs: 30 })
-    if (result === undefined) return context.skip('redis-server is not installed')
+    if (result === undefined) return context.skip(`redis-server ${comparedVersion} is not installed`)
     expect(result.differences.join('\n\n')).toBe('')
     expect(result.programs).toBe(30)
     expect(result.commands).toBeGreaterThan(4_000)

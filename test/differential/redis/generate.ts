@@ -100,18 +100,24 @@ class Generator {
     }
     send(client, command(['WATCH', key!]))
     for (let left = random.below(3); left > 0; left--) send(random.below(2), write())
-    if (!this.#inBlock[0] && !this.#inBlock[1] && random.chance(0.1)) steps.push(this.#shortLife(random.below(2)))
+    const isShort = !this.#inBlock[0] && !this.#inBlock[1] && random.chance(0.1)
+    if (isShort) steps.push(this.#shortLife(random.below(2), key))
     send(client, command(['MULTI']))
     for (let left = random.between(1, 3); left > 0; left--) send(client, write())
     if (random.chance(0.3)) send(1 - client, write())
     send(client, command(['EXEC']))
+    // Nothing of it is left for the next one who watches.
+    if (isShort) {
+      send(client, command(['SET', key!, '']))
+      send(client, command(['DEL', key!]))
+    }
     return steps
   }
 
   #step(): Step {
     const random = this.#random
     const connection = random.chance(secondClientProbability) ? 1 : 0
-    if (!this.#inBlock[connection]! && random.chance(0.02)) return this.#shortLife(connection)
+    if (!this.#mayWatch && random.chance(0.02)) return this.#shortLife(connection)
     if (random.chance(0.03)) return { connection, units: [[this.#scan()]] }
     if (this.#usesRawBytes && random.chance(0.1)) return { connection, units: [[this.#damaged()]] }
     const units: Unit[] = []
@@ -123,11 +129,14 @@ class Generator {
       : { connection, units }
   }
 
-  #shortLife(connection: number): Step {
-    return { connection, units: [[command(this.#fill(compiledShortLives))]], waitMs: shortLifeMs }
+  /** Of `key`, or of any. */
+  #shortLife(connection: number, key?: Buffer): Step {
+    const filled = command(this.#fill(compiledShortLives))
+    const request = key === undefined ? filled : withKey(filled, key)
+    return { connection, units: [[request]], waitMs: shortLifeMs }
   }
 
-  /** Raw bytes may close the connection, and what has been sent of a long pipeline's replies by then is a matter of time. */
+  /** A long pipeline must not close the connection: what has been sent of its replies by then is a matter of time. */
   #unit(connection: number, mayClose: boolean): Unit {
     const random = this.#random
     if (this.#usesRawBytes && mayClose && random.chance(0.1)) {
@@ -135,7 +144,8 @@ class Generator {
       return [{ kind: 'raw', bytes: Buffer.from(bytes, 'latin1'), replies }]
     }
     if (random.chance(0.02)) return this.#randomPop()
-    const request = this.#command()
+    const found = this.#command()
+    const request = mayClose || !closes(found) ? found : command(['PING'])
     this.#followBlock(connection, request)
     return nameOf(request) === 'dbsize' ? [...lookAtAll, request] : [request]
   }
@@ -214,6 +224,10 @@ function argumentsOf(request: Request): readonly Buffer[] {
 
 function isByMember(request: Request): boolean {
   return argumentsOf(request).some((arg) => arg.toString('latin1').toLowerCase().includes('lex'))
+}
+
+function closes(request: Request): boolean {
+  return nameOf(request) === 'quit' || nameOf(request) === 'client'
 }
 
 function withKey(request: Request, key: Buffer): Request {
