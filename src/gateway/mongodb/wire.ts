@@ -10,12 +10,14 @@
  * Flags of OP_MSG: 0 checksum present, 1 more to come (no reply is wanted), 16 exhaust allowed. Bits 0–15 that are not
  * known must be refused.
  *
- * Everything is checked before it is used; documents are valid BSON when they leave here.
+ * Everything is checked before it is used; documents are valid BSON when they leave here. A message whose documents are
+ * not is answered with that, for it is known where the next one begins.
  */
 import type { ByteWriter } from '../../base/bytes.ts'
-import { bsonType, BsonValue, cstringEnd, readInt32 } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, cstringEnd, documentValue, emptyDocument, readInt32 } from '../../model/document/bson.ts'
+import { mongoCode } from '../../model/document/mongo-error.ts'
 import { decodeName } from '../../model/document/names.ts'
-import { maxMessageDocumentBytes, validateDocument } from '../../model/document/validate.ts'
+import { maxMessageDocumentBytes, maxMessageNesting, validateDocument } from '../../model/document/validate.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 
@@ -46,6 +48,8 @@ export interface Message {
   readonly sequences: readonly DocumentSequence[]
   /** Of the legacy handshake; an OP_MSG says `$db`. */
   readonly database: string | undefined
+  /** What is wrong with its documents, then it has none. */
+  readonly fault?: PolylogError
 }
 
 export interface DocumentSequence {
@@ -72,12 +76,28 @@ export function parseMessage(bytes: Uint8Array, start: number, end: number): Mes
     limit -= 4
     if (readInt32(bytes, limit) >>> 0 !== crc32c(bytes, start, limit)) throw malformed('OP_MSG checksum does not match')
   }
-  const { body, sequences } = parseSections(bytes, start + headerBytes + 4, limit)
+  const { requestId } = header
   const moreToCome = (flags & flagMoreToCome) !== 0
-  return { requestId: header.requestId, moreToCome, isLegacy: false, body, sequences, database: undefined }
+  const sections = catchFault(() => parseSections(bytes, start + headerBytes + 4, limit))
+  return { requestId, moreToCome, isLegacy: false, database: undefined, ...sections }
 }
 
-function parseSections(bytes: Uint8Array, start: number, end: number): Pick<Message, 'body' | 'sequences'> {
+type Sections = Pick<Message, 'body' | 'sequences' | 'fault'>
+
+/** Only documents that are damaged or nested too deep have a number of their own; other errors end the connection. */
+function catchFault(parse: () => Sections): Sections {
+  try {
+    return parse()
+  } catch (error) {
+    const isFault = error instanceof PolylogError && faults.has(error.detail.mongoCode)
+    if (!isFault) throw error
+    return { body: documentValue(emptyDocument), sequences: [], fault: error }
+  }
+}
+
+const faults: ReadonlySet<number | undefined> = new Set([mongoCode.invalidBson, mongoCode.overflow])
+
+function parseSections(bytes: Uint8Array, start: number, end: number): Sections {
   let body: BsonValue | undefined
   const sequences: DocumentSequence[] = []
   let at = start
@@ -115,7 +135,7 @@ function parseSequence(bytes: Uint8Array, start: number, end: number): DocumentS
 
 function parseDocument(bytes: Uint8Array, at: number, end: number): BsonValue {
   const limit = Math.min(end, at + maxMessageDocumentBytes)
-  return new BsonValue(bsonType.object, bytes, at, validateDocument(bytes, at, limit))
+  return new BsonValue(bsonType.object, bytes, at, validateDocument(bytes, at, limit, maxMessageNesting))
 }
 
 function parseQuery(bytes: Uint8Array, start: number, end: number, requestId: number): Message {
@@ -124,9 +144,8 @@ function parseQuery(bytes: Uint8Array, start: number, end: number, requestId: nu
   if (terminator < 0 || terminator + 9 > end) throw malformed('an OP_QUERY is cut short')
   const namespace = decodeUtf8(bytes, nameStart, cstringEnd(bytes, nameStart) - 1)
   if (!namespace.endsWith('.$cmd')) throw malformed('OP_QUERY is supported for the handshake only')
-  const body = parseDocument(bytes, terminator + 9, end)
-  const database = namespace.slice(0, -5)
-  return { requestId, moreToCome: false, isLegacy: true, body, sequences: [], database }
+  const sections = catchFault(() => ({ body: parseDocument(bytes, terminator + 9, end), sequences: [] }))
+  return { requestId, moreToCome: false, isLegacy: true, database: namespace.slice(0, -5), ...sections }
 }
 
 function malformed(what: string): PolylogError {

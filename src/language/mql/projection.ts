@@ -16,6 +16,7 @@ import {
 } from '../../model/document/bson.ts'
 import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
+import { splitPath } from '../../model/document/path.ts'
 import { isTruthy, missingValue, readString, toSafeInteger } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, type Expression } from './expression-contract.ts'
@@ -128,7 +129,7 @@ function addComputed(root: Branch, name: string, value: BsonValue): void {
 }
 
 function setNode(root: Branch, name: string, node: Node): void {
-  const components = name.split('.')
+  const components = splitPath(name)
   if (components.includes('')) throw mongoError(15_998, 'FieldPath field names may not be empty strings.')
   if (components.some((one) => one.startsWith('$'))) {
     throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)

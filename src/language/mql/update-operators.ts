@@ -2,6 +2,7 @@
 import { bsonType, bsonTypeName, BsonValue, fieldsOf } from '../../model/document/bson.ts'
 import { describeKey } from '../../model/document/describe-key.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { splitPath } from '../../model/document/path.ts'
 import { compareValues } from '../../model/document/order.ts'
 import { dateValue, int32Value, readBoolean, readString } from '../../model/document/values.ts'
 import { addNumbers, multiplyNumbers, toBigint } from './arithmetic.ts'
@@ -138,8 +139,8 @@ const rename: MakeChange = (name, operand) => {
   if (target.split('.').some((part) => part === '' || part.startsWith('$')) || name.includes('$')) {
     throw mongoError(mongoCode.badValue, `The source and target of $rename may not be dynamic or empty: ${target}`)
   }
-  const from = name.split('.')
-  const to = target.split('.')
+  const from = splitPath(name)
+  const to = splitPath(target)
   const move: Change = (root) => {
     const parent = openParent(root, from, false)
     const moved = parent === undefined ? undefined : getChild(parent, from.at(-1)!)

@@ -8,6 +8,7 @@ import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { equalValues } from '../../model/document/order.ts'
 import { describeKey } from '../../model/document/describe-key.ts'
+import { splitPath } from '../../model/document/path.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { compileFilter, type Filter, matchedPosition } from './filter.ts'
 import { parsePipeline } from './pipeline.ts'
@@ -164,7 +165,7 @@ function parseOperator(operator: string, operand: BsonValue, variables: Variable
 
 function checkedPath(text: string): string[] {
   if (text === '') throw mongoError(mongoCode.emptyFieldName, 'An empty update path is not valid.')
-  const path = text.split('.')
+  const path = splitPath(text)
   if (path.includes('')) {
     throw mongoError(
       mongoCode.emptyFieldName,

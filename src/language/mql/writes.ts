@@ -10,7 +10,6 @@ import type { Pause, Transaction } from '../../database/contract.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { objectIdValue } from '../../model/document/values.ts'
-import { validateDocument } from '../../model/document/validate.ts'
 import type { DocumentSource } from '../../query/document-source.ts'
 import type { Filter, Predicate } from './filter.ts'
 import type { Hint } from './planner.ts'
@@ -183,14 +182,8 @@ function changeDocument(
   source.lock(transaction, getField(before, '_id')!)
   const after = update.apply(before, { filter, isInsert: false, clock: transaction })
   if (Buffer.compare(asBytes(before), asBytes(after)) === 0) return before
-  checkNesting(after)
   source.replace(transaction, before, after)
   return after
-}
-
-/** What operators built may be nested deeper than what came in. */
-function checkNesting({ bytes, start, end }: BsonValue): void {
-  validateDocument(bytes, start, end)
 }
 
 function asBytes({ bytes, start, end }: BsonValue): Uint8Array {
@@ -202,7 +195,6 @@ function upsert(transaction: Transaction, source: DocumentSource, operation: Upd
   const seed = seedOf(filter.predicates, update.isReplacement)
   const made = update.apply(seed, { filter, isInsert: true, clock: transaction })
   const document = withId(made, getField(made, '_id') ?? makeObjectId(transaction))
-  checkNesting(document)
   source.insert(transaction, document)
   return document
 }

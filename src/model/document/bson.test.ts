@@ -13,7 +13,7 @@ import { compareValues, writeKeyElement } from './order.ts'
 import { findPath, parsePath } from './path.ts'
 import { anyDocument, anyValue, valueOf } from '../../../test/documents/any-document.ts'
 import { readString } from './values.ts'
-import { validateDocument } from './validate.ts'
+import { checkNesting, validateDocument } from './validate.ts'
 
 describe('validation', () => {
   it('accepts what the driver writes, and knows its end', () => {
@@ -49,7 +49,9 @@ describe('validation', () => {
       return serialize(document)
     }
     expect(validateDocument(nested(100), 0, 1e6)).toBe(nested(100).length)
-    expect(() => validateDocument(nested(101), 0, 1e6)).toThrow('nested deeper than 100')
+    expect(() => validateDocument(nested(101), 0, 1e6)).toThrow('exceeds maximum nested object depth')
+    expect(() => checkNesting(documentValue(nested(100)))).not.toThrow()
+    expect(() => checkNesting(documentValue(nested(101)))).toThrow('maximum nesting depth of 100')
   })
 
   it('refuses bytes that are not UTF-8', () => {

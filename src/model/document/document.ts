@@ -20,7 +20,7 @@ import { indexesOf, type DocumentIndex } from './index-definition.ts'
 import { indexKeyPrefixes, writeEntry } from './index-keys.ts'
 import { writeDocumentKey } from './keys.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
-import { maxDocumentBytes } from './validate.ts'
+import { checkNesting, maxDocumentBytes } from './validate.ts'
 import { describeKey } from './describe-key.ts'
 
 const idName = encodeName('_id')
@@ -70,7 +70,7 @@ export function findDocument(reader: TransactionReader, collection: Collection, 
 
 /** `document` is valid BSON with its `_id` first. Throws `unique_violation`. */
 export function insertDocument(transaction: Transaction, collection: Collection, document: Slice): void {
-  checkSize(document)
+  checkStorable(document)
   const id = idOf(document)
   checkId(id)
   writeDocumentKey(key, collection, id)
@@ -97,7 +97,7 @@ export function lockDocument(transaction: Transaction, collection: Collection, i
 
 /** `before` is a copy of the stored document, which is locked; `after` has the same `_id`. Throws `unique_violation`. */
 export function replaceDocument(transaction: Transaction, collection: Collection, before: Slice, after: Slice): void {
-  checkSize(after)
+  checkStorable(after)
   const id = idOf(before)
   const changes = indexesOf(collection).map((index) => changedKeys(collection, index, before, after))
   checkUnique(transaction, collection, changes, id, after)
@@ -186,7 +186,8 @@ export function indexDocument(
   writeEntries(transaction, [change], id)
 }
 
-function checkSize(document: Slice): void {
+function checkStorable(document: Slice): void {
+  checkNesting(document)
   const size = sliceLength(document)
   if (size > maxDocumentBytes) {
     const limit = `the maximum of ${maxDocumentBytes}`

@@ -5,6 +5,7 @@
  * and for the element that a numeric component names; at the end of the path an array stands for its elements and itself.
  */
 import { bsonType, BsonValue, encodeName, FieldCursor, findField } from './bson.ts'
+import { mongoCode, mongoError } from './mongo-error.ts'
 
 export interface Path {
   readonly text: string
@@ -14,8 +15,18 @@ export interface Path {
   readonly positions: readonly number[]
 }
 
+/** The server's limit, which is that of nesting: what follows a path may call itself for each component. */
+const mostComponents = 200
+
+/** A path's components. Throws Overflow where there are too many. */
+export function splitPath(text: string): string[] {
+  const names = text.split('.', mostComponents + 1)
+  if (names.length > mostComponents) throw mongoError(mongoCode.overflow, 'FieldPath is too long')
+  return names
+}
+
 export function parsePath(text: string): Path {
-  const names = text.split('.')
+  const names = splitPath(text)
   return { text, names, encoded: names.map(encodeName), positions: names.map(arrayPosition) }
 }
 
