@@ -45,6 +45,7 @@ export function execute(connection: MongoConnection, message: Message, reply: Bs
   const name = firstName(fields)
   let request: Request | undefined
   try {
+    if (message.fault !== undefined) throw message.fault
     const command = findCommand(name)
     if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
     if (command.isBare === true) {
@@ -217,6 +218,7 @@ function enterTransaction(command: Command, request: Request, number: bigint): v
   const { connection } = request
   const token = command.name === 'polylogJoin' ? joinToken(request) : undefined
   const { user, database } = connection.session
+  request.beginsTransaction = token === undefined
   request.session = logical.start(number, { user, database, remote: connection.remote }, token)
 }
 

@@ -3,13 +3,14 @@
  * durability. Fields that a command does not know are refused (40415), so nothing is accepted and ignored.
  */
 import { ByteWriter } from '../../base/bytes.ts'
-import type { PolylogError } from '../../base/errors.ts'
+import { PolylogError } from '../../base/errors.ts'
 import { copySlice, type Slice } from '../../base/slice.ts'
 import type { Catalog } from '../../database/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Durability } from '../../log/commit-log.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, FieldCursor } from '../../model/document/bson.ts'
+import { ensureNamespace } from '../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { decodeName } from '../../model/document/names.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
@@ -39,6 +40,8 @@ export class Request {
   session: Session
   logical: LogicalSession | undefined
   retry: RetryKey | undefined
+  /** It is the first of a transaction that it begins. */
+  beginsTransaction = false
   durability: Durability
   #collectionName: string | undefined
 
@@ -184,11 +187,19 @@ export class Request {
 
   /**
    * Runs a statement that writes. A retryable one answers as it did before where it has been answered; else its reply is
-   * kept in the same record.
+   * kept in the same record. `makesCollection`: it writes to a collection also where there is none.
    */
-  write(statement: Statement<Reply>): Reply | Promise<Reply> {
+  write(statement: Statement<Reply>, makesCollection = false): Reply | Promise<Reply> {
     const ready = loadRules(this.catalog, this.database, this.collectionName)
-    if (ready !== undefined) return ready.then(() => this.write(statement))
+    if (ready !== undefined) return ready.then(() => this.write(statement, makesCollection))
+    if (makesCollection && this.beginsTransaction && !this.catalog.namespaces.has(this.database)) {
+      const begun = beginDatabase(this.connection.session, this.database)
+      if (begun !== undefined) return begun.then(() => this.#write(statement))
+    }
+    return this.#write(statement)
+  }
+
+  #write(statement: Statement<Reply>): Reply | Promise<Reply> {
     const { retry } = this
     if (retry === undefined) return this.session.run(statement, { label: this.command })
     const remembering: Statement<Reply> = (transaction) => {
@@ -201,6 +212,32 @@ export class Request {
     }
     return this.session.run(remembering, { label: this.command })
   }
+}
+
+/**
+ * A database begins with its first write. Transactions that make different collections in a new one would conflict there,
+ * so the database is begun before the first of them takes its snapshot; where another is at it, the transaction sees that
+ * for itself. Outside of transactions it begins with the write that needs it.
+ */
+function beginDatabase(session: Session, database: string): Promise<void> | undefined {
+  const giveUp = (error: unknown): void => {
+    void session.rollback()
+    if (!(error instanceof PolylogError)) throw error
+  }
+  session.begin({ failFast: true })
+  try {
+    const made = session.run((transaction) => ensureNamespace(transaction, database))
+    if (made instanceof Promise) return made.then(() => commitOf(session)).catch(giveUp)
+    return commitOf(session)?.catch(giveUp)
+  } catch (error) {
+    giveUp(error)
+    return undefined
+  }
+}
+
+function commitOf(session: Session): Promise<void> | undefined {
+  const outcome = session.commit()
+  return outcome instanceof Promise ? outcome.then(() => undefined) : undefined
 }
 
 function remember(transaction: Transaction, retry: RetryKey, reply: Reply): Reply {

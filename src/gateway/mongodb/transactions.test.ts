@@ -98,6 +98,40 @@ describe('transactions of the driver', () => {
     await two.endSession()
   })
 
+  it('fail at once where both make the same collection, and not where they make two', async () => {
+    type Make = (collection: Collection<Item>, session: ClientSession) => Promise<unknown>
+    const ways: Make[] = [
+      (made, session) => made.insertOne({ _id: 1, n: 1 }, { session }),
+      (made, session) => made.insertMany([{ _id: 1, n: 1 }], { session }),
+      (made, session) => made.updateOne({ _id: 1 }, { $set: { n: 1 } }, { upsert: true, session }),
+      (made, session) => made.findOneAndUpdate({ _id: 1 }, { $set: { n: 1 } }, { upsert: true, session }),
+    ]
+    for (const [i, make] of ways.entries()) {
+      const database = client.db(`fresh${i}`)
+      const [one, two, three] = [await begin(), await begin(), await begin()]
+      await make(database.collection('a'), one)
+      await make(database.collection('b'), two)
+      const error = await failure(make(database.collection('a'), three))
+      expect([error.code, error.errorLabels]).toEqual([112, ['TransientTransactionError']])
+      await one.commitTransaction()
+      await two.commitTransaction()
+      expect(await database.collection('a').countDocuments()).toBe(1)
+      expect(await database.collection('b').countDocuments()).toBe(1)
+      for (const session of [one, two, three]) await session.endSession()
+    }
+  })
+
+  it('leave no collection behind when the first of a database is aborted', async () => {
+    const database = client.db('aborted')
+    const session = await begin()
+    await database.collection<Item>('a').insertOne({ _id: 1, n: 1 }, { session })
+    await session.abortTransaction()
+    expect(await database.listCollections().toArray()).toEqual([])
+    const { databases } = await client.db().admin().listDatabases()
+    expect(databases.map(({ name }) => name)).not.toContain('aborted')
+    await session.endSession()
+  })
+
   it('make a write outside of them wait', async () => {
     const session = await begin()
     await items.updateOne({ _id: 1 }, { $set: { n: 50 } }, { session })

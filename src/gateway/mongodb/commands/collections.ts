@@ -29,12 +29,13 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
   const listed = request.read(function* (transaction): Generator<Pause, BsonValue[], void> {
     const databases: BsonValue[] = []
     for (const name of transaction.catalog.namespaces.keys()) {
+      // As in the server, a database without collections is none.
+      if (transaction.catalog.collectionsOf(name).length === 0) continue
       const sizeBytes = nameOnly ? 0 : yield* namespaceBytes(transaction, name)
-      const isEmpty = transaction.catalog.collectionsOf(name).length === 0
       databases.push(
         built((writer) => {
           writer.string('name', name)
-          if (!nameOnly) writer.int64('sizeOnDisk', sizeBytes).boolean('empty', isEmpty)
+          if (!nameOnly) writer.int64('sizeOnDisk', sizeBytes).boolean('empty', false)
         }),
       )
     }

@@ -89,7 +89,7 @@ function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> 
       writer.end()
       value(writer)
     }
-  })
+  }, isUpsert)
 }
 
 export const modifyCommands: readonly Command[] = [

@@ -13,7 +13,7 @@ import {
 import { compileUpdate } from '../../../language/mql/update.ts'
 import type { Variables } from '../../../language/mql/scope.ts'
 import { indexName, type BsonWriter } from '../../../model/document/bson-writer.ts'
-import { bsonType, type BsonValue, elementsOf, fieldsOf } from '../../../model/document/bson.ts'
+import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
@@ -71,12 +71,12 @@ function insert(request: Request): Reply | Promise<Reply> {
     return request.write((transaction) => {
       const source = ensureSource(transaction, database, collectionName, rules)
       return insertReply(request, insertSingle(transaction, source, first!))
-    })
+    }, true)
   }
   return request.write(function* (transaction): Generator<Pause, Reply, void> {
     const source = ensureSource(transaction, database, collectionName, rules)
     return insertReply(request, yield* insertDocuments(transaction, source, documents, ordered))
-  })
+  }, true)
 }
 
 function insertReply(request: Request, { inserted, errors }: InsertResult): Reply {
@@ -136,6 +136,11 @@ function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
   }
 }
 
+function isUpsert(operation: BsonValue): boolean {
+  const upsert = getField(operation, 'upsert')
+  return upsert !== undefined && isTruthy(upsert)
+}
+
 interface UpdateTotals {
   matched: number
   modified: number
@@ -153,7 +158,7 @@ function update(request: Request): Reply | Promise<Reply> {
     const totals = yield* runUpdates(transaction, request, updates, ordered, variables)
     throwInTransaction(request, totals.errors)
     return (writer) => writeUpdateReply(writer, totals)
-  })
+  }, updates.some(isUpsert))
 }
 
 function* runUpdates(
