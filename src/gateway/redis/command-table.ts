@@ -122,8 +122,7 @@ export class CommandTable {
     const count = args.count - first
     if (command.subcommands.size === 0 || (count === 1 && command.accepts(1))) return checked(command, count)
     if (count === 1) throw wrongArity(command.name)
-    const { bytes, start, end } = args.at(first + 1)
-    const name = printed(bytes, start, Math.min(end, start + maxNameBytes))
+    const name = printed(args.at(first + 1))
     const below = command.subcommands.get(name.toLowerCase())
     if (below === undefined) {
       throw new CommandError(`ERR unknown subcommand '${name}'. Try ${command.name.toUpperCase()} HELP.`)
@@ -138,21 +137,26 @@ function checked(command: Command, count: number): Command {
   return command
 }
 
-/** As C prints it: up to the first zero byte. */
-function printed(bytes: Uint8Array, start: number, end: number): string {
-  return decodeUtf8(bytes, start, end).split('\0', 1)[0]!
+/** Where C's printing of an argument ends: at the first zero byte, or after `limit` bytes. */
+function printedEnd({ bytes, start, end }: Slice, limit: number): number {
+  const last = Math.min(end, start + limit)
+  for (let at = start; at < last; at++) if (bytes[at] === 0) return at
+  return last
+}
+
+function printed(argument: Slice): string {
+  return decodeUtf8(argument.bytes, argument.start, printedEnd(argument, maxNameBytes))
 }
 
 function unknownCommand(args: Arguments, first: number): CommandError {
-  const show = (position: number, limit: number): string => {
-    const { bytes, start, end } = args.at(position)
-    return printed(bytes, start, Math.min(end, start + limit))
-  }
   let shown = ''
-  for (let at = first + 1; at < args.count && shown.length < maxNameBytes; at++) {
-    shown += `'${show(at, maxNameBytes - shown.length)}' `
+  for (let at = first + 1, left = maxNameBytes; at < args.count && left > 0; at++) {
+    const argument = args.at(at)
+    const end = printedEnd(argument, left)
+    shown += `'${decodeUtf8(argument.bytes, argument.start, end)}' `
+    left -= end - argument.start + 3
   }
-  return new CommandError(`ERR unknown command '${show(first, maxNameBytes)}', with args beginning with: ${shown}`)
+  return new CommandError(`ERR unknown command '${printed(args.at(first))}', with args beginning with: ${shown}`)
 }
 
 /** The positions of the keys among the arguments; throws where the arguments do not fit. */

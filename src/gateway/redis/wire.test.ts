@@ -88,6 +88,8 @@ describe('errors', () => {
     ['*1\r\n\xff1\r\n', "expected '$', got '\ufffd'"],
     ['*1\r\n$x\r\n', 'invalid bulk length'],
     ['*1\r\n$-1\r\n', 'invalid bulk length'],
+    ['*1\r\n$-0\r\n', 'invalid bulk length'],
+    ['*-0\r\n', 'invalid multibulk length'],
     ['*1\r\n$1048577\r\n', 'invalid bulk length'],
     [`*${'1'.repeat(70_000)}`, 'too big mbulk count string'],
     [`*1\r\n$${'1'.repeat(70_000)}`, 'too big bulk count string'],

@@ -210,7 +210,7 @@ export class RequestParser {
     const negative = bytes[start] === 0x2d
     const first = negative ? start + 1 : start
     if (first >= end || end - first > 10) return Number.NaN
-    if (bytes[first] === 0x30 && end - first > 1) return Number.NaN
+    if (bytes[first] === 0x30 && (negative || end - first > 1)) return Number.NaN
     let value = 0
     for (let i = first; i < end; i++) {
       const digit = bytes[i]! - 0x30

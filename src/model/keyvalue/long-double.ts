@@ -3,8 +3,8 @@
  * `%.17Lf` without trailing zeros. 10.5 + 0.1 is 10.6 there and would be 10.59999999999999964 in doubles.
  *
  * A number is `mantissa × 2^exponent` with a mantissa of at most 64 bits; every operation is exact and then rounded to
- * nearest, ties to even. Below the normal range (about 1e-4932) precision is kept where the real type loses it: it is far
- * beyond the 17 digits that are printed.
+ * nearest, ties to even. Below the normal range (about 1e-4932) precision is kept where the real type loses it, down to where
+ * that has nothing but 0: it is far beyond the 17 digits that are printed.
  */
 export interface LongDouble {
   readonly mantissa: bigint
@@ -13,6 +13,8 @@ export interface LongDouble {
 
 const mantissaBits = 64
 const maxExponent = 16384
+/** The smallest positive long double is 2 to this power. */
+const minExponent = -16445
 const decimal = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i
 const hexadecimal = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i
 const infinite = /^[+-]?(inf|infinity)$/i
@@ -49,7 +51,7 @@ function parseHexadecimal([, sign, whole = '', fraction = '', exponentText = '0'
 }
 
 function signed(sign: string | undefined, magnitude: LongDouble): LongDouble | undefined {
-  if (!isFinite(magnitude)) return undefined
+  if (!isFinite(magnitude) || vanishes(magnitude)) return undefined
   return sign === '-' ? { mantissa: -magnitude.mantissa, exponent: magnitude.exponent } : magnitude
 }
 
@@ -74,6 +76,13 @@ export function formatLongDouble(value: LongDouble): string {
 
 function isFinite(value: LongDouble): boolean {
   return value.mantissa === 0n || bitLength(value.mantissa) + value.exponent <= maxExponent
+}
+
+/** Half of the smallest positive long double and what is below it round to 0, which C calls out of range. */
+function vanishes({ mantissa, exponent }: LongDouble): boolean {
+  if (mantissa === 0n) return false
+  const top = bitLength(mantissa) + exponent
+  return top < minExponent || (top === minExponent && (mantissa & (mantissa - 1n)) === 0n)
 }
 
 function bitLength(value: bigint): number {

@@ -147,6 +147,10 @@ describe('long doubles', () => {
     ['nan', '1', 'no number'],
     ['', '1', 'no number'],
     ['1e5000', '1', 'no number'],
+    ['1e-5000', '1', 'no number'],
+    ['0x1p-16446', '1', 'no number'],
+    ['0x1.1p-16446', '1', '1'],
+    ['0e-9999', '1', '1'],
     ['1.1e4932', '1.1e4932', 'overflow'],
   ])('%s + %s is %s', (a, b, expected) => {
     expect(sum(a, b)).toBe(expected)
