@@ -29,6 +29,7 @@ export interface RunResult {
 
 /** Time for a server to close what it has said that it closes. */
 const settleMs = 10
+const settleTries = 100
 const clientCount = 2
 
 export async function runProgram(targets: Targets, program: Program): Promise<RunResult> {
@@ -134,6 +135,7 @@ class Run {
   /** Connections that both servers have closed are opened anew by the next step. */
   async #settle(): Promise<string | undefined> {
     await sleep(settleMs)
+    for (let left = settleTries; left > 0 && this.#pairs.some(isHalfClosed); left--) await sleep(settleMs)
     for (const [at, pair] of this.#pairs.entries()) {
       if (pair === undefined || (!pair.redis.isClosed && !pair.polylog.isClosed)) continue
       if (!pair.redis.isClosed) return `Polylog has closed connection ${at}, and Redis has not`
@@ -142,6 +144,10 @@ class Run {
     }
     return undefined
   }
+}
+
+function isHalfClosed(pair: Pair | undefined): boolean {
+  return pair !== undefined && pair.redis.isClosed !== pair.polylog.isClosed
 }
 
 function mayClose(request: Request): boolean {
