@@ -129,13 +129,27 @@ describe('pg', () => {
       await client.query('SAVEPOINT here')
       await expect(client.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' })
       await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: '25P02' })
-      // Also a prepared statement that could not be bound.
+      // Also a prepared statement that cannot be bound.
       const unbound = client.query('SELECT $1 FROM missing', [1])
       await expect(unbound).rejects.toMatchObject({ code: '25P02' })
       await client.query('ROLLBACK TO here')
       expect((await client.query('SELECT sum(balance) AS s FROM account')).rows).toEqual([{ s: '0.00' }])
       await client.query('ROLLBACK')
       expect((await client.query('SELECT sum(balance) AS s FROM account')).rows).toEqual([{ s: '30.50' }])
+    })
+  })
+
+  it('refuses another isolation for a transaction that has begun to work', async () => {
+    await withPg(async (client) => {
+      await client.query('BEGIN')
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+      expect((await client.query('SHOW transaction_isolation')).rows[0]).toEqual({
+        transaction_isolation: 'repeatable read',
+      })
+      await client.query('SELECT count(*) FROM account')
+      const other = client.query('BEGIN ISOLATION LEVEL SERIALIZABLE')
+      await expect(other).rejects.toMatchObject({ code: '25001' })
+      await client.query('ROLLBACK')
     })
   })
 

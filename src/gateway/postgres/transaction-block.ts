@@ -69,6 +69,8 @@ export class TransactionBlock {
   begin(options: BeginOptions): void {
     if (this.kind === 'explicit') {
       this.#notice(warning('25001', 'there is already a transaction in progress'))
+      // What it asks for is asked of the transaction in progress.
+      if (options.isolation !== undefined || options.readOnly !== undefined) this.configure(options)
       return
     }
     if (this.kind === 'none') {

@@ -180,7 +180,27 @@ export const exactTypes: readonly TypeName[] = [
   'bytea',
 ]
 
+/** What an index can narrow: a column against values, and several of them joined. */
+function narrowing(random: Random, options: ExpressionOptions): Piece {
+  const usable = options.columns.filter(({ type }) => exactTypes.includes(type) || isNumber(type))
+  if (usable.length === 0) return leaf(random, 'bool', options)
+  const test = (): Piece => {
+    const { text, type } = random.pick(usable)
+    const value = (): Piece => leaf(random, type, { ...options, columns: [] })
+    const roll = random.next()
+    if (roll < 0.15) return piece('bool', `${text} in (`, ...joined(random.times(1, 4, value), ', '), ')')
+    if (roll < 0.25) return piece('bool', `${text} between `, value(), ' and ', value())
+    if (roll < 0.35) return piece('bool', text, random.pick([' is null', ' is not null']))
+    if (roll < 0.4 && type === 'text')
+      return piece('bool', `${text} like ${random.pick(["'a%'", "'1%'", "'A_'", "'%'"])}`)
+    if (roll < 0.5) return piece('bool', value(), random.pick([' = ', ' < ', ' >= ']), text)
+    return piece('bool', text, random.pick([' = ', ' = ', ' <> ', ' < ', ' <= ', ' > ', ' >= ']), value())
+  }
+  return piece('bool', '(', ...joined(random.times(1, 3, test), random.pick([' and ', ' and ', ' or '])), ')')
+}
+
 export function predicate(random: Random, depth: number, options: ExpressionOptions): Piece {
+  if (options.columns.length > 0 && random.chance(0.35)) return narrowing(random, options)
   const bool = (): Piece => (depth <= 1 ? leaf(random, 'bool', options) : predicate(random, depth - 1, options))
   const type = random.pick(types.filter((one) => one !== 'json'))
   const value = (): Piece => expression(random, type, depth - 1, options)

@@ -36,10 +36,10 @@ export function fold(call: CallExpression): Expression {
   if (call.volatile || call.needsRun || !call.arguments.every((one) => one.kind === 'constant')) return call
   const values = call.arguments.map((one) => (one as { value: SqlValue }).value)
   if (call.strict && values.includes(null))
-    return { ...constant(null, call.type, call.location), modifier: call.modifier }
+    return { ...constant(null, call.type, beginningOf(call)), modifier: call.modifier }
   try {
     const value = (call.implementation as (...values: SqlValue[]) => SqlValue)(...values)
-    return { ...constant(value, call.type, call.location), modifier: call.modifier }
+    return { ...constant(value, call.type, beginningOf(call)), modifier: call.modifier }
   } catch {
     return call
   }
@@ -116,7 +116,7 @@ export function constantValues(binder: Binder, expressions: readonly Expression[
     chunk.every(({ kind }) => kind === 'constant') ? chunk.map((one) => (one as ConstantExpression).value) : undefined,
   )
   const known = chunks.filter((chunk) => chunk !== undefined)
-  return known.length < chunks.length ? undefined : known.flat()
+  return known.length < chunks.length ? undefined : ([] as SqlValue[]).concat(...known)
 }
 
 function coerceUnknown(

@@ -346,7 +346,7 @@ function defineParts(): void {
   )
   defineFunction('extract', [text, interval], numeric, extractIntervalField)
   defineFunction('date_part', [text, interval], float8, (field: string, value: Interval) =>
-    extractIntervalField(field, value).toNumber(),
+    /^epoch$/i.test(field) ? epochOf(value) : extractIntervalField(field, value).toNumber(),
   )
   defineFunction('date_trunc', [text, interval], interval, truncateInterval)
   defineFunction('isfinite', [date], bool, (days: number) => days !== dateInfinity && days !== dateMinusInfinity)
@@ -362,6 +362,12 @@ function dayOf(year: number, month: number, day: number): number | undefined {
   const ofCalendar = year < 0 ? year + 1 : year
   if (year === 0 || month < 1 || month > 12 || day < 1 || day > daysInMonth(ofCalendar, month)) return undefined
   return daysFromCalendar(ofCalendar, month, day)
+}
+
+/** Seconds, summed as doubles in PostgreSQL's order. */
+function epochOf({ months, days, us }: Interval): number {
+  const years = Math.trunc(months / 12)
+  return Number(us) / usPerSecond + 365.25 * 86_400 * years + 30 * 86_400 * (months % 12) + 86_400 * days
 }
 
 function defineMakers(): void {

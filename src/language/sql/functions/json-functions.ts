@@ -316,7 +316,7 @@ export function toJsonText(type: number, value: SqlValue): string {
     case oid.timestamp:
     case oid.timestamptz: {
       const shown = entry.formatText(value)
-      return quoteJson(shown.includes(' ') ? shown.replace(' ', 'T').replace(/([+-]\d{2})$/, '$1:00') : shown)
+      return quoteJson(shown.includes(' ') ? shown.replace(' ', 'T').replace(/([+-]\d{2})( BC)?$/, '$1:00$2') : shown)
     }
     default: {
       const shown = entry.formatText(value)

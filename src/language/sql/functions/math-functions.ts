@@ -7,6 +7,7 @@ import { oid } from '../types/oids.ts'
 import { expNumeric, lnNumeric, logNumeric, power } from './numeric-powers.ts'
 import { modNumeric, sqrtNumeric } from './numeric-rules.ts'
 import { defineFunction, defineOperator } from './registry.ts'
+import { floatToChar, numericToChar } from './to-char-number.ts'
 
 const { float8, numeric, int4, int8 } = oid
 
@@ -24,7 +25,11 @@ function defineRounding(): void {
   }
   const places = (scale: number): number => Math.min(2000, Math.max(-2000, scale))
   const shown = (value: Decimal): Decimal => (value.scale < 0 ? value.round(0) : value)
-  defineFunction('round', [float8], float8, roundHalfEven)
+  const half = (value: number): number => {
+    const rounded = roundHalfEven(value)
+    return rounded === 0 && (value < 0 || Object.is(value, -0)) ? -0 : rounded
+  }
+  defineFunction('round', [float8], float8, half)
   defineFunction('round', [numeric], numeric, (value: Decimal) => value.round(0))
   defineFunction('round', [numeric, int4], numeric, (value: Decimal, scale: number) =>
     shown(value.round(places(scale))),
@@ -100,6 +105,18 @@ function definePowers(): void {
   for (const name of ['log', 'log10']) {
     defineFunction(name, [numeric], numeric, (value: Decimal) => logNumeric(Decimal.of(10n), value))
   }
+}
+
+function defineTexts(): void {
+  const { float4, text } = oid
+  defineFunction('to_char', [numeric, text], text, numericToChar)
+  for (const type of [int4, int8]) {
+    defineFunction('to_char', [type, text], text, (value: number | bigint, template: string) =>
+      numericToChar(Decimal.of(BigInt(value)), template),
+    )
+  }
+  defineFunction('to_char', [float4, text], text, (value: number, template: string) => floatToChar(value, template, 6))
+  defineFunction('to_char', [float8, text], text, (value: number, template: string) => floatToChar(value, template, 15))
 }
 
 function defineRest(): void {
@@ -236,5 +253,6 @@ function uuid(run: SqlRun): string {
 defineRounding()
 definePowers()
 defineRest()
+defineTexts()
 defineFunction('random', [], float8, random, { needsRun: true, volatility: 'volatile' })
 defineFunction('gen_random_uuid', [], oid.uuid, uuid, { needsRun: true, volatility: 'volatile' })

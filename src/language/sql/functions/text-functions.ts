@@ -302,7 +302,10 @@ function defineMatches(): void {
     ['!~~*', true, true],
   ] as const) {
     const match = like(ignoreCase, negated)
-    defineOperator(symbol, [text, text], bool, (value: string, pattern: string) => match(value, pattern))
+    // A bpchar is matched with its padding: no conversion to text comes between.
+    for (const type of [text, oid.bpchar]) {
+      defineOperator(symbol, [type, text], bool, (value: string, pattern: string) => match(value, pattern))
+    }
     defineFunction(`like ${symbol}`, [text, text, text], bool, match)
   }
   for (const [symbol, flags, negated] of [
@@ -311,9 +314,9 @@ function defineMatches(): void {
     ['~*', 'i', false],
     ['!~*', 'i', true],
   ] as const) {
-    defineOperator(symbol, [text, text], bool, (value: string, pattern: string) => {
-      return compileRegex(pattern, flags).matcher(value).find() !== negated
-    })
+    const find = (value: string, pattern: string): boolean =>
+      compileRegex(pattern, flags).matcher(value).find() !== negated
+    for (const type of [text, oid.bpchar]) defineOperator(symbol, [type, text], bool, find)
   }
   const similar = (value: string, pattern: string, escape = '\\'): boolean =>
     compileRegex(similarToRegex(pattern, escape)).matcher(value).find()
