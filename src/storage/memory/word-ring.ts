@@ -5,6 +5,8 @@
  * Invariant: head ≤ tail ≤ head + capacity.
  */
 const smallestEntries = 1024
+/** So much stays: a ring that empties with every batch must not grow anew with every batch. */
+const keptWords = 128 * 1024
 
 export class WordRing {
   words: Int32Array
@@ -51,7 +53,7 @@ export class WordRing {
 
   /** Halves a ring that has become much too large. */
   shrink(): void {
-    if (this.#mask >= smallestEntries && this.tail - this.head < this.#mask >> 3) this.#resize((this.#mask + 1) >> 1)
+    if (this.words.length > keptWords && this.tail - this.head < this.#mask >> 3) this.#resize((this.#mask + 1) >> 1)
   }
 
   #resize(entries: number): void {
