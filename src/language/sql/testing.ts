@@ -105,6 +105,11 @@ export class TestSql {
     }
   }
 
+  /** Runs what was prepared elsewhere. */
+  perform(prepared: PreparedStatement, parameters: readonly SqlValue[] = []): Promise<SqlResult> {
+    return this.#perform(prepared, parameters)
+  }
+
   async #perform(prepared: PreparedStatement, parameters: readonly SqlValue[]): Promise<SqlResult> {
     const { effect } = prepared
     const done = { prepared, rows: [], rowCount: 0, notices: [] }

@@ -31,12 +31,8 @@ export function seal(expression: Expression, progress: Progress): Expression {
 
 function sealWhole(expression: Expression, progress: Progress): Expression {
   const found = progress.once(() => new Witnesses())
-  const chunks = chunksOf(childrenOf(expression))
-  progress.each(chunks, (chunk) => {
-    for (const child of chunk) found.add(child)
-    progress.spend(chunk.length)
-  })
-  if (expression.kind === 'call' && expression.volatile) found.add({ ...expression, arguments: [] })
+  addChildren(found, expression, progress)
+  if (expression.kind === 'call' && expression.volatile) found.list.push({ ...expression, arguments: [] })
   if (found.isOpen) return expression
   const { type, modifier, location } = expression
   const sealed: SealedExpression = {
@@ -45,11 +41,27 @@ function sealWhole(expression: Expression, progress: Progress): Expression {
     modifier,
     location,
     inner: expression,
-    witnesses: found.list,
+    witnesses: [...found.list],
     weight: found.weight,
   }
   return sealed
 }
+
+/** The list that `x IN (…)` is has one above it. */
+function addChildren(found: Witnesses, expression: Expression, progress: Progress): void {
+  const children = childrenOf(expression)
+  const isLong = (one: Expression): boolean => childrenOf(one).length > minLongList
+  const long = children.length > minLongList ? [] : children.filter(isLong)
+  const rest = long.length === 0 ? children : children.filter((one) => !long.includes(one))
+  progress.each(chunksOf(rest, 64), (chunk) => {
+    const before = found.weight
+    for (const child of chunk) found.add(child)
+    progress.spend((found.weight - before) >> 1)
+  })
+  progress.each(long, (child) => addChildren(found, child, progress))
+}
+
+const minLongList = 64
 
 /** No index is looked for beyond these many, nor for larger ones. */
 const maxOpenConjuncts = 256
@@ -74,36 +86,42 @@ function weighs(expression: Expression, limit: number): boolean {
 
 class Witnesses {
   readonly list: Expression[] = []
-  readonly #known = new Set<string>()
+  readonly #columns = new Set<number>()
+  readonly #others = new Set<string>()
   weight = 0
   /** There is something in it that must be seen. */
   isOpen = false
 
   add(expression: Expression): void {
     this.weight += expression.kind === 'sealed' ? expression.weight : 1
-    const name = nameOf(expression)
-    if (name !== undefined) {
-      if (this.#known.has(name)) return
-      this.#known.add(name)
-      this.list.push(expression)
-    } else if (expression.kind === 'subquery') this.list.push(expression)
-    else {
-      if (expression.kind === 'aggregate' || expression.kind === 'set') this.isOpen = true
-      if (expression.kind === 'call' && expression.volatile) this.list.push({ ...expression, arguments: [] })
-      for (const child of childrenOf(expression)) this.add(child)
+    switch (expression.kind) {
+      case 'constant':
+        return
+      case 'column':
+        this.#once(this.#columns, expression.index, expression)
+        return
+      case 'parameter':
+        this.#once(this.#others, `$${expression.index}`, expression)
+        return
+      case 'captured':
+        this.#once(this.#others, `${expression.subquery}.${expression.slot}`, expression)
+        return
+      case 'subquery':
+        this.list.push(expression)
+        return
+      case 'aggregate':
+      case 'set':
+        this.isOpen = true
+        return
+      case 'call':
+        if (expression.volatile) this.list.push({ ...expression, arguments: [] })
     }
+    for (const child of childrenOf(expression)) this.add(child)
   }
-}
 
-function nameOf(expression: Expression): string | undefined {
-  switch (expression.kind) {
-    case 'column':
-      return `c${expression.index}`
-    case 'parameter':
-      return `p${expression.index}`
-    case 'captured':
-      return `o${expression.subquery}.${expression.slot}`
-    default:
-      return undefined
+  #once<K>(known: Set<K>, key: K, expression: Expression): void {
+    if (known.has(key)) return
+    known.add(key)
+    this.list.push(expression)
   }
 }

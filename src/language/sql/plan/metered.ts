@@ -5,7 +5,7 @@
 import { type Batch, type Operator, paused } from '../../../query/operator.ts'
 import type { Expression } from '../expression/expression.ts'
 import { childrenOf } from '../expression/expression.ts'
-import { type PlanNode } from './plan-node.ts'
+import type { PlanNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 /** Reading a row takes as long as evaluating about so many expressions. */

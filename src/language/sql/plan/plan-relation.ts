@@ -1,6 +1,7 @@
 /** Scans of stored relations: by the best index for the conditions, with bounds that may read an outer row. */
 import { findType } from '../../../model/table/types/registry.ts'
 import { type Access, RelationScan } from '../../../query/relation.ts'
+import { batchRows } from '../../../query/operator.ts'
 import type { RelationItem } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate, flatten } from '../expression/compile.ts'
@@ -65,7 +66,10 @@ export function planScan(
     open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
     count: (run) => {
       let total = 0
+      let lookups = 0
       for (const access of accesses([], run)) {
+        // A scan pauses between the elements of a long list.
+        if (++lookups > batchRows) return undefined
         const counted = reader.count?.(run, access)
         if (counted === undefined) return undefined
         total += counted
