@@ -164,6 +164,14 @@ describe('two replies', () => {
     expect(block.same(args('EXEC'), exec(ab, ab), exec(ba, ba))).toBe(false)
   })
 
+  it('of draws without repetition have none', () => {
+    const drawn = reply('*2\r\n$1\r\na\r\n$1\r\na\r\n')
+    const others = reply('*2\r\n$1\r\na\r\n$1\r\nb\r\n')
+    expect(new Block().same(args('SRANDMEMBER a 2'), others, drawn)).toBe(false)
+    expect(new Block().same(args('SRANDMEMBER a 2'), drawn, others)).toBe(true)
+    expect(new Block().same(args('SRANDMEMBER a -2'), others, drawn)).toBe(true)
+  })
+
   it('may differ only where a reason is given', () => {
     expect(isKnownDifference(args('ZSCORE a b'), reply('$2\r\n-0\r\n'), reply('$1\r\n0\r\n'))).toBe(true)
     expect(isKnownDifference(args('GET a'), reply('$2\r\n-0\r\n'), reply('$1\r\n0\r\n'))).toBe(false)

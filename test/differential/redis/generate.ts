@@ -106,18 +106,13 @@ class Generator {
     for (let left = random.between(1, 3); left > 0; left--) send(client, write())
     if (random.chance(0.3)) send(1 - client, write())
     send(client, command(['EXEC']))
-    // Nothing of it is left for the next one who watches.
-    if (isShort) {
-      send(client, command(['SET', key!, '']))
-      send(client, command(['DEL', key!]))
-    }
     return steps
   }
 
   #step(): Step {
     const random = this.#random
     const connection = random.chance(secondClientProbability) ? 1 : 0
-    if (!this.#mayWatch && random.chance(0.02)) return this.#shortLife(connection)
+    if (!this.#inBlock[connection]! && random.chance(0.02)) return this.#shortLife(connection)
     if (random.chance(0.03)) return { connection, units: [[this.#scan()]] }
     if (this.#usesRawBytes && random.chance(0.1)) return { connection, units: [[this.#damaged()]] }
     const units: Unit[] = []
