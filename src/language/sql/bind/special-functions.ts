@@ -2,7 +2,7 @@
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import { arrayDimensions } from '../../../model/table/types/array.ts'
 import type { SqlValue } from '../contract.ts'
-import { type Expression, type Implementation, plainCall } from '../expression/expression.ts'
+import { constant, type Expression, type Implementation, plainCall } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { arraySearch } from '../functions/array-functions.ts'
 import { undeterminedType } from '../functions/resolve.ts'
@@ -11,7 +11,7 @@ import { checkGrownLength, joinTexts } from '../functions/text-length.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
-import { coerce, fold } from './coerce.ts'
+import { coerce, commonType, fold } from './coerce.ts'
 
 type Special = (binder: Binder, parts: readonly Expression[], location: number | undefined) => Expression
 
@@ -190,9 +190,13 @@ function search(
 ): void {
   specialFunctions.set(name, (binder, given, location) => {
     needArguments(name, given, 2, location)
-    const array = knownArray(binder, given)
-    const element = findType(array.type)?.element
+    const list = knownArray(binder, given)
+    const own = findType(list.type)?.element
+    const searched = name === 'array_position' ? given.slice(1, 2) : given.slice(1)
+    const shared = own === undefined ? undefined : meetingType(own.oid, searched, name)
+    const element = shared === undefined ? undefined : getType(shared)
     if (element === undefined) needArguments(name, given, Infinity, location)
+    const array = coerce(binder, list, element!.arrayOid)
     const parts = given.map((part, i) =>
       i === 0 ? array : name === 'array_position' && i === 2 ? part : coerce(binder, part, element!.oid),
     )
@@ -200,6 +204,15 @@ function search(
     const type = gives === 'int4' ? oid.int4 : array.type
     return call(name, type, parts, (...values: SqlValue[]) => run(equal, values), location)
   })
+}
+
+/** The common type of an array's elements and what is looked for among them. */
+function meetingType(element: number, others: readonly Expression[], name: string): number | undefined {
+  try {
+    return commonType([constant(null, element), ...others], name)
+  } catch {
+    return undefined
+  }
 }
 
 /** An array literal of no type has the type that the elements beside it say. */

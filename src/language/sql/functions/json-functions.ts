@@ -119,7 +119,12 @@ const accesses: readonly (readonly [type: number, access: Access])[] = [
     jsonb,
     {
       member: (value, key) => asJson(member(parsed(value), key)),
-      element: (value, at) => asJson(element(parsed(value), at)),
+      element: (value, at) => {
+        const node = parsed(value)
+        // jsonb stores a scalar as an array of it alone, and PostgreSQL lets that be seen here.
+        const isScalar = !isArray(node) && !isObject(node)
+        return asJson(isScalar && (at === 0 || at === -1) ? node : element(node, at))
+      },
       follow: (value, path) => asJson(follow(parsed(value), path)),
       toText: unquoteJson,
     },
@@ -270,9 +275,10 @@ function setPath(
 function defineChanges(): void {
   defineOperator('||', [jsonb, jsonb], jsonb, (a: string, b: string) => formatJsonb(concatenate(parsed(a), parsed(b))))
   defineOperator('-', [jsonb, text], jsonb, (value: string, key: string) => formatJsonb(without(parsed(value), [key])))
-  defineOperator('-', [jsonb, oid.textArray], jsonb, (value: string, keys: string[]) =>
-    formatJsonb(without(parsed(value), keys)),
-  )
+  defineOperator('-', [jsonb, oid.textArray], jsonb, (value: string, keys: string[]) => {
+    checkPath(keys)
+    return formatJsonb(without(parsed(value), keys))
+  })
   defineOperator('-', [jsonb, int4], jsonb, (value: string, at: number) => formatJsonb(withoutIndex(parsed(value), at)))
   defineOperator('#-', [jsonb, oid.textArray], jsonb, (value: string, path: string[]) =>
     formatJsonb(deletePath(parsed(value), path)),

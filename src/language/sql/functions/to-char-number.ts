@@ -53,7 +53,9 @@ function readTemplate(template: string): Template {
     }
     if ((name === '9' || name === '0') && sign === 'brackets') throw syntaxError(`"${name}" must be ahead of "PR"`)
     if (name === '0' && !hasPoint) zeroStart ??= before
-    if (name === '9' || name === '0') hasPoint ? behind++ : before++
+    const isDigit = name === '9' || name === '0'
+    if (isDigit && hasPoint) behind++
+    else if (isDigit) before++
     if (name === '0') zeroEnd = before + behind
     if (name === '.') {
       if (hasPoint) throw syntaxError('multiple decimal points')
