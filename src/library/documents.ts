@@ -1,5 +1,5 @@
-/** Documents for the embedded API: plain objects in and out, as the `bson` package converts them. */
-import { deserialize, serialize, type Document } from 'bson'
+/** Documents for the embedded API: plain objects in and out, converted as `document-values.ts` says. */
+import type { Document } from 'bson'
 import type { Pause, StatementSteps, Transaction } from '../database/contract.ts'
 import { compileFilter, type Filter } from '../language/mql/filter.ts'
 import { computeAll, type Query } from '../language/mql/query.ts'
@@ -7,19 +7,33 @@ import { noVariables } from '../language/mql/scope.ts'
 import { compileUpdate } from '../language/mql/update.ts'
 import { deleteDocuments, insertDocuments, updateDocuments } from '../language/mql/writes.ts'
 import { ensureDocumentCollection } from '../model/document/document.ts'
-import { documentValue, type BsonValue } from '../model/document/bson.ts'
-import { validateDocument } from '../model/document/validate.ts'
+import type { BsonValue } from '../model/document/bson.ts'
 import type { DocumentSource } from '../query/document-source.ts'
 import { openSource } from '../query/open-source.ts'
 import type { Session } from '../session/contract.ts'
+import { checkBoolean, checkInteger, checkOptions } from './arguments.ts'
+import { decodeDocument, encodeDocument } from './document-values.ts'
 
 export interface FindOptions {
+  /** At most so many; 0 is none. */
   readonly limit?: number
   readonly skip?: number
 }
 
-/** 64-bit integers stay exact: they come as bigints. */
-const reading = { useBigInt64: true } as const
+export interface UpdateOptions {
+  /** All that match, instead of the first. */
+  readonly many?: boolean
+  /** Inserts a document where none matches. */
+  readonly upsert?: boolean
+}
+
+export interface DeleteOptions {
+  readonly many?: boolean
+}
+
+const checkFind = checkOptions({ limit: checkInteger(0), skip: checkInteger(0) })
+const checkUpdate = checkOptions({ many: checkBoolean, upsert: checkBoolean })
+const checkDelete = checkOptions({ many: checkBoolean })
 
 export class Documents {
   readonly #session: Session
@@ -34,7 +48,7 @@ export class Documents {
 
   /** Throws the first document's error; then nothing of the call stays. */
   async insert(...documents: Document[]): Promise<void> {
-    const values = documents.map(encode)
+    const values = documents.map((document, i) => encodeDocument(`document ${i + 1}`, document))
     await this.#write(function* (transaction, source): StatementSteps<void> {
       const { errors } = yield* insertDocuments(transaction, source, values, true)
       if (errors.length > 0) throw errors[0]!.error
@@ -42,9 +56,10 @@ export class Documents {
   }
 
   async find(filter: Document = {}, options: FindOptions = {}): Promise<Document[]> {
+    checkFind('the options of find', options)
     const query = queryOf(filterOf(filter), options)
     const found = await this.#session.run((transaction) => this.#findAll(transaction, query), { readOnly: true })
-    return found.map((document) => deserialize(document.bytes.subarray(document.start, document.end), reading))
+    return found.map(decodeDocument)
   }
 
   async findOne(filter: Document = {}): Promise<Document | undefined> {
@@ -53,14 +68,11 @@ export class Documents {
   }
 
   /** How many documents matched. */
-  async update(
-    filter: Document,
-    update: Document,
-    options: { many?: boolean; upsert?: boolean } = {},
-  ): Promise<number> {
+  async update(filter: Document, update: Document, options: UpdateOptions = {}): Promise<number> {
+    checkUpdate('the options of update', options)
     const operation = {
       filter: filterOf(filter),
-      update: compileUpdate({ update: encode(update), arrayFilters: [], variables: noVariables }),
+      update: compileUpdate({ update: encodeDocument('the update', update), arrayFilters: [], variables: noVariables }),
       isMulti: options.many === true,
       isUpsert: options.upsert === true,
       hint: undefined,
@@ -72,7 +84,8 @@ export class Documents {
   }
 
   /** How many documents were deleted. */
-  async delete(filter: Document, options: { many?: boolean } = {}): Promise<number> {
+  async delete(filter: Document, options: DeleteOptions = {}): Promise<number> {
+    checkDelete('the options of delete', options)
     const operation = { filter: filterOf(filter), isMulti: options.many === true, hint: undefined, sort: [] }
     return this.#write(function* (transaction, source): StatementSteps<number> {
       return (yield* deleteDocuments(transaction, source, operation)).deleted
@@ -94,14 +107,8 @@ export class Documents {
   }
 }
 
-function encode(document: Document): BsonValue {
-  const bytes = serialize(document)
-  validateDocument(bytes, 0, bytes.length)
-  return documentValue(bytes)
-}
-
 function filterOf(filter: Document): Filter {
-  return compileFilter(encode(filter), noVariables)
+  return compileFilter(encodeDocument('the filter', filter), noVariables)
 }
 
 function queryOf(filter: Filter, options: FindOptions): Query {

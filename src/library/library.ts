@@ -12,6 +12,17 @@ import type { Host } from '../host/host.ts'
 import { isLongText } from '../language/sql/sql.ts'
 import type { BeginOptions, Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
+import {
+  check,
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkString,
+  isWellFormed,
+  type Check,
+} from './arguments.ts'
 import { Documents } from './documents.ts'
 import { Keys } from './keys.ts'
 import { runSql, type SqlRow } from './sql.ts'
@@ -22,6 +33,31 @@ export interface WriteOptions {
   /** How often a transaction that met a conflict is run again before its error is thrown. Default 50. */
   readonly retries?: number
 }
+
+const checkRetries = checkInteger(0)
+const checkWrite = checkOptions({
+  isolation: checkOneOf('read committed', 'repeatable read', 'serializable'),
+  retries: (what, value) => {
+    if (value !== Infinity) checkRetries(what, value)
+  },
+})
+
+const checkFeed = checkOptions({
+  from: checkInteger(0),
+  to: checkInteger(0),
+  follow: checkBoolean,
+  signal: check((value) => value instanceof AbortSignal, 'an AbortSignal'),
+})
+
+const checkFrom = checkInteger(0)
+
+const checkName: Check = check(
+  (value) => typeof value === 'string' && value !== '' && isWellFormed(value) && !value.includes('\0'),
+  'a name',
+)
+
+/** Redis has 16 databases, and clients of its door reach no others. */
+const checkRedisDatabase = checkInteger(0, 15)
 
 /** What a transaction offers; it holds until the callback that got it has ended. */
 export class EmbeddedTransaction {
@@ -34,8 +70,13 @@ export class EmbeddedTransaction {
     this.#session = session
   }
 
-  /** Runs one statement of SQL; `$1` is the first parameter. Rows by column name. Errors: `PolylogError`. */
-  sql(text: string, parameters: readonly unknown[] = []): Promise<SqlRow[]> {
+  /**
+   * Runs one statement of SQL; `$1` is the first parameter. Rows by column name. `sql-parameters.ts` says which values
+   * each type takes, `sql-results.ts` what it comes back as; parameters must not change until it is done. Errors:
+   * `PolylogError`, with `invalid_argument` for a parameter that is not exactly a value of its type.
+   */
+  async sql(text: string, parameters: readonly unknown[] = []): Promise<SqlRow[]> {
+    checkString('the text of a statement', text)
     const run = (): Promise<SqlRow[]> => runSql(this.#host, this.#session, text, parameters)
     const result = this.#longSql === undefined ? run() : this.#longSql.then(run)
     if (this.#longSql !== undefined || isLongText(text)) this.#keepOrder(result)
@@ -53,11 +94,14 @@ export class EmbeddedTransaction {
 
   /** The documents of `namespace.name`; the collection begins with its first write. */
   documents(namespace: string, name: string): Documents {
+    checkName('the namespace of documents', namespace)
+    checkName('the name of documents', name)
     return new Documents(this.#session, namespace, name)
   }
 
-  /** Redis's database `number`. */
+  /** Redis's database `number`, 0 to 15. */
   keys(number = 0): Keys {
+    checkRedisDatabase('the number of keys', number)
     return new Keys(this.#session, number)
   }
 
@@ -87,6 +131,7 @@ export class EmbeddedDatabase {
   readonly sessions: Sessions
   readonly #database: Database
   readonly #close: () => Promise<void>
+  #closing: Promise<void> | undefined
 
   constructor(database: Database, sessions: Sessions, close: () => Promise<void>) {
     this.#database = database
@@ -100,6 +145,8 @@ export class EmbeddedDatabase {
    * durable: it may tell of that. Errors: `outcome_unknown`, `disk_full` where what was committed or seen is lost.
    */
   async write<T>(callback: (tx: EmbeddedTransaction) => T | Promise<T>, options: WriteOptions = {}): Promise<T> {
+    checkFunction('the callback of write', callback)
+    checkWrite('the options of write', options)
     const retries = options.retries ?? defaultRetries
     const isolation = options.isolation ?? 'serializable'
     for (let attempt = 0; ; attempt++) {
@@ -117,6 +164,7 @@ export class EmbeddedDatabase {
 
   /** Runs `callback` on one state of the database; settles, either way, when what it has seen is durable. */
   async read<T>(callback: (snapshot: EmbeddedTransaction) => T | Promise<T>): Promise<T> {
+    checkFunction('the callback of read', callback)
     const session = this.#openSession()
     const { returns } = this.#database
     try {
@@ -156,6 +204,7 @@ export class EmbeddedDatabase {
   }
 
   #openSession(): Session {
+    this.checkOpen()
     return this.sessions.openSession({ user: 'library', door: 'library', database: this.#database.name })
   }
 
@@ -173,6 +222,7 @@ export class EmbeddedDatabase {
 
   /** A database of its own, in memory, that begins with this one's state; its writes are not seen here, nor ours there. */
   async fork(): Promise<EmbeddedDatabase> {
+    this.checkOpen()
     const database = await this.#database.fork(this.#database.name)
     const databases = new Map([[database.name, database]])
     const options = { defaultDatabase: database.name, durability: 'memory' } as const
@@ -185,6 +235,9 @@ export class EmbeddedDatabase {
 
   /** Committed transactions from a sequence on, in order, each when it is synced. Errors: `LogError('trimmed')`. */
   feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
+    this.checkOpen()
+    checkFeed('the options of feed', options)
+    checkFrom('"from" of the options of feed', options.from)
     return this.#database.feed(options)
   }
 
@@ -193,8 +246,15 @@ export class EmbeddedDatabase {
     return this.#database.newestSequence
   }
 
+  /** Throws `shutting_down` once `close` was called. */
+  checkOpen(): void {
+    if (this.#closing !== undefined) throw new PolylogError('shutting_down', 'the database is closed')
+  }
+
+  /** What is open is rolled back. A second call does no more. */
   close(): Promise<void> {
-    return this.#close()
+    this.#closing ??= this.#close()
+    return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
