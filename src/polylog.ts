@@ -6,6 +6,16 @@
 import { Instance } from './database/instance.ts'
 import { createRealHost } from './host/real/real-host.ts'
 import type { Host } from './host/host.ts'
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkPort,
+  checkString,
+  invalidArgument,
+  kindOf,
+} from './library/arguments.ts'
 import { EmbeddedDatabase } from './library/library.ts'
 import type { Durability } from './log/commit-log.ts'
 import { Server, type ServerOptions } from './server/server.ts'
@@ -16,35 +26,43 @@ export { PolylogError, type ErrorCode } from './base/errors.ts'
 export { Decimal } from './base/decimal.ts'
 export type { FeedChange, FeedOptions, FeedTransaction } from './database/feed.ts'
 export type { Isolation } from './database/contract.ts'
-export type { Documents, FindOptions } from './library/documents.ts'
+export type { DeleteOptions, Documents, FindOptions, UpdateOptions } from './library/documents.ts'
 export type { Keys, KeyText } from './library/keys.ts'
+export type { JsonValue } from './library/json-values.ts'
 export type { SqlRow } from './library/sql.ts'
+export type { SqlResult } from './library/sql-results.ts'
 export type { EmbeddedDatabase, EmbeddedTransaction, PinnedSnapshot, WriteOptions } from './library/library.ts'
 export type { Server, ServerOptions } from './server/server.ts'
 
 export interface OpenOptions {
-  /** Nothing is written; `path` is left out. */
+  /** Nothing is written; there is no path then, and nothing that `durability` could wait for. */
   readonly memory?: boolean
-  /** What `write` waits for. Default: `synced`, in memory `memory`. */
+  /** What `write` waits for. Default: `synced`. */
   readonly durability?: Durability
 }
 
+const checkOpenOptions = checkOptions({ memory: checkBoolean, durability: checkOneOf('synced', 'written', 'memory') })
+
+const checkLimit = checkInteger(1)
+const checkServeOptions = checkOptions({
+  host: checkString,
+  port: checkPort,
+  protocolPorts: checkOptions({ postgres: checkPort, redis: checkPort, mongodb: checkPort }),
+  limits: checkOptions({ maxMessageBytes: checkLimit, maxPendingOutputBytes: checkLimit }),
+  stopTimeoutMs: checkInteger(0, 2 ** 31 - 1),
+})
+
 /**
  * Opens the data directory at `path`, which is made where it is missing, or a database in memory. Errors: `PolylogError`
- * with `directory_locked`, `data_corrupted`, `data_newer`, `denied`, `disk_full`.
+ * with `invalid_argument`, `directory_locked`, `data_corrupted`, `data_newer`, `denied`, `disk_full`.
  */
-export async function open(path: string, options?: OpenOptions): Promise<EmbeddedDatabase>
+export async function open(path: string, options?: OpenOptions & { readonly memory?: false }): Promise<EmbeddedDatabase>
 export async function open(options: OpenOptions & { readonly memory: true }): Promise<EmbeddedDatabase>
-export async function open(
-  where: string | (OpenOptions & { readonly memory: true }),
-  more: OpenOptions = {},
-): Promise<EmbeddedDatabase> {
-  const options = typeof where === 'string' ? more : where
-  const directory = typeof where === 'string' && options.memory !== true ? where : undefined
+export async function open(where: string | OpenOptions, more?: OpenOptions): Promise<EmbeddedDatabase> {
+  const { directory, durability } = checkOpen(where, more)
   const host = createRealHost({ jobs: workerJobs })
   const defaultDatabase = 'polylog'
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
-  const durability = options.durability ?? (directory === undefined ? 'memory' : 'synced')
   const createDatabase = (name: string): Promise<void> => instance.create(name)
   const sessions = new Sessions(host, () => instance.databases, { defaultDatabase, durability, createDatabase })
   return new EmbeddedDatabase(instance.databases.get(defaultDatabase)!, sessions, async () => {
@@ -53,11 +71,36 @@ export async function open(
   })
 }
 
+function checkOpen(where: unknown, more: unknown): { directory: string | undefined; durability: Durability } {
+  if (typeof where === 'string') return checkDirectory(where, more === undefined ? {} : more)
+  if (more !== undefined) throw invalidArgument('open takes a path and options, or options alone')
+  checkOpenOptions('the options of open, where it gets no path,', where)
+  const { memory = false, durability = 'memory' } = where as OpenOptions
+  if (!memory) throw invalidArgument("open takes a path or { memory: true }, as in open('./data')")
+  if (durability === 'memory') return { directory: undefined, durability }
+  throw invalidArgument(`a database in memory cannot be ${durability}`)
+}
+
+function checkDirectory(directory: string, options: unknown): { directory: string; durability: Durability } {
+  if (directory === '' || directory.includes('\0')) {
+    throw invalidArgument('the path of a data directory must not be empty, nor have a zero character')
+  }
+  checkOpenOptions('the options of open', options)
+  const { memory, durability = 'synced' } = options as OpenOptions
+  if (memory === true) throw invalidArgument(`open({ memory: true }) takes no path, but "${directory}" was given`)
+  return { directory, durability }
+}
+
 /**
  * Lets drivers of all protocols connect to an open database. `port` 0 lets the system choose; see `server.port`. Close
  * the server before the database. Errors: `NetworkError`, `PolylogError('denied')` for an address that is not loopback.
  */
-export function serve(database: EmbeddedDatabase, options: ServerOptions = {}): Promise<Server> {
+export async function serve(database: EmbeddedDatabase, options: ServerOptions = {}): Promise<Server> {
+  if (!(database instanceof EmbeddedDatabase)) {
+    throw invalidArgument(`serve takes what open has given, not ${kindOf(database)}`)
+  }
+  database.checkOpen()
+  checkServeOptions('the options of serve', options)
   const host: Host = database.sessions.host
   return Server.listen(host, database.sessions, options)
 }

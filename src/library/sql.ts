@@ -5,11 +5,13 @@ import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import { paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from '../language/sql/contract.ts'
 import { loadSql, parseOn, prepareOn } from '../language/sql/sql.ts'
-import { getType } from '../model/table/types/registry.ts'
 import type { Session } from '../session/contract.ts'
+import { invalidArgument, isWellFormed } from './arguments.ts'
+import { convertParameters } from './sql-parameters.ts'
+import { resultsOf, type SqlResult } from './sql-results.ts'
 
 /** Columns by name. A name that comes twice holds the last one's value. */
-export type SqlRow = Readonly<Record<string, SqlValue>>
+export type SqlRow = Readonly<Record<string, SqlResult>>
 
 export async function runSql(
   host: Host,
@@ -17,6 +19,7 @@ export async function runSql(
   text: string,
   parameters: readonly unknown[],
 ): Promise<SqlRow[]> {
+  if (!isWellFormed(text)) throw invalidArgument('the text of a statement has half of a surrogate pair')
   await loadSql()
   const statements = await parseOn(host, text)
   if (statements.length !== 1) {
@@ -31,12 +34,12 @@ export async function runSql(
   if (kind !== 'read' && kind !== 'write' && kind !== 'schema') {
     throw new PolylogError('unsupported', `${prepared.command} is not for the embedded API, which has its own calls`)
   }
-  const values = convertParameters(prepared, parameters)
+  const values = convertParameters(prepared.parameterTypes, parameters)
   const rows = await session.run((transaction) => allRows(transaction, prepared, values, context), {
     readOnly: kind === 'read',
   })
-  const columns = prepared.columns ?? []
-  return rows.map((row) => Object.fromEntries(columns.map(({ name }, i) => [name, row[i] ?? null])))
+  const columns = (prepared.columns ?? []).map(({ name, typeOid }) => ({ name, convert: resultsOf(typeOid) }))
+  return rows.map((row) => Object.fromEntries(columns.map(({ name, convert }, i) => [name, convert(row[i] ?? null)])))
 }
 
 function* allRows(
@@ -53,22 +56,6 @@ function* allRows(
     if (batch === paused) yield execution.waitFor
     else rows.push(...batch)
   }
-}
-
-/** Text is parsed as the parameter's type would be; what is a value of the type already is taken as it is. */
-function convertParameters(prepared: PreparedStatement, parameters: readonly unknown[]): SqlValue[] {
-  if (parameters.length !== prepared.parameterTypes.length) {
-    const wanted = prepared.parameterTypes.length
-    throw new PolylogError('invalid_argument', `the statement takes ${wanted} parameters, not ${parameters.length}`)
-  }
-  return prepared.parameterTypes.map((oid, i) => {
-    const value = parameters[i]
-    if (value === null || value === undefined) return null
-    const type = getType(oid)
-    if (typeof value === 'string') return type.parseText(value)
-    if (typeof value === 'number' || typeof value === 'bigint') return type.parseText(String(value))
-    return value as SqlValue
-  })
 }
 
 function contextOf(session: Session): SqlContext {
