@@ -89,7 +89,8 @@ export function prepareOn(
   context: SqlContext,
   parameterTypes: readonly number[] = [],
 ): PreparedStatement | Promise<PreparedStatement> {
-  if (!isLongText(statement.text)) return prepare(statement, context, parameterTypes)
+  const isLong = isLongText(statement.source) && isLongText(statement.text)
+  if (!isLong) return prepare(statement, context, parameterTypes)
   return inTurns(host, prepareSteps(statement, context, parameterTypes))
 }
 
