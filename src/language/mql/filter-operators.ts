@@ -25,10 +25,20 @@ export interface Condition {
   /** Of `$elemMatch`: the test of one element, which the positional operator looks for. */
   readonly elementTest?: ValueTest
   readonly predicate?: Pick<Predicate, 'operator' | 'values'>
+  /** Of a `$not` of several: each holds for some value of the path, not all of them for the same one. */
+  readonly parts?: readonly Condition[]
 }
 
 /** Compiles a filter on documents, for `$elemMatch`. */
 export type SubFilter = (filter: BsonValue) => Filter
+
+/** A document whose first name begins with `$` is a set of operators (a DBRef is not). */
+export function isOperatorDocument(value: BsonValue): boolean {
+  if (value.type !== bsonType.object) return false
+  const [first] = fieldsOf(value)
+  if (first === undefined || !first[0].startsWith('$')) return false
+  return first[0] !== '$ref' && first[0] !== '$id' && first[0] !== '$db'
+}
 
 type OperatorSource = BsonValue | readonly (readonly [string, BsonValue])[]
 
@@ -41,7 +51,11 @@ export function parseOperators(source: OperatorSource, subFilter: SubFilter): Co
   const all = 'bytes' in source ? fieldsOf(source) : source
   const conditions: Condition[] = []
   for (const [name, operand] of all) {
-    if (name === '$options' || name === '$comment') continue
+    if (name === '$comment') continue
+    if (name === '$options') {
+      if (!all.some(([other]) => other === '$regex')) throw badValue('$options needs a $regex')
+      continue
+    }
     const parse = operators.get(name)
     if (parse === undefined) throw badValue(`unknown operator: ${name}`)
     conditions.push(...parse(operand, { all, subFilter }))
@@ -60,7 +74,12 @@ function arrayOnly(test: ValueTest): Condition[] {
 }
 
 function not(conditions: readonly Condition[]): Condition[] {
-  return conditions.map(({ test, leafArrays, negated }) => ({ test, leafArrays, negated: !negated }))
+  return conditions.map(({ test, leafArrays, negated, parts }) => ({
+    test,
+    leafArrays,
+    negated: !negated,
+    ...(parts !== undefined && { parts }),
+  }))
 }
 
 const parseComparison =
@@ -75,6 +94,7 @@ const parseComparison =
 const parseIn: Parse = (operand) => {
   if (operand.type !== bsonType.array) throw badValue('$in needs an array')
   const values = elementsOf(operand)
+  if (values.some(isOperatorDocument)) throw badValue('cannot nest $ under $in')
   const hasRegex = values.some((one) => one.type === bsonType.regex)
   return anyValue(inTest(values), hasRegex ? undefined : { operator: '$in', values })
 }
@@ -84,16 +104,21 @@ const parseNin: Parse = (operand, siblings) => {
   return not(parseIn(operand, siblings))
 }
 
+const parseNe: Parse = (operand, siblings) => {
+  if (operand.type === bsonType.regex) throw badValue("Can't have regex as arg to $ne.")
+  return not(parseComparison('$eq')(operand, siblings))
+}
+
 const parseNot: Parse = (operand, { subFilter }) => {
   if (operand.type === bsonType.regex) return not(anyValue(regexTest(compileRegex(operand))))
   if (operand.type !== bsonType.object) throw badValue('$not needs a regex or a document')
   const conditions = parseOperators(operand, subFilter)
   if (conditions.length === 0) throw badValue('$not cannot be empty')
   if (conditions.length === 1) return not(conditions)
-  return [{ test: everyPart(conditions), leafArrays: 'array only', negated: true }]
+  return [{ test: everyPart(conditions), leafArrays: 'array only', negated: true, parts: conditions }]
 }
 
-/** Several operators under one `$not`: the value as a whole, its elements looked at by each operator. */
+/** Several operators under one `$not` on a single value: as a whole, its elements looked at by each operator. */
 function everyPart(conditions: readonly Condition[]): ValueTest {
   return (value) =>
     conditions.every(({ test, leafArrays, negated }) => {
@@ -226,7 +251,7 @@ const operators = new Map<string, Parse>([
   ['$gte', parseComparison('$gte')],
   ['$lt', parseComparison('$lt')],
   ['$lte', parseComparison('$lte')],
-  ['$ne', (operand, siblings) => not(parseComparison('$eq')(operand, siblings))],
+  ['$ne', parseNe],
   ['$in', parseIn],
   ['$nin', parseNin],
   ['$not', parseNot],

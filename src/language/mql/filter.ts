@@ -11,7 +11,7 @@ import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/do
 import { isTruthy } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
-import { parseOperators, type Condition } from './filter-operators.ts'
+import { isOperatorDocument, parseOperators, type Condition } from './filter-operators.ts'
 import { IdFilter, plainId } from './id-filter.ts'
 import { rootScope, type Variables } from './scope.ts'
 
@@ -121,14 +121,6 @@ function clauses(name: string, value: BsonValue): BsonValue[] {
   return list
 }
 
-/** A document whose first name begins with `$` is a set of operators (a DBRef is not). */
-function isOperatorDocument(value: BsonValue): boolean {
-  if (value.type !== bsonType.object) return false
-  const [first] = fieldsOf(value)
-  if (first === undefined || !first[0].startsWith('$')) return false
-  return first[0] !== '$ref' && first[0] !== '$id' && first[0] !== '$db'
-}
-
 function addPath(path: Path, value: BsonValue, variables: Variables, parts: Parts): void {
   const conditions = isOperatorDocument(value)
     ? parseOperators(value, (filter) => compileFilter(filter, variables))
@@ -142,11 +134,17 @@ function asEquality(value: BsonValue): readonly [string, BsonValue][] {
 }
 
 function addCondition(path: Path, condition: Condition, parts: Parts): void {
-  const { test, leafArrays, negated } = condition
-  parts.matchers.push(pathMatcher(path, test, leafArrays, negated))
+  const { test, negated } = condition
+  parts.matchers.push(conditionMatcher(path, condition))
   if (negated) return
   parts.conditions.push({ path, test: condition.elementTest ?? test })
   if (condition.predicate !== undefined) parts.predicates.push({ path, ...condition.predicate })
+}
+
+function conditionMatcher(path: Path, { test, leafArrays, negated, parts }: Condition): Matcher {
+  if (parts === undefined) return pathMatcher(path, test, leafArrays, negated)
+  const every = allOf(parts.map((part) => conditionMatcher(path, part)))
+  return negated ? (document) => !every(document) : every
 }
 
 function pathMatcher(path: Path, test: ValueTest, leafArrays: LeafArrays, negated: boolean): Matcher {

@@ -12,6 +12,7 @@ import {
   FieldCursor,
   fieldsOf,
   getField,
+  isEmptyDocument,
   isNestedType,
 } from '../../model/document/bson.ts'
 import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
@@ -44,7 +45,7 @@ const listed: Node = { kind: 'listed' }
 /** `find`'s projection, or `$project`'s. `filter` is the query's, for the positional operator. */
 export function compileProjection(specification: BsonValue, variables: Variables, filter?: Filter): Projection {
   const fields = fieldsOf(specification)
-  const mode = modeOf(fields)
+  const mode = modeOf(fields, filter)
   const root: Branch = { kind: 'nested', children: new Map() }
   let idWish: boolean | undefined
   for (const [name, value] of fields) {
@@ -77,11 +78,11 @@ function operatorOf(value: BsonValue): string | undefined {
   return name?.startsWith('$') === true ? name : undefined
 }
 
-function modeOf(fields: readonly [string, BsonValue][]): Mode {
+function modeOf(fields: readonly [string, BsonValue][], filter: Filter | undefined): Mode {
   let mode: Mode | undefined
   for (const [name, value] of flattened(fields)) {
     if (name === '_id' && isFlag(value)) continue
-    if (operatorOf(value) === '$slice') continue
+    if (isFindSlice(value, filter)) continue
     const found: Mode = isFlag(value) && !isTruthy(value) ? 'exclude' : 'include'
     if (mode !== undefined && mode !== found) {
       const kind = found === 'exclude' ? 'exclusion on field' : 'inclusion on field'
@@ -110,10 +111,12 @@ function addNode(root: Branch, name: string, value: BsonValue, filter: Filter | 
     return setNode(root, name, listed)
   }
   const operator = operatorOf(value)
-  if (operator === '$slice' && filter !== undefined && !isExpressionSlice(value))
-    return setNode(root, name, sliced(value))
-  if (operator === '$elemMatch') return setNode(root, name, firstMatch(value))
+  if (isFindSlice(value, filter)) return setNode(root, name, sliced(value))
+  if (operator === '$elemMatch' && filter !== undefined) return setNode(root, name, firstMatch(value))
   if (operator === undefined && value.type === bsonType.object) {
+    if (isEmptyDocument(value)) {
+      throw mongoError(51_270, `An empty sub-projection is not a valid value. Found empty object at path '${name}'`)
+    }
     for (const [inner, one] of fieldsOf(value)) addNode(root, `${name}.${inner}`, one, filter)
     return
   }
@@ -130,25 +133,30 @@ function addComputed(root: Branch, name: string, value: BsonValue): void {
 
 function setNode(root: Branch, name: string, node: Node): void {
   const components = splitPath(name)
+  if (name.endsWith('.')) throw mongoError(40_353, "FieldPath must not end with a '.'.")
   if (components.includes('')) throw mongoError(15_998, 'FieldPath field names may not be empty strings.')
   if (components.some((one) => one.startsWith('$'))) {
     throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)
   }
   let branch = root
-  for (const component of components.slice(0, -1)) {
+  for (const [i, component] of components.slice(0, -1).entries()) {
     const found = branch.children.get(component)
-    if (found !== undefined && found.kind !== 'nested') throw collision(name)
+    if (found !== undefined && found.kind !== 'nested') {
+      const rest = components.slice(i + 1).join('.')
+      throw mongoError(31_249, `Path collision at ${name} remaining portion ${rest}`)
+    }
     const next: Branch = found ?? { kind: 'nested', children: new Map() }
     branch.children.set(component, next)
     branch = next
   }
   const last = components.at(-1)!
-  if (branch.children.has(last)) throw collision(name)
+  if (branch.children.has(last)) throw mongoError(31_250, `Path collision at ${name}`)
   branch.children.set(last, node)
 }
 
-function collision(name: string): Error {
-  return mongoError(31_250, `Path collision at ${name}`)
+/** `find` has a `$slice` of its own; with an array to be cut it is the expression there too. */
+function isFindSlice(value: BsonValue, filter: Filter | undefined): boolean {
+  return filter !== undefined && operatorOf(value) === '$slice' && !isExpressionSlice(value)
 }
 
 function isExpressionSlice(value: BsonValue): boolean {

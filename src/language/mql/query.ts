@@ -69,7 +69,8 @@ export function* firstBatch(
 ): Generator<Pause, BatchResult, void> {
   if (source !== undefined && isStreaming(query)) {
     const { onlyId } = query.filter
-    if (onlyId !== undefined && query.skip === 0 && query.stages.length === 0 && query.hint === undefined) {
+    const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
+    if (onlyId !== undefined && isPlain && wants.documents > 0) {
       return findById(source, transaction, onlyId)
     }
     const plan = planOf(query, source)

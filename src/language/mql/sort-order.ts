@@ -2,11 +2,14 @@
  * Sort specifications: `{ a: 1, 'b.c': -1 }`.
  *
  * A document's sort key is what its index key would be, so that sorting in memory and by an index agree. Of an
- * array the smallest element counts in ascending order and the largest in descending; an empty array is undefined.
+ * array the smallest element counts in ascending order and the largest in descending; an empty array is undefined. Where
+ * several fields go through one array, the element counts that has the first of the keys, for all of them.
  */
+import { PolylogError } from '../../base/errors.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { sliceToLatin1 } from '../../base/slice.ts'
-import { bsonType, BsonValue, FieldCursor, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, FieldCursor, fieldsOf, findField } from '../../model/document/bson.ts'
+import { compoundKeys } from '../../model/document/index-keys.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, writeKeyElement } from '../../model/document/order.ts'
 import { parsePath, visitPath, type Path } from '../../model/document/path.ts'
@@ -64,6 +67,9 @@ const writer = new KeyWriter()
 
 /** Latin1 text whose order is the sort's. */
 export function sortKey(document: BsonValue, fields: readonly SortField[]): string {
+  if (fields.length > 1 && fields.filter(({ path }) => meetsArray(document, path)).length > 1) {
+    return firstCompoundKey(document, fields)
+  }
   writer.reset()
   for (const field of fields) {
     const mark = writer.end
@@ -71,6 +77,25 @@ export function sortKey(document: BsonValue, fields: readonly SortField[]): stri
     if (field.descending) writer.descending(mark)
   }
   return sliceToLatin1(writer)
+}
+
+function meetsArray(document: BsonValue, path: Path): boolean {
+  const value = document.reference()
+  for (const name of path.encoded) {
+    if (value.type !== bsonType.object) break
+    findField(value.bytes, value.start, name, value)
+  }
+  return value.type === bsonType.array
+}
+
+function firstCompoundKey(document: BsonValue, fields: readonly SortField[]): string {
+  try {
+    return compoundKeys(fields, document).reduce((first, key) => (key < first ? key : first))
+  } catch (error) {
+    const isParallel = error instanceof PolylogError && error.detail.mongoCode === mongoCode.cannotIndexParallelArrays
+    if (!isParallel) throw error
+    throw mongoError(mongoCode.badValue, 'cannot sort with keys that are parallel arrays')
+  }
 }
 
 /** For short lists: compares values that may be no documents. */

@@ -23,25 +23,46 @@ interface Reached {
   readonly value: BsonValue
 }
 
+/** A field of a compound key. */
+interface KeyField {
+  readonly path: Path
+  readonly descending: boolean
+}
+
 /** Keys without the _id, as latin1 strings. */
 export function indexKeyPrefixes(collection: Collection, index: DocumentIndex, document: Slice): string[] {
-  const root = new BsonValue(bsonType.object, document.bytes, document.start, document.end)
-  const reached = index.fields.map(({ path }) => follow({ path, depth: 0, value: root }))
+  const reached = reachedBy(index.fields, document)
   if (index.sparse && reached.every(isAbsent)) return []
-  if (!reached.some(isAtArray)) return [prefixOf(collection, index, reached)]
+  return keysOf(index.fields, reached, (writer) => writer.begin(collection.id, index.id))
+}
+
+/** The keys that an index on the fields would have, as latin1 strings that nothing leads. Throws for parallel arrays. */
+export function compoundKeys(fields: readonly KeyField[], document: Slice): string[] {
+  return keysOf(fields, reachedBy(fields, document), (writer) => writer.reset())
+}
+
+function reachedBy(fields: readonly KeyField[], { bytes, start, end }: Slice): Reached[] {
+  const root = new BsonValue(bsonType.object, bytes, start, end)
+  return fields.map(({ path }) => follow({ path, depth: 0, value: root }))
+}
+
+type BeginKey = (writer: KeyWriter) => void
+
+function keysOf(fields: readonly KeyField[], reached: readonly Reached[], begin: BeginKey): string[] {
+  if (!reached.some(isAtArray)) return [prefixOf(fields, reached, begin)]
   const keys = new Set<string>()
-  expand(collection, index, reached, keys)
+  expand(fields, reached, begin, keys)
   return [...keys]
 }
 
 const writer = new KeyWriter()
 
-function prefixOf(collection: Collection, index: DocumentIndex, reached: readonly Reached[]): string {
-  writer.begin(collection.id, index.id)
+function prefixOf(fields: readonly KeyField[], reached: readonly Reached[], begin: BeginKey): string {
+  begin(writer)
   for (const [i, { value }] of reached.entries()) {
     const mark = writer.end
     writeKeyElement(writer, value)
-    if (index.fields[i]!.descending) writer.descending(mark)
+    if (fields[i]!.descending) writer.descending(mark)
   }
   return sliceToLatin1(writer)
 }
@@ -80,25 +101,25 @@ function elementAt(array: BsonValue, position: number): BsonValue | undefined {
   return position < 0 ? undefined : elementsOf(array)[position]
 }
 
-function expand(collection: Collection, index: DocumentIndex, reached: readonly Reached[], keys: Set<string>): void {
+function expand(fields: readonly KeyField[], reached: readonly Reached[], begin: BeginKey, keys: Set<string>): void {
   const array = reached.find(isAtArray)?.value
   if (array === undefined) {
-    keys.add(prefixOf(collection, index, reached))
+    keys.add(prefixOf(fields, reached, begin))
     return
   }
   for (const one of reached) {
-    if (isAtArray(one) && one.value.start !== array.start) throw parallelArrays(index)
+    if (isAtArray(one) && one.value.start !== array.start) throw parallelArrays(fields)
   }
   const elements = elementsOf(array)
   if (elements.length === 0) {
-    keys.add(prefixOf(collection, index, reached.map(emptied)))
+    keys.add(prefixOf(fields, reached.map(emptied), begin))
     return
   }
   for (const element of elements) {
     expand(
-      collection,
-      index,
+      fields,
       reached.map((one) => (isAtArray(one) ? enter(one, element) : one)),
+      begin,
       keys,
     )
   }
@@ -117,8 +138,8 @@ function emptied(one: Reached): Reached {
   return { path: one.path, depth: one.path.names.length, value: new BsonValue(type) }
 }
 
-function parallelArrays(index: DocumentIndex): Error {
-  const names = index.fields.map(({ path }) => `[${path.names.at(-1)}]`).join(' ')
+function parallelArrays(fields: readonly KeyField[]): Error {
+  const names = fields.map(({ path }) => `[${path.names.at(-1)}]`).join(' ')
   return mongoError(mongoCode.cannotIndexParallelArrays, `cannot index parallel arrays ${names}`)
 }
 

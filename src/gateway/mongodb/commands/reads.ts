@@ -7,7 +7,7 @@ import { compileProjection, type Projection } from '../../../language/mql/projec
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
 import { indexName } from '../../../model/document/bson-writer.ts'
-import { bsonType, type BsonValue, getField, isEmptyDocument } from '../../../model/document/bson.ts'
+import { bsonType, type BsonValue, elementsOf, getField, isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { keyText } from '../../../model/document/order.ts'
 import { parsePath, visitPath } from '../../../model/document/path.ts'
@@ -187,14 +187,17 @@ function* distinctValues(
   const found = new Map<string, BsonValue>()
   let bytes = 0
   if (source === undefined) return []
+  const add = (value: BsonValue): void => {
+    const key = keyText(value)
+    if (found.has(key)) return
+    bytes += value.end - value.start
+    if (bytes > largestDistinctBytes) throw mongoError(17_217, 'distinct too big, 16mb cap', 'too_large')
+    found.set(key, value.copy())
+  }
   yield* visitMatching(query, source, transaction, (document) => {
-    visitPath(document.bytes, document.start, path, 'elements and array', (value) => {
-      if (value.type === bsonType.array || value.isMissing) return false
-      const key = keyText(value)
-      if (found.has(key)) return false
-      bytes += value.end - value.start
-      if (bytes > largestDistinctBytes) throw mongoError(17_217, 'distinct too big, 16mb cap', 'too_large')
-      found.set(key, value.copy())
+    visitPath(document.bytes, document.start, path, 'array only', (value) => {
+      if (value.type === bsonType.array) for (const element of elementsOf(value)) add(element)
+      else if (!value.isMissing) add(value)
       return false
     })
     return true
