@@ -18,6 +18,10 @@ function arrayAt(operator: string, name: string, before: TreeNode | undefined): 
   if (operator === '$push' || operator === '$addToSet') {
     throw mongoError(mongoCode.badValue, `The field '${name}' must be an array but is of type ${type} in document`)
   }
+  if (operator === '$pop') {
+    const message = `Path '${name}' contains an element of non-array type '${type}'`
+    throw mongoError(mongoCode.typeMismatch, message, 'wrong_type')
+  }
   throw mongoError(mongoCode.badValue, `Cannot apply ${operator} to a non-array value`)
 }
 

@@ -4,12 +4,21 @@ import { describeKey } from '../../model/document/describe-key.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { splitPath } from '../../model/document/path.ts'
 import { compareValues } from '../../model/document/order.ts'
-import { dateValue, int32Value, readBoolean, readString } from '../../model/document/values.ts'
+import { dateValue, int32Value, readString } from '../../model/document/values.ts'
 import { addNumbers, multiplyNumbers, toBigint } from './arithmetic.ts'
 import { arrayChanges } from './update-arrays.ts'
 import { changeValue, type Change, type FieldChange, type PathChange } from './update-contract.ts'
 import type { Variables } from './scope.ts'
-import { getChild, openParent, removeChild, setChild, toValue } from './update-tree.ts'
+import {
+  ArrayNode,
+  getChild,
+  openNode,
+  openParent,
+  removeChild,
+  setChild,
+  toValue,
+  type TreeNode,
+} from './update-tree.ts'
 
 /** From a field's name and operand. */
 export type MakeChange = (name: string, operand: BsonValue) => PathChange[]
@@ -69,7 +78,7 @@ const currentDate: FieldChange = (name, operand) => {
 }
 
 function currentDateKind(name: string, operand: BsonValue): 'date' | 'timestamp' {
-  if (operand.type === bsonType.boolean && readBoolean(operand)) return 'date'
+  if (operand.type === bsonType.boolean) return 'date'
   const given = operand.type === bsonType.object ? new Map(fieldsOf(operand)).get('$type') : undefined
   const kind = given?.type === bsonType.string ? readString(given) : undefined
   if (kind === 'date' || kind === 'timestamp') return kind
@@ -141,10 +150,18 @@ const rename: MakeChange = (name, operand) => {
   }
   const from = splitPath(name)
   const to = splitPath(target)
+  if (`${target}.`.startsWith(`${name}.`) || `${name}.`.startsWith(`${target}.`)) {
+    throw mongoError(
+      mongoCode.badValue,
+      `The source and target field for $rename must not be on the same path: ${name}: "${target}"`,
+    )
+  }
   const move: Change = (root) => {
     const parent = openParent(root, from, false)
     const moved = parent === undefined ? undefined : getChild(parent, from.at(-1)!)
     if (moved === undefined) return
+    refuseArray(root, from, 'source')
+    refuseArray(root, to, 'destination')
     removeChild(parent!, from.at(-1)!)
     setChild(openParent(root, to, true)!, to.at(-1)!, moved)
   }
@@ -152,6 +169,19 @@ const rename: MakeChange = (name, operand) => {
     { path: name, change: move },
     { path: target, change: () => undefined },
   ]
+}
+
+function refuseArray(root: TreeNode, path: readonly string[], role: 'source' | 'destination'): void {
+  let node: TreeNode | undefined = root
+  for (const name of path) {
+    if (node === undefined) return
+    const opened = openNode(node)
+    if (opened instanceof ArrayNode) {
+      const message = `The ${role} field of $rename cannot be an array element, '${path.join('.')}' goes through an array`
+      throw mongoError(mongoCode.badValue, message)
+    }
+    node = getChild(opened, name)
+  }
 }
 
 const fieldChanges: ReadonlyMap<string, FieldChange> = new Map<string, FieldChange>([

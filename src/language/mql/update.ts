@@ -179,6 +179,9 @@ function checkedPath(text: string): string[] {
       `The dollar ($) prefixed field '${first}' in '${text}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
     )
   }
+  if (path.filter((name) => name === '$').length > 1) {
+    throw mongoError(mongoCode.badValue, `Too many positional (i.e. '$') elements found in path '${text}'`)
+  }
   return path
 }
 
@@ -224,14 +227,27 @@ function compileArrayFilters(filters: readonly BsonValue[], variables: Variables
 }
 
 function identifierOf(filter: BsonValue): string {
-  const [first] = fieldsOf(filter)
-  if (first === undefined) {
+  const [identifier, other] = new Set(topLevelNames(filter))
+  if (identifier === undefined) {
     throw mongoError(mongoCode.failedToParse, 'Cannot use an expression without a top-level field name in arrayFilters')
   }
-  if (!first[0].startsWith('$')) return first[0].split('.')[0]!
-  const [clause] = first[1].type === bsonType.array ? elementsOf(first[1]) : []
-  if (clause === undefined) throw mongoError(mongoCode.failedToParse, `bad array filter ${first[0]}`)
-  return identifierOf(clause)
+  if (other !== undefined) {
+    const message = `Error parsing array filter :: caused by :: Expected a single top-level field name, found '${identifier}' and '${other}'`
+    throw mongoError(mongoCode.failedToParse, message)
+  }
+  if (!/^[a-z][a-zA-Z0-9]*$/.test(identifier)) {
+    const message = `Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a lowercase letter, found '${identifier}'`
+    throw mongoError(mongoCode.badValue, message)
+  }
+  return identifier
+}
+
+/** Of the paths in a filter, also those in its `$and`, `$or` and `$nor`. */
+function topLevelNames(filter: BsonValue): string[] {
+  return fieldsOf(filter).flatMap(([name, value]) => {
+    if (!name.startsWith('$')) return [name.split('.', 1)[0]!]
+    return value.type === bsonType.array ? elementsOf(value).flatMap(topLevelNames) : []
+  })
 }
 
 function checkFiltersUsed(operations: readonly Operation[], filters: ArrayFilters): void {

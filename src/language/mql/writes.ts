@@ -206,16 +206,18 @@ function seedOf(predicates: readonly Predicate[], onlyId: boolean): BsonValue {
   for (const { path, operator, values } of predicates) {
     const isEquality = operator === '$eq' || (operator === '$in' && values.length === 1)
     if (!isEquality || (onlyId && path.text !== '_id')) continue
-    if (taken.has(path.text)) {
-      throw mongoError(
-        mongoCode.notSingleValueField,
-        `cannot infer query fields to set, path '${path.text}' is matched twice`,
-      )
-    }
+    for (const other of taken) refuseOverlap(path.text, other)
     taken.add(path.text)
     setChild(openParent(root, path.names, true)!, path.names.at(-1)!, values[0]!)
   }
   return toValue(root)
+}
+
+function refuseOverlap(path: string, other: string): void {
+  const isTwice = path === other
+  if (!isTwice && !path.startsWith(`${other}.`) && !other.startsWith(`${path}.`)) return
+  const what = isTwice ? `path '${path}' is matched twice` : `both paths '${other}' and '${path}' are matched`
+  throw mongoError(mongoCode.notSingleValueField, `cannot infer query fields to set, ${what}`)
 }
 
 const emptyObject = new BsonValue(bsonType.object, new Uint8Array([5, 0, 0, 0, 0]))
