@@ -117,9 +117,41 @@ export function similarToRegex(pattern: string, escape: string): string {
       out += character
     } else if (character === '%') out += '.*'
     else if (character === '_') out += '.'
+    else if (character === '(') out += '(?:'
     else out += '^$.\\'.includes(character) ? `\\${character}` : character
   }
   return `^(?:${out})$`
+}
+
+/**
+ * substring(value from pattern for escape): what lies between the two marks of escape and `"`, or all where there is
+ * none; the part before it is as short as can be. Null where the pattern does not match the whole value.
+ */
+export function substringSimilar(value: string, pattern: string, escape: string): string | null {
+  if ([...escape].length > 1) throw failure('22025', 'invalid escape string')
+  const parts = escape === '' ? [pattern] : splitAtMarks(pattern, escape)
+  if (parts.length > 3) {
+    const message = 'SQL regular expression may not contain more than two escape-double-quote separators'
+    throw failure('2200C', message)
+  }
+  const [before = '', inside, behind = ''] = parts.map((part) => {
+    return similarToRegex(part, escape).slice('^(?:'.length, -')$'.length)
+  })
+  const shortest = before.replaceAll('.*', '.*?')
+  const source = inside === undefined ? `^(${before})$` : `^(?:${shortest})(${inside})(?:${behind})$`
+  const matcher = compileRegex(source).matcher(value)
+  return matcher.find() ? matcher.group(1) : null
+}
+
+function splitAtMarks(pattern: string, escape: string): string[] {
+  const parts = ['']
+  for (let i = 0; i < pattern.length; i++) {
+    const isEscape = pattern[i] === escape
+    if (isEscape && pattern[i + 1] === '"') parts.push('')
+    else parts[parts.length - 1] += isEscape ? pattern[i]! + (pattern[i + 1] ?? '') : pattern[i]!
+    if (isEscape) i++
+  }
+  return parts
 }
 
 const regexes = new RecentMap<string, RE2JS>(64 * 1024)

@@ -8,7 +8,7 @@ import { countCharacters } from '../../../model/table/types/text.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { compileRegex, likeMatcher, similarToRegex } from './pattern.ts'
+import { compileRegex, likeMatcher, similarToRegex, substringSimilar } from './pattern.ts'
 import { defineFunction, defineOperator } from './registry.ts'
 import { checkGrownLength, joinTexts } from './text-length.ts'
 
@@ -193,6 +193,7 @@ function defineParts(): void {
       return value.slice(Math.max(0, start - 1), Math.max(0, start - 1 + count))
     })
   }
+  defineFunction('substring', [text, text, text], text, substringSimilar)
   defineFunction('substring', [text, text], text, (value: string, pattern: string) => {
     const matcher = compileRegex(pattern).matcher(value)
     if (!matcher.find()) return null
