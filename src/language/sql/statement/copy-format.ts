@@ -73,6 +73,12 @@ export class CopyReader {
   readonly #format: CopyFormat
   readonly #decoder = new TextDecoder('utf-8', { fatal: true })
   #text = ''
+  /** Behind `#text`, without a line break: joined when one comes, or a long row would be looked through at each piece. */
+  #pieces: string[] = []
+  #piecesLength = 0
+  /** How far the row at the beginning of `#text` has been looked through, and whether that ends within quotes. */
+  #scanned = 0
+  #inQuotes = false
   #records: CopyRecord[] = []
   #line = 0
   #pendingBytes = 0
@@ -84,15 +90,21 @@ export class CopyReader {
 
   feed(bytes: Uint8Array): boolean {
     if (this.#isDone) return false
+    const piece = this.#decode(bytes)
+    this.#pieces.push(piece)
+    this.#piecesLength += piece.length
+    this.#pendingBytes += bytes.length
+    if (piece.includes('\n')) this.#parse(false)
+    if (this.#text.length + this.#piecesLength > maxRowBytes) throw failure('54000', 'a row of COPY is too long')
+    return this.#pendingBytes >= loadBytes
+  }
+
+  #decode(bytes: Uint8Array): string {
     try {
-      this.#text += this.#decoder.decode(bytes, { stream: true })
+      return this.#decoder.decode(bytes, { stream: true })
     } catch {
       throw failure('22021', 'invalid byte sequence for encoding "UTF8"')
     }
-    this.#pendingBytes += bytes.length
-    this.#parse(false)
-    if (this.#text.length > maxRowBytes) throw failure('54000', 'a row of COPY is too long')
-    return this.#pendingBytes >= loadBytes
   }
 
   finish(): void {
@@ -108,7 +120,9 @@ export class CopyReader {
 
   #parse(isEnd: boolean): void {
     let at = 0
-    const text = this.#text
+    const text = (this.#text += this.#pieces.join(''))
+    this.#pieces = []
+    this.#piecesLength = 0
     while (at < text.length && !this.#isDone) {
       const end = this.#format.kind === 'text' ? text.indexOf('\n', at) : this.#endOfRecord(at)
       if (end < 0 && !isEnd) break
@@ -122,13 +136,18 @@ export class CopyReader {
   /** The line break that ends the row at `from`, quotes heeded. */
   #endOfRecord(from: number): number {
     const { quote, escape } = this.#format
-    let inQuotes = false
-    for (let at = from; at < this.#text.length; at++) {
+    let inQuotes = this.#inQuotes
+    let at = from + this.#scanned
+    this.#scanned = 0
+    this.#inQuotes = false
+    for (; at < this.#text.length; at++) {
       const character = this.#text[at]!
       if (inQuotes && escape !== quote && character === escape) at++
       else if (character === quote) inQuotes = !inQuotes
       else if (character === '\n' && !inQuotes) return at
     }
+    this.#scanned = at - from
+    this.#inQuotes = inQuotes
     return -1
   }
 
