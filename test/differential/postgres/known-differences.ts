@@ -47,7 +47,8 @@ function lacksModifier(expected: Answer, actual: Answer): boolean {
 export const knownDifferences: readonly KnownDifference[] = [
   {
     reason: 'PostgreSQL computes what depends on nothing before it knows whether a row needs it; Polylog when one does',
-    applies: (text, expected, actual) => readsTables(text) && isDataError(expected) && actual.failure === undefined,
+    applies: (text, expected, actual) =>
+      readsTables(text) && /^(2|54|0A)/.test(expected.failure?.state ?? '') && actual.failure === undefined,
   },
   {
     reason: 'which of several errors in the data comes first follows from the plan',
@@ -76,6 +77,10 @@ export const knownDifferences: readonly KnownDifference[] = [
   {
     reason: 'what PostgreSQL finds ambiguous for types that are not here is not ambiguous',
     applies: (_text, expected, actual) => expected.failure?.state === '42725' && actual.failure?.state !== '42725',
+  },
+  {
+    reason: 'a parameter of which nothing says the type is text, also under count() and the like',
+    applies: (_text, expected, actual) => expected.failure?.state === '42P18' && actual.failure === undefined,
   },
   {
     reason: 'a text that is no date is wrong in more than one way',
