@@ -21,6 +21,7 @@ import {
   type Sequence,
 } from '../commit-log.ts'
 import { Followers } from '../followers.ts'
+import type { DroppedTail } from './dropped-tail.ts'
 import { frameHeaderBytes, maxFrameBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
 import { Framer } from './framer.ts'
 import { FrameScanner } from './frame-scanner.ts'
@@ -43,11 +44,15 @@ export interface FileLogOptions {
   readonly lazySyncMs?: number
   /** Of a folder without a log: the sequence after which it begins; default 0. */
   readonly startAfter?: Sequence
+  /** The log is known to have been made: that it is not there is damage. */
+  readonly mustExist?: boolean
+  /** Told of what lies at the end of the log and is no part of it, when that was meant to be. */
+  readonly onDropped?: (tail: DroppedTail) => void
 }
 
 /**
- * Opens the log in `folder`, which is made where it is missing. Errors: `LogError('corrupt')` with its position, never
- * for a torn tail; `PolylogError('data_newer')`; `DiskError`.
+ * Opens the log in `folder`, which is made where it is missing and need not be there. Errors: `LogError('corrupt')` with
+ * its position, never for a torn tail; `PolylogError('data_newer')`; `DiskError`.
  */
 export async function openFileLog(host: Host, folder: string, options: FileLogOptions): Promise<CommitLog> {
   assert(options.databaseId.length === 16, 'the identity of a database has 16 bytes')
@@ -55,11 +60,8 @@ export async function openFileLog(host: Host, folder: string, options: FileLogOp
   const largestPart = segmentBytes - sectorBytes - frameHeaderBytes - partHeaderBytes
   const partBytes = Math.min(options.partBytes ?? 256 * 1024, largestPart)
   const files = new SegmentFiles(host, folder, segmentBytes)
-  const names = await files.list()
-  await files.adoptSpares(names)
-  const recovered = names.some((name) => segmentNumber(name) !== undefined)
-    ? await recover(files, names, options.databaseId)
-    : await begin(host, files, options)
+  const recovered = await findOrBegin(host, files, options)
+  if (recovered.dropped !== undefined) options.onDropped?.(recovered.dropped)
   const pair = await files.openForWriting(recovered.segments.at(-1)!.number)
   await secure(files, recovered, pair)
   const { databaseId, lazySyncMs = 200 } = options
@@ -71,6 +73,20 @@ export async function openFileLog(host: Host, folder: string, options: FileLogOp
   return new FileLog(files, recovered, path)
 }
 
+async function findOrBegin(host: Host, files: SegmentFiles, options: FileLogOptions): Promise<Recovered> {
+  const names = await files.list()
+  const newest = names?.map(segmentNumber).findLast((number) => number !== undefined)
+  const noted = files.notedNewest
+  if (noted !== undefined && (newest ?? 0) < noted) throw corrupt(noted, 0, 'the segment is missing')
+  if (newest === undefined && options.mustExist === true) {
+    const message = names === undefined ? 'its folder is missing' : 'it has no segment'
+    throw new LogError('corrupt', `the log is missing: ${message}`)
+  }
+  if (names === undefined) await files.makeFolder()
+  else await files.adoptSpares(names)
+  return newest === undefined ? begin(host, files, options) : recover(files, names!, options.databaseId)
+}
+
 async function begin(host: Host, files: SegmentFiles, options: FileLogOptions): Promise<Recovered> {
   const end = options.startAfter ?? 0
   const { databaseId } = options
@@ -79,7 +95,7 @@ async function begin(host: Host, files: SegmentFiles, options: FileLogOptions): 
   await pair.plain.close()
   await pair.syncing.close()
   const segments = [new Segment(1, end + 1, files.segmentBytes, sectorBytes, new OpenGroups())]
-  return { segments, end, term: 0, oldest: end + 1, unsyncedFrom: sectorBytes, staleSectors: [] }
+  return { segments, end, term: 0, oldest: end + 1, unsyncedFrom: sectorBytes, staleSectors: [], dropped: undefined }
 }
 
 /**
@@ -94,6 +110,7 @@ async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPa
   for (const offset of recovered.staleSectors) await pair.plain.writeAt(offset, new Uint8Array(sectorBytes))
   await pair.plain.sync()
   await files.syncNames()
+  await files.noteNewest(recovered.segments.at(-1)!.number)
 }
 
 /** Reads the frames from `from` on, checks them once more, and writes them back, some at a time. */

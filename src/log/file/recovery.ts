@@ -8,11 +8,13 @@
  *    that the bytes at which the scan stopped were durable once: that is corruption, and it is never skipped.
  *
  * Valid frames beyond a torn tail are stale: they are reported, to be erased before anything is appended, so that they
- * cannot follow a new frame by accident. A single bad frame at the very end cannot be told from a torn tail: it goes.
+ * cannot follow a new frame by accident. A single bad frame at the very end cannot be told from a torn tail: it goes, and
+ * who opens the log is told (`dropped-tail.ts`).
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { File } from '../../host/host.ts'
 import { LogError, type Sequence } from '../commit-log.ts'
+import { type DroppedTail, findDroppedTail } from './dropped-tail.ts'
 import { type Frame, type FramePart, padded, recordOffsets, sectorBytes } from './frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { noteNeeded, OpenGroups } from './parts.ts'
@@ -31,6 +33,8 @@ export interface Recovered {
   readonly unsyncedFrom: number
   /** Sectors of stale frames in the last segment. */
   readonly staleSectors: number[]
+  /** What was meant to be a part of the log and is none. */
+  readonly dropped: DroppedTail | undefined
 }
 
 export async function recover(
@@ -59,6 +63,8 @@ class Recovery {
   private oldest: Sequence = 1
   private synced: LogPosition = 0
   private staleSectors: number[] = []
+  private staleEnd = 0
+  private dropped: DroppedTail | undefined
   /** The torn tail of the last segment, to be judged by whether another segment follows. */
   private damage: LogError | undefined
 
@@ -77,6 +83,14 @@ class Recovery {
       const segment = new Segment(number, header.firstSequence, sizeBytes, sectorBytes, this.groups.copy())
       this.segments.push(segment)
       await this.frames(new FrameScanner(file, number), segment, size)
+      this.dropped = await findDroppedTail(file, {
+        path: `${this.files.folder}/${segmentName(number)}`,
+        segment: number,
+        offset: segment.end,
+        size,
+        next: this.end + 1,
+        staleEnd: this.staleEnd,
+      })
     } finally {
       await file.close()
     }
@@ -88,7 +102,7 @@ class Recovery {
     const last = segments.at(-1)
     const unsyncedFrom =
       last !== undefined && segmentOf(this.synced) === last.number ? offsetOf(this.synced) : sectorBytes
-    return { segments, end, term, oldest, staleSectors, unsyncedFrom }
+    return { segments, end, term, oldest, staleSectors, unsyncedFrom, dropped: this.dropped }
   }
 
   private async header(file: File, number: number): Promise<SegmentHeader> {
@@ -125,6 +139,7 @@ class Recovery {
     }
     // A later valid frame beyond the last one that the next header names is nobody's.
     this.damage = undefined
+    this.dropped = undefined
     this.staleSectors = []
   }
 
@@ -171,7 +186,7 @@ class Recovery {
 
   private async judgeTail(scanner: FrameScanner, segment: Segment, size: number): Promise<void> {
     const bad = positionOf(segment.number, segment.end)
-    let at = segment.end
+    let at = (this.staleEnd = segment.end)
     for (;;) {
       const frame = await scanner.findFrame(at, size)
       if (frame === undefined) return
@@ -184,7 +199,7 @@ class Recovery {
         return
       }
       this.staleSectors.push(frame.offset)
-      at = frame.offset + padded(frame.length)
+      at = this.staleEnd = frame.offset + padded(frame.length)
     }
   }
 }

@@ -4,6 +4,10 @@
  *
  * A segment is born from a spare: its header is written and synced, then the file gets its name and the folder is synced.
  * So what has a name has a header. It dies by becoming a spare again, or by removal where enough spares wait.
+ *
+ * How far the log goes is noted beside it: the empty file `newest-<16 hex digits>` names the newest segment, or, after a
+ * crash, the one before it. It is moved on when the segment's own name is durable and before anything is written to the
+ * segment, so a log that ends before the segment it names has lost its end.
  */
 import { DiskError, type File, type Host } from '../../host/host.ts'
 import { LogError } from '../commit-log.ts'
@@ -18,6 +22,7 @@ export interface SegmentPair {
 }
 
 const sparePattern = /^spare-(\d{1,15})$/
+const newestPattern = /^newest-([0-9a-f]{16})$/
 const keptSpares = 2
 
 /** Zeros are written in slices with pauses, because every commit waits behind them on the disk. */
@@ -30,6 +35,7 @@ export class SegmentFiles {
   private readonly host: Host
   private spares: string[] = []
   private nextSpare = 1
+  private noted: number | undefined
   private preparing: Promise<void> | undefined
   /** The last spare could not be made ahead: not tried again before one is needed. */
   private refused = false
@@ -43,15 +49,28 @@ export class SegmentFiles {
     this.segmentBytes = segmentBytes
   }
 
-  /** All names in the folder, which is made where it is missing. */
-  async list(): Promise<string[]> {
+  /** All names in the folder; `undefined` where it is missing. */
+  async list(): Promise<string[] | undefined> {
     try {
-      return await this.host.disk.list(this.folder)
+      const names = await this.host.disk.list(this.folder)
+      for (const name of names) {
+        const match = newestPattern.exec(name)
+        if (match !== null) this.noted = Math.max(this.noted ?? 0, Number.parseInt(match[1]!, 16))
+      }
+      return names
     } catch (error) {
-      if (!(error instanceof DiskError) || error.code !== 'not-found') throw error
+      if (error instanceof DiskError && error.code === 'not-found') return undefined
+      throw error
     }
+  }
+
+  async makeFolder(): Promise<void> {
     await this.host.disk.makeFolder(this.folder)
-    return []
+  }
+
+  /** The log goes at least as far as this segment; `undefined` where that is not noted, as in logs of format 1. */
+  get notedNewest(): number | undefined {
+    return this.noted
   }
 
   /** Takes over the spares an earlier life left; those that it did not finish, or of another size, go. */
@@ -117,7 +136,18 @@ export class SegmentFiles {
     await noSpaceAsLogError(this.host.disk.rename(spare, this.path(segmentName(header.segment))))
     this.spares.shift()
     await this.host.disk.syncFolder(this.folder)
+    await noSpaceAsLogError(this.noteNewest(header.segment))
     return this.openForWriting(header.segment)
+  }
+
+  /** Notes, durably, that the log goes as far as this segment, whose name is durable already. */
+  async noteNewest(segment: number): Promise<void> {
+    if (this.noted === segment) return
+    const path = this.path(newestName(segment))
+    if (this.noted === undefined) await (await this.host.disk.open(path, { mode: 'create' })).close()
+    else await this.host.disk.rename(this.path(newestName(this.noted)), path)
+    this.noted = segment
+    await this.host.disk.syncFolder(this.folder)
   }
 
   private async writeHeader(path: string, header: SegmentHeader): Promise<void> {
@@ -186,6 +216,10 @@ export class SegmentFiles {
   private path(name: string): string {
     return `${this.folder}/${name}`
   }
+}
+
+function newestName(segment: number): string {
+  return `newest-${segment.toString(16).padStart(16, '0')}`
 }
 
 function parentOf(folder: string): string {
