@@ -9,9 +9,15 @@ import { DiskError, type Host } from '../host/host.ts'
 import type { OrderedStore } from '../storage/store.ts'
 import type { Sequence } from './contract.ts'
 
-const complete = /^\d{1,16}$/
+const complete = /^(0|[1-9]\d{0,15})$/
+const partName = 'next.part'
 
-/** The newest complete checkpoint, its leftovers removed; undefined where there is none. */
+/** Whether a folder of this name is a complete checkpoint. */
+export function isCheckpoint(name: string): boolean {
+  return complete.test(name)
+}
+
+/** The newest complete checkpoint; undefined where there is none. */
 export async function findCheckpoint(
   host: Host,
   folder: string,
@@ -24,8 +30,15 @@ export async function findCheckpoint(
   const newest = Math.max(-1, ...sequences)
   // Its name may not be durable yet: until it is, the one before it may be what a power failure leaves.
   if (newest >= 0) await host.disk.syncFolder(folder)
-  for (const name of names) if (name !== String(newest)) await removeFolder(host, `${folder}/${name}`)
   return newest < 0 ? undefined : { path: `${folder}/${newest}`, sequence: newest }
+}
+
+/** Removes older checkpoints, and what was never finished; whatever else is there is not ours. */
+export async function removeOtherCheckpoints(host: Host, folder: string, kept: Sequence | undefined): Promise<void> {
+  for (const name of await host.disk.list(folder)) {
+    const isOurs = name === partName || complete.test(name)
+    if (isOurs && name !== String(kept)) await removeFolder(host, `${folder}/${name}`)
+  }
 }
 
 async function removeFolder(host: Host, path: string): Promise<void> {
@@ -44,7 +57,7 @@ export interface CheckpointSource {
 /** Writes a checkpoint of the present state; its sequence. */
 export async function writeCheckpoint(source: CheckpointSource): Promise<Sequence> {
   const { host, folder } = source
-  const part = `${folder}/next.part`
+  const part = `${folder}/${partName}`
   await removeFolder(host, part).catch((error: unknown) => {
     if (!(error instanceof DiskError && error.code === 'not-found')) throw error
   })

@@ -11,7 +11,7 @@ import { openMemoryLog } from '../log/memory-log.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { type CatalogState, firstCollectionId } from './catalog-state.ts'
-import { checkpointGap, findCheckpoint, writeCheckpoint } from './checkpoints.ts'
+import { checkpointGap, writeCheckpoint } from './checkpoints.ts'
 import { CommitPipeline, type Marked } from './commit-pipeline.ts'
 import { ConflictIndex } from './conflict-index.ts'
 import type { Isolation, Sequence, TransactionServices } from './contract.ts'
@@ -328,10 +328,6 @@ export class Database implements Kernel {
         resolve(true)
       })
     })
-  }
-
-  static async checkpointIn(host: Host, folder: string): Promise<{ path: string; sequence: Sequence } | undefined> {
-    return findCheckpoint(host, folder)
   }
 }
 

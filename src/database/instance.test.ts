@@ -160,6 +160,110 @@ describe('a data directory', () => {
     }
   })
 
+  test('whose second database is cut short at any operation has it or has it not, and the first one whole', async () => {
+    const sizing = await filled(20)
+    const sized = start(sizing)
+    const before = await sizing.complete(openOn(sized))
+    const from = sized.ioCount
+    await sizing.complete(before.create('second'))
+    const operations = sized.ioCount - from
+    expect(operations).toBeGreaterThan(15)
+    const ends = new Set<number>()
+    for (let io = 1; io <= operations; io++) {
+      const cut = await filled(20)
+      const process = start(cut)
+      const instance = await cut.complete(openOn(process))
+      const content = contentOf(databaseOf(instance))
+      cut.faults.crashAt(process.name, process.ioCount + io, io % 3 === 0 ? 'process' : 'power')
+      let isMade = false
+      instance.create('second').then(
+        () => (isMade = true),
+        () => undefined,
+      )
+      await cut.run({ until: () => isMade || !process.alive })
+      cut.crash(process, 'power')
+      const again = await cut.complete(openOn(start(cut)))
+      expect(contentOf(databaseOf(again)), `cut at ${io}`).toBe(content)
+      if (isMade) expect([...again.databases.keys()]).toEqual(['main', 'second'])
+      ends.add(again.databases.size)
+      if (again.databases.size === 1) await cut.complete(again.create('second'))
+      await cut.complete(again.close())
+    }
+    expect(ends).toEqual(new Set([1, 2]))
+  })
+
+  test('of format 1 becomes one of format 2, whenever that is cut short', async () => {
+    const version1 = async (seed: number): Promise<SimulatedWorld> => {
+      const world = await filled(seed)
+      const process = start(world)
+      const [uuid] = await world.complete(process.disk.list('data/databases'))
+      await world.complete(process.disk.remove('data/CONTENTS'))
+      const log = `data/databases/${uuid}/log`
+      for (const name of await world.complete(process.disk.list(log))) {
+        if (name.startsWith('newest-')) await world.complete(process.disk.remove(`${log}/${name}`))
+      }
+      await world.complete(process.disk.syncFolder(log))
+      await world.complete(process.disk.syncFolder('data'))
+      world.crash(process, 'process')
+      await overwrite(world, 'data/FORMAT', '1\n')
+      return world
+    }
+    const sizing = await version1(21)
+    const sized = start(sizing)
+    const opened = await sizing.complete(openOn(sized))
+    const content = contentOf(databaseOf(opened))
+    expect(content.length).toBeGreaterThan(1000)
+    for (let io = 1; io <= sized.ioCount; io++) {
+      const cut = await version1(21)
+      const process = start(cut)
+      cut.faults.crashAt(process.name, io, io % 3 === 0 ? 'process' : 'power')
+      let settled = false
+      openOn(process).then(
+        () => (settled = true),
+        () => (settled = true),
+      )
+      await cut.run({ until: () => settled || !process.alive })
+      cut.crash(process, 'power')
+      const again = await cut.complete(openOn(start(cut)))
+      expect(contentOf(databaseOf(again)), `cut at ${io}`).toBe(content)
+      expect(await pathsOf(cut)).toContain('data/CONTENTS')
+    }
+  })
+
+  test.each([
+    ['deleted', undefined],
+    ['that is no UTF-8', Buffer.from([0xff, 0xfe])],
+    ['with a NUL', Buffer.from('a\0b/../c')],
+    ['emptied', Buffer.alloc(0)],
+  ])('of format 1 with a name %s is refused', async (_, name) => {
+    const world = await filled(22)
+    await overwrite(world, 'data/FORMAT', '1\n')
+    const process = start(world)
+    const [uuid] = await world.complete(process.disk.list('data/databases'))
+    const path = `data/databases/${uuid}/name`
+    await world.complete(process.disk.remove(path))
+    if (name !== undefined) {
+      const file = await world.complete(process.disk.open(path, { mode: 'create' }))
+      await world.complete(file.writeAt(0, name))
+    }
+    world.crash(process, 'process')
+    await expect(world.complete(openOn(start(world)))).rejects.toMatchObject({
+      code: 'data_corrupted',
+      message: expect.stringContaining(path) as string,
+    })
+  })
+
+  test.each(['', 'a\0b', '\ud800', 'x'.repeat(64)])('takes no database named %j', async (name) => {
+    const world = new SimulatedWorld(23)
+    const instance = await world.complete(openOn(start(world)))
+    expect(await codeOf(world.complete(instance.create(name)))).toBe('invalid_argument')
+  })
+
+  test.each(['', 'a\0b'])('is not at %j', async (directory) => {
+    const world = new SimulatedWorld(24)
+    expect(await codeOf(Instance.open({ host: start(world), directory }, 'main'))).toBe('invalid_argument')
+  })
+
   test('a disk that is full at the start says so', async () => {
     const world = new SimulatedWorld(8)
     world.machine('disk').disk.capacityBytes = 1024

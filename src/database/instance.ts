@@ -1,26 +1,25 @@
 /**
- * A data directory, or its likeness in memory: all databases of one process.
+ * All databases of one process: those of a data directory, or their likeness in memory.
  *
  *   LOCK                              held by the process
- *   FORMAT                            the version of everything below, as a decimal number and a line feed
- *   databases/<uuid>/name             the database's name, UTF-8
+ *   FORMAT, CONTENTS                  the version of everything below, and what must be there (`data-directory.ts`)
+ *   databases/<uuid>/name             the database's name
  *   databases/<uuid>/log/             its log (`log/file`)
  *   databases/<uuid>/checkpoint/<n>/  the store's state at sequence n (`storage/memory`)
- *
- * A database is there once its `name` is; a folder without one is what a crash left of a creation, and is not looked at.
  */
 import { PolylogError } from '../base/errors.ts'
-import { DiskError, type Disk, type DiskLock, type Host } from '../host/host.ts'
-import { readTextFile } from '../host/text-file.ts'
-import { LogError } from '../log/commit-log.ts'
+import type { DiskLock, Host } from '../host/host.ts'
+import type { DroppedTail } from '../log/file/dropped-tail.ts'
 import { openFileLog } from '../log/file/file-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
+import { findCheckpoint, removeOtherCheckpoints } from './checkpoints.ts'
+import { faultOfName } from './contents.ts'
+import { DataDirectory } from './data-directory.ts'
 import { Database } from './database.ts'
 import type { KernelLimits } from './kernel.ts'
-
-/** Grows with every change of a byte layout; older ones are migrated. */
-export const formatVersion = 1
+import { listFolder, makeFolders, syncAncestors } from './small-files.ts'
+import { cannotMake, locateDamage, translateFailure } from './start-failure.ts'
 
 export interface InstanceOptions {
   readonly host: Host
@@ -31,10 +30,18 @@ export interface InstanceOptions {
   readonly checkpointEveryBytes?: number
 }
 
+/** What was at the end of a database's log, meant to belong to it, and is cut off. */
+export interface DroppedTailNotice extends DroppedTail {
+  readonly database: string
+}
+
 export class Instance {
   readonly databases: Map<string, Database> = new Map()
+  /** For the log of whoever has opened the directory. */
+  readonly notices: DroppedTailNotice[] = []
   readonly #options: InstanceOptions
   readonly #lock: DiskLock | undefined
+  #directory: DataDirectory | undefined
   readonly #creating = new Set<string>()
 
   private constructor(options: InstanceOptions, lock: DiskLock | undefined) {
@@ -44,7 +51,7 @@ export class Instance {
 
   /**
    * Opens the directory with all its databases, and makes both where they are missing. Errors: `directory_locked`,
-   * `data_newer`, `data_corrupted` with the place, `denied`, `disk_full`, `io_error`.
+   * `data_newer`, `data_corrupted` with the place, `denied`, `disk_full`, `io_error`, `invalid_argument`.
    */
   static async open(options: InstanceOptions, defaultDatabase: string): Promise<Instance> {
     const { host, directory } = options
@@ -53,13 +60,15 @@ export class Instance {
       await instance.#openInMemory(defaultDatabase)
       return instance
     }
+    if (directory === '' || directory.includes('\0')) {
+      throw new PolylogError('invalid_argument', 'the path of the data directory is empty or has a NUL character')
+    }
+    await makeDirectory(host, directory)
     try {
-      await makeFolders(host.disk, directory)
-      await syncAncestors(host.disk, directory)
       const lock = await host.disk.lock(`${directory}/LOCK`)
       return await Instance.#openLocked(options, directory, lock, defaultDatabase)
     } catch (error) {
-      throw translate(error, directory)
+      throw translateFailure(error, directory)
     }
   }
 
@@ -71,10 +80,11 @@ export class Instance {
   ): Promise<Instance> {
     const instance = new Instance(options, lock)
     try {
-      await checkFormat(options.host.disk, directory)
-      await options.host.disk.syncFolder(directory)
-      await instance.#openAll(directory)
-      if (!instance.databases.has(defaultDatabase)) await instance.#create(directory, defaultDatabase)
+      const data = await DataDirectory.open(options.host.disk, directory)
+      instance.#directory = data
+      for (const { uuid, name } of data.listed) instance.databases.set(name, await instance.#open(data, uuid, name))
+      await data.migrate()
+      if (!instance.databases.has(defaultDatabase)) await instance.#create(data, defaultDatabase)
       return instance
     } catch (error) {
       await instance.close().catch(() => undefined)
@@ -84,18 +94,17 @@ export class Instance {
 
   /** A new, empty database, there when this resolves. Errors: `duplicate_object`, `invalid_argument`, those of `open`. */
   async create(name: string): Promise<void> {
-    if (name.length === 0 || Buffer.byteLength(name) > maxNameBytes) {
-      throw new PolylogError('invalid_argument', `the name of a database has 1 to ${maxNameBytes} bytes`)
-    }
+    const fault = faultOfName(name)
+    if (fault !== undefined) throw new PolylogError('invalid_argument', fault)
     if (this.databases.has(name) || this.#creating.has(name)) {
       throw new PolylogError('duplicate_object', `database "${name}" already exists`, { detail: { sqlState: '42P04' } })
     }
-    const { directory } = this.#options
+    const directory = this.#directory
     this.#creating.add(name)
     try {
       await (directory === undefined ? this.#openInMemory(name) : this.#create(directory, name))
     } catch (error) {
-      throw directory === undefined ? error : translate(error, directory)
+      throw directory === undefined ? error : translateFailure(error, directory.path)
     } finally {
       this.#creating.delete(name)
     }
@@ -108,25 +117,26 @@ export class Instance {
     this.databases.set(name, await Database.open({ host, name, log, store, ...(limits && { limits }) }))
   }
 
-  async #openAll(directory: string): Promise<void> {
-    const { disk } = this.#options.host
-    await disk.syncFolder(`${directory}/databases`)
-    for (const uuid of await disk.list(`${directory}/databases`)) {
-      const folder = `${directory}/databases/${uuid}`
-      const name = await readTextFile(disk, `${folder}/name`, smallFileBytes)
-      if (name === undefined) continue
-      await disk.syncFolder(folder)
-      this.databases.set(name, await this.#open(folder, uuid, name))
+  async #open(directory: DataDirectory, uuid: string, name: string, isNew: boolean = false): Promise<Database> {
+    const folder = directory.folderOf(uuid)
+    try {
+      const checkpoint = await findCheckpoint(this.#options.host, `${folder}/checkpoint`)
+      const database = await this.#openWith(checkpoint?.path, { folder, uuid, name, isNew })
+      // Only now is it known that what is left is not needed.
+      await removeOtherCheckpoints(this.#options.host, `${folder}/checkpoint`, checkpoint?.sequence)
+      return database
+    } catch (error) {
+      throw locateDamage(error, name, folder)
     }
   }
 
-  async #open(folder: string, uuid: string, name: string): Promise<Database> {
+  async #openWith(checkpoint: string | undefined, { folder, uuid, name, isNew }: OpenedFolder): Promise<Database> {
     const { host, limits, segmentBytes, checkpointEveryBytes } = this.#options
-    const checkpointFolder = `${folder}/checkpoint`
-    const checkpoint = await Database.checkpointIn(host, checkpointFolder)
-    const store = await openMemoryStore(host, checkpoint?.path)
+    const store = await openMemoryStore(host, checkpoint)
     const log = await openFileLog(host, `${folder}/log`, {
       databaseId: Buffer.from(uuid.replaceAll('-', ''), 'hex'),
+      mustExist: !isNew,
+      onDropped: (tail) => this.notices.push({ database: name, ...tail }),
       ...(segmentBytes !== undefined && { segmentBytes }),
     })
     try {
@@ -135,7 +145,7 @@ export class Instance {
         name,
         log,
         store,
-        checkpointFolder,
+        checkpointFolder: `${folder}/checkpoint`,
         ...(limits && { limits }),
         ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
       })
@@ -145,16 +155,18 @@ export class Instance {
     }
   }
 
-  async #create(directory: string, name: string): Promise<Database> {
-    const { disk } = this.#options.host
+  /** As `data-directory.ts` says: the database is there once it is listed. */
+  async #create(directory: DataDirectory, name: string): Promise<void> {
     const uuid = this.#newUuid()
-    const folder = `${directory}/databases/${uuid}`
-    await makeFolders(disk, folder)
-    const database = await this.#open(folder, uuid, name)
-    await writeSmallFile(disk, folder, 'name', name)
-    await disk.syncFolder(`${directory}/databases`)
+    await directory.makeFolder(uuid)
+    const database = await this.#open(directory, uuid, name, true)
+    try {
+      await directory.add({ uuid, name })
+    } catch (error) {
+      await database.close().catch(() => undefined)
+      throw error
+    }
     this.databases.set(name, database)
-    return database
   }
 
   #newUuid(): string {
@@ -172,100 +184,23 @@ export class Instance {
   }
 }
 
-async function checkFormat(disk: Disk, directory: string): Promise<void> {
-  const found = await readTextFile(disk, `${directory}/FORMAT`, smallFileBytes)
-  if (found === undefined) {
-    await makeFolders(disk, `${directory}/databases`)
-    await writeSmallFile(disk, directory, 'FORMAT', `${formatVersion}\n`)
-    return
-  }
-  if (!/^\d{1,9}\n$/.test(found)) {
-    throw new PolylogError('data_corrupted', `${directory}/FORMAT does not hold a version number`)
-  }
-  const version = Number(found)
-  if (version > formatVersion) {
-    const message = `${directory} has format ${version}, written by a newer Polylog; this one knows up to ${formatVersion}`
-    throw new PolylogError('data_newer', message)
-  }
+interface OpenedFolder {
+  readonly folder: string
+  readonly uuid: string
+  readonly name: string
+  /** Nothing is in it yet. */
+  readonly isNew: boolean
 }
 
-const smallFileBytes = 4096
-/** As PostgreSQL's names have. */
-const maxNameBytes = 63
-
-/** All of it or nothing, also in a crash. */
-async function writeSmallFile(disk: Disk, folder: string, name: string, text: string): Promise<void> {
-  const part = `${folder}/${name}.part`
-  await disk.remove(part).catch((error: unknown) => ignore(error, 'not-found'))
-  const file = await disk.open(part, { mode: 'create' })
-  await file.writeAt(0, Buffer.from(text))
-  await file.sync()
-  await file.close()
-  await disk.rename(part, `${folder}/${name}`)
-  await disk.syncFolder(folder)
-}
-
-/** Makes the folder and those above it, each durable in the one above. */
-async function makeFolders(disk: Disk, path: string): Promise<void> {
+async function makeDirectory({ disk }: Host, directory: string): Promise<void> {
   try {
-    await disk.makeFolder(path)
+    await makeFolders(disk, directory)
+    await syncAncestors(disk, directory)
   } catch (error) {
-    if (error instanceof DiskError && error.code === 'exists') return
-    if (!(error instanceof DiskError && error.code === 'not-found') || parentOf(path) === path) throw error
-    await makeFolders(disk, parentOf(path))
-    await disk.makeFolder(path)
+    throw cannotMake(error, directory)
   }
-  await disk.syncFolder(parentOf(path))
-}
-
-/**
- * Makes the directory's own name durable. It may be there and not be durable: whoever made it may have been killed before
- * it synced the folder above, and a power failure would then take everything with it. The same holds of what is inside.
- */
-async function syncAncestors(disk: Disk, path: string): Promise<void> {
-  for (let at = path; parentOf(at) !== at;) {
-    at = parentOf(at)
-    await disk.syncFolder(at).catch((error: unknown) => ignore(error, 'access'))
-  }
-}
-
-function parentOf(path: string): string {
-  const at = path.lastIndexOf('/')
-  return at < 0 ? '.' : at === 0 ? '/' : path.slice(0, at)
-}
-
-function ignore(error: unknown, code: DiskError['code']): void {
-  if (!(error instanceof DiskError && error.code === code)) throw error
-}
-
-function translateLogError(error: LogError): PolylogError {
-  if (error.code === 'corrupt') {
-    const { position, message } = error
-    const where = position === undefined || message.includes(position) ? '' : ` (${position})`
-    return new PolylogError('data_corrupted', `${message}${where}`, { cause: error })
-  }
-  return new PolylogError(error.code === 'no-space' ? 'disk_full' : 'io_error', error.message, { cause: error })
-}
-
-function translate(error: unknown, directory: string): unknown {
-  if (error instanceof LogError) return translateLogError(error)
-  if (!(error instanceof DiskError)) return error
-  const messages: Record<DiskError['code'], () => PolylogError> = {
-    locked: () => {
-      const holder = error.pid === undefined ? '' : ` (process ${error.pid})`
-      return new PolylogError('directory_locked', `${directory} is in use by another process${holder}`, {
-        cause: error,
-      })
-    },
-    access: () => new PolylogError('denied', error.message, { cause: error }),
-    'no-space': () => new PolylogError('disk_full', error.message, { cause: error }),
-    // The folder has just been found or made, so what has no place in it is no folder.
-    'not-found': () =>
-      error.path === `${directory}/LOCK`
-        ? new PolylogError('denied', `${directory} is not a folder`, { cause: error })
-        : new PolylogError('data_corrupted', `${error.path} is missing`, { cause: error }),
-    exists: () => new PolylogError('io_error', error.message, { cause: error }),
-    io: () => new PolylogError('io_error', error.message, { cause: error }),
-  }
-  return messages[error.code]()
+  const names = await listFolder(disk, directory).catch((error: unknown) => {
+    throw translateFailure(error, directory)
+  })
+  if (names === undefined) throw new PolylogError('denied', `${directory} is not a folder`)
 }

@@ -1,0 +1,194 @@
+/**
+ * What a data directory must hold, so that a lost or damaged file is told from one that was never made.
+ *
+ *   FORMAT              the version of everything beside it, as a decimal number and a line feed
+ *   CONTENTS            the databases that there must be (`contents.ts`)
+ *   databases/<uuid>/   a database; `name` in it is its name, UTF-8, the same as in CONTENTS
+ *
+ * A new directory is made in this order, each step durable before the next: `databases/`; CONTENTS, which lists nothing;
+ * FORMAT. A database is made in this order: its folder with an empty log, a folder for checkpoints and its `name`; then
+ * CONTENTS is replaced by one that lists it. Nothing is written to a database before it is listed. Therefore
+ *
+ *   found                                            it is
+ *   no FORMAT, CONTENTS missing or listing nothing,  a directory that was being made: it is made now
+ *     `databases/` missing or empty
+ *   no FORMAT, and anything more than that           damage: FORMAT is lost
+ *   FORMAT, and no CONTENTS or no `databases/`       damage
+ *   a folder that is not listed and holds no data    a database that was being made: it is not looked at
+ *   a folder that is not listed and holds data       damage: CONTENTS is not the newest
+ *   a listed database without folder, name or log    damage
+ *
+ * Format 1 had no CONTENTS: a database was there once its `name` was. A folder with data and no name is damage there, too.
+ * It becomes format 2 when all its databases have been opened: CONTENTS is written, then FORMAT. A crash between the two
+ * leaves a directory of format 1, whose CONTENTS counts for nothing.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Disk } from '../host/host.ts'
+import { holdsFrames } from '../log/file/unused-log.ts'
+import { isCheckpoint } from './checkpoints.ts'
+import {
+  checkUnique,
+  decodeContents,
+  encodeContents,
+  faultOfName,
+  isUuid,
+  type ListedDatabase,
+  maxNameBytes,
+} from './contents.ts'
+import { listFolder, makeFolders, readSmallFile, writeSmallFile } from './small-files.ts'
+
+/** Grows with every change of a byte layout; older ones are migrated. */
+export const formatVersion = 2
+
+const formatBytesMax = 64
+const contentsBytesMax = 64 * 1024 * 1024
+const contentsName = 'CONTENTS'
+
+export class DataDirectory {
+  readonly path: string
+  readonly #disk: Disk
+  readonly #version: number
+  #listed: readonly ListedDatabase[]
+  #writing: Promise<void> = Promise.resolve()
+
+  private constructor(disk: Disk, path: string, version: number, listed: readonly ListedDatabase[]) {
+    this.#disk = disk
+    this.path = path
+    this.#version = version
+    this.#listed = listed
+  }
+
+  /**
+   * Reads what there is, and makes what is missing where the directory is new. The caller holds its lock. Errors:
+   * `data_corrupted`, `data_newer`, `DiskError`.
+   */
+  static async open(disk: Disk, path: string): Promise<DataDirectory> {
+    const version = (await readFormat(disk, path)) ?? (await begin(disk, path))
+    // What an earlier life named and was killed before it synced must not be lost once somebody relies on it.
+    await disk.syncFolder(path)
+    const folders = await listFolder(disk, `${path}/databases`)
+    if (folders === undefined) throw damaged(`${path}/databases is missing or no folder`)
+    await disk.syncFolder(`${path}/databases`)
+    const listed = version === 1 ? await readNames(disk, path, folders) : await readContents(disk, path, folders)
+    return new DataDirectory(disk, path, version, listed)
+  }
+
+  get listed(): readonly ListedDatabase[] {
+    return this.#listed
+  }
+
+  folderOf(uuid: string): string {
+    return `${this.path}/databases/${uuid}`
+  }
+
+  /** Brings an older format up to date. All databases have been opened: nothing is damaged. */
+  async migrate(): Promise<void> {
+    if (this.#version === formatVersion) return
+    await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(this.#listed))
+    await writeSmallFile(this.#disk, this.path, 'FORMAT', `${formatVersion}\n`)
+  }
+
+  makeFolder(uuid: string): Promise<void> {
+    return makeFolders(this.#disk, this.folderOf(uuid))
+  }
+
+  /** The last step of making a database: it is there, durably, when this resolves. */
+  add(database: ListedDatabase): Promise<void> {
+    const adding = this.#writing.then(() => this.#add(database))
+    this.#writing = adding.catch(() => undefined)
+    return adding
+  }
+
+  async #add(database: ListedDatabase): Promise<void> {
+    const listed = [...this.#listed, database]
+    await writeSmallFile(this.#disk, this.folderOf(database.uuid), 'name', database.name)
+    await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(listed))
+    this.#listed = listed
+  }
+}
+
+/** Undefined where there is none. */
+async function readFormat(disk: Disk, path: string): Promise<number | undefined> {
+  const bytes = await readSmallFile(disk, `${path}/FORMAT`, formatBytesMax)
+  if (bytes === undefined) return undefined
+  const text = Buffer.from(bytes).toString('latin1')
+  if (!/^[1-9]\d{0,8}\n$/.test(text)) throw damaged(`${path}/FORMAT does not hold a version number`)
+  const version = Number(text)
+  if (version <= formatVersion) return version
+  const message = `${path} has format ${version}, written by a newer Polylog; this one knows up to ${formatVersion}`
+  throw new PolylogError('data_newer', message)
+}
+
+/** Makes the directory, or what of it a crash has left unmade. */
+async function begin(disk: Disk, path: string): Promise<number> {
+  const folders = (await listFolder(disk, `${path}/databases`)) ?? []
+  const contents = await readSmallFile(disk, `${path}/${contentsName}`, contentsBytesMax)
+  const listed = contents === undefined ? [] : decodeContents(contents, `${path}/${contentsName}`)
+  if (folders.length > 0 || listed.length > 0) {
+    throw damaged(`${path}/FORMAT is missing, and there are databases: the version of their format is lost`)
+  }
+  await makeFolders(disk, `${path}/databases`)
+  await writeSmallFile(disk, path, contentsName, encodeContents([]))
+  await writeSmallFile(disk, path, 'FORMAT', `${formatVersion}\n`)
+  return formatVersion
+}
+
+async function readContents(disk: Disk, path: string, folders: readonly string[]): Promise<ListedDatabase[]> {
+  const bytes = await readSmallFile(disk, `${path}/${contentsName}`, contentsBytesMax)
+  if (bytes === undefined) throw damaged(`${path}/${contentsName} is missing: it lists the databases`)
+  const listed = decodeContents(bytes, `${path}/${contentsName}`)
+  for (const database of listed) await checkName(disk, path, database, folders)
+  const known = new Set(listed.map(({ uuid }) => uuid))
+  for (const uuid of folders) {
+    if (known.has(uuid) || !(await holdsData(disk, `${path}/databases/${uuid}`))) continue
+    throw damaged(`${path}/databases/${uuid} holds data, and ${path}/${contentsName} does not list it`)
+  }
+  return listed
+}
+
+async function checkName(
+  disk: Disk,
+  path: string,
+  { uuid, name }: ListedDatabase,
+  folders: readonly string[],
+): Promise<void> {
+  const folder = `${path}/databases/${uuid}`
+  if (!folders.includes(uuid)) throw damaged(`${folder} is missing: it held database "${name}"`)
+  const bytes = await readSmallFile(disk, `${folder}/name`, maxNameBytes + 1)
+  if (bytes === undefined) throw damaged(`${folder}/name is missing: it held the name of database "${name}"`)
+  if (Buffer.compare(bytes, Buffer.from(name)) !== 0) {
+    throw damaged(`${folder}/name is damaged: ${path}/${contentsName} says that it is database "${name}"`)
+  }
+}
+
+/** The databases of a directory of format 1. */
+async function readNames(disk: Disk, path: string, folders: readonly string[]): Promise<ListedDatabase[]> {
+  const found: ListedDatabase[] = []
+  for (const uuid of folders) {
+    const folder = `${path}/databases/${uuid}`
+    const bytes = await readSmallFile(disk, `${folder}/name`, maxNameBytes + 1)
+    if (bytes === undefined) {
+      if (await holdsData(disk, folder)) throw damaged(`${folder}/name is missing, and there is data beside it`)
+      continue
+    }
+    const name = Buffer.from(bytes).toString()
+    const isText = Buffer.compare(Buffer.from(name), bytes) === 0
+    if (!isText || faultOfName(name) !== undefined) throw damaged(`${folder}/name does not hold a name`)
+    if (!isUuid(uuid)) throw damaged(`${folder} is not named as the folder of a database`)
+    await disk.syncFolder(folder)
+    found.push({ uuid, name })
+  }
+  checkUnique(found, path)
+  return found
+}
+
+/** Whether anything was ever written to the database in the folder, or to what is left of it. */
+async function holdsData(disk: Disk, folder: string): Promise<boolean> {
+  const checkpoints = (await listFolder(disk, `${folder}/checkpoint`)) ?? []
+  if (checkpoints.some(isCheckpoint)) return true
+  return (await listFolder(disk, `${folder}/log`)) !== undefined && holdsFrames(disk, `${folder}/log`)
+}
+
+function damaged(message: string): PolylogError {
+  return new PolylogError('data_corrupted', message)
+}
