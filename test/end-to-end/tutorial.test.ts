@@ -67,10 +67,10 @@ function shellDatabase(client: MongoClient, name: string): unknown {
 }
 
 /** Saved in the repository, so that it finds the drivers. */
-function saveScript(text: string, port: number): string {
+function saveScript(name: string, text: string, port: number): string {
   const folder = join(repositoryRoot, '.cache', 'tutorial')
   mkdirSync(folder, { recursive: true })
-  const path = join(folder, `buy-${port}.mjs`)
+  const path = join(folder, `${name}-${port}.mjs`)
   writeFileSync(path, text.replaceAll('7654', String(port)))
   return path
 }
@@ -82,13 +82,14 @@ describe('docs/tutorial.md', () => {
       const server = await serve('0')
       const clients = new Clients(server.port)
       const [postgres, redis, mongo] = [await clients.postgres(), clients.redis(), clients.mongo()]
-      let script = ''
+      const scripts: string[] = []
       for (const block of blocks) {
         if (block.language === 'sql') await runSql(postgres, block)
         else if (block.language === 'redis') await runRedis(redis, block)
         else if (block.language === 'js' && !block.text.includes('import ')) await runMongosh(mongo, block)
         else if (block.language === 'js') {
-          script = saveScript(block.text, server.port)
+          const script = saveScript(scripts.length === 0 ? 'buy' : 'library', block.text, server.port)
+          scripts.push(script)
           const { status, stdout, stderr } = await runScript(script)
           expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: block.shown, stderr: '' })
         } else expect({ language: block.language, text: block.text }).toEqual({ language: 'sh', text: block.text })
@@ -99,7 +100,7 @@ describe('docs/tutorial.md', () => {
       await server.kill()
 
       const again = await serve(String(server.port))
-      const { status, stderr } = await runScript(script)
+      const { status, stderr } = await runScript(scripts[0]!)
       expect(status).toBe(1)
       expect(stderr).toContain('E11000')
       const later = new Clients(again.port)
