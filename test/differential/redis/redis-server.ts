@@ -26,8 +26,12 @@ export async function startRedisServer(): Promise<RedisServer> {
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
+  const kill = (): void => void child.kill('SIGKILL')
+  // A run that ends early takes its server along.
+  process.once('exit', kill)
   const close = async (): Promise<void> => {
-    child.kill('SIGKILL')
+    process.off('exit', kill)
+    kill()
     await ended
     rmSync(folder, { recursive: true, force: true })
   }
