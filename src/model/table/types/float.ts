@@ -100,8 +100,7 @@ export const float4Type: SqlType = {
   parseText: (text) => parseFloat4(text),
   formatText: (value) => formatFloat4(value as number),
   // There are many NaNs and JavaScript may keep any of them; PostgreSQL sends one.
-  encodeBinary: (value, writer) =>
-    Number.isNaN(value as number) ? writer.u32be(0x7fc0_0000) : writer.f32be(value as number),
+  encodeBinary: (value, writer) => (Number.isNaN(value) ? writer.u32be(0x7fc0_0000) : writer.f32be(value as number)),
   decodeBinary: (bytes, start, end) => fixedView('real', bytes, start, end, 4).getFloat32(0),
   writeKey: (value, writer) => void writer.float8(value as number),
   writeStored: (value, writer) => writer.f32be(value as number),
@@ -121,7 +120,7 @@ export const float8Type: SqlType = {
   parseText: (text) => parseFloat8(text),
   formatText: (value) => formatFloat8(value as number),
   encodeBinary: (value, writer) =>
-    Number.isNaN(value as number) ? writer.u64be(0x7ff8_0000_0000_0000n) : writer.f64be(value as number),
+    Number.isNaN(value) ? writer.u64be(0x7ff8_0000_0000_0000n) : writer.f64be(value as number),
   decodeBinary: (bytes, start, end) => fixedView('double precision', bytes, start, end, 8).getFloat64(0),
   writeKey: (value, writer) => void writer.float8(value as number),
   writeStored: (value, writer) => writer.f64be(value as number),
