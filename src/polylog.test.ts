@@ -63,7 +63,9 @@ test('serve refuses what it does not know', async () => {
   await expect(serve(db, { limits: { maxBytes: 1 } } as ServerOptions)).rejects.toThrow(
     '"limits" of the options of serve have no "maxBytes"',
   )
-  await expect(serve({} as EmbeddedDatabase)).rejects.toMatchObject(refusal)
+  for (const other of [undefined, null, {}, 'data'] as unknown as EmbeddedDatabase[]) {
+    await expect(serve(other)).rejects.toMatchObject(refusal)
+  }
   await db.close()
   await expect(serve(db, { port: 0 })).rejects.toMatchObject({ code: 'shutting_down' })
 })

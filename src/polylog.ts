@@ -7,6 +7,7 @@ import { Instance } from './database/instance.ts'
 import { createRealHost } from './host/real/real-host.ts'
 import type { Host } from './host/host.ts'
 import {
+  check,
   checkBoolean,
   checkInteger,
   checkOneOf,
@@ -14,7 +15,6 @@ import {
   checkPort,
   checkString,
   invalidArgument,
-  kindOf,
 } from './library/arguments.ts'
 import { EmbeddedDatabase } from './library/library.ts'
 import type { Durability } from './log/commit-log.ts'
@@ -43,6 +43,7 @@ export interface OpenOptions {
 
 const checkOpenOptions = checkOptions({ memory: checkBoolean, durability: checkOneOf('synced', 'written', 'memory') })
 
+const checkDatabase = check((value) => value instanceof EmbeddedDatabase, 'a database that open has opened')
 const checkLimit = checkInteger(1)
 const checkServeOptions = checkOptions({
   host: checkString,
@@ -96,9 +97,7 @@ function checkDirectory(directory: string, options: unknown): { directory: strin
  * the server before the database. Errors: `NetworkError`, `PolylogError('denied')` for an address that is not loopback.
  */
 export async function serve(database: EmbeddedDatabase, options: ServerOptions = {}): Promise<Server> {
-  if (!(database instanceof EmbeddedDatabase)) {
-    throw invalidArgument(`serve takes what open has given, not ${kindOf(database)}`)
-  }
+  checkDatabase('what serve is given', database)
   database.checkOpen()
   checkServeOptions('the options of serve', options)
   const host: Host = database.sessions.host

@@ -1,7 +1,9 @@
 /** Keys, and the calls of a database: wrong arguments are refused before anything happens. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { FeedOptions } from '../database/feed.ts'
+import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
+import { LogError } from '../log/commit-log.ts'
 import { openTestSessions } from '../session/testing.ts'
+import { follow } from './follow.ts'
 import type { Keys } from './keys.ts'
 import { EmbeddedDatabase, type WriteOptions } from './library.ts'
 
@@ -121,6 +123,7 @@ describe('calls of a database', () => {
       undefined,
       {},
       { from: -1 },
+      { from: 0 },
       { from: '1' },
       { from: 1, to: 1.5 },
       { from: 1, folow: true },
@@ -130,6 +133,33 @@ describe('calls of a database', () => {
       expect(() => db.feed(wrong as FeedOptions)).toThrow(expect.objectContaining(refusal))
     }
     expect(() => db.feed({ from: 1, follow: true, signal: new AbortController().signal })).not.toThrow()
+  })
+
+  test('proxies that are revoked are refused like everything else', async () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const calls: (() => Promise<unknown>)[] = [
+      () => db.write(() => 1, proxy),
+      () => db.read((tx) => tx.sql('SELECT 1', proxy as unknown[])),
+      () => db.read((tx) => tx.sql('SELECT $1', [proxy])),
+      () => db.read((tx) => tx.sql('SELECT $1::jsonb', [{ a: proxy }])),
+      () => db.read((tx) => tx.sql('SELECT $1::int[]', [[proxy]])),
+      () => db.write((tx) => tx.documents('a', 'b').insert(proxy)),
+      () => db.write((tx) => tx.documents('a', 'b').insert({ a: [proxy] })),
+      () => db.write((tx) => tx.keys().set('a', proxy as string)),
+    ]
+    for (const call of calls) await expect(call()).rejects.toMatchObject(refusal)
+  })
+
+  test('what the log no longer holds is an error of the package', async () => {
+    const failing = follow(
+      // oxlint-disable-next-line require-yield -- it fails before it yields
+      (async function* (): AsyncGenerator<FeedTransaction> {
+        throw new LogError('trimmed', 'the log begins at 5')
+      })(),
+    )
+    const error = { name: 'PolylogError', code: 'trimmed', message: 'the log begins at 5' }
+    await expect(failing.next()).rejects.toMatchObject(error)
   })
 
   test('a closed database does nothing more, and closes once', async () => {

@@ -12,7 +12,8 @@ export type Check = (what: string, value: unknown) => void
 /** `wanted` says what it must be: `a boolean`. */
 export function check(isRight: (value: unknown) => boolean, wanted: string): Check {
   return (what, value) => {
-    if (!isRight(value)) throw invalidArgument(`${what} must be ${wanted}, not ${kindOf(value)}`)
+    if (!readCarefully(what, () => isRight(value)))
+      throw invalidArgument(`${what} must be ${wanted}, not ${kindOf(value)}`)
   }
 }
 

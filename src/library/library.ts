@@ -24,6 +24,7 @@ import {
   type Check,
 } from './arguments.ts'
 import { Documents } from './documents.ts'
+import { follow } from './follow.ts'
 import { Keys } from './keys.ts'
 import { runSql, type SqlRow } from './sql.ts'
 
@@ -42,14 +43,15 @@ const checkWrite = checkOptions({
   },
 })
 
+/** The first sequence is 1. */
+const checkFrom = checkInteger(1)
+
 const checkFeed = checkOptions({
-  from: checkInteger(0),
+  from: checkFrom,
   to: checkInteger(0),
   follow: checkBoolean,
   signal: check((value) => value instanceof AbortSignal, 'an AbortSignal'),
 })
-
-const checkFrom = checkInteger(0)
 
 const checkName: Check = check(
   (value) => typeof value === 'string' && value !== '' && isWellFormed(value) && !value.includes('\0'),
@@ -233,12 +235,12 @@ export class EmbeddedDatabase {
     })
   }
 
-  /** Committed transactions from a sequence on, in order, each when it is synced. Errors: `LogError('trimmed')`. */
+  /** Committed transactions from a sequence on, in order, each when it is synced. Errors: `trimmed`, `data_corrupted`, `io_error`. */
   feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
     this.checkOpen()
     checkFeed('the options of feed', options)
     checkFrom('"from" of the options of feed', options.from)
-    return this.#database.feed(options)
+    return follow(this.#database.feed(options))
   }
 
   /** The newest committed sequence. */

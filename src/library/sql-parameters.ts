@@ -38,6 +38,10 @@ interface Rule {
 
 /** Errors: `invalid_argument` with the parameter's number; the types' own. */
 export function convertParameters(typeOids: readonly number[], values: unknown): SqlValue[] {
+  return readCarefully('the array of parameters', () => convertAll(typeOids, values))
+}
+
+function convertAll(typeOids: readonly number[], values: unknown): SqlValue[] {
   if (!Array.isArray(values)) throw invalidArgument(`the parameters must be an array, not ${kindOf(values)}`)
   if (values.length !== typeOids.length) {
     throw invalidArgument(`the statement takes ${typeOids.length} parameters, not ${values.length}`)
