@@ -5,7 +5,7 @@
  * finds all of it. A directory that holds other data is served as it is.
  */
 import { parseServe, usage, type ServeArguments } from '../src/cli/arguments.ts'
-import { readConfig, readyLine, reportFailure, stopOnSignal } from '../src/cli/serve.ts'
+import { logDroppedTails, readConfig, readyLine, reportFailure, stopOnSignal } from '../src/cli/serve.ts'
 import { Instance } from '../src/database/instance.ts'
 import type { Host } from '../src/host/host.ts'
 import { createRealHost } from '../src/host/real/real-host.ts'
@@ -21,6 +21,7 @@ async function start(args: ServeArguments): Promise<void> {
   const { directory, host: address, port, protocolPorts } = args
   const host = createRealHost({ jobs: workerJobs })
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, databaseName)
+  logDroppedTails(instance)
   const running = new Starting(host, instance, args.durability)
   stopOnSignal(running)
   try {

@@ -50,7 +50,7 @@ export async function parseServe(
   if (given.memory === true && given.data !== undefined) throw new UsageError('--data and --memory exclude each other')
   const inMemory = given.memory === true || (values.memory === true && given.data === undefined)
   return {
-    directory: inMemory ? undefined : String(values.data ?? 'polylog-data'),
+    directory: inMemory ? undefined : directoryOf(values.data ?? 'polylog-data'),
     host: String(values.host ?? '127.0.0.1'),
     port: portOf('port', values.port ?? '7654'),
     protocolPorts: {
@@ -83,6 +83,12 @@ function checkConfig(config: unknown): Values {
     values[name] = typeof value === 'boolean' ? value : String(value)
   }
   return values
+}
+
+function directoryOf(value: string | boolean): string {
+  const path = String(value)
+  if (path === '' || path.includes('\0')) throw new UsageError('--data takes the path of a folder, not an empty one')
+  return path
 }
 
 function portOf(name: string, value: string | boolean): number {

@@ -1,5 +1,5 @@
 /** Messages to people on stderr: lines on a terminal, one JSON object a line elsewhere. */
-export type LogLevel = 'info' | 'error'
+export type LogLevel = 'info' | 'warning' | 'error'
 
 export function log(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
   if (process.stderr.isTTY) {

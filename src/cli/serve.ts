@@ -1,5 +1,6 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
+import type { Instance } from '../database/instance.ts'
 import { NetworkError } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/text-file.ts'
@@ -13,12 +14,23 @@ const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as co
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability } = args
-  return startServer({
+  const running = await startServer({
     instance: { host: createRealHost({ jobs: workerJobs }), ...(directory !== undefined && { directory }) },
     server: { host, port, protocolPorts },
     // In memory there is nothing to wait for.
     sessions: { durability: directory === undefined ? 'memory' : durability },
   })
+  logDroppedTails(running.instance)
+  return running
+}
+
+/** What a start has cut off at the ends of logs: after a crash that is as it should be; else it is for somebody to know. */
+export function logDroppedTails({ notices }: Pick<Instance, 'notices'>): void {
+  for (const { database, path, offset, bytes, kind } of notices) {
+    const fields = { database, file: path, position: offset, bytes }
+    if (kind === 'torn') log('info', 'the last write to the log was cut short by a crash, and is dropped', fields)
+    else log('warning', 'the last write to the log does not match its checksum, and is dropped', fields)
+  }
 }
 
 /** The one line on stdout that scripts wait for. */

@@ -1,5 +1,14 @@
 /** How the command ends: its exit codes and what it says, which scripts rely on. */
-import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -18,10 +27,20 @@ async function fill(folder: string, end: 'stop' | 'kill' = 'stop'): Promise<void
   await server[end]()
 }
 
+function databaseIn(folder: string): string {
+  const databases = join(folder, 'databases')
+  return join(databases, readdirSync(databases)[0]!)
+}
+
+/** The lines of one level that it logged. */
+function loggedAt(level: string, stderr: string): Record<string, unknown>[] {
+  const lines = stderr.trimEnd().split('\n')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter((line) => line['level'] === level)
+}
+
 /** The newest log segment's path. */
 function segmentIn(folder: string): string {
-  const databases = join(folder, 'databases')
-  const log = join(databases, readdirSync(databases)[0]!, 'log')
+  const log = join(databaseIn(folder), 'log')
   const segments = readdirSync(log).filter((name) => statSync(join(log, name)).size > 4096)
   return join(log, segments.sort()[0]!)
 }
@@ -54,6 +73,7 @@ describe('the end of serve', () => {
       ['serve', '--port', '70000'],
       ['serve', '--port', 'x'],
       ['serve', '--memory', '--data', 'x'],
+      ['serve', '--data', ''],
       ['serve', '--durability', 'never'],
       ['serve', '--config', '/nowhere/polylog.json'],
       ['serve', 'DIR'],
@@ -138,8 +158,8 @@ describe('a data directory', () => {
       writeFileSync(path, bytes)
       const { status, stderr } = await tryToServe(folder)
       expect(status).toBe(4)
-      expect(stderr).toMatch(/\d{16}\.log\+\d+/)
-      expect(stderr).toMatch(/\d{3,}/)
+      expect(stderr).toMatch(/\d{16}\.log\+\d{3,}/)
+      expect(stderr).toContain(databaseIn(folder))
       expect(stderr).not.toContain('    at ')
     }))
 
@@ -155,9 +175,67 @@ describe('a data directory', () => {
       const redis = new Redis(server.port)
       const count = await redis.dbsize()
       redis.disconnect()
-      await server.stop()
+      const { stderr } = await server.stop()
       expect(count).toBe(19)
+      expect(loggedAt('warning', stderr)).toMatchObject([{ database: 'polylog', file: path }])
     }))
+
+  test('with a damaged last record opens without it, and warns of its place and size', () =>
+    withFolder(async (folder) => {
+      await fill(folder, 'kill')
+      const path = segmentIn(folder)
+      const bytes = readFileSync(path)
+      const last = bytes.lastIndexOf('value value')
+      bytes[last]! ^= 1
+      writeFileSync(path, bytes)
+      const server = await serveOn(folder)
+      const redis = new Redis(server.port)
+      const count = await redis.dbsize()
+      redis.disconnect()
+      const { stderr } = await server.stop()
+      expect(count).toBe(19)
+      const [warning, ...more] = loggedAt('warning', stderr)
+      expect(more).toEqual([])
+      expect(warning).toMatchObject({ database: 'polylog', file: path, message: expect.stringContaining('checksum') })
+      expect(warning!['position']).toBeLessThan(last)
+      expect(Number(warning!['position']) + Number(warning!['bytes'])).toBeGreaterThan(last)
+    }))
+
+  test('with a cut-off last record opens without it, which is no warning', () =>
+    withFolder(async (folder) => {
+      await fill(folder, 'kill')
+      const path = segmentIn(folder)
+      const bytes = readFileSync(path)
+      const end = bytes.lastIndexOf('value value')
+      bytes.fill(0, end - (end % 512))
+      writeFileSync(path, bytes)
+      const server = await serveOn(folder)
+      const { stderr } = await server.stop()
+      expect(loggedAt('warning', stderr)).toEqual([])
+      expect(loggedAt('info', stderr)).toContainEqual(
+        expect.objectContaining({ file: path, message: expect.stringContaining('crash') }),
+      )
+    }))
+
+  test.each([
+    ['FORMAT', 'FORMAT'],
+    ['CONTENTS', 'CONTENTS'],
+    ['the name of a database', 'name'],
+    ['the log of a database', 'log'],
+    ['the folder of a database', ''],
+  ])('that has lost %s is 4, with the path', (_, name) =>
+    withFolder(async (folder) => {
+      await fill(folder)
+      const isTop = /^[A-Z]/.test(name)
+      const path = isTop ? join(folder, name) : join(databaseIn(folder), name)
+      rmSync(path, { recursive: true })
+      const { status, stderr } = await tryToServe(folder)
+      expect(status).toBe(4)
+      expect(stderr).toContain(path.replace(/\/$/, ''))
+      expect(stderr).toContain('missing')
+      expect(stderr).not.toContain('    at ')
+    }),
+  )
 
   test('that may not be read is 1 and named', () =>
     withFolder(async (folder) => {
@@ -177,6 +255,25 @@ describe('a data directory', () => {
       const { status, stderr } = await tryToServe(path)
       expect(status).toBe(1)
       expect(stderr).toContain(path)
+    }))
+
+  test('whose LOCK is a file is 1, and it is the LOCK that is named', () =>
+    withFolder(async (folder) => {
+      writeFileSync(join(folder, 'LOCK'), '')
+      const { status, stderr } = await tryToServe(folder)
+      expect(status).toBe(1)
+      expect(stderr).toContain(`${folder}/LOCK is not a folder`)
+    }))
+
+  test('that cannot be made is 1, with what the system says', () =>
+    withFolder(async (folder) => {
+      writeFileSync(join(folder, 'file'), '')
+      for (const path of [...(process.platform === 'linux' ? ['/proc/x'] : []), join(folder, 'file', 'data')]) {
+        const { status, stderr } = await tryToServe(path)
+        expect(status).toBe(1)
+        expect(stderr).toMatch(`cannot make the data directory ${path}: `)
+        expect(stderr).toMatch(/ENOENT|ENOTDIR|EACCES/)
+      }
     }))
 
   test('below folders that are missing is made', () =>
