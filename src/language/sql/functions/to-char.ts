@@ -30,7 +30,9 @@ export function toChar(us: bigint, template: string): string {
 interface Fields {
   readonly day: number
   readonly timeUs: bigint
+  /** As it is shown: 44 BC is 44. */
   readonly year: number
+  readonly isBeforeChrist: boolean
   readonly month: number
   readonly date: number
   readonly hour: number
@@ -46,6 +48,7 @@ function fieldsOf(day: number, timeUs: bigint): Fields {
     day,
     timeUs,
     year: year > 0 ? year : 1 - year,
+    isBeforeChrist: year <= 0,
     month,
     date,
     hour: Math.floor(seconds / 3600),
@@ -128,7 +131,7 @@ function renderDay(
 
 function renderTime(
   pattern: string,
-  { hour, minute, second, micros, timeUs, year }: Fields,
+  { hour, minute, second, micros, timeUs, isBeforeChrist }: Fields,
   number: NumberText,
 ): string {
   switch (pattern) {
@@ -157,11 +160,11 @@ function renderTime(
     case 'TZM':
       return '00'
     default:
-      return renderMark(pattern, hour, micros, year)
+      return renderMark(pattern, hour, micros, isBeforeChrist)
   }
 }
 
-function renderMark(pattern: string, hour: number, micros: number, year: number): string {
+function renderMark(pattern: string, hour: number, micros: number, isBeforeChrist: boolean): string {
   if (/^FF[1-6]$/.test(pattern)) return String(micros).padStart(6, '0').slice(0, Number(pattern[2]))
   const mark = hour < 12 ? 'am' : 'pm'
   if (/^[ap]m$/i.test(pattern)) return pattern === pattern.toUpperCase() ? mark.toUpperCase() : mark
@@ -169,7 +172,7 @@ function renderMark(pattern: string, hour: number, micros: number, year: number)
     const dotted = `${mark[0]}.m.`
     return pattern === pattern.toUpperCase() ? dotted.toUpperCase() : dotted
   }
-  const era = year > 0 ? 'ad' : 'bc'
+  const era = isBeforeChrist ? 'bc' : 'ad'
   if (/^(ad|bc)$/i.test(pattern)) return pattern === pattern.toUpperCase() ? era.toUpperCase() : era
   throw notBuilt(`the to_char pattern "${pattern}"`)
 }
