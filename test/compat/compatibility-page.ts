@@ -138,8 +138,8 @@ function mongodb(root: string): string[] {
   return ['## MongoDB', '', `- **commands** (${names.length}): ${names.join(' ')}`, ...tables, '']
 }
 
-/** Rows of the operator tables begin a line with `['$name',`. */
+/** Rows of the operator tables begin a line with `['$name',` or, made by a function, with `fixed('$name',`. */
 function tableRows(path: string): string[] {
   const source = readFileSync(path, 'utf8')
-  return [...source.matchAll(/^\s+\[\s*'(\$\w+)',/gm)].map(([, name]) => `\`${name}\``)
+  return [...source.matchAll(/^\s+(?:\[|\w+\()\s*'(\$\w+)',/gm)].map(([, name]) => `\`${name}\``)
 }

@@ -39,7 +39,13 @@ function add(...values: BsonValue[]): BsonValue {
     total = addNumbers(total, value)
   }
   const [date] = dates
-  return date === undefined ? total : dateValue(readInt64(date) + roundedMs(total))
+  return date === undefined ? total : shiftedDate(date, total, 1n)
+}
+
+function shiftedDate(date: BsonValue, by: BsonValue, sign: bigint): BsonValue {
+  const ms = Number.isFinite(toDouble(by)) ? readInt64(date) + sign * roundedMs(by) : undefined
+  if (ms !== undefined && BigInt.asIntN(64, ms) === ms) return dateValue(ms)
+  throw mongoError(mongoCode.overflow, `date overflow in ${sign > 0n ? '$add' : '$subtract'}`)
 }
 
 function roundedMs(value: BsonValue): bigint {
@@ -50,7 +56,7 @@ function subtract(a: BsonValue, b: BsonValue): BsonValue {
   if (a.isNullish || b.isNullish) return nullValue
   if (a.type === bsonType.date) {
     if (b.type === bsonType.date) return int64Value(readInt64(a) - readInt64(b))
-    if (b.isNumber) return dateValue(readInt64(a) - roundedMs(b))
+    if (b.isNumber) return shiftedDate(a, b, -1n)
   }
   if (!a.isNumber || !b.isNumber) {
     throw mongoError(14, `can't $subtract ${bsonTypeName(b.type)} from ${bsonTypeName(a.type)}`, 'wrong_type')
@@ -96,14 +102,18 @@ function real(name: string, evaluate: (value: number) => number): readonly [stri
 }
 
 function absolute(value: BsonValue): BsonValue {
+  if (value.type === bsonType.int64 && readInt64(value) === -(1n << 63n)) {
+    throw mongoError(28_680, "can't take $abs of long long min")
+  }
   const isNegative = value.type === bsonType.decimal ? toDecimal(value).compare(Decimal.zero) < 0 : toDouble(value) < 0
   return isNegative ? negateNumber(value) : value
 }
 
 function roundTo(value: BsonValue, place: BsonValue | undefined, isTruncation: boolean): BsonValue {
   const digits = place === undefined ? 0 : toSafeInteger(place)
-  if (digits === undefined || digits < -20 || digits > 100) {
-    throw mongoError(51_082, 'a value of "place" must be an integer between -20 and 100')
+  if (digits === undefined) throw mongoError(51_082, 'precision argument must be a integral value')
+  if (digits < -20 || digits > 100) {
+    throw mongoError(51_083, `cannot apply rounding with precision value ${digits} value must be in [-20, 100]`)
   }
   const round = (number: Decimal): Decimal =>
     isTruncation ? truncateAt(number, digits) : roundHalfEven(number, digits)
@@ -137,16 +147,60 @@ function roundHalfEven(value: Decimal, digits: number): Decimal {
 }
 
 function power(base: BsonValue, exponent: BsonValue): BsonValue {
-  const isIntegral = base.type !== bsonType.double && base.type !== bsonType.decimal
-  const times = isIntegral ? toSafeInteger(exponent) : undefined
-  if (times !== undefined && exponent.type !== bsonType.double && times >= 0 && times <= 64) {
-    const result = toBigint(base) ** BigInt(times)
+  if (toDouble(base) === 0 && toDouble(exponent) < 0) {
+    throw mongoError(28_764, '$pow cannot take a base of 0 and a negative exponent')
+  }
+  const times = isInteger(base) && isInteger(exponent) ? toSafeInteger(exponent) : undefined
+  if (times !== undefined && times >= 0 && (times <= 64 || Math.abs(toDouble(base)) <= 1)) {
+    // Of −1, 0 and 1 every even exponent gives the same, and every odd one.
+    const result = toBigint(base) ** BigInt(times <= 64 ? times : 64 - (times % 2))
     const isShort = base.type === bsonType.int32 && exponent.type === bsonType.int32
     if (isShort && BigInt.asIntN(32, result) === result) return int32Value(Number(result))
     if (BigInt.asIntN(64, result) === result) return int64Value(result)
   }
   const result = toDouble(base) ** toDouble(exponent)
   const isDecimal = base.type === bsonType.decimal || exponent.type === bsonType.decimal
+  return isDecimal ? decimalValue(Decimal.fromDouble(result)) : doubleValue(result)
+}
+
+function isInteger({ type }: BsonValue): boolean {
+  return type === bsonType.int32 || type === bsonType.int64
+}
+
+function squareRoot(value: BsonValue): BsonValue {
+  const decimal = value.type === bsonType.decimal ? toDecimal(value) : undefined
+  const sign = decimal === undefined || !decimal.isFinite ? Math.sign(toDouble(value)) : decimal.compare(Decimal.zero)
+  if (sign < 0) throw mongoError(28_714, "$sqrt's argument must be greater than or equal to 0")
+  if (decimal === undefined) return doubleValue(Math.sqrt(toDouble(value)))
+  return decimalValue(decimal.isFinite && sign > 0 ? decimalRoot(decimal) : decimal)
+}
+
+/** To more digits than Decimal128 has. */
+function decimalRoot(value: Decimal): Decimal {
+  const missing = Math.max(0, 80 - value.coefficient.toString().length)
+  const scale = value.scale + missing + ((value.scale + missing) % 2 === 0 ? 0 : 1)
+  const square = value.coefficientAt(scale)
+  let root = 1n << BigInt(Math.ceil(square.toString(2).length / 2))
+  for (let next = (root + square / root) >> 1n; next < root; next = (root + square / root) >> 1n) root = next
+  const isExact = root * root === square
+  return isExact ? Decimal.of(root, scale / 2).normalize() : Decimal.of(root, scale / 2)
+}
+
+/** Of positive numbers only. */
+function logarithm(name: string, code: number, evaluate: (value: number) => number) {
+  return real(name, (value) => {
+    if (value > 0 || Number.isNaN(value)) return evaluate(value)
+    throw mongoError(code, `${name}'s argument must be a positive number, but is ${value}`)
+  })
+}
+
+function logarithmToBase(value: BsonValue, base: BsonValue): BsonValue {
+  const [number, of] = [toDouble(value), toDouble(base)]
+  if (number <= 0) throw mongoError(28_758, `$log's argument must be a positive number, but is ${number}`)
+  if (of <= 0 || of === 1)
+    throw mongoError(28_759, `$log's base must be a positive number not equal to 1, but is ${of}`)
+  const result = Math.log(number) / Math.log(of)
+  const isDecimal = value.type === bsonType.decimal || base.type === bsonType.decimal
   return isDecimal ? decimalValue(Decimal.fromDouble(result)) : doubleValue(result)
 }
 
@@ -173,14 +227,11 @@ export const arithmeticOperators: OperatorFamily = [
   numeric('$round', 1, 2, (value, place) => roundTo(value, place, false)),
   numeric('$trunc', 1, 2, (value, place) => roundTo(value, place, true)),
   numeric('$pow', 2, 2, (base, exponent) => power(base, exponent)),
-  real('$sqrt', (value) => {
-    if (value < 0) throw mongoError(28_714, "$sqrt's argument must be greater than or equal to 0")
-    return Math.sqrt(value)
-  }),
+  numeric('$sqrt', 1, 1, (value) => squareRoot(value)),
   real('$exp', Math.exp),
-  real('$ln', Math.log),
-  real('$log10', Math.log10),
-  numeric('$log', 2, 2, (value, base) => doubleValue(Math.log(toDouble(value)) / Math.log(toDouble(base)))),
+  logarithm('$ln', 28_766, Math.log),
+  logarithm('$log10', 28_761, Math.log10),
+  numeric('$log', 2, 2, (value, base) => logarithmToBase(value, base)),
   overArguments('$sum', sum),
   overArguments('$avg', average),
   overArguments('$min', smallest),

@@ -27,17 +27,39 @@ import { compileComparator } from './sort-order.ts'
 
 const longestRange = 1_000_000
 
+/** The server's numbers for an argument that is no array. */
+const notArrayCodes: ReadonlyMap<string, number> = new Map([
+  ['$allElementsTrue', 17_040],
+  ['$anyElementTrue', 17_041],
+  ['$setUnion', 17_043],
+  ['$setEquals', 17_044],
+  ['$setIsSubset', 17_046],
+  ['$setIntersection', 17_047],
+  ['$setDifference', 17_048],
+  ['$map', 16_883],
+  ['$filter', 28_651],
+  ['$concatArrays', 28_664],
+  ['$slice', 28_724],
+  ['$reverseArray', 34_435],
+  ['$zip', 34_468],
+  ['$reduce', 40_080],
+  ['$indexOfArray', 40_090],
+  ['$arrayToObject', 40_386],
+])
+
 function requireArray(name: string, value: BsonValue): BsonValue[] {
   if (value.type !== bsonType.array) {
-    throw mongoError(28_689, `${name}'s argument must be an array, but is ${bsonTypeName(value.type)}`, 'wrong_type')
+    const code = notArrayCodes.get(name) ?? 28_689
+    throw mongoError(code, `${name}'s argument must be an array, but is ${bsonTypeName(value.type)}`, 'wrong_type')
   }
   return elementsOf(value)
 }
 
 function requireInteger(name: string, value: BsonValue): number {
   const number = toSafeInteger(value)
-  if (number === undefined) throw mongoError(28_690, `${name} needs an integer, not ${bsonTypeName(value.type)}`)
-  return number
+  if (number !== undefined) return number
+  const code = value.isNumber ? 28_691 : 28_690
+  throw mongoError(code, `${name} needs an integer, not ${value.isNumber ? 'a fraction' : bsonTypeName(value.type)}`)
 }
 
 function size(value: BsonValue): BsonValue {
@@ -79,9 +101,15 @@ function range(from: BsonValue, to: BsonValue, step: BsonValue | undefined): Bso
   return arrayOf(values)
 }
 
-function indexOfArray(array: BsonValue, wanted: BsonValue): BsonValue {
+function indexOfArray(array: BsonValue, wanted: BsonValue, from?: BsonValue, to?: BsonValue): BsonValue {
   if (array.isNullish) return nullValue
-  return int32Value(requireArray('$indexOfArray', array).findIndex((element) => equalValues(element, wanted)))
+  const elements = requireArray('$indexOfArray', array)
+  const [start = 0, end = elements.length] = [from, to].map((bound) => {
+    const position = bound === undefined ? undefined : requireInteger('$indexOfArray', bound)
+    if (position === undefined || position >= 0) return position
+    throw mongoError(40_097, `$indexOfArray requires a nonnegative index, found: ${position}`)
+  })
+  return int32Value(elements.findIndex((one, i) => i >= start && i < end && equalValues(one, wanted)))
 }
 
 function isIn(value: BsonValue, array: BsonValue): BsonValue {
@@ -246,7 +274,7 @@ export const arrayOperators: OperatorFamily = [
     array.isNullish ? nullValue : arrayOf(requireArray('$reverseArray', array).reverse()),
   ),
   fixed('$in', 2, (value, array) => isIn(value, array)),
-  fixed('$indexOfArray', 2, (array, wanted) => indexOfArray(array, wanted)),
+  ranged('$indexOfArray', 2, 4, (array, wanted, from, to) => indexOfArray(array, wanted, from, to)),
   ['$map', map],
   ['$filter', filter],
   ['$reduce', reduce],

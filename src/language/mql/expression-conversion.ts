@@ -2,7 +2,7 @@
 import { Decimal } from '../../base/decimal.ts'
 import { bsonType, bsonTypeName, bsonTypeNames, type BsonValue } from '../../model/document/bson.ts'
 import { isoDate, parseIsoDate } from '../../model/document/calendar.ts'
-import { mongoError } from '../../model/document/mongo-error.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import {
   booleanValue,
   dateValue,
@@ -93,9 +93,10 @@ function toDoubleValue(value: BsonValue): BsonValue {
   if (value.type === bsonType.boolean) return doubleValue(readBoolean(value) ? 1 : 0)
   if (value.type === bsonType.date) return doubleValue(Number(readInt64(value)))
   if (value.isNumber) return doubleValue(toDouble(value))
-  const decimal = value.type === bsonType.string ? Decimal.parse(readString(value)) : undefined
-  if (decimal === undefined) throw failure(value, 'double')
-  return doubleValue(decimal.toNumber())
+  const number = parseDecimal(value, 'double').toNumber()
+  const isNamed = value.type === bsonType.string && /[a-z]{3}/i.test(readString(value))
+  if (!Number.isFinite(number) && !isNamed) throw failure(value, 'double')
+  return doubleValue(number)
 }
 
 function toDecimalValue(value: BsonValue): BsonValue {
@@ -103,9 +104,15 @@ function toDecimalValue(value: BsonValue): BsonValue {
   if (value.type === bsonType.boolean) return decimalValue(Decimal.of(readBoolean(value) ? 1n : 0n))
   if (value.type === bsonType.date) return decimalValue(Decimal.of(readInt64(value)))
   if (value.isNumber) return decimalValue(toDecimal(value))
-  const decimal = value.type === bsonType.string ? Decimal.parse(readString(value)) : undefined
-  if (decimal === undefined) throw failure(value, 'decimal')
-  return decimalValue(decimal)
+  return decimalValue(parseDecimal(value, 'decimal'))
+}
+
+/** Of a string that is a number from end to end. */
+function parseDecimal(value: BsonValue, to: string): Decimal {
+  const text = value.type === bsonType.string ? readString(value) : ''
+  const decimal = /^[-+.\w]+$/.test(text) ? Decimal.parse(text) : undefined
+  if (decimal === undefined) throw failure(value, to)
+  return decimal
 }
 
 function toBoolean(value: BsonValue): BsonValue {
@@ -155,8 +162,13 @@ function conversionTo(type: BsonValue): Conversion {
   const name =
     number === undefined ? (type.type === bsonType.string ? readString(type) : '') : bsonTypeNames.get(number)
   const convert = conversions.get(name ?? '')
-  if (convert === undefined) throw mongoError(9, `Unsupported type in $convert's 'to' argument: ${name}`)
-  return convert
+  if (convert !== undefined) return convert
+  if ([...bsonTypeNames.values()].includes(name ?? '')) return (value) => fail(value, name!)
+  throw mongoError(mongoCode.badValue, `Unknown type name: ${name}`)
+}
+
+function fail(value: BsonValue, to: string): never {
+  throw failure(value, to)
 }
 
 const convert: ExpressionOperator = (operand, compile) => {
@@ -167,7 +179,9 @@ const convert: ExpressionOperator = (operand, compile) => {
   return (scope) => {
     const value = input!(scope)
     if (value.isNullish) return onNull?.(scope) ?? nullValue
-    const conversion = conversionTo(to!(scope))
+    const target = to!(scope)
+    if (target.isNullish) return nullValue
+    const conversion = conversionTo(target)
     if (onError === undefined) return conversion(value)
     try {
       return conversion(value)

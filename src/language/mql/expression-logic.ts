@@ -81,9 +81,12 @@ const letOperator: ExpressionOperator = (operand, compile) => {
   }
 }
 
-const unsupportedRandom: ExpressionOperator = () => {
-  throw mongoError(mongoCode.commandNotSupported, '$rand is not supported', 'unsupported')
-}
+const refusedRandom: readonly [string, ExpressionOperator] = [
+  '$rand',
+  () => {
+    throw mongoError(mongoCode.commandNotSupported, '$rand is not supported', 'unsupported')
+  },
+]
 
 export const logicOperators: OperatorFamily = [
   comparison('$eq', (sign) => sign === 0),
@@ -100,5 +103,5 @@ export const logicOperators: OperatorFamily = [
   ['$ifNull', ifNull],
   ['$switch', switchOperator],
   ['$let', letOperator],
-  ['$rand', unsupportedRandom],
+  refusedRandom,
 ]

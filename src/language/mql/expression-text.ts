@@ -1,6 +1,6 @@
 /** Operators on strings. Positions and lengths are code points (CP) or bytes of UTF-8. */
 import { bsonType, bsonTypeName, type BsonValue } from '../../model/document/bson.ts'
-import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { mongoError } from '../../model/document/mongo-error.ts'
 import {
   booleanValue,
   int32Value,
@@ -21,9 +21,9 @@ import {
 import { textOf } from './expression-conversion.ts'
 import { compilePattern, compileRegex, type CompiledRegex } from './filter-values.ts'
 
-function requireText(name: string, value: BsonValue): string {
+function requireText(name: string, value: BsonValue, code = 34_471): string {
   if (value.type === bsonType.string || value.type === bsonType.symbol) return readString(value)
-  throw mongoError(34_471, `${name} requires a string argument, found: ${bsonTypeName(value.type)}`, 'wrong_type')
+  throw mongoError(code, `${name} requires a string argument, found: ${bsonTypeName(value.type)}`, 'wrong_type')
 }
 
 function requirePosition(name: string, value: BsonValue): number {
@@ -68,7 +68,9 @@ function substringCodePoints(value: BsonValue, from: BsonValue, count: BsonValue
   const points = value.isNullish ? [] : [...textOf(value)]
   const start = requirePosition('$substrCP', from)
   const length = requirePosition('$substrCP', count)
-  return stringValue(points.slice(start, length < 0 ? undefined : start + length).join(''))
+  if (length < 0) throw mongoError(34_454, '$substrCP: length must be a nonnegative integer')
+  if (start < 0) throw mongoError(34_455, '$substrCP: the starting index must be nonnegative integer')
+  return stringValue(points.slice(start, start + length).join(''))
 }
 
 function substringBytes(value: BsonValue, from: BsonValue, count: BsonValue): BsonValue {
@@ -88,17 +90,25 @@ function isContinuation(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80
 }
 
-function indexOf(values: readonly BsonValue[]): BsonValue {
-  const [value, wanted, from, to] = values
-  if (value!.isNullish) return nullValue
-  const points = [...requireText('$indexOfCP', value!)]
-  const sought = [...requireText('$indexOfCP', wanted!)]
-  const start = from === undefined ? 0 : requirePosition('$indexOfCP', from)
-  const end = to === undefined ? points.length : requirePosition('$indexOfCP', to)
-  return int32Value(codePointIndex(points, sought, Math.max(0, start), Math.min(end, points.length)))
+/** `unitsOf`: what positions count. */
+function finder(name: string, unitsOf: (text: string) => readonly unknown[]): readonly [string, ExpressionOperator] {
+  return ranged(name, 2, 4, (value, wanted, from, to) => {
+    if (value.isNullish) return nullValue
+    const units = unitsOf(requireText(name, value, name === '$indexOfBytes' ? 40_091 : 40_093))
+    const sought = unitsOf(requireText(name, wanted, name === '$indexOfBytes' ? 40_092 : 40_094))
+    const start = from === undefined ? 0 : requireIndex(name, from)
+    const end = to === undefined ? units.length : requireIndex(name, to)
+    return int32Value(unitIndex(units, sought, start, Math.min(end, units.length)))
+  })
 }
 
-function codePointIndex(points: readonly string[], sought: readonly string[], start: number, end: number): number {
+function requireIndex(name: string, value: BsonValue): number {
+  const index = requirePosition(name, value)
+  if (index < 0) throw mongoError(40_097, `${name} requires a nonnegative index, found: ${index}`)
+  return index
+}
+
+function unitIndex(points: readonly unknown[], sought: readonly unknown[], start: number, end: number): number {
   for (let at = start; at + sought.length <= end; at++) {
     if (sought.every((point, i) => points[at + i] === point)) return at
   }
@@ -165,7 +175,8 @@ function regexOperator(
       return (scope) => {
         const [text, pattern] = [input!(scope), regex!(scope)]
         if (text.isNullish || pattern.isNullish) return none
-        const flags = options === undefined ? '' : requireText(name, options(scope))
+        const given = options?.(scope) ?? nullValue
+        const flags = given.isNullish ? '' : requireText(name, given)
         const isRegex = pattern.type === bsonType.regex
         const compiled = isRegex ? compileRegex(pattern, flags) : compilePattern(requireText(name, pattern), flags)
         return evaluate(compiled, requireText(name, text))
@@ -182,7 +193,7 @@ function findMatches(pattern: CompiledRegex, text: string, most: number): BsonVa
     found.push(
       objectOf([
         ['match', stringValue(matcher.group() ?? '')],
-        ['idx', int32Value(text.slice(0, matcher.start()).length)],
+        ['idx', int32Value(codePointCount(text.slice(0, matcher.start())))],
         ['captures', arrayOf(captures.map((one) => (one === null ? nullValue : stringValue(one))))],
       ]),
     )
@@ -190,16 +201,17 @@ function findMatches(pattern: CompiledRegex, text: string, most: number): BsonVa
   return found
 }
 
+function codePointCount(text: string): number {
+  return [...text].length
+}
+
 function compareIgnoringCase(a: BsonValue, b: BsonValue): BsonValue {
   const [left, right] = [a, b].map((value) => (value.isNullish ? '' : toUpper(textOf(value)))) as [string, string]
   return int32Value(Math.sign(Buffer.compare(Buffer.from(left), Buffer.from(right))))
 }
 
-function length(name: string, measure: (text: string) => number): readonly [string, ExpressionOperator] {
-  return fixed(name, 1, (value) => {
-    if (value.type === bsonType.string) return int32Value(measure(readString(value)))
-    throw mongoError(mongoCode.typeMismatch, `${name} requires a string argument, found: ${bsonTypeName(value.type)}`)
-  })
+function length(name: string, code: number, measure: (text: string) => number): readonly [string, ExpressionOperator] {
+  return fixed(name, 1, (value) => int32Value(measure(requireText(name, value, code))))
 }
 
 export const textOperators: OperatorFamily = [
@@ -210,9 +222,10 @@ export const textOperators: OperatorFamily = [
   fixed('$substrCP', 3, (value, from, count) => substringCodePoints(value, from, count)),
   fixed('$substrBytes', 3, (value, from, count) => substringBytes(value, from, count)),
   fixed('$substr', 3, (value, from, count) => substringBytes(value, from, count)),
-  ranged('$indexOfCP', 2, 4, (...values) => indexOf(values)),
-  length('$strLenCP', (text) => [...text].length),
-  length('$strLenBytes', (text) => Buffer.byteLength(text)),
+  finder('$indexOfCP', (text) => [...text]),
+  finder('$indexOfBytes', (text) => [...Buffer.from(text)]),
+  length('$strLenCP', 34_471, codePointCount),
+  length('$strLenBytes', 34_473, (text) => Buffer.byteLength(text)),
   trimmer('$trim', true, true),
   trimmer('$ltrim', true, false),
   trimmer('$rtrim', false, true),

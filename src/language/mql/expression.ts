@@ -50,12 +50,14 @@ function compileText(expression: BsonValue): Expression {
   const text = readString(expression)
   if (text.startsWith('$$')) return compileVariable(text.slice(2))
   if (!text.startsWith('$')) return () => expression
+  if (text === '$') throw mongoError(16_872, "'$' by itself is not a valid FieldPath")
   const path = checkedPath(text.slice(1))
   return (scope) => getFieldPath(scope.variables.get('CURRENT') ?? scope.root, path, 0)
 }
 
 function checkedPath(text: string): Path {
   const path = parsePath(text)
+  if (text.endsWith('.')) throw mongoError(40_353, "FieldPath must not end with a '.'.")
   if (path.names.some((name) => name === '')) {
     throw mongoError(15_998, 'FieldPath field names may not be empty strings.')
   }

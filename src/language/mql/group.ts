@@ -1,7 +1,7 @@
 /** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
 import type { Pause } from '../../database/contract.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, fieldsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, keyText } from '../../model/document/order.ts'
 import { int32Value, integerValue, nullValue, toSafeInteger } from '../../model/document/values.ts'
@@ -217,7 +217,7 @@ function compileField(name: string, value: BsonValue): Field {
   if (operator === '$count' || (operator === '$sum' && isOne)) {
     return { name, input: () => nullValue, make: () => new Counter(), counts: true }
   }
-  if (operand.type === bsonType.array && elementsOf(operand).length !== 1) {
+  if (operand.type === bsonType.array) {
     throw mongoError(40_237, `The ${operator} accumulator is a unary operator`)
   }
   return { name, input: compileExpression(operand), make, counts: false }

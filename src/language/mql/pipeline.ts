@@ -5,6 +5,7 @@
 import type { Pause } from '../../database/contract.ts'
 import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
+import { compareValues, typeClass } from '../../model/document/order.ts'
 import { int32Value, readString, toSafeInteger } from '../../model/document/values.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, objectOf } from './expression-contract.ts'
@@ -221,8 +222,11 @@ const sortByCount: MakeStage = (specification, { variables }) => {
 const facet: MakeStage = (specification, context) => {
   if (specification.type !== bsonType.object) throw mongoError(40_169, '$facet needs an object')
   const branches = fieldsOf(specification).map(([name, pipeline]) => {
-    const stages = parseStages(pipeline).map((stage) => compileStage(stage, context))
-    return { name, stages }
+    const parsed = parseStages(pipeline)
+    if (parsed.some(([stage]) => stage === '$facet')) {
+      throw mongoError(40_600, '$facet is not allowed to be used within a $facet stage')
+    }
+    return { name, stages: parsed.map((stage) => compileStage(stage, context)) }
   })
   return (next, run) => {
     const outputs = branches.map(({ name, stages }) => {
@@ -274,8 +278,9 @@ const bucket: MakeStage = (specification, { variables }) => {
   }
   const edges = elementsOf(boundaries)
   if (edges.length < 2) throw mongoError(40_192, "The $bucket 'boundaries' field must have at least 2 values")
-  const branches = edges.slice(1).map((edge, i) => bucketBranch(groupBy, edges[i]!, edge))
   const otherwise = fields.get('default')
+  checkEdges(edges, otherwise)
+  const branches = edges.slice(1).map((edge, i) => bucketBranch(groupBy, edges[i]!, edge))
   const parts: [string, BsonValue][] = [['branches', arrayOf(branches)]]
   if (otherwise !== undefined) parts.push(['default', objectOf([['$literal', otherwise]])])
   const output = fields.get('output') ?? objectOf([['count', objectOf([['$sum', int32Value(1)]])]])
@@ -283,6 +288,21 @@ const bucket: MakeStage = (specification, { variables }) => {
   const group = compileGroup(objectOf([['_id', id], ...fieldsOf(output)]), variables)
   const order = parseSort(objectOf([['_id', int32Value(1)]]))
   return (next, run) => group(sortSink(order, undefined, next, run), run)
+}
+
+function checkEdges(edges: readonly BsonValue[], otherwise: BsonValue | undefined): void {
+  const [first, last] = [edges[0]!, edges.at(-1)!]
+  if (edges.some(({ type }) => typeClass(type) !== typeClass(first.type))) {
+    throw mongoError(40_193, "All values in the 'boundaries' option to $bucket must have the same type")
+  }
+  if (edges.some((edge, i) => i > 0 && compareValues(edges[i - 1]!, edge) >= 0)) {
+    throw mongoError(40_194, "The 'boundaries' option to $bucket must be sorted, with no value twice")
+  }
+  if (otherwise === undefined || compareValues(otherwise, first) < 0 || compareValues(otherwise, last) >= 0) return
+  throw mongoError(
+    40_199,
+    "The $bucket 'default' field must be less than the lowest boundary or greater than the highest",
+  )
 }
 
 function bucketBranch(groupBy: BsonValue, low: BsonValue, high: BsonValue): BsonValue {

@@ -9,10 +9,17 @@ import type { DocumentStage } from './stage.ts'
 export function compileUnwind(specification: BsonValue): DocumentStage {
   const options =
     specification.type === bsonType.object ? new Map(fieldsOf(specification)) : new Map([['path', specification]])
+  for (const name of options.keys()) {
+    if (!known.has(name)) throw mongoError(28_811, `unrecognized option to $unwind stage: ${name}`)
+  }
   const path = unwoundPath(options.get('path'))
   const indexName = options.get('includeArrayIndex')
-  const indexPath = indexName === undefined ? undefined : parsePath(readString(indexName))
-  const keepsEmpty = options.has('preserveNullAndEmptyArrays') && isTruthy(options.get('preserveNullAndEmptyArrays')!)
+  const indexPath = indexName === undefined ? undefined : indexPathOf(indexName)
+  const keeps = options.get('preserveNullAndEmptyArrays')
+  if (keeps !== undefined && keeps.type !== bsonType.boolean) {
+    throw mongoError(28_809, 'expected a boolean for the preserveNullAndEmptyArrays option to $unwind stage')
+  }
+  const keepsEmpty = keeps !== undefined && isTruthy(keeps)
   return {
     each(document, push) {
       const value = new BsonValue()
@@ -22,6 +29,15 @@ export function compileUnwind(specification: BsonValue): DocumentStage {
       return push(withIndex(document, indexPath, nullValue))
     },
   }
+}
+
+const known: ReadonlySet<string> = new Set(['path', 'includeArrayIndex', 'preserveNullAndEmptyArrays'])
+
+function indexPathOf(name: BsonValue): Path {
+  const text = name.type === bsonType.string ? readString(name) : ''
+  if (text === '') throw mongoError(28_810, 'expected a non-empty string for the includeArrayIndex option to $unwind')
+  if (text.startsWith('$')) throw mongoError(28_822, `includeArrayIndex option to $unwind has a '$' prefix: ${text}`)
+  return parsePath(text)
 }
 
 interface Unwinding {
