@@ -5,28 +5,29 @@
  * areas on this machine, of two rows of one name the later file's.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import type { Area } from './area.ts'
 import { commit } from './areas/commit.ts'
 import { document } from './areas/document.ts'
 import { kv } from './areas/kv.ts'
 import { sql } from './areas/sql.ts'
+import { type BenchArguments, parseArguments, UsageError } from './arguments.ts'
 import type { Row } from './measure.ts'
 import { performancePage } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
 const areas: readonly Area[] = [kv, sql, document, commit]
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: 'boolean' }, json: { type: 'string' }, page: { type: 'boolean' } },
-})
-
-function areaNamed(name: string): Area {
-  const area = areas.find((candidate) => candidate.name === name)
-  if (area !== undefined) return area
-  process.stderr.write(`bench: unknown area "${name}"; there are ${areas.map((known) => known.name).join(', ')}\n`)
-  process.exit(2)
+function readArguments(): BenchArguments {
+  try {
+    return parseArguments(
+      process.argv.slice(2),
+      areas.map(({ name }) => name),
+    )
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`bench: ${error.message}\n`)
+    process.exit(2)
+  }
 }
 
 /** Of all files, a name only once. */
@@ -38,13 +39,13 @@ function keptRows(files: readonly string[]): Row[] {
   return [...rows.values()]
 }
 
-if (values.page === true) {
-  writeFileSync('docs/performance.md', performancePage(keptRows(positionals)))
+const { areas: names, quick, json, reports } = readArguments()
+if (reports !== undefined) {
+  writeFileSync('docs/performance.md', performancePage(keptRows(reports)))
   process.exit(0)
 }
 
-const chosen = positionals.length === 0 ? areas : positionals.map(areaNamed)
-const quick = values.quick === true
+const chosen = names.map((name) => areas.find((area) => area.name === name)!)
 /** As many as the comparison promises, also where each is short. */
 const pairs = 5
 const rows: Row[] = []
@@ -60,6 +61,7 @@ for (const area of chosen) {
     process.stderr.write(`bench: area ${area.name}: ${(error as Error).stack}\n`)
   }
 }
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, undefined, 2)}\n`)
-if (!quick && !failed && positionals.length === 0) writeFileSync('docs/performance.md', performancePage(rows))
+if (json !== undefined) writeFileSync(json, `${JSON.stringify(rows, undefined, 2)}\n`)
+if (!quick && !failed && new Set(chosen).size === areas.length)
+  writeFileSync('docs/performance.md', performancePage(rows))
 process.exitCode = failed ? 1 : 0

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { faultOfReportFile } from '../report-file.ts'
 import { type ExpectedSkips, parseExpectedSkips } from './expected-skips.ts'
 import { type PolylogServer, startPolylog } from './polylog-server.ts'
 import { formatTotals, type Score, scoreResults } from './score.ts'
@@ -44,7 +45,7 @@ export function parseArguments(args: readonly string[]): SuiteRequest {
     }
     options.set(argument.slice(2), value)
   }
-  if (names.length !== 1) throw new UsageError(usage)
+  if (names.length !== 1) throw new UsageError(`one suite is needed, not ${names.length}\n${usage}`)
   return { suite: names[0] ?? '', ...Object.fromEntries(options) }
 }
 
@@ -55,6 +56,8 @@ export async function runSuite(request: SuiteRequest, surroundings: Surroundings
   if (suite === undefined) {
     throw new UsageError(`there is no suite ${request.suite}; there are: ${suites.map((one) => one.name).join(', ')}`)
   }
+  const fault = request.json === undefined ? undefined : faultOfReportFile(request.json)
+  if (fault !== undefined) throw new UsageError(fault)
   const folder = request.dir ?? join(root, '..', 'shared', 'suites', suite.name)
   if (!existsSync(folder)) {
     if (request.dir !== undefined) throw new UsageError(`there is no folder ${folder}`)
@@ -92,7 +95,7 @@ async function collect(suite: Suite, folder: string, server: ServerUnderTest): P
 
 function parseAddress(text: string): ServerUnderTest {
   const match = /^(.+):(\d+)$/.exec(text)
-  if (match === null) throw new UsageError(`${text} is not HOST:PORT`)
+  if (match === null || Number(match[2]) > 65_535) throw new UsageError(`${text} is not HOST:PORT`)
   return { host: match[1] ?? '', port: Number(match[2]), isOurs: false }
 }
 

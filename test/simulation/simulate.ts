@@ -5,62 +5,11 @@
  * its number, its fault schedule and a shrunk history.
  */
 import { writeFileSync } from 'node:fs'
-import type { FaultName } from '../../src/host/simulated/faults.ts'
-import { faultsByName, planOf } from './plan.ts'
+import { type Options, parseOptions, UsageError } from './options.ts'
+import { planOf } from './plan.ts'
 import { shrink, simulate, type SeedResult } from './simulation.ts'
 
-interface Options {
-  first: number
-  last: number
-  minutes: number | undefined
-  readonly faults: FaultName[]
-  json: string | undefined
-}
-
-const usage = 'usage: npm run simulate -- [--seeds A-B] [--minutes N] [--fault NAME…] [--json FILE]'
-
-function parseOptions(args: readonly string[]): Options {
-  const options: Options = { first: 1, last: 100, minutes: undefined, faults: [], json: undefined }
-  for (let i = 0; i < args.length; i++) {
-    const value = args[i + 1]
-    if (value === undefined) fail(`${args[i]} needs a value`)
-    else if (args[i] === '--seeds') parseSeeds(value, options)
-    else if (args[i] === '--minutes') options.minutes = parsePositive(value)
-    else if (args[i] === '--json') options.json = value
-    else if (args[i] === '--fault') {
-      while (args[i + 1] !== undefined && !args[i + 1]!.startsWith('--')) options.faults.push(parseFault(args[++i]!))
-      continue
-    } else fail(`unknown option ${args[i]}`)
-    i++
-  }
-  return options
-}
-
-function parseSeeds(text: string, options: Options): void {
-  const found = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(text)
-  if (found === null) fail(`--seeds wants A-B, not ${text}`)
-  options.first = Number(found[1])
-  options.last = Number(found[2] ?? found[1])
-}
-
-function parseFault(name: string): FaultName {
-  if (!faultsByName.has(name)) fail(`no fault is named ${name}; there are ${[...faultsByName.keys()].join(', ')}`)
-  return name as FaultName
-}
-
-function parsePositive(text: string): number {
-  const value = Number(text)
-  if (!(value > 0)) fail(`--minutes wants a number, not ${text}`)
-  return value
-}
-
-function fail(message: string): never {
-  process.stderr.write(`${message}\n${usage}\n`)
-  process.exit(2)
-}
-
-async function main(): Promise<void> {
-  const options = parseOptions(process.argv.slice(2))
+async function run(options: Options): Promise<void> {
   const untilMs = options.minutes === undefined ? undefined : Date.now() + options.minutes * 60_000
   const totals = { crashPoints: 0, simulatedMs: 0, transfers: 0, compared: 0 }
   const faults: Record<string, number> = {}
@@ -108,4 +57,9 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-await main()
+try {
+  await run(parseOptions(process.argv.slice(2)))
+} catch (error) {
+  console.error(error instanceof UsageError ? error.message : error)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}

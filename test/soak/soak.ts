@@ -16,7 +16,7 @@ const documentPath = 'docs/reliability.md'
 
 function parseMinutes(args: readonly string[]): number | undefined {
   if (args.length === 0) return undefined
-  const minutes = Number(args[1])
+  const minutes = /^\d{1,9}(\.\d{1,9})?$/.test(args[1] ?? '') ? Number(args[1]) : 0
   if (args.length === 2 && args[0] === '--minutes' && minutes > 0) return minutes
   process.stderr.write('usage: npm run soak -- [--minutes N]\n')
   process.exit(2)
