@@ -1,8 +1,11 @@
 /**
  * The embedded API: a door like the others, in the caller's own process.
  *
- * A callback gets a transaction; everything that it does there happens together or not at all. Values are in the
- * representation of `language/sql/contract.ts` for SQL, plain BSON types for documents, text or bytes for keys.
+ * A callback gets a transaction; everything that it does there happens together or not at all.
+ *
+ * Invariants: no argument reaches the layers below that has not been looked at (`arguments.ts`); no value is stored that is
+ * not exactly what was passed, and it comes back as that (`sql-parameters.ts`, `sql-results.ts`, `document-values.ts`;
+ * docs/values.md shows the tables).
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Isolation } from '../database/contract.ts'
@@ -73,8 +76,8 @@ export class EmbeddedTransaction {
   }
 
   /**
-   * Runs one statement of SQL; `$1` is the first parameter. Rows by column name. `sql-parameters.ts` says which values
-   * each type takes, `sql-results.ts` what it comes back as; parameters must not change until it is done. Errors:
+   * Runs one statement of SQL; `$1` is the first parameter. Rows by column name. docs/values.md ("In your process") says
+   * which values each type takes and what they come back as. Parameters must not change until it is done. Errors:
    * `PolylogError`, with `invalid_argument` for a parameter that is not exactly a value of its type.
    */
   async sql(text: string, parameters: readonly unknown[] = []): Promise<SqlRow[]> {

@@ -304,3 +304,27 @@ const revive = (_: string, value: unknown): unknown => {
   const isBigint = typeof value === 'object' && value !== null && Object.keys(value).join() === 'bigint'
   return isBigint ? BigInt((value as { bigint: string }).bigint) : value
 }
+
+test('whatever is passed to whichever type, a value is read again or an error of ours says which parameter', async () => {
+  const types = [...new Set(accepted.map(([type]) => type)), 'time', 'uuid', 'regclass', 'name', '"char"', 'int2vector']
+  await db.write((tx) => tx.sql(`CREATE TABLE any_value (${types.map((type, i) => `c${i} ${type}`).join(', ')})`))
+  const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true, withSet: true })
+  const column = fc.nat({ max: types.length - 1 })
+  const store = async (i: number, value: unknown): Promise<void> => {
+    await db.write((tx) => tx.sql(`INSERT INTO any_value (c${i}) VALUES ($1)`, [value]))
+  }
+  let stored = 0
+  await fc.assert(
+    fc.asyncProperty(column, anything, async (i, value) => {
+      const error: unknown = await store(i, value).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
+      if (error === undefined) stored++
+      else expect(error).toMatchObject({ name: 'PolylogError' })
+    }),
+    { numRuns: 300 },
+  )
+  expect(await db.read((tx) => tx.sql('SELECT * FROM any_value'))).toHaveLength(stored)
+  expect(stored).toBeGreaterThan(10)
+})
