@@ -63,15 +63,34 @@ describe('keys', () => {
     expect(await withKeys((keys) => keys.increment('n', -1))).toBe(2n ** 62n - 1n)
   })
 
-  test('any bytes come back, also where the caller goes on using its own', async () => {
+  test('any bytes come back', async () => {
     const bytes = new Uint8Array([0, 255, 10])
-    const value = await withKeys(async (keys) => {
-      const setting = keys.set(bytes, bytes)
-      bytes.fill(1)
-      await setting
-      return keys.get(new Uint8Array([0, 255, 10]))
+    await withKeys((keys) => keys.set(bytes, bytes))
+    expect(await withKeys((keys) => keys.get(bytes))).toEqual(bytes)
+  })
+
+  test('a statement that waits for a lock keeps the bytes that it was given', async () => {
+    const value = new Uint8Array([1, 2])
+    let release = (): void => undefined
+    const released = new Promise<void>((resolve) => (release = resolve))
+    await withKeys((keys) => keys.set('a', 'first'))
+    const holding = db.write(async (tx) => {
+      await tx.keys().set('a', 'second')
+      await released
     })
-    expect(value).toEqual(new Uint8Array([0, 255, 10]))
+    const isolation = 'read committed'
+    const waiting = db.write(
+      async (tx) => {
+        const setting = tx.keys().set('a', value)
+        await Promise.resolve()
+        value.fill(9)
+        release()
+        await setting
+      },
+      { isolation },
+    )
+    await Promise.all([holding, waiting])
+    expect(await withKeys((keys) => keys.get('a'))).toEqual(new Uint8Array([1, 2]))
   })
 
   test('a value of more than 64 MiB is too large', async () => {
