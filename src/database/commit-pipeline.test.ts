@@ -590,6 +590,28 @@ describe('a failed sync', () => {
 })
 
 describe('the end', () => {
+  test('comes on a full disk too, is told to who still waits, and asks nothing of the log later', async () => {
+    const sequence = commit('a', '1')
+    await turns()
+    leader.succeed()
+    await turns()
+    const told = watch(sequence)
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    const closed = database.close()
+    await turns()
+    expect(told.told).toBeUndefined()
+    for (const run of timers.splice(0)) run()
+    await turns()
+    while (leader.pending.length > 0) leader.fail(noSpace())
+    await closed
+    expect(told.told).toBe('outcome_unknown')
+    for (const run of timers.splice(0)) run()
+    await turns()
+    expect(leader.pending).toEqual([])
+  })
+
   test('begins nothing more, and a second call waits for the same', async () => {
     const sequence = commit('a', '1')
     const first = database.close()

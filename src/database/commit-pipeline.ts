@@ -156,10 +156,13 @@ export class CommitPipeline<State> {
     return new Promise((resolve) => this.whenDurable(this.lastSequence, 'synced', () => resolve()))
   }
 
-  /** Ends appends. Call after `settled`. */
+  /** Ends appends. Call after `settled`, or after giving up on it: who still waits then is told that nobody knows. */
   async close(): Promise<void> {
     if (this.#inFlight) await new Promise<void>((resolve) => this.#idle.push(resolve))
     this.#leader.onDurable = undefined
+    this.#lazy?.()
+    this.failure ??= new PolylogError('outcome_unknown', 'the database was closed before the commit was in the log')
+    this.#rejectWaiters(this.failure, () => true)
     for (const { mark } of this.#marks) mark.release()
     this.#marks = []
     await this.#leader.release()
