@@ -38,6 +38,11 @@ export interface TransactionReader {
 }
 
 export interface Transaction extends TransactionReader {
+  /**
+   * Where in the log the state that reads see stands: what is told to outlive the process. Other than `sequence` where a
+   * full disk has refused records, see `burned-sequences.ts`.
+   */
+  readonly logPosition: Sequence
   readonly isolation: Isolation
   readonly readOnly: boolean
   /** When the transaction began, microseconds since 1970: SQL's now(). */

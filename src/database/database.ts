@@ -123,6 +123,11 @@ export class Database implements Kernel {
     return this.#frozen?.sequence ?? this.pipeline.lastSequence
   }
 
+  /** Of the newest state: as `Transaction.logPosition`. */
+  get logPosition(): Sequence {
+    return this.pipeline.stateOf(this.newestSequence) ?? this.newestSequence
+  }
+
   /** Pinned until released; a frozen database has one pin for all. */
   pin(): Snapshot {
     return this.#frozen === undefined ? this.store.snapshot() : shared(this.#frozen)

@@ -239,6 +239,11 @@ export class KernelTransaction implements Transaction {
 
   // ---- reads
 
+  /** Nobody hears of a state that was refused: any answer does there. */
+  get logPosition(): Sequence {
+    return this.kernel.pipeline.stateOf(this.sequence) ?? this.sequence
+  }
+
   get catalog(): Catalog {
     return this.#catalog
   }

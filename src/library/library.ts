@@ -246,9 +246,9 @@ export class EmbeddedDatabase {
     return follow(this.#database.feed(options))
   }
 
-  /** The newest committed sequence. */
+  /** The newest committed sequence: the feed goes on behind it. */
   get sequence(): number {
-    return this.#database.newestSequence
+    return this.#database.logPosition
   }
 
   /** Throws `shutting_down` once `close` was called. */

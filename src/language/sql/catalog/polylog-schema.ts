@@ -52,6 +52,6 @@ export const polylogViews: readonly Relation[] = [
       ['sequence', oid.int8],
       ['time', oid.timestamptz],
     ],
-    ({ transaction }) => [[BigInt(transaction.sequence), BigInt(Math.floor(transaction.timeMs)) * 1000n]],
+    ({ transaction }) => [[BigInt(transaction.logPosition), BigInt(Math.floor(transaction.timeMs)) * 1000n]],
   ),
 ]
