@@ -52,6 +52,7 @@ const objects = [
   { a: { 0: { b: 3 } } },
   { a: [] },
 ]
+const texts = [{ a: 'abc' }, { a: 'abc\n' }, { a: 'abc\nd' }, { a: ['x', 'ABC'] }, { a: 'abc\n\n' }]
 const numbers = [
   { a: 1 },
   { a: Long.fromNumber(1) },
@@ -97,6 +98,9 @@ const filters: [string, Document[], Document, unknown][] = [
   ['$mod takes numbers only', numbers, { a: { $mod: [2, 1] } }, [1, 2, 3]],
   ['the type number', numbers, { a: { $type: 'number' } }, [1, 2, 3, 4, 5, 8]],
   ['$expr tells missing from null', nulls, { $expr: { $eq: ['$a', null] } }, [1]],
+  ['the end of a text is before its last newline', texts, { a: /c$/ }, [1, 2]],
+  ['the end of a line', texts, { a: /c$/m }, [1, 2, 3, 5]],
+  ['$regex with $options', texts, { a: { $regex: '^abc$', $options: 'i' } }, [1, 2, 4]],
   ['$options without $regex', lists, { a: { $options: 'i' } }, 'error 2'],
   ['$ne of a regular expression', lists, { a: { $ne: /x/ } }, 'error 2'],
   ['operators in $in', lists, { a: { $in: [{ $gt: 1 }] } }, 'error 2'],

@@ -264,6 +264,24 @@ describe('an upsert', () => {
   })
 })
 
+describe('an insert', () => {
+  it('refuses an _id that cannot be looked up', async () => {
+    for (const [_id, code] of [
+      [[1], 53],
+      [/x/, 53],
+      [{ $a: 1 }, 52],
+    ]) {
+      const insert = client.db('edges').command({ insert: 'ids', documents: [{ _id }] })
+      expect(await insert).toMatchObject({ n: 0, writeErrors: [{ index: 0, code }] })
+    }
+  })
+
+  it('refuses an index without a name', async () => {
+    const command = { createIndexes: 'ids', indexes: [{ key: { a: 1 } }] }
+    expect(await client.db('edges').command(command).catch(errorCode)).toBe('error 9')
+  })
+})
+
 describe('findAndModify', () => {
   const modify = async (command: Document): Promise<unknown> =>
     await client

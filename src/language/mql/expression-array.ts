@@ -22,7 +22,7 @@ import {
   type OperatorFamily,
   ranged,
 } from './expression-contract.ts'
-import { bindVariable } from './scope.ts'
+import { bindVariable, checkVariableName } from './scope.ts'
 import { compileComparator } from './sort-order.ts'
 
 const longestRange = 1_000_000
@@ -123,7 +123,7 @@ function isIn(value: BsonValue, array: BsonValue): BsonValue {
 function elementLoop(name: string, parts: ReadonlyMap<string, BsonValue>, body: string, compile: Compile) {
   const input = compile(parts.get('input')!)
   const as = parts.get('as')
-  const variable = as === undefined ? 'this' : readString(as)
+  const variable = as === undefined ? 'this' : checkVariableName(readString(as))
   const inner = compile(parts.get(body)!)
   return {
     each: (scope: Parameters<Expression>[0]): { element: BsonValue; result: BsonValue }[] | undefined => {

@@ -1,10 +1,10 @@
 /** Comparison, boolean and conditional operators, and `$let`. */
-import { bsonType, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, type BsonValue, elementsOf, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues } from '../../model/document/order.ts'
 import { booleanValue, int32Value, isTruthy, missingValue } from '../../model/document/values.ts'
 import { argumentsOf, fixed, namedParts, type ExpressionOperator, type OperatorFamily } from './expression-contract.ts'
-import { bindVariable } from './scope.ts'
+import { bindVariable, checkVariableName } from './scope.ts'
 
 /** Missing is below null, which only expressions tell apart. */
 function compareOperands(a: BsonValue, b: BsonValue): number {
@@ -56,7 +56,10 @@ const ifNull: ExpressionOperator = (operand, compile) => {
 
 const switchOperator: ExpressionOperator = (operand, compile) => {
   const parts = namedParts('$switch', operand, ['branches'], ['default'])
-  const branches = elementsOf(parts.get('branches')!).map((branch) => {
+  const given = parts.get('branches')!
+  if (given.type !== bsonType.array) throw mongoError(40_060, "$switch expected an array for 'branches'", 'wrong_type')
+  if (isEmptyDocument(given)) throw mongoError(40_068, '$switch requires at least one branch.')
+  const branches = elementsOf(given).map((branch) => {
     const named = namedParts('$switch', branch, ['case', 'then'])
     return { test: compile(named.get('case')!), then: compile(named.get('then')!) }
   })
@@ -72,7 +75,10 @@ const switchOperator: ExpressionOperator = (operand, compile) => {
 
 const letOperator: ExpressionOperator = (operand, compile) => {
   const parts = namedParts('$let', operand, ['vars', 'in'])
-  const variables = fieldsOf(parts.get('vars')!).map(([name, value]) => ({ name, value: compile(value) }))
+  const variables = fieldsOf(parts.get('vars')!).map(([name, value]) => ({
+    name: checkVariableName(name),
+    value: compile(value),
+  }))
   const body = compile(parts.get('in')!)
   return (scope) => {
     let inner = scope

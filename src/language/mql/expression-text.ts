@@ -19,7 +19,7 @@ import {
   ranged,
 } from './expression-contract.ts'
 import { textOf } from './expression-conversion.ts'
-import { compilePattern, compileRegex, type CompiledRegex } from './filter-values.ts'
+import { compilePattern, compileRegex, matchesText, type CompiledRegex } from './filter-values.ts'
 
 function requireText(name: string, value: BsonValue, code = 34_471): string {
   if (value.type === bsonType.string || value.type === bsonType.symbol) return readString(value)
@@ -232,7 +232,7 @@ export const textOperators: OperatorFamily = [
   replacer('$replaceOne', false),
   replacer('$replaceAll', true),
   fixed('$strcasecmp', 2, (a, b) => compareIgnoringCase(a, b)),
-  regexOperator('$regexMatch', booleanValue(false), ({ regex }, text) => booleanValue(regex.matcher(text).find())),
+  regexOperator('$regexMatch', booleanValue(false), (pattern, text) => booleanValue(matchesText(pattern, text))),
   regexOperator('$regexFind', nullValue, (pattern, text) => findMatches(pattern, text, 1)[0] ?? nullValue),
   regexOperator('$regexFindAll', arrayOf([]), (pattern, text) => arrayOf(findMatches(pattern, text, Infinity))),
 ]

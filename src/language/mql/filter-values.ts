@@ -75,13 +75,20 @@ export function sizeTest(size: number): ValueTest {
 
 /** Strings and symbols that match, and the same regular expression as a value. */
 export function regexTest(pattern: CompiledRegex): ValueTest {
-  const { regex, source, options } = pattern
+  const { source, options } = pattern
   return (value) => {
-    if (value.type === bsonType.string || value.type === bsonType.symbol) return regex.matcher(readString(value)).find()
+    if (value.type === bsonType.string || value.type === bsonType.symbol) return matchesText(pattern, readString(value))
     if (value.type !== bsonType.regex) return false
     const stored = readRegex(value)
     return stored.pattern === source && stored.options === options
   }
+}
+
+/** `$` also stands before a newline that ends the text, as in PCRE; RE2 knows it at the very end only. */
+export function matchesText({ regex, source, options }: CompiledRegex, text: string): boolean {
+  if (regex.matcher(text).find()) return true
+  if (!text.endsWith('\n') || !source.includes('$') || options.includes('m')) return false
+  return regex.matcher(text.slice(0, -1)).find()
 }
 
 export interface CompiledRegex {

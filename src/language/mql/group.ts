@@ -1,8 +1,8 @@
 /** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
 import type { Pause } from '../../database/contract.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, fieldsOf } from '../../model/document/bson.ts'
-import { mongoError } from '../../model/document/mongo-error.ts'
+import { bsonType, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, keyText } from '../../model/document/order.ts'
 import { int32Value, integerValue, nullValue, toSafeInteger } from '../../model/document/values.ts'
 import { RunningSum, standardDeviation } from './accumulate.ts'
@@ -213,6 +213,9 @@ function compileField(name: string, value: BsonValue): Field {
   if (pick !== undefined) return pickerField(name, operator, operand, pick)
   const make = accumulators.get(operator)
   if (make === undefined) throw mongoError(15_952, `unknown group operator '${operator}'`)
+  if (operator === '$count' && (operand.type !== bsonType.object || !isEmptyDocument(operand))) {
+    throw mongoError(mongoCode.typeMismatch, '$count takes no arguments, i.e. $count:{}', 'wrong_type')
+  }
   const isOne = operand.type === bsonType.int32 && toSafeInteger(operand) === 1
   if (operator === '$count' || (operator === '$sum' && isOne)) {
     return { name, input: () => nullValue, make: () => new Counter(), counts: true }

@@ -3,7 +3,7 @@
  * stages behind it.
  */
 import type { Pause } from '../../database/contract.ts'
-import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../model/document/bson.ts'
+import { bsonType, type BsonValue, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, typeClass } from '../../model/document/order.ts'
 import { int32Value, readString, toSafeInteger } from '../../model/document/values.ts'
@@ -213,6 +213,13 @@ const countDocuments: MakeStage = (specification) => {
 }
 
 const sortByCount: MakeStage = (specification, { variables }) => {
+  const isPath = specification.type === bsonType.string && readString(specification).startsWith('$')
+  const isExpression =
+    specification.type === bsonType.object && fieldsOf(specification)[0]?.[0].startsWith('$') === true
+  if (!isPath && !isExpression) {
+    const message = 'the sortByCount field must be defined as a $-prefixed path or an expression inside an object'
+    throw mongoError(specification.type === bsonType.object ? 40_147 : 40_148, message)
+  }
   const group = compileGroup(countPerValue(specification), variables)
   const order = parseSort(objectOf([['count', int32Value(-1)]]))
   return (next, run) => group(sortSink(order, undefined, next, run), run)
@@ -220,8 +227,12 @@ const sortByCount: MakeStage = (specification, { variables }) => {
 
 /** Every branch sees all documents; one document with the branches' results comes out. */
 const facet: MakeStage = (specification, context) => {
-  if (specification.type !== bsonType.object) throw mongoError(40_169, '$facet needs an object')
+  if (specification.type !== bsonType.object || isEmptyDocument(specification)) {
+    throw mongoError(40_169, 'the $facet specification must be a non-empty object')
+  }
   const branches = fieldsOf(specification).map(([name, pipeline]) => {
+    if (name.startsWith('$')) throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)
+    if (name.includes('.')) throw mongoError(16_412, `FieldPath field names may not contain '.': ${name}`)
     const parsed = parseStages(pipeline)
     if (parsed.some(([stage]) => stage === '$facet')) {
       throw mongoError(40_600, '$facet is not allowed to be used within a $facet stage')

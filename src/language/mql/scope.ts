@@ -1,4 +1,5 @@
 /** What an expression sees: the document, the current one (`$$CURRENT`), and variables. */
+import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { missingValue } from '../../model/document/values.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 
@@ -20,6 +21,12 @@ export function bindVariable(scope: Scope, name: string, value: BsonValue): Scop
   const variables = new Map(scope.variables)
   variables.set(name, value)
   return { root: scope.root, variables }
+}
+
+/** Of `$let` and its kin: names that begin with a capital are the server's own. */
+export function checkVariableName(name: string): string {
+  if (name === 'CURRENT' || /^[a-z\u0080-\uffff][\w\u0080-\uffff]*$/.test(name)) return name
+  throw mongoError(mongoCode.failedToParse, `'${name}' starts with an invalid character for a user variable name`)
 }
 
 export function getVariable(scope: Scope, name: string): BsonValue {

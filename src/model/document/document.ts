@@ -13,7 +13,7 @@ import { KeyWriter } from '../../base/tuple.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { Collection, Namespace } from '../../database/catalog.ts'
 import type { Transaction, TransactionReader } from '../../database/contract.ts'
-import { bsonType, BsonValue, encodeName, findField } from './bson.ts'
+import { bsonType, BsonValue, encodeName, fieldsOf, findField } from './bson.ts'
 import { documentStart, encodeStored } from './codec.ts'
 import { noteFields } from './fields.ts'
 import { indexesOf, type DocumentIndex } from './index-definition.ts'
@@ -60,6 +60,11 @@ function checkId(id: BsonValue): void {
   if (name !== undefined) {
     throw mongoError(mongoCode.invalidIdField, `The '_id' value cannot be of type ${name}`, 'wrong_type')
   }
+  if (id.type !== bsonType.object) return
+  const operator = fieldsOf(id).find(([field]) => field.startsWith('$'))?.[0]
+  if (operator === undefined) return
+  const message = `_id fields may not contain '$'-prefixed fields: ${operator} is not valid for storage.`
+  throw mongoError(mongoCode.dollarPrefixedFieldName, message)
 }
 
 /** A document by its `_id`: its bytes where they lie, until the next call on the transaction. */

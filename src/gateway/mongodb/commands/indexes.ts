@@ -39,8 +39,11 @@ function parseIndex(specification: BsonValue): IndexSpecification {
   checkCollation(options.get('collation'))
   const fields = parseKey(key)
   const given = options.get('name')
+  if (given?.type !== bsonType.string) {
+    throw mongoError(mongoCode.failedToParse, "The 'name' field is a required property of an index specification")
+  }
   return {
-    name: given?.type === bsonType.string ? readString(given) : defaultName(fields),
+    name: readString(given),
     fields,
     unique: options.has('unique') && isTruthy(options.get('unique')!),
     sparse: options.has('sparse') && isTruthy(options.get('sparse')!),
@@ -64,10 +67,6 @@ function parseKey(key: BsonValue): KeyField[] {
   if (fields.length === 0) throw mongoError(mongoCode.cannotCreateIndex, 'Index keys cannot be an empty object.')
   if (fields.length > 32) throw mongoError(13_103, 'too many compound keys')
   return fields
-}
-
-function defaultName(fields: readonly KeyField[]): string {
-  return fields.map(([path, order]) => `${path}_${order}`).join('_')
 }
 
 function isIdKey(fields: readonly KeyField[]): boolean {

@@ -6,7 +6,7 @@ import { evaluateConstant } from '../../../language/mql/expression.ts'
 import type { CollectionReader } from '../../../language/mql/lookup.ts'
 import type { Hint } from '../../../language/mql/planner.ts'
 import { computeAll } from '../../../language/mql/query.ts'
-import { rootScope, type Variables } from '../../../language/mql/scope.ts'
+import { checkVariableName, rootScope, type Variables } from '../../../language/mql/scope.ts'
 import { parseSort, type SortField } from '../../../language/mql/sort-order.ts'
 import {
   bsonType,
@@ -78,10 +78,7 @@ export function variablesOf(request: Request): Variables {
 
 export function addVariables(variables: Map<string, BsonValue>, given: BsonValue): void {
   for (const [name, value] of fieldsOf(given)) {
-    if (!/^[a-z\u0080-\uffff][\w\u0080-\uffff]*$/.test(name)) {
-      throw mongoError(mongoCode.failedToParse, `'${name}' starts with an invalid character for a user variable name`)
-    }
-    variables.set(name, evaluateConstant(value, rootScope(emptyFilter, variables)))
+    variables.set(checkVariableName(name), evaluateConstant(value, rootScope(emptyFilter, variables)))
   }
 }
 
