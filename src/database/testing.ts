@@ -1,6 +1,7 @@
 /** Databases in memory for the tests of everything above the kernel. Nothing outside of tests imports this. */
 import type { Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
+import type { CommitLog } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
 import { Database } from './database.ts'
@@ -9,6 +10,7 @@ import type { KernelLimits } from './kernel.ts'
 export interface TestDatabaseOptions {
   readonly host?: Host
   readonly name?: string
+  readonly log?: CommitLog
   readonly limits?: Partial<KernelLimits>
 }
 
@@ -17,7 +19,7 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
   return Database.open({
     host,
     name: options.name ?? 'polylog',
-    log: openMemoryLog(),
+    log: options.log ?? openMemoryLog(),
     store: await openMemoryStore(host, undefined),
     ...(options.limits && { limits: options.limits }),
   })

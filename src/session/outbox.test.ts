@@ -2,20 +2,30 @@ import { describe, expect, test } from 'vitest'
 import { PolylogError } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
 import type { Durability, Sequence } from '../log/commit-log.ts'
-import { nothingSeen, Outbox, type DurabilityWatch, type Witness } from './outbox.ts'
+import { nothingSeen, Outbox, type DurabilityWatch, type StandIn, type Witness } from './outbox.ts'
 
 /** A log whose progress the test tells. */
 class Progress implements DurabilityWatch {
   through: Record<Durability, Sequence> = { memory: 1000, written: 0, synced: 0 }
   failure: PolylogError | undefined
+  readonly #refused: [first: Sequence, last: Sequence][] = []
   #waiting: { sequence: Sequence; level: Durability; run: (error?: PolylogError) => void }[] = []
 
   durableThrough(level: Durability): Sequence {
     return this.through[level]
   }
 
+  isDurable(sequence: Sequence, level: Durability): boolean {
+    return !this.#isRefused(sequence) && this.through[level] >= sequence
+  }
+
+  #isRefused(sequence: Sequence): boolean {
+    return this.#refused.some(([first, last]) => sequence >= first && sequence <= last)
+  }
+
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void {
-    if (this.through[level] >= sequence) run()
+    if (this.#isRefused(sequence)) run(new PolylogError('disk_full', 'no space'))
+    else if (this.through[level] >= sequence) run()
     else this.#waiting.push({ sequence, level, run })
   }
 
@@ -24,8 +34,9 @@ class Progress implements DurabilityWatch {
     this.#wake((waiter) => this.through[waiter.level] >= waiter.sequence)
   }
 
-  /** A full disk: what is behind `sequence` never was. */
-  takeBack(sequence: Sequence): void {
+  /** A full disk: what is behind `sequence` never was; later sequences are of others. */
+  takeBack(sequence: Sequence, last: Sequence = sequence + 10): void {
+    this.#refused.push([sequence + 1, last])
     this.#wake((waiter) => waiter.sequence > sequence, new PolylogError('disk_full', 'no space'))
   }
 
@@ -63,23 +74,44 @@ class Peer {
   destroy(): void {}
 }
 
-function open(): { peer: Peer; log: Progress; outbox: Outbox; failures: string[]; say: Say } {
+function open(standIn?: (chunk: number) => StandIn | undefined): {
+  peer: Peer
+  log: Progress
+  outbox: Outbox
+  failures: string[]
+  say: Say
+  caller: Caller
+} {
   const peer: Peer & Socket = new Peer()
   const log = new Progress()
   const failures: string[] = []
   const caller = callerOf(log)
-  const outbox = new Outbox(peer, caller, (error) => failures.push(error.code))
+  const outbox = new Outbox(peer, caller, (error) => failures.push(error.code), standIn)
   const say: Say = (text, sequence, level = 'synced') => {
     caller.seen = sequence
     caller.durability = level
     outbox.writer.copy(Buffer.from(text))
   }
-  return { peer, log, outbox, failures, say }
+  return { peer, log, outbox, failures, say, caller }
 }
 
-/** A session whose progress the test tells. */
-function callerOf(durabilityWatch: DurabilityWatch): Witness & { seen: Sequence; durability: Durability } {
-  return { seen: 0, durability: 'synced', durabilityWatch }
+/** A session whose progress the test tells; a refusal leaves it with what `forgetsTo` says. */
+interface Caller extends Witness {
+  seen: Sequence
+  durability: Durability
+  forgetsTo: Sequence
+}
+
+function callerOf(durabilityWatch: DurabilityWatch): Caller {
+  return {
+    seen: 0,
+    durability: 'synced',
+    durabilityWatch,
+    forgetsTo: 0,
+    forgetRefused() {
+      this.seen = Math.max(this.seen, this.forgetsTo)
+    },
+  }
 }
 
 type Say = (text: string, sequence: Sequence, level?: Durability) => void
@@ -312,5 +344,113 @@ describe('the outbox', () => {
     log.reach('synced', 7)
     expect(peer.text).not.toContain('two')
     expect(failures).toEqual(['disk_full'])
+  })
+})
+
+describe('where a full disk has refused what replies had seen', () => {
+  const shout: StandIn = (bytes, error) => Buffer.from(`[${Buffer.from(bytes).toString()} ${error.code}]`)
+
+  test('what the door says leaves in their place, in order, and the connection goes on', () => {
+    const { peer, log, outbox, failures, say, caller } = open(() => shout)
+    caller.forgetsTo = 20
+    for (const [text, sequence] of [
+      ['a', 5],
+      ['b', 6],
+      ['c', 7],
+    ] as const) {
+      say(text, sequence)
+      outbox.flush()
+    }
+    log.takeBack(5, 19)
+    expect([peer.text, caller.seen]).toEqual(['', 20])
+    log.reach('synced', 5)
+    expect(peer.text).toBe('a[b disk_full][c disk_full]')
+    log.reach('synced', 20)
+    say('d', caller.seen)
+    outbox.flush()
+    expect([peer.text, failures]).toEqual(['a[b disk_full][c disk_full]d', []])
+    expect(outbox.pendingBytes).toBe(0)
+  })
+
+  test('it counts what leaves, not what was held', () => {
+    const { log, outbox, say } = open(() => shout)
+    say('first', 5)
+    outbox.flush()
+    say('b', 6)
+    outbox.flush()
+    log.takeBack(5)
+    expect(outbox.pendingBytes).toBe('first[b disk_full]'.length)
+  })
+
+  test('the door is asked of each chunk that must wait, and of no other', () => {
+    const asked: number[] = []
+    const { log, outbox, say } = open((chunk) => {
+      asked.push(chunk)
+      return undefined
+    })
+    log.reach('synced', 5)
+    for (const sequence of [5, 6, 4, 7]) {
+      expect(outbox.chunk).toBe([5, 6, 4, 7].indexOf(sequence))
+      say('x', sequence)
+      outbox.flush()
+    }
+    expect(asked).toEqual([1, 3])
+  })
+
+  test('a door that has nothing to say loses the connection', () => {
+    let chunks = 0
+    const { peer, log, outbox, failures, say } = open(() => (chunks++ === 1 ? undefined : shout))
+    for (const text of ['a', 'b', 'c']) {
+      say(text, 6)
+      outbox.flush()
+    }
+    log.takeBack(5)
+    expect([peer.text, failures]).toEqual(['[a disk_full]', ['disk_full']])
+  })
+
+  test('nothing is said where nobody knows what has become of it', () => {
+    const { peer, log, outbox, failures, say } = open(() => shout)
+    say('a', 5)
+    outbox.flush()
+    log.fail(new PolylogError('outcome_unknown', 'sync failed'))
+    expect([peer.text, failures]).toEqual(['', ['outcome_unknown']])
+  })
+
+  test('bytes that were not flushed yet are refused too, however much later ones have seen', () => {
+    const { peer, log, outbox, say } = open(() => shout)
+    say('a', 6)
+    log.takeBack(5, 8)
+    log.reach('synced', 100)
+    say('b', 9)
+    outbox.flush()
+    say('c', 9)
+    outbox.flush()
+    expect(peer.text).toBe('[ab disk_full]c')
+  })
+
+  test('looked at when the log has gone on, what was refused is not durable', () => {
+    const { peer, log, outbox, say } = open(() => shout)
+    log.takeBack(5, 8)
+    log.reach('synced', 100)
+    say('a', 6)
+    outbox.flush()
+    expect(peer.text).toBe('[a disk_full]')
+  })
+
+  test('who is content with memory hears nothing of it', () => {
+    const { peer, log, outbox, say } = open(() => shout)
+    log.takeBack(5, 8)
+    say('a', 6, 'memory')
+    outbox.flush()
+    expect(peer.text).toBe('a')
+  })
+
+  test('what is to come afterwards comes', () => {
+    const { peer, log, outbox, say } = open(() => shout)
+    const seen: string[] = []
+    say('a', 6)
+    outbox.afterwards(() => seen.push(peer.text))
+    log.takeBack(5)
+    expect(seen).toEqual(['[a disk_full]'])
   })
 })

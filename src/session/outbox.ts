@@ -11,9 +11,14 @@
  * A connection that goes on as another session sets `witness`. In another database, what was written before is flushed
  * first, since sequences of two databases do not compare: each part waits for the log of its own.
  *
+ * What a full disk has refused was certainly not done, and the connection can go on: in place of held bytes that had seen
+ * it leaves what the door puts there, its protocol's own error for each of their replies. A door that has nothing to put
+ * there (half a reply has left already) loses the connection, and so does everybody whose outcome nobody knows: then
+ * `onFailure` is told, once, and nothing that was held leaves.
+ *
  * Invariants: bytes leave in the order in which they were written; no byte leaves before what its witness had seen is
- * durable; after a failed sync nothing that had seen more than the last durable sequence ever leaves, `onFailure` is told
- * instead, once.
+ * durable, and none that had seen what was refused; after a failed sync nothing that had seen more than the last durable
+ * sequence ever leaves.
  */
 import { ByteWriter } from '../base/bytes.ts'
 import type { PolylogError } from '../base/errors.ts'
@@ -23,7 +28,9 @@ import type { Durability, Sequence } from '../log/commit-log.ts'
 /** What an outbox needs of the database that its connection talks to. */
 export interface DurabilityWatch {
   durableThrough(level: Durability): Sequence
-  /** Calls once when `durableThrough(level) >= sequence`, or with the error that makes that impossible. */
+  /** Whether `whenDurable` would call at once, and without an error: never for what a full disk has refused. */
+  isDurable(sequence: Sequence, level: Durability): boolean
+  /** Calls once when it is durable, or with the error that makes that impossible. */
   whenDurable(sequence: Sequence, level: Durability, run: (error?: PolylogError) => void): void
 }
 
@@ -33,6 +40,8 @@ export interface Witness {
   readonly seen: Sequence
   readonly durability: Durability
   readonly durabilityWatch: DurabilityWatch
+  /** The client has been told that what it had seen was refused: what it hears from now on tells of what is left. */
+  forgetRefused?(): void
   /** Nothing more can be written for the client until `room` resolves. */
   waitsForClient?(client: SlowClient, room: Promise<void>): void
 }
@@ -47,15 +56,24 @@ export interface SlowClient {
 export const nothingSeen: Witness = {
   seen: 0,
   durability: 'memory',
-  durabilityWatch: { durableThrough: () => Infinity, whenDurable: (_sequence, _level, run) => run() },
+  durabilityWatch: {
+    durableThrough: () => Infinity,
+    isDurable: () => true,
+    whenDurable: (_sequence, _level, run) => run(),
+  },
 }
 
+/** What leaves in place of held bytes, for the error that they must tell of instead; undefined where nothing would do. */
+export type StandIn = (bytes: Uint8Array, error: PolylogError) => Uint8Array | undefined
+
 interface Held {
-  readonly bytes: Uint8Array
+  bytes: Uint8Array
   readonly sequence: Sequence
   readonly level: Durability
   /** Of the database that the reply has seen: the connection may have changed to another since. */
   readonly watch: DurabilityWatch
+  readonly witness: Witness
+  readonly standIn: StandIn | undefined
   /** The log has reached `sequence`; asked for by each by itself: see `#hold`. */
   isDurable: boolean
 }
@@ -67,6 +85,7 @@ export class Outbox<W extends Witness = Witness> {
   #writer = new ByteWriter(4096)
   readonly #socket: Socket
   readonly #onFailure: (error: PolylogError) => void
+  readonly #standInFor: ((chunk: number) => StandIn | undefined) | undefined
   #witness: W
   /** Flushed but not durable yet, in order. */
   #held: Held[] = []
@@ -76,12 +95,20 @@ export class Outbox<W extends Witness = Witness> {
   #level: Durability = 'memory'
   #closed = false
   #drains: (() => void)[] = []
+  /** Number of the chunk that is being written: all that one flush takes. */
+  chunk = 0
 
-  /** Takes over the socket's `onDrain`. */
-  constructor(socket: Socket, witness: W, onFailure: (error: PolylogError) => void) {
+  /** Takes over the socket's `onDrain`. `standInFor` is asked for each chunk that must wait, at its flush. */
+  constructor(
+    socket: Socket,
+    witness: W,
+    onFailure: (error: PolylogError) => void,
+    standInFor?: (chunk: number) => StandIn | undefined,
+  ) {
     this.#socket = socket
     this.#witness = witness
     this.#onFailure = onFailure
+    this.#standInFor = standInFor
     socket.onDrain = () => this.#drained()
   }
 
@@ -117,8 +144,16 @@ export class Outbox<W extends Witness = Witness> {
       this.#level = durability
       return
     }
-    if (seen > this.#needs) this.#needs = seen
+    if (seen > this.#needs && !this.#isRefused) this.#needs = seen
     if (durability !== this.#level) this.#level = stricter(durability, this.#level)
+  }
+
+  /**
+   * What has been written had seen what was refused since. A later sequence that is durable must not make up for that;
+   * `memory` says whether a sequence is one that still counts.
+   */
+  get #isRefused(): boolean {
+    return !this.#witness.durabilityWatch.isDurable(this.#needs, 'memory')
   }
 
   /** Bytes written that the peer's kernel has not taken yet: what a budget bounds. */
@@ -136,12 +171,16 @@ export class Outbox<W extends Witness = Witness> {
     const bytes = this.#takeWritten()
     const sequence = this.#needs
     const level = this.#level
-    const watch = this.#witness.durabilityWatch
-    if (this.#held.length === 0 && watch.durableThrough(level) >= sequence) {
+    const witness = this.#witness
+    const watch = witness.durabilityWatch
+    // Who is content with memory has been answered already when the log finds no space.
+    const isDurable = level === 'memory' || watch.isDurable(sequence, level)
+    if (isDurable && this.#held.length === 0) {
       this.#socket.write(bytes)
       return
     }
-    this.#hold({ bytes, sequence, level, watch, isDurable: false })
+    const standIn = isDurable ? undefined : this.#standInFor?.(this.chunk - 1)
+    this.#hold({ bytes, sequence, level, watch, witness, standIn, isDurable })
   }
 
   /**
@@ -151,12 +190,27 @@ export class Outbox<W extends Witness = Witness> {
   #hold(held: Held): void {
     this.#held.push(held)
     this.#heldBytes += held.bytes.length
+    if (held.isDurable) return
     held.watch.whenDurable(held.sequence, held.level, (error) => {
       if (this.#closed || !this.#held.includes(held)) return
-      held.isDurable = error === undefined
-      if (error !== undefined) this.#fail(error)
-      else if (held === this.#held[0]) this.#release()
+      if (error !== undefined && !this.#replace(held, error)) {
+        this.#fail(error)
+        return
+      }
+      held.isDurable = true
+      if (held === this.#held[0]) this.#release()
     })
+  }
+
+  /** False where nothing can stand in for the bytes, or nobody knows what has become of what they tell of. */
+  #replace(held: Held, error: PolylogError): boolean {
+    if (error.code !== 'disk_full') return false
+    const bytes = held.standIn?.(held.bytes, error)
+    if (bytes === undefined) return false
+    this.#heldBytes += bytes.length - held.bytes.length
+    held.bytes = bytes
+    held.witness.forgetRefused?.()
+    return true
   }
 
   /** Resolves when less than `limitBytes` is pending; `undefined` where that holds already. */
@@ -192,6 +246,7 @@ export class Outbox<W extends Witness = Witness> {
 
   #takeWritten(): Uint8Array {
     const writer = this.#writer
+    this.chunk++
     if (writer.end > copyLimitBytes) {
       this.#writer = new ByteWriter(4096)
       return writer.bytes.subarray(0, writer.end)
@@ -218,6 +273,7 @@ export class Outbox<W extends Witness = Witness> {
     this.#held = []
     this.#heldBytes = 0
     this.#writer.reset()
+    this.#witness.forgetRefused?.()
     this.#onFailure(error)
     this.#drained()
   }

@@ -101,6 +101,11 @@ export class ClientSession implements Session {
     return this.#database
   }
 
+  /** Of an outbox. */
+  forgetRefused(): void {
+    this.sight.saw(this.#database.newestSequence)
+  }
+
   /** Of an outbox: it concerns others where a statement of this session keeps them waiting in a transaction. */
   waitsForClient(client: SlowClient, room: Promise<void>): void {
     if (this.#cancellation.isRunning) this.#shared?.waitForClient(client, room)

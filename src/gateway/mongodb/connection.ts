@@ -11,9 +11,10 @@ import type { Cancel, Socket } from '../../host/host.ts'
 import type { Session } from '../../session/contract.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
-import { execute } from './execute.ts'
+import { CommandWitness, execute } from './execute.ts'
 import { FrameReader } from './frames.ts'
 import type { GatewayState } from './gateway-state.ts'
+import { errorsFor } from './stand-in.ts'
 import { beginReply, endReply, maxFirstMessageBytes, maxMessageBytes, parseMessage, type Message } from './wire.ts'
 
 /** A scratch buffer that grew for a large reply is not kept. */
@@ -48,7 +49,12 @@ export class MongoConnection {
     this.gateway = gateway
     this.#socket = socket
     this.#onClose = onClose
-    this.#outbox = new Outbox(socket, nothingSeen, () => this.destroy())
+    this.#outbox = new Outbox(
+      socket,
+      nothingSeen,
+      () => this.destroy(),
+      () => errorsFor,
+    )
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.finish()
     socket.onClose = () => this.#ended()
@@ -147,13 +153,17 @@ export class MongoConnection {
     void room.then(() => this.#goOn())
   }
 
+  /** A reply in a transaction leaves by itself: its witness ends that transaction where an error stands in for it. */
   #answer(message: Message, witness: Witness): void {
     if (this.#closed) return
     if (!message.moreToCome) {
+      const leavesAlone = witness instanceof CommandWitness && witness.isInTransaction
+      if (leavesAlone) this.#outbox.flush()
       const out = this.#outbox.writerFor(witness)
       const start = beginReply(out, message.requestId, ++this.#requestId, message.isLegacy)
       out.slice(this.#reply.out)
       endReply(out, start)
+      if (leavesAlone) this.#outbox.flush()
     }
     if (this.#reply.out.bytes.length > keptReplyBytes) this.#reply = new BsonWriter(new ByteWriter(1024))
   }

@@ -15,19 +15,34 @@ import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/o
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
 import type { MongoConnection } from './connection.ts'
+import type { LogicalSession } from './logical-sessions.ts'
 import { writeDuplicate, writeLabels } from './execute-errors.ts'
 import { labelsOf, toFailure, type FailurePlace } from './errors.ts'
 import { checkDatabaseName, fieldMap, Request, type Command, type Reply } from './request.ts'
 import type { Message } from './wire.ts'
 
 /** What a reply waits for: what its command's session has seen, at the level that the command asked for. */
-class CommandWitness implements Witness {
+export class CommandWitness implements Witness {
   readonly durability: Durability
   readonly #session: Session
+  readonly #logical: LogicalSession | undefined
+  readonly #number: bigint | undefined
 
-  constructor({ session, durability }: Request) {
+  constructor({ session, durability, logical }: Request) {
     this.#session = session
     this.durability = durability
+    this.#logical = logical
+    this.#number = logical?.number
+  }
+
+  get isInTransaction(): boolean {
+    return this.#logical !== undefined
+  }
+
+  /** Every command error ends the transaction it happens in, also one that stands in for another answer. */
+  forgetRefused(): void {
+    this.#session.forgetRefused?.()
+    if (this.#logical?.number === this.#number) this.#logical?.abort()
   }
 
   get seen(): Sequence {

@@ -53,6 +53,8 @@ export class Client {
   /** The query string that is being answered: errors tell places in it. */
   text = ''
   onCopy: () => void = () => undefined
+  /** Number of the outbox's chunk in which a setting has changed last. */
+  settingsChangedIn = -1
   readonly #sessions: SessionHost
   #catalog: Catalog | undefined
   #outputMark = 0
@@ -148,6 +150,7 @@ export class Client {
   }
 
   #settingChanged(name: string): void {
+    this.settingsChangedIn = this.outbox.chunk
     if (reportedSettings.has(name)) this.#toReport.add(name)
     const value = this.settings.get(name)
     if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
@@ -258,6 +261,10 @@ export class Client {
       throw sqlError('duplicate_object', '42P05', `prepared statement "${name}" already exists`)
     }
     this.statements.set(name, statement, (statement.parsed?.source.length ?? 0) * 2)
+  }
+
+  get namesStatements(): boolean {
+    return this.statements.size > (this.statements.has('') ? 1 : 0)
   }
 
   #transactionEnded(): void {

@@ -40,7 +40,7 @@ describe('durability', () => {
     }
     client.send(query('BEGIN; PUT a 1; COMMIT; SET synchronous_commit TO off'))
     expect(await client.answers()).toContain('C SET')
-    expect(asked[0]).toBe('synced')
+    expect(asked.find((level) => level !== 'memory')).toBe('synced')
   })
 })
 

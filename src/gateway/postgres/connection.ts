@@ -13,7 +13,7 @@
 import { InvariantError, type PolylogError } from '../../base/errors.ts'
 import type { Socket } from '../../host/host.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
-import { nothingSeen, Outbox } from '../../session/outbox.ts'
+import { nothingSeen, Outbox, type StandIn } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import type { Client } from './client.ts'
 import { asPolylogError, protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
@@ -24,6 +24,7 @@ import type { SqlLanguage } from './language.ts'
 import { MessageReader } from './message-reader.ts'
 import { greet, openClient } from './greeting.ts'
 import { simpleQuery } from './simple-query.ts'
+import { apologyFor, type Apology } from './stand-in.ts'
 import { readStartupPacket, type StartupMessage } from './startup.ts'
 import { durationMs, Timeout } from './timeouts.ts'
 import { errorResponse, readyForQuery } from './wire.ts'
@@ -83,7 +84,12 @@ export class Connection {
     this.#frames = new MessageFrames(parts.limits.maxMessageBytes)
     this.#statementTimeout = new Timeout(parts.sessions.host)
     this.#idleTimeout = new Timeout(parts.sessions.host)
-    this.#outbox = new Outbox(socket, nothingSeen, (error) => this.#durabilityLost(error))
+    this.#outbox = new Outbox(
+      socket,
+      nothingSeen,
+      (error) => this.#durabilityLost(error),
+      (chunk) => this.#standInFor(chunk),
+    )
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#close()
     socket.onClose = () => this.#close()
@@ -320,7 +326,28 @@ export class Connection {
     })
   }
 
-  /** What was answered can not be made durable: nothing of it may leave, and nobody knows what stayed. */
+  #standInFor(chunk: number): StandIn | undefined {
+    const client = this.#client
+    if (client === undefined) return undefined
+    const changesSettings = client.settingsChangedIn === chunk
+    return (held, error) => {
+      const apology = apologyFor(held, error)
+      if (apology === undefined || !this.#canGoOn(client, apology, changesSettings)) return undefined
+      return apology.bytes
+    }
+  }
+
+  /** Whether what the client hears is how things stand here; fails the block that it is told has failed. */
+  #canGoOn(client: Client, { status, hidesParse, endsOutside }: Apology, changesSettings: boolean): boolean {
+    if ((hidesParse && client.namesStatements) || (endsOutside && changesSettings)) return false
+    const { block } = client
+    if (status === 'I' || block.kind !== 'explicit' || block.isFailed) return true
+    if (this.#running || this.#copyRunning) return false
+    block.fail()
+    return true
+  }
+
+  /** Nothing of what was answered may leave: nobody knows what stayed of it, or nothing can be said in its place. */
   #durabilityLost(error: PolylogError): void {
     if (this.#state === 'closed') {
       this.#socket.destroy()

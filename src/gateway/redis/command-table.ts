@@ -39,6 +39,22 @@ export interface Handlers {
   readonly connection: Readonly<Record<string, ConnectionHandler>>
 }
 
+/** What these have done to the connection stays, whatever the client is told of it. */
+const lasting: ReadonlySet<string> = new Set([
+  'select',
+  'hello',
+  'auth',
+  'reset',
+  'discard',
+  'watch',
+  'unwatch',
+  'polylog.begin',
+  'polylog.join',
+  'polylog.rollback',
+  'polylog.durability',
+  'polylog.use',
+])
+
 export class Command {
   readonly facts: CommandFacts
   readonly name: string
@@ -49,6 +65,8 @@ export class Command {
   readonly readOnly: boolean
   /** Must not stand between MULTI and EXEC. */
   readonly notInMulti: boolean
+  /** Changes the connection itself, which no error takes back. */
+  readonly lasts: boolean
   readonly subcommands: Map<string, Command> = new Map()
 
   constructor(facts: CommandFacts, handlers: Handlers, sub?: SubcommandFacts) {
@@ -60,6 +78,7 @@ export class Command {
     this.connection = handlers.connection[name]
     this.readOnly = !flags.includes('write')
     this.notInMulti = flags.includes('no_multi')
+    this.lasts = lasting.has(name)
     if (sub !== undefined) return
     for (const below of facts.subcommands ?? []) {
       this.subcommands.set(below.name.slice(name.length + 1), new Command(facts, handlers, below))

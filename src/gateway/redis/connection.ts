@@ -12,15 +12,16 @@
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Socket } from '../../host/host.ts'
 import type { RunOptions, Session } from '../../session/contract.ts'
-import { Outbox } from '../../session/outbox.ts'
-import { Call } from './call.ts'
+import { Outbox, type StandIn } from '../../session/outbox.ts'
+import { Call, type ConnectionHandler } from './call.ts'
 import type { Client } from './client.ts'
 import type { Command } from './command-table.ts'
 import { CommandError, errorLine, isAnswer } from './errors.ts'
 import { Parties } from './parties.ts'
-import type { QueuedCommands } from './queue.ts'
+import type { QueuedCommand, QueuedCommands } from './queue.ts'
 import { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
+import { errorsFor } from './stand-in.ts'
 import { Watches } from './watches.ts'
 import { parsed, RequestParser } from './wire.ts'
 
@@ -35,6 +36,8 @@ const immediate: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'wat
 
 /** What a browser sends when a page makes it talk to us; Redis closes such connections, too. */
 const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
+
+const lasts = ({ command }: QueuedCommand): boolean => command.lasts
 
 export class Connection implements Client {
   readonly id: number
@@ -66,6 +69,8 @@ export class Connection implements Client {
   #inputEnded = false
   #closed = false
   #command: Command | undefined
+  /** Number of the outbox's chunk that tells of a command that `lasts`, or of a block with one. */
+  #lastingIn = -1
 
   constructor(server: ServerState, socket: Socket, onClose: () => void) {
     this.#server = server
@@ -76,7 +81,12 @@ export class Connection implements Client {
     this.openedMs = server.now()
     this.lastActiveMs = this.openedMs
     this.#parser = new RequestParser(server.limits.maxMessageBytes)
-    this.#outbox = new Outbox(socket, this.#openSession({}), () => this.kill())
+    this.#outbox = new Outbox(
+      socket,
+      this.#openSession({}),
+      () => this.kill(),
+      (chunk) => this.#standInFor(chunk),
+    )
     this.parties = new Parties(() => this.#openParty())
     this.#reply = new Reply(this.#outbox.writer, 4 * server.limits.maxMessageBytes)
     this.#call = new Call(this, server, this.#reply)
@@ -208,13 +218,23 @@ export class Connection implements Client {
     this.#command = command
     let result: void | Promise<void>
     try {
-      if (command.connection !== undefined) result = command.connection(this.#call)
+      if (command.connection !== undefined) result = this.#runHere(command, command.connection)
       else result = this.session.run(this.#statement, command.readOnly ? readOnlyRun : writingRun)
     } catch (error) {
       this.#fail(error)
       return
     }
     if (result instanceof Promise) this.#await(result)
+  }
+
+  #runHere(command: Command, run: ConnectionHandler): void | Promise<void> {
+    const { queue } = this
+    const isNoted = command.lasts || (queue !== undefined && command.name === 'exec' && queue.commands.some(lasts))
+    const result = run(this.#call)
+    if (!isNoted) return result
+    const note = (): void => void (this.#lastingIn = this.#outbox.chunk)
+    note()
+    return result instanceof Promise ? result.finally(note) : undefined
   }
 
   readonly #statement = (tx: Transaction): void | StatementSteps<void> => {
@@ -245,6 +265,22 @@ export class Connection implements Client {
         this.#resume()
       })
       .catch((error: unknown) => this.#server.sessions.host.fatal(error as Error))
+  }
+
+  // ---- a full disk
+
+  /** Nothing fits where a client would be told that what lasts has failed, or what its open block holds. */
+  #standInFor(chunk: number): StandIn | undefined {
+    if (chunk === this.#lastingIn || this.queue !== undefined) return undefined
+    return (replies, error) => {
+      const { session } = this
+      const isOpen = session.status === 'open'
+      const errors = isOpen && this.#busy ? undefined : errorsFor(replies, errorLine(error))
+      if (errors === undefined) return undefined
+      if (isOpen) session.fail()
+      this.parties.fail()
+      return errors
+    }
   }
 
   // ---- what commands ask of the connection

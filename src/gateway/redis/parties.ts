@@ -64,6 +64,12 @@ export class Parties {
     }
   }
 
+  /** The client was told of errors where it had taken part: nothing of that may stay, and no outcome is certain. */
+  fail(): void {
+    for (const session of this.#sessions.values()) session.fail()
+    this.#outcomes.clear()
+  }
+
   close(): void {
     for (const session of this.#sessions.values()) session.close()
     this.#sessions.clear()
