@@ -391,6 +391,14 @@ describe('what nobody looks at', () => {
     expect(filtered.shown).toBeGreaterThan(400)
   })
 
+  it('is not what a hinted sparse index leaves out', () => {
+    insert([...ids, { _id: 500, e: 1 }, { _id: 501, e: null }])
+    index('sparse', [['e', 1]], { sparse: true })
+    const query = queryOf({}, {}, { hint: { kind: 'name', name: 'sparse' } })
+    expect(find(query)).toHaveLength(2)
+    expect(run((transaction) => countMatching(query, openSource(collectionOf(transaction)), transaction))).toBe(2)
+  })
+
   it('is passed over, within a transaction that wrote too', () => {
     insert(ids)
     const wants = { documents: 3, bytes: 10_000 }

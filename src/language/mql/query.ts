@@ -250,7 +250,9 @@ function* pushMatching(
   transaction: Transaction,
   sink: Sink,
 ): Generator<Pause, void, void> {
-  const count = query.filter.isEmpty ? sink.pushMany && source.count?.(transaction) : undefined
+  // A hint may name a sparse index: what it leaves out is not there for who asks by it.
+  const isWhole = query.filter.isEmpty && !plan.index.sparse
+  const count = isWhole ? sink.pushMany && source.count?.(transaction) : undefined
   if (count !== undefined) {
     sink.pushMany!(count)
     return yield* sink.finish()
