@@ -182,6 +182,15 @@ describe('any one file', () => {
       if (isSegment(path)) expect(outcome.end).toBe('failed')
     }))
 
+  test('cut', () =>
+    eachFile(async (path) => {
+      const { size } = fs.statSync(join(whole, path))
+      for (const length of new Set([512, size >> 1, size - 1].filter((each) => each > 0 && each < size))) {
+        const outcome = await outcomeOf((directory) => fs.truncateSync(join(directory, path), length))
+        expectSameOrFailure(outcome, path)
+      }
+    }))
+
   test('replaced by garbage', () =>
     eachFile(async (path) => {
       const size = fs.statSync(join(whole, path)).size

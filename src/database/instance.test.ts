@@ -192,6 +192,19 @@ describe('a data directory', () => {
     expect(ends).toEqual(new Set([1, 2]))
   })
 
+  test('whose list cannot be written makes no database, and makes it later', async () => {
+    const world = await filled(25)
+    const process = start(world)
+    const instance = await world.complete(openOn(process))
+    world.faults.once({ fault: 'sync-error', process: process.name, path: 'CONTENTS' })
+    expect(await codeOf(world.complete(instance.create('second')))).toBe('io_error')
+    expect([...instance.databases.keys()]).toEqual(['main'])
+    await world.complete(instance.create('second'))
+    world.crash(process, 'power')
+    const again = await world.complete(openOn(start(world)))
+    expect([...again.databases.keys()]).toEqual(['main', 'second'])
+  })
+
   test('of format 1 becomes one of format 2, whenever that is cut short', async () => {
     const version1 = async (seed: number): Promise<SimulatedWorld> => {
       const world = await filled(seed)

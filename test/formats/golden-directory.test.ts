@@ -99,6 +99,8 @@ describe('a directory of every format version', () => {
       expect(await contentOf(db)).toEqual(JSON.parse(readFileSync(join(goldens, version, 'expected.json'), 'utf8')))
       await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
       await db.close()
+      expect(readFileSync(join(scratch, 'FORMAT'), 'utf8')).toBe(`${formatVersion}\n`)
+      await (await openDirectory(scratch)).db.close()
     } finally {
       rmSync(scratch, { recursive: true, force: true })
     }

@@ -126,13 +126,21 @@ describe('the note of the newest segment', () => {
     await expect(open(disk)).rejects.toMatchObject({ code: 'corrupt', position: `${names.at(-1)}+0` })
   })
 
+  it('shows that the last segment was cut', async () => {
+    const { disk, names } = await manySegments()
+    const file = await disk.open(`${folder}/${names.at(-1)}`, { mode: 'write' })
+    await file.truncate(512)
+    await expect(open(disk)).rejects.toMatchObject({ code: 'corrupt', position: `${names.at(-1)}+512` })
+  })
+
   it('is made where it is missing, as in logs of format 1, and moved on where a crash left it behind', async () => {
     const { disk, names } = await manySegments()
-    const note = `newest-${names.at(-1)!.slice(0, 16)}`
+    const noteOf = (name: string): string => `newest-${name.slice(0, 16)}-00002000`
+    const note = noteOf(names.at(-1)!)
     await disk.remove(`${folder}/${note}`)
     await (await open(disk)).log.close()
     expect(await disk.list(folder)).toContain(note)
-    await disk.rename(`${folder}/${note}`, `${folder}/newest-${names.at(-2)!.slice(0, 16)}`)
+    await disk.rename(`${folder}/${note}`, `${folder}/${noteOf(names.at(-2)!)}`)
     await (await open(disk)).log.close()
     expect((await disk.list(folder)).filter((name) => name.startsWith('newest-'))).toEqual([note])
   })

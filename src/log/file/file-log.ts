@@ -77,7 +77,7 @@ async function findOrBegin(host: Host, files: SegmentFiles, options: FileLogOpti
   const names = await files.list()
   const newest = names?.map(segmentNumber).findLast((number) => number !== undefined)
   const noted = files.notedNewest
-  if (noted !== undefined && (newest ?? 0) < noted) throw corrupt(noted, 0, 'the segment is missing')
+  if (noted !== undefined && (newest ?? 0) < noted.number) throw corrupt(noted.number, 0, 'the segment is missing')
   if (newest === undefined && options.mustExist === true) {
     const message = names === undefined ? 'its folder is missing' : 'it has no segment'
     throw new LogError('corrupt', `the log is missing: ${message}`)
@@ -110,7 +110,7 @@ async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPa
   for (const offset of recovered.staleSectors) await pair.plain.writeAt(offset, new Uint8Array(sectorBytes))
   await pair.plain.sync()
   await files.syncNames()
-  await files.noteNewest(recovered.segments.at(-1)!.number)
+  await files.noteNewest(recovered.segments.at(-1)!)
 }
 
 /** Reads the frames from `from` on, checks them once more, and writes them back, some at a time. */

@@ -79,6 +79,7 @@ class Recovery {
       const size = await file.size()
       const header = await this.header(file, number)
       this.link(header)
+      this.checkSize(number, size)
       const sizeBytes = Math.floor(Math.min(size, 0xffffffff) / sectorBytes) * sectorBytes
       const segment = new Segment(number, header.firstSequence, sizeBytes, sectorBytes, this.groups.copy())
       this.segments.push(segment)
@@ -94,6 +95,13 @@ class Recovery {
     } finally {
       await file.close()
     }
+  }
+
+  /** A segment is allocated as a whole before it gets its name. */
+  private checkSize(number: number, size: number): void {
+    const noted = this.files.notedNewest
+    if (noted?.number !== number || size >= noted.sizeBytes) return
+    throw corrupt(number, size, `the file ends here, after ${size} of ${noted.sizeBytes} bytes`)
   }
 
   finish(): Recovered {

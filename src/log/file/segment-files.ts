@@ -5,9 +5,10 @@
  * A segment is born from a spare: its header is written and synced, then the file gets its name and the folder is synced.
  * So what has a name has a header. It dies by becoming a spare again, or by removal where enough spares wait.
  *
- * How far the log goes is noted beside it: the empty file `newest-<16 hex digits>` names the newest segment, or, after a
- * crash, the one before it. It is moved on when the segment's own name is durable and before anything is written to the
- * segment, so a log that ends before the segment it names has lost its end.
+ * How far the log goes is noted beside it: the empty file `newest-<16 hex digits>-<8 hex digits>` names the newest segment
+ * with its size in bytes, or, after a crash, the one before it. It is moved on when the segment's own name is durable and
+ * before anything is written to the segment. So a log that ends before the segment it names, or in which that one is
+ * shorter, has lost its end.
  */
 import { DiskError, type File, type Host } from '../../host/host.ts'
 import { LogError } from '../commit-log.ts'
@@ -22,7 +23,13 @@ export interface SegmentPair {
 }
 
 const sparePattern = /^spare-(\d{1,15})$/
-const newestPattern = /^newest-([0-9a-f]{16})$/
+const newestPattern = /^newest-([0-9a-f]{16})-([0-9a-f]{8})$/
+
+/** The segment that the log goes as far as, at least. */
+export interface NotedSegment {
+  readonly number: number
+  readonly sizeBytes: number
+}
 const keptSpares = 2
 
 /** Zeros are written in slices with pauses, because every commit waits behind them on the disk. */
@@ -35,7 +42,7 @@ export class SegmentFiles {
   private readonly host: Host
   private spares: string[] = []
   private nextSpare = 1
-  private noted: number | undefined
+  private noted: NotedSegment | undefined
   private preparing: Promise<void> | undefined
   /** The last spare could not be made ahead: not tried again before one is needed. */
   private refused = false
@@ -54,8 +61,8 @@ export class SegmentFiles {
     try {
       const names = await this.host.disk.list(this.folder)
       for (const name of names) {
-        const match = newestPattern.exec(name)
-        if (match !== null) this.noted = Math.max(this.noted ?? 0, Number.parseInt(match[1]!, 16))
+        const found = decodeNote(name)
+        if (found !== undefined && found.number > (this.noted?.number ?? 0)) this.noted = found
       }
       return names
     } catch (error) {
@@ -68,8 +75,8 @@ export class SegmentFiles {
     await this.host.disk.makeFolder(this.folder)
   }
 
-  /** The log goes at least as far as this segment; `undefined` where that is not noted, as in logs of format 1. */
-  get notedNewest(): number | undefined {
+  /** `undefined` where nothing is noted, as in logs of data format 1. */
+  get notedNewest(): NotedSegment | undefined {
     return this.noted
   }
 
@@ -136,16 +143,16 @@ export class SegmentFiles {
     await noSpaceAsLogError(this.host.disk.rename(spare, this.path(segmentName(header.segment))))
     this.spares.shift()
     await this.host.disk.syncFolder(this.folder)
-    await noSpaceAsLogError(this.noteNewest(header.segment))
+    await noSpaceAsLogError(this.noteNewest({ number: header.segment, sizeBytes: this.segmentBytes }))
     return this.openForWriting(header.segment)
   }
 
   /** Notes, durably, that the log goes as far as this segment, whose name is durable already. */
-  async noteNewest(segment: number): Promise<void> {
-    if (this.noted === segment) return
-    const path = this.path(newestName(segment))
+  async noteNewest(segment: NotedSegment): Promise<void> {
+    if (this.noted?.number === segment.number) return
+    const path = this.path(noteOf(segment))
     if (this.noted === undefined) await (await this.host.disk.open(path, { mode: 'create' })).close()
-    else await this.host.disk.rename(this.path(newestName(this.noted)), path)
+    else await this.host.disk.rename(this.path(noteOf(this.noted)), path)
     this.noted = segment
     await this.host.disk.syncFolder(this.folder)
   }
@@ -218,8 +225,14 @@ export class SegmentFiles {
   }
 }
 
-function newestName(segment: number): string {
-  return `newest-${segment.toString(16).padStart(16, '0')}`
+function noteOf({ number, sizeBytes }: NotedSegment): string {
+  return `newest-${number.toString(16).padStart(16, '0')}-${sizeBytes.toString(16).padStart(8, '0')}`
+}
+
+function decodeNote(name: string): NotedSegment | undefined {
+  const [, number, sizeBytes] = newestPattern.exec(name) ?? []
+  if (number === undefined || sizeBytes === undefined) return undefined
+  return { number: Number.parseInt(number, 16), sizeBytes: Number.parseInt(sizeBytes, 16) }
 }
 
 function parentOf(folder: string): string {
