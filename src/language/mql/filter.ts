@@ -26,16 +26,21 @@ export interface Filter {
   /** The value is a document. */
   readonly matches: (document: BsonValue) => boolean
   readonly predicates: readonly Predicate[]
-  /** Conditions on paths that must hold, for the positional operator of updates. */
-  readonly conditions: readonly PathCondition[]
+  /** Conditions that must hold, for the positional operator of updates. */
+  readonly conditions: readonly (PathCondition | Alternatives)[]
   /** The filter is one equality with `_id` and nothing else. */
   readonly onlyId: BsonValue | undefined
   readonly isEmpty: boolean
 }
 
-export interface PathCondition {
+interface PathCondition {
   readonly path: Path
   readonly test: ValueTest
+}
+
+/** Of an `$or`: one of them holds. */
+interface Alternatives {
+  readonly alternatives: readonly Filter[]
 }
 
 type Matcher = (document: BsonValue) => boolean
@@ -43,7 +48,7 @@ type Matcher = (document: BsonValue) => boolean
 interface Parts {
   readonly matchers: Matcher[]
   readonly predicates: Predicate[]
-  readonly conditions: PathCondition[]
+  readonly conditions: (PathCondition | Alternatives)[]
 }
 
 export function compileFilter(filter: BsonValue, variables: Variables): Filter {
@@ -108,9 +113,11 @@ function addAlternatives(name: string, list: readonly BsonValue[], variables: Va
     addConditions(list[0]!, variables, parts)
     return
   }
-  const tests = list.map((clause) => compileFilter(clause, variables).matches)
+  const alternatives = list.map((clause) => compileFilter(clause, variables))
+  const tests = alternatives.map(({ matches }) => matches)
   const any = (document: BsonValue): boolean => tests.some((test) => test(document))
   parts.matchers.push(name === '$or' ? any : (document) => !any(document))
+  if (name === '$or') parts.conditions.push({ alternatives })
 }
 
 function clauses(name: string, value: BsonValue): BsonValue[] {
@@ -163,14 +170,20 @@ function allOf(matchers: readonly Matcher[]): Matcher {
 
 /**
  * The array position that made the filter match, for `$` in updates: of the first condition whose path goes through an
- * array, the first element that satisfies it.
+ * array, the first element that satisfies it; of alternatives the first that holds counts.
  */
 export function matchedPosition(filter: Filter, document: BsonValue): number | undefined {
-  for (const { path, test } of filter.conditions) {
-    const position = positionOf(document, path, test)
+  for (const condition of filter.conditions) {
+    const position = conditionPosition(condition, document)
     if (position !== undefined) return position
   }
   return undefined
+}
+
+function conditionPosition(condition: PathCondition | Alternatives, document: BsonValue): number | undefined {
+  if (!('alternatives' in condition)) return positionOf(document, condition.path, condition.test)
+  const holding = condition.alternatives.find(({ matches }) => matches(document))
+  return holding === undefined ? undefined : matchedPosition(holding, document)
 }
 
 function positionOf(document: BsonValue, path: Path, test: ValueTest): number | undefined {

@@ -4,7 +4,7 @@
  * Whoever has a document's key needs nothing else of the filter, so the rest of it is compiled when it is asked for.
  */
 import { bsonType, type BsonValue, FieldCursor } from '../../model/document/bson.ts'
-import type { Filter, PathCondition, Predicate } from './filter.ts'
+import type { Filter, Predicate } from './filter.ts'
 
 const plainTypes: ReadonlySet<number> = new Set([
   bsonType.objectId,
@@ -47,7 +47,7 @@ export class IdFilter implements Filter {
     return this.#rest.predicates
   }
 
-  get conditions(): readonly PathCondition[] {
+  get conditions(): Filter['conditions'] {
     return this.#rest.conditions
   }
 }
