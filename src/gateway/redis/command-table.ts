@@ -39,13 +39,14 @@ export interface Handlers {
   readonly connection: Readonly<Record<string, ConnectionHandler>>
 }
 
-/** What these have done to the connection stays, whatever the client is told of it. */
+/** What these have done to the connection stays, whatever the client is told of it; EXEC's does where one is among its. */
 const lasting: ReadonlySet<string> = new Set([
   'select',
   'hello',
   'auth',
   'reset',
   'discard',
+  'exec',
   'watch',
   'unwatch',
   'polylog.begin',
@@ -65,7 +66,7 @@ export class Command {
   readonly readOnly: boolean
   /** Must not stand between MULTI and EXEC. */
   readonly notInMulti: boolean
-  /** Changes the connection itself, which no error takes back. */
+  /** Changes the connection itself, or may, which no error takes back. */
   readonly lasts: boolean
   readonly subcommands: Map<string, Command> = new Map()
 

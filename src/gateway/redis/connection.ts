@@ -13,12 +13,12 @@ import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Socket } from '../../host/host.ts'
 import type { RunOptions, Session } from '../../session/contract.ts'
 import { Outbox, type StandIn } from '../../session/outbox.ts'
-import { Call, type ConnectionHandler } from './call.ts'
+import { Call } from './call.ts'
 import type { Client } from './client.ts'
 import type { Command } from './command-table.ts'
 import { CommandError, errorLine, isAnswer } from './errors.ts'
 import { Parties } from './parties.ts'
-import type { QueuedCommand, QueuedCommands } from './queue.ts'
+import type { QueuedCommands } from './queue.ts'
 import { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
 import { errorsFor } from './stand-in.ts'
@@ -36,8 +36,6 @@ const immediate: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'wat
 
 /** What a browser sends when a page makes it talk to us; Redis closes such connections, too. */
 const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
-
-const lasts = ({ command }: QueuedCommand): boolean => command.lasts
 
 export class Connection implements Client {
   readonly id: number
@@ -218,7 +216,8 @@ export class Connection implements Client {
     this.#command = command
     let result: void | Promise<void>
     try {
-      if (command.connection !== undefined) result = this.#runHere(command, command.connection)
+      if (command.lasts) result = this.#runLasting(command)
+      else if (command.connection !== undefined) result = command.connection(this.#call)
       else result = this.session.run(this.#statement, command.readOnly ? readOnlyRun : writingRun)
     } catch (error) {
       this.#fail(error)
@@ -227,11 +226,10 @@ export class Connection implements Client {
     if (result instanceof Promise) this.#await(result)
   }
 
-  #runHere(command: Command, run: ConnectionHandler): void | Promise<void> {
-    const { queue } = this
-    const isNoted = command.lasts || (queue !== undefined && command.name === 'exec' && queue.commands.some(lasts))
-    const result = run(this.#call)
-    if (!isNoted) return result
+  #runLasting(command: Command): void | Promise<void> {
+    const lasts = command.name !== 'exec' || this.queue?.commands.some((queued) => queued.command.lasts) === true
+    const result = command.connection!(this.#call)
+    if (!lasts) return result
     const note = (): void => void (this.#lastingIn = this.#outbox.chunk)
     note()
     return result instanceof Promise ? result.finally(note) : undefined
