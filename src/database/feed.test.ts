@@ -81,6 +81,27 @@ describe('a feed', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b))
   })
 
+  test('ends within a group commit where that is asked for', async () => {
+    const database = await openTestDatabase()
+    for (let n = 1; n <= 6; n++) {
+      const transaction = begin(database)
+      transaction.put(new KeyWriter(8).begin(20, 1).int64(n), sliceOf(new Uint8Array(1)))
+      transaction.commit()
+    }
+    await database.pipeline.settled()
+    expect(database.pipeline.batches).toBe(1)
+    const parts = [
+      { from: 1, to: 2 },
+      { from: 3, to: 5, follow: true },
+      { from: 6, to: 5, follow: true },
+      { from: 6, to: 9 },
+    ]
+    const found: number[][] = []
+    for (const part of parts) found.push((await collect(database.feed(part))).map(({ sequence }) => sequence))
+    expect(found).toEqual([[1, 2], [3, 4, 5], [], [6]])
+    await database.close()
+  })
+
   test('leaves derived entries out, and carries origins and messages', async () => {
     const database = await openTestDatabase()
     const key = (index: number): KeyWriter => new KeyWriter(8).begin(20, index).int64(1)

@@ -11,6 +11,7 @@ import { fullKey } from './recovery.ts'
 
 export interface FeedOptions {
   readonly from: Sequence
+  /** The last one. */
   readonly to?: Sequence
   /** Waits for more at the end. */
   readonly follow?: boolean
@@ -36,10 +37,14 @@ export type FeedChange =
 export async function* followFeed(log: CommitLog, options: FeedOptions): AsyncGenerator<FeedTransaction> {
   const reader = new RecordReader()
   const { from, ...rest } = options
+  const to = options.to ?? Infinity
+  if (from > to) return
   for await (const batch of log.read(from, rest)) {
     for (let i = 0; i < batch.offsets.length; i++) {
       const sequence = batch.first + i
       if (sequence < from) continue
+      // Whoever asks for the next part must not get this one twice, although the log reads in batches.
+      if (sequence > to) return
       const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
       reader.open(batch.bytes, batch.offsets[i]!, stop)
       yield { sequence, timeMs: Number(batch.clock >> 16n), origin: reader.origin, changes: decodeChanges(reader) }
