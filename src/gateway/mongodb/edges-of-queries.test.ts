@@ -149,6 +149,11 @@ const projections: [string, Document, Document | string, Document?][] = [
   ['$slice from before the beginning', { a: 1, list: { $slice: [-9, 2] } }, { _id: 1, a: 1, list: [1, 2] }],
   ['$slice as an expression', { list: { $slice: ['$list', 2] } }, { _id: 1, list: [1, 2] }],
   ['$elemMatch', { docs: { $elemMatch: { k: 2 } } }, { _id: 1, docs: [{ k: 2, v: 'y' }] }],
+  [
+    '$elemMatch by alternatives',
+    { docs: { $elemMatch: { $or: [{ k: 9 }, { v: 'y' }] } } },
+    { _id: 1, docs: [{ k: 2, v: 'y' }] },
+  ],
   ['$elemMatch of none', { docs: { $elemMatch: { k: 9 } } }, { _id: 1 }],
   ['the position', { 'list.$': 1 }, { _id: 1, list: [3] }, { list: { $gt: 2 } }],
   ['the position of objects', { 'docs.$': 1 }, { _id: 1, docs: [{ k: 2, v: 'y' }] }, { 'docs.k': 2 }],

@@ -208,13 +208,19 @@ function elementPosition(array: BsonValue, path: Path, depth: number, test: Valu
 
 /** A test of a single value by a `$pull` condition or an `$elemMatch` of values. */
 export function compileValueTest(condition: BsonValue, variables: Variables): ValueTest {
-  if (condition.type === bsonType.regex || isOperatorDocument(condition)) {
+  const isOfValues = isOperatorDocument(condition) && !isLogical(condition)
+  if (condition.type === bsonType.regex || isOfValues) {
     const source = condition.type === bsonType.regex ? asEquality(condition) : condition
     return conditionTest(parseOperators(source, (filter) => compileFilter(filter, variables)))
   }
   if (condition.type !== bsonType.object) return equalityTest(condition)
   const filter = compileFilter(condition, variables)
   return (value) => value.type === bsonType.object && filter.matches(value)
+}
+
+/** Alternatives and their kin are of documents, not of values. */
+function isLogical(condition: BsonValue): boolean {
+  return ['$and', '$or', '$nor', '$expr'].includes(fieldsOf(condition)[0]![0])
 }
 
 function conditionTest(conditions: readonly Condition[]): ValueTest {

@@ -91,6 +91,9 @@ const push: FieldChange = (name, operand) => {
 }
 
 const addToSet: FieldChange = (name, operand) => {
+  if (hasEach(operand) && fieldsOf(operand).length > 1) {
+    throw mongoError(mongoCode.badValue, `Found unexpected fields after $each in $addToSet: '${name}'`)
+  }
   const values = hasEach(operand) ? eachOf('$addToSet', new Map(fieldsOf(operand)).get('$each')) : [operand]
   return changeValue((before) => {
     const { items } = arrayAt('$addToSet', name, before)

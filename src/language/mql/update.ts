@@ -127,14 +127,21 @@ function operatorUpdate(
   checkConflicts(operations)
   checkFiltersUsed(operations, filters)
   const ordered = operations.sort(byPath)
+  const isPositional = operations.some(({ path }) => path.some((name) => name.startsWith('$')))
   return {
     isReplacement: false,
     apply(document, { filter, isInsert, clock }) {
       const root = openNode(document)
+      const changed = isPositional ? noPaths() : undefined
       const position = (): number | undefined => matchedPosition(filter, document)
-      for (const { operator, path, change } of ordered) {
-        if (operator === '$setOnInsert' && !isInsert) continue
-        for (const resolved of resolvePaths(root, path, position, filters)) change(root, resolved, clock)
+      const wanted = isInsert ? ordered : ordered.filter(({ operator }) => operator !== '$setOnInsert')
+      // All before the first change: array filters look at the elements as they were.
+      const resolved = wanted.map(({ path }) => resolvePaths(root, path, position, filters))
+      for (const [i, { change }] of wanted.entries()) {
+        for (const path of resolved[i]!) {
+          if (changed !== undefined) noteChanged(changed, path)
+          change(root, path, clock)
+        }
       }
       return checkedId(document, toValue(root))
     },
@@ -186,18 +193,29 @@ function checkedPath(text: string): string[] {
 }
 
 function checkConflicts(operations: readonly Operation[]): void {
-  const taken = new Set<string>()
-  const prefixes = new Set<string>()
-  for (const { path } of operations) {
-    const text = path.join('.')
-    const above = path.map((_, i) => path.slice(0, i + 1).join('.')).find((prefix) => taken.has(prefix))
-    if (above !== undefined || prefixes.has(text)) {
-      const message = `Updating the path '${text}' would create a conflict at '${above ?? text}'`
-      throw mongoError(mongoCode.conflictingUpdateOperators, message)
-    }
-    taken.add(text)
-    for (let i = 1; i < path.length; i++) prefixes.add(path.slice(0, i).join('.'))
+  const changed = noPaths()
+  for (const { path } of operations) noteChanged(changed, path)
+}
+
+interface ChangedPaths {
+  readonly taken: Set<string>
+  readonly prefixes: Set<string>
+}
+
+function noPaths(): ChangedPaths {
+  return { taken: new Set(), prefixes: new Set() }
+}
+
+/** Throws where the path is one that is changed already, or above or below it. */
+function noteChanged({ taken, prefixes }: ChangedPaths, path: readonly string[]): void {
+  const text = path.join('.')
+  const above = path.map((_, i) => path.slice(0, i + 1).join('.')).find((prefix) => taken.has(prefix))
+  if (above !== undefined || prefixes.has(text)) {
+    const message = `Updating the path '${text}' would create a conflict at '${above ?? text}'`
+    throw mongoError(mongoCode.conflictingUpdateOperators, message)
   }
+  taken.add(text)
+  for (let i = 1; i < path.length; i++) prefixes.add(path.slice(0, i).join('.'))
 }
 
 /** New fields come in this order: names by code unit, array positions by number. */
