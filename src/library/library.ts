@@ -246,7 +246,10 @@ export class EmbeddedDatabase {
     return follow(this.#database.feed(options))
   }
 
-  /** The newest committed sequence: the feed goes on behind it. */
+  /**
+   * The newest committed sequence, which need not be durable yet: who stores a place in the feed takes `sequence` of
+   * `polylog.snapshot` within `read`.
+   */
   get sequence(): number {
     return this.#database.logPosition
   }

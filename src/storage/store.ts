@@ -69,8 +69,8 @@ export interface Mark {
   readonly sequence: Sequence
   /**
    * The newest state is the one at the mark again, its sequence too: the next `publish` may give numbers that were given
-   * since. Takes as long as the mutations did. Snapshots and forks stay as they are; the mark stays held, later ones are
-   * released.
+   * since. Takes as long as the mutations did, of which a range delete counts for all the keys that it held. Snapshots and
+   * forks stay as they are; the mark stays held, later ones are released.
    */
   rollback(): void
   /** Forgets it; marks may go in any order. Again, or after `rollback` to an earlier one, it does nothing. */
