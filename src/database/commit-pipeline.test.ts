@@ -589,6 +589,37 @@ describe('a failed sync', () => {
   })
 })
 
+describe('a commit that the store cannot take', () => {
+  test.each(['success', 'failure'])(
+    'leaves what was synced, and nothing in the log, after %s in flight',
+    async (end) => {
+      watch(commit('a', 'durable'))
+      await succeedThrough(1)
+      const inFlight = watch(commit('b', 'in flight'))
+      await turns()
+      const put = database.store.put.bind(database.store)
+      let puts = 0
+      database.store.put = (key, value) => {
+        if (++puts === 2) throw new RangeError('Array buffer allocation failed')
+        put(key, value)
+      }
+      const large = begin()
+      for (const name of ['a', 'c']) write(large, name, 'half')
+      expect(codeOf(() => large.commit())).toBe('outcome_unknown')
+      large.rollback()
+      database.store.put = put
+      expect(codeOf(() => commit('d', '1'))).toBe('read_only')
+      expect(inFlight.told).toBe('outcome_unknown')
+      expect(['a', 'b', 'c', 'd'].map(readNow)).toEqual(['durable', undefined, undefined, undefined])
+      if (end === 'success') leader.succeed()
+      else leader.fail(noSpace())
+      await turns()
+      expect([leader.pending, leader.end]).toEqual([[], end === 'success' ? 2 : 1])
+      expect(['a', 'b'].map(readNow)).toEqual(['durable', undefined])
+    },
+  )
+})
+
 describe('the end', () => {
   test('comes on a full disk too, is told to who still waits, and asks nothing of the log later', async () => {
     const sequence = commit('a', '1')

@@ -11,7 +11,8 @@
  *     (`burned-sequences.ts`); the state that is left gets a new one, and empty records stand for all of these in the
  *     log before the next batch. Writes are refused for a second, then one may try; with it goes the rest.
  *   - anything else: the outcome is unknown (rule: a failed sync is never retried). Reads go back to the last synced
- *     sequence, waiters get `outcome_unknown`, writes are refused from now on.
+ *     sequence, waiters get `outcome_unknown`, writes are refused from now on. So it is where the store cannot take a
+ *     commit whole.
  *
  * Invariants: a sequence is given once; appendedEnd ≤ lastSequence; batches are appended in order; `marks` are sorted, the
  * first one is at or below the synced sequence, the last one at `appendedEnd` or in flight.
@@ -198,8 +199,9 @@ export class CommitPipeline<State> {
       else await this.#appendBatch(batch, level)
     } catch (error) {
       isFull = isNoSpace(error)
-      if (isFull) this.#revert(error)
-      else this.#freeze(error)
+      // Where the state went back meanwhile, the marks behind it are gone, and nothing more is asked of the log.
+      if (this.failure === undefined && isFull) this.#revert(error)
+      else if (this.failure === undefined) this.#freeze(error, 'the log failed')
     }
     this.#inFlight = false
     for (const run of this.#idle.splice(0)) run()
@@ -311,15 +313,23 @@ export class CommitPipeline<State> {
     this.#rejectWaiters(error, (waiter) => waiter.sequence >= first)
   }
 
-  #freeze(cause: unknown): void {
+  /**
+   * The store could not take all of a commit whose record is written already, mostly for lack of memory. What it holds now
+   * is no state that there ever was: reads go back to what is synced, and no record follows.
+   */
+  notApplied(cause: unknown): void {
+    try {
+      if (this.failure === undefined) this.#freeze(cause, 'a commit could not be applied')
+    } catch (error) {
+      this.#host.fatal(error as Error)
+    }
+  }
+
+  #freeze(cause: unknown, what: string): void {
     const message = cause instanceof Error ? cause.message : String(cause)
-    const error = new PolylogError(
-      'outcome_unknown',
-      `the log failed, whether the commit survives is unknown: ${message}`,
-      {
-        cause,
-      },
-    )
+    const error = new PolylogError('outcome_unknown', `${what}, whether the commit survives is unknown: ${message}`, {
+      cause,
+    })
     this.failure = error
     const synced = this.#leader.syncedThrough
     const marked = this.#marks.findLast(({ sequence }) => sequence <= synced) ?? this.#marks[0]!

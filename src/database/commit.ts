@@ -40,7 +40,14 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
   }
   const sequence = kernel.pipeline.committed(recordBytes)
   if (numbersBound !== undefined) kernel.reserveNumbers(numbersBound)
-  apply(transaction, sequence)
+  try {
+    apply(transaction, sequence)
+  } catch (error) {
+    // Half a transaction is in the store: it is made a state only to be taken back.
+    if (kernel.store.current.sequence < sequence) kernel.store.publish(sequence)
+    kernel.pipeline.notApplied(error)
+    throw kernel.pipeline.failure
+  }
   kernel.noteCommit(sequence)
   return sequence
 }
