@@ -181,7 +181,9 @@ export class Pair {
     return sliceOf(keyOf(n, this.#shape))
   }
 
+  /** Most keys are read before they are written: stores may remember where they found them. */
   #put(n: number, value: Slice): void {
+    if (n % 3 > 0) this.#used.subject.current.get(this.#key(n % 3 === 1 ? n : n + 1))
     this.#used.subject.put(this.#key(n), value)
     this.#used.model.put(this.#key(n), value)
     this.#used.unpublished = true

@@ -29,8 +29,8 @@ import type { Member } from './family.ts'
 import { needsRepair, repairPath } from './merge.ts'
 import { leafCapacity, leafRecordsAt, pageBase, pageField, pageWordsOf, sizeAt } from './page-layout.ts'
 import { deleteKeyRange } from './range-delete.ts'
-import { keyBytesMax, valueBytesMax } from './record-layout.ts'
-import { getValue } from './search.ts'
+import { compareWithRecord, keyBytesMax, valueBytesMax } from './record-layout.ts'
+import { findRecord, getValue, readValue } from './search.ts'
 import type { SharedHandle } from './shared-reader.ts'
 import { splitLeaf } from './split.ts'
 import { closeGap, insertIntoLeaf, overwriteValue, Tree } from './tree.ts'
@@ -68,6 +68,9 @@ export class MemoryStore implements OrderedStore, Member {
   #closed = false
   /** The last insertion was at the end of this leaf. */
   #appendedTo = 0
+  /** The record that `current.get` found last, and the version then: whoever writes a key has mostly just read it. */
+  #found = 0
+  #foundAt = -1
 
   constructor(options: MemoryStoreOptions, origin?: ForkOrigin) {
     this.#options = options
@@ -86,7 +89,9 @@ export class MemoryStore implements OrderedStore, Member {
     const { tree } = this
     const { bytes, start, end } = key
     checkLengths(end - start, value.end - value.start)
+    const found = this.#foundAt === this.#stamp.version ? this.#found : 0
     this.#mutates()
+    if (found !== 0 && this.#overwriteFound(found, key, value)) return
     const slot = tree.descend(bytes, start, end)
     if (slot >= 0) this.#overwrite(slot, key, value)
     else this.#insert(~slot, key, value)
@@ -277,16 +282,26 @@ export class MemoryStore implements OrderedStore, Member {
     if (this.tree.undo.hasDroppable) this.tree.undo.drop(dropSlice)
   }
 
+  /** Without a descent, where the record is that of this key and may be changed in place. */
+  #overwriteFound(record: number, key: Slice, value: Slice): boolean {
+    if (compareWithRecord(this.tree.space, record, key.bytes, key.start, key.end, 0) !== 0) return false
+    return this.#overwriteInPlace(record, key, value)
+  }
+
+  #overwriteInPlace(record: number, key: Slice, value: Slice): boolean {
+    const { tree } = this
+    if (!tree.isCurrentRecord(record) && tree.fault !== 'overwrite-published') return false
+    if (!tree.records.fits(record, key.end - key.start + value.end - value.start)) return false
+    if (tree.undo.isActive && !tree.undo.save(record)) return false
+    overwriteValue(tree, record, value.bytes, value.start, value.end)
+    return true
+  }
+
   #overwrite(slot: number, key: Slice, value: Slice): void {
     const { tree } = this
     const leaf = tree.path[tree.depth]!
-    const length = key.end - key.start + value.end - value.start
     const old = pageWordsOf(tree.space, leaf)[pageBase(leaf) + leafRecordsAt + slot]!
-    const mayChange = tree.isCurrentRecord(old) || tree.fault === 'overwrite-published'
-    if (mayChange && tree.records.fits(old, length) && (!tree.undo.isActive || tree.undo.save(old))) {
-      overwriteValue(tree, old, value.bytes, value.start, value.end)
-      return
-    }
+    if (this.#overwriteInPlace(old, key, value)) return
     tree.own(tree.depth)
     const { bytes, start, end } = key
     const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
@@ -321,7 +336,12 @@ export class MemoryStore implements OrderedStore, Member {
       get sequence(): Sequence {
         return store.#sequence
       },
-      get: (key) => getValue(space, stamp.root, key, result),
+      get: (key) => {
+        const record = findRecord(space, stamp.root, key)
+        store.#found = record
+        store.#foundAt = stamp.version
+        return record === 0 ? undefined : readValue(space, record, result)
+      },
       scan: (range, options) => new TreeCursor(space, stamp, range, options?.reverse === true),
       count: (range) => countKeys(space, stamp.root, range),
     }

@@ -149,13 +149,22 @@ export function getValue(
   key: Slice,
   result: MutableSlice,
 ): MutableSlice | undefined {
+  const record = findRecord(space, root, key)
+  return record === 0 ? undefined : readValue(space, record, result)
+}
+
+/** The record of `key` in the tree of `root`; 0 where there is no such key. */
+export function findRecord(space: AddressSpace, root: number, key: Slice): number {
   const { bytes, start, end } = key
   const leaf = findLeaf(space, root, bytes, start, end)
   const words = pageWordsOf(space, leaf)
   const base = pageBase(leaf)
   const slot = findInLeaf(space, words, base, bytes, start, end)
-  if (slot < 0) return undefined
-  const record = words[base + leafRecordsAt + slot]!
+  return slot < 0 ? 0 : words[base + leafRecordsAt + slot]!
+}
+
+/** The record's value, in place. */
+export function readValue(space: AddressSpace, record: number, result: MutableSlice): MutableSlice {
   const ints = recordInts(space, record)
   const word = recordWord(record)
   const from = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff)
