@@ -57,7 +57,7 @@ export function describeStore(subject: StoreUnderTest): void {
 /** Whether a store with a fault planted would be found out: for the test of the test. */
 export function isFoundOut(subject: Pick<StoreUnderTest, 'create' | 'check'>): boolean {
   const property = fc.property(commands(), (program) => runProgram(subject, program))
-  return fc.check(property, { numRuns: 40, endOnFailure: true }).failed
+  return fc.check(property, { numRuns: 400, endOnFailure: true }).failed
 }
 
 function runProgram(subject: Pick<StoreUnderTest, 'create' | 'check'>, program: readonly Command[]): void {
