@@ -23,7 +23,8 @@ import { BSON, BSONError, calculateObjectSize, deserialize, serialize, type Docu
 import { PolylogError } from '../base/errors.ts'
 import { documentValue, type BsonValue } from '../model/document/bson.ts'
 import { maxDocumentBytes, validateDocument } from '../model/document/validate.ts'
-import { invalidArgument, isPlainObject, isWellFormed, kindOf, pathOf, readCarefully } from './arguments.ts'
+import { invalidArgument, isPlainObject, isWellFormed, kindOf, readCarefully } from './arguments.ts'
+import { ValuePath } from './value-path.ts'
 
 /** How the package tells its values from those of another major version of itself. */
 const bsonVersion = Symbol.for('@@mdb.bson.version')
@@ -79,17 +80,15 @@ function tooLarge(what: string): PolylogError {
 }
 
 class DocumentCopy {
-  readonly #what: string
-  readonly #steps: (string | number)[] = []
-  readonly #ancestors = new Set<object>()
+  readonly #path: ValuePath
 
   constructor(what: string) {
-    this.#what = what
+    this.#path = new ValuePath(what, maxDepth)
   }
 
   root(document: unknown): Document {
-    if (!isPlainObject(document)) throw this.#refused(`must be a plain object, not ${kindOf(document)}`)
-    return this.#object(document)
+    if (!isPlainObject(document)) throw this.#path.refused(`must be a plain object, not ${kindOf(document)}`)
+    return this.#path.within(document, () => this.#object(document))
   }
 
   #value(value: unknown): unknown {
@@ -98,40 +97,31 @@ class DocumentCopy {
         return this.#string(value)
       case 'bigint':
         if (value >= lowestLong && value <= highestLong) return value
-        throw this.#failed('out_of_range', 'is a bigint of more than 64 bits')
+        throw this.#path.failed('out_of_range', 'is a bigint of more than 64 bits')
       case 'number':
       case 'boolean':
         return value
       case 'object':
         return value === null ? null : this.#nested(value)
       default:
-        throw this.#refused(`is ${kindOf(value)}, which documents have no value for`)
+        throw this.#path.refused(`is ${kindOf(value)}, which documents have no value for`)
     }
   }
 
   #nested(value: object): unknown {
-    if (Array.isArray(value)) return this.#within(value, () => this.#array(value))
+    if (Array.isArray(value)) return this.#path.within(value, () => this.#array(value))
     if (types.isUint8Array(value)) return new BSON.Binary(new Uint8Array(value), 0)
     if (types.isDate(value) && !Number.isNaN(value.getTime())) return value
     if (types.isRegExp(value)) return this.#expression(value)
     if (bsonVersion in value) return this.#bsonValue(value)
-    if (isPlainObject(value)) return this.#within(value, () => this.#object(value))
-    throw this.#refused(`is ${kindOf(value)}, which documents have no value for`)
-  }
-
-  #within<T>(value: object, copy: () => T): T {
-    if (this.#ancestors.has(value)) throw this.#refused('refers to what it is in')
-    if (this.#ancestors.size >= maxDepth) throw this.#failed('too_large', `is nested deeper than ${maxDepth}`)
-    this.#ancestors.add(value)
-    const copied = copy()
-    this.#ancestors.delete(value)
-    return copied
+    if (isPlainObject(value)) return this.#path.within(value, () => this.#object(value))
+    throw this.#path.refused(`is ${kindOf(value)}, which documents have no value for`)
   }
 
   #array(values: readonly unknown[]): unknown[] {
     const copy: unknown[] = []
     for (let i = 0; i < values.length; i++) {
-      if (!(i in values)) throw this.#refused(`has a hole at ${i}`)
+      if (!(i in values)) throw this.#path.refused(`has a hole at ${i}`)
       copy.push(this.#at(i, values[i]))
     }
     return copy
@@ -139,30 +129,29 @@ class DocumentCopy {
 
   #object(value: Readonly<Record<string, unknown>>): Document {
     const copy = Object.create(null) as Document
-    if (this.#ancestors.size === 0) this.#ancestors.add(value)
-    if (Object.getOwnPropertySymbols(value).length > 0) throw this.#refused('has a symbol for a name')
+    this.#path.checkNames(value)
     for (const name of Object.keys(value)) copy[this.#name(name)] = this.#at(name, value[name])
     return copy
   }
 
   #name(name: string): string {
-    if (!isWellFormed(name)) throw this.#refused('has a name with half of a surrogate pair')
-    if (name.includes('\0')) throw this.#refused('has a name with a zero character')
+    if (!isWellFormed(name)) throw this.#path.refused('has a name with half of a surrogate pair')
+    if (name.includes('\0')) throw this.#path.refused('has a name with a zero character')
     // The package takes what has a field of this name for a value of its own.
     if (name === '_bsontype')
-      throw this.#refused('has a field "_bsontype", a name that the package bson keeps for itself')
+      throw this.#path.refused('has a field "_bsontype", a name that the package bson keeps for itself')
     return name
   }
 
   #string(text: string): string {
     if (isWellFormed(text)) return text
-    throw this.#refused('is a string with half of a surrogate pair')
+    throw this.#path.refused('is a string with half of a surrogate pair')
   }
 
   /** The package would lose the flag `s` and write `g` in its place. */
   #expression(expression: RegExp): unknown {
     if (!/^[ims]*$/.test(expression.flags)) {
-      throw this.#refused(`is a RegExp with flags "${expression.flags}": documents know i, m and s`)
+      throw this.#path.refused(`is a RegExp with flags "${expression.flags}": documents know i, m and s`)
     }
     return new BSON.BSONRegExp(this.#string(expression.source), expression.flags)
   }
@@ -170,7 +159,7 @@ class DocumentCopy {
   /** The package checks them itself, but for what they hold, and for text and numbers that BSON has no bytes for. */
   #bsonValue(value: object): unknown {
     if ((value as Record<symbol, unknown>)[bsonVersion] !== ourBsonVersion) {
-      throw this.#refused(`is ${kindOf(value)} of another version of the package bson`)
+      throw this.#path.refused(`is ${kindOf(value)} of another version of the package bson`)
     }
     const held = value as BSON.Code | BSON.DBRef | BSON.Long | BSON.BSONSymbol | BSON.BSONRegExp | BSON.ObjectId
     switch (held._bsontype) {
@@ -186,7 +175,7 @@ class DocumentCopy {
         return held
       case 'Long':
         if (held.toBigInt() <= highestLong) return held
-        throw this.#failed('out_of_range', 'is a Long of more than 63 bits')
+        throw this.#path.failed('out_of_range', 'is a Long of more than 63 bits')
       default:
         return held
     }
@@ -201,22 +190,10 @@ class DocumentCopy {
   #reference(reference: BSON.DBRef): unknown {
     const { collection, oid, db, fields } = reference
     const parts = { $ref: collection, $id: oid, ...(db !== undefined && { $db: db }), ...fields }
-    return this.#within(reference, () => this.#object(parts))
+    return this.#path.within(reference, () => this.#object(parts))
   }
 
   #at(step: string | number, value: unknown): unknown {
-    this.#steps.push(step)
-    const copied = this.#value(value)
-    this.#steps.pop()
-    return copied
-  }
-
-  #refused(problem: string): PolylogError {
-    return this.#failed('invalid_argument', problem)
-  }
-
-  #failed(code: 'invalid_argument' | 'out_of_range' | 'too_large', problem: string): PolylogError {
-    const place = this.#steps.length === 0 ? this.#what : `${this.#what} at ${pathOf(this.#steps)}`
-    return new PolylogError(code, `${place} ${problem}`)
+    return this.#path.at(step, () => this.#value(value))
   }
 }

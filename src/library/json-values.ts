@@ -8,7 +8,8 @@
 import { Decimal } from '../base/decimal.ts'
 import { PolylogError } from '../base/errors.ts'
 import { parseJson, quoteJson, type JsonNode } from '../model/table/types/json.ts'
-import { invalidArgument, isPlainObject, isWellFormed, kindOf, pathOf } from './arguments.ts'
+import { isPlainObject, isWellFormed, kindOf } from './arguments.ts'
+import { ValuePath } from './value-path.ts'
 
 /** A value of `json` and `jsonb`. */
 export type JsonValue =
@@ -31,12 +32,11 @@ export function jsonTextOf(what: string, value: unknown): string {
 
 class JsonWriter {
   readonly #what: string
-  /** Where the value stands that is being written, and what it stands in. */
-  readonly #steps: (string | number)[] = []
-  readonly #ancestors = new Set<object>()
+  readonly #path: ValuePath
 
   constructor(what: string) {
     this.#what = what
+    this.#path = new ValuePath(what, maxDepth)
   }
 
   write(value: unknown): string {
@@ -47,29 +47,23 @@ class JsonWriter {
     if (value instanceof Decimal && value.isFinite) return value.toString()
     if (Array.isArray(value)) return this.#nested(value, () => this.#array(value))
     if (isPlainObject(value)) return this.#nested(value, () => this.#object(value))
-    throw this.#refused(`is ${kindOf(value)}, which JSON has no value for`)
+    throw this.#path.refused(`is ${kindOf(value)}, which JSON has no value for`)
   }
 
   #string(text: string): string {
-    if (!isWellFormed(text)) throw this.#refused('is a string with half of a surrogate pair')
-    if (text.includes('\0')) throw this.#refused('is a string with a zero character')
+    if (!isWellFormed(text)) throw this.#path.refused('is a string with half of a surrogate pair')
+    if (text.includes('\0')) throw this.#path.refused('is a string with a zero character')
     return quoteJson(text)
   }
 
   #number(value: number): string {
-    if (!Number.isFinite(value)) throw this.#refused(`is ${kindOf(value)}, which JSON has no value for`)
+    if (!Number.isFinite(value)) throw this.#path.refused(`is ${kindOf(value)}, which JSON has no value for`)
     return Number.isInteger(value) ? BigInt(value).toString() : String(value)
   }
 
   #nested(value: object, write: () => string): string {
-    if (this.#ancestors.has(value)) throw this.#refused('refers to what it is in')
-    if (this.#ancestors.size === maxDepth) {
-      throw new PolylogError('too_large', `${this.#what} is nested deeper than ${maxDepth}`)
-    }
-    this.#ancestors.add(value)
-    const text = write()
-    this.#ancestors.delete(value)
-    return text
+    const tooDeep = (): PolylogError => new PolylogError('too_large', `${this.#what} is nested deeper than ${maxDepth}`)
+    return this.#path.within(value, write, tooDeep)
   }
 
   #array(values: readonly unknown[]): string {
@@ -79,7 +73,7 @@ class JsonWriter {
   }
 
   #object(value: Readonly<Record<string, unknown>>): string {
-    if (Object.getOwnPropertySymbols(value).length > 0) throw this.#refused('has a symbol for a name')
+    this.#path.checkNames(value)
     const parts: string[] = []
     for (const [name, member] of Object.entries(value)) {
       if (member !== undefined) parts.push(`${this.#name(name)}:${this.#at(name, member)}`)
@@ -89,19 +83,11 @@ class JsonWriter {
 
   #name(name: string): string {
     if (isWellFormed(name) && !name.includes('\0')) return quoteJson(name)
-    throw this.#refused('has a name with a zero character or half of a surrogate pair')
+    throw this.#path.refused('has a name with a zero character or half of a surrogate pair')
   }
 
   #at(step: string | number, value: unknown): string {
-    this.#steps.push(step)
-    const text = this.write(value)
-    this.#steps.pop()
-    return text
-  }
-
-  #refused(problem: string): Error {
-    const place = this.#steps.length === 0 ? this.#what : `${this.#what} at ${pathOf(this.#steps)}`
-    return invalidArgument(`${place} ${problem}`)
+    return this.#path.at(step, () => this.write(value))
   }
 }
 
