@@ -2,7 +2,7 @@
 /** The `polylog` command. */
 import { fileURLToPath } from 'node:url'
 import { createRealHost } from '../host/real/real-host.ts'
-import { readTextFile } from '../host/text-file.ts'
+import { readTextFile } from '../host/small-file.ts'
 import { parseServe, usage, UsageError } from './arguments.ts'
 import { readConfig, readyLine, reportFailure, serve, stopOnSignal } from './serve.ts'
 

@@ -24,6 +24,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Disk } from '../host/host.ts'
+import { readSmallFile } from '../host/small-file.ts'
 import { holdsFrames } from '../log/file/unused-log.ts'
 import { isCheckpoint } from './checkpoints.ts'
 import {
@@ -35,7 +36,7 @@ import {
   type ListedDatabase,
   maxNameBytes,
 } from './contents.ts'
-import { listFolder, makeFolders, readSmallFile, writeSmallFile } from './small-files.ts'
+import { listFolder, makeFolders, writeSmallFile } from './small-files.ts'
 
 /** Grows with every change of a byte layout; older ones are migrated. */
 export const formatVersion = 2

@@ -4,22 +4,6 @@
  */
 import { DiskError, type Disk } from '../host/host.ts'
 
-/** The bytes of a file, up to `maxBytes` of it; undefined where there is no such file. Errors: `DiskError`. */
-export async function readSmallFile(disk: Disk, path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-  try {
-    const file = await disk.open(path, { mode: 'read' })
-    try {
-      const bytes = new Uint8Array(Math.min(maxBytes, await file.size()))
-      return bytes.subarray(0, await file.readAt(0, bytes))
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    ignore(error, 'not-found')
-    return undefined
-  }
-}
-
 /** All of it or nothing, also in a crash; durable when this resolves. */
 export async function writeSmallFile(disk: Disk, folder: string, name: string, text: string): Promise<void> {
   const part = `${folder}/${name}.part`
