@@ -10,7 +10,7 @@ import { compileExpression } from './expression.ts'
 import { arrayOf, namedParts, objectOf, type Expression } from './expression-contract.ts'
 import { mergeInto } from './expression-object.ts'
 import { rootScope, type Variables } from './scope.ts'
-import { pushAll, type MemoryBudget, type Sink, type Stage, type StageRun } from './stage.ts'
+import { CountingSink, pushAll, type MemoryBudget, type Sink, type Stage, type StageRun } from './stage.ts'
 
 interface Accumulator {
   add(value: BsonValue): void
@@ -241,15 +241,10 @@ function isScalar(specification: BsonValue): boolean {
 
 /** One group, of which nothing is asked but how many there are: what drivers' `countDocuments` sends. */
 function countSink(id: BsonValue, fields: readonly Field[], next: Sink, run: StageRun): Sink {
-  let count = 0
-  return {
-    push: () => ++count > 0,
-    pushMany: (more) => (count += more) >= 0,
-    finish: () => {
-      const counts = fields.map(({ name }): [string, BsonValue] => [name, integerValue(count)])
-      return pushAll(count === 0 ? [] : [objectOf([['_id', id], ...counts])], next, run)
-    },
-  }
+  return new CountingSink((count) => {
+    const counts = fields.map(({ name }): [string, BsonValue] => [name, integerValue(count)])
+    return pushAll(count === 0 ? [] : [objectOf([['_id', id], ...counts])], next, run)
+  })
 }
 
 interface Group {
@@ -289,14 +284,8 @@ function* results(groups: Iterable<Group>, fields: readonly Field[]): Generator<
 
 /** `$count`: one document, or none where nothing came. */
 export function countStage(name: string): Stage {
-  return (next, run) => {
-    let count = 0
-    return {
-      push: () => ++count > 0,
-      pushMany: (more) => (count += more) >= 0,
-      finish: () => pushAll(count === 0 ? [] : [objectOf([[name, integerValue(count)]])], next, run),
-    }
-  }
+  return (next, run) =>
+    new CountingSink((count) => pushAll(count === 0 ? [] : [objectOf([[name, integerValue(count)]])], next, run))
 }
 
 /** `$sortByCount`'s first half: the specification of its group. */

@@ -17,7 +17,7 @@ import { chain, collectingSink, type PipelineStage } from './pipeline.ts'
 import { planQuery, type Hint, type Plan } from './planner.ts'
 import type { SortField } from './sort-order.ts'
 import { sortSink } from './sorting.ts'
-import { MemoryBudget, type Sink } from './stage.ts'
+import { CountingSink, MemoryBudget, type Sink } from './stage.ts'
 
 export interface Query {
   readonly filter: Filter
@@ -321,14 +321,9 @@ export function* countMatching(
   source: DocumentSource,
   transaction: Transaction,
 ): Generator<Pause, number, void> {
-  let count = 0
-  const counter: Sink = {
-    push: () => ++count > 0,
-    pushMany: (more) => (count += more) >= 0,
-    *finish(): Generator<Pause, void, void> {},
-  }
+  const counter = new CountingSink()
   yield* pushMatching(query, source, planOf(query, source), transaction, windowSink(query.skip, query.limit, counter))
-  return count
+  return counter.count
 }
 
 /** Calls `visit` with each matching document and its cursor's document until it answers false. */

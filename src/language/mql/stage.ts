@@ -59,6 +59,29 @@ export function documentSink(stage: DocumentStage, next: Sink): Sink {
   return { push: (document) => stage.each(document, push), finish: () => next.finish() }
 }
 
+/** Counts documents and looks at none. */
+export class CountingSink implements Sink {
+  count = 0
+  readonly #end: ((count: number) => Generator<Pause, void, void>) | undefined
+
+  constructor(end?: (count: number) => Generator<Pause, void, void>) {
+    this.#end = end
+  }
+
+  push(): boolean {
+    return this.pushMany(1)
+  }
+
+  pushMany(count: number): boolean {
+    this.count += count
+    return true
+  }
+
+  *finish(): Generator<Pause, void, void> {
+    if (this.#end !== undefined) yield* this.#end(this.count)
+  }
+}
+
 /** Hands a list on, pausing. */
 export function* pushAll(documents: Iterable<BsonValue>, next: Sink, run: StageRun): Generator<Pause, void, void> {
   for (const document of documents) {
