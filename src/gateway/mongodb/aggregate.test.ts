@@ -1,17 +1,14 @@
-import { Decimal128, Double, Int32, Long, MongoClient, MongoServerError, type Document } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestMongodb, type TestMongodb } from './testing.ts'
+import { Decimal128, Double, Int32, Long, MongoServerError, type Document } from 'mongodb'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { openTestDriver } from './testing.ts'
 
 interface Row {
   _id: unknown
   [name: string]: unknown
 }
 
-let server: TestMongodb
-let client: MongoClient
+const { client } = await openTestDriver()
 beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
   const shop = client.db('shop')
   await shop.collection<Row>('orders').insertMany([
     {
@@ -38,10 +35,6 @@ beforeAll(async () => {
     { _id: 'a', name: 'apple' },
     { _id: 'b', name: 'bread' },
   ])
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
 })
 
 const run = (pipeline: Document[], options = {}): Promise<Document[]> =>

@@ -1,17 +1,8 @@
-import { Decimal128, Double, Int32, Long, MongoClient, ObjectId } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestMongodb, type TestMongodb } from './testing.ts'
+import { Decimal128, Double, Int32, Long, ObjectId } from 'mongodb'
+import { describe, expect, it } from 'vitest'
+import { openTestDriver } from './testing.ts'
 
-let server: TestMongodb
-let client: MongoClient
-beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
-})
+const { client } = await openTestDriver()
 
 const raw = { promoteValues: false, promoteLongs: false }
 

@@ -1,18 +1,15 @@
 /** Edges of aggregation expressions, accumulators and stages, as the server documents them. */
-import { Decimal128, Double, Int32, Long, MongoClient, MongoServerError, type Document } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestMongodb, type TestMongodb } from './testing.ts'
+import { Decimal128, Double, Int32, Long, MongoServerError, type Document } from 'mongodb'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { openTestDriver } from './testing.ts'
 
 interface Row {
   _id: number | string
   [name: string]: unknown
 }
 
-let server: TestMongodb
-let client: MongoClient
+const { client } = await openTestDriver()
 beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
   await client
     .db('edges')
     .collection<Row>('one')
@@ -27,10 +24,6 @@ beforeAll(async () => {
       text: 'Straße',
       date: new Date('2024-02-29T23:30:15.123Z'),
     })
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
 })
 
 const types = { promoteValues: false, promoteLongs: false }

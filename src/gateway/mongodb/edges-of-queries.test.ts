@@ -1,23 +1,14 @@
 /** Edges of filters, projections, sorts and cursors, as the server documents them: each row names the answer. */
-import { Decimal128, Long, MongoClient, MongoServerError, type Document, type FindOptions } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestMongodb, type TestMongodb } from './testing.ts'
+import { Decimal128, Long, MongoServerError, type Document, type FindOptions } from 'mongodb'
+import { describe, expect, it } from 'vitest'
+import { openTestDriver } from './testing.ts'
 
 interface Row {
   _id: number | string
   [name: string]: unknown
 }
 
-let server: TestMongodb
-let client: MongoClient
-beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
-})
+const { client } = await openTestDriver()
 
 let serial = 0
 

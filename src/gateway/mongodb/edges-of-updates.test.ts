@@ -5,30 +5,20 @@ import {
   Int32,
   Long,
   MongoBulkWriteError,
-  MongoClient,
   MongoServerError,
   ObjectId,
   type AnyBulkWriteOperation,
   type Document,
 } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestMongodb, type TestMongodb } from './testing.ts'
+import { describe, expect, it } from 'vitest'
+import { openTestDriver } from './testing.ts'
 
 interface Row {
   _id: number | string
   [name: string]: unknown
 }
 
-let server: TestMongodb
-let client: MongoClient
-beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
-})
+const { client } = await openTestDriver()
 
 let serial = 0
 const fresh = (name: string) => client.db('edges').collection<Row>(`${name}${++serial}`)

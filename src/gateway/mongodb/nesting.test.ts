@@ -1,23 +1,14 @@
 import { deserialize, serialize, type Document } from 'bson'
-import { MongoClient, MongoServerError } from 'mongodb'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { messageOf, openTestMongodb, type TestMongodb } from './testing.ts'
+import { MongoServerError } from 'mongodb'
+import { describe, expect, it } from 'vitest'
+import { messageOf, openTestDriver } from './testing.ts'
 
 interface Item {
   _id: number
   a?: unknown
 }
 
-let server: TestMongodb
-let client: MongoClient
-beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
-})
+const { server, client } = await openTestDriver()
 
 /** So many levels, the document itself included. */
 function nested(levels: number): Document {

@@ -1,4 +1,6 @@
 /** A listener for this gateway alone, and a client that sends what bytes it likes. Nothing outside of tests imports this. */
+import { MongoClient } from 'mongodb'
+import { afterAll } from 'vitest'
 import { ByteWriter } from '../../base/bytes.ts'
 import type { TestDatabaseOptions } from '../../database/testing.ts'
 import type { Host, Listener, Socket } from '../../host/host.ts'
@@ -37,6 +39,17 @@ export async function openTestMongodb(
       await test.close()
     },
   }
+}
+
+/** The unmodified driver on a server of its own, both closed after the file's tests. */
+export async function openTestDriver(): Promise<{ readonly server: TestMongodb; readonly client: MongoClient }> {
+  const server = await openTestMongodb()
+  const client = new MongoClient(server.url)
+  afterAll(async () => {
+    await client.close()
+    await server.close()
+  })
+  return { server, client }
 }
 
 async function connectRaw(host: Host, port: number): Promise<RawClient> {

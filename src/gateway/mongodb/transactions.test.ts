@@ -1,25 +1,16 @@
-import { Binary, Long, MongoClient, MongoServerError, type ClientSession, type Collection } from 'mongodb'
+import { Binary, Long, MongoServerError, type ClientSession, type Collection } from 'mongodb'
 import { deserialize, serialize, type Document } from 'bson'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { PolylogError } from '../../base/errors.ts'
-import { openTestMongodb, type TestMongodb } from './testing.ts'
+import { openTestDriver } from './testing.ts'
 
 interface Item {
   _id: number
   n: number
 }
 
-let server: TestMongodb
-let client: MongoClient
+const { server, client } = await openTestDriver()
 let items: Collection<Item>
-beforeAll(async () => {
-  server = await openTestMongodb()
-  client = new MongoClient(server.url)
-})
-afterAll(async () => {
-  await client.close()
-  await server.close()
-})
 beforeEach(async () => {
   items = client.db('bank').collection<Item>('items')
   await items.deleteMany({})
