@@ -44,9 +44,9 @@ export interface PipelineOwner<State> {
   mark(): Mark
   readonly state: State
   /** Makes the marked state the newest again, as `sequence`, without what the refused records did. */
-  revert(pinned: Marked<State>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void
+  revert(marked: Marked<State>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void
   /** From now on reads are served from this state and nothing is written. */
-  freeze(pinned: Marked<State>, error: PolylogError): void
+  freeze(marked: Marked<State>, error: PolylogError): void
 }
 
 /** A batch that nobody waits for goes to the log after so long, or when it has become so large. */
