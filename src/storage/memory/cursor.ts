@@ -149,8 +149,7 @@ export class TreeCursor implements Cursor {
       page = words[children + slot]!
     }
     this.#ended = false
-    this.#words = pageWordsOf(this.#space, page)
-    this.#records = pageBase(page) + leafRecordsAt
+    this.#enter(page)
     this.#slot = left
     this.#setLimit()
   }
@@ -209,18 +208,16 @@ export class TreeCursor implements Cursor {
       assert(depth < depthMax, 'the tree has no leaves')
     }
     this.#depth = depth
-    const found = this.#enter(page, bytes, start, end)
+    this.#enter(page)
+    const found = findInLeaf(this.#space, this.#words, this.#records - leafRecordsAt, bytes, start, end)
     if (this.#step === 1) this.#slot = found < 0 ? ~found : found
     else this.#slot = found < 0 ? ~found - 1 : inclusive ? found : found - 1
     this.#setLimit()
   }
 
-  #enter(leaf: number, bytes: Uint8Array, start: number, end: number): number {
-    const words = pageWordsOf(this.#space, leaf)
-    const base = pageBase(leaf)
-    this.#words = words
-    this.#records = base + leafRecordsAt
-    return findInLeaf(this.#space, words, base, bytes, start, end)
+  #enter(leaf: number): void {
+    this.#words = pageWordsOf(this.#space, leaf)
+    this.#records = pageBase(leaf) + leafRecordsAt
   }
 
   #nextLeaf(): boolean {
@@ -258,11 +255,8 @@ export class TreeCursor implements Cursor {
       this.#slots[depth] = slot
       page = words[base + childrenAt + slot]!
     }
-    const words = pageWordsOf(this.#space, page)
-    const base = pageBase(page)
-    this.#words = words
-    this.#records = base + leafRecordsAt
-    this.#slot = forward ? 0 : words[base + sizeAt]! - 1
+    this.#enter(page)
+    this.#slot = forward ? 0 : this.#words[this.#records - leafRecordsAt + sizeAt]! - 1
     this.#setLimit()
     return true
   }
