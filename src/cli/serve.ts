@@ -2,12 +2,12 @@
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
 import type { Instance } from '../database/instance.ts'
 import { NetworkError } from '../host/host.ts'
+import { log } from '../host/real/log.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
 import { workerJobs } from '../server/worker-jobs.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
-import { log } from './logging.ts'
 
 const maxConfigBytes = 1024 * 1024
 const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const

@@ -1,5 +1,5 @@
 /**
- * The only way from Polylog to the world (rule 5): time, randomness, disk, network and workers.
+ * The only way from Polylog to the world (rule 5): time, randomness, disk, network, workers and the log for people.
  *
  * `real/` calls Node; `simulated/` is driven by a seed, so that the whole server replays, faults included. Nothing else
  * in `src/` touches Node's clocks, timers, disk, network or randomness; `scripts/check/host-rule.mjs` proves it.
@@ -18,11 +18,15 @@ export interface Host {
   readonly network: Network
   /** Input and output are cloned; `SharedArrayBuffer`s are shared. Rejects with what the job threw, or `UnknownJobError`. */
   worker(job: JobName, input: Transfer): Promise<Transfer>
+  /** A line for the people who run the server. */
+  log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
   fatal(error: Error): never
 }
 
 export type Cancel = () => void
+
+export type LogLevel = 'info' | 'warning' | 'error'
 
 /** A worker's job is named, so that simulated workers run the same code inline. */
 export type JobName = string

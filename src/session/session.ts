@@ -12,6 +12,7 @@ import type { KernelTransaction } from '../database/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
 import { evidenceOf, type EvidenceTable } from './evidence.ts'
+import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
@@ -176,7 +177,7 @@ export class ClientSession implements Session {
     try {
       result = this.#runner.run(transaction, statement, this.#caller)
       if (!(result instanceof Promise)) {
-        this.sight.saw(transaction.commit())
+        this.sight.saw(commitOf(transaction))
         this.#database.recycle(transaction)
         return result
       }
@@ -192,7 +193,7 @@ export class ClientSession implements Session {
     this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
     try {
       const result = await running
-      this.sight.saw(transaction.commit())
+      this.sight.saw(commitOf(transaction))
       return result
     } catch (error) {
       transaction.rollback()

@@ -16,6 +16,7 @@ import type { Sequence } from '../database/contract.ts'
 import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { Outcome } from './contract.ts'
+import { commitOf } from './faults.ts'
 import type { SlowClient } from './outbox.ts'
 import type { Cancellation } from './statement-runner.ts'
 
@@ -212,7 +213,7 @@ export class SharedTransaction {
       return 'aborted'
     }
     try {
-      this.committedAt = this.kernel.commit()
+      this.committedAt = commitOf(this.kernel)
     } catch (error) {
       this.abort()
       throw error

@@ -1,5 +1,5 @@
 /** Polylog's errors as MongoDB's numbers, names and labels. The map is exhaustive: a new code must be answered here. */
-import { InvariantError, PolylogError, type ErrorCode } from '../../base/errors.ts'
+import type { ErrorCode, PolylogError } from '../../base/errors.ts'
 
 /** The server's numbers where the thrower knows no more exact one (`detail.mongoCode`). */
 const numbers: Record<ErrorCode, number> = {
@@ -39,12 +39,11 @@ const numbers: Record<ErrorCode, number> = {
   shutting_down: 91,
   io_error: 8,
   denied: 13,
-  internal: 1,
+  internal: 8,
 }
 
 /** Names of the numbers that are answered, from the server's error_codes.yml. Others are `Location<number>`. */
 const names: ReadonlyMap<number, string> = new Map([
-  [1, 'InternalError'],
   [2, 'BadValue'],
   [8, 'UnknownError'],
   [9, 'FailedToParse'],
@@ -109,16 +108,9 @@ export interface MongoFailure {
   readonly error: PolylogError
 }
 
-export function toFailure(error: unknown): MongoFailure {
-  // A broken invariant must not be answered and forgotten.
-  if (error instanceof InvariantError) throw error
-  const known = error instanceof PolylogError ? error : new PolylogError('internal', messageOf(error), { cause: error })
-  const code = known.detail.mongoCode ?? numbers[known.code]
-  return { code, codeName: names.get(code) ?? `Location${code}`, message: known.message, error: known }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+export function toFailure(error: PolylogError): MongoFailure {
+  const code = error.detail.mongoCode ?? numbers[error.code]
+  return { code, codeName: names.get(code) ?? `Location${code}`, message: error.message, error }
 }
 
 /** Where an error happened, which decides what a driver may do about it. */

@@ -11,6 +11,7 @@ import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { readBoolean, toDouble, toHex } from '../../model/document/values.ts'
 import { decodeName } from '../../model/document/names.ts'
 import type { Session } from '../../session/contract.ts'
+import { answerTo } from '../../session/faults.ts'
 import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/outbox.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
@@ -81,10 +82,10 @@ export function execute(connection: MongoConnection, message: Message, reply: Bs
         writeReply(reply, written)
         return new CommandWitness(running)
       },
-      (error: unknown) => failed(reply, running, error),
+      (error: unknown) => failed(connection, reply, running, error),
     )
   } catch (error) {
-    return failed(reply, request, error)
+    return failed(connection, reply, request, error)
   }
 }
 
@@ -287,8 +288,8 @@ function withTimeLimit(request: Request, run: () => Reply | Promise<Reply>): Rep
 }
 
 /** Every command error ends the transaction it happens in. */
-function failed(reply: BsonWriter, request: Request | undefined, error: unknown): Witness {
-  const failure = toFailure(error)
+function failed(connection: MongoConnection, reply: BsonWriter, request: Request | undefined, error: unknown): Witness {
+  const failure = toFailure(answerTo(connection.gateway.sessions.host, 'mongodb', error))
   const place = placeOf(request)
   // After the decision a party stays until it leaves by commit or abort, which report truthfully.
   const isDecided = failure.error.code === 'transaction_ended'

@@ -10,13 +10,14 @@
  * After an error in the extended protocol everything up to Sync is skipped. COPY … FROM STDIN takes the messages while it
  * runs.
  */
-import { InvariantError, type PolylogError } from '../../base/errors.ts'
+import type { PolylogError } from '../../base/errors.ts'
 import type { Socket } from '../../host/host.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
+import { answerTo } from '../../session/faults.ts'
 import { nothingSeen, Outbox, type StandIn } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import type { Client } from './client.ts'
-import { asPolylogError, protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
+import { protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
 import { withPosition } from '../../language/sql/failure.ts'
 import { bind, close, describe, executePortal, parse } from './extended-query.ts'
 import { MessageFrames } from './frames.ts'
@@ -129,8 +130,7 @@ export class Connection {
       if (this.#state === 'starting') this.#startUp()
       if (this.#state === 'ready') this.#handleAll(this.#client!)
     } catch (error) {
-      if (error instanceof InvariantError) this.#parts.sessions.host.fatal(error)
-      this.#fatal(asPolylogError(error))
+      this.#fatal(this.#answerTo(error))
     }
     this.#processing = false
     this.#regulate()
@@ -276,13 +276,12 @@ export class Connection {
   // ---- errors
 
   #failed(client: Client, type: number, error: unknown): void {
-    if (error instanceof InvariantError) this.#parts.sessions.host.fatal(error)
     if (error instanceof ProtocolViolation) {
       this.#fatal(error)
       return
     }
     client.takeBackOutput()
-    this.#writeError(this.#wordTimeout(asPolylogError(withPosition(error, client.text))))
+    this.#writeError(this.#wordTimeout(this.#answerTo(withPosition(error, client.text))))
     client.block.fail()
     const isSimple = type === codes.query || type === codes.functionCall
     if (!isSimple && type !== codes.sync) {
@@ -297,6 +296,10 @@ export class Connection {
         ended.then(() => this.#ready(client)),
       )
     else this.#ready(client)
+  }
+
+  #answerTo(error: unknown): PolylogError {
+    return answerTo(this.#parts.sessions.host, 'postgres', error)
   }
 
   #wordTimeout(error: PolylogError): PolylogError {
@@ -401,7 +404,7 @@ export class Connection {
     this.#state = 'waiting'
     this.#parts.language.load().then(
       () => this.#open(packet),
-      (error: unknown) => this.#refuse(asPolylogError(error)),
+      (error: unknown) => this.#refuse(this.#answerTo(error)),
     )
   }
 
@@ -417,7 +420,7 @@ export class Connection {
       this.#ready(client)
       client.flush()
     } catch (error) {
-      this.#refuse(asPolylogError(error))
+      this.#refuse(this.#answerTo(error))
       return
     }
     this.#process()

@@ -47,13 +47,6 @@ export function sqlStateOf(error: PolylogError): string {
   return error.detail.sqlState ?? sqlStates[error.code]
 }
 
-/** What has no code of ours is a fault of ours. */
-export function asPolylogError(error: unknown): PolylogError {
-  if (error instanceof PolylogError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  return new PolylogError('internal', `internal error: ${message}`, { cause: error })
-}
-
 export function sqlError(code: ErrorCode, sqlState: string, message: string, hint?: string): PolylogError {
   return new PolylogError(code, message, { detail: hint === undefined ? { sqlState } : { sqlState, hint } })
 }

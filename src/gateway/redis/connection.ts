@@ -12,11 +12,12 @@
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Socket } from '../../host/host.ts'
 import type { RunOptions, Session } from '../../session/contract.ts'
+import { answerTo } from '../../session/faults.ts'
 import { Outbox, type StandIn } from '../../session/outbox.ts'
 import { Call } from './call.ts'
 import type { Client } from './client.ts'
 import type { Command } from './command-table.ts'
-import { CommandError, errorLine, isAnswer } from './errors.ts'
+import { CommandError, errorLine } from './errors.ts'
 import { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
 import { Reply } from './reply.ts'
@@ -198,7 +199,7 @@ export class Connection implements Client {
   /** An error before the command ran: between MULTI and EXEC it dooms the block. */
   #refuse(error: unknown): void {
     if (this.queue !== undefined) this.queue.isDoomed = true
-    this.#reply.error(errorLine(error))
+    this.#reply.error(errorLine(this.#answerTo(error)))
   }
 
   #enqueue(command: Command, queue: QueuedCommands): void {
@@ -241,11 +242,13 @@ export class Connection implements Client {
     return this.#command!.data!(this.#call)
   }
 
-  /** What is no answer to a command is our bug, and must not be survived with half a reply. */
   #fail(error: unknown): void {
-    const line = isAnswer(error) ? errorLine(error) : this.#server.sessions.host.fatal(error as Error)
     this.#reply.restart()
-    this.#reply.error(line)
+    this.#reply.error(errorLine(this.#answerTo(error)))
+  }
+
+  #answerTo(error: unknown): unknown {
+    return error instanceof CommandError ? error : answerTo(this.#server.sessions.host, 'redis', error)
   }
 
   /** The command has not ended: its reply goes on beside, and comes in when it has. */

@@ -52,11 +52,11 @@ const prefixes: Readonly<Record<ErrorCode, string>> = {
   internal: 'ERR',
 }
 
-export function isAnswer(error: unknown): error is CommandError | PolylogError {
+function isAnswer(error: unknown): error is CommandError | PolylogError {
   return error instanceof CommandError || error instanceof PolylogError
 }
 
-/** The line without its `-`. Rethrows what is no answer: broken invariants. */
+/** The line without its `-`. Rethrows what is no answer: see `session/faults.ts`. */
 export function errorLine(error: unknown): string {
   if (!isAnswer(error)) throw error
   if (error instanceof CommandError) return error.message

@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import type { Cancel, Host, JobName } from '../host.ts'
 import { createRealDisk } from './disk.ts'
+import { log } from './log.ts'
 import { createRealNetwork } from './network.ts'
 import { Workers } from './workers.ts'
 
@@ -26,6 +27,7 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     disk: createRealDisk(),
     network: createRealNetwork(),
     worker: (job, input) => workers.run(job, input),
+    log,
     fatal,
   }
 }

@@ -3,6 +3,7 @@ import {
   type Disk,
   type Host,
   type JobName,
+  type LogLevel,
   type Network,
   type Transfer,
   UnknownJobError,
@@ -97,6 +98,10 @@ export class SimulatedProcess implements Host {
           )
       })
     })
+  }
+
+  log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+    if (this.alive) this.#world.logged.push({ process: this.name, level, message, fields })
   }
 
   fatal(error: Error): never {

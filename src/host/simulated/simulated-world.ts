@@ -1,4 +1,4 @@
-import type { Cancel, Job, JobName } from '../host.ts'
+import type { Cancel, Job, JobName, LogLevel } from '../host.ts'
 import { DiskImage } from './disk-image.ts'
 import { EventQueue, type Event } from './event-queue.ts'
 import { Faults, type CrashKind } from './faults.ts'
@@ -28,6 +28,7 @@ export class SimulatedWorld {
   readonly jobs: ReadonlyMap<JobName, Job>
   /** Processes that ended themselves, or by an exception that nothing caught. */
   readonly fatals: { readonly process: string; readonly error: unknown; readonly timeUs: number }[] = []
+  readonly logged: LoggedLine[] = []
   timeUs = 0
   steps = 0
   /** Disk operations of all processes so far. */
@@ -202,6 +203,14 @@ export class SimulatedWorld {
     process.machine.disk.releaseLocks(process)
     this.network.abandon(process, kind)
   }
+}
+
+/** What a process told the people who run it. */
+export interface LoggedLine {
+  readonly process: string
+  readonly level: LogLevel
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
 export interface SimulatedWorldOptions {

@@ -4,7 +4,7 @@
  * A closure takes the row and the run. Rows of a leaf hold only the leaf's columns, so `base` is subtracted from a
  * column's place. Nulls are handled where the closures are joined: a strict function never sees one.
  */
-import { assert } from '../../../base/errors.ts'
+import { PolylogError } from '../../../base/errors.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
@@ -36,7 +36,7 @@ export function compile(expression: Expression, compiler: Compiler): Evaluate {
     }
     case 'column': {
       const at = expression.index - compiler.base
-      assert(at >= 0, `column ${expression.name} lies outside of its row`)
+      if (at < 0) throw new PolylogError('internal', `column ${expression.name} lies outside of its row`)
       return (row) => row[at]!
     }
     case 'captured': {
