@@ -36,7 +36,8 @@ export function listFiles(root, folder = '.') {
       const child = join(path, entry.name)
       if (entry.isDirectory()) {
         if (!generatedFolders.has(entry.name)) visit(child)
-      } else if (entry.isFile()) {
+      } else if (entry.isFile() && !generatedFolders.has(entry.name)) {
+        // In a worktree `.git` is a file.
         found.push(relative(root, child).split(sep).join('/'))
       }
     }
