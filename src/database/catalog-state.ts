@@ -23,6 +23,7 @@ export const catalogIndex = {
   reply: 4,
   numbers: 5,
   lastCollectionId: 6,
+  format: 7,
 } as const
 
 export interface StoredCollection {
@@ -187,6 +188,10 @@ export function replyKey(sessionKey: string): KeyWriter {
 
 export function numbersKey(): KeyWriter {
   return new KeyWriter(8).begin(catalogKeyspace, catalogIndex.numbers)
+}
+
+export function formatKey(): KeyWriter {
+  return new KeyWriter(8).begin(catalogKeyspace, catalogIndex.format)
 }
 
 export function lastCollectionIdKey(): KeyWriter {

@@ -10,6 +10,8 @@
  *   (0, 3, collection id, field, type)            → empty: a field type that a document collection has held
  *   (0, 4, session key)                           → operation i64, reply: answered retryable writes
  *   (0, 5)                                        → u64, numbers below it may have been given out
+ *   (0, 6)                                        → u64, the largest number of a collection so far
+ *   (0, 7)                                        → JSON, the format of all of this: `migrations/migrations.ts`
  */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
 export interface JsonObject {

@@ -7,9 +7,10 @@ import { MutableSlice, sliceToLatin1, type Slice } from '../base/slice.ts'
 import { keyspaceOf, orderedVarintWidth } from '../base/tuple.ts'
 import { derivedBit, origins } from '../log/record.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
-import { catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
+import { catalogKeyspace, formatKey, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
 import type { ConflictIndex } from './conflict-index.ts'
 import type { Origin, Sequence } from './contract.ts'
+import { presentMark } from './migrations/migrations.ts'
 import { encodeNumber } from './numbers.ts'
 import type { KernelTransaction } from './transaction.ts'
 import { writeKinds, type WriteOperation, type WriteSet } from './write-set.ts'
@@ -39,6 +40,7 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
     throw error
   }
   const sequence = kernel.pipeline.committed(recordBytes)
+  kernel.isEmpty = false
   if (numbersBound !== undefined) kernel.reserveNumbers(numbersBound)
   try {
     apply(transaction, sequence)
@@ -55,6 +57,7 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
 /** Numbers that were given out must not be given out again after a restart: the record carries new bounds. */
 function addCounters(transaction: KernelTransaction): number | undefined {
   const { kernel, writes } = transaction
+  if (kernel.isEmpty) writes.put(formatKey(), presentMark(), false)
   if (transaction.createdCollections) writes.put(lastCollectionIdKey(), encodeNumber(kernel.lastCollectionId), false)
   const bound = transaction.usedNumbers ? kernel.unreservedNumbers() : undefined
   if (bound !== undefined) writes.put(numbersKey(), encodeNumber(bound), false)

@@ -1,11 +1,13 @@
 /**
  * `DIR/CONTENTS`: the databases that the directory must have, as text.
  *
- *   polylog contents
+ *   polylog contents 3
  *   <uuid> <name as a JSON string>        a line for each, in the order in which they were made
+ *   dropped <uuid>                        a line for each that is gone, and whose folder may still be there
  *   crc32 <8 hex digits>                  of all bytes before this line
  *
- * Every line ends with a line feed. There is one way to write a list, and whatever is not written that way is damage.
+ * Every line ends with a line feed. There is one way to write a list, and whatever is not written that way is damage. The
+ * number is that of the data format. In format 2 the first line had none, and nothing was ever dropped.
  */
 import { crc32 } from 'node:zlib'
 import { PolylogError } from '../base/errors.ts'
@@ -15,10 +17,21 @@ export interface ListedDatabase {
   readonly name: string
 }
 
+export interface Contents {
+  readonly databases: readonly ListedDatabase[]
+  /** Folders that are not needed any more. */
+  readonly dropped: readonly string[]
+}
+
+/** The first line, by the data format. */
+const firstLines = { 2: 'polylog contents', 3: 'polylog contents 3' } as const
+export type ContentsFormat = keyof typeof firstLines
+
 /** As PostgreSQL's names have. */
 export const maxNameBytes = 63
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const linePattern = /^([0-9a-f-]{36}) (".*")$/
+const droppedPattern = /^dropped ([0-9a-f-]{36})$/
 
 export function isUuid(text: string): boolean {
   return uuidPattern.test(text)
@@ -33,24 +46,33 @@ export function faultOfName(name: string): string | undefined {
   return Buffer.from(name).toString() === name ? undefined : 'the name of a database is valid Unicode'
 }
 
-export function encodeContents(databases: readonly ListedDatabase[]): string {
+export function encodeContents({ databases, dropped }: Contents, format: ContentsFormat = 3): string {
   const lines = databases.map(({ uuid, name }) => `${uuid} ${JSON.stringify(name)}\n`)
-  const body = `polylog contents\n${lines.join('')}`
+  const gone = dropped.map((uuid) => `dropped ${uuid}\n`)
+  const body = `${firstLines[format]}\n${lines.join('')}${gone.join('')}`
   return `${body}crc32 ${crc32(body).toString(16).padStart(8, '0')}\n`
 }
 
 /** Throws `data_corrupted`. */
-export function decodeContents(bytes: Uint8Array, path: string): ListedDatabase[] {
-  const text = Buffer.from(bytes).toString()
-  const databases = text.split('\n').slice(1, -2).map(decodeLine)
-  const whole = databases.filter((database) => database !== undefined)
-  if (whole.length !== databases.length || Buffer.compare(bytes, Buffer.from(encodeContents(whole))) !== 0) {
+export function decodeContents(bytes: Uint8Array, path: string): Contents & { readonly format: ContentsFormat } {
+  const lines = Buffer.from(bytes).toString().split('\n')
+  const format = lines[0] === firstLines[2] ? 2 : 3
+  const databases: ListedDatabase[] = []
+  const dropped: string[] = []
+  for (const line of lines.slice(1, -2)) {
+    const database = decodeLine(line)
+    const uuid = droppedPattern.exec(line)?.[1]
+    if (database !== undefined) databases.push(database)
+    else if (uuid !== undefined && isUuid(uuid) && format > 2) dropped.push(uuid)
+  }
+  // Whatever was passed over is missing here.
+  if (Buffer.compare(bytes, Buffer.from(encodeContents({ databases, dropped }, format))) !== 0) {
     throw new PolylogError('data_corrupted', `${path} is damaged: its checksum does not match`, {
       detail: { file: path },
     })
   }
-  checkUnique(whole, path)
-  return whole
+  checkUnique(databases, path)
+  return { databases, dropped, format }
 }
 
 /** Throws `data_corrupted` where two have one name: one would hide the other. */

@@ -19,8 +19,9 @@
  *   a listed database without folder, name or log    damage
  *
  * Format 1 had no CONTENTS: a database was there once its `name` was. A folder with data and no name is damage there, too.
- * It becomes format 2 when all its databases have been opened: CONTENTS is written, then FORMAT. A crash between the two
- * leaves a directory of format 1, whose CONTENTS counts for nothing.
+ * It gets its CONTENTS, then FORMAT; a crash between the two leaves a directory of format 1, whose CONTENTS counts for
+ * nothing. Of format 2 it is the content of the databases that was other: they are brought up to date when they are opened
+ * (`migrations/migrations.ts`), and FORMAT says 3 before the first of them is.
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Disk } from '../host/host.ts'
@@ -29,6 +30,8 @@ import { holdsFrames } from '../log/file/unused-log.ts'
 import { isCheckpoint } from './checkpoints.ts'
 import {
   checkUnique,
+  type Contents,
+  type ContentsFormat,
   decodeContents,
   encodeContents,
   faultOfName,
@@ -39,24 +42,24 @@ import {
 import { listFolder, makeFolders, writeSmallFile } from './small-files.ts'
 
 /** Grows with every change of a byte layout; older ones are migrated. */
-export const formatVersion = 2
+export const formatVersion = 3
 
 const formatBytesMax = 64
 const contentsBytesMax = 64 * 1024 * 1024
 const contentsName = 'CONTENTS'
 
+type FoundContents = Contents & { readonly format: ContentsFormat }
+
 export class DataDirectory {
   readonly path: string
   readonly #disk: Disk
-  readonly #version: number
-  #listed: readonly ListedDatabase[]
+  #contents: Contents
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(disk: Disk, path: string, version: number, listed: readonly ListedDatabase[]) {
+  private constructor(disk: Disk, path: string, contents: Contents) {
     this.#disk = disk
     this.path = path
-    this.#version = version
-    this.#listed = listed
+    this.#contents = contents
   }
 
   /**
@@ -70,23 +73,21 @@ export class DataDirectory {
     const folders = await listFolder(disk, `${path}/databases`)
     if (folders === undefined) throw damaged(`${path}/databases is missing or no folder`)
     await disk.syncFolder(`${path}/databases`)
-    const listed = version === 1 ? await readNames(disk, path, folders) : await readContents(disk, path, folders)
-    return new DataDirectory(disk, path, version, listed)
+    const isFirst = version === 1
+    const found = isFirst ? await readNames(disk, path, folders) : await readContents(disk, path, version, folders)
+    // Of older formats: what lies beside the databases is brought up to date, and FORMAT is never behind CONTENTS.
+    if (isFirst) await writeSmallFile(disk, path, contentsName, encodeContents(found, 2))
+    if (version < formatVersion) await writeSmallFile(disk, path, 'FORMAT', `${formatVersion}\n`)
+    if (found.format < formatVersion) await writeSmallFile(disk, path, contentsName, encodeContents(found))
+    return new DataDirectory(disk, path, found)
   }
 
   get listed(): readonly ListedDatabase[] {
-    return this.#listed
+    return this.#contents.databases
   }
 
   folderOf(uuid: string): string {
     return `${this.path}/databases/${uuid}`
-  }
-
-  /** Brings an older format up to date. All databases have been opened: nothing is damaged. */
-  async migrate(): Promise<void> {
-    if (this.#version === formatVersion) return
-    await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(this.#listed))
-    await writeSmallFile(this.#disk, this.path, 'FORMAT', `${formatVersion}\n`)
   }
 
   makeFolder(uuid: string): Promise<void> {
@@ -101,10 +102,11 @@ export class DataDirectory {
   }
 
   async #add(database: ListedDatabase): Promise<void> {
-    const listed = [...this.#listed, database]
+    const { databases, dropped } = this.#contents
+    const contents = { databases: [...databases, database], dropped }
     await writeSmallFile(this.#disk, this.folderOf(database.uuid), 'name', database.name)
-    await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(listed))
-    this.#listed = listed
+    await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(contents))
+    this.#contents = contents
   }
 }
 
@@ -124,27 +126,33 @@ async function readFormat(disk: Disk, path: string): Promise<number | undefined>
 async function begin(disk: Disk, path: string): Promise<number> {
   const folders = (await listFolder(disk, `${path}/databases`)) ?? []
   const contents = await readSmallFile(disk, `${path}/${contentsName}`, contentsBytesMax)
-  const listed = contents === undefined ? [] : decodeContents(contents, `${path}/${contentsName}`)
+  const listed = contents === undefined ? [] : decodeContents(contents, `${path}/${contentsName}`).databases
   if (folders.length > 0 || listed.length > 0) {
     throw damaged(`${path}/FORMAT is missing, and there are databases: the version of their format is lost`)
   }
   await makeFolders(disk, `${path}/databases`)
-  await writeSmallFile(disk, path, contentsName, encodeContents([]))
+  await writeSmallFile(disk, path, contentsName, encodeContents({ databases: [], dropped: [] }))
   await writeSmallFile(disk, path, 'FORMAT', `${formatVersion}\n`)
   return formatVersion
 }
 
-async function readContents(disk: Disk, path: string, folders: readonly string[]): Promise<ListedDatabase[]> {
+async function readContents(
+  disk: Disk,
+  path: string,
+  version: number,
+  folders: readonly string[],
+): Promise<FoundContents> {
   const bytes = await readSmallFile(disk, `${path}/${contentsName}`, contentsBytesMax)
   if (bytes === undefined) throw damaged(`${path}/${contentsName} is missing: it lists the databases`)
-  const listed = decodeContents(bytes, `${path}/${contentsName}`)
-  for (const database of listed) await checkName(disk, path, database, folders)
-  const known = new Set(listed.map(({ uuid }) => uuid))
+  const found = decodeContents(bytes, `${path}/${contentsName}`)
+  if (found.format > version) throw damaged(`${path}/FORMAT is older than ${path}/${contentsName}`)
+  for (const database of found.databases) await checkName(disk, path, database, folders)
+  const known = new Set([...found.databases.map(({ uuid }) => uuid), ...found.dropped])
   for (const uuid of folders) {
     if (known.has(uuid) || !(await holdsData(disk, `${path}/databases/${uuid}`))) continue
     throw damaged(`${path}/databases/${uuid} holds data, and ${path}/${contentsName} does not list it`)
   }
-  return listed
+  return found
 }
 
 async function checkName(
@@ -163,7 +171,7 @@ async function checkName(
 }
 
 /** The databases of a directory of format 1. */
-async function readNames(disk: Disk, path: string, folders: readonly string[]): Promise<ListedDatabase[]> {
+async function readNames(disk: Disk, path: string, folders: readonly string[]): Promise<FoundContents> {
   const found: ListedDatabase[] = []
   for (const uuid of folders) {
     const folder = `${path}/databases/${uuid}`
@@ -180,7 +188,7 @@ async function readNames(disk: Disk, path: string, folders: readonly string[]): 
     found.push({ uuid, name })
   }
   checkUnique(found, path)
-  return found
+  return { databases: found, dropped: [], format: 2 }
 }
 
 /** Whether anything was ever written to the database in the folder, or to what is left of it. */

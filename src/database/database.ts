@@ -9,15 +9,16 @@ import type { Host } from '../host/host.ts'
 import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
-import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
+import { isMiss, type OrderedStore, type Reader, type Snapshot } from '../storage/store.ts'
 import { type CatalogState, firstCollectionId } from './catalog-state.ts'
 import { checkpointGap, writeCheckpoint } from './checkpoints.ts'
 import { CommitPipeline, type Marked } from './commit-pipeline.ts'
 import { ConflictIndex } from './conflict-index.ts'
-import type { Isolation, Sequence, TransactionServices } from './contract.ts'
+import type { Isolation, Sequence, Transaction, TransactionServices } from './contract.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits } from './kernel.ts'
 import { LockTable } from './locks.ts'
+import { isEmpty, migrate, type MigrationStep } from './migrations/migrations.ts'
 import { noteRefused } from './note-refused.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
@@ -34,6 +35,8 @@ export interface DatabaseParts {
   readonly limits?: Partial<KernelLimits>
   /** A checkpoint is written after so many bytes of records. */
   readonly checkpointEveryBytes?: number
+  /** Left out: those that are registered. */
+  readonly migrationSteps?: readonly MigrationStep[]
 }
 
 const defaultCheckpointEveryBytes = 64 * 1024 * 1024
@@ -57,6 +60,7 @@ export class Database implements Kernel {
   readonly recovered: Recovered
   catalog: CatalogState
   lastCollectionId: number
+  isEmpty: boolean
   /** How often the newest state went back, because the log refused records or failed. */
   returns = 0
   #lastVersion: number
@@ -87,6 +91,7 @@ export class Database implements Kernel {
     this.recovered = recovered
     this.catalog = loaded.catalog
     this.lastCollectionId = loaded.lastCollectionId
+    this.isEmpty = isEmpty(parts.store)
     this.#lastVersion = loaded.lastVersion
     this.#services = this.services = new DatabaseServices(parts.host, loaded.numbers)
     this.#checkpointFolder = parts.checkpointFolder
@@ -110,7 +115,37 @@ export class Database implements Kernel {
     const from = parts.store.current.sequence
     if (end < from || (end > from && oldest > from + 1)) throw checkpointGap(from, oldest, end)
     const recovered = await replay(parts.log, parts.store)
-    return new Database(parts, leader, recovered, loadCatalog(parts.store, firstCollectionId))
+    const database = new Database(parts, leader, recovered, loadCatalog(parts.store, firstCollectionId))
+    try {
+      await database.#migrate(parts.migrationSteps)
+      return database
+    } catch (error) {
+      await database.pipeline.close()
+      throw error
+    }
+  }
+
+  async #migrate(steps: readonly MigrationStep[] | undefined): Promise<void> {
+    const isChanged = await migrate(this.store, (work) => this.#runDurably(work), steps)
+    if (isChanged) this.catalog = loadCatalog(this.store, firstCollectionId).catalog
+  }
+
+  /** As no caller's: nobody else is here yet. */
+  async #runDurably<T>(work: (transaction: Transaction) => T): Promise<T> {
+    for (;;) {
+      const transaction = this.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+      transaction.setOrigin('system')
+      transaction.beginStatement()
+      try {
+        const result = work(transaction)
+        await this.#synced(transaction.commit())
+        return result
+      } catch (error) {
+        transaction.rollback()
+        if (!isMiss(error)) throw error
+        await transaction.loadMissing(error)
+      }
+    }
   }
 
   // ---- Kernel
@@ -280,6 +315,7 @@ export class Database implements Kernel {
   ): void {
     marked.mark.rollback()
     noteRefused(this.conflicts, refused, sequence)
+    this.isEmpty = isEmpty(this.store)
     this.#services.reserve(0)
     this.#returnTo(marked, error)
   }

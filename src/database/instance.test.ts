@@ -205,7 +205,7 @@ describe('a data directory', () => {
     expect([...again.databases.keys()]).toEqual(['main', 'second'])
   })
 
-  test('of format 1 becomes one of format 2, whenever that is cut short', async () => {
+  test('of format 1 becomes one of the present format, whenever that is cut short', async () => {
     const version1 = async (seed: number): Promise<SimulatedWorld> => {
       const world = await filled(seed)
       const process = start(world)

@@ -18,6 +18,7 @@ import { faultOfName } from './contents.ts'
 import { DataDirectory } from './data-directory.ts'
 import { Database } from './database.ts'
 import type { KernelLimits } from './kernel.ts'
+import type { MigrationStep } from './migrations/migrations.ts'
 import { listFolder, makeFolders, syncAncestors } from './small-files.ts'
 import { cannotMake, locateDamage, translateFailure } from './start-failure.ts'
 
@@ -28,6 +29,7 @@ export interface InstanceOptions {
   readonly limits?: Partial<KernelLimits>
   readonly segmentBytes?: number
   readonly checkpointEveryBytes?: number
+  readonly migrationSteps?: readonly MigrationStep[]
 }
 
 /** What was at the end of a database's log, meant to belong to it, and is cut off. */
@@ -83,7 +85,6 @@ export class Instance {
       const data = await DataDirectory.open(options.host.disk, directory)
       instance.#directory = data
       for (const { uuid, name } of data.listed) instance.databases.set(name, await instance.#open(data, uuid, name))
-      await data.migrate()
       if (!instance.databases.has(defaultDatabase)) await instance.#create(data, defaultDatabase)
       return instance
     } catch (error) {
@@ -131,7 +132,7 @@ export class Instance {
   }
 
   async #openWith(checkpoint: string | undefined, { folder, uuid, name, isNew }: OpenedFolder): Promise<Database> {
-    const { host, limits, segmentBytes, checkpointEveryBytes } = this.#options
+    const { host, limits, segmentBytes, checkpointEveryBytes, migrationSteps } = this.#options
     const store = await openMemoryStore(host, checkpoint)
     const log = await openFileLog(host, `${folder}/log`, {
       databaseId: Buffer.from(uuid.replaceAll('-', ''), 'hex'),
@@ -148,6 +149,7 @@ export class Instance {
         checkpointFolder: `${folder}/checkpoint`,
         ...(limits && { limits }),
         ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
+        ...(migrationSteps && { migrationSteps }),
       })
     } catch (error) {
       await log.close()

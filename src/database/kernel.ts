@@ -18,6 +18,8 @@ export interface Kernel {
   readonly services: TransactionServices
   /** The newest committed one. */
   catalog: CatalogState
+  /** The next record is the first one: it must carry the mark of the format. */
+  isEmpty: boolean
   readonly limits: KernelLimits
   readonly open: OpenTransactions
   /** Pins the newest state. */

@@ -13,7 +13,7 @@
 import { PolylogError } from '../base/errors.ts'
 import { LockWait, Restart, type Pause, type Statement, type StatementSteps } from '../database/contract.ts'
 import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
-import type { Miss } from '../storage/store.ts'
+import { isMiss } from '../storage/store.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Sight } from './sight.ts'
 
@@ -182,10 +182,6 @@ function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> 
     typeof (result as { next?: unknown }).next === 'function' &&
     Symbol.iterator in result
   )
-}
-
-function isMiss(error: unknown): error is Miss {
-  return typeof error === 'object' && error !== null && (error as { miss?: unknown }).miss === true
 }
 
 /** Lets the statement's `finally` blocks run; what they throw does not replace the error that ended it. */

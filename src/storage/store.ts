@@ -105,6 +105,10 @@ export interface Miss {
   page: number
 }
 
+export function isMiss(error: unknown): error is Miss {
+  return typeof error === 'object' && error !== null && (error as { miss?: unknown }).miss === true
+}
+
 export interface StoreStatistics {
   readonly keys: number
   readonly usedBytes: number
