@@ -65,7 +65,12 @@ export async function open(where: string | OpenOptions, more?: OpenOptions): Pro
   const defaultDatabase = 'polylog'
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
   const createDatabase = (name: string): Promise<void> => instance.create(name)
-  const sessions = new Sessions(host, () => instance.databases, { defaultDatabase, durability, createDatabase })
+  const sessions = new Sessions(host, () => instance.databases, {
+    defaultDatabase,
+    durability,
+    createDatabase,
+    memory: instance.memory,
+  })
   return new EmbeddedDatabase(instance.databases.get(defaultDatabase)!, sessions, async () => {
     sessions.close()
     await instance.close()

@@ -11,6 +11,9 @@ export interface ServeArguments {
   readonly port: number
   readonly protocolPorts: { readonly postgres?: number; readonly redis?: number; readonly mongodb?: number }
   readonly durability: Durability
+  /** Bytes, or a share of what there is; undefined: the default share. */
+  readonly memoryLimitBytes: number | undefined
+  readonly temporaryLimitBytes: number | undefined
 }
 
 export const usage = `Usage: polylog serve [options]
@@ -21,6 +24,9 @@ export const usage = `Usage: polylog serve [options]
   --port PORT           port for all protocols (default: 7654; 0 lets the system choose)
   --port-postgres PORT  a further port for PostgreSQL only; likewise --port-redis, --port-mongodb
   --durability LEVEL    what replies wait for: synced (default), written, memory
+  --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
+                        group's); with a unit: 512MB, 4GB
+  --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
   --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
   --help, --version
 `
@@ -34,6 +40,8 @@ const options = {
   'port-redis': { type: 'string' },
   'port-mongodb': { type: 'string' },
   durability: { type: 'string' },
+  'memory-limit': { type: 'string' },
+  'temporary-limit': { type: 'string' },
   config: { type: 'string' },
 } as const
 
@@ -59,6 +67,8 @@ export async function parseServe(
       ...(values['port-mongodb'] !== undefined && { mongodb: portOf('port-mongodb', values['port-mongodb']) }),
     },
     durability: durabilityOf(values.durability ?? 'synced'),
+    memoryLimitBytes: sizeOf('memory-limit', values['memory-limit'], leastMemoryBytes),
+    temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),
   }
 }
 
@@ -95,6 +105,21 @@ function portOf(name: string, value: string | boolean): number {
   const port = Number(value)
   if (/^\d{1,5}$/.test(String(value)) && port <= 65_535) return port
   throw new UsageError(`--${name} takes a number from 0 to 65535, not "${String(value)}"`)
+}
+
+/** The runtime alone takes more than half of that. */
+const leastMemoryBytes = 128 * 1024 * 1024
+const units: Readonly<Record<string, number>> = { '': 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30, tb: 2 ** 40 }
+
+function sizeOf(name: string, value: string | boolean | undefined, leastBytes: number): number | undefined {
+  if (value === undefined) return undefined
+  const [, digits, unit] = /^(\d{1,15}) ?([kmgt]b|)$/i.exec(String(value)) ?? []
+  const bytes = Number(digits) * (units[unit?.toLowerCase() ?? ''] ?? 1)
+  if (digits === undefined || !Number.isSafeInteger(bytes)) {
+    throw new UsageError(`--${name} takes a size such as 512MB or 4GB, not "${String(value)}"`)
+  }
+  if (bytes < leastBytes) throw new UsageError(`--${name} must be at least ${leastBytes / 2 ** 20}MB`)
+  return bytes
 }
 
 function durabilityOf(value: string | boolean): Durability {

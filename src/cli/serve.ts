@@ -13,9 +13,14 @@ const maxConfigBytes = 1024 * 1024
 const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
-  const { directory, host, port, protocolPorts, durability } = args
+  const { directory, host, port, protocolPorts, durability, memoryLimitBytes, temporaryLimitBytes } = args
   const running = await startServer({
-    instance: { host: createRealHost({ jobs: workerJobs }), ...(directory !== undefined && { directory }) },
+    instance: {
+      host: createRealHost({ jobs: workerJobs }),
+      ...(directory !== undefined && { directory }),
+      ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
+      ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),
+    },
     server: { host, port, protocolPorts },
     // In memory there is nothing to wait for.
     sessions: { durability: directory === undefined ? 'memory' : durability },

@@ -9,6 +9,7 @@
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Cursor, ScanOptions } from '../storage/store.ts'
 import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
+import type { Workspace } from './workspace.ts'
 
 export type Sequence = number
 
@@ -29,6 +30,8 @@ export interface TransactionReader {
   /** The snapshot's wall clock, milliseconds: expiry compares with it. */
   readonly timeMs: number
   readonly catalog: Catalog
+  /** Of the running statement: what it keeps is charged there, and goes when it ends. */
+  readonly workspace: Workspace
   /** Reused: holds until the next call on this transaction. */
   get(key: Slice): Slice | undefined
   /** Own writes included. Writes made while the cursor is open are seen from its next `seek` on, not before. */

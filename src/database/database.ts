@@ -5,6 +5,7 @@
  * drives them. The newest state is what was committed last, durable or not; replies wait (`whenDurable`).
  */
 import { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Host } from '../host/host.ts'
 import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
@@ -21,9 +22,12 @@ import { LockTable } from './locks.ts'
 import { isEmpty, migrate, type MigrationStep } from './migrations/migrations.ts'
 import { noteRefused } from './note-refused.ts'
 import { OpenTransactions } from './open-transactions.ts'
+import { ProcessMemory } from './process-memory.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
 import { DatabaseServices } from './services.ts'
+import type { TemporaryFiles } from './temporary-files.ts'
 import { KernelTransaction, type TransactionOptions } from './transaction.ts'
+import type { WorkspaceParts } from './workspace.ts'
 
 export interface DatabaseParts {
   readonly host: Host
@@ -37,6 +41,12 @@ export interface DatabaseParts {
   readonly checkpointEveryBytes?: number
   /** Left out: those that are registered. */
   readonly migrationSteps?: readonly MigrationStep[]
+  /** That of the process; left out, there is no limit. */
+  readonly memory?: ProcessMemory
+  /** Another database's memory account has what the store holds: of a fork. */
+  readonly sharesStore?: boolean
+  /** Where statements spill to; left out, they do not. */
+  readonly temporary?: TemporaryFiles
 }
 
 const defaultCheckpointEveryBytes = 64 * 1024 * 1024
@@ -45,6 +55,8 @@ const closeTimeoutMs = 5_000
 /** Reclaiming what nobody sees any more gets this much of a turn, when there is something. */
 const reclaimSliceUs = 500
 const reclaimAfterMs = 20
+/** After so many bytes of records the store is asked what it holds. */
+const storedLookEveryBytes = 256 * 1024
 
 export class Database implements Kernel {
   readonly host: Host
@@ -58,6 +70,9 @@ export class Database implements Kernel {
   readonly services: TransactionServices
   readonly pipeline: CommitPipeline<CatalogState>
   readonly recovered: Recovered
+  readonly memory: ProcessMemory
+  readonly account: MemoryAccount
+  readonly workspaces: WorkspaceParts
   catalog: CatalogState
   lastCollectionId: number
   isEmpty: boolean
@@ -69,6 +84,9 @@ export class Database implements Kernel {
   #services: DatabaseServices
   #checkpointFolder: string | undefined
   #checkpointEveryBytes: number
+  readonly #stored: MemoryAccount | undefined
+  #isFull = false
+  #storedLookAt = 0
   #bytesAtCheckpoint = 0
   #checkpointing: Promise<Sequence> | undefined
   #lastCheckpoint: Sequence
@@ -89,6 +107,11 @@ export class Database implements Kernel {
     this.store = parts.store
     this.limits = { ...defaultKernelLimits, ...parts.limits }
     this.recovered = recovered
+    const { memory = ProcessMemory.unlimited(), temporary } = parts
+    this.memory = memory
+    this.account = memory.work.child(`the database ${parts.name}`)
+    this.#stored = parts.sharesStore === true ? undefined : memory.stored.child(`data of ${parts.name}`)
+    this.workspaces = { temporary, operatorBytes: memory.operatorBytes, statementBytes: memory.statementBytes }
     this.catalog = loaded.catalog
     this.lastCollectionId = loaded.lastCollectionId
     this.isEmpty = isEmpty(parts.store)
@@ -106,6 +129,7 @@ export class Database implements Kernel {
       revert: (marked, refused, sequence, error) => database.#revert(marked, refused, sequence, error),
       freeze: (marked, error) => database.#freeze(marked, error),
     })
+    this.#noteStored()
   }
 
   /** Replays the log over the store's state. Errors: `data_corrupted` with the position. */
@@ -194,10 +218,19 @@ export class Database implements Kernel {
 
   noteCommit(): void {
     this.#scheduleReclaim()
+    if (this.pipeline.recordBytes >= this.#storedLookAt) this.#noteStored()
     if (this.#checkpointFolder === undefined) return
     const grown = this.pipeline.recordBytes - this.#bytesAtCheckpoint
     if (grown < this.#checkpointEveryBytes || this.#checkpointing !== undefined) return
     this.checkpoint().catch(() => undefined)
+  }
+
+  /** What the store has is there already: it is charged whatever the limit says, and refuses the next writes. */
+  #noteStored(): void {
+    const { reservedBytes, usedBytes } = this.store.statistics()
+    this.#stored?.force(reservedBytes)
+    this.#isFull = this.memory.isFull(reservedBytes - usedBytes)
+    this.#storedLookAt = this.pipeline.recordBytes + storedLookEveryBytes
   }
 
   /** The store bounds its garbage by itself as it is written to; this is for what is left when writing stops. */
@@ -212,6 +245,12 @@ export class Database implements Kernel {
     if (this.#closed || !this.store.reclaim(reclaimSliceUs)) return
     this.#reclaiming = true
     this.host.turn(() => this.#reclaim())
+  }
+
+  /** Once it is, each who asks looks again: anybody may have made room. */
+  get isFull(): boolean {
+    if (this.#isFull) this.#noteStored()
+    return this.#isFull
   }
 
   // ---- transactions
@@ -270,7 +309,15 @@ export class Database implements Kernel {
       throw error
     }
     const log = openMemoryLog({ startAfter: store.current.sequence })
-    return Database.open({ host: this.host, name, log, store, limits: this.limits })
+    return Database.open({
+      host: this.host,
+      name,
+      log,
+      store,
+      limits: this.limits,
+      memory: this.memory,
+      sharesStore: true,
+    })
   }
 
   // ---- checkpoints, failure, end
@@ -358,6 +405,8 @@ export class Database implements Kernel {
     this.#frozen?.release()
     await this.log.close()
     this.store.close()
+    this.account.close()
+    this.#stored?.close()
   }
 
   /** A disk that stays full must not keep the process from ending: what nobody was told of may be lost. */

@@ -3,6 +3,7 @@
  *
  *   LOCK                              held by the process
  *   FORMAT, CONTENTS                  the version of everything below, and what must be there (`data-directory.ts`)
+ *   temporary/                        what statements have spilled (`temporary-files.ts`); empty at start
  *   databases/<uuid>/name             the database's name
  *   databases/<uuid>/log/             its log (`log/file`)
  *   databases/<uuid>/checkpoint/<n>/  the store's state at sequence n (`storage/memory`)
@@ -19,7 +20,9 @@ import { DataDirectory } from './data-directory.ts'
 import { Database } from './database.ts'
 import type { KernelLimits } from './kernel.ts'
 import type { MigrationStep } from './migrations/migrations.ts'
+import { type MemoryOptions, ProcessMemory } from './process-memory.ts'
 import { listFolder, makeFolders, syncAncestors } from './small-files.ts'
+import { TemporaryFiles } from './temporary-files.ts'
 import { cannotMake, locateDamage, translateFailure } from './start-failure.ts'
 
 export interface InstanceOptions {
@@ -30,7 +33,12 @@ export interface InstanceOptions {
   readonly segmentBytes?: number
   readonly checkpointEveryBytes?: number
   readonly migrationSteps?: readonly MigrationStep[]
+  readonly memory?: MemoryOptions
+  /** What statements may spill to disk together. Default: 64 GiB. */
+  readonly temporaryLimitBytes?: number
 }
+
+const defaultTemporaryLimitBytes = 64 * 1024 * 1024 * 1024
 
 /** What was at the end of a database's log, meant to belong to it, and is cut off. */
 export interface DroppedTailNotice extends DroppedTail {
@@ -41,6 +49,9 @@ export class Instance {
   readonly databases: Map<string, Database> = new Map()
   /** For the log of whoever has opened the directory. */
   readonly notices: DroppedTailNotice[] = []
+  readonly memory: ProcessMemory
+  /** Beside a database in memory there are none. */
+  temporary: TemporaryFiles | undefined
   readonly #options: InstanceOptions
   readonly #lock: DiskLock | undefined
   #directory: DataDirectory | undefined
@@ -49,6 +60,7 @@ export class Instance {
   private constructor(options: InstanceOptions, lock: DiskLock | undefined) {
     this.#options = options
     this.#lock = lock
+    this.memory = ProcessMemory.of(options.host, options.memory)
   }
 
   /**
@@ -84,6 +96,8 @@ export class Instance {
     try {
       const data = await DataDirectory.open(options.host.disk, directory)
       instance.#directory = data
+      const limitBytes = options.temporaryLimitBytes ?? defaultTemporaryLimitBytes
+      instance.temporary = await TemporaryFiles.open(options.host.disk, `${directory}/temporary`, limitBytes)
       for (const { uuid, name } of data.listed) instance.databases.set(name, await instance.#open(data, uuid, name))
       if (!instance.databases.has(defaultDatabase)) await instance.#create(data, defaultDatabase)
       return instance
@@ -115,7 +129,10 @@ export class Instance {
     const { host, limits } = this.#options
     const store = await openMemoryStore(host, undefined)
     const log = openMemoryLog({ keptBytes: 32 * 1024 * 1024 })
-    this.databases.set(name, await Database.open({ host, name, log, store, ...(limits && { limits }) }))
+    this.databases.set(
+      name,
+      await Database.open({ host, name, log, store, memory: this.memory, ...(limits && { limits }) }),
+    )
   }
 
   async #open(directory: DataDirectory, uuid: string, name: string, isNew: boolean = false): Promise<Database> {
@@ -147,6 +164,8 @@ export class Instance {
         log,
         store,
         checkpointFolder: `${folder}/checkpoint`,
+        memory: this.memory,
+        ...(this.temporary && { temporary: this.temporary }),
         ...(limits && { limits }),
         ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
         ...(migrationSteps && { migrationSteps }),

@@ -1,4 +1,5 @@
 /** What a transaction needs of its database; `database.ts` provides it. */
+import type { MemoryAccount } from '../base/memory-account.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import type { CatalogState } from './catalog-state.ts'
 import type { CommitPipeline } from './commit-pipeline.ts'
@@ -6,6 +7,7 @@ import type { ConflictIndex } from './conflict-index.ts'
 import type { Sequence, TransactionServices } from './contract.ts'
 import type { LockTable } from './locks.ts'
 import type { OpenTransactions } from './open-transactions.ts'
+import type { WorkspaceParts } from './workspace.ts'
 
 export interface Kernel {
   /** The newest state: the store's `current`, or the frozen snapshot after the log failed. For reads within one turn. */
@@ -22,6 +24,11 @@ export interface Kernel {
   isEmpty: boolean
   readonly limits: KernelLimits
   readonly open: OpenTransactions
+  /** Above the accounts of everybody who works with the database. */
+  readonly account: MemoryAccount
+  readonly workspaces: WorkspaceParts
+  /** Stored data have reached the memory limit: only what makes room is written. */
+  readonly isFull: boolean
   /** Pins the newest state. */
   pin(): Snapshot
   monotonicUs(): number

@@ -15,6 +15,7 @@
  * its `update` lock, or within the turn that commits it; after `end` nothing is pinned and no lock is held.
  */
 import { assert, PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../storage/store.ts'
 import type { CatalogState } from './catalog-state.ts'
@@ -39,7 +40,13 @@ import * as schema from './schema-changes.ts'
 import { StatementSlice } from './time-slice.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { TransactionCursor } from './transaction-cursor.ts'
+import { Workspace } from './workspace.ts'
 import { WriteSet } from './write-set.ts'
+
+/** Of private writes that are charged at once. */
+const chargedWritesBytes = 64 * 1024
+/** Of one, beside its key and value: its places in the arrays and the index. */
+const bytesPerWrite = 80
 
 /** A time that has not been asked for. */
 const unread = -1
@@ -86,6 +93,16 @@ export class KernelTransaction implements Transaction {
   createdCollections = false
   usedNumbers = false
   sessionKey: Uint8Array | undefined
+  /** Of whoever runs the statement. */
+  callerAccount: MemoryAccount
+  /** Of whoever began it, where that is somebody who may outlive a joined caller. */
+  ownerAccount: MemoryAccount | undefined
+  #workspace: Workspace | undefined
+  /** Private writes that are charged: a large transaction's. */
+  #writesAccount: MemoryAccount | undefined
+  #hasDeleted = false
+  /** Writes up to here need no look at any limit. */
+  #allowedBytes = 0
   readonly #locks: TransactionLocks
   /** Negative where nobody has asked for it yet: see `#readClock`. */
   #startMs = unread
@@ -105,6 +122,7 @@ export class KernelTransaction implements Transaction {
 
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
+    this.callerAccount = kernel.account
     this.writes = new WriteSet()
     this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
     this.#locks = new TransactionLocks(this, kernel.locks)
@@ -126,6 +144,10 @@ export class KernelTransaction implements Transaction {
     this.createdCollections = false
     this.usedNumbers = false
     this.sessionKey = undefined
+    this.callerAccount = this.kernel.account
+    this.ownerAccount = undefined
+    this.#allowedBytes = 0
+    this.#hasDeleted = false
     this.#startMs = this.#statementMs = this.#timeMs = unread
     if (options.interactive) this.#startMs = this.#statementMs = this.kernel.pipeline.timeMs()
     if (this.#catalogChanges.length > 0) this.#catalogChanges = []
@@ -206,6 +228,18 @@ export class KernelTransaction implements Transaction {
   /** The statement is over: its cursors are gone. */
   endStatement(): void {
     if (this.#openCursors.length > 0) this.#openCursors = []
+    if (this.#workspace !== undefined) this.#closeWorkspace()
+  }
+
+  #closeWorkspace(): void {
+    this.#workspace!.close()
+    this.#workspace = undefined
+  }
+
+  /** Few statements need one. */
+  get workspace(): Workspace {
+    this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces)
+    return this.#workspace
   }
 
   #unpin(): void {
@@ -304,12 +338,13 @@ export class KernelTransaction implements Transaction {
   put(key: Slice, value: Slice, kind: WriteKind = 'primary'): void {
     this.#beforeWrite(key, kind)
     this.writes.put(key, value, kind === 'derived')
-    this.#checkSize()
+    if (this.writes.sizeBytes > this.#allowedBytes) this.#allowMore()
   }
 
   delete(key: Slice, kind: WriteKind = 'primary'): void {
     this.#beforeWrite(key, kind)
     this.writes.delete(key, kind === 'derived')
+    this.#hasDeleted = true
     this.#checkSize()
   }
 
@@ -317,6 +352,7 @@ export class KernelTransaction implements Transaction {
     this.#checkWritable()
     this.#locks.touch(range.start)
     this.writes.deleteRange(range, kind === 'derived')
+    this.#hasDeleted = true
     this.#checkSize()
   }
 
@@ -332,6 +368,25 @@ export class KernelTransaction implements Transaction {
 
   #checkWritable(): void {
     if (this.readOnly) throw new PolylogError('read_only', 'cannot write in a read-only transaction')
+  }
+
+  /**
+   * Small writes are not charged one by one: they come by quanta, of which the first is free. What makes room is always
+   * written, and what a transaction that has made some writes beside: the header of a list that lost an element.
+   */
+  #allowMore(): void {
+    this.#checkSize()
+    const { sizeBytes } = this.writes
+    if (this.kernel.isFull && !this.#hasDeleted) {
+      throw new PolylogError('out_of_memory', 'out of memory: the stored data have reached the memory limit', {
+        detail: { hint: 'Delete something, or raise the memory limit of the server.' },
+      })
+    }
+    this.#allowedBytes = (Math.floor(sizeBytes / chargedWritesBytes) + 1) * chargedWritesBytes
+    if (sizeBytes < chargedWritesBytes) return
+    this.#writesAccount ??= (this.ownerAccount ?? this.callerAccount).child('the transaction')
+    const heldBytes = this.#allowedBytes + this.writes.count * bytesPerWrite
+    this.#writesAccount.resize(this.#writesAccount.usedBytes, heldBytes, 'the writes of a transaction')
   }
 
   #checkSize(): void {
@@ -510,6 +565,8 @@ export class KernelTransaction implements Transaction {
     this.endStatement()
     this.#locks.release()
     this.writes.reset()
+    this.#writesAccount?.close()
+    this.#writesAccount = undefined
     this.kernel.open.delete(this)
   }
 }

@@ -20,6 +20,7 @@ export interface Host {
   worker(job: JobName, input: Transfer): Promise<Transfer>
   /** A line for the people who run the server. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
+  memory(): MemoryFacts
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
   fatal(error: Error): never
 }
@@ -27,6 +28,15 @@ export interface Host {
 export type Cancel = () => void
 
 export type LogLevel = 'info' | 'warning' | 'error'
+
+export interface MemoryFacts {
+  /** What this process can have at most: the machine's, or that of the control group that it is in. */
+  readonly totalBytes: number
+  /** What JavaScript's values may take of it before the process ends. */
+  readonly heapLimitBytes: number
+  /** What it has now. */
+  readonly residentBytes: number
+}
 
 /** A worker's job is named, so that simulated workers run the same code inline. */
 export type JobName = string

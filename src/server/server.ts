@@ -128,7 +128,11 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const defaultDatabase = options.sessions?.defaultDatabase ?? 'polylog'
   const instance = await Instance.open(options.instance, defaultDatabase)
   const createDatabase = (name: string): Promise<void> => instance.create(name)
-  const sessions = new Sessions(host, () => instance.databases, { ...options.sessions, createDatabase })
+  const sessions = new Sessions(host, () => instance.databases, {
+    memory: instance.memory,
+    ...options.sessions,
+    createDatabase,
+  })
   try {
     const server = await Server.listen(host, sessions, options.server)
     const stop = async (): Promise<void> => {

@@ -5,6 +5,9 @@
  * sessions have joined run one at a time in the order in which they arrive.
  */
 import type { KeyRange } from '../base/slice.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Workspace } from '../database/workspace.ts'
+import type { ProcessMemory } from '../database/process-memory.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
@@ -35,6 +38,10 @@ export interface Session extends Witness {
   readonly id: number
   readonly database: string
   readonly user: string
+  /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
+  readonly memory: MemoryAccount
+  /** For what outlives a statement and may spill; whoever opens it closes it. */
+  openWorkspace(name: string): Workspace
   durability: Durability
   readonly durabilityWatch: DurabilityWatch
   /** What its next reply waits for: the highest sequence that anything of this session has seen, also what still runs. */
@@ -128,4 +135,6 @@ export interface SessionHost {
   findSession(id: number): Session | undefined
   readonly defaultDatabase: string
   readonly host: Host
+  /** Of the whole process: connections that have no session yet are charged to `memory.work`. */
+  readonly memory: ProcessMemory
 }

@@ -3,11 +3,13 @@
  *
  * Small statements outside of a transaction are the hot path: begin, run, commit in one turn, no promise.
  */
+import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
 import { sliceToLatin1, type KeyRange } from '../base/slice.ts'
 import type { Catalog } from '../database/catalog.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
+import { Workspace } from '../database/workspace.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
@@ -37,6 +39,7 @@ export interface SessionParts {
   readonly registry: TransactionRegistry
   /** All sessions of the server, for those who ask who is there. */
   readonly everybody: () => Iterable<ClientSession>
+  readonly account: MemoryAccount
   readonly onClose: () => void
 }
 
@@ -54,6 +57,7 @@ export class ClientSession implements Session {
   readonly door: string
   readonly remote: string
   readonly sight: Sight
+  readonly memory: MemoryAccount
   durability: Durability
   defaultIsolation: Isolation = 'read committed'
   label: string | undefined
@@ -83,7 +87,8 @@ export class ClientSession implements Session {
     this.#database = parts.database
     this.#runner = parts.runner
     this.sight = parts.sight
-    this.#caller = { cancellation: this.#cancellation, sight: parts.sight }
+    this.memory = parts.account
+    this.#caller = { cancellation: this.#cancellation, sight: parts.sight, account: parts.account }
     this.#registry = parts.registry
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
@@ -91,6 +96,10 @@ export class ClientSession implements Session {
 
   get database(): string {
     return this.#database.name
+  }
+
+  openWorkspace(name: string): Workspace {
+    return new Workspace(name, this.memory, this.#database.workspaces)
   }
 
   /** Where a failed log has taken the newest state back, what lay behind it is not waited for any more. */
@@ -271,6 +280,7 @@ export class ClientSession implements Session {
       interactive: true,
       failFast: options.failFast ?? false,
     })
+    kernel.ownerAccount = this.memory
     this.#shared = this.#registry.share(kernel)
     this.#isBeginner = true
     this.#readsOnly = false
@@ -430,6 +440,7 @@ export class ClientSession implements Session {
     this.#shared = undefined
     shared?.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
+    this.memory.close()
     this.#onClose()
   }
 }

@@ -1,6 +1,8 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Database } from '../database/database.ts'
+import { ProcessMemory } from '../database/process-memory.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
@@ -18,12 +20,19 @@ export interface SessionsOptions {
   readonly idleTimeoutMs: number
   /** Left out where no database can be made, as beside a fork. */
   readonly createDatabase?: (name: string) => Promise<void>
+  /** That of the process; left out, there is no limit. */
+  readonly memory?: ProcessMemory
 }
 
 export const defaultSessionsOptions: SessionsOptions = {
   defaultDatabase: 'polylog',
   durability: 'synced',
   idleTimeoutMs: 60_000,
+}
+
+interface Principal {
+  readonly account: MemoryAccount
+  sessions: number
 }
 
 interface Joinable {
@@ -35,6 +44,9 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly host: Host
   readonly options: SessionsOptions
   readonly scheduler: Scheduler
+  readonly memory: ProcessMemory
+  /** By database and user; as long as there are sessions of it. */
+  readonly #principals = new Map<string, Principal>()
   readonly #runner: StatementRunner
   readonly #databases: () => ReadonlyMap<string, Database>
   readonly #sessions = new Map<number, ClientSession>()
@@ -45,6 +57,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.host = host
     this.options = { ...defaultSessionsOptions, ...options }
     this.scheduler = new Scheduler(host)
+    this.memory = options.memory ?? ProcessMemory.unlimited()
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases
   }
@@ -62,6 +75,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const database = this.#databases().get(name)
     if (database === undefined) throw new PolylogError('undefined_object', `database "${name}" does not exist`)
     const id = ++this.#lastId
+    const principal = this.#principalOf(database, options.user)
     const session = new ClientSession({
       id,
       user: options.user,
@@ -73,10 +87,31 @@ export class Sessions implements SessionHost, TransactionRegistry {
       sight: this.#sightBeside(options.beside, name) ?? new Sight(),
       registry: this,
       everybody: () => this.all(),
-      onClose: () => this.#sessions.delete(id),
+      account: principal.account.child('the session', { limitBytes: this.memory.sessionBytes, quantumBytes: 4096 }),
+      onClose: () => {
+        this.#sessions.delete(id)
+        if (--principal.sessions === 0) this.#endPrincipal(database, options.user)
+      },
     })
+    principal.sessions++
     this.#sessions.set(id, session)
     return session
+  }
+
+  #principalOf(database: Database, user: string): Principal {
+    const key = `${database.name}\0${user}`
+    let principal = this.#principals.get(key)
+    if (principal === undefined) {
+      principal = { account: database.account.child(`the user ${user}`, { quantumBytes: 16 * 1024 }), sessions: 0 }
+      this.#principals.set(key, principal)
+    }
+    return principal
+  }
+
+  #endPrincipal(database: Database, user: string): void {
+    const key = `${database.name}\0${user}`
+    this.#principals.get(key)?.account.close()
+    this.#principals.delete(key)
   }
 
   #sightBeside(beside: Session | undefined, database: string): Sight | undefined {

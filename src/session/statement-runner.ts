@@ -10,6 +10,7 @@
  *   - it throws a `Miss`: rolled back, the page is loaded, run again.
  *   - it throws anything else: rolled back to its start, and that is its error.
  */
+import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
 import { LockWait, Restart, type Pause, type Statement, type StatementSteps } from '../database/contract.ts'
 import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
@@ -75,6 +76,8 @@ export interface Caller {
   readonly cancellation: Cancellation
   /** Told of each state that the statement runs on, before the statement can tell anybody of it. */
   readonly sight: Sight
+  /** What its statements keep is charged there. */
+  readonly account: MemoryAccount
 }
 
 export class StatementRunner {
@@ -86,6 +89,7 @@ export class StatementRunner {
 
   /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
   run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller): T | Promise<T> {
+    transaction.callerAccount = caller.account
     const start = transaction.beginStatement()
     caller.sight.saw(transaction.sequence)
     let steps: StatementSteps<T>

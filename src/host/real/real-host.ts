@@ -1,6 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { writeSync } from 'node:fs'
-import type { Cancel, Host, JobName } from '../host.ts'
+import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
+import type { Cancel, Host, JobName, MemoryFacts } from '../host.ts'
 import { createRealDisk } from './disk.ts'
 import { log } from './log.ts'
 import { createRealNetwork } from './network.ts'
@@ -28,6 +30,7 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     network: createRealNetwork(),
     worker: (job, input) => workers.run(job, input),
     log,
+    memory,
     fatal,
   }
 }
@@ -44,6 +47,17 @@ function at(delayMs: number, run: () => void): Cancel {
   }
   wait(delayMs)
   return () => clearTimeout(timer)
+}
+
+function memory(): MemoryFacts {
+  const machineBytes = totalmem()
+  // Zero, or more than there is, where no control group sets a bound.
+  const groupBytes = process.constrainedMemory()
+  return {
+    totalBytes: groupBytes > 0 && groupBytes < machineBytes ? groupBytes : machineBytes,
+    heapLimitBytes: getHeapStatistics().heap_size_limit,
+    residentBytes: process.memoryUsage.rss(),
+  }
 }
 
 function fatal(error: Error): never {

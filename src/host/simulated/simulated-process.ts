@@ -4,6 +4,7 @@ import {
   type Host,
   type JobName,
   type LogLevel,
+  type MemoryFacts,
   type Network,
   type Transfer,
   UnknownJobError,
@@ -104,6 +105,11 @@ export class SimulatedProcess implements Host {
     if (this.alive) this.#world.logged.push({ process: this.name, level, message, fields })
   }
 
+  /** The same in every run, whatever machine it runs on. */
+  memory(): MemoryFacts {
+    return { totalBytes: 4 * GIB, heapLimitBytes: 2 * GIB, residentBytes: GIB / 16 }
+  }
+
   fatal(error: Error): never {
     this.#world.fail(this, error)
     throw new ProcessCrashed(this.name)
@@ -123,3 +129,4 @@ export class SimulatedProcess implements Host {
 /** 2026-01-01T00:00:00Z, where every world begins. */
 const START_MS = 1_767_225_600_000
 const LARGEST_JUMP_MS = 3_600_000
+const GIB = 2 ** 30

@@ -1,0 +1,188 @@
+/**
+ * Who may use how much memory: a tree of accounts, each with a limit.
+ *
+ *   process ── stored data                     what the stores hold; never refused here, see below
+ *           └─ work ── database ── principal ── session ── statement ── operator
+ *                                                       └─ cursors, portals, queues: what outlives a statement
+ *
+ * A byte that a leaf is charged counts in every account above it, and the first account whose limit it would pass refuses
+ * it. Who can do with less (an operator that spills, a queue that makes its client wait) asks with `tryCharge` and hears
+ * false; all others `charge` and throw `out_of_memory`, which is the error of that statement and of nobody else.
+ *
+ * Walking up six accounts for each row would cost more than the row. So an account takes from its parent in advance, a
+ * quantum at a time (the grant), and a charge within the grant is one addition and one comparison; it asks for the exact
+ * rest only where a whole quantum is refused. What is given back stays granted up to two quanta, so that who charges and
+ * releases by turns does not go up each time.
+ *
+ *   granted 64 KiB  ┌───────────────┬──────────┐
+ *                   │ used 41 KiB   │   free   │   charge(9 KiB): used 50, nobody above hears of it
+ *                   └───────────────┴──────────┘
+ *
+ * What is charged is what values really hold, as far as it can be known (`heapBytesOf…` of each language); the garbage
+ * that a collector has not collected yet is nobody's. Therefore an account may have a `weight`: how many bytes of the
+ * process a byte of it stands for.
+ *
+ * `force` goes past every limit: for what is there already and cannot be refused, such as a chunk that a store needs in
+ * the middle of a commit. It shows in `available`, and the next who asks is refused.
+ *
+ * Invariants: granted ≥ used; an account's grants are part of its parent's `used`; a closed account has neither, and its
+ * parent has got all of it back, whatever its children still held.
+ */
+import { assert, PolylogError } from './errors.ts'
+
+const defaultQuantumBytes = 64 * 1024
+
+export interface AccountOptions {
+  /** Default: no limit but those above. */
+  readonly limitBytes?: number
+  /** What is asked of the parent at once. */
+  readonly quantumBytes?: number
+  /** Bytes of the parent that one byte of this account stands for. Default 1. */
+  readonly weight?: number
+}
+
+export class MemoryAccount {
+  readonly name: string
+  limitBytes: number
+  readonly #parent: MemoryAccount | undefined
+  readonly #quantumBytes: number
+  readonly #weight: number
+  #usedBytes = 0
+  #grantedBytes = 0
+  #peakBytes = 0
+  #refusals = 0
+  #closed = false
+
+  constructor(name: string, parent?: MemoryAccount, options: AccountOptions = {}) {
+    this.name = name
+    this.limitBytes = options.limitBytes ?? Infinity
+    this.#parent = parent
+    this.#quantumBytes = options.quantumBytes ?? defaultQuantumBytes
+    this.#weight = options.weight ?? 1
+  }
+
+  child(name: string, options?: AccountOptions): MemoryAccount {
+    return new MemoryAccount(name, this, options)
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** The most that its grants have been. */
+  get peakBytes(): number {
+    return this.#peakBytes
+  }
+
+  /** How often it, and not one above it, has said no. */
+  get refusals(): number {
+    return this.#refusals
+  }
+
+  /** What could be charged now, by this account's limit and those above; negative where `force` went past one. */
+  get availableBytes(): number {
+    const own = this.limitBytes - this.#usedBytes
+    if (this.#parent === undefined) return own
+    return Math.min(own, this.#grantedBytes - this.#usedBytes + this.#parent.availableBytes / this.#weight)
+  }
+
+  /** False where a limit would be passed; then nothing is charged. */
+  tryCharge(bytes: number): boolean {
+    const used = this.#usedBytes + bytes
+    if (used > this.#grantedBytes && this.#grow(used) !== undefined) return false
+    this.#usedBytes = used
+    return true
+  }
+
+  /** Throws `out_of_memory`; `what` is who needs it, for the message. */
+  charge(bytes: number, what: string = this.name): void {
+    const used = this.#usedBytes + bytes
+    const refusing = used > this.#grantedBytes ? this.#grow(used) : undefined
+    if (refusing !== undefined) throw outOfMemory(what, bytes, refusing)
+    this.#usedBytes = used
+  }
+
+  /** Holds exactly so many bytes from here on, past every limit where it must. */
+  force(bytes: number): void {
+    if (bytes < this.#usedBytes) return this.release(this.#usedBytes - bytes)
+    this.#usedBytes = bytes
+    if (bytes > this.#grantedBytes) this.#take(bytes - this.#grantedBytes)
+  }
+
+  release(bytes: number): void {
+    this.#usedBytes -= bytes
+    assert(this.#usedBytes >= 0, `the memory account ${this.name} is given back more than it was charged`)
+    if (this.#grantedBytes - this.#usedBytes >= 2 * this.#quantumBytes) this.#giveBack(this.#usedBytes)
+  }
+
+  /** Charges or releases, so that `bytes` of what was charged as `before` stay. Throws as `charge` does. */
+  resize(before: number, bytes: number, what?: string): void {
+    if (bytes > before) this.charge(bytes - before, what)
+    else if (bytes < before) this.release(before - bytes)
+  }
+
+  /** Releases all; its children are charged to nobody from here on. Again, it does nothing. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#usedBytes = 0
+    this.#giveBack(0)
+  }
+
+  /** Takes what `used` needs from those above; the account that refuses it, where one does. */
+  #grow(used: number): MemoryAccount | undefined {
+    // What is charged to a closed account belongs to a statement that was ended while it worked.
+    if (this.#closed) return this
+    if (used > this.limitBytes) {
+      this.#refusals++
+      return this
+    }
+    const parent = this.#parent
+    const rounded = Math.ceil(used / this.#quantumBytes) * this.#quantumBytes
+    const wanted = Math.min(rounded, this.limitBytes) - this.#grantedBytes
+    if (parent === undefined || parent.tryCharge(wanted * this.#weight)) {
+      this.#granted(wanted)
+      return undefined
+    }
+    const exact = used - this.#grantedBytes
+    const bytes = exact * this.#weight
+    const refusing =
+      parent.#usedBytes + bytes > parent.#grantedBytes ? parent.#grow(parent.#usedBytes + bytes) : undefined
+    if (refusing !== undefined) return refusing
+    parent.#usedBytes += bytes
+    this.#granted(exact)
+    return undefined
+  }
+
+  #take(bytes: number): void {
+    if (this.#closed) return
+    const parent = this.#parent
+    parent?.force(parent.#usedBytes + bytes * this.#weight)
+    this.#granted(bytes)
+  }
+
+  #granted(bytes: number): void {
+    this.#grantedBytes += bytes
+    if (this.#grantedBytes > this.#peakBytes) this.#peakBytes = this.#grantedBytes
+  }
+
+  #giveBack(kept: number): void {
+    const bytes = this.#grantedBytes - kept
+    if (bytes === 0) return
+    this.#grantedBytes = kept
+    const parent = this.#parent
+    if (parent !== undefined && !parent.#closed) parent.release(bytes * this.#weight)
+  }
+}
+
+function outOfMemory(what: string, bytes: number, refusing: MemoryAccount): PolylogError {
+  const limit = describe(refusing.limitBytes)
+  const message = `out of memory: ${what} needs ${bytes} more bytes, and ${refusing.name} may use ${limit}`
+  return new PolylogError('out_of_memory', message, {
+    detail: { hint: 'Ask for less at once, or raise the memory limit of the server.', account: refusing.name },
+  })
+}
+
+function describe(bytes: number): string {
+  return bytes >= 1024 * 1024 ? `${Math.floor(bytes / 1024 / 1024)} MiB` : `${bytes} bytes`
+}

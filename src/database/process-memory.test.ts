@@ -1,0 +1,91 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { sliceOf } from '../base/slice.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import { openMemoryLog } from '../log/memory-log.ts'
+import { openMemoryStore } from '../storage/memory/memory.ts'
+import { Database } from './database.ts'
+import { ProcessMemory } from './process-memory.ts'
+import type { KernelTransaction } from './transaction.ts'
+
+const mib = 1024 * 1024
+let database: Database | undefined
+afterEach(() => database?.close())
+
+async function openWith(memory: ProcessMemory): Promise<Database> {
+  const host = createRealHost()
+  const store = await openMemoryStore(host, undefined)
+  database = await Database.open({ host, name: 'test', log: openMemoryLog({ keptBytes: 0 }), store, memory })
+  return database
+}
+
+function key(number: number): { bytes: Uint8Array; start: number; end: number } {
+  return sliceOf(Buffer.from(`\x15\x20key${String(number).padStart(8, '0')}`, 'latin1'))
+}
+
+function alone(work: (transaction: KernelTransaction) => void): void {
+  const transaction = database!.beginAlone('read committed', false)
+  try {
+    transaction.beginStatement()
+    work(transaction)
+    transaction.commit()
+  } catch (error) {
+    transaction.rollback()
+    throw error
+  }
+}
+
+describe('memory of the process', () => {
+  it('divides what is left beside the runtime, and never gives work more than half of the heap', () => {
+    const memory = new ProcessMemory(1024 * mib, 100 * mib, 200 * mib)
+    expect(memory.root.limitBytes).toBe(924 * mib)
+    expect(memory.work.limitBytes).toBe(100 * mib)
+    expect(new ProcessMemory(1024 * mib, 124 * mib, 2048 * mib).work.limitBytes).toBe(450 * mib)
+  })
+
+  it('refuses writes when the stored data have reached the limit, and takes them again when there is room', async () => {
+    const memory = new ProcessMemory(256 * mib, 0, Infinity)
+    await openWith(memory)
+    const value = sliceOf(new Uint8Array(1_000_000))
+    let written = 0
+    const fill = (): void => {
+      for (; written < 10_000; written++) alone((transaction) => transaction.put(key(written), value))
+    }
+    expect(fill).toThrow(expect.objectContaining({ code: 'out_of_memory' }))
+    expect(memory.stored.usedBytes).toBeLessThan(256 * mib)
+    expect(written).toBeGreaterThan(100)
+    alone((transaction) => {
+      for (let i = 0; i < written; i++) transaction.delete(key(i))
+    })
+    // Until then the old versions may be needed again.
+    await database!.pipeline.settled()
+    await new Promise<void>((resolve) => database!.host.turn(resolve))
+    while (database!.store.reclaim(10_000));
+    alone((transaction) => transaction.put(key(0), value))
+  })
+
+  it('charges the private writes of a large transaction, until it ends', async () => {
+    const memory = new ProcessMemory(64 * mib, 0, Infinity)
+    await openWith(memory)
+    const value = sliceOf(new Uint8Array(1_000_000))
+    const transaction = database!.begin({ isolation: 'read committed', readOnly: false, interactive: true })
+    transaction.beginStatement()
+    expect(() => {
+      for (let i = 0; i < 64; i++) transaction.put(key(i), value)
+    }).toThrow(expect.objectContaining({ code: 'out_of_memory' }))
+    expect(memory.work.usedBytes).toBeGreaterThan(20 * mib)
+    transaction.rollback()
+    expect(memory.work.usedBytes).toBe(0)
+  })
+
+  it('gives a statement a workspace, which goes with it', async () => {
+    const memory = new ProcessMemory(64 * mib, 0, Infinity)
+    await openWith(memory)
+    const transaction = database!.beginAlone('read committed', true)
+    transaction.beginStatement()
+    transaction.workspace.memory.charge(mib)
+    expect(memory.work.usedBytes).toBeGreaterThanOrEqual(mib)
+    transaction.endStatement()
+    expect(memory.work.usedBytes).toBe(0)
+    transaction.rollback()
+  })
+})

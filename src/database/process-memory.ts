@@ -1,0 +1,78 @@
+/**
+ * The memory of one process, divided: what the stores hold, and what everything that runs needs beside it.
+ *
+ *   limit (--memory-limit)
+ *   ├─ the runtime itself      what the process has when it starts, and some room: never handed out
+ *   ├─ stored data             grows as the stores ask the system for chunks; writes are refused when nothing is left
+ *   └─ work                    statements, cursors, queues, connections; each byte counts twice
+ *
+ * Work counts twice because a collector needs room: what a statement has let go of stays in the process until the next
+ * collection, and V8 lets a heap grow to about twice of what lives in it before it collects (decision 070 has the
+ * figures). For the same reason work has at most half of V8's own heap limit, whatever the machine has: beyond it the
+ * process would end.
+ *
+ * Stored data may take seven eighths of what is handed out; then writes are refused, but for what makes room. So there is
+ * always memory left to work with, also to delete something.
+ *
+ * One statement gets at most a quarter of all work and one session half of it, so that a single caller cannot keep all
+ * others from working. An operator that can spill does so beyond `operatorBytes` already: a sort of a few megabytes is as
+ * fast from a file as from memory, and leaves the memory to those who have no choice.
+ */
+import { MemoryAccount } from '../base/memory-account.ts'
+import type { Host } from '../host/host.ts'
+
+export interface MemoryOptions {
+  /** What the whole process may take. Default: 60 % of what there is. */
+  readonly limitBytes?: number
+  /** What an operator keeps before it spills. */
+  readonly operatorBytes?: number
+  /** Of one statement. */
+  readonly statementBytes?: number
+}
+
+const defaultShare = 0.6
+const workWeight = 2
+const storedShare = 7 / 8
+/** For code that is compiled later, buffers of sockets, threads. */
+const runtimeSpareBytes = 32 * 1024 * 1024
+/** With less nothing useful can be done. */
+const leastBytes = 16 * 1024 * 1024
+const mostOperatorBytes = 64 * 1024 * 1024
+
+export class ProcessMemory {
+  readonly limitBytes: number
+  readonly operatorBytes: number
+  readonly statementBytes: number
+  readonly sessionBytes: number
+  readonly root: MemoryAccount
+  readonly stored: MemoryAccount
+  readonly work: MemoryAccount
+
+  constructor(limitBytes: number, runtimeBytes: number, heapLimitBytes: number, options: MemoryOptions = {}) {
+    this.limitBytes = limitBytes
+    const handedOut = Math.max(limitBytes - runtimeBytes, leastBytes)
+    const workBytes = Math.min(handedOut / workWeight, heapLimitBytes / 2)
+    this.root = new MemoryAccount('the server', undefined, { limitBytes: handedOut })
+    this.stored = this.root.child('stored data')
+    this.work = this.root.child('all statements together', { limitBytes: workBytes, weight: workWeight })
+    this.statementBytes = options.statementBytes ?? workBytes / 4
+    this.sessionBytes = workBytes / 2
+    this.operatorBytes = Math.min(options.operatorBytes ?? Math.min(workBytes / 32, mostOperatorBytes))
+  }
+
+  static of(host: Host, options: MemoryOptions = {}): ProcessMemory {
+    const { totalBytes, heapLimitBytes, residentBytes } = host.memory()
+    const limit = options.limitBytes ?? Math.floor(totalBytes * defaultShare)
+    return new ProcessMemory(limit, residentBytes + runtimeSpareBytes, heapLimitBytes, options)
+  }
+
+  /** For databases that nobody else shares a process with: tests, and tools. */
+  static unlimited(): ProcessMemory {
+    return new ProcessMemory(Infinity, 0, Infinity)
+  }
+
+  /** `freeBytes`: what stores have asked the system for, and could use without asking for more. */
+  isFull(freeBytes: number): boolean {
+    return this.stored.usedBytes - freeBytes >= this.root.limitBytes * storedShare
+  }
+}
