@@ -161,7 +161,7 @@ describe('a data directory', () => {
   })
 
   test('whose second database is cut short at any operation has it or has it not, and the first one whole', async () => {
-    const sizing = await filled(20)
+    const sizing = await filled(21)
     const sized = start(sizing)
     const before = await sizing.complete(openOn(sized))
     const from = sized.ioCount
@@ -170,7 +170,7 @@ describe('a data directory', () => {
     expect(operations).toBeGreaterThan(15)
     const ends = new Set<number>()
     for (let io = 1; io <= operations; io++) {
-      const cut = await filled(20)
+      const cut = await filled(21)
       const process = start(cut)
       const instance = await cut.complete(openOn(process))
       const content = contentOf(databaseOf(instance))
