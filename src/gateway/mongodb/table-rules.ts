@@ -7,7 +7,7 @@ import type { Transaction } from '../../database/contract.ts'
 import { createBinder } from '../../language/sql/bind/bind.ts'
 import type { SqlContext } from '../../language/sql/contract.ts'
 import type { Evaluate } from '../../language/sql/expression/compile.ts'
-import type { SqlRun } from '../../language/sql/plan/run.ts'
+import { createRun, type SqlRun } from '../../language/sql/plan/run.ts'
 import { loadSql } from '../../language/sql/sql.ts'
 import { compileChecks, compileDefault, type Checks } from '../../language/sql/statement/stored-expressions.ts'
 import { Table, type Column } from '../../model/table/table.ts'
@@ -63,7 +63,7 @@ class SessionRules implements TableRules {
 }
 
 function runOf(session: Session, transaction: Transaction): SqlRun {
-  return { transaction, context: contextOf(session, transaction), parameters: [], subqueries: [], shared: new Map() }
+  return createRun(transaction, contextOf(session, transaction), [])
 }
 
 /** No settings but the defaults: a stored expression does not depend on who writes. */

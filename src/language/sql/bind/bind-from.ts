@@ -26,7 +26,7 @@ export function bindFrom(binder: Binder, scope: Scope, nodes: readonly Node[]): 
   const columns: ScopeColumn[] = []
   for (const node of nodes) {
     const one = bindItem(binder, scope, node)
-    all = all === undefined ? one.item : joinItems('inner', all, one.item, undefined)
+    all = all === undefined ? one.item : joinItems(binder, 'inner', all, one.item, undefined)
     for (const column of one.columns) columns.push(column)
     // A copy: what is bound next may change the scope's own.
     scope.columns = nodes.length === 1 ? columns : [...columns]
@@ -48,11 +48,11 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
   if (name.schemaname === undefined) {
     const common = scope.findCommonTable(name.relname ?? '')
     if (common !== undefined) {
-      common.uses++
-      const columns = common.bound.columns
+      const { table, captures } = common
+      const columns = table.bound.columns
       const placed = { first: scope.width, width: columns.length, alias }
-      const item: FromItem = { kind: 'shared', ...placed, id: common.id, query: common.bound }
-      return placeQuery(scope, item, renamed(columns, common.columnNames), name.alias)
+      const item: FromItem = { kind: 'shared', ...placed, id: table.frame.id, query: table.bound, captures }
+      return placeQuery(scope, item, renamed(columns, table.columnNames), name.alias)
     }
   }
   const relation = findRelation(binder, name)
@@ -230,14 +230,16 @@ function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Sou
   return { entry, arguments: [value], columns: [column] }
 }
 
-function joinItems(
+export function joinItems(
+  binder: Binder,
   join: 'inner' | 'left' | 'right' | 'full',
   left: FromItem,
   right: FromItem,
   condition: Expression | undefined,
 ): FromItem {
   const width = right.first + right.width - left.first
-  return { kind: 'join', join, left, right, condition, first: left.first, width, alias: '' }
+  const id = binder.nextSubquery()
+  return { kind: 'join', id, join, left, right, condition, first: left.first, width, alias: '' }
 }
 
 const joinKinds: Readonly<Record<string, 'inner' | 'left' | 'right' | 'full'>> = {
@@ -262,7 +264,7 @@ function bindJoin(binder: Binder, scope: Scope, node: JoinExpr): Bound {
   const columns = [...merged.map(({ column }) => column), ...rest(left), ...rest(right)]
   const condition = bindCondition(binder, scope, node, [...left.columns, ...right.columns], merged)
   scope.columns = [...before, ...columns]
-  const bound = { item: joinItems(kind, left.item, right.item, condition), columns }
+  const bound = { item: joinItems(binder, kind, left.item, right.item, condition), columns }
   if (node.alias?.aliasname === undefined) return bound
   return aliasJoin(scope, bound, node.alias, tablesBefore)
 }

@@ -17,7 +17,7 @@ import { bindLocking, lockedKeys } from './bind-locking.ts'
 import { beginningOf, coerce, commonModifier, commonType, tryCoerce } from './coerce.ts'
 import { group } from './grouping.ts'
 import { type BoundQuery, emptyTail, type OrderKey, type OutputColumn, type QueryTail } from './query.ts'
-import { Scope, type ScopeColumn } from './scope.ts'
+import { Frame, Scope, type ScopeColumn } from './scope.ts'
 import { itemsOf, stringOf, stringsOf } from './tree.ts'
 import { eachOf } from '../progress.ts'
 
@@ -39,9 +39,9 @@ export function bindWith(binder: Binder, scope: Scope, clause: WithClause): void
     if (scope.commonTables.has(name)) {
       throw failure('42712', `WITH query name "${name}" specified more than once`, { location })
     }
-    const bound = binder.query(scope.beside(), ctequery.SelectStmt)
-    const columnNames = stringsOf(aliascolnames)
-    scope.commonTables.set(name, { name, id: binder.nextSubquery(), bound, columnNames, uses: 0 })
+    const frame = new Frame(binder.nextSubquery())
+    const bound = binder.query(new Scope(scope.beside(), frame), ctequery.SelectStmt)
+    scope.commonTables.set(name, { name, frame, bound, columnNames: stringsOf(aliascolnames) })
   }
 }
 

@@ -113,15 +113,19 @@ export interface FunctionItem extends Placed {
   readonly withOrdinality: boolean
 }
 
-/** A WITH query that is read more than once: computed once per execution. */
+/** A WITH query: computed once for all its readers, and again where what it captures has changed. */
 export interface SharedItem extends Placed {
   readonly kind: 'shared'
   readonly id: number
   readonly query: BoundQuery
+  /** Of enclosing blocks: none reads a column of this one. */
+  readonly captures: readonly Expression[]
 }
 
 export interface JoinItem extends Placed {
   readonly kind: 'join'
+  /** Of what its lateral items need of the items before it, where it is computed for each row of those. */
+  readonly id: number
   readonly join: 'inner' | 'left' | 'right' | 'full'
   readonly left: FromItem
   readonly right: FromItem

@@ -65,10 +65,17 @@ export function framesOf(scope: Scope): readonly Frame[] {
 
 export interface CommonTable {
   readonly name: string
-  readonly id: number
-  bound: BoundQuery
-  columnNames: readonly string[]
-  uses: number
+  /** The frame that it was bound in: what it takes from outside of the block that has the WITH. */
+  readonly frame: Frame
+  readonly bound: BoundQuery
+  readonly columnNames: readonly string[]
+}
+
+/** A WITH query as one of its readers sees it. */
+export interface VisibleCommonTable {
+  readonly table: CommonTable
+  /** What the query's frame captures, from where the reader stands: the reader's answer depends on it too. */
+  readonly captures: readonly Expression[]
 }
 
 export class Scope {
@@ -97,8 +104,14 @@ export class Scope {
     return new Scope(this.parent, this.frame, this)
   }
 
-  findCommonTable(name: string): CommonTable | undefined {
-    return this.commonTables.get(name) ?? this.#within?.findCommonTable(name) ?? this.parent?.findCommonTable(name)
+  findCommonTable(name: string): VisibleCommonTable | undefined {
+    const table = this.commonTables.get(name)
+    if (table !== undefined) return { table, captures: table.frame.captures }
+    const beside = this.#within?.findCommonTable(name)
+    if (beside !== undefined) return beside
+    const outer = this.parent?.findCommonTable(name)
+    if (outer === undefined || this.frame === undefined) return outer
+    return { table: outer.table, captures: outer.captures.map((one) => this.frame!.capture(one)) }
   }
 
   /** By `x`, `t.x` or `s.t.x`. */

@@ -41,7 +41,7 @@ export function compile(expression: Expression, compiler: Compiler): Evaluate {
     }
     case 'captured': {
       const { subquery, slot } = expression
-      return (_row, run) => run.subqueries[subquery]!.captures[slot]!
+      return (_row, run) => run.captures[subquery]![slot]!
     }
     case 'call':
       return compileCall(expression, compiler)

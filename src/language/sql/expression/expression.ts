@@ -265,10 +265,6 @@ export function columnsRead(expression: Expression, into: Set<number> = new Set(
   return into
 }
 
-export function isVolatile(expression: Expression): boolean {
-  return someExpression(expression, (one) => (one.kind === 'call' && one.volatile) || one.kind === 'set')
-}
-
 export function constant(value: SqlValue, type: number, location?: number): ConstantExpression {
   return { kind: 'constant', type, modifier: -1, value, location }
 }

@@ -1,5 +1,6 @@
 /** Conditions as lists of what must all hold, and where each can be tested. */
-import { columnsRead, type Expression, isVolatile } from '../expression/expression.ts'
+import { columnsRead, type Expression } from '../expression/expression.ts'
+import { isVolatile } from '../expression/volatile.ts'
 import { oid } from '../types/oids.ts'
 
 export function conjunctsOf(condition: Expression | undefined): readonly Expression[] {

@@ -1,18 +1,19 @@
 /** Items of FROM that are computed: subqueries, WITH queries that several places read, and functions that give rows. */
 import { Materialize } from '../../../query/materialize.ts'
+import type { Batch, Operator } from '../../../query/operator.ts'
 import { RowSource } from '../../../query/row-operators.ts'
 import type { FunctionItem, QueryItem, SharedItem } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
-import type { SqlRow, SqlRun } from './run.ts'
+import { recapture, type SqlRow, type SqlRun } from './run.ts'
 
 export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
   const plan = planner.planQuery(item)
+  const enter = takeCaptures(planner, item)
   if (item.kind === 'query') {
     const explain: ExplainNode = { title: `Subquery Scan on ${item.alias}`, details: [], children: [plan.explain] }
-    const enter = item.isLateral ? outerCaptures(planner, item) : undefined
     if (enter === undefined) return planNode(explain, (run) => plan.open(run))
     return planNode(explain, (opening) => {
       const rows = plan.open(opening)
@@ -26,32 +27,55 @@ export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem):
     })
   }
   const explain: ExplainNode = { title: `CTE Scan on ${item.alias}`, details: [], children: [plan.explain] }
-  return planNode(explain, (run) => {
-    let shared = run.shared.get(item.id)
-    if (shared === undefined) run.shared.set(item.id, (shared = new Materialize(plan.open(run))))
-    return cursorOf(shared)
-  })
+  return planNode(explain, () => new SharedReader(item.id, plan, enter))
 }
 
-/** Each reader of a shared result has a place of its own in it. */
-function cursorOf(shared: Materialize<SqlRow, SqlRun>): ReturnType<PlanNode['open']> {
-  let at = 0
-  return {
-    next: (run) => {
-      const batch = shared.rowsFrom(at, run)
-      if (Array.isArray(batch)) at += batch.length
-      return batch
-    },
-    reset: () => {
-      at = 0
-    },
+/**
+ * One reader of a WITH query's rows, at a place of its own in them. The first one that begins after what the query captures
+ * has changed has them computed again; the others of the same turn of the enclosing block find them there.
+ */
+class SharedReader implements Operator<SqlRow, SqlRun> {
+  readonly #id: number
+  readonly #plan: PlanNode
+  readonly #enter: ((run: SqlRun) => boolean) | undefined
+  #rows: Materialize<SqlRow, SqlRun> | undefined
+  #at = 0
+
+  constructor(id: number, plan: PlanNode, enter: ((run: SqlRun) => boolean) | undefined) {
+    this.#id = id
+    this.#plan = plan
+    this.#enter = enter
+  }
+
+  next(run: SqlRun): Batch<SqlRow> {
+    this.#rows ??= this.#begin(run)
+    const batch = this.#rows.rowsFrom(this.#at, run)
+    if (Array.isArray(batch)) this.#at += batch.length
+    return batch
+  }
+
+  #begin(run: SqlRun): Materialize<SqlRow, SqlRun> {
+    const isKnown = this.#enter === undefined || this.#enter(run)
+    const shared = run.shared.get(this.#id)
+    if (shared !== undefined) {
+      if (!isKnown) shared.reset()
+      return shared
+    }
+    const rows = new Materialize(this.#plan.open(run))
+    run.shared.set(this.#id, rows)
+    return rows
+  }
+
+  reset(): void {
+    this.#rows = undefined
+    this.#at = 0
   }
 }
 
 export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
   const { rows } = item.entry
-  const enter = outerCaptures(planner, item)
+  const enter = takeCaptures(planner, item)
   const explain: ExplainNode = {
     title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'),
     details: [],
@@ -66,24 +90,22 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
   })
 }
 
-/** What an item that is joined with nothing needs of enclosing blocks. */
-function outerCaptures(planner: FromPlanner, item: FunctionItem | QueryItem): ((run: SqlRun) => void) | undefined {
-  if (item.captures.length === 0) return undefined
-  const parts = item.captures.map((one) => compile(one, planner.compilerAt(0)))
-  return (run) => {
-    const captures = parts.map((part) => part([], run))
-    run.subqueries[item.id] = {
-      captures,
-      operator: emptyOperator,
-      gathered: [],
-      rows: 0,
-      complete: false,
-      set: undefined,
-    }
-  }
+/**
+ * What an item needs of enclosing blocks, and of nothing beside it in its own. Tells whether that is the same as before.
+ */
+function takeCaptures(
+  planner: FromPlanner,
+  { id, captures }: FunctionItem | QueryItem | SharedItem,
+): ((run: SqlRun) => boolean) | undefined {
+  if (captures.length === 0) return undefined
+  const parts = captures.map((one) => compile(one, planner.compilerAt(0)))
+  return (run) =>
+    recapture(
+      run,
+      id,
+      parts.map((part) => part([], run)),
+    )
 }
-
-const emptyOperator: ReturnType<PlanNode['open']> = { next: () => undefined, reset: () => undefined }
 
 function* numbered(rows: Iterable<readonly SqlValue[]>, withOrdinality: boolean): Generator<SqlRow> {
   let count = 0n

@@ -5,7 +5,7 @@
 import { HashJoin } from '../../../query/hash-join.ts'
 import { Materialize } from '../../../query/materialize.ts'
 import { NestedLoopJoin } from '../../../query/nested-loop-join.ts'
-import type { FromItem, FunctionItem, JoinItem, QueryItem, RelationItem } from '../bind/query.ts'
+import type { FromItem, JoinItem, RelationItem } from '../bind/query.ts'
 import { compile, compilePredicate } from '../expression/compile.ts'
 import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
@@ -14,6 +14,7 @@ import { chooseAccess } from './access-path.ts'
 import { conjunction, isMovable, isWithin } from './conditions.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
 import { filtered, type FromPlanner } from './from-planner.ts'
+import { lateralItem, type LateralItem } from './lateral.ts'
 import { planDerived, planFunction } from './plan-derived.ts'
 import { costOf, Metered } from './metered.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
@@ -72,7 +73,8 @@ interface Sides {
 
 function planSides(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode {
   const { join, right } = item
-  if (isLateral(right)) return planLateral(planner, item, sides)
+  const lateral = lateralItem(right)
+  if (lateral !== undefined) return planLateral(planner, item, lateral, sides)
   if (join === 'inner' || join === 'left') {
     const indexed = right.kind === 'relation' ? planIndexed(planner, item, right, sides) : undefined
     if (indexed !== undefined) return indexed
@@ -83,14 +85,6 @@ function planSides(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode
     throw failure('0A000', 'FULL JOIN is only supported with merge-joinable or hash-joinable join conditions')
   }
   return planLoop(planner, item, sides)
-}
-
-function isLateral(item: FromItem): item is QueryItem | FunctionItem {
-  return (
-    (item.kind === 'query' || item.kind === 'function') &&
-    item.captures.length > 0 &&
-    (item.kind === 'function' || item.isLateral)
-  )
 }
 
 const joinWords = { inner: '', left: ' Left', right: ' Right', full: ' Full' } as const
@@ -239,16 +233,15 @@ function planLoop(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode 
 }
 
 /** The right side is computed for each row of the left one, from what it captures of it. */
-function planLateral(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode {
+function planLateral(planner: FromPlanner, item: JoinItem, right: LateralItem, sides: Sides): PlanNode {
   const { left, join } = item
-  const right = item.right as QueryItem | FunctionItem
   if (join !== 'inner' && join !== 'left') {
-    throw failure('42P10', `invalid reference to FROM-clause entry for table "${right.alias}"`, {
+    throw failure('42P10', `invalid reference to FROM-clause entry for table "${left.alias}"`, {
       detail: 'The combining JOIN type must be INNER or LEFT for a LATERAL reference.',
     })
   }
   const outer = planItem(planner, left, sides.left)
-  const inner = planItem(planner, { ...right, captures: [] }, sides.right)
+  const inner = planItem(planner, right.item, sides.right)
   const captures = right.captures.map((one) => compile(one, planner.compilerAt(left.first)))
   const accepts = acceptor(planner, item, sides.between)
   const explain = joinNode(planner, 'Nested Loop', item, sides.between, outer.explain, inner.explain)
@@ -257,15 +250,7 @@ function planLateral(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNo
     return new NestedLoopJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(opening), {
       kind: join,
       innerOf: (row, run) => {
-        const values = captures.map((capture) => capture(row, run))
-        run.subqueries[right.id] = {
-          captures: values,
-          operator: rows,
-          gathered: [],
-          rows: 0,
-          complete: false,
-          set: undefined,
-        }
+        run.captures[right.id] = captures.map((capture) => capture(row, run))
         return rows
       },
       combine: combiner(item),

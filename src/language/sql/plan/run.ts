@@ -1,4 +1,5 @@
 /** The state of one execution: what its closures and operators share. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Operator, Run } from '../../../query/operator.ts'
 import type { Materialize } from '../../../query/materialize.ts'
 import type { SqlContext, SqlValue } from '../contract.ts'
@@ -9,16 +10,17 @@ export type SqlRow = SqlValue[]
 export interface SqlRun extends Run {
   context: SqlContext
   readonly parameters: readonly SqlValue[]
+  /** What each subquery, lateral item and WITH query takes from outside, by its id: set before it is asked for a row. */
+  readonly captures: (readonly SqlValue[] | undefined)[]
   /** By the subquery's id. */
   readonly subqueries: (SubqueryState | undefined)[]
-  /** Results of WITH queries that are read more than once, by their id. */
+  /** Results of WITH queries, by their id. */
   readonly shared: Map<number, Materialize<SqlRow, SqlRun>>
   /** Of EXPLAIN ANALYZE. */
   profile?: Map<ExplainNode, { rows: number; loops: number }>
 }
 
 export interface SubqueryState {
-  captures: readonly SqlValue[]
   operator: Operator<SqlRow, SqlRun>
   /** The rows gathered so far, reduced to what the form needs. */
   gathered: SqlValue[]
@@ -39,7 +41,25 @@ export function createRun(
   context: SqlContext,
   parameters: readonly SqlValue[],
 ): SqlRun {
-  return { transaction, context, parameters, subqueries: [], shared: new Map() }
+  return { transaction, context, parameters, captures: [], subqueries: [], shared: new Map() }
+}
+
+/** Whether `values` are what the subquery, lateral item or WITH query has from outside already; if not, they are now. */
+export function recapture(run: SqlRun, id: number, values: readonly SqlValue[]): boolean {
+  const known = run.captures[id]
+  if (known !== undefined && sameValues(known, values)) return true
+  run.captures[id] = values
+  return false
+}
+
+function sameValues(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
+  for (let i = 0; i < b.length; i++) if (!isSame(a[i]!, b[i]!)) return false
+  return true
+}
+
+/** What a row is evaluated for a second time may be another object of the same value. */
+function isSame(a: SqlValue, b: SqlValue): boolean {
+  return Object.is(a, b) || (typeof a === 'object' && typeof b === 'object' && isDeepStrictEqual(a, b))
 }
 
 /** The context with the catalog as the transaction has it now: earlier steps of the statement may have changed it. */

@@ -2,7 +2,7 @@
  * Subqueries inside of expressions.
  *
  * A subquery's answer depends on its captures alone, so it is kept until they change: one without captures is computed once
- * per execution. It runs where the expression needs it; when it has to pause it throws `suspended`, and goes on when the
+ * per execution. One that has captures and is volatile is computed each time. It runs where the expression needs it; when it has to pause it throws `suspended`, and goes on when the
  * same expression is evaluated again.
  */
 import type { HashKey } from '../../../query/hash-join.ts'
@@ -11,16 +11,18 @@ import { paused } from '../../../query/operator.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate, foldQuantified } from '../expression/compile.ts'
 import type { SubqueryExpression } from '../expression/expression.ts'
+import { isVolatileQuery } from '../expression/volatile.ts'
 import { failure } from '../failure.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
 import type { PlanNode } from './plan-node.ts'
-import { type SqlRow, type SqlRun, type SubqueryState, suspended } from './run.ts'
+import { recapture, type SqlRow, type SqlRun, type SubqueryState, suspended } from './run.ts'
 
 export function subqueryEvaluator(expression: SubqueryExpression, compiler: Compiler, plan: PlanNode): Evaluate {
   const { id, form } = expression
   const captures = expression.captures.map((one) => compile(one, compiler))
+  const isKept = captures.length === 0 || !isVolatileQuery(expression.query)
   const gather = (row: SqlRow, run: SqlRun): SubqueryState => {
-    const state = stateFor(id, captures, plan, row, run)
+    const state = stateFor({ id, captures, plan, isKept }, row, run)
     if (!state.complete) advance(state, form, run)
     return state
   }
@@ -40,27 +42,33 @@ export function subqueryEvaluator(expression: SubqueryExpression, compiler: Comp
   }
 }
 
-function stateFor(id: number, captures: readonly Evaluate[], plan: PlanNode, row: SqlRow, run: SqlRun): SubqueryState {
-  const values = captures.map((capture) => capture(row, run))
+interface Asked {
+  readonly id: number
+  readonly captures: readonly Evaluate[]
+  readonly plan: PlanNode
+  /** Its answer for the same captures is the same. */
+  readonly isKept: boolean
+}
+
+function stateFor({ id, captures, plan, isKept }: Asked, row: SqlRow, run: SqlRun): SubqueryState {
+  const isKnown = recapture(
+    run,
+    id,
+    captures.map((capture) => capture(row, run)),
+  )
   let state = run.subqueries[id]
-  if (state !== undefined && sameValues(state.captures, values)) return state
   if (state === undefined) {
-    state = { captures: values, operator: plan.open(run), gathered: [], rows: 0, complete: false, set: undefined }
+    state = { operator: plan.open(run), gathered: [], rows: 0, complete: false, set: undefined }
     run.subqueries[id] = state
     return state
   }
-  state.captures = values
+  if (isKnown && (isKept || !state.complete)) return state
   state.gathered = []
   state.rows = 0
   state.complete = false
   state.set = undefined
   state.operator.reset()
   return state
-}
-
-function sameValues(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
-  for (let i = 0; i < b.length; i++) if (!Object.is(a[i], b[i])) return false
-  return true
 }
 
 function advance(state: SubqueryState, form: SubqueryExpression['form'], run: SqlRun): void {

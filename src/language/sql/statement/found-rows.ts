@@ -5,10 +5,10 @@ import { KeyWriter } from '../../../base/tuple.ts'
 import { writePrimaryKey } from '../../../model/table/rows.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
-import { bindFrom, bindRelation, findRelation } from '../bind/bind-from.ts'
+import { bindFrom, joinItems, bindRelation, findRelation } from '../bind/bind-from.ts'
 import { bindWhere, bindWith } from '../bind/bind-select.ts'
 import type { Binder } from '../bind/binder.ts'
-import type { FromItem, JoinItem } from '../bind/query.ts'
+import type { FromItem } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
@@ -50,13 +50,8 @@ export function bindTargetTable(
   const joined = others.length === 0 ? undefined : bindFrom(binder, scope, others)
   scope.columns = [...target.columns, ...(joined === undefined ? [] : scope.columns)]
   const where = bindWhere(binder, scope, whereNode)
-  const from = joined === undefined ? target.item : joinOf(target.item, joined)
+  const from = joined === undefined ? target.item : joinItems(binder, 'inner', target.item, joined, undefined)
   return { scope, relation, from, where, keyPlace: relation.columns.length, progress: binder.progress }
-}
-
-function joinOf(left: FromItem, right: FromItem): JoinItem {
-  const width = right.first + right.width
-  return { kind: 'join', join: 'inner', left, right, condition: undefined, first: 0, width, alias: '' }
 }
 
 export interface FoundRow {
