@@ -38,14 +38,15 @@ export function bindExpression(binder: Binder, scope: Scope, node: Node): Expres
   if ('TypeCast' in node) return bindCast(binder, scope, node.TypeCast)
   if ('BoolExpr' in node) return bindLogic(binder, scope, node.BoolExpr)
   if ('NullTest' in node || 'BooleanTest' in node) return bindTest(binder, scope, node)
-  if ('CaseExpr' in node) return bindCase(binder, scope, node.CaseExpr)
+  if ('CaseExpr' in node) return scope.withoutSets('CASE', () => bindCase(binder, scope, node.CaseExpr))
   if ('SubLink' in node) return bindSubquery(binder, scope, node.SubLink)
   return bindRest(binder, scope, node)
 }
 
 function bindRest(binder: Binder, scope: Scope, node: Node): Expression {
   if ('CoalesceExpr' in node) {
-    const parts = binder.each(scope, node.CoalesceExpr.args ?? [], (one) => binder.expression(scope, one))
+    const { args = [] } = node.CoalesceExpr
+    const parts = scope.withoutSets('COALESCE', () => binder.each(scope, args, (one) => binder.expression(scope, one)))
     const type = commonType(parts, 'COALESCE')
     const modifier = commonModifier(parts, type)
     const location = node.CoalesceExpr.location

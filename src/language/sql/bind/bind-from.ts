@@ -164,9 +164,11 @@ function bindRangeFunction(binder: Binder, scope: Scope, node: RangeFunction): B
   if (definitions !== undefined || node.coldeflist !== undefined) throw notBuilt('a column definition list')
   const frame = new Frame(binder.nextSubquery())
   const inner = new Scope(scope, frame)
-  inner.forbidsAggregates = 'functions in FROM'
+  const { forbidsAggregates } = scope
+  inner.forbidsAggregates = scope.forbidsAggregates = 'functions in FROM'
   const name = 'FuncCall' in call ? lastName(call.FuncCall.funcname) : 'value'
   const bound = bindSource(binder, inner, call, name)
+  scope.forbidsAggregates = forbidsAggregates
   const alias = node.alias?.aliasname ?? name
   const isScalar = bound.columns.length === 1
   const withOrdinality = node.ordinality === true
@@ -293,7 +295,10 @@ function bindCondition(
   scope.columns = [...visible]
   const forbidden = scope.forbidsAggregates
   scope.forbidsAggregates = 'JOIN conditions'
-  const condition = coerce(binder, binder.expression(scope, node.quals), oid.bool)
+  const { quals } = node
+  const condition = scope.withoutSets('JOIN conditions', () =>
+    coerce(binder, binder.expression(scope, quals), oid.bool),
+  )
   scope.forbidsAggregates = forbidden
   scope.columns = outer
   return condition

@@ -1,15 +1,16 @@
 /** Calls: plain functions, aggregates, functions that return sets, and the standard's functions without parentheses. */
 import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { childrenOf, constant, type Expression, someExpression, type SortKey } from '../expression/expression.ts'
+import { childrenOf, constant, type Expression, type SortKey } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { aggregatesNamed, functionsNamed, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
+import { AggregateOwner } from './aggregate-owner.ts'
 import { callEntry } from './bind-operation.ts'
 import type { Binder } from './binder.ts'
 import { coerce, tryCoerce } from './coerce.ts'
-import type { Scope } from './scope.ts'
+import { aggregateCalls, type Scope } from './scope.ts'
 import { specialFunctions } from './special-functions.ts'
 import { lastName, stringsOf } from './tree.ts'
 
@@ -31,7 +32,7 @@ export function bindFunctionCall(binder: Binder, scope: Scope, node: FuncCall): 
   }
   const parts = binder.each(scope, node.args ?? [], (one) => bindArgument(binder, scope, one))
   if (setFunctionsNamed(name).length > 0 && functionsNamed(name).length === 0)
-    return bindSetCall(binder, name, parts, location)
+    return bindSetCall(binder, scope, name, parts, location)
   return binder.call(name, parts, location)
 }
 
@@ -88,6 +89,7 @@ function functionalCast(binder: Binder, name: string, parts: readonly Expression
 
 function bindSetCall(
   binder: Binder,
+  scope: Scope,
   name: string,
   parts: readonly Expression[],
   location: number | undefined,
@@ -96,6 +98,7 @@ function bindSetCall(
   const found = resolve(setFunctionsNamed(name), types)
   if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
   if (found.entry.columns.length !== 1) throw notBuilt(`${name} outside of FROM`, location)
+  scope.checkSet(location)
   const type = concreteResult(found.entry.columns[0]!.type, found.entry.takes, found.takes)
   const converted = parts.map((part, i) => coerce(binder, part, found.takes[i]!))
   return { kind: 'set', type, modifier: -1, location, name, arguments: converted, rows: found.entry.rows }
@@ -103,49 +106,45 @@ function bindSetCall(
 
 function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
   const location = node.location
-  if (scope.forbidsAggregates !== undefined) {
-    throw failure('42803', `aggregate functions are not allowed in ${scope.forbidsAggregates}`, { location })
+  if (node.args === undefined && node.agg_star !== true && name === 'count') {
+    throw failure('42809', 'count(*) must be used to call a parameterless aggregate function', { location })
   }
+  const owned = new AggregateOwner(scope)
+  const aggregate = scope.withoutSets(aggregateCalls, () => bindAggregateCall(binder, scope, node, name))
+  const own = owned.lift(aggregate)
+  owned.check(location)
+  const nested = childrenOf(own)
+    .map(findAggregate)
+    .find((one) => one !== undefined)
+  if (nested !== undefined) {
+    throw failure('42803', 'aggregate function calls cannot be nested', { location: nested.location })
+  }
+  return owned.bring(own)
+}
+
+function bindAggregateCall(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
+  const { location } = node
   const parts = (node.args ?? []).map((one) => binder.expression(scope, one))
   const types = parts.map(({ type }) => type)
-  if (parts.length === 0 && node.agg_star !== true) {
-    if (name === 'count') {
-      throw failure('42809', 'count(*) must be used to call a parameterless aggregate function', { location })
-    }
-  }
-  refuseOuterAggregate(parts, location)
   const found = resolve(aggregatesNamed(name), types)
   if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
   const { entry, takes } = found
   const result = concreteResult(entry.gives, entry.takes, takes)
-  const converted = parts.map((part, i) => coerce(binder, part, takes[i]!))
-  const order = (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one))
-  const filter =
-    node.agg_filter === undefined ? undefined : coerce(binder, binder.expression(scope, node.agg_filter), oid.bool)
-  const inner = [...converted, ...order.map((key) => key.expression), ...(filter === undefined ? [] : [filter])]
-  const nested = inner.map((one) => findAggregate(one)).find((one) => one !== undefined)
-  if (nested !== undefined) {
-    throw failure('42803', 'aggregate function calls cannot be nested', { location: nested.location })
-  }
-  const aggregate = { ...entry.make(takes), result }
-  const distinct = node.agg_distinct === true
   return {
     kind: 'aggregate',
     type: result,
     modifier: -1,
     location,
-    aggregate,
-    arguments: converted,
-    distinct,
-    filter,
-    order,
+    aggregate: { ...entry.make(takes), result },
+    arguments: parts.map((part, i) => coerce(binder, part, takes[i]!)),
+    distinct: node.agg_distinct === true,
+    filter: node.agg_filter === undefined ? undefined : bindFilter(binder, scope, node.agg_filter),
+    order: (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one)),
   }
 }
 
-/** It would be the outer query's aggregate, computed over the outer query's rows. */
-function refuseOuterAggregate(parts: readonly Expression[], location: number | undefined): void {
-  const has = (wanted: string): boolean => parts.some((part) => someExpression(part, ({ kind }) => kind === wanted))
-  if (has('captured') && !has('column')) throw notBuilt("an aggregate over an outer query's columns only", location)
+function bindFilter(binder: Binder, scope: Scope, node: Node): Expression {
+  return coerce(binder, binder.expression(scope, node), oid.bool)
 }
 
 function findAggregate(expression: Expression): Expression | undefined {

@@ -54,7 +54,9 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   if (statement.windowClause !== undefined) throw notBuilt('WINDOW')
   if (statement.intoClause !== undefined) throw notBuilt('SELECT INTO')
   scope.reservesKeys = statement.lockingClause !== undefined
+  scope.forbidsAggregates = 'FROM clause of their own query level'
   const from = bindFrom(binder, scope, statement.fromClause ?? [])
+  scope.forbidsAggregates = undefined
   const targets = binder.each(scope, statement.targetList ?? [], (node) => bindTarget(binder, scope, node)).flat()
   const where = bindWhere(binder, scope, statement.whereClause)
   checkTargets(targets.length)
@@ -96,7 +98,7 @@ export function bindWhere(binder: Binder, scope: Scope, node: Node | undefined):
   if (node === undefined) return undefined
   const outer = scope.forbidsAggregates
   scope.forbidsAggregates = 'WHERE'
-  const bound = requireBoolean(binder, binder.expression(scope, node), 'WHERE')
+  const bound = scope.withoutSets('WHERE', () => requireBoolean(binder, binder.expression(scope, node), 'WHERE'))
   scope.forbidsAggregates = outer
   return bound
 }
@@ -234,7 +236,8 @@ function distinctOn(
 function bindLimits(binder: Binder, scope: Scope, statement: SelectStmt): Omit<QueryTail, 'order'> {
   const bound = (node: Node | undefined, clause: string): Expression | undefined => {
     if (node === undefined) return undefined
-    const value = binder.expression(new Scope(scope.parent, scope.frame), node)
+    const within = new Scope(scope.parent, scope.frame)
+    const value = within.withoutSets(clause, () => binder.expression(within, node))
     if (someExpression(value, ({ kind }) => kind === 'column' || kind === 'aggregate')) {
       throw failure('42P10', `argument of ${clause} must not contain variables`, { location: value.location })
     }
@@ -250,8 +253,10 @@ function bindLimits(binder: Binder, scope: Scope, statement: SelectStmt): Omit<Q
 }
 
 function bindValues(binder: Binder, scope: Scope, statement: SelectStmt): BoundQuery {
-  const rows = binder.each(scope, statement.valuesLists ?? [], (list) =>
-    binder.each(scope, itemsOf(list), (one) => binder.expression(scope, one)),
+  const rows = scope.withoutSets('VALUES', () =>
+    binder.each(scope, statement.valuesLists ?? [], (list) =>
+      binder.each(scope, itemsOf(list), (one) => binder.expression(scope, one)),
+    ),
   )
   const width = rows[0]?.length ?? 0
   checkTargets(width)

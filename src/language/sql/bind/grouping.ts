@@ -36,7 +36,9 @@ export function group(
   const having =
     statement.havingClause === undefined
       ? undefined
-      : requireBoolean(binder, binder.expression(scope, statement.havingClause), 'HAVING')
+      : scope.withoutSets('HAVING', () =>
+          requireBoolean(binder, binder.expression(scope, statement.havingClause!), 'HAVING'),
+        )
   const hasAggregate = [...expressions, ...(having === undefined ? [] : [having])].some((one) =>
     someExpression(one, ({ kind }) => kind === 'aggregate'),
   )

@@ -48,6 +48,12 @@ export class Frame {
     return { kind: 'captured', type, modifier, location, subquery: this.id, slot }
   }
 
+  /** Forgets all captures but the first `count`. */
+  truncate(count: number): void {
+    this.captures.length = count
+    for (const [print, slot] of this.#slots) if (slot >= count) this.#slots.delete(print)
+  }
+
   /** What an earlier one of the same subquery had captured first. */
   adopt(earlier: Frame, count: number): void {
     for (let slot = this.captures.length; slot < count; slot++) this.capture(earlier.captures[slot]!)
@@ -78,6 +84,9 @@ export interface VisibleCommonTable {
   readonly captures: readonly Expression[]
 }
 
+/** The place of an aggregate's arguments, for `withoutSets`. */
+export const aggregateCalls = 'aggregate function calls'
+
 export class Scope {
   readonly parent: Scope | undefined
   readonly frame: Frame | undefined
@@ -87,6 +96,8 @@ export class Scope {
   readonly commonTables: Map<string, CommonTable> = new Map()
   /** Aggregates are allowed here; where not, this names the clause. */
   forbidsAggregates: string | undefined
+  /** Likewise functions that return sets. */
+  #forbidsSets: string | undefined
   width: number = 0
   /** Tables get one more value behind their columns: the row's key, for locks and writes. */
   reservesKeys = false
@@ -97,6 +108,28 @@ export class Scope {
     this.parent = parent
     this.frame = frame
     this.#within = within
+  }
+
+  /** What `bind` binds may hold no function that returns a set; `place` as PostgreSQL names it: WHERE, CASE, VALUES. */
+  withoutSets<T>(place: string, bind: () => T): T {
+    const outer = this.#forbidsSets
+    this.#forbidsSets = place
+    const bound = bind()
+    this.#forbidsSets = outer
+    return bound
+  }
+
+  /** Throws 0A000 where a function that returns a set may not stand. */
+  checkSet(location: number | undefined): void {
+    const place = this.#forbidsSets
+    if (place === undefined) return
+    const isExpression = place === 'CASE' || place === 'COALESCE' || place === aggregateCalls
+    const hint = 'You might be able to move the set-returning function into a LATERAL FROM item.'
+    const message =
+      place === aggregateCalls
+        ? 'aggregate function calls cannot contain set-returning function calls'
+        : `set-returning functions are not allowed in ${place}`
+    throw failure('0A000', message, { location, ...(isExpression && { hint }) })
   }
 
   /** For a query in this block's FROM, WITH or set operation: it sees what this block may see from outside. */

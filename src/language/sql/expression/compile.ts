@@ -7,6 +7,7 @@
 import { PolylogError } from '../../../base/errors.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { failure } from '../failure.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
 import { chunksOf, eachOf, type Progress } from '../progress.ts'
 import type { CallExpression, Expression, QuantifiedExpression, SubqueryExpression } from './expression.ts'
@@ -90,6 +91,10 @@ function compileOther(expression: Expression, compiler: Compiler): Evaluate {
       return compiler.compileSubquery(expression, compiler)
     case 'sealed':
       return compile(expression.inner, compiler)
+    case 'set': {
+      const { location } = expression
+      throw failure('0A000', 'set-valued function called in context that cannot accept a set', { location })
+    }
     default:
       throw new Error(`invariant broken: ${expression.kind} survived planning`)
   }

@@ -300,7 +300,15 @@ export function fingerprint(expression: Expression): string {
   return `${ownFingerprint(expression)}(${children})`
 }
 
-let unequal = 0
+/** What is equal to nothing but itself: a set and a volatile call, which a position or a name may mean a second time. */
+const identities = new WeakMap<Expression, number>()
+let lastIdentity = 0
+
+function identityOf(expression: Expression): number {
+  let identity = identities.get(expression)
+  if (identity === undefined) identities.set(expression, (identity = ++lastIdentity))
+  return identity
+}
 
 function ownFingerprint(expression: Expression): string {
   const { kind, type } = expression
@@ -314,7 +322,7 @@ function ownFingerprint(expression: Expression): string {
     case 'captured':
       return `o${expression.subquery}.${expression.slot}`
     case 'call':
-      return `${expression.volatile ? `volatile${++unequal}` : ''}${expression.name}:${type}:${expression.modifier}`
+      return `${expression.volatile ? `volatile${identityOf(expression)}` : ''}${expression.name}:${type}:${expression.modifier}`
     case 'test':
       return `test:${expression.test}:${expression.negated}`
     case 'quantified':
@@ -324,7 +332,7 @@ function ownFingerprint(expression: Expression): string {
     case 'aggregate':
       return `aggregate:${expression.aggregate.name}:${expression.distinct}:${expression.order.length}:${expression.filter !== undefined}`
     case 'set':
-      return `set${++unequal}`
+      return `set${identityOf(expression)}`
     default:
       return `${kind}:${type}`
   }

@@ -5,7 +5,7 @@
 import { HashAggregate } from '../../../query/aggregate.ts'
 import type { HashKey } from '../../../query/hash-join.ts'
 import type { Operator } from '../../../query/operator.ts'
-import { Concatenate, Expand, Limit, Project, RowSource } from '../../../query/row-operators.ts'
+import { Concatenate, Limit, Project, RowSource } from '../../../query/row-operators.ts'
 import { Distinct, SetFilter } from '../../../query/set-operators.ts'
 import { Sort } from '../../../query/sort.ts'
 import type {
@@ -31,7 +31,8 @@ import { groupKeyOf } from '../types/hash-key.ts'
 import { type AccessPath, orderOf } from './access-path.ts'
 import { aggregatePlan } from './aggregation.ts'
 import { CountedRows, countsRows } from './counted-rows.ts'
-import { conjunctsOf } from './conditions.ts'
+import { conjunctsOf, type Span } from './conditions.ts'
+import { expandSets, hasSets } from './expand-sets.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
 import { filtered, type FromPlanner, type OrderedAccess } from './from-planner.ts'
 import { LockRows } from './lock-rows.ts'
@@ -42,6 +43,13 @@ import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
 import { compileRow, planRows } from './values-scan.ts'
 import { eachOf, type Progress } from '../progress.ts'
+
+const noColumns: Span = { first: 0, width: 0 }
+
+/** Rows of a grouped block are (keys…, aggregates…). */
+function groupedSpan({ keys, aggregates }: Grouping): Span {
+  return { first: 0, width: keys.length + aggregates.length }
+}
 
 export class Planner {
   readonly #subqueries = new Map<number, PlanNode>()
@@ -123,9 +131,9 @@ export class Planner {
     const ordering = new IndexOrder(body)
     let plan =
       from === undefined ? this.#planNothing(where) : this.#planFrom(from, where, neededColumns(body), ordering)
-    if (grouping !== undefined) plan = this.#planGrouping(plan, grouping)
-    const base = grouping === undefined ? (from?.first ?? 0) : 0
-    plan = this.#planTargets(plan, body.targets, base)
+    const span = grouping === undefined ? (from ?? noColumns) : groupedSpan(grouping)
+    if (grouping !== undefined) plan = this.#planGrouping(plan, grouping, from?.width ?? 0)
+    plan = this.#planTargets(plan, body.targets, span)
     const types = body.targets.map(({ type }) => type)
     const width = query.columns.length
     if (body.isDistinct && body.distinctOn === undefined) plan = distinct(plan, types)
@@ -153,8 +161,9 @@ export class Planner {
     return filtered(this.#fromPlanner(new Set(), undefined), { first: 0, width: 0 }, one, conjunctsOf(where))
   }
 
-  #planGrouping(input: PlanNode, grouping: Grouping): PlanNode {
-    const { keys, aggregates, having } = grouping
+  #planGrouping(ungrouped: PlanNode, grouping: Grouping, width: number): PlanNode {
+    const { aggregates, having } = grouping
+    const { plan: input, expressions: keys } = expandSets(ungrouped, grouping.keys, this.compilerAt(0), width)
     const plan = aggregatePlan(keys, aggregates, this.compilerAt(0))
     const rows = this.#progress === undefined ? input : metered(input, costOf([...keys, ...aggregates]))
     const shown =
@@ -179,15 +188,15 @@ export class Planner {
         ? new CountedRows(input.count, aggregates.length, aggregate)
         : aggregate
     })
-    const span = { first: 0, width: keys.length + aggregates.length }
-    return filtered(this.#fromPlanner(new Set(), undefined), span, grouped, conjunctsOf(having))
+    return filtered(this.#fromPlanner(new Set(), undefined), groupedSpan(grouping), grouped, conjunctsOf(having))
   }
 
-  #planTargets(given: PlanNode, targets: readonly Expression[], base: number): PlanNode {
-    const compiler = this.compilerAt(base)
-    const input = this.#progress === undefined ? given : metered(given, costOf(targets))
-    const hasSet = targets.some(({ kind }) => kind === 'set')
-    if (hasSet) return this.#planExpand(input, targets, compiler)
+  #planTargets(given: PlanNode, unexpanded: readonly Expression[], span: Span): PlanNode {
+    const compiler = this.compilerAt(span.first)
+    const rows = this.#progress === undefined ? given : metered(given, costOf(unexpanded))
+    const { plan: input, expressions: targets } = hasSets(unexpanded)
+      ? expandSets(rows, unexpanded, compiler, span.width)
+      : { plan: rows, expressions: unexpanded }
     const parts = compileAll(targets, compiler)
     const subplans = targets.flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id)))
     const explain =
@@ -203,26 +212,6 @@ export class Planner {
         return explain === input.explain ? open(opening) : planNode(explain, open).open(opening)
       },
     }
-  }
-
-  /** Functions that return sets, side by side: the shorter ones end in nulls. */
-  #planExpand(input: PlanNode, targets: readonly Expression[], compiler: Compiler): PlanNode {
-    const plain = targets.map((one) => (one.kind === 'set' ? undefined : compile(one, compiler)))
-    const sets = targets.map((one) =>
-      one.kind === 'set' ? { rows: one.rows, parts: one.arguments.map((part) => compile(part, compiler)) } : undefined,
-    )
-    const explain: ExplainNode = { title: 'ProjectSet', details: [], children: [input.explain] }
-    const expand = (row: SqlRow, run: SqlRun): Iterator<SqlRow> => {
-      const columns = sets.map((set) => {
-        const values = set?.parts.map((part) => part(row, run))
-        return values === undefined ? undefined : set!.rows(run, values)[Symbol.iterator]()
-      })
-      return sideBySide(
-        columns,
-        plain.map((part) => (part === undefined ? null : part(row, run))),
-      )
-    }
-    return planNode(explain, (run) => new Expand(input.open(run), expand))
   }
 
   #planSort(
@@ -323,25 +312,6 @@ export class Planner {
       )
     }
     return this.#planTail(plan, query, body.tail)
-  }
-}
-
-/** Rows until the longest of the sets has ended. */
-function* sideBySide(
-  columns: readonly (Iterator<readonly SqlValue[]> | undefined)[],
-  values: readonly SqlValue[],
-): Generator<SqlRow> {
-  for (;;) {
-    let isOver = true
-    const row = columns.map((column, i) => {
-      if (column === undefined) return values[i]!
-      const step = column.next()
-      if (step.done === true) return null
-      isOver = false
-      return step.value[0]!
-    })
-    if (isOver) return
-    yield row
   }
 }
 
