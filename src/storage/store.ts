@@ -17,8 +17,8 @@ export interface OrderedStore {
   readonly current: Reader
   /** Later mutations win. `current` shows them at once; snapshots taken before do not. */
   put(key: Slice, value: Slice): void
-  /** False where there was no such key. */
-  delete(key: Slice): boolean
+  /** Says nothing of whether there was such a key: a write never needs a page that is not resident. */
+  delete(key: Slice): void
   /** Constant time or sliced: what becomes unreachable is freed by `reclaim`. */
   deleteRange(range: KeyRange): void
   /** What was mutated since the last call is the state at `sequence`, which must grow. Mutations come whole transactions. */
@@ -28,6 +28,17 @@ export interface OrderedStore {
    * later mutations less than a snapshot does.
    */
   mark(): Mark
+  /**
+   * Begins the next state, which nobody sees until it is adopted: for mutations too many to be made in one turn.
+   * Meanwhile the store is written to, read, marked and pinned as ever, and what is put and deleted there happens in the
+   * draft too, but for keys of which `isOwn` says that the draft's own mutations count: those that it has touched, also by
+   * a range. (`isOwn` may say so of keys that it is yet to touch.) Nobody deletes a range from the store that holds own
+   * keys: whoever has to discards the draft.
+   *
+   * One at a time; undefined while there is one, or while what an adopted one has replaced is still kept: until no mark
+   * from before its publish is held, and `reclaim` has come to it.
+   */
+  draft(isOwn: (key: Slice) => boolean): Draft | undefined
   /**
    * Pins what is there now, in constant time. Like `mark`, `fork` and `checkpoint` it must not be called between a
    * mutation and its `publish`: half a transaction has no sequence. A broken rule is an `InvariantError`.
@@ -69,12 +80,28 @@ export interface Mark {
   readonly sequence: Sequence
   /**
    * The newest state is the one at the mark again, its sequence too: the next `publish` may give numbers that were given
-   * since. Takes as long as the mutations did, of which a range delete counts for all the keys that it held. Snapshots and
-   * forks stay as they are; the mark stays held, later ones are released.
+   * since. Takes as long as the mutations did, of which a range delete counts for all the keys that it held, and an adopted
+   * draft for one mutation. Snapshots and forks stay as they are; the mark stays held, later ones are released; a draft
+   * that is open is discarded.
    */
   rollback(): void
   /** Forgets it; marks may go in any order. Again, or after `rollback` to an earlier one, it does nothing. */
   release(): void
+}
+
+export interface Draft {
+  /** False once it was adopted or discarded, by its owner or because the store was put back to a mark. */
+  readonly isOpen: boolean
+  put(key: Slice, value: Slice): void
+  delete(key: Slice): void
+  deleteRange(range: KeyRange): void
+  /**
+   * In constant time, a mutation of the store like any other, to be published: its state is the draft's from now on, that is
+   * what it was with all of the draft's mutations made last.
+   */
+  adopt(): void
+  /** It never was. In constant time, and again without effect. */
+  discard(): void
 }
 
 export interface ScanOptions {

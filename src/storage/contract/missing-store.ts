@@ -12,6 +12,7 @@ import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
 import type {
   Cursor,
+  Draft,
   Miss,
   Mark,
   OrderedStore,
@@ -78,8 +79,8 @@ export class MissingStore implements OrderedStore {
     this.#inner.put(key, value)
   }
 
-  delete(key: Slice): boolean {
-    return this.#inner.delete(key)
+  delete(key: Slice): void {
+    this.#inner.delete(key)
   }
 
   deleteRange(range: KeyRange): void {
@@ -92,6 +93,10 @@ export class MissingStore implements OrderedStore {
 
   mark(): Mark {
     return this.#inner.mark()
+  }
+
+  draft(isOwn: (key: Slice) => boolean): Draft | undefined {
+    return this.#inner.draft(isOwn)
   }
 
   snapshot(): Snapshot {

@@ -6,10 +6,10 @@
  * Invariants: `keys` is sorted and holds exactly the keys of `values`; a state that is shared is never changed.
  */
 import { assert } from '../../base/errors.ts'
-import { copySlice, latin1ToBytes, MutableSlice, sliceLength, sliceToLatin1 } from '../../base/slice.ts'
+import { copySlice, latin1ToBytes, MutableSlice, sliceLength, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type { Cursor, Mark, OrderedStore, Reader, Sequence, Snapshot, StoreStatistics } from '../store.ts'
+import type { Cursor, Draft, Mark, OrderedStore, Reader, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 
 interface State {
   keys: string[]
@@ -29,6 +29,9 @@ export class NaiveStore implements OrderedStore {
   #pinned = 0
   readonly #marks = new Set<number>()
   #lastMark = 0
+  #draft: Draft | undefined
+  /** The last mark from before the last adoption. */
+  #adoptedAt: number | undefined
 
   constructor(state: State = emptyState(), sequence: Sequence = 0) {
     this.#state = state
@@ -58,12 +61,10 @@ export class NaiveStore implements OrderedStore {
     state.values.set(name, copySlice(value))
   }
 
-  delete(key: Slice): boolean {
+  delete(key: Slice): void {
     const name = keyOf(key)
-    if (!this.#state.values.has(name)) return false
     const state = this.#own()
-    state.keys.splice(lowerBound(state.keys, name), 1)
-    return state.values.delete(name)
+    if (state.values.delete(name)) state.keys.splice(lowerBound(state.keys, name), 1)
   }
 
   deleteRange(range: KeyRange): void {
@@ -94,9 +95,57 @@ export class NaiveStore implements OrderedStore {
         this.#state = state
         this.#sequence = sequence
         this.#mutations++
+        this.#draft?.discard()
+        if (this.#adoptedAt !== undefined && this.#adoptedAt >= number) this.#adoptedAt = undefined
       },
       release: () => void this.#marks.delete(number),
     }
+  }
+
+  /** Its mutations are noted, and made when it is adopted. */
+  draft(): Draft | undefined {
+    this.#share('draft')
+    if (this.#draft !== undefined || (this.#adoptedAt !== undefined && this.#adoptedAt >= this.#oldestMark())) {
+      return undefined
+    }
+    const mutations: (() => void)[] = []
+    const note = (mutation: () => void): void => {
+      assert(draft.isOpen, 'a draft is used that was adopted or discarded')
+      mutations.push(mutation)
+    }
+    const draft = {
+      isOpen: true,
+      put: (key: Slice, value: Slice): void => {
+        const [name, copy] = [sliceOf(copySlice(key)), sliceOf(copySlice(value))]
+        note(() => this.put(name, copy))
+      },
+      delete: (key: Slice): void => {
+        const name = sliceOf(copySlice(key))
+        note(() => this.delete(name))
+      },
+      deleteRange: ({ start, end }: KeyRange): void => {
+        const range = { start: sliceOf(copySlice(start)), end: sliceOf(copySlice(end)) }
+        note(() => this.deleteRange(range))
+      },
+      adopt: (): void => {
+        assert(!this.#unpublished, 'a draft is adopted between a mutation and its publish')
+        note(() => this.#own())
+        for (const mutation of mutations) mutation()
+        draft.discard()
+        this.#adoptedAt = this.#lastMark
+      },
+      discard: (): void => {
+        draft.isOpen = false
+        if (this.#draft === draft) this.#draft = undefined
+      },
+    }
+    this.#draft = draft
+    return draft
+  }
+
+  /** Marks are numbered; one that is taken now comes after every adoption. */
+  #oldestMark(): number {
+    return Math.min(...this.#marks, this.#lastMark + 1)
   }
 
   snapshot(): Snapshot {

@@ -1,7 +1,7 @@
 /** Two stores that are told the same, and must answer the same: the subject and the naive model. */
-import { copySlice, equalSlices, sliceOf } from '../../base/slice.ts'
+import { compareSlices, copySlice, equalSlices, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
-import type { Cursor, Mark, OrderedStore, Reader, Snapshot } from '../store.ts'
+import type { Cursor, Draft, Mark, OrderedStore, Reader, Snapshot } from '../store.ts'
 import { keyOf } from './program.ts'
 import type { Command, KeyShape } from './program.ts'
 
@@ -11,6 +11,15 @@ interface Open {
   sequence: number
   unpublished: boolean
   readonly marks: { readonly subject: Mark; readonly model: Mark }[]
+  draft: OpenDraft | undefined
+}
+
+interface OpenDraft {
+  readonly subject: Draft
+  readonly model: Draft
+  /** What it has touched. */
+  readonly keys: Set<string>
+  readonly ranges: KeyRange[]
 }
 
 interface Pinned {
@@ -34,7 +43,7 @@ export class Pair {
     model: OrderedStore,
     check: ((stores: readonly OrderedStore[]) => void) | undefined,
   ) {
-    this.#used = { subject, model, sequence: model.current.sequence, unpublished: false, marks: [] }
+    this.#used = { subject, model, sequence: model.current.sequence, unpublished: false, marks: [], draft: undefined }
     this.#stores = [this.#used]
     this.#check = check
   }
@@ -61,6 +70,7 @@ export class Pair {
         return
       case 'deleteRange': {
         const range = { start: this.#key(command.from), end: this.#key(command.to) }
+        if (used.draft !== undefined && holdsOwn(used.draft, range)) return
         used.subject.deleteRange(range)
         used.model.deleteRange(range)
         used.unpublished = true
@@ -73,9 +83,68 @@ export class Pair {
         used.subject.reclaim(100)
         this.#check?.(this.#stores.map((open) => open.subject))
         return
+      case 'draft':
+      case 'draftRun':
+      case 'draftDeleteRun':
+      case 'draftDeleteRange':
+      case 'adopt':
+      case 'discard':
+        this.#runOnDraft(command)
+        return
       default:
         this.#runOnVersions(command)
     }
+  }
+
+  #runOnDraft(command: DraftCommand): void {
+    const used = this.#used
+    const { draft } = used
+    if (command.kind === 'draft') {
+      if (draft === undefined) this.#beginDraft(used)
+      return
+    }
+    if (draft === undefined) return
+    switch (command.kind) {
+      case 'draftRun':
+        for (let i = 0, n = command.from; i < command.count; i++, n += command.step) {
+          draftKey(draft, this.#key(n), valueOf((n * 5 + command.fill) % 120, command.fill))
+        }
+        return
+      case 'draftDeleteRun':
+        for (let i = 0, n = command.from; i < command.count; i++, n += command.step) draftKey(draft, this.#key(n))
+        return
+      case 'draftDeleteRange': {
+        const range = { start: this.#key(command.from), end: this.#key(command.to) }
+        draft.ranges.push(range)
+        draft.subject.deleteRange(range)
+        draft.model.deleteRange(range)
+        return
+      }
+      case 'adopt':
+        this.#publish(used)
+        draft.subject.adopt()
+        draft.model.adopt()
+        used.draft = undefined
+        used.unpublished = true
+        this.#publish(used)
+        this.#check?.(this.#stores.map((open) => open.subject))
+        return
+      case 'discard':
+        draft.subject.discard()
+        draft.model.discard()
+        used.draft = undefined
+    }
+  }
+
+  #beginDraft(used: Open): void {
+    this.#publish(used)
+    while (used.subject.reclaim(0));
+    const keys = new Set<string>()
+    const ranges: KeyRange[] = []
+    const subject = used.subject.draft((key) => keys.has(text(key)!) || ranges.some((range) => contains(range, key)))
+    const model = used.model.draft(() => false)
+    same(subject === undefined, model === undefined, 'that there can be no draft')
+    if (subject !== undefined && model !== undefined) used.draft = { subject, model, keys, ranges }
   }
 
   /** Every state that can be read, from the first key to the last and back, and the store's own assertions. */
@@ -122,7 +191,7 @@ export class Pair {
         this.#publish(used)
         const { sequence } = used
         const fork = { subject: used.subject.fork(), model: used.model.fork() }
-        this.#stores.push({ ...fork, sequence, unpublished: false, marks: [] })
+        this.#stores.push({ ...fork, sequence, unpublished: false, marks: [], draft: undefined })
         return
       }
       case 'mark':
@@ -165,6 +234,8 @@ export class Pair {
     mark.model.rollback()
     used.sequence = mark.model.sequence
     same(used.subject.current.sequence, used.sequence, 'sequence')
+    same(used.draft?.subject.isOpen ?? false, false, 'that the draft is open')
+    used.draft = undefined
     for (const later of used.marks.splice(which + 1)) later.subject.release()
     this.#check?.(this.#stores.map((open) => open.subject))
   }
@@ -190,10 +261,9 @@ export class Pair {
   }
 
   #delete(n: number): void {
-    const subject = this.#used.subject.delete(this.#key(n))
-    const model = this.#used.model.delete(this.#key(n))
-    same(subject, model, `delete of ${n}`)
-    this.#used.unpublished ||= model
+    this.#used.subject.delete(this.#key(n))
+    this.#used.model.delete(this.#key(n))
+    this.#used.unpublished = true
   }
 
   #publish(open: Open): void {
@@ -218,6 +288,34 @@ export class Pair {
     same(subject.sequence, model.sequence, 'sequence')
     same(text(subject.get(this.#key(n))), text(model.get(this.#key(n))), `get of ${n}`)
   }
+}
+
+type DraftCommand = Extract<
+  Command,
+  { kind: 'draft' | 'draftRun' | 'draftDeleteRun' | 'draftDeleteRange' | 'adopt' | 'discard' }
+>
+
+function draftKey(draft: OpenDraft, key: Slice, value?: Slice): void {
+  draft.keys.add(text(key)!)
+  for (const side of [draft.subject, draft.model]) {
+    if (value === undefined) side.delete(key)
+    else side.put(key, value)
+  }
+}
+
+function contains(range: KeyRange, key: Slice): boolean {
+  return compareSlices(range.start, key) <= 0 && compareSlices(key, range.end) < 0
+}
+
+function holdsOwn(draft: OpenDraft, range: KeyRange): boolean {
+  if (
+    draft.ranges.some(({ start, end }) => compareSlices(start, range.end) < 0 && compareSlices(range.start, end) < 0)
+  ) {
+    return true
+  }
+  const [start, end] = [text(range.start)!, text(range.end)!]
+  for (const key of draft.keys) if (start <= key && key < end) return true
+  return false
 }
 
 /** Both cursors step by step; after every few entries a skip, and a seek, if there is one left. */

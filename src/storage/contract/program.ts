@@ -21,6 +21,18 @@ export type Command =
   | { readonly kind: 'deleteRun'; readonly from: number; readonly count: number; readonly step: number }
   | { readonly kind: 'deleteRange'; readonly from: number; readonly to: number }
   | { readonly kind: 'publish' }
+  | { readonly kind: 'draft' }
+  | {
+      readonly kind: 'draftRun'
+      readonly from: number
+      readonly count: number
+      readonly step: number
+      readonly fill: number
+    }
+  | { readonly kind: 'draftDeleteRun'; readonly from: number; readonly count: number; readonly step: number }
+  | { readonly kind: 'draftDeleteRange'; readonly from: number; readonly to: number }
+  | { readonly kind: 'adopt' }
+  | { readonly kind: 'discard' }
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'release'; readonly which: number }
   | { readonly kind: 'mark' }
@@ -67,6 +79,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('deleteRun' as const), from: key, count, step }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('deleteRange' as const), from: key, to: key }) },
   { weight: 6, arbitrary: fc.constant({ kind: 'publish' as const }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'draft' as const }) },
+  { weight: 7, arbitrary: fc.record({ kind: fc.constant('draftRun' as const), from: key, count, step, fill }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('draftDeleteRun' as const), from: key, count, step }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('draftDeleteRange' as const), from: key, to: key }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'adopt' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'discard' as const }) },
   { weight: 5, arbitrary: fc.constant({ kind: 'snapshot' as const }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('release' as const), which }) },
   { weight: 4, arbitrary: fc.constant({ kind: 'mark' as const }) },

@@ -66,7 +66,7 @@ export class BulkLoader {
       if (above === undefined) this.#tree.root = page
       else this.#addChild(level + 1, this.#levels[level]!.low, page)
     }
-    this.#tree.versions.retirePage(old)
+    this.#tree.retirePage(old)
   }
 
   /** Ends the level's open page at the separator `high`, and begins the next one there. */

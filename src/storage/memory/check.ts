@@ -40,6 +40,7 @@ export function checkFamily(family: Family, stores: readonly MemoryStore[]): voi
   const all: Seen = { pages: new Set(), records: new Set() }
   for (const store of stores) {
     checkTree(family, store.tree.root, store.versions.epoch, all)
+    checkOtherSide(family, store, all)
   }
   for (const member of family.members) {
     const { inheritedThrough } = member.versions
@@ -60,6 +61,23 @@ export function checkFamily(family: Family, stores: readonly MemoryStore[]): voi
   assert(all.pages.size === family.pages.livePages, `${family.pages.livePages} live pages, ${all.pages.size} in use`)
   const { liveRecords } = family.records
   assert(all.records.size === liveRecords, `${liveRecords} live records, ${all.records.size} in use`)
+}
+
+/** Of a tree with two sides: the other one, and what both have let go of, which may be the same objects. */
+function checkOtherSide(family: Family, store: MemoryStore, all: Seen): void {
+  const { divergence } = store.tree
+  if (divergence === undefined) return
+  checkTree(family, divergence.isAdopted ? divergence.publishedRoot : store.draftRoot, store.versions.epoch, all)
+  for (const list of [divergence.published, divergence.drafted]) {
+    const once: Seen = { pages: new Set(), records: new Set() }
+    list.each((kind, object) => {
+      if (kind === retiredSubtree) collect(family, object, store.versions.inheritedThrough, once)
+      else if (kind === retiredRecord) addOnce(once.records, object, 'record')
+      else addOnce(once.pages, object, 'page')
+    })
+    for (const page of once.pages) all.pages.add(page)
+    for (const record of once.records) all.records.add(record)
+  }
 }
 
 /** Checks one version: `epoch` is the newest that may have made anything in it. */

@@ -94,6 +94,15 @@ describe('chunks', () => {
   })
 })
 
+describe('drafts', () => {
+  for (const plantedFault of ['unfollowed-draft', 'past-retired'] as const) {
+    test(`would notice: ${plantedFault}`, () => {
+      const create = (): MemoryStore => new MemoryStore({ monotonic, poison: true, plantedFault })
+      expect(isFoundOut({ create, check: checkStores })).toBe(true)
+    })
+  }
+})
+
 describe('marks', () => {
   test('an entry of the undo log that is forgotten would be noticed', () => {
     const create = (): MemoryStore => new MemoryStore({ monotonic, plantedFault: 'forgotten-undo' })

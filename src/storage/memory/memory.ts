@@ -9,13 +9,25 @@
  * registered worker thread: until then writes go on in place, which is twice as fast as copying. A mark cannot be read
  * and seals nothing; while one is held, what the tree lets go of stays in the undo log (`undo-log.ts`).
  *
+ * A draft is a second root beside the tree's own (`divergence.ts`): the next state of a large commit, filled slice by slice.
+ *
  * Invariants: nothing is pinned between a mutation and its publish; `check()` names the rest.
  */
-import { assert, PolylogError } from '../../base/errors.ts'
+import { assert } from '../../base/errors.ts'
 import { MutableSlice } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
-import type { Cursor, Mark, OrderedStore, Reader, ScanOptions, Sequence, Snapshot, StoreStatistics } from '../store.ts'
+import type {
+  Cursor,
+  Draft,
+  Mark,
+  OrderedStore,
+  Reader,
+  ScanOptions,
+  Sequence,
+  Snapshot,
+  StoreStatistics,
+} from '../store.ts'
 import { BulkLoader } from './bulk-load.ts'
 import { readCheckpoint } from './checkpoint-read.ts'
 import type { TakeEntry } from './checkpoint-read.ts'
@@ -26,14 +38,14 @@ import { TreeCursor } from './cursor.ts'
 import type { TreeStamp } from './cursor.ts'
 import { Family } from './family.ts'
 import type { Member } from './family.ts'
-import { needsRepair, repairPath } from './merge.ts'
-import { leafCapacity, leafRecordsAt, pageBase, pageField, pageWordsOf, sizeAt } from './page-layout.ts'
+import { Divergence } from './divergence.ts'
+import { MemoryDraft } from './draft.ts'
+import { checkLengths, deleteEntry, overwriteInPlace, putEntry } from './entries.ts'
 import { deleteKeyRange } from './range-delete.ts'
-import { compareWithRecord, keyBytesMax, valueBytesMax } from './record-layout.ts'
+import { compareWithRecord } from './record-layout.ts'
 import { findRecord, getValue, readValue } from './search.ts'
 import type { SharedHandle } from './shared-reader.ts'
-import { splitLeaf } from './split.ts'
-import { closeGap, insertIntoLeaf, overwriteValue, Tree } from './tree.ts'
+import { Tree } from './tree.ts'
 import { undoTo } from './undo.ts'
 import type { UndoMark } from './undo-log.ts'
 import { Versions } from './versions.ts'
@@ -66,8 +78,7 @@ export class MemoryStore implements OrderedStore, Member {
   /** Changed since the epoch was last sealed. */
   #unsealed = false
   #closed = false
-  /** The last insertion was at the end of this leaf. */
-  #appendedTo = 0
+  #draft: MemoryDraft | undefined
   /** The record that `current.get` found last, and the version then: whoever writes a key has mostly just read it. */
   #found = 0
   #foundAt = -1
@@ -86,40 +97,29 @@ export class MemoryStore implements OrderedStore, Member {
   }
 
   put(key: Slice, value: Slice): void {
+    checkLengths(key.end - key.start, value.end - value.start)
     const { tree } = this
-    const { bytes, start, end } = key
-    checkLengths(end - start, value.end - value.start)
     const found = this.#foundAt === this.#stamp.version ? this.#found : 0
     this.#mutates()
-    if (found !== 0 && this.#overwriteFound(found, key, value)) return
-    const slot = tree.descend(bytes, start, end)
-    if (slot >= 0) this.#overwrite(slot, key, value)
-    else this.#insert(~slot, key, value)
-    this.#stamp.root = tree.root
+    if (found === 0 || !this.#overwriteFound(found, key, value)) {
+      putEntry(tree, key, value)
+      this.#stamp.root = tree.root
+    }
+    if (this.#draft !== undefined) this.#draft.follow(key, value)
   }
 
-  delete(key: Slice): boolean {
-    const { tree } = this
-    const { bytes, start, end } = key
-    const slot = tree.descend(bytes, start, end)
-    if (slot < 0) return false
+  delete(key: Slice): void {
     this.#mutates()
-    tree.own(tree.depth)
-    const leaf = tree.path[tree.depth]!
-    const words = pageWordsOf(tree.space, leaf)
-    const base = pageBase(leaf)
-    tree.letGoRecord(0, words[base + leafRecordsAt + slot]!)
-    closeGap(words, base, slot, slot + 1)
-    tree.addKeys(-1)
-    if (tree.depth > 0 && needsRepair(tree)) repairPath(tree, bytes, start, end)
-    this.#stamp.root = tree.root
-    return true
+    deleteEntry(this.tree, key)
+    this.#stamp.root = this.tree.root
+    if (this.#draft !== undefined) this.#draft.follow(key, undefined)
   }
 
   deleteRange(range: KeyRange): void {
     this.#mutates()
     deleteKeyRange(this.tree, range)
     this.#stamp.root = this.tree.root
+    if (this.#draft !== undefined) this.#draft.followRange(range)
   }
 
   publish(sequence: Sequence): void {
@@ -145,10 +145,42 @@ export class MemoryStore implements OrderedStore, Member {
   #rollBack(mark: UndoMark, sequence: Sequence): void {
     assert(!this.#unpublished, 'a rollback between a mutation and its publish')
     this.tree.undo.letGoAfter(mark)
+    this.#draft?.discard()
     this.#mutates()
     undoTo(this.tree, mark.position)
     this.#stamp.root = this.tree.root
     this.#publishAs(sequence)
+  }
+
+  draft(isOwn: (key: Slice) => boolean): Draft | undefined {
+    this.#sealForReaders('draft')
+    const { tree, versions } = this
+    if (tree.divergence !== undefined) return undefined
+    tree.divergence = new Divergence(versions.pin(), tree.undo.tail)
+    const drafted = new Tree(this.family, versions, tree.root, this.#options.plantedFault, tree.divergence)
+    this.#draft = new MemoryDraft(drafted, isOwn, {
+      adopt: () => this.#adopt(drafted),
+      discard: () => this.#discard(drafted),
+    })
+    return this.#draft
+  }
+
+  #adopt(drafted: Tree): void {
+    assert(!this.#unpublished, 'a draft is adopted between a mutation and its publish')
+    this.#draft = undefined
+    this.#mutates()
+    this.tree.adopt(drafted)
+    this.#stamp.root = this.tree.root
+  }
+
+  #discard(drafted: Tree): void {
+    this.#draft = undefined
+    this.tree.discard(drafted.root)
+  }
+
+  /** The side that has only been begun, for assertions. */
+  get draftRoot(): number {
+    return this.#draft?.root ?? 0
   }
 
   snapshot(): Snapshot {
@@ -228,6 +260,7 @@ export class MemoryStore implements OrderedStore, Member {
       readingThreads: versions.readers.size,
       marks: this.tree.undo.marks,
       undoEntries: this.tree.undo.entries,
+      drafts: this.tree.divergence === undefined ? 0 : 1,
     }
   }
 
@@ -246,6 +279,7 @@ export class MemoryStore implements OrderedStore, Member {
     if (this.#closed) return
     this.#closed = true
     this.#stamp.version++
+    this.#draft?.discard()
     this.tree.undo.close()
     this.versions.close(this.tree.root)
     const alone = this.family.members.size === 1 && this.versions.pins === 0
@@ -285,46 +319,7 @@ export class MemoryStore implements OrderedStore, Member {
   /** Without a descent, where the record is that of this key and may be changed in place. */
   #overwriteFound(record: number, key: Slice, value: Slice): boolean {
     if (compareWithRecord(this.tree.space, record, key.bytes, key.start, key.end, 0) !== 0) return false
-    return this.#overwriteInPlace(record, key, value)
-  }
-
-  #overwriteInPlace(record: number, key: Slice, value: Slice): boolean {
-    const { tree } = this
-    if (!tree.isCurrentRecord(record) && tree.fault !== 'overwrite-published') return false
-    if (!tree.records.fits(record, key.end - key.start + value.end - value.start)) return false
-    if (tree.undo.isActive && !tree.undo.save(record)) return false
-    overwriteValue(tree, record, value.bytes, value.start, value.end)
-    return true
-  }
-
-  #overwrite(slot: number, key: Slice, value: Slice): void {
-    const { tree } = this
-    const leaf = tree.path[tree.depth]!
-    const old = pageWordsOf(tree.space, leaf)[pageBase(leaf) + leafRecordsAt + slot]!
-    if (this.#overwriteInPlace(old, key, value)) return
-    tree.own(tree.depth)
-    const { bytes, start, end } = key
-    const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
-    const page = tree.path[tree.depth]!
-    pageWordsOf(tree.space, page)[pageBase(page) + leafRecordsAt + slot] = record
-    tree.letGoRecord(record, old)
-  }
-
-  #insert(slot: number, key: Slice, value: Slice): void {
-    const { tree } = this
-    const { bytes, start, end } = key
-    tree.own(tree.depth)
-    const size = pageField(tree.space, tree.path[tree.depth]!, sizeAt)
-    if (size === leafCapacity) {
-      const appending = this.#appendedTo === tree.path[tree.depth]
-      slot = splitLeaf(tree, slot, appending, bytes, start, end)
-    }
-    const leaf = tree.path[tree.depth]!
-    const record = tree.newRecord(bytes, start, end, value.bytes, value.start, value.end)
-    insertIntoLeaf(tree, slot, record)
-    tree.addKeys(1)
-    if (tree.undo.isActive && tree.fault !== 'forgotten-undo') tree.undo.push(record, 0)
-    this.#appendedTo = slot === pageField(tree.space, leaf, sizeAt) - 1 ? leaf : 0
+    return overwriteInPlace(this.tree, record, key, value)
   }
 
   #currentReader(): Reader {
@@ -412,15 +407,6 @@ class MemorySnapshot implements Snapshot {
     assert(this.#stamp.version === 0, 'snapshot released twice')
     this.#stamp.version = 1
     this.#store.versions.unpin(this.epoch)
-  }
-}
-
-function checkLengths(keyLength: number, valueLength: number): void {
-  if (keyLength > keyBytesMax) {
-    throw new PolylogError('too_large', `a key of ${keyLength} bytes is longer than ${keyBytesMax}`)
-  }
-  if (valueLength > valueBytesMax) {
-    throw new PolylogError('too_large', `a value of ${valueLength} bytes is longer than ${valueBytesMax}`)
   }
 }
 

@@ -50,13 +50,13 @@ function removeEmptyPages(tree: Tree): boolean {
     if (pageField(tree.space, page, sizeAt) > 0) break
     tree.own(depth - 1)
     removeChildren(tree, tree.path[depth - 1]!, tree.slots[depth - 1]!, tree.slots[depth - 1]! + 1)
-    tree.versions.retirePage(page)
+    tree.retirePage(page)
     removed = true
   }
   const root = tree.root
   if (removed && pageField(tree.space, root, sizeAt) === 0) {
     tree.root = tree.newPage(0)
-    tree.versions.retirePage(root)
+    tree.retirePage(root)
   }
   return removed
 }
@@ -67,11 +67,11 @@ export function removeChildren(tree: Tree, page: number, from: number, to: numbe
   const base = pageBase(page)
   const separators = base + separatorsAt
   for (let slot = from; slot < to; slot++) {
-    if (words[separators + slot] !== 0) tree.versions.retireRecord(words[separators + slot]!)
+    if (words[separators + slot] !== 0) tree.retireRecord(words[separators + slot]!)
   }
   closeGap(words, base, from, to)
   if (from > 0 || words[base + sizeAt] === 0 || words[separators] === 0) return
-  tree.versions.retireRecord(words[separators]!)
+  tree.retireRecord(words[separators]!)
   words[separators] = 0
 }
 
@@ -110,8 +110,8 @@ function mergeWithRight(tree: Tree, depth: number): void {
   closeGap(pageWordsOf(space, parent), pageBase(parent), slot, slot + 1)
   const prefix = tree.prefixBetween(tree.lowFence(depth), tree.highFence(depth))
   appendEntries(tree, left, right, Math.min(prefix, pageField(space, left, prefixAt)), isLeaf ? 0 : separator)
-  if (isLeaf) tree.versions.retireRecord(separator)
-  tree.versions.retirePage(right)
+  if (isLeaf) tree.retireRecord(separator)
+  tree.retirePage(right)
 }
 
 function appendEntries(tree: Tree, left: number, right: number, prefix: number, separator: number): void {
@@ -142,6 +142,6 @@ function lowerRoot(tree: Tree): void {
   while (pageField(space, tree.root, levelAt) > 0 && pageField(space, tree.root, sizeAt) === 1) {
     const old = tree.root
     tree.root = pageField(space, old, childrenAt)
-    tree.versions.retirePage(old)
+    tree.retirePage(old)
   }
 }

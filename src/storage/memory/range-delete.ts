@@ -33,12 +33,12 @@ export function deleteKeyRange(tree: Tree, range: KeyRange): number {
  */
 function trim(tree: Tree, page: number, start: Slice | undefined, end: Slice | undefined): number {
   const own = tree.isCurrent(page) ? page : tree.copyPage(page)
-  if (own !== page) tree.versions.retirePage(page)
+  if (own !== page) tree.retirePage(page)
   if (pageField(tree.space, own, levelAt) === 0) trimLeaf(tree, own, start, end)
   else trimBranch(tree, own, start, end)
   countKeys(tree, own)
   if (pageField(tree.space, own, sizeAt) > 0) return own
-  tree.versions.retirePage(own)
+  tree.retirePage(own)
   return 0
 }
 

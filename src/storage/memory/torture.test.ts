@@ -59,15 +59,36 @@ class Bank {
   /** One transaction, and sometimes a few more that are taken back. */
   step(): void {
     this.#transact()
+    if (this.#sequence % 15 === 0) this.#transactLarge(this.#random(4))
     if (this.#sequence % 20 !== 0) return
     const mark = this.store.mark()
     const balances = this.#balances.slice()
     const sequence = this.#sequence
     for (let i = 0; i < 5; i++) this.#transact()
+    if (this.#random(2) === 0) this.#transactLarge(0)
+    this.#transact()
     mark.rollback()
     mark.release()
     this.#balances.set(balances)
     this.#sequence = sequence
+  }
+
+  /** Pairs that come and go by the hundred, while small transactions go on; now and then it comes to nothing. */
+  #transactLarge(chance: number): void {
+    const first = 5000 + this.#random(300)
+    const draft = this.store.draft(() => false)
+    if (draft === undefined) return
+    for (let i = first; i < first + 200; i++) {
+      for (const kind of ['extra', 'partner']) {
+        if (chance === 1 && i % 2 === 0) draft.delete(keyOf(kind, i))
+        else this.#put(kind, i, i, draft)
+      }
+      if (i % 50 === 0) this.#transact()
+    }
+    if (chance === 3) return draft.discard()
+    draft.adopt()
+    this.store.publish(++this.#sequence)
+    return undefined
   }
 
   /** Transfers, and sometimes keys that come and go in pairs, one by one or by the range. */
@@ -101,7 +122,7 @@ class Bank {
     }
   }
 
-  #put(kind: string, n: number, balance: number): void {
+  #put(kind: string, n: number, balance: number, target: Pick<MemoryStore, 'put'> = this.store): void {
     const key = keyOf(kind, n)
     const length = 12 + (this.#sequence % 50 === 0 ? this.#random(3000) : n % 90)
     const view = new DataView(this.#value.buffer)
@@ -113,7 +134,7 @@ class Bank {
       key.bytes.reduce((sum, byte) => sum + byte, 0),
       true,
     )
-    this.store.put(key, { bytes: this.#value, start: 0, end: length })
+    target.put(key, { bytes: this.#value, start: 0, end: length })
   }
 
   #random(below: number): number {
@@ -192,7 +213,14 @@ describe('threads that read while the writer publishes', () => {
     expect(bank.store.statistics()['retiredObjects']).toBe(0)
   })
 
-  const faults: PlantedFault[] = ['no-epoch-recheck', 'early-free', 'overwrite-published', 'shared-parent']
+  const faults: PlantedFault[] = [
+    'no-epoch-recheck',
+    'early-free',
+    'overwrite-published',
+    'shared-parent',
+    'past-retired',
+    'unfollowed-draft',
+  ]
   for (const fault of faults) {
     test(`would notice: ${fault}`, async () => {
       const { failures } = await torture(fault, publishesMax, 0)

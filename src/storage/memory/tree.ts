@@ -14,6 +14,7 @@
 import { assert } from '../../base/errors.ts'
 import { pageWords } from './address-space.ts'
 import type { AddressSpace } from './address-space.ts'
+import { Leftover, type Divergence } from './divergence.ts'
 import type { PageAllocator } from './page-allocator.ts'
 import {
   birthHighAt,
@@ -22,16 +23,14 @@ import {
   depthMax,
   headsAt,
   keysAt,
-  leafCapacity,
-  leafRecordsAt,
   levelAt,
   moveEntries,
   pageBase,
+  pageBirth,
   pageField,
   pageWordsOf,
   prefixAt,
   separatorsAt,
-  setHead,
   setPrefix,
   sizeAt,
 } from './page-layout.ts'
@@ -39,11 +38,13 @@ import type { RecordArena } from './record-arena.ts'
 import {
   commonPrefix,
   copyIntoRecord,
+  recordBirth,
   recordBytes,
   recordHeaderBytes,
   recordInts,
   recordWord,
 } from './record-layout.ts'
+import { retiredPage, retiredRecord, retiredSubtree, type RetiredList } from './retired-list.ts'
 import { findChild, findInLeaf } from './search.ts'
 import { UndoLog } from './undo-log.ts'
 import type { MemoryFamily, PlantedFault, Versions } from './versions.ts'
@@ -61,13 +62,20 @@ export class Tree {
   readonly slots: number[] = new Array<number>(depthMax).fill(0)
   /** The depth of the path's last page. */
   depth = 0
+  /** The last insertion was at the end of this leaf. */
+  appendedTo = 0
+  /** While there are two sides of the tree: see `divergence.ts`. */
+  divergence: Divergence | undefined
+  readonly #isDraft: boolean
 
-  constructor(family: MemoryFamily, versions: Versions, root: number, fault: PlantedFault | undefined) {
+  constructor(family: MemoryFamily, versions: Versions, root: number, fault?: PlantedFault, divergence?: Divergence) {
+    this.divergence = divergence
+    this.#isDraft = divergence !== undefined
     this.space = family.space
     this.pages = family.pages
     this.records = family.records
     this.versions = versions
-    this.undo = new UndoLog(family.space, versions)
+    this.undo = new UndoLog(family.space, this)
     this.fault = fault
     this.root = root === 0 ? this.newPage(0) : root
   }
@@ -111,7 +119,7 @@ export class Tree {
     const copy = this.copyPage(page)
     if (parent === 0) this.root = copy
     else pageWordsOf(this.space, parent)[pageBase(parent) + childrenAt + slot] = copy
-    this.versions.retirePage(page)
+    this.retirePage(page)
     return copy
   }
 
@@ -185,12 +193,80 @@ export class Tree {
   /** A value was overwritten, or a key deleted (`newer` is 0): the undo log keeps the old record for as long as it must. */
   letGoRecord(newer: number, older: number): void {
     if (this.undo.isActive) this.undo.push(newer, older)
-    else this.versions.retireRecord(older)
+    else this.retireRecord(older)
   }
 
   letGoSubtree(page: number): void {
     if (this.undo.isActive) this.undo.push(page, page)
-    else this.versions.retireSubtree(page)
+    else this.retireSubtree(page)
+  }
+
+  /** The tree does not reach the record any more, and nothing of it is kept to go back to. */
+  retireRecord(record: number): void {
+    if (this.divergence === undefined) this.versions.retireRecord(record)
+    else this.#retireOf(this.#listOf(this.divergence), this.divergence, retiredRecord, record)
+  }
+
+  retirePage(page: number): void {
+    if (this.divergence === undefined) this.versions.retirePage(page)
+    else this.#retireOf(this.#listOf(this.divergence), this.divergence, retiredPage, page)
+  }
+
+  retireSubtree(page: number): void {
+    if (this.divergence === undefined) this.versions.retireSubtree(page)
+    else this.#retireOf(this.#listOf(this.divergence), this.divergence, retiredSubtree, page)
+  }
+
+  /** The undo log's entry at `position` goes with what it held. Entries made after an adoption go after `settle`. */
+  forget(position: number, object: number, isSubtree: boolean): void {
+    const { divergence, versions } = this
+    if (divergence !== undefined && position >= divergence.from) {
+      this.#retireOf(divergence.published, divergence, isSubtree ? retiredSubtree : retiredRecord, object)
+    } else if (isSubtree) versions.retireSubtree(object)
+    else versions.retireRecord(object)
+  }
+
+  #listOf(divergence: Divergence): RetiredList {
+    return this.#isDraft || divergence.isAdopted ? divergence.drafted : divergence.published
+  }
+
+  #retireOf(list: RetiredList, divergence: Divergence, kind: number, object: number): void {
+    const through = this.fault === 'past-retired' ? -1 : divergence.through
+    if (kind === retiredSubtree) list.push(kind, object, 0)
+    else if (kind === retiredRecord) {
+      if (recordBirth(this.space, object) <= through) list.push(kind, object, 0)
+      else this.versions.retireRecord(object)
+    } else if (pageBirth(this.space, object) <= through) list.push(kind, object, 0)
+    else this.versions.retirePage(object)
+  }
+
+  /** The drafted side is the tree from now on; the undo log says so. */
+  adopt(draft: Tree): void {
+    const { divergence } = this
+    assert(divergence !== undefined && !divergence.isAdopted, 'a draft is adopted that is not open')
+    divergence.publishedRoot = this.root
+    this.root = draft.root
+    this.appendedTo = 0
+    this.undo.pushAdoption()
+  }
+
+  /** The drafted side goes, adopted or not; `root` is its root. */
+  discard(root: number): void {
+    const { divergence } = this
+    assert(divergence !== undefined, 'a draft is discarded that is not open')
+    if (divergence.isAdopted) this.root = divergence.publishedRoot
+    this.appendedTo = 0
+    this.divergence = undefined
+    this.versions.leave(new Leftover(this.space, divergence.through, root, divergence.published, divergence.drafted))
+  }
+
+  /** The published side goes: nobody can go back to it. */
+  settle(): void {
+    const { divergence } = this
+    assert(divergence?.isAdopted === true, 'what a draft has replaced is let go of before the draft is adopted')
+    const { through, publishedRoot, drafted, published } = divergence
+    this.divergence = undefined
+    this.versions.leave(new Leftover(this.space, through, publishedRoot, drafted, published))
   }
 
   /** Adds to the key counts of the path's pages, which must be current. */
@@ -251,33 +327,6 @@ export class Tree {
       page = words[base + childrenAt + slot]!
     }
   }
-}
-
-/** Puts `record` into the leaf of the path, which must be current and have room. */
-export function insertIntoLeaf(tree: Tree, slot: number, record: number): void {
-  const page = tree.path[tree.depth]!
-  const words = pageWordsOf(tree.space, page)
-  const base = pageBase(page)
-  const size = words[base + sizeAt]!
-  assert(size < leafCapacity, 'insertion into a full leaf')
-  // A loop, since three calls of copyWithin cost more for half a page.
-  for (let i = base + headsAt + size, first = base + headsAt + slot; i > first; i--) {
-    words[i] = words[i - 1]!
-    words[i + leafCapacity] = words[i + leafCapacity - 1]!
-    words[i + 2 * leafCapacity] = words[i + 2 * leafCapacity - 1]!
-  }
-  words[base + leafRecordsAt + slot] = record
-  setHead(tree.space, words, base, leafCapacity, slot, record)
-  words[base + sizeAt] = size + 1
-}
-
-/** Overwrites the value of a current record that has room for it. */
-export function overwriteValue(tree: Tree, record: number, bytes: Uint8Array, start: number, end: number): void {
-  const ints = recordInts(tree.space, record)
-  const word = recordWord(record)
-  ints[word + 2] = end - start
-  const at = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff)
-  copyIntoRecord(ints, recordBytes(tree.space, record), at, bytes, start, end)
 }
 
 /** Removes entries [from, to) of a page, their columns only; a branch's first entry loses its separator's number. */

@@ -11,6 +11,7 @@
  * | record | 0 | 0 | a key was inserted |
  * | 0 | record | 0 | a key was deleted |
  * | page | the same page | 0 | a range delete has unlinked the page with all that hangs below |
+ * | 0 | 0 | 0 | a draft was adopted: all that it had written, at once (`divergence.ts`) |
  *
  * What an entry holds is not retired before every mark at or before the entry is gone; then the entry waits at the head
  * of the ring until `drop` comes to it. So letting go of a mark takes no time, and freeing is spread over later writes.
@@ -24,7 +25,6 @@
 import { assert } from '../../base/errors.ts'
 import { recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
 import type { AddressSpace } from './address-space.ts'
-import type { Versions } from './versions.ts'
 import { WordRing } from './word-ring.ts'
 
 const wordsPerEntry = 3
@@ -36,9 +36,15 @@ export interface UndoMark {
   isHeld: boolean
 }
 
+/** Where entries go that nobody needs any more: the tree. */
+interface UndoneTree {
+  forget(position: number, object: number, isSubtree: boolean): void
+  settle(): void
+}
+
 export class UndoLog {
   readonly #space: AddressSpace
-  readonly #versions: Versions
+  readonly #tree: UndoneTree
   readonly #entries: WordRing = new WordRing(wordsPerEntry)
   readonly #saved: WordRing = new WordRing(1)
   #keptFrom = 0
@@ -50,9 +56,9 @@ export class UndoLog {
   older = 0
   saved = 0
 
-  constructor(space: AddressSpace, versions: Versions) {
+  constructor(space: AddressSpace, tree: UndoneTree) {
     this.#space = space
-    this.#versions = versions
+    this.#tree = tree
   }
 
   get marks(): number {
@@ -96,6 +102,12 @@ export class UndoLog {
     words[at] = newer
     words[at + 1] = older
     words[at + 2] = 0
+  }
+
+  /** Also where no mark is held: what the draft has replaced goes when the entries before this one are gone. */
+  pushAdoption(): void {
+    this.push(0, 0)
+    if (!this.isActive) this.#keptFrom = this.#entries.tail
   }
 
   /** Before the record's value is overwritten in place; false where it must not be, since it is too long to be saved. */
@@ -150,13 +162,14 @@ export class UndoLog {
     const entries = this.#entries
     const until = Math.min(this.#keptFrom, entries.head + count)
     while (entries.head < until) {
+      const position = entries.head
       const at = entries.shift()
       const { words } = entries
       const older = words[at + 1]!
       const saved = words[at + 2]!
       if (saved > 0) this.#saved.head += saved
-      else if (older === words[at]) this.#versions.retireSubtree(older)
-      else if (older !== 0) this.#versions.retireRecord(older)
+      else if (older !== 0) this.#tree.forget(position, older, older === words[at])
+      else if (words[at] === 0) this.#tree.settle()
     }
     if (entries.head < this.#keptFrom) return true
     entries.shrink()

@@ -20,7 +20,8 @@ import {
 } from './page-layout.ts'
 import { recordBytes, recordKeyLength, recordKeyStart } from './record-layout.ts'
 import { splitLeaf } from './split.ts'
-import { closeGap, insertIntoLeaf } from './tree.ts'
+import { insertIntoLeaf } from './entries.ts'
+import { closeGap } from './tree.ts'
 import type { Tree } from './tree.ts'
 
 export function undoTo(tree: Tree, position: number): void {
@@ -29,7 +30,11 @@ export function undoTo(tree: Tree, position: number): void {
   const places = new Map<number, number>()
   while (undo.pop(position)) {
     const { older, saved } = undo
-    if (saved === 0 && undo.newer === older) insertSubtree(tree, older)
+    if (saved === 0 && undo.newer === 0 && older === 0) {
+      // Earlier entries speak of the published side, to which none of the places belongs.
+      places.clear()
+      tree.discard(tree.root)
+    } else if (saved === 0 && undo.newer === older) insertSubtree(tree, older)
     else if (undo.newer === 0) insertRecord(tree, older)
     else {
       const record = places.get(undo.newer) ?? undo.newer
@@ -73,7 +78,7 @@ function replaceRecord(tree: Tree, newer: number, older: number): void {
   const at = pageBase(leaf) + leafRecordsAt + slot
   assert(slot >= 0 && words[at] === newer, `record ${newer} is not where it was put`)
   words[at] = older
-  tree.versions.retireRecord(newer)
+  tree.retireRecord(newer)
 }
 
 function insertRecord(tree: Tree, record: number): void {
@@ -102,7 +107,7 @@ function removeRecord(tree: Tree, record: number): void {
     const start = recordKeyStart(record)
     repairPath(tree, recordBytes(tree.space, record), start, start + recordKeyLength(tree.space, record))
   }
-  tree.versions.retireRecord(record)
+  tree.retireRecord(record)
 }
 
 /** The records below the page return to the tree one by one; its pages and separators are retired. */
@@ -115,9 +120,9 @@ function insertSubtree(tree: Tree, page: number): void {
   } else {
     for (let slot = 0; slot < size; slot++) {
       const separator = words[base + separatorsAt + slot]!
-      if (separator !== 0) tree.versions.retireRecord(separator)
+      if (separator !== 0) tree.retireRecord(separator)
       insertSubtree(tree, words[base + childrenAt + slot]!)
     }
   }
-  tree.versions.retirePage(page)
+  tree.retirePage(page)
 }

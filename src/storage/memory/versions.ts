@@ -34,6 +34,7 @@ import {
 import type { PageAllocator } from './page-allocator.ts'
 import type { RecordArena } from './record-arena.ts'
 import { epochHighUnit, recordBirth } from './record-layout.ts'
+import type { Leftover } from './divergence.ts'
 import { RetiredList, retiredPage, retiredRecord, retiredSubtree } from './retired-list.ts'
 
 export const headerEpochAt: number = 0
@@ -49,6 +50,8 @@ export type PlantedFault =
   | 'overwrite-published'
   | 'shared-parent'
   | 'forgotten-undo'
+  | 'unfollowed-draft'
+  | 'past-retired'
 
 export interface MemoryFamily {
   readonly space: AddressSpace
@@ -78,6 +81,8 @@ export class Versions {
   /** Dead in the epoch that is not sealed yet. */
   #retiring = new RetiredList()
   readonly #pending = new RetiredList()
+  /** Sides that diverged from the tree and went. */
+  readonly #leftovers: Leftover[] = []
   #closed = false
   #sealedRoot = 0
   #sealedSequence = 0
@@ -99,6 +104,7 @@ export class Versions {
   get retired(): number {
     let count = this.#retiring.length + this.#pending.length
     for (const list of this.#held.values()) count += list.length
+    for (const leftover of this.#leftovers) count += leftover.length
     return count
   }
 
@@ -177,6 +183,11 @@ export class Versions {
     list.push(retiredSubtree, page, this.epoch)
   }
 
+  /** What it holds is retired by `reclaim`, step by step; its past is unpinned then. */
+  leave(leftover: Leftover): void {
+    this.#leftovers.push(leftover)
+  }
+
   /** The tree's last root goes too; what pins hold stays until they are gone. */
   close(root: number): void {
     this.#closed = true
@@ -192,12 +203,17 @@ export class Versions {
   /** Frees or sorts out up to so many objects; true where there is more to do. */
   reclaim(objects: number): boolean {
     if (this.readers.size > 0) this.#lookAtReaders()
+    const leftover = this.#leftovers[0]
+    if (leftover !== undefined && !leftover.takeApart(this, objects)) {
+      this.#leftovers.shift()
+      this.unpin(leftover.past)
+    }
     const pending = this.#pending
     for (let i = 0; i < objects; i++) {
-      if (!pending.pop()) return false
+      if (!pending.pop()) return this.#leftovers.length > 0
       this.#free(pending.kind, pending.object, pending.death)
     }
-    return pending.length > 0
+    return pending.length > 0 || this.#leftovers.length > 0
   }
 
   /** How many epochs the oldest pin of this thread lies behind: what it holds grows with that. */
@@ -209,6 +225,7 @@ export class Versions {
     this.#retiring.each(visit)
     this.#pending.each(visit)
     for (const list of this.#held.values()) list.each(visit)
+    for (const leftover of this.#leftovers) leftover.eachHeld((kind, object) => visit(kind, object, this.epoch))
   }
 
   #retire(kind: number, object: number, birth: number): void {
