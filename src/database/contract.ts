@@ -1,13 +1,14 @@
 /**
  * What models, queries and languages see of the kernel.
  *
- * Reads and writes are synchronous (rule 3). What must wait is thrown: a page that is not resident (`Miss` of the store),
- * a lock that another transaction holds (`LockWait`), data that changed under a read-committed statement (`Restart`). The
- * statement runner catches these, rolls the statement back to its start, waits and runs it again; models never catch them,
- * and never keep state of a statement outside of it.
+ * Reads and writes are synchronous (rule 3), and throw what they must wait for: a page that is not resident (`Miss` of the
+ * store), a lock that another transaction holds (`LockWait`). Whoever works in steps lets a step throw, yields what it
+ * threw, and takes the same step again: `wait.ts` teaches how. Data that changed under a read-committed statement
+ * (`Restart`) is nobody's but the statement runner's: it alone runs a statement again from its beginning, so models never
+ * keep state of a statement outside of it.
  */
 import type { KeyRange, Slice } from '../base/slice.ts'
-import type { Cursor, ScanOptions } from '../storage/store.ts'
+import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -54,6 +55,16 @@ export interface Transaction extends TransactionReader {
   readonly statementTimeUs: bigint
   readonly slice: TimeSlice
   readonly services: TransactionServices
+
+  /** Where a batch begins: what `waitOf` takes its writes back to. */
+  savepoint(): Savepoint
+  /**
+   * What interrupted a batch, for its caller to yield: after the wait the batch is run again. Its writes since `start` are
+   * taken back; left out, they stay. Anything but a wait is thrown again.
+   */
+  waitOf(error: unknown, start?: Savepoint): Wait
+  /** A batch got through: the pages that it has waited for may go. */
+  batchDone(): void
 
   put(key: Slice, value: Slice, kind?: WriteKind): void
   delete(key: Slice, kind?: WriteKind): void
@@ -112,22 +123,49 @@ export interface TimeSlice {
 }
 
 /**
- * What a statement that takes longer than its slice yields: nothing to go on in its next slice, a promise to go on after
- * it (a page, room in an output buffer).
+ * What a step yields because it cannot go on: `undefined` where its slice is over; a page; a lock; work that is done
+ * elsewhere; a promise of anything else (room in an output buffer, another task). After it the runner calls `next` again, and the statement goes on where it
+ * was, in the state that it has read so far.
  */
-export type Pause = Promise<void> | undefined
+export type Wait = undefined | Miss | LockWait | Elsewhere | Promise<void>
+export type Pause = Wait
 
-/** Runs inside one transaction. Small work returns at once; work that may grow with the data is a generator that pauses. */
+/**
+ * Runs inside one transaction. Small work returns at once, as one batch: where it throws a wait it is run again. Work that
+ * may grow with the data is a generator, and never throws a wait: it yields it.
+ */
 export type Statement<T> = (transaction: Transaction) => T | StatementSteps<T>
 
-export type StatementSteps<T> = Generator<Pause, T, void>
+export type StatementSteps<T> = Generator<Wait, T, void>
 
-/** Thrown by `lock`; the runner waits for `granted` and runs the statement again. */
+/** A position in a transaction's writes to roll back to. */
+export interface Savepoint {
+  readonly writes: number
+  readonly catalogChanges: number
+}
+
+/** Thrown by `lock`; whoever asks for the lock again once it is `granted` has it. */
 export class LockWait {
+  readonly key: string
   readonly granted: Promise<void>
 
-  constructor(granted: Promise<void>) {
+  constructor(key: string, granted: Promise<void>) {
+    this.key = key
     this.granted = granted
+  }
+}
+
+/**
+ * Thrown deep inside a batch whose result another thread computes: once that is `done` the batch is run again and finds it.
+ * `abandon` is called where the statement ends while it waits; after the end it does nothing.
+ */
+export class Elsewhere {
+  readonly done: Promise<void>
+  readonly abandon: () => void
+
+  constructor(done: Promise<void>, abandon: () => void) {
+    this.done = done
+    this.abandon = abandon
   }
 }
 

@@ -10,7 +10,7 @@ import type { Host } from '../host/host.ts'
 import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
-import { isMiss, type OrderedStore, type Reader, type Snapshot } from '../storage/store.ts'
+import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { type CatalogState, firstCollectionId } from './catalog-state.ts'
 import { checkpointGap, writeCheckpoint } from './checkpoints.ts'
 import { CommitPipeline, type Marked } from './commit-pipeline.ts'
@@ -23,6 +23,7 @@ import { isEmpty, migrate, type MigrationStep } from './migrations/migrations.ts
 import { noteRefused } from './note-refused.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { ProcessMemory } from './process-memory.ts'
+import { throughMisses } from './pinned-pages.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
 import { DatabaseServices } from './services.ts'
 import type { TemporaryFiles } from './temporary-files.ts'
@@ -139,7 +140,8 @@ export class Database implements Kernel {
     const from = parts.store.current.sequence
     if (end < from || (end > from && oldest > from + 1)) throw checkpointGap(from, oldest, end)
     const recovered = await replay(parts.log, parts.store)
-    const database = new Database(parts, leader, recovered, loadCatalog(parts.store, firstCollectionId))
+    const loaded = await loadCatalog(parts.store, firstCollectionId)
+    const database = new Database(parts, leader, recovered, loaded)
     try {
       await database.#migrate(parts.migrationSteps)
       return database
@@ -151,25 +153,23 @@ export class Database implements Kernel {
 
   async #migrate(steps: readonly MigrationStep[] | undefined): Promise<void> {
     const isChanged = await migrate(this.store, (work) => this.#runDurably(work), steps)
-    if (isChanged) this.catalog = loadCatalog(this.store, firstCollectionId).catalog
+    if (isChanged) this.catalog = (await loadCatalog(this.store, firstCollectionId)).catalog
   }
 
   /** As no caller's: nobody else is here yet. */
-  async #runDurably<T>(work: (transaction: Transaction) => T): Promise<T> {
-    for (;;) {
+  #runDurably<T>(work: (transaction: Transaction) => T): Promise<T> {
+    return throughMisses(this.store, () => {
       const transaction = this.begin({ isolation: 'read committed', readOnly: false, interactive: false })
       transaction.setOrigin('system')
       transaction.beginStatement()
       try {
         const result = work(transaction)
-        await this.#synced(transaction.commit())
-        return result
+        return this.#synced(transaction.commit()).then(() => result)
       } catch (error) {
         transaction.rollback()
-        if (!isMiss(error)) throw error
-        await transaction.loadMissing(error)
+        throw error
       }
-    }
+    })
   }
 
   // ---- Kernel

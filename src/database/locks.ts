@@ -3,7 +3,7 @@
  *
  * A lock is a key (latin1), its holders with their strongest mode, and a queue. A request is granted when it conflicts
  * with no other holder and with no request before it in the queue; a holder that strengthens its mode goes to the front.
- * Who must wait gets a promise and, once it is granted, holds the lock: it runs its statement again with it.
+ * Who must wait gets a promise and, once it is granted, holds the lock: asked for again, it is there.
  *
  * A waiter waits for the holders that conflict with it and for conflicting requests ahead of it. Before it starts to
  * wait that graph is searched; where it leads back to the requester, the requester gets `deadlock`.
@@ -106,7 +106,7 @@ export class LockTable {
     }
     this.waits++
     granted.catch(() => undefined)
-    return new LockWait(granted)
+    return new LockWait(lock.key, granted)
   }
 
   #grantable(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {

@@ -9,6 +9,7 @@ import type { OrderedStore } from '../storage/store.ts'
 import { CatalogState, catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
 import type { Sequence } from './contract.ts'
 import { decodeNumber } from './numbers.ts'
+import { throughMisses } from './pinned-pages.ts'
 
 export interface Recovered {
   readonly end: Sequence
@@ -101,20 +102,34 @@ export interface LoadedCatalog {
   readonly numbers: number
 }
 
-export function loadCatalog(store: OrderedStore, firstId: number): LoadedCatalog {
-  let catalog = CatalogState.empty()
-  const cursor = store.current.scan(keyspaceRange(catalogKeyspace))
-  const key = new MutableSlice()
-  while (cursor.next()) {
-    const found = cursor.key
-    catalog = catalog.applied(key.set(found.bytes, found.start, found.end), cursor.value)
-  }
-  const lastId = store.current.get(lastCollectionIdKey())
-  const lastCollectionId = lastId === undefined ? firstId - 1 : decodeNumber(lastId)
-  const numbers = store.current.get(numbersKey())
+export async function loadCatalog(store: OrderedStore, firstId: number): Promise<LoadedCatalog> {
+  const catalog = await loadEntries(store)
+  const lastId = await throughMisses(store, () => numberAt(store, lastCollectionIdKey()))
+  const numbers = await throughMisses(store, () => numberAt(store, numbersKey()))
   let lastVersion = firstId
   for (const name of catalog.namespaces.keys()) {
     for (const collection of catalog.collectionsOf(name)) lastVersion = Math.max(lastVersion, collection.version)
   }
-  return { catalog, lastCollectionId, lastVersion, numbers: numbers === undefined ? 1 : decodeNumber(numbers) }
+  return { catalog, lastCollectionId: lastId ?? firstId - 1, lastVersion, numbers: numbers ?? 1 }
+}
+
+/** Entry by entry, each page of them once. */
+async function loadEntries(store: OrderedStore): Promise<CatalogState> {
+  let catalog = CatalogState.empty()
+  const snapshot = store.snapshot()
+  const cursor = snapshot.scan(keyspaceRange(catalogKeyspace))
+  const key = new MutableSlice()
+  const takeAll = (): void => {
+    while (cursor.next()) {
+      const found = cursor.key
+      catalog = catalog.applied(key.set(found.bytes, found.start, found.end), cursor.value)
+    }
+  }
+  await throughMisses(store, takeAll).finally(() => snapshot.release())
+  return catalog
+}
+
+function numberAt(store: OrderedStore, key: Slice): number | undefined {
+  const found = store.current.get(key)
+  return found === undefined ? undefined : decodeNumber(found)
 }

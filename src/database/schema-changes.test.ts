@@ -49,15 +49,15 @@ function outcomeOf(run: () => unknown): string {
 }
 
 /** What a restart would find in the keys, which must be what is in memory. */
-function expectLoadable(): void {
-  const { catalog } = loadCatalog(database.store, 16)
+async function expectLoadable(): Promise<void> {
+  const { catalog } = await loadCatalog(database.store, 16)
   const shape = (state: CatalogState): unknown =>
     [...state.namespaces.values()].map(({ id, name }) => [id, name, state.collectionsOf(name)])
   expect(shape(catalog)).toEqual(shape(database.catalog))
 }
 
 describe('schema changes', () => {
-  test('are transactional: others see them at commit, or never', () => {
+  test('are transactional: others see them at commit, or never', async () => {
     const transaction = begin()
     const namespace = step(transaction, (tx) => tx.createNamespace('shop'))
     const collection = step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'document', {}))
@@ -70,10 +70,10 @@ describe('schema changes', () => {
     expect(second.catalog.findCollection('shop', 'orders')).toBeUndefined()
     second.rollback()
     expect(database.catalog.findCollection('shop', 'orders')?.id).toBe(collection.id)
-    expectLoadable()
+    await expectLoadable()
   })
 
-  test('go back with their savepoint', () => {
+  test('go back with their savepoint', async () => {
     const transaction = begin()
     const namespace = step(transaction, (tx) => tx.createNamespace('shop'))
     const savepoint = transaction.savepoint()
@@ -83,7 +83,7 @@ describe('schema changes', () => {
     step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'table', {}))
     transaction.commit()
     expect(database.catalog.findCollection('shop', 'orders')?.model).toBe('table')
-    expectLoadable()
+    await expectLoadable()
   })
 
   test('two that create the same name wait for each other, and the second finds it there', () => {
@@ -110,7 +110,7 @@ describe('schema changes', () => {
     expect([...database.catalog.namespaces.keys()]).toEqual(['theirs'])
   })
 
-  test('a name that the transaction itself has dropped can be made again', () => {
+  test('a name that the transaction itself has dropped can be made again', async () => {
     const namespace = once((tx) => tx.createNamespace('shop'))
     const collection = once((tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     const transaction = begin()
@@ -119,19 +119,19 @@ describe('schema changes', () => {
     transaction.commit()
     expect(again.id).toBeGreaterThan(collection.id)
     expect(database.catalog.findCollection('shop', 'orders')?.id).toBe(again.id)
-    expectLoadable()
+    await expectLoadable()
   })
 
-  test('a namespace is not dropped under a collection that the snapshot does not show', () => {
+  test('a namespace is not dropped under a collection that the snapshot does not show', async () => {
     const namespace = once((tx) => tx.createNamespace('shop'))
     const transaction = begin()
     once((tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     expect(outcomeOf(() => step(transaction, (tx) => tx.dropNamespace(namespace)))).toBe('serialization_failure')
     transaction.rollback()
-    expectLoadable()
+    await expectLoadable()
   })
 
-  test('a collection is not made in a namespace that is dropped meanwhile', () => {
+  test('a collection is not made in a namespace that is dropped meanwhile', async () => {
     const namespace = once((tx) => tx.createNamespace('shop'))
     const other = once((tx) => tx.createNamespace('other'))
     const moved = once((tx) => tx.createCollection(other, 'orders', 'document', {}))
@@ -143,10 +143,10 @@ describe('schema changes', () => {
     expect(outcomeOf(move)).toBe('serialization_failure')
     creating.rollback()
     moving.rollback()
-    expectLoadable()
+    await expectLoadable()
   })
 
-  test('a collection that moves into a namespace keeps it from being dropped', () => {
+  test('a collection that moves into a namespace keeps it from being dropped', async () => {
     const [from, to] = [once((tx) => tx.createNamespace('from')), once((tx) => tx.createNamespace('to'))]
     const collection = once((tx) => tx.createCollection(from, 'orders', 'document', {}))
     const [moving, dropping] = [begin('read committed'), begin('read committed')]
@@ -156,16 +156,16 @@ describe('schema changes', () => {
     expect(outcomeOf(() => step(dropping, (tx) => tx.dropNamespace(to)))).toBe('dependent_objects')
     dropping.rollback()
     expect(database.catalog.findCollection('to', 'orders')?.id).toBe(collection.id)
-    expectLoadable()
+    await expectLoadable()
   })
 
-  test('a dropped namespace cannot come back as the home of its own new collection', () => {
+  test('a dropped namespace cannot come back as the home of its own new collection', async () => {
     const transaction = begin()
     const namespace = step(transaction, (tx) => tx.createNamespace('shop'))
     step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     expect(outcomeOf(() => step(transaction, (tx) => tx.dropNamespace(namespace)))).toBe('dependent_objects')
     transaction.commit()
-    expectLoadable()
+    await expectLoadable()
   })
 
   test('writers and schema changes keep each other out', () => {

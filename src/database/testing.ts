@@ -4,6 +4,7 @@ import { createRealHost } from '../host/real/real-host.ts'
 import type { CommitLog } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
+import type { OrderedStore } from '../storage/store.ts'
 import { Database } from './database.ts'
 import type { KernelLimits } from './kernel.ts'
 
@@ -12,6 +13,8 @@ export interface TestDatabaseOptions {
   readonly name?: string
   readonly log?: CommitLog
   readonly limits?: Partial<KernelLimits>
+  /** In place of a memory store. */
+  readonly store?: OrderedStore
 }
 
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<Database> {
@@ -20,7 +23,7 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
     host,
     name: options.name ?? 'polylog',
     log: options.log ?? openMemoryLog(),
-    store: await openMemoryStore(host, undefined),
+    store: options.store ?? (await openMemoryStore(host, undefined)),
     ...(options.limits && { limits: options.limits }),
   })
 }

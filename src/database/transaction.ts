@@ -27,13 +27,17 @@ import {
   type Isolation,
   type LockMode,
   type LockPolicy,
+  type LockWait,
   type Origin,
+  type Savepoint,
   type Sequence,
   type Transaction,
   type TransactionServices,
+  type Wait,
   type WriteKind,
 } from './contract.ts'
 import type { Kernel } from './kernel.ts'
+import { PinnedPages } from './pinned-pages.ts'
 import { decodeReply, encodeReply, type RememberedReply } from './remembered-reply.ts'
 import { ReadLog } from './read-log.ts'
 import * as schema from './schema-changes.ts'
@@ -41,16 +45,15 @@ import { StatementSlice } from './time-slice.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { TransactionCursor } from './transaction-cursor.ts'
 import { Workspace } from './workspace.ts'
+import { asWait } from './wait.ts'
 import { WriteSet } from './write-set.ts'
 
 /** Of private writes that are charged at once. */
 const chargedWritesBytes = 64 * 1024
 /** Of one, beside its key and value: its places in the arrays and the index. */
 const bytesPerWrite = 80
-
 /** A time that has not been asked for. */
 const unread = -1
-
 /** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
 const maxKeyBytes = 0xffff
 
@@ -61,12 +64,6 @@ export interface TransactionOptions {
   readonly interactive: boolean
   /** Fails with `serialization_failure` instead of waiting for a lock. */
   readonly failFast?: boolean
-}
-
-/** A position to roll back to. */
-export interface Savepoint {
-  readonly writes: number
-  readonly catalogChanges: number
 }
 
 interface CatalogChange {
@@ -103,6 +100,7 @@ export class KernelTransaction implements Transaction {
   #hasDeleted = false
   /** Writes up to here need no look at any limit. */
   #allowedBytes = 0
+  readonly #pages = new PinnedPages()
   readonly #locks: TransactionLocks
   /** Negative where nobody has asked for it yet: see `#readClock`. */
   #startMs = unread
@@ -215,18 +213,13 @@ export class KernelTransaction implements Transaction {
     this.#openCursors = []
   }
 
-  /** Brings in a page that the statement missed, so that it can run again. */
-  loadMissing(miss: Miss): Promise<void> {
-    // A read-committed statement runs again on the newest state, and lets go of its own while the page comes.
-    const kept = this.isolation === 'read committed' ? undefined : this.#pinned
-    const snapshot = kept ?? this.kernel.pin()
-    return snapshot.load(miss).finally(() => {
-      if (snapshot !== kept) snapshot.release()
-    })
-  }
-
   /** The statement is over: its cursors are gone. */
   endStatement(): void {
+    this.#forgetStatement()
+    this.#pages.release()
+  }
+
+  #forgetStatement(): void {
     if (this.#openCursors.length > 0) this.#openCursors = []
     if (this.#workspace !== undefined) this.#closeWorkspace()
   }
@@ -240,6 +233,37 @@ export class KernelTransaction implements Transaction {
   get workspace(): Workspace {
     this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces)
     return this.#workspace
+  }
+
+  /** Takes the statement back to where it began, for it to begin again. The pages that it waited for stay. */
+  takeBack(start: Savepoint): void {
+    this.#forgetStatement()
+    if (!this.ended) this.rollbackTo(start)
+  }
+
+  // ---- waits
+
+  waitOf(error: unknown, start?: Savepoint): Wait {
+    const wait = asWait(error)
+    if (start !== undefined) this.rollbackTo(start)
+    return wait
+  }
+
+  batchDone(): void {
+    this.#pages.release()
+  }
+
+  /** Brings in a page that was missed; it stays until the batch is done, or its statement is over. */
+  load(miss: Miss): Promise<void> {
+    const kept = this.#pinned
+    if (kept !== undefined) return this.#pages.load(kept, miss)
+    const snapshot = this.kernel.pin()
+    return this.#pages.load(snapshot, miss).finally(() => snapshot.release())
+  }
+
+  /** After a lock was granted: what the statement has read may be too old to write upon. */
+  isOutdated({ key }: LockWait): boolean {
+    return this.isolation === 'read committed' && this.#isChanged(key)
   }
 
   #unpin(): void {
@@ -420,8 +444,11 @@ export class KernelTransaction implements Transaction {
 
   /** Throws where the key was changed after the snapshot. */
   checkUnchanged(key: string): void {
-    if (!this.#asking || this.kernel.conflicts.lastChange(key) <= this.sequence) return
-    this.changedMeanwhile('the row')
+    if (this.#isChanged(key)) this.changedMeanwhile('the row')
+  }
+
+  #isChanged(key: string): boolean {
+    return this.#asking && this.kernel.conflicts.lastChange(key) > this.sequence
   }
 
   /** Of a name that is not a key: a namespace, a collection's name, its schema. */

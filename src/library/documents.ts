@@ -1,6 +1,6 @@
 /** Documents for the embedded API: plain objects in and out, converted as `document-values.ts` says. */
 import type { Document } from 'bson'
-import type { Pause, StatementSteps, Transaction } from '../database/contract.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { compileFilter, type Filter } from '../language/mql/filter.ts'
 import { computeAll, type Query } from '../language/mql/query.ts'
 import { noVariables } from '../language/mql/scope.ts'
@@ -100,7 +100,7 @@ export class Documents {
     })
   }
 
-  *#findAll(transaction: Transaction, query: Query): Generator<Pause, readonly BsonValue[], void> {
+  *#findAll(transaction: Transaction, query: Query): StatementSteps<readonly BsonValue[]> {
     const collection = transaction.catalog.findCollection(this.#namespace, this.#name)
     if (collection === undefined) return []
     return yield* computeAll(query, openSource(collection), transaction)

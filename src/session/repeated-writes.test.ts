@@ -1,13 +1,13 @@
 /** A driver repeats a write on another connection while the first one still runs. */
 import { expect, test } from 'vitest'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
-import type { Pause, Statement } from '../database/contract.ts'
+import type { Statement, Wait } from '../database/contract.ts'
 import { openTestSessions } from './testing.ts'
 
 test('a repeated write waits for the first one, and answers as it did', async () => {
   const { sessions, close } = await openTestSessions()
   let done = 0
-  const write = (pause: Pause): Statement<string> =>
+  const write = (pause: Wait): Statement<string> =>
     function* (tx) {
       const known = tx.rememberedReply('driver')
       if (known !== undefined) return sliceToLatin1(known.reply)

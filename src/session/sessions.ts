@@ -11,7 +11,7 @@ import { Scheduler } from './scheduler.ts'
 import { ClientSession, type TransactionRegistry } from './session.ts'
 import { Sight } from './sight.ts'
 import { SharedTransaction } from './shared-transaction.ts'
-import { StatementRunner } from './statement-runner.ts'
+import { type RepeatCounts, StatementRunner } from './statement-runner.ts'
 
 export interface SessionsOptions {
   readonly defaultDatabase: string
@@ -60,6 +60,11 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.memory = options.memory ?? ProcessMemory.unlimited()
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases
+  }
+
+  /** How often statements had to be run again. */
+  get repeats(): Readonly<RepeatCounts> {
+    return this.#runner.repeats
   }
 
   get defaultDatabase(): string {

@@ -12,8 +12,8 @@
  *   open ──commit──▶ committed        open, failed ──rollback, drop, doom, idle, stall──▶ aborted
  */
 import { PolylogError } from '../base/errors.ts'
-import type { Sequence } from '../database/contract.ts'
-import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
+import type { Savepoint, Sequence } from '../database/contract.ts'
+import type { KernelTransaction } from '../database/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { Outcome } from './contract.ts'
 import { commitOf } from './faults.ts'

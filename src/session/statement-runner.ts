@@ -1,19 +1,30 @@
 /**
- * Runs one statement in a transaction: starts it, lets it pause, waits for what it waits for, and runs it again where it
- * must (rule 3).
+ * Runs one statement in a transaction: starts it, waits for what it waits for, and lets it go on where it was (rule 3).
  *
  *   - it returns: done, in the same turn and without a promise.
- *   - it yields: its slice is over, or it waits for a promise. The transaction pins its snapshot; the next slice comes
- *     from the scheduler.
- *   - it throws `LockWait`: rolled back to its start, waited, run again, with the lock held.
- *   - it throws `Restart` (read committed met newer data): rolled back, run again on the newest state.
- *   - it throws a `Miss`: rolled back, the page is loaded, run again.
+ *   - it yields: its slice is over, or it waits for a page, a lock, a promise. The transaction pins its snapshot, and the
+ *     statement goes on in place. After a lock the newest state may have gone on from what the statement has read: at read
+ *     committed it is run again then, as after `Restart`.
+ *   - it throws `Restart` (read committed met newer data): rolled back to its start, run again on the newest state.
+ *   - it returns at once and throws a wait (a page, a lock): it is one batch. Taken back, waited for, run again as if it
+ *     began now, with its pages pinned.
  *   - it throws anything else: rolled back to its start, and that is its error.
+ *
+ * Slices and pages come from the scheduler, each in a turn of its own; a lock is taken up in the turn that grants it.
  */
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
-import { LockWait, Restart, type Pause, type Statement, type StatementSteps } from '../database/contract.ts'
-import type { KernelTransaction, Savepoint } from '../database/transaction.ts'
+import {
+  Elsewhere,
+  LockWait,
+  Restart,
+  type Savepoint,
+  type Statement,
+  type StatementSteps,
+  type Wait,
+} from '../database/contract.ts'
+import type { KernelTransaction } from '../database/transaction.ts'
+import { isThrownWait } from '../database/wait.ts'
 import { isMiss } from '../storage/store.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Sight } from './sight.ts'
@@ -80,7 +91,18 @@ export interface Caller {
   readonly account: MemoryAccount
 }
 
+/** How often statements were run again, and why. */
+export interface RepeatCounts {
+  /** Newer data at read committed. */
+  restarts: number
+  /** One batch that had to wait for a page or a lock. */
+  batches: number
+  /** Steps that threw a wait instead of yielding it. */
+  escaped: number
+}
+
 export class StatementRunner {
+  readonly repeats: RepeatCounts = { restarts: 0, batches: 0, escaped: 0 }
   readonly #scheduler: Scheduler
 
   constructor(slices: Scheduler) {
@@ -92,8 +114,8 @@ export class StatementRunner {
     transaction.callerAccount = caller.account
     const start = transaction.beginStatement()
     caller.sight.saw(transaction.sequence)
-    let steps: StatementSteps<T>
-    let pause: Pause
+    let steps: StatementSteps<T> | undefined
+    let wait: Wait
     try {
       const result = statement(transaction)
       if (!isSteps(result)) {
@@ -106,77 +128,99 @@ export class StatementRunner {
         transaction.endStatement()
         return step.value
       }
-      pause = step.value
+      wait = step.value
     } catch (error) {
-      return this.#again(transaction, statement, caller, start, error)
+      return this.#again(transaction, statement, caller, { start, steps }, error)
     }
-    return this.#goOn(transaction, statement, caller, start, steps, pause)
+    return this.#goOn(transaction, statement, caller, { start, steps }, wait)
   }
 
   async #goOn<T>(
     transaction: KernelTransaction,
     statement: Statement<T>,
     caller: Caller,
-    start: Savepoint,
-    steps: StatementSteps<T>,
-    firstPause: Pause,
+    begun: { readonly start: Savepoint; readonly steps: StatementSteps<T> },
+    firstWait: Wait,
   ): Promise<T> {
-    const { cancellation } = caller
-    let pause = firstPause
+    const { steps } = begun
+    let wait = firstWait
     try {
       for (;;) {
         transaction.leaveTurn(true)
-        if (pause !== undefined) await cancellation.orWoken(pause)
-        await this.#slice()
-        if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
-        if (transaction.doomed !== undefined) throw transaction.doomed
-        cancellation.check()
+        await this.#whenOver(transaction, wait, caller.cancellation)
+        checkGoesOn(transaction, caller)
+        if (wait instanceof LockWait && transaction.isOutdated(wait))
+          throw new Restart('what it waited for has changed')
         transaction.slice.renew()
         const step = steps.next()
         if (step.done === true) {
           transaction.endStatement()
           return step.value
         }
-        pause = step.value
+        wait = step.value
       }
     } catch (error) {
+      if (wait instanceof Elsewhere) wait.abandon()
       closeSteps(steps)
-      return this.#again(transaction, statement, caller, start, error)
+      return this.#again(transaction, statement, caller, begun, error)
     }
+  }
+
+  async #whenOver(transaction: KernelTransaction, wait: Wait, cancellation: Cancellation): Promise<void> {
+    if (wait instanceof LockWait) return wait.granted
+    if (wait !== undefined) await cancellation.orWoken(promiseOf(transaction, wait))
+    return this.#slice()
   }
 
   #slice(): Promise<void> {
     return new Promise((resolve) => this.#scheduler.schedule(resolve))
   }
 
-  /** After a throw: rolls back to the statement's start, then waits and runs it again, or throws. */
+  /** After a throw: takes the statement back, then waits and runs it again, or throws. */
   #again<T>(
     transaction: KernelTransaction,
     statement: Statement<T>,
     caller: Caller,
-    start: Savepoint,
+    { start, steps }: { readonly start: Savepoint; readonly steps: StatementSteps<T> | undefined },
     error: unknown,
   ): T | Promise<T> {
-    transaction.endStatement()
-    if (!transaction.ended) transaction.rollbackTo(start)
-    const wait = this.#waitFor(transaction, error)
-    if (wait === undefined) throw error
-    transaction.leaveTurn(false)
-    return wait.then(() => {
-      caller.cancellation.check()
-      if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
+    transaction.takeBack(start)
+    const isBatch = isThrownWait(error)
+    if (!isBatch && !(error instanceof Restart)) {
+      transaction.endStatement()
+      throw error
+    }
+    if (!isBatch) this.repeats.restarts++
+    else if (steps === undefined) this.repeats.batches++
+    else this.repeats.escaped++
+    if (!isBatch) transaction.interleave()
+    return this.#whenReady(transaction, isBatch ? error : undefined, caller).then(() => {
       return this.run(transaction, statement, caller)
     })
   }
 
-  #waitFor(transaction: KernelTransaction, error: unknown): Promise<void> | undefined {
-    if (error instanceof LockWait) return error.granted
-    if (error instanceof Restart) {
-      transaction.interleave()
-      return this.#slice()
+  async #whenReady(transaction: KernelTransaction, wait: Wait, caller: Caller): Promise<void> {
+    try {
+      transaction.leaveTurn(false)
+      await this.#whenOver(transaction, wait, caller.cancellation)
+      checkGoesOn(transaction, caller)
+    } catch (error) {
+      if (wait instanceof Elsewhere) wait.abandon()
+      transaction.endStatement()
+      throw error
     }
-    return isMiss(error) ? transaction.loadMissing(error) : undefined
   }
+}
+
+function promiseOf(transaction: KernelTransaction, wait: Exclude<Wait, undefined | LockWait>): Promise<void> {
+  if (wait instanceof Elsewhere) return wait.done
+  return isMiss(wait) ? transaction.load(wait) : wait
+}
+
+function checkGoesOn(transaction: KernelTransaction, { cancellation }: Caller): void {
+  if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
+  if (transaction.doomed !== undefined) throw transaction.doomed
+  cancellation.check()
 }
 
 function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {

@@ -71,8 +71,15 @@ export interface Reader {
 }
 
 export interface Snapshot extends Reader {
-  /** Brings the page in; then the read runs again. */
-  load(miss: Miss): Promise<void>
+  /**
+   * Brings the page in, and whatever the store guesses will be asked for next; then the read runs again. The page stays
+   * until the pin is released, however many there are, also after the snapshot's own release.
+   */
+  load(miss: Miss): Promise<PagePin>
+  release(): void
+}
+
+export interface PagePin {
   release(): void
 }
 
@@ -109,7 +116,8 @@ export interface ScanOptions {
 }
 
 /**
- * Pull, one entry a call. After `false` the cursor is at its end; after a `Miss` the same call may be made again.
+ * Pull, one entry a call. After `false` the cursor is at its end. Only `next` and `skip` throw a `Miss`; after it the cursor
+ * stands where it stood, and the same call may be made again.
  * A cursor of `current` ends with the next mutation: `next()` after it is an `InvariantError` unless `seek` came first.
  */
 export interface Cursor {

@@ -22,11 +22,11 @@
  * a step writes in one call fits into one transaction.
  */
 import { assert, PolylogError } from '../../base/errors.ts'
-import { type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
-import { keyspaceRange } from '../../base/tuple.ts'
+import type { Slice } from '../../base/slice.ts'
 import type { OrderedStore } from '../../storage/store.ts'
-import { catalogKeyspace, decodeJson, encodeJson, formatKey } from '../catalog-state.ts'
+import { decodeJson, encodeJson, formatKey } from '../catalog-state.ts'
 import type { Transaction } from '../contract.ts'
+import { throughMisses } from '../pinned-pages.ts'
 
 const presentFormat = 3
 const oldestFormat = 2
@@ -61,8 +61,11 @@ export function presentMark(): Slice {
 }
 
 /** Undefined of a database without content. Errors: `data_newer`, `data_corrupted`. */
-function progressOf(store: OrderedStore): Progress | undefined {
-  const value = store.current.get(formatKey())
+function progressOf(store: OrderedStore): Promise<Progress | undefined> {
+  return throughMisses(store, () => decodeProgress(store, store.current.get(formatKey())))
+}
+
+function decodeProgress(store: OrderedStore, value: Slice | undefined): Progress | undefined {
   if (value === undefined) return isEmpty(store) ? undefined : { format: oldestFormat, done: [] }
   const { format, done } = decodeJson(value) as unknown as Progress
   if (Number.isSafeInteger(format) && format > presentFormat) {
@@ -73,14 +76,9 @@ function progressOf(store: OrderedStore): Progress | undefined {
   throw new PolylogError('data_corrupted', 'what the database says of its format is not valid')
 }
 
-const everything: KeyRange = {
-  start: keyspaceRange(catalogKeyspace).start,
-  end: sliceOf(new Uint8Array([0xff])),
-}
-
 /** The next record is the first one, and must say of which format the database is. */
 export function isEmpty(store: OrderedStore): boolean {
-  return !store.current.scan(everything).next()
+  return store.statistics().keys === 0
 }
 
 /** Runs `work` in a transaction of its own and commits it durably; again where pages were missing. */
@@ -101,7 +99,7 @@ export async function migrate(
   run: RunDurably,
   steps: readonly MigrationStep[] | undefined,
 ): Promise<boolean> {
-  const progress = progressOf(store)
+  const progress = await progressOf(store)
   if (progress === undefined || progress.format === presentFormat) return false
   const done = [...progress.done!]
   for (const step of steps ?? registeredSteps()) {

@@ -1,5 +1,5 @@
 /** One run of a statement that reads or changes data, from its rows to its tag. */
-import type { Pause, StatementSteps, Transaction } from '../../database/contract.ts'
+import type { StatementSteps, Transaction, Wait } from '../../database/contract.ts'
 import { paused, type Execution, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
@@ -106,7 +106,7 @@ export class QueryRun {
     }
   }
 
-  *#pumpOn(transaction: Transaction, execution: Execution, first: Pause): StatementSteps<void> {
+  *#pumpOn(transaction: Transaction, execution: Execution, first: Wait): StatementSteps<void> {
     yield first
     for (;;) {
       const batch = execution.next(transaction, this.#client.context)
@@ -124,7 +124,7 @@ export class QueryRun {
     return this.#client.outbox.pendingBytes >= this.#client.limits.maxPendingOutputBytes
   }
 
-  #room(): Pause {
+  #room(): Wait {
     this.#client.flush()
     return this.#client.outbox.roomBelow(this.#client.limits.maxPendingOutputBytes)
   }

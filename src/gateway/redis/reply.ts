@@ -4,6 +4,7 @@
  * What only RESP3 has (maps, sets, doubles, null, verbatim text) is written as RESP2's clients know it: flat arrays and
  * bulk strings. Statements that run again begin again at `mark`.
  */
+import type { StatementSteps, Wait } from '../../database/contract.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { Slice } from '../../base/slice.ts'
@@ -184,10 +185,7 @@ export class Reply {
   }
 
   /** An array or set whose length is known once `write` is done: it answers the count. */
-  *counted(
-    begin: (count: number) => void,
-    write: () => Generator<Promise<void> | undefined, number, void>,
-  ): Generator<Promise<void> | undefined, void, void> {
+  *counted(begin: (count: number) => void, write: () => StatementSteps<number>): StatementSteps<void> {
     const items = new ByteWriter(256)
     const counter = new ReplyPart(this, items)
     const count = yield* counter.during(write())
@@ -206,11 +204,11 @@ class ReplyPart {
     this.#items = items
   }
 
-  *during<T>(steps: Generator<Promise<void> | undefined, T, void>): Generator<Promise<void> | undefined, T, void> {
+  *during<T>(steps: StatementSteps<T>): StatementSteps<T> {
     for (;;) {
       const outer = this.#reply.writer
       this.#reply.writer = this.#items
-      let step: IteratorResult<Promise<void> | undefined, T>
+      let step: IteratorResult<Wait, T>
       try {
         step = steps.next()
       } finally {

@@ -5,7 +5,7 @@
  * `prepared.execute(parameters)`. Values are in the representation that `model/table/types/value.ts` lists.
  */
 import type { Catalog } from '../../database/catalog.ts'
-import type { Isolation, Pause, Transaction } from '../../database/contract.ts'
+import type { Isolation, Transaction, Wait } from '../../database/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Paused } from '../../query/operator.ts'
 
@@ -143,7 +143,7 @@ export interface Execution {
    * be restarted.
    */
   next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined
-  readonly waitFor: Pause
+  readonly waitFor: Wait
   /** Rows affected or returned, for the command tag; known at the end. */
   readonly rowCount: number
   /** Texts of NOTICE messages, such as `relation "t" already exists, skipping`; known at the end. */

@@ -2,7 +2,7 @@
 import { sliceOf, copySlice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import type { Collection, Index, JsonObject } from '../../database/catalog.ts'
-import type { Pause, Transaction } from '../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { documentOffset } from './codec.ts'
 import { indexDocument } from './document.ts'
 import { compileIndex } from './index-definition.ts'
@@ -19,7 +19,7 @@ export function* createDocumentIndex(
   transaction: Transaction,
   collection: Collection,
   wanted: NewIndex,
-): Generator<Pause, Index, void> {
+): StatementSteps<Index> {
   const index = transaction.createIndex(collection, wanted)
   const compiled = compileIndex(index)
   const changed = transaction.catalog.collectionById(collection.id)!

@@ -2,7 +2,7 @@
 import { ByteWriter } from '../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
-import type { Pause, Transaction } from '../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { decodeHeader, Header, kind, never } from './codec.ts'
 import { expiredRange } from './expiry.ts'
 import { decodeLastElement, elementRange, headerOffset, index, writeElementPrefix, type Keyspace } from './keys.ts'
@@ -31,7 +31,7 @@ export function* walkKeys(
   space: Keyspace,
   visit: (key: Slice, header: Header) => boolean | void,
   range: KeyRange = keyspaceRange(space.id, index.header),
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const offset = headerOffset(space)
   const key = new MutableSlice()
   const header = new Header()
@@ -43,13 +43,13 @@ export function* walkKeys(
 }
 
 /** Living ones: what has expired and is not removed yet is counted apart. */
-export function* countKeys(reader: SlicedReader, space: Keyspace): Generator<Pause, number, void> {
+export function* countKeys(reader: SlicedReader, space: Keyspace): StatementSteps<number> {
   const all = yield* countRange(reader, keyspaceRange(space.id, index.header))
   return all - (yield* countRange(reader, expiredRange(space, reader.timeMs)))
 }
 
 /** A living key, see `sample.ts` for how random; undefined where there is none. */
-export function* randomKey(tx: Transaction, space: Keyspace): Generator<Pause, Uint8Array | undefined, void> {
+export function* randomKey(tx: Transaction, space: Keyspace): StatementSteps<Uint8Array | undefined> {
   const few: Uint8Array[] = []
   yield* walkKeys(tx, space, (key) => {
     few.push(copySlice(key))
@@ -96,7 +96,7 @@ export function* copyKey(
   header: Header,
   to: Keyspace,
   target: Slice,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   if (header.kind === kind.string) {
     setString(tx, to, target, sliceOf(copySlice(header)), header.expiresAtMs)
     return
@@ -123,7 +123,7 @@ function* copyElements(
   tx: Transaction,
   from: { space: Keyspace; of: number; generation: number },
   to: { space: Keyspace; generation: number },
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const key = new KeyWriter(64)
   const value = new ByteWriter(64)
   const prefixLength = writeElementPrefix(key, from.space, from.of, from.generation).end

@@ -6,7 +6,7 @@
  */
 import { copySlice, equalSlices, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { Pause, Transaction, TransactionReader } from '../../database/contract.ts'
+import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
 import type { Header } from './codec.ts'
 import { writeItemKey, type Keyspace } from './keys.ts'
 import { walk, type SlicedReader } from './walk.ts'
@@ -61,7 +61,7 @@ export function* walkItems(
   stop: number,
   visit: (item: Slice) => boolean | void,
   reverse = false,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   if (start > stop) return
   yield* walk(reader, rankRange(space, list, start, stop + 1), (_key, item) => visit(item), { reverse })
 }
@@ -83,7 +83,7 @@ export function* insertItem(
   list: Header,
   rank: number,
   item: Slice,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const before = list.count
   list.count++
   if (rank < before / 2) {
@@ -95,13 +95,7 @@ export function* insertItem(
   setItem(tx, space, list, rank, item)
 }
 
-function* shift(
-  tx: Transaction,
-  space: Keyspace,
-  list: Header,
-  from: number,
-  to: number,
-): Generator<Pause, void, void> {
+function* shift(tx: Transaction, space: Keyspace, list: Header, from: number, to: number): StatementSteps<void> {
   const item = sliceOf(copySlice(getItem(tx, space, list, from)!))
   setItem(tx, space, list, to, item)
   if (to % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
@@ -115,7 +109,7 @@ export function* removeItems(
   item: Slice,
   limit: number,
   fromTail: boolean,
-): Generator<Pause, number, void> {
+): StatementSteps<number> {
   const removed = yield* findItems(tx, space, list, item, { limit, fromTail })
   if (removed.length === 0) return 0
   const gone = new Set(removed)
@@ -144,7 +138,7 @@ export function* findItems(
   list: Header,
   item: Slice,
   options: FindOptions,
-): Generator<Pause, number[], void> {
+): StatementSteps<number[]> {
   const { limit, fromTail, lookAt = Infinity } = options
   const found: number[] = []
   let skip = options.skip ?? 0

@@ -3,7 +3,7 @@
  * generation, so all inputs are read side by side, as in a merge join, and nothing is gathered in memory.
  */
 import { compareSlices, copySlice, MutableSlice, sliceOf, type Slice } from '../../base/slice.ts'
-import type { Pause } from '../../database/contract.ts'
+import type { StatementSteps } from '../../database/contract.ts'
 import type { Cursor } from '../../storage/store.ts'
 import { decodeScore, kind, type Header } from './codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from './keys.ts'
@@ -66,7 +66,7 @@ export function* mergeMembers(
   reader: SlicedReader,
   streams: readonly MemberStream[],
   visit: (member: Slice) => boolean | void,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const member = new MutableSlice()
   for (;;) {
     const least = leastOf(streams)

@@ -4,7 +4,7 @@
  * come, those behind gaps in the order of bytes come more often. Redis, too, promises no uniformity there.
  */
 import { copySlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../base/slice.ts'
-import type { Pause, Transaction, TransactionServices } from '../../database/contract.ts'
+import type { StatementSteps, Transaction, TransactionServices } from '../../database/contract.ts'
 import { walk } from './walk.ts'
 
 const uniformLimit = 512
@@ -73,7 +73,7 @@ export function* sampleDistinct(
   range: KeyRange,
   count: number,
   wanted: number,
-): Generator<Pause, Uint8Array[], void> {
+): StatementSteps<Uint8Array[]> {
   const sample =
     count > uniformLimit && wanted * 64 < count
       ? drawDistinct(tx, range, wanted)
@@ -100,7 +100,7 @@ function* selectDistinct(
   range: KeyRange,
   count: number,
   wanted: number,
-): Generator<Pause, Uint8Array[], void> {
+): StatementSteps<Uint8Array[]> {
   const selected: Uint8Array[] = []
   let left = count
   let missing = Math.min(wanted, count)

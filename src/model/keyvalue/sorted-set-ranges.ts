@@ -7,7 +7,7 @@
  */
 import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { Pause } from '../../database/contract.ts'
+import type { StatementSteps } from '../../database/contract.ts'
 import { decodeScore, type Header } from './codec.ts'
 import { decodeLastElement, elementOffset, elementRange, index, writeElementPrefix, writeScoreKey } from './keys.ts'
 import type { Keyspace } from './keys.ts'
@@ -80,7 +80,7 @@ export function* walkByScore(
   range: KeyRange,
   visit: VisitScored,
   options: WalkOptions = {},
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const offset = elementOffset(space, index.byScore, sorted.generation)
   const member = new MutableSlice()
   const show = (key: Slice): void => visit(decodeLastElement(key, offset, member), decodeEntryScore(key, offset))
@@ -95,7 +95,7 @@ export function* walkByMember(
   range: KeyRange,
   visit: VisitScored,
   options: WalkOptions = {},
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const offset = elementOffset(space, index.scored, sorted.generation)
   const member = new MutableSlice()
   const show = (key: Slice, value: Slice): void => {
@@ -114,7 +114,7 @@ export function* walkByRank(
   stop: number,
   reverse: boolean,
   visit: VisitScored,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const range = elementRange(space, index.byScore, sorted.generation)
   yield* walkByScore(reader, space, sorted, range, visit, { reverse, offset: start, limit: stop - start + 1 })
 }
@@ -126,7 +126,7 @@ export function* findRank(
   sorted: Header,
   member: Slice,
   score: number,
-): Generator<Pause, number, void> {
+): StatementSteps<number> {
   const end = sliceOf(writeScoreKey(writer, space, sorted.generation, score, member).toBytes())
   const { start } = elementRange(space, index.byScore, sorted.generation)
   return yield* countRange(reader, { start, end })

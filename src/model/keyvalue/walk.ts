@@ -3,7 +3,7 @@
  * afterwards where it stood.
  */
 import { compareSlices, type KeyRange, type Slice } from '../../base/slice.ts'
-import type { Pause, Transaction, TransactionReader, TimeSlice } from '../../database/contract.ts'
+import type { StatementSteps, TimeSlice, Transaction, TransactionReader } from '../../database/contract.ts'
 import type { Cursor } from '../../storage/store.ts'
 
 /** A reader with a share of the thread, which is all that walking needs. */
@@ -29,7 +29,7 @@ export function* walk(
   range: KeyRange,
   visit: Visit,
   options: WalkOptions = {},
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   if (compareSlices(range.start, range.end) >= 0) return
   const cursor = reader.scan(range, { reverse: options.reverse ?? false })
   yield* pass(reader, cursor, options.offset ?? 0)
@@ -43,7 +43,7 @@ export function* walk(
 }
 
 /** Passes over entries: at once where the store counts them, else one by one. */
-function* pass(reader: SlicedReader, cursor: Cursor, count: number): Generator<Pause, void, void> {
+function* pass(reader: SlicedReader, cursor: Cursor, count: number): StatementSteps<void> {
   for (let left = count, calls = 1; left > 0; calls++) {
     const passed = cursor.skip(left)
     if (passed === 0) return
@@ -53,7 +53,7 @@ function* pass(reader: SlicedReader, cursor: Cursor, count: number): Generator<P
 }
 
 /** Entries in a range. */
-export function* countRange(reader: SlicedReader, range: KeyRange): Generator<Pause, number, void> {
+export function* countRange(reader: SlicedReader, range: KeyRange): StatementSteps<number> {
   const counted = reader.count(range)
   if (counted !== undefined) return counted
   let count = 0
@@ -68,7 +68,7 @@ export function* eachStep(
   end: number,
   stride: number,
   step: (at: number) => void,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   for (let at = first, done = 1; at < end; at += stride, done++) {
     step(at)
     if (done % entriesBetweenChecks === 0 && tx.slice.spend(entriesBetweenChecks)) yield undefined

@@ -1,13 +1,15 @@
 /**
  * Any store, with pages that are not always resident: reads throw `Miss` until somebody loads what they miss.
  *
- * A key belongs to one of a few imagined pages, by a hash of its bytes. A page is resident from its `load` until a seeded
- * eviction, so that a batch which runs again after each load gets through, but sometimes misses a page twice. Whoever
- * reads without minding `Miss` fails on the first key.
+ * Its keys lie on imagined pages, as in a tree: a page begins with each key whose hash says so, one in 64, and holds the
+ * keys up to the next one. So a scan meets page after page, and neighbours share theirs. A pool (`page-pool.ts`) holds few
+ * of them. A scan that has come to its second page loads the next ones ahead. Whoever reads without minding `Miss` fails on
+ * the first key.
  *
- * Invariants: a call that threw changed nothing, and the same call goes on after `load`.
+ * Invariants: a call that threw changed nothing, and the same call goes on after `load`; a read of nothing misses the page
+ * on which the key would lie.
  */
-import { copySlice, sliceOf } from '../../base/slice.ts'
+import { copySlice, emptySlice, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
 import type {
@@ -16,59 +18,46 @@ import type {
   Miss,
   Mark,
   OrderedStore,
+  PagePin,
   Reader,
   ScanOptions,
   Sequence,
   Snapshot,
   StoreStatistics,
 } from '../store.ts'
+import { PagePool } from './page-pool.ts'
 
-const pagesCount = 16
-/** One load in so many evicts everything else. */
-const evictionPeriod = 16
+/** One key in so many begins a page. */
+const keysPerPage = 64
+const pagesAhead = 3
 
-class Residency {
-  readonly miss: Miss = { miss: true, page: 0 }
-  misses = 0
-  #resident = new Set<number>()
-  #state: number
+const everything: KeyRange = { start: emptySlice, end: sliceOf(new Uint8Array(400).fill(0xff)) }
 
-  constructor(seed: number) {
-    this.#state = seed | 1
-  }
+function beginsPage({ bytes, start, end }: Slice): boolean {
+  let hash = 0x811c9dc5
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
+  return (hash ^ (hash >>> 15)) % keysPerPage === 0
+}
 
-  touch(key: Slice): void {
-    let hash = 0
-    for (let i = key.start; i < key.end; i++) hash = (Math.imul(hash, 31) + key.bytes[i]!) | 0
-    const page = (hash ^ (hash >>> 16)) & (pagesCount - 1)
-    if (this.#resident.has(page)) return
-    this.misses++
-    this.miss.page = page
-    throw this.miss
-  }
-
-  async load(page: number): Promise<void> {
-    await Promise.resolve()
-    this.#state = (Math.imul(this.#state, 1_103_515_245) + 12_345) | 0
-    if ((this.#state >>> 8) % evictionPeriod === 0) this.#resident.clear()
-    this.#resident.add(page)
-  }
+/** The name of the page that holds `key`, or would. */
+function pageOf(reader: Reader, key: Slice): string {
+  const cursor = reader.scan(everything, { reverse: true })
+  cursor.seek(key)
+  while (cursor.next()) if (beginsPage(cursor.key)) return sliceToLatin1(cursor.key)
+  return ''
 }
 
 export class MissingStore implements OrderedStore {
   readonly current: Reader
+  readonly pool: PagePool
   readonly #inner: OrderedStore
-  readonly #residency: Residency
+  readonly #poolPages: number
 
-  constructor(inner: OrderedStore, seed: number) {
+  constructor(inner: OrderedStore, poolPages: number) {
     this.#inner = inner
-    this.#residency = new Residency(seed)
-    this.current = new MissingReader(inner.current, this.#residency)
-  }
-
-  /** How often a read was refused so far. */
-  get misses(): number {
-    return this.#residency.misses
+    this.#poolPages = poolPages
+    this.pool = new PagePool(poolPages)
+    this.current = new MissingReader(inner.current, this.pool)
   }
 
   get persistedThrough(): Sequence {
@@ -100,11 +89,11 @@ export class MissingStore implements OrderedStore {
   }
 
   snapshot(): Snapshot {
-    return new MissingSnapshot(this.#inner.snapshot(), this.#residency)
+    return new MissingSnapshot(this.#inner.snapshot(), this.pool)
   }
 
   fork(): OrderedStore {
-    return new MissingStore(this.#inner.fork(), this.#residency.misses)
+    return new MissingStore(this.#inner.fork(), this.#poolPages)
   }
 
   checkpoint(host: Host, folder: string): Promise<Sequence> {
@@ -126,11 +115,11 @@ export class MissingStore implements OrderedStore {
 
 class MissingReader<R extends Reader> implements Reader {
   protected readonly inner: R
-  protected readonly residency: Residency
+  protected readonly pool: PagePool
 
-  constructor(inner: R, residency: Residency) {
+  constructor(inner: R, pool: PagePool) {
     this.inner = inner
-    this.residency = residency
+    this.pool = pool
   }
 
   get sequence(): Sequence {
@@ -138,24 +127,24 @@ class MissingReader<R extends Reader> implements Reader {
   }
 
   get(key: Slice): Slice | undefined {
-    this.residency.touch(key)
+    this.pool.touch(pageOf(this.inner, key))
     return this.inner.get(key)
   }
 
   scan(range: KeyRange, options?: ScanOptions): Cursor {
-    return new MissingCursor(this.inner.scan(range, options), this.residency)
+    return new MissingCursor(this.inner, this.pool, range, options)
   }
 
   count(range: KeyRange): number {
-    this.residency.touch(range.start)
-    this.residency.touch(range.end)
+    this.pool.touch(pageOf(this.inner, range.start))
+    this.pool.touch(pageOf(this.inner, range.end))
     return this.inner.count(range)
   }
 }
 
 class MissingSnapshot extends MissingReader<Snapshot> implements Snapshot {
-  load(miss: Miss): Promise<void> {
-    return this.residency.load(miss.page)
+  load(miss: Miss): Promise<PagePin> {
+    return this.pool.load(miss.page)
   }
 
   release(): void {
@@ -164,12 +153,23 @@ class MissingSnapshot extends MissingReader<Snapshot> implements Snapshot {
 }
 
 class MissingCursor implements Cursor {
+  readonly #reader: Reader
+  readonly #pool: PagePool
+  readonly #range: KeyRange
+  readonly #reverse: boolean
   readonly #inner: Cursor
-  readonly #residency: Residency
+  /** Of the entry at hand; undefined where it has to be looked up. */
+  #page: string | undefined
+  /** That this cursor has come through: a scan is one that goes on to a second one. */
+  #pages = 0
+  #from: Slice | undefined
 
-  constructor(inner: Cursor, residency: Residency) {
-    this.#inner = inner
-    this.#residency = residency
+  constructor(reader: Reader, pool: PagePool, range: KeyRange, options: ScanOptions | undefined) {
+    this.#reader = reader
+    this.#pool = pool
+    this.#range = { start: sliceOf(copySlice(range.start)), end: sliceOf(copySlice(range.end)) }
+    this.#reverse = options?.reverse === true
+    this.#inner = reader.scan(range, options)
   }
 
   get key(): Slice {
@@ -181,19 +181,61 @@ class MissingCursor implements Cursor {
   }
 
   next(): boolean {
-    if (!this.#inner.next()) return false
+    const before = this.#page
+    if (!this.#inner.next()) {
+      if (before === undefined) this.#touchNothing()
+      return false
+    }
+    const page = this.#pageAtHand()
     try {
-      this.#residency.touch(this.#inner.key)
+      this.#pool.touch(page, this.#pages === 0 ? undefined : () => this.#ahead(page))
     } catch (miss) {
       // Back before this entry, so that the same call finds it again.
-      this.#inner.seek(sliceOf(copySlice(this.#inner.key)))
+      const again = sliceOf(copySlice(this.#inner.key))
+      this.#inner.seek(again)
+      this.#from = again
+      this.#page = undefined
       throw miss
     }
+    if (page !== before) this.#pages++
+    // Below the first key of a page, in reverse, lies another one.
+    this.#page = this.#reverse && beginsPage(this.#inner.key) ? undefined : page
     return true
+  }
+
+  #pageAtHand(): string {
+    const { key } = this.#inner
+    if (beginsPage(key)) return sliceToLatin1(key)
+    return this.#page ?? pageOf(this.#reader, key)
+  }
+
+  #touchNothing(): void {
+    const nearest = this.#from ?? (this.#reverse ? this.#range.end : this.#range.start)
+    this.#pool.touch(pageOf(this.#reader, nearest))
+  }
+
+  /** The pages that a scan meets after `page`. */
+  #ahead(page: string): string[] {
+    const found: string[] = []
+    const cursor = this.#reader.scan(this.#range, { reverse: this.#reverse })
+    cursor.seek(sliceOf(Buffer.from(page, 'latin1')))
+    let isNew = false
+    while (found.length < pagesAhead && cursor.next()) {
+      const begins = beginsPage(cursor.key)
+      const name = begins ? sliceToLatin1(cursor.key) : undefined
+      if (name === page) isNew = this.#reverse
+      else if (this.#reverse ? isNew : begins) {
+        found.push(name ?? pageOf(this.#reader, cursor.key))
+        isNew = begins
+      }
+    }
+    return found
   }
 
   seek(key: Slice): void {
     this.#inner.seek(key)
+    this.#from = sliceOf(copySlice(key))
+    this.#page = undefined
   }
 
   /** One at a time, through what may be missing. */

@@ -168,7 +168,7 @@ export class NaiveStore implements OrderedStore {
           () => Number(released),
         ),
       count: (range) => countKeys(state, range),
-      load: () => Promise.resolve(),
+      load: () => Promise.resolve({ release: () => undefined }),
       release: () => {
         assert(!released, 'snapshot released twice')
         released = true

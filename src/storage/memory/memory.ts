@@ -22,6 +22,7 @@ import type {
   Draft,
   Mark,
   OrderedStore,
+  PagePin,
   Reader,
   ScanOptions,
   Sequence,
@@ -399,8 +400,8 @@ class MemorySnapshot implements Snapshot {
     return countKeys(this.#store.family.space, this.#stamp.root, range)
   }
 
-  load(): Promise<void> {
-    return Promise.resolve()
+  load(): Promise<PagePin> {
+    return Promise.resolve(nothingPinned)
   }
 
   release(): void {
@@ -411,3 +412,6 @@ class MemorySnapshot implements Snapshot {
 }
 
 const doNothing = (): void => {}
+
+/** Nothing is ever missing. */
+const nothingPinned: PagePin = { release: () => undefined }

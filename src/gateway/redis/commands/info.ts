@@ -61,7 +61,7 @@ function format(name: string, lines: readonly string[]): string {
   return title + lines.map((line) => `${line}\r\n`).join('')
 }
 
-function* keyspaceLines(call: Call): Generator<Promise<void> | undefined, string[], void> {
+function* keyspaceLines(call: Call): StatementSteps<string[]> {
   const lines: string[] = []
   for (let number = 0; number < databaseCount; number++) {
     const collection = findDatabase(call.tx.catalog, number)

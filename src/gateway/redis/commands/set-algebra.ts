@@ -1,6 +1,6 @@
 /** Unions, intersections and differences of sets. */
 import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
-import type { Pause, StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { clearKey, findCollection, newCollection, placeCollection } from '../../../model/keyvalue/keyvalue.ts'
@@ -36,7 +36,7 @@ function* combine(
   operation: Operation,
   sets: readonly (Header | undefined)[],
   visit: (member: Slice) => boolean | void,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const streams = sets.map((set) => new MemberStream(call.tx, space, set))
   if (isOver(operation, streams)) return
   yield* mergeMembers(call.tx, streams, (member) => {

@@ -1,6 +1,6 @@
 /** ZUNION, ZINTER, ZDIFF, their storing forms and ZINTERCARD: inputs may be sets as well, whose members count 1. */
 import { copySlice, sliceOf } from '../../../base/slice.ts'
-import type { Pause, StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import { clearKey, findHeader, newCollection, placeCollection, wrongType } from '../../../model/keyvalue/keyvalue.ts'
@@ -83,7 +83,7 @@ function inOrder({ operation, inputs, weights }: Combination): { input: Header |
 }
 
 /** The result in the order of scores, then members. */
-function* combine(call: Call, combination: Combination): Generator<Pause, Scored[], void> {
+function* combine(call: Call, combination: Combination): StatementSteps<Scored[]> {
   const { operation, aggregate } = combination
   const ordered = inOrder(combination)
   const streams = ordered.map(({ input }) => new MemberStream(call.tx, call.space, input))

@@ -1,6 +1,6 @@
 /** ZRANGE in all its forms, the commands it replaced, counting and removing by range, and ZRANGESTORE. */
 import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
-import type { Pause, StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import {
@@ -75,7 +75,7 @@ function parseOptions(call: Call, first: number, form: RangeForm): RangeOptions 
   return options
 }
 
-type Walk = (visit: VisitScored) => Generator<Pause, void, void>
+type Walk = (visit: VisitScored) => StatementSteps<void>
 
 /** Reads the bounds at `first`, then the sorted set at `keyAt`; what walks over the range, nothing where it is empty. */
 function openRange(call: Call, keyAt: number, first: number, options: RangeOptions): Walk | undefined {

@@ -189,7 +189,7 @@ function* popScored(
   sorted: Header,
   number: number,
   highest: boolean,
-): Generator<Promise<void> | undefined, Scored[], void> {
+): StatementSteps<Scored[]> {
   const { space, tx } = call
   const popped: Scored[] = []
   yield* walkByRank(tx, space, sorted, 0, number - 1, highest, (member, score) => {

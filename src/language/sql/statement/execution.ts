@@ -2,7 +2,7 @@
  * The three ways in which a prepared statement runs: a plan that is pulled, a generator that works in steps (everything that
  * writes), and a function that answers at once.
  */
-import type { Pause, StatementSteps, Transaction } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction, Wait } from '../../../database/contract.ts'
 import { type Batch, type Operator, paused, type Paused } from '../../../query/operator.ts'
 import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
@@ -11,7 +11,7 @@ import { createRun, type SqlRow, type SqlRun, suspended } from '../plan/run.ts'
 const noNotices: readonly Notice[] = []
 
 export class QueryExecution implements Execution {
-  readonly waitFor: Pause = undefined
+  readonly waitFor: Wait = undefined
   readonly notices: readonly Notice[] = noNotices
   rowCount = 0
   readonly #plan: PlanNode
@@ -86,7 +86,7 @@ export type Work = (run: SqlRun) => StatementSteps<Outcome> | Outcome
 
 /** Rows come out only once all the work is done: until then the statement may be run again from its beginning. */
 export class StepsExecution implements Execution {
-  waitFor: Pause = undefined
+  waitFor: Wait = undefined
   rowCount = 0
   notices: readonly Notice[] = noNotices
   readonly #work: Work

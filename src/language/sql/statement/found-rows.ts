@@ -1,4 +1,5 @@
 /** The rows that UPDATE and DELETE are about: the target joined with FROM or USING, each row once, with its key. */
+import type { StatementSteps } from '../../../database/contract.ts'
 import type { Node, RangeVar } from 'libpg-query'
 import { sliceOf, sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
@@ -59,7 +60,7 @@ export interface FoundRow {
   readonly row: SqlRow
 }
 
-export type RowFinder = (run: SqlRun) => Generator<Promise<void> | undefined, FoundRow[], void>
+export type RowFinder = (run: SqlRun) => StatementSteps<FoundRow[]>
 
 /** All rows to change, with their keys. `extra`: what else will be read of the rows. */
 export function findRows(target: BoundTarget, extra: readonly Expression[], ordinals: readonly number[]): RowFinder {

@@ -5,7 +5,7 @@
  * project.
  */
 import type { SelectStmt } from 'libpg-query'
-import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { Transaction, Wait } from '../../../database/contract.ts'
 import type { RelationReader } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -112,7 +112,7 @@ function isPlain({ grouping, isDistinct, tail, locking, targets }: SelectBody): 
 }
 
 class PointExecution implements Execution {
-  readonly waitFor: Pause = undefined
+  readonly waitFor: Wait = undefined
   readonly notices = []
   rowCount = 0
   readonly #point: Point

@@ -1,0 +1,85 @@
+/**
+ * Waiting in place: how synchronous work that met something to wait for goes on where it was.
+ *
+ * A statement works in steps, and a step in batches: pieces that may be run again because nothing of them stays when they
+ * throw. A batch that reads a page which is not resident, or asks for a lock which is not free, throws the wait. Whoever
+ * runs the batch catches it (`waitOf` takes the batch's writes back), yields it to the statement runner, and runs the
+ * batch again: the page is pinned until the batch gets through, the lock is held.
+ *
+ *   a batch                     runs again from          kept for it
+ *   one call of a cursor        where the cursor stood   –
+ *   `inPlace(tx, batch)`        its beginning            its JavaScript state, as far as it is made at its end
+ *   an operator's `next`        the row at hand          everything before that row (see `query/operator.ts`)
+ *   a whole statement that
+ *   returns at once             its savepoint            nothing
+ *
+ * So a batch that needs n pages reads at most n times what it reads once, and a statement reads about that: what is done
+ * stays done. A batch never waits while it holds something that others wait for outside of the lock table.
+ *
+ * What a batch calls must not be changed by being called and interrupted: numbers of a sequence may be skipped, everything
+ * else a function changes lies in the transaction's writes. A batch is therefore a row, not a statement, wherever it
+ * evaluates what clients have written.
+ *
+ * Invariants: a batch that threw a wait has changed nothing that it does not make again; between the throw of a `Miss` and
+ * its yield nothing is read from the store, since a store has one `Miss`.
+ */
+import { type Cursor, isMiss, type Miss } from '../storage/store.ts'
+import { Elsewhere, LockWait, type StatementSteps, type Transaction, type Wait } from './contract.ts'
+
+/**
+ * Thrown by what cannot yield, deep inside a batch, where the slice is over: the batch goes on in the next one. Only for
+ * those who keep what they have done so far: a batch that starts over each time would never end.
+ */
+export const suspended: unique symbol = Symbol('suspended')
+
+/** The result of a batch, which is run until it gets through. */
+export function* inPlace<T>(transaction: Transaction, batch: () => T): StatementSteps<T> {
+  for (;;) {
+    const start = transaction.savepoint()
+    let wait: Wait
+    try {
+      const result = batch()
+      transaction.batchDone()
+      return result
+    } catch (error) {
+      wait = transaction.waitOf(error, start)
+    }
+    yield wait
+  }
+}
+
+/** What a reader must offer to have its cursors moved in place. */
+export type WaitingReader = Pick<Transaction, 'batchDone'>
+
+/**
+ * `cursor.next()`, or the page that it waits for, without a generator per entry:
+ *
+ *     for (let found = advance(tx, cursor); found !== false; found = advance(tx, cursor)) {
+ *       if (found !== true) {
+ *         yield found
+ *         continue
+ *       }
+ *       …
+ *     }
+ */
+export function advance(reader: WaitingReader, cursor: Pick<Cursor, 'next'>): boolean | Miss {
+  try {
+    const found = cursor.next()
+    reader.batchDone()
+    return found
+  } catch (error) {
+    if (isMiss(error)) return error
+    throw error
+  }
+}
+
+/** What interrupted a batch; anything else is thrown again. */
+export function asWait(error: unknown): Wait {
+  if (error === suspended) return undefined
+  if (isThrownWait(error)) return error
+  throw error
+}
+
+export function isThrownWait(error: unknown): error is Miss | LockWait | Elsewhere {
+  return error instanceof LockWait || error instanceof Elsewhere || isMiss(error)
+}

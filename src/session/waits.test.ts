@@ -1,0 +1,196 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
+import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
+import type { Collection } from '../database/catalog.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
+import { advance, inPlace } from '../database/wait.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import { MissingStore } from '../storage/contract/missing-store.ts'
+import { openMemoryStore } from '../storage/memory/memory.ts'
+import type { Session } from './contract.ts'
+import { openTestSessions, type TestSessions } from './testing.ts'
+
+const poolPages = 8
+
+let store: MissingStore
+let server: TestSessions
+let collection: Collection
+
+beforeEach(async () => {
+  store = new MissingStore(await openMemoryStore(createRealHost(), undefined), poolPages)
+  server = await openTestSessions({ store })
+  collection = await openSession().run((tx) => {
+    return tx.createCollection(tx.createNamespace('test'), 'numbers', 'keyvalue', {})
+  })
+})
+
+afterEach(() => server.close())
+
+function openSession(): Session {
+  return server.sessions.openSession({ user: 'test', door: 'test' })
+}
+
+function keyOf(name: string): KeyWriter {
+  return new KeyWriter(32).begin(collection.id, 1).string(name)
+}
+
+function numbered(i: number): string {
+  return `k${String(i).padStart(6, '0')}`
+}
+
+function read(tx: Transaction, name: string): number {
+  const found = tx.get(keyOf(name))
+  return found === undefined ? 0 : Number(sliceToLatin1(found))
+}
+
+function write(tx: Transaction, name: string, value: number): void {
+  tx.put(keyOf(name), sliceOf(Buffer.from(String(value))))
+}
+
+async function fill(count: number): Promise<void> {
+  await openSession().run((tx) => {
+    for (let i = 0; i < count; i++) write(tx, numbered(i), 1)
+  })
+}
+
+/** Counts what a scan visits, its first visits apart from the others. */
+function* scan(tx: Transaction, visited: Map<string, number>): StatementSteps<number> {
+  let total = 0
+  const cursor = tx.scan(keyspaceRange(collection.id))
+  for (let found = advance(tx, cursor); found !== false; found = advance(tx, cursor)) {
+    if (found !== true) {
+      yield found
+      continue
+    }
+    const key = sliceToLatin1(cursor.key)
+    visited.set(key, (visited.get(key) ?? 0) + 1)
+    total += Number(sliceToLatin1(cursor.value))
+    if (tx.slice.spend(1)) yield undefined
+  }
+  return total
+}
+
+describe('a page that is not resident', () => {
+  test('is waited for where a scan stands: every row is visited once, every page loaded once', async () => {
+    await fill(20_000)
+    store.pool.forget()
+    const visited = new Map<string, number>()
+    expect(await openSession().run((tx) => scan(tx, visited))).toBe(20_000)
+    expect(visited.size).toBe(20_000)
+    expect(Math.max(...visited.values())).toBe(1)
+    expect(store.pool.touched).toBeGreaterThan(20 * poolPages)
+    expect(store.pool.loads).toBeLessThanOrEqual(1.2 * store.pool.touched)
+    expect(store.pool.misses).toBeLessThan(store.pool.touched)
+    expect(store.pool.pinned).toBe(0)
+    expect(server.sessions.repeats).toEqual({ restarts: 0, batches: 0, escaped: 0 })
+  })
+
+  test('is waited for by a statement that returns at once, with more pages pinned than the pool holds', async () => {
+    await fill(5_000)
+    store.pool.forget()
+    let runs = 0
+    const sum = await openSession().run((tx) => {
+      runs++
+      let sum = 0
+      for (let i = 0; i < 5_000; i += 250) sum += read(tx, numbered(i))
+      write(tx, 'sum', sum)
+      return sum
+    })
+    expect(sum).toBe(20)
+    expect(store.pool.touched).toBeGreaterThan(poolPages + 4)
+    expect(store.pool.loads).toBe(store.pool.touched)
+    expect(runs).toBe(store.pool.loads + 1)
+    expect(store.pool.pinned).toBe(0)
+    expect(await openSession().run((tx) => read(tx, 'sum'))).toBe(20)
+  })
+
+  test('takes back what its batch has written, and nothing of the batches before', async () => {
+    await fill(2_000)
+    store.pool.forget()
+    let began = 0
+    let batches = 0
+    await openSession().run(function* (tx): StatementSteps<void> {
+      began++
+      for (let i = 0; i < 2_000; i += 200) {
+        yield* inPlace(tx, () => {
+          batches++
+          write(tx, 'written', read(tx, 'written') + 1)
+          write(tx, numbered(i), read(tx, numbered(i)) + 1)
+        })
+      }
+    })
+    expect(began).toBe(1)
+    expect(batches).toBeGreaterThan(10)
+    const values = await openSession().run((tx) => [
+      read(tx, 'written'),
+      read(tx, numbered(400)),
+      read(tx, numbered(1)),
+    ])
+    expect(values).toEqual([10, 2, 1])
+    expect(server.sessions.repeats.escaped).toBe(0)
+  })
+
+  test('is let go of where its statement was cancelled meanwhile', async () => {
+    await fill(1_000)
+    store.pool.forget()
+    const session = openSession()
+    const running = session.run((tx) => scan(tx, new Map()))
+    session.cancel()
+    await expect(running).rejects.toMatchObject({ code: 'canceled' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(store.pool.pinned).toBe(0)
+    expect(server.database.open.size).toBe(0)
+  })
+})
+
+describe('a lock that is not free', () => {
+  const update = (name: string, counts: { began: number }) =>
+    function* (tx: Transaction): StatementSteps<void> {
+      counts.began++
+      yield* inPlace(tx, () => write(tx, 'own', read(tx, 'own') + 1))
+      yield* inPlace(tx, () => write(tx, name, read(tx, name) + 1))
+    }
+
+  test('is waited for in place, and the statement goes on where nothing has changed', async () => {
+    const holder = openSession()
+    holder.begin()
+    await holder.run((tx) => write(tx, 'contended', 5))
+    const counts = { began: 0 }
+    const waiting = openSession().run(update('contended', counts))
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    await holder.rollback()
+    await waiting
+    expect(counts.began).toBe(1)
+    expect(server.sessions.repeats.restarts).toBe(0)
+    expect(await openSession().run((tx) => [read(tx, 'own'), read(tx, 'contended')])).toEqual([1, 1])
+  })
+
+  test('restarts the statement where the row has changed', async () => {
+    const holder = openSession()
+    holder.begin()
+    await holder.run((tx) => write(tx, 'contended', 5))
+    const counts = { began: 0 }
+    const waiting = openSession().run(update('contended', counts))
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    await holder.commit()
+    await waiting
+    expect(counts.began).toBe(2)
+    expect(server.sessions.repeats).toMatchObject({ restarts: 1, escaped: 0 })
+    expect(await openSession().run((tx) => [read(tx, 'own'), read(tx, 'contended')])).toEqual([1, 6])
+  })
+
+  test('fails at repeatable read where the row has changed', async () => {
+    const holder = openSession()
+    holder.begin()
+    await holder.run((tx) => write(tx, 'contended', 5))
+    const other = openSession()
+    other.begin({ isolation: 'repeatable read' })
+    const counts = { began: 0 }
+    const waiting = other.run(update('contended', counts))
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    await holder.commit()
+    await expect(waiting).rejects.toMatchObject({ code: 'serialization_failure' })
+    expect(counts.began).toBe(1)
+    await other.rollback()
+  })
+})
