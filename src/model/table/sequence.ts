@@ -20,65 +20,8 @@ import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import type { Collection, JsonObject, Namespace } from '../../database/catalog.ts'
 import type { Transaction, TransactionServices } from '../../database/contract.ts'
+import { checkLast, type SequenceDefinition } from './sequence-definition.ts'
 import { sqlError } from './types/type.ts'
-
-export interface SequenceDefinition {
-  readonly kind: 'sequence'
-  /** Of its values, OID: 21, 23 or 20. */
-  readonly type: number
-  /** 64-bit integers, as text. */
-  readonly start: string
-  readonly increment: string
-  readonly minimum: string
-  readonly maximum: string
-  readonly cycle: boolean
-  /** The column it belongs to and is dropped with. */
-  readonly owner?: { readonly table: number; readonly column: number }
-}
-
-const typeLimits: Readonly<Record<number, bigint>> = { 21: 1n << 15n, 23: 1n << 31n, 20: 1n << 63n }
-
-export interface SequenceOptions {
-  readonly type?: number
-  readonly start?: bigint
-  readonly increment?: bigint
-  readonly minimum?: bigint
-  readonly maximum?: bigint
-  readonly cycle?: boolean
-  readonly owner?: { readonly table: number; readonly column: number }
-}
-
-/** Fills in PostgreSQL's defaults and checks what was given. */
-export function newSequence(options: SequenceOptions): SequenceDefinition {
-  const { type = 20, increment = 1n, cycle = false, owner } = options
-  const limit = typeLimits[type]
-  if (limit === undefined) {
-    throw sqlError('wrong_type', '22023', 'sequence type must be smallint, integer, or bigint')
-  }
-  if (increment === 0n) throw sqlError('invalid_argument', '22023', 'INCREMENT must not be zero')
-  const minimum = options.minimum ?? (increment > 0n ? 1n : -limit)
-  const maximum = options.maximum ?? (increment > 0n ? limit - 1n : -1n)
-  if (minimum >= maximum) {
-    throw sqlError('invalid_argument', '22023', `MINVALUE (${minimum}) must be less than MAXVALUE (${maximum})`)
-  }
-  const start = options.start ?? (increment > 0n ? minimum : maximum)
-  if (start < minimum) {
-    throw sqlError('invalid_argument', '22023', `START value (${start}) cannot be less than MINVALUE (${minimum})`)
-  }
-  if (start > maximum) {
-    throw sqlError('invalid_argument', '22023', `START value (${start}) cannot be greater than MAXVALUE (${maximum})`)
-  }
-  return {
-    kind: 'sequence',
-    type,
-    start: String(start),
-    increment: String(increment),
-    minimum: String(minimum),
-    maximum: String(maximum),
-    cycle,
-    ...(owner === undefined ? {} : { owner }),
-  }
-}
 
 export function createSequence(
   transaction: Transaction,
@@ -103,10 +46,10 @@ const blockLength = 32n
 
 /** What is given out next, of one sequence in one database, since the process began. */
 interface Counter {
-  /** The last number given out, undefined before the first. */
+  /** The last number given out, undefined before the first: then `first` comes next. */
   last: bigint | undefined
-  next: bigint
-  /** The last number of the block; `next` beyond it needs a new block. */
+  first: bigint
+  /** The last number of the block; a number beyond it needs a new block. */
   end: bigint
   block: number
   /** False until a block of this process has begun. */
@@ -131,8 +74,8 @@ function counterOf(transaction: Transaction, collection: Collection): Counter {
 }
 
 function loadCounter(transaction: Transaction, collection: Collection): Counter {
-  const { start, increment } = sequenceDefinitionOf(collection)
-  const fresh = { last: undefined, next: BigInt(start), end: 0n, block: 0, hasBlock: false }
+  const first = BigInt(sequenceDefinitionOf(collection).start)
+  const fresh = { last: undefined, first, end: 0n, block: 0, hasBlock: false }
   const cursor = transaction.scan(keyspaceRange(collection.id, primaryIndex), { reverse: true })
   if (!cursor.next()) return fresh
   const key = new KeyReader(cursor.key)
@@ -140,9 +83,7 @@ function loadCounter(transaction: Transaction, collection: Collection): Counter 
   key.orderedVarint()
   const block = Number(key.int64())
   const { isGiven, number } = decodeEntry(cursor.value)
-  return isGiven
-    ? { ...fresh, last: number, next: number + BigInt(increment), block }
-    : { ...fresh, next: number, block }
+  return isGiven ? { ...fresh, last: number, block } : { ...fresh, first: number, block }
 }
 
 const entryFormat = 0x01
@@ -175,14 +116,13 @@ export function nextValue(transaction: Transaction, collection: Collection): big
   const isAhead = increment > 0n ? value > counter.end : value < counter.end
   if (!counter.hasBlock || isAhead) beginBlock(counter, definition, value)
   counter.last = value
-  counter.next = value + increment
   reserve(transaction, collection, counter)
   return value
 }
 
 /** The next number, or the first one again where the sequence cycles. */
 function wrap(counter: Counter, definition: SequenceDefinition, name: string): bigint {
-  const { next } = counter
+  const next = counter.last === undefined ? counter.first : counter.last + BigInt(definition.increment)
   const minimum = BigInt(definition.minimum)
   const maximum = BigInt(definition.maximum)
   if (next >= minimum && next <= maximum) return next
@@ -222,9 +162,8 @@ export function setValue(transaction: Transaction, collection: Collection, value
     throw sqlError('out_of_range', '22003', message)
   }
   const counter = counterOf(transaction, collection)
-  const increment = BigInt(definition.increment)
   counter.last = isCalled ? value : undefined
-  counter.next = isCalled ? value + increment : value
+  counter.first = value
   counter.hasBlock = false
   counter.block++
   transaction.put(blockKey(collection, counter.block), encodeEntry(isCalled, value), 'derived')
@@ -236,10 +175,25 @@ export function setValue(transaction: Transaction, collection: Collection, value
 export function sequenceState(transaction: Transaction, collection: Collection): { last: bigint; isCalled: boolean } {
   const counter = counterOf(transaction, collection)
   if (counter.last !== undefined) return { last: counter.last, isCalled: true }
-  return { last: counter.next, isCalled: false }
+  return { last: counter.first, isCalled: false }
 }
 
-/** ALTER SEQUENCE … RESTART and TRUNCATE … RESTART IDENTITY. */
+/** TRUNCATE … RESTART IDENTITY. */
 export function restartSequence(transaction: Transaction, collection: Collection): void {
   setValue(transaction, collection, BigInt(sequenceDefinitionOf(collection).start), false)
+}
+
+/** ALTER SEQUENCE: `restart` is the number that comes next; left out, the sequence goes on from where it is. */
+export function alterSequence(
+  transaction: Transaction,
+  collection: Collection,
+  change: (definition: SequenceDefinition) => SequenceDefinition,
+  restart: 'start' | bigint | undefined,
+): void {
+  const { last, isCalled } = sequenceState(transaction, collection)
+  const definition = change(sequenceDefinitionOf(collection))
+  const next = restart === 'start' ? BigInt(definition.start) : restart
+  checkLast(definition, next ?? last)
+  const altered = transaction.alterCollection(collection, { definition: definition as unknown as JsonObject })
+  setValue(transaction, altered, next ?? last, next === undefined && isCalled)
 }

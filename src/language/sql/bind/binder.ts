@@ -172,6 +172,20 @@ export class Binder {
     return found
   }
 
+  /** The caller's context for lookups by name whose answers go into the plan, which depends on them from then on. */
+  get noting(): SqlContext {
+    const { catalog } = this
+    const noting: Catalog = {
+      version: catalog.version,
+      namespaces: catalog.namespaces,
+      namespaceById: (id) => catalog.namespaceById(id),
+      collectionById: (id) => catalog.collectionById(id),
+      findCollection: (namespace, name) => this.findCollection(namespace, name),
+      collectionsOf: (namespace) => catalog.collectionsOf(namespace),
+    }
+    return Object.create(this.context, { catalog: { value: noting } }) as SqlContext
+  }
+
   get dependencies(): readonly Dependency[] {
     return [...this.#dependencies.values()]
   }

@@ -157,8 +157,9 @@ function nameToObject(
 ): Expression | undefined {
   if (context !== 'explicit' && expression.type !== oid.unknown && type !== oid.regclass) return undefined
   if (expression.kind === 'constant') {
-    const value = locate(expression.location, () => lookUpObject(binder.context, type, expression.value as string))
-    return constant(value, type, expression.location)
+    const value = locate(expression.location, () => lookUpObject(binder.noting, type, expression.value as string))
+    // Plans do not depend on namespaces: those are looked up again.
+    if (type !== oid.regnamespace) return constant(value, type, expression.location)
   }
   return castCall(
     expression,

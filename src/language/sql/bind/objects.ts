@@ -1,5 +1,6 @@
 /** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
 import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
+import type { Collection } from '../../../database/catalog.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
@@ -77,11 +78,18 @@ export function findRelationOid(context: SqlContext, parts: readonly string[]): 
     if (collection !== undefined) return collectionOid(collection)
     for (const owner of context.catalog.collectionsOf(schema)) {
       const index = owner.indexes.find((one) => one.name === name)
-      if (index !== undefined) return indexOid(owner, index.id)
-      if (primaryKeyNameOf(owner.definition) === name) return primaryKeyOid(owner)
+      const found = index === undefined ? primaryKeyOf(owner, name) : indexOid(owner, index.id)
+      if (found === undefined) continue
+      // Who notes what an answer depends on hears of the index's table, too.
+      context.catalog.findCollection(schema, owner.name)
+      return found
     }
   }
   return undefined
+}
+
+function primaryKeyOf(table: Collection, name: string): number | undefined {
+  return primaryKeyNameOf(table.definition) === name ? primaryKeyOid(table) : undefined
 }
 
 /** Of a table of what the server knows. */

@@ -310,7 +310,7 @@ function* sequences(run: SqlRun): Generator<Values> {
       big('increment'),
       big('maximum'),
       big('minimum'),
-      1n,
+      BigInt(String(definition['cache'] ?? 1)),
       definition['cycle'] === true,
     ]
   }

@@ -10,7 +10,8 @@ import {
 } from '../../../model/table/definition.ts'
 import { insertRow } from '../../../model/table/rows.ts'
 import { createTable, createTableIndex } from '../../../model/table/schema.ts'
-import { createSequence, newSequence } from '../../../model/table/sequence.ts'
+import { createSequence } from '../../../model/table/sequence.ts'
+import { newSequence } from '../../../model/table/sequence-definition.ts'
 import type { Table } from '../../../model/table/table.ts'
 import type { Binder } from '../bind/binder.ts'
 import { qualify } from '../bind/objects.ts'
@@ -24,7 +25,7 @@ import { skipping } from './create-schema.ts'
 import { collect, nothing, type Outcome } from './execution.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
-import { sequenceOptions } from './sequences.ts'
+import { sequenceClauses } from './sequences.ts'
 import {
   bindCheck,
   checkOptions,
@@ -160,7 +161,7 @@ export function makeSequence(
   taken: (name: string) => boolean,
 ): { id: number; default: string } {
   const name = freeName(taken, plan.name, column.name, 'seq')
-  const options = sequenceOptions(column.sequenceOptions)
+  const { options } = sequenceClauses(column.sequenceOptions)
   const sequence = createSequence(run.transaction, namespace, name, newSequence({ type: column.type, ...options }))
   const shown = qualify(currentContext(run), namespace.name, name)
   const full = namespace.name === 'public' ? shown : `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`
