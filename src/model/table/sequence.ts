@@ -36,7 +36,7 @@ export function isSequence(collection: Collection): boolean {
   return collection.model === 'table' && collection.definition['kind'] === 'sequence'
 }
 
-function sequenceDefinitionOf(collection: Collection): SequenceDefinition {
+export function sequenceDefinitionOf(collection: Collection): SequenceDefinition {
   if (isSequence(collection)) return collection.definition as unknown as SequenceDefinition
   throw sqlError('wrong_type', '42809', `"${collection.name}" is not a sequence`)
 }

@@ -1,6 +1,6 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
 import { isTable } from '../../../model/table/schema.ts'
-import { isSequence } from '../../../model/table/sequence.ts'
+import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
 import { findType } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
@@ -301,17 +301,16 @@ function* indexDefinitions(run: SqlRun): Generator<Values> {
 function* sequences(run: SqlRun): Generator<Values> {
   for (const collection of collections(run)) {
     if (!isSequence(collection)) continue
-    const definition = collection.definition as { [key: string]: unknown }
-    const big = (key: string): bigint => BigInt(String(definition[key]))
+    const definition = sequenceDefinitionOf(collection)
     yield [
       collectionOid(collection),
-      definition['type'] as number,
-      big('start'),
-      big('increment'),
-      big('maximum'),
-      big('minimum'),
-      BigInt(String(definition['cache'] ?? 1)),
-      definition['cycle'] === true,
+      definition.type,
+      BigInt(definition.start),
+      BigInt(definition.increment),
+      BigInt(definition.maximum),
+      BigInt(definition.minimum),
+      BigInt(definition.cache ?? 1),
+      definition.cycle,
     ]
   }
 }
