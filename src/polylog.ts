@@ -18,6 +18,7 @@ import {
 } from './library/arguments.ts'
 import { EmbeddedDatabase } from './library/library.ts'
 import type { Durability } from './log/commit-log.ts'
+import { protocols } from './server/protocols.ts'
 import { Server, type ServerOptions } from './server/server.ts'
 import { workerJobs } from './server/worker-jobs.ts'
 import { Sessions } from './session/sessions.ts'
@@ -48,7 +49,7 @@ const checkLimit = checkInteger(1)
 const checkServeOptions = checkOptions({
   host: checkString,
   port: checkPort,
-  protocolPorts: checkOptions({ postgres: checkPort, redis: checkPort, mongodb: checkPort }),
+  protocolPorts: checkOptions(Object.fromEntries([...protocols.keys()].map((name) => [name, checkPort]))),
   limits: checkOptions({ maxMessageBytes: checkLimit, maxPendingOutputBytes: checkLimit }),
   stopTimeoutMs: checkInteger(0, 2 ** 31 - 1),
 })

@@ -1,6 +1,8 @@
 /** The command line of `polylog serve`, as options; `UsageError` for what it does not allow. */
 import { parseArgs } from 'node:util'
 import type { Durability } from '../log/commit-log.ts'
+import type { Protocol } from '../gateway/gateway.ts'
+import { type ProtocolName, protocols } from '../server/protocols.ts'
 
 export class UsageError extends Error {}
 
@@ -9,21 +11,24 @@ export interface ServeArguments {
   readonly directory: string | undefined
   readonly host: string
   readonly port: number
-  readonly protocolPorts: { readonly postgres?: number; readonly redis?: number; readonly mongodb?: number }
+  readonly protocolPorts: Readonly<Partial<Record<ProtocolName, number>>>
   readonly durability: Durability
   /** Bytes, or a share of what there is; undefined: the default share. */
   readonly memoryLimitBytes: number | undefined
   readonly temporaryLimitBytes: number | undefined
 }
 
-export const usage = `Usage: polylog serve [options]
+const portFlags: readonly (readonly [flag: `port-${ProtocolName}`, name: ProtocolName])[] = [...protocols.keys()].map(
+  (name) => [`port-${name}`, name],
+)
+
+export const usage: string = `Usage: polylog serve [options]
 
   --data DIR            where the data lies (default: ./polylog-data)
   --memory              keep everything in memory, write no file
   --host ADDRESS        address to listen on (default: 127.0.0.1; only loopback until there are credentials)
   --port PORT           port for all protocols (default: 7654; 0 lets the system choose)
-  --port-postgres PORT  a further port for PostgreSQL only; likewise --port-redis, --port-mongodb
-  --durability LEVEL    what replies wait for: synced (default), written, memory
+${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what replies wait for: synced (default), written, memory
   --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
                         group's); with a unit: 512MB, 4GB
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
@@ -31,21 +36,27 @@ export const usage = `Usage: polylog serve [options]
   --help, --version
 `
 
-const options = {
+function portUsage({ name, title }: Protocol): string {
+  return `  ${`--port-${name} PORT`.padEnd(21)} a further port for ${title} only\n`
+}
+
+const fixedOptions = {
   data: { type: 'string' },
   memory: { type: 'boolean' },
   host: { type: 'string' },
   port: { type: 'string' },
-  'port-postgres': { type: 'string' },
-  'port-redis': { type: 'string' },
-  'port-mongodb': { type: 'string' },
   durability: { type: 'string' },
   'memory-limit': { type: 'string' },
   'temporary-limit': { type: 'string' },
   config: { type: 'string' },
 } as const
 
-type Values = { readonly [name in keyof typeof options]?: string | boolean }
+type Values = { readonly [name in keyof typeof fixedOptions | `port-${ProtocolName}`]?: string | boolean }
+
+const options: Readonly<Record<string, { readonly type: 'string' | 'boolean' }>> = {
+  ...fixedOptions,
+  ...Object.fromEntries(portFlags.map(([flag]) => [flag, { type: 'string' as const }])),
+}
 
 /** `readConfig` reads and parses the file of `--config`. */
 export async function parseServe(
@@ -61,11 +72,12 @@ export async function parseServe(
     directory: inMemory ? undefined : directoryOf(values.data ?? 'polylog-data'),
     host: String(values.host ?? '127.0.0.1'),
     port: portOf('port', values.port ?? '7654'),
-    protocolPorts: {
-      ...(values['port-postgres'] !== undefined && { postgres: portOf('port-postgres', values['port-postgres']) }),
-      ...(values['port-redis'] !== undefined && { redis: portOf('port-redis', values['port-redis']) }),
-      ...(values['port-mongodb'] !== undefined && { mongodb: portOf('port-mongodb', values['port-mongodb']) }),
-    },
+    protocolPorts: Object.fromEntries(
+      portFlags.flatMap(([flag, name]) => {
+        const port = values[flag]
+        return port === undefined ? [] : [[name, portOf(flag, port)]]
+      }),
+    ),
     durability: durabilityOf(values.durability ?? 'synced'),
     memoryLimitBytes: sizeOf('memory-limit', values['memory-limit'], leastMemoryBytes),
     temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),

@@ -1,25 +1,82 @@
 /**
- * What the server asks of every gateway: to recognise its protocol by a connection's first bytes, and to serve it.
+ * What a protocol is to the rest of the server, and what the server is to a protocol.
  *
- * Gateways live in folders beside this file, each with the same rooms: `wire.ts` (pure bytes), `connection.ts`,
- * `commands/`, `errors.ts`.
+ * A gateway lives in a folder beside this file and consists of its wire (bytes to requests and back), its commands, and
+ * one `Protocol`, which `server/protocols.ts` lists. All else is here, once for all of them: `door.ts` keeps the
+ * connections of one protocol, `connection.ts` is the loop of each, `receive-buffer.ts` holds what has arrived.
  */
+import type { PolylogError } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
 import type { SessionHost } from '../session/contract.ts'
+import type { StandIn } from '../session/outbox.ts'
+import type { Connection } from './connection.ts'
+import type { ReceiveBuffer } from './receive-buffer.ts'
 
-/** `more`: the bytes so far fit this protocol and others; `no` is final. */
+/** `more`: the bytes so far fit this protocol and may fit others; `no` is final, `yes` is where nobody else hopes. */
 export type Sniff = 'yes' | 'no' | 'more'
 
+/** A protocol, as it is registered. */
+export interface Protocol<Name extends string = string> {
+  /** As in `--port-redis` and in `polylog.sessions`. */
+  readonly name: Name
+  /** As people call it. */
+  readonly title: string
+  sniff(bytes: Uint8Array): Sniff
+  /** For a door that opens: what its connections share. */
+  open(parts: DoorParts): ProtocolState
+}
+
+export interface DoorParts {
+  readonly sessions: SessionHost
+  readonly limits: GatewayLimits
+}
+
+export interface ProtocolState {
+  /** A connection begins. */
+  converse(connection: Connection): Conversation
+  /** After the last connection's end. */
+  close?(): void
+}
+
+/** `more`: no whole request is there. `done`: one was carried out and answered. */
+export const step = { more: 0, done: 1 } as const
+export type Step = (typeof step)[keyof typeof step]
+
+/**
+ * One connection as its protocol sees it.
+ *
+ * A request's error is its answer and is never thrown. What is thrown concerns the connection: bytes that are no message,
+ * or a fault of ours; it is told by `refuse`, and the connection ends.
+ */
+export interface Conversation {
+  /** What has arrived and is not carried out. */
+  readonly input: ReceiveBuffer
+  /** Carries out the next whole request of `input`. A promise where it waits: the next one is asked for behind it. */
+  next(): Step | Promise<void>
+  /** The request that waits takes what comes meanwhile: the data of a COPY. */
+  readonly takesMore?: boolean
+  /** Writes why the connection ends, where the protocol has words for it. */
+  refuse(error: PolylogError): void
+  /** What leaves in place of the chunk's replies if a full disk refuses what they tell of; asked at their flush. */
+  standInFor(chunk: number): StandIn | undefined
+  /** Ends what runs with `canceled`. */
+  cancel(): void
+  /** Nothing more is asked or answered: rolls back what is open and frees everything. Called once. */
+  close(): void
+}
+
+/** A protocol that is served. */
 export interface Gateway {
   readonly name: string
   sniff(bytes: Uint8Array): Sniff
   /** Takes the socket over; `first` is what has been received already. */
   accept(socket: Socket, first: Uint8Array): void
-  /** Connections finish what they do, then end; resolves when all have, or after they were cut at `deadlineMs`. */
-  close(deadlineMs: number): Promise<void>
+  /**
+   * Idle connections end at once, others when what runs has ended. What still runs after `graceMs` is canceled; whose
+   * client then does not take its replies is cut. Resolves when all have ended.
+   */
+  close(graceMs: number): Promise<void>
 }
-
-export type GatewayFactory = (sessions: SessionHost, limits: GatewayLimits) => Gateway
 
 export interface GatewayLimits {
   /** The largest message that is accepted; a protocol's own smaller limit goes first. */

@@ -3,13 +3,12 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import { Instance, type InstanceOptions } from '../database/instance.ts'
-import { defaultGatewayLimits, type Gateway, type GatewayFactory, type GatewayLimits } from '../gateway/gateway.ts'
-import { createMongodbGateway } from '../gateway/mongodb/gateway.ts'
-import { createPostgresGateway } from '../gateway/postgres/gateway.ts'
-import { createRedisGateway } from '../gateway/redis/gateway.ts'
+import { Door } from '../gateway/door.ts'
+import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway/gateway.ts'
 import type { Host, Listener, Socket } from '../host/host.ts'
 import { Sessions, type SessionsOptions } from '../session/sessions.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { protocols, type ProtocolName } from './protocols.ts'
 import { sniffProtocol } from './sniffing.ts'
 
 export interface ServerOptions {
@@ -18,21 +17,13 @@ export interface ServerOptions {
   /** Further ports on which only one protocol is spoken. */
   readonly protocolPorts?: Partial<Record<ProtocolName, number>>
   readonly limits?: Partial<GatewayLimits>
-  /** In-flight work gets this long when the server stops. */
+  /** What runs gets this long when the server stops, then it is canceled. Default: 50. */
   readonly stopTimeoutMs?: number
 }
 
-export type ProtocolName = 'postgres' | 'redis' | 'mongodb'
-
-/** In the order in which they are asked; no two of them say yes to the same bytes. */
-const factories: Record<ProtocolName, GatewayFactory> = {
-  postgres: createPostgresGateway,
-  mongodb: createMongodbGateway,
-  redis: createRedisGateway,
-}
-
 const defaultPort = 7654
-const defaultStopTimeoutMs = 10_000
+/** As long as who has sent its last request gets for its answer. */
+const defaultStopTimeoutMs = 50
 
 /** Without credentials only this machine may connect. */
 function isLoopback(address: string): boolean {
@@ -42,7 +33,7 @@ function isLoopback(address: string): boolean {
 export class Server {
   readonly sessions: Sessions
   readonly #host: Host
-  readonly #gateways: Record<ProtocolName, Gateway>
+  readonly #gateways: ReadonlyMap<ProtocolName, Gateway>
   readonly #stopTimeoutMs: number
   readonly #listeners: Listener[] = []
   readonly #housekeeping: Housekeeping
@@ -55,11 +46,7 @@ export class Server {
     this.#stopTimeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs
     this.#housekeeping = new Housekeeping(host, sessions)
     const limits = { ...defaultGatewayLimits, ...options.limits }
-    this.#gateways = {
-      postgres: factories.postgres(sessions, limits),
-      mongodb: factories.mongodb(sessions, limits),
-      redis: factories.redis(sessions, limits),
-    }
+    this.#gateways = new Map([...protocols].map(([name, protocol]) => [name, new Door(protocol, sessions, limits)]))
   }
 
   /** Errors: `denied` for an address that is not loopback, `NetworkError` of the host. */
@@ -70,9 +57,9 @@ export class Server {
     }
     const server = new Server(host, sessions, options)
     try {
-      await server.#listen(address, options.port ?? defaultPort, Object.values(server.#gateways))
+      await server.#listen(address, options.port ?? defaultPort, [...server.#gateways.values()])
       for (const [name, port] of Object.entries(options.protocolPorts ?? {})) {
-        await server.#listen(address, port, [server.#gateways[name as ProtocolName]])
+        await server.#listen(address, port, [server.#gateways.get(name as ProtocolName)!])
       }
     } catch (error) {
       await server.close()
@@ -105,7 +92,7 @@ export class Server {
     const closed = listeners.map((listener) => listener.close())
     // Before the gateways: one that has closed must not be given a connection any more.
     for (const socket of this.#unclear) socket.destroy()
-    await Promise.all(Object.values(this.#gateways).map((gateway) => gateway.close(this.#stopTimeoutMs)))
+    await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close(this.#stopTimeoutMs)))
     await Promise.all(closed)
   }
 }

@@ -97,6 +97,8 @@ export class Outbox<W extends Witness = Witness> {
   #drains: (() => void)[] = []
   /** Number of the chunk that is being written: all that one flush takes. */
   chunk = 0
+  /** Bytes that flushes have taken since the connection began. */
+  flushedBytes = 0
 
   /** Takes over the socket's `onDrain`. `standInFor` is asked for each chunk that must wait, at its flush. */
   constructor(
@@ -247,6 +249,7 @@ export class Outbox<W extends Witness = Witness> {
   #takeWritten(): Uint8Array {
     const writer = this.#writer
     this.chunk++
+    this.flushedBytes += writer.end
     if (writer.end > copyLimitBytes) {
       this.#writer = new ByteWriter(4096)
       return writer.bytes.subarray(0, writer.end)

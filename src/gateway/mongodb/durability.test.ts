@@ -6,7 +6,8 @@ import { openTestDatabase } from '../../database/testing.ts'
 import { Sessions } from '../../session/sessions.ts'
 import { holdLog } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
-import { createMongodbGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { mongodbProtocol } from './gateway.ts'
 import { connectLocally, messageOf, type RawClient } from './testing.ts'
 
 let databases: Map<string, Database>
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const opened = [await openTestDatabase({ name: 'polylog' }), await openTestDatabase({ name: 'other' })]
   databases = new Map(opened.map((database) => [database.name, database]))
   sessions = new Sessions(opened[0]!.host, () => databases)
-  gateway = createMongodbGateway(sessions, defaultGatewayLimits)
+  gateway = new Door(mongodbProtocol, sessions, defaultGatewayLimits)
   client = connectLocally(gateway)
   await ask({ insert: 'items', documents: [{ _id: 1 }], $db: 'test' })
 })

@@ -15,7 +15,7 @@ import { answerTo } from '../../session/faults.ts'
 import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/outbox.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
-import type { MongoConnection } from './connection.ts'
+import type { MongoConversation } from './conversation.ts'
 import type { LogicalSession } from './logical-sessions.ts'
 import { writeDuplicate, writeLabels } from './execute-errors.ts'
 import { labelsOf, toFailure, type FailurePlace } from './errors.ts'
@@ -56,7 +56,11 @@ export class CommandWitness implements Witness {
 }
 
 /** Writes the reply, and answers what it waits for. Never throws but for a broken invariant: errors are replies. */
-export function execute(connection: MongoConnection, message: Message, reply: BsonWriter): Witness | Promise<Witness> {
+export function execute(
+  connection: MongoConversation,
+  message: Message,
+  reply: BsonWriter,
+): Witness | Promise<Witness> {
   const fields = fieldMap(message.body)
   const name = firstName(fields)
   let request: Request | undefined
@@ -77,6 +81,7 @@ export function execute(connection: MongoConnection, message: Message, reply: Bs
       return new CommandWitness(request)
     }
     const running = request
+    connection.running = running
     return result.then(
       (written) => {
         writeReply(reply, written)
@@ -104,7 +109,7 @@ function writeReply(writer: BsonWriter, reply: Reply): void {
 /** Commands of the handshake see no session. */
 function runBare(
   command: Command,
-  connection: MongoConnection,
+  connection: MongoConversation,
   message: Message,
   fields: ReadonlyMap<string, BsonValue>,
   name: string,
@@ -128,7 +133,7 @@ function runBare(
 const noSession = { durability: 'memory' } as Session
 
 function makeRequest(
-  connection: MongoConnection,
+  connection: MongoConversation,
   message: Message,
   fields: ReadonlyMap<string, BsonValue>,
   name: string,
@@ -288,7 +293,12 @@ function withTimeLimit(request: Request, run: () => Reply | Promise<Reply>): Rep
 }
 
 /** Every command error ends the transaction it happens in. */
-function failed(connection: MongoConnection, reply: BsonWriter, request: Request | undefined, error: unknown): Witness {
+function failed(
+  connection: MongoConversation,
+  reply: BsonWriter,
+  request: Request | undefined,
+  error: unknown,
+): Witness {
   const failure = toFailure(answerTo(connection.gateway.sessions.host, 'mongodb', error))
   const place = placeOf(request)
   // After the decision a party stays until it leaves by commit or abort, which report truthfully.

@@ -4,7 +4,8 @@ import { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTestSessions, SmallDisk, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
-import { createMongodbGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { mongodbProtocol } from './gateway.ts'
 import { connectLocally, messageOf, type RawClient } from './testing.ts'
 
 let disk: SmallDisk
@@ -25,7 +26,7 @@ const count = { count: 'items', $db: 'test' }
 beforeEach(async () => {
   disk = new SmallDisk()
   opened = await openTestSessions(disk)
-  gateway = createMongodbGateway(opened.sessions, defaultGatewayLimits)
+  gateway = new Door(mongodbProtocol, opened.sessions, defaultGatewayLimits)
   a = connectLocally(gateway)
   b = connectLocally(gateway)
   expect(await ask(a, insert(0))).toEqual({ n: 1, ok: 1 })

@@ -1,11 +1,6 @@
 /** The door for MongoDB's drivers and shell: recognises them, and keeps what their connections share. */
-import type { Socket } from '../../host/host.ts'
-import type { SessionHost } from '../../session/contract.ts'
-import type { Gateway, GatewayFactory, GatewayLimits, Sniff } from '../gateway.ts'
-import { MongoConnection } from './connection.ts'
-import { Cursors } from './cursors.ts'
-import type { GatewayState } from './gateway-state.ts'
-import { LogicalSessions } from './logical-sessions.ts'
+import type { Protocol, Sniff } from '../gateway.ts'
+import { GatewayState } from './gateway-state.ts'
 import { headerBytes, maxFirstMessageBytes, opcode, readHeader } from './wire.ts'
 
 /**
@@ -30,50 +25,9 @@ function opcodeByte(position: number, byte: number): boolean {
   return ((opcode.message >> (8 * position)) & 0xff) === byte || ((opcode.query >> (8 * position)) & 0xff) === byte
 }
 
-export const createMongodbGateway: GatewayFactory = (sessions: SessionHost, limits: GatewayLimits): Gateway =>
-  new MongodbGateway(sessions, limits)
-
-class MongodbGateway implements Gateway {
-  readonly name = 'mongodb'
-  readonly #state: GatewayState
-  readonly #connections = new Set<MongoConnection>()
-  #whenEmpty: (() => void) | undefined
-
-  constructor(sessions: SessionHost, limits: GatewayLimits) {
-    const cursors = new Cursors(sessions.host)
-    const logical = new LogicalSessions(sessions, (key) => cursors.killTransaction(key))
-    const startedMs = sessions.host.now()
-    this.#state = { sessions, limits, cursors, logical, startedMs, connections: { open: 0, created: 0 } }
-  }
-
-  sniff(bytes: Uint8Array): Sniff {
-    return sniffMongodb(bytes)
-  }
-
-  accept(socket: Socket, first: Uint8Array): void {
-    const { connections } = this.#state
-    connections.open++
-    connections.created++
-    const connection = new MongoConnection(socket, this.#state, connections.created, () => {
-      connections.open--
-      this.#connections.delete(connection)
-      if (this.#connections.size === 0) this.#whenEmpty?.()
-    })
-    this.#connections.add(connection)
-    connection.receive(first)
-  }
-
-  async close(deadlineMs: number): Promise<void> {
-    const ended = new Promise<void>((resolve) => (this.#whenEmpty = resolve))
-    for (const connection of this.#connections) connection.finish()
-    if (this.#connections.size > 0) {
-      const cancel = this.#state.sessions.host.at(deadlineMs, () => {
-        for (const connection of this.#connections) connection.destroy()
-      })
-      await ended
-      cancel()
-    }
-    this.#state.cursors.close()
-    this.#state.logical.close()
-  }
+export const mongodbProtocol: Protocol<'mongodb'> = {
+  name: 'mongodb',
+  title: 'MongoDB',
+  sniff: sniffMongodb,
+  open: (parts) => new GatewayState(parts),
 }

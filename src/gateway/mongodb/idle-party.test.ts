@@ -6,7 +6,8 @@ import { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
 import type { Session } from '../../session/contract.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
-import { createMongodbGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { mongodbProtocol } from './gateway.ts'
 import { connectLocally, messageOf, type RawClient } from './testing.ts'
 
 const idleMs = 60_000
@@ -22,7 +23,7 @@ beforeEach(async () => {
   host = world.startProcess('server')
   // Longer than MongoDB's own: it is that one which is seen here.
   server = await world.complete(openTestSessions({ host, sessions: { idleTimeoutMs: 10 * idleMs } }))
-  client = connectLocally(createMongodbGateway(server.sessions, defaultGatewayLimits))
+  client = connectLocally(new Door(mongodbProtocol, server.sessions, defaultGatewayLimits))
   inside = { lsid: { id: new UUID() }, txnNumber: Long.fromNumber(1), autocommit: false }
 })
 

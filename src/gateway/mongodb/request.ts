@@ -15,7 +15,7 @@ import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { decodeName } from '../../model/document/names.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
 import type { Session } from '../../session/contract.ts'
-import type { MongoConnection } from './connection.ts'
+import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
 import { loadRules } from './table-rules.ts'
@@ -34,7 +34,7 @@ export class Request {
   readonly fields: ReadonlyMap<string, BsonValue>
   readonly sequences: readonly DocumentSequence[]
   readonly database: string
-  readonly connection: MongoConnection
+  readonly connection: MongoConversation
   readonly gateway: GatewayState
   /** The connection's own, or that of the transaction. */
   session: Session
@@ -50,7 +50,7 @@ export class Request {
     fields: ReadonlyMap<string, BsonValue>
     sequences: readonly DocumentSequence[]
     database: string
-    connection: MongoConnection
+    connection: MongoConversation
     gateway: GatewayState
     session: Session
   }) {

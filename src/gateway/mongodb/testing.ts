@@ -6,7 +6,8 @@ import type { TestDatabaseOptions } from '../../database/testing.ts'
 import type { Host, Listener, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
-import { createMongodbGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { mongodbProtocol } from './gateway.ts'
 import { headerBytes, opcode, readHeader } from './wire.ts'
 
 export interface TestMongodb {
@@ -22,7 +23,7 @@ export async function openTestMongodb(
   options: TestDatabaseOptions = {},
 ): Promise<TestMongodb> {
   const test = await openTestSessions(options)
-  const gateway = createMongodbGateway(test.sessions, { ...defaultGatewayLimits, ...limits })
+  const gateway = new Door(mongodbProtocol, test.sessions, { ...defaultGatewayLimits, ...limits })
   const { host } = test.database
   const listener: Listener = await host.network.listen({ host: '127.0.0.1', port: 0 }, (socket) => {
     gateway.accept(socket, new Uint8Array(0))

@@ -70,7 +70,7 @@ describe('messages', () => {
     const stream = Buffer.concat(messages)
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1 }), (cuts) => {
-        const reader = new FrameReader()
+        const reader = new FrameReader(48_000_000)
         const found: Uint8Array[] = []
         let at = 0
         for (let i = 0; at < stream.length; i++) {

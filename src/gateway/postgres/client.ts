@@ -34,6 +34,8 @@ export interface ClientParts {
 export interface CopyTarget {
   /** Takes one message; never throws. */
   receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void>
+  /** The statement ends with the error, which may come while the client has sent nothing. */
+  fail(error: unknown): void
 }
 
 export class Client {
@@ -57,8 +59,8 @@ export class Client {
   settingsChangedIn = -1
   readonly #sessions: SessionHost
   #catalog: Catalog | undefined
+  /** Where the output of the statement that runs begins, counted from the connection's first byte. */
   #outputMark = 0
-  #hasLeft = false
   readonly #toReport = new Set<string>()
   readonly #reported = new Map<string, string>()
 
@@ -182,22 +184,15 @@ export class Client {
   }
 
   markOutput(): void {
-    this.#outputMark = this.outbox.writer.end
-    this.#hasLeft = false
+    this.#outputMark = this.outbox.flushedBytes + this.outbox.writer.end
   }
 
   /** False where some of it has left already. */
   takeBackOutput(): boolean {
-    if (this.#hasLeft) return false
-    this.outbox.writer.truncate(this.#outputMark)
+    const { outbox } = this
+    if (outbox.flushedBytes > this.#outputMark) return false
+    outbox.writer.truncate(this.#outputMark - outbox.flushedBytes)
     return true
-  }
-
-  /** Lets out what is written. */
-  flush(): void {
-    if (this.outbox.writer.end > this.#outputMark) this.#hasLeft = true
-    this.#outputMark = 0
-    this.outbox.flush()
   }
 
   // ---- statements

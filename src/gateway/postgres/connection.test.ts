@@ -6,12 +6,13 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
-import { PostgresGateway } from './postgres-gateway.ts'
+import { Door } from '../door.ts'
+import { postgresOver } from './postgres-protocol.ts'
 import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 import { wordLanguage } from './word-language.ts'
 
 let opened: TestSessions
-let gateway: PostgresGateway
+let gateway: Door
 
 async function connect(...parameters: string[]): Promise<TestClient> {
   const client = new TestClient(gateway, opened.sessions.host)
@@ -23,7 +24,10 @@ async function connect(...parameters: string[]): Promise<TestClient> {
 
 beforeEach(async () => {
   opened = await openTestSessions()
-  gateway = new PostgresGateway(opened.sessions, { ...defaultGatewayLimits, maxPendingOutputBytes: 2000 }, wordLanguage)
+  gateway = new Door(postgresOver(wordLanguage), opened.sessions, {
+    ...defaultGatewayLimits,
+    maxPendingOutputBytes: 2000,
+  })
 })
 
 afterEach(async () => opened.close())
@@ -430,7 +434,7 @@ describe('waiting', () => {
     await holder.ask(query('BEGIN; PUT a 1'))
     const waiter = await connect()
     waiter.send(query('PUT a 2'))
-    waiter.send(message('Q', 'ECHO ' + 'x'.repeat(100_000)))
+    waiter.send(message('Q', 'ECHO ' + 'x'.repeat(300_000)))
     expect(waiter.socket.isPaused).toBe(true)
     await holder.ask(query('COMMIT'))
     await waiter.answers()

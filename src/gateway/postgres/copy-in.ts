@@ -26,7 +26,7 @@ export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<
   block.isFresh = false
   const load = prepared.copy!.beginLoad!()
   copyResponse(client.outbox.writer, 'in', prepared.copy!.columnCount)
-  client.flush()
+  client.outbox.flush()
   return new Promise<number>((resolve, reject) => {
     client.copy = new CopyIn(client, load, resolve, reject)
     client.onCopy()
@@ -66,15 +66,15 @@ class CopyIn implements CopyTarget {
     try {
       const result = this.#take(type, bytes, start, end)
       if (!(result instanceof Promise)) return undefined
-      return result.catch((error: unknown) => this.#fail(error))
+      return result.catch((error: unknown) => this.fail(error))
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
       return undefined
     }
   }
 
-  #fail(error: unknown): void {
-    this.#client.copy = undefined
+  fail(error: unknown): void {
+    if (this.#client.copy === this) this.#client.copy = undefined
     this.#reject(error)
   }
 

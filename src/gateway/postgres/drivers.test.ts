@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Listener } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
-import { createPostgresGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { postgresProtocol } from './gateway.ts'
 
 let opened: TestSessions
 let gateway: Gateway
@@ -14,7 +15,7 @@ let listener: Listener
 
 beforeAll(async () => {
   opened = await openTestSessions()
-  gateway = createPostgresGateway(opened.sessions, defaultGatewayLimits)
+  gateway = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
   listener = await opened.sessions.host.network.listen({ host: '127.0.0.1', port: 0 }, (socket) =>
     gateway.accept(socket, new Uint8Array(0)),
   )

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdLog, openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
-import { createPostgresGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { postgresProtocol } from './gateway.ts'
 import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 
 let opened: TestSessions
@@ -10,7 +11,7 @@ let writer: TestClient
 let rows = 0
 
 async function connect(): Promise<TestClient> {
-  const gateway = createPostgresGateway(opened.sessions, { ...defaultGatewayLimits, maxPendingOutputBytes: 2000 })
+  const gateway = new Door(postgresProtocol, opened.sessions, { ...defaultGatewayLimits, maxPendingOutputBytes: 2000 })
   const client = new TestClient(gateway, opened.sessions.host)
   client.send(startup('user', 'me'))
   await client.awaitAnswers()

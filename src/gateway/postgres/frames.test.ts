@@ -19,30 +19,33 @@ it('gives the same messages however they are cut', () => {
       let at = 0
       for (const cut of [...cuts, all.length]) {
         // A copy: the chunk's owner may use its buffer again for other bytes.
-        frames.append(new Uint8Array(all.subarray(at, at + cut)))
+        frames.push(new Uint8Array(all.subarray(at, at + cut)))
         at = Math.min(all.length, at + cut)
         while (frames.next()) {
-          seen.push([String.fromCharCode(frames.type), [...frames.bytes.subarray(frames.start, frames.end)]])
+          seen.push([
+            String.fromCharCode(frames.type),
+            [...frames.bytes.subarray(frames.payloadStart, frames.payloadEnd)],
+          ])
         }
       }
       expect(seen).toEqual(messages.map(([type, body]) => [type, [...body]]))
-      expect(frames.waitingBytes).toBe(0)
+      expect(frames.bufferedBytes).toBe(0)
     }),
   )
 })
 
 it('refuses lengths beyond the limit of their type before it waits for them', () => {
   const frames = new MessageFrames(50_000)
-  frames.append(Buffer.from([0x51, 0, 0, 0xc3, 0x50]))
+  frames.push(Buffer.from([0x51, 0, 0, 0xc3, 0x50]))
   expect(frames.next()).toBe(false)
   const small = new MessageFrames(50_000)
-  small.append(Buffer.from([0x53, 0, 0, 0xc3, 0x50]))
+  small.push(Buffer.from([0x53, 0, 0, 0xc3, 0x50]))
   expect(() => small.next()).toThrow('invalid message length')
 })
 
 it('sees what comes next only where it has arrived', () => {
   const frames = new MessageFrames(1000)
-  frames.append(
+  frames.push(
     Buffer.concat([framed('E', new Uint8Array(3)), framed('C', new Uint8Array(2)), framed('S', new Uint8Array(0))]),
   )
   frames.next()

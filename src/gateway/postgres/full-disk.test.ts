@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PolylogError } from '../../base/errors.ts'
 import { openTestSessions, SmallDisk, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
-import { createPostgresGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { postgresProtocol } from './gateway.ts'
 import { apologyFor } from './stand-in.ts'
 import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 
@@ -26,7 +27,7 @@ const counted = (n: number): string[] => ['T 1', `D ${n}`, 'C SELECT 1', 'Z I']
 beforeEach(async () => {
   disk = new SmallDisk()
   opened = await openTestSessions(disk)
-  gateway = createPostgresGateway(opened.sessions, defaultGatewayLimits)
+  gateway = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
   a = await connect()
   b = await connect()
   await a.ask(query('CREATE TABLE t (id int PRIMARY KEY)'), insert(0))

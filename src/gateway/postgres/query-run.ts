@@ -125,7 +125,7 @@ export class QueryRun {
   }
 
   #room(): Wait {
-    this.#client.flush()
+    this.#client.outbox.flush()
     return this.#client.outbox.roomBelow(this.#client.limits.maxPendingOutputBytes)
   }
 

@@ -10,7 +10,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { openTestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
-import { createPostgresGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { postgresProtocol } from './gateway.ts'
 import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 
 const describePortal = message('D', Buffer.from('P'), '')
@@ -302,7 +303,7 @@ const path = new URL('golden/transcript.txt', import.meta.url)
 
 it('answers as PostgreSQL does', async () => {
   const opened = await openTestSessions()
-  const gateway = createPostgresGateway(opened.sessions, defaultGatewayLimits)
+  const gateway = new Door(postgresProtocol, opened.sessions, defaultGatewayLimits)
   const client = new TestClient(gateway, opened.sessions.host)
   client.send(startup('user', 'me', 'application_name', 'cmp'))
   await client.awaitAnswers()

@@ -22,7 +22,7 @@ export interface Client {
   protocol: number
   isExemptFromEviction: boolean
   lastCommand: string
-  lastActiveMs: number
+  readonly lastActiveMs: number
   /** Commands since MULTI. */
   queue: QueuedCommands | undefined
 

@@ -4,7 +4,8 @@ import { openTestDatabase } from '../../database/testing.ts'
 import { holdLog } from '../../session/testing.ts'
 import { Sessions } from '../../session/sessions.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
-import { createRedisGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { redisProtocol } from './gateway.ts'
 import { encodeCommand, openTestServer, TestClient, type TestServer } from './testing.ts'
 
 let server: TestServer
@@ -107,7 +108,7 @@ it('waits for the database that it tells of, whichever the connection has gone t
   const [first, second] = [await openTestDatabase({ name: 'polylog' }), await openTestDatabase({ name: 'other' })]
   const databases = new Map([first, second].map((database) => [database.name, database]))
   const sessions = new Sessions(first.host, () => databases)
-  const client = new TestClient(createRedisGateway(sessions, defaultGatewayLimits), first.host)
+  const client = new TestClient(new Door(redisProtocol, sessions, defaultGatewayLimits), first.host)
   const logs = [holdLog(first), holdLog(second)]
   // More than an outbox copies: the change of database gives its buffer away.
   const large = 'x'.repeat(100_000)

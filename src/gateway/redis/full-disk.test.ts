@@ -4,7 +4,8 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTestSessions, SmallDisk, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
-import { createRedisGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { redisProtocol } from './gateway.ts'
 import { countReplies, errorsFor } from './stand-in.ts'
 import { encodeCommand, renderReply, TestClient } from './testing.ts'
 
@@ -19,7 +20,7 @@ const misconf = '-MISCONF no space left on the disk of the log: the write was no
 beforeEach(async () => {
   disk = new SmallDisk()
   opened = await openTestSessions(disk)
-  gateway = createRedisGateway(opened.sessions, defaultGatewayLimits)
+  gateway = new Door(redisProtocol, opened.sessions, defaultGatewayLimits)
   a = new TestClient(gateway, disk.host)
   b = new TestClient(gateway, disk.host)
   expect(await a.send('SET', 'text', 'old')).toBe('+OK')

@@ -1,12 +1,14 @@
 /** The Redis gateway: recognises RESP by its first bytes, and serves it. */
-import type { Socket } from '../../host/host.ts'
-import type { SessionHost } from '../../session/contract.ts'
-import type { Gateway, GatewayFactory, GatewayLimits, Sniff } from '../gateway.ts'
+import type { Protocol, Sniff } from '../gateway.ts'
 import { createCommandTable } from './command-handlers.ts'
-import { Connection } from './connection.ts'
 import { ServerState } from './server-state.ts'
 
-export const createRedisGateway: GatewayFactory = (sessions, limits) => new RedisGateway(sessions, limits)
+export const redisProtocol: Protocol<'redis'> = {
+  name: 'redis',
+  title: 'Redis',
+  sniff: sniffRedis,
+  open: (parts) => new ServerState(parts, createCommandTable()),
+}
 
 const star = 0x2a
 const lineFeed = 0x0a
@@ -47,39 +49,4 @@ function sniffInline(bytes: Uint8Array): Sniff {
 function isHttp(bytes: Uint8Array, lineEnd: number): boolean {
   const line = Buffer.from(bytes.buffer, bytes.byteOffset, lineEnd).toString('latin1')
   return / HTTP\/\d(\.\d)?\r?$/.test(line)
-}
-
-class RedisGateway implements Gateway {
-  readonly name = 'redis'
-  readonly #server: ServerState
-  readonly #connections = new Set<Connection>()
-  #onEmpty: (() => void) | undefined
-
-  constructor(sessions: SessionHost, limits: GatewayLimits) {
-    this.#server = new ServerState(sessions, limits, createCommandTable())
-  }
-
-  sniff(bytes: Uint8Array): Sniff {
-    return sniffRedis(bytes)
-  }
-
-  accept(socket: Socket, first: Uint8Array): void {
-    const connection = new Connection(this.#server, socket, () => {
-      this.#connections.delete(connection)
-      if (this.#connections.size === 0) this.#onEmpty?.()
-    })
-    this.#connections.add(connection)
-    if (first.length > 0) connection.receive(first)
-  }
-
-  async close(deadlineMs: number): Promise<void> {
-    if (this.#connections.size === 0) return
-    const ended = new Promise<void>((resolve) => (this.#onEmpty = resolve))
-    for (const connection of this.#connections) connection.closeAfterReplies()
-    const cancel = this.#server.sessions.host.at(deadlineMs, () => {
-      for (const connection of this.#connections) connection.kill()
-    })
-    await ended
-    cancel()
-  }
 }

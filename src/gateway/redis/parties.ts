@@ -70,6 +70,10 @@ export class Parties {
     this.#outcomes.clear()
   }
 
+  cancel(): void {
+    for (const session of this.#sessions.values()) session.cancel()
+  }
+
   close(): void {
     for (const session of this.#sessions.values()) session.close()
     this.#sessions.clear()

@@ -1,11 +1,13 @@
 /** What the connections of one gateway share: who is connected, the positions of scans, limits and the time. */
 import type { SessionHost } from '../../session/contract.ts'
-import type { GatewayLimits } from '../gateway.ts'
+import type { Connection } from '../connection.ts'
+import type { Conversation, DoorParts, GatewayLimits, ProtocolState } from '../gateway.ts'
 import type { Client } from './client.ts'
 import type { CommandTable } from './command-table.ts'
+import { RedisConversation } from './conversation.ts'
 import { ScanCursors } from './scan-cursors.ts'
 
-export class ServerState {
+export class ServerState implements ProtocolState {
   readonly sessions: SessionHost
   readonly limits: GatewayLimits
   readonly table: CommandTable
@@ -17,7 +19,7 @@ export class ServerState {
   connectionsReceived = 0
   commandsProcessed = 0
 
-  constructor(sessions: SessionHost, limits: GatewayLimits, table: CommandTable) {
+  constructor({ sessions, limits }: DoorParts, table: CommandTable) {
     this.sessions = sessions
     this.limits = limits
     this.table = table
@@ -29,11 +31,9 @@ export class ServerState {
     this.runId = Buffer.from(id).toString('hex')
   }
 
-  #lastClientId = 0
-
-  nextClientId(): number {
+  converse(connection: Connection): Conversation {
     this.connectionsReceived++
-    return ++this.#lastClientId
+    return new RedisConversation(this, connection)
   }
 
   now(): number {

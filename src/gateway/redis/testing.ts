@@ -2,7 +2,8 @@
 import type { Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
-import { createRedisGateway } from './gateway.ts'
+import { Door } from '../door.ts'
+import { redisProtocol } from './gateway.ts'
 import { splitWords } from './wire.ts'
 
 /** Keeps what the gateway writes; hands over what the test sends. */
@@ -106,7 +107,7 @@ export interface TestServer extends TestSessions {
 
 export async function openTestServer(limits: Partial<GatewayLimits> = {}): Promise<TestServer> {
   const test = await openTestSessions()
-  const gateway = createRedisGateway(test.sessions, { ...defaultGatewayLimits, ...limits })
+  const gateway = new Door(redisProtocol, test.sessions, { ...defaultGatewayLimits, ...limits })
   return {
     ...test,
     gateway,

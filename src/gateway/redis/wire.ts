@@ -2,13 +2,12 @@
  * Requests of the Redis protocol (RESP), parsed in place: an argument is a view of the chunk that the socket gave, so a
  * pipelined GET costs no copy. Also inline commands, a line of words with quotes.
  *
- * A request that arrives in pieces is gathered in a buffer that doubles as bytes really come, never as a length claims, and
- * parsing goes on where it stopped. Errors and limits are Redis's own, except that a whole request is bounded too.
+ * Parsing goes on where it stopped. Errors and limits are Redis's own, except that a whole request is bounded too.
  *
- * Invariants: the arguments of a request hold until the next `next()`; `push` in between is allowed. Bytes that were
- * parsed are never written over: where a buffer grows, arguments before it stay where they are.
+ * Invariants: the arguments of a request hold until the next `next()`; `push` in between is allowed.
  */
 import { MutableSlice, type Slice } from '../../base/slice.ts'
+import { ReceiveBuffer } from '../receive-buffer.ts'
 
 const star = 0x2a
 const dollar = 0x24
@@ -19,6 +18,8 @@ const lineFeed = 0x0a
 const maxLineBytes = 64 * 1024
 export const maxArguments: number = 1024 * 1024
 const keptSlices = 1024
+
+const nothing = new Uint8Array(0)
 
 export class Arguments {
   count = 0
@@ -31,6 +32,13 @@ export class Arguments {
   clear(): void {
     this.count = 0
     if (this.#slices.length > keptSlices) this.#slices.length = keptSlices
+  }
+
+  /** Holds no bytes any more. */
+  forget(): void {
+    this.count = 0
+    if (this.#slices.length > 16) this.#slices.length = 16
+    for (const slice of this.#slices) slice.set(nothing, 0, 0)
   }
 
   add(bytes: Uint8Array, start: number, end: number): void {
@@ -67,67 +75,33 @@ export class Arguments {
 export const parsed = { request: 1, more: 2, error: 3 } as const
 export type Parsed = (typeof parsed)[keyof typeof parsed]
 
-const nothing = new Uint8Array(0)
-
-export class RequestParser {
+export class RequestParser extends ReceiveBuffer {
   readonly arguments: Arguments = new Arguments()
   /** What is wrong with the bytes, in Redis's words. */
   error = ''
   readonly #maxBytes: number
-  #bytes: Uint8Array = nothing
-  /** The buffer is ours and has room behind `#end`. */
-  #owned = false
-  /** Where the request at hand begins. */
-  #start = 0
-  #at = 0
-  #end = 0
   /** Arguments of the request at hand that are still to come; 0 between requests. */
   #missing = 0
   /** Length of the argument whose bytes come next; −1 where its length line comes next. */
   #bulkBytes = -1
 
   constructor(maxBytes: number) {
+    super(maxBytes)
     this.#maxBytes = maxBytes
   }
 
-  /** Bytes received and not parsed yet. */
-  get bufferedBytes(): number {
-    return this.#end - this.#start
-  }
-
-  /** Takes over `chunk`. */
-  push(chunk: Uint8Array): void {
-    if (this.#start === this.#end) {
-      this.#bytes = chunk
-      this.#owned = false
-      this.#start = 0
-      this.#at = 0
-      this.#end = chunk.length
-      return
-    }
-    if (!this.#owned || this.#end + chunk.length > this.#bytes.length) this.#makeRoom(chunk.length)
-    this.#bytes.set(chunk, this.#end)
-    this.#end += chunk.length
-  }
-
-  #makeRoom(count: number): void {
-    const used = this.#end - this.#start
-    const bytes = new Uint8Array(Math.max(2 * used, used + count))
-    bytes.set(this.#bytes.subarray(this.#start, this.#end))
-    this.#bytes = bytes
-    this.#owned = true
-    this.#at -= this.#start
-    this.#end = used
-    this.#start = 0
+  override rest(): void {
+    super.rest()
+    if (this.#missing === 0) this.arguments.forget()
   }
 
   next(): Parsed {
     for (;;) {
       if (this.#missing === 0) {
         this.arguments.clear()
-        this.#start = this.#at
-        if (this.#at === this.#end) return parsed.more
-        const began = this.#bytes[this.#at] === star ? this.#beginRequest() : this.#parseInline()
+        this.start = this.at
+        if (this.at === this.end) return parsed.more
+        const began = this.bytes[this.at] === star ? this.#beginRequest() : this.#parseInline()
         if (began !== parsed.request) return began
         if (this.#missing === 0) {
           if (this.arguments.count === 0) continue
@@ -139,7 +113,7 @@ export class RequestParser {
   }
 
   #finish(): Parsed {
-    this.#start = this.#at
+    this.start = this.at
     return parsed.request
   }
 
@@ -150,38 +124,38 @@ export class RequestParser {
 
   /** The position of the next carriage return, or −1. */
   #findLineEnd(): number {
-    const bytes = this.#bytes
-    const stop = Math.min(this.#end, this.#at + maxLineBytes)
-    for (let i = this.#at; i < stop; i++) if (bytes[i] === carriageReturn) return i + 1 < this.#end ? i : -1
+    const bytes = this.bytes
+    const stop = Math.min(this.end, this.at + maxLineBytes)
+    for (let i = this.at; i < stop; i++) if (bytes[i] === carriageReturn) return i + 1 < this.end ? i : -1
     return -1
   }
 
   #lineTooLong(): boolean {
-    return this.#end - this.#at >= maxLineBytes
+    return this.end - this.at >= maxLineBytes
   }
 
   #beginRequest(): Parsed {
     const lineEnd = this.#findLineEnd()
     if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big mbulk count string') : parsed.more
-    const count = this.#parseLength(this.#at + 1, lineEnd)
+    const count = this.#parseLength(this.at + 1, lineEnd)
     if (Number.isNaN(count) || count > maxArguments) return this.#fail('invalid multibulk length')
-    this.#at = lineEnd + 2
+    this.at = lineEnd + 2
     this.#missing = Math.max(0, count)
     this.#bulkBytes = -1
     return parsed.request
   }
 
   #parseBulks(): Parsed {
-    const bytes = this.#bytes
+    const bytes = this.bytes
     while (this.#missing > 0) {
       if (this.#bulkBytes < 0) {
         const begun = this.#parseBulkLength()
         if (begun !== parsed.request) return begun
       }
-      const end = this.#at + this.#bulkBytes
-      if (end + 2 > this.#end) return parsed.more
-      this.arguments.add(bytes, this.#at, end)
-      this.#at = end + 2
+      const end = this.at + this.#bulkBytes
+      if (end + 2 > this.end) return parsed.more
+      this.arguments.add(bytes, this.at, end)
+      this.at = end + 2
       this.#bulkBytes = -1
       this.#missing--
     }
@@ -189,24 +163,24 @@ export class RequestParser {
   }
 
   #parseBulkLength(): Parsed {
-    if (this.#at === this.#end) return parsed.more
+    if (this.at === this.end) return parsed.more
     const lineEnd = this.#findLineEnd()
     if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big bulk count string') : parsed.more
-    const first = this.#bytes[this.#at]!
+    const first = this.bytes[this.at]!
     if (first !== dollar)
       return this.#fail(`expected '$', got '${first < 0x80 ? String.fromCharCode(first) : '\ufffd'}'`)
-    const length = this.#parseLength(this.#at + 1, lineEnd)
+    const length = this.#parseLength(this.at + 1, lineEnd)
     if (Number.isNaN(length) || length < 0 || length > this.#maxBytes) return this.#fail('invalid bulk length')
-    if (lineEnd + 2 - this.#start + length > this.#maxBytes + maxLineBytes) {
+    if (lineEnd + 2 - this.start + length > this.#maxBytes + maxLineBytes) {
       return this.#fail(`request is larger than ${this.#maxBytes} bytes`)
     }
     this.#bulkBytes = length
-    this.#at = lineEnd + 2
+    this.at = lineEnd + 2
     return parsed.request
   }
 
   #parseLength(start: number, end: number): number {
-    const bytes = this.#bytes
+    const bytes = this.bytes
     const negative = bytes[start] === 0x2d
     const first = negative ? start + 1 : start
     if (first >= end || end - first > 10) return Number.NaN
@@ -221,12 +195,12 @@ export class RequestParser {
   }
 
   #parseInline(): Parsed {
-    const stop = Math.min(this.#end, this.#at + maxLineBytes)
-    let lineEnd = this.#at
-    while (lineEnd < stop && this.#bytes[lineEnd] !== lineFeed) lineEnd++
+    const stop = Math.min(this.end, this.at + maxLineBytes)
+    let lineEnd = this.at
+    while (lineEnd < stop && this.bytes[lineEnd] !== lineFeed) lineEnd++
     if (lineEnd === stop) return this.#lineTooLong() ? this.#fail('too big inline request') : parsed.more
-    const line = { bytes: this.#bytes, start: this.#at, end: lineEnd }
-    this.#at = lineEnd + 1
+    const line = { bytes: this.bytes, start: this.at, end: lineEnd }
+    this.at = lineEnd + 1
     if (line.end > line.start && line.bytes[line.end - 1] === carriageReturn) line.end--
     const words = splitWords(line)
     if (words === undefined) return this.#fail('unbalanced quotes in request')

@@ -1,0 +1,272 @@
+/**
+ * One connection of any protocol: bytes in, requests one after another, replies out.
+ *
+ *            ┌────────────────────────── socket ◀── outbox ◀──────────┐
+ *            ▼                                                        │
+ *     receive ──▶ input ──▶ next() ──▶ done ──▶ next() … more ──▶ flush
+ *                             │
+ *                             └──▶ a promise: wait; meanwhile bytes gather, up to a limit at which nobody reads
+ *
+ * What has arrived is carried out in one go and without a promise; at its end the outbox is flushed, and holds the replies
+ * until what any of them has seen is durable. A request that must wait stops the loop, and so does a client that does not
+ * read: its replies wait for room.
+ *
+ *   open ──the client's half ends, QUIT, a bad message, the server stops──▶ ending ──▶ ended ──▶ closed
+ *
+ * `ending`: nothing more is begun. What runs gets a moment, for who has sent its last request and ended its half wants
+ * the answer; then it is canceled, for so does who has gone. `ended`: all is freed, and the last replies leave. The other
+ * side must take them and end its half, or the connection is cut.
+ *
+ * Invariants: replies leave in the order of requests; one request runs at a time; nothing of a request is seen by the
+ * client before what the request has seen is durable; after `closed` nothing of the conversation is called.
+ */
+import type { PolylogError } from '../base/errors.ts'
+import type { Cancel, Socket } from '../host/host.ts'
+import { answerTo } from '../session/faults.ts'
+import { nothingSeen, Outbox } from '../session/outbox.ts'
+import { step, type Conversation, type DoorParts, type ProtocolState } from './gateway.ts'
+
+/** Bytes that may gather behind a request that waits. */
+const readAheadBytes = 256 * 1024
+/** For what runs when its client's half ends, and again for what has been canceled then. */
+const graceMs = 50
+/** Who takes none of the last replies in this time, or does not end its half after them, is cut. */
+const lingerMs = 1000
+
+/** What a connection needs of its door. */
+export interface ConnectionParts extends DoorParts {
+  readonly name: string
+  readonly id: number
+  /** Told once, when the connection is no more. */
+  readonly onClose: (connection: Connection) => void
+}
+
+export class Connection {
+  readonly id: number
+  readonly remote: string
+  readonly openedMs: number
+  lastActiveMs: number
+  readonly outbox: Outbox
+  readonly #parts: ConnectionParts
+  readonly #socket: Socket
+  readonly #conversation: Conversation
+  /** Requests that wait; two where one takes further messages. */
+  #waiting = 0
+  #waitsForRoom = false
+  #working = false
+  #paused = false
+  #state: 'open' | 'ending' | 'ended' | 'closed' = 'open'
+  /** The client sends nothing more; what it has sent is still carried out. */
+  #inputEnded = false
+  /** Why it ends, to be told when what runs has been answered. */
+  #farewell: PolylogError | undefined
+  #timer: Cancel | undefined
+
+  constructor(parts: ConnectionParts, socket: Socket, state: ProtocolState) {
+    this.#parts = parts
+    this.#socket = socket
+    this.id = parts.id
+    this.remote = socket.remote
+    this.openedMs = parts.sessions.host.now()
+    this.lastActiveMs = this.openedMs
+    this.outbox = new Outbox(
+      socket,
+      nothingSeen,
+      (error) => this.#repliesLost(error),
+      (chunk) => this.#conversation.standInFor(chunk),
+    )
+    this.#conversation = state.converse(this)
+    socket.onData = (chunk) => this.receive(chunk)
+    socket.onEnd = () => this.#endInput()
+    socket.onClose = () => this.#close()
+  }
+
+  /** A request waits for something else than room. */
+  get isWaiting(): boolean {
+    return this.#waiting > (this.#waitsForRoom ? 1 : 0)
+  }
+
+  /** Nothing is answered any more. */
+  get hasEnded(): boolean {
+    return this.#state === 'ended' || this.#state === 'closed'
+  }
+
+  // ---- requests
+
+  receive(chunk: Uint8Array): void {
+    if (this.hasEnded) return
+    this.lastActiveMs = this.#parts.sessions.host.now()
+    this.#conversation.input.push(chunk)
+    if (this.#mayBegin) this.proceed()
+    else this.#regulate()
+  }
+
+  get #mayBegin(): boolean {
+    if (this.#waiting > 0 && this.#conversation.takesMore !== true) return false
+    return this.#state === 'open' || (this.#state === 'ending' && this.#waiting > 0)
+  }
+
+  /** Carries out what has been received, until a request must wait. */
+  proceed(): void {
+    if (this.#working || this.hasEnded) return
+    this.#working = true
+    try {
+      this.#carryOut()
+    } catch (error) {
+      this.#refuse(error)
+    }
+    this.#working = false
+    if (this.hasEnded) return
+    this.outbox.flush()
+    if (this.#waiting === 0 && (this.#state === 'ending' || this.#inputEnded)) this.#end()
+    else this.#regulate()
+  }
+
+  #carryOut(): void {
+    const conversation = this.#conversation
+    const { maxPendingOutputBytes } = this.#parts.limits
+    while (this.#mayBegin) {
+      const result = conversation.next()
+      if (result === step.more) {
+        conversation.input.rest()
+        return
+      }
+      if (result !== step.done) this.#await(result)
+      else if (this.outbox.pendingBytes >= maxPendingOutputBytes) this.#awaitRoom()
+    }
+  }
+
+  #await(request: Promise<void>): void {
+    this.#waiting++
+    if (this.#inputEnded) this.#after(graceMs, () => this.giveUp())
+    request.then(
+      () => this.#goOn(),
+      (error: unknown) => {
+        if (!this.hasEnded) this.#refuse(error)
+        this.#goOn()
+      },
+    )
+  }
+
+  /** A client that does not read its replies is not served until it does. */
+  #awaitRoom(): void {
+    const room = this.outbox.roomBelow(this.#parts.limits.maxPendingOutputBytes)
+    if (room === undefined) return
+    this.#waiting++
+    this.#waitsForRoom = true
+    void room.then(() => {
+      this.#waitsForRoom = false
+      this.#goOn()
+    })
+  }
+
+  #goOn(): void {
+    this.#waiting--
+    if (this.hasEnded) return
+    if (this.#state === 'open' && !this.#waitsForRoom) {
+      this.#stopTimer()
+      this.#awaitRoom()
+    }
+    this.proceed()
+  }
+
+  /** Reads on while there is little to do, so that a client that goes away is noticed; stops it while there is much. */
+  #regulate(): void {
+    const isFull = !this.#mayBegin && this.#conversation.input.bufferedBytes > readAheadBytes
+    if (isFull === this.#paused) return
+    this.#paused = isFull
+    if (isFull) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  // ---- the end
+
+  #endInput(): void {
+    if (this.hasEnded) return
+    this.#inputEnded = true
+    if (this.#waiting === 0) this.#end()
+    else if (this.isWaiting) this.#after(graceMs, () => this.giveUp())
+  }
+
+  /** Nothing more is begun, and what runs is canceled; what does not heed that is not answered. */
+  giveUp(): void {
+    if (this.hasEnded) return
+    this.#state = 'ending'
+    this.#conversation.cancel()
+    this.#after(graceMs, () => this.#end())
+  }
+
+  /** Ends once what runs is answered; `farewell` is told behind that. */
+  endAfterReplies(farewell?: PolylogError): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ending'
+    this.#farewell = farewell
+    if (!this.#working && this.#waiting === 0) this.#end()
+  }
+
+  /** Ends now, with the reason; what runs is canceled and not answered. */
+  fail(error: PolylogError): void {
+    if (this.hasEnded) return
+    this.#farewell = error
+    this.#end()
+  }
+
+  #refuse(error: unknown): void {
+    this.fail(answerTo(this.#parts.sessions.host, this.#parts.name, error))
+  }
+
+  /** Nobody knows what stayed of what the replies told of, or nothing can be said in their place. */
+  #repliesLost(error: PolylogError): void {
+    if (this.hasEnded) this.cut()
+    else this.fail(error)
+  }
+
+  #end(): void {
+    if (this.hasEnded) return
+    this.#stopTimer()
+    if (this.#farewell !== undefined) this.#conversation.refuse(this.#farewell)
+    this.#state = 'ended'
+    this.outbox.flush()
+    this.#conversation.close()
+    // Nobody listens any more, but that the other side ends its half must be heard.
+    if (this.#paused) this.#socket.resume()
+    this.outbox.afterwards(() => {
+      this.#socket.end()
+      this.#linger(Infinity)
+    })
+  }
+
+  #linger(untakenBytes: number): void {
+    if (this.#state === 'closed') return
+    this.#after(lingerMs, () => {
+      const { pendingBytes } = this.#socket
+      if (pendingBytes === 0 || pendingBytes >= untakenBytes) this.cut()
+      else this.#linger(pendingBytes)
+    })
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.#stopTimer()
+    this.#timer = this.#parts.sessions.host.at(delayMs, run)
+  }
+
+  #stopTimer(): void {
+    this.#timer?.()
+    this.#timer = undefined
+  }
+
+  cut(): void {
+    this.#socket.destroy()
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return
+    const wasEnded = this.#state === 'ended'
+    this.#state = 'closed'
+    this.#stopTimer()
+    this.outbox.close()
+    if (!wasEnded) this.#conversation.close()
+    this.#parts.onClose(this)
+  }
+}

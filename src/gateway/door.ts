@@ -1,0 +1,66 @@
+/** All connections of one protocol: from the first to the end of the last. */
+import { PolylogError } from '../base/errors.ts'
+import type { Socket } from '../host/host.ts'
+import { Connection } from './connection.ts'
+import type { SessionHost } from '../session/contract.ts'
+import type { DoorParts, Gateway, GatewayLimits, Protocol, ProtocolState, Sniff } from './gateway.ts'
+
+/** For the last replies of who reads slowly, after what ran has been canceled. */
+const cutAfterMs = 2000
+
+export class Door implements Gateway {
+  readonly #protocol: Protocol
+  readonly #parts: DoorParts
+  readonly #state: ProtocolState
+  readonly #connections = new Set<Connection>()
+  #lastId = 0
+  #onEmpty: (() => void) | undefined
+
+  constructor(protocol: Protocol, sessions: SessionHost, limits: GatewayLimits) {
+    this.#protocol = protocol
+    this.#parts = { sessions, limits }
+    this.#state = protocol.open(this.#parts)
+  }
+
+  get name(): string {
+    return this.#protocol.name
+  }
+
+  sniff(bytes: Uint8Array): Sniff {
+    return this.#protocol.sniff(bytes)
+  }
+
+  accept(socket: Socket, first: Uint8Array): void {
+    const { sessions, limits } = this.#parts
+    const id = ++this.#lastId
+    const onClose = (closed: Connection): void => this.#closed(closed)
+    const connection = new Connection({ sessions, limits, name: this.name, id, onClose }, socket, this.#state)
+    this.#connections.add(connection)
+    if (first.length > 0) connection.receive(first)
+  }
+
+  #closed(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#onEmpty?.()
+  }
+
+  async close(graceMs: number): Promise<void> {
+    const { host } = this.#parts.sessions
+    const farewell = new PolylogError('shutting_down', 'terminating connection due to administrator command')
+    for (const connection of this.#connections) connection.endAfterReplies(farewell)
+    if (this.#connections.size > 0) {
+      const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve))
+      const timers = [
+        host.at(graceMs, () => this.#forAll((connection) => connection.giveUp())),
+        host.at(graceMs + cutAfterMs, () => this.#forAll((connection) => connection.cut())),
+      ]
+      await empty
+      for (const cancel of timers) cancel()
+    }
+    this.#state.close?.()
+  }
+
+  #forAll(run: (connection: Connection) => void): void {
+    for (const connection of this.#connections) run(connection)
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * A conversation, from its first packet to its last byte.
+ *
+ *   starting ──start-up packet──▶ ready ⇄ running (a statement waits) ──Terminate, error of the protocol──▶ ended
+ *
+ * After an error in the extended protocol everything up to Sync is skipped. COPY … FROM STDIN takes the messages while it
+ * runs.
+ */
+import type { PolylogError } from '../../base/errors.ts'
+import { answerTo } from '../../session/faults.ts'
+import type { StandIn } from '../../session/outbox.ts'
+import type { Connection } from '../connection.ts'
+import { step, type Conversation, type Step } from '../gateway.ts'
+import type { Client } from './client.ts'
+import { protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
+import { withPosition } from '../../language/sql/failure.ts'
+import { bind, close, describe, executePortal, parse } from './extended-query.ts'
+import { MessageFrames } from './frames.ts'
+import { MessageReader } from './message-reader.ts'
+import { greet, openClient } from './greeting.ts'
+import type { PostgresState } from './postgres-protocol.ts'
+import { simpleQuery } from './simple-query.ts'
+import { apologyFor, type Apology } from './stand-in.ts'
+import { readStartupPacket, type StartupMessage } from './startup.ts'
+import { durationMs, Timeout } from './timeouts.ts'
+import { errorResponse, readyForQuery } from './wire.ts'
+
+const codes = {
+  bind: 0x42,
+  close: 0x43,
+  describe: 0x44,
+  execute: 0x45,
+  functionCall: 0x46,
+  flush: 0x48,
+  parse: 0x50,
+  query: 0x51,
+  sync: 0x53,
+  terminate: 0x58,
+  copyDone: 0x63,
+  copyData: 0x64,
+  copyFail: 0x66,
+} as const
+
+export class PostgresConversation implements Conversation {
+  readonly input: MessageFrames
+  readonly #state: PostgresState
+  readonly #connection: Connection
+  readonly #message = new MessageReader()
+  /** From the end of the start on. */
+  #client: Client | undefined
+  #copyWaits = false
+  #skipsToSync = false
+  readonly #statementTimeout: Timeout
+  readonly #idleTimeout: Timeout
+  #isTimedOut = false
+
+  constructor(state: PostgresState, connection: Connection) {
+    const { sessions, limits } = state.parts
+    this.#state = state
+    this.#connection = connection
+    this.input = new MessageFrames(limits.maxMessageBytes)
+    this.#statementTimeout = new Timeout(sessions.host)
+    this.#idleTimeout = new Timeout(sessions.host)
+  }
+
+  next(): Step | Promise<void> {
+    const client = this.#client
+    if (client === undefined) return this.#startUp()
+    const { input } = this
+    if (!input.next()) return step.more
+    const { copy } = client
+    const result =
+      copy === undefined
+        ? this.#handle(client, input.type)
+        : this.#await(copy.receive(input.type, input.bytes, input.payloadStart, input.payloadEnd))
+    return result ?? step.done
+  }
+
+  get takesMore(): boolean {
+    return this.#client?.copy !== undefined && !this.#copyWaits
+  }
+
+  #await(receiving: void | Promise<void>): void | Promise<void> {
+    if (!(receiving instanceof Promise)) return undefined
+    this.#copyWaits = true
+    return receiving.then(() => void (this.#copyWaits = false))
+  }
+
+  // ---- messages
+
+  #handle(client: Client, type: number): void | Promise<void> {
+    if (this.#skipsToSync && type !== codes.sync && type !== codes.terminate) return undefined
+    client.markOutput()
+    this.#idleTimeout.stop()
+    try {
+      const result = this.#dispatch(client, type)
+      return result instanceof Promise ? this.#run(client, type, result) : undefined
+    } catch (error) {
+      return this.#failed(client, type, error)
+    }
+  }
+
+  #run(client: Client, type: number, result: Promise<void>): Promise<void> {
+    this.#isTimedOut = false
+    this.#statementTimeout.start(durationMs(client.settings.get('statement_timeout')), () => {
+      this.#isTimedOut = true
+      this.cancel()
+    })
+    return result
+      .then(undefined, (error: unknown) => (this.#connection.hasEnded ? undefined : this.#failed(client, type, error)))
+      .finally(() => this.#statementTimeout.stop())
+  }
+
+  #dispatch(client: Client, type: number): void | Promise<void> {
+    const { input } = this
+    const message = this.#message.begin(input.bytes, input.payloadStart, input.payloadEnd)
+    switch (type) {
+      case codes.query:
+        return this.#query(client)
+      case codes.parse:
+        return parse(client, message)
+      case codes.bind:
+        return bind(client, message)
+      case codes.describe:
+        return describe(client, message)
+      case codes.execute:
+        return executePortal(client, message, input.peekType(codes.close) === codes.sync)
+      case codes.close:
+        return close(client, message)
+      case codes.sync:
+        return this.#sync(client)
+      case codes.terminate:
+        return this.#connection.endAfterReplies()
+      case codes.functionCall:
+        throw sqlError('unsupported', '0A000', 'function calls by the fastpath protocol are not supported')
+      // What is left of a COPY that has failed, and a request for what happens anyway.
+      case codes.flush:
+      case codes.copyData:
+      case codes.copyDone:
+      case codes.copyFail:
+        return undefined
+      default:
+        throw protocolViolation(`invalid frontend message type ${type}`)
+    }
+  }
+
+  #query(client: Client): void | Promise<void> {
+    const text = this.#message.text()
+    this.#message.finish()
+    const result = simpleQuery(client, text)
+    if (result instanceof Promise) return result.then(() => this.#ready(client))
+    return this.#ready(client)
+  }
+
+  #sync(client: Client): void | Promise<void> {
+    this.#skipsToSync = false
+    const result = client.block.endImplicit()
+    if (result instanceof Promise) return result.then(() => this.#ready(client))
+    return this.#ready(client)
+  }
+
+  #ready(client: Client): void {
+    if (this.#connection.hasEnded) return
+    if (client.block.kind === 'none' && client.portals.size > 0) client.portals.clear()
+    client.reportSettings()
+    const { outbox, block } = client
+    readyForQuery(outbox.writer, block.status)
+    if (block.kind === 'explicit') this.#watchIdle(client)
+  }
+
+  #watchIdle(client: Client): void {
+    const limit = durationMs(client.settings.get('idle_in_transaction_session_timeout'))
+    this.#idleTimeout.start(limit, () => {
+      this.#connection.fail(sqlError('timeout', '25P03', 'terminating connection due to idle-in-transaction timeout'))
+    })
+  }
+
+  // ---- errors
+
+  /** Throws what ends the connection. */
+  #failed(client: Client, type: number, error: unknown): void | Promise<void> {
+    if (error instanceof ProtocolViolation) throw error
+    const answer = answerTo(this.#state.parts.sessions.host, 'postgres', withPosition(error, client.text))
+    client.takeBackOutput()
+    errorResponse(this.#connection.outbox.writer, this.#wordTimeout(answer), 'ERROR')
+    client.block.fail()
+    const isSimple = type === codes.query || type === codes.functionCall
+    if (!isSimple && type !== codes.sync) {
+      this.#skipsToSync = true
+      return undefined
+    }
+    const ended = client.block.endImplicit()
+    return ended instanceof Promise
+      ? this.#run(
+          client,
+          codes.sync,
+          ended.then(() => this.#ready(client)),
+        )
+      : this.#ready(client)
+  }
+
+  #wordTimeout(error: PolylogError): PolylogError {
+    if (!this.#isTimedOut || error.code !== 'canceled') return error
+    return sqlError('timeout', '57014', 'canceling statement due to statement timeout')
+  }
+
+  refuse(error: PolylogError): void {
+    const { writer } = this.#connection.outbox
+    // Nothing of a greeting that has failed is for the client.
+    if (this.#client === undefined) writer.reset()
+    errorResponse(writer, error, 'FATAL')
+  }
+
+  standInFor(chunk: number): StandIn | undefined {
+    const client = this.#client
+    if (client === undefined) return undefined
+    const changesSettings = client.settingsChangedIn === chunk
+    return (held, error) => {
+      const apology = apologyFor(held, error)
+      if (apology === undefined || !this.#canGoOn(client, apology, changesSettings)) return undefined
+      return apology.bytes
+    }
+  }
+
+  /** Whether what the client hears is how things stand here; fails the block that it is told has failed. */
+  #canGoOn(client: Client, { status, hidesParse, endsOutside }: Apology, changesSettings: boolean): boolean {
+    if ((hidesParse && client.namesStatements) || (endsOutside && changesSettings)) return false
+    const { block } = client
+    if (status === 'I' || block.kind !== 'explicit' || block.isFailed) return true
+    if (this.#connection.isWaiting) return false
+    block.fail()
+    return true
+  }
+
+  // ---- the end
+
+  cancel(): void {
+    const client = this.#client
+    client?.session.cancel()
+    // A COPY waits for its client mostly, and runs nothing then.
+    if (!this.#copyWaits) client?.copy?.fail(sqlError('canceled', '57014', 'canceling statement due to user request'))
+  }
+
+  close(): void {
+    this.#statementTimeout.stop()
+    this.#idleTimeout.stop()
+    const client = this.#client
+    if (client === undefined) return
+    this.#state.cancelable.delete(client.session.id)
+    client.session.close()
+  }
+
+  // ---- start
+
+  #startUp(): Step | Promise<void> {
+    const packet = readStartupPacket(this.input.peekAll())
+    if (packet === undefined) return step.more
+    this.input.skip(packet.sizeBytes)
+    if (packet.kind === 'startup') return this.#state.language.load().then(() => this.#open(packet))
+    if (packet.kind === 'cancel') {
+      this.#state.cancel(packet.process, packet.secret)
+      this.#connection.endAfterReplies()
+    } else {
+      this.#refuseEncryption()
+    }
+    return step.done
+  }
+
+  #refuseEncryption(): void {
+    this.#connection.outbox.writer.u8(0x4e)
+    this.#connection.outbox.flush()
+  }
+
+  #open(packet: StartupMessage): void {
+    const connection = this.#connection
+    if (connection.hasEnded) return
+    const { parts, language } = this.#state
+    const client = openClient({ ...parts, language }, connection.remote, connection.outbox, packet)
+    client.onCopy = () => connection.proceed()
+    try {
+      const secret = greet(client, packet, parts.sessions.host)
+      this.#state.cancelable.set(client.session.id, { secret, cancel: () => this.cancel() })
+    } catch (error) {
+      client.session.close()
+      throw error
+    }
+    this.#client = client
+    this.#ready(client)
+  }
+}

@@ -1,0 +1,42 @@
+/** The protocol over whatever language it is given; what its connections share is whom a CancelRequest may name. */
+import type { Connection } from '../connection.ts'
+import type { Conversation, DoorParts, Protocol, ProtocolState } from '../gateway.ts'
+import { PostgresConversation } from './conversation.ts'
+import type { SqlLanguage } from './language.ts'
+import { sniffPostgres } from './startup.ts'
+
+export function postgresOver(language: SqlLanguage): Protocol<'postgres'> {
+  return {
+    name: 'postgres',
+    title: 'PostgreSQL',
+    sniff: sniffPostgres,
+    open: (parts) => new PostgresState(parts, language),
+  }
+}
+
+interface Cancelable {
+  readonly secret: number
+  cancel(): void
+}
+
+export class PostgresState implements ProtocolState {
+  readonly parts: DoorParts
+  readonly language: SqlLanguage
+  /** By the session's number, which the client knows as the backend's process. */
+  readonly cancelable: Map<number, Cancelable> = new Map()
+
+  constructor(parts: DoorParts, language: SqlLanguage) {
+    this.parts = parts
+    this.language = language
+  }
+
+  converse(connection: Connection): Conversation {
+    return new PostgresConversation(this, connection)
+  }
+
+  /** A wrong secret is answered as a right one: with nothing. */
+  cancel(processId: number, secret: number): void {
+    const found = this.cancelable.get(processId)
+    if (found?.secret === secret) found.cancel()
+  }
+}
