@@ -114,3 +114,24 @@ describe('what the beginner said holds for all', () => {
     expect(beginner.isolation).toBe('repeatable read')
   })
 })
+
+describe('reading only, said after a savepoint', () => {
+  test('ends with the rollback to it, for all parties and for one', () => {
+    start()
+    void beginner.savepoint('s')
+    joined.configure({ readOnly: true })
+    beginner.configure({ readOnly: true })
+    expect(codeOf(() => beginner.run(put('a')))).toBe('read_only')
+    void beginner.rollbackTo('s')
+    expect([beginner.readOnly, joined.readOnly]).toEqual([false, false])
+    expect(codeOf(() => beginner.run(put('a')))).toBe('done')
+    expect(codeOf(() => joined.run(put('b')))).toBe('done')
+  })
+
+  test('stays where it was said before', () => {
+    beginner.begin({ readOnly: true })
+    void beginner.savepoint('s')
+    void beginner.rollbackTo('s')
+    expect(codeOf(() => beginner.run(put('a')))).toBe('read_only')
+  })
+})

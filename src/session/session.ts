@@ -71,7 +71,6 @@ export class ClientSession implements Session {
   #shared: SharedTransaction | undefined
   #isBeginner = false
   /** Of this party, where it has joined: the others may write. */
-  #readsOnly = false
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
@@ -140,7 +139,7 @@ export class ClientSession implements Session {
   }
 
   get readOnly(): boolean {
-    return this.#shared !== undefined && (this.#shared.readOnly || this.#readsOnly)
+    return this.#shared?.readsOnly(this) === true
   }
 
   /** Whoever looks at it may tell of it (a statement that does not bind, the columns of one that does). */
@@ -219,7 +218,7 @@ export class ClientSession implements Session {
       this.#checkOpen(shared)
       if (this.#cancellation.requests !== requests) throw canceled()
       const { kernel } = shared
-      shared.begin(this.#cancellation, this.#readsOnly)
+      shared.begin(this.#cancellation, this)
       this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
       try {
         const result = this.#runner.run(kernel, statement, this.#caller)
@@ -283,7 +282,6 @@ export class ClientSession implements Session {
     kernel.ownerAccount = this.memory
     this.#shared = this.#registry.share(kernel)
     this.#isBeginner = true
-    this.#readsOnly = false
   }
 
   configure(options: BeginOptions): void {
@@ -298,8 +296,8 @@ export class ClientSession implements Session {
       throw new PolylogError('active_transaction', 'transaction read-write mode must be set before any query')
     }
     if (options.readOnly === undefined) return
-    if (this.#isBeginner) shared.readOnly = options.readOnly
-    else this.#readsOnly = options.readOnly
+    if (this.#isBeginner) shared.restrictAll(options.readOnly)
+    else shared.restrictParty(this, options.readOnly)
   }
 
   #open(): SharedTransaction {
@@ -418,7 +416,6 @@ export class ClientSession implements Session {
     shared.join()
     this.#shared = shared
     this.#isBeginner = false
-    this.#readsOnly = false
   }
 
   // ---- the end

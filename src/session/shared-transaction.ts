@@ -23,6 +23,14 @@ import type { Cancellation } from './statement-runner.ts'
 interface NamedSavepoint {
   readonly name: string
   readonly at: Savepoint
+  readonly reading: Reading
+}
+
+/** Who may only read. A value: a savepoint keeps the one of its time. */
+interface Reading {
+  readonly all: boolean
+  /** Parties that have joined and restrict their own statements beyond that. */
+  readonly parties: ReadonlySet<object>
 }
 
 export class SharedTransaction {
@@ -40,7 +48,7 @@ export class SharedTransaction {
   parties = 1
   readonly #host: Host
   readonly #idleTimeoutMs: number
-  #readOnly: boolean
+  #reading: Reading
   #withdraw: (() => void) | undefined
   #decide: (outcome: Outcome) => void = () => undefined
   #savepoints: NamedSavepoint[] = []
@@ -57,7 +65,7 @@ export class SharedTransaction {
 
   constructor(kernel: KernelTransaction, host: Host, idleTimeoutMs: number) {
     this.kernel = kernel
-    this.#readOnly = kernel.readOnly
+    this.#reading = { all: kernel.readOnly, parties: new Set() }
     this.#host = host
     this.#idleTimeoutMs = idleTimeoutMs
     this.#decision = new Promise((resolve) => (this.#decide = resolve))
@@ -131,27 +139,39 @@ export class SharedTransaction {
       this.#idle = this.#host.at(this.#idleTimeoutMs, () => this.abort())
   }
 
-  /** For all parties; one that has joined may restrict its own statements beyond it. */
-  get readOnly(): boolean {
-    return this.#readOnly
+  /** Whether the party's statements may only read: because all may, or because it said so for its own. */
+  readsOnly(party: object): boolean {
+    return this.#reading.all || this.#reading.parties.has(party)
   }
 
-  /** For the statements that begin from now on. */
-  set readOnly(readOnly: boolean) {
-    this.#readOnly = readOnly
-    if (this.#cancellation === undefined) this.kernel.readOnly = readOnly
+  /** For the statements of all parties that begin from now on. */
+  restrictAll(readOnly: boolean): void {
+    this.#restrict({ ...this.#reading, all: readOnly })
   }
 
-  /** A statement begins, in its turn. */
-  begin(cancellation: Cancellation, readsOnly: boolean): void {
+  /** For those of one party. */
+  restrictParty(party: object, readOnly: boolean): void {
+    const parties = new Set(this.#reading.parties)
+    if (readOnly) parties.add(party)
+    else parties.delete(party)
+    this.#restrict({ ...this.#reading, parties })
+  }
+
+  #restrict(reading: Reading): void {
+    this.#reading = reading
+    if (this.#cancellation === undefined) this.kernel.readOnly = reading.all
+  }
+
+  /** A statement of `party` begins, in its turn. */
+  begin(cancellation: Cancellation, party: object): void {
     this.started = true
     this.#cancellation = cancellation
-    this.kernel.readOnly = this.#readOnly || readsOnly
+    this.kernel.readOnly = this.readsOnly(party)
   }
 
   ended(): void {
     this.#cancellation = undefined
-    this.kernel.readOnly = this.#readOnly
+    this.kernel.readOnly = this.#reading.all
   }
 
   /** The running statement has to wait until its client has read: no longer than an idle party may, if others wait for it. */
@@ -239,13 +259,15 @@ export class SharedTransaction {
 
   savepoint(name: string): void {
     this.checkOpen()
-    this.#savepoints.push({ name, at: this.kernel.savepoint() })
+    this.#savepoints.push({ name, at: this.kernel.savepoint(), reading: this.#reading })
   }
 
   rollbackTo(name: string): void {
     if (this.outcome !== undefined) this.checkOpen()
     const position = this.#positionOf(name)
-    this.kernel.rollbackTo(this.#savepoints[position]!.at)
+    const { at, reading } = this.#savepoints[position]!
+    this.kernel.rollbackTo(at)
+    this.#restrict(reading)
     this.#savepoints.length = position + 1
     this.failed = false
   }
