@@ -9,6 +9,7 @@
  */
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
+import type { AgendaMark } from './agenda.ts'
 import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -55,6 +56,8 @@ export interface Transaction extends TransactionReader {
   readonly statementTimeUs: bigint
   readonly slice: TimeSlice
   readonly services: TransactionServices
+  /** Whose statement runs: of several parties each in its turn. */
+  readonly principal: Principal
 
   /** Where a batch begins: what `waitOf` takes its writes back to. */
   savepoint(): Savepoint
@@ -66,15 +69,34 @@ export interface Transaction extends TransactionReader {
   /** A batch got through: the pages that it has waited for may go. */
   batchDone(): void
 
+  /**
+   * The newest committed state with the own writes over it, whatever the snapshot, and not noted as read: what checks of
+   * one row against others look at, under locks. It holds within this turn only.
+   */
+  readonly newest: NewestReader
+  /** Puts a task off to the end of the statement, or of the transaction: see `agenda.ts`. */
+  putOff(task: Task): void
+  /** SET CONSTRAINTS; without names: all. What becomes immediate runs with the statement's own tasks. */
+  setConstraints(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void>
+  /** The statement is all of the transaction: what is deferred runs at its end. */
+  readonly isSingleStatement: boolean
+  /** Runs what is due once the statement's own work is done; undefined where that is nothing. The runner does it, too. */
+  statementEnd(): StatementSteps<void> | undefined
+
+  /** Of a primary key: takes `no key update`, which lets those pass who only hold that the key is there. */
   put(key: Slice, value: Slice, kind?: WriteKind): void
+  /** Of a primary key: takes `update`. */
   delete(key: Slice, kind?: WriteKind): void
   deleteRange(range: KeyRange, kind?: WriteKind): void
   /**
-   * Holds `key` until the end of the transaction; `put` and `delete` of primary keys take `update` by themselves. False
-   * only under `skip`. Throws `LockWait` for the runner, or `lock_not_available` under `nowait`. A snapshot transaction
+   * Holds `key` until the end of the transaction; `put` and `delete` of primary keys lock by themselves. False only under `skip`. Throws `LockWait` for the runner, or `lock_not_available` under `nowait`. A snapshot transaction
    * whose key changed after its snapshot gets `serialization_failure`; a read-committed one is restarted.
    */
   lock(key: Slice, mode: LockMode, policy?: LockPolicy): boolean
+  /** The same, whatever has become of the key since the snapshot: the caller looks at `newest`. Waits. */
+  hold(key: Slice, mode: LockMode): void
+  /** `get`, not noted as read. */
+  peek(key: Slice): Slice | undefined
   /** A message in the record, delivered to feeds at commit. */
   notify(channel: string, payload: string): void
   /** Who wrote it, for feeds: expiry and eviction are the server's own deletes. Default `client`. */
@@ -107,6 +129,35 @@ export interface Transaction extends TransactionReader {
 }
 
 export type Origin = 'client' | 'expiry' | 'eviction' | 'index build' | 'replication' | 'system'
+
+export type NewestReader = Pick<TransactionReader, 'get' | 'scan'>
+
+export type ConstraintTiming = 'deferred' | 'immediate'
+
+/** Work that a model puts off: to the end of the statement, or of the transaction where its constraint is deferred. */
+export interface Task {
+  readonly constraint?: DeferrableConstraint
+  /** What it holds, about. */
+  readonly sizeBytes: number
+  /** Throws the violation that it finds. */
+  run(transaction: Transaction): StatementSteps<void> | undefined
+}
+
+export interface DeferrableConstraint {
+  /** By which SET CONSTRAINTS means it. */
+  readonly id: string
+  readonly isDeferrable: boolean
+  readonly isInitiallyDeferred: boolean
+}
+
+/** Who runs a statement: an expression such as `DEFAULT current_user` asks, whichever door it came by. */
+export interface Principal {
+  readonly user: string
+  readonly database: string
+  readonly sessionId: number
+  /** Of the open transaction. */
+  token(): string
+}
 
 export interface TransactionServices {
   random(into: Uint8Array): void
@@ -142,6 +193,7 @@ export type StatementSteps<T> = Generator<Wait, T, void>
 export interface Savepoint {
   readonly writes: number
   readonly catalogChanges: number
+  readonly agenda: AgendaMark
 }
 
 /** Thrown by `lock`; whoever asks for the lock again once it is `granted` has it. */

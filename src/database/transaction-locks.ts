@@ -59,7 +59,7 @@ export class TransactionLocks {
     writes.forEachEffective((kind, key, _value, derived) => {
       const keyspace = keyspaceOf(key)
       if (kind > writeKinds.delete || derived || keyspace === 0 || this.#owned?.has(keyspace) === true) return
-      this.#acquire(sliceToLatin1(key), 'update', 'wait')
+      this.#acquire(sliceToLatin1(key), kind === writeKinds.put ? 'no key update' : 'update', 'wait')
     })
     for (const { key, mode } of this.#noted) this.#acquire(key, mode, 'wait')
     if (this.#firstTouched >= 0) this.#holdSchema(this.#firstTouched)
@@ -70,16 +70,22 @@ export class TransactionLocks {
   // ---- keys
 
   /** Of a primary key that is about to be written. */
-  beforeWrite(key: Slice): void {
-    if (this.#transaction.interleaved) this.lock(key, 'update', 'wait')
-    else if (this.#table.size > 0) this.#lookBeforeWrite(key)
+  beforeWrite(key: Slice, mode: LockMode): void {
+    if (this.#transaction.interleaved) this.lock(key, mode, 'wait')
+    else if (this.#table.size > 0) this.#lookBeforeWrite(key, mode)
   }
 
-  #lookBeforeWrite(key: Slice): void {
+  #lookBeforeWrite(key: Slice, mode: LockMode): void {
     const name = sliceToLatin1(key)
-    if (!this.#table.blocked(this.#transaction, name, 'update')) return
+    if (!this.#table.blocked(this.#transaction, name, mode)) return
     this.#transaction.interleave()
-    this.#acquire(name, 'update', 'wait')
+    this.#acquire(name, mode, 'wait')
+  }
+
+  /** Whatever has become of the key since the snapshot. */
+  hold(key: Slice, mode: LockMode): void {
+    this.touch(key)
+    if (this.#owned?.has(keyspaceOf(key)) !== true) this.#lockNamed(sliceToLatin1(key), mode, 'wait')
   }
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy): boolean {

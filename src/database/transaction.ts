@@ -11,26 +11,34 @@
  *   repeatable read   all statements see the first one's state; a key changed since fails the transaction
  *   serializable      likewise, and commit fails where anything that was read has changed
  *
- * Invariants: a transaction that has given up the thread reads only pinned state; a primary key is written only under
- * its `update` lock, or within the turn that commits it; after `end` nothing is pinned and no lock is held.
+ * Invariants: a transaction that has given up the thread reads only pinned state, but for checks of what is newest under
+ * locks; a primary key is written only under a lock that excludes other writers of it (`no key update` to put, `update` to
+ * delete), or within the turn that commits it; it commits with an empty agenda; after `end` nothing is pinned and no lock is held.
  */
 import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../storage/store.ts'
+import { Agenda } from './agenda.ts'
 import type { CatalogState } from './catalog-state.ts'
 import { replyKey } from './catalog-state.ts'
 import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
 import { commitTransaction } from './commit.ts'
 import {
   Restart,
+  type ConstraintTiming,
   type Isolation,
   type LockMode,
   type LockPolicy,
   type LockWait,
+  type NewestReader,
   type Origin,
+  type Principal,
   type Savepoint,
   type Sequence,
+  type Statement,
+  type StatementSteps,
+  type Task,
   type Transaction,
   type TransactionServices,
   type Wait,
@@ -39,23 +47,17 @@ import {
 import type { Kernel } from './kernel.ts'
 import { PinnedPages } from './pinned-pages.ts'
 import { decodeReply, encodeReply, type RememberedReply } from './remembered-reply.ts'
+import { nobody } from './nobody.ts'
 import { ReadLog } from './read-log.ts'
 import * as schema from './schema-changes.ts'
+import { StatementClock } from './statement-clock.ts'
 import { StatementSlice } from './time-slice.ts'
 import { TransactionLocks } from './transaction-locks.ts'
-import { TransactionCursor } from './transaction-cursor.ts'
+import { TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
 import { Workspace } from './workspace.ts'
 import { asWait } from './wait.ts'
+import { checkKey, WriteBudget } from './write-budget.ts'
 import { WriteSet } from './write-set.ts'
-
-/** Of private writes that are charged at once. */
-const chargedWritesBytes = 64 * 1024
-/** Of one, beside its key and value: its places in the arrays and the index. */
-const bytesPerWrite = 80
-/** A time that has not been asked for. */
-const unread = -1
-/** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
-const maxKeyBytes = 0xffff
 
 export interface TransactionOptions {
   readonly isolation: Isolation
@@ -74,7 +76,13 @@ interface CatalogChange {
 export class KernelTransaction implements Transaction {
   id = 0
   readonly kernel: Kernel
+  /** Set by whoever runs a statement. */
+  principal: Principal = nobody
   readonly writes: WriteSet
+  readonly agenda: Agenda = new Agenda()
+  /** Not begun by hand. */
+  isSingleStatement = false
+  readonly newest: NewestReader
   readonly slice: StatementSlice
   isolation: Isolation = 'read committed'
   readOnly = false
@@ -95,17 +103,10 @@ export class KernelTransaction implements Transaction {
   /** Of whoever began it, where that is somebody who may outlive a joined caller. */
   ownerAccount: MemoryAccount | undefined
   #workspace: Workspace | undefined
-  /** Private writes that are charged: a large transaction's. */
-  #writesAccount: MemoryAccount | undefined
-  #hasDeleted = false
-  /** Writes up to here need no look at any limit. */
-  #allowedBytes = 0
   readonly #pages = new PinnedPages()
+  readonly #budget = new WriteBudget(this)
   readonly #locks: TransactionLocks
-  /** Negative where nobody has asked for it yet: see `#readClock`. */
-  #startMs = unread
-  #statementMs = unread
-  #timeMs = unread
+  readonly #clock: StatementClock
   #base: Reader
   #pinned: Snapshot | undefined
   #hasSnapshot = false
@@ -123,9 +124,14 @@ export class KernelTransaction implements Transaction {
     this.callerAccount = kernel.account
     this.writes = new WriteSet()
     this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
+    this.#clock = new StatementClock(() => kernel.pipeline.timeMs())
     this.#locks = new TransactionLocks(this, kernel.locks)
     this.#base = kernel.newest
     this.#baseCatalog = this.#catalog = kernel.catalog
+    this.newest = {
+      get: (key) => this.#getOver(this.kernel.newest, key),
+      scan: (range, options = {}) => this.#scanOver(() => this.kernel.newest, range, options),
+    }
     this.reopen(options)
   }
 
@@ -135,6 +141,7 @@ export class KernelTransaction implements Transaction {
     this.isolation = options.isolation
     this.readOnly = options.readOnly
     this.interleaved = options.interactive
+    this.isSingleStatement = !options.interactive
     this.#locks.reset(options.failFast === true)
     this.ended = false
     this.origin = 'client'
@@ -144,10 +151,7 @@ export class KernelTransaction implements Transaction {
     this.sessionKey = undefined
     this.callerAccount = this.kernel.account
     this.ownerAccount = undefined
-    this.#allowedBytes = 0
-    this.#hasDeleted = false
-    this.#startMs = this.#statementMs = this.#timeMs = unread
-    if (options.interactive) this.#startMs = this.#statementMs = this.kernel.pipeline.timeMs()
+    this.#clock.begin(options.interactive)
     if (this.#catalogChanges.length > 0) this.#catalogChanges = []
     this.#reads = undefined
     this.kernel.open.add(this)
@@ -165,9 +169,29 @@ export class KernelTransaction implements Transaction {
   beginStatement(): Savepoint {
     if (this.doomed !== undefined) throw this.doomed
     if (!this.#hasSnapshot || this.isolation === 'read committed') this.#refresh()
-    else this.#statementMs = this.kernel.pipeline.timeMs()
+    else this.#clock.nextStatement()
     this.slice.renew()
+    this.agenda.beginStatement()
     return this.savepoint()
+  }
+
+  putOff(task: Task): void {
+    this.agenda.add(task)
+    this.#budget.checkSize()
+  }
+
+  setConstraints(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void> {
+    this.agenda.setTiming(constraints, timing)
+    return this.agenda.runImmediate(this)
+  }
+
+  statementEnd(): StatementSteps<void> | undefined {
+    return this.agenda.isEmpty ? undefined : this.agenda.runStatementEnd(this, this.isSingleStatement)
+  }
+
+  /** To be run as a statement before `commit`; undefined where nothing was deferred. */
+  transactionEnd(): Statement<void> | undefined {
+    return this.agenda.isEmpty ? undefined : () => this.agenda.runTransactionEnd(this)
   }
 
   #refresh(): void {
@@ -175,33 +199,22 @@ export class KernelTransaction implements Transaction {
     this.#hasSnapshot = true
     this.#base = this.kernel.newest
     this.sequence = this.kernel.newestSequence
-    this.#timeMs = this.#statementMs = unread
-    if (this.interleaved) this.#readClock()
+    this.#clock.forget()
+    if (this.interleaved) void this.timeMs
     this.#baseCatalog = this.kernel.catalog
     this.#recomputeCatalog()
     if (this.isolation === 'serializable' && this.#reads === undefined) this.#reads = new ReadLog()
   }
 
-  /**
-   * The time of the snapshot, of the statement, and of the transaction where this is its first. Few statements ask, and
-   * reading the clock costs as much as a tenth of a small one: so one that runs in a single turn reads it when somebody
-   * asks, in any case before it gives up the thread.
-   */
-  #readClock(): number {
-    this.#timeMs = this.#statementMs = this.kernel.pipeline.timeMs()
-    if (this.#startMs < 0) this.#startMs = this.#timeMs
-    return this.#timeMs
-  }
-
   /** Milliseconds, of the snapshot. */
   get timeMs(): number {
-    return this.#timeMs < 0 ? this.#readClock() : this.#timeMs
+    return this.#clock.timeMs
   }
 
   /** Before the thread is given up while a statement or the transaction still needs this snapshot. */
   leaveTurn(statementGoesOn: boolean): void {
     if (this.ended || !this.#hasSnapshot) return
-    if (this.#timeMs < 0) this.#readClock()
+    void this.timeMs
     if (statementGoesOn) this.interleave()
     else if (this.isolation === 'read committed') return this.#unpin()
     if (this.#pinned !== undefined) return
@@ -279,17 +292,18 @@ export class KernelTransaction implements Transaction {
   interleave(): void {
     if (this.interleaved) return
     this.interleaved = true
-    if (this.#timeMs < 0) this.#readClock()
+    void this.timeMs
     this.#locks.takeNoted(this.writes)
   }
 
   savepoint(): Savepoint {
-    return { writes: this.writes.count, catalogChanges: this.#catalogChanges.length }
+    return { writes: this.writes.count, catalogChanges: this.#catalogChanges.length, agenda: this.agenda.mark }
   }
 
   /** Undoes writes and schema changes made since; locks stay. */
   rollbackTo(savepoint: Savepoint): void {
     this.writes.rollbackTo(savepoint.writes)
+    this.agenda.rollbackTo(savepoint.agenda)
     if (this.#catalogChanges.length === savepoint.catalogChanges) return
     this.#catalogChanges.length = savepoint.catalogChanges
     this.#recomputeCatalog()
@@ -320,13 +334,11 @@ export class KernelTransaction implements Transaction {
   }
 
   get startTimeUs(): bigint {
-    if (this.#startMs < 0) this.#readClock()
-    return BigInt(Math.floor(this.#startMs * 1000))
+    return this.#clock.startTimeUs
   }
 
   get statementTimeUs(): bigint {
-    if (this.#statementMs < 0) this.#readClock()
-    return BigInt(Math.floor(this.#statementMs * 1000))
+    return this.#clock.statementTimeUs
   }
 
   get services(): TransactionServices {
@@ -336,16 +348,28 @@ export class KernelTransaction implements Transaction {
 
   get(key: Slice): Slice | undefined {
     this.#reads?.read(key)
+    return this.#getOver(this.#base, key)
+  }
+
+  peek(key: Slice): Slice | undefined {
+    return this.#getOver(this.#base, key)
+  }
+
+  #getOver(base: Reader, key: Slice): Slice | undefined {
     if (this.writes.count > 0) {
       const own = this.writes.get(key, this.#result)
       if (own !== undefined) return own ?? undefined
     }
-    return this.#base.get(key)
+    return base.get(key)
   }
 
   scan(range: KeyRange, options: ScanOptions = {}): Cursor {
     const tracker = this.#reads?.scanned(range, options.reverse === true)
-    const cursor = new TransactionCursor(() => this.#base, this.writes, range, options, tracker)
+    return this.#scanOver(() => this.#base, range, options, tracker)
+  }
+
+  #scanOver(base: () => Reader, range: KeyRange, options: ScanOptions, tracker?: ReadRangeTracker): Cursor {
+    const cursor = new TransactionCursor(base, this.writes, range, options, tracker)
     if (this.#pinned === undefined) this.#openCursors.push(cursor)
     return cursor
   }
@@ -360,30 +384,28 @@ export class KernelTransaction implements Transaction {
   // ---- writes
 
   put(key: Slice, value: Slice, kind: WriteKind = 'primary'): void {
-    this.#beforeWrite(key, kind)
+    this.#beforeWrite(key, kind, 'no key update')
     this.writes.put(key, value, kind === 'derived')
-    if (this.writes.sizeBytes > this.#allowedBytes) this.#allowMore()
+    this.#budget.added()
   }
 
   delete(key: Slice, kind: WriteKind = 'primary'): void {
-    this.#beforeWrite(key, kind)
+    this.#beforeWrite(key, kind, 'update')
     this.writes.delete(key, kind === 'derived')
-    this.#hasDeleted = true
-    this.#checkSize()
+    this.#budget.deleted()
   }
 
   deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
     this.#checkWritable()
     this.#locks.touch(range.start)
     this.writes.deleteRange(range, kind === 'derived')
-    this.#hasDeleted = true
-    this.#checkSize()
+    this.#budget.deleted()
   }
 
   notify(channel: string, payload: string): void {
     this.#checkWritable()
     this.writes.notify(sliceOf(Buffer.from(channel)), sliceOf(Buffer.from(payload)))
-    this.#checkSize()
+    this.#budget.checkSize()
   }
 
   setOrigin(origin: Origin): void {
@@ -394,40 +416,11 @@ export class KernelTransaction implements Transaction {
     if (this.readOnly) throw new PolylogError('read_only', 'cannot write in a read-only transaction')
   }
 
-  /**
-   * Small writes are not charged one by one: they come by quanta, of which the first is free. What makes room is always
-   * written, and what a transaction that has made some writes beside: the header of a list that lost an element.
-   */
-  #allowMore(): void {
-    this.#checkSize()
-    const { sizeBytes } = this.writes
-    if (this.kernel.isFull && !this.#hasDeleted) {
-      throw new PolylogError('out_of_memory', 'out of memory: the stored data have reached the memory limit', {
-        detail: { hint: 'Delete something, or raise the memory limit of the server.' },
-      })
-    }
-    this.#allowedBytes = (Math.floor(sizeBytes / chargedWritesBytes) + 1) * chargedWritesBytes
-    if (sizeBytes < chargedWritesBytes) return
-    this.#writesAccount ??= (this.ownerAccount ?? this.callerAccount).child('the transaction')
-    const heldBytes = this.#allowedBytes + this.writes.count * bytesPerWrite
-    this.#writesAccount.resize(this.#writesAccount.usedBytes, heldBytes, 'the writes of a transaction')
-  }
-
-  #checkSize(): void {
-    if (this.writes.sizeBytes <= this.kernel.limits.maxTransactionBytes) return
-    const limit = this.kernel.limits.maxTransactionBytes
-    throw new PolylogError('too_large', `the transaction writes more than ${limit} bytes`, {
-      detail: { hint: 'Divide it into smaller transactions.' },
-    })
-  }
-
-  #beforeWrite(key: Slice, kind: WriteKind): void {
+  #beforeWrite(key: Slice, kind: WriteKind, mode: LockMode): void {
     this.#checkWritable()
-    if (key.end - key.start > maxKeyBytes) {
-      throw new PolylogError('too_large', `a key of ${key.end - key.start} bytes exceeds the limit of ${maxKeyBytes}`)
-    }
+    checkKey(key)
     this.#locks.touch(key)
-    if (kind !== 'derived') this.#locks.beforeWrite(key)
+    if (kind !== 'derived') this.#locks.beforeWrite(key, mode)
   }
 
   /** Throws where the schema of the collection was changed after the snapshot. */
@@ -440,6 +433,10 @@ export class KernelTransaction implements Transaction {
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
     return this.#locks.lock(key, mode, policy)
+  }
+
+  hold(key: Slice, mode: LockMode): void {
+    this.#locks.hold(key, mode)
   }
 
   /** Throws where the key was changed after the snapshot. */
@@ -560,6 +557,7 @@ export class KernelTransaction implements Transaction {
   /** Makes everything one record. Its sequence, or the newest that was seen where nothing was written. */
   commit(): Sequence {
     assert(!this.ended, 'a transaction is committed twice')
+    assert(this.agenda.isEmpty, 'a transaction commits before its deferred constraints were checked')
     if (this.doomed !== undefined) throw this.doomed
     if (this.writes.count === 0) {
       const seen = this.#hasSnapshot ? this.sequence : this.kernel.newestSequence
@@ -592,8 +590,8 @@ export class KernelTransaction implements Transaction {
     this.endStatement()
     this.#locks.release()
     this.writes.reset()
-    this.#writesAccount?.close()
-    this.#writesAccount = undefined
+    this.#budget.reset()
+    this.agenda.reset()
     this.kernel.open.delete(this)
   }
 }

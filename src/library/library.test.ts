@@ -46,6 +46,21 @@ describe('one transaction over models', () => {
     expect(counts).toEqual([[{ count: 4000 }], [{ count: 10 }]])
   })
 
+  test('documents written into a table keep its rules: defaults, checks, who writes', async () => {
+    await db.write((tx) =>
+      tx.sql(
+        `CREATE TABLE ledger (id int PRIMARY KEY, amount int CHECK (amount > 0) DEFAULT 5, who text DEFAULT current_user)`,
+      ),
+    )
+    await db.write((tx) => tx.documents('public', 'ledger').insert({ id: 1 }))
+    expect(await db.read((tx) => tx.sql('SELECT * FROM ledger'))).toEqual([{ id: 1, amount: 5, who: 'library' }])
+    const refused = db.write((tx) => tx.documents('public', 'ledger').insert({ id: 2, amount: -1 }))
+    await expect(refused).rejects.toMatchObject({
+      code: 'check_violation',
+      detail: { constraint: 'ledger_amount_check' },
+    })
+  })
+
   test('an error takes all of it back', async () => {
     const failing = db.write(async (tx) => {
       await tx.documents('shop', 'orders').insert({ _id: 7 })

@@ -4,12 +4,11 @@ import type { Collection } from '../database/catalog.ts'
 import type { DocumentSource } from './document-source.ts'
 import { KeyvalueDocuments } from './keyvalue-documents.ts'
 import { StoredDocuments } from './stored-documents.ts'
-import { TableDocuments, type TableRules } from './table-documents.ts'
+import { TableDocuments } from './table-documents.ts'
 
-/** `rules`: what writes to tables need of SQL. */
-export function openSource(collection: Collection, rules?: TableRules): DocumentSource {
+export function openSource(collection: Collection): DocumentSource {
   if (collection.model === 'document') return new StoredDocuments(collection)
-  if (collection.model === 'table') return new TableDocuments(collection, rules)
+  if (collection.model === 'table') return new TableDocuments(collection)
   if (collection.model === 'keyvalue') return new KeyvalueDocuments(collection)
   const name = `${collection.namespace.name}.${collection.name}`
   throw new PolylogError('unsupported', `${name} is a ${collection.model} and cannot be read as documents`)

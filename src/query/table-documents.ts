@@ -2,8 +2,8 @@
  * Tables as a `DocumentSource` (rule 7): each row is a document, `_id` its primary key (the value, or an object of the
  * columns where there are several; the hidden row number where there is none), its columns the fields.
  *
- * Reading always works. Writing goes through the table model and keeps its constraints; what a column cannot hold exactly,
- * an unknown field, and a column whose default only SQL can compute are errors. A command that writes to a table is all
+ * Reading always works. Writing goes through the table model and keeps its rules; what a column cannot hold exactly and an
+ * unknown field are errors. A command that writes to a table is all
  * or nothing: the model undoes a failed row with its statement.
  */
 import { PolylogError } from '../base/errors.ts'
@@ -17,7 +17,7 @@ import { bsonType, type BsonValue, fieldsOf, getField } from '../model/document/
 import { equalValues } from '../model/document/order.ts'
 import { parsePath, type Path } from '../model/document/path.ts'
 import { int64Value } from '../model/document/values.ts'
-import type { RowCheck } from '../model/table/constraints.ts'
+import { completeRow } from '../model/table/expressions.ts'
 import { allRows, boundedRange, rowKeyOfEntry, writeHiddenRowKey, writeKeyOfRowKey } from '../model/table/keys.ts'
 import { deleteRow, insertRow, planUpdate, updateRow, writePrimaryKey } from '../model/table/rows.ts'
 import { Table, type Column, type KeyPart, type TableIndex } from '../model/table/table.ts'
@@ -26,12 +26,6 @@ import type { Cursor } from '../storage/store.ts'
 import type { DocumentSource, FieldBounds, SourceCursor, SourceIndex, SourceScan } from './document-source.ts'
 import { bsonToSql, exactSql, sqlToBson } from './document-values.ts'
 import { idPath, ResumedCursor } from './stored-documents.ts'
-
-/** What only SQL can do for a writer of tables: compile checks and evaluate defaults. */
-export interface TableRules {
-  checksOf(transaction: Transaction, table: Table): readonly RowCheck[]
-  defaultOf(transaction: Transaction, column: Column): SqlValue
-}
 
 interface TableSourceIndex extends SourceIndex {
   readonly tableIndex: TableIndex | undefined
@@ -48,12 +42,10 @@ export class TableDocuments implements DocumentSource {
   readonly collection: Collection
   readonly indexes: readonly TableSourceIndex[]
   readonly #table: Table
-  readonly #rules: TableRules | undefined
 
-  constructor(collection: Collection, rules?: TableRules) {
+  constructor(collection: Collection) {
     this.collection = collection
     this.#table = Table.of(collection)
-    this.#rules = rules
     this.indexes = indexesOf(this.#table)
   }
 
@@ -109,12 +101,11 @@ export class TableDocuments implements DocumentSource {
   insert(transaction: Transaction, document: Slice): void {
     const table = this.#table
     const fields = this.#checkedFields(document)
-    const row = table.columns.map((column) => {
+    const draft = table.columns.map((column) => {
       const value = fields.get(column.name)
-      if (value !== undefined) return bsonToSql(value, column.type, column.modifier, column.name)
-      return column.default === undefined ? null : this.#default(transaction, column)
+      return value === undefined ? undefined : bsonToSql(value, column.type, column.modifier, column.name)
     })
-    whole(() => insertRow(transaction, table, row, this.#checks(transaction)))
+    whole(() => insertRow(transaction, table, completeRow(transaction, table, draft)))
   }
 
   /** The document's fields with `_id` taken apart into the key's columns. */
@@ -145,21 +136,6 @@ export class TableDocuments implements DocumentSource {
     }
   }
 
-  #default(transaction: Transaction, column: Column): SqlValue {
-    if (this.#rules !== undefined) return this.#rules.defaultOf(transaction, column)
-    throw violation(
-      this.#table,
-      `the column "${column.name}" has a default that SQL computes: give its value`,
-      column.name,
-    )
-  }
-
-  #checks(transaction: Transaction): readonly RowCheck[] {
-    if (this.#table.checks.length === 0) return []
-    if (this.#rules !== undefined) return this.#rules.checksOf(transaction, this.#table)
-    throw violation(this.#table, 'it has CHECK constraints, which are tested by writes through SQL only')
-  }
-
   count(reader: TransactionReader): number | undefined {
     return reader.count(allRows(this.#table))
   }
@@ -185,7 +161,7 @@ export class TableDocuments implements DocumentSource {
     })
     const changed = table.columns.filter(({ ordinal }) => row[ordinal] !== old[ordinal]).map(({ ordinal }) => ordinal)
     if (changed.length === 0) return
-    whole(() => updateRow(transaction, planUpdate(table, changed, this.#checks(transaction)), key, old, row))
+    whole(() => updateRow(transaction, planUpdate(table, changed), key, old, row))
   }
 
   remove(transaction: Transaction, document: Slice): void {

@@ -393,7 +393,11 @@ describe('evidence', () => {
     for (const { name, columns, rows } of b.evidence) {
       for (const row of rows()) expect(row.length, name).toBe(columns.length)
     }
-    expect(rowsOf(b, 'locks').map((row) => [row[0], row[3], row[4]])).toContainEqual(['test.numbers', 'update', true])
+    expect(rowsOf(b, 'locks').map((row) => [row[0], row[3], row[4]])).toContainEqual([
+      'test.numbers',
+      'no key update',
+      true,
+    ])
     expect(rowsOf(b, 'sessions')).toHaveLength(3)
     expect(rowsOf(b, 'transactions')).toMatchObject([
       [expect.anything(), 'read committed', false, expect.anything(), 1n, expect.anything()],

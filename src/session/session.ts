@@ -87,7 +87,13 @@ export class ClientSession implements Session {
     this.#runner = parts.runner
     this.sight = parts.sight
     this.memory = parts.account
-    this.#caller = { cancellation: this.#cancellation, sight: parts.sight, account: parts.account }
+    const principal = {
+      user: parts.user,
+      database: parts.database.name,
+      sessionId: parts.id,
+      token: () => this.token(),
+    }
+    this.#caller = { cancellation: this.#cancellation, sight: parts.sight, account: parts.account, principal }
     this.#registry = parts.registry
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
@@ -217,26 +223,30 @@ export class ClientSession implements Session {
     return shared.inTurn(() => {
       this.#checkOpen(shared)
       if (this.#cancellation.requests !== requests) throw canceled()
-      const { kernel } = shared
-      shared.begin(this.#cancellation, this)
-      this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
-      try {
-        const result = this.#runner.run(kernel, statement, this.#caller)
-        if (!(result instanceof Promise)) {
-          this.#statementEnded(shared)
-          return result
-        }
-        return result.then(
-          (value) => {
-            this.#statementEnded(shared)
-            return value
-          },
-          (error: unknown) => this.#statementFailed(shared, error),
-        )
-      } catch (error) {
-        return this.#statementFailed(shared, error)
-      }
+      return this.#runInTurn(shared, statement)
     })
+  }
+
+  #runInTurn<T>(shared: SharedTransaction, statement: Statement<T>): T | Promise<T> {
+    const { kernel } = shared
+    shared.begin(this.#cancellation, this)
+    this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
+    try {
+      const result = this.#runner.run(kernel, statement, this.#caller)
+      if (!(result instanceof Promise)) {
+        this.#statementEnded(shared)
+        return result
+      }
+      return result.then(
+        (value) => {
+          this.#statementEnded(shared)
+          return value
+        },
+        (error: unknown) => this.#statementFailed(shared, error),
+      )
+    } catch (error) {
+      return this.#statementFailed(shared, error)
+    }
   }
 
   /** An answer that tells of the decision waits until that is durable. */
@@ -308,8 +318,26 @@ export class ClientSession implements Session {
   commit(): Promise<Outcome> | Outcome {
     return this.#inOrder(() => {
       const shared = this.#open()
-      return this.#isBeginner ? shared.inTurn(() => this.#decide(shared)) : this.#leaveNow()
+      return this.#isBeginner ? shared.inTurn(() => this.#checkAndDecide(shared)) : this.#leaveNow()
     })
+  }
+
+  /** Deferred constraints are checked by a last statement; where one is violated, nothing stays. */
+  #checkAndDecide(shared: SharedTransaction): Outcome | Promise<Outcome> {
+    const last = shared.outcome === undefined && !shared.failed ? shared.kernel.transactionEnd() : undefined
+    if (last === undefined) return this.#decide(shared)
+    const violated = (error: unknown): never => {
+      this.#shared = undefined
+      shared.abort()
+      throw error
+    }
+    try {
+      const checked = this.#runInTurn(shared, last)
+      if (checked instanceof Promise) return checked.then(() => this.#decide(shared), violated)
+    } catch (error) {
+      return violated(error)
+    }
+    return this.#decide(shared)
   }
 
   #decide(shared: SharedTransaction): Outcome {

@@ -18,6 +18,7 @@ import {
   Elsewhere,
   LockWait,
   Restart,
+  type Principal,
   type Savepoint,
   type Statement,
   type StatementSteps,
@@ -85,6 +86,7 @@ export function canceled(): PolylogError {
 /** Whose statement it is. */
 export interface Caller {
   readonly cancellation: Cancellation
+  readonly principal: Principal
   /** Told of each state that the statement runs on, before the statement can tell anybody of it. */
   readonly sight: Sight
   /** What its statements keep is charged there. */
@@ -113,16 +115,21 @@ export class StatementRunner {
   run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller): T | Promise<T> {
     transaction.callerAccount = caller.account
     const start = transaction.beginStatement()
+    transaction.principal = caller.principal
     caller.sight.saw(transaction.sequence)
     let steps: StatementSteps<T> | undefined
     let wait: Wait
     try {
       const result = statement(transaction)
-      if (!isSteps(result)) {
-        transaction.endStatement()
-        return result
+      if (isSteps(result)) steps = toItsEnd(transaction, result)
+      else {
+        const end = transaction.statementEnd()
+        if (end === undefined) {
+          transaction.endStatement()
+          return result
+        }
+        steps = thenAnswer(end, result)
       }
-      steps = result
       const step = steps.next()
       if (step.done === true) {
         transaction.endStatement()
@@ -221,6 +228,19 @@ function checkGoesOn(transaction: KernelTransaction, { cancellation }: Caller): 
   if (transaction.ended) throw new PolylogError('transaction_aborted', 'the transaction has ended meanwhile')
   if (transaction.doomed !== undefined) throw transaction.doomed
   cancellation.check()
+}
+
+/** A statement with what it has put off to its end. */
+function* toItsEnd<T>(transaction: KernelTransaction, steps: StatementSteps<T>): StatementSteps<T> {
+  const result = yield* steps
+  const end = transaction.statementEnd()
+  if (end !== undefined) yield* end
+  return result
+}
+
+function* thenAnswer<T>(end: StatementSteps<void>, result: T): StatementSteps<T> {
+  yield* end
+  return result
 }
 
 function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {

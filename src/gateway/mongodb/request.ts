@@ -18,7 +18,6 @@ import type { Session } from '../../session/contract.ts'
 import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
-import { loadRules } from './table-rules.ts'
 import type { DocumentSequence } from './wire.ts'
 
 /** Writes a reply's fields, all but `ok`. */
@@ -190,8 +189,6 @@ export class Request {
    * kept in the same record. `makesCollection`: it writes to a collection also where there is none.
    */
   write(statement: Statement<Reply>, makesCollection = false): Reply | Promise<Reply> {
-    const ready = loadRules(this.catalog, this.database, this.collectionName)
-    if (ready !== undefined) return ready.then(() => this.write(statement, makesCollection))
     if (makesCollection && this.beginsTransaction && !this.catalog.namespaces.has(this.database)) {
       const begun = beginDatabase(this.connection.session, this.database)
       if (begun !== undefined) return begun.then(() => this.#write(statement))

@@ -2,6 +2,8 @@
 import { Binary, Decimal128, Double, Int32, Long, MongoClient, type Collection, type Document } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Decimal } from '../../base/decimal.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- the checks and defaults of tables are in its language
+import '../../language/sql/sql.ts'
 import { newTable, withPrimaryKey } from '../../model/table/definition.ts'
 import { insertRow } from '../../model/table/rows.ts'
 import { createTable, createTableIndex } from '../../model/table/schema.ts'

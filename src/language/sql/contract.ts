@@ -31,8 +31,7 @@ export interface SystemTable {
 }
 
 /**
- * What the statement needs to know of its caller; the gateway implements it over its session, as one object for the
- * session's life: `currval` remembers by it.
+ * What the statement needs to know of its caller; the gateway implements it over its session.
  */
 export interface SqlContext {
   readonly catalog: Catalog

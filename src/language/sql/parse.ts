@@ -20,6 +20,13 @@ const maxKeptCharacters = 512 * 1024
 /** Must be awaited once before the first `parseText`. */
 export async function loadGrammar(): Promise<void> {
   await loadModule()
+  isLoaded = true
+}
+
+let isLoaded = false
+
+export function isGrammarLoaded(): boolean {
+  return isLoaded
 }
 
 const parsedTexts = new RecentMap<string, readonly ParsedStatement[]>(maxKeptCharacters)

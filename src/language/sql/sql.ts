@@ -11,6 +11,8 @@ import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.
 import { failure, withPosition } from './failure.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers every function
 import './functions/library.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of stored expressions
+import './statement/stored-expressions.ts'
 import { LiftedPlan, LiftedStatement } from './lifted.ts'
 import { liftLiterals } from './literals.ts'
 import { loadGrammar, maxCachedTextLength, parseText } from './parse.ts'

@@ -4,7 +4,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Catalog } from '../../database/catalog.ts'
-import { LockWait, Restart } from '../../database/contract.ts'
+import { LockWait, Restart, type Principal } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction.ts'
 import { getType } from '../../model/table/types/registry.ts'
@@ -43,6 +43,7 @@ export class TestSql {
     this.#context = this.#makeContext()
   }
 
+  readonly #principal: Principal = { user: 'postgres', database: 'postgres', sessionId: 1, token: () => 'token' }
   #catalog: Catalog | undefined
   readonly #context: { -readonly [K in keyof SqlContext]: SqlContext[K] }
 
@@ -125,9 +126,10 @@ export class TestSql {
       case 'rollback': {
         const open = this.#open
         this.#open = undefined
-        if (effect.kind === 'commit' && !this.#failed) open?.commit()
-        else open?.rollback()
+        const isFailed = this.#failed
         this.#failed = false
+        if (effect.kind === 'rollback' || isFailed) open?.rollback()
+        else if (open !== undefined) await this.#commit(open)
         return done
       }
       case 'prepare':
@@ -140,6 +142,19 @@ export class TestSql {
       }
       default:
         return this.#run(prepared, prepared.execute(parameters))
+    }
+  }
+
+  async #commit(transaction: KernelTransaction): Promise<void> {
+    try {
+      if (transaction.transactionEnd() !== undefined) {
+        transaction.beginStatement()
+        for (const pause of transaction.agenda.runTransactionEnd(transaction)) await pause
+      }
+      transaction.commit()
+    } catch (error) {
+      transaction.rollback()
+      throw error
     }
   }
 
@@ -163,6 +178,7 @@ export class TestSql {
 
   async #drive(transaction: KernelTransaction, execution: Execution): Promise<Row[]> {
     const start = transaction.beginStatement()
+    transaction.principal = this.#principal
     const context = this.context(transaction)
     const { slice } = transaction
     if (this.#pausesAlways)
@@ -171,7 +187,10 @@ export class TestSql {
       const rows: Row[] = []
       for (;;) {
         const batch = execution.next(transaction, context)
-        if (batch === undefined) return rows
+        if (batch === undefined) {
+          for (const pause of transaction.statementEnd() ?? []) await pause
+          return rows
+        }
         if (batch === paused) {
           if (execution.waitFor !== undefined) await execution.waitFor
           slice.renew()

@@ -10,8 +10,10 @@ import type { SqlValue } from './types/value.ts'
 /** A check constraint, compiled by the language that wrote it. */
 export interface RowCheck {
   readonly name: string
+  /** Ordinals that it reads. */
+  readonly reads: ReadonlySet<number>
   /** False where the expression is false; an unknown result (NULL) passes. */
-  passes(row: Values): boolean
+  passes(row: Values, transaction: Transaction): boolean
 }
 
 function violation(
@@ -41,9 +43,9 @@ function notNullViolation(table: Table, column: Column, row: Values): PolylogErr
   })
 }
 
-export function checkRow(table: Table, checks: readonly RowCheck[], row: Values): void {
+export function checkRow(transaction: Transaction, table: Table, checks: readonly RowCheck[], row: Values): void {
   for (const check of checks) {
-    if (check.passes(row)) continue
+    if (check.passes(row, transaction)) continue
     const message = `new row for relation "${table.name}" violates check constraint "${check.name}"`
     throw violation('check_violation', '23514', table, message, {
       detail: `Failing row contains ${describeRow(table, row)}.`,

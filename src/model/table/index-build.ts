@@ -130,7 +130,7 @@ export function* refuseNulls(transaction: Transaction, table: Table, column: Col
 /** For ADD CONSTRAINT … CHECK. */
 export function* refuseRows(transaction: Transaction, table: Table, check: RowCheck): StatementSteps<void> {
   yield* eachRow(transaction, table, (row) => {
-    if (check.passes(row)) return
+    if (check.passes(row, transaction)) return
     const message = `check constraint "${check.name}" of relation "${table.name}" is violated by some row`
     throw new PolylogError('check_violation', message, {
       detail: { sqlState: '23514', collection: table.name, schema: table.schema, constraint: check.name },

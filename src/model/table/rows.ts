@@ -21,6 +21,7 @@ import {
   uniqueViolation,
   type RowCheck,
 } from './constraints.ts'
+import { checksOf } from './expressions.ts'
 import {
   hasNull,
   indexValue,
@@ -63,15 +64,18 @@ const keyWriter = new KeyWriter(64)
 const entryWriter = new KeyWriter(64)
 const otherWriter = new KeyWriter(64)
 
-/** `row`: every column by ordinal, defaults filled in, of their types. Answers the row's key, a view until the next call. */
-export function insertRow(
-  transaction: Transaction,
-  table: Table,
-  row: Values,
-  checks: readonly RowCheck[] = [],
-): Slice {
+/** What any row of the table must fulfil by itself. */
+export function checkNewRow(transaction: Transaction, table: Table, row: Values): void {
   checkNotNull(table, table.columns, row)
-  if (checks.length > 0) checkRow(table, checks, row)
+  if (table.checks.length > 0) checkRow(transaction, table, checksOf(transaction.catalog, table), row)
+}
+
+/**
+ * `row`: every column by ordinal, of their types, what is not given filled in (`completeRow`). Answers the row's key, a view
+ * until the next call.
+ */
+export function insertRow(transaction: Transaction, table: Table, row: Values): Slice {
+  checkNewRow(transaction, table, row)
   writeNewRowKey(transaction, table, row)
   storeNewRow(transaction, table, row)
   return keyWriter
@@ -131,27 +135,27 @@ export interface UpdatePlan {
   readonly changedColumns: readonly Column[]
   readonly changesKey: boolean
   readonly indexes: readonly TableIndex[]
-  readonly checks: readonly RowCheck[]
+  /** Ordinals that are set. */
+  readonly set: ReadonlySet<number>
+  /** Those that read what is set: compiled with the first row. */
+  checks: readonly RowCheck[] | undefined
   /** By column number − 1: see `rewriteRow`. */
   readonly changed: Uint8Array
 }
 
-/**
- * `ordinals` of the columns that are set. A table that has checks, or whose primary key is set, needs whole rows; `checks`
- * are those that mention a changed column.
- */
-export function planUpdate(table: Table, ordinals: readonly number[], checks: readonly RowCheck[] = []): UpdatePlan {
+/** `ordinals` of the columns that are set. A table that has checks, or whose primary key is set, needs whole rows. */
+export function planUpdate(table: Table, ordinals: readonly number[]): UpdatePlan {
   const set = new Set(ordinals)
   const changed = new Uint8Array(table.layout.length)
   const changedColumns = table.columns.filter(({ ordinal }) => set.has(ordinal))
   for (const column of changedColumns) changed[column.number - 1] = 1
   const indexes = table.indexes.filter(({ parts }) => parts.some(({ column }) => set.has(column.ordinal)))
   const changesKey = table.primaryKey?.some(({ column }) => set.has(column.ordinal)) === true
-  const isWhole = changesKey || checks.length > 0
+  const isWhole = changesKey || table.checks.length > 0
   const needed = isWhole
     ? table.columns.map(({ ordinal }) => ordinal)
     : [...new Set(indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
-  return { table, needed, changedColumns, changesKey, indexes, checks, changed }
+  return { table, needed, changedColumns, changesKey, indexes, set, checks: undefined, changed }
 }
 
 /**
@@ -167,7 +171,7 @@ export function updateRow(
   const { table } = plan
   const old = transaction.get(key)
   if (old === undefined) throw new PolylogError('internal', `a row of "${table.name}" is gone while it is updated`)
-  checkNewRow(plan, old, newRow)
+  checkChangedRow(transaction, plan, old, newRow)
   if (plan.changesKey && !equalSlices(writeRowKey(table, newRow, keyWriter), key)) {
     moveRow(transaction, plan, key, oldRow, newRow)
     return
@@ -178,7 +182,7 @@ export function updateRow(
   if (plan.indexes.length > 0) updateEntries(transaction, plan, rowKeyIn(table, key), oldRow, newRow)
 }
 
-function checkNewRow(plan: UpdatePlan, old: Slice, newRow: Values): void {
+function checkChangedRow(transaction: Transaction, plan: UpdatePlan, old: Slice, newRow: Values): void {
   for (const column of plan.changedColumns) {
     if (column.isNotNull && newRow[column.ordinal] === null) {
       // The message shows the whole row, of which the caller may have read a part.
@@ -187,7 +191,14 @@ function checkNewRow(plan: UpdatePlan, old: Slice, newRow: Values): void {
       checkNotNull(plan.table, [column], whole)
     }
   }
-  if (plan.checks.length > 0) checkRow(plan.table, plan.checks, newRow)
+  if (plan.table.checks.length === 0) return
+  plan.checks ??= checksOf(transaction.catalog, plan.table).filter(({ reads }) => meets(reads, plan.set))
+  checkRow(transaction, plan.table, plan.checks, newRow)
+}
+
+function meets(some: ReadonlySet<number>, others: ReadonlySet<number>): boolean {
+  for (const one of some) if (others.has(one)) return true
+  return false
 }
 
 function moveRow(transaction: Transaction, plan: UpdatePlan, key: Slice, oldRow: Values, newRow: Values): void {

@@ -21,27 +21,19 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { dateValue, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
-import type { TableRules } from '../../../query/table-documents.ts'
 import type { Request } from '../request.ts'
 
 const emptyFilter: BsonValue = new BsonValue(bsonType.object, emptyDocument)
 
-/** `rules`: for writes to a table. */
-export function findSource(
-  catalog: Catalog,
-  namespace: string,
-  name: string,
-  rules?: TableRules,
-): DocumentSource | undefined {
+export function findSource(catalog: Catalog, namespace: string, name: string): DocumentSource | undefined {
   const collection = catalog.findCollection(namespace, name)
-  return collection === undefined ? undefined : sourceOf(collection, rules)
+  return collection === undefined ? undefined : sourceOf(collection)
 }
 
-/** A collection's documents are the same source for all, a table's depend on who writes. */
+/** A version of a collection is the same source for all. */
 const sources = new WeakMap<Collection, DocumentSource>()
 
-function sourceOf(collection: Collection, rules: TableRules | undefined): DocumentSource {
-  if (collection.model !== 'document') return openSource(collection, rules)
+function sourceOf(collection: Collection): DocumentSource {
   let source = sources.get(collection)
   if (source === undefined) {
     source = openSource(collection)
@@ -51,14 +43,9 @@ function sourceOf(collection: Collection, rules: TableRules | undefined): Docume
 }
 
 /** The source to write to; the first write makes the collection. */
-export function ensureSource(
-  transaction: Transaction,
-  namespace: string,
-  name: string,
-  rules: TableRules,
-): DocumentSource {
+export function ensureSource(transaction: Transaction, namespace: string, name: string): DocumentSource {
   const found = transaction.catalog.findCollection(namespace, name)
-  return sourceOf(found ?? ensureDocumentCollection(transaction, namespace, name), rules)
+  return sourceOf(found ?? ensureDocumentCollection(transaction, namespace, name))
 }
 
 export function requireCollection(catalog: Catalog, namespace: string, name: string): Collection {

@@ -19,7 +19,6 @@ import { isTruthy, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { toFailure } from '../errors.ts'
 import { writeDuplicate } from '../execute-errors.ts'
-import { tableRules } from '../table-rules.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
 import {
   addVariables,
@@ -65,16 +64,15 @@ function insert(request: Request): Reply | Promise<Reply> {
   checkBatch(documents)
   const ordered = request.getBoolean('ordered', true)
   const { database, collectionName } = request
-  const rules = tableRules(request.session)
   const [first] = documents
   if (documents.length === 1) {
     return request.write((transaction) => {
-      const source = ensureSource(transaction, database, collectionName, rules)
+      const source = ensureSource(transaction, database, collectionName)
       return insertReply(request, insertSingle(transaction, source, first!))
     }, true)
   }
   return request.write(function* (transaction): Generator<Pause, Reply, void> {
-    const source = ensureSource(transaction, database, collectionName, rules)
+    const source = ensureSource(transaction, database, collectionName)
     return insertReply(request, yield* insertDocuments(transaction, source, documents, ordered))
   }, true)
 }
@@ -199,9 +197,8 @@ function* runUpdate(
 
 export function sourceFor(transaction: Transaction, request: Request, creates: boolean): DocumentSource | undefined {
   const { database, collectionName } = request
-  const rules = tableRules(request.session)
-  if (creates) return ensureSource(transaction, database, collectionName, rules)
-  return findSource(transaction.catalog, database, collectionName, rules)
+  if (creates) return ensureSource(transaction, database, collectionName)
+  return findSource(transaction.catalog, database, collectionName)
 }
 
 function writeUpdateReply(writer: BsonWriter, { matched, modified, upserted, errors }: UpdateTotals): void {

@@ -86,8 +86,8 @@ function defineSequences(): void {
     int8,
     (run, number: number) => {
       const value = nextValue(run.transaction, sequenceOf(run, number))
-      let own = lastValues.get(run.context)
-      if (own === undefined) lastValues.set(run.context, (own = new Map<number, bigint>()))
+      let own = lastValues.get(run.transaction.principal)
+      if (own === undefined) lastValues.set(run.transaction.principal, (own = new Map<number, bigint>()))
       own.set(number, value)
       own.set(0, value)
       return value
@@ -99,7 +99,7 @@ function defineSequences(): void {
     [regclass],
     int8,
     (run, number: number) => {
-      const value = lastValues.get(run.context)?.get(number)
+      const value = lastValues.get(run.transaction.principal)?.get(number)
       if (value !== undefined) return value
       const { name: title } = sequenceOf(run, number)
       throw failure('55000', `currval of sequence "${title}" is not yet defined in this session`)
@@ -111,7 +111,7 @@ function defineSequences(): void {
     [],
     int8,
     (run) => {
-      const value = lastValues.get(run.context)?.get(0)
+      const value = lastValues.get(run.transaction.principal)?.get(0)
       if (value !== undefined) return value
       throw failure('55000', 'lastval is not yet defined in this session')
     },

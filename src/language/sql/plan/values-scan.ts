@@ -2,7 +2,7 @@
 import { RowSource } from '../../../query/row-operators.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
-import type { ConstantExpression, Expression } from '../expression/expression.ts'
+import type { Expression } from '../expression/expression.ts'
 import { type PlanNode, planNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
@@ -10,12 +10,15 @@ export type ValuesRow =
   | { readonly values: readonly SqlValue[]; readonly parts: undefined }
   | { readonly values: undefined; readonly parts: readonly Evaluate[] }
 
-export function compileRow(row: readonly Expression[], compiler: Compiler): ValuesRow {
-  if (row.every(({ kind }) => kind === 'constant')) {
-    return { values: row.map((one) => (one as ConstantExpression).value), parts: undefined }
-  }
-  return { values: undefined, parts: row.map((one) => compile(one, compiler)) }
+/** Where an expression is missing, so is the value: INSERT's defaults are filled in later. */
+export function compileRow(row: readonly (Expression | undefined)[], compiler: Compiler): ValuesRow {
+  const constants: (SqlValue | undefined)[] = []
+  for (const one of row) if (one === undefined || one.kind === 'constant') constants.push(one?.value)
+  if (constants.length === row.length) return { values: constants as SqlValue[], parts: undefined }
+  return { values: undefined, parts: row.map((one) => (one === undefined ? absent : compile(one, compiler))) }
 }
+
+const absent = (() => undefined) as unknown as Evaluate
 
 export function planRows(rows: readonly ValuesRow[]): PlanNode {
   const explain = { title: 'Values Scan', details: [], children: [] }

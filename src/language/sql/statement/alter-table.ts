@@ -1,7 +1,7 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
 import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
-import type { RowCheck } from '../../../model/table/constraints.ts'
+import { checksOf, compileCheck, defaultOf } from '../../../model/table/expressions.ts'
 import type { NewColumn } from '../../../model/table/definition.ts'
 import { fillColumn } from '../../../model/table/index-build.ts'
 import {
@@ -35,7 +35,6 @@ import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
 import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
-import { compileChecks, compileDefault } from './stored-expressions.ts'
 import {
   bindCheck,
   bindColumnDefault,
@@ -158,15 +157,11 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
   }
   let changed = yield* addColumn(transaction, table, added)
   if (sequence !== undefined || (evaluate !== undefined && !isShared)) {
-    const draw = sequence === undefined ? evaluate! : compileText(run, changed, column.name)
-    yield* fillColumn(transaction, changed, changed.getColumn(column.name), () => draw([], run))
+    const filled = changed.getColumn(column.name)
+    yield* fillColumn(transaction, changed, filled, () => defaultOf(transaction, filled))
   }
   if (sequence !== undefined) changed = yield* setNotNull(transaction, changed, column.name)
   return changed
-}
-
-function compileText(run: SqlRun, table: Table, name: string): ReturnType<typeof compile> {
-  return compileDefault(freshBinder(run), table.getColumn(name))
 }
 
 function dropColumnStep(name: string, missingOk: boolean): Step {
@@ -177,10 +172,7 @@ function dropColumnStep(name: string, missingOk: boolean): Step {
       return table
     }
     let changed = table
-    const binder = freshBinder(run)
-    const checks = compileChecks(binder, table)
-    const broken = new Set(checks.reading(new Set([table.getColumn(name).ordinal])).map((check) => check.name))
-    for (const check of broken) changed = dropCheck(run.transaction, changed, check)
+    for (const check of checksReading(run, table, name)) changed = dropCheck(run.transaction, changed, check)
     const sequence = column?.definition.sequence
     changed = yield* dropColumn(run.transaction, changed, name)
     const owned = sequence === undefined ? undefined : run.transaction.catalog.collectionById(sequence)
@@ -230,12 +222,7 @@ function* addCheckConstraint(
   }
   const only = read.length === 1 ? read[0]! : ''
   const name = constraint.name ?? freeName(isTaken, table.name, only, 'check')
-  const compiled = compileChecks(
-    binder,
-    Object.create(table, { checks: { value: [{ name, expression: text }] } }) as Table,
-  )
-  compiled.enter(run)
-  const check: RowCheck = compiled.all[0]!
+  const check = compileCheck(run.transaction.catalog, table, name, text)
   return yield* addCheck(run.transaction, table, { name, expression: text }, check)
 }
 
@@ -250,6 +237,13 @@ function dropConstraintStep(name: string, missingOk: boolean): Step {
     notices.push(skipping('00000', message))
     return table
   }
+}
+
+/** Names of the checks that read a column. */
+function checksReading(run: SqlRun, table: Table, name: string): string[] {
+  const { ordinal } = table.getColumn(name)
+  const checks = checksOf(run.transaction.catalog, table)
+  return checks.filter(({ reads }) => reads.has(ordinal)).map((check) => check.name)
 }
 
 export function planRename(_binder: Binder, statement: RenameStmt): Planned {
@@ -268,8 +262,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
       const table = getTable(run, relation!)
       const from = statement.subname ?? ''
       if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
-      const checks = compileChecks(freshBinder(run), table)
-      if (checks.reading(new Set([table.getColumn(from).ordinal])).length > 0) {
+      if (checksReading(run, table, from).length > 0) {
         throw notBuilt('renaming a column that a check constraint reads')
       }
       renameColumn(run.transaction, table, from, to)

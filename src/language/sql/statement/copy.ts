@@ -1,5 +1,6 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
 import type { CopyStmt, Node } from 'libpg-query'
+import { completeRow, type RowDraft } from '../../../model/table/expressions.ts'
 import { insertRow } from '../../../model/table/rows.ts'
 import type { Column, Table } from '../../../model/table/table.ts'
 import { Project } from '../../../query/row-operators.ts'
@@ -18,7 +19,6 @@ import { type CopyFormat, CopyReader, formatLine } from './copy-format.ts'
 import { QueryExecution, StepsExecution } from './execution.ts'
 import type { Planned } from './prepared.ts'
 import { planOutput } from './select.ts'
-import { compileChecks, compileDefault } from './stored-expressions.ts'
 
 export function planCopy(binder: Binder, statement: CopyStmt): Planned {
   if (statement.filename !== undefined || statement.is_program === true) {
@@ -149,9 +149,7 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
   if (!(relation instanceof TableRelation)) throw notBuilt(`COPY into "${relation.name}", which is no table`)
   const { table } = relation
   const columns = copyColumns(relation, stringsOf(statement.attlist)).map((at) => table.columns[at]!)
-  const checks = compileChecks(binder, table)
-  const missing = table.columns.filter((column) => !columns.includes(column))
-  const defaults = missing.map((column) => ({ column, value: compileDefault(binder, column) }))
+  const given = new Set(columns)
   const beginLoad = (): CopyLoad => {
     const reader = new CopyReader(format)
     return {
@@ -160,15 +158,11 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
       load: () => {
         const records = reader.take()
         return new StepsExecution(function* (run) {
-          checks.enter(run)
           for (const { fields, line } of records) {
-            const row: SqlValue[] = Array.from({ length: table.columns.length }, () => null)
+            const row: RowDraft = table.columns.map((column) => (given.has(column) ? null : undefined))
             readFields(table, columns, fields, line, row)
-            for (const { column, value } of defaults) row[column.ordinal] = value([], run)
-            insertRow(run.transaction, table, row, checks.all)
-            if (!run.transaction.slice.spend(1)) continue
-            yield undefined
-            checks.enter(run)
+            insertRow(run.transaction, table, completeRow(run.transaction, table, row))
+            if (run.transaction.slice.spend(1)) yield undefined
           }
           return { rowCount: records.length }
         }, [])
@@ -189,7 +183,7 @@ function readFields(
   columns: readonly Column[],
   fields: readonly (string | null)[],
   line: number,
-  row: SqlValue[],
+  row: RowDraft,
 ): void {
   const where = `COPY ${table.name}, line ${line}`
   if (fields.length > columns.length) throw failure('22P04', 'extra data after last expected column', { detail: where })

@@ -115,8 +115,8 @@ export class StepsExecution implements Execution {
     if (this.#steps === undefined) {
       this.#run = createRun(transaction, context, this.#parameters)
       const started = this.#work(this.#run)
-      if (!isSteps(started)) return this.#finish(started)
-      this.#steps = started
+      if (!isSteps(started) && transaction.statementEnd() === undefined) return this.#finish(started)
+      this.#steps = toItsEnd(this.#run, started)
     }
     this.#run!.transaction = transaction
     this.#run!.context = context
@@ -142,6 +142,14 @@ export class StepsExecution implements Execution {
     this.#rows = undefined
     this.#at = 0
   }
+}
+
+/** What is put off to the end of the statement must have been done before its rows are told. */
+function* toItsEnd(run: SqlRun, started: StatementSteps<Outcome> | Outcome): StatementSteps<Outcome> {
+  const outcome = isSteps(started) ? yield* started : started
+  const end = run.transaction.statementEnd()
+  if (end !== undefined) yield* end
+  return outcome
 }
 
 function isSteps(started: StatementSteps<Outcome> | Outcome): started is StatementSteps<Outcome> {

@@ -5,11 +5,20 @@
 import type { InsertStmt, Node } from 'libpg-query'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { type Slice, sliceOf } from '../../../base/slice.ts'
-import { checkNotNull, checkRow, findConflict } from '../../../model/table/constraints.ts'
-import { insertRow, planUpdate, updateRow, type UpdatePlan, writePrimaryKey } from '../../../model/table/rows.ts'
+import { findConflict } from '../../../model/table/constraints.ts'
+import { completeRow, defaultOf, type RowDraft } from '../../../model/table/expressions.ts'
+import {
+  checkNewRow,
+  insertRow,
+  planUpdate,
+  updateRow,
+  type UpdatePlan,
+  writePrimaryKey,
+} from '../../../model/table/rows.ts'
 import { compareText } from '../../../model/table/types/text.ts'
 import type { Column, Table, TableIndex } from '../../../model/table/table.ts'
 import { paused } from '../../../query/operator.ts'
+import { Project } from '../../../query/row-operators.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { bindRelation, findRelation } from '../bind/bind-from.ts'
 import { bindWhere, bindWith, unsettledTarget } from '../bind/bind-select.ts'
@@ -18,7 +27,7 @@ import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
 import { itemsOf, locationOf } from '../bind/tree.ts'
 import type { Row, SqlValue } from '../contract.ts'
-import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import { compile, compilePredicate, type Compiler, type Evaluate, type Predicate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
@@ -30,7 +39,6 @@ import { pull, settled, type Work } from './execution.ts'
 import { planForeignInsert } from './foreign-writes.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
-import { bindDefault, type Checks, compileChecks } from './stored-expressions.ts'
 
 export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const scope = new Scope()
@@ -40,14 +48,11 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const { table } = relation
   const columns = targetColumns(table, statement.cols)
   const source = planInsertSource(binder, scope, statement, table, columns)
-  const checks = compileChecks(binder, table)
   const target = new Scope(undefined, undefined)
   const alias = statement.relation?.alias?.aliasname ?? table.name
   target.columns = [...bindRelation(target, relation, alias, statement.relation?.alias).columns]
   const conflict =
-    statement.onConflictClause === undefined
-      ? undefined
-      : bindConflict(binder, target, statement, table, relation, checks)
+    statement.onConflictClause === undefined ? undefined : bindConflict(binder, target, statement, table, relation)
   const returning = bindReturning(binder, target, statement.returningClause)
   const work: Work = function* (run) {
     const rows: Row[] = []
@@ -61,9 +66,10 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
         yield undefined
         continue
       }
-      for (const row of batch) {
+      for (const draft of batch) {
+        const row = completeRow(run.transaction, table, draft)
         const stored =
-          conflict === undefined ? storeRow(run, table, row, checks) : yield* settled(() => conflict(run, row, touched))
+          conflict === undefined ? storeRow(run, table, row) : yield* settled(() => conflict(run, row, touched))
         if (stored === undefined) continue
         count++
         if (returning !== undefined) rows.push(yield* settled(() => returning.project(stored, run)))
@@ -75,9 +81,8 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   return planSteps({ kind: 'write' }, 'INSERT', work, returning?.columns)
 }
 
-function storeRow(run: SqlRun, table: Table, row: SqlRow, checks: Checks): SqlRow {
-  checks.enter(run)
-  insertRow(run.transaction, table, row, checks.all)
+function storeRow(run: SqlRun, table: Table, row: SqlRow): SqlRow {
+  insertRow(run.transaction, table, row)
   return row
 }
 
@@ -99,7 +104,7 @@ function targetColumns(table: Table, nodes: readonly Node[] | undefined): readon
   return [...seen]
 }
 
-/** A plan whose rows are whole rows of the table. */
+/** A plan whose rows are drafts of the table's: what the statement does not give is undefined. */
 function planInsertSource(
   binder: Binder,
   scope: Scope,
@@ -109,16 +114,16 @@ function planInsertSource(
 ): PlanNode {
   const overrides = statement.override ?? 'OVERRIDING_NOT_SET'
   const planner = new Planner(binder.progress)
-  const defaults = binder.each(scope, table.columns, (column) => bindDefault(binder, column))
   const select = statement.selectStmt
-  if (select === undefined) return planRows([compileRow(defaults, planner.compilerAt(0))])
+  const width = table.columns.length
+  if (select === undefined) return planRows([compileRow(emptyDraft(width), planner.compilerAt(0))])
   if (!('SelectStmt' in select)) throw notBuilt('this INSERT')
   const lists = select.SelectStmt.valuesLists
   const isValues =
     lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
   if (!isValues) {
     refuseGenerated(columns, overrides, () => true)
-    return planInsertQuery(binder, binder.query(scope, select.SelectStmt), table, columns, defaults)
+    return planInsertQuery(binder, binder.query(scope, select.SelectStmt), table, columns)
   }
   const isExplicit = (statement.cols?.length ?? 0) > 0
   const hasGenerated = columns.some(({ definition }) => definition.identity === 'always')
@@ -131,7 +136,7 @@ function planInsertSource(
       checkWidth(nodes.length, columns.length, isExplicit, locationOf(nodes[columns.length]))
     }
     if (hasGenerated) refuseGenerated(columns.slice(0, nodes.length), overrides, (i) => !('SetToDefault' in nodes[i]!))
-    const row = [...defaults]
+    const row = emptyDraft(width)
     const place = (node: Node, i: number): void => {
       const column = columns[i]!
       if ('SetToDefault' in node) return
@@ -143,6 +148,10 @@ function planInsertSource(
     return compileRow(row, compiler)
   })
   return planRows(rows)
+}
+
+function emptyDraft(width: number): (Expression | undefined)[] {
+  return Array.from({ length: width }, () => undefined)
 }
 
 export function targetOf(column: Column): { name: string; type: number; modifier: number } {
@@ -165,29 +174,33 @@ function refuseGenerated(columns: readonly Column[], override: string, isGiven: 
   }
 }
 
-function planInsertQuery(
-  binder: Binder,
-  query: BoundQuery,
-  table: Table,
-  columns: readonly Column[],
-  defaults: readonly Expression[],
-): PlanNode {
+function planInsertQuery(binder: Binder, query: BoundQuery, table: Table, columns: readonly Column[]): PlanNode {
   checkWidth(query.columns.length, columns.length, columns !== table.columns)
-  const targets = [...defaults]
-  for (const [index, { type, modifier, name }] of query.columns.entries()) {
-    const column = columns[index]!
+  const targets = query.columns.map(({ type, modifier, name }, index) => {
     const given: Expression = { kind: 'column', index, type, modifier, name }
-    targets[column.ordinal] = assignTo(binder, unsettledTarget(binder, query, index) ?? given, targetOf(column))
-  }
+    return assignTo(binder, unsettledTarget(binder, query, index) ?? given, targetOf(columns[index]!))
+  })
   const placed = { first: 0, width: query.columns.length, alias: 'query' }
   const from = { kind: 'query', ...placed, query, id: binder.nextSubquery(), captures: [], isLateral: false } as const
   const tail = { order: [], limit: undefined, offset: undefined, withTies: false }
   const body = { where: undefined, grouping: undefined, isDistinct: false, distinctOn: undefined, locking: [] }
-  const outputs = targets.map(({ type, modifier }, i) => ({ name: table.columns[i]!.name, type, modifier }))
-  return new Planner(binder.progress).planQuery({
+  const outputs = targets.map(({ type, modifier }, i) => ({ name: columns[i]!.name, type, modifier }))
+  const plan = new Planner(binder.progress).planQuery({
     columns: outputs,
     body: { kind: 'select', from, targets, tail, ...body },
   })
+  const isWhole = columns.length === table.columns.length && columns.every(({ ordinal }, i) => ordinal === i)
+  return isWhole && targets.length === columns.length ? plan : planDrafts(plan, table, columns)
+}
+
+/** A query's rows as drafts of the table's. */
+function planDrafts(plan: PlanNode, table: Table, columns: readonly Column[]): PlanNode {
+  const toDraft = (row: SqlRow): SqlRow => {
+    const draft: RowDraft = Array.from({ length: table.columns.length }, () => undefined)
+    for (const [i, value] of row.entries()) draft[columns[i]!.ordinal] = value
+    return draft as SqlRow
+  }
+  return { explain: plan.explain, open: (run) => new Project(plan.open(run), toDraft) }
 }
 
 /** Keys, as text, of the rows that this statement has stored or updated: none is updated after that. */
@@ -201,15 +214,12 @@ function bindConflict(
   statement: InsertStmt,
   table: Table,
   relation: TableRelation,
-  checks: Checks,
 ): Conflict {
   const clause = statement.onConflictClause!
   const arbiters = findArbiters(table, clause.infer, clause.action === 'ONCONFLICT_UPDATE')
   const find = (run: SqlRun, row: SqlRow): Uint8Array | undefined => {
     // The row must be one that the table may hold, also where another is in its way.
-    checks.enter(run)
-    checkNotNull(table, table.columns, row)
-    checkRow(table, checks.all, row)
+    checkNewRow(run.transaction, table, row)
     for (const arbiter of arbiters) {
       const key = findConflict(run.transaction, table, arbiter, row)
       if (key !== undefined) return key
@@ -217,22 +227,13 @@ function bindConflict(
     return undefined
   }
   if (clause.action !== 'ONCONFLICT_UPDATE') {
-    return (run, row) => (find(run, row) === undefined ? storeRow(run, table, row, checks) : undefined)
+    return (run, row) => (find(run, row) === undefined ? storeRow(run, table, row) : undefined)
   }
-  const update = bindConflictUpdate(
-    binder,
-    target,
-    clause.targetList ?? [],
-    clause.whereClause,
-    table,
-    relation,
-    checks,
-  )
+  const update = bindConflictUpdate(binder, target, clause.targetList ?? [], clause.whereClause, table, relation)
   return (run, row, touched) => {
     const key = find(run, row)
     if (key !== undefined) return update(run, key, row, touched)
-    checks.enter(run)
-    touched.add(keyText(insertRow(run.transaction, table, row, checks.all)))
+    touched.add(keyText(insertRow(run.transaction, table, row)))
     return row
   }
 }
@@ -277,7 +278,6 @@ function bindConflictUpdate(
   whereNode: Node | undefined,
   table: Table,
   relation: TableRelation,
-  checks: Checks,
 ): (run: SqlRun, key: Uint8Array, row: SqlRow, touched: TouchedRows) => SqlRow | undefined {
   const scope = new Scope()
   const [own] = target.tables
@@ -289,25 +289,34 @@ function bindConflictUpdate(
   const assignments = bindAssignments(binder, scope, list)
   const compiler = new Planner(binder.progress).compilerAt(0)
   const changes = assignments.map(({ name, value }) => {
-    const column = table.getColumn(name)
-    const expression = value === undefined ? bindDefault(binder, column) : assignTo(binder, value, targetOf(column))
-    return { ordinal: column.ordinal, value: compile(expression, compiler) }
+    return compileChange(binder, table.getColumn(name), value, compiler)
   })
   const condition = bindWhere(binder, scope, whereNode)
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
   const ordinals = changes.map(({ ordinal }) => ordinal)
-  const plan = planUpdate(table, ordinals, checks.reading(new Set(ordinals)))
+  const plan = planUpdate(table, ordinals)
   return (run, key, row, touched) => {
     if (touched.has(keyText(sliceOf(key)))) {
       throw failure('21000', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
         hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
       })
     }
-    checks.enter(run)
     const changed = applyConflictUpdate(run, plan, key, row, changes, where)
     if (changed !== undefined) touched.add(keyText(plan.changesKey ? keyOfRow(table, changed) : sliceOf(key)))
     return changed
   }
+}
+
+/** What an update puts into a column; `value` undefined is its default. */
+function compileChange(
+  binder: Binder,
+  column: Column,
+  value: Expression | undefined,
+  compiler: Compiler,
+): { readonly ordinal: number; readonly value: Evaluate } {
+  const { ordinal } = column
+  if (value === undefined) return { ordinal, value: (_row, run) => defaultOf(run.transaction, column) }
+  return { ordinal, value: compile(assignTo(binder, value, targetOf(column)), compiler) }
 }
 
 function keyOfRow(table: Table, row: SqlRow): Slice {

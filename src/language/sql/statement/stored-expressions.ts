@@ -1,21 +1,25 @@
 /**
- * Expressions that a table's definition keeps as text: defaults and checks. They are parsed and bound again for each plan
- * that needs them; the plan is kept, so this happens once per statement's text.
+ * SQL as the language of the expressions that a table's definition keeps as text: defaults and checks. The table model asks
+ * for them when somebody writes, by whichever door.
  */
 import type { Node } from 'libpg-query'
-import type { RowCheck } from '../../../model/table/constraints.ts'
-import type { Column, Table } from '../../../model/table/table.ts'
+import type { Catalog } from '../../../database/catalog.ts'
+import type { Transaction } from '../../../database/contract.ts'
+import { registerExpressionLanguage, type StoredExpression } from '../../../model/table/expressions.ts'
+import type { Table } from '../../../model/table/table.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
+import { createBinder } from '../bind/bind.ts'
 import { bindRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
 import { coerce } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
-import { compile, type Evaluate } from '../expression/compile.ts'
-import { columnsRead, constant, type Expression } from '../expression/expression.ts'
+import type { SqlContext } from '../contract.ts'
+import { compile } from '../expression/compile.ts'
+import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import { parseText } from '../parse.ts'
+import { isGrammarLoaded, loadGrammar, parseText } from '../parse.ts'
 import { Planner } from '../plan/planner.ts'
-import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 
 /** The tree of an expression that stands alone. */
@@ -35,45 +39,60 @@ function tableScope(table: Table): Scope {
   return scope
 }
 
-/** What a column gets where a statement gives it nothing. */
-export function bindDefault(binder: Binder, column: Column): Expression {
-  const { type, modifier } = column
-  if (column.default === undefined) return { ...constant(null, type.oid), modifier }
-  const bound = binder.expression(new Scope(), parseExpression(column.default))
-  return coerce(binder, bound, type.oid, modifier, 'assignment')
+/** The transaction that an expression runs for: stored expressions have no subqueries and no state of their own. */
+let writing: Transaction | undefined
+
+/** No settings but the defaults: what a stored expression means does not depend on who writes. */
+const ambient: SqlContext = {
+  get catalog() {
+    return writing!.catalog
+  },
+  get user() {
+    return writing!.principal.user
+  },
+  get database() {
+    return writing!.principal.database
+  },
+  get backendId() {
+    return writing!.principal.sessionId
+  },
+  searchPath: ['public'],
+  getSetting: () => undefined,
+  setSetting: () => undefined,
+  transactionToken: () => writing!.principal.token(),
 }
 
-export function compileDefault(binder: Binder, column: Column): Evaluate {
-  return compile(bindDefault(binder, column), new Planner(binder.progress).compilerAt(0))
+let run: SqlRun | undefined
+
+function runFor(transaction: Transaction): SqlRun {
+  writing = transaction
+  run ??= createRun(transaction, ambient, [])
+  run.transaction = transaction
+  return run
 }
 
-/** A check's expression runs while a row is stored, within the run that `enter` named last. */
-export interface Checks {
-  readonly all: readonly RowCheck[]
-  /** Those that read one of these columns. */
-  reading(ordinals: ReadonlySet<number>): readonly RowCheck[]
-  enter(run: SqlRun): void
+function binderOver(catalog: Catalog): Binder {
+  const context = Object.create(ambient, { catalog: { value: catalog } }) as SqlContext
+  return createBinder(context, [])
 }
 
-export function compileChecks(binder: Binder, table: Table): Checks {
-  let current: SqlRun | undefined
-  const compiled = table.checks.map(({ name, expression }) => {
-    const scope = tableScope(table)
-    const bound = coerce(binder, binder.expression(scope, parseExpression(expression)), oid.bool)
-    const evaluate = compile(bound, new Planner(binder.progress).compilerAt(0))
-    const check: RowCheck = { name, passes: (row) => evaluate(row as SqlRow, current!) !== false }
-    return { check, bound }
-  })
+function stored(bound: Expression): StoredExpression {
+  const evaluate = compile(bound, new Planner().compilerAt(0))
   return {
-    all: compiled.map(({ check }) => check),
-    reading: (ordinals) => compiled.filter(({ bound }) => readsAny(bound, ordinals)).map(({ check }) => check),
-    enter: (run) => {
-      current = run
-    },
+    reads: columnsRead(bound),
+    evaluate: (row, transaction) => evaluate(row as SqlRow, runFor(transaction)),
   }
 }
 
-function readsAny(expression: Expression, ordinals: ReadonlySet<number>): boolean {
-  for (const index of columnsRead(expression)) if (ordinals.has(index)) return true
-  return false
-}
+registerExpressionLanguage({
+  loading: () => (isGrammarLoaded() ? undefined : loadGrammar()),
+  compileDefault: (catalog, { default: text, type, modifier }) => {
+    const binder = binderOver(catalog)
+    const bound = binder.expression(new Scope(), parseExpression(text!))
+    return stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
+  },
+  compileCheck: (catalog, table, text) => {
+    const binder = binderOver(catalog)
+    return stored(coerce(binder, binder.expression(tableScope(table), parseExpression(text)), oid.bool))
+  },
+})

@@ -4,13 +4,14 @@
  */
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
 import { sliceOf } from '../../../base/slice.ts'
+import { defaultOf } from '../../../model/table/expressions.ts'
 import { deleteRow, indexedOrdinals, planUpdate, updateRow } from '../../../model/table/rows.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Scope } from '../bind/scope.ts'
 import type { Row } from '../contract.ts'
-import { compile } from '../expression/compile.ts'
+import { compile, type Evaluate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { costOf } from '../plan/metered.ts'
@@ -23,7 +24,6 @@ import { bindTargetTable, findRows } from './found-rows.ts'
 import { targetOf } from './insert.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning, type Returning } from './returning.ts'
-import { bindDefault, compileChecks } from './stored-expressions.ts'
 
 export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Planned {
   const target = bindTargetTable(
@@ -35,15 +35,19 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   )
   if (!(target.relation instanceof TableRelation)) return planForeignUpdate(binder, target, statement)
   const { table } = target.relation
-  const checks = compileChecks(binder, table)
   const changes = bindChanges(binder, target.scope, statement.targetList ?? [], table)
   const ordinals = changes.map(({ ordinal }) => ordinal)
-  const plan = planUpdate(table, ordinals, checks.reading(new Set(ordinals)))
+  const plan = planUpdate(table, ordinals)
   const returning = bindReturning(binder, target.scope, statement.returningClause)
-  const values = changes.map(({ expression }) => expression)
+  const values = changes.flatMap(({ expression }) => expression ?? [])
   const finder = findRows(target, [...values, ...(returning?.expressions ?? [])], plan.needed)
   const compiler = new Planner(binder.progress).compilerAt(0)
-  const compiled = changes.map(({ ordinal, expression }) => ({ ordinal, value: compile(expression, compiler) }))
+  const compiled = changes.map(({ ordinal, expression }) => {
+    const column = table.columns[ordinal]!
+    const value: Evaluate =
+      expression === undefined ? (_row, run) => defaultOf(run.transaction, column) : compile(expression, compiler)
+    return { ordinal, value }
+  })
   const width = table.columns.length
   const cost = 1 + (binder.progress === undefined ? 0 : costOf(values))
   const work: Work = function* (run) {
@@ -59,7 +63,6 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
       if (run.transaction.slice.spend(cost)) yield undefined
     }
     for (const { key, old, changed } of pending) {
-      checks.enter(run)
       updateRow(run.transaction, plan, sliceOf(key), old, changed)
       if (returning !== undefined) rows.push(yield* projectWritten(returning, changed, old, width, run))
       if (run.transaction.slice.spend(1)) yield undefined
@@ -77,7 +80,8 @@ function* projectWritten(returning: Returning, written: SqlRow, joined: SqlRow, 
 
 interface Change {
   readonly ordinal: number
-  readonly expression: Expression
+  /** Undefined: DEFAULT. */
+  readonly expression: Expression | undefined
 }
 
 function bindChanges(binder: Binder, scope: Scope, nodes: readonly Node[], table: Table): Change[] {
@@ -92,7 +96,7 @@ function bindChanges(binder: Binder, scope: Scope, nodes: readonly Node[], table
         detail: `Column "${name}" is an identity column defined as GENERATED ALWAYS.`,
       })
     }
-    const expression = value === undefined ? bindDefault(binder, column) : assignTo(binder, value, targetOf(column))
+    const expression = value === undefined ? undefined : assignTo(binder, value, targetOf(column))
     return { ordinal: column.ordinal, expression }
   })
 }

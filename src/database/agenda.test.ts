@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { Agenda } from './agenda.ts'
+import type { StatementSteps, Task, Transaction } from './contract.ts'
+
+const transaction = { slice: { spend: () => false } } as unknown as Transaction
+
+class Journal {
+  readonly ran: string[] = []
+  readonly agenda = new Agenda()
+
+  add(name: string, deferrable?: 'immediate' | 'deferred', then?: () => void): void {
+    const constraint = { id: name, isDeferrable: true, isInitiallyDeferred: deferrable === 'deferred' }
+    const task: Task = {
+      sizeBytes: 10,
+      run: () => {
+        this.ran.push(name)
+        then?.()
+        return undefined
+      },
+    }
+    this.agenda.add(deferrable === undefined ? task : { ...task, constraint })
+  }
+
+  endStatement(isLast = false): void {
+    finish(this.agenda.runStatementEnd(transaction, isLast))
+  }
+
+  endTransaction(): void {
+    finish(this.agenda.runTransactionEnd(transaction))
+  }
+}
+
+function finish(steps: StatementSteps<void>): void {
+  while (steps.next().done !== true);
+}
+
+describe('an agenda', () => {
+  it('runs what is due in its order, and what that puts off behind it', () => {
+    const journal = new Journal()
+    journal.add('a', undefined, () => journal.add('c'))
+    journal.add('b', 'immediate')
+    journal.endStatement()
+    expect(journal.ran).toEqual(['a', 'b', 'c'])
+    expect(journal.agenda.isEmpty).toBe(true)
+    expect(journal.agenda.sizeBytes).toBe(0)
+  })
+
+  it('keeps what is deferred for the end of the transaction', () => {
+    const journal = new Journal()
+    journal.add('late', 'deferred')
+    journal.add('now')
+    journal.endStatement()
+    expect(journal.ran).toEqual(['now'])
+    expect(journal.agenda.sizeBytes).toBe(10)
+    journal.endTransaction()
+    expect(journal.ran).toEqual(['now', 'late'])
+  })
+
+  it('runs everything with a statement that is all of its transaction, what is deferred last', () => {
+    const journal = new Journal()
+    journal.add('late', 'deferred')
+    journal.add('now')
+    journal.endStatement(true)
+    expect(journal.ran).toEqual(['now', 'late'])
+  })
+
+  it('follows SET CONSTRAINTS: one name over all, all over what was said of names before', () => {
+    const { agenda } = new Journal()
+    const task = (id: string): Task => {
+      const constraint = { id, isDeferrable: id !== 'never', isInitiallyDeferred: false }
+      return { constraint, sizeBytes: 0, run: () => undefined }
+    }
+    agenda.setTiming(undefined, 'deferred')
+    agenda.setTiming(['a'], 'immediate')
+    expect(['a', 'b', 'never'].map((id) => agenda.isDeferred(task(id)))).toEqual([false, true, false])
+    agenda.setTiming(undefined, 'deferred')
+    expect(agenda.isDeferred(task('a'))).toBe(true)
+  })
+
+  it('goes back to a savepoint: what was put off since is gone, what has run since waits again', () => {
+    const journal = new Journal()
+    journal.add('before', 'deferred')
+    journal.endStatement()
+    const mark = journal.agenda.mark
+    journal.agenda.beginStatement()
+    journal.agenda.setTiming(undefined, 'immediate')
+    finish(journal.agenda.runImmediate(transaction))
+    journal.add('after', 'deferred')
+    expect(journal.ran).toEqual(['before'])
+    journal.agenda.rollbackTo(mark)
+    expect(journal.agenda.sizeBytes).toBe(10)
+    journal.endTransaction()
+    expect(journal.ran).toEqual(['before', 'before'])
+  })
+
+  it('does not bring back, with a later savepoint, what a statement both put off and did', () => {
+    const journal = new Journal()
+    journal.add('kept', 'deferred')
+    journal.endStatement()
+    journal.agenda.beginStatement()
+    journal.add('done')
+    journal.endStatement()
+    const mark = journal.agenda.mark
+    journal.agenda.beginStatement()
+    journal.add('dropped')
+    journal.agenda.rollbackTo(mark)
+    journal.endTransaction()
+    expect(journal.ran).toEqual(['done', 'kept'])
+  })
+})

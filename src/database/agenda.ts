@@ -1,0 +1,148 @@
+/**
+ * What models have put off within a transaction: to the end of the statement, or to its own end.
+ *
+ * A check that a later row of the same statement may still satisfy, or an action that follows from a change (a cascade, a
+ * trigger), is a *task*. Tasks run first in, first out, once the statement has done all its work and before it has answered;
+ * what they put off joins the same queue. A task whose constraint is deferred stays: it runs before the transaction
+ * commits, or when SET CONSTRAINTS makes its constraint immediate. A statement that is a transaction of its own has but one
+ * end: there everything runs, what is deferred last.
+ *
+ * Everything here goes back with the transaction's writes: a savepoint remembers how many tasks there were, which of them
+ * had run, and which constraints were deferred.
+ *
+ * Invariants: a transaction with waiting tasks does not commit; a task runs at most once, unless a rollback took back what
+ * it did; tasks of a statement that ran within it leave nothing behind.
+ */
+import { assert } from '../base/errors.ts'
+import type { ConstraintTiming, StatementSteps, Task, Transaction } from './contract.ts'
+
+export interface AgendaMark {
+  readonly tasks: number
+  readonly ran: number
+  readonly timings: Timings
+}
+
+/** What SET CONSTRAINTS has said in this transaction: of all, and after that of some by their names in the catalog. */
+interface Timings {
+  readonly all: ConstraintTiming | undefined
+  readonly some: ReadonlyMap<string, ConstraintTiming>
+}
+
+const noTimings: Timings = { all: undefined, some: new Map() }
+
+export class Agenda {
+  /** Undefined: it has run. */
+  #tasks: (Task | undefined)[] = []
+  /** Tasks that have run since they were left behind by their statement, for a rollback to bring back. */
+  #ran: { readonly place: number; readonly task: Task }[] = []
+  #waiting = 0
+  /** Where the running statement's tasks begin. */
+  #from = 0
+  #timings = noTimings
+  /** Bytes that waiting tasks hold. */
+  sizeBytes = 0
+
+  get isEmpty(): boolean {
+    return this.#waiting === 0
+  }
+
+  add(task: Task): void {
+    this.#tasks.push(task)
+    this.#waiting++
+    this.sizeBytes += task.sizeBytes
+  }
+
+  beginStatement(): void {
+    this.#from = this.#tasks.length
+  }
+
+  setTiming(constraints: readonly string[] | undefined, timing: ConstraintTiming): void {
+    if (constraints === undefined) {
+      this.#timings = { all: timing, some: new Map() }
+      return
+    }
+    const some = new Map(this.#timings.some)
+    for (const name of constraints) some.set(name, timing)
+    this.#timings = { ...this.#timings, some }
+  }
+
+  isDeferred({ constraint }: Task): boolean {
+    if (constraint === undefined || !constraint.isDeferrable) return false
+    const timing = this.#timings.some.get(constraint.id) ?? this.#timings.all
+    return timing === undefined ? constraint.isInitiallyDeferred : timing === 'deferred'
+  }
+
+  /** What is due at the end of a statement. `isLast`: the transaction ends with it. */
+  *runStatementEnd(transaction: Transaction, isLast: boolean): StatementSteps<void> {
+    yield* this.#run(transaction, this.#from, (task) => !this.isDeferred(task))
+    if (isLast) yield* this.#run(transaction, this.#from, always)
+    this.#compact()
+  }
+
+  /** What is left before the commit. */
+  *runTransactionEnd(transaction: Transaction): StatementSteps<void> {
+    yield* this.#run(transaction, 0, always)
+    assert(this.isEmpty, 'a task has been put off beyond the end of its transaction')
+  }
+
+  /** After SET CONSTRAINTS: what has been deferred and is so no more. */
+  *runImmediate(transaction: Transaction): StatementSteps<void> {
+    yield* this.#run(transaction, 0, (task) => !this.isDeferred(task))
+  }
+
+  *#run(transaction: Transaction, from: number, isDue: (task: Task) => boolean): StatementSteps<void> {
+    for (let place = from; place < this.#tasks.length; place++) {
+      const task = this.#tasks[place]
+      if (task === undefined || !isDue(task)) continue
+      this.#tasks[place] = undefined
+      this.#ran.push({ place, task })
+      this.#waiting--
+      this.sizeBytes -= task.sizeBytes
+      const steps = task.run(transaction)
+      if (steps !== undefined) yield* steps
+      else if (transaction.slice.spend(1)) yield undefined
+    }
+  }
+
+  /** What a statement has both put off and done is nobody's to bring back. */
+  #compact(): void {
+    const left = this.#tasks.slice(this.#from).filter((task) => task !== undefined)
+    this.#tasks.length = this.#from
+    for (const task of left) this.#tasks.push(task)
+    this.#ran = this.#ran.filter(({ place }) => place < this.#from)
+  }
+
+  get mark(): AgendaMark {
+    return { tasks: this.#tasks.length, ran: this.#ran.length, timings: this.#timings }
+  }
+
+  rollbackTo({ tasks, ran, timings }: AgendaMark): void {
+    this.#timings = timings
+    for (const { place, task } of this.#ran.splice(ran)) if (place < tasks) this.#restore(place, task)
+    for (const task of this.#tasks.splice(tasks)) if (task !== undefined) this.#forget(task)
+  }
+
+  #restore(place: number, task: Task): void {
+    this.#tasks[place] = task
+    this.#waiting++
+    this.sizeBytes += task.sizeBytes
+  }
+
+  #forget(task: Task): void {
+    this.#waiting--
+    this.sizeBytes -= task.sizeBytes
+  }
+
+  reset(): void {
+    if (this.#timings !== noTimings) this.#timings = noTimings
+    if (this.#tasks.length > 0) this.#tasks = []
+    if (this.#ran.length > 0) this.#ran = []
+    this.#waiting = 0
+    this.#from = 0
+    this.sizeBytes = 0
+  }
+}
+
+function always(): boolean {
+  return true
+}

@@ -1,0 +1,85 @@
+/**
+ * What a transaction's private writes may take: the limit of one transaction, and the memory of whoever it belongs to.
+ *
+ * Small writes are not charged one by one: they come by quanta, of which the first is free.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Slice } from '../base/slice.ts'
+import type { Kernel } from './kernel.ts'
+
+/** Of private writes that are charged at once. */
+const chargedWritesBytes = 64 * 1024
+/** Of one, beside its key and value: its places in the arrays and the index. */
+const bytesPerWrite = 80
+
+/** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
+const maxKeyBytes = 0xffff
+
+export function checkKey({ start, end }: Slice): void {
+  if (end - start <= maxKeyBytes) return
+  throw new PolylogError('too_large', `a key of ${end - start} bytes exceeds the limit of ${maxKeyBytes}`)
+}
+
+/** What the budget asks of its transaction. */
+export interface WritingTransaction {
+  readonly kernel: Kernel
+  readonly writes: { readonly sizeBytes: number; readonly count: number }
+  readonly agenda: { readonly sizeBytes: number }
+  readonly callerAccount: MemoryAccount
+  readonly ownerAccount: MemoryAccount | undefined
+}
+
+export class WriteBudget {
+  readonly #transaction: WritingTransaction
+  #account: MemoryAccount | undefined
+  #hasDeleted = false
+  #allowedBytes = 0
+
+  constructor(transaction: WritingTransaction) {
+    this.#transaction = transaction
+  }
+
+  /** After each write that adds something. */
+  added(): void {
+    if (this.#transaction.writes.sizeBytes > this.#allowedBytes) this.#allowMore()
+  }
+
+  deleted(): void {
+    this.#hasDeleted = true
+    this.checkSize()
+  }
+
+  /** What makes room is always written, and what a transaction that has made some writes beside. */
+  #allowMore(): void {
+    this.checkSize()
+    const { kernel, writes, ownerAccount, callerAccount } = this.#transaction
+    const { sizeBytes } = writes
+    if (kernel.isFull && !this.#hasDeleted) {
+      throw new PolylogError('out_of_memory', 'out of memory: the stored data have reached the memory limit', {
+        detail: { hint: 'Delete something, or raise the memory limit of the server.' },
+      })
+    }
+    this.#allowedBytes = (Math.floor(sizeBytes / chargedWritesBytes) + 1) * chargedWritesBytes
+    if (sizeBytes < chargedWritesBytes) return
+    this.#account ??= (ownerAccount ?? callerAccount).child('the transaction')
+    const heldBytes = this.#allowedBytes + writes.count * bytesPerWrite
+    this.#account.resize(this.#account.usedBytes, heldBytes, 'the writes of a transaction')
+  }
+
+  checkSize(): void {
+    const { kernel, writes, agenda } = this.#transaction
+    const limit = kernel.limits.maxTransactionBytes
+    if (writes.sizeBytes + agenda.sizeBytes <= limit) return
+    throw new PolylogError('too_large', `the transaction writes more than ${limit} bytes`, {
+      detail: { hint: 'Divide it into smaller transactions.' },
+    })
+  }
+
+  reset(): void {
+    this.#account?.close()
+    this.#account = undefined
+    this.#allowedBytes = 0
+    this.#hasDeleted = false
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The expressions of a table's definition (defaults, checks), made ready for whoever writes a row.
+ *
+ * A definition keeps them as text. The language that the text is in stands above the models, so it registers itself here
+ * when it is loaded, and a table is compiled once per version: SQL, the document language, COPY and the library then write
+ * by the same compiled rules. What an expression asks of its surroundings (the clock, the user, a sequence) comes from the
+ * transaction that writes; it does not depend on the settings of the session.
+ *
+ * A language that must load something first (SQL's grammar) says so by a promise: the statement waits for it as
+ * for a page, and no door has to know.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import type { Catalog } from '../../database/catalog.ts'
+import { Elsewhere, type Transaction } from '../../database/contract.ts'
+import type { RowCheck } from './constraints.ts'
+import type { Values } from './keys.ts'
+import type { Column, Table } from './table.ts'
+import type { SqlValue } from './types/value.ts'
+
+export interface StoredExpression {
+  /** Ordinals that it reads. */
+  readonly reads: ReadonlySet<number>
+  evaluate(row: Values, transaction: Transaction): SqlValue
+}
+
+export interface ExpressionLanguage {
+  /** What must be waited for before anything can be compiled. */
+  loading(): Promise<void> | undefined
+  /** Of the column's type; `column.default` is there. */
+  compileDefault(catalog: Catalog, column: Column): StoredExpression
+  /** True, false or NULL. */
+  compileCheck(catalog: Catalog, table: Table, text: string): StoredExpression
+}
+
+let language: ExpressionLanguage | undefined
+
+export function registerExpressionLanguage(registered: ExpressionLanguage): void {
+  language = registered
+}
+
+function readyLanguage(): ExpressionLanguage {
+  if (language === undefined) throw new PolylogError('internal', 'no language of stored expressions is loaded')
+  const loading = language.loading()
+  if (loading !== undefined) throw new Elsewhere(loading, () => undefined)
+  return language
+}
+
+const defaults = new WeakMap<Column, StoredExpression>()
+
+/** What a column gets where nothing is given. */
+export function defaultOf(transaction: Transaction, column: Column): SqlValue {
+  if (column.default === undefined) return null
+  let compiled = defaults.get(column)
+  if (compiled === undefined) {
+    compiled = readyLanguage().compileDefault(transaction.catalog, column)
+    defaults.set(column, compiled)
+  }
+  return compiled.evaluate([], transaction)
+}
+
+const checks = new WeakMap<Table, readonly RowCheck[]>()
+
+export function checksOf(catalog: Catalog, table: Table): readonly RowCheck[] {
+  if (table.checks.length === 0) return noChecks
+  let compiled = checks.get(table)
+  if (compiled === undefined) {
+    compiled = table.checks.map(({ name, expression }) => compileCheck(catalog, table, name, expression))
+    checks.set(table, compiled)
+  }
+  return compiled
+}
+
+const noChecks: readonly RowCheck[] = []
+
+export function compileCheck(catalog: Catalog, table: Table, name: string, text: string): RowCheck {
+  const compiled = readyLanguage().compileCheck(catalog, table, text)
+  return { name, reads: compiled.reads, passes: (row, transaction) => compiled.evaluate(row, transaction) !== false }
+}
+
+/** A row of which some columns are not given yet: they are undefined. */
+export type RowDraft = (SqlValue | undefined)[]
+
+/** Fills in, in place, what is not given. */
+export function completeRow(transaction: Transaction, table: Table, draft: RowDraft): SqlValue[] {
+  for (const column of table.columns) {
+    if (draft[column.ordinal] === undefined) draft[column.ordinal] = defaultOf(transaction, column)
+  }
+  return draft as SqlValue[]
+}
