@@ -110,6 +110,7 @@ export class MemoryAccount {
   }
 
   release(bytes: number): void {
+    if (this.#closed) return
     this.#usedBytes -= bytes
     assert(this.#usedBytes >= 0, `the memory account ${this.name} is given back more than it was charged`)
     if (this.#grantedBytes - this.#usedBytes >= 2 * this.#quantumBytes) this.#giveBack(this.#usedBytes)

@@ -1,73 +1,158 @@
 /**
  * Hash aggregation: one accumulator per group, groups in order of their first row. Without grouping keys there is exactly
  * one group, also for no rows at all.
+ *
+ * When the groups fill the operator's memory no new ones are begun: rows of a group that is there still go into it, all
+ * others are divided by the hash of their keys into a temporary file (`partitions.ts`). After the groups in memory have
+ * been handed out, each partition is aggregated by itself, by this operator again. What one group keeps (`array_agg`)
+ * cannot be divided: it is charged, and ends with `out_of_memory` where there is too much of it.
  */
-import type { HashKey } from './hash-join.ts'
-import { checkRowsKept } from './memory-limit.ts'
+import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused, type Run } from './operator.ts'
+import { mostLevels, type Partition, partitionCount, Partitions } from './partitions.ts'
+import { type HashKey, keyBytes, type RowFormat } from './row-format.ts'
+import { OperatorIo } from './spill.ts'
 
 export interface AggregatePlan<R, G, O, X extends Run> {
+  readonly format: RowFormat<R>
   /** `undefined`: one group for everything. */
   readonly keyOf: ((row: R, run: X) => HashKey) | undefined
   /** A new group; `row` is its first one, and missing where there is no row at all. */
   readonly begin: (row: R | undefined, run: X) => G
+  /** What a new group holds beside its key. */
+  readonly groupBytes: (group: G) => number
   /** Evaluates what the accumulators need of a row; may be interrupted, so it changes nothing. */
   readonly evaluate: (row: R, run: X) => unknown[]
-  /** Takes what `evaluate` gave. */
-  readonly add: (group: G, values: unknown[], run: X) => void
+  /** Takes what `evaluate` gave. The bytes that the group has grown by. */
+  readonly add: (group: G, values: unknown[], run: X) => number
   readonly finish: (group: G, run: X) => O
+}
+
+/** Results of that size are handed out by themselves. */
+const largeGroupBytes = 64 * 1024
+
+interface Kept<G> {
+  readonly group: G
+  bytes: number
 }
 
 export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
   readonly #input: InputCursor<R, X>
   readonly #plan: AggregatePlan<R, G, O, X>
-  #groups = new Map<HashKey, G>()
+  readonly #level: number
+  readonly #memory = new OperatorMemory('HashAggregate')
+  readonly #io = new OperatorIo()
+  #groups = new Map<HashKey, Kept<G>>()
   #loaded = false
-  #results: Iterator<G> | undefined
+  #ended = false
+  #results: Iterator<Kept<G>> | undefined
+  #partitions: Partitions<R> | undefined
+  #partition: Partition<HashAggregate<R, G, O, X>> | undefined
 
-  constructor(input: Operator<R, X>, plan: AggregatePlan<R, G, O, X>) {
+  constructor(input: Operator<R, X>, plan: AggregatePlan<R, G, O, X>, level = 0) {
     this.#input = new InputCursor(input)
     this.#plan = plan
+    this.#level = level
   }
 
   next(run: X): Batch<O> {
+    if (this.#ended) return undefined
     if (!this.#loaded && this.#load(run) === paused) return paused
+    if (this.#partition !== undefined) return this.#nextOfPartitions(run)
     const results = (this.#results ??= this.#groups.values())
     const out: O[] = []
     while (out.length < batchRows) {
       const step = results.next()
       if (step.done === true) break
-      out.push(this.#plan.finish(step.value, run))
+      out.push(this.#plan.finish(step.value.group, run))
+      if (step.value.bytes > largeGroupBytes) break
     }
-    return out.length > 0 ? out : undefined
+    if (out.length > 0) return out
+    this.#groups = new Map()
+    this.#memory.releaseAll()
+    if (this.#partitions !== undefined) return this.#nextOfPartitions(run)
+    this.#ended = true
+    return undefined
   }
 
   #load(run: X): typeof paused | undefined {
     const { keyOf, begin, evaluate, add } = this.#plan
     for (;;) {
+      if (this.#io.isPending(run)) return paused
       const row = this.#input.current(run)
       if (row === paused) return paused
       if (row === undefined) break
       const key = keyOf === undefined ? '' : keyOf(row, run)
-      const values = evaluate(row, run)
-      let group = this.#groups.get(key)
-      if (group === undefined) {
-        group = begin(row, run)
-        this.#groups.set(key, group)
-        checkRowsKept(this.#groups.size, 'HashAggregate')
+      let kept = this.#groups.get(key)
+      if (kept === undefined && this.#partitions !== undefined) {
+        this.#partitions.add(key, row, run)
+        this.#input.advance()
+        continue
       }
+      const values = evaluate(row, run)
+      kept ??= this.#begin(key, begin(row, run), run)
+      if (kept === undefined) continue
+      const grown = add(kept.group, values, run)
       this.#input.advance()
-      add(group, values, run)
+      if (grown === 0) continue
+      kept.bytes += grown
+      this.#memory.hold(run, grown)
     }
-    if (keyOf === undefined && this.#groups.size === 0) this.#groups.set('', begin(undefined, run))
+    while (this.#partitions?.finish() === false) if (this.#io.isPending(run)) return paused
+    if (keyOf === undefined && this.#groups.size === 0) {
+      this.#groups.set('', { group: begin(undefined, run), bytes: 0 })
+    }
     this.#loaded = true
     return undefined
   }
 
+  /** Undefined where there is no room for it: from here on new groups go to partitions. */
+  #begin(key: HashKey, group: G, run: X): Kept<G> | undefined {
+    const bytes = keyBytes(key) + this.#plan.groupBytes(group)
+    if (!this.#memory.tryHold(run, bytes)) {
+      if (this.#level < mostLevels && this.#groups.size > 0) {
+        this.#partitions = new Partitions(run, this.#plan.format, this.#memory, this.#io, this.#level)
+        return undefined
+      }
+      this.#memory.hold(run, bytes)
+    }
+    const kept = { group, bytes }
+    this.#groups.set(key, kept)
+    return kept
+  }
+
+  #nextOfPartitions(run: X): Batch<O> {
+    this.#partition ??= this.#open(0)
+    while (this.#partition !== undefined) {
+      const batch = this.#partition.operator.next(run)
+      if (batch !== undefined) return batch
+      this.#partition = this.#open(this.#partition.number + 1)
+    }
+    this.#partitions?.close()
+    this.#ended = true
+    return undefined
+  }
+
+  #open(number: number): Partition<HashAggregate<R, G, O, X>> | undefined {
+    if (number >= partitionCount || this.#partitions === undefined) return undefined
+    return { number, operator: new HashAggregate(this.#partitions.source(number), this.#plan, this.#level + 1) }
+  }
+
+  close(): void {
+    this.#partition?.operator.close()
+    this.#partitions?.close()
+    this.#memory.releaseAll()
+  }
+
   reset(): void {
+    this.close()
+    this.#io.forget()
     this.#groups = new Map()
     this.#loaded = false
+    this.#ended = false
     this.#results = undefined
+    this.#partitions = undefined
+    this.#partition = undefined
     this.#input.reset()
   }
 }

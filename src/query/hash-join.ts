@@ -2,16 +2,22 @@
  * Hash join: builds a table of the inner (right) input by key, then streams the outer (left) one past it. A key of
  * `undefined` matches nothing: SQL's null. `right` and `full` also hand out inner rows that no outer row matched, at the
  * end, in the order of the inner input.
+ *
+ * Where the table does not fit into memory it becomes a grace join: both inputs are divided by the hash of their keys
+ * (`partitions.ts`), and each pair of partitions is joined by itself, by this operator again. Rows that share a key are in
+ * one pair, so the joins together give what one would, in another order.
  */
-import { checkRowsKept } from './memory-limit.ts'
 import type { JoinKind } from './nested-loop-join.ts'
+import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused, type Paused, type Run } from './operator.ts'
-
-/** What a Map compares by value. Languages make one key of several columns. */
-export type HashKey = string | number | bigint | boolean
+import { mostLevels, type Partition, partitionCount, Partitions } from './partitions.ts'
+import { entryBytes, type HashKey, keyBytes, type RowFormat } from './row-format.ts'
+import { OperatorIo } from './spill.ts'
 
 export interface HashJoinPlan<L, R, O, X extends Run> {
   readonly kind: JoinKind
+  readonly outerFormat: RowFormat<L>
+  readonly innerFormat: RowFormat<R>
   readonly outerKey: (row: L, run: X) => HashKey | undefined
   readonly innerKey: (row: R, run: X) => HashKey | undefined
   /** At least one side is there; which may be missing depends on the kind. */
@@ -21,6 +27,7 @@ export interface HashJoinPlan<L, R, O, X extends Run> {
 
 interface Entry<R> {
   readonly row: R
+  readonly key: HashKey | undefined
   matched: boolean
 }
 
@@ -28,23 +35,31 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
   readonly #outer: InputCursor<L, X>
   readonly #inner: InputCursor<R, X>
   readonly #plan: HashJoinPlan<L, R, O, X>
+  readonly #level: number
   readonly #keepsInner: boolean
+  readonly #memory = new OperatorMemory('Hash Join')
+  readonly #io = new OperatorIo()
   #table = new Map<HashKey, Entry<R>[]>()
-  /** In order of input, where unmatched inner rows are wanted. */
+  /** All of the table, in order of input. */
   #entries: Entry<R>[] = []
   #built = false
-  #builtRows = 0
+  #ended = false
   #candidates: readonly Entry<R>[] | undefined
   #candidateAt = 0
   #matched = false
   #unmatchedAt = 0
   #out: O[] = []
   #pauseNext = false
+  #divided: DividedInputs<L, R> | undefined
+  /** Entries that have gone from the table to the partitions. */
+  #moved = 0
+  #partition: Partition<HashJoin<L, R, O, X>> | undefined
 
-  constructor(outer: Operator<L, X>, inner: Operator<R, X>, plan: HashJoinPlan<L, R, O, X>) {
+  constructor(outer: Operator<L, X>, inner: Operator<R, X>, plan: HashJoinPlan<L, R, O, X>, level = 0) {
     this.#outer = new InputCursor(outer)
     this.#inner = new InputCursor(inner)
     this.#plan = plan
+    this.#level = level
     this.#keepsInner = plan.kind === 'right' || plan.kind === 'full'
   }
 
@@ -53,7 +68,9 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
       this.#pauseNext = false
       return paused
     }
+    if (this.#ended) return undefined
     if (!this.#built && this.#build(run) === paused) return paused
+    if (this.#divided !== undefined) return this.#nextOfPartitions(run, this.#divided)
     for (;;) {
       const outer = this.#outer.current(run)
       if (outer === paused) return paused
@@ -68,28 +85,76 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
   #handOut(run: X): Batch<O> {
     const out = this.#out
     this.#out = []
+    if (out.length === 0) {
+      this.#memory.releaseAll()
+      this.#ended = true
+      return undefined
+    }
     this.#pauseNext = run.transaction.slice.spend(out.length)
-    return out.length > 0 ? out : undefined
+    return out
   }
 
   #build(run: X): Paused | undefined {
     for (;;) {
+      if (this.#io.isPending(run)) return paused
+      if (this.#divided !== undefined && this.#moved < this.#entries.length) {
+        if (this.#moveEntries(this.#divided, run) === paused) return paused
+        continue
+      }
       const row = this.#inner.current(run)
       if (row === paused) return paused
       if (row === undefined) break
       const key = this.#plan.innerKey(row, run)
+      if (this.#divided !== undefined) this.#divided.inner.add(key, row, run)
+      else if (!this.#keep(row, key, run)) continue
       this.#inner.advance()
-      const entry = { row, matched: false }
-      if (this.#keepsInner) this.#entries.push(entry)
-      checkRowsKept(++this.#builtRows, 'Hash Join')
-      if (key === undefined) continue
-      const entries = this.#table.get(key)
-      if (entries === undefined) this.#table.set(key, [entry])
-      else entries.push(entry)
     }
     this.#built = true
     return undefined
   }
+
+  /** False where the table has no room for it: then the join is divided, and the row comes again. */
+  #keep(row: R, key: HashKey | undefined, run: X): boolean {
+    const bytes = this.#plan.innerFormat.sizeOf(row) + entryBytes + (key === undefined ? 0 : keyBytes(key))
+    if (!this.#memory.tryHold(run, bytes)) {
+      if (this.#level < mostLevels && this.#entries.length > 0) {
+        this.#divide(run)
+        return false
+      }
+      this.#memory.hold(run, bytes)
+    }
+    const entry = { row: this.#plan.innerFormat.keep(row), key, matched: false }
+    this.#entries.push(entry)
+    if (key === undefined) return true
+    const entries = this.#table.get(key)
+    if (entries === undefined) this.#table.set(key, [entry])
+    else entries.push(entry)
+    return true
+  }
+
+  #divide(run: X): void {
+    const { outerFormat, innerFormat } = this.#plan
+    this.#table = new Map()
+    this.#memory.releaseAll()
+    this.#divided = {
+      outer: new Partitions(run, outerFormat, this.#memory, this.#io, this.#level),
+      inner: new Partitions(run, innerFormat, this.#memory, this.#io, this.#level),
+    }
+  }
+
+  #moveEntries({ inner }: DividedInputs<L, R>, run: X): Paused | undefined {
+    for (let moved = 0; this.#moved < this.#entries.length; moved++) {
+      if (this.#io.isPending(run)) return paused
+      const { key, row } = this.#entries[this.#moved++]!
+      inner.add(key, row, run)
+      if (moved % batchRows === batchRows - 1 && run.transaction.slice.spend(batchRows)) return paused
+    }
+    this.#entries = []
+    this.#moved = 0
+    return undefined
+  }
+
+  // ---- probing the table
 
   /** Goes on with the outer row at hand until its candidates end or the batch is full. */
   #probe(outer: L, run: X): void {
@@ -124,17 +189,74 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
     }
   }
 
+  // ---- pairs of partitions
+
+  #nextOfPartitions(run: X, divided: DividedInputs<L, R>): Batch<O> {
+    if (this.#partition === undefined) {
+      if (this.#divideOuter(run, divided) === paused) return paused
+      this.#partition = this.#open(0, divided)
+    }
+    while (this.#partition !== undefined) {
+      const batch = this.#partition.operator.next(run)
+      if (batch !== undefined) return batch
+      this.#partition.operator.close()
+      this.#partition = this.#open(this.#partition.number + 1, divided)
+    }
+    divided.inner.close()
+    divided.outer.close()
+    this.#ended = true
+    return undefined
+  }
+
+  #divideOuter(run: X, { inner, outer }: DividedInputs<L, R>): Paused | undefined {
+    for (let count = 1; ; count++) {
+      if (this.#io.isPending(run)) return paused
+      const row = this.#outer.current(run)
+      if (row === paused) return paused
+      if (row === undefined) break
+      outer.add(this.#plan.outerKey(row, run), row, run)
+      this.#outer.advance()
+      if (count % batchRows === 0 && run.transaction.slice.spend(batchRows)) return paused
+    }
+    while (!inner.finish() || !outer.finish()) if (this.#io.isPending(run)) return paused
+    return undefined
+  }
+
+  #open(number: number, { inner, outer }: DividedInputs<L, R>): Partition<HashJoin<L, R, O, X>> | undefined {
+    if (number >= partitionCount) return undefined
+    const operator = new HashJoin(outer.source(number), inner.source(number), this.#plan, this.#level + 1)
+    return { number, operator }
+  }
+
+  /** Of a partition: gives back what it holds. */
+  close(): void {
+    this.#partition?.operator.close()
+    this.#divided?.inner.close()
+    this.#divided?.outer.close()
+    this.#memory.releaseAll()
+  }
+
   reset(): void {
+    this.close()
     this.#outer.reset()
     this.#inner.reset()
+    this.#io.forget()
     this.#table = new Map()
     this.#entries = []
     this.#built = false
-    this.#builtRows = 0
+    this.#ended = false
+    this.#divided = undefined
+    this.#moved = 0
+    this.#partition = undefined
     this.#candidates = undefined
     this.#matched = false
     this.#unmatchedAt = 0
     this.#out = []
     this.#pauseNext = false
   }
+}
+
+interface DividedInputs<L, R> {
+  readonly outer: Partitions<L>
+  readonly inner: Partitions<R>
 }

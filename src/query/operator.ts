@@ -4,15 +4,15 @@
  * A plan is a tree of operators made per execution; each pulls batches of rows from those below it. `R` is what the
  * language calls a row (an array of values in SQL, a document elsewhere), so operators take functions over it.
  *
- * Two things interrupt an operator. `paused` is returned where the time slice is over: whoever gets it from below returns
- * it at once. Anything thrown (a page that is not resident, a subquery inside an expression that has to pause) passes
+ * Two things interrupt an operator. `paused` is returned where the time slice is over, or where it waits for its temporary
+ * file (`run.waitFor`): whoever gets it from below returns it at once. Anything thrown (a page that is not resident, a subquery inside an expression that has to pause) passes
  * through.
  *
  * Invariants: an operator changes its state only after the functions it was given have returned, so that `next` may be
  * called again after either interruption and goes on where it was; no operator returns an empty batch; after `undefined`
  * it stays at its end until `reset`.
  */
-import type { Transaction } from '../database/contract.ts'
+import type { Pause, Transaction } from '../database/contract.ts'
 
 export const paused: unique symbol = Symbol('paused')
 export type Paused = typeof paused
@@ -20,6 +20,15 @@ export type Paused = typeof paused
 /** What a running plan knows; languages add their parameters and context. */
 export interface Run {
   transaction: Transaction
+  /** What an operator that answered `paused` waits for; undefined: its next slice. Whoever drives the plan takes it. */
+  waitFor?: Pause
+}
+
+/** What the pause that a plan has just answered is for. */
+export function takeWait(run: Run): Pause {
+  const wait = run.waitFor
+  run.waitFor = undefined
+  return wait
 }
 
 /** The next rows (at most a few hundred, never none), `paused`, or `undefined` at the end. */
@@ -33,6 +42,26 @@ export interface Operator<R, X extends Run = Run> {
 
 /** Rows that an operator aims to hand out at once: enough to spread the cost of a call, little enough to pause between. */
 export const batchRows = 128
+
+/** Rows that together hold more are handed out before the batch is full: a row may have megabytes. */
+export const batchBytes: number = 256 * 1024
+const leastCountedLength = 256
+
+/** Roughly, and only what is large: what small values hold does not matter to a batch. */
+export function largeBytes(row: readonly unknown[]): number {
+  let bytes = 0
+  for (const value of row) {
+    if (typeof value === 'string') {
+      if (value.length > leastCountedLength) bytes += value.length
+    } else if (typeof value === 'object' && value !== null) {
+      const { length } = value as { readonly length?: number }
+      if (length !== undefined && length > 0) {
+        bytes += value instanceof Uint8Array ? length : 8 * length + largeBytes(value as readonly unknown[])
+      }
+    }
+  }
+  return bytes
+}
 
 /**
  * Walks the rows of an input one at a time and remembers where it is, so that an operator interrupted within a row takes

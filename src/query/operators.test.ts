@@ -10,14 +10,13 @@ import { type Batch, type Operator, paused, type Run } from './operator.ts'
 import { Concatenate, Filter, Limit, Project } from './row-operators.ts'
 import { Distinct, SetFilter } from './set-operators.ts'
 import { Sort } from './sort.ts'
-
-type Row = readonly [key: number, value: number]
+import { keyFormat, plentyOfMemory, type Row, rowFormat as format } from './testing.ts'
 
 /** `true` pauses after that many rows; a slice that is over again and again. */
 function runOf(pauses: readonly boolean[]): Run {
   let at = 0
   const slice = { spend: () => pauses.length > 0 && pauses[at++ % pauses.length] === true }
-  return { transaction: { slice } as unknown as Transaction }
+  return { transaction: { slice, workspace: plentyOfMemory() } as unknown as Transaction }
 }
 
 /** Batches of the sizes given, with a pause before each second one. */
@@ -110,12 +109,13 @@ describe('operators', () => {
   it('sort is stable and the same as the array method', () => {
     fc.assert(
       fc.property(rowsOf, pausesOf, fc.option(fc.nat(10), { nil: undefined }), (rows, pauses, keep) => {
-        const sorted = new Sort(
-          source(rows),
-          ([key]: Row) => key,
-          (a, b) => a - b,
-          keep === undefined ? undefined : () => keep,
-        )
+        const sorted = new Sort(source(rows), {
+          format,
+          keyFormat,
+          keyOf: ([key]: Row) => key,
+          compare: (a, b) => a - b,
+          keep: keep === undefined ? undefined : () => keep,
+        })
         const wanted = [...rows].sort(([a], [b]) => a - b).slice(0, keep)
         expect(drainTwice(sorted, runOf(pauses))).toEqual(wanted)
       }),
@@ -124,11 +124,12 @@ describe('operators', () => {
 
   it('sorts more rows than one run holds', () => {
     const rows = Array.from({ length: 9000 }, (_, i): Row => [(i * 7919) % 1000, i])
-    const sorted = new Sort(
-      source(rows, [500]),
-      ([key]: Row) => key,
-      (a, b) => a - b,
-    )
+    const sorted = new Sort(source(rows, [500]), {
+      format,
+      keyFormat,
+      keyOf: ([key]: Row) => key,
+      compare: (a, b) => a - b,
+    })
     expect(drain(sorted, runOf([true]))).toEqual([...rows].sort(([a], [b]) => a - b))
   })
 
@@ -163,6 +164,8 @@ describe('operators', () => {
         fc.property(rowsOf, rowsOf, pausesOf, (left, right, pauses) => {
           const join = new HashJoin<Row, Row, string, Run>(source(left), source(right), {
             kind,
+            outerFormat: format,
+            innerFormat: format,
             outerKey: ([key]) => (key === 0 ? undefined : key),
             innerKey: ([key]) => (key === 0 ? undefined : key),
             combine: (a, b) => JSON.stringify([a ?? null, b ?? null]),
@@ -178,7 +181,7 @@ describe('operators', () => {
     it(`nested loop: ${kind}`, () => {
       fc.assert(
         fc.property(rowsOf, rowsOf, pausesOf, (left, right, pauses) => {
-          const inner = new Materialize(source(right))
+          const inner = new Materialize(source(right), format)
           const join = new NestedLoopJoin<Row, Row, string, Run>(source(left), {
             kind,
             innerOf: () => inner.replay(),
@@ -198,11 +201,14 @@ describe('operators', () => {
     fc.assert(
       fc.property(rowsOf, pausesOf, fc.integer({ min: 2, max: 5 }), (rows, pauses, every) => {
         const sums = new HashAggregate<Row, { key: number; sum: number }, Row, Run>(source(rows), {
+          format,
+          groupBytes: () => 0,
           keyOf: ([key]) => key,
           begin: (row) => ({ key: row![0], sum: 0 }),
           evaluate: flaky(([, value]: Row) => [value], every),
           add: (group, [value]) => {
             group.sum += value as number
+            return 0
           },
           finish: ({ key, sum }) => [key, sum],
         })
@@ -215,11 +221,14 @@ describe('operators', () => {
 
   it('one group for no rows, where there are no keys', () => {
     const count = new HashAggregate<Row, { n: number }, number, Run>(source([]), {
+      format,
+      groupBytes: () => 0,
       keyOf: undefined,
       begin: () => ({ n: 0 }),
       evaluate: () => [],
       add: (group) => {
         group.n++
+        return 0
       },
       finish: ({ n }) => n,
     })
@@ -230,12 +239,15 @@ describe('operators', () => {
     fc.assert(
       fc.property(rowsOf, rowsOf, fc.boolean(), (left, right, all) => {
         const keyOf = ([key]: Row): number => key
-        const both = new Distinct(new Concatenate([source(left), source(right)]), keyOf)
+        const both = new Distinct(new Concatenate([source(left), source(right)]), keyOf, format)
         const seen = new Set<number>()
         const wanted = [...left, ...right].filter(([key]) => !seen.has(key) && seen.add(key))
         expect(drainTwice(both, runOf([]))).toEqual(wanted)
         for (const kind of ['intersect', 'except'] as const) {
-          const found = drainTwice(new SetFilter(source(left), source(right), keyOf, kind, all), runOf([])).map(keyOf)
+          const found = drainTwice(
+            new SetFilter(source(left), source(right), { keyOf, format, kind, all }),
+            runOf([]),
+          ).map(keyOf)
           expect([...found].sort((a, b) => a - b)).toEqual(
             naiveSet(kind, all, left.map(keyOf), right.map(keyOf)).sort((a, b) => a - b),
           )

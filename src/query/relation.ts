@@ -7,7 +7,7 @@
 import type { KeyBounds } from '../model/table/keys.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Collection } from '../database/catalog.ts'
-import { type Batch, batchRows, type Operator, paused, type Run } from './operator.ts'
+import { type Batch, batchBytes, batchRows, largeBytes, type Operator, paused, type Run } from './operator.ts'
 
 export type { KeyBounds } from '../model/table/keys.ts'
 
@@ -115,11 +115,14 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
 
   /** False where the access has no more. */
   #fill(rows: RowSourceHandle, out: SqlValue[][]): boolean {
+    let bytes = 0
     while (out.length < this.#target) {
       const row = rows.next()
       if (row === undefined) return false
       if (this.#withKeys) row.push(rows.rowKey())
       out.push(row)
+      bytes += largeBytes(row)
+      if (bytes > batchBytes) this.#target = out.length
     }
     return true
   }

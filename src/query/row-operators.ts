@@ -1,5 +1,5 @@
 /** Operators that look at one row at a time: filter, project, limit, and sources that need no storage. */
-import { type Batch, batchRows, InputCursor, type Operator, paused, type Run } from './operator.ts'
+import { type Batch, batchBytes, batchRows, InputCursor, type Operator, paused, type Run } from './operator.ts'
 
 export class Filter<R, X extends Run> implements Operator<R, X> {
   readonly #input: InputCursor<R, X>
@@ -36,11 +36,15 @@ export class Filter<R, X extends Run> implements Operator<R, X> {
 export class Project<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #project: (row: R, run: X) => S
+  readonly #sizeOf: ((row: S) => number) | undefined
   #out: S[] = []
+  #outBytes = 0
 
-  constructor(input: Operator<R, X>, project: (row: R, run: X) => S) {
+  /** `sizeOf`: where rows may come out larger than they go in. */
+  constructor(input: Operator<R, X>, project: (row: R, run: X) => S, sizeOf?: (row: S) => number) {
     this.#input = new InputCursor(input)
     this.#project = project
+    this.#sizeOf = sizeOf
   }
 
   next(run: X): Batch<S> {
@@ -52,15 +56,18 @@ export class Project<R, S, X extends Run> implements Operator<S, X> {
       const projected = this.#project(row, run)
       input.advance()
       this.#out.push(projected)
-      if (input.drained) break
+      if (this.#sizeOf !== undefined) this.#outBytes += this.#sizeOf(projected)
+      if (input.drained || this.#outBytes > batchBytes) break
     }
     const out = this.#out
     this.#out = []
+    this.#outBytes = 0
     return out.length > 0 ? out : undefined
   }
 
   reset(): void {
     this.#out = []
+    this.#outBytes = 0
     this.#input.reset()
   }
 }

@@ -1,13 +1,120 @@
-/** Operators that compare whole rows: DISTINCT, INTERSECT and EXCEPT (UNION is Distinct over Concatenate). */
-import type { HashKey } from './hash-join.ts'
-import { checkRowsKept } from './memory-limit.ts'
-import { type Batch, InputCursor, type Operator, paused, type Run } from './operator.ts'
+/**
+ * Operators that compare whole rows: DISTINCT, INTERSECT and EXCEPT (UNION is Distinct over Concatenate).
+ *
+ * They remember keys. When those fill their memory, rows whose keys are remembered are still answered for at once, all
+ * others are divided by the hash of their keys into a temporary file, and each partition is worked on by itself after the
+ * input has ended, by the same operator again.
+ */
+import { OperatorMemory } from './operator-memory.ts'
+import { type Batch, InputCursor, type Operator, paused, type Paused, type Run } from './operator.ts'
+import { mostLevels, type Partition, partitionCount, Partitions } from './partitions.ts'
+import { type HashKey, keyBytes, type RowFormat } from './row-format.ts'
+import { OperatorIo } from './spill.ts'
 
-/** The first row of every key, in order of input: a sorted input gives DISTINCT ON. */
+/** The first row of every key. */
 export class Distinct<R, X extends Run> implements Operator<R, X> {
   readonly #input: InputCursor<R, X>
   readonly #keyOf: (row: R, run: X) => HashKey
+  readonly #format: RowFormat<R>
+  readonly #level: number
+  readonly #memory = new OperatorMemory('Distinct')
+  readonly #io = new OperatorIo()
   #seen = new Set<HashKey>()
+  #out: R[] = []
+  #partitions: Partitions<R> | undefined
+  #partition: Partition<Distinct<R, X>> | undefined
+  #ended = false
+
+  constructor(input: Operator<R, X>, keyOf: (row: R, run: X) => HashKey, format: RowFormat<R>, level = 0) {
+    this.#input = new InputCursor(input)
+    this.#keyOf = keyOf
+    this.#format = format
+    this.#level = level
+  }
+
+  next(run: X): Batch<R> {
+    if (this.#ended) return undefined
+    if (this.#partition !== undefined) return this.#nextOfPartitions(run)
+    for (;;) {
+      if (this.#io.isPending(run)) return paused
+      const row = this.#input.current(run)
+      if (row === paused) return paused
+      if (row === undefined) break
+      const key = this.#keyOf(row, run)
+      this.#input.advance()
+      if (!this.#seen.has(key) && this.#isNew(key, row, run)) this.#out.push(row)
+      if (this.#input.drained && this.#out.length > 0) break
+    }
+    const out = this.#out
+    this.#out = []
+    if (out.length > 0) return out
+    this.#seen = new Set()
+    if (this.#partitions !== undefined) return this.#nextOfPartitions(run)
+    return this.#end()
+  }
+
+  /** False where that is to be found out later. */
+  #isNew(key: HashKey, row: R, run: X): boolean {
+    const bytes = keyBytes(key)
+    if (this.#partitions !== undefined || !this.#memory.tryHold(run, bytes)) {
+      if (this.#level < mostLevels && this.#seen.size > 0) {
+        this.#partitions ??= new Partitions(run, this.#format, this.#memory, this.#io, this.#level)
+        this.#partitions.add(key, row, run)
+        return false
+      }
+      this.#memory.hold(run, bytes)
+    }
+    this.#seen.add(key)
+    return true
+  }
+
+  #nextOfPartitions(run: X): Batch<R> {
+    while (!this.#partitions!.finish()) if (this.#io.isPending(run)) return paused
+    if (this.#io.isPending(run)) return paused
+    this.#partition ??= this.#open(0)
+    while (this.#partition !== undefined) {
+      const batch = this.#partition.operator.next(run)
+      if (batch !== undefined) return batch
+      this.#partition = this.#open(this.#partition.number + 1)
+    }
+    return this.#end()
+  }
+
+  #open(number: number): Partition<Distinct<R, X>> | undefined {
+    if (number >= partitionCount) return undefined
+    const operator = new Distinct(this.#partitions!.source(number), this.#keyOf, this.#format, this.#level + 1)
+    return { number, operator }
+  }
+
+  #end(): undefined {
+    this.close()
+    this.#ended = true
+    return undefined
+  }
+
+  close(): void {
+    this.#partition?.operator.close()
+    this.#partitions?.close()
+    this.#memory.releaseAll()
+  }
+
+  reset(): void {
+    this.close()
+    this.#io.forget()
+    this.#seen = new Set()
+    this.#out = []
+    this.#partitions = undefined
+    this.#partition = undefined
+    this.#ended = false
+    this.#input.reset()
+  }
+}
+
+/** The first of neighbours that are equal: DISTINCT of an input that is sorted by its keys, in its order. */
+export class DistinctNeighbors<R, X extends Run> implements Operator<R, X> {
+  readonly #input: InputCursor<R, X>
+  readonly #keyOf: (row: R, run: X) => HashKey
+  #last: HashKey | undefined
   #out: R[] = []
 
   constructor(input: Operator<R, X>, keyOf: (row: R, run: X) => HashKey) {
@@ -22,11 +129,8 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
       if (row === undefined) break
       const key = this.#keyOf(row, run)
       this.#input.advance()
-      if (!this.#seen.has(key)) {
-        this.#seen.add(key)
-        checkRowsKept(this.#seen.size, 'Distinct')
-        this.#out.push(row)
-      }
+      if (key !== this.#last) this.#out.push(row)
+      this.#last = key
       if (this.#input.drained && this.#out.length > 0) break
     }
     const out = this.#out
@@ -35,83 +139,166 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
   }
 
   reset(): void {
-    this.#seen = new Set()
+    this.#last = undefined
     this.#out = []
     this.#input.reset()
   }
+}
+
+export interface SetFilterPlan<R> {
+  readonly keyOf: (row: R) => HashKey
+  readonly format: RowFormat<R>
+  readonly kind: 'intersect' | 'except'
+  readonly all: boolean
+}
+
+interface Counted {
+  /** Of the right input. */
+  count: number
+  isReturned: boolean
 }
 
 /** INTERSECT [ALL] and EXCEPT [ALL]: counts the rows of the right input, then filters the left one. */
 export class SetFilter<R, X extends Run> implements Operator<R, X> {
   readonly #left: InputCursor<R, X>
   readonly #right: InputCursor<R, X>
-  readonly #keyOf: (row: R) => HashKey
-  readonly #kind: 'intersect' | 'except'
-  readonly #all: boolean
-  #counts = new Map<HashKey, number>()
-  #returned = new Set<HashKey>()
+  readonly #plan: SetFilterPlan<R>
+  readonly #level: number
+  readonly #memory = new OperatorMemory('SetOp')
+  readonly #io = new OperatorIo()
+  #known = new Map<HashKey, Counted>()
   #loaded = false
   #out: R[] = []
+  #divided: { readonly left: Partitions<R>; readonly right: Partitions<R> } | undefined
+  #partition: Partition<SetFilter<R, X>> | undefined
+  #ended = false
 
-  constructor(
-    left: Operator<R, X>,
-    right: Operator<R, X>,
-    keyOf: (row: R) => HashKey,
-    kind: 'intersect' | 'except',
-    all: boolean,
-  ) {
+  constructor(left: Operator<R, X>, right: Operator<R, X>, plan: SetFilterPlan<R>, level = 0) {
     this.#left = new InputCursor(left)
     this.#right = new InputCursor(right)
-    this.#keyOf = keyOf
-    this.#kind = kind
-    this.#all = all
+    this.#plan = plan
+    this.#level = level
   }
 
   next(run: X): Batch<R> {
+    if (this.#ended) return undefined
+    if (this.#partition !== undefined) return this.#nextOfPartitions(run)
     if (!this.#loaded && this.#load(run) === paused) return paused
     for (;;) {
+      if (this.#io.isPending(run)) return paused
       const row = this.#left.current(run)
       if (row === paused) return paused
       if (row === undefined) break
       this.#left.advance()
-      if (this.#takes(this.#keyOf(row))) this.#out.push(row)
+      if (this.#takes(row, run)) this.#out.push(row)
       if (this.#left.drained && this.#out.length > 0) break
     }
     const out = this.#out
     this.#out = []
-    return out.length > 0 ? out : undefined
+    if (out.length > 0) return out
+    this.#known = new Map()
+    return this.#divided === undefined ? this.#end() : this.#nextOfPartitions(run)
   }
 
-  #load(run: X): typeof paused | undefined {
+  #load(run: X): Paused | undefined {
     for (;;) {
+      if (this.#io.isPending(run)) return paused
       const row = this.#right.current(run)
       if (row === paused) return paused
       if (row === undefined) break
       this.#right.advance()
-      const key = this.#keyOf(row)
-      this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
-      checkRowsKept(this.#counts.size, 'SetOp')
+      const key = this.#plan.keyOf(row)
+      const known = this.#known.get(key) ?? this.#remember(key, run)
+      if (known === undefined) this.#divided!.right.add(key, row, run)
+      else known.count++
     }
     this.#loaded = true
     return undefined
   }
 
-  #takes(key: HashKey): boolean {
-    const count = this.#counts.get(key) ?? 0
-    if (this.#all) {
-      if (count > 0) this.#counts.set(key, count - 1)
-      return this.#kind === 'intersect' ? count > 0 : count === 0
+  /** Undefined where there is no room: its rows are divided. */
+  #remember(key: HashKey, run: X): Counted | undefined {
+    if (this.#divided !== undefined) return undefined
+    const bytes = keyBytes(key) + 32
+    if (!this.#memory.tryHold(run, bytes)) {
+      if (this.#level < mostLevels && this.#known.size > 0) {
+        this.#divided = {
+          left: new Partitions(run, this.#plan.format, this.#memory, this.#io, this.#level),
+          right: new Partitions(run, this.#plan.format, this.#memory, this.#io, this.#level),
+        }
+        return undefined
+      }
+      this.#memory.hold(run, bytes)
     }
-    if (count > 0 !== (this.#kind === 'intersect') || this.#returned.has(key)) return false
-    this.#returned.add(key)
+    const known = { count: 0, isReturned: false }
+    this.#known.set(key, known)
+    return known
+  }
+
+  #takes(row: R, run: X): boolean {
+    const { keyOf, kind, all } = this.#plan
+    const key = keyOf(row)
+    let known = this.#known.get(key)
+    if (known === undefined) {
+      // No row of the right is like it, where they are all known.
+      if (this.#divided === undefined && (kind === 'intersect' || all)) return kind === 'except'
+      known = this.#remember(key, run)
+      if (known === undefined) {
+        this.#divided!.left.add(key, row, run)
+        return false
+      }
+    }
+    if (all) {
+      if (known.count === 0) return kind === 'except'
+      known.count--
+      return kind === 'intersect'
+    }
+    if (known.count > 0 !== (kind === 'intersect') || known.isReturned) return false
+    known.isReturned = true
     return true
   }
 
+  #nextOfPartitions(run: X): Batch<R> {
+    const { left, right } = this.#divided!
+    while (!left.finish() || !right.finish()) if (this.#io.isPending(run)) return paused
+    if (this.#io.isPending(run)) return paused
+    this.#partition ??= this.#open(0)
+    while (this.#partition !== undefined) {
+      const batch = this.#partition.operator.next(run)
+      if (batch !== undefined) return batch
+      this.#partition = this.#open(this.#partition.number + 1)
+    }
+    return this.#end()
+  }
+
+  #open(number: number): Partition<SetFilter<R, X>> | undefined {
+    if (number >= partitionCount) return undefined
+    const { left, right } = this.#divided!
+    return { number, operator: new SetFilter(left.source(number), right.source(number), this.#plan, this.#level + 1) }
+  }
+
+  #end(): undefined {
+    this.close()
+    this.#ended = true
+    return undefined
+  }
+
+  close(): void {
+    this.#partition?.operator.close()
+    this.#divided?.left.close()
+    this.#divided?.right.close()
+    this.#memory.releaseAll()
+  }
+
   reset(): void {
-    this.#counts = new Map()
-    this.#returned = new Set()
+    this.close()
+    this.#io.forget()
+    this.#known = new Map()
     this.#loaded = false
     this.#out = []
+    this.#divided = undefined
+    this.#partition = undefined
+    this.#ended = false
     this.#left.reset()
     this.#right.reset()
   }

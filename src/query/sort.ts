@@ -1,133 +1,216 @@
 /**
- * Sort: reads all of its input, sorts it and hands it out. With a `keep` bound (ORDER BY … LIMIT n) it keeps only the
- * first n rows, pruning whenever it holds twice as many.
+ * Sort: reads all of its input, sorts it and hands it out; stable. With a `keep` bound (ORDER BY … LIMIT n) it keeps only
+ * the first n rows, pruning whenever it holds twice as many.
  *
- * The sort itself is stable and runs as a merge of sorted runs, so that no single step occupies the thread for longer than
- * the sort of one run of `runRows` rows.
+ * What does not fit into its memory is an external merge sort: what is there is sorted, written as a run to a temporary
+ * file and forgotten, as often as it takes; at the end the runs are merged (`merge-files.ts`).
+ *
+ *   gather ──memory full──▶ order ──▶ write a run ──▶ gather …
+ *     └─────input ended────▶ order ──no run yet──▶ hand out from memory
+ *                              └─────▶ write a run ──▶ hand out the merge of all runs
  */
-import { checkRowsKept } from './memory-limit.ts'
+import { MergedKeyFormat, type Keyed } from './keyed-rows.ts'
+import { FileMerge } from './merge-files.ts'
+import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused, type Paused, type Run } from './operator.ts'
+import type { RowFormat } from './row-format.ts'
+import { SortedRuns } from './sorted-runs.ts'
+import { OperatorIo, type SpillWriter } from './spill.ts'
 
-const runRows = 2048
-
-interface Keyed<R, K> {
-  readonly row: R
-  readonly key: K
+export interface SortPlan<R, K, X extends Run> {
+  readonly format: RowFormat<R>
+  /** Of the keys, where they are not the rows themselves: they are kept beside them. */
+  readonly keyFormat?: RowFormat<K>
+  readonly keyOf: (row: R, run: X) => K
+  readonly compare: (a: K, b: K) => number
+  /** How many rows are wanted. */
+  readonly keep?: ((run: X) => number) | undefined
 }
+
+/** Handed out at once where rows come from a file: what is decoded is not charged. */
+const rowsOfMerge = 32
 
 export class Sort<R, K, X extends Run> implements Operator<R, X> {
   readonly #input: InputCursor<R, X>
-  readonly #keyOf: (row: R, run: X) => K
-  readonly #compare: (a: K, b: K) => number
-  readonly #keep: ((run: X) => number) | undefined
+  readonly #plan: SortPlan<R, K, X>
+  readonly #keyed: MergedKeyFormat<R, K>
+  readonly #compare: (a: Keyed<R, K>, b: Keyed<R, K>) => number
+  readonly #memory = new OperatorMemory('Sort')
+  readonly #io = new OperatorIo()
+  readonly #runs: SortedRuns<Keyed<R, K>>
+  #phase: 'begin' | 'gather' | 'order' | 'write' | 'memory' | 'files' = 'begin'
   #keepRows = Infinity
-  #started = false
-  #loaded = false
-  #current: Keyed<R, K>[] = []
-  #runs: Keyed<R, K>[][] = []
-  /** What this round of merging has made so far. */
-  #round: Keyed<R, K>[][] = []
-  #kept = 0
+  #inputEnded = false
+  #sorted: Keyed<R, K>[] = []
   #at = 0
+  #files: FileMerge<Keyed<R, K>> | undefined
+  #writer: SpillWriter<Keyed<R, K>> | undefined
+  #pauseNext = false
 
-  constructor(
-    input: Operator<R, X>,
-    keyOf: (row: R, run: X) => K,
-    compare: (a: K, b: K) => number,
-    keep?: (run: X) => number,
-  ) {
+  constructor(input: Operator<R, X>, plan: SortPlan<R, K, X>) {
     this.#input = new InputCursor(input)
-    this.#keyOf = keyOf
-    this.#compare = compare
-    this.#keep = keep
+    this.#plan = plan
+    this.#keyed = new MergedKeyFormat(plan.format, plan.keyFormat)
+    this.#compare = (a, b) => plan.compare(a.key, b.key)
+    this.#runs = new SortedRuns(this.#compare, (dropped) => this.#memory.release(this.#keyed.sizeOf(dropped)))
   }
 
   next(run: X): Batch<R> {
-    if (!this.#loaded) {
-      if (this.#load(run) === paused) return paused
-      this.#loaded = true
+    for (;;) {
+      if (this.#io.isPending(run)) return paused
+      switch (this.#phase) {
+        case 'begin':
+          this.#keepRows = this.#plan.keep === undefined ? Infinity : this.#plan.keep(run)
+          this.#runs.limit(this.#keepRows)
+          this.#phase = 'gather'
+          break
+        case 'gather':
+          if (this.#gather(run) === paused) return paused
+          break
+        case 'order':
+          if (this.#order(run) === paused) return paused
+          break
+        case 'write':
+          if (this.#write(run) === paused) return paused
+          break
+        case 'memory':
+          return this.#fromMemory()
+        default:
+          return this.#fromFiles(run)
+      }
     }
-    while (this.#runs.length > 1) {
-      const merged = this.#mergeStep()
-      if (run.transaction.slice.spend(merged)) return paused
-    }
-    const sorted = this.#runs[0]
-    if (sorted === undefined || this.#at >= sorted.length) return undefined
-    const out = sorted.slice(this.#at, this.#at + batchRows).map((one) => one.row)
-    this.#at += out.length
-    return out
   }
 
-  #load(run: X): Paused | undefined {
-    if (!this.#started) {
-      this.#keepRows = this.#keep === undefined ? Infinity : this.#keep(run)
-      this.#started = true
-    }
+  #gather(run: X): Paused | undefined {
+    const { keyOf, format, keyFormat } = this.#plan
     for (;;) {
       const row = this.#input.current(run)
       if (row === paused) return paused
-      if (row === undefined) break
-      const key = this.#keyOf(row, run)
+      if (row === undefined) {
+        this.#inputEnded = true
+        this.#phase = 'order'
+        return undefined
+      }
+      const key = keyOf(row, run)
+      const bytes = this.#keyed.sizeOf({ row, key })
+      if (!this.#memory.tryHold(run, bytes) && !this.#isRoomFor(run, bytes)) {
+        this.#phase = 'order'
+        return undefined
+      }
+      const kept = format.keep(row)
+      this.#runs.add({ row: kept, key: keyFormat === undefined ? (kept as unknown as K) : key })
       this.#input.advance()
-      checkRowsKept(++this.#kept, 'Sort')
-      this.#current.push({ row, key })
-      if (this.#keepRows <= runRows && this.#current.length >= 2 * Math.max(this.#keepRows, 64)) this.#prune()
-      else if (this.#current.length >= runRows) this.#closeRun()
     }
-    this.#closeRun()
+  }
+
+  /** By forgetting what is not wanted, or because nothing could be spilled for it. */
+  #isRoomFor(run: X, bytes: number): boolean {
+    this.#runs.prune()
+    if (this.#memory.tryHold(run, bytes)) return true
+    if (!this.#runs.isEmpty) return false
+    this.#memory.hold(run, bytes)
+    return true
+  }
+
+  #order(run: X): Paused | undefined {
+    for (;;) {
+      const moved = this.#runs.step()
+      if (moved === 0) break
+      if (run.transaction.slice.spend(moved)) return paused
+    }
+    this.#sorted = this.#runs.takeAll()
+    this.#at = 0
+    this.#phase = this.#inputEnded && this.#files === undefined ? 'memory' : 'write'
     return undefined
   }
 
-  #prune(): void {
-    this.#current.sort((a, b) => this.#compare(a.key, b.key))
-    this.#current.length = Math.min(this.#current.length, this.#keepRows)
-    this.#kept = this.#current.length
-  }
-
-  #closeRun(): void {
-    if (this.#current.length === 0) return
-    this.#current.sort((a, b) => this.#compare(a.key, b.key))
-    if (this.#current.length > this.#keepRows) this.#current.length = this.#keepRows
-    this.#runs.push(this.#current)
-    this.#current = []
-  }
-
-  /**
-   * Merges the next two neighbours; a round over all runs halves their number. Neighbours only, earlier input first, so
-   * equal keys keep their order. Returns the rows that it moved.
-   */
-  #mergeStep(): number {
-    const at = this.#round.length * 2
-    const a = this.#runs[at]!
-    const b = this.#runs[at + 1] ?? []
-    this.#round.push(b.length === 0 ? a : this.#merge(a, b))
-    if (at + 2 >= this.#runs.length) {
-      this.#runs = this.#round
-      this.#round = []
+  #write(run: X): Paused | undefined {
+    this.#files ??= new FileMerge(run, {
+      format: this.#keyed,
+      compare: this.#compare,
+      memory: this.#memory,
+      io: this.#io,
+      keepRows: this.#keepRows,
+    })
+    const end = Math.min(this.#sorted.length, this.#keepRows)
+    const writer = (this.#writer ??= end > 0 ? this.#files.beginRun(run) : undefined)
+    const from = this.#at
+    while (this.#at < end) {
+      const one = this.#sorted[this.#at]!
+      // Its place is taken by nothing: what is written need not be kept.
+      this.#sorted[this.#at++] = undefined as unknown as Keyed<R, K>
+      this.#memory.release(this.#keyed.sizeOf(one))
+      writer!.add(one, run)
+      if (!writer!.isFull) continue
+      this.#io.begin(writer!.flush())
+      return run.transaction.slice.spend(this.#at - from) ? paused : undefined
     }
-    return a.length + b.length
+    if (writer !== undefined && !writer.isEmpty) {
+      this.#io.begin(writer.flush())
+      return undefined
+    }
+    for (; this.#at < this.#sorted.length; this.#at++) this.#memory.release(this.#keyed.sizeOf(this.#sorted[this.#at]!))
+    writer?.close()
+    this.#writer = undefined
+    this.#sorted = []
+    this.#phase = this.#inputEnded ? 'files' : 'gather'
+    return undefined
   }
 
-  #merge(a: Keyed<R, K>[], b: Keyed<R, K>[]): Keyed<R, K>[] {
-    const merged: Keyed<R, K>[] = []
-    const limit = Math.min(a.length + b.length, this.#keepRows)
-    let i = 0
-    let j = 0
-    while (merged.length < limit) {
-      const takeA = j >= b.length || (i < a.length && this.#compare(a[i]!.key, b[j]!.key) <= 0)
-      merged.push(takeA ? a[i++]! : b[j++]!)
+  #fromMemory(): Batch<R> {
+    const rows = this.#sorted
+    const end = Math.min(rows.length, this.#at + batchRows)
+    if (this.#at >= end) {
+      this.#sorted = []
+      this.#at = 0
+      this.#memory.releaseAll()
+      return undefined
     }
-    return merged
+    const out = rows.slice(this.#at, end).map((one) => one.row)
+    this.#at = end
+    return out
+  }
+
+  #fromFiles(run: X): Batch<R> {
+    if (this.#pauseNext) {
+      this.#pauseNext = false
+      return paused
+    }
+    const files = this.#files
+    if (files === undefined) return undefined
+    const out: R[] = []
+    while (out.length < rowsOfMerge) {
+      const has = files.hasNext(run)
+      if (has === true) {
+        out.push(files.next().row)
+        continue
+      }
+      if (out.length > 0) break
+      if (has === undefined) {
+        this.#io.isPending(run)
+        return paused
+      }
+      files.close()
+      this.#files = undefined
+      return undefined
+    }
+    this.#pauseNext = run.transaction.slice.spend(out.length)
+    return out
   }
 
   reset(): void {
-    this.#started = false
-    this.#loaded = false
-    this.#current = []
-    this.#runs = []
-    this.#round = []
-    this.#kept = 0
+    this.#phase = 'begin'
+    this.#inputEnded = false
+    this.#runs.clear()
+    this.#sorted = []
     this.#at = 0
+    this.#io.forget()
+    this.#writer?.close()
+    this.#writer = undefined
+    this.#files?.close()
+    this.#files = undefined
+    this.#pauseNext = false
+    this.#memory.releaseAll()
     this.#input.reset()
   }
 }

@@ -174,6 +174,8 @@ export interface Aggregate {
   readonly result: number
   /** Rows where the (first) argument is null are left out. */
   readonly strict: boolean
+  /** Its state keeps the values of all rows, or of one; else it is small. */
+  readonly keeps: 'nothing' | 'one' | 'all'
   readonly begin: () => unknown
   readonly add: (state: unknown, values: readonly SqlValue[]) => unknown
   readonly finish: (state: unknown) => SqlValue

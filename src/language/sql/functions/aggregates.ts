@@ -17,6 +17,7 @@ type Values = readonly SqlValue[]
 
 interface Definition<S> {
   readonly strict?: boolean
+  readonly keeps?: Aggregate['keeps']
   readonly begin: () => S
   readonly add: (state: S, values: Values) => S
   readonly finish: (state: S) => SqlValue
@@ -29,11 +30,18 @@ function define<S>(
   definition: Definition<S> | ((types: readonly number[]) => Definition<S>),
 ): void {
   const make = (types: readonly number[]): Aggregate => {
-    const { strict = true, begin, add, finish } = typeof definition === 'function' ? definition(types) : definition
+    const {
+      strict = true,
+      keeps = 'nothing',
+      begin,
+      add,
+      finish,
+    } = typeof definition === 'function' ? definition(types) : definition
     return {
       name,
       result: gives,
       strict,
+      keeps,
       begin,
       add: add as Aggregate['add'],
       finish: finish as Aggregate['finish'],
@@ -203,6 +211,7 @@ function defineExtremes(): void {
       }
       const compare = comparatorOf(type)
       return {
+        keeps: 'one',
         begin: () => null,
         add: (best, [value]) => (best === null || compare(value!, best) * sign > 0 ? value! : best),
         finish: (best) => best,
@@ -253,6 +262,7 @@ function defineLogic(): void {
 function defineLists(): void {
   define<string[] | null>('string_agg', [oid.text, oid.text], oid.text, {
     strict: false,
+    keeps: 'all',
     begin: () => null,
     add: (parts, [value, separator]) => {
       if (value === null) return parts
@@ -264,6 +274,7 @@ function defineLists(): void {
   })
   define<SqlValue[] | null>('array_agg', [oid.anyelement], oid.anyarray, {
     strict: false,
+    keeps: 'all',
     begin: () => null,
     add: (list, [value]) => {
       if (list === null) return [value!]
@@ -276,6 +287,7 @@ function defineLists(): void {
     (open: string, close: string, canonical: boolean, part: (types: readonly number[], values: Values) => string) =>
     (types: readonly number[]): Definition<string[] | null> => ({
       strict: false,
+      keeps: 'all',
       begin: () => null,
       add: (parts, values) => {
         const shown = part(types, values)

@@ -1,11 +1,12 @@
 /** Grouping: keys and aggregates to the functions that HashAggregate calls. */
 import type { AggregatePlan } from '../../../query/aggregate.ts'
-import type { HashKey } from '../../../query/hash-join.ts'
+import { type HashKey, keyBytes } from '../../../query/row-format.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import type { AggregateExpression, Expression } from '../expression/expression.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { groupKeyOf } from '../types/hash-key.ts'
+import { sqlRows, valuesBytes } from '../types/row-format.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 interface Accumulator {
@@ -23,7 +24,13 @@ interface GroupState {
   readonly seen: (Set<HashKey> | undefined)[]
   /** Of aggregates with ORDER BY, which are fed at the end. */
   readonly held: (SqlValue[][] | undefined)[]
+  /** Of aggregates that keep one value, the largest so far. */
+  readonly keptBytes: number[]
 }
+
+/** Of a group without its keys, and of each aggregate in it. */
+const groupBytes = 160
+const stateBytes = 64
 
 /** What `evaluate` found for one aggregate: its arguments and sort keys, or nothing to add. */
 type Found = SqlValue[] | undefined
@@ -38,16 +45,21 @@ export function aggregatePlan(
   const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
   const valuesOf = (row: SqlRow, run: SqlRun): SqlValue[] => keyParts.map((part) => part(row, run))
   return {
+    format: sqlRows,
+    groupBytes: ({ keys: values }) => groupBytes + accumulators.length * stateBytes + valuesBytes(values),
     keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(row, run)),
     begin: (row, run) => ({
       keys: row === undefined ? [] : valuesOf(row, run),
       states: accumulators.map(({ expression }) => expression.aggregate.begin()),
       seen: accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>())),
       held: accumulators.map(({ compare }) => (compare === undefined ? undefined : [])),
+      keptBytes: accumulators.map(() => 0),
     }),
     evaluate: (row, run) => accumulators.map((one) => evaluate(one, row, run)),
     add: (group, found) => {
-      for (let i = 0; i < accumulators.length; i++) addOne(accumulators[i]!, group, i, found[i] as Found)
+      let grown = 0
+      for (let i = 0; i < accumulators.length; i++) grown += addOne(accumulators[i]!, group, i, found[i] as Found)
+      return grown
     },
     finish: (group) => {
       const out: SqlRow = [...group.keys]
@@ -91,16 +103,30 @@ function evaluate({ parts, filter, expression }: Accumulator, row: SqlRow, run: 
   return expression.aggregate.strict && values.length > 0 && values[0] === null ? undefined : values
 }
 
-function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: number, values: Found): void {
-  if (values === undefined) return
+/** The bytes that it has grown by. */
+function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: number, values: Found): number {
+  if (values === undefined) return 0
+  let grown = 0
   if (distinctKey !== undefined) {
     const key = distinctKey(values.slice(0, expression.arguments.length))
-    if (group.seen[i]!.has(key)) return
+    if (group.seen[i]!.has(key)) return 0
     group.seen[i]!.add(key)
+    grown = keyBytes(key)
   }
   const held = group.held[i]
-  if (held !== undefined) held.push(values)
-  else group.states[i] = expression.aggregate.add(group.states[i], values)
+  if (held !== undefined) {
+    held.push(values)
+    return grown + valuesBytes(values)
+  }
+  const { aggregate } = expression
+  group.states[i] = aggregate.add(group.states[i], values)
+  if (aggregate.keeps === 'nothing') return grown
+  const bytes = valuesBytes(values)
+  // What is made of all values at the end is about as large as they are.
+  if (aggregate.keeps === 'all') return grown + 2 * bytes
+  const larger = Math.max(0, bytes - group.keptBytes[i]!)
+  group.keptBytes[i]! += larger
+  return grown + larger
 }
 
 function finishOne({ expression, compare }: Accumulator, group: GroupState, i: number): SqlValue {

@@ -5,6 +5,7 @@ import { RowSource } from '../../../query/row-operators.ts'
 import type { FunctionItem, QueryItem, SharedItem } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
+import { sqlRows } from '../types/row-format.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
 import { recapture, type SqlRow, type SqlRun } from './run.ts'
@@ -61,7 +62,7 @@ class SharedReader implements Operator<SqlRow, SqlRun> {
       if (!isKnown) shared.reset()
       return shared
     }
-    const rows = new Materialize(this.#plan.open(run))
+    const rows = new Materialize(this.#plan.open(run), sqlRows)
     run.shared.set(this.#id, rows)
     return rows
   }

@@ -10,6 +10,7 @@ import { compile, compilePredicate } from '../expression/compile.ts'
 import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { joinKeyOf } from '../types/hash-key.ts'
+import { sqlRows } from '../types/row-format.ts'
 import { chooseAccess } from './access-path.ts'
 import { conjunction, isMovable, isWithin } from './conditions.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
@@ -178,6 +179,8 @@ function planHash(planner: FromPlanner, item: JoinItem, sides: Sides, equalities
   const answered = new Set(equalities.map(({ condition }) => condition))
   const plan = {
     kind: item.join,
+    outerFormat: sqlRows,
+    innerFormat: sqlRows,
     outerKey: keys(
       equalities.map((one) => one.left),
       left.first,
@@ -214,7 +217,7 @@ function planLoop(planner: FromPlanner, item: JoinItem, sides: Sides): PlanNode 
   const explain = joinNode(planner, 'Nested Loop', item, sides.between, outer.explain, kept)
   const kind = item.join === 'inner' ? 'inner' : 'left'
   return planNode(explain, (run) => {
-    const rows = new Materialize(inner.open(run))
+    const rows = new Materialize(inner.open(run), sqlRows)
     const replay = cost === 0 ? rows.replay() : new Metered(rows.replay(), cost)
     const loop = new NestedLoopJoin<SqlRow, SqlRow, SqlRow, SqlRun>(outer.open(run), {
       kind,

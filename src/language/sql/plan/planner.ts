@@ -3,10 +3,10 @@
  * A sort is left out where an index gives the order already.
  */
 import { HashAggregate } from '../../../query/aggregate.ts'
-import type { HashKey } from '../../../query/hash-join.ts'
-import type { Operator } from '../../../query/operator.ts'
+import type { HashKey } from '../../../query/row-format.ts'
+import { largeBytes, type Operator } from '../../../query/operator.ts'
 import { Concatenate, Limit, Project, RowSource } from '../../../query/row-operators.ts'
-import { Distinct, SetFilter } from '../../../query/set-operators.ts'
+import { Distinct, DistinctNeighbors, SetFilter } from '../../../query/set-operators.ts'
 import { Sort } from '../../../query/sort.ts'
 import type {
   BoundQuery,
@@ -28,6 +28,7 @@ import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { groupKeyOf } from '../types/hash-key.ts'
+import { sqlRows } from '../types/row-format.ts'
 import { type AccessPath, orderOf } from './access-path.ts'
 import { aggregatePlan } from './aggregation.ts'
 import { CountedRows, countsRows } from './counted-rows.ts'
@@ -145,6 +146,7 @@ export class Planner {
         plan,
         body.distinctOn.map((place) => types[place]!),
         body.distinctOn,
+        tail.order.length > 0,
       )
     } else if (tail.order.length > 0 && !ordering.isSatisfied) {
       const bounded = body.locking.length === 0 && !tail.withTies ? tail : undefined
@@ -207,7 +209,7 @@ export class Planner {
       explain,
       open: (opening) => {
         const project = projector(parts)
-        const open = (run: SqlRun): Operator<SqlRow, SqlRun> => new Project(input.open(run), project)
+        const open = (run: SqlRun): Operator<SqlRow, SqlRun> => new Project(input.open(run), project, largeBytes)
         // Shown as the node below, it is counted there.
         return explain === input.explain ? open(opening) : planNode(explain, open).open(opening)
       },
@@ -235,7 +237,10 @@ export class Planner {
             const { offset, limit } = bounds(run)
             return offset + limit
           }
-    return planNode(explain, (run) => new Sort(input.open(run), (row: SqlRow) => row, compare, keep))
+    return planNode(
+      explain,
+      (run) => new Sort(input.open(run), { format: sqlRows, keyOf: (row: SqlRow) => row, compare, keep }),
+    )
   }
 
   #boundsOf(tail: QueryTail): (run: SqlRun) => { offset: number; limit: number } {
@@ -308,7 +313,7 @@ export class Planner {
       const title = `HashSetOp ${operation === 'except' ? 'Except' : 'Intersect'}${all ? ' All' : ''}`
       plan = planNode(
         { title, details: [], children },
-        (run) => new SetFilter(left.open(run), right.open(run), keyOf, operation, all),
+        (run) => new SetFilter(left.open(run), right.open(run), { keyOf, format: sqlRows, kind: operation, all }),
       )
     }
     return this.#planTail(plan, query, body.tail)
@@ -330,7 +335,8 @@ function cut(input: PlanNode, width: number): PlanNode {
   return { explain: input.explain, open: (run) => new Project(input.open(run), (row: SqlRow) => row.slice(0, width)) }
 }
 
-function distinct(input: PlanNode, types: readonly number[], places?: readonly number[]): PlanNode {
+/** `isSorted`: by `places`, whose order it keeps. */
+function distinct(input: PlanNode, types: readonly number[], places?: readonly number[], isSorted = false): PlanNode {
   const keyOf = groupKeyOf(types)
   const key = places === undefined ? keyOf : (row: SqlRow): HashKey => keyOf(places.map((place) => row[place]!))
   const explain: ExplainNode = {
@@ -338,7 +344,9 @@ function distinct(input: PlanNode, types: readonly number[], places?: readonly n
     details: [],
     children: [input.explain],
   }
-  return planNode(explain, (run) => new Distinct(input.open(run), key))
+  return planNode(explain, (run) =>
+    isSorted ? new DistinctNeighbors(input.open(run), key) : new Distinct(input.open(run), key, sqlRows),
+  )
 }
 
 function missingKeys(places: readonly number[], order: readonly OrderKey[]): OrderKey[] {

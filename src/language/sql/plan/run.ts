@@ -28,6 +28,8 @@ export interface SubqueryState {
   complete: boolean
   /** Of `= ANY`: the gathered values by hash key, made at the end. */
   set: Set<unknown> | undefined
+  /** Charged for them. */
+  heldBytes: number
 }
 
 /**

@@ -5,8 +5,7 @@
  * per execution. One that has captures and is volatile is computed each time. It runs where the expression needs it; when it has to pause it throws `suspended`, and goes on when the
  * same expression is evaluated again.
  */
-import type { HashKey } from '../../../query/hash-join.ts'
-import { checkRowsKept } from '../../../query/memory-limit.ts'
+import { entryBytes, type HashKey } from '../../../query/row-format.ts'
 import { paused } from '../../../query/operator.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate, foldQuantified } from '../expression/compile.ts'
@@ -14,8 +13,12 @@ import type { SubqueryExpression } from '../expression/expression.ts'
 import { isVolatileQuery } from '../expression/volatile.ts'
 import { failure } from '../failure.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
+import { valueBytes } from '../types/row-format.ts'
 import type { PlanNode } from './plan-node.ts'
 import { recapture, type SqlRow, type SqlRun, type SubqueryState, suspended } from './run.ts'
+
+/** Of a value in the list, and in the set that may be made of it. */
+const membershipBytes = entryBytes + 8
 
 export function subqueryEvaluator(expression: SubqueryExpression, compiler: Compiler, plan: PlanNode): Evaluate {
   const { id, form } = expression
@@ -58,11 +61,13 @@ function stateFor({ id, captures, plan, isKept }: Asked, row: SqlRow, run: SqlRu
   )
   let state = run.subqueries[id]
   if (state === undefined) {
-    state = { operator: plan.open(run), gathered: [], rows: 0, complete: false, set: undefined }
+    state = { operator: plan.open(run), gathered: [], rows: 0, complete: false, set: undefined, heldBytes: 0 }
     run.subqueries[id] = state
     return state
   }
   if (isKnown && (isKept || !state.complete)) return state
+  run.transaction.workspace.memory.release(state.heldBytes)
+  state.heldBytes = 0
   state.gathered = []
   state.rows = 0
   state.complete = false
@@ -80,7 +85,9 @@ function advance(state: SubqueryState, form: SubqueryExpression['form'], run: Sq
     if (form === 'exists') break
     for (const row of batch) state.gathered.push(row[0]!)
     if (form === 'scalar' && state.rows > 1) break
-    checkRowsKept(state.gathered.length, 'SubPlan')
+    const bytes = batch.length * membershipBytes + batch.reduce((sum, [value]) => sum + valueBytes(value!), 0)
+    run.transaction.workspace.memory.charge(bytes, 'SubPlan')
+    state.heldBytes += bytes
   }
   state.complete = true
 }

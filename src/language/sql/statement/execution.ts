@@ -3,15 +3,16 @@
  * writes), and a function that answers at once.
  */
 import type { StatementSteps, Transaction, Wait } from '../../../database/contract.ts'
-import { type Batch, type Operator, paused, type Paused } from '../../../query/operator.ts'
+import { type Batch, type Operator, paused, type Paused, takeWait } from '../../../query/operator.ts'
 import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
+import { valuesBytes } from '../types/row-format.ts'
 import { createRun, type SqlRow, type SqlRun, suspended } from '../plan/run.ts'
 
 const noNotices: readonly Notice[] = []
 
 export class QueryExecution implements Execution {
-  readonly waitFor: Wait = undefined
+  waitFor: Wait = undefined
   readonly notices: readonly Notice[] = noNotices
   rowCount = 0
   readonly #plan: PlanNode
@@ -29,7 +30,8 @@ export class QueryExecution implements Execution {
     run.transaction = transaction
     run.context = context
     const batch = pull((this.#operator ??= this.#plan.open(run)), run)
-    if (batch !== undefined && batch !== paused) this.rowCount += batch.length
+    if (batch === paused) this.waitFor = takeWait(run)
+    else if (batch !== undefined) this.rowCount += batch.length
     return batch
   }
 
@@ -69,8 +71,14 @@ export function* collect(plan: PlanNode, run: SqlRun): StatementSteps<SqlRow[]> 
   for (;;) {
     const batch = pull(operator, run)
     if (batch === undefined) return rows
-    if (batch === paused) yield undefined
-    else for (const row of batch) rows.push(row)
+    if (batch === paused) yield takeWait(run)
+    else {
+      run.transaction.workspace.memory.charge(
+        batch.reduce((sum, row) => sum + valuesBytes(row), 0),
+        'the rows of a statement that writes',
+      )
+      for (const row of batch) rows.push(row)
+    }
   }
 }
 

@@ -7,7 +7,7 @@
 import { sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { getType } from '../../../model/table/types/registry.ts'
-import type { HashKey } from '../../../query/hash-join.ts'
+import type { HashKey } from '../../../query/row-format.ts'
 import type { SqlValue } from '../contract.ts'
 import { oid } from './oids.ts'
 

@@ -1,0 +1,50 @@
+/**
+ * What one operator holds: charged to its statement, and given back by the operator itself or when the statement ends.
+ *
+ * An operator that can do with less asks with `tryHold`; where it hears false it spills, so that the answer is never false
+ * where there are no temporary files: then it is `out_of_memory`.
+ */
+import type { Workspace } from '../database/workspace.ts'
+import type { Run } from './operator.ts'
+
+export class OperatorMemory {
+  readonly #name: string
+  #workspace: Workspace | undefined
+  #heldBytes = 0
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  workspace(run: Run): Workspace {
+    return (this.#workspace ??= run.transaction.workspace)
+  }
+
+  /** False where it should spill. */
+  tryHold(run: Run, bytes: number): boolean {
+    const workspace = this.workspace(run)
+    if (!workspace.canSpill) workspace.memory.charge(bytes, this.#name)
+    else if (this.#heldBytes + bytes > workspace.operatorBytes || !workspace.memory.tryCharge(bytes)) return false
+    this.#heldBytes += bytes
+    return true
+  }
+
+  /** Where it cannot be done with less. Throws `out_of_memory`. */
+  hold(run: Run, bytes: number): void {
+    this.workspace(run).memory.charge(bytes, this.#name)
+    this.#heldBytes += bytes
+  }
+
+  release(bytes: number): void {
+    this.#heldBytes -= bytes
+    this.#workspace?.memory.release(bytes)
+  }
+
+  releaseAll(): void {
+    this.release(this.#heldBytes)
+  }
+}
