@@ -1,13 +1,13 @@
 /**
  * docs/compatibility.md, from the tables that the code itself works by and from the suites' last results.
  *
- * Names come from data, never from prose: the Redis command table, the Mongo command table, the operator tables of the
- * document language (each row of which begins with the operator's name), SQL's function registry, and the statements that
- * the planner dispatches on.
+ * Names come from data, never from prose: the Redis command table, the Mongo command table, SQL's function registry, the
+ * statements that the planner dispatches on, and what a server answered about the names in the real servers' manuals.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { commands as mongoCommands } from '../../src/gateway/mongodb/commands/commands.ts'
+import type { Probed } from './probes.ts'
 import { allFunctions } from '../../src/language/sql/functions/registry.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading is what registers the functions
 import '../../src/language/sql/functions/library.ts'
@@ -25,7 +25,7 @@ interface SuiteResult {
   readonly skipped: number
 }
 
-export function compatibilityPage(root: string): string {
+export function compatibilityPage(root: string, probed: Probed): string {
   return [
     '# Compatibility',
     '',
@@ -33,9 +33,9 @@ export function compatibilityPage(root: string): string {
     'listed answers with the error that the protocol has for it. How values pass from door to door: [values.md](values.md).',
     '',
     ...suites(root),
-    ...redis(root),
-    ...postgres(root),
-    ...mongodb(root),
+    ...redis(root, probed),
+    ...postgres(root, probed),
+    ...mongodb(probed),
   ].join('\n')
 }
 
@@ -58,14 +58,24 @@ function suites(root: string): string[] {
   ]
 }
 
-function redis(root: string): string[] {
+function redis(root: string, probed: Probed): string[] {
   const commands = JSON.parse(readFileSync(join(root, 'src/gateway/redis/commands.json'), 'utf8')) as RedisCommand[]
   const groups = [...new Set(commands.map((command) => command.group))].sort()
   const lines = groups.map((group) => {
     const members = commands.filter((command) => command.group === group)
     return `- **${group}**: ${members.sort(byName).map(redisName).join(' ')}`
   })
-  return [`## Redis: ${commands.length} commands`, '', ...lines, '']
+  const missing = probed.redis.map(({ group, missing: names }) => `- **${group}**: ${quoted(names)}`)
+  return [
+    `## Redis: ${commands.length} commands`,
+    '',
+    ...lines,
+    '',
+    'Not here, among the commands of Redis 7.2:',
+    '',
+    ...missing,
+    '',
+  ]
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {
@@ -78,7 +88,7 @@ function redisName({ name, subcommands }: RedisCommand): string {
   return inner.length === 0 ? title : `${title} (${inner.join(', ')})`
 }
 
-function postgres(root: string): string[] {
+function postgres(root: string, { sql }: Probed): string[] {
   const names = (kind: 'f' | 'a'): string[] => {
     const found = [...allFunctions()].filter((entry) => entry.kind === kind).map((entry) => entry.name)
     return [...new Set(found)].filter((name) => /^[a-z_0-9]+$/.test(name)).sort()
@@ -89,6 +99,10 @@ function postgres(root: string): string[] {
     '## PostgreSQL',
     '',
     `Statements: ${statementKinds(root).join(', ')}.`,
+    '',
+    `Also here: ${sql.here.join(', ')}.`,
+    '',
+    `Not here, among what tools and applications send: ${sql.missing.join(', ')}.`,
     '',
     `Functions (${functions.length}): ${functions.map((name) => `\`${name}\``).join(' ')}`,
     '',
@@ -110,36 +124,24 @@ function statementKinds(root: string): string[] {
   return [...kinds].sort()
 }
 
-const operatorTables: readonly (readonly [title: string, files: readonly string[]])[] = [
-  ['query operators', ['filter-operators.ts']],
-  ['update operators', ['update-operators.ts', 'update-arrays.ts']],
-  ['pipeline stages', ['pipeline.ts']],
-  ['accumulators', ['group.ts']],
-  [
-    'expressions',
-    [
-      'expression-arithmetic.ts',
-      'expression-array.ts',
-      'expression-conversion.ts',
-      'expression-date.ts',
-      'expression-logic.ts',
-      'expression-object.ts',
-      'expression-text.ts',
-    ],
-  ],
-]
-
-function mongodb(root: string): string[] {
+function mongodb({ mongo }: Probed): string[] {
   const names = mongoCommands.map((command) => `\`${command.name}\``).sort()
-  const tables = operatorTables.map(([title, files]) => {
-    const operators = new Set(files.flatMap((file) => tableRows(join(root, 'src/language/mql', file))))
-    return `- **${title}** (${operators.size}): ${[...operators].sort().join(' ')}`
-  })
-  return ['## MongoDB', '', `- **commands** (${names.length}): ${names.join(' ')}`, ...tables, '']
+  const here = mongo.map(([title, { here: found }]) => `- **${title}** (${found.length}): ${quoted(found)}`)
+  const missing = mongo.map(([title, { missing: lost }]) => `- **${title}**: ${quoted(lost)}`)
+  const [, ...operators] = here
+  return [
+    '## MongoDB',
+    '',
+    `- **commands** (${names.length}): ${names.join(' ')}`,
+    ...operators,
+    '',
+    'Not here, among what the manual of MongoDB 7.0 lists:',
+    '',
+    ...missing.filter((line) => !line.endsWith(': ')),
+    '',
+  ]
 }
 
-/** Rows of the operator tables begin a line with `['$name',` or, made by a function, with `fixed('$name',`. */
-function tableRows(path: string): string[] {
-  const source = readFileSync(path, 'utf8')
-  return [...source.matchAll(/^\s+(?:\[|\w+\()\s*'(\$\w+)',/gm)].map(([, name]) => `\`${name}\``)
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(' ')
 }
