@@ -5,8 +5,6 @@ import { compatibilityPage } from './compatibility-page.ts'
 import { probe, type Probed } from './probes.ts'
 
 test('docs/compatibility.md says what the code supports, and what it does not', async () => {
-  const database = await open({ memory: true })
-  const server = await serve(database, { port: 0 })
   const probed = await probePolylog()
   const page = compatibilityPage(process.cwd(), probed)
   for (const name of [
