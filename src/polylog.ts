@@ -25,6 +25,7 @@ import { Sessions } from './session/sessions.ts'
 
 export { PolylogError, type ErrorCode } from './base/errors.ts'
 export { Decimal } from './base/decimal.ts'
+export type { Difference, DifferenceKind } from './database/verification.ts'
 export type { FeedChange, FeedOptions, FeedTransaction } from './database/feed.ts'
 export type { Isolation } from './database/contract.ts'
 export type { DeleteOptions, Documents, FindOptions, UpdateOptions } from './library/documents.ts'
@@ -33,6 +34,7 @@ export type { JsonValue } from './library/json-values.ts'
 export type { SqlRow } from './library/sql.ts'
 export type { SqlResult } from './library/sql-results.ts'
 export type { EmbeddedDatabase, EmbeddedTransaction, PinnedSnapshot, WriteOptions } from './library/library.ts'
+export type { DatabaseReport } from './session/verification.ts'
 export type { Server, ServerOptions } from './server/server.ts'
 
 export interface OpenOptions {

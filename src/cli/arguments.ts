@@ -34,6 +34,13 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
   --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
   --help, --version
+
+       polylog verify [options]
+                      recomputes every derived entry and names what differs; ends with status 4 where something does
+
+  --data DIR            of a data directory that no server has open (default: ./polylog-data)
+  --url postgres://…    of the database that a running server has
+  --json FILE           the report, as JSON
 `
 
 function portUsage({ name, title }: Protocol): string {

@@ -17,6 +17,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (command === '--version') process.stdout.write(`${await version()}\n`)
   else if (command === '--help' || command === 'help' || rest.includes('--help')) process.stdout.write(usage)
   else if (command === 'serve') await runServe(rest)
+  else if (command === 'verify') await runVerify(rest)
   else throw new UsageError(command === undefined ? 'a command is needed' : `unknown command "${command}"`)
 }
 
@@ -25,6 +26,12 @@ async function runServe(rest: readonly string[]): Promise<void> {
   const running = await serve(args)
   stopOnSignal(running)
   process.stdout.write(readyLine(running, args))
+}
+
+/** Loaded where it is asked for: a server has no use for it. */
+async function runVerify(rest: readonly string[]): Promise<void> {
+  const { verifyCommand } = await import('./verify.ts')
+  await verifyCommand(rest)
 }
 
 try {

@@ -10,7 +10,7 @@ import { workerJobs } from '../server/worker-jobs.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
 
 const maxConfigBytes = 1024 * 1024
-const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
+export const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability, memoryLimitBytes, temporaryLimitBytes } = args

@@ -28,6 +28,7 @@ import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recov
 import { DatabaseServices } from './services.ts'
 import type { TemporaryFiles } from './temporary-files.ts'
 import { KernelTransaction, type TransactionOptions } from './transaction.ts'
+import { verifyFiles, type FilesReport } from './verify-files.ts'
 import type { WorkspaceParts } from './workspace.ts'
 
 export interface DatabaseParts {
@@ -90,6 +91,7 @@ export class Database implements Kernel {
   #storedLookAt = 0
   #bytesAtCheckpoint = 0
   #checkpointing: Promise<Sequence> | undefined
+  #verifying: Promise<FilesReport> | undefined
   #lastCheckpoint: Sequence
   #reclaiming = false
   #recycled: KernelTransaction | undefined
@@ -335,12 +337,28 @@ export class Database implements Kernel {
   async #writeCheckpoint(): Promise<Sequence> {
     const folder = this.#checkpointFolder
     if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
+    await this.#verifying?.catch(() => undefined)
     this.#bytesAtCheckpoint = this.pipeline.recordBytes
     const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence)
     const sequence = await writeCheckpoint({ host: this.host, folder, store: this.store, synced })
     this.#lastCheckpoint = sequence
     await this.log.trim(sequence + 1)
     return sequence
+  }
+
+  /** Reads the log and the checkpoint on the disk again (`verify-files.ts`); one at a time, and no checkpoint meanwhile. */
+  async verifyFiles(): Promise<FilesReport> {
+    while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined)
+    const { host, log } = this
+    this.#verifying ??= verifyFiles({
+      host,
+      log,
+      syncedThrough: this.durableThrough('synced'),
+      checkpointFolder: this.#checkpointFolder,
+    }).finally(() => {
+      this.#verifying = undefined
+    })
+    return this.#verifying
   }
 
   /** Rejects where the sequence is lost. */

@@ -15,6 +15,7 @@ import type { Host } from '../host/host.ts'
 import { isLongText } from '../language/sql/sql.ts'
 import type { BeginOptions, Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
+import { verifyDatabase, type DatabaseReport } from '../session/verification.ts'
 import {
   check,
   checkBoolean,
@@ -236,6 +237,15 @@ export class EmbeddedDatabase {
       sessions.close()
       await database.close()
     })
+  }
+
+  /**
+   * Recomputes everything that is derived, on one snapshot and beside all other work, and reads the log and the checkpoint
+   * again. Each difference is named; none is how it should be.
+   */
+  verify(): Promise<DatabaseReport> {
+    this.checkOpen()
+    return verifyDatabase(this.sessions, this.#database)
   }
 
   /** Committed transactions from a sequence on, in order, each when it is synced. Errors: `trimmed`, `data_corrupted`, `io_error`. */

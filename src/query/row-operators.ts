@@ -1,5 +1,14 @@
 /** Operators that look at one row at a time: filter, project, limit, and sources that need no storage. */
-import { type Batch, batchBytes, batchRows, InputCursor, type Operator, paused, type Run } from './operator.ts'
+import {
+  type Batch,
+  batchBytes,
+  batchRows,
+  InputCursor,
+  type Operator,
+  paused,
+  type Paused,
+  type Run,
+} from './operator.ts'
 
 export class Filter<R, X extends Run> implements Operator<R, X> {
   readonly #input: InputCursor<R, X>
@@ -186,14 +195,19 @@ export class Limit<R, X extends Run> implements Operator<R, X> {
   }
 }
 
-/** Rows computed without storage, such as VALUES or generate_series; made anew at each beginning. */
+/**
+ * Rows that a function computes, such as VALUES or generate_series; made anew at each beginning. One that takes long over a
+ * row gives `paused` in between, where its slice is over.
+ */
 export class RowSource<R, X extends Run> implements Operator<R, X> {
-  readonly #start: (run: X) => Iterator<R>
-  #rows: Iterator<R> | undefined
+  readonly #start: (run: X) => Iterator<R | Paused>
+  #rows: Iterator<R | Paused> | undefined
+  /** Kept where a row has to be waited for. */
+  #out: R[] = []
   #ended = false
   #pauseNext = false
 
-  constructor(start: (run: X) => Iterator<R>) {
+  constructor(start: (run: X) => Iterator<R | Paused>) {
     this.#start = start
   }
 
@@ -204,21 +218,30 @@ export class RowSource<R, X extends Run> implements Operator<R, X> {
       return paused
     }
     const rows = (this.#rows ??= this.#start(run))
-    const out: R[] = []
-    while (out.length < batchRows) {
+    while (this.#out.length < batchRows) {
       const step = rows.next()
       if (step.done === true) {
         this.#ended = true
         break
       }
-      out.push(step.value)
+      if (step.value === paused) return this.#handOut() ?? paused
+      this.#out.push(step.value)
     }
-    this.#pauseNext = run.transaction.slice.spend(out.length)
-    return out.length > 0 ? out : undefined
+    const out = this.#handOut()
+    this.#pauseNext = run.transaction.slice.spend(out?.length ?? 0)
+    return out
+  }
+
+  #handOut(): R[] | undefined {
+    const out = this.#out
+    if (out.length === 0) return undefined
+    this.#out = []
+    return out
   }
 
   reset(): void {
     this.#rows = undefined
+    this.#out = []
     this.#ended = false
     this.#pauseNext = false
   }

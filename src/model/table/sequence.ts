@@ -82,7 +82,7 @@ function loadCounter(transaction: Transaction, collection: Collection): Counter 
   key.orderedVarint()
   key.orderedVarint()
   const block = Number(key.int64())
-  const { isGiven, number } = decodeEntry(cursor.value)
+  const { isGiven, number } = decodeSequenceEntry(cursor.value)
   return isGiven ? { ...fresh, last: number, block } : { ...fresh, first: number, block }
 }
 
@@ -96,7 +96,7 @@ function encodeEntry(isGiven: boolean, number: bigint): Slice {
   return writer
 }
 
-function decodeEntry(value: Slice): { isGiven: boolean; number: bigint } {
+export function decodeSequenceEntry(value: Slice): { isGiven: boolean; number: bigint } {
   const reader = ByteReader.of(value)
   if (reader.u8() !== entryFormat) throw sqlError('data_newer', 'XX001', 'a sequence has an unknown format')
   return { isGiven: reader.u8() === 1, number: reader.i64le() }

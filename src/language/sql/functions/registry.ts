@@ -4,7 +4,7 @@
  */
 import type { Aggregate, Implementation } from '../expression/expression.ts'
 import type { SqlRun } from '../plan/run.ts'
-import type { SqlValue } from '../contract.ts'
+import type { Paused, SqlValue } from '../contract.ts'
 
 export interface FunctionOptions {
   /** Null in, null out (default). */
@@ -36,6 +36,11 @@ export interface SetFunctionEntry {
   /** Names and types of the columns; `anyelement` is the element of the array given. */
   readonly columns: readonly { readonly name: string; readonly type: number }[]
   readonly rows: (run: SqlRun, values: readonly SqlValue[]) => Iterable<readonly SqlValue[]>
+  /**
+   * In place of `rows`, of a function without arguments that takes long over a row and stands in FROM alone. A wait that
+   * `next` throws is waited for, and `next` called again.
+   */
+  readonly slowRows?: (run: SqlRun) => Iterator<readonly SqlValue[] | Paused, void>
 }
 
 export interface AggregateEntry {

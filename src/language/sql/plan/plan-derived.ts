@@ -3,7 +3,7 @@ import { Materialize } from '../../../query/materialize.ts'
 import type { Batch, Operator } from '../../../query/operator.ts'
 import { RowSource } from '../../../query/row-operators.ts'
 import type { FunctionItem, QueryItem, SharedItem } from '../bind/query.ts'
-import type { SqlValue } from '../contract.ts'
+import { paused, type Paused, type SqlValue } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
 import { sqlRows } from '../types/row-format.ts'
 import type { FromPlanner } from './from-planner.ts'
@@ -75,7 +75,7 @@ class SharedReader implements Operator<SqlRow, SqlRun> {
 
 export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode {
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
-  const { rows } = item.entry
+  const { rows, slowRows } = item.entry
   const enter = takeCaptures(planner, item)
   const explain: ExplainNode = {
     title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'),
@@ -86,6 +86,7 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
     return new RowSource<SqlRow, SqlRun>((run) => {
       enter?.(run)
       const values = parts.map((part) => part([], run))
+      if (slowRows !== undefined) return numberedSlowly(slowRows(run), item.withOrdinality)
       return numbered(rows(run, values), item.withOrdinality)
     })
   })
@@ -111,4 +112,20 @@ function takeCaptures(
 function* numbered(rows: Iterable<readonly SqlValue[]>, withOrdinality: boolean): Generator<SqlRow> {
   let count = 0n
   for (const row of rows) yield withOrdinality ? [...row, ++count] : [...row]
+}
+
+/** Not a generator: what is thrown to wait for something would end it. */
+function numberedSlowly(
+  rows: Iterator<readonly SqlValue[] | Paused, void>,
+  withOrdinality: boolean,
+): Iterator<SqlRow | Paused, void> {
+  let count = 0n
+  const next = (): IteratorResult<SqlRow | Paused, void> => {
+    const step = rows.next()
+    if (step.done === true) return step
+    const { value } = step
+    if (value === paused) return { done: false, value }
+    return { done: false, value: withOrdinality ? [...value, ++count] : [...value] }
+  }
+  return { next }
 }

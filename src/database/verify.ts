@@ -1,0 +1,47 @@
+/**
+ * The verifier: everything that is derived, recomputed from what it is derived from, on one snapshot.
+ *
+ * Rule 1 puts index entries into the record beside the data, and nothing looks at both again: a bug that forgets one shows
+ * as a query that finds too little, months later. So each model can say of its collections, from their stored bytes alone,
+ * what else must be there (`ModelVerifier`), and this walks them all. It is used by `polylog verify`, by `db.verify()`, and
+ * after every run of the simulation, of the crash rounds and of the programs that tests run.
+ *
+ * Both ways, in constant memory: for each row the entries that follow from it are looked up (`missing`, `different`); for
+ * each entry the row that it names is looked up and must give that entry (`extra`). Neither needs a list of the other side,
+ * so a billion rows take time and no room. What cannot be decoded is a difference too, and the walk goes on behind it.
+ *
+ * `verify-store.ts` looks at the ordered store under the models: order, look-ups, the counts in its pages, keys of
+ * collections and indexes that do not exist. `verify-catalog.ts` looks at the catalog, `verify-files.ts` at the log and the
+ * checkpoint.
+ *
+ * Invariants: it writes nothing and takes no lock; it reads one snapshot and gives up the thread as any statement does, so
+ * it may run beside everything else; the report is bounded, however much is wrong.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { StatementSteps, Transaction } from './contract.ts'
+import { Verification, type ModelVerifiers, type VerifyReport } from './verification.ts'
+import { storedNumbers } from './numbers.ts'
+import { inPlace } from './wait.ts'
+import { verifyCatalog } from './verify-catalog.ts'
+import { verifyStore } from './verify-store.ts'
+
+/**
+ * One statement. A transaction's own writes lack what its commit adds to them, so one that has written is refused
+ * (`active_transaction`).
+ */
+export function* verify(transaction: Transaction, models: ModelVerifiers): StatementSteps<VerifyReport> {
+  if (transaction.savepoint().writes > 0) {
+    throw new PolylogError('active_transaction', 'a transaction that has written cannot verify: only what is committed')
+  }
+  const numbersEnd = yield* inPlace(transaction, () => storedNumbers(transaction))
+  const verification = new Verification(transaction, numbersEnd)
+  const { catalog } = transaction
+  yield* verifyCatalog(verification)
+  yield* verifyStore(verification, models)
+  for (const namespace of catalog.namespaces.keys()) {
+    for (const collection of catalog.collectionsOf(namespace)) {
+      yield* models[collection.model].verify(verification, collection)
+    }
+  }
+  return verification.result
+}

@@ -1,0 +1,92 @@
+/**
+ * What must hold of a document collection, from its stored bytes: a document is valid BSON, begins with the `_id` that it
+ * lies under, has its fields' types in the catalog, and has exactly the entries in each index that `indexKeyPrefixes` gives.
+ */
+import { equalSlices, sliceToLatin1, type Slice } from '../../base/slice.ts'
+import { keyspaceRange, KeyWriter, primaryIndex } from '../../base/tuple.ts'
+import type { Collection } from '../../database/catalog.ts'
+import type { StatementSteps } from '../../database/contract.ts'
+import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import { bsonTypeName, FieldCursor } from './bson.ts'
+import { documentStart } from './codec.ts'
+import { idOf } from './document.ts'
+import { typeFields } from './fields.ts'
+import { indexesOf, type DocumentIndex } from './index-definition.ts'
+import { indexKeyPrefixes, writeEntry } from './index-keys.ts'
+import { writeDocumentKey, writeEntryTarget } from './keys.ts'
+import { validateDocument } from './validate.ts'
+
+export const documentVerifier: ModelVerifier = {
+  indexes(collection) {
+    const secondary = collection.indexes.map(({ id, name }): [number, string] => [id, name])
+    return new Map([[primaryIndex, '_id_'], ...secondary])
+  },
+  *verify(verification, collection) {
+    const where = nameOf(collection)
+    yield* eachEntry(verification, { where }, keyspaceRange(collection.id, primaryIndex), (key, value) => {
+      checkDocument(verification, collection, key, value)
+    })
+    for (const index of indexesOf(collection)) yield* verifyEntries(verification, collection, index)
+  },
+}
+
+const targetWriter = new KeyWriter()
+const entryWriter = new KeyWriter()
+
+function documentOf(stored: Slice): Slice {
+  return { bytes: stored.bytes, start: documentStart(stored), end: stored.end }
+}
+
+function checkDocument(verification: Verification, collection: Collection, key: Slice, value: Slice): void {
+  const at = { where: nameOf(collection), key }
+  const document = documentOf(value)
+  if (validateDocument(document.bytes, document.start, document.end) !== document.end) {
+    return verification.report('unreadable', at, 'there are bytes after the document')
+  }
+  const id = idOf(document)
+  if (!equalSlices(writeDocumentKey(targetWriter, collection, id), key)) {
+    verification.report('different', at, 'the document has another _id than the one it lies under')
+  }
+  checkFields(verification, collection, key, document)
+  for (const index of indexesOf(collection)) {
+    for (const prefix of indexKeyPrefixes(collection, index, document)) {
+      const entry = writeEntry(entryWriter, index.unique, prefix, id)
+      const of = { where: nameOf(collection), index: index.name, key: entryWriter }
+      const found = verification.transaction.get(entryWriter)
+      if (found === undefined) verification.report('missing', of, 'a document has no entry')
+      else if (!equalSlices(found, entry)) {
+        const message = index.unique ? 'the entry leads to another document' : 'the entry has a wrong value'
+        verification.report('different', of, message)
+      }
+    }
+  }
+}
+
+function checkFields(verification: Verification, collection: Collection, key: Slice, document: Slice): void {
+  const at = { where: nameOf(collection), key }
+  const cursor = FieldCursor.of(document)
+  for (let isFirst = true; cursor.next(); isFirst = false) {
+    const type = bsonTypeName(cursor.value.type)
+    if (isFirst && cursor.name !== '_id')
+      verification.report('different', at, 'the document does not begin with its _id')
+    if (typeFields(collection.fields, cursor.name).has(type)) continue
+    verification.report('missing', at, `the catalog does not know that "${cursor.name}" may be of type ${type}`)
+  }
+}
+
+/** Each entry must be one that the document it leads to gives. */
+function verifyEntries(verification: Verification, collection: Collection, index: DocumentIndex): StatementSteps<void> {
+  const at = { where: nameOf(collection), index: index.name }
+  return eachEntry(verification, at, keyspaceRange(collection.id, index.id), (key, value) => {
+    writeEntryTarget(targetWriter, collection, index.unique, key, value)
+    const stored = verification.transaction.get(targetWriter)
+    if (stored === undefined) return verification.report('extra', { ...at, key }, 'the entry leads to no document')
+    const document = documentOf(stored)
+    const id = idOf(document)
+    const isItsOwn = indexKeyPrefixes(collection, index, document).some((prefix) => {
+      writeEntry(entryWriter, index.unique, prefix, id)
+      return sliceToLatin1(entryWriter) === sliceToLatin1(key)
+    })
+    if (!isItsOwn) verification.report('extra', { ...at, key }, 'the entry leads to a document with other values')
+  })
+}

@@ -1,0 +1,217 @@
+/**
+ * What must hold of a Redis database, from its stored bytes: counts are those of the elements, every element belongs to a
+ * key, scores and expiries have their entries, and no others are there.
+ *
+ * Elements name a generation and not their key, so whether somebody owns them is asked of a sorted list of the generations
+ * that headers name: eight bytes for each hash, list, set and sorted set.
+ */
+import { copySlice, equalSlices, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { KeyReader } from '../../base/tuple-reader.ts'
+import { keyspaceRange, KeyWriter } from '../../base/tuple.ts'
+import type { Collection } from '../../database/catalog.ts'
+import type { StatementSteps } from '../../database/contract.ts'
+import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from './codec.ts'
+import {
+  decodeLastElement,
+  elementRange,
+  headerOffset,
+  index,
+  writeElementKey,
+  writeExpiryKey,
+  writeHeaderKey,
+  writeScoreKey,
+} from './keys.ts'
+import { elementIndex } from './keyvalue.ts'
+
+const indexNames: ReadonlyMap<number, string> = new Map(Object.entries(index).map(([name, number]) => [number, name]))
+
+export const keyvalueVerifier: ModelVerifier = {
+  indexes: () => indexNames,
+  *verify(verification, collection) {
+    const checker = new Checker(verification, collection)
+    yield* checker.headers()
+    for (const of of [kind.list, kind.set, kind.sortedSet, kind.hash]) yield* checker.elements(of)
+    yield* checker.scores()
+    yield* checker.expiries()
+  },
+}
+
+class Checker {
+  readonly #verification: Verification
+  readonly #collection: Collection
+  readonly #where: string
+  readonly #generations = new Map<Kind, Generations>()
+  readonly #header = new Header()
+  readonly #view = new MutableSlice()
+  readonly #writer = new KeyWriter(64)
+
+  constructor(verification: Verification, collection: Collection) {
+    this.#verification = verification
+    this.#collection = collection
+    this.#where = nameOf(collection)
+  }
+
+  #each(of: number, look: (key: Slice, value: Slice) => void): StatementSteps<void> {
+    const at = { where: this.#where, index: of === index.header ? null : indexNames.get(of)! }
+    return eachEntry(this.#verification, at, keyspaceRange(this.#collection.id, of), look)
+  }
+
+  *headers(): StatementSteps<void> {
+    const offset = headerOffset(this.#collection)
+    yield* this.#each(index.header, (key, value) => {
+      const header = this.#header
+      decodeHeader(value, header)
+      const name = sliceOf(copySlice(decodeLastElement(key, offset, this.#view)))
+      if (header.expiresAtMs !== never) this.#checkExpiryOf(name, header.expiresAtMs)
+      if (header.kind !== kind.string) this.#checkCollection(key, header)
+    })
+    for (const generations of this.#generations.values()) generations.sort()
+  }
+
+  #checkExpiryOf(name: Slice, expiresAtMs: bigint): void {
+    const key = writeExpiryKey(this.#writer, this.#collection, expiresAtMs, name)
+    if (this.#verification.transaction.get(key) !== undefined) return
+    this.#verification.report('missing', this.#at(index.expiry, key), 'a key that expires has no entry')
+  }
+
+  #at(of: number, key: Slice): { where: string; index: string | null; key: Slice } {
+    return { where: this.#where, index: indexNames.get(of)!, key }
+  }
+
+  #checkCollection(key: Slice, { kind: of, generation, count, position }: Header): void {
+    const at = { where: this.#where, key }
+    const { transaction, numbersEnd } = this.#verification
+    const report = (what: string): void => this.#verification.report('count', at, `${kindNames[of]}: ${what}`)
+    if (generation >= numbersEnd) report(`generation ${generation} is in use, and may be given out again`)
+    if (count === 0) report('it is empty, and is stored')
+    const range = elementRange(this.#collection, elementIndex(of), generation)
+    const elements = transaction.count(range)
+    if (elements !== undefined && elements !== count) report(`it says ${count} elements, and has ${elements}`)
+    if (of === kind.list) this.#checkEnds(range, position, count, report)
+    // Last: what comes before it may have to wait, and is run again.
+    this.#generationsOf(of).add(generation)
+  }
+
+  /** As many items as it says, all at different places: they are consecutive where the first and the last are. */
+  #checkEnds(range: KeyRange, position: number, count: number, report: (what: string) => void): void {
+    const ends: [boolean, number][] = [
+      [false, position],
+      [true, position + count - 1],
+    ]
+    for (const [reverse, expected] of ends) {
+      const cursor = this.#verification.transaction.scan(range, { reverse })
+      const found = cursor.next() ? positionOf(cursor.key) : undefined
+      if (found !== undefined && found !== expected) report(`an item lies at ${found} in place of ${expected}`)
+    }
+  }
+
+  #generationsOf(of: Kind): Generations {
+    let generations = this.#generations.get(of)
+    if (generations === undefined) this.#generations.set(of, (generations = new Generations()))
+    return generations
+  }
+
+  *elements(of: Kind): StatementSteps<void> {
+    const number = elementIndex(of)
+    const generations = this.#generationsOf(of)
+    for (const twice of generations.twice()) {
+      const message = `two keys have the ${kindNames[of]} of generation ${twice}`
+      this.#verification.report('different', { where: this.#where, index: indexNames.get(number)! }, message)
+    }
+    yield* this.#each(number, (key, value) => {
+      const reader = elementReader(key)
+      const generation = Number(reader.int64())
+      const element = of === kind.list ? undefined : sliceOf(reader.byteString())
+      if (of === kind.list) reader.int64()
+      const at = this.#at(number, key)
+      if (!reader.done) this.#verification.report('unreadable', at, 'there are bytes after the element')
+      if (!generations.has(generation)) {
+        this.#verification.report('extra', at, `no key has a ${kindNames[of]} of generation ${generation}`)
+      }
+      if (of === kind.sortedSet) this.#checkScoreOf(generation, element!, decodeScore(value))
+    })
+  }
+
+  #checkScoreOf(generation: number, member: Slice, score: number): void {
+    const key = writeScoreKey(this.#writer, this.#collection, generation, score, member)
+    const at = this.#at(index.byScore, key)
+    if (Number.isNaN(score)) this.#verification.report('different', at, 'a score is not a number')
+    if (this.#verification.transaction.get(key) !== undefined) return
+    this.#verification.report('missing', at, 'a member has no entry under its score')
+  }
+
+  *scores(): StatementSteps<void> {
+    yield* this.#each(index.byScore, (key) => {
+      const reader = elementReader(key)
+      const generation = Number(reader.int64())
+      reader.float8()
+      const member = sliceOf(reader.byteString())
+      const memberKey = writeElementKey(this.#writer, this.#collection, index.scored, generation, member)
+      const stored = this.#verification.transaction.get(memberKey)
+      const at = this.#at(index.byScore, key)
+      if (stored === undefined) return this.#verification.report('extra', at, 'the entry leads to no member')
+      const score = decodeScore(stored)
+      if (equalSlices(writeScoreKey(this.#writer, this.#collection, generation, score, member), key)) return
+      this.#verification.report('extra', at, `the member has the score ${score}`)
+    })
+  }
+
+  *expiries(): StatementSteps<void> {
+    yield* this.#each(index.expiry, (key) => {
+      const reader = elementReader(key)
+      const expiresAtMs = reader.int64()
+      const name = sliceOf(reader.byteString())
+      const stored = this.#verification.transaction.get(writeHeaderKey(this.#writer, this.#collection, name))
+      const at = this.#at(index.expiry, key)
+      if (stored === undefined) return this.#verification.report('extra', at, 'the entry leads to no key')
+      decodeHeader(stored, this.#header)
+      if (this.#header.expiresAtMs === expiresAtMs) return
+      const real = this.#header.expiresAtMs === never ? 'never' : `at ${this.#header.expiresAtMs}`
+      this.#verification.report('extra', at, `the key expires ${real}`)
+    })
+  }
+}
+
+/** Behind the keyspace and the index. */
+function elementReader(key: Slice): KeyReader {
+  const reader = new KeyReader(key)
+  reader.orderedVarint()
+  reader.orderedVarint()
+  return reader
+}
+
+function positionOf(key: Slice): number {
+  const reader = elementReader(key)
+  reader.int64()
+  return Number(reader.int64())
+}
+
+/** Those that headers name, to be asked for in ascending order. */
+class Generations {
+  #numbers = new Float64Array(16)
+  #count = 0
+  #at = 0
+
+  add(generation: number): void {
+    if (this.#count === this.#numbers.length) {
+      const larger = new Float64Array(this.#count * 2)
+      larger.set(this.#numbers)
+      this.#numbers = larger
+    }
+    this.#numbers[this.#count++] = generation
+  }
+
+  sort(): void {
+    this.#numbers = this.#numbers.subarray(0, this.#count).sort()
+  }
+
+  *twice(): Generator<number> {
+    for (let i = 1; i < this.#count; i++) if (this.#numbers[i] === this.#numbers[i - 1]) yield this.#numbers[i]!
+  }
+
+  has(generation: number): boolean {
+    while (this.#at < this.#count && this.#numbers[this.#at]! < generation) this.#at++
+    return this.#numbers[this.#at] === generation
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * What must hold of a table and of a sequence, from their stored bytes: a row lies under the key that its values give,
+ * holds no NULL where none may be, and has exactly one entry in each index.
+ */
+import { equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
+import { KeyReader } from '../../base/tuple-reader.ts'
+import { keyspaceRange, KeyWriter, primaryIndex, tag } from '../../base/tuple.ts'
+import type { Collection } from '../../database/catalog.ts'
+import type { StatementSteps } from '../../database/contract.ts'
+import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import {
+  allRows,
+  indexValue,
+  rowKeyOf,
+  rowKeyOfEntry,
+  writeIndexKey,
+  writeKeyOfRowKey,
+  writeRowKey,
+  type Values,
+} from './keys.ts'
+import { decodeSequenceEntry, isSequence, sequenceDefinitionOf } from './sequence.ts'
+import { Table, type TableIndex } from './table.ts'
+
+export const tableVerifier: ModelVerifier = {
+  indexes(collection) {
+    return new Map([[primaryIndex, 'rows'], ...collection.indexes.map(({ id, name }): [number, string] => [id, name])])
+  },
+  verify(verification, collection) {
+    return isSequence(collection) ? verifySequence(verification, collection) : verifyTable(verification, collection)
+  },
+}
+
+function* verifyTable(verification: Verification, collection: Collection): StatementSteps<void> {
+  const where = nameOf(collection)
+  const table = Table.of(collection)
+  checkReferences(verification, table)
+  yield* eachEntry(verification, { where }, allRows(table), (key, value) => checkRow(verification, table, key, value))
+  for (const index of table.indexes) {
+    const at = { where, index: index.name }
+    yield* eachEntry(verification, at, keyspaceRange(table.id, index.id), (key, value) => {
+      checkEntry(verification, table, index, key, value)
+    })
+  }
+}
+
+/** A column's own sequence. */
+function checkReferences(verification: Verification, table: Table): void {
+  const { catalog } = verification.transaction
+  for (const { name, definition } of table.columns) {
+    if (definition.sequence === undefined) continue
+    const sequence = catalog.collectionById(definition.sequence)
+    if (sequence !== undefined && isSequence(sequence)) continue
+    const message = `column "${name}" has a sequence ${definition.sequence}, which is none`
+    verification.report('reference', { where: nameOf(table.collection) }, message)
+  }
+}
+
+const rowKeyWriter = new KeyWriter(64)
+const entryWriter = new KeyWriter(64)
+
+function checkRow(verification: Verification, table: Table, key: Slice, value: Slice): void {
+  const at = { where: nameOf(table.collection), key }
+  const row = table.reader.read(value)
+  for (const { name, ordinal, isNotNull } of table.columns) {
+    if (isNotNull && row[ordinal] === null)
+      verification.report('different', at, `column "${name}" is NULL and must not be`)
+  }
+  if (table.primaryKey === undefined) checkHiddenKey(verification, table, key)
+  else if (!equalSlices(writeRowKey(table, row, rowKeyWriter), key)) {
+    verification.report('different', at, 'the row has another primary key than the one it lies under')
+  }
+  const rowKey = sliceOf(rowKeyOf(table, key))
+  for (const index of table.indexes) checkEntryOf(verification, table, index, row, rowKey)
+}
+
+function checkHiddenKey(verification: Verification, table: Table, key: Slice): void {
+  const at = { where: nameOf(table.collection), key }
+  const reader = new KeyReader(key)
+  reader.orderedVarint()
+  reader.orderedVarint()
+  if (reader.peek() !== tag.minKey)
+    return verification.report('different', at, 'a table without primary key has a keyed row')
+  reader.skipTag()
+  const number = reader.int64()
+  if (number >= BigInt(verification.numbersEnd)) {
+    verification.report('count', at, `row number ${number} is in use, and may be given out again`)
+  }
+}
+
+/** The entry that follows from a row. */
+function checkEntryOf(verification: Verification, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
+  const key = writeIndexKey(table, index, row, rowKey, entryWriter)
+  const at = { where: nameOf(table.collection), index: index.name, key }
+  const found = verification.transaction.get(key)
+  if (found === undefined) verification.report('missing', at, 'a row has no entry')
+  else if (!equalSlices(found, indexValue(index, rowKey))) {
+    verification.report(
+      'different',
+      at,
+      index.isUnique ? 'the entry leads to another row' : 'the entry has a wrong value',
+    )
+  }
+}
+
+/** The row that an entry leads to. */
+function checkEntry(verification: Verification, table: Table, index: TableIndex, key: Slice, value: Slice): void {
+  const at = { where: nameOf(table.collection), index: index.name, key }
+  const rowKey = rowKeyOfEntry(index, key, value)
+  const stored = verification.transaction.get(writeKeyOfRowKey(table, rowKey, rowKeyWriter))
+  if (stored === undefined) return verification.report('extra', at, 'the entry leads to no row')
+  const row = table.reader.read(stored)
+  if (equalSlices(writeIndexKey(table, index, row, rowKey, entryWriter), key)) return
+  verification.report('extra', at, 'the entry leads to a row with other values')
+}
+
+function* verifySequence(verification: Verification, collection: Collection): StatementSteps<void> {
+  const at = { where: nameOf(collection) }
+  const { minimum, maximum } = sequenceDefinitionOf(collection)
+  yield* eachEntry(verification, at, keyspaceRange(collection.id, primaryIndex), (key, value) => {
+    const { number } = decodeSequenceEntry(value)
+    if (number >= BigInt(minimum) && number <= BigInt(maximum)) return
+    verification.report('different', { ...at, key }, `number ${number} is not from ${minimum} to ${maximum}`)
+  })
+}

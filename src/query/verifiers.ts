@@ -1,0 +1,22 @@
+/** What each model brings to the verifier (`database/verify.ts`); a further model does not compile without it. */
+import type { StatementSteps, Transaction } from '../database/contract.ts'
+import { verify } from '../database/verify.ts'
+import type { ModelVerifier, ModelVerifiers, VerifyReport } from '../database/verification.ts'
+import { documentVerifier } from '../model/document/verify.ts'
+import { keyvalueVerifier } from '../model/keyvalue/verify.ts'
+import { tableVerifier } from '../model/table/verify.ts'
+
+/** A view holds no data. */
+const viewVerifier: ModelVerifier = { indexes: () => new Map(), *verify() {} }
+
+const verifiers: ModelVerifiers = {
+  keyvalue: keyvalueVerifier,
+  document: documentVerifier,
+  table: tableVerifier,
+  view: viewVerifier,
+}
+
+/** All data of the snapshot: see `database/verify.ts`. */
+export function verifySnapshot(transaction: Transaction): StatementSteps<VerifyReport> {
+  return verify(transaction, verifiers)
+}

@@ -1,0 +1,75 @@
+/** `polylog verify` as people call it: of a directory and of a running server, with its exit codes and its report. */
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import pg from 'pg'
+import { describe, expect, test } from 'vitest'
+import { runPolylog, ServerProcess, withFolder } from './server-process.ts'
+
+async function fill(folder: string): Promise<ServerProcess> {
+  const server = await ServerProcess.start('--data', folder)
+  const redis = new Redis(server.port)
+  await redis.zadd('points', -1, 'ada', 2, 'bob')
+  await redis.set('greeting', 'hello', 'EX', 1000)
+  redis.disconnect()
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'test', database: 'polylog' })
+  await client.connect()
+  await client.query('CREATE TABLE t (a int PRIMARY KEY, b text UNIQUE)')
+  await client.query("INSERT INTO t VALUES (1, 'one'), (2, NULL)")
+  await client.end()
+  return server
+}
+
+describe('polylog verify', () => {
+  test('finds nothing in a server that runs, nor in its directory afterwards', () =>
+    withFolder(async (outer) => {
+      const folder = join(outer, 'data')
+      const server = await fill(folder)
+      const online = await runPolylog('verify', '--url', `postgres://127.0.0.1:${server.port}/polylog`)
+      expect(online).toMatchObject({ status: 0, stdout: 'polylog: 0 differences\n' })
+      expect((await runPolylog('verify', '--data', folder)).status).toBe(3)
+      await server.stop()
+      const json = join(outer, 'report.json')
+      const offline = await runPolylog('verify', '--data', folder, '--json', json)
+      expect(offline.stdout).toMatch(
+        /^polylog: \d+ keys, \d+ records of the log, \d+ entries of the checkpoint, 0 differences\n$/,
+      )
+      expect(offline.status).toBe(0)
+      const report = JSON.parse(readFileSync(json, 'utf8')) as {
+        total: number
+        databases: { name: string; keys: number }[]
+      }
+      expect(report).toMatchObject({ total: 0, databases: [{ name: 'polylog', differences: [] }] })
+      expect(report.databases[0]!.keys).toBeGreaterThan(10)
+    }))
+
+  test('ends with 4 and says where, where the directory is damaged', () =>
+    withFolder(async (folder) => {
+      await (await fill(folder)).stop()
+      const databases = join(folder, 'databases')
+      const base = join(databases, readdirSync(databases)[0]!, 'checkpoint')
+      const checkpoint = join(base, readdirSync(base)[0]!)
+      const entries = readdirSync(checkpoint)
+        .map((name) => join(checkpoint, name))
+        .sort((a, b) => statSync(b).size - statSync(a).size)[0]!
+      const content = readFileSync(entries)
+      content[content.length >> 1]! ^= 1
+      writeFileSync(entries, content)
+      const { status, stderr } = await runPolylog('verify', '--data', folder)
+      expect(status).toBe(4)
+      expect(stderr).toContain('checksum')
+    }))
+
+  test('makes no directory where none is, and says what it takes', () =>
+    withFolder(async (folder) => {
+      const { status, stderr } = await runPolylog('verify', '--data', join(folder, 'none'))
+      expect(status).toBe(1)
+      expect(stderr).toContain('is no data directory')
+      expect(readdirSync(folder)).toEqual([])
+      for (const wrong of [['--url', 'http://x'], ['--data', 'a', '--url', 'postgres://x'], ['--fast']]) {
+        expect((await runPolylog('verify', ...wrong)).status).toBe(2)
+      }
+      const nobody = await runPolylog('verify', '--url', 'postgres://127.0.0.1:1/polylog')
+      expect(nobody.status).toBe(1)
+    }))
+})
