@@ -1,4 +1,5 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
+import { inPlace } from '../../../database/wait.ts'
 import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf } from '../../../model/table/expressions.ts'
@@ -32,7 +33,7 @@ import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
 import { makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
-import { nothing, type Outcome } from './execution.ts'
+import { nothing, type Outcome, settled } from './execution.ts'
 import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import {
@@ -63,7 +64,8 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     const notices: Notice[] = []
     let table = getTable(run, relation)
     for (const step of steps) {
-      const changed = step(run, table, notices)
+      const before = table
+      const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
       table = 'next' in changed ? yield* changed : changed
     }
     return { rowCount: 0, notices }
@@ -135,16 +137,16 @@ function addColumnStep(binder: Binder, node: Node, missingOk: boolean): Step {
 function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): StatementSteps<Table> {
   const { transaction } = run
   const taken = (name: string): boolean => isNameTaken(transaction, table.schema, name)
-  const sequence =
-    column.serial || column.identity !== undefined
-      ? makeSequence(run, table, column, table.collection.namespace, taken)
-      : undefined
+  const sequence = yield* inPlace(transaction, () => {
+    if (!column.serial && column.identity === undefined) return undefined
+    return makeSequence(run, table, column, table.collection.namespace, taken)
+  })
   const value = column.default
   const text = sequence?.default ?? (value === undefined ? undefined : deparse(value))
   const evaluate = value === undefined ? undefined : compile(value, new Planner().compilerAt(0))
   // One value for all rows there are; what differs per row is written into each.
   const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
-  const shared = isShared ? evaluate([], run) : null
+  const shared = isShared ? yield* settled(() => evaluate([], run)) : null
   const added: NewColumn = {
     name: column.name,
     type: column.type,
@@ -172,11 +174,14 @@ function dropColumnStep(name: string, missingOk: boolean): Step {
       return table
     }
     let changed = table
-    for (const check of checksReading(run, table, name)) changed = dropCheck(run.transaction, changed, check)
+    for (const check of checksReading(run, table, name)) {
+      const before = changed
+      changed = yield* inPlace(run.transaction, () => dropCheck(run.transaction, before, check))
+    }
     const sequence = column?.definition.sequence
     changed = yield* dropColumn(run.transaction, changed, name)
     const owned = sequence === undefined ? undefined : run.transaction.catalog.collectionById(sequence)
-    if (owned !== undefined) run.transaction.dropCollection(owned)
+    if (owned !== undefined) yield* inPlace(run.transaction, () => run.transaction.dropCollection(owned))
     return changed
   }
 }
@@ -230,8 +235,12 @@ function dropConstraintStep(name: string, missingOk: boolean): Step {
   return function* (run, table, notices): StatementSteps<Table> {
     if (table.primaryKeyName === name) return yield* dropPrimaryKey(run.transaction, table)
     const index = table.findIndex(name)
-    if (index?.isConstraint === true) return dropTableIndex(run.transaction, table, index)
-    if (table.checks.some((check) => check.name === name)) return dropCheck(run.transaction, table, name)
+    if (index?.isConstraint === true) {
+      return yield* inPlace(run.transaction, () => dropTableIndex(run.transaction, table, index))
+    }
+    if (table.checks.some((check) => check.name === name)) {
+      return yield* inPlace(run.transaction, () => dropCheck(run.transaction, table, name))
+    }
     const message = `constraint "${name}" of relation "${table.name}" does not exist`
     if (!missingOk) throw failure('42704', message)
     notices.push(skipping('00000', message))
