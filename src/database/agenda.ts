@@ -15,7 +15,6 @@
  */
 import { assert } from '../base/errors.ts'
 import type { ConstraintTiming, StatementSteps, Task, Transaction } from './contract.ts'
-import { inPlace } from './wait.ts'
 
 export interface AgendaMark {
   readonly tasks: number
@@ -99,7 +98,7 @@ export class Agenda {
       this.#ran.push({ place, task })
       this.#waiting--
       this.sizeBytes -= task.sizeBytes
-      const steps = yield* inPlace(transaction, () => task.run(transaction))
+      const steps = task.run(transaction)
       if (steps !== undefined) yield* steps
       else if (transaction.slice.spend(1)) yield undefined
     }

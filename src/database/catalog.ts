@@ -3,27 +3,33 @@
  *
  * It is ordinary keys in keyspace 0, written in the same records as data, so it has history and followers get it too.
  * A `Catalog` is an immutable value; a commit that changes it makes a new one. Statements bind at their snapshot's
- * catalog, plans are kept by the `version` of the collections that they name.
+ * catalog, plans are kept by the collections that they name. `objects.ts` tells what depends on what.
  *
- *   (0, 1, namespace id)                          → JSON { name }
- *   (0, 2, collection id)                         → JSON { namespace, name, model, version, definition, indexes }
- *   (0, 3, collection id, field, type)            → empty: a field type that a document collection has held
- *   (0, 4, session key)                           → operation i64, reply: answered retryable writes
- *   (0, 5)                                        → u64, numbers below it may have been given out
- *   (0, 6)                                        → u64, the largest number of a collection so far
- *   (0, 7)                                        → JSON, the format of all of this: `migrations/migrations.ts`
+ *   (0, 1, namespace id)                → JSON { name, owner }
+ *   (0, 2, collection id)               → JSON { namespace, name, kind, version, owner, engine, definition,
+ *                                                definitionVersion, indexes }
+ *   (0, 3, collection id, field, type)  → empty: a field type that a document collection has held
+ *   (0, 4, session key)                 → operation i64, reply: answered retryable writes
+ *   (0, 5)                              → u64, numbers below it may have been given out
+ *   (0, 6)                              → u64, the largest number of a namespace or collection so far
+ *   (0, 7)                              → JSON, the format of all of this: `migrations/migrations.ts`
+ *   (0, 8, id, part)                    → the comment on it, UTF-8; `part` is empty, or `column 3`
  */
+import type { ObjectAddress } from './objects.ts'
+
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
 export interface JsonObject {
   readonly [name: string]: JsonValue
 }
 
-/** A collection's home model (rule 7). `view` holds no data. */
-export type CollectionModel = 'keyvalue' | 'document' | 'table' | 'view'
+/** A collection's home model (rule 7), such as `table`, `document`, `keyvalue`. */
+export type CollectionModel = string
 
 export interface Namespace {
   readonly id: number
   readonly name: string
+  /** Who made it. */
+  readonly owner: string
 }
 
 export interface Collection {
@@ -31,11 +37,17 @@ export interface Collection {
   readonly id: number
   readonly namespace: Namespace
   readonly name: string
+  /** What it is, by the name that its model has registered: `objects.ts`. */
+  readonly kind: string
   readonly model: CollectionModel
   /** Grows with every change of the definition or the indexes, over the whole database. */
   readonly version: number
-  /** The model's own: columns, constraints, options. */
+  readonly owner: string
+  /** The store that holds its keys. */
+  readonly engine: string
+  /** The model's own: columns, constraints, options. `definitionOf` reads it. */
   readonly definition: JsonObject
+  readonly definitionVersion: number
   readonly indexes: readonly Index[]
   /** Field types ever held by a document collection. */
   readonly fields: ReadonlyMap<string, ReadonlySet<string>>
@@ -58,4 +70,11 @@ export interface Catalog {
   findCollection(namespace: string, name: string): Collection | undefined
   /** In order of creation. */
   collectionsOf(namespace: string): readonly Collection[]
+  /** The collection one of whose parts has this name among those of the namespace: that of an index. */
+  findOwnerOfPart(namespace: string, name: string): Collection | undefined
+  /** The collections whose definitions refer to this one, or to a part of it. */
+  referrersOf(id: number): readonly Collection[]
+  commentOn(address: ObjectAddress): string | undefined
+  /** By part, as `partText` writes it; '' is the whole. */
+  commentsOn(id: number): ReadonlyMap<string, string>
 }

@@ -10,7 +10,9 @@
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { AgendaMark } from './agenda.ts'
-import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
+import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog.ts'
+import type { ObjectAddress } from './objects.ts'
+import type { CollectionChange } from './schema-changes.ts'
 import type { Workspace } from './workspace.ts'
 
 export type Sequence = number
@@ -108,14 +110,17 @@ export interface Transaction extends TransactionReader {
 
   createNamespace(name: string): Namespace
   dropNamespace(namespace: Namespace): void
-  createCollection(namespace: Namespace, name: string, model: CollectionModel, definition: JsonObject): Collection
+  /** `kind`: of `objects.ts`, with a definition of that kind's present version. */
+  createCollection(namespace: Namespace, name: string, kind: string, definition: JsonObject): Collection
   /** A new version of its definition; waits for writers of the collection, and they for it. */
-  alterCollection(
-    collection: Collection,
-    change: { name?: string; namespace?: Namespace; definition?: JsonObject },
-  ): Collection
-  /** Catalog entry and all its keys. */
-  dropCollection(collection: Collection): void
+  alterCollection(collection: Collection, change: CollectionChange): Collection
+  /**
+   * Catalog entry and all its keys; `together`: others that go at the same time. `dependent_objects` where a definition that
+   * stays refers to one of them.
+   */
+  dropCollection(collection: Collection, together?: readonly Collection[]): void
+  /** Of a namespace, a collection or a part of one; undefined takes it away. */
+  setComment(address: ObjectAddress, text: string | undefined): void
   /** All its keys; the collection stays. */
   clearCollection(collection: Collection): void
   /** The caller writes the entries, with `put(…, 'derived')`. Waits for writers of the collection. */

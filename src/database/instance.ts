@@ -19,6 +19,8 @@ import { faultOfName } from './contents.ts'
 import { DataDirectory } from './data-directory.ts'
 import { Database } from './database.ts'
 import type { KernelLimits } from './kernel.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
+import './migrations/catalog-step.ts'
 import type { MigrationStep } from './migrations/migrations.ts'
 import { type MemoryOptions, ProcessMemory } from './process-memory.ts'
 import { listFolder, makeFolders, syncAncestors } from './small-files.ts'

@@ -1,12 +1,12 @@
 /**
  * Start: the newest valid checkpoint, then the log after it, record by record; then the catalog from its keys.
  */
-import { MutableSlice, type Slice } from '../base/slice.ts'
+import type { Slice } from '../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
 import type { CommitLog } from '../log/commit-log.ts'
 import { operationKinds, RecordReader } from '../log/record.ts'
 import type { OrderedStore } from '../storage/store.ts'
-import { CatalogState, catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
+import { CatalogLoader, type CatalogState, catalogKeyspace, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
 import type { Sequence } from './contract.ts'
 import { decodeNumber } from './numbers.ts'
 import { throughMisses } from './pinned-pages.ts'
@@ -115,18 +115,14 @@ export async function loadCatalog(store: OrderedStore, firstId: number): Promise
 
 /** Entry by entry, each page of them once. */
 async function loadEntries(store: OrderedStore): Promise<CatalogState> {
-  let catalog = CatalogState.empty()
+  const loader = new CatalogLoader()
   const snapshot = store.snapshot()
   const cursor = snapshot.scan(keyspaceRange(catalogKeyspace))
-  const key = new MutableSlice()
   const takeAll = (): void => {
-    while (cursor.next()) {
-      const found = cursor.key
-      catalog = catalog.applied(key.set(found.bytes, found.start, found.end), cursor.value)
-    }
+    while (cursor.next()) loader.take(cursor.key, cursor.value)
   }
   await throughMisses(store, takeAll).finally(() => snapshot.release())
-  return catalog
+  return loader.finish()
 }
 
 function numberAt(store: OrderedStore, key: Slice): number | undefined {

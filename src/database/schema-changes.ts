@@ -5,10 +5,21 @@
  * write on) and against other changes. New names are locked by name, so that two transactions cannot create the same.
  */
 import { PolylogError } from '../base/errors.ts'
-import { emptySlice, sliceToLatin1, type Slice } from '../base/slice.ts'
+import { emptySlice, sliceOf, sliceToLatin1, type Slice } from '../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../base/tuple.ts'
-import { type CatalogState, collectionKey, encodeJson, fieldKey, namespaceKey } from './catalog-state.ts'
-import type { Collection, CollectionModel, Index, JsonObject, JsonValue, Namespace } from './catalog.ts'
+import {
+  type CatalogState,
+  collectionKey,
+  commentKey,
+  commentTextKey,
+  encodeCollection,
+  encodeNamespace,
+  fieldKey,
+  namespaceKey,
+  newCollection,
+} from './catalog-state.ts'
+import type { Collection, Index, JsonObject, Namespace } from './catalog.ts'
+import { dependenciesOf, findKind, hasPart, type ObjectAddress, partsOf, partText, referencesOf } from './objects.ts'
 import type { KernelTransaction } from './transaction.ts'
 
 /** Lock names that are not keys begin with FF, which no key does. */
@@ -38,9 +49,9 @@ export function createNamespace(transaction: KernelTransaction, name: string): N
   }
   transaction.lockName(nameLock(name, ''), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.namespaces.get(name)?.id)
-  const id = newId(transaction)
-  transaction.changeCatalog(namespaceKey(id), encodeJson({ name }))
-  return { id, name }
+  const namespace: Namespace = { id: newId(transaction), name, owner: transaction.principal.user }
+  transaction.changeCatalog(namespaceKey(namespace.id), encodeNamespace(namespace))
+  return namespace
 }
 
 /**
@@ -84,20 +95,21 @@ export function dropNamespace(transaction: KernelTransaction, namespace: Namespa
   for (const { id } of transaction.kernel.catalog.collectionsOf(namespace.name)) {
     if (transaction.baseCatalog.collectionById(id) === undefined) transaction.changedMeanwhile(`"${namespace.name}"`)
   }
+  dropComments(transaction, namespace.id)
   transaction.changeCatalog(namespaceKey(namespace.id), undefined)
 }
 
 export interface NewCollection {
   readonly namespace: Namespace
   readonly name: string
-  readonly model: CollectionModel
+  readonly kind: string
   readonly definition: JsonObject
 }
 
 export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
   const { namespace, name } = created
   checkName(name)
-  if (namespace.name === keyvalueNamespace && created.model !== 'keyvalue') {
+  if (namespace.name === keyvalueNamespace && created.kind !== 'keyvalue') {
     throw new PolylogError(
       'foreign_model_violation',
       `"${keyvalueNamespace}" holds the databases of Redis and nothing else`,
@@ -108,28 +120,68 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
   refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
   const id = newId(transaction)
   transaction.own(id)
-  const collection: Collection = {
-    ...created,
-    id,
-    version: transaction.kernel.nextVersion(),
-    indexes: [],
-    fields: new Map(),
-  }
-  return write(transaction, collection)
+  const state = { ...created, id, version: transaction.kernel.nextVersion(), indexes: [] }
+  return write(transaction, newCollection(state, transaction.principal.user))
 }
 
 function write(transaction: KernelTransaction, collection: Collection): Collection {
-  const { id, namespace, name, model, version, definition, indexes } = collection
-  const stored: JsonObject = {
-    namespace: namespace.id,
-    name,
-    model,
-    version,
-    definition,
-    indexes: indexes as unknown as readonly JsonValue[],
+  const { id } = collection
+  const before = transaction.catalog.collectionById(id)
+  transaction.changeCatalog(collectionKey(id), encodeCollection(collection))
+  const written = transaction.catalog.collectionById(id)!
+  holdReferred(transaction, written, before)
+  dropCommentsOnLostParts(transaction, written)
+  return written
+}
+
+/** What a definition has come to refer to must be there, and stay until the end. */
+function holdReferred(transaction: KernelTransaction, after: Collection, before: Collection | undefined): void {
+  const known = before === undefined ? new Set<number>() : referencesOf(before)
+  for (const id of referencesOf(after)) {
+    if (known.has(id)) continue
+    transaction.lockName(collectionLockKey(id), 'key share')
+    const isDropped = transaction.kernel.catalog.collectionById(id) === undefined
+    if (isDropped && transaction.baseCatalog.collectionById(id) !== undefined) {
+      transaction.changedMeanwhile(`what "${after.name}" refers to`)
+    }
+    if (transaction.catalog.collectionById(id) !== undefined) continue
+    throw new PolylogError('undefined_object', `what "${after.name}" refers to does not exist`)
   }
-  transaction.changeCatalog(collectionKey(id), encodeJson(stored))
-  return transaction.catalog.collectionById(id)!
+}
+
+function dropCommentsOnLostParts(transaction: KernelTransaction, collection: Collection): void {
+  const comments = transaction.catalog.commentsOn(collection.id)
+  if (comments.size === 0) return
+  const parts = new Set(partsOf(collection).map(partText))
+  for (const part of comments.keys()) {
+    if (part !== '' && !parts.has(part)) transaction.changeCatalog(commentTextKey(collection.id, part), undefined)
+  }
+}
+
+function dropComments(transaction: KernelTransaction, id: number): void {
+  for (const part of transaction.catalog.commentsOn(id).keys()) {
+    transaction.changeCatalog(commentTextKey(id, part), undefined)
+  }
+}
+
+/** The comment on a namespace, a collection, or a part; none where it is undefined or empty. */
+export function setComment(transaction: KernelTransaction, address: ObjectAddress, text: string | undefined): void {
+  const { id, part } = address
+  const namespace = transaction.catalog.namespaceById(id)
+  if (namespace !== undefined) holdNamespace(transaction, namespace)
+  else transaction.lockName(collectionLockKey(id), 'key share')
+  transaction.lockName(`\xffcomment ${id}`, 'update')
+  const collection = transaction.catalog.collectionById(id)
+  const isThere = part === undefined || (collection !== undefined && hasPart(collection, part))
+  if ((namespace ?? collection) === undefined || !isThere) {
+    throw new PolylogError('undefined_object', 'what the comment is on does not exist')
+  }
+  if (transaction.kernel.catalog.collectionById(id)?.version !== transaction.baseCatalog.collectionById(id)?.version) {
+    transaction.changedMeanwhile('what the comment is on')
+  }
+  const value = text === undefined || text === '' ? undefined : sliceOf(Buffer.from(text))
+  if (value === undefined && transaction.catalog.commentOn(address) === undefined) return
+  transaction.changeCatalog(commentKey(id, part), value)
 }
 
 /**
@@ -144,13 +196,23 @@ function holdUnchanged(transaction: KernelTransaction, collection: Collection): 
   transaction.changedMeanwhile(`collection "${collection.name}"`)
 }
 
+export interface CollectionChange {
+  readonly name?: string
+  readonly namespace?: Namespace
+  readonly owner?: string
+  readonly definition?: JsonObject
+}
+
 export function alterCollection(
   transaction: KernelTransaction,
   collection: Collection,
-  change: { name?: string; namespace?: Namespace; definition?: JsonObject },
+  change: CollectionChange,
 ): Collection {
   holdUnchanged(transaction, collection)
-  const altered = { ...current(transaction, collection), ...change, version: transaction.kernel.nextVersion() }
+  const before = current(transaction, collection)
+  const definitionVersion = findKind(before.kind)?.version ?? before.definitionVersion
+  const version = transaction.kernel.nextVersion()
+  const altered = { ...before, ...change, ...(change.definition && { definitionVersion }), version }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
     const { name, namespace } = altered
     checkName(name)
@@ -167,12 +229,37 @@ function current(transaction: KernelTransaction, collection: Collection): Collec
   return found
 }
 
-export function dropCollection(transaction: KernelTransaction, collection: Collection): void {
-  transaction.lockSchema(collection)
+/**
+ * Each goes with all its keys. What refers to one of them goes with it, or its reference has been taken away before, or
+ * nothing goes at all; who drops in cascade has found the dependents (`dependents.ts`) and names them here.
+ */
+export function dropCollections(transaction: KernelTransaction, collections: readonly Collection[]): void {
+  const dropped = new Set(collections.map(({ id }) => id))
+  for (const collection of collections) {
+    transaction.lockSchema(collection)
+    refuseReferred(transaction, collection, dropped)
+  }
+  for (const collection of collections) dropCollection(transaction, collection)
+}
+
+function refuseReferred(transaction: KernelTransaction, collection: Collection, dropped: ReadonlySet<number>): void {
+  for (const referrer of transaction.catalog.referrersOf(collection.id)) {
+    if (dropped.has(referrer.id)) continue
+    const own = dependenciesOf(referrer).filter(({ on }) => on.id === collection.id)
+    const message = `cannot drop "${collection.name}": "${referrer.name}" depends on it`
+    if (own.length > 0) throw new PolylogError('dependent_objects', message, { detail: { sqlState: '2BP01' } })
+  }
+  for (const { id, name } of transaction.kernel.catalog.referrersOf(collection.id)) {
+    if (transaction.baseCatalog.collectionById(id) === undefined) transaction.changedMeanwhile(`"${name}"`)
+  }
+}
+
+function dropCollection(transaction: KernelTransaction, collection: Collection): void {
   clearKeys(transaction, collection)
   for (const [field, types] of current(transaction, collection).fields) {
     for (const type of types) transaction.changeCatalog(fieldKey(collection.id, field, type), undefined)
   }
+  dropComments(transaction, collection.id)
   transaction.changeCatalog(collectionKey(collection.id), undefined)
 }
 

@@ -20,9 +20,9 @@ import type { MemoryAccount } from '../base/memory-account.ts'
 import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../storage/store.ts'
 import { Agenda } from './agenda.ts'
-import type { CatalogState } from './catalog-state.ts'
+import type { CatalogChange, CatalogState } from './catalog-state.ts'
 import { replyKey } from './catalog-state.ts'
-import type { Catalog, Collection, CollectionModel, Index, JsonObject, Namespace } from './catalog.ts'
+import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog.ts'
 import { commitTransaction } from './commit.ts'
 import {
   Restart,
@@ -45,6 +45,7 @@ import {
   type WriteKind,
 } from './contract.ts'
 import type { Kernel } from './kernel.ts'
+import type { ObjectAddress } from './objects.ts'
 import { PinnedPages } from './pinned-pages.ts'
 import { decodeReply, encodeReply, type RememberedReply } from './remembered-reply.ts'
 import { nobody } from './nobody.ts'
@@ -66,11 +67,6 @@ export interface TransactionOptions {
   readonly interactive: boolean
   /** Fails with `serialization_failure` instead of waiting for a lock. */
   readonly failFast?: boolean
-}
-
-interface CatalogChange {
-  readonly key: Slice
-  readonly value: Slice | undefined
 }
 
 export class KernelTransaction implements Transaction {
@@ -496,19 +492,20 @@ export class KernelTransaction implements Transaction {
     schema.dropNamespace(this, namespace)
   }
 
-  createCollection(namespace: Namespace, name: string, model: CollectionModel, definition: JsonObject): Collection {
-    return schema.createCollection(this, { namespace, name, model, definition })
+  createCollection(namespace: Namespace, name: string, kind: string, definition: JsonObject): Collection {
+    return schema.createCollection(this, { namespace, name, kind, definition })
   }
 
-  alterCollection(
-    collection: Collection,
-    change: { name?: string; namespace?: Namespace; definition?: JsonObject },
-  ): Collection {
+  alterCollection(collection: Collection, change: schema.CollectionChange): Collection {
     return schema.alterCollection(this, collection, change)
   }
 
-  dropCollection(collection: Collection): void {
-    schema.dropCollection(this, collection)
+  dropCollection(collection: Collection, together: readonly Collection[] = []): void {
+    schema.dropCollections(this, [collection, ...together])
+  }
+
+  setComment(address: ObjectAddress, text: string | undefined): void {
+    schema.setComment(this, address, text)
   }
 
   clearCollection(collection: Collection): void {

@@ -10,6 +10,7 @@ import type { StoredCollection } from './catalog-state.ts'
 import type { Catalog, Collection } from './catalog.ts'
 import type { StatementSteps } from './contract.ts'
 import { decodeNumber } from './numbers.ts'
+import { addressText, dependenciesOf, hasPart, partsOf, partText } from './objects.ts'
 import { decodeReply } from './remembered-reply.ts'
 import { eachEntry, nameOf, type DifferenceKind, type Verification } from './verification.ts'
 import { inPlace } from './wait.ts'
@@ -23,7 +24,10 @@ export function* verifyCatalog(verification: Verification): StatementSteps<void>
     if (checkEntry(verification, stored, key, value)) stored = stored.applied(key, value)
   })
   compareCatalogs(verification, stored, transaction.catalog)
-  for (const collection of allOf(stored)) checkIndexes(verification, collection)
+  for (const collection of allOf(stored)) {
+    checkIndexes(verification, collection)
+    checkDependencies(verification, stored, collection)
+  }
   yield* inPlace(transaction, () => checkNumbers(verification, stored))
 }
 
@@ -54,8 +58,28 @@ function checkEntry(verification: Verification, before: CatalogState, key: Slice
     const id = Number(reader.int64())
     if (before.collectionById(id) === undefined)
       return report('reference', `a field is of a collection ${id}, which is none`)
+  } else if (index === catalogIndex.comment) {
+    const id = Number(reader.int64())
+    const part = reader.string()
+    const collection = before.collectionById(id)
+    const isOnWhole = part === '' && (collection ?? before.namespaceById(id)) !== undefined
+    const isOnPart = collection !== undefined && partsOf(collection).some((each) => partText(each) === part)
+    if (!isOnWhole && !isOnPart) return report('reference', `a comment is on ${id} ${part}, which is none`)
   }
   return true
+}
+
+/** Whatever a definition refers to is there, and knows of it. */
+function checkDependencies(verification: Verification, stored: CatalogState, collection: Collection): void {
+  for (const { on } of dependenciesOf(collection)) {
+    const target = stored.collectionById(on.id)
+    const isThere = target !== undefined && (on.part === undefined || hasPart(target, on.part))
+    const at = { where: nameOf(collection) }
+    if (!isThere) verification.report('reference', at, `it depends on ${addressText(on)}, which is none`)
+    else if (target.id !== collection.id && !stored.referrersOf(target.id).includes(collection)) {
+      verification.report('different', at, `"${target.name}" does not know that it depends on it`)
+    }
+  }
 }
 
 /** What statements are bound to, by its parts: the two were made by the same code from different beginnings. */

@@ -112,7 +112,7 @@ class Places {
       return
     }
     this.#where = nameOf(collection)
-    this.#indexes = this.#models[collection.model].indexes(collection)
+    this.#indexes = this.#models[collection.model]?.indexes(collection) ?? this.#indexes
   }
 }
 

@@ -19,7 +19,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { StatementSteps, Transaction } from './contract.ts'
-import { Verification, type ModelVerifiers, type VerifyReport } from './verification.ts'
+import { nameOf, Verification, type ModelVerifiers, type VerifyReport } from './verification.ts'
 import { storedNumbers } from './numbers.ts'
 import { inPlace } from './wait.ts'
 import { verifyCatalog } from './verify-catalog.ts'
@@ -40,7 +40,9 @@ export function* verify(transaction: Transaction, models: ModelVerifiers): State
   yield* verifyStore(verification, models)
   for (const namespace of catalog.namespaces.keys()) {
     for (const collection of catalog.collectionsOf(namespace)) {
-      yield* models[collection.model].verify(verification, collection)
+      const model = models[collection.model]
+      if (model !== undefined) yield* model.verify(verification, collection)
+      else verification.report('reference', { where: nameOf(collection) }, `it is a ${collection.model}, which is none`)
     }
   }
   return verification.result

@@ -32,7 +32,7 @@ const presentFormat = 3
 const oldestFormat = 2
 
 /** In the order in which they run. */
-export const stepNames: readonly string[] = []
+export const stepNames: readonly string[] = ['catalog', 'tables']
 
 export interface MigrationStep {
   readonly name: string

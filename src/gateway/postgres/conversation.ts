@@ -285,7 +285,6 @@ export class PostgresConversation implements Conversation {
       throw error
     }
     this.#client = client
-    connection.greet()
     this.#ready(client)
   }
 }

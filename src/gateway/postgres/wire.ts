@@ -166,6 +166,7 @@ export interface WireNotice {
   readonly severity: 'NOTICE' | 'WARNING'
   readonly sqlState: string
   readonly message: string
+  readonly detail?: string
 }
 
 export function noticeResponse(writer: ByteWriter, notice: WireNotice): void {
@@ -174,6 +175,7 @@ export function noticeResponse(writer: ByteWriter, notice: WireNotice): void {
   field(writer, 'V', notice.severity)
   field(writer, 'C', notice.sqlState)
   field(writer, 'M', notice.message)
+  if (notice.detail !== undefined) field(writer, 'D', notice.detail)
   writer.u8(0)
   endMessage(writer, mark)
 }

@@ -48,8 +48,7 @@ export class RedisConversation implements Client, Conversation {
   database = 0
   isExemptFromEviction = false
   lastCommand = ''
-  #queue: QueuedCommands | undefined
-  #isGreeted = false
+  queue: QueuedCommands | undefined
   readonly #server: ServerState
   readonly #connection: Connection
   readonly #reply: Reply
@@ -62,11 +61,10 @@ export class RedisConversation implements Client, Conversation {
     this.#server = server
     this.#connection = connection
     this.input = new RequestParser(server.limits.maxMessageBytes)
-    this.input.onMany = () => this.#meet()
     this.session = this.#openSession({})
     connection.outbox.witness = this.session
     this.parties = new Parties(() => this.#openParty())
-    this.#reply = new Reply(connection.outbox.writer, 4 * server.limits.maxMessageBytes, connection.memory)
+    this.#reply = new Reply(connection.outbox.writer, 4 * server.limits.maxMessageBytes)
     this.#call = new Call(this, server, this.#reply)
     server.clients.set(this.id, this)
   }
@@ -85,15 +83,6 @@ export class RedisConversation implements Client, Conversation {
 
   get lastActiveMs(): number {
     return this.#connection.lastActiveMs
-  }
-
-  get queue(): QueuedCommands | undefined {
-    return this.#queue
-  }
-
-  set queue(queue: QueuedCommands | undefined) {
-    this.#queue?.close()
-    this.#queue = queue
   }
 
   get protocol(): number {
@@ -115,7 +104,6 @@ export class RedisConversation implements Client, Conversation {
 
   next(): Step | Promise<void> {
     const found = this.input.next()
-    this.#meet()
     if (found === parsed.more) return step.more
     if (found === parsed.request) return this.#takeRequest() ?? step.done
     this.#reply.begin(this.#connection.outbox.writer)
@@ -125,15 +113,6 @@ export class RedisConversation implements Client, Conversation {
   }
 
   // ---- one command
-
-  /** Whose first words name a command is no stranger, also where a long argument is still on its way. */
-  #meet(): void {
-    if (this.#isGreeted) return
-    const args = this.input.arguments
-    if (args.count === 0 || this.#server.table.find(args.at(0)) === undefined) return
-    this.#isGreeted = true
-    this.#connection.greet()
-  }
 
   #takeRequest(): void | Promise<void> {
     const args = this.input.arguments
@@ -167,14 +146,11 @@ export class RedisConversation implements Client, Conversation {
   #enqueue(command: Command, queue: QueuedCommands): void {
     if (command.notInMulti) {
       this.#refuseCommand(new CommandError('ERR Command not allowed inside a transaction'))
-      return
-    }
-    const limit = this.#server.limits.maxMessageBytes
-    try {
-      if (queue.add(command, this.#call.arguments, limit)) this.#reply.status('QUEUED')
-      else this.#refuseCommand(new CommandError(`ERR the commands since MULTI are larger than ${limit} bytes`))
-    } catch (error) {
-      this.#refuseCommand(error)
+    } else if (queue.add(command, this.#call.arguments, this.#server.limits.maxMessageBytes)) {
+      this.#reply.status('QUEUED')
+    } else {
+      const limit = this.#server.limits.maxMessageBytes
+      this.#refuseCommand(new CommandError(`ERR the commands since MULTI are larger than ${limit} bytes`))
     }
   }
 
@@ -189,9 +165,7 @@ export class RedisConversation implements Client, Conversation {
       this.#fail(error)
       return undefined
     }
-    if (result instanceof Promise) return this.#await(result)
-    if (!this.#connection.hasEnded) this.#reply.settle()
-    return undefined
+    return result instanceof Promise ? this.#await(result) : undefined
   }
 
   #runLasting(command: Command): void | Promise<void> {
@@ -211,7 +185,6 @@ export class RedisConversation implements Client, Conversation {
 
   #fail(error: unknown): void {
     this.#reply.restart()
-    this.#reply.settle()
     this.#reply.error(errorLine(this.#answerTo(error)))
   }
 
@@ -223,9 +196,7 @@ export class RedisConversation implements Client, Conversation {
   #await(result: Promise<void>): Promise<void> {
     this.#reply.detach()
     const end = (): void => {
-      if (this.#connection.hasEnded) return
-      this.#connection.outbox.writer.slice(this.#reply.writer)
-      this.#reply.settle()
+      if (!this.#connection.hasEnded) this.#connection.outbox.writer.slice(this.#reply.writer)
     }
     return result.then(end, (error: unknown) => {
       if (this.#connection.hasEnded) return
@@ -302,7 +273,6 @@ export class RedisConversation implements Client, Conversation {
 
   close(): void {
     this.#server.clients.delete(this.id)
-    this.queue = undefined
     this.parties.close()
     this.session.close()
   }

@@ -155,4 +155,5 @@ export interface Notice {
   readonly severity: 'NOTICE' | 'WARNING'
   readonly sqlState: string
   readonly message: string
+  readonly detail?: string
 }

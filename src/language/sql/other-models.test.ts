@@ -63,7 +63,7 @@ afterEach(async () => database.close())
 describe('documents', () => {
   it('shows fields as columns and the whole as doc', async () => {
     expect(await sql.show('select * from shop.orders where _id = 3')).toBe(
-      '_id|account|what|note|doc\n3|2|pot|fragile|{"_id": 3, "note": "fragile", "what": "pot", "account": 2}\n(1 row)',
+      '_id|account|note|what|doc\n3|2|fragile|pot|{"_id": 3, "note": "fragile", "what": "pot", "account": 2}\n(1 row)',
     )
   })
 

@@ -4,10 +4,9 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Catalog } from '../../database/catalog.ts'
-import { Elsewhere, LockWait, Restart, type Principal, type Wait } from '../../database/contract.ts'
+import { LockWait, Restart, type Principal } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction.ts'
-import { isMiss } from '../../storage/store.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import {
   type Execution,
@@ -189,19 +188,22 @@ export class TestSql {
       for (;;) {
         const batch = execution.next(transaction, context)
         if (batch === undefined) {
-          for (const wait of transaction.statementEnd() ?? []) await this.#waitFor(transaction, wait)
+          for (const pause of transaction.statementEnd() ?? []) await pause
           return rows
         }
         if (batch === paused) {
-          await this.#waitFor(transaction, execution.waitFor)
+          if (execution.waitFor !== undefined) await execution.waitFor
           slice.renew()
         } else rows.push(...batch)
       }
     } catch (error) {
       transaction.endStatement()
       transaction.rollbackTo(start)
-      if (!(error instanceof Restart)) throw error
-      transaction.interleave()
+      if (error instanceof LockWait) {
+        transaction.leaveTurn(false)
+        await error.granted
+      } else if (error instanceof Restart) transaction.interleave()
+      else throw error
       execution.reset()
       return this.#drive(transaction, execution)
     } finally {
@@ -209,17 +211,6 @@ export class TestSql {
         Object.defineProperty(transaction, 'slice', { value: slice, configurable: true, writable: true })
       transaction.endStatement()
     }
-  }
-
-  async #waitFor(transaction: KernelTransaction, wait: Wait): Promise<void> {
-    if (wait === undefined) return
-    transaction.leaveTurn(true)
-    if (wait instanceof LockWait) {
-      await wait.granted
-      if (transaction.isOutdated(wait)) throw new Restart('what it waited for has changed')
-    } else if (wait instanceof Elsewhere) await wait.done
-    else if (isMiss(wait)) await transaction.load(wait)
-    else await wait
   }
 
   /** As psql shows it without alignment. */

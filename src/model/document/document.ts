@@ -11,7 +11,8 @@
 import { copySlice, equalSlices, sliceLength, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { PolylogError } from '../../base/errors.ts'
-import type { Collection, Namespace } from '../../database/catalog.ts'
+import type { Collection, JsonObject, Namespace } from '../../database/catalog.ts'
+import { registerKind } from '../../database/objects.ts'
 import type { Transaction, TransactionReader } from '../../database/contract.ts'
 import { bsonType, BsonValue, encodeName, fieldsOf, findField } from './bson.ts'
 import { documentStart, encodeStored } from './codec.ts'
@@ -27,6 +28,14 @@ const idName = encodeName('_id')
 const key = new KeyWriter()
 const entryKey = new KeyWriter()
 const emptyDefinition = {}
+
+registerKind<JsonObject>({
+  name: 'document',
+  model: 'document',
+  version: 1,
+  decode: (definition) => definition,
+  parts: (_, { indexes }) => indexes.map(({ id, name }) => ({ kind: 'index', key: id, name })),
+})
 
 /** The namespace, made where there is none: Mongo's databases begin with their first write. */
 export function ensureNamespace(transaction: Transaction, name: string): Namespace {

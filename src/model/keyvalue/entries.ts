@@ -46,18 +46,15 @@ class RestingCursor {
   }
 
   next(): boolean {
-    const cursor = (this.#cursor ??= this.#open())
-    if (!cursor.next()) return false
-    const after = this.#resumeAfter
-    if (after === undefined) return true
-    this.#resumeAfter = undefined
-    return compareSlices(cursor.key, sliceOf(after)) !== 0 || cursor.next()
-  }
-
-  #open(): Cursor {
+    if (this.#cursor !== undefined) return this.#cursor.next()
     const cursor = this.#reader.scan(this.#range)
-    if (this.#resumeAfter !== undefined) cursor.seek(sliceOf(this.#resumeAfter))
-    return cursor
+    this.#cursor = cursor
+    const after = this.#resumeAfter
+    if (after === undefined) return cursor.next()
+    this.#resumeAfter = undefined
+    cursor.seek(sliceOf(after))
+    if (!cursor.next()) return false
+    return compareSlices(cursor.key, sliceOf(after)) !== 0 || cursor.next()
   }
 
   get key(): Slice {

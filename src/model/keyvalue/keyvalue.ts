@@ -17,9 +17,13 @@ import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
+import type { JsonObject } from '../../database/catalog.ts'
 import type { Transaction, TransactionReader } from '../../database/contract.ts'
+import { registerKind } from '../../database/objects.ts'
 import { decodeHeader, encodeCollection, Header, kind, never, type Kind } from './codec.ts'
 import { elementRange, index, writeExpiryKey, writeHeaderKey, type Keyspace } from './keys.ts'
+
+registerKind<JsonObject>({ name: 'keyvalue', model: 'keyvalue', version: 1, decode: (definition) => definition })
 
 const headerKey = new KeyWriter(64)
 const expiryKey = new KeyWriter(64)

@@ -7,6 +7,7 @@
  *
  * Expressions (defaults, checks) are kept as source text: the language that wrote them compiles them.
  */
+import { PolylogError } from '../../base/errors.ts'
 import type { Index, JsonObject, JsonValue } from '../../database/catalog.ts'
 import { sqlError } from './types/type.ts'
 
@@ -19,6 +20,8 @@ export interface ColumnDefinition {
   readonly notNull?: boolean
   /** Source text of an expression. */
   readonly default?: string
+  /** The sequences that the default draws from, by their collections. */
+  readonly defaultSequences?: readonly number[]
   readonly identity?: 'always' | 'by default'
   /** The collection whose sequence belongs to this column and is dropped with it. */
   readonly sequence?: number
@@ -26,6 +29,8 @@ export interface ColumnDefinition {
   readonly missing?: string
   readonly dropped?: boolean
 }
+
+export type ColumnDefault = Required<Pick<ColumnDefinition, 'default'>> & Pick<ColumnDefinition, 'defaultSequences'>
 
 export interface CheckDefinition {
   readonly name: string
@@ -119,14 +124,8 @@ export function toJson(definition: TableDefinition | IndexDefinition): JsonObjec
   return JSON.parse(JSON.stringify(definition)) as JsonObject
 }
 
-function isTableDefinition(definition: JsonObject): boolean {
-  return definition['kind'] === 'table'
-}
-
-/** Only our own code writes definitions, so their shape is known where their kind is. */
-export function tableDefinitionOf(definition: JsonObject): TableDefinition {
-  if (!isTableDefinition(definition)) throw sqlError('wrong_type', '42809', 'the relation is not a table')
-  return definition as unknown as TableDefinition
+export function damagedDefinition(kind: string): PolylogError {
+  return new PolylogError('data_corrupted', `the definition of a ${kind} is damaged`)
 }
 
 export function indexDefinitionOf(index: Index): IndexDefinition {

@@ -6,7 +6,6 @@
  */
 import type { Collection, Namespace } from '../../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
 import type { RowCheck } from './constraints.ts'
 import {
   toJson,
@@ -15,6 +14,7 @@ import {
   withoutColumn,
   withPrimaryKey,
   type CheckDefinition,
+  type ColumnDefault,
   type ColumnDefinition,
   type IndexColumn,
   type KeyDefinition,
@@ -57,7 +57,7 @@ function current(transaction: Transaction, collection: Collection): Table {
 /** `column.missing` holds what the default gives, where it is not volatile. */
 export function* addColumn(transaction: Transaction, table: Table, column: NewColumn): StatementSteps<Table> {
   refuseColumn(table, column.name)
-  const changed = yield* inPlace(transaction, () => redefine(transaction, table, withColumn(table.definition, column)))
+  const changed = redefine(transaction, table, withColumn(table.definition, column))
   if (column.notNull === true && column.missing === undefined) {
     yield* refuseNulls(transaction, changed, changed.getColumn(column.name))
   }
@@ -74,13 +74,10 @@ export function* dropColumn(transaction: Transaction, table: Table, name: string
   const { number } = table.getColumn(name)
   let now = table
   for (const index of table.indexes) {
-    if (!index.parts.some(({ column }) => column.number === number)) continue
-    const before = now
-    now = yield* inPlace(transaction, () => dropTableIndex(transaction, before, index))
+    if (index.parts.some(({ column }) => column.number === number)) now = dropTableIndex(transaction, now, index)
   }
   if (now.definition.primaryKey?.columns.includes(number) === true) now = yield* dropPrimaryKey(transaction, now)
-  const rest = now
-  return yield* inPlace(transaction, () => redefine(transaction, rest, withoutColumn(rest.definition, number)))
+  return redefine(transaction, now, withoutColumn(now.definition, number))
 }
 
 function changeColumn(
@@ -98,17 +95,21 @@ export function renameColumn(transaction: Transaction, table: Table, name: strin
   return changeColumn(transaction, table, name, (column) => ({ ...column, name: newName }))
 }
 
-/** `text` undefined drops the default. */
-export function setDefault(transaction: Transaction, table: Table, name: string, text: string | undefined): Table {
-  return changeColumn(transaction, table, name, ({ default: _, ...rest }) =>
-    text === undefined ? rest : { ...rest, default: text },
-  )
+/** Undefined drops it. */
+export function setDefault(
+  transaction: Transaction,
+  table: Table,
+  name: string,
+  expression: ColumnDefault | undefined,
+): Table {
+  return changeColumn(transaction, table, name, ({ default: _, defaultSequences: __, ...rest }) => ({
+    ...rest,
+    ...expression,
+  }))
 }
 
 export function* setNotNull(transaction: Transaction, table: Table, name: string): StatementSteps<Table> {
-  const changed = yield* inPlace(transaction, () => {
-    return changeColumn(transaction, table, name, (column) => ({ ...column, notNull: true }))
-  })
+  const changed = changeColumn(transaction, table, name, (column) => ({ ...column, notNull: true }))
   yield* refuseNulls(transaction, changed, changed.getColumn(name))
   return changed
 }
@@ -125,15 +126,13 @@ export function* addPrimaryKey(transaction: Transaction, table: Table, key: KeyD
   if (table.primaryKey !== undefined) {
     throw sqlError('invalid_argument', '42P16', `multiple primary keys for table "${table.name}" are not allowed`)
   }
-  const changed = yield* inPlace(transaction, () => redefine(transaction, table, withPrimaryKey(table.definition, key)))
+  const changed = redefine(transaction, table, withPrimaryKey(table.definition, key))
   yield* rekeyRows(transaction, table, changed)
   return changed
 }
 
 export function* dropPrimaryKey(transaction: Transaction, table: Table): StatementSteps<Table> {
-  const changed = yield* inPlace(transaction, () =>
-    redefine(transaction, table, withPrimaryKey(table.definition, undefined)),
-  )
+  const changed = redefine(transaction, table, withPrimaryKey(table.definition, undefined))
   yield* rekeyRows(transaction, table, changed)
   return changed
 }
@@ -142,7 +141,7 @@ export function* createTableIndex(transaction: Transaction, table: Table, index:
   const { name, isUnique, isConstraint, columns } = index
   refuseUnordered(table, columns)
   const definition = toJson({ columns, ...(isConstraint === true ? { constraint: true } : {}) })
-  yield* inPlace(transaction, () => transaction.createIndex(table.collection, { name, unique: isUnique, definition }))
+  transaction.createIndex(table.collection, { name, unique: isUnique, definition })
   const changed = current(transaction, table.collection)
   yield* buildIndex(transaction, changed, changed.findIndex(name)!)
   return changed
@@ -169,7 +168,7 @@ export function* addCheck(
   compiled: RowCheck,
 ): StatementSteps<Table> {
   const checks = [...table.definition.checks, check]
-  const changed = yield* inPlace(transaction, () => redefine(transaction, table, { ...table.definition, checks }))
+  const changed = redefine(transaction, table, { ...table.definition, checks })
   yield* refuseRows(transaction, changed, compiled)
   return changed
 }
@@ -181,8 +180,4 @@ export function dropCheck(transaction: Transaction, table: Table, name: string):
 
 export function truncateTable(transaction: Transaction, table: Table): void {
   transaction.clearCollection(table.collection)
-}
-
-export function isTable(collection: Collection): boolean {
-  return collection.model === 'table' && collection.definition['kind'] === 'table'
 }

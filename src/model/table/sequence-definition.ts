@@ -13,8 +13,15 @@ export interface SequenceDefinition {
   readonly cycle: boolean
   /** Shown only: numbers are given out from memory in any case. Left out for 1. */
   readonly cache?: string
-  /** The column it belongs to and is dropped with. */
-  readonly owner?: { readonly table: number; readonly column: number }
+  readonly owner?: SequenceOwner
+}
+
+/** The column it belongs to and is dropped with. */
+export interface SequenceOwner {
+  readonly table: number
+  readonly column: number
+  /** It is an identity column's, and cannot be dropped alone. */
+  readonly isIdentity?: boolean
 }
 
 const types: Readonly<Record<number, { readonly name: string; readonly limit: bigint }>> = {
@@ -32,7 +39,7 @@ export interface SequenceOptions {
   readonly maximum?: bigint | 'default'
   readonly cycle?: boolean
   readonly cache?: bigint
-  readonly owner?: { readonly table: number; readonly column: number }
+  readonly owner?: SequenceOwner
 }
 
 /** Fills in the defaults and checks what was given. */

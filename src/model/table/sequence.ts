@@ -20,7 +20,9 @@ import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import type { Collection, JsonObject, Namespace } from '../../database/catalog.ts'
 import type { Transaction, TransactionServices } from '../../database/contract.ts'
-import { checkLast, type SequenceDefinition } from './sequence-definition.ts'
+import { definitionOf } from '../../database/objects.ts'
+import { checkLast, type SequenceDefinition, type SequenceOwner } from './sequence-definition.ts'
+import { sequenceKind } from './sequence-kind.ts'
 import { sqlError } from './types/type.ts'
 
 export function createSequence(
@@ -29,15 +31,22 @@ export function createSequence(
   name: string,
   definition: SequenceDefinition,
 ): Collection {
-  return transaction.createCollection(namespace, name, 'table', definition as unknown as JsonObject)
+  return transaction.createCollection(namespace, name, sequenceKind.name, definition as unknown as JsonObject)
 }
 
 export function isSequence(collection: Collection): boolean {
-  return collection.model === 'table' && collection.definition['kind'] === 'sequence'
+  return collection.kind === sequenceKind.name
+}
+
+/** Undefined takes it from the one that it has. */
+export function setOwner(transaction: Transaction, collection: Collection, owner: SequenceOwner | undefined): void {
+  const { owner: _, ...definition } = sequenceDefinitionOf(collection)
+  const changed: SequenceDefinition = { ...definition, ...(owner && { owner }) }
+  transaction.alterCollection(collection, { definition: changed as unknown as JsonObject })
 }
 
 export function sequenceDefinitionOf(collection: Collection): SequenceDefinition {
-  if (isSequence(collection)) return collection.definition as unknown as SequenceDefinition
+  if (isSequence(collection)) return definitionOf(sequenceKind, collection)
   throw sqlError('wrong_type', '42809', `"${collection.name}" is not a sequence`)
 }
 
@@ -112,19 +121,12 @@ export function nextValue(transaction: Transaction, collection: Collection): big
   const definition = sequenceDefinitionOf(collection)
   const counter = counterOf(transaction, collection)
   const increment = BigInt(definition.increment)
-  const { last, end, block, hasBlock } = counter
-  try {
-    const value = wrap(counter, definition, collection.name)
-    const isAhead = increment > 0n ? value > counter.end : value < counter.end
-    if (!counter.hasBlock || isAhead) beginBlock(counter, definition, value)
-    counter.last = value
-    reserve(transaction, collection, counter)
-    return value
-  } catch (error) {
-    // Where it has to wait for a page it is asked again: the number is still the next one.
-    Object.assign(counter, { last, end, block, hasBlock })
-    throw error
-  }
+  const value = wrap(counter, definition, collection.name)
+  const isAhead = increment > 0n ? value > counter.end : value < counter.end
+  if (!counter.hasBlock || isAhead) beginBlock(counter, definition, value)
+  counter.last = value
+  reserve(transaction, collection, counter)
+  return value
 }
 
 /** The next number, or the first one again where the sequence cycles. */
@@ -169,12 +171,12 @@ export function setValue(transaction: Transaction, collection: Collection, value
     throw sqlError('out_of_range', '22003', message)
   }
   const counter = counterOf(transaction, collection)
-  transaction.put(blockKey(collection, counter.block + 1), encodeEntry(isCalled, value), 'derived')
-  transaction.delete(blockKey(collection, counter.block), 'derived')
   counter.last = isCalled ? value : undefined
   counter.first = value
   counter.hasBlock = false
   counter.block++
+  transaction.put(blockKey(collection, counter.block), encodeEntry(isCalled, value), 'derived')
+  transaction.delete(blockKey(collection, counter.block - 1), 'derived')
   return value
 }
 

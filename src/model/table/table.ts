@@ -12,11 +12,13 @@ import { RowReader, type RowLayout } from './codec.ts'
 import {
   indexDefinitionOf,
   liveColumns,
-  tableDefinitionOf,
   type CheckDefinition,
   type ColumnDefinition,
   type TableDefinition,
 } from './definition.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
+import './migration.ts'
+import { isTable, tableDefinitionOf } from './table-kind.ts'
 import { getType } from './types/registry.ts'
 import { sqlError, type SqlType } from './types/type.ts'
 import type { SqlValue } from './types/value.ts'
@@ -68,7 +70,8 @@ export class Table {
 
   private constructor(collection: Collection) {
     this.collection = collection
-    this.definition = tableDefinitionOf(collection.definition)
+    if (!isTable(collection)) throw sqlError('wrong_type', '42809', 'the relation is not a table')
+    this.definition = tableDefinitionOf(collection)
     this.columns = liveColumns(this.definition).map(columnOf)
     for (const column of this.columns) this.#byName.set(column.name, column)
     this.layout = layoutOf(this.definition, this.columns)

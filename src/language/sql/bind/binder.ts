@@ -182,6 +182,10 @@ export class Binder {
       collectionById: (id) => catalog.collectionById(id),
       findCollection: (namespace, name) => this.findCollection(namespace, name),
       collectionsOf: (namespace) => catalog.collectionsOf(namespace),
+      findOwnerOfPart: (namespace, name) => catalog.findOwnerOfPart(namespace, name),
+      referrersOf: (id) => catalog.referrersOf(id),
+      commentOn: (address) => catalog.commentOn(address),
+      commentsOn: (id) => catalog.commentsOn(id),
     }
     return Object.create(this.context, { catalog: { value: noting } }) as SqlContext
   }

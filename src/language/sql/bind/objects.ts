@@ -1,6 +1,6 @@
 /** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
 import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import type { Collection } from '../../../database/catalog.ts'
+import { partsOf } from '../../../database/objects.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
@@ -12,7 +12,6 @@ import {
   indexOid,
   namespaceNameByOid,
   namespaceOidByName,
-  primaryKeyOid,
 } from '../catalog/identity.ts'
 import { registerSystemView, systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
@@ -76,32 +75,20 @@ export function findRelationOid(context: SqlContext, parts: readonly string[]): 
     if (view !== undefined) return view
     const collection = context.catalog.findCollection(schema, name)
     if (collection !== undefined) return collectionOid(collection)
-    for (const owner of context.catalog.collectionsOf(schema)) {
-      const index = owner.indexes.find((one) => one.name === name)
-      const found = index === undefined ? primaryKeyOf(owner, name) : indexOid(owner, index.id)
-      if (found === undefined) continue
-      // Who notes what an answer depends on hears of the index's table, too.
-      context.catalog.findCollection(schema, owner.name)
-      return found
-    }
+    const owner = context.catalog.findOwnerOfPart(schema, name)
+    const index = owner && partsOf(owner).find((one) => one.isRelation === true && one.name === name)
+    if (owner === undefined || index === undefined) continue
+    // Who notes what an answer depends on hears of the index's table, too.
+    context.catalog.findCollection(schema, owner.name)
+    return indexOid(owner, Number(index.key))
   }
   return undefined
-}
-
-function primaryKeyOf(table: Collection, name: string): number | undefined {
-  return primaryKeyNameOf(table.definition) === name ? primaryKeyOid(table) : undefined
 }
 
 /** Of a table of what the server knows. */
 function servedViewOid(context: SqlContext, schema: string, name: string): number | undefined {
   if (schema !== 'polylog' || context.systemTables?.some((table) => table.name === name) !== true) return undefined
   return registerSystemView(schema, name)
-}
-
-export function primaryKeyNameOf(definition: { readonly [name: string]: unknown }): string | undefined {
-  const key = definition['primaryKey']
-  if (typeof key !== 'object' || key === null || !('name' in key)) return undefined
-  return typeof key.name === 'string' ? key.name : undefined
 }
 
 /** As PostgreSQL prints it: with its schema only where the search path does not find it. */
@@ -132,9 +119,7 @@ export function relationNameByOid(context: SqlContext, value: number): { schema:
   if (collection !== undefined) return { schema: collection.namespace.name, name: collection.name }
   const index = indexByOid(context.catalog, value)
   if (index === undefined) return undefined
-  const name =
-    index.indexId === 0
-      ? primaryKeyNameOf(index.collection.definition)
-      : index.collection.indexes.find((one) => one.id === index.indexId)?.name
-  return name === undefined ? undefined : { schema: index.collection.namespace.name, name }
+  const parts = partsOf(index.collection).filter(({ isRelation }) => isRelation === true)
+  const part = parts.find(({ key }) => indexOid(index.collection, Number(key)) === value)
+  return part === undefined ? undefined : { schema: index.collection.namespace.name, name: part.name }
 }

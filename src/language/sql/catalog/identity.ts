@@ -12,6 +12,8 @@
  * | 2^31 + 256·n + i    | index i of collection n; 0 is its primary key    |
  */
 import type { Catalog, Collection, Namespace } from '../../../database/catalog.ts'
+import { partsOf } from '../../../database/objects.ts'
+import { isTable, tableDefinitionOf } from '../../../model/table/table-kind.ts'
 
 export const systemNamespaces: ReadonlyMap<string, number> = new Map([
   ['pg_catalog', 11],
@@ -63,6 +65,16 @@ export function indexByOid(catalog: Catalog, oid: number): { collection: Collect
   if (oid < firstIndexOid) return undefined
   const collection = catalog.collectionById(Math.floor((oid - firstIndexOid) / 256))
   return collection === undefined ? undefined : { collection, indexId: (oid - firstIndexOid) % 256 }
+}
+
+/** Keys have that of their index; checks a number beside those of the defaults. */
+export function constraintOid(collection: Collection, name: string): number {
+  if (isTable(collection)) {
+    const check = tableDefinitionOf(collection).checks.findIndex((one) => one.name === name)
+    if (check >= 0) return defaultOid(collection, 32 + check)
+  }
+  const index = partsOf(collection).find((part) => part.kind === 'index' && part.name === name)
+  return index === undefined ? 0 : indexOid(collection, Number(index.key))
 }
 
 export function defaultOid(collection: Collection, column: number): number {

@@ -19,7 +19,7 @@ const texts = (names: string): (readonly [string, number])[] => names.split(' ')
 
 function* allRelations(run: SqlRun): Generator<Relation> {
   for (const collection of collections(run)) {
-    if (collection.definition['kind'] !== 'sequence') yield* relationsOf(collection)
+    if (collection.kind !== 'sequence') yield* relationsOf(collection)
   }
   yield* viewsOf(run.context)
 }

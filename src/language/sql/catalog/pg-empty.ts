@@ -21,7 +21,6 @@ const types: Readonly<Record<string, number>> = {
 
 /** Columns as `name:letter`. */
 const catalogs: Readonly<Record<string, string>> = {
-  pg_description: 'objoid:o classoid:o objsubid:i description:t',
   pg_shdescription: 'objoid:o classoid:o description:t',
   pg_inherits: 'inhrelid:o inhparent:o inhseqno:i inhdetachpending:b',
   pg_trigger:

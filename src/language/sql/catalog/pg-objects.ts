@@ -8,6 +8,7 @@ import { findSetting, settingNames } from '../settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
+import { allRoles, ownRoleOid, roleOid } from './roles.ts'
 
 type Values = readonly SqlValue[]
 
@@ -27,14 +28,16 @@ const {
   textArray,
   timestamptz,
 } = oid
-const owner = 10
+const owner = ownRoleOid
 
-function* namespaces({ transaction }: SqlRun): Generator<Values> {
+function* namespaces(run: SqlRun): Generator<Values> {
+  const { transaction } = run
   for (const [title, number] of systemNamespaces) yield [number, title, owner, null]
   // It is made with the first table in it, and always there to clients.
   if (!transaction.catalog.namespaces.has('public')) yield [2200, 'public', owner, null]
   for (const namespace of transaction.catalog.namespaces.values()) {
-    if (!systemNamespaces.has(namespace.name)) yield [namespaceOid(namespace), namespace.name, owner, null]
+    if (systemNamespaces.has(namespace.name)) continue
+    yield [namespaceOid(namespace), namespace.name, roleOid(run, namespace.owner), null]
   }
 }
 
@@ -114,12 +117,16 @@ function* functions(): Generator<Values> {
   }
 }
 
-function* roles({ context }: SqlRun): Generator<Values> {
-  yield [owner, context.user, true, true, true, true, true, true, -1, null, null, true, null]
+function* roles(run: SqlRun): Generator<Values> {
+  for (const [title, number] of allRoles(run)) {
+    yield [number, title, true, true, true, true, true, true, -1, null, null, true, null]
+  }
 }
 
-function* users({ context }: SqlRun): Generator<Values> {
-  yield [context.user, owner, true, true, true, true, '********', null, null]
+function* users(run: SqlRun): Generator<Values> {
+  for (const [title, number] of allRoles(run)) {
+    yield [title, number, true, true, true, true, '********', null, null]
+  }
 }
 
 function* databases({ context }: SqlRun): Generator<Values> {

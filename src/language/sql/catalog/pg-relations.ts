@@ -1,5 +1,5 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
-import { isTable } from '../../../model/table/schema.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
 import { findType } from '../../../model/table/types/registry.ts'
@@ -7,7 +7,8 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './identity.ts'
+import { collectionOid, defaultOid, namespaceOid, systemNamespaces, constraintOid } from './identity.ts'
+import { ownRoleOid, roleOid } from './roles.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
 import { relationOid, relationsOf } from './relations.ts'
@@ -36,6 +37,7 @@ interface ClassRow {
   readonly oid: number
   readonly name: string
   readonly namespace: number
+  readonly owner: number
   readonly kind: string
   readonly columns: number
   readonly hasIndex?: boolean
@@ -43,7 +45,6 @@ interface ClassRow {
 }
 
 function classRow(one: ClassRow): Values {
-  const owner = 10
   const method = one.kind === 'i' ? 403 : one.kind === 'r' ? 2 : 0
   return [
     one.oid,
@@ -51,7 +52,7 @@ function classRow(one: ClassRow): Values {
     one.namespace,
     0,
     0,
-    owner,
+    one.owner,
     method,
     one.oid,
     0,
@@ -83,7 +84,8 @@ function classRow(one: ClassRow): Values {
 function* classes(run: SqlRun): Generator<Values> {
   for (const collection of collections(run)) {
     const namespace = namespaceOid(collection.namespace)
-    const base = { oid: collectionOid(collection), name: collection.name, namespace }
+    const owner = roleOid(run, collection.owner)
+    const base = { oid: collectionOid(collection), name: collection.name, namespace, owner }
     if (isSequence(collection)) yield classRow({ ...base, kind: 'S', columns: 3 })
     else if (isTable(collection)) yield* tableClasses(Table.of(collection), base)
     else
@@ -91,19 +93,22 @@ function* classes(run: SqlRun): Generator<Values> {
   }
   for (const view of viewsOf(run.context)) {
     const namespace = systemNamespaces.get(view.schema)!
-    yield classRow({ oid: relationOid(view), name: view.name, namespace, kind: 'v', columns: view.columns.length })
+    const columns = view.columns.length
+    yield classRow({ oid: relationOid(view), name: view.name, namespace, owner: ownRoleOid, kind: 'v', columns })
   }
 }
 
-function* tableClasses(table: Table, base: { oid: number; name: string; namespace: number }): Generator<Values> {
+type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner'>
+
+function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
   const indexes = indexesOfTable(table)
   const { length } = table.columns
   yield classRow({ ...base, kind: 'r', columns: length, hasIndex: indexes.length > 0, checks: table.checks.length })
   for (const index of indexes) {
     yield classRow({
+      ...base,
       oid: index.oid,
       name: index.name,
-      namespace: base.namespace,
       kind: 'i',
       columns: index.parts.length,
     })
@@ -267,8 +272,7 @@ function* constraints(run: SqlRun): Generator<Values> {
         index.parts.map(({ column }) => column.number),
       )
     }
-    for (const [i, check] of table.checks.entries())
-      yield row(defaultOid(table.collection, 32 + i), check.name, 'c', 0, [])
+    for (const check of table.checks) yield row(constraintOid(table.collection, check.name), check.name, 'c', 0, [])
   }
 }
 
@@ -288,7 +292,16 @@ function* defaults(run: SqlRun): Generator<Values> {
 
 function* tableRows(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
-    yield [table.schema, table.name, run.context.user, null, indexesOfTable(table).length > 0, false, false, false]
+    yield [
+      table.schema,
+      table.name,
+      table.collection.owner,
+      null,
+      indexesOfTable(table).length > 0,
+      false,
+      false,
+      false,
+    ]
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a name in FROM stands for: the collection's model decides which relation reads it. */
 import type { Collection } from '../../../database/catalog.ts'
-import { isTable } from '../../../model/table/schema.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceState } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
 import { DocumentRelation } from '../../../query/collection-relation.ts'

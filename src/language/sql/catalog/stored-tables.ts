@@ -1,6 +1,6 @@
 /** What is stored, as the system views walk over it: collections, tables, and their keys as indexes. */
 import type { Collection } from '../../../database/catalog.ts'
-import { isTable } from '../../../model/table/schema.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
 import { type KeyPart, Table } from '../../../model/table/table.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { indexOid, primaryKeyOid } from './identity.ts'

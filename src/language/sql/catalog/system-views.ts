@@ -3,6 +3,7 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlContext } from '../contract.ts'
 import { informationSchema } from './information-schema.ts'
 import { emptyViews } from './pg-empty.ts'
+import { pgDescription } from './pg-description.ts'
 import { pgObjects } from './pg-objects.ts'
 import { pgRelations } from './pg-relations.ts'
 import { pgStatistics } from './pg-statistics.ts'
@@ -15,6 +16,7 @@ for (const view of [
   ...pgRelations,
   ...pgObjects,
   ...pgStatistics,
+  pgDescription,
   ...emptyViews,
   ...informationSchema,
   ...polylogViews,

@@ -4,6 +4,8 @@ import { nextValue, isSequence, sequenceState, setValue } from '../../../model/t
 import type { Collection } from '../../../database/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
 import { collectionByOid, collectionOid, defaultOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
+import { columnComment, objectComment } from '../catalog/pg-description.ts'
+import { roleName } from '../catalog/roles.ts'
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
 import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
 import type { SqlValue } from '../contract.ts'
@@ -199,9 +201,9 @@ function defineCatalog(): void {
     },
     { ...stable, strict: false },
   )
-  define('pg_get_userbyid', [oid.oid], name, ({ context }, number: number) =>
-    number === 10 ? context.user : `unknown (OID=${number})`,
-  )
+  define('pg_get_userbyid', [oid.oid], name, (run, number: number) => {
+    return roleName(run, number) ?? `unknown (OID=${number})`
+  })
   define('pg_encoding_to_char', [int4], name, (_run, number: number) => (number === 6 ? 'UTF8' : ''))
   for (const takes of [[oid.oid], [oid.oid, bool]]) {
     define('pg_get_constraintdef', takes, text, (run, number: number) => constraintText(run, number))
@@ -234,10 +236,14 @@ function defineCatalog(): void {
 }
 
 function defineDescriptions(): void {
-  define('obj_description', [oid.oid, name], text, () => null)
-  define('obj_description', [oid.oid], text, () => null)
+  define('obj_description', [oid.oid, name], text, (run, object: number, catalog: string) =>
+    objectComment(run, object, catalog),
+  )
+  define('obj_description', [oid.oid], text, (run, object: number) => objectComment(run, object))
   define('shobj_description', [oid.oid, name], text, () => null)
-  define('col_description', [oid.oid, int4], text, () => null)
+  define('col_description', [oid.oid, int4], text, (run, relation: number, column: number) =>
+    columnComment(run, relation, column),
+  )
   define('pg_relation_is_publishable', [oid.regclass], bool, () => false)
   define('pg_get_function_sqlbody', [oid.oid], text, () => null)
   define('pg_get_function_result', [oid.oid], text, () => null)

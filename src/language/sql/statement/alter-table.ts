@@ -1,6 +1,5 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
-import { inPlace } from '../../../database/wait.ts'
-import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt } from 'libpg-query'
+import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt, RoleSpec } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf } from '../../../model/table/expressions.ts'
 import type { NewColumn } from '../../../model/table/definition.ts'
@@ -11,31 +10,30 @@ import {
   addPrimaryKey,
   createTableIndex,
   dropCheck,
-  dropColumn,
   dropNotNull,
-  dropPrimaryKey,
-  dropTableIndex,
   renameColumn,
   renameTable,
   setDefault,
   setNotNull,
 } from '../../../model/table/schema.ts'
-import type { Table } from '../../../model/table/table.ts'
+import { Table } from '../../../model/table/table.ts'
+import { columnPart, constraintPart, hasConstraint } from '../../../model/table/table-kind.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Notice } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
-import { deparse } from '../expression/deparse.ts'
 import { isVolatile } from '../expression/volatile.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
-import { makeSequence, numbersOf } from './create-table.ts'
+import { giveSequence, makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
-import { nothing, type Outcome, settled } from './execution.ts'
+import { dropTargets } from './drop-objects.ts'
+import { nothing, type Outcome } from './execution.ts'
 import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import { storedDefault } from './stored-expressions.ts'
 import {
   bindCheck,
   bindColumnDefault,
@@ -64,8 +62,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     const notices: Notice[] = []
     let table = getTable(run, relation)
     for (const step of steps) {
-      const before = table
-      const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
+      const changed = step(run, table, notices)
       table = 'next' in changed ? yield* changed : changed
     }
     return { rowCount: 0, notices }
@@ -75,16 +72,17 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
 function planCommand(binder: Binder, command: AlterTableCmd): Step {
   const name = command.name ?? ''
   const missingOk = command.missing_ok === true
+  const isCascade = command.behavior === 'DROP_CASCADE'
   const definition = command.def
   switch (command.subtype) {
     case 'AT_AddColumn':
       return addColumnStep(binder, definition!, missingOk)
     case 'AT_DropColumn':
-      return dropColumnStep(name, missingOk)
+      return dropColumnStep(name, missingOk, isCascade)
     case 'AT_AddConstraint':
       return addConstraintStep(definition!)
     case 'AT_DropConstraint':
-      return dropConstraintStep(name, missingOk)
+      return dropConstraintStep(name, missingOk, isCascade)
     case 'AT_SetNotNull':
       return (run, table) => setNotNull(run.transaction, table, name)
     case 'AT_DropNotNull':
@@ -98,10 +96,14 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
           run.transaction,
           table,
           name,
-          deparse(bindColumnDefault(freshBinder(run), definition, target)),
+          storedDefault(run.transaction.catalog, bindColumnDefault(freshBinder(run), definition, target)),
         )
       }
     case 'AT_ChangeOwner':
+      return (run, table) => {
+        const owner = roleName(run, command.newowner)
+        return Table.of(run.transaction.alterCollection(table.collection, { owner }))
+      }
     case 'AT_SetStatistics':
     case 'AT_ClusterOn':
       return (_run, table) => table
@@ -137,27 +139,28 @@ function addColumnStep(binder: Binder, node: Node, missingOk: boolean): Step {
 function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): StatementSteps<Table> {
   const { transaction } = run
   const taken = (name: string): boolean => isNameTaken(transaction, table.schema, name)
-  const sequence = yield* inPlace(transaction, () => {
-    if (!column.serial && column.identity === undefined) return undefined
-    return makeSequence(run, table, column, table.collection.namespace, taken)
-  })
+  const sequence =
+    column.serial || column.identity !== undefined
+      ? makeSequence(run, table, column, table.collection.namespace, taken)
+      : undefined
   const value = column.default
-  const text = sequence?.default ?? (value === undefined ? undefined : deparse(value))
+  const stored = sequence?.default ?? (value === undefined ? undefined : storedDefault(transaction.catalog, value))
   const evaluate = value === undefined ? undefined : compile(value, new Planner().compilerAt(0))
   // One value for all rows there are; what differs per row is written into each.
   const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
-  const shared = isShared ? yield* settled(() => evaluate([], run)) : null
+  const shared = isShared ? evaluate([], run) : null
   const added: NewColumn = {
     name: column.name,
     type: column.type,
     ...(column.modifier >= 0 ? { modifier: column.modifier } : {}),
     ...(column.notNull && sequence === undefined ? { notNull: true } : {}),
-    ...(text === undefined ? {} : { default: text }),
+    ...stored,
     ...(column.identity === undefined ? {} : { identity: column.identity }),
     ...(sequence === undefined ? {} : { sequence: sequence.id }),
     ...(shared === null ? {} : { missing: getType(column.type).formatText(shared) }),
   }
   let changed = yield* addColumn(transaction, table, added)
+  if (sequence !== undefined) giveSequence(transaction, changed, changed.getColumn(column.name))
   if (sequence !== undefined || (evaluate !== undefined && !isShared)) {
     const filled = changed.getColumn(column.name)
     yield* fillColumn(transaction, changed, filled, () => defaultOf(transaction, filled))
@@ -166,24 +169,22 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
   return changed
 }
 
-function dropColumnStep(name: string, missingOk: boolean): Step {
+function dropColumnStep(name: string, missingOk: boolean, isCascade: boolean): Step {
   return function* (run, table, notices): StatementSteps<Table> {
     const column = table.findColumn(name)
     if (column === undefined && missingOk) {
       notices.push(skipping('00000', `column "${name}" of relation "${table.name}" does not exist`))
       return table
     }
-    let changed = table
-    for (const check of checksReading(run, table, name)) {
-      const before = changed
-      changed = yield* inPlace(run.transaction, () => dropCheck(run.transaction, before, check))
-    }
-    const sequence = column?.definition.sequence
-    changed = yield* dropColumn(run.transaction, changed, name)
-    const owned = sequence === undefined ? undefined : run.transaction.catalog.collectionById(sequence)
-    if (owned !== undefined) yield* inPlace(run.transaction, () => run.transaction.dropCollection(owned))
-    return changed
+    const { number } = table.getColumn(name)
+    for (const check of checksReading(run, table, name)) dropCheck(run.transaction, currentTable(run, table), check)
+    yield* dropTargets(run, [{ id: table.id, part: columnPart(number) }], isCascade, notices)
+    return currentTable(run, table)
   }
+}
+
+function currentTable(run: SqlRun, table: Table): Table {
+  return Table.of(run.transaction.catalog.collectionById(table.id)!)
 }
 
 function addConstraintStep(node: Node): Step {
@@ -231,15 +232,11 @@ function* addCheckConstraint(
   return yield* addCheck(run.transaction, table, { name, expression: text }, check)
 }
 
-function dropConstraintStep(name: string, missingOk: boolean): Step {
+function dropConstraintStep(name: string, missingOk: boolean, isCascade: boolean): Step {
   return function* (run, table, notices): StatementSteps<Table> {
-    if (table.primaryKeyName === name) return yield* dropPrimaryKey(run.transaction, table)
-    const index = table.findIndex(name)
-    if (index?.isConstraint === true) {
-      return yield* inPlace(run.transaction, () => dropTableIndex(run.transaction, table, index))
-    }
-    if (table.checks.some((check) => check.name === name)) {
-      return yield* inPlace(run.transaction, () => dropCheck(run.transaction, table, name))
+    if (hasConstraint(table.collection, name)) {
+      yield* dropTargets(run, [{ id: table.id, part: constraintPart(name) }], isCascade, notices)
+      return currentTable(run, table)
     }
     const message = `constraint "${name}" of relation "${table.name}" does not exist`
     if (!missingOk) throw failure('42704', message)
@@ -253,6 +250,11 @@ function checksReading(run: SqlRun, table: Table, name: string): string[] {
   const { ordinal } = table.getColumn(name)
   const checks = checksOf(run.transaction.catalog, table)
   return checks.filter(({ reads }) => reads.has(ordinal)).map((check) => check.name)
+}
+
+/** There are no roles yet: whoever is named may own things. */
+function roleName({ context }: SqlRun, role: RoleSpec | undefined): string {
+  return role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : context.user
 }
 
 export function planRename(_binder: Binder, statement: RenameStmt): Planned {

@@ -1,9 +1,9 @@
 /** CREATE TABLE, with its keys, checks and the sequences of its serial and identity columns. */
-import { inPlace } from '../../../database/wait.ts'
 import type { CreateStmt, CreateTableAsStmt } from 'libpg-query'
-import type { StatementSteps } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import {
   type CheckDefinition,
+  type ColumnDefault,
   type NewColumn,
   newTable,
   withPrimaryKey,
@@ -11,13 +11,12 @@ import {
 } from '../../../model/table/definition.ts'
 import { insertRow } from '../../../model/table/rows.ts'
 import { createTable, createTableIndex } from '../../../model/table/schema.ts'
-import { createSequence } from '../../../model/table/sequence.ts'
+import { createSequence, setOwner } from '../../../model/table/sequence.ts'
 import { newSequence } from '../../../model/table/sequence-definition.ts'
-import type { Table } from '../../../model/table/table.ts'
+import type { Column, Table } from '../../../model/table/table.ts'
 import type { Binder } from '../bind/binder.ts'
 import { qualify } from '../bind/objects.ts'
 import { Scope } from '../bind/scope.ts'
-import { deparse } from '../expression/deparse.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { Planner } from '../plan/planner.ts'
@@ -27,6 +26,7 @@ import { collect, nothing, type Outcome } from './execution.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { sequenceClauses } from './sequences.ts'
+import { storedDefault } from './stored-expressions.ts'
 import {
   bindCheck,
   checkOptions,
@@ -112,14 +112,14 @@ function* createFrom(
   const columns = plan.columns.map((column): NewColumn => {
     const sequence =
       column.serial || column.identity !== undefined ? makeSequence(run, plan, column, namespace, taken) : undefined
-    const value =
-      sequence !== undefined ? sequence.default : column.default === undefined ? undefined : deparse(column.default)
+    const bound = column.default
+    const value = sequence?.default ?? (bound === undefined ? undefined : storedDefault(transaction.catalog, bound))
     return {
       name: column.name,
       type: column.type,
       ...(column.modifier >= 0 ? { modifier: column.modifier } : {}),
       ...(column.notNull ? { notNull: true } : {}),
-      ...(value === undefined ? {} : { default: value }),
+      ...value,
       ...(column.identity === undefined ? {} : { identity: column.identity }),
       ...(sequence === undefined ? {} : { sequence: sequence.id }),
     }
@@ -131,6 +131,7 @@ function* createFrom(
     definition = withPrimaryKey(definition, { name, columns: numbersOf(definition, primary) })
   }
   let table = createTable(transaction, namespace, plan.name, definition)
+  for (const column of table.columns) giveSequence(transaction, table, column)
   for (const key of plan.keys) {
     if (key.kind !== 'unique') continue
     const name = key.name ?? freeName((one) => isNameTaken(transaction, schema, one), plan.name, ...key.columns, 'key')
@@ -160,13 +161,28 @@ export function makeSequence(
   column: ColumnPlan,
   namespace: ReturnType<typeof targetNamespace>,
   taken: (name: string) => boolean,
-): { id: number; default: string } {
+): { id: number; default: ColumnDefault } {
   const name = freeName(taken, plan.name, column.name, 'seq')
   const { options } = sequenceClauses(column.sequenceOptions)
   const sequence = createSequence(run.transaction, namespace, name, newSequence({ type: column.type, ...options }))
   const shown = qualify(currentContext(run), namespace.name, name)
   const full = namespace.name === 'public' ? shown : `${quoteIdentifier(namespace.name)}.${quoteIdentifier(name)}`
-  return { id: sequence.id, default: `nextval(${quoteLiteral(full)}::regclass)` }
+  return {
+    id: sequence.id,
+    default: { default: `nextval(${quoteLiteral(full)}::regclass)`, defaultSequences: [sequence.id] },
+  }
+}
+
+/** The sequence of a serial or identity column belongs to it from when there is a column. */
+export function giveSequence(transaction: Transaction, table: Table, { number, definition }: Column): void {
+  const { sequence, identity } = definition
+  const collection = sequence === undefined ? undefined : transaction.catalog.collectionById(sequence)
+  if (collection === undefined) return
+  setOwner(transaction, collection, {
+    table: table.id,
+    column: number,
+    ...(identity !== undefined && { isIdentity: true }),
+  })
 }
 
 /** CREATE TABLE … AS SELECT …: the query's columns, then its rows. */
@@ -191,9 +207,9 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
       return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
     }
     const rows = into.skipData === true ? [] : yield* collect(plan, run)
-    const table = yield* inPlace(run.transaction, () => createTable(run.transaction, namespace, name, definition))
+    const table = createTable(run.transaction, namespace, name, definition)
     for (const row of rows) {
-      yield* inPlace(run.transaction, () => insertRow(run.transaction, table, row))
+      insertRow(run.transaction, table, row)
       if (run.transaction.slice.spend(1)) yield undefined
     }
     return { rowCount: rows.length }

@@ -2,9 +2,10 @@
 import type { RangeVar } from 'libpg-query'
 import type { Collection, Namespace } from '../../../database/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
-import { isTable } from '../../../model/table/schema.ts'
+import { type ObjectAddress, partsOf } from '../../../database/objects.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
 import { Table } from '../../../model/table/table.ts'
-import { primaryKeyNameOf } from '../bind/objects.ts'
+import { searchPathOf } from '../bind/objects.ts'
 import { systemNamespaces } from '../catalog/identity.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -36,11 +37,8 @@ export function targetNamespace(run: SqlRun, name: RangeVar): Namespace {
 
 /** Tables, sequences and indexes share one space of names in a schema. */
 export function isNameTaken(transaction: Transaction, namespace: string, name: string): boolean {
-  if (transaction.catalog.findCollection(namespace, name) !== undefined) return true
-  return transaction.catalog.collectionsOf(namespace).some((collection) => {
-    if (primaryKeyNameOf(collection.definition) === name) return true
-    return collection.indexes.some((index) => index.name === name)
-  })
+  const { catalog } = transaction
+  return (catalog.findCollection(namespace, name) ?? catalog.findOwnerOfPart(namespace, name)) !== undefined
 }
 
 const maxNameBytes = 63
@@ -70,6 +68,18 @@ export function findCollection(run: SqlRun, name: RangeVar): Collection | undefi
     const schema = part === '"$user"' || part === '$user' ? context.user : part
     const found = transaction.catalog.findCollection(schema, relname)
     if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** An existing index by name, through the search path; undefined where there is none. */
+export function findPart(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
+  const { transaction, context } = run
+  const relname = name.relname ?? ''
+  for (const schema of name.schemaname === undefined ? searchPathOf(context) : [name.schemaname]) {
+    const owner = transaction.catalog.findOwnerOfPart(schema, relname)
+    const part = owner && partsOf(owner).find((each) => each.isRelation === true && each.name === relname)
+    if (part !== undefined) return { id: owner!.id, part: { kind: part.kind, key: part.key } }
   }
   return undefined
 }

@@ -1,7 +1,15 @@
 /** CREATE SEQUENCE and ALTER SEQUENCE. */
 import type { AlterSeqStmt, CreateSeqStmt, DefElem, Node } from 'libpg-query'
 import { getType } from '../../../model/table/types/registry.ts'
-import { alterSequence, createSequence, isSequence, setValue } from '../../../model/table/sequence.ts'
+import type { Collection } from '../../../database/catalog.ts'
+import {
+  alterSequence,
+  createSequence,
+  isSequence,
+  sequenceDefinitionOf,
+  setOwner,
+  setValue,
+} from '../../../model/table/sequence.ts'
 import {
   alteredSequence,
   checkLast,
@@ -9,23 +17,27 @@ import {
   type SequenceOptions,
 } from '../../../model/table/sequence-definition.ts'
 import type { Binder } from '../bind/binder.ts'
-import { optionText } from '../bind/tree.ts'
+import { itemsOf, optionText, stringsOf } from '../bind/tree.ts'
 import { bindTypeName } from '../bind/type-name.ts'
 import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { skipping } from './create-schema.ts'
-import { findCollection, isNameTaken, shownName, targetNamespace } from './naming.ts'
+import { findCollection, getTable, isNameTaken, shownName, targetNamespace } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 interface SequenceClauses {
   readonly options: SequenceOptions
   /** RESTART: from its start, or from this number. */
   readonly restart: 'start' | bigint | undefined
+  /** OWNED BY: a column, as its table and its name, or none. */
+  readonly owner: readonly string[] | 'none' | undefined
 }
 
 export function sequenceClauses(nodes: readonly Node[]): SequenceClauses {
   const options: { -readonly [K in keyof SequenceOptions]: SequenceOptions[K] } = {}
   let restart: SequenceClauses['restart']
+  let owner: SequenceClauses['owner']
   const seen = new Set<string>()
   for (const node of nodes) {
     if (!('DefElem' in node)) continue
@@ -40,9 +52,42 @@ export function sequenceClauses(nodes: readonly Node[]): SequenceClauses {
     else if (defname === 'cycle') options.cycle = optionText(arg) === 'true'
     else if (defname === 'restart') restart = arg === undefined ? 'start' : numberOf(node.DefElem)
     else if (defname === 'as' && arg !== undefined && 'TypeName' in arg) options.type = bindTypeName(arg.TypeName).type
-    else if (defname !== 'owned_by') throw notBuilt(`the sequence option ${defname}`)
+    else if (defname === 'owned_by') owner = readOwner(node.DefElem)
+    else throw notBuilt(`the sequence option ${defname}`)
   }
-  return { options, restart }
+  return { options, restart, owner }
+}
+
+function readOwner({ arg, location }: DefElem): readonly string[] | 'none' {
+  const names = stringsOf(itemsOf(arg))
+  if (names.length > 1) return names
+  if (names[0] === 'none') return 'none'
+  throw failure('22023', 'invalid OWNED BY option', {
+    location,
+    hint: 'Specify OWNED BY table.column or OWNED BY NONE.',
+  })
+}
+
+/** As PostgreSQL's process_owned_by: in the schema of the sequence, and not of an identity column. */
+function setOwnedBy(run: SqlRun, sequence: Collection, names: readonly string[] | 'none'): void {
+  if (sequenceDefinitionOf(sequence).owner?.isIdentity === true) {
+    throw failure('0A000', 'cannot change ownership of identity sequence', {
+      detail: `Sequence "${sequence.name}" is linked to table "${ownerTable(run, sequence)}".`,
+    })
+  }
+  if (names === 'none') return setOwner(run.transaction, sequence, undefined)
+  const [relname = '', schemaname] = names.slice(0, -1).reverse()
+  const table = getTable(run, schemaname === undefined ? { relname } : { relname, schemaname })
+  if (table.collection.namespace.id !== sequence.namespace.id) {
+    throw failure('55000', 'sequence must be in same schema as table it is linked to')
+  }
+  const { number } = table.getColumn(names.at(-1)!)
+  return setOwner(run.transaction, sequence, { table: table.id, column: number })
+}
+
+function ownerTable({ transaction }: SqlRun, sequence: Collection): string {
+  const { owner } = sequenceDefinitionOf(sequence)
+  return owner === undefined ? '' : (transaction.catalog.collectionById(owner.table)?.name ?? '')
 }
 
 function numberOf({ arg }: DefElem): bigint {
@@ -52,7 +97,7 @@ function numberOf({ arg }: DefElem): bigint {
 export function planCreateSequence(_binder: Binder, statement: CreateSeqStmt): Planned {
   const name = statement.sequence!
   if (name.relpersistence === 't') throw notBuilt('a temporary sequence', name.location)
-  const { options, restart } = sequenceClauses(statement.options ?? [])
+  const { options, restart, owner } = sequenceClauses(statement.options ?? [])
   const definition = newSequence(options)
   if (typeof restart === 'bigint') checkLast(definition, restart)
   return planSteps({ kind: 'schema' }, 'CREATE SEQUENCE', (run) => {
@@ -64,13 +109,14 @@ export function planCreateSequence(_binder: Binder, statement: CreateSeqStmt): P
     }
     const sequence = createSequence(run.transaction, namespace, relname, definition)
     if (typeof restart === 'bigint') setValue(run.transaction, sequence, restart, false)
+    if (owner !== undefined) setOwnedBy(run, sequence, owner)
     return { rowCount: 0 }
   })
 }
 
 export function planAlterSequence(_binder: Binder, statement: AlterSeqStmt): Planned {
   const name = statement.sequence!
-  const { options, restart } = sequenceClauses(statement.options ?? [])
+  const { options, restart, owner } = sequenceClauses(statement.options ?? [])
   return planSteps({ kind: 'schema' }, 'ALTER SEQUENCE', (run) => {
     const collection = findCollection(run, name)
     if (collection === undefined && statement.missing_ok === true) {
@@ -79,6 +125,7 @@ export function planAlterSequence(_binder: Binder, statement: AlterSeqStmt): Pla
     if (collection === undefined) throw failure('42P01', `relation "${shownName(name)}" does not exist`)
     if (!isSequence(collection)) throw failure('42809', `"${shownName(name)}" is not a sequence`)
     alterSequence(run.transaction, collection, (definition) => alteredSequence(definition, options), restart)
+    if (owner !== undefined) setOwnedBy(run, run.transaction.catalog.collectionById(collection.id)!, owner)
     return { rowCount: 0 }
   })
 }

@@ -5,6 +5,7 @@ import { kindOf } from '../bind/tree.ts'
 import type { ParsedStatement } from '../contract.ts'
 import { notBuilt } from '../failure.ts'
 import { planAlterTable, planRename } from './alter-table.ts'
+import { planComment } from './comment.ts'
 import { planCopy } from './copy.ts'
 import { planCreateDatabase } from './create-database.ts'
 import { planCreateIndex } from './create-index.ts'
@@ -39,6 +40,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('CreateStmt' in node) return planCreateTable(binder, node.CreateStmt)
   if ('CreateTableAsStmt' in node) return planCreateTableAs(binder, node.CreateTableAsStmt)
   if ('IndexStmt' in node) return planCreateIndex(binder, node.IndexStmt)
+  if ('CommentStmt' in node) return planComment(node.CommentStmt)
   if ('DropStmt' in node) return planDrop(binder, node.DropStmt)
   if ('CreatedbStmt' in node) return planCreateDatabase(node.CreatedbStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)

@@ -7,6 +7,9 @@ import type { Catalog } from '../../../database/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { registerExpressionLanguage, type StoredExpression } from '../../../model/table/expressions.ts'
 import type { Table } from '../../../model/table/table.ts'
+import type { ColumnDefault } from '../../../model/table/definition.ts'
+import { isSequence } from '../../../model/table/sequence.ts'
+import { collectionByOid } from '../catalog/identity.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { createBinder } from '../bind/bind.ts'
 import { bindRelation } from '../bind/bind-from.ts'
@@ -15,7 +18,8 @@ import { coerce } from '../bind/coerce.ts'
 import { Scope } from '../bind/scope.ts'
 import type { SqlContext } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
-import { columnsRead, type Expression } from '../expression/expression.ts'
+import { deparse } from '../expression/deparse.ts'
+import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { isGrammarLoaded, loadGrammar, parseText } from '../parse.ts'
 import { Planner } from '../plan/planner.ts'
@@ -30,6 +34,19 @@ function parseExpression(text: string): Node {
     throw failure('XX000', `the stored expression "${text}" cannot be read`)
   }
   return target.ResTarget.val
+}
+
+/** A default as a definition keeps it: its text, and the sequences that it draws from. */
+export function storedDefault(catalog: Catalog, expression: Expression): ColumnDefault {
+  const sequences = new Set<number>()
+  someExpression(expression, (one) => {
+    const isRelation = one.kind === 'constant' && one.type === oid.regclass && typeof one.value === 'number'
+    const collection = isRelation ? collectionByOid(catalog, one.value) : undefined
+    if (collection !== undefined && isSequence(collection)) sequences.add(collection.id)
+    return false
+  })
+  const text = deparse(expression)
+  return sequences.size === 0 ? { default: text } : { default: text, defaultSequences: [...sequences] }
 }
 
 function tableScope(table: Table): Scope {

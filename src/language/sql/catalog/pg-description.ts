@@ -1,0 +1,99 @@
+/** Comments, as `pg_description` and the functions `obj_description` and `col_description` show them. */
+import type { Collection } from '../../../database/catalog.ts'
+import { type ObjectAddress, partsOf, partText, type PartAddress } from '../../../database/objects.ts'
+import { columnPart, isTable } from '../../../model/table/table-kind.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
+import { collectionByOid, collectionOid, constraintOid, indexByOid, indexOid, namespaceOid } from './identity.ts'
+import { memoryRelation } from './memory-relation.ts'
+import { collections } from './stored-tables.ts'
+import { systemViewOid } from './system-view-names.ts'
+
+function classOid(name: string): number {
+  return systemViewOid('pg_catalog', name)!
+}
+
+/** `objoid`, `classoid`, `objsubid`; undefined of a part that PostgreSQL has no comments on. */
+function placeOf(collection: Collection, part: PartAddress | undefined): [number, number, number] | undefined {
+  const relation = collectionOid(collection)
+  if (part === undefined) return [relation, classOid('pg_class'), 0]
+  const { kind, key } = part
+  if (kind === 'column') return [relation, classOid('pg_class'), Number(key)]
+  if (kind === 'index') return [indexOid(collection, Number(key)), classOid('pg_class'), 0]
+  if (kind === 'constraint') return [constraintOid(collection, String(key)), classOid('pg_constraint'), 0]
+  return undefined
+}
+
+function* descriptions(run: SqlRun): Generator<readonly SqlValue[]> {
+  const { catalog } = run.transaction
+  for (const namespace of catalog.namespaces.values()) {
+    const comment = catalog.commentOn(namespace)
+    if (comment !== undefined) yield [namespaceOid(namespace), classOid('pg_namespace'), 0, comment]
+  }
+  for (const collection of collections(run)) {
+    const comments = catalog.commentsOn(collection.id)
+    if (comments.size === 0) continue
+    for (const part of [undefined, ...partsOf(collection)]) {
+      const comment = comments.get(part === undefined ? '' : partText(part))
+      const place = comment === undefined ? undefined : placeOf(collection, part)
+      if (place !== undefined) yield [...place, comment!]
+    }
+  }
+}
+
+export const pgDescription: Relation = memoryRelation(
+  'pg_catalog',
+  'pg_description',
+  [
+    ['objoid', oid.oid],
+    ['classoid', oid.oid],
+    ['objsubid', oid.int4],
+    ['description', oid.text],
+  ],
+  descriptions,
+)
+
+/** `catalog`: the name of the one that the object is in; left out, any. */
+export function objectComment(run: SqlRun, object: number, catalog?: string): string | null {
+  const tried = catalog === undefined ? ['pg_class', 'pg_namespace', 'pg_constraint'] : [catalog]
+  for (const name of tried) {
+    const address = addressIn(run, name, object)
+    const comment = address === undefined ? undefined : run.transaction.catalog.commentOn(address)
+    if (comment !== undefined) return comment
+  }
+  return null
+}
+
+function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddress | undefined {
+  const { catalog } = run.transaction
+  if (catalogName === 'pg_namespace') {
+    return [...catalog.namespaces.values()].find((namespace) => namespaceOid(namespace) === object)
+  }
+  if (catalogName === 'pg_constraint') return constraintAt(run, object)
+  if (catalogName !== 'pg_class') return undefined
+  const collection = collectionByOid(catalog, object)
+  if (collection !== undefined) return { id: collection.id }
+  const owner = indexByOid(catalog, object)?.collection
+  const part =
+    owner && partsOf(owner).find(({ kind, key }) => kind === 'index' && indexOid(owner, Number(key)) === object)
+  return part === undefined ? undefined : { id: owner!.id, part }
+}
+
+function constraintAt(run: SqlRun, object: number): ObjectAddress | undefined {
+  for (const collection of collections(run)) {
+    if (run.transaction.catalog.commentsOn(collection.id).size === 0) continue
+    for (const part of partsOf(collection)) {
+      if (part.kind === 'constraint' && constraintOid(collection, part.name) === object)
+        return { id: collection.id, part }
+    }
+  }
+  return undefined
+}
+
+export function columnComment(run: SqlRun, relation: number, column: number): string | null {
+  const collection = collectionByOid(run.transaction.catalog, relation)
+  if (collection === undefined || !isTable(collection)) return null
+  return run.transaction.catalog.commentOn({ id: collection.id, part: columnPart(column) }) ?? null
+}

@@ -1,0 +1,94 @@
+/** COMMENT ON: schemas, tables, columns, indexes, sequences and constraints of tables. */
+import type { CommentStmt, Node } from 'libpg-query'
+import type { ObjectAddress } from '../../../database/objects.ts'
+import { isSequence } from '../../../model/table/sequence.ts'
+import type { Table } from '../../../model/table/table.ts'
+import { columnPart, constraintPart, hasConstraint, isTable } from '../../../model/table/table-kind.ts'
+import { itemsOf, stringOf, stringsOf } from '../bind/tree.ts'
+import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { nameOf } from './drop.ts'
+import { nothing } from './execution.ts'
+import { findCollection, findPart, getTable, shownName } from './naming.ts'
+import { type Planned, planSteps } from './prepared.ts'
+
+type FindObject = (run: SqlRun, node: Node) => ObjectAddress
+
+const finders: Readonly<Record<string, FindObject>> = {
+  OBJECT_SCHEMA: findSchema,
+  OBJECT_TABLE: findTable,
+  OBJECT_SEQUENCE: findSequence,
+  OBJECT_INDEX: findIndex,
+  OBJECT_COLUMN: findColumn,
+  OBJECT_TABCONSTRAINT: findConstraint,
+}
+
+export function planComment(statement: CommentStmt): Planned {
+  const kind = statement.objtype ?? ''
+  const find = finders[kind]
+  if (find === undefined) throw notBuilt(`COMMENT ON ${kind.replace('OBJECT_', '').replaceAll('_', ' ')}`)
+  return planSteps({ kind: 'schema' }, 'COMMENT', (run) => {
+    run.transaction.setComment(find(run, statement.object!), statement.comment)
+    return nothing
+  })
+}
+
+function findSchema({ transaction }: SqlRun, node: Node): ObjectAddress {
+  const name = stringOf(node)
+  const namespace = transaction.catalog.namespaces.get(name)
+  if (namespace !== undefined) return { id: namespace.id }
+  // It is always there to clients, and made with the first thing in it.
+  if (name === 'public') return { id: transaction.createNamespace(name).id }
+  throw failure('3F000', `schema "${name}" does not exist`)
+}
+
+function findTable(run: SqlRun, node: Node): ObjectAddress {
+  const name = nameOf(node)
+  const collection = findCollection(run, name)
+  if (collection === undefined) {
+    if (findPart(run, name) === undefined) throw failure('42P01', `relation "${shownName(name)}" does not exist`)
+    throw failure('42809', `"${name.relname}" is not a table`)
+  }
+  if (isSequence(collection)) throw failure('42809', `"${name.relname}" is not a table`)
+  return { id: collection.id }
+}
+
+function findSequence(run: SqlRun, node: Node): ObjectAddress {
+  const name = nameOf(node)
+  const collection = findCollection(run, name)
+  if (collection === undefined) throw failure('42P01', `relation "${shownName(name)}" does not exist`)
+  if (!isSequence(collection)) throw failure('42809', `"${name.relname}" is not a sequence`)
+  return { id: collection.id }
+}
+
+function findIndex(run: SqlRun, node: Node): ObjectAddress {
+  const name = nameOf(node)
+  const part = findPart(run, name)
+  if (part !== undefined) return part
+  if (findCollection(run, name) === undefined) throw failure('42P01', `relation "${shownName(name)}" does not exist`)
+  throw failure('42809', `"${name.relname}" is not an index`)
+}
+
+/** `a.b.c`: the last name is the column's. */
+function findColumn(run: SqlRun, node: Node): ObjectAddress {
+  const [table, column] = splitLast(node)
+  const { id, number } = columnOf(getTable(run, table), column)
+  return { id, part: columnPart(number) }
+}
+
+function columnOf(table: Table, name: string): { id: number; number: number } {
+  return { id: table.id, number: table.getColumn(name).number }
+}
+
+function findConstraint(run: SqlRun, node: Node): ObjectAddress {
+  const [relation, name] = splitLast(node)
+  const { collection } = getTable(run, relation)
+  if (isTable(collection) && hasConstraint(collection, name)) return { id: collection.id, part: constraintPart(name) }
+  throw failure('42704', `constraint "${name}" for table "${collection.name}" does not exist`)
+}
+
+function splitLast(node: Node): [{ relname: string; schemaname?: string }, string] {
+  const names = stringsOf(itemsOf(node))
+  const [relname = '', schemaname] = names.slice(0, -1).reverse()
+  return [schemaname === undefined ? { relname } : { relname, schemaname }, names.at(-1) ?? '']
+}

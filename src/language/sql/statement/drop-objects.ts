@@ -1,0 +1,70 @@
+/** RESTRICT and CASCADE in the words of PostgreSQL 15 (`dependency.c`). */
+import type { StatementSteps } from '../../../database/contract.ts'
+import { type Cascaded, dropObjects, planDrop, requiredBy } from '../../../database/dependents.ts'
+import { addressText, type ObjectAddress } from '../../../database/objects.ts'
+import type { Notice } from '../contract.ts'
+import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { describeAddress } from './object-names.ts'
+
+/** Lines of a message; what is beyond is counted. */
+const maxReported = 100
+
+/** Drops the targets and what may go with them; a notice tells of what CASCADE has taken along. */
+export function* dropTargets(
+  run: SqlRun,
+  targets: readonly ObjectAddress[],
+  isCascade: boolean,
+  notices: Notice[],
+): StatementSteps<void> {
+  const { transaction } = run
+  refuseRequired(run, targets)
+  const plan = planDrop(transaction.catalog, targets)
+  const { cascaded } = plan
+  if (cascaded.length > 0 && !isCascade) throw dependentObjects(run, targets, cascaded)
+  if (cascaded.length > 0) notices.push(cascadeNotice(run, cascaded))
+  yield* dropObjects(transaction, plan)
+}
+
+function refuseRequired(run: SqlRun, targets: readonly ObjectAddress[]): void {
+  const known = new Set(targets.map(addressText))
+  for (const target of targets) {
+    const owner = requiredBy(run.transaction.catalog, target)
+    if (owner === undefined || known.has(addressText(owner)) || known.has(String(owner.id))) continue
+    const [what, by] = [describeAddress(run, target), describeAddress(run, owner)]
+    throw failure('2BP01', `cannot drop ${what} because ${by} requires it`, { hint: `You can drop ${by} instead.` })
+  }
+}
+
+function dependentObjects(run: SqlRun, targets: readonly ObjectAddress[], cascaded: readonly Cascaded[]): Error {
+  const [target, ...others] = targets
+  const message =
+    others.length === 0
+      ? `cannot drop ${describeAddress(run, target!)} because other objects depend on it`
+      : 'cannot drop desired object(s) because other objects depend on them'
+  return failure('2BP01', message, {
+    detail: report(
+      cascaded.map(({ dependent, on }) => `${describeAddress(run, dependent)} depends on ${describeAddress(run, on)}`),
+    ),
+    hint: 'Use DROP ... CASCADE to drop the dependent objects too.',
+  })
+}
+
+function cascadeNotice(run: SqlRun, cascaded: readonly Cascaded[]): Notice {
+  const lines = cascaded.map(({ dependent }) => `drop cascades to ${describeAddress(run, dependent)}`)
+  const [only] = lines
+  if (lines.length === 1) return { severity: 'NOTICE', sqlState: '00000', message: only! }
+  return {
+    severity: 'NOTICE',
+    sqlState: '00000',
+    message: `drop cascades to ${lines.length} other objects`,
+    detail: report(lines),
+  }
+}
+
+function report(lines: readonly string[]): string {
+  const more = lines.length - maxReported
+  if (more <= 0) return lines.join('\n')
+  const noun = more === 1 ? 'object' : 'objects'
+  return [...lines.slice(0, maxReported), `and ${more} other ${noun} (see server log for list)`].join('\n')
+}

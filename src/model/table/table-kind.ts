@@ -1,0 +1,134 @@
+/**
+ * What a table is to the catalog: how its definition is read, which parts it has, and what they depend on.
+ *
+ *   part        key                       depends on
+ *   column      its number                –
+ *   default     the column's number       its column (automatic), the sequences that it draws from (normal)
+ *   constraint  its name                  the columns of a key (automatic)
+ *   index       its id, 0: primary key    its columns (automatic), or its constraint (internal)
+ */
+import type { Collection, JsonObject } from '../../database/catalog.ts'
+import {
+  definitionOf,
+  type Dependency,
+  type ObjectKind,
+  type Part,
+  type PartAddress,
+  partsOf,
+  registerKind,
+} from '../../database/objects.ts'
+import { damagedDefinition, indexDefinitionOf, liveColumns, type TableDefinition } from './definition.ts'
+
+/** The key of the index that a primary key's rows are: it has no entry among the indexes. */
+export const primaryIndexKey = 0
+
+export function columnPart(number: number): PartAddress {
+  return { kind: 'column', key: number }
+}
+
+export function defaultPart(column: number): PartAddress {
+  return { kind: 'default', key: column }
+}
+
+export function constraintPart(name: string): PartAddress {
+  return { kind: 'constraint', key: name }
+}
+
+export function indexPart(id: number): PartAddress {
+  return { kind: 'index', key: id }
+}
+
+export const tableKind: ObjectKind<TableDefinition> = registerKind<TableDefinition>({
+  name: 'table',
+  model: 'table',
+  version: 1,
+  decode: decodeTable,
+  parts: partsOfTable,
+  dependencies: dependenciesOfTable,
+})
+
+export function isTable(collection: Collection): boolean {
+  return collection.kind === tableKind.name
+}
+
+export function hasConstraint(collection: Collection, name: string): boolean {
+  return partsOf(collection).some(({ kind, key }) => kind === 'constraint' && key === name)
+}
+
+/** Of a collection that is one. */
+export function tableDefinitionOf(collection: Collection): TableDefinition {
+  return definitionOf(tableKind, collection)
+}
+
+function decodeTable(definition: JsonObject): TableDefinition {
+  const { columns, nextColumn, checks, primaryKey } = definition as Partial<Record<keyof TableDefinition, unknown>>
+  const isColumn = (one: Record<string, unknown>): boolean =>
+    Number.isSafeInteger(one['number']) && typeof one['name'] === 'string' && Number.isSafeInteger(one['type'])
+  const isWhole =
+    listOf(columns).every(isColumn) &&
+    Number.isSafeInteger(nextColumn) &&
+    listOf(checks).every(({ name, expression }) => typeof name === 'string' && typeof expression === 'string') &&
+    (primaryKey === undefined || isKey(primaryKey as Record<string, unknown>))
+  if (!isWhole) throw damagedDefinition('table')
+  return definition as unknown as TableDefinition
+}
+
+function listOf(value: unknown): Record<string, unknown>[] {
+  const list: unknown[] = Array.isArray(value) ? value : [undefined]
+  if (list.every((one) => typeof one === 'object' && one !== null)) return list as Record<string, unknown>[]
+  throw damagedDefinition('table')
+}
+
+function isKey({ name, columns }: Record<string, unknown>): boolean {
+  return typeof name === 'string' && Array.isArray(columns) && columns.every((one) => Number.isSafeInteger(one))
+}
+
+function partsOfTable(definition: TableDefinition, { indexes }: Collection): Part[] {
+  const { primaryKey, checks } = definition
+  const parts: Part[] = []
+  for (const { number, name, default: text } of liveColumns(definition)) {
+    parts.push({ ...columnPart(number), name })
+    if (text !== undefined) parts.push({ ...defaultPart(number), name })
+  }
+  if (primaryKey !== undefined) {
+    const { name } = primaryKey
+    parts.push({ ...constraintPart(name), name }, { ...indexPart(primaryIndexKey), name, isRelation: true })
+  }
+  for (const index of indexes) {
+    if (indexDefinitionOf(index).constraint === true) parts.push({ ...constraintPart(index.name), name: index.name })
+    parts.push({ ...indexPart(index.id), name: index.name, isRelation: true })
+  }
+  for (const { name } of checks) parts.push({ ...constraintPart(name), name })
+  return parts
+}
+
+function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Collection): Dependency[] {
+  const dependencies: Dependency[] = []
+  const onColumns = (of: PartAddress, columns: readonly number[]): void => {
+    for (const number of columns) dependencies.push({ of, on: { id, part: columnPart(number) }, kind: 'automatic' })
+  }
+  for (const { number, default: text, defaultSequences = [] } of liveColumns(definition)) {
+    if (text === undefined) continue
+    onColumns(defaultPart(number), [number])
+    for (const sequence of defaultSequences) {
+      dependencies.push({ of: defaultPart(number), on: { id: sequence }, kind: 'normal' })
+    }
+  }
+  const { primaryKey } = definition
+  if (primaryKey !== undefined) {
+    const constraint = constraintPart(primaryKey.name)
+    onColumns(constraint, primaryKey.columns)
+    dependencies.push({ of: indexPart(primaryIndexKey), on: { id, part: constraint }, kind: 'internal' })
+  }
+  for (const index of indexes) {
+    const { columns, constraint: isConstraint } = indexDefinitionOf(index)
+    const constraint = constraintPart(index.name)
+    onColumns(
+      isConstraint === true ? constraint : indexPart(index.id),
+      columns.map(({ number }) => number),
+    )
+    if (isConstraint !== true) continue
+    dependencies.push({ of: indexPart(index.id), on: { id, part: constraint }, kind: 'internal' })
+  }
+  return dependencies
+}
