@@ -9,6 +9,7 @@ import { logDroppedTails, readConfig, readyLine, reportFailure, stopOnSignal } f
 import { Instance } from '../src/database/instance.ts'
 import type { Host } from '../src/host/host.ts'
 import { createRealHost } from '../src/host/real/real-host.ts'
+import { DirectoryWatch } from '../src/server/directory-watch.ts'
 import { Server, type RunningServer, type ServerOptions } from '../src/server/server.ts'
 import { workerJobs } from '../src/server/worker-jobs.ts'
 import { Sessions } from '../src/session/sessions.ts'
@@ -47,8 +48,10 @@ class Starting implements RunningServer {
   readonly #durability: ServeArguments['durability']
   #server: Server | undefined
   #stopping: Promise<void> | undefined
+  readonly #watch: DirectoryWatch
 
   constructor(host: Host, instance: Instance, durability: ServeArguments['durability']) {
+    this.#watch = new DirectoryWatch(host, instance)
     this.instance = instance
     this.#host = host
     this.#durability = durability
@@ -63,6 +66,7 @@ class Starting implements RunningServer {
     const createDatabase = (name: string): Promise<void> => this.instance.create(name)
     const sessions = new Sessions(this.#host, () => this.instance.databases, {
       durability: this.#durability,
+      memory: this.instance.memory,
       createDatabase,
     })
     this.#server = await Server.listen(this.#host, sessions, options)
@@ -85,7 +89,9 @@ class Starting implements RunningServer {
 
   async #stop(): Promise<void> {
     await this.#server?.close()
+    const lost = await this.#watch.stop()
     await this.instance.close()
+    if (lost !== undefined) throw lost
   }
 }
 

@@ -325,6 +325,11 @@ export class CommitPipeline<State> {
     }
   }
 
+  /** What is written goes nowhere that a later start would find. */
+  directoryLost(cause: Error): void {
+    if (this.failure === undefined) this.#freeze(cause, 'the data directory is lost')
+  }
+
   #freeze(cause: unknown, what: string): void {
     const message = cause instanceof Error ? cause.message : String(cause)
     const error = new PolylogError('outcome_unknown', `${what}, whether the commit survives is unknown: ${message}`, {

@@ -9,7 +9,8 @@
  *   databases/<uuid>/checkpoint/<n>/  the store's state at sequence n (`storage/memory`)
  */
 import { PolylogError } from '../base/errors.ts'
-import type { DiskLock, Host } from '../host/host.ts'
+import { DiskError, type DiskLock, type Host } from '../host/host.ts'
+import type { CommitLog } from '../log/commit-log.ts'
 import type { DroppedTail } from '../log/file/dropped-tail.ts'
 import { openFileLog } from '../log/file/file-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
@@ -58,6 +59,7 @@ export class Instance {
   readonly #lock: DiskLock | undefined
   #directory: DataDirectory | undefined
   readonly #creating = new Set<string>()
+  #lost: PolylogError | undefined
 
   private constructor(options: InstanceOptions, lock: DiskLock | undefined) {
     this.#options = options
@@ -199,6 +201,41 @@ export class Instance {
     bytes[8] = (bytes[8]! & 0x3f) | 0x80
     const hex = Buffer.from(bytes).toString('hex')
     return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  }
+
+  /**
+   * Looks whether the data directory still lies where it was opened, and each open log in it. What was acknowledged and
+   * what is written from now on would be missing at the next start, so writes are refused. Answers what is lost.
+   */
+  async checkDirectory(): Promise<PolylogError | undefined> {
+    if (this.#directory === undefined || this.#lost !== undefined) return this.#lost
+    const what = await this.#findLoss(this.#directory)
+    if (what === undefined) return undefined
+    this.#lost = new PolylogError('io_error', `${what} was removed, renamed or replaced while the server ran`)
+    for (const database of this.databases.values()) database.pipeline.directoryLost(this.#lost)
+    return this.#lost
+  }
+
+  async #findLoss(directory: DataDirectory): Promise<string | undefined> {
+    if ((await this.#lock?.isInPlace()) === false) return directory.path
+    for (const { uuid, name } of directory.listed) {
+      const folder = `${directory.folderOf(uuid)}/log`
+      const log = this.databases.get(name)?.log
+      // Twice, for a log that goes on to its next segment meanwhile.
+      if (log !== undefined && !(await this.#holds(folder, log)) && !(await this.#holds(folder, log))) return folder
+    }
+    return undefined
+  }
+
+  async #holds(folder: string, log: CommitLog): Promise<boolean> {
+    const newest = log.describe().at(-1)
+    if (newest === undefined) return true
+    try {
+      return (await this.#options.host.disk.list(folder)).includes(newest.name)
+    } catch (error) {
+      // What cannot be looked at may be there.
+      return !(error instanceof DiskError && error.code === 'not-found')
+    }
   }
 
   async close(): Promise<void> {

@@ -234,6 +234,23 @@ describe.each(subjects)('$name disk', ({ run }) => {
       expect(await codeOf(disk.syncFolder(`${folder}/none`))).toBe('not-found')
     }))
 
+  test('tells whether what is locked still lies where it was', () =>
+    run(async (disk, folder) => {
+      await disk.makeFolder(`${folder}/inner`)
+      const lock = await disk.lock(`${folder}/inner/LOCK`)
+      expect(await lock.isInPlace()).toBe(true)
+      await disk.rename(`${folder}/inner`, `${folder}/elsewhere`)
+      expect(await lock.isInPlace()).toBe(false)
+      await disk.makeFolder(`${folder}/inner`)
+      await disk.makeFolder(`${folder}/inner/LOCK`)
+      expect(await lock.isInPlace()).toBe(false)
+      await disk.remove(`${folder}/inner/LOCK`)
+      await disk.remove(`${folder}/inner`)
+      await disk.rename(`${folder}/elsewhere`, `${folder}/inner`)
+      expect(await lock.isInPlace()).toBe(true)
+      await lock.release()
+    }))
+
   test('locks once', () =>
     run(async (disk, folder) => {
       const lock = await disk.lock(`${folder}/LOCK`)

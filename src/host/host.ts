@@ -77,6 +77,8 @@ export interface OpenOptions {
 }
 
 export interface DiskLock {
+  /** Whether what was locked still lies under its path: false where it was removed, renamed or replaced. */
+  isInPlace(): Promise<boolean>
   release(): Promise<void>
 }
 

@@ -7,6 +7,7 @@ import { Door } from '../gateway/door.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway/gateway.ts'
 import type { Host, Listener, Socket } from '../host/host.ts'
 import { Sessions, type SessionsOptions } from '../session/sessions.ts'
+import { DirectoryWatch } from './directory-watch.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { protocols, type ProtocolName } from './protocols.ts'
 import { sniffProtocol } from './sniffing.ts'
@@ -122,10 +123,13 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   })
   try {
     const server = await Server.listen(host, sessions, options.server)
+    const watch = new DirectoryWatch(host, instance)
     const stop = async (): Promise<void> => {
       await server.close()
       sessions.close()
+      const lost = await watch.stop()
       await instance.close()
+      if (lost !== undefined) throw lost
     }
     return { instance, server, stop }
   } catch (error) {

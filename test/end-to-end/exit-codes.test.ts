@@ -57,6 +57,25 @@ describe('the end of serve', () => {
     }
   })
 
+  test('a data directory that is removed under it is said, refuses writes, and ends with 1', () =>
+    withFolder(async (folder) => {
+      const server = await serveOn(folder)
+      const redis = new Redis(server.port, { retryStrategy: () => null })
+      await redis.set('key', 'value')
+      rmSync(folder, { recursive: true })
+      let refusal = ''
+      for (let tries = 0; tries < 1000 && !refusal.startsWith('READONLY'); tries++) {
+        refusal = await redis.set('key', 'value').catch((error: unknown) => (error as Error).message)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      expect(refusal).toMatch(/^READONLY .*data directory is lost/)
+      expect(await redis.get('key')).toBe('value')
+      const { status, stderr } = await server.stop()
+      redis.disconnect()
+      expect(status).toBe(1)
+      expect(loggedAt('error', stderr)[0]!['message']).toContain('was removed, renamed or replaced')
+    }))
+
   test('what it logs is one JSON object a line', async () => {
     const server = await ServerProcess.start('--memory')
     const { stderr } = await server.stop()

@@ -135,7 +135,9 @@ class Candidate {
 
   hold(): DiskLock {
     this.#state = HELD
-    return { release: () => Promise.resolve(this.leave()) }
+    // A socket keeps the name that it was given: whoever looks by the folder's path finds it there, or another folder.
+    const isInPlace = (): Promise<boolean> => exists(path.join(this.#folder, this.name))
+    return { isInPlace, release: () => Promise.resolve(this.leave()) }
   }
 
   /** Closing removes the name first and the listener with it, in one turn. */
@@ -187,7 +189,32 @@ export async function lockByKernelName(folder: string): Promise<DiskLock> {
     )
     server.listen(name, resolve)
   })
-  return { release: async () => void server.close() }
+  const isInPlace = (): Promise<boolean> => isSame(folder, dev, ino)
+  return { isInPlace, release: async () => void server.close() }
+}
+
+/** What cannot be looked at may be there. */
+async function exists(name: string): Promise<boolean> {
+  try {
+    await fs.promises.lstat(name)
+    return true
+  } catch (error) {
+    return !isMissing(error)
+  }
+}
+
+async function isSame(folder: string, dev: bigint, ino: bigint): Promise<boolean> {
+  try {
+    const now = await fs.promises.stat(folder, { bigint: true })
+    return now.dev === dev && now.ino === ino
+  } catch (error) {
+    return !isMissing(error)
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
 async function makeFolder(folder: string): Promise<void> {

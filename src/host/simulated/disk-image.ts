@@ -2,6 +2,11 @@ import { DiskError, type DiskErrorCode } from '../host.ts'
 import { FileImage, type Losses } from './file-image.ts'
 import type { Survival } from './survival.ts'
 
+export interface HeldLock {
+  isInPlace(): boolean
+  release(): void
+}
+
 /**
  * A simulated disk: the tree of names that programs see, and the changes to it that no sync of a folder has made durable.
  *
@@ -91,7 +96,7 @@ export class DiskImage {
     return () => this.#syncFolder(folder, mark)
   }
 
-  lock(path: string, owner: LockOwner): () => void {
+  lock(path: string, owner: LockOwner): HeldLock {
     const { folder, name } = this.#place(path)
     const key = split(path).join('/')
     const holder = this.#locks.get(key)?.owner
@@ -101,8 +106,12 @@ export class DiskImage {
     if (!folder.has(name)) this.makeFolder(path)
     const hold = { owner }
     this.#locks.set(key, hold)
-    return () => {
-      if (this.#locks.get(key) === hold) this.#locks.delete(key)
+    const locked = folder.get(name)
+    return {
+      isInPlace: () => this.#find(path) === locked,
+      release: () => {
+        if (this.#locks.get(key) === hold) this.#locks.delete(key)
+      },
     }
   }
 

@@ -78,8 +78,11 @@ export class ImageDisk implements Disk {
 
   lock(path: string): Promise<DiskLock> {
     return this.#folder(path, () => {
-      const release = this.#image.lock(path, this.#scheduler.owner)
-      return { release: () => this.#folder(path, release) }
+      const held = this.#image.lock(path, this.#scheduler.owner)
+      return {
+        isInPlace: () => this.#folder(path, () => held.isInPlace()),
+        release: () => this.#folder(path, () => held.release()),
+      }
     })
   }
 
