@@ -21,6 +21,7 @@
  * client before what the request has seen is durable; after `closed` nothing of the conversation is called.
  */
 import type { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Cancel, Socket } from '../host/host.ts'
 import { answerTo } from '../session/faults.ts'
 import { nothingSeen, Outbox } from '../session/outbox.ts'
@@ -32,6 +33,8 @@ const readAheadBytes = 256 * 1024
 const graceMs = 50
 /** Who takes none of the last replies in this time, or does not end its half after them, is cut. */
 const lingerMs = 1000
+/** Of one that has not shown yet that it speaks the protocol. */
+const strangerBytes = 64 * 1024
 
 /** What a connection needs of its door. */
 export interface ConnectionParts extends DoorParts {
@@ -47,6 +50,8 @@ export class Connection {
   readonly openedMs: number
   lastActiveMs: number
   readonly outbox: Outbox
+  /** Of what it holds itself: what arrives, what leaves. */
+  readonly memory: MemoryAccount
   readonly #parts: ConnectionParts
   readonly #socket: Socket
   readonly #conversation: Conversation
@@ -75,10 +80,21 @@ export class Connection {
       (error) => this.#repliesLost(error),
       (chunk) => this.#conversation.standInFor(chunk),
     )
+    this.memory = parts.sessions.memory.work.child('the connection', {
+      limitBytes: strangerBytes,
+      quantumBytes: 4096,
+    })
+    this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
+    this.#conversation.input.chargeTo(this.memory)
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#endInput()
     socket.onClose = () => this.#close()
+  }
+
+  /** It has shown that it speaks the protocol, and may hold as much as a session. */
+  greet(): void {
+    this.memory.limitBytes = this.#parts.sessions.memory.sessionBytes
   }
 
   /** A request waits for something else than room. */
@@ -96,7 +112,12 @@ export class Connection {
   receive(chunk: Uint8Array): void {
     if (this.hasEnded) return
     this.lastActiveMs = this.#parts.sessions.host.now()
-    this.#conversation.input.push(chunk)
+    try {
+      this.#conversation.input.push(chunk)
+    } catch (error) {
+      this.#refuse(error)
+      return
+    }
     if (this.#mayBegin) this.proceed()
     else this.#regulate()
   }
@@ -215,9 +236,9 @@ export class Connection {
     this.fail(answerTo(this.#parts.sessions.host, this.#parts.name, error))
   }
 
-  /** Nobody knows what stayed of what the replies told of, or nothing can be said in their place. */
+  /** Nobody knows what stayed of what the replies told of, nothing can be said in their place, or nobody can keep them. */
   #repliesLost(error: PolylogError): void {
-    if (this.hasEnded) this.cut()
+    if (this.hasEnded || error.code === 'out_of_memory') this.cut()
     else this.fail(error)
   }
 
@@ -228,6 +249,9 @@ export class Connection {
     this.#state = 'ended'
     this.outbox.flush()
     this.#conversation.close()
+    // Its last words may have had no room.
+    if (this.#state !== 'ended') return
+    this.#conversation.input.drop()
     // Nobody listens any more, but that the other side ends its half must be heard.
     if (this.#paused) this.#socket.resume()
     this.outbox.afterwards(() => {
@@ -267,6 +291,8 @@ export class Connection {
     this.#stopTimer()
     this.outbox.close()
     if (!wasEnded) this.#conversation.close()
+    this.#conversation.input.drop()
+    this.memory.close()
     this.#parts.onClose(this)
   }
 }

@@ -16,12 +16,16 @@
  * there (half a reply has left already) loses the connection, and so does everybody whose outcome nobody knows: then
  * `onFailure` is told, once, and nothing that was held leaves.
  *
+ * What is held, and what the client's side does not take, is charged to the connection's account: many who do not read are
+ * bounded in total. Where there is no memory for it the connection is lost, too.
+ *
  * Invariants: bytes leave in the order in which they were written; no byte leaves before what its witness had seen is
  * durable, and none that had seen what was refused; after a failed sync nothing that had seen more than the last durable
  * sequence ever leaves.
  */
 import { ByteWriter } from '../base/bytes.ts'
-import type { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
+import { PolylogError } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
 import type { Durability, Sequence } from '../log/commit-log.ts'
 
@@ -80,6 +84,8 @@ interface Held {
 
 /** Replies up to this size are copied into an exact buffer; a larger one gives its whole buffer to the socket. */
 const copyLimitBytes = 64 * 1024
+/** So little is not worth an account. */
+const freeBytes = 8 * 1024
 
 export class Outbox<W extends Witness = Witness> {
   #writer = new ByteWriter(4096)
@@ -95,6 +101,8 @@ export class Outbox<W extends Witness = Witness> {
   #level: Durability = 'memory'
   #closed = false
   #drains: (() => void)[] = []
+  #memory: MemoryAccount | undefined
+  #chargedBytes = 0
   /** Number of the chunk that is being written: all that one flush takes. */
   chunk = 0
   /** Bytes that flushes have taken since the connection began. */
@@ -112,6 +120,11 @@ export class Outbox<W extends Witness = Witness> {
     this.#onFailure = onFailure
     this.#standInFor = standInFor
     socket.onDrain = () => this.#drained()
+  }
+
+  /** From here on; an outbox that nobody pays for is a test's. */
+  chargeTo(memory: MemoryAccount): void {
+    this.#memory = memory
   }
 
   get witness(): W {
@@ -179,6 +192,7 @@ export class Outbox<W extends Witness = Witness> {
     const isDurable = level === 'memory' || watch.isDurable(sequence, level)
     if (isDurable && this.#held.length === 0) {
       this.#socket.write(bytes)
+      this.#charge()
       return
     }
     const standIn = isDurable ? undefined : this.#standInFor?.(this.chunk - 1)
@@ -192,7 +206,8 @@ export class Outbox<W extends Witness = Witness> {
   #hold(held: Held): void {
     this.#held.push(held)
     this.#heldBytes += held.bytes.length
-    if (held.isDurable) return
+    this.#charge()
+    if (held.isDurable || this.#closed) return
     held.watch.whenDurable(held.sequence, held.level, (error) => {
       if (this.#closed || !this.#held.includes(held)) return
       if (error !== undefined && !this.#replace(held, error)) {
@@ -213,6 +228,18 @@ export class Outbox<W extends Witness = Witness> {
     held.bytes = bytes
     held.witness.forgetRefused?.()
     return true
+  }
+
+  #charge(): void {
+    const bytes = this.#heldBytes + this.#socket.pendingBytes
+    const before = this.#chargedBytes
+    if (this.#memory === undefined || (bytes <= freeBytes && before === 0)) return
+    if (bytes > before && !this.#memory.tryCharge(bytes - before)) {
+      this.#fail(new PolylogError('out_of_memory', 'out of memory: the client does not take its replies'))
+      return
+    }
+    if (bytes < before) this.#memory.release(before - bytes)
+    this.#chargedBytes = bytes
   }
 
   /** Resolves when less than `limitBytes` is pending; `undefined` where that holds already. */
@@ -243,6 +270,8 @@ export class Outbox<W extends Witness = Witness> {
     this.#closed = true
     this.#held = []
     this.#heldBytes = 0
+    this.#memory?.release(this.#chargedBytes)
+    this.#memory = undefined
     this.#drained()
   }
 
@@ -282,6 +311,7 @@ export class Outbox<W extends Witness = Witness> {
   }
 
   #drained(): void {
+    if (this.#chargedBytes > 0) this.#charge()
     const waiting = this.#drains
     this.#drains = []
     for (const run of waiting) run()

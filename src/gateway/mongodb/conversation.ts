@@ -23,7 +23,7 @@ export class MongoConversation implements Conversation {
   readonly gateway: GatewayState
   /** From the handshake's metadata: `appName=polylog:name`. */
   databaseName: string | undefined
-  greeted = false
+  #isGreeted = false
   /** The command that waits. */
   running: Request | undefined
   readonly #connection: Connection
@@ -34,6 +34,16 @@ export class MongoConversation implements Conversation {
   constructor(gateway: GatewayState, connection: Connection) {
     this.gateway = gateway
     this.#connection = connection
+  }
+
+  get greeted(): boolean {
+    return this.#isGreeted
+  }
+
+  /** A command of it was understood. */
+  greet(): void {
+    this.#isGreeted = true
+    this.#connection.greet()
   }
 
   get id(): number {
@@ -82,7 +92,7 @@ export class MongoConversation implements Conversation {
   }
 
   get #limitBytes(): number {
-    return this.greeted ? Math.min(maxMessageBytes, this.gateway.limits.maxMessageBytes) : maxFirstMessageBytes
+    return this.#isGreeted ? Math.min(maxMessageBytes, this.gateway.limits.maxMessageBytes) : maxFirstMessageBytes
   }
 
   /** A reply in a transaction leaves by itself: its witness ends that transaction where an error stands in for it. */

@@ -70,10 +70,10 @@ export function execute(
     if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
     if (command.isBare === true) {
       writeReply(reply, runBare(command, connection, message, fields, name))
-      connection.greeted = true
+      connection.greet()
       return nothingSeen
     }
-    if (!connection.greeted) connection.greeted = true
+    if (!connection.greeted) connection.greet()
     request = makeRequest(connection, message, fields, name)
     const result = runCommand(command, request)
     if (!(result instanceof Promise)) {

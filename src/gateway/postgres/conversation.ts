@@ -285,6 +285,7 @@ export class PostgresConversation implements Conversation {
       throw error
     }
     this.#client = client
+    connection.greet()
     this.#ready(client)
   }
 }

@@ -48,7 +48,8 @@ export class RedisConversation implements Client, Conversation {
   database = 0
   isExemptFromEviction = false
   lastCommand = ''
-  queue: QueuedCommands | undefined
+  #queue: QueuedCommands | undefined
+  #isGreeted = false
   readonly #server: ServerState
   readonly #connection: Connection
   readonly #reply: Reply
@@ -61,10 +62,11 @@ export class RedisConversation implements Client, Conversation {
     this.#server = server
     this.#connection = connection
     this.input = new RequestParser(server.limits.maxMessageBytes)
+    this.input.onMany = () => this.#meet()
     this.session = this.#openSession({})
     connection.outbox.witness = this.session
     this.parties = new Parties(() => this.#openParty())
-    this.#reply = new Reply(connection.outbox.writer, 4 * server.limits.maxMessageBytes)
+    this.#reply = new Reply(connection.outbox.writer, 4 * server.limits.maxMessageBytes, connection.memory)
     this.#call = new Call(this, server, this.#reply)
     server.clients.set(this.id, this)
   }
@@ -83,6 +85,15 @@ export class RedisConversation implements Client, Conversation {
 
   get lastActiveMs(): number {
     return this.#connection.lastActiveMs
+  }
+
+  get queue(): QueuedCommands | undefined {
+    return this.#queue
+  }
+
+  set queue(queue: QueuedCommands | undefined) {
+    this.#queue?.close()
+    this.#queue = queue
   }
 
   get protocol(): number {
@@ -104,6 +115,7 @@ export class RedisConversation implements Client, Conversation {
 
   next(): Step | Promise<void> {
     const found = this.input.next()
+    this.#meet()
     if (found === parsed.more) return step.more
     if (found === parsed.request) return this.#takeRequest() ?? step.done
     this.#reply.begin(this.#connection.outbox.writer)
@@ -113,6 +125,15 @@ export class RedisConversation implements Client, Conversation {
   }
 
   // ---- one command
+
+  /** Whose first words name a command is no stranger, also where a long argument is still on its way. */
+  #meet(): void {
+    if (this.#isGreeted) return
+    const args = this.input.arguments
+    if (args.count === 0 || this.#server.table.find(args.at(0)) === undefined) return
+    this.#isGreeted = true
+    this.#connection.greet()
+  }
 
   #takeRequest(): void | Promise<void> {
     const args = this.input.arguments
@@ -146,11 +167,14 @@ export class RedisConversation implements Client, Conversation {
   #enqueue(command: Command, queue: QueuedCommands): void {
     if (command.notInMulti) {
       this.#refuseCommand(new CommandError('ERR Command not allowed inside a transaction'))
-    } else if (queue.add(command, this.#call.arguments, this.#server.limits.maxMessageBytes)) {
-      this.#reply.status('QUEUED')
-    } else {
-      const limit = this.#server.limits.maxMessageBytes
-      this.#refuseCommand(new CommandError(`ERR the commands since MULTI are larger than ${limit} bytes`))
+      return
+    }
+    const limit = this.#server.limits.maxMessageBytes
+    try {
+      if (queue.add(command, this.#call.arguments, limit)) this.#reply.status('QUEUED')
+      else this.#refuseCommand(new CommandError(`ERR the commands since MULTI are larger than ${limit} bytes`))
+    } catch (error) {
+      this.#refuseCommand(error)
     }
   }
 
@@ -165,7 +189,9 @@ export class RedisConversation implements Client, Conversation {
       this.#fail(error)
       return undefined
     }
-    return result instanceof Promise ? this.#await(result) : undefined
+    if (result instanceof Promise) return this.#await(result)
+    if (!this.#connection.hasEnded) this.#reply.settle()
+    return undefined
   }
 
   #runLasting(command: Command): void | Promise<void> {
@@ -185,6 +211,7 @@ export class RedisConversation implements Client, Conversation {
 
   #fail(error: unknown): void {
     this.#reply.restart()
+    this.#reply.settle()
     this.#reply.error(errorLine(this.#answerTo(error)))
   }
 
@@ -196,7 +223,9 @@ export class RedisConversation implements Client, Conversation {
   #await(result: Promise<void>): Promise<void> {
     this.#reply.detach()
     const end = (): void => {
-      if (!this.#connection.hasEnded) this.#connection.outbox.writer.slice(this.#reply.writer)
+      if (this.#connection.hasEnded) return
+      this.#connection.outbox.writer.slice(this.#reply.writer)
+      this.#reply.settle()
     }
     return result.then(end, (error: unknown) => {
       if (this.#connection.hasEnded) return
@@ -273,6 +302,7 @@ export class RedisConversation implements Client, Conversation {
 
   close(): void {
     this.#server.clients.delete(this.id)
+    this.queue = undefined
     this.parties.close()
     this.session.close()
   }

@@ -1,4 +1,5 @@
 /** Commands between MULTI and EXEC, with copies of their arguments. */
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { Command } from './command-table.ts'
 import type { Arguments } from './wire.ts'
 
@@ -7,18 +8,32 @@ export interface QueuedCommand {
   readonly arguments: Arguments
 }
 
+/** What the heap holds for a command beside its arguments. */
+const commandBytes = 256
+
 export class QueuedCommands {
   readonly commands: QueuedCommand[] = []
   /** One was refused when it was to be queued: EXEC refuses all. */
   isDoomed = false
   #bytes = 0
+  readonly #memory: MemoryAccount
 
-  /** False where it would grow beyond `maxBytes`. */
+  constructor(session: MemoryAccount) {
+    this.#memory = session.child('the commands since MULTI', { quantumBytes: 4096 })
+  }
+
+  /** False where it would grow beyond `maxBytes`. Throws `out_of_memory`. */
   add(command: Command, args: Arguments, maxBytes: number): boolean {
-    this.#bytes += args.sizeBytes()
+    const bytes = args.sizeBytes()
+    this.#bytes += bytes
     if (this.#bytes > maxBytes) return false
+    this.#memory.charge(bytes + commandBytes)
     this.commands.push({ command, arguments: args.copy() })
     return true
+  }
+
+  close(): void {
+    this.#memory.close()
   }
 
   get readOnly(): boolean {

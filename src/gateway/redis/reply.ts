@@ -7,7 +7,11 @@
 import type { StatementSteps, Wait } from '../../database/contract.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { Slice } from '../../base/slice.ts'
+
+/** Of a connection's writer, which gathers the replies of a pipeline. */
+const freeBytes = 2 * 1024 * 1024
 
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
@@ -19,10 +23,34 @@ export class Reply {
   /** 2 or 3. */
   protocol = 2
   readonly #maxBytes: number
+  readonly #memory: MemoryAccount
+  /** The writer may grow so far before more is charged. */
+  #paidTo: number
+  readonly #freeBytes: number
 
-  constructor(writer: ByteWriter, maxBytes: number) {
+  constructor(writer: ByteWriter, maxBytes: number, memory: MemoryAccount) {
     this.writer = writer
     this.#maxBytes = maxBytes
+    this.#memory = memory
+    this.#freeBytes = Math.min(freeBytes, maxBytes)
+    this.#paidTo = this.#freeBytes
+  }
+
+  /** Charges as the reply grows, before it does. */
+  #pay(needed: number): void {
+    if (this.writer.end > this.#maxBytes) {
+      throw new PolylogError('too_large', `the reply is larger than ${this.#maxBytes} bytes`)
+    }
+    const paidTo = Math.max(needed, Math.min(2 * this.#paidTo, this.#maxBytes))
+    this.#memory.charge(paidTo - this.#paidTo, 'the reply')
+    this.#paidTo = paidTo
+  }
+
+  /** The reply is where it leaves from: the outbox pays for it from here on. */
+  settle(): void {
+    if (this.#paidTo === this.#freeBytes) return
+    this.#memory.release(this.#paidTo - this.#freeBytes)
+    this.#paidTo = this.#freeBytes
   }
 
   begin(writer: ByteWriter): void {
@@ -48,6 +76,7 @@ export class Reply {
 
   #line(first: number, value: number): void {
     const { writer } = this
+    if (writer.end > this.#paidTo) this.#pay(writer.end)
     writer.reserve(20)
     const { bytes } = writer
     let at = writer.end
@@ -113,10 +142,9 @@ export class Reply {
 
   bulk(value: Slice): void {
     const { writer } = this
-    if (writer.end > this.#maxBytes) {
-      throw new PolylogError('too_large', `the reply is larger than ${this.#maxBytes} bytes`)
-    }
-    this.#line(0x24, value.end - value.start)
+    const length = value.end - value.start
+    if (writer.end + length > this.#paidTo) this.#pay(writer.end + length)
+    this.#line(0x24, length)
     writer.copy(value.bytes, value.start, value.end)
     this.#endLine()
   }

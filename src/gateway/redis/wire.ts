@@ -18,6 +18,9 @@ const lineFeed = 0x0a
 const maxLineBytes = 64 * 1024
 export const maxArguments: number = 1024 * 1024
 const keptSlices = 1024
+/** What the heap holds for an argument, and for how many that is charged at once. */
+const argumentBytes = 48
+const chargedTogether = 1024
 
 const nothing = new Uint8Array(0)
 
@@ -79,15 +82,38 @@ export class RequestParser extends ReceiveBuffer {
   readonly arguments: Arguments = new Arguments()
   /** What is wrong with the bytes, in Redis's words. */
   error = ''
+  /** Called before more than a few arguments are kept. */
+  onMany: () => void = () => undefined
   readonly #maxBytes: number
   /** Arguments of the request at hand that are still to come; 0 between requests. */
   #missing = 0
   /** Length of the argument whose bytes come next; −1 where its length line comes next. */
   #bulkBytes = -1
 
+  /** Charged for the arguments of the request at hand: a million empty ones are little on the wire. */
+  #argumentBytes = 0
+
   constructor(maxBytes: number) {
     super(maxBytes)
     this.#maxBytes = maxBytes
+  }
+
+  override drop(): void {
+    this.#missing = 0
+    this.#releaseArguments()
+    super.drop()
+  }
+
+  #payArguments(): void {
+    this.onMany()
+    const bytes = chargedTogether * argumentBytes
+    this.memory?.charge(bytes, 'the arguments of a request')
+    this.#argumentBytes += bytes
+  }
+
+  #releaseArguments(): void {
+    this.memory?.release(this.#argumentBytes)
+    this.#argumentBytes = 0
   }
 
   override rest(): void {
@@ -99,6 +125,7 @@ export class RequestParser extends ReceiveBuffer {
     for (;;) {
       if (this.#missing === 0) {
         this.arguments.clear()
+        if (this.#argumentBytes > 0) this.#releaseArguments()
         this.start = this.at
         if (this.at === this.end) return parsed.more
         const began = this.bytes[this.at] === star ? this.#beginRequest() : this.#parseInline()
@@ -155,6 +182,7 @@ export class RequestParser extends ReceiveBuffer {
       const end = this.at + this.#bulkBytes
       if (end + 2 > this.end) return parsed.more
       this.arguments.add(bytes, this.at, end)
+      if (this.arguments.count % chargedTogether === 0) this.#payArguments()
       this.at = end + 2
       this.#bulkBytes = -1
       this.#missing--
