@@ -15,6 +15,7 @@
  */
 import { assert } from '../base/errors.ts'
 import type { ConstraintTiming, StatementSteps, Task, Transaction } from './contract.ts'
+import { inPlace } from './wait.ts'
 
 export interface AgendaMark {
   readonly tasks: number
@@ -98,7 +99,7 @@ export class Agenda {
       this.#ran.push({ place, task })
       this.#waiting--
       this.sizeBytes -= task.sizeBytes
-      const steps = task.run(transaction)
+      const steps = yield* inPlace(transaction, () => task.run(transaction))
       if (steps !== undefined) yield* steps
       else if (transaction.slice.spend(1)) yield undefined
     }

@@ -4,15 +4,16 @@
  * A plan is a tree of operators made per execution; each pulls batches of rows from those below it. `R` is what the
  * language calls a row (an array of values in SQL, a document elsewhere), so operators take functions over it.
  *
- * Two things interrupt an operator. `paused` is returned where the time slice is over, or where it waits for its temporary
- * file (`run.waitFor`): whoever gets it from below returns it at once. Anything thrown (a page that is not resident, a subquery inside an expression that has to pause) passes
- * through.
+ * Two things interrupt an operator. `paused` is returned where the time slice is over, or what `run.waitFor` says is not
+ * there yet (its temporary file): whoever gets it from below returns it at once. Anything thrown (a page that is not
+ * resident, a lock, a subquery inside an expression that has to pause) passes through, to whoever pulls the plan, who
+ * waits and calls `next` again.
  *
  * Invariants: an operator changes its state only after the functions it was given have returned, so that `next` may be
  * called again after either interruption and goes on where it was; no operator returns an empty batch; after `undefined`
  * it stays at its end until `reset`.
  */
-import type { Pause, Transaction } from '../database/contract.ts'
+import type { Transaction, Wait } from '../database/contract.ts'
 
 export const paused: unique symbol = Symbol('paused')
 export type Paused = typeof paused
@@ -21,11 +22,11 @@ export type Paused = typeof paused
 export interface Run {
   transaction: Transaction
   /** What an operator that answered `paused` waits for; undefined: its next slice. Whoever drives the plan takes it. */
-  waitFor?: Pause
+  waitFor?: Wait
 }
 
 /** What the pause that a plan has just answered is for. */
-export function takeWait(run: Run): Pause {
+export function takeWait(run: Run): Wait {
   const wait = run.waitFor
   run.waitFor = undefined
   return wait

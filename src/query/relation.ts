@@ -76,6 +76,8 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
   readonly #withKeys: boolean
   #accesses: Iterator<Access> | undefined
   #rows: RowSourceHandle | undefined
+  /** Read, and not handed out yet: a row that has to wait must not take those before it along. */
+  #out: SqlValue[][] = []
   #target = firstBatchRows
   #pauseNext = false
   #ended = false
@@ -94,7 +96,7 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
       return paused
     }
     const accesses = (this.#accesses ??= this.#accessesOf(run)[Symbol.iterator]())
-    const out: SqlValue[][] = []
+    const out = this.#out
     let opened = 0
     while (out.length < this.#target && !this.#ended) {
       if (this.#rows === undefined) {
@@ -108,6 +110,7 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
         }
       } else if (!this.#fill(this.#rows, out)) this.#rows = undefined
     }
+    this.#out = []
     this.#target = batchRows
     this.#pauseNext = run.transaction.slice.spend(out.length)
     return out.length > 0 ? out : undefined
@@ -130,6 +133,7 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
   reset(): void {
     this.#accesses = undefined
     this.#rows = undefined
+    this.#out = []
     this.#target = firstBatchRows
     this.#pauseNext = false
     this.#ended = false

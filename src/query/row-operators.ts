@@ -86,6 +86,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #expand: (row: R, run: X) => Iterator<S>
   #pending: Iterator<S> | undefined
+  #out: S[] = []
   #pauseNext = false
 
   constructor(input: Operator<R, X>, expand: (row: R, run: X) => Iterator<S>) {
@@ -98,7 +99,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
       this.#pauseNext = false
       return paused
     }
-    const out: S[] = []
+    const out = this.#out
     while (out.length < batchRows) {
       if (this.#pending === undefined) {
         // What is there goes out before anything below may pause.
@@ -116,12 +117,14 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
       this.#pending = undefined
       this.#input.advance()
     }
+    this.#out = []
     this.#pauseNext = run.transaction.slice.spend(out.length)
     return out.length > 0 ? out : undefined
   }
 
   reset(): void {
     this.#pending = undefined
+    this.#out = []
     this.#pauseNext = false
     this.#input.reset()
   }
@@ -197,7 +200,7 @@ export class Limit<R, X extends Run> implements Operator<R, X> {
 
 /**
  * Rows that a function computes, such as VALUES or generate_series; made anew at each beginning. One that takes long over a
- * row gives `paused` in between, where its slice is over.
+ * row gives `paused` in between, where its slice is over; one that may be interrupted is no generator, which that would end.
  */
 export class RowSource<R, X extends Run> implements Operator<R, X> {
   readonly #start: (run: X) => Iterator<R | Paused>

@@ -162,6 +162,8 @@ class EntryCursor implements SourceCursor {
   readonly #unique: boolean
   readonly #cursor: Cursor
   readonly #target = new KeyWriter()
+  /** The entry at hand is not answered yet: its document was not there. */
+  #isPending = false
 
   constructor(reader: TransactionReader, collection: Collection, unique: boolean, cursor: Cursor) {
     this.#reader = reader
@@ -171,9 +173,11 @@ class EntryCursor implements SourceCursor {
   }
 
   next(): boolean {
-    while (this.#cursor.next()) {
+    while (this.#isPending || this.#cursor.next()) {
+      this.#isPending = true
       writeEntryTarget(this.#target, this.#collection, this.#unique, this.#cursor.key, this.#cursor.value)
       const stored = this.#reader.get(this.#target)
+      this.#isPending = false
       // Absent only where this statement removed the document itself after the scan began.
       if (stored === undefined) continue
       this.document.set(stored.bytes, documentStart(stored), stored.end)

@@ -4,9 +4,10 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Catalog } from '../../database/catalog.ts'
-import { LockWait, Restart, type Principal } from '../../database/contract.ts'
+import { Elsewhere, LockWait, Restart, type Principal, type Wait } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction.ts'
+import { isMiss } from '../../storage/store.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import {
   type Execution,
@@ -188,22 +189,19 @@ export class TestSql {
       for (;;) {
         const batch = execution.next(transaction, context)
         if (batch === undefined) {
-          for (const pause of transaction.statementEnd() ?? []) await pause
+          for (const wait of transaction.statementEnd() ?? []) await this.#waitFor(transaction, wait)
           return rows
         }
         if (batch === paused) {
-          if (execution.waitFor !== undefined) await execution.waitFor
+          await this.#waitFor(transaction, execution.waitFor)
           slice.renew()
         } else rows.push(...batch)
       }
     } catch (error) {
       transaction.endStatement()
       transaction.rollbackTo(start)
-      if (error instanceof LockWait) {
-        transaction.leaveTurn(false)
-        await error.granted
-      } else if (error instanceof Restart) transaction.interleave()
-      else throw error
+      if (!(error instanceof Restart)) throw error
+      transaction.interleave()
       execution.reset()
       return this.#drive(transaction, execution)
     } finally {
@@ -211,6 +209,17 @@ export class TestSql {
         Object.defineProperty(transaction, 'slice', { value: slice, configurable: true, writable: true })
       transaction.endStatement()
     }
+  }
+
+  async #waitFor(transaction: KernelTransaction, wait: Wait): Promise<void> {
+    if (wait === undefined) return
+    transaction.leaveTurn(true)
+    if (wait instanceof LockWait) {
+      await wait.granted
+      if (transaction.isOutdated(wait)) throw new Restart('what it waited for has changed')
+    } else if (wait instanceof Elsewhere) await wait.done
+    else if (isMiss(wait)) await transaction.load(wait)
+    else await wait
   }
 
   /** As psql shows it without alignment. */

@@ -5,6 +5,7 @@ import type { Collection, Index, JsonObject } from '../../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { documentOffset } from './codec.ts'
 import { indexDocument } from './document.ts'
+import { advance, inPlace } from '../../database/wait.ts'
 import { compileIndex } from './index-definition.ts'
 
 export interface NewIndex {
@@ -20,13 +21,17 @@ export function* createDocumentIndex(
   collection: Collection,
   wanted: NewIndex,
 ): StatementSteps<Index> {
-  const index = transaction.createIndex(collection, wanted)
+  const index = yield* inPlace(transaction, () => transaction.createIndex(collection, wanted))
   const compiled = compileIndex(index)
   const changed = transaction.catalog.collectionById(collection.id)!
   const cursor = transaction.scan(keyspaceRange(collection.id, primaryIndex))
-  while (cursor.next()) {
-    const stored = copySlice(cursor.value)
-    indexDocument(transaction, changed, compiled, { ...sliceOf(stored), start: documentOffset })
+  for (let found = advance(transaction, cursor); found !== false; found = advance(transaction, cursor)) {
+    if (found !== true) {
+      yield found
+      continue
+    }
+    const stored = { ...sliceOf(copySlice(cursor.value)), start: documentOffset }
+    yield* inPlace(transaction, () => indexDocument(transaction, changed, compiled, stored))
     if (transaction.slice.spend(1)) yield undefined
   }
   return index

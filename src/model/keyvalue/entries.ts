@@ -46,15 +46,18 @@ class RestingCursor {
   }
 
   next(): boolean {
-    if (this.#cursor !== undefined) return this.#cursor.next()
-    const cursor = this.#reader.scan(this.#range)
-    this.#cursor = cursor
-    const after = this.#resumeAfter
-    if (after === undefined) return cursor.next()
-    this.#resumeAfter = undefined
-    cursor.seek(sliceOf(after))
+    const cursor = (this.#cursor ??= this.#open())
     if (!cursor.next()) return false
+    const after = this.#resumeAfter
+    if (after === undefined) return true
+    this.#resumeAfter = undefined
     return compareSlices(cursor.key, sliceOf(after)) !== 0 || cursor.next()
+  }
+
+  #open(): Cursor {
+    const cursor = this.#reader.scan(this.#range)
+    if (this.#resumeAfter !== undefined) cursor.seek(sliceOf(this.#resumeAfter))
+    return cursor
   }
 
   get key(): Slice {

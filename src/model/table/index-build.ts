@@ -3,6 +3,7 @@
  * rows that break a new constraint. Generators: they pause when their slice is over.
  */
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { inPlace } from '../../database/wait.ts'
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { encodeRow } from './codec.ts'
@@ -23,7 +24,7 @@ interface ReadRow {
 /** Read before anything is written again: a scan over own writes finds its place anew after every write. */
 const rowsAtOnce = 1000
 
-/** Each row with its key; pauses between rows. */
+/** Each row with its key; pauses between rows. `visit` is run again where it has to wait. */
 function* eachRow(
   transaction: Transaction,
   table: Table,
@@ -31,23 +32,23 @@ function* eachRow(
 ): StatementSteps<void> {
   const scan = new RowScan(transaction, table, table.reader, allRows(table))
   for (;;) {
-    const rows = readRows(scan)
+    const rows: ReadRow[] = []
+    yield* inPlace(transaction, () => readInto(rows, scan))
     for (const { row, key } of rows) {
-      visit(row, key)
+      yield* inPlace(transaction, () => visit(row, key))
       if (transaction.slice.spend(1)) yield undefined
     }
     if (rows.length < rowsAtOnce) return
   }
 }
 
-function readRows(scan: RowScan): ReadRow[] {
-  const rows: ReadRow[] = []
+/** What is read already stays where a page has to be waited for. */
+function readInto(rows: ReadRow[], scan: RowScan): void {
   while (rows.length < rowsAtOnce) {
     const row = scan.next()
-    if (row === undefined) break
+    if (row === undefined) return
     rows.push({ row, key: scan.rowKey() })
   }
-  return rows
 }
 
 /** `table` is already the one with the index in its catalog entry. */

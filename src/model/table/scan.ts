@@ -2,7 +2,7 @@
  * Reading rows: all of them, or those that an index or the primary key finds.
  *
  * A scan reads one transaction's view as it was when the scan was opened: an UPDATE does not meet its own rows. It may
- * be kept while its statement pauses.
+ * be kept while its statement pauses, and where a page is missing `next` may be called again.
  */
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import { copySlice } from '../../base/slice.ts'
@@ -21,6 +21,8 @@ export class RowScan {
   readonly #reader: RowReader
   readonly #cursor: Cursor
   readonly #key = new KeyWriter(64)
+  /** The entry at hand is not answered yet: its row was not there. */
+  #isPending = false
 
   /** `range` of the rows (`index` undefined) or of the index: see `boundedRange`. */
   constructor(
@@ -59,9 +61,11 @@ export class RowScan {
   #advance(): Slice | undefined {
     const cursor = this.#cursor
     if (this.#index === undefined) return cursor.next() ? cursor.value : undefined
-    while (cursor.next()) {
+    while (this.#isPending || cursor.next()) {
+      this.#isPending = true
       writeKeyOfRowKey(this.#table, rowKeyOfEntry(this.#index, cursor.key, cursor.value), this.#key)
       const row = this.#transaction.get(this.#key)
+      this.#isPending = false
       // The entry may be older than a delete that this transaction has made since the scan was opened.
       if (row !== undefined) return row
     }

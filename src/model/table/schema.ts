@@ -6,6 +6,7 @@
  */
 import type { Collection, Namespace } from '../../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { inPlace } from '../../database/wait.ts'
 import type { RowCheck } from './constraints.ts'
 import {
   toJson,
@@ -57,7 +58,7 @@ function current(transaction: Transaction, collection: Collection): Table {
 /** `column.missing` holds what the default gives, where it is not volatile. */
 export function* addColumn(transaction: Transaction, table: Table, column: NewColumn): StatementSteps<Table> {
   refuseColumn(table, column.name)
-  const changed = redefine(transaction, table, withColumn(table.definition, column))
+  const changed = yield* inPlace(transaction, () => redefine(transaction, table, withColumn(table.definition, column)))
   if (column.notNull === true && column.missing === undefined) {
     yield* refuseNulls(transaction, changed, changed.getColumn(column.name))
   }
@@ -74,10 +75,13 @@ export function* dropColumn(transaction: Transaction, table: Table, name: string
   const { number } = table.getColumn(name)
   let now = table
   for (const index of table.indexes) {
-    if (index.parts.some(({ column }) => column.number === number)) now = dropTableIndex(transaction, now, index)
+    if (!index.parts.some(({ column }) => column.number === number)) continue
+    const before = now
+    now = yield* inPlace(transaction, () => dropTableIndex(transaction, before, index))
   }
   if (now.definition.primaryKey?.columns.includes(number) === true) now = yield* dropPrimaryKey(transaction, now)
-  return redefine(transaction, now, withoutColumn(now.definition, number))
+  const rest = now
+  return yield* inPlace(transaction, () => redefine(transaction, rest, withoutColumn(rest.definition, number)))
 }
 
 function changeColumn(
@@ -109,7 +113,9 @@ export function setDefault(
 }
 
 export function* setNotNull(transaction: Transaction, table: Table, name: string): StatementSteps<Table> {
-  const changed = changeColumn(transaction, table, name, (column) => ({ ...column, notNull: true }))
+  const changed = yield* inPlace(transaction, () => {
+    return changeColumn(transaction, table, name, (column) => ({ ...column, notNull: true }))
+  })
   yield* refuseNulls(transaction, changed, changed.getColumn(name))
   return changed
 }
@@ -126,13 +132,15 @@ export function* addPrimaryKey(transaction: Transaction, table: Table, key: KeyD
   if (table.primaryKey !== undefined) {
     throw sqlError('invalid_argument', '42P16', `multiple primary keys for table "${table.name}" are not allowed`)
   }
-  const changed = redefine(transaction, table, withPrimaryKey(table.definition, key))
+  const changed = yield* inPlace(transaction, () => redefine(transaction, table, withPrimaryKey(table.definition, key)))
   yield* rekeyRows(transaction, table, changed)
   return changed
 }
 
 export function* dropPrimaryKey(transaction: Transaction, table: Table): StatementSteps<Table> {
-  const changed = redefine(transaction, table, withPrimaryKey(table.definition, undefined))
+  const changed = yield* inPlace(transaction, () =>
+    redefine(transaction, table, withPrimaryKey(table.definition, undefined)),
+  )
   yield* rekeyRows(transaction, table, changed)
   return changed
 }
@@ -141,7 +149,7 @@ export function* createTableIndex(transaction: Transaction, table: Table, index:
   const { name, isUnique, isConstraint, columns } = index
   refuseUnordered(table, columns)
   const definition = toJson({ columns, ...(isConstraint === true ? { constraint: true } : {}) })
-  transaction.createIndex(table.collection, { name, unique: isUnique, definition })
+  yield* inPlace(transaction, () => transaction.createIndex(table.collection, { name, unique: isUnique, definition }))
   const changed = current(transaction, table.collection)
   yield* buildIndex(transaction, changed, changed.findIndex(name)!)
   return changed
@@ -168,7 +176,7 @@ export function* addCheck(
   compiled: RowCheck,
 ): StatementSteps<Table> {
   const checks = [...table.definition.checks, check]
-  const changed = redefine(transaction, table, { ...table.definition, checks })
+  const changed = yield* inPlace(transaction, () => redefine(transaction, table, { ...table.definition, checks }))
   yield* refuseRows(transaction, changed, compiled)
   return changed
 }

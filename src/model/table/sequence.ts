@@ -121,12 +121,19 @@ export function nextValue(transaction: Transaction, collection: Collection): big
   const definition = sequenceDefinitionOf(collection)
   const counter = counterOf(transaction, collection)
   const increment = BigInt(definition.increment)
-  const value = wrap(counter, definition, collection.name)
-  const isAhead = increment > 0n ? value > counter.end : value < counter.end
-  if (!counter.hasBlock || isAhead) beginBlock(counter, definition, value)
-  counter.last = value
-  reserve(transaction, collection, counter)
-  return value
+  const { last, end, block, hasBlock } = counter
+  try {
+    const value = wrap(counter, definition, collection.name)
+    const isAhead = increment > 0n ? value > counter.end : value < counter.end
+    if (!counter.hasBlock || isAhead) beginBlock(counter, definition, value)
+    counter.last = value
+    reserve(transaction, collection, counter)
+    return value
+  } catch (error) {
+    // Where it has to wait for a page it is asked again: the number is still the next one.
+    Object.assign(counter, { last, end, block, hasBlock })
+    throw error
+  }
 }
 
 /** The next number, or the first one again where the sequence cycles. */
@@ -171,12 +178,12 @@ export function setValue(transaction: Transaction, collection: Collection, value
     throw sqlError('out_of_range', '22003', message)
   }
   const counter = counterOf(transaction, collection)
+  transaction.put(blockKey(collection, counter.block + 1), encodeEntry(isCalled, value), 'derived')
+  transaction.delete(blockKey(collection, counter.block), 'derived')
   counter.last = isCalled ? value : undefined
   counter.first = value
   counter.hasBlock = false
   counter.block++
-  transaction.put(blockKey(collection, counter.block), encodeEntry(isCalled, value), 'derived')
-  transaction.delete(blockKey(collection, counter.block - 1), 'derived')
   return value
 }
 

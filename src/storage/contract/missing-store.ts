@@ -144,7 +144,7 @@ class MissingReader<R extends Reader> implements Reader {
 
 class MissingSnapshot extends MissingReader<Snapshot> implements Snapshot {
   load(miss: Miss): Promise<PagePin> {
-    return this.pool.load(miss.page)
+    return this.pool.load(miss.page, this.inner)
   }
 
   release(): void {
@@ -188,7 +188,7 @@ class MissingCursor implements Cursor {
     }
     const page = this.#pageAtHand()
     try {
-      this.#pool.touch(page, this.#pages === 0 ? undefined : () => this.#ahead(page))
+      this.#pool.touch(page, this.#pages === 0 ? undefined : (among) => this.#ahead(page, among))
     } catch (miss) {
       // Back before this entry, so that the same call finds it again.
       const again = sliceOf(copySlice(this.#inner.key))
@@ -215,9 +215,9 @@ class MissingCursor implements Cursor {
   }
 
   /** The pages that a scan meets after `page`. */
-  #ahead(page: string): string[] {
+  #ahead(page: string, reader: Reader): string[] {
     const found: string[] = []
-    const cursor = this.#reader.scan(this.#range, { reverse: this.#reverse })
+    const cursor = reader.scan(this.#range, { reverse: this.#reverse })
     cursor.seek(sliceOf(Buffer.from(page, 'latin1')))
     let isNew = false
     while (found.length < pagesAhead && cursor.next()) {
@@ -225,7 +225,7 @@ class MissingCursor implements Cursor {
       const name = begins ? sliceToLatin1(cursor.key) : undefined
       if (name === page) isNew = this.#reverse
       else if (this.#reverse ? isNew : begins) {
-        found.push(name ?? pageOf(this.#reader, cursor.key))
+        found.push(name ?? pageOf(reader, cursor.key))
         isNew = begins
       }
     }

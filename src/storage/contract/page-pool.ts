@@ -6,7 +6,7 @@
  * Invariants: a pinned page stays; of those that are not pinned no more stay than the pool holds, the newest load included;
  * pages go only when others come, so nothing that was read in one turn goes within it.
  */
-import type { Miss, PagePin } from '../store.ts'
+import type { Miss, PagePin, Reader } from '../store.ts'
 
 interface Page {
   readonly name: string
@@ -25,7 +25,7 @@ export class PagePool {
   /** In the order of their last use. */
   readonly #resident = new Map<string, Page>()
   #touched = new Set<string>()
-  #ahead: (() => Iterable<string>) | undefined
+  #ahead: ((reader: Reader) => readonly string[]) | undefined
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -49,7 +49,7 @@ export class PagePool {
   }
 
   /** A read of the page; `ahead` names what would be read after it. */
-  touch(name: string, ahead?: () => Iterable<string>): void {
+  touch(name: string, ahead?: (reader: Reader) => readonly string[]): void {
     this.#touched.add(name)
     const page = this.#resident.get(name)
     if (page === undefined) {
@@ -71,8 +71,8 @@ export class PagePool {
     return number
   }
 
-  async load(number: number): Promise<PagePin> {
-    const ahead = this.#ahead === undefined ? [] : [...this.#ahead()]
+  async load(number: number, reader: Reader): Promise<PagePin> {
+    const ahead = this.#ahead?.(reader) ?? []
     this.#ahead = undefined
     await Promise.resolve()
     for (const name of ahead) this.#bring(name)

@@ -17,11 +17,24 @@ export function memoryRelation(
   })
   const reader: RelationReader = {
     open: (run: Run, _access: Access) => {
-      const all = rows(run as SqlRun)[Symbol.iterator]()
+      const start = (): Iterator<readonly SqlValue[]> => rows(run as SqlRun)[Symbol.iterator]()
+      let all: Iterator<readonly SqlValue[]> | undefined = start()
+      let given = 0
+      const again = (): Iterator<readonly SqlValue[]> => {
+        const fresh = start()
+        for (let i = 0; i < given; i++) fresh.next()
+        return fresh
+      }
       return {
         next: () => {
-          const step = all.next()
-          return step.done === true ? undefined : [...step.value]
+          const current = all ?? again()
+          // A generator that had to wait for a page is over: the next one passes over what it has given.
+          all = undefined
+          const step = current.next()
+          all = current
+          if (step.done === true) return undefined
+          given++
+          return [...step.value]
         },
         rowKey: () => new Uint8Array(0),
       }

@@ -32,18 +32,12 @@ export interface SubqueryState {
   heldBytes: number
 }
 
-/**
- * Thrown by an expression whose subquery has to pause; the execution answers `paused`, and the operator evaluates the same
- * row again in its next slice, where the subquery goes on. One instance: nobody reads more of it than what it is.
- */
-export const suspended: unique symbol = Symbol('suspended')
-
 export function createRun(
   transaction: Run['transaction'],
   context: SqlContext,
   parameters: readonly SqlValue[],
 ): SqlRun {
-  return { transaction, context, parameters, captures: [], subqueries: [], shared: new Map() }
+  return { transaction, context, parameters, captures: [], subqueries: [], shared: new Map(), waitFor: undefined }
 }
 
 /** Whether `values` are what the subquery, lateral item or WITH query has from outside already; if not, they are now. */

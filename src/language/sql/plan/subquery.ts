@@ -5,6 +5,7 @@
  * per execution. One that has captures and is volatile is computed each time. It runs where the expression needs it; when it has to pause it throws `suspended`, and goes on when the
  * same expression is evaluated again.
  */
+import { suspended } from '../../../database/wait.ts'
 import { entryBytes, type HashKey } from '../../../query/row-format.ts'
 import { paused } from '../../../query/operator.ts'
 import type { SqlValue } from '../contract.ts'
@@ -15,7 +16,7 @@ import { failure } from '../failure.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
 import { valueBytes } from '../types/row-format.ts'
 import type { PlanNode } from './plan-node.ts'
-import { recapture, type SqlRow, type SqlRun, type SubqueryState, suspended } from './run.ts'
+import { recapture, type SqlRow, type SqlRun, type SubqueryState } from './run.ts'
 
 /** Of a value in the list, and in the set that may be made of it. */
 const membershipBytes = entryBytes + 8

@@ -25,7 +25,17 @@ export function planRows(rows: readonly ValuesRow[]): PlanNode {
   return planNode(explain, () => new RowSource<SqlRow, SqlRun>((run) => evaluated(rows, run)))
 }
 
-function* evaluated(rows: readonly ValuesRow[], run: SqlRun): Generator<SqlRow> {
-  // A copy each time: who gets a row may keep it and add to it.
-  for (const { values, parts } of rows) yield values === undefined ? parts.map((part) => part([], run)) : [...values]
+/** A row whose subquery has to pause is evaluated again. */
+function evaluated(rows: readonly ValuesRow[], run: SqlRun): Iterator<SqlRow> {
+  let at = 0
+  return {
+    next: () => {
+      const row = rows[at]
+      if (row === undefined) return { done: true, value: undefined }
+      // A copy each time: who gets a row may keep it and add to it.
+      const value = row.values === undefined ? row.parts.map((part) => part([], run)) : [...row.values]
+      at++
+      return { done: false, value }
+    },
+  }
 }

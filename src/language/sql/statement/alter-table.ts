@@ -1,4 +1,5 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
+import { inPlace } from '../../../database/wait.ts'
 import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt, RoleSpec } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf } from '../../../model/table/expressions.ts'
@@ -30,7 +31,7 @@ import { currentContext, type SqlRun } from '../plan/run.ts'
 import { giveSequence, makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
-import { nothing, type Outcome } from './execution.ts'
+import { nothing, type Outcome, settled } from './execution.ts'
 import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { storedDefault } from './stored-expressions.ts'
@@ -62,7 +63,8 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     const notices: Notice[] = []
     let table = getTable(run, relation)
     for (const step of steps) {
-      const changed = step(run, table, notices)
+      const before = table
+      const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
       table = 'next' in changed ? yield* changed : changed
     }
     return { rowCount: 0, notices }
@@ -139,16 +141,16 @@ function addColumnStep(binder: Binder, node: Node, missingOk: boolean): Step {
 function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): StatementSteps<Table> {
   const { transaction } = run
   const taken = (name: string): boolean => isNameTaken(transaction, table.schema, name)
-  const sequence =
-    column.serial || column.identity !== undefined
-      ? makeSequence(run, table, column, table.collection.namespace, taken)
-      : undefined
+  const sequence = yield* inPlace(transaction, () => {
+    if (!column.serial && column.identity === undefined) return undefined
+    return makeSequence(run, table, column, table.collection.namespace, taken)
+  })
   const value = column.default
   const stored = sequence?.default ?? (value === undefined ? undefined : storedDefault(transaction.catalog, value))
   const evaluate = value === undefined ? undefined : compile(value, new Planner().compilerAt(0))
   // One value for all rows there are; what differs per row is written into each.
   const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
-  const shared = isShared ? evaluate([], run) : null
+  const shared = isShared ? yield* settled(() => evaluate([], run)) : null
   const added: NewColumn = {
     name: column.name,
     type: column.type,
@@ -177,7 +179,9 @@ function dropColumnStep(name: string, missingOk: boolean, isCascade: boolean): S
       return table
     }
     const { number } = table.getColumn(name)
-    for (const check of checksReading(run, table, name)) dropCheck(run.transaction, currentTable(run, table), check)
+    for (const check of checksReading(run, table, name)) {
+      yield* inPlace(run.transaction, () => dropCheck(run.transaction, currentTable(run, table), check))
+    }
     yield* dropTargets(run, [{ id: table.id, part: columnPart(number) }], isCascade, notices)
     return currentTable(run, table)
   }

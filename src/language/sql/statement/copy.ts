@@ -1,4 +1,5 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
+import { inPlace } from '../../../database/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
 import { completeRow, type RowDraft } from '../../../model/table/expressions.ts'
 import { insertRow } from '../../../model/table/rows.ts'
@@ -16,7 +17,7 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import type { SqlRow } from '../plan/run.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { type CopyFormat, CopyReader, formatLine } from './copy-format.ts'
-import { QueryExecution, StepsExecution } from './execution.ts'
+import { QueryExecution, StepsExecution, settled } from './execution.ts'
 import type { Planned } from './prepared.ts'
 import { planOutput } from './select.ts'
 
@@ -161,7 +162,8 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
           for (const { fields, line } of records) {
             const row: RowDraft = table.columns.map((column) => (given.has(column) ? null : undefined))
             readFields(table, columns, fields, line, row)
-            insertRow(run.transaction, table, completeRow(run.transaction, table, row))
+            const whole = yield* settled(() => completeRow(run.transaction, table, row))
+            yield* inPlace(run.transaction, () => insertRow(run.transaction, table, whole))
             if (run.transaction.slice.spend(1)) yield undefined
           }
           return { rowCount: records.length }

@@ -1,4 +1,5 @@
 /** CREATE TABLE, with its keys, checks and the sequences of its serial and identity columns. */
+import { inPlace } from '../../../database/wait.ts'
 import type { CreateStmt, CreateTableAsStmt } from 'libpg-query'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import {
@@ -207,9 +208,9 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
       return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
     }
     const rows = into.skipData === true ? [] : yield* collect(plan, run)
-    const table = createTable(run.transaction, namespace, name, definition)
+    const table = yield* inPlace(run.transaction, () => createTable(run.transaction, namespace, name, definition))
     for (const row of rows) {
-      insertRow(run.transaction, table, row)
+      yield* inPlace(run.transaction, () => insertRow(run.transaction, table, row))
       if (run.transaction.slice.spend(1)) yield undefined
     }
     return { rowCount: rows.length }

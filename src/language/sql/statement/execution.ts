@@ -3,11 +3,12 @@
  * writes), and a function that answers at once.
  */
 import type { StatementSteps, Transaction, Wait } from '../../../database/contract.ts'
+import { asWait, suspended } from '../../../database/wait.ts'
 import { type Batch, type Operator, paused, type Paused, takeWait } from '../../../query/operator.ts'
 import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { valuesBytes } from '../types/row-format.ts'
-import { createRun, type SqlRow, type SqlRun, suspended } from '../plan/run.ts'
+import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 
 const noNotices: readonly Notice[] = []
 
@@ -42,25 +43,29 @@ export class QueryExecution implements Execution {
   }
 }
 
-/** `next`, with a subquery's suspension turned into a pause. */
+/** `next`, with what it throws because it has to wait turned into a pause; `run.waitFor` says what for. */
 export function pull(operator: Operator<SqlRow, SqlRun>, run: SqlRun): Batch<SqlRow> {
   try {
-    return operator.next(run)
+    const batch = operator.next(run)
+    run.transaction.batchDone()
+    return batch
   } catch (error) {
-    if (error === suspended) return paused
-    throw error
+    // A subquery that has to pause says itself what for.
+    if (error !== suspended) run.waitFor = asWait(error)
+    return paused
   }
 }
 
-/** Evaluates something whose subqueries may have to pause. */
+/** Evaluates something that may have to wait: its subqueries keep what they have, so nothing is taken back meanwhile. */
 export function* settled<T>(work: () => T): StatementSteps<T> {
   for (;;) {
+    let wait: Wait
     try {
       return work()
     } catch (error) {
-      if (error !== suspended) throw error
+      wait = asWait(error)
     }
-    yield undefined
+    yield wait
   }
 }
 
@@ -122,7 +127,8 @@ export class StepsExecution implements Execution {
     this.waitFor = undefined
     if (this.#steps === undefined) {
       this.#run = createRun(transaction, context, this.#parameters)
-      const started = this.#work(this.#run)
+      const started = this.#start(this.#run)
+      if (started === undefined) return false
       if (!isSteps(started) && transaction.statementEnd() === undefined) return this.#finish(started)
       this.#steps = toItsEnd(this.#run, started)
     }
@@ -132,6 +138,20 @@ export class StepsExecution implements Execution {
     if (step.done === true) return this.#finish(step.value)
     this.waitFor = step.value
     return false
+  }
+
+  /** Undefined where it has to wait: what works without steps is one batch. */
+  #start(run: SqlRun): StatementSteps<Outcome> | Outcome | undefined {
+    const { transaction } = run
+    const start = transaction.savepoint()
+    try {
+      const started = this.#work(run)
+      transaction.batchDone()
+      return started
+    } catch (error) {
+      this.waitFor = transaction.waitOf(error, start)
+      return undefined
+    }
   }
 
   #finish(outcome: Outcome): true {

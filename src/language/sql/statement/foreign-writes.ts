@@ -5,6 +5,7 @@
  * the document as another one is refused, and so is a change of `_id`. What a column does not name stays as it is. Redis
  * data has a file of its own; system views cannot be written.
  */
+import { inPlace } from '../../../database/wait.ts'
 import type { InsertStmt, UpdateStmt } from 'libpg-query'
 import { PolylogError } from '../../../base/errors.ts'
 import { copySlice, type Slice, sliceOf } from '../../../base/slice.ts'
@@ -118,9 +119,9 @@ export function planForeignInsert(binder: Binder, scope: Scope, statement: Inser
     const rows: Row[] = []
     const given = yield* collect(plan, run)
     for (const row of given) {
-      const changes = columns.map((column, i) => ({ column, value: values[i]!(row, run) }))
+      const changes = yield* settled(() => columns.map((column, i) => ({ column, value: values[i]!(row, run) })))
       const document = withId(run, changeDocument(relation, undefined, changes))
-      insertDocument(run.transaction, relation.collection, sliceOf(document))
+      yield* inPlace(run.transaction, () => insertDocument(run.transaction, relation.collection, sliceOf(document)))
       if (returning !== undefined)
         rows.push(yield* settled(() => returning.project(relation.rowOf(sliceOf(document)), run)))
       if (run.transaction.slice.spend(1)) yield undefined
@@ -190,10 +191,12 @@ export function planForeignUpdate(binder: Binder, target: BoundTarget, statement
     const found = yield* finder(run)
     for (const one of found) {
       const changes = yield* settled(() => values.map(({ column, value }) => ({ column, value: value(one.row, run) })))
-      const before = lockFound(run, relation, one)
+      const before = yield* inPlace(run.transaction, () => lockFound(run, relation, one))
       if (before === undefined) continue
       const after = changeDocument(relation, sliceOf(before), changes)
-      replaceDocument(run.transaction, relation.collection, sliceOf(before), sliceOf(after))
+      yield* inPlace(run.transaction, () => {
+        replaceDocument(run.transaction, relation.collection, sliceOf(before), sliceOf(after))
+      })
       if (returning !== undefined) {
         const row: SqlRow = [...relation.rowOf(sliceOf(after)), ...one.row.slice(width)]
         rows.push(yield* settled(() => returning.project(row, run)))
@@ -214,9 +217,9 @@ export function planForeignDelete(target: BoundTarget, returning: Returning | un
     const rows: Row[] = []
     const found = yield* finder(run)
     for (const one of found) {
-      const before = lockFound(run, relation, one)
+      const before = yield* inPlace(run.transaction, () => lockFound(run, relation, one))
       if (before === undefined) continue
-      removeDocument(run.transaction, relation.collection, sliceOf(before))
+      yield* inPlace(run.transaction, () => removeDocument(run.transaction, relation.collection, sliceOf(before)))
       if (returning !== undefined) rows.push(yield* settled(() => returning.project(one.row, run)))
       if (run.transaction.slice.spend(1)) yield undefined
     }

@@ -20,7 +20,7 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
-import { collect } from './execution.ts'
+import { collect, settled } from './execution.ts'
 
 /** The target and what is joined with it, bound in one scope. */
 export interface BoundTarget {
@@ -77,10 +77,7 @@ export function findRows(target: BoundTarget, extra: readonly Expression[], ordi
 }
 
 function pointFinder(point: (run: SqlRun) => FoundRow[]): RowFinder {
-  // oxlint-disable-next-line require-yield -- one get never pauses
-  return function* (run) {
-    return point(run)
-  }
+  return (run) => settled(() => point(run))
 }
 
 function planFound(target: BoundTarget, extra: readonly Expression[], ordinals: readonly number[]): PlanNode {

@@ -17,7 +17,7 @@ import {
 } from '../../../model/table/rows.ts'
 import { compareText } from '../../../model/table/types/text.ts'
 import type { Column, Table, TableIndex } from '../../../model/table/table.ts'
-import { paused } from '../../../query/operator.ts'
+import { paused, takeWait } from '../../../query/operator.ts'
 import { Project } from '../../../query/row-operators.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { bindRelation, findRelation } from '../bind/bind-from.ts'
@@ -34,6 +34,7 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { compileRow, planRows } from '../plan/values-scan.ts'
+import { inPlace } from '../../../database/wait.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
 import { pull, settled, type Work } from './execution.ts'
 import { planForeignInsert } from './foreign-writes.ts'
@@ -63,13 +64,14 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
       const batch = pull(operator, run)
       if (batch === undefined) break
       if (batch === paused) {
-        yield undefined
+        yield takeWait(run)
         continue
       }
       for (const draft of batch) {
-        const row = completeRow(run.transaction, table, draft)
-        const stored =
-          conflict === undefined ? storeRow(run, table, row) : yield* settled(() => conflict(run, row, touched))
+        const row = yield* settled(() => completeRow(run.transaction, table, draft))
+        const stored = yield* inPlace(run.transaction, () => {
+          return conflict === undefined ? storeRow(run, table, row) : conflict(run, row, touched)
+        })
         if (stored === undefined) continue
         count++
         if (returning !== undefined) rows.push(yield* settled(() => returning.project(stored, run)))

@@ -4,6 +4,7 @@
  * that is there is a unique violation. Text goes in as UTF-8, and `\x` with the digits of bytes that are no text as those
  * bytes, as they are shown. A string keeps its expiry.
  */
+import { inPlace } from '../../../database/wait.ts'
 import type { InsertStmt, UpdateStmt } from 'libpg-query'
 import { PolylogError } from '../../../base/errors.ts'
 import { sliceOf } from '../../../base/slice.ts'
@@ -119,11 +120,17 @@ export function planKeyvalueInsert(
     let count = 0
     for (const given of yield* collect(plan, run)) {
       const row: SqlRow = relation.columns.map(() => null)
-      for (const [i, column] of columns.entries()) row[column] = values[i]!(given, run)
+      yield* settled(() => {
+        for (const [i, column] of columns.entries()) row[column] = values[i]!(given, run)
+      })
       const isComplete = row.slice(0, identityColumns[relation.view]).every((value) => value !== null)
-      if (conflict !== undefined && isComplete && isThere(run, relation, row)) continue
-      if (isComplete) refuseTaken(run, relation, row)
-      put(run, relation, row)
+      const isStored = yield* inPlace(run.transaction, () => {
+        if (conflict !== undefined && isComplete && isThere(run, relation, row)) return false
+        if (isComplete) refuseTaken(run, relation, row)
+        put(run, relation, row)
+        return true
+      })
+      if (!isStored) continue
       count++
       if (returning !== undefined) rows.push(yield* settled(() => returning.project(row, run)))
       if (run.transaction.slice.spend(1)) yield undefined
@@ -166,11 +173,13 @@ export function planKeyvalueUpdate(
       yield* settled(() => {
         for (const { column, value } of values) row[column] = value(old, run)
       })
-      if (moves) {
-        drop(run, relation, old)
-        refuseTaken(run, relation, row)
-      }
-      put(run, relation, row)
+      yield* inPlace(run.transaction, () => {
+        if (moves) {
+          drop(run, relation, old)
+          refuseTaken(run, relation, row)
+        }
+        put(run, relation, row)
+      })
       if (returning !== undefined) {
         rows.push(yield* settled(() => returning.project([...row, ...old.slice(width)], run)))
       }
@@ -196,7 +205,7 @@ export function planKeyvalueDelete(
     const rows: Row[] = []
     let count = 0
     for (const row of yield* collect(source, run)) {
-      if (!drop(run, relation, row)) continue
+      if (!(yield* inPlace(run.transaction, () => drop(run, relation, row)))) continue
       count++
       if (returning !== undefined) rows.push(yield* settled(() => returning.project(row, run)))
       if (run.transaction.slice.spend(1)) yield undefined

@@ -12,7 +12,15 @@ import type { Binder } from '../bind/binder.ts'
 import { objectName } from '../bind/coerce.ts'
 import type { BoundQuery, OutputColumn, RelationItem, SelectBody } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
-import type { Execution, Paused, Row, SqlContext, SqlValue, StatementEffect } from '../contract.ts'
+import {
+  type Execution,
+  type Paused,
+  paused,
+  type Row,
+  type SqlContext,
+  type SqlValue,
+  type StatementEffect,
+} from '../contract.ts'
 import { compile, compileAll, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { chooseAccess } from '../plan/access-path.ts'
@@ -112,7 +120,7 @@ function isPlain({ grouping, isDistinct, tail, locking, targets }: SelectBody): 
 }
 
 class PointExecution implements Execution {
-  readonly waitFor: Wait = undefined
+  waitFor: Wait = undefined
   readonly notices = []
   rowCount = 0
   readonly #point: Point
@@ -126,7 +134,19 @@ class PointExecution implements Execution {
 
   next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
     if (this.#isDone) return undefined
+    let rows: Row[] | undefined
+    try {
+      rows = this.#find(transaction, context)
+    } catch (error) {
+      this.waitFor = transaction.waitOf(error)
+      return paused
+    }
+    transaction.batchDone()
     this.#isDone = true
+    return rows
+  }
+
+  #find(transaction: Transaction, context: SqlContext): Row[] | undefined {
     const { key, reader, rest, project } = this.#point
     const run = createRun(transaction, context, this.#parameters)
     const values: SqlValue[] = []

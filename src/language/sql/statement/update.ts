@@ -17,6 +17,7 @@ import { failure } from '../failure.ts'
 import { costOf } from '../plan/metered.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { inPlace } from '../../../database/wait.ts'
 import { assignTo, bindAssignments } from './assignment.ts'
 import { settled, type Work } from './execution.ts'
 import { planForeignDelete, planForeignUpdate } from './foreign-writes.ts'
@@ -63,7 +64,7 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
       if (run.transaction.slice.spend(cost)) yield undefined
     }
     for (const { key, old, changed } of pending) {
-      updateRow(run.transaction, plan, sliceOf(key), old, changed)
+      yield* inPlace(run.transaction, () => updateRow(run.transaction, plan, sliceOf(key), old, changed))
       if (returning !== undefined) rows.push(yield* projectWritten(returning, changed, old, width, run))
       if (run.transaction.slice.spend(1)) yield undefined
     }
@@ -117,7 +118,7 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
     const found = yield* finder(run)
     const rows: Row[] = []
     for (const { key, row } of found) {
-      deleteRow(run.transaction, table, sliceOf(key), row)
+      yield* inPlace(run.transaction, () => deleteRow(run.transaction, table, sliceOf(key), row))
       if (returning !== undefined) rows.push(yield* settled(() => returning.project(row, run)))
       if (run.transaction.slice.spend(1)) yield undefined
     }
