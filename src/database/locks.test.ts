@@ -27,11 +27,12 @@ function ask(table: LockTable, who: LockOwner, key: string, mode: LockMode): tru
   }
 }
 
-describe('key locks', () => {
+/** With 1, whoever holds one key has all others in a set. */
+describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) => {
   test.each(modes.flatMap((held) => modes.map((wanted): [LockMode, LockMode] => [held, wanted])))(
     '%s against %s is as in PostgreSQL',
     (held, wanted) => {
-      const table = new LockTable()
+      const table = new LockTable(objectsMax)
       const [a, b] = [owner(1), owner(2)]
       table.acquire(a, 'k', held, 'wait')
       const conflicts = conflicting[held].includes(wanted)
@@ -45,7 +46,7 @@ describe('key locks', () => {
   )
 
   test('are granted in the order in which they were asked for', async () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [holder, ...owners] = [0, 1, 2, 3].map(owner)
     const order: number[] = []
     table.acquire(holder!, 'k', 'update', 'wait')
@@ -69,7 +70,7 @@ describe('key locks', () => {
   })
 
   test('FIFO: a weak request does not pass a strong one that waits', async () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [a, b, c] = [owner(1), owner(2), owner(3)]
     table.acquire(a, 'k', 'share', 'wait')
     const strong = ask(table, b, 'k', 'update') as LockWait
@@ -87,7 +88,7 @@ describe('key locks', () => {
   })
 
   test('a request that nobody ahead conflicts with is granted though one ahead waits', async () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [x, s, n, k] = [owner(1), owner(2), owner(3), owner(4)]
     table.acquire(x, 'k', 'update', 'wait')
     const share = ask(table, s, 'k', 'share') as LockWait
@@ -102,7 +103,7 @@ describe('key locks', () => {
   })
 
   test('when a request in the middle of the queue gives up, those behind it that can go on do', () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [a, b, c, d] = [owner(1), owner(2), owner(3), owner(4)]
     table.acquire(a, 'k', 'share', 'wait')
     ask(table, b, 'k', 'no key update')
@@ -115,7 +116,7 @@ describe('key locks', () => {
   })
 
   test('a holder strengthens its mode ahead of the queue', async () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [a, b, c] = [owner(1), owner(2), owner(3)]
     table.acquire(a, 'k', 'share', 'wait')
     table.acquire(b, 'k', 'key share', 'wait')
@@ -129,7 +130,7 @@ describe('key locks', () => {
   })
 
   test('two that share and both want more are a deadlock', () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [a, b] = [owner(1), owner(2)]
     table.acquire(a, 'k', 'share', 'wait')
     table.acquire(b, 'k', 'share', 'wait')
@@ -138,7 +139,7 @@ describe('key locks', () => {
   })
 
   test.each([2, 3, 4, 5])('a circle of %i is found by the one that closes it', async (size) => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const owners = Array.from({ length: size }, (_, i) => owner(i))
     for (const who of owners) table.acquire(who, `k${who.id}`, 'update', 'wait')
     const waits: LockWait[] = []
@@ -155,7 +156,7 @@ describe('key locks', () => {
   })
 
   test('a circle that a strengthening request closes by passing the queue is found', () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [u, k, h, w] = [owner(1), owner(2), owner(3), owner(4)]
     table.acquire(u, 'l', 'key share', 'wait')
     table.acquire(k, 'l', 'key share', 'wait')
@@ -169,7 +170,7 @@ describe('key locks', () => {
   })
 
   test('a stopped wait is told why, and the lock goes on', async () => {
-    const table = new LockTable()
+    const table = new LockTable(objectsMax)
     const [a, b, c] = [owner(1), owner(2), owner(3)]
     table.acquire(a, 'k', 'update', 'wait')
     const stopped = ask(table, b, 'k', 'update') as LockWait
@@ -190,7 +191,7 @@ describe('key locks', () => {
       end: fc.nat(7),
     })
     const property = fc.property(fc.array(step, { maxLength: 80 }), (program) => {
-      const table = new LockTable()
+      const table = new LockTable(objectsMax)
       const owners = Array.from({ length: 6 }, (_, i) => owner(i))
       const waiting = new Set<LockOwner>()
       for (const { who, key, mode, end } of program) {

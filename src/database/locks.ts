@@ -8,11 +8,17 @@
  * A waiter waits for the holders that conflict with it and for conflicting requests ahead of it. Before it starts to
  * wait that graph is searched; where it leads back to the requester, the requester gets `deadlock`.
  *
+ * Whoever holds many keys that nobody else asks for has them in a table (`key-numbers.ts`) instead of a lock each: an
+ * UPDATE of a million rows would make a million objects and end them one by one. The lock of such a key is made when
+ * somebody asks for it.
+ *
  * Invariants: holders of one lock are pairwise compatible; every request in a queue conflicts with a holder or with a
- * request ahead of it; a transaction waits for at most one lock; locks without holders and queue do not exist.
+ * request ahead of it; a transaction waits for at most one lock; locks without holders and queue do not exist;
+ * a key of such a table has no lock, or one that the table's owner holds.
  */
 import { PolylogError } from '../base/errors.ts'
 import { LockWait, type LockMode, type LockPolicy } from './contract.ts'
+import { KeyNumbers } from './key-numbers.ts'
 
 /** Strength, and what conflicts with what: PostgreSQL's table of row-level locks. */
 const strength: Record<LockMode, number> = { 'key share': 0, share: 1, 'no key update': 2, update: 3 }
@@ -48,26 +54,76 @@ export interface LockRow {
   readonly granted: boolean
 }
 
+/** Locks of one owner that are objects, before further keys go into its table. */
+const lockObjectsMax = 256
+
 export class LockTable {
+  readonly #lockObjectsMax: number
   readonly #locks = new Map<string, Lock>()
+  /** Of those who hold many keys: the mode of each. */
+  readonly #tables = new Map<LockOwner, KeyNumbers>()
   readonly #held = new Map<LockOwner, Set<Lock>>()
   readonly #waiting = new Map<LockOwner, Lock>()
   deadlocks = 0
   waits = 0
 
+  constructor(objectsMax: number = lockObjectsMax) {
+    this.#lockObjectsMax = objectsMax
+  }
+
   get size(): number {
-    return this.#locks.size
+    let size = this.#locks.size
+    if (this.#tables.size > 0) for (const keys of this.#tables.values()) size += keys.size
+    return size
+  }
+
+  /** Whether nobody holds anything. */
+  get isEmpty(): boolean {
+    return this.#locks.size === 0
+  }
+
+  #lockOf(key: string): Lock | undefined {
+    return this.#locks.get(key) ?? (this.#tables.size === 0 ? undefined : this.#lockFromTable(key))
+  }
+
+  #lockFromTable(key: string): Lock | undefined {
+    for (const [owner, keys] of this.#tables) {
+      const mode = keys.get(key)
+      if (mode === undefined) continue
+      const lock: Lock = { key, holders: new Map(), queue: [] }
+      this.#locks.set(key, lock)
+      this.#grant(lock, owner, mode)
+      return lock
+    }
+    return undefined
+  }
+
+  /** Of a key without a lock: held in the owner's table, or put into it. */
+  #heldInTable(owner: LockOwner, key: string, mode: number): boolean {
+    let keys = this.#tables.get(owner)
+    if (keys === undefined) {
+      if ((this.#held.get(owner)?.size ?? 0) < this.#lockObjectsMax) return false
+      keys = new KeyNumbers()
+    }
+    const held = keys.get(key)
+    if (held !== undefined && held >= mode) return true
+    if (held === undefined) {
+      for (const others of this.#tables.values()) if (others !== keys && others.get(key) !== undefined) return false
+    }
+    keys.set(key, mode)
+    this.#tables.set(owner, keys)
+    return true
   }
 
   /** The mode in which `owner` holds the key. */
   holds(owner: LockOwner, key: string): LockMode | undefined {
-    const mode = this.#locks.get(key)?.holders.get(owner)
+    const mode = this.#lockOf(key)?.holders.get(owner)
     return mode === undefined ? undefined : modeNames[mode]
   }
 
   /** Whether another than `owner` holds `key` against `mode`, or waits for it ahead. */
   blocked(owner: LockOwner, key: string, mode: LockMode): boolean {
-    const lock = this.#locks.get(key)
+    const lock = this.#lockOf(key)
     return lock !== undefined && !this.#grantable(lock, owner, strength[mode], lock.queue.length)
   }
 
@@ -75,6 +131,8 @@ export class LockTable {
   acquire(owner: LockOwner, key: string, mode: LockMode, policy: LockPolicy): boolean {
     const wanted = strength[mode]
     let lock = this.#locks.get(key)
+    if (lock === undefined && this.#heldInTable(owner, key, wanted)) return true
+    lock ??= this.#lockOf(key)
     if (lock === undefined) {
       lock = { key, holders: new Map(), queue: [] }
       this.#locks.set(key, lock)
@@ -170,6 +228,7 @@ export class LockTable {
     if (this.#waiting.has(owner)) {
       this.stopWaiting(owner, new PolylogError('transaction_aborted', 'the transaction has ended'))
     }
+    this.#tables.delete(owner)
     const locks = this.#held.get(owner)
     if (locks === undefined) return
     this.#held.delete(owner)
@@ -200,6 +259,11 @@ export class LockTable {
     for (const lock of this.#locks.values()) {
       for (const [owner, mode] of lock.holders) rows.push(row(lock, owner, mode, true))
       for (const request of lock.queue) rows.push(row(lock, request.owner, request.mode, false))
+    }
+    for (const [owner, keys] of this.#tables) {
+      for (const { key, number } of keys) {
+        if (!this.#locks.has(key)) rows.push({ key, transaction: owner.id, mode: modeNames[number]!, granted: true })
+      }
     }
     return rows
   }

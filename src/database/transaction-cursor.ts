@@ -1,7 +1,7 @@
 /**
  * A scan as a transaction sees it: the snapshot's entries with its own private writes laid over them.
  *
- * Two sorted sides are merged: the store's cursor and the write set's `order`. The own side shows what had been written
+ * Two sorted sides are merged: the store's cursor and the write set's `sorted`. The own side shows what had been written
  * when the cursor was opened or last sought, so that an UPDATE never meets the entries it makes itself.
  *
  * A cursor opened over the store's `current` holds for one turn. When its statement pauses, the transaction pins what
@@ -73,7 +73,7 @@ export class TransactionCursor implements Cursor {
 
   seek(key: Slice): void {
     this.#limit = this.#writes.count
-    this.#ownPosition = -1
+    this.#ownVersion = -1
     this.#ownLast = undefined
     this.#from = sliceOf(copySlice(key))
     if (this.#parked !== undefined) this.#base = this.#reader().scan(this.#range, this.#options)
@@ -143,7 +143,7 @@ export class TransactionCursor implements Cursor {
       }
       if (difference === 0) this.#baseState = 'taken'
       this.#ownLast = copySlice(this.#ownKey)
-      this.#ownPosition += this.#reverse ? -1 : 1
+      this.#ownPosition = this.#writes.sorted.next(this.#ownPosition, this.#reverse)
       if (this.#writes.hasRanges && this.#writes.hides(this.#ownKey, own, this.#limit)) continue
       if (this.#writes.valueOf(own, this.#ownValue) === null) continue
       this.key = this.#ownKey
@@ -173,10 +173,10 @@ export class TransactionCursor implements Cursor {
 
   /** Puts the next own entry's key into `#ownKey`; its operation, or −1. */
   #pullOwn(): number {
-    const { operations, count } = this.#writes.order()
-    if (this.#ownVersion !== this.#writes.orderVersion || this.#ownPosition < 0) this.#placeOwn()
-    for (; this.#ownPosition >= 0 && this.#ownPosition < count; this.#ownPosition += this.#reverse ? -1 : 1) {
-      const operation = this.#writes.newestBefore(operations[this.#ownPosition]!, this.#limit)
+    const { sorted } = this.#writes
+    if (this.#ownVersion !== sorted.version) this.#placeOwn()
+    for (; this.#ownPosition >= 0; this.#ownPosition = sorted.next(this.#ownPosition, this.#reverse)) {
+      const operation = this.#writes.newestBefore(sorted.at(this.#ownPosition), this.#limit)
       if (operation < 0) continue
       this.#writes.keyOf(operation, this.#ownKey)
       const outside = this.#reverse
@@ -187,24 +187,25 @@ export class TransactionCursor implements Cursor {
     return -1
   }
 
-  /** Finds the place again after `order` has changed, or for the first time. */
+  /** Finds the place again after `sorted` has changed, or for the first time. */
   #placeOwn(): void {
+    const { sorted } = this.#writes
     if (this.#ownLast !== undefined) {
       const last = sliceOf(this.#ownLast)
-      this.#ownPosition = this.#reverse ? this.#writes.lowerBound(last, false) - 1 : this.#writes.lowerBound(last, true)
+      this.#ownPosition = this.#reverse ? sorted.last(last, false) : sorted.first(last, true)
     } else if (this.#from !== undefined) this.#seekOwn(this.#from, this.#reverse)
     else this.#seekOwn(this.#reverse ? this.#range.end : this.#range.start, false)
-    this.#ownVersion = this.#writes.orderVersion
+    this.#ownVersion = sorted.version
   }
 
   /** Positions at the first own key at or after `key`; in reverse before it, or with `inclusive` at or before it. */
   #seekOwn(key: Slice, inclusive: boolean): void {
     const bounded = this.#bounded(key)
+    const { sorted } = this.#writes
     this.#ownPosition = this.#reverse
-      ? this.#writes.lowerBound(bounded, inclusive && bounded === key) - 1
-      : this.#writes.lowerBound(bounded, false)
-    this.#ownVersion = this.#writes.orderVersion
-    if (this.#ownPosition < 0) this.#ownPosition = Number.MAX_SAFE_INTEGER
+      ? sorted.last(bounded, inclusive && bounded === key)
+      : sorted.first(bounded, false)
+    this.#ownVersion = sorted.version
   }
 
   #bounded(key: Slice): Slice {

@@ -72,7 +72,7 @@ export class TransactionLocks {
   /** Of a primary key that is about to be written. */
   beforeWrite(key: Slice, mode: LockMode): void {
     if (this.#transaction.interleaved) this.lock(key, mode, 'wait')
-    else if (this.#table.size > 0) this.#lookBeforeWrite(key, mode)
+    else if (!this.#table.isEmpty) this.#lookBeforeWrite(key, mode)
   }
 
   #lookBeforeWrite(key: Slice, mode: LockMode): void {
@@ -103,7 +103,7 @@ export class TransactionLocks {
 
   #lockNamed(name: string, mode: LockMode, policy: LockPolicy): boolean {
     if (!this.#transaction.interleaved) {
-      if (this.#table.size === 0 || !this.#table.blocked(this.#transaction, name, mode)) {
+      if (this.#table.isEmpty || !this.#table.blocked(this.#transaction, name, mode)) {
         this.#noted.push({ key: name, mode })
         return true
       }
@@ -128,7 +128,7 @@ export class TransactionLocks {
     if (keyspace === this.#lastTouched || keyspace === 0) return
     if (keyspace !== this.#firstTouched && this.#touched?.has(keyspace) !== true) {
       if (this.#transaction.interleaved) this.#holdSchema(keyspace)
-      else if (this.#table.size > 0) this.#lookAtSchema(keyspace)
+      else if (!this.#table.isEmpty) this.#lookAtSchema(keyspace)
       this.#transaction.checkSchema(keyspace)
       this.#noteTouched(keyspace)
     }

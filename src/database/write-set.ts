@@ -1,22 +1,33 @@
 /**
  * A transaction's private writes: what commit turns into one record, and what its own reads see over the snapshot.
  *
- * Operations lie in the order in which they were made, their bytes in one arena, everything else in parallel arrays, so
- * that a small transaction allocates nothing and one object serves transaction after transaction. A savepoint is a
- * position in that order; rolling back cuts the arrays there.
+ * Operations lie in the order in which they were made, their bytes in one arena, what is known of them in one table, so
+ * that a small transaction allocates nothing, one object serves transaction after transaction, and millions of operations
+ * neither burden the garbage collector nor ever make one of them wait for something large to be copied. A savepoint is a
+ * position in that order; rolling back cuts the arrays there, in as many steps as one likes.
  *
- * Keys are found by comparing while there are few, by a hash table of our own after that. For scans, `order` holds one
- * operation per distinct key, sorted; it is brought up to date when a scan asks.
+ * Keys are found by comparing while there are few, by a hash table of our own after that. For scans, `sorted` holds one
+ * operation per distinct key in order; it is brought up to date when somebody asks, and by the way once there are many.
  *
- * Invariants: `superseded[i]` is the next operation on the same key, or none; `previous[i]` the one before. A range
+ * Invariants: `superseded` is the next operation on the same key, or none; `previous` the one before. A range
  * delete hides every earlier operation on its keys and all of the snapshot's; later ones show. An operation that is
  * superseded, or hidden by a later range delete, is not part of the record.
  */
 import { assert } from '../base/errors.ts'
-import { ByteWriter } from '../base/bytes.ts'
-import { compareSlices, copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../base/slice.ts'
+import {
+  compareSlices,
+  copySlice,
+  latin1ToBytes,
+  MutableSlice,
+  sliceOf,
+  type KeyRange,
+  type Slice,
+} from '../base/slice.ts'
 import type { Reader } from '../storage/store.ts'
+import { ByteArena } from './byte-arena.ts'
 import { HashIndex, hashBytes } from './hash-index.ts'
+import * as at from './operation-table.ts'
+import { SortedOperations } from './sorted-operations.ts'
 
 export const writeKinds = { put: 0, delete: 1, deleteRange: 2, notify: 3 } as const
 export type WriteOperation = (typeof writeKinds)[keyof typeof writeKinds]
@@ -34,51 +45,47 @@ interface HiddenRange {
   readonly end: Slice
 }
 
+/** From so many operations on `sorted` is never further behind than `sortedBehindMax`. */
+const sortedFrom = 2048
+const sortedBehindMax = 256
+const derivedFlag = 4
+
 export class WriteSet {
-  #arena = new ByteWriter(1024)
+  readonly #arena = new ByteArena()
+  readonly #table = new at.OperationTable()
   #count = 0
-  #kind: number[] = []
-  #derived: boolean[] = []
-  #keyStart: number[] = []
-  #keyEnd: number[] = []
-  #valueEnd: number[] = []
-  #superseded: number[] = []
-  #previous: number[] = []
   #index: HashIndex | undefined
   #ranges: HiddenRange[] = []
-  #order: Int32Array = new Int32Array(0)
-  #ordered = 0
-  /** Operations below it are in `order`. */
-  #orderedThrough = 0
+  #sorted = new SortedOperations(this)
+  /** Operations below it are in `sorted`. */
+  #sortedThrough = 0
   readonly #visitedKey = new MutableSlice()
   readonly #visitedValue = new MutableSlice()
-  /** Counts changes of `order`, which move the positions of open cursors. */
-  orderVersion = 0
 
   get count(): number {
     return this.#count
   }
 
   get sizeBytes(): number {
-    return this.#arena.end
+    return this.#arena.sizeBytes
   }
 
   /** Empty again; keeps its memory unless it has become large. */
   reset(): void {
     if (this.#count === 0) return
     this.#count = 0
-    if (this.#arena.bytes.length > 1024 * 1024) this.#arena = new ByteWriter(1024)
-    else this.#arena.reset()
+    this.#arena.reset()
+    this.#table.shrink(0)
     this.#index = undefined
     if (this.#ranges.length > 0) this.#ranges = []
-    if (this.#ordered > 0) this.#forgetOrder()
+    if (this.#sortedThrough > 0) this.#forgetOrder()
   }
 
   #forgetOrder(): void {
-    this.#order = new Int32Array(0)
-    this.#ordered = 0
-    this.#orderedThrough = 0
-    this.orderVersion++
+    const { version } = this.#sorted
+    this.#sorted = new SortedOperations(this)
+    this.#sorted.version = version + 1
+    this.#sortedThrough = 0
   }
 
   put(key: Slice, value: Slice, derived: boolean): void {
@@ -102,63 +109,76 @@ export class WriteSet {
 
   #append(kind: WriteOperation, key: Slice, value: Slice | undefined, derived: boolean): number {
     const operation = this.#count++
-    this.#kind[operation] = kind
-    this.#derived[operation] = derived
-    this.#keyStart[operation] = this.#arena.end
-    this.#arena.slice(key)
-    this.#keyEnd[operation] = this.#arena.end
-    if (value !== undefined) this.#arena.slice(value)
-    this.#valueEnd[operation] = this.#arena.end
-    this.#superseded[operation] = none
-    this.#previous[operation] = none
+    const table = this.#table
+    const arena = this.#arena
+    arena.reserve(key.end - key.start + (value === undefined ? 0 : value.end - value.start))
+    table.reserve(operation)
+    table.set(operation, at.kindAt, derived ? kind | derivedFlag : kind)
+    table.set(operation, at.chunkAt, arena.chunk)
+    table.set(operation, at.keyStartAt, arena.end)
+    arena.append(key)
+    table.set(operation, at.keyEndAt, arena.end)
+    if (value !== undefined) arena.append(value)
+    table.set(operation, at.valueEndAt, arena.end)
+    table.set(operation, at.supersededAt, none)
+    table.set(operation, at.previousAt, none)
     return operation
   }
 
   #add(kind: WriteOperation, key: Slice, value: Slice | undefined, derived: boolean): void {
-    const previous = this.find(key)
+    const hash = this.#index === undefined ? 0 : hashBytes(key.bytes, key.start, key.end)
+    const previous = this.#index === undefined ? this.find(key) : this.#findHashed(hash, key)
     const operation = this.#append(kind, key, value, derived)
     if (previous !== none) {
-      this.#superseded[previous] = operation
-      this.#previous[operation] = previous
+      this.#table.set(previous, at.supersededAt, operation)
+      this.#table.set(operation, at.previousAt, previous)
     }
-    if (this.#index !== undefined) this.#index.set(this.#hashOf(operation), operation, previous)
-    else if (this.#count > linearLimit) this.#buildIndex()
+    if (this.#index !== undefined) {
+      this.#table.set(operation, at.hashAt, hash)
+      this.#index.set(hash, operation, previous)
+      if (operation >= sortedFrom && operation - this.#sortedThrough >= sortedBehindMax) this.#extendOrder()
+    } else if (this.#count > linearLimit) this.#buildIndex()
   }
 
-  #hashOf(operation: number): number {
-    return hashBytes(this.#arena.bytes, this.#keyStart[operation]!, this.#keyEnd[operation]!)
+  #findHashed(hash: number, key: Slice): number {
+    return this.#index!.find(hash, (operation) => this.#equals(operation, key))
   }
 
   #buildIndex(): void {
     const index = new HashIndex()
     for (let i = 0; i < this.#count; i++) {
-      if (this.#isKeyed(i)) index.set(this.#hashOf(i), i, this.#previous[i]!)
+      if (!this.#isKeyed(i)) continue
+      const { bytes, start, end } = this.keyOf(i, this.#visitedKey)
+      const hash = hashBytes(bytes, start, end)
+      this.#table.set(i, at.hashAt, hash)
+      index.set(hash, i, this.#table.get(i, at.previousAt))
     }
     this.#index = index
   }
 
   #isKeyed(operation: number): boolean {
-    return this.#kind[operation]! <= writeKinds.delete
+    return this.kindOf(operation) <= writeKinds.delete
   }
 
   /** The newest operation on exactly this key; −1 where there is none. Hiding ranges are not looked at. */
   find(key: Slice): number {
-    if (this.#index !== undefined) {
-      const hash = hashBytes(key.bytes, key.start, key.end)
-      return this.#index.find(hash, (operation) => this.#equals(operation, key))
-    }
+    if (this.#index !== undefined) return this.#findHashed(hashBytes(key.bytes, key.start, key.end), key)
     for (let i = this.#count - 1; i >= 0; i--) if (this.#isKeyed(i) && this.#equals(i, key)) return i
     return none
   }
 
   #equals(operation: number, key: Slice): boolean {
-    const start = this.#keyStart[operation]!
-    const length = this.#keyEnd[operation]! - start
+    const start = this.#table.get(operation, at.keyStartAt)
+    const length = this.#table.get(operation, at.keyEndAt) - start
     if (length !== key.end - key.start) return false
-    const own = this.#arena.bytes
+    const own = this.#bytesOf(operation)
     // Keys of one transaction share their beginnings: differences show at the end first.
     for (let i = length - 1; i >= 0; i--) if (own[start + i] !== key.bytes[key.start + i]) return false
     return true
+  }
+
+  #bytesOf(operation: number): Uint8Array {
+    return this.#arena.chunkAt(this.#table.get(operation, at.chunkAt))
   }
 
   /**
@@ -175,12 +195,12 @@ export class WriteSet {
 
   /** The value of a put, or null of a delete. */
   valueOf(operation: number, into: MutableSlice): Slice | null {
-    if (this.#kind[operation] === writeKinds.delete) return null
-    return into.set(this.#arena.bytes, this.#keyEnd[operation]!, this.#valueEnd[operation]!)
+    return this.kindOf(operation) === writeKinds.delete ? null : this.payloadOf(operation, into)
   }
 
   keyOf(operation: number, into: MutableSlice): MutableSlice {
-    return into.set(this.#arena.bytes, this.#keyStart[operation]!, this.#keyEnd[operation]!)
+    const table = this.#table
+    return into.set(this.#bytesOf(operation), table.get(operation, at.keyStartAt), table.get(operation, at.keyEndAt))
   }
 
   /** Whether a range delete made after `operation` (−1: after the snapshot) and before `limit` covers the key. */
@@ -207,38 +227,53 @@ export class WriteSet {
   /** Forgets every operation from `mark` (an earlier `count`) on. */
   rollbackTo(mark: number): void {
     assert(mark <= this.#count, 'a savepoint lies behind the end of its transaction')
-    for (let i = this.#count - 1; i >= mark; i--) {
-      if (!this.#isKeyed(i)) continue
-      const previous = this.#previous[i]!
-      this.#index?.replace(this.#hashOf(i), i, previous)
-      if (previous !== none) this.#superseded[previous] = none
+    if (mark === 0) {
+      this.reset()
+      return
     }
-    if (mark < this.#count) {
-      this.#arena.truncate(this.#keyStart[mark]!)
-      this.#count = mark
-    }
+    if (mark === this.#count) return
+    while (this.#count > mark) this.#forgetLast()
     while (this.#ranges.length > 0 && this.#ranges[this.#ranges.length - 1]!.operation >= mark) this.#ranges.pop()
-    if (this.#orderedThrough > mark) this.#forgetOrder()
+    this.#sortedThrough = Math.min(this.#sortedThrough, mark)
+  }
+
+  #forgetLast(): void {
+    const operation = this.#count - 1
+    const table = this.#table
+    if (this.#isKeyed(operation)) {
+      const previous = table.get(operation, at.previousAt)
+      this.#index?.replace(table.get(operation, at.hashAt), operation, previous)
+      if (previous !== none) table.set(previous, at.supersededAt, none)
+      if (operation < this.#sortedThrough) this.#sorted.remove(this.keyOf(operation, this.#visitedKey), previous)
+    }
+    const start = table.get(operation, at.keyStartAt)
+    this.#arena.truncate(table.get(operation, at.chunkAt), start, table.get(operation, at.valueEndAt) - start)
+    this.#count--
   }
 
   /** Whether the operation belongs into the record. */
   isEffective(operation: number): boolean {
-    if (this.#superseded[operation] !== none) return false
+    if (this.#table.get(operation, at.supersededAt) !== none) return false
     if (this.#ranges.length === 0 || !this.#isKeyed(operation)) return true
     return !this.hides(this.keyOf(operation, this.#visitedKey), operation)
   }
 
   kindOf(operation: number): WriteOperation {
-    return this.#kind[operation]! as WriteOperation
+    return (this.#table.get(operation, at.kindAt) & ~derivedFlag) as WriteOperation
   }
 
   isDerived(operation: number): boolean {
-    return this.#derived[operation]!
+    return (this.#table.get(operation, at.kindAt) & derivedFlag) !== 0
   }
 
   /** What stands behind the key, whatever it means for the operation's kind. */
   payloadOf(operation: number, into: MutableSlice): MutableSlice {
-    return into.set(this.#arena.bytes, this.#keyEnd[operation]!, this.#valueEnd[operation]!)
+    const table = this.#table
+    return into.set(this.#bytesOf(operation), table.get(operation, at.keyEndAt), table.get(operation, at.valueEndAt))
+  }
+
+  bytesOf(operation: number): number {
+    return this.#table.get(operation, at.valueEndAt) - this.#table.get(operation, at.keyStartAt)
   }
 
   /** Calls with every operation that belongs into the record, in order. Slices are reused. */
@@ -251,94 +286,67 @@ export class WriteSet {
     }
   }
 
-  /** Sorted operations, one per distinct key: its newest. Positions hold while `orderVersion` does not change. */
-  order(): { readonly operations: Int32Array; readonly count: number } {
-    if (this.#orderedThrough < this.#count) this.#extendOrder()
-    return { operations: this.#order, count: this.#ordered }
+  /** One operation per distinct key, its newest, in the order of keys. Positions hold while its `version` does not change. */
+  get sorted(): SortedOperations {
+    if (this.#sortedThrough < this.#count) this.#extendOrder()
+    return this.#sorted
   }
 
-  /** The first position in `order` whose key is ≥ (or with `after` >) `key`. */
-  lowerBound(key: Slice, after: boolean): number {
-    const { operations } = this.order()
-    return this.#search(operations, this.#ordered, key, after)
+  /** Whether a key of the range was written to one by one. */
+  touches(range: KeyRange): boolean {
+    const { sorted } = this
+    const position = sorted.first(range.start, false)
+    return position !== none && compareSlices(this.keyOf(sorted.at(position), this.#visitedKey), range.end) < 0
   }
 
-  #search(operations: Int32Array, count: number, key: Slice, after: boolean): number {
-    let low = 0
-    let high = count
-    const probe = new MutableSlice()
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const difference = compareSlices(this.keyOf(operations[middle]!, probe), key)
-      if (difference < 0 || (after && difference === 0)) low = middle + 1
-      else high = middle
+  // ---- for the conflict index: what was changed, once all of it is committed
+
+  touchesKey(key: string): boolean {
+    return this.says(sliceOf(latin1ToBytes(key)))
+  }
+
+  touchesRange(start: string, end: string): boolean {
+    const range = { start: sliceOf(latin1ToBytes(start)), end: sliceOf(latin1ToBytes(end)) }
+    for (const hidden of this.#ranges) {
+      if (compareSlices(hidden.start, range.end) < 0 && compareSlices(range.start, hidden.end) < 0) return true
     }
-    return low
+    return this.touches(range)
+  }
+
+  /** Whether the key is written to here, one by one or by a range delete. */
+  says(key: Slice): boolean {
+    return this.find(key) !== none || (this.#ranges.length > 0 && this.hides(key, none))
   }
 
   /** Before operation `limit`, the newest on the same key as `operation`; −1 where there was none. */
   newestBefore(operation: number, limit: number): number {
-    let at = operation
-    while (at >= limit) at = this.#previous[at]!
-    return at
+    let found = operation
+    while (found >= limit) found = this.#table.get(found, at.previousAt)
+    return found
   }
 
   /** How many keys of the range there are more than in `base`; `undefined` where finding out would take long. */
   countChange(range: KeyRange, base: Pick<Reader, 'get'>): number | undefined {
     if (this.hasRanges) return undefined
-    const first = this.lowerBound(range.start, false)
-    const last = this.lowerBound(range.end, false)
-    if (last - first > countedKeysMax) return undefined
+    const { sorted } = this
     const key = new MutableSlice()
     let change = 0
-    for (let at = first; at < last; at++) {
-      const operation = this.#order[at]!
-      const isThere = this.#kind[operation] === writeKinds.put
-      if (isThere !== (base.get(this.keyOf(operation, key)) !== undefined)) change += isThere ? 1 : -1
+    let counted = 0
+    for (let place = sorted.first(range.start, false); place !== none; place = sorted.next(place, false)) {
+      const operation = sorted.at(place)
+      if (compareSlices(this.keyOf(operation, key), range.end) >= 0) break
+      if (++counted > countedKeysMax) return undefined
+      const isThere = this.kindOf(operation) === writeKinds.put
+      if (isThere !== (base.get(key) !== undefined)) change += isThere ? 1 : -1
     }
     return change
   }
 
   #extendOrder(): void {
-    const added: number[] = []
-    for (let i = this.#orderedThrough; i < this.#count; i++) if (this.#isKeyed(i)) added.push(i)
-    this.#orderedThrough = this.#count
-    if (added.length === 0) return
-    this.orderVersion++
-    const fresh = this.#replaceOrdered(added)
-    if (fresh.length > 0) this.#mergeIntoOrder(fresh)
-  }
-
-  /** Puts newer operations in the place of ordered ones on the same key; gives back those with a new key, sorted. */
-  #replaceOrdered(added: number[]): number[] {
-    const a = new MutableSlice()
-    const b = new MutableSlice()
-    const newest = added.filter((operation) => this.#superseded[operation] === none)
-    const fresh: number[] = []
-    for (const operation of newest) {
-      const at = this.#search(this.#order, this.#ordered, this.keyOf(operation, a), false)
-      const found = at < this.#ordered ? this.#order[at]! : none
-      if (found !== none && compareSlices(this.keyOf(found, b), a) === 0) this.#order[at] = operation
-      else fresh.push(operation)
+    const key = this.#visitedKey
+    for (; this.#sortedThrough < this.#count; this.#sortedThrough++) {
+      const operation = this.#sortedThrough
+      if (this.#isKeyed(operation)) this.#sorted.add(operation, this.keyOf(operation, key))
     }
-    return fresh.sort((x, y) => compareSlices(this.keyOf(x, a), this.keyOf(y, b)))
-  }
-
-  #mergeIntoOrder(fresh: number[]): void {
-    const total = this.#ordered + fresh.length
-    if (total > this.#order.length) {
-      const larger = new Int32Array(Math.max(64, total * 2))
-      larger.set(this.#order.subarray(0, this.#ordered))
-      this.#order = larger
-    }
-    const probe = new MutableSlice()
-    let end = this.#ordered
-    for (let i = fresh.length - 1; i >= 0; i--) {
-      const at = this.#search(this.#order, end, this.keyOf(fresh[i]!, probe), false)
-      this.#order.copyWithin(at + i + 1, at, end)
-      this.#order[at + i] = fresh[i]!
-      end = at
-    }
-    this.#ordered = total
   }
 }
