@@ -15,6 +15,7 @@ import { LogError } from '../log/commit-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
 import { LockWait } from './contract.ts'
 import { Database } from './database.ts'
+import { commitNow } from './testing.ts'
 import type { KernelTransaction } from './transaction.ts'
 
 interface Pending {
@@ -142,7 +143,7 @@ function commit(name: string, value: string): Sequence {
   const transaction = begin()
   write(transaction, name, value)
   try {
-    return transaction.commit()
+    return commitNow(transaction)
   } finally {
     transaction.rollback()
   }
@@ -329,7 +330,7 @@ describe('a full disk', () => {
 
     const reader = begin()
     expect(read(reader, 'a')).toBe('kept')
-    expect(watch(reader.commit()).told).toBe('durable')
+    expect(watch(commitNow(reader)).told).toBe('durable')
     const key = sliceToLatin1(keyOf('a'))
     expect(database.conflicts.changed(key, `${key}\0`, watchedSince)).toBe(true)
     expect(database.conflicts.changed(key, `${key}\0`, database.newestSequence)).toBe(false)
@@ -454,7 +455,7 @@ describe('a full disk', () => {
     const namespace = setup.createNamespace('kept')
     for (const name of ['a', 'b', 'c', 'd']) setup.put(keyOf(name), sliceOf(Buffer.from('old')))
     setup.leaveTurn(false)
-    watch(setup.commit())
+    watch(commitNow(setup))
     await turns()
     leader.succeed()
     await turns()
@@ -466,7 +467,7 @@ describe('a full disk', () => {
     doomed.put(keyOf('c'), sliceOf(Buffer.from('new')))
     doomed.delete(keyOf('a'))
     doomed.leaveTurn(false)
-    watch(doomed.commit())
+    watch(commitNow(doomed))
     expect(readNow('c')).toBe('new')
     await turns()
     leader.fail(noSpace())
@@ -492,7 +493,7 @@ describe('a full disk', () => {
       const number = transaction.services.nextNumber()
       transaction.put(keyOf('n'), sliceOf(Buffer.from('1')))
       transaction.leaveTurn(false)
-      transaction.commit()
+      commitNow(transaction)
       return number
     }
     numbered()
@@ -587,6 +588,97 @@ describe('a failed sync', () => {
     expect(await early).toBe('outcome_unknown')
     await expect(database.fork('late')).rejects.toMatchObject({ code: 'read_only' })
   })
+})
+
+describe('a commit in slices', () => {
+  const many = 2500
+
+  function commitMany(): { readonly transaction: KernelTransaction; readonly ended: Promise<string | Sequence> } {
+    const transaction = begin()
+    transaction.beginStatement()
+    for (let n = 0; n < many; n++) transaction.put(keyOf(`many ${n}`), sliceOf(Buffer.from('new')))
+    transaction.leaveTurn(false)
+    const committing = transaction.commit()
+    expect(committing).toBeInstanceOf(Promise)
+    const ended = Promise.resolve(committing).catch((error: unknown) => (error as PolylogError).code)
+    return { transaction, ended }
+  }
+
+  const countMany = (): number =>
+    database.newest.count({ start: keyOf('many'), end: new KeyWriter(32).begin(20, 1).string('n') })
+
+  test('is a batch by itself, with what was committed before and after it in others', async () => {
+    const before = watch(commit('a', 'before'))
+    await turns()
+    const inFlight = watch(commit('b', 'before'))
+    const { ended } = commitMany()
+    const sequence = (await ended) as Sequence
+    const after = watch(commit('a', 'after'))
+    const large = watch(sequence)
+    expect([sequence, countMany()]).toEqual([3, many])
+    await succeedThrough(4)
+    expect([before, inFlight, large, after].map(({ told }) => told)).toEqual(Array(4).fill('durable'))
+    expect(database.store.statistics()).toMatchObject({ marks: 1 })
+  })
+
+  test('that the log refuses is taken back whole, and so is what came after it', async () => {
+    await commitAndSucceed()
+    const { ended } = commitMany()
+    const sequence = (await ended) as Sequence
+    const asker = begin()
+    read(asker, 'many 7')
+    database.conflicts.open(sequence)
+    const large = watch(sequence)
+    const after = watch(commit('many 7', 'after'))
+    await turns()
+    expect([countMany(), database.store.statistics().keys]).toEqual([many, many + 2])
+    leader.fail(noSpace())
+    await turns()
+    expect([large.told, after.told, countMany()]).toEqual(['disk_full', 'disk_full', 0])
+    expect([readNow('a'), database.store.current.sequence]).toEqual(['durable', 1])
+    expect(codeOf(() => write(asker, 'many 7', 'x'))).toBe('disk_full')
+    asker.rollback()
+    const name = sliceToLatin1(keyOf('many 7'))
+    expect(database.conflicts.lastChange(name)).toBe(database.newestSequence)
+    database.conflicts.close(sequence)
+    clockUs += 1_100_000
+    const again = watch(commit('b', 'again'))
+    await succeedThrough(again.told === undefined ? database.newestSequence : 0)
+    expect([again.told, readNow('b')]).toEqual(['durable', 'again'])
+    const { ended: second } = commitMany()
+    while (leader.pending.length > 0) leader.succeed()
+    expect(typeof (await second)).toBe('number')
+    expect(countMany()).toBe(many)
+  })
+
+  test('is refused where the disk turns out to be full while it is prepared', async () => {
+    await commitAndSucceed()
+    const lost = watch(commit('a', 'lost'))
+    await turns()
+    const { transaction, ended } = commitMany()
+    for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(database.store.statistics()).toMatchObject({ drafts: 1 })
+    leader.fail(noSpace())
+    expect(await ended).toBe('disk_full')
+    transaction.rollback()
+    expect([lost.told, readNow('a'), countMany()]).toEqual(['disk_full', 'durable', 0])
+    expect(database.store.statistics()).toMatchObject({ drafts: 0 })
+  })
+
+  test('is not known to have happened where the log fails after it', async () => {
+    await commitAndSucceed()
+    const { ended } = commitMany()
+    const large = watch((await ended) as Sequence)
+    await turns()
+    leader.fail(new LogError('unknown', 'sync failed'))
+    await turns()
+    expect([large.told, countMany(), readNow('a')]).toEqual(['outcome_unknown', 0, 'durable'])
+  })
+
+  async function commitAndSucceed(): Promise<void> {
+    watch(commit('a', 'durable'))
+    await succeedThrough(1)
+  }
 })
 
 describe('a commit that the store cannot take', () => {

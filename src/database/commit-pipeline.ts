@@ -5,6 +5,9 @@
  * `whenDurable`. At the end of the turn, so that every connection that is readable now gets into the batch, the batch
  * goes to the log at the strictest durability that anybody waiting for it asked for.
  *
+ * Batches wait in a queue, which mostly holds the one that is in flight: a large commit closes the batch that gathers and
+ * is one by itself, with a writer that it has filled beforehand (`large-commits.ts`).
+ *
  * The store is marked at the end of each batch until a later one is synced: what a failed append falls back to.
  *   - `no-space`: nothing of the batch is in the log. The store goes back to the last appended state, the batch's and
  *     all later commits fail with `disk_full`, transactions that saw them are doomed. Their sequences are burned
@@ -24,6 +27,7 @@ import { origins } from '../log/record.ts'
 import { RecordWriter } from '../log/record-writer.ts'
 import type { Mark } from '../storage/store.ts'
 import { BurnedSequences } from './burned-sequences.ts'
+import type { LargeChange } from './conflict-index.ts'
 import type { Sequence } from './contract.ts'
 
 interface Waiter {
@@ -39,12 +43,21 @@ export interface Marked<State> {
   readonly state: State
 }
 
+/** What was committed together and goes to the log in one append. */
+export interface Batch {
+  readonly writer: RecordWriter
+  /** Its last sequence. */
+  readonly end: Sequence
+  /** Of a large commit, which is a batch by itself: what it has changed. */
+  readonly change: LargeChange | undefined
+}
+
 /** What the pipeline asks of the database. `State` is what must go back with the store: the catalog. */
 export interface PipelineOwner<State> {
   mark(): Mark
   readonly state: State
   /** Makes the marked state the newest again, as `sequence`, without what the refused records did. */
-  revert(marked: Marked<State>, refused: readonly RecordWriter[], sequence: Sequence, error: PolylogError): void
+  revert(marked: Marked<State>, refused: readonly Batch[], sequence: Sequence, error: PolylogError): void
   /** From now on reads are served from this state and nothing is written. */
   freeze(marked: Marked<State>, error: PolylogError): void
 }
@@ -63,7 +76,9 @@ export class CommitPipeline<State> {
   readonly #leader: Leader
   readonly #owner: PipelineOwner<State>
   #gathering = new RecordWriter()
-  #spare = new RecordWriter()
+  #spare: RecordWriter | undefined = new RecordWriter()
+  /** The first one may be in flight. */
+  #queue: Batch[] = []
   #inFlight = false
   #scheduled = false
   #lazy: Cancel | undefined
@@ -105,7 +120,11 @@ export class CommitPipeline<State> {
   }
 
   get #isTrying(): boolean {
-    return this.#gathering.count > 0 || this.#spare.count > 0
+    return this.#isWaiting
+  }
+
+  get #isWaiting(): boolean {
+    return this.#gathering.count > 0 || this.#queue.length > 0
   }
 
   /** The writer of the record that is being committed; `begin` and `end` are the caller's, followed by `committed`. */
@@ -120,6 +139,36 @@ export class CommitPipeline<State> {
     if (this.#gathering.length >= lazyBytes) this.#schedule()
     else this.#scheduleLazily()
     return this.lastSequence
+  }
+
+  /**
+   * Before the only record of `writer` is made a state: what was committed so far becomes a batch. Followed, in the same
+   * turn, by `committedAlone`.
+   */
+  closeBatch(): void {
+    if (this.#gathering.count === 0) return
+    const writer = this.#gathering
+    this.#gathering = this.#spare ?? new RecordWriter()
+    this.#spare = undefined
+    this.#enqueue(writer, undefined)
+  }
+
+  /** The next sequence, of the only record of a writer that goes to the log by itself. */
+  nextAlone(recordBytes: number): Sequence {
+    this.recordBytes += recordBytes
+    return ++this.lastSequence
+  }
+
+  /** That sequence is published. */
+  committedAlone(writer: RecordWriter, change: LargeChange): void {
+    this.#enqueue(writer, change)
+    this.#schedule()
+  }
+
+  #enqueue(writer: RecordWriter, change: LargeChange | undefined): void {
+    const end = this.lastSequence
+    this.#marks.push({ sequence: end, mark: this.#owner.mark(), state: this.#owner.state })
+    this.#queue.push({ writer, end, change })
   }
 
   durableThrough(level: Durability): Sequence {
@@ -191,11 +240,12 @@ export class CommitPipeline<State> {
 
   async #append(): Promise<void> {
     const level = this.#wantedLevel()
-    const batch = this.#gathering
+    if (this.#queue.length === 0) this.closeBatch()
+    const batch = this.#queue[0]
     let isFull = false
     this.#inFlight = true
     try {
-      if (batch.count === 0) await this.#flush(level)
+      if (batch === undefined) await this.#flush(level)
       else await this.#appendBatch(batch, level)
     } catch (error) {
       isFull = isNoSpace(error)
@@ -205,7 +255,8 @@ export class CommitPipeline<State> {
     }
     this.#inFlight = false
     for (const run of this.#idle.splice(0)) run()
-    if (this.#gathering.count > 0 && !this.#unmet()) this.#scheduleLazily()
+    if (this.#queue.length > 0) this.#schedule()
+    else if (this.#gathering.count > 0 && !this.#unmet()) this.#scheduleLazily()
     else if (this.#gathering.count > 0) this.#schedule()
     else if (this.#unmet() && isFull) this.#retryLater()
     else if (this.#unmet()) this.#schedule()
@@ -227,17 +278,22 @@ export class CommitPipeline<State> {
     this.#progressed()
   }
 
-  async #appendBatch(batch: RecordWriter, level: Durability): Promise<void> {
-    this.#gathering = this.#spare
-    this.#spare = batch
-    const end = this.lastSequence
-    this.#marks.push({ sequence: end, mark: this.#owner.mark(), state: this.#owner.state })
+  async #appendBatch(batch: Batch, level: Durability): Promise<void> {
+    const { writer, end, change } = batch
     this.batches++
-    await this.#fillThrough(end - batch.count, level)
-    await this.#appendRecords(batch, level)
+    await this.#fillThrough(end - writer.count, level)
+    await this.#appendRecords(writer, level, change !== undefined)
     this.#fullSinceUs = undefined
-    batch.reset()
+    // Where the state went back meanwhile it is not there any more.
+    if (this.#queue[0] === batch) this.#queue.shift()
+    this.#recycle(batch)
     this.#progressed()
+  }
+
+  #recycle({ writer, change }: Batch): void {
+    if (change !== undefined) return
+    writer.reset()
+    this.#spare = writer
   }
 
   /** The log is dense: empty records stand for the sequences that were burned, and for the states of the ways back. */
@@ -254,11 +310,12 @@ export class CommitPipeline<State> {
     }
   }
 
-  async #appendRecords({ bytes, offsets, count, length }: RecordWriter, level: Durability): Promise<void> {
+  async #appendRecords(writer: RecordWriter, level: Durability, isGiven = false): Promise<void> {
+    const { bytes, offsets, count, length } = writer
     const expectedEnd = this.#appendedEnd
     this.#clock = nextClock(this.#clock, this.#host.now())
     this.#clockMs = Number(this.#clock >> 16n)
-    await this.#leader.append(expectedEnd, { bytes, offsets, count, length, clock: this.#clock }, level)
+    await this.#leader.append(expectedEnd, { bytes, offsets, count, length, clock: this.#clock, isGiven }, level)
     this.#appendedEnd = expectedEnd + count
   }
 
@@ -302,14 +359,15 @@ export class CommitPipeline<State> {
   #revert(cause: unknown): void {
     const error = diskFull(cause)
     this.#fullSinceUs = this.#host.monotonic()
-    const refused = [this.#spare, this.#gathering]
-    const count = this.#spare.count + this.#gathering.count
-    if (count === 0) return
+    this.closeBatch()
+    const refused = this.#queue.splice(0)
+    if (refused.length === 0) return
+    const count = refused.reduce((sum, { writer }) => sum + writer.count, 0)
     const first = this.lastSequence - count + 1
     this.lastSequence = this.#burned.burn(first, this.lastSequence)
     this.#marks = this.#marks.filter(({ sequence }) => sequence < first)
     this.#owner.revert(this.#marks.at(-1)!, refused, this.lastSequence, error)
-    for (const records of refused) records.reset()
+    for (const batch of refused) this.#recycle(batch)
     this.#rejectWaiters(error, (waiter) => waiter.sequence >= first)
   }
 

@@ -1,28 +1,31 @@
 /**
  * Commit: validate, encode one record, apply it, publish. All in one turn; durability is waited for by the reply.
  *
+ * A transaction with many writes is committed in slices instead: `large-commits.ts`.
+ *
  * The record is encoded completely before anything is applied, so that an error (too large, refused) leaves no trace.
  */
 import { MutableSlice, sliceToLatin1, type Slice } from '../base/slice.ts'
 import { keyspaceOf, orderedVarintWidth } from '../base/tuple.ts'
-import { derivedBit, origins } from '../log/record.ts'
+import { derivedBit, origins, type Origin as OriginCode } from '../log/record.ts'
 import type { RecordWriter } from '../log/record-writer.ts'
 import { catalogKeyspace, formatKey, lastCollectionIdKey, numbersKey } from './catalog-state.ts'
 import type { ConflictIndex } from './conflict-index.ts'
 import type { Origin, Sequence } from './contract.ts'
 import { presentMark } from './migrations/migrations.ts'
 import { encodeNumber } from './numbers.ts'
+import type { Kernel } from './kernel.ts'
 import type { KernelTransaction } from './transaction.ts'
 import { writeKinds, type WriteOperation, type WriteSet } from './write-set.ts'
 
-const originCodes = {
+export const originCodes: Record<Origin, OriginCode> = {
   client: origins.client,
   expiry: origins.expiry,
   eviction: origins.eviction,
   'index build': origins.indexBuild,
   replication: origins.replication,
   system: origins.system,
-} as const satisfies Record<Origin, number>
+}
 
 export function commitTransaction(transaction: KernelTransaction): Sequence {
   const { kernel } = transaction
@@ -55,7 +58,7 @@ export function commitTransaction(transaction: KernelTransaction): Sequence {
 }
 
 /** Numbers that were given out must not be given out again after a restart: the record carries new bounds. */
-function addCounters(transaction: KernelTransaction): number | undefined {
+export function addCounters(transaction: KernelTransaction): number | undefined {
   const { kernel, writes } = transaction
   if (kernel.isEmpty) writes.put(formatKey(), presentMark(), false)
   if (transaction.createdCollections) writes.put(lastCollectionIdKey(), encodeNumber(kernel.lastCollectionId), false)
@@ -69,11 +72,13 @@ const visitedValue = new MutableSlice()
 
 /** Loops instead of `forEachEffective`: two closures would be a good part of what a small commit allocates. */
 function encodeAll(writer: RecordWriter, writes: WriteSet): void {
-  for (let i = 0; i < writes.count; i++) {
-    if (!writes.isEffective(i)) continue
-    const key = writes.keyOf(i, visitedKey)
-    encode(writer, writes.kindOf(i), key, writes.payloadOf(i, visitedValue), writes.isDerived(i))
-  }
+  for (let i = 0; i < writes.count; i++) if (writes.isEffective(i)) encodeOperation(writer, writes, i)
+}
+
+export function encodeOperation(writer: RecordWriter, writes: WriteSet, operation: number): void {
+  const key = writes.keyOf(operation, visitedKey)
+  const value = writes.payloadOf(operation, visitedValue)
+  encode(writer, writes.kindOf(operation), key, value, writes.isDerived(operation))
 }
 
 const bare = new MutableSlice()
@@ -118,10 +123,17 @@ function apply(transaction: KernelTransaction, sequence: Sequence): void {
     const value = writes.payloadOf(i, visitedValue)
     if (kind === writeKinds.put) store.put(key, value)
     else if (kind === writeKinds.delete) store.delete(key)
-    else if (kind === writeKinds.deleteRange) store.deleteRange({ start: key, end: value })
+    else if (kind === writeKinds.deleteRange) {
+      kernel.largeCommits.beforeRangeDelete({ start: key, end: value })
+      store.deleteRange({ start: key, end: value })
+    }
     if (fed) feed(conflicts, kind, key, value, sequence)
   }
   store.publish(sequence)
+  applyToCatalog(kernel, transaction)
+}
+
+export function applyToCatalog(kernel: Kernel, transaction: KernelTransaction): void {
   if (transaction.catalogChanges.length === 0) return
   let catalog = kernel.catalog
   for (const { key, value } of transaction.catalogChanges) catalog = catalog.applied(key, value)

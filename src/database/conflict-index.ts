@@ -6,6 +6,8 @@
  * whole runs that are older than `since`. Entries that nobody can ask for any more leave by generations: a full young
  * generation becomes the old one, and the old one is dropped once every asker began after it was closed.
  *
+ * A large commit is not fed key by key: its write set answers for it for as long as somebody asks who began before it.
+ *
  * Invariants: an entry's sequence only grows; a run's maximum is that of its entries; every commit after the oldest
  * asker's start is in one of the generations.
  */
@@ -110,11 +112,25 @@ function lowerBound(keys: readonly string[], key: string): number {
   return low
 }
 
+/** What a large commit has changed. */
+export interface LargeChange {
+  touchesKey(key: string): boolean
+  touchesRange(start: string, end: string): boolean
+}
+
+/** What is committed from some moment on, for one who looks at it bit by bit. */
+export interface RecentChanges {
+  readonly keys: string[]
+  readonly ranges: { readonly start: string; readonly end: string }[]
+}
+
 export class ConflictIndex {
   /** Sequences from which somebody may ask, each with how many do. */
   readonly #askers = new Map<Sequence, number>()
   #young = new Generation()
   #old: Generation | undefined
+  #large: { readonly sequence: Sequence; readonly change: LargeChange }[] = []
+  readonly #followers = new Set<RecentChanges>()
 
   /** Whether commits must be fed. */
   get active(): boolean {
@@ -134,17 +150,41 @@ export class ConflictIndex {
     const count = this.#askers.get(sequence) ?? 0
     if (count > 1) this.#askers.set(sequence, count - 1)
     else this.#askers.delete(sequence)
+    if (this.#large.length > 0) this.#forgetLarge()
     if (this.#askers.size > 0) return
     this.#young = new Generation()
     this.#old = undefined
   }
 
+  #forgetLarge(): void {
+    const oldest = this.#oldestAsker()
+    this.#large = this.#large.filter(({ sequence }) => sequence > oldest)
+  }
+
   add(key: string, sequence: Sequence): void {
     this.#young.add(key, sequence)
+    if (this.#followers.size > 0) for (const { keys } of this.#followers) keys.push(key)
     if (this.#young.count >= generationLimit) this.#turnOver()
   }
 
+  /** `change` must not change any more. */
+  addLarge(change: LargeChange, sequence: Sequence): void {
+    if (this.active) this.#large.push({ sequence, change })
+  }
+
+  /** Until `unfollow`. Large changes are not told. */
+  follow(): RecentChanges {
+    const recent = { keys: [], ranges: [] }
+    this.#followers.add(recent)
+    return recent
+  }
+
+  unfollow(recent: RecentChanges): void {
+    this.#followers.delete(recent)
+  }
+
   addRange(start: string, end: string, sequence: Sequence): void {
+    for (const { ranges } of this.#followers) ranges.push({ start, end })
     this.#young.newest = sequence
     this.#young.ranges.push({ start, end, sequence })
     this.#young.count++
@@ -164,10 +204,13 @@ export class ConflictIndex {
   }
 
   lastChange(key: string): Sequence {
-    return Math.max(this.#young.lastChange(key), this.#old?.lastChange(key) ?? 0)
+    const last = Math.max(this.#young.lastChange(key), this.#old?.lastChange(key) ?? 0)
+    const large = this.#large.findLast(({ change }) => change.touchesKey(key))
+    return large === undefined ? last : Math.max(last, large.sequence)
   }
 
   changed(start: string, end: string, since: Sequence): boolean {
-    return this.#young.changed(start, end, since) || (this.#old?.changed(start, end, since) ?? false)
+    if (this.#young.changed(start, end, since) || (this.#old?.changed(start, end, since) ?? false)) return true
+    return this.#large.some(({ sequence, change }) => sequence > since && change.touchesRange(start, end))
   }
 }

@@ -4,6 +4,7 @@
  * The history holds the whole content of the store, catalog and counters included, at every sequence. Whatever a crash
  * leaves must be one of those states, and not an older one than what was acknowledged.
  */
+import { assert, PolylogError } from '../base/errors.ts'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import type { CrashKind } from '../host/simulated/faults.ts'
@@ -12,16 +13,19 @@ import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import type { SimulatedWorld } from '../host/simulated/simulated-world.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Collection } from './catalog.ts'
-import type { Sequence } from './contract.ts'
+import { LockWait, type Sequence } from './contract.ts'
 import type { Database } from './database.ts'
 import { Instance } from './instance.ts'
 import type { KernelTransaction } from './transaction.ts'
 
 export const name = 'main'
 
+/** Some transactions are committed in slices, and meanwhile others at once. */
+const limits = { largeCommitWrites: 8, sliceKeys: 4 }
+
 export function openOn(process: SimulatedProcess): Promise<Instance> {
   return Instance.open(
-    { host: process, directory: 'data', segmentBytes: 16 * 1024, checkpointEveryBytes: 6 * 1024 },
+    { host: process, directory: 'data', segmentBytes: 16 * 1024, checkpointEveryBytes: 6 * 1024, limits },
     name,
   )
 }
@@ -56,8 +60,13 @@ export class History {
   catalogs: Map<Sequence, string> = new Map()
   /** What was acknowledged at each level. */
   acknowledged: Record<Durability, Sequence> = { memory: 0, written: 0, synced: 0 }
-  numbers: Set<number> = new Set()
+  /** Numbers that were given out, by the sequence that holds them; 0 until that is known. */
+  numbers: Map<number, Sequence> = new Map()
   repeatedNumbers: number[] = []
+  largeCommits = 0
+  #committing: Promise<void> = Promise.resolve()
+  /** By the transaction that is being made. */
+  #taken: number[] = []
   #serial = 0
 
   constructor(seed: number) {
@@ -68,8 +77,10 @@ export class History {
   restartFrom(database: Database): void {
     const end = database.newestSequence
     for (const sequence of this.contents.keys()) if (sequence > end) this.contents.delete(sequence)
+    for (const [number, sequence] of this.numbers) if (sequence === 0 || sequence > end) this.numbers.delete(number)
     this.note(database)
     this.acknowledged = { memory: end, written: end, synced: end }
+    this.#committing = Promise.resolve()
   }
 
   /** A full disk has refused records: in the log, empty ones stand for them, so that they are the state before. */
@@ -86,7 +97,7 @@ export class History {
     this.catalogs.set(database.newestSequence, JSON.stringify(catalogOf(database)))
   }
 
-  /** Runs one random transaction; its acknowledgement comes when it comes. */
+  /** Runs one random transaction; its acknowledgement comes when it comes, and its commit where that takes several turns. */
   step(database: Database): void {
     const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
     transaction.beginStatement()
@@ -94,11 +105,34 @@ export class History {
       this.#change(transaction)
     } catch (error) {
       transaction.rollback()
+      if (error instanceof LockWait) return
       throw error
     }
     const isEmpty = transaction.writes.count === 0
-    const sequence = transaction.commit()
+    const numbers = this.#taken.splice(0)
+    const committed = transaction.commit()
     if (isEmpty) return
+    if (typeof committed === 'number') this.#committed(database, committed, numbers)
+    else this.#committing = this.#inSlices(database, committed, numbers)
+  }
+
+  async #inSlices(database: Database, committing: Promise<Sequence>, numbers: number[]): Promise<void> {
+    try {
+      this.#committed(database, await committing, numbers)
+      this.largeCommits++
+    } catch (error) {
+      if (!(error instanceof PolylogError)) throw error
+    }
+  }
+
+  /** The last commit in slices, of which there is one at a time, has come to its end. */
+  async settled(): Promise<void> {
+    await this.#committing
+  }
+
+  #committed(database: Database, sequence: Sequence, numbers: number[]): void {
+    for (const number of numbers) this.numbers.set(number, sequence)
+    assert(database.newestSequence === sequence, 'another commit came before a commit was told of')
     this.note(database)
     const level = pick(this.random, ['synced', 'synced', 'written', 'memory'] as const)
     database.whenDurable(sequence, level, (error) => {
@@ -123,13 +157,15 @@ export class History {
       transaction.createIndex(collection, { name: `i${++this.#serial}`, unique: false, definition: {} })
     else if (dice === 5) transaction.widenCollection(collection, `f${random.below(3)}`, 'string')
     else if (dice === 6) this.#number(transaction, collection)
+    else if (dice < 9) this.#manyRows(transaction, collection)
     else this.#rows(transaction, collection)
   }
 
   #number(transaction: KernelTransaction, collection: Collection): void {
     const number = transaction.services.nextNumber()
     if (this.numbers.has(number)) this.repeatedNumbers.push(number)
-    this.numbers.add(number)
+    this.numbers.set(number, 0)
+    this.#taken.push(number)
     transaction.put(this.#key(collection, number), sliceOf(Buffer.from('number')))
   }
 
@@ -143,6 +179,19 @@ export class History {
     if (random.chance(0.1)) transaction.put(this.#key(collection, 99), sliceOf(Buffer.alloc(40_000, 'large')))
     if (random.chance(0.1)) {
       transaction.deleteRange({ start: this.#key(collection, 5), end: this.#key(collection, 5 + random.below(9)) })
+    }
+  }
+
+  #manyRows(transaction: KernelTransaction, collection: Collection): void {
+    const { random } = this
+    if (random.chance(0.3)) this.#number(transaction, collection)
+    if (random.chance(0.2)) {
+      transaction.deleteRange({ start: this.#key(collection, 100), end: this.#key(collection, 130) })
+    }
+    for (let i = random.between(10, 60); i > 0; i--) {
+      const key = this.#key(collection, 100 + random.below(60))
+      if (random.chance(0.2)) transaction.delete(key)
+      else transaction.put(key, sliceOf(Buffer.alloc(random.below(200), `m${++this.#serial}`)))
     }
   }
 
@@ -190,5 +239,6 @@ async function run(world: SimulatedWorld, process: SimulatedProcess, history: Hi
     history.step(database)
     if (history.random.chance(0.6)) await new Promise<void>((resolve) => void process.at(0, resolve))
   }
+  await history.settled()
   await instance.close()
 }

@@ -9,15 +9,15 @@ import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Host } from '../host/host.ts'
 import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
-import type { RecordWriter } from '../log/record-writer.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { type CatalogState, firstCollectionId } from './catalog-state.ts'
 import { checkpointGap, writeCheckpoint } from './checkpoints.ts'
-import { CommitPipeline, type Marked } from './commit-pipeline.ts'
+import { CommitPipeline, type Batch, type Marked } from './commit-pipeline.ts'
 import { ConflictIndex } from './conflict-index.ts'
 import type { Isolation, Sequence, Transaction, TransactionServices } from './contract.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
-import { defaultKernelLimits, type Kernel, type KernelLimits } from './kernel.ts'
+import { defaultKernelLimits, type Kernel, type KernelLimits, type TransactionOptions } from './kernel.ts'
+import { LargeCommits } from './large-commits.ts'
 import { LockTable } from './locks.ts'
 import { isEmpty, migrate, type MigrationStep } from './migrations/migrations.ts'
 import { noteRefused } from './note-refused.ts'
@@ -27,7 +27,7 @@ import { throughMisses } from './pinned-pages.ts'
 import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
 import { DatabaseServices } from './services.ts'
 import type { TemporaryFiles } from './temporary-files.ts'
-import { KernelTransaction, type TransactionOptions } from './transaction.ts'
+import { KernelTransaction } from './transaction.ts'
 import { verifyFiles, type FilesReport } from './verify-files.ts'
 import type { WorkspaceParts } from './workspace.ts'
 
@@ -67,6 +67,7 @@ export class Database implements Kernel {
   readonly store: OrderedStore
   readonly locks: LockTable = new LockTable()
   readonly conflicts: ConflictIndex = new ConflictIndex()
+  readonly largeCommits: LargeCommits = new LargeCommits(this)
   readonly limits: KernelLimits
   readonly open: OpenTransactions = new OpenTransactions()
   readonly services: TransactionServices
@@ -166,7 +167,10 @@ export class Database implements Kernel {
       transaction.beginStatement()
       try {
         const result = work(transaction)
-        return this.#synced(transaction.commit()).then(() => result)
+        const committed = transaction.commit()
+        return Promise.resolve(committed)
+          .then((sequence) => this.#synced(sequence))
+          .then(() => result)
       } catch (error) {
         transaction.rollback()
         throw error
@@ -196,6 +200,10 @@ export class Database implements Kernel {
 
   monotonicUs(): number {
     return this.host.monotonic()
+  }
+
+  turn(run: () => void): void {
+    this.host.turn(run)
   }
 
   nextTransactionId(): number {
@@ -372,12 +380,7 @@ export class Database implements Kernel {
    * The store says `marked.sequence` until the next commit: that is what the log holds of it, so that a checkpoint which
    * is written while the disk is full knows no more than the log does.
    */
-  #revert(
-    marked: Marked<CatalogState>,
-    refused: readonly RecordWriter[],
-    sequence: Sequence,
-    error: PolylogError,
-  ): void {
+  #revert(marked: Marked<CatalogState>, refused: readonly Batch[], sequence: Sequence, error: PolylogError): void {
     marked.mark.rollback()
     noteRefused(this.conflicts, refused, sequence)
     this.isEmpty = isEmpty(this.store)

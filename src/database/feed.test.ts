@@ -7,7 +7,7 @@ import { contentOf, databaseOf, History, openOn } from './crash-history.ts'
 import type { Database } from './database.ts'
 import type { FeedTransaction } from './feed.ts'
 import { Instance } from './instance.ts'
-import { openTestDatabase } from './testing.ts'
+import { commitNow, openTestDatabase } from './testing.ts'
 
 async function collect(feed: AsyncIterable<FeedTransaction>): Promise<FeedTransaction[]> {
   const found: FeedTransaction[] = []
@@ -86,7 +86,7 @@ describe('a feed', () => {
     for (let n = 1; n <= 6; n++) {
       const transaction = begin(database)
       transaction.put(new KeyWriter(8).begin(20, 1).int64(n), sliceOf(new Uint8Array(1)))
-      transaction.commit()
+      commitNow(transaction)
     }
     await database.pipeline.settled()
     expect(database.pipeline.batches).toBe(1)
@@ -109,12 +109,12 @@ describe('a feed', () => {
     first.put(key(1), sliceOf(Buffer.from('row')))
     first.put(key(17), sliceOf(Buffer.from('entry')), 'derived')
     first.notify('channel', 'payload')
-    first.commit()
+    commitNow(first)
     const second = begin(database)
     second.setOrigin('expiry')
     second.delete(key(1))
     second.delete(key(17), 'derived')
-    second.commit()
+    commitNow(second)
     await database.pipeline.settled()
     const found = await collect(database.feed({ from: 1 }))
     // The first record also carries the mark of the format.
@@ -139,7 +139,7 @@ describe('a feed', () => {
     for (let i = 0; i < 3; i++) {
       const transaction = begin(database)
       transaction.put(new KeyWriter(8).begin(20, 1).int64(i), sliceOf(Buffer.from('row')))
-      transaction.commit()
+      commitNow(transaction)
       await database.pipeline.settled()
     }
     await following

@@ -5,6 +5,7 @@ import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
 import { contentOf, databaseOf, History, openOn } from './crash-history.ts'
 import { Instance } from './instance.ts'
+import { commitNow } from './testing.ts'
 
 let serial = 0
 
@@ -303,7 +304,7 @@ describe('a database in memory', () => {
     const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
     transaction.beginStatement()
     transaction.put(new KeyWriter(8).begin(20, 1).int64(1), sliceOf(Buffer.from('x')))
-    transaction.commit()
+    commitNow(transaction)
     expect(await codeOf(database.checkpoint())).toBe('unsupported')
     await world.complete(instance.close())
     expect(await pathsOf(world)).toEqual([])

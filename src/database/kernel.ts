@@ -4,7 +4,8 @@ import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import type { CatalogState } from './catalog-state.ts'
 import type { CommitPipeline } from './commit-pipeline.ts'
 import type { ConflictIndex } from './conflict-index.ts'
-import type { Sequence, TransactionServices } from './contract.ts'
+import type { Isolation, Sequence, TransactionServices } from './contract.ts'
+import type { LargeCommits } from './large-commits.ts'
 import type { LockTable } from './locks.ts'
 import type { OpenTransactions } from './open-transactions.ts'
 import type { WorkspaceParts } from './workspace.ts'
@@ -17,6 +18,7 @@ export interface Kernel {
   readonly pipeline: CommitPipeline<CatalogState>
   readonly locks: LockTable
   readonly conflicts: ConflictIndex
+  readonly largeCommits: LargeCommits
   readonly services: TransactionServices
   /** The newest committed one. */
   catalog: CatalogState
@@ -32,6 +34,8 @@ export interface Kernel {
   /** Pins the newest state. */
   pin(): Snapshot
   monotonicUs(): number
+  /** Runs in a turn of its own. */
+  turn(run: () => void): void
   nextTransactionId(): number
   /** A number for a new collection, and the largest one given out so far. */
   nextCollectionId(): number
@@ -45,16 +49,30 @@ export interface Kernel {
   noteCommit(sequence: Sequence): void
 }
 
+export interface TransactionOptions {
+  readonly isolation: Isolation
+  readonly readOnly: boolean
+  /** Begun by hand: it will live for more than one turn. */
+  readonly interactive: boolean
+  /** Fails with `serialization_failure` instead of waiting for a lock. */
+  readonly failFast?: boolean
+}
+
 export interface KernelLimits {
   /** Bytes of keys and values that one transaction may write. */
   readonly maxTransactionBytes: number
   /** How long a statement may run before it pauses. */
   readonly sliceUs: number
   readonly sliceKeys: number
+  /** A transaction that writes more is committed in slices. */
+  readonly largeCommitWrites: number
+  readonly largeCommitBytes: number
 }
 
 export const defaultKernelLimits: KernelLimits = {
   maxTransactionBytes: 256 * 1024 * 1024,
   sliceUs: 2_000,
   sliceKeys: 1_000,
+  largeCommitWrites: 1_000,
+  largeCommitBytes: 512 * 1024,
 }

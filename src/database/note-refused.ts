@@ -5,7 +5,7 @@
 import { sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import { operationKinds, RecordReader } from '../log/record.ts'
-import type { RecordWriter } from '../log/record-writer.ts'
+import type { Batch } from './commit-pipeline.ts'
 import type { ConflictIndex } from './conflict-index.ts'
 import type { Sequence } from './contract.ts'
 import { fullKey } from './recovery.ts'
@@ -14,10 +14,15 @@ const keyWriter = new KeyWriter()
 const endWriter = new KeyWriter()
 
 /** `sequence`: of the state after the way back. */
-export function noteRefused(conflicts: ConflictIndex, refused: readonly RecordWriter[], sequence: Sequence): void {
+export function noteRefused(conflicts: ConflictIndex, refused: readonly Batch[], sequence: Sequence): void {
   if (!conflicts.active) return
   const reader = new RecordReader()
-  for (const { bytes, offsets, count, length } of refused) {
+  for (const { writer, change } of refused) {
+    if (change !== undefined) {
+      conflicts.addLarge(change, sequence)
+      continue
+    }
+    const { bytes, offsets, count, length } = writer
     for (let i = 0; i < count; i++) {
       reader.open(bytes, offsets[i]!, i + 1 < count ? offsets[i + 1]! : length)
       while (reader.next()) noteOperation(conflicts, reader, sequence)

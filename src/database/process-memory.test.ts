@@ -6,6 +6,7 @@ import { openMemoryStore } from '../storage/memory/memory.ts'
 import { Database } from './database.ts'
 import { ProcessMemory } from './process-memory.ts'
 import type { KernelTransaction } from './transaction.ts'
+import { commitNow } from './testing.ts'
 
 const mib = 1024 * 1024
 let database: Database | undefined
@@ -27,7 +28,7 @@ function alone(work: (transaction: KernelTransaction) => void): void {
   try {
     transaction.beginStatement()
     work(transaction)
-    transaction.commit()
+    commitNow(transaction)
   } catch (error) {
     transaction.rollback()
     throw error

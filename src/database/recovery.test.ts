@@ -37,6 +37,7 @@ async function crashAndCompare(seed: number, io: number, kind: CrashKind, again:
   expect(found, `seed ${seed}, ${kind} at ${io}, again at ${again}`).toBeUndefined()
   history.restartFrom(databaseOf(instance))
   for (let i = 0; i < 6; i++) history.step(databaseOf(instance))
+  await world.complete(history.settled())
   await world.complete(instance.close())
   world.crash(third, 'power')
   const fourth = await world.complete(openOn(world.startProcess('fourth', { machine: 'disk' })))
@@ -73,6 +74,7 @@ describe('a database after a crash', () => {
       const history = new History(io)
       history.restartFrom(databaseOf(instance))
       for (let i = 0; i < 5; i++) history.step(databaseOf(instance))
+      await world.complete(history.settled())
       await world.complete(databaseOf(instance).pipeline.settled())
       history.acknowledged.synced = databaseOf(instance).newestSequence
       world.crash(second, 'power')

@@ -5,6 +5,8 @@
 import { ByteWriter } from '../base/bytes.ts'
 import { PolylogError } from '../base/errors.ts'
 import type { Slice } from '../base/slice.ts'
+import { replyKey } from './catalog-state.ts'
+import type { Transaction } from './contract.ts'
 
 export interface RememberedReply {
   readonly operation: bigint
@@ -28,6 +30,17 @@ export function encodeReply(operation: bigint, timeMs: number, reply: Slice): Sl
   scratch.f64le(timeMs)
   scratch.slice(reply)
   return scratch
+}
+
+/** Holds the place: a driver may repeat a write while it still runs. */
+export function findReply(
+  transaction: Pick<Transaction, 'get' | 'lock'>,
+  sessionKey: string,
+): RememberedReply | undefined {
+  const key = replyKey(sessionKey)
+  transaction.lock(key, 'update')
+  const found = transaction.get(key)
+  return found === undefined ? undefined : decodeReply(found)
 }
 
 const header = new Uint8Array(headerBytes)

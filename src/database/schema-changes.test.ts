@@ -5,7 +5,7 @@ import type { CatalogState } from './catalog-state.ts'
 import { LockWait, Restart, type Isolation } from './contract.ts'
 import type { Database } from './database.ts'
 import { loadCatalog } from './recovery.ts'
-import { openTestDatabase } from './testing.ts'
+import { commitNow, openTestDatabase } from './testing.ts'
 import type { KernelTransaction } from './transaction.ts'
 
 let database: Database
@@ -34,7 +34,7 @@ function once<T>(run: (transaction: KernelTransaction) => T): T {
   const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
   transaction.beginStatement()
   const result = run(transaction)
-  transaction.commit()
+  commitNow(transaction)
   return result
 }
 
@@ -63,7 +63,7 @@ describe('schema changes', () => {
     const collection = step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     expect(transaction.catalog.findCollection('shop', 'orders')).toEqual(collection)
     expect(database.catalog.namespaces.size).toBe(0)
-    transaction.commit()
+    commitNow(transaction)
     expect(database.catalog.findCollection('shop', 'orders')?.id).toBe(collection.id)
     const second = begin()
     step(second, (tx) => tx.dropCollection(collection))
@@ -81,7 +81,7 @@ describe('schema changes', () => {
     transaction.rollbackTo(savepoint)
     expect(transaction.catalog.collectionsOf('shop')).toEqual([])
     step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'table', {}))
-    transaction.commit()
+    commitNow(transaction)
     expect(database.catalog.findCollection('shop', 'orders')?.model).toBe('table')
     await expectLoadable()
   })
@@ -92,7 +92,7 @@ describe('schema changes', () => {
     step(a, (tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     const create = (): unknown => step(b, (tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     expect(outcomeOf(create)).toBe('waits')
-    a.commit()
+    commitNow(a)
     expect(outcomeOf(create)).toBe('duplicate_object')
     b.rollback()
     expect(database.locks.size).toBe(0)
@@ -116,7 +116,7 @@ describe('schema changes', () => {
     const transaction = begin()
     step(transaction, (tx) => tx.dropCollection(collection))
     const again = step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'table', {}))
-    transaction.commit()
+    commitNow(transaction)
     expect(again.id).toBeGreaterThan(collection.id)
     expect(database.catalog.findCollection('shop', 'orders')?.id).toBe(again.id)
     await expectLoadable()
@@ -152,7 +152,7 @@ describe('schema changes', () => {
     const [moving, dropping] = [begin('read committed'), begin('read committed')]
     step(moving, (tx) => tx.alterCollection(collection, { namespace: to }))
     expect(outcomeOf(() => step(dropping, (tx) => tx.dropNamespace(to)))).toBe('waits')
-    moving.commit()
+    commitNow(moving)
     expect(outcomeOf(() => step(dropping, (tx) => tx.dropNamespace(to)))).toBe('dependent_objects')
     dropping.rollback()
     expect(database.catalog.findCollection('to', 'orders')?.id).toBe(collection.id)
@@ -164,7 +164,7 @@ describe('schema changes', () => {
     const namespace = step(transaction, (tx) => tx.createNamespace('shop'))
     step(transaction, (tx) => tx.createCollection(namespace, 'orders', 'document', {}))
     expect(outcomeOf(() => step(transaction, (tx) => tx.dropNamespace(namespace)))).toBe('dependent_objects')
-    transaction.commit()
+    commitNow(transaction)
     await expectLoadable()
   })
 
@@ -177,12 +177,12 @@ describe('schema changes', () => {
     const changer = begin('read committed')
     const change = (): unknown => step(changer, (tx) => tx.clearCollection(collection))
     expect(outcomeOf(change)).toBe('waits')
-    writer.commit()
+    commitNow(writer)
     expect(outcomeOf(change)).toBe('done')
     const late = begin('repeatable read')
     const write = (): unknown => step(late, (tx) => tx.put(key, sliceOf(Buffer.from('y'))))
     expect(outcomeOf(write)).toBe('waits')
-    changer.commit()
+    commitNow(changer)
     expect(outcomeOf(write)).toBe('serialization_failure')
     late.rollback()
     expect(database.store.current.get(key)).toBeUndefined()
@@ -211,7 +211,7 @@ describe('schema changes', () => {
     step(b, (tx) => tx.createCollection(namespace, 'b', 'document', {}))
     expect(a.catalog.version).not.toBe(b.catalog.version)
     a.rollback()
-    b.commit()
+    commitNow(b)
     const versions = new Set([database.catalog.version])
     for (const name of ['c', 'd']) {
       once((tx) => tx.createCollection(namespace, name, 'document', {}))

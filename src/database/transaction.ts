@@ -44,12 +44,13 @@ import {
   type Wait,
   type WriteKind,
 } from './contract.ts'
-import type { Kernel } from './kernel.ts'
+import type { Kernel, TransactionOptions } from './kernel.ts'
 import type { ObjectAddress } from './objects.ts'
 import { PinnedPages } from './pinned-pages.ts'
-import { decodeReply, encodeReply, type RememberedReply } from './remembered-reply.ts'
+import { encodeReply, findReply, type RememberedReply } from './remembered-reply.ts'
+import { isLarge } from './large-commits.ts'
 import { nobody } from './nobody.ts'
-import { ReadLog } from './read-log.ts'
+import { ReadLog, readsChanged, type ReadValidation } from './read-log.ts'
 import * as schema from './schema-changes.ts'
 import { StatementClock } from './statement-clock.ts'
 import { StatementSlice } from './time-slice.ts'
@@ -60,21 +61,12 @@ import { asWait } from './wait.ts'
 import { checkKey, WriteBudget } from './write-budget.ts'
 import { WriteSet } from './write-set.ts'
 
-export interface TransactionOptions {
-  readonly isolation: Isolation
-  readonly readOnly: boolean
-  /** Begun by hand: it will live for more than one turn. */
-  readonly interactive: boolean
-  /** Fails with `serialization_failure` instead of waiting for a lock. */
-  readonly failFast?: boolean
-}
-
 export class KernelTransaction implements Transaction {
   id = 0
   readonly kernel: Kernel
   /** Set by whoever runs a statement. */
   principal: Principal = nobody
-  readonly writes: WriteSet
+  writes: WriteSet
   readonly agenda: Agenda = new Agenda()
   /** Not begun by hand. */
   isSingleStatement = false
@@ -88,6 +80,8 @@ export class KernelTransaction implements Transaction {
   doomed: PolylogError | undefined
   origin: Origin = 'client'
   sequence: Sequence = 0
+  /** Of its own record, once that is published. */
+  committedAt: Sequence | undefined
   /** Where it stands in `kernel.open`, which alone writes it. */
   placeAmongOpen = -1
   /** Collections were created: the record carries their largest number. */
@@ -142,6 +136,7 @@ export class KernelTransaction implements Transaction {
     this.ended = false
     this.origin = 'client'
     this.sequence = 0
+    this.committedAt = undefined
     this.createdCollections = false
     this.usedNumbers = false
     this.sessionKey = undefined
@@ -541,18 +536,17 @@ export class KernelTransaction implements Transaction {
     this.writes.put(replyKey(sessionKey), encodeReply(operation, this.timeMs, reply), false)
   }
 
-  /** Holds the place: a driver may repeat a write while it still runs. */
   rememberedReply(sessionKey: string): RememberedReply | undefined {
-    const key = replyKey(sessionKey)
-    this.lock(key, 'update')
-    const found = this.get(key)
-    return found === undefined ? undefined : decodeReply(found)
+    return findReply(this, sessionKey)
   }
 
   // ---- the end
 
-  /** Makes everything one record. Its sequence, or the newest that was seen where nothing was written. */
-  commit(): Sequence {
+  /**
+   * Makes everything one record. Its sequence, or the newest that was seen where nothing was written; a promise of it where
+   * so much was written that it takes several turns. Those may be stopped: by `check`, which throws, and by `rollback`.
+   */
+  commit(check?: () => void): Sequence | Promise<Sequence> {
     assert(!this.ended, 'a transaction is committed twice')
     assert(this.agenda.isEmpty, 'a transaction commits before its deferred constraints were checked')
     if (this.doomed !== undefined) throw this.doomed
@@ -561,19 +555,27 @@ export class KernelTransaction implements Transaction {
       this.end()
       return seen
     }
-    const sequence = commitTransaction(this)
+    if (isLarge(this)) return this.kernel.largeCommits.run(this, check)
+    this.committedAt = commitTransaction(this)
     this.end()
-    return sequence
+    return this.committedAt
+  }
+
+  /** Told by a commit in slices, in the turn in which everybody sees it. What was written belongs to the log now. */
+  published(sequence: Sequence): void {
+    this.committedAt = sequence
+    this.writes = new WriteSet()
+    this.end()
   }
 
   validateReads(): void {
     if (!this.#asking || this.#reads === undefined) return
-    if (!this.#reads.changedSince(this.sequence, this.kernel.conflicts)) return
-    throw new PolylogError(
-      'serialization_failure',
-      'could not serialize access due to read/write dependencies among transactions',
-      { detail: { hint: 'The transaction might succeed if retried.' } },
-    )
+    if (this.#reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
+  }
+
+  /** The same, bit by bit. */
+  validation(): ReadValidation | undefined {
+    return this.#asking ? this.#reads?.validation(this.sequence, this.kernel.conflicts) : undefined
   }
 
   rollback(): void {

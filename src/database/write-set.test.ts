@@ -67,7 +67,7 @@ function compare(writes: WriteSet, model: ReadonlyMap<number, string | null>, ra
   const expected = [...model.keys()].filter((n) => n >= 0).map((n) => `key ${n}`)
   expect(found).toEqual(expected.sort())
   const last = sorted.last(keyOf(9), true)
-  const before = found.filter((name) => name <= 'key 9').at(-1)
+  const before = found.findLast((name) => name <= 'key 9')
   expect(last < 0 ? undefined : sliceToLatin1(writes.keyOf(sorted.at(last), key))).toBe(
     before ?? (model.has(-1) ? 'key -1' : undefined),
   )

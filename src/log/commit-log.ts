@@ -70,6 +70,8 @@ export interface AppendBatch {
   /** Bytes used of `bytes`, which the log must not keep after the append has resolved. */
   readonly length: number
   readonly clock: bigint
+  /** Nobody writes to `bytes` any more: the log may keep them after all. */
+  readonly isGiven?: boolean
 }
 
 export interface Leader {

@@ -96,7 +96,7 @@ class MemoryLog implements CommitLog {
   take(batch: AppendBatch): void {
     const first = this.last + 1
     this.last += batch.count
-    const bytes = batch.bytes.slice(0, batch.length)
+    const bytes = batch.isGiven === true ? batch.bytes.subarray(0, batch.length) : batch.bytes.slice(0, batch.length)
     const offsets = batch.offsets.slice(0, batch.count)
     this.batches.push({ first, last: this.last, clock: batch.clock, bytes, offsets })
     this.usedBytes += batch.length

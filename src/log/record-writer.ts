@@ -5,6 +5,8 @@
  * operation. The length and the number of operations stand before what they count, so `begin` leaves a gap as large as
  * the last record needed, and `end` moves the body by the difference, which is mostly none.
  *
+ * A record that is large has a writer of its own (`beginAlone`, `endAlone`), whose end moves the head instead of the body.
+ *
  * After `end` the writer is an `AppendBatch` but for its clock. Slices given to it are copied at once.
  */
 import { assert } from '../base/errors.ts'
@@ -142,6 +144,32 @@ export class RecordWriter {
     const size = this.length - this.mark
     this.mark = -1
     return size
+  }
+
+  /** For the only record of this writer, of about so many bytes: nothing of it is copied on the way. */
+  beginAlone(origin: Origin, flags: number, sessionKey: Uint8Array | undefined, sizeBytes: number): void {
+    assert(this.count === 0 && this.length === 0, 'a record is begun alone in a writer that has others')
+    this.lengthGap = this.countGap = 10
+    this.bytes = new Uint8Array(sizeBytes)
+    this.begin(origin, flags, sessionKey)
+  }
+
+  /** As `end`: `bytes` begin with the record afterwards. */
+  endAlone(): number {
+    const countSize = varintSize(this.operations)
+    const headSize = this.countAt - this.bodyStart
+    const bodySize = headSize + countSize + this.length - this.operationsStart
+    if (bodySize > maxVarint) throw new LogError('too-large', `a record of ${bodySize} bytes exceeds 4 GiB`)
+    const bodyStart = this.operationsStart - countSize - headSize
+    this.bytes.copyWithin(bodyStart, this.bodyStart, this.countAt)
+    writeVarint(this.bytes, this.operationsStart - countSize, this.operations)
+    const start = bodyStart - varintSize(bodySize)
+    writeVarint(this.bytes, start, bodySize)
+    this.bytes = this.bytes.subarray(start)
+    this.length -= start
+    this.offsets[this.count++] = 0
+    this.mark = -1
+    return this.length
   }
 
   /** Takes back everything since `begin`. */

@@ -16,7 +16,7 @@ import type { Collection } from '../database/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import { encodeNumber } from '../database/numbers.ts'
-import { openTestDatabase } from '../database/testing.ts'
+import { commitNow, openTestDatabase } from '../database/testing.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Difference, VerifyReport } from '../database/verification.ts'
 import { insertDocument } from '../model/document/document.ts'
@@ -56,7 +56,7 @@ function run<T>(statement: Statement<T>, readOnly = false): T {
     result = step.value
   }
   tx.endStatement()
-  tx.commit()
+  commitNow(tx)
   return result
 }
 

@@ -55,13 +55,24 @@ function limitOf(error: unknown): PolylogError | undefined {
   return new PolylogError('out_of_memory', 'out of memory: a value is larger than can be held', { cause: error })
 }
 
-/** Commits. What is thrown and is neither an answer nor something to wait for has broken the kernel. */
-export function commitOf(transaction: KernelTransaction): Sequence {
+/**
+ * Commits, in this turn or in slices, which `check` may stop. What is thrown and is neither an answer nor something to
+ * wait for has broken the kernel.
+ */
+export function commitOf(transaction: KernelTransaction, check?: () => void): Sequence | Promise<Sequence> {
   try {
-    return transaction.commit()
+    const committed = transaction.commit(check)
+    if (typeof committed === 'number') return committed
+    return committed.catch((error: unknown) => {
+      throw asFault(error)
+    })
   } catch (error) {
-    throw error instanceof Error && !(error instanceof PolylogError) ? inKernel(error) : error
+    throw asFault(error)
   }
+}
+
+function asFault(error: unknown): unknown {
+  return error instanceof Error && !(error instanceof PolylogError) ? inKernel(error) : error
 }
 
 function inKernel(error: Error): InvariantError {

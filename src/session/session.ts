@@ -191,7 +191,9 @@ export class ClientSession implements Session {
     try {
       result = this.#runner.run(transaction, statement, this.#caller)
       if (!(result instanceof Promise)) {
-        this.sight.saw(commitOf(transaction))
+        const committed = commitOf(transaction, () => this.#cancellation.check())
+        if (typeof committed !== 'number') return this.#finishAlone(transaction, result, committed)
+        this.sight.saw(committed)
         this.#database.recycle(transaction)
         return result
       }
@@ -202,12 +204,17 @@ export class ClientSession implements Session {
     return this.#finishAlone(transaction, result)
   }
 
-  async #finishAlone<T>(transaction: KernelTransaction, running: Promise<T>): Promise<T> {
+  /** `committing`: where the statement has ended already, but its commit takes several turns. */
+  async #finishAlone<T>(
+    transaction: KernelTransaction,
+    running: T | Promise<T>,
+    committing?: Promise<Sequence>,
+  ): Promise<T> {
     this.#alone = transaction
     this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
     try {
       const result = await running
-      this.sight.saw(commitOf(transaction))
+      this.sight.saw(await (committing ?? commitOf(transaction, () => this.#cancellation.check())))
       return result
     } catch (error) {
       transaction.rollback()
@@ -340,17 +347,24 @@ export class ClientSession implements Session {
     return this.#decide(shared)
   }
 
-  #decide(shared: SharedTransaction): Outcome {
+  #decide(shared: SharedTransaction): Outcome | Promise<Outcome> {
     try {
       const outcome = shared.commit()
-      this.sight.saw(shared.committedAt)
-      if (shared.parties > 1) {
-        this.#database.whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
-      }
-      return outcome
-    } finally {
+      if (!(outcome instanceof Promise)) return this.#decided(shared, outcome)
+      return outcome.then((decided) => this.#decided(shared, decided)).finally(() => (this.#shared = undefined))
+    } catch (error) {
       this.#shared = undefined
+      throw error
     }
+  }
+
+  #decided(shared: SharedTransaction, outcome: Outcome): Outcome {
+    this.#shared = undefined
+    this.sight.saw(shared.committedAt)
+    if (shared.parties > 1) {
+      this.#database.whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
+    }
+    return outcome
   }
 
   rollback(): Promise<void> | void {

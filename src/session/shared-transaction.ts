@@ -226,24 +226,41 @@ export class SharedTransaction {
   }
 
   /** The beginner's commit, in its turn. Throws the validation's error, after which nothing stays. */
-  commit(): Outcome {
+  commit(): Outcome | Promise<Outcome> {
     if (this.outcome !== undefined) return this.outcome
     if (this.failed) {
       this.abort()
       return 'aborted'
     }
     try {
-      this.committedAt = commitOf(this.kernel)
+      const committed = commitOf(this.kernel)
+      if (typeof committed === 'number') return this.#committed(committed)
+      return committed.then(
+        (sequence) => this.#committed(sequence),
+        (error: unknown) => {
+          this.abort()
+          throw error
+        },
+      )
     } catch (error) {
       this.abort()
       throw error
     }
+  }
+
+  #committed(sequence: Sequence): Outcome {
+    this.committedAt = sequence
     this.#end('committed')
     return 'committed'
   }
 
+  /** Of a commit in slices that may be stopped until it is published. */
   abort(): void {
     if (this.outcome !== undefined) return
+    if (this.kernel.committedAt !== undefined) {
+      this.#committed(this.kernel.committedAt)
+      return
+    }
     this.kernel.rollback()
     this.#end('aborted')
   }

@@ -10,6 +10,7 @@ import type { Database } from '../database.ts'
 import { Instance } from '../instance.ts'
 import { writeSmallFile } from '../small-files.ts'
 import { type MigrationStep, registerStep } from './migrations.ts'
+import { commitNow } from '../testing.ts'
 
 const rows = 10
 const pieceRows = 3
@@ -66,7 +67,7 @@ function write(database: Database, work: (transaction: Transaction) => void): vo
   const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
   transaction.beginStatement()
   work(transaction)
-  transaction.commit()
+  commitNow(transaction)
 }
 
 /** A directory as one of format 2 is, with rows. */

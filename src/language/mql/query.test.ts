@@ -7,7 +7,7 @@ import { keyspaceRange } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog.ts'
 import type { Pause, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
+import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { documentValue, getField } from '../../model/document/bson.ts'
 import { ensureDocumentCollection } from '../../model/document/document.ts'
@@ -39,7 +39,7 @@ function run<T>(statement: (transaction: Transaction) => Steps<T>): T {
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done !== true) continue
       transaction.endStatement()
-      transaction.commit()
+      commitNow(transaction)
       return step.value
     }
   } catch (error) {

@@ -4,7 +4,7 @@ import { Decimal } from '../../base/decimal.ts'
 import { sliceOf } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
+import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import { buildDocument } from '../../model/document/bson-writer.ts'
 import { ensureDocumentCollection, ensureNamespace, insertDocument } from '../../model/document/document.ts'
 import { decimalValue, doubleValue, int32Value, int64Value, stringValue } from '../../model/document/values.ts'
@@ -25,7 +25,7 @@ function write(work: (tx: Transaction) => void): void {
   tx.beginStatement()
   work(tx)
   tx.endStatement()
-  tx.commit()
+  commitNow(tx)
 }
 
 beforeEach(async () => {

@@ -152,7 +152,7 @@ export class TestSql {
         transaction.beginStatement()
         for (const pause of transaction.agenda.runTransactionEnd(transaction)) await pause
       }
-      transaction.commit()
+      await transaction.commit()
     } catch (error) {
       transaction.rollback()
       throw error
@@ -167,7 +167,7 @@ export class TestSql {
     const transaction = this.#open ?? this.#begin()
     try {
       const rows = await this.#drive(transaction, execution)
-      if (this.#open === undefined) transaction.commit()
+      if (this.#open === undefined) await transaction.commit()
       else transaction.leaveTurn(false)
       const notices = execution.notices.map(({ severity, message }) => `${severity}:  ${message}`)
       return { prepared, rows, rowCount: execution.rowCount, notices }

@@ -36,7 +36,7 @@ describe.each([
     const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
     tx.beginStatement()
     tx.put(new KeyWriter(32).begin(collection.id, 99).int64(7), emptySlice, 'derived')
-    tx.commit()
+    await tx.commit()
     const found = await sql.query("SELECT kind, place, index, message FROM polylog_verify() WHERE place = 'public.t'")
     expect(found.rows).toEqual([['extra', 'public.t', null, 'there are keys of an index 99, which is none']])
   })

@@ -5,7 +5,7 @@ import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../../base/sli
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
+import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import type { Host } from '../../host/host.ts'
 import { createRealHost } from '../../host/real/real-host.ts'
 import { decodeHeader, decodeScore, Header, kind, never } from './codec.ts'
@@ -57,7 +57,7 @@ function run<T>(statement: (tx: Transaction) => T | StatementSteps<T>): T {
   const result = statement(tx)
   const value = isSteps(result) ? finish(result) : result
   tx.endStatement()
-  tx.commit()
+  commitNow(tx)
   return value
 }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
+import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import { kind, type Header } from './codec.ts'
 import { elementRange, index, type Keyspace } from './keys.ts'
 import { findCollection, openCollection, saveCollection } from './keyvalue.ts'
@@ -42,7 +42,7 @@ function inTransaction<T>(run: (tx: Transaction) => T): T {
   const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
   tx.beginStatement()
   const result = run(tx)
-  tx.commit()
+  commitNow(tx)
   return result
 }
 

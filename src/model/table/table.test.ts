@@ -10,7 +10,7 @@ import {
   type Transaction,
 } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
+import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import type { KernelTransaction } from '../../database/transaction.ts'
 import { type CheckDefinition, newTable, withPrimaryKey, type NewColumn } from './definition.ts'
 import { findConflict } from './constraints.ts'
@@ -38,7 +38,8 @@ class Connection {
   }
 
   end(how: 'commit' | 'rollback'): void {
-    this.#open![how]()
+    if (how === 'commit') commitNow(this.#open!)
+    else this.#open!.rollback()
     this.#open = undefined
   }
 
@@ -47,7 +48,7 @@ class Connection {
       this.#open ?? this.#database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
     try {
       const result = await drive(transaction, statement)
-      if (this.#open === undefined) transaction.commit()
+      if (this.#open === undefined) await transaction.commit()
       else transaction.leaveTurn(false)
       return result
     } catch (error) {
