@@ -20,7 +20,7 @@ import { EmbeddedDatabase } from './library/library.ts'
 import type { Durability } from './log/commit-log.ts'
 import { protocols } from './server/protocols.ts'
 import { Server, type ServerOptions } from './server/server.ts'
-import { workerJobs } from './server/worker-jobs.ts'
+import { endlessJobs, workerJobs } from './server/worker-jobs.ts'
 import { Sessions } from './session/sessions.ts'
 
 export { PolylogError, type ErrorCode } from './base/errors.ts'
@@ -64,7 +64,7 @@ export async function open(path: string, options?: OpenOptions & { readonly memo
 export async function open(options: OpenOptions & { readonly memory: true }): Promise<EmbeddedDatabase>
 export async function open(where: string | OpenOptions, more?: OpenOptions): Promise<EmbeddedDatabase> {
   const { directory, durability } = checkOpen(where, more)
-  const host = createRealHost({ jobs: workerJobs })
+  const host = createRealHost({ jobs: workerJobs, endlessJobs })
   const defaultDatabase = 'polylog'
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
   const createDatabase = (name: string): Promise<void> => instance.create(name)

@@ -6,7 +6,7 @@ import { log } from '../host/real/log.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
-import { workerJobs } from '../server/worker-jobs.ts'
+import { endlessJobs, workerJobs } from '../server/worker-jobs.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
 
 const maxConfigBytes = 1024 * 1024
@@ -16,7 +16,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability, memoryLimitBytes, temporaryLimitBytes } = args
   const running = await startServer({
     instance: {
-      host: createRealHost({ jobs: workerJobs }),
+      host: createRealHost({ jobs: workerJobs, endlessJobs }),
       ...(directory !== undefined && { directory }),
       ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
       ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),

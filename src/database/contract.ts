@@ -8,6 +8,7 @@
  * keep state of a statement outside of it.
  */
 import type { KeyRange, Slice } from '../base/slice.ts'
+import type { JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { AgendaMark } from './agenda.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog.ts'
@@ -170,6 +171,10 @@ export interface TransactionServices {
   nowUs(): bigint
   /** A number that this database has never given out: generations of Redis collections. */
   nextNumber(): number
+  /** As the host's: a job in another thread. */
+  worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
+  /** Ends when a later turn begins. */
+  turn(): Promise<void>
 }
 
 /** A statement's share of the kernel's thread: at most about 2 ms or 1,000 keys, then it pauses. */

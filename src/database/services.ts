@@ -1,5 +1,5 @@
 /** What functions inside of transactions may ask of the world: randomness, the clock, numbers that never repeat. */
-import type { Host } from '../host/host.ts'
+import type { Host, JobName, Transfer } from '../host/host.ts'
 import type { TransactionServices } from './contract.ts'
 
 /** How many numbers one record makes good for: after a crash at most so many are skipped. */
@@ -27,6 +27,14 @@ export class DatabaseServices implements TransactionServices {
 
   nextNumber(): number {
     return this.#next++
+  }
+
+  worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer> {
+    return this.#host.worker(job, input, signal)
+  }
+
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.#host.turn(resolve))
   }
 
   /** The bound that the next record must carry, where numbers were given out beyond the last one that is known of. */

@@ -1,4 +1,8 @@
-/** A statement's share of the thread: so many keys or microseconds, whichever is over first. */
+/**
+ * A statement's share of the thread: so many keys or microseconds, whichever is over first. What code has charged to the
+ * thread's meter counts as the keys that could have been read meanwhile.
+ */
+import { beginTurn, turnUnits, unitsDone } from '../base/work.ts'
 import type { TimeSlice } from './contract.ts'
 
 /** Reading the clock costs about as much as this many keys of a scan do. */
@@ -8,6 +12,7 @@ export class StatementSlice implements TimeSlice {
   readonly #clockUs: () => number
   readonly #maxUs: number
   readonly #maxKeys: number
+  readonly #keysPerUnit: number
   #keys = 0
   #nextClock = keysPerClock
   #deadlineUs = 0
@@ -16,9 +21,11 @@ export class StatementSlice implements TimeSlice {
     this.#clockUs = clockUs
     this.#maxUs = maxUs
     this.#maxKeys = maxKeys
+    this.#keysPerUnit = maxKeys / turnUnits
   }
 
   renew(): void {
+    beginTurn()
     this.#keys = 0
     this.#nextClock = keysPerClock
     this.#deadlineUs = -1
@@ -26,7 +33,7 @@ export class StatementSlice implements TimeSlice {
 
   spend(keys: number): boolean {
     this.#keys += keys
-    if (this.#keys >= this.#maxKeys) return true
+    if (this.#keys + unitsDone() * this.#keysPerUnit >= this.#maxKeys) return true
     if (this.#keys < this.#nextClock) return false
     this.#nextClock = this.#keys + keysPerClock
     const now = this.#clockUs()

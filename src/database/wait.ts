@@ -32,13 +32,31 @@ import { Elsewhere, LockWait, type StatementSteps, type Transaction, type Wait }
  */
 export const suspended: unique symbol = Symbol('suspended')
 
+let isInBatch = false
+
+/** Runs what its caller will run again where it throws a wait. */
+export function asBatch<T>(batch: () => T): T {
+  const outer = isInBatch
+  isInBatch = true
+  try {
+    return batch()
+  } finally {
+    isInBatch = outer
+  }
+}
+
+/** Whether somebody takes a wait that is thrown here: who could also go on without one asks before. */
+export function canWait(): boolean {
+  return isInBatch
+}
+
 /** The result of a batch, which is run until it gets through. */
 export function* inPlace<T>(transaction: Transaction, batch: () => T): StatementSteps<T> {
   for (;;) {
     const start = transaction.savepoint()
     let wait: Wait
     try {
-      const result = batch()
+      const result = asBatch(batch)
       transaction.batchDone()
       return result
     } catch (error) {

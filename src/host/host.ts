@@ -16,8 +16,11 @@ export interface Host {
   turn(run: () => void): void
   readonly disk: Disk
   readonly network: Network
-  /** Input and output are cloned; `SharedArrayBuffer`s are shared. Rejects with what the job threw, or `UnknownJobError`. */
-  worker(job: JobName, input: Transfer): Promise<Transfer>
+  /**
+   * Input and output are cloned; `SharedArrayBuffer`s are shared. Rejects with what the job threw, or `UnknownJobError`. A
+   * job may be stopped and begun anew, so it has no effects; where `signal` is raised it ends, and its promise is rejected.
+   */
+  worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
   /** A line for the people who run the server. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   memory(): MemoryFacts
@@ -46,6 +49,14 @@ export class UnknownJobError extends Error {
   constructor(job: JobName) {
     super(`no worker job is named ${job}`)
     this.name = 'UnknownJobError'
+  }
+}
+
+/** The job needed more memory than its thread may have. */
+export class WorkerMemoryError extends Error {
+  constructor() {
+    super('the worker thread ran out of memory')
+    this.name = 'WorkerMemoryError'
   }
 }
 

@@ -10,9 +10,11 @@
  * waits and calls `next` again.
  *
  * Invariants: an operator changes its state only after the functions it was given have returned, so that `next` may be
- * called again after either interruption and goes on where it was; no operator returns an empty batch; after `undefined`
+ * called again after either interruption and goes on where it was; between two rows it pauses where what they charged to
+ * the thread's meter (`base/work.ts`) fills the turn; no operator returns an empty batch; after `undefined`
  * it stays at its end until `reset`.
  */
+import { isTurnOver } from '../base/work.ts'
 import type { Transaction, Wait } from '../database/contract.ts'
 
 export const paused: unique symbol = Symbol('paused')
@@ -80,7 +82,7 @@ export class InputCursor<R, X extends Run> {
 
   /** The row at hand, pulled from the input where need be: stays the same until `advance`. */
   current(run: X): R | Paused | undefined {
-    if (this.#at < this.#batch.length) return this.#batch[this.#at]
+    if (this.#at < this.#batch.length) return isTurnOver() ? paused : this.#batch[this.#at]
     if (this.#ended) return undefined
     const batch = this.#input.next(run)
     if (batch === paused) return paused

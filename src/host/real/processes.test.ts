@@ -203,6 +203,40 @@ describe('worker', () => {
     expect(answers[7]).toBe('UnknownJobError: no worker job is named nothing')
     expect(answers[8]).toBe(42)
   })
+
+  test('lets endless jobs take turns, ends them when they are given up, and bounds their memory', async () => {
+    const job = write(
+      'endless.js',
+      `export function run(input) {
+         if (input === 'grow') { const kept = []; for (;;) kept.push(new Array(10_000).fill(kept.length)) }
+         if (input === 'loop') for (;;);
+         return input
+       }`,
+    )
+    const script = write(
+      'endless-jobs.js',
+      `import { createRealHost } from './built/real/real-host.js'
+       const url = new URL(${JSON.stringify(pathToFileURL(job).href)})
+       const host = createRealHost({ endlessJobs: new Map([['job', url]]), workerLimit: 1, endlessHeapMb: 32 })
+       const text = (promise) => promise.then((value) => JSON.stringify(value), (error) => error.name + ': ' + error.message)
+       const running = new AbortController()
+       const waiting = new AbortController()
+       const loops = [text(host.worker('job', 'loop', running.signal)), text(host.worker('job', 'loop', waiting.signal))]
+       const passed = await text(host.worker('job', 'passes'))
+       waiting.abort()
+       const grown = await text(host.worker('job', 'grow'))
+       running.abort()
+       const after = await text(host.worker('job', 'after'))
+       console.log(JSON.stringify([passed, grown, after, ...(await Promise.all(loops))]))`,
+    )
+    expect(JSON.parse(await run(script))).toEqual([
+      '"passes"',
+      'WorkerMemoryError: the worker thread ran out of memory',
+      '"after"',
+      'Error: the job was given up',
+      'Error: the job was given up',
+    ])
+  })
 })
 
 test('fatal says what happened and ends the process with 1', async () => {

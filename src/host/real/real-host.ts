@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto'
 import { writeSync } from 'node:fs'
-import { totalmem } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { Cancel, Host, JobName, MemoryFacts } from '../host.ts'
 import { createRealDisk } from './disk.ts'
@@ -11,7 +11,11 @@ import { Workers } from './workers.ts'
 export interface RealHostOptions {
   /** The modules that export the jobs for `worker`, each as a function `run`. */
   readonly jobs?: ReadonlyMap<JobName, URL>
+  /** Likewise those that clients can make as long as they like: they have threads of their own. */
+  readonly endlessJobs?: ReadonlyMap<JobName, URL>
   readonly workerLimit?: number
+  /** What a thread of endless jobs may need before it is ended. */
+  readonly endlessHeapMb?: number
 }
 
 /**
@@ -19,7 +23,12 @@ export interface RealHostOptions {
  * a worker; a timer does not, or a closed server would linger until its last idle timeout.
  */
 export function createRealHost(options: RealHostOptions = {}): Host {
-  const workers = new Workers(options.jobs ?? new Map(), options.workerLimit)
+  const workers = new Workers(options.jobs ?? new Map(), { limit: options.workerLimit })
+  const endless = new Workers(options.endlessJobs ?? new Map(), {
+    // One core is the kernel's.
+    limit: options.workerLimit ?? Math.max(1, availableParallelism() - 1),
+    endless: { timeMs: 1000, heapMb: options.endlessHeapMb ?? usualHeapMb },
+  })
   return {
     now: () => Date.now(),
     monotonic: () => Math.floor(performance.now() * 1000),
@@ -28,12 +37,15 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     turn: (run) => void setImmediate(run),
     disk: createRealDisk(),
     network: createRealNetwork(),
-    worker: (job, input) => workers.run(job, input),
+    worker: (job, input, signal) => (endless.has(job) ? endless : workers).run(job, input, signal),
     log,
     memory,
     fatal,
   }
 }
+
+/** Some times what the largest values take that a single function makes. */
+const usualHeapMb = 512
 
 /** setTimeout takes a longer delay for 1 ms. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1

@@ -1,41 +1,69 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { type JobName, type Transfer, UnknownJobError } from '../host.ts'
+import { type JobName, type Transfer, UnknownJobError, WorkerMemoryError } from '../host.ts'
 import type { WorkerAnswer, WorkerRequest } from './worker-entry.ts'
 
 /**
  * A few threads that run named jobs, one at a time each; further jobs wait in order. A job's name is the key of a table
  * of modules that is given when the host is made, so a thread never loads what was not meant to be a job. A thread that
  * dies takes its job with it, as an error, and is replaced when it is needed. Idle threads do not hold the process.
+ *
+ * A job that is given up while it runs ends with its thread: there is no other way to stop what loops. Threads whose jobs
+ * may be endless (`endless`) take turns by the same means: where others wait, a job that has had its time is stopped, and
+ * begins anew behind them with twice the time. Jobs have no effects, so that only their time is lost; and since it
+ * doubles, each comes to its end.
  */
 export class Workers {
   readonly #modules: ReadonlyMap<JobName, URL>
-  readonly #limit: number
+  readonly #options: WorkersOptions
   readonly #idle: Worker[] = []
   readonly #running = new Map<Worker, Task>()
   readonly #waiting: Task[] = []
   #count = 0
 
-  constructor(modules: ReadonlyMap<JobName, URL>, limit: number = Math.max(1, availableParallelism())) {
+  constructor(modules: ReadonlyMap<JobName, URL>, options: WorkersOptions = {}) {
     this.#modules = modules
-    this.#limit = limit
+    this.#options = options
   }
 
-  run(job: JobName, input: Transfer): Promise<Transfer> {
+  has(job: JobName): boolean {
+    return this.#modules.has(job)
+  }
+
+  run(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer> {
     const module = this.#modules.get(job)
     if (module === undefined) return Promise.reject(new UnknownJobError(job))
     return new Promise<Transfer>((resolve, reject) => {
-      this.#waiting.push({ request: { module: module.href, input }, resolve, reject })
+      const timeMs = this.#options.endless?.timeMs
+      const task: Task = { request: { module: module.href, input }, resolve, reject, timeMs, timer: undefined }
+      this.#waiting.push(task)
+      signal?.addEventListener('abort', () => this.#giveUp(task), { once: true })
       this.#startNext()
     })
   }
 
+  #giveUp(task: Task): void {
+    const place = this.#waiting.indexOf(task)
+    if (place >= 0) this.#waiting.splice(place, 1)
+    for (const [worker, running] of this.#running) if (running === task) this.#end(worker)
+    task.reject(new Error('the job was given up'))
+  }
+
+  /** Stops the thread with what it runs; its task is the caller's. */
+  #end(worker: Worker): void {
+    this.#takeTask(worker)
+    void worker.terminate()
+  }
+
   #startNext(): void {
-    const available = this.#idle.length > 0 || this.#count < this.#limit
-    const task = available ? this.#waiting.shift() : undefined
+    const limit = this.#options.limit ?? Math.max(1, availableParallelism())
+    const available = this.#idle.length > 0 || this.#count < limit
+    if (!available) return this.#takeTurns()
+    const task = this.#waiting.shift()
     if (task === undefined) return
     const worker = this.#idle.pop() ?? this.#start()
     this.#running.set(worker, task)
+    if (task.timeMs !== undefined) task.timer = setTimeout(() => this.#timeIsOver(task), task.timeMs).unref()
     worker.ref()
     try {
       worker.postMessage(task.request)
@@ -45,23 +73,47 @@ export class Workers {
     }
   }
 
+  #timeIsOver(task: Task): void {
+    task.timer = undefined
+    this.#takeTurns()
+  }
+
+  /** Where somebody waits: of the jobs that have had their time, one goes behind them. */
+  #takeTurns(): void {
+    if (this.#waiting.length === 0) return
+    for (const [worker, task] of this.#running) {
+      if (task.timeMs === undefined || task.timer !== undefined) continue
+      task.timeMs *= 2
+      this.#end(worker)
+      this.#waiting.push(task)
+      return
+    }
+  }
+
   #start(): Worker {
     this.#count += 1
     // Beside us in the same form: .js when built, .ts where a loader understands it.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-    const worker = new Worker(new URL(`./worker-entry${extension}`, import.meta.url))
+    const heapMb = this.#options.endless?.heapMb
+    const worker = new Worker(new URL(`./worker-entry${extension}`, import.meta.url), {
+      ...(heapMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
+    })
     worker.on('message', (answer: WorkerAnswer) => this.#finish(worker, answer))
-    worker.on('error', (error) => this.#takeTask(worker)?.reject(error))
+    worker.on('error', (error) =>
+      this.#takeTask(worker)?.reject(isOutOfMemory(error) ? new WorkerMemoryError() : error),
+    )
     worker.on('exit', (code) => this.#bury(worker, code))
     return worker
   }
 
   #finish(worker: Worker, answer: WorkerAnswer): void {
-    worker.unref()
     const task = this.#takeTask(worker)
+    // An answer that crossed with its thread's end.
+    if (task === undefined) return
+    worker.unref()
     this.#idle.push(worker)
-    if ('error' in answer) task?.reject(answer.error)
-    else task?.resolve(answer.output)
+    if ('error' in answer) task.reject(answer.error)
+    else task.resolve(answer.output)
     this.#startNext()
   }
 
@@ -76,12 +128,34 @@ export class Workers {
   #takeTask(worker: Worker): Task | undefined {
     const task = this.#running.get(worker)
     this.#running.delete(worker)
+    if (task !== undefined) {
+      clearTimeout(task.timer)
+      task.timer = undefined
+    }
     return task
   }
+}
+
+export interface WorkersOptions {
+  /** How many threads; as many as there are cores where nothing is said. */
+  readonly limit?: number | undefined
+  readonly endless?: {
+    /** What a job has at first where others wait. */
+    readonly timeMs: number
+    /** A thread that needs more ends, its job with `WorkerMemoryError`. */
+    readonly heapMb: number
+  }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ERR_WORKER_OUT_OF_MEMORY'
 }
 
 interface Task {
   readonly request: WorkerRequest
   readonly resolve: (output: Transfer) => void
   readonly reject: (error: unknown) => void
+  timeMs: number | undefined
+  /** Runs while its time does. */
+  timer: NodeJS.Timeout | undefined
 }

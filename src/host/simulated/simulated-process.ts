@@ -80,11 +80,12 @@ export class SimulatedProcess implements Host {
     this.#world.schedule(this, timeUs - this.#world.timeUs, 'turn', run)
   }
 
-  worker(job: JobName, input: Transfer): Promise<Transfer> {
+  worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer> {
     if (!this.alive) return new Promise(() => {})
     const run = this.#world.jobs.get(job)
     if (run === undefined) return Promise.reject(new UnknownJobError(job))
     return new Promise<Transfer>((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(new Error('the job was given up')), { once: true })
       const given = structuredClone(input)
       const deliver = (settle: () => void): void => {
         this.#world.schedule(this, this.#world.random.between(50, 5000), 'worker ends', settle)

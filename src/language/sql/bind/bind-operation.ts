@@ -4,8 +4,8 @@ import { findType, formatType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import type { CallExpression, Expression, Implementation } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { arrayOperators } from '../functions/array-functions.ts'
-import { comparatorOf } from '../functions/comparison.ts'
+import { arrayImplementation } from '../functions/array-functions.ts'
+import { costOfTypes } from '../functions/cost.ts'
 import { operatorsNamed, type FunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
@@ -189,6 +189,8 @@ export function callEntry(
     strict: entry.strict,
     needsRun: entry.needsRun,
     volatile: entry.volatility === 'volatile',
+    cost: entry.cost,
+    remote: entry.remote,
   }
   return fold(call)
 }
@@ -213,29 +215,8 @@ function arrayOperation(
   const converted = parts.map((part) => tryCoerce(binder, part, array, -1, 'implicit'))
   const [left, right] = converted
   if (left === undefined || right === undefined) return undefined
-  const element = findType(array)!.element!
-  const implementation = arrayOperators(element.oid).get(name) ?? comparison(name, comparatorOf(array))
-  return fold(operatorCall(name, [left, right], implementation, location))
-}
-
-function comparison(
-  name: string,
-  compare: (a: SqlValue, b: SqlValue) => number,
-): (a: SqlValue, b: SqlValue) => boolean {
-  switch (name) {
-    case '=':
-      return (a, b) => compare(a, b) === 0
-    case '<>':
-      return (a, b) => compare(a, b) !== 0
-    case '<':
-      return (a, b) => compare(a, b) < 0
-    case '<=':
-      return (a, b) => compare(a, b) <= 0
-    case '>':
-      return (a, b) => compare(a, b) > 0
-    default:
-      return (a, b) => compare(a, b) >= 0
-  }
+  const call = operatorCall(name, [left, right], arrayImplementation(name, array), location)
+  return fold({ ...call, cost: costOfTypes([array]), remote: { kind: 'array', name, type: array } })
 }
 
 function operatorCall(

@@ -12,8 +12,10 @@ import {
   type Implementation,
   plainCall,
 } from '../expression/expression.ts'
+import type { RemoteCall } from '../remote/remote-call.ts'
 import { failure, locate } from '../failure.ts'
 import { chunksOf, eachOf } from '../progress.ts'
+import { costOfTypes } from '../functions/cost.ts'
 import { type CastContext, findCast } from '../types/casts.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
@@ -25,10 +27,11 @@ function castCall(
   type: number,
   modifier: number,
   implementation: Implementation,
+  remote: RemoteCall | undefined,
   needsRun = false,
 ): Expression {
   const call = plainCall('cast', type, [argument], implementation, argument.location)
-  return fold({ ...call, modifier, needsRun })
+  return fold({ ...call, modifier, needsRun, remote, cost: remote && costOfTypes([argument.type, type]) })
 }
 
 /** Computes what depends on nothing; an error waits for the execution, which may never reach it. */
@@ -37,6 +40,9 @@ export function fold(call: CallExpression): Expression {
   const values = call.arguments.map((one) => (one as { value: SqlValue }).value)
   if (call.strict && values.includes(null))
     return { ...constant(null, call.type, beginningOf(call)), modifier: call.modifier }
+  // What is dear is left to the execution, which can pause.
+  if (call.cost !== undefined && (call.cost as (...values: SqlValue[]) => number)(...values) > maxFoldedUnits)
+    return call
   try {
     const value = (call.implementation as (...values: SqlValue[]) => SqlValue)(...values)
     return { ...constant(value, call.type, beginningOf(call)), modifier: call.modifier }
@@ -44,6 +50,8 @@ export function fold(call: CallExpression): Expression {
     return call
   }
 }
+
+const maxFoldedUnits = 100_000
 
 /** Undefined where no cast is allowed in this context. */
 export function tryCoerce(
@@ -67,8 +75,8 @@ export function tryCoerce(
     cast.convert === undefined
       ? expression.kind === 'constant'
         ? { ...expression, type, modifier: -1 }
-        : castCall(expression, type, -1, (value: SqlValue) => value)
-      : castCall(expression, type, -1, cast.convert)
+        : castCall(expression, type, -1, (value: SqlValue) => value, undefined)
+      : castCall(expression, type, -1, cast.convert, { kind: 'cast', from: expression.type, to: type })
   return applyModifier(converted, modifier, context)
 }
 
@@ -145,7 +153,9 @@ function applyModifier(expression: Expression, modifier: number, context: CastCo
   if (modifier < 0 || expression.modifier === modifier) return expression
   const type = getType(expression.type)
   const explicit = context === 'explicit'
-  return castCall(expression, expression.type, modifier, (value: SqlValue) => type.coerce(value, modifier, explicit))
+  const convert = (value: SqlValue): SqlValue => type.coerce(value, modifier, explicit)
+  const remote: RemoteCall = { kind: 'modifier', type: expression.type, modifier, explicit }
+  return castCall(expression, expression.type, modifier, convert, remote)
 }
 
 /** `'orders'::regclass`: literals are looked up now, other texts at execution. */
@@ -166,6 +176,7 @@ function nameToObject(
     type,
     -1,
     (run: { context: Binder['context'] }, name: string) => lookUpObject(run.context, type, name),
+    undefined,
     true,
   )
 }
@@ -183,6 +194,7 @@ export function objectName(expression: Expression, type: number = oid.text): Exp
     type,
     -1,
     (run: { context: Binder['context'] }, value: number) => describeObject(run.context, from, value),
+    undefined,
     true,
   )
 }

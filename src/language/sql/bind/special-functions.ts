@@ -1,9 +1,11 @@
 /** Functions whose meaning depends on the types of their arguments in ways that a signature cannot say. */
+import { PolylogError } from '../../../base/errors.ts'
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import { arrayDimensions } from '../../../model/table/types/array.ts'
 import type { SqlValue } from '../contract.ts'
 import { constant, type Expression, type Implementation, plainCall } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
+import { costOfTypes, grownCost, sizeOf } from '../functions/cost.ts'
 import { arraySearch } from '../functions/array-functions.ts'
 import { undeterminedType } from '../functions/resolve.ts'
 import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
@@ -17,6 +19,19 @@ type Special = (binder: Binder, parts: readonly Expression[], location: number |
 
 export const specialFunctions: Map<string, Special> = new Map()
 
+/** Of one that was bound over values of these types: bound anew, over columns of them. */
+export function specialImplementation(name: string, types: readonly number[]): Implementation {
+  const columns = types.map((type, index): Expression => ({ kind: 'column', type, modifier: -1, index, name: '' }))
+  const bound = specialFunctions.get(name)?.(columnsOnly, columns, undefined)
+  if (bound?.kind !== 'call' || !bound.arguments.every((one, i) => one === columns[i])) {
+    throw new PolylogError('internal', `${name} is not a function of these types alone`)
+  }
+  return bound.implementation
+}
+
+/** Columns have a type, so nothing is asked of who binds them. */
+const columnsOnly = {} as Binder
+
 function call(
   name: string,
   type: number,
@@ -25,7 +40,13 @@ function call(
   location: number | undefined,
   strict = false,
 ): Expression {
-  return fold(plainCall(name, type, parts, implementation, location, strict))
+  const types = parts.map((part) => part.type)
+  const remote = { kind: 'special', name, types } as const
+  return fold({
+    ...plainCall(name, type, parts, implementation, location, strict),
+    remote,
+    cost: name === 'format' ? formatCost : costOfTypes(types),
+  })
 }
 
 /** Literals of no type become text. */
@@ -87,6 +108,18 @@ specialFunctions.set('format', (binder, given, location) => {
   }
   return call('format', oid.text, parts, run, location)
 })
+
+/** A template asks for widths by their numbers. */
+function formatCost(...values: readonly SqlValue[]): number {
+  const [template] = values
+  let wanted = 0
+  if (typeof template === 'string') {
+    for (const [width] of template.matchAll(/\d{4,9}/g)) wanted += Number(width)
+  }
+  let size = 0
+  for (const value of values) size += sizeOf(value)
+  return size * 60 + grownCost(wanted)
+}
 
 function formatTemplate(
   template: string,

@@ -10,6 +10,8 @@ import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { failure } from '../failure.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
 import { chunksOf, eachOf, type Progress } from '../progress.ts'
+import { compileCosted, type CostedPlaces, forgetting } from './costed.ts'
+import { Fold } from './fold.ts'
 import type { CallExpression, Expression, QuantifiedExpression, SubqueryExpression } from './expression.ts'
 
 export type Evaluate = (row: SqlRow, run: SqlRun) => SqlValue
@@ -21,11 +23,19 @@ export interface Compiler {
   compileSubquery(expression: SubqueryExpression, compiler: Compiler): Evaluate
   /** Of a long text: what is done of it. */
   readonly progress?: Progress | undefined
+  /** Within an expression: where its calls keep what is dear. */
+  readonly places?: CostedPlaces
 }
 
 type AnyFunction = (...values: unknown[]) => SqlValue
 
 export function compile(expression: Expression, compiler: Compiler): Evaluate {
+  if (compiler.places !== undefined) return compilePart(expression, compiler)
+  const places: CostedPlaces = new Map()
+  return forgetting(compilePart(expression, { ...compiler, places }), places)
+}
+
+function compilePart(expression: Expression, compiler: Compiler): Evaluate {
   switch (expression.kind) {
     case 'constant': {
       const { value } = expression
@@ -121,6 +131,7 @@ function compileCall(expression: CallExpression, compiler: Compiler): Evaluate {
   const call = expression.implementation as AnyFunction
   const parts = compileAll(expression.arguments, compiler)
   if (expression.needsRun) return compileCallWithRun(call, parts, expression.strict)
+  if (expression.cost !== undefined) return compileCosted(expression, parts, compiler.places!)
   if (!expression.strict) return compileLenientCall(call, parts)
   const [a, b, c] = parts as [Evaluate, Evaluate, Evaluate]
   switch (parts.length) {
@@ -207,38 +218,17 @@ function compileCase(expression: Expression & { kind: 'case' }, compiler: Compil
   }
 }
 
-/** The three-valued fold of ANY and ALL over a list. */
-export function foldQuantified(
-  all: boolean,
-  left: SqlValue,
-  values: readonly SqlValue[],
-  test: (left: SqlValue, value: SqlValue) => SqlValue,
-): boolean | null {
-  let unknown = false
-  for (const value of values) {
-    const result = test(left, value)
-    if (result === !all) return !all
-    if (result === null) unknown = true
-  }
-  return unknown ? null : all
-}
-
 function compileQuantified(expression: QuantifiedExpression, compiler: Compiler): Evaluate {
   const left = compile(expression.left, compiler)
   const among = compileMembership(expression, left, compiler)
   if (among !== undefined) return among
   const array = compile(expression.array, compiler)
   const operator = compile(expression.operator, { ...compiler, base: 0 })
-  const pair: SqlRow = [null, null]
+  const fold = new Fold(expression.all, operator)
   return (row, run) => {
     const values = array(row, run)
     if (values === null) return null
-    const value = left(row, run)
-    return foldQuantified(expression.all, value, flatten(values as readonly SqlValue[]), (a, b) => {
-      pair[0] = a
-      pair[1] = b
-      return operator(pair, run)
-    })
+    return fold.over(left(row, run), flatten(values as readonly SqlValue[]), run)
   }
 }
 

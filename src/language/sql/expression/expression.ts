@@ -9,6 +9,8 @@ import type { SqlRun } from '../plan/run.ts'
 import type { BoundQuery } from '../bind/query.ts'
 import type { Decimal } from '../../../base/decimal.ts'
 import type { SqlValue } from '../contract.ts'
+import type { Cost } from '../functions/cost.ts'
+import type { RemoteCall } from '../remote/remote-call.ts'
 
 interface Typed {
   readonly type: number
@@ -62,6 +64,10 @@ export interface CallExpression extends Typed {
   /** The run comes as the first argument. */
   readonly needsRun: boolean
   readonly volatile: boolean
+  /** Of what its values are; undefined where they are always small, or where it charges by itself. */
+  readonly cost?: Cost | undefined
+  /** Where another thread can make it. */
+  readonly remote?: RemoteCall | undefined
 }
 
 export interface LogicExpression extends Typed {

@@ -1,9 +1,10 @@
 /** Arrays: one-dimensional ones begin at 1, as all do that SQL makes without explicit bounds. */
 import { arrayDimensions, flatElements } from '../../../model/table/types/array.ts'
+import { getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { comparatorOf } from './comparison.ts'
+import { comparatorOf, comparisonOf } from './comparison.ts'
 import { defineFunction, defineOperator } from './registry.ts'
 
 type List = readonly SqlValue[]
@@ -63,7 +64,7 @@ function defineChanges(): void {
 }
 
 /** The comparisons are chosen for the element's type when they are bound. */
-export function arrayOperators(elementType: number): ReadonlyMap<string, (a: List, b: List) => boolean> {
+function arrayOperators(elementType: number): ReadonlyMap<string, (a: List, b: List) => boolean> {
   const compare = comparatorOf(elementType)
   const has = (list: List, value: SqlValue): boolean => {
     for (const one of flatElements(list)) if (one !== null && value !== null && compare(one, value) === 0) return true
@@ -75,6 +76,12 @@ export function arrayOperators(elementType: number): ReadonlyMap<string, (a: Lis
     ['<@', (a: List, b: List) => contains(b, a)],
     ['&&', (a: List, b: List) => [...flatElements(b)].some((value) => has(a, value))],
   ])
+}
+
+/** `= <> < <= > >= @> <@ &&` of arrays of one type. */
+export function arrayImplementation(name: string, type: number): (a: SqlValue, b: SqlValue) => boolean {
+  const own = arrayOperators(getType(type).element!.oid).get(name)
+  return (own as ((a: SqlValue, b: SqlValue) => boolean) | undefined) ?? comparisonOf(name, comparatorOf(type))
 }
 
 /** array_position, array_remove and array_replace need the element's own equality. */

@@ -1,4 +1,5 @@
 /** `= <> < <= > >=` for every type that has an order, in the order that its indexes have. */
+import { sameText } from '../../../model/table/types/text.ts'
 import { allTypes, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { oid } from '../types/oids.ts'
@@ -31,17 +32,20 @@ for (const type of direct) {
 
 function defineOrder(pair: readonly number[], compare: Compare, isEqual?: (a: never, b: never) => boolean): void {
   const order = compare as (a: SqlValue, b: SqlValue) => number
+  const options = ownCost.has(pair[0]!) ? ({ cost: 'own' } as const) : {}
   const equal = (isEqual ?? ((a: SqlValue, b: SqlValue) => order(a, b) === 0)) as (a: SqlValue, b: SqlValue) => boolean
-  defineOperator('=', pair, oid.bool, (a: SqlValue, b: SqlValue) => equal(a, b))
-  defineOperator('<>', pair, oid.bool, (a: SqlValue, b: SqlValue) => !equal(a, b))
-  defineOperator('<', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) < 0)
-  defineOperator('<=', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) <= 0)
-  defineOperator('>', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) > 0)
-  defineOperator('>=', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) >= 0)
+  defineOperator('=', pair, oid.bool, (a: SqlValue, b: SqlValue) => equal(a, b), options)
+  defineOperator('<>', pair, oid.bool, (a: SqlValue, b: SqlValue) => !equal(a, b), options)
+  defineOperator('<', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) < 0, options)
+  defineOperator('<=', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) <= 0, options)
+  defineOperator('>', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) > 0, options)
+  defineOperator('>=', pair, oid.bool, (a: SqlValue, b: SqlValue) => order(a, b) >= 0, options)
 }
 
-const same = (a: SqlValue, b: SqlValue): boolean => a === b
+const same = sameText as (a: SqlValue, b: SqlValue) => boolean
 const textual: ReadonlySet<number> = new Set<number>([oid.text, oid.name, oid.char, oid.uuid])
+/** Their comparisons charge while they work, and a page of text takes a microsecond. */
+const ownCost: ReadonlySet<number> = new Set<number>([oid.text, oid.bpchar, oid.name, oid.char, oid.uuid])
 /** varchar has no operators of its own: its values are text's. Object numbers are compared as oid. */
 const borrowed: ReadonlySet<number> = new Set<number>([oid.varchar, oid.int2vector, oid.unknown])
 
@@ -63,4 +67,25 @@ export function comparatorOf(type: number): (a: SqlValue, b: SqlValue) => number
   if (direct.includes(type)) return (a, b) => (a! < b! ? -1 : a! > b! ? 1 : 0)
   const entry = getType(type)
   return (a, b) => entry.compare(a, b)
+}
+
+/** The operator of that name, by an order. */
+export function comparisonOf(
+  name: string,
+  compare: (a: SqlValue, b: SqlValue) => number,
+): (a: SqlValue, b: SqlValue) => boolean {
+  switch (name) {
+    case '=':
+      return (a, b) => compare(a, b) === 0
+    case '<>':
+      return (a, b) => compare(a, b) !== 0
+    case '<':
+      return (a, b) => compare(a, b) < 0
+    case '<=':
+      return (a, b) => compare(a, b) <= 0
+    case '>':
+      return (a, b) => compare(a, b) > 0
+    default:
+      return (a, b) => compare(a, b) >= 0
+  }
 }

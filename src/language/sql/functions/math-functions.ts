@@ -4,6 +4,7 @@ import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { roundHalfEven } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
+import { seriesCost } from './cost.ts'
 import { expNumeric, lnNumeric, logNumeric, power } from './numeric-powers.ts'
 import { modNumeric, sqrtNumeric } from './numeric-rules.ts'
 import { defineFunction, defineOperator } from './registry.ts'
@@ -79,31 +80,33 @@ function logarithm(compute: (value: number) => number): (value: number) => numbe
   }
 }
 
+const series = { cost: seriesCost } as const
+
 function definePowers(): void {
   const root = (value: number): number => {
     if (value < 0) throw failure('2201F', 'cannot take square root of a negative number')
     return Math.sqrt(value)
   }
   defineFunction('sqrt', [float8], float8, root)
-  defineFunction('sqrt', [numeric], numeric, sqrtNumeric)
+  defineFunction('sqrt', [numeric], numeric, sqrtNumeric, series)
   defineOperator('|/', [float8], float8, root)
   defineFunction('cbrt', [float8], float8, Math.cbrt)
   defineOperator('||/', [float8], float8, Math.cbrt)
   for (const name of ['power', 'pow']) {
     defineFunction(name, [float8, float8], float8, powerFloat)
-    defineFunction(name, [numeric, numeric], numeric, power)
+    defineFunction(name, [numeric, numeric], numeric, power, series)
   }
   defineOperator('^', [float8, float8], float8, powerFloat)
-  defineOperator('^', [numeric, numeric], numeric, power)
+  defineOperator('^', [numeric, numeric], numeric, power, series)
   defineFunction('exp', [float8], float8, (value: number) => checkSize(Math.exp(value), value || 1))
   defineFunction('ln', [float8], float8, logarithm(Math.log))
   defineFunction('log', [float8], float8, logarithm(Math.log10))
   defineFunction('log10', [float8], float8, logarithm(Math.log10))
-  defineFunction('exp', [numeric], numeric, expNumeric)
-  defineFunction('ln', [numeric], numeric, lnNumeric)
-  defineFunction('log', [numeric, numeric], numeric, logNumeric)
+  defineFunction('exp', [numeric], numeric, expNumeric, series)
+  defineFunction('ln', [numeric], numeric, lnNumeric, series)
+  defineFunction('log', [numeric, numeric], numeric, logNumeric, series)
   for (const name of ['log', 'log10']) {
-    defineFunction(name, [numeric], numeric, (value: Decimal) => logNumeric(Decimal.of(10n), value))
+    defineFunction(name, [numeric], numeric, (value: Decimal) => logNumeric(Decimal.of(10n), value), series)
   }
 }
 

@@ -8,6 +8,34 @@ import { RE2JS, RE2JSException } from 're2js'
 import { failure, notBuilt } from '../failure.ts'
 import { RecentMap } from '../recent-map.ts'
 
+/** In units. Each `%` may be tried at every place; a prefix alone is looked at once. */
+export function likeCost(value: string, pattern: string): number {
+  const wild = pattern.search(/[%_\\]/)
+  if (wild < 0 || (wild === pattern.length - 1 && pattern.endsWith('%'))) return pattern.length
+  return value.length * (20 + 3 * pattern.length)
+}
+
+/** In units, per character of a pattern. */
+const compileUnits = 12_000
+
+/**
+ * In units. An automaton of the pattern's size steps through the text: mostly a few nanoseconds for each character, and 15
+ * for each of its states at worst. Counted repetition multiplies states.
+ */
+export function regexCost(value: string, pattern: string): number {
+  let states = pattern.length
+  if (pattern.includes('{')) {
+    for (const [, least, most] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{0,4}))?\}/g)) {
+      states *= Math.max(1, Number(least), Number(most ?? 0))
+      if (states > maxStates) break
+    }
+  }
+  const known = regexes.get(`/${pattern}`) !== undefined || regexes.get(`i/${pattern}`) !== undefined
+  return (known ? 0 : states * compileUnits) + value.length * (10 + 6 * Math.min(states, maxStates))
+}
+
+const maxStates = 1_000_000
+
 interface LikeStep {
   /** One character to match, or undefined: any one, or any number. */
   readonly character: string | undefined

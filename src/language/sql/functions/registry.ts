@@ -2,9 +2,12 @@
  * Where functions and operators register. An operator is a function whose name is its symbol; a prefix operator has one
  * argument.
  */
+import { PolylogError } from '../../../base/errors.ts'
 import type { Aggregate, Implementation } from '../expression/expression.ts'
 import type { SqlRun } from '../plan/run.ts'
 import type { Paused, SqlValue } from '../contract.ts'
+import type { RemoteCall } from '../remote/remote-call.ts'
+import { type Cost, costOfTypes } from './cost.ts'
 
 export interface FunctionOptions {
   /** Null in, null out (default). */
@@ -15,6 +18,8 @@ export interface FunctionOptions {
   readonly volatility?: 'immutable' | 'stable' | 'volatile'
   /** The last type may come any number of times, also none. */
   readonly variadic?: boolean
+  /** Where it is not what `costOfTypes` says of its arguments. `own`: it charges while it works, and is never dear. */
+  readonly cost?: Cost | 'own'
 }
 
 export interface FunctionEntry {
@@ -27,7 +32,12 @@ export interface FunctionEntry {
   readonly needsRun: boolean
   readonly volatility: 'immutable' | 'stable' | 'volatile'
   readonly variadic: boolean
+  readonly cost: Cost | undefined
+  /** How another thread finds it. */
+  readonly remote: RemoteCall
 }
+
+export type EntryKind = 'function' | 'operator'
 
 export interface SetFunctionEntry {
   readonly name: string
@@ -63,6 +73,7 @@ function add<E extends { readonly name: string }>(into: Map<string, E[]>, entry:
 }
 
 function entryOf(
+  kind: EntryKind,
   name: string,
   takes: readonly number[],
   gives: number,
@@ -70,7 +81,9 @@ function entryOf(
   options: FunctionOptions,
 ): FunctionEntry {
   const { strict = true, needsRun = false, volatility = 'immutable', variadic = false } = options
-  return { name, takes, gives, implementation, strict, needsRun, volatility, variadic }
+  const cost = options.cost === 'own' ? undefined : (options.cost ?? costOfTypes(takes))
+  const remote = { kind, name, place: (kind === 'function' ? functionsNamed(name) : operatorsNamed(name)).length }
+  return { name, takes, gives, implementation, strict, needsRun, volatility, variadic, cost, remote }
 }
 
 export function defineFunction(
@@ -80,7 +93,7 @@ export function defineFunction(
   implementation: Implementation,
   options: FunctionOptions = {},
 ): void {
-  add(functions, entryOf(name, takes, gives, implementation, options))
+  add(functions, entryOf('function', name, takes, gives, implementation, options))
 }
 
 export function defineOperator(
@@ -90,7 +103,7 @@ export function defineOperator(
   implementation: Implementation,
   options: FunctionOptions = {},
 ): void {
-  add(operators, entryOf(name, takes, gives, implementation, options))
+  add(operators, entryOf('operator', name, takes, gives, implementation, options))
 }
 
 export function defineSetFunction(entry: SetFunctionEntry): void {
@@ -107,6 +120,13 @@ export function functionsNamed(name: string): readonly FunctionEntry[] {
 
 export function operatorsNamed(name: string): readonly FunctionEntry[] {
   return operators.get(name) ?? []
+}
+
+/** The one that registered so many-th under its name. */
+export function entryAt(kind: EntryKind, name: string, place: number): FunctionEntry {
+  const entry = (kind === 'function' ? functionsNamed(name) : operatorsNamed(name))[place]
+  if (entry === undefined) throw new PolylogError('internal', `there is no ${kind} ${name} ${place}`)
+  return entry
 }
 
 export function setFunctionsNamed(name: string): readonly SetFunctionEntry[] {

@@ -8,7 +8,8 @@ import { countCharacters } from '../../../model/table/types/text.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { compileRegex, likeMatcher, similarToRegex, substringSimilar } from './pattern.ts'
+import { grownCost, perSize } from './cost.ts'
+import { compileRegex, likeCost, likeMatcher, regexCost, similarToRegex, substringSimilar } from './pattern.ts'
 import { defineFunction, defineOperator } from './registry.ts'
 import { checkGrownLength, joinTexts } from './text-length.ts'
 
@@ -112,18 +113,23 @@ export function quoteLiteral(value: string): string {
   return value.includes('\\') ? `E${quoted}` : quoted
 }
 
+/** Looks at no more than a part of bounded size. */
+const constant = { cost: 'own' } as const
+
 function defineLengths(): void {
   for (const name of ['length', 'char_length', 'character_length']) {
-    defineFunction(name, [text], int4, (value: string) => countCharacters(value))
+    defineFunction(name, [text], int4, (value: string) => countCharacters(value), { cost: perSize(2) })
   }
-  defineFunction('length', [bytea], int4, (value: Uint8Array) => value.length)
-  defineFunction('octet_length', [text], int4, (value: string) => Buffer.byteLength(value))
+  defineFunction('length', [bytea], int4, (value: Uint8Array) => value.length, constant)
+  defineFunction('octet_length', [text], int4, (value: string) => Buffer.byteLength(value), { cost: perSize(0.5) })
   // Without the conversion to text, which drops the padding.
-  defineFunction('octet_length', [oid.bpchar], int4, (value: string) => Buffer.byteLength(value))
-  defineFunction('octet_length', [bytea], int4, (value: Uint8Array) => value.length)
-  defineFunction('bit_length', [text], int4, (value: string) => 8 * Buffer.byteLength(value))
-  defineFunction('bit_length', [bytea], int4, (value: Uint8Array) => 8 * value.length)
-  defineFunction('ascii', [text], int4, (value: string) => value.codePointAt(0) ?? 0)
+  defineFunction('octet_length', [oid.bpchar], int4, (value: string) => Buffer.byteLength(value), {
+    cost: perSize(0.5),
+  })
+  defineFunction('octet_length', [bytea], int4, (value: Uint8Array) => value.length, constant)
+  defineFunction('bit_length', [text], int4, (value: string) => 8 * Buffer.byteLength(value), { cost: perSize(0.5) })
+  defineFunction('bit_length', [bytea], int4, (value: Uint8Array) => 8 * value.length, constant)
+  defineFunction('ascii', [text], int4, (value: string) => value.codePointAt(0) ?? 0, constant)
   defineFunction('chr', [int4], text, (value: number) => {
     if (value === 0) throw failure('54000', 'null character not permitted')
     if (value < 0) throw failure('22023', 'character number must be positive')
@@ -147,25 +153,33 @@ function defineChanges(): void {
   defineFunction('upper', [text], text, (value: string) => mapCase(value, (one) => one.toUpperCase()))
   defineFunction('initcap', [text], text, initcap)
   defineFunction('reverse', [text], text, (value: string) => [...value].reverse().join(''))
-  defineFunction('repeat', [text, int4], text, (value: string, count: number) => {
-    checkGrownLength(value.length * Math.max(0, count))
-    return value.repeat(Math.max(0, count))
-  })
-  defineFunction('replace', [text, text, text], text, (value: string, from: string, to: string) => {
-    if (from === '') return value
-    const parts = value.split(from)
-    checkGrownLength(value.length + parts.length * to.length)
-    return parts.join(to)
-  })
-  defineFunction('translate', [text, text, text], text, translate)
-  defineFunction('lpad', [text, int4], text, (value: string, n: number) => pad(value, n, ' ', true))
-  defineFunction('lpad', [text, int4, text], text, (value: string, n: number, fill: string) =>
-    pad(value, n, fill, true),
+  defineFunction(
+    'repeat',
+    [text, int4],
+    text,
+    (value: string, count: number) => {
+      checkGrownLength(value.length * Math.max(0, count))
+      return value.repeat(Math.max(0, count))
+    },
+    { cost: (value: string, count: number) => grownCost(value.length * count) },
   )
-  defineFunction('rpad', [text, int4], text, (value: string, n: number) => pad(value, n, ' ', false))
-  defineFunction('rpad', [text, int4, text], text, (value: string, n: number, fill: string) =>
-    pad(value, n, fill, false),
+  defineFunction(
+    'replace',
+    [text, text, text],
+    text,
+    (value: string, from: string, to: string) => {
+      if (from === '') return value
+      const parts = value.split(from)
+      checkGrownLength(value.length + parts.length * to.length)
+      return parts.join(to)
+    },
+    {
+      cost: (value: string, from: string, to: string) =>
+        value.length * 80 + grownCost((value.length / Math.max(1, from.length)) * to.length),
+    },
   )
+  defineFunction('translate', [text, text, text], text, translate, { cost: perSize(80) })
+  definePads()
   for (const [name, start, end] of [
     ['btrim', true, true],
     ['ltrim', true, false],
@@ -181,6 +195,19 @@ function defineChanges(): void {
   }
 }
 
+function definePads(): void {
+  const cost = (value: string, length: number, fill = ''): number =>
+    (value.length + fill.length) * 30 + grownCost(length)
+  for (const [name, atStart] of [
+    ['lpad', true],
+    ['rpad', false],
+  ] as const) {
+    defineFunction(name, [text, int4], text, (value: string, n: number) => pad(value, n, ' ', atStart), { cost })
+    const padded = (value: string, n: number, fill: string): string => pad(value, n, fill, atStart)
+    defineFunction(name, [text, int4, text], text, padded, { cost })
+  }
+}
+
 function defineParts(): void {
   for (const name of ['substring', 'substr']) {
     defineFunction(name, [text, int4], text, (value: string, start: number) => substring(value, start))
@@ -193,12 +220,13 @@ function defineParts(): void {
       return value.slice(Math.max(0, start - 1), Math.max(0, start - 1 + count))
     })
   }
-  defineFunction('substring', [text, text, text], text, substringSimilar)
-  defineFunction('substring', [text, text], text, (value: string, pattern: string) => {
+  defineFunction('substring', [text, text, text], text, substringSimilar, { cost: regexCost })
+  const substringMatched = (value: string, pattern: string): string | null => {
     const matcher = compileRegex(pattern).matcher(value)
     if (!matcher.find()) return null
     return matcher.groupCount() > 0 ? matcher.group(1) : matcher.group()
-  })
+  }
+  defineFunction('substring', [text, text], text, substringMatched, { cost: regexCost })
   defineFunction('left', [text, int4], text, (value: string, n: number) =>
     n >= 0 ? sliceCharacters(value, 0, n) : sliceCharacters(value, 0, Math.max(0, countCharacters(value) + n)),
   )
@@ -229,7 +257,7 @@ function overlay(value: string, part: string, start: number, count: number): str
 }
 
 function defineJoins(): void {
-  defineOperator('||', [text, text], text, (a: string, b: string) => joinTexts([a, b]))
+  defineOperator('||', [text, text], text, (a: string, b: string) => joinTexts([a, b]), { cost: perSize(1) })
   defineOperator('||', [bytea, bytea], bytea, (a: Uint8Array, b: Uint8Array) => new Uint8Array(Buffer.concat([a, b])))
   defineFunction('md5', [text], text, (value: string) => createHash('md5').update(value).digest('hex'))
   defineFunction('md5', [bytea], text, (value: Uint8Array) => createHash('md5').update(value).digest('hex'))
@@ -305,9 +333,11 @@ function defineMatches(): void {
     const match = like(ignoreCase, negated)
     // A bpchar is matched with its padding: no conversion to text comes between.
     for (const type of [text, oid.bpchar]) {
-      defineOperator(symbol, [type, text], bool, (value: string, pattern: string) => match(value, pattern))
+      defineOperator(symbol, [type, text], bool, (value: string, pattern: string) => match(value, pattern), {
+        cost: likeCost,
+      })
     }
-    defineFunction(`like ${symbol}`, [text, text, text], bool, match)
+    defineFunction(`like ${symbol}`, [text, text, text], bool, match, { cost: likeCost })
   }
   for (const [symbol, flags, negated] of [
     ['~', '', false],
@@ -317,29 +347,39 @@ function defineMatches(): void {
   ] as const) {
     const find = (value: string, pattern: string): boolean =>
       compileRegex(pattern, flags).matcher(value).find() !== negated
-    for (const type of [text, oid.bpchar]) defineOperator(symbol, [type, text], bool, find)
+    for (const type of [text, oid.bpchar]) defineOperator(symbol, [type, text], bool, find, { cost: regexCost })
   }
+  const matched = { cost: regexCost } as const
   const similar = (value: string, pattern: string, escape = '\\'): boolean =>
     compileRegex(similarToRegex(pattern, escape)).matcher(value).find()
-  defineFunction('similar_to', [text, text], bool, (value: string, pattern: string) => similar(value, pattern))
-  defineFunction('similar_to', [text, text, text], bool, similar)
-  defineFunction('regexp_replace', [text, text, text], text, (value: string, pattern: string, to: string) =>
-    regexpReplace(value, pattern, to, ''),
-  )
-  defineFunction('regexp_replace', [text, text, text, text], text, regexpReplace)
+  defineFunction('similar_to', [text, text], bool, (value: string, pattern: string) => similar(value, pattern), matched)
+  defineFunction('similar_to', [text, text, text], bool, similar, matched)
+  defineFunction('regexp_replace', [text, text, text], text, regexpReplaceFirst, { cost: replaceCost })
+  defineFunction('regexp_replace', [text, text, text, text], text, regexpReplace, { cost: replaceCost })
   for (const more of [[], [int4], [int4, text]]) {
-    defineFunction('regexp_replace', [text, text, text, int4, ...more], text, regexpReplaceFrom)
+    defineFunction('regexp_replace', [text, text, text, int4, ...more], text, regexpReplaceFrom, { cost: replaceCost })
   }
-  defineFunction('regexp_match', [text, text], oid.textArray, (value: string, pattern: string) =>
-    regexpMatch(value, pattern),
+  defineFunction(
+    'regexp_match',
+    [text, text],
+    oid.textArray,
+    (value: string, pattern: string) => regexpMatch(value, pattern),
+    matched,
   )
-  defineFunction('regexp_match', [text, text, text], oid.textArray, regexpMatch)
-  defineFunction('regexp_split_to_array', [text, text], oid.textArray, (value: string, pattern: string) =>
-    regexpSplit(value, pattern),
+  defineFunction('regexp_match', [text, text, text], oid.textArray, regexpMatch, matched)
+  defineFunction(
+    'regexp_split_to_array',
+    [text, text],
+    oid.textArray,
+    (value: string, pattern: string) => regexpSplit(value, pattern),
+    matched,
   )
-  defineFunction('regexp_split_to_array', [text, text, text], oid.textArray, regexpSplit)
-  defineFunction('string_to_array', [text, text], oid.textArray, stringToArray, { strict: false })
-  defineFunction('string_to_array', [text, text, text], oid.textArray, stringToArray, { strict: false })
+  defineFunction('regexp_split_to_array', [text, text, text], oid.textArray, regexpSplit, matched)
+  defineFunction('string_to_array', [text, text], oid.textArray, stringToArray, { strict: false, cost: perSize(60) })
+  defineFunction('string_to_array', [text, text, text], oid.textArray, stringToArray, {
+    strict: false,
+    cost: perSize(60),
+  })
 }
 
 function refuseGlobal(name: string, flags: string): void {
@@ -381,6 +421,15 @@ function regexpReplaceFrom(value: string, pattern: string, to: string, start: nu
   if (start <= 0) throw failure('22023', `invalid value for parameter "start": ${start}`)
   if (nth < 0) throw failure('22023', `invalid value for parameter "n": ${nth}`)
   return regexpReplace(value, pattern, to, flags, start, nth)
+}
+
+/** Each match may be replaced by the whole text. */
+function replaceCost(value: string, pattern: string, to: string): number {
+  return regexCost(value, pattern) + grownCost(value.length * to.length)
+}
+
+function regexpReplaceFirst(value: string, pattern: string, to: string): string {
+  return regexpReplace(value, pattern, to, '')
 }
 
 function regexpReplace(value: string, pattern: string, to: string, flags: string, start = 1, nth?: number): string {

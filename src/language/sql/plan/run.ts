@@ -2,6 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Operator, Run } from '../../../query/operator.ts'
 import type { Materialize } from '../../../query/materialize.ts'
+import type { KeptResults } from '../expression/costed.ts'
+import type { Fold, FoldProgress } from '../expression/fold.ts'
 import type { SqlContext, SqlValue } from '../contract.ts'
 import type { ExplainNode } from './plan-node.ts'
 
@@ -16,6 +18,9 @@ export interface SqlRun extends Run {
   readonly subqueries: (SubqueryState | undefined)[]
   /** Results of WITH queries, by their id. */
   readonly shared: Map<number, Materialize<SqlRow, SqlRun>>
+  /** What dear calls gave for the row at hand, and how far folds have come: see `expression/costed.ts`. */
+  kept?: KeptResults | undefined
+  folds?: Map<Fold, FoldProgress>
   /** Of EXPLAIN ANALYZE. */
   profile?: Map<ExplainNode, { rows: number; loops: number }>
 }

@@ -9,7 +9,8 @@ import { suspended } from '../../../database/wait.ts'
 import { entryBytes, type HashKey } from '../../../query/row-format.ts'
 import { paused } from '../../../query/operator.ts'
 import type { SqlValue } from '../contract.ts'
-import { compile, type Compiler, type Evaluate, foldQuantified } from '../expression/compile.ts'
+import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
+import { Fold } from '../expression/fold.ts'
 import type { SubqueryExpression } from '../expression/expression.ts'
 import { isVolatileQuery } from '../expression/volatile.ts'
 import { failure } from '../failure.ts'
@@ -102,14 +103,10 @@ function comparison(
   const all = expression.form === 'all'
   if (expression.isEquality && !all) return membership(hashKeyOf(expression.left!.type), left, gather)
   const operator = compile(expression.operator!, { ...compiler, base: 0 })
-  const pair: SqlRow = [null, null]
+  const fold = new Fold(all, operator)
   return (row, run) => {
     const { gathered } = gather(row, run)
-    return foldQuantified(all, left(row, run), gathered, (a, b) => {
-      pair[0] = a
-      pair[1] = b
-      return operator(pair, run)
-    })
+    return fold.over(left(row, run), gathered, run)
   }
 }
 

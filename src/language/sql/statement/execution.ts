@@ -3,7 +3,7 @@
  * writes), and a function that answers at once.
  */
 import type { StatementSteps, Transaction, Wait } from '../../../database/contract.ts'
-import { asWait, suspended } from '../../../database/wait.ts'
+import { asBatch, asWait, suspended } from '../../../database/wait.ts'
 import { type Batch, type Operator, paused, type Paused, takeWait } from '../../../query/operator.ts'
 import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
@@ -46,7 +46,7 @@ export class QueryExecution implements Execution {
 /** `next`, with what it throws because it has to wait turned into a pause; `run.waitFor` says what for. */
 export function pull(operator: Operator<SqlRow, SqlRun>, run: SqlRun): Batch<SqlRow> {
   try {
-    const batch = operator.next(run)
+    const batch = asBatch(() => operator.next(run))
     run.transaction.batchDone()
     return batch
   } catch (error) {
@@ -61,7 +61,7 @@ export function* settled<T>(work: () => T): StatementSteps<T> {
   for (;;) {
     let wait: Wait
     try {
-      return work()
+      return asBatch(work)
     } catch (error) {
       wait = asWait(error)
     }

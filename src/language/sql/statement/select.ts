@@ -6,6 +6,7 @@
  */
 import type { SelectStmt } from 'libpg-query'
 import type { Transaction, Wait } from '../../../database/contract.ts'
+import { asBatch } from '../../../database/wait.ts'
 import type { RelationReader } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -125,6 +126,7 @@ class PointExecution implements Execution {
   rowCount = 0
   readonly #point: Point
   readonly #parameters: readonly SqlValue[]
+  #run: SqlRun | undefined
   #isDone = false
 
   constructor(point: Point, parameters: readonly SqlValue[]) {
@@ -134,21 +136,25 @@ class PointExecution implements Execution {
 
   next(transaction: Transaction, context: SqlContext): Row[] | Paused | undefined {
     if (this.#isDone) return undefined
-    let rows: Row[] | undefined
+    const run = (this.#run ??= createRun(transaction, context, this.#parameters))
+    run.transaction = transaction
+    run.context = context
     try {
-      rows = this.#find(transaction, context)
+      const row = asBatch(() => this.#find(run))
+      transaction.batchDone()
+      this.#isDone = true
+      this.waitFor = undefined
+      if (row === undefined) return undefined
+      this.rowCount = 1
+      return [row]
     } catch (error) {
       this.waitFor = transaction.waitOf(error)
       return paused
     }
-    transaction.batchDone()
-    this.#isDone = true
-    return rows
   }
 
-  #find(transaction: Transaction, context: SqlContext): Row[] | undefined {
+  #find(run: SqlRun): SqlRow | undefined {
     const { key, reader, rest, project } = this.#point
-    const run = createRun(transaction, context, this.#parameters)
     const values: SqlValue[] = []
     for (const part of key) {
       const value = part(noRow, run)
@@ -157,12 +163,13 @@ class PointExecution implements Execution {
     }
     const row = reader.find!(run, values)
     if (row === undefined || (rest !== undefined && !rest(row, run))) return undefined
-    this.rowCount = 1
-    return [project(row, run)]
+    return project(row, run)
   }
 
   reset(): void {
+    this.#run = undefined
     this.#isDone = false
+    this.waitFor = undefined
     this.rowCount = 0
   }
 }

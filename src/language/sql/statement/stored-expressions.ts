@@ -22,6 +22,7 @@ import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { isGrammarLoaded, loadGrammar, parseText } from '../parse.ts'
+import type { KeptResults } from '../expression/costed.ts'
 import { Planner } from '../plan/planner.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
@@ -81,10 +82,17 @@ const ambient: SqlContext = {
 
 let run: SqlRun | undefined
 
+/** Of transactions that wait for dear calls meanwhile. */
+const keptOfOthers = new WeakMap<Transaction, KeptResults>()
+
 function runFor(transaction: Transaction): SqlRun {
   writing = transaction
   run ??= createRun(transaction, ambient, [])
-  run.transaction = transaction
+  if (run.transaction !== transaction) {
+    if (run.kept !== undefined) keptOfOthers.set(run.transaction, run.kept)
+    run.kept = keptOfOthers.get(transaction)
+    run.transaction = transaction
+  }
   return run
 }
 

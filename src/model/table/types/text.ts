@@ -2,20 +2,38 @@
  * text and its kin. The order is that of UTF-8 bytes (collation C): the order of code points, which differs from that of
  * JavaScript's UTF-16 units where a surrogate pair meets U+E000–U+FFFF.
  */
+import { charge } from '../../../base/work.ts'
 import { decodeUtf8 } from '../../../base/bytes.ts'
 import type { ByteWriter } from '../../../base/bytes.ts'
 import type { KeyWriter } from '../../../base/tuple.ts'
 import { compareNumbers, needBytes, plainType, sqlError, type SqlType } from './type.ts'
 import type { SqlValue } from './value.ts'
 
+/** Shorter ones are walked unit by unit; of longer ones, equal pieces are told by the engine's own comparison. */
+const pieceLength = 4096
+
 export function compareText(a: string, b: string): number {
   const shared = Math.min(a.length, b.length)
-  for (let i = 0; i < shared; i++) {
+  for (let i = shared < pieceLength ? 0 : equalUpTo(a, b, shared); i < shared; i++) {
     const left = a.charCodeAt(i)
     const right = b.charCodeAt(i)
     if (left !== right) return surrogateLast(left) - surrogateLast(right)
   }
   return a.length - b.length
+}
+
+/** Where the first piece begins that differs; `shared` where none does. */
+function equalUpTo(a: string, b: string, shared: number): number {
+  let at = 0
+  while (at < shared && a.slice(at, at + pieceLength) === b.slice(at, at + pieceLength)) at += pieceLength
+  charge(Math.min(at, shared) >> 2)
+  return Math.min(at, shared)
+}
+
+/** `a === b`, charged. */
+export function sameText(a: string, b: string): boolean {
+  if (a.length === b.length && a.length >= pieceLength) charge(a.length >> 2)
+  return a === b
 }
 
 /** A unit's place in code point order: surrogates stand for code points above all others. */
@@ -68,6 +86,7 @@ function firstInvalidUtf8(bytes: Uint8Array, start: number, end: number): number
 /** Characters as SQL counts them: code points. */
 export function countCharacters(text: string): number {
   let count = text.length
+  if (count >= pieceLength) charge(count)
   for (let i = 0; i < text.length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) count--
   return count
 }

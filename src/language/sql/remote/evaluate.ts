@@ -1,0 +1,46 @@
+/**
+ * A dear call made by another thread: its arguments are packed, sent and its result unpacked a slice a turn, so that the
+ * kernel's thread goes on meanwhile whatever they are. A host without such threads makes the call in a turn of its own.
+ */
+import { PolylogError } from '../../../base/errors.ts'
+import type { TransactionServices } from '../../../database/contract.ts'
+import { type JobName, UnknownJobError, WorkerMemoryError } from '../../../host/host.ts'
+import type { SqlValue } from '../contract.ts'
+import type { EvaluateAnswer, EvaluateInput } from './evaluate-job.ts'
+import { pack, type Slices, unpack } from './pack.ts'
+import type { RemoteCall } from './remote-call.ts'
+
+export const evaluateJob: JobName = 'evaluate-sql'
+
+export async function evaluateElsewhere(
+  services: TransactionServices,
+  call: RemoteCall,
+  values: readonly SqlValue[],
+  here: () => SqlValue,
+  signal: AbortSignal,
+): Promise<SqlValue> {
+  const input: EvaluateInput = { call, values: await inTurns(services, pack(values), signal) }
+  let answer: EvaluateAnswer
+  try {
+    answer = (await services.worker(evaluateJob, input, signal)) as EvaluateAnswer
+  } catch (error) {
+    if (error instanceof UnknownJobError) return here()
+    if (error instanceof WorkerMemoryError) throw new PolylogError('out_of_memory', 'out of memory')
+    throw error
+  }
+  if ('error' in answer) {
+    const { code, message, detail } = answer.error
+    throw new PolylogError(code, message, { detail })
+  }
+  const [result] = await inTurns(services, unpack(answer.result), signal)
+  return result!
+}
+
+async function inTurns<T>(services: TransactionServices, slices: Slices<T>, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    const step = slices.next()
+    if (step.done === true) return step.value
+    await services.turn()
+    if (signal.aborted) throw new PolylogError('canceled', 'canceling statement due to user request')
+  }
+}
