@@ -32,6 +32,8 @@ function copyByWords(
   for (; i < end; i++, at++) target[at] = source[i]!
 }
 
+const shortTextBytes = 1024
+
 export class ByteWriter implements Slice {
   bytes: Uint8Array
   readonly start = 0
@@ -198,7 +200,13 @@ export class ByteWriter implements Slice {
   sizedUtf8(text: string): void {
     const size = Buffer.byteLength(text)
     this.varint(size)
-    this.utf8(text)
+    if (size <= shortTextBytes) {
+      this.utf8(text)
+      return
+    }
+    // Of a long text's room for three bytes a character most would be empty.
+    this.reserve(size)
+    this.end += methods.utf8Write.call(this.bytes, text, this.end)
   }
 
   latin1(text: string): void {

@@ -14,7 +14,7 @@
  * Stored data may take seven eighths of what is handed out; then writes are refused, but for what makes room. So there is
  * always memory left to work with, also to delete something.
  *
- * One statement gets at most a quarter of all work and one session half of it, so that a single caller cannot keep all
+ * One statement gets at most half of all work and one session three quarters of it, so that a single caller cannot keep all
  * others from working. An operator that can spill does so beyond `operatorBytes` already: a sort of a few megabytes is as
  * fast from a file as from memory, and leaves the memory to those who have no choice.
  */
@@ -55,8 +55,8 @@ export class ProcessMemory {
     this.root = new MemoryAccount('the server', undefined, { limitBytes: handedOut })
     this.stored = this.root.child('stored data')
     this.work = this.root.child('all statements together', { limitBytes: workBytes, weight: workWeight })
-    this.statementBytes = options.statementBytes ?? workBytes / 4
-    this.sessionBytes = workBytes / 2
+    this.statementBytes = options.statementBytes ?? workBytes / 2
+    this.sessionBytes = (workBytes * 3) / 4
     this.operatorBytes = Math.min(options.operatorBytes ?? Math.min(workBytes / 32, mostOperatorBytes))
   }
 

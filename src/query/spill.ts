@@ -2,7 +2,7 @@
  * Rows in a temporary file: written once, in blocks, and read in order of their blocks.
  *
  *   file    block block block …        one file for all partitions or runs of an operator
- *   block   row row row …              each as its length (varint) and the bytes of its `RowFormat`
+ *   block   row row row …              each as its length (u32) and the bytes of its `RowFormat`
  *
  * A block is about `blockBytes` long, a row is never divided: one that is larger makes a block of its own. Which blocks
  * belong together is remembered in memory (`SpilledRows`); a block costs 24 bytes there and 16 KiB or more in the file.
@@ -117,13 +117,13 @@ export class SpilledRows<R> {
 }
 
 const leastBufferBytes = 256
+const lengthBytes = 4
 
 /** Fills one block after another. */
 export class SpillWriter<R> {
   readonly into: SpilledRows<R>
   readonly #memory: OperatorMemory
   readonly #blockBytes: number
-  readonly #row = new ByteWriter(leastBufferBytes)
   #block = new ByteWriter(leastBufferBytes)
   #rows = 0
   #heldBytes = 0
@@ -144,12 +144,13 @@ export class SpillWriter<R> {
   }
 
   add(row: R, run: Run): void {
-    this.#row.reset()
-    this.into.format.encode(row, this.#row)
-    this.#block.varint(this.#row.end)
-    this.#block.slice(this.#row)
+    const block = this.#block
+    const start = block.end
+    block.u32le(0)
+    this.into.format.encode(row, block)
+    block.setU32le(start, block.end - start - lengthBytes)
     this.#rows++
-    const heldBytes = this.#row.bytes.length + this.#block.bytes.length
+    const heldBytes = block.bytes.length
     if (heldBytes > this.#heldBytes) this.#memory.hold(run, heldBytes - this.#heldBytes)
     this.#heldBytes = Math.max(this.#heldBytes, heldBytes)
   }
@@ -161,12 +162,13 @@ export class SpillWriter<R> {
     this.#rows = 0
     const position = await this.into.file.append(block.bytes.subarray(0, block.end))
     this.into.add({ position, bytes: block.end, rows })
-    block.reset()
+    if (block.bytes.length <= 2 * this.#blockBytes) block.reset()
+    else this.close()
   }
 
-  /** Nothing is written any more: gives its buffers back. */
+  /** Gives its buffer back: it was made for a row of uncommon size, or nothing is written any more. */
   close(): void {
-    this.#block = new ByteWriter(0)
+    this.#block = new ByteWriter(leastBufferBytes)
     this.#memory.release(this.#heldBytes)
     this.#heldBytes = 0
   }
@@ -218,7 +220,7 @@ export class SpillReader<R> {
 
   next(): R {
     const reader = this.#reader!
-    const end = reader.varint() + reader.at
+    const end = reader.u32le() + reader.at
     const row = this.#rows.format.decode(new ByteReader(reader.bytes, reader.at, end))
     reader.at = end
     return row
@@ -239,7 +241,7 @@ export async function readBlock<R>(rows: SpilledRows<R>, number: number): Promis
   const reader = new ByteReader(bytes)
   const decoded: R[] = []
   while (reader.remaining > 0) {
-    const end = reader.varint() + reader.at
+    const end = reader.u32le() + reader.at
     decoded.push(rows.format.decode(new ByteReader(bytes, reader.at, end)))
     reader.at = end
   }
