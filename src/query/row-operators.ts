@@ -85,13 +85,17 @@ export class Project<R, S, X extends Run> implements Operator<S, X> {
 export class Expand<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #expand: (row: R, run: X) => Iterator<S>
+  readonly #sizeOf: ((row: S) => number) | undefined
   #pending: Iterator<S> | undefined
   #out: S[] = []
+  #outBytes = 0
   #pauseNext = false
 
-  constructor(input: Operator<R, X>, expand: (row: R, run: X) => Iterator<S>) {
+  /** `sizeOf`: where rows may be large. */
+  constructor(input: Operator<R, X>, expand: (row: R, run: X) => Iterator<S>, sizeOf?: (row: S) => number) {
     this.#input = new InputCursor(input)
     this.#expand = expand
+    this.#sizeOf = sizeOf
   }
 
   next(run: X): Batch<S> {
@@ -100,7 +104,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
       return paused
     }
     const out = this.#out
-    while (out.length < batchRows) {
+    while (out.length < batchRows && this.#outBytes <= batchBytes) {
       if (this.#pending === undefined) {
         // What is there goes out before anything below may pause.
         if (out.length > 0 && this.#input.drained) break
@@ -112,12 +116,14 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
       const step = this.#pending.next()
       if (step.done !== true) {
         out.push(step.value)
+        if (this.#sizeOf !== undefined) this.#outBytes += this.#sizeOf(step.value)
         continue
       }
       this.#pending = undefined
       this.#input.advance()
     }
     this.#out = []
+    this.#outBytes = 0
     this.#pauseNext = run.transaction.slice.spend(out.length)
     return out.length > 0 ? out : undefined
   }
@@ -125,6 +131,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
   reset(): void {
     this.#pending = undefined
     this.#out = []
+    this.#outBytes = 0
     this.#pauseNext = false
     this.#input.reset()
   }

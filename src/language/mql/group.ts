@@ -1,5 +1,4 @@
 /** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
-import type { Pause } from '../../database/contract.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
@@ -10,16 +9,22 @@ import { compileExpression } from './expression.ts'
 import { arrayOf, namedParts, objectOf, type Expression } from './expression-contract.ts'
 import { mergeInto } from './expression-object.ts'
 import { rootScope, type Variables } from './scope.ts'
-import { CountingSink, pushAll, type MemoryBudget, type Sink, type Stage, type StageRun } from './stage.ts'
+import { type AggregatePlan, HashAggregate } from '../../query/aggregate.ts'
+import type { Run } from '../../query/operator.ts'
+import { keyBytes } from '../../query/row-format.ts'
+import { CountDocuments, documentFormat, keptBytes } from './documents.ts'
+import type { Stage } from './stage.ts'
 
 interface Accumulator {
-  add(value: BsonValue): void
+  /** The bytes that it has grown by. */
+  add(value: BsonValue): number
   result(): BsonValue
 }
 
-type Make = (memory: MemoryBudget) => Accumulator
+type Make = () => Accumulator
 
 const groupBytes = 200
+const accumulatorBytes = 100
 
 class Sum implements Accumulator {
   readonly #sum = new RunningSum()
@@ -29,13 +34,19 @@ class Sum implements Accumulator {
     this.#isAverage = isAverage
   }
 
-  add(value: BsonValue): void {
+  add(value: BsonValue): number {
     this.#sum.add(value)
+    return 0
   }
 
   result(): BsonValue {
     return this.#isAverage ? this.#sum.average() : this.#sum.total()
   }
+}
+
+/** By one value in another's place; what is given back by a smaller one comes with the group. */
+function growth(before: BsonValue | undefined, after: BsonValue): number {
+  return Math.max(0, keptBytes(after) - (before === undefined ? 0 : keptBytes(before)))
 }
 
 class Extreme implements Accumulator {
@@ -46,9 +57,12 @@ class Extreme implements Accumulator {
     this.#sign = sign
   }
 
-  add(value: BsonValue): void {
-    if (value.isNullish) return
-    if (this.#best === undefined || compareValues(value, this.#best) * this.#sign > 0) this.#best = value.copy()
+  add(value: BsonValue): number {
+    if (value.isNullish) return 0
+    if (this.#best !== undefined && compareValues(value, this.#best) * this.#sign <= 0) return 0
+    const grown = growth(this.#best, value)
+    this.#best = value.copy()
+    return grown
   }
 
   result(): BsonValue {
@@ -64,8 +78,11 @@ class Edge implements Accumulator {
     this.#isLast = isLast
   }
 
-  add(value: BsonValue): void {
-    if (this.#isLast || this.#value === undefined) this.#value = value.copy()
+  add(value: BsonValue): number {
+    if (!this.#isLast && this.#value !== undefined) return 0
+    const grown = growth(this.#value, value)
+    this.#value = value.copy()
+    return grown
   }
 
   result(): BsonValue {
@@ -75,23 +92,23 @@ class Edge implements Accumulator {
 
 class Pushed implements Accumulator {
   readonly #values: BsonValue[] = []
-  readonly #memory: MemoryBudget
   readonly #seen: Set<string> | undefined
 
-  constructor(memory: MemoryBudget, isSet: boolean) {
-    this.#memory = memory
+  constructor(isSet: boolean) {
     this.#seen = isSet ? new Set() : undefined
   }
 
-  add(value: BsonValue): void {
-    if (value.type === bsonType.missing) return
+  add(value: BsonValue): number {
+    if (value.type === bsonType.missing) return 0
+    let grown = 2 * keptBytes(value)
     if (this.#seen !== undefined) {
       const key = keyText(value)
-      if (this.#seen.has(key)) return
+      if (this.#seen.has(key)) return 0
       this.#seen.add(key)
+      grown += keyBytes(key)
     }
-    this.#memory.take(value.end - value.start + 64)
     this.#values.push(value.copy())
+    return grown
   }
 
   result(): BsonValue {
@@ -102,8 +119,9 @@ class Pushed implements Accumulator {
 class Merged implements Accumulator {
   readonly #fields = new Map<string, BsonValue>()
 
-  add(value: BsonValue): void {
+  add(value: BsonValue): number {
     mergeInto(this.#fields, value.copy())
+    return 2 * keptBytes(value)
   }
 
   result(): BsonValue {
@@ -113,17 +131,15 @@ class Merged implements Accumulator {
 
 class Collected implements Accumulator {
   readonly #values: BsonValue[] = []
-  readonly #memory: MemoryBudget
   readonly #finish: (values: BsonValue[]) => BsonValue
 
-  constructor(memory: MemoryBudget, finish: (values: BsonValue[]) => BsonValue) {
-    this.#memory = memory
+  constructor(finish: (values: BsonValue[]) => BsonValue) {
     this.#finish = finish
   }
 
-  add(value: BsonValue): void {
-    this.#memory.take(value.end - value.start + 64)
+  add(value: BsonValue): number {
     this.#values.push(value.copy())
+    return 2 * keptBytes(value)
   }
 
   result(): BsonValue {
@@ -134,8 +150,9 @@ class Collected implements Accumulator {
 class Counter implements Accumulator {
   #count = 0
 
-  add(): void {
+  add(): number {
     this.#count++
+    return 0
   }
 
   result(): BsonValue {
@@ -150,12 +167,12 @@ const accumulators: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['$max', () => new Extreme(1)],
   ['$first', () => new Edge(false)],
   ['$last', () => new Edge(true)],
-  ['$push', (memory) => new Pushed(memory, false)],
-  ['$addToSet', (memory) => new Pushed(memory, true)],
+  ['$push', () => new Pushed(false)],
+  ['$addToSet', () => new Pushed(true)],
   ['$mergeObjects', () => new Merged()],
   ['$count', () => new Counter()],
-  ['$stdDevPop', (memory) => new Collected(memory, (values) => standardDeviation(values, 0))],
-  ['$stdDevSamp', (memory) => new Collected(memory, (values) => standardDeviation(values, 1))],
+  ['$stdDevPop', () => new Collected((values) => standardDeviation(values, 0))],
+  ['$stdDevSamp', () => new Collected((values) => standardDeviation(values, 1))],
 ])
 
 type Pick = (values: BsonValue[], count: number) => BsonValue[]
@@ -194,10 +211,9 @@ export function compileGroup(specification: BsonValue, variables: Variables): St
   const id = compileExpression(idSpecification)
   const outputs = fields.filter(([name]) => name !== '_id').map(([name, value]) => compileField(name, value))
   const onlyCounts = isScalar(idSpecification) && outputs.every(({ counts }) => counts)
-  return (next, run) => {
-    if (onlyCounts) return countSink(idSpecification, outputs, next, run)
-    return groupSink(id, outputs, variables, next, run)
-  }
+  if (onlyCounts) return countedGroup(idSpecification, outputs)
+  const plan = groupPlan(id, outputs, variables)
+  return (input) => new HashAggregate(input, plan)
 }
 
 function compileField(name: string, value: BsonValue): Field {
@@ -230,7 +246,7 @@ function pickerField(name: string, operator: string, operand: BsonValue, pick: P
   const parts = namedParts(operator, operand, ['n', 'input'])
   const count = toSafeInteger(parts.get('n')!)
   if (count === undefined || count < 1) throw mongoError(5_787_908, `${operator}: n must be a positive integer`)
-  const make: Make = (memory) => new Collected(memory, (values) => arrayOf(pick(values, count)))
+  const make: Make = () => new Collected((values) => arrayOf(pick(values, count)))
   return { name, input: compileExpression(parts.get('input')!), make, counts: false }
 }
 
@@ -240,11 +256,12 @@ function isScalar(specification: BsonValue): boolean {
 }
 
 /** One group, of which nothing is asked but how many there are: what drivers' `countDocuments` sends. */
-function countSink(id: BsonValue, fields: readonly Field[], next: Sink, run: StageRun): Sink {
-  return new CountingSink((count) => {
-    const counts = fields.map(({ name }): [string, BsonValue] => [name, integerValue(count)])
-    return pushAll(count === 0 ? [] : [objectOf([['_id', id], ...counts])], next, run)
-  })
+function countedGroup(id: BsonValue, fields: readonly Field[]): Stage {
+  const made = (count: number): BsonValue | undefined => {
+    if (count === 0) return undefined
+    return objectOf([['_id', id], ...fields.map(({ name }): [string, BsonValue] => [name, integerValue(count)])])
+  }
+  return (input) => new CountDocuments(input, made)
 }
 
 interface Group {
@@ -252,40 +269,43 @@ interface Group {
   readonly accumulators: readonly Accumulator[]
 }
 
-function groupSink(id: Expression, fields: readonly Field[], variables: Variables, next: Sink, run: StageRun): Sink {
-  const groups = new Map<string, Group>()
+function groupPlan(
+  id: Expression,
+  fields: readonly Field[],
+  variables: Variables,
+): AggregatePlan<BsonValue, Group, BsonValue, Run> {
+  const idOf = (document: BsonValue): BsonValue => id(rootScope(document, variables))
   return {
-    push(document) {
-      const scope = rootScope(document, variables)
-      const value = id(scope)
-      const key = keyText(value)
-      let group = groups.get(key)
-      if (group === undefined) {
-        run.memory.take(groupBytes + key.length * 2)
-        const kept = value.isMissing ? nullValue : value.copy()
-        group = { id: kept, accumulators: fields.map(({ make }) => make(run.memory)) }
-        groups.set(key, group)
-      }
-      for (let i = 0; i < fields.length; i++) group.accumulators[i]!.add(fields[i]!.input(scope))
-      return true
+    format: documentFormat,
+    keyOf: (document) => keyText(idOf(document)),
+    begin: (document) => {
+      const value = idOf(document!)
+      return { id: value.isMissing ? nullValue : value.copy(), accumulators: fields.map(({ make }) => make()) }
     },
-    finish: (): Generator<Pause, void, void> => pushAll(results(groups.values(), fields), next, run),
-  }
-}
-
-function* results(groups: Iterable<Group>, fields: readonly Field[]): Generator<BsonValue, void, void> {
-  for (const group of groups) {
-    yield objectOf([
-      ['_id', group.id],
-      ...group.accumulators.map((one, i): [string, BsonValue] => [fields[i]!.name, one.result()]),
-    ])
+    groupBytes: (group) => groupBytes + keptBytes(group.id) + fields.length * accumulatorBytes,
+    evaluate: (document) => {
+      const scope = rootScope(document, variables)
+      return fields.map(({ input }) => input(scope))
+    },
+    add: (group, values) => {
+      let grown = 0
+      for (let i = 0; i < fields.length; i++) grown += group.accumulators[i]!.add(values[i] as BsonValue)
+      return grown
+    },
+    finish: (group) =>
+      objectOf([
+        ['_id', group.id],
+        ...group.accumulators.map((one, i): [string, BsonValue] => [fields[i]!.name, one.result()]),
+      ]),
   }
 }
 
 /** `$count`: one document, or none where nothing came. */
 export function countStage(name: string): Stage {
-  return (next, run) =>
-    new CountingSink((count) => pushAll(count === 0 ? [] : [objectOf([[name, integerValue(count)]])], next, run))
+  const made = (count: number): BsonValue | undefined => {
+    return count === 0 ? undefined : objectOf([[name, integerValue(count)]])
+  }
+  return (input) => new CountDocuments(input, made)
 }
 
 /** `$sortByCount`'s first half: the specification of its group. */

@@ -2,7 +2,7 @@
  * `$lookup`: the documents of another collection that fit, as an array. The equality form looks each value up by the
  * planner's choice, so an index on the foreign field is used.
  */
-import type { Pause, Transaction } from '../../database/contract.ts'
+import type { Transaction } from '../../database/contract.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
@@ -12,14 +12,13 @@ import { arrayOf } from './expression-contract.ts'
 import { parseOperators } from './filter-operators.ts'
 import type { Filter } from './filter.ts'
 import { replaceAtPath } from './replace-path.ts'
-import { pushAll, type Sink, type Stage, type StageRun } from './stage.ts'
+import { type Batch, InputCursor, paused, type Run } from '../../query/operator.ts'
+import { OperatorMemory } from '../../query/operator-memory.ts'
+import { type Documents, keptBytes } from './documents.ts'
+import type { Stage } from './stage.ts'
 
-/** Reads the documents that match a filter in a collection of the query's namespace. */
-export type CollectionReader = (
-  transaction: Transaction,
-  collection: string,
-  filter: Filter,
-) => Generator<Pause, BsonValue[], void>
+/** The documents that match a filter in a collection of the query's namespace. */
+export type CollectionReader = (transaction: Transaction, collection: string, filter: Filter) => Documents
 
 interface Lookup {
   readonly from: string
@@ -45,24 +44,55 @@ export function compileLookup(specification: BsonValue, { reader }: { reader: Co
     throw mongoError(mongoCode.failedToParse, `$lookup argument '${name}' must be a string`)
   }) as [string, string, string, string]
   const lookup = { from, local: parsePath(local), foreign: parsePath(foreign), as: parsePath(as) }
-  return (next, run) => lookupSink(lookup, reader, next, run)
+  return (input) => new LookUp(input, lookup, reader)
 }
 
-function lookupSink(lookup: Lookup, reader: CollectionReader, next: Sink, run: StageRun): Sink {
-  const kept: BsonValue[] = []
-  return {
-    push(document) {
-      run.memory.take(document.end - document.start + 64)
-      kept.push(document.copy())
-      return true
-    },
-    *finish(): Generator<Pause, void, void> {
-      for (const document of kept) {
-        const found = yield* reader(run.transaction, lookup.from, foreignFilter(lookup, document))
-        if (!next.push(replaceAtPath(document, lookup.as, arrayOf(found)))) break
+class LookUp implements Documents {
+  readonly #input: InputCursor<BsonValue, Run>
+  readonly #lookup: Lookup
+  readonly #reader: CollectionReader
+  readonly #memory = new OperatorMemory('$lookup')
+  /** For the document at hand. */
+  #foreign: Documents | undefined
+  #found: BsonValue[] = []
+
+  constructor(input: Documents, lookup: Lookup, reader: CollectionReader) {
+    this.#input = new InputCursor(input)
+    this.#lookup = lookup
+    this.#reader = reader
+  }
+
+  /** One document at a time: each may come out with megabytes of others. */
+  next(run: Run): Batch<BsonValue> {
+    const document = this.#input.current(run)
+    if (document === paused || document === undefined) return document
+    const filter = (): Filter => foreignFilter(this.#lookup, document)
+    this.#foreign ??= this.#reader(run.transaction, this.#lookup.from, filter())
+    for (;;) {
+      const batch = this.#foreign.next(run)
+      if (batch === paused) return paused
+      if (batch === undefined) break
+      for (const one of batch) {
+        // Once where it lies, once in the array.
+        this.#memory.hold(run, 2 * keptBytes(one))
+        this.#found.push(one.copy())
       }
-      yield* pushAll([], next, run)
-    },
+    }
+    const joined = replaceAtPath(document, this.#lookup.as, arrayOf(this.#found))
+    this.#forget()
+    this.#input.advance()
+    return [joined]
+  }
+
+  #forget(): void {
+    this.#foreign = undefined
+    this.#found = []
+    this.#memory.releaseAll()
+  }
+
+  reset(): void {
+    this.#forget()
+    this.#input.reset()
   }
 }
 

@@ -2,7 +2,6 @@
  * Aggregation pipelines: parsed to what a query does anyway (filter, sort, skip, limit, by index where it can) and the
  * stages behind it.
  */
-import type { Pause } from '../../database/contract.ts'
 import { bsonType, type BsonValue, elementsOf, fieldsOf, getField, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, typeClass } from '../../model/document/order.ts'
@@ -15,8 +14,11 @@ import { compileLookup, type CollectionReader } from './lookup.ts'
 import { compileAddFields, compileProjection, compileUnset, fieldNames, type Projection } from './projection.ts'
 import { rootScope, type Variables } from './scope.ts'
 import { parseSort, type SortField } from './sort-order.ts'
-import { sortSink } from './sorting.ts'
-import { documentSink, pushAll, type DocumentStage, type Sink, type Stage } from './stage.ts'
+import { Limit } from '../../query/row-operators.ts'
+import { Facet } from './facet.ts'
+import type { Documents } from './documents.ts'
+import { sortDocuments } from './sorting.ts'
+import { type DocumentStage, operatorOf, type Stage } from './stage.ts'
 import { compileUnwind } from './unwind.ts'
 
 export interface Pipeline {
@@ -117,14 +119,14 @@ function count([name, value]: Parsed, least: number): number {
 }
 
 function mapped(change: Projection): DocumentStage {
-  return { each: (document, push) => push(change(document)) }
+  return { kind: 'change', change }
 }
 
 type MakeDocumentStage = (specification: BsonValue, context: PipelineContext) => DocumentStage
 
 const match: MakeDocumentStage = (specification, { variables }) => {
   const { matches } = compileFilter(checkedObject(['$match', specification]), variables)
-  return { each: (document, push) => !matches(document) || push(document) }
+  return { kind: 'match', matches }
 }
 
 const project: MakeDocumentStage = (specification, { variables }) => {
@@ -171,37 +173,17 @@ type MakeStage = (specification: BsonValue, context: PipelineContext) => Stage
 
 const sort: MakeStage = (specification) => {
   const fields = sortFields(['$sort', specification])
-  return (next, run) => sortSink(fields, undefined, next, run)
+  return (input) => sortDocuments(input, fields)
 }
 
 const limit: MakeStage = (specification) => {
   const most = count(['$limit', specification], 1)
-  return (next) => {
-    let left = most
-    return {
-      push(document) {
-        if (left === 0) return false
-        left--
-        return next.push(document) && left > 0
-      },
-      finish: () => next.finish(),
-    }
-  }
+  return (input) => new Limit(input, () => ({ offset: 0, limit: most }))
 }
 
 const skip: MakeStage = (specification) => {
   const first = count(['$skip', specification], 0)
-  return (next) => {
-    let left = first
-    return {
-      push(document) {
-        if (left === 0) return next.push(document)
-        left--
-        return true
-      },
-      finish: () => next.finish(),
-    }
-  }
+  return (input) => new Limit(input, () => ({ offset: first, limit: Infinity }))
 }
 
 const countDocuments: MakeStage = (specification) => {
@@ -222,7 +204,7 @@ const sortByCount: MakeStage = (specification, { variables }) => {
   }
   const group = compileGroup(countPerValue(specification), variables)
   const order = parseSort(objectOf([['count', int32Value(-1)]]))
-  return (next, run) => group(sortSink(order, undefined, next, run), run)
+  return (input) => sortDocuments(group(input), order)
 }
 
 /** Every branch sees all documents; one document with the branches' results comes out. */
@@ -239,44 +221,20 @@ const facet: MakeStage = (specification, context) => {
     }
     return { name, stages: parsed.map((stage) => compileStage(stage, context)) }
   })
-  return (next, run) => {
-    const outputs = branches.map(({ name, stages }) => {
-      const collected: BsonValue[] = []
-      const end = collectingSink(collected, run.memory.take.bind(run.memory))
-      return { name, collected, sink: chain(stages, end, run), wants: true }
-    })
-    return {
-      push(document) {
-        for (const output of outputs) output.wants = output.wants && output.sink.push(document)
-        return true
-      },
-      *finish(): Generator<Pause, void, void> {
-        for (const { sink } of outputs) yield* sink.finish()
-        const result = objectOf(outputs.map(({ name, collected }) => [name, arrayOf(collected)] as const))
-        yield* pushAll([result], next, run)
-      },
-    }
-  }
+  return (input) =>
+    new Facet(
+      input,
+      branches.map(({ name, stages }) => ({ name, over: (documents) => chain(stages, documents) })),
+    )
 }
 
-export function collectingSink(into: BsonValue[], take: (bytes: number) => void): Sink {
-  return {
-    push(document) {
-      take(document.end - document.start + 64)
-      into.push(document.copy())
-      return true
-    },
-    *finish(): Generator<Pause, void, void> {},
+/** All stages over the documents that come. */
+export function chain(stages: readonly PipelineStage[], input: Documents): Documents {
+  let documents = input
+  for (const one of stages) {
+    documents = one.kind === 'document' ? operatorOf(one.stage, documents) : one.stage(documents)
   }
-}
-
-/** The sink of the first stage, the last of which pushes to `end`. */
-export function chain(stages: readonly PipelineStage[], end: Sink, run: Parameters<Stage>[1]): Sink {
-  let sink = end
-  for (const one of [...stages].reverse()) {
-    sink = one.kind === 'document' ? documentSink(one.stage, sink) : one.stage(sink, run)
-  }
-  return sink
+  return documents
 }
 
 const bucket: MakeStage = (specification, { variables }) => {
@@ -298,7 +256,7 @@ const bucket: MakeStage = (specification, { variables }) => {
   const id = objectOf([['$switch', objectOf(parts)]])
   const group = compileGroup(objectOf([['_id', id], ...fieldsOf(output)]), variables)
   const order = parseSort(objectOf([['_id', int32Value(1)]]))
-  return (next, run) => group(sortSink(order, undefined, next, run), run)
+  return (input) => sortDocuments(group(input), order)
 }
 
 function checkEdges(edges: readonly BsonValue[], otherwise: BsonValue | undefined): void {

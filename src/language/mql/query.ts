@@ -9,15 +9,21 @@
  */
 import type { Collection } from '../../database/catalog.ts'
 import type { Pause, Transaction } from '../../database/contract.ts'
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
+import { inPlace } from '../../database/wait.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
-import type { DocumentSource, SourceCursor } from '../../query/document-source.ts'
+import type { DocumentSource } from '../../query/document-source.ts'
+import { Limit } from '../../query/row-operators.ts'
+import { collect, CountDocuments, type Documents, documentBytes, keptBytes, pullEach, runOf } from './documents.ts'
 import type { Filter } from './filter.ts'
-import { chain, collectingSink, type PipelineStage } from './pipeline.ts'
+import { MatchingDocuments } from './matching-documents.ts'
+import { chain, type PipelineStage } from './pipeline.ts'
+import { PlanScan, type ScanPlace } from './plan-scan.ts'
 import { planQuery, type Hint, type Plan } from './planner.ts'
 import type { SortField } from './sort-order.ts'
-import { sortSink } from './sorting.ts'
-import { CountingSink, MemoryBudget, type Sink } from './stage.ts'
+import { sortDocuments } from './sorting.ts'
+import { type DocumentStage, eachOf } from './stage.ts'
 
 export interface Query {
   readonly filter: Filter
@@ -33,13 +39,9 @@ export type QueryPosition =
   | { readonly kind: 'scan'; readonly collection: Collection; readonly plan: Plan; readonly progress: Progress }
   | { readonly kind: 'kept'; readonly documents: readonly BsonValue[]; readonly at: number }
 
-export interface Progress {
-  readonly range: number
-  readonly after: string | undefined
+export interface Progress extends ScanPlace {
   readonly skip: number
   readonly limit: number | undefined
-  /** Documents seen, where an index may show one twice. */
-  readonly seen: ReadonlySet<string> | undefined
 }
 
 export interface BatchWants {
@@ -71,7 +73,7 @@ export function* firstBatch(
     const { onlyId } = query.filter
     const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
     if (onlyId !== undefined && isPlain && wants.documents > 0) {
-      return findById(source, transaction, onlyId)
+      return yield* inPlace(transaction, () => findById(source, transaction, onlyId))
     }
     const plan = planOf(query, source)
     if (plan.sorted || query.sort.length === 0) {
@@ -143,129 +145,95 @@ function* scanBatch(
   const documents: BsonValue[] = []
   if (position.progress.limit === 0) return { documents, next: undefined }
   if (wants.documents === 0) return { documents, next: position }
+  const account = transaction.workspace.memory
+  const stages = query.stages.map(({ stage }) => stage as DocumentStage)
   let bytes = 0
-  const sink = chain(
-    query.stages,
-    batchEnd(documents, (size) => (bytes += size)),
-    {
-      transaction,
-      memory: new MemoryBudget(),
-    },
-  )
   const scan = new PlanScan(source, transaction, position.plan, position.progress)
   let { skip, limit } = position.progress
   if (query.filter.isEmpty && position.plan.ranges.length === 1) skip -= yield* scan.skip(skip)
   for (;;) {
     if (transaction.slice.spend(1)) yield undefined
-    if (!scan.next()) return { documents, next: undefined }
-    const document = scan.document()
-    if (!query.filter.matches(document) || scan.isRepeated()) continue
+    let found: boolean | undefined
+    try {
+      found = scan.step(query.filter)
+      transaction.batchDone()
+    } catch (error) {
+      yield transaction.waitOf(error)
+      continue
+    }
+    if (found === undefined) return { documents, next: undefined }
+    if (!found) continue
+    const { document } = scan
     if (skip > 0) {
       skip--
       continue
     }
-    sink.push(document)
+    if (stages.length === 0) bytes += keep(document, documents, account)
+    else for (const made of yield* madeOf(stages, document, transaction)) bytes += keep(made, documents, account)
     if (limit !== undefined && --limit === 0) return { documents, next: undefined }
     if (documents.length < wants.documents && bytes < wants.bytes) continue
-    return { documents, next: { ...position, progress: { ...scan.progress(), skip, limit } } }
+    return { documents, next: { ...position, progress: { ...scan.place(), skip, limit } } }
   }
 }
 
-function batchEnd(documents: BsonValue[], count: (bytes: number) => void): Sink {
-  return collectingSink(documents, count)
+function keep(document: BsonValue, into: BsonValue[], account: MemoryAccount): number {
+  account.charge(keptBytes(document), 'the batch of a cursor')
+  into.push(document.copy())
+  return documentBytes(document)
 }
 
-/** Walks a plan's ranges. What it shows holds within the turn: a statement pauses before `next`, never behind it. */
-class PlanScan {
-  readonly #source: DocumentSource
-  readonly #transaction: Transaction
-  readonly #plan: Plan
-  readonly #value = new BsonValue()
-  #range: number
-  #after: string | undefined
-  #cursor: SourceCursor | undefined
-  #seen: Set<string> | undefined
-
-  constructor(source: DocumentSource, transaction: Transaction, plan: Plan, progress?: Progress) {
-    this.#source = source
-    this.#transaction = transaction
-    this.#plan = plan
-    this.#range = progress?.range ?? 0
-    this.#after = progress?.after
-    this.#seen = plan.repeats ? new Set(progress?.seen) : undefined
-  }
-
-  next(): boolean {
-    const { ranges, reverse, index } = this.#plan
-    for (; this.#range < ranges.length; this.#range++) {
-      const range = ranges[reverse ? ranges.length - 1 - this.#range : this.#range]!
-      this.#cursor ??= this.#source.scan(this.#transaction, index, range, { reverse, after: this.#after })
-      if (this.#cursor.next()) return true
-      this.#cursor = undefined
-      this.#after = undefined
-    }
-    return false
-  }
-
-  /** Passes over documents without looking at them, where none can come twice. How many. */
-  *skip(count: number): Generator<Pause, number, void> {
-    const { ranges, reverse, index } = this.#plan
-    if (this.#seen !== undefined || count === 0) return 0
-    this.#cursor ??= this.#source.scan(this.#transaction, index, ranges[0]!, { reverse, after: this.#after })
-    let left = count
-    while (left > 0) {
-      const passed = this.#cursor.skip?.(left) ?? 0
-      if (passed === 0) break
-      left -= passed
-      if (this.#transaction.slice.spend(1)) yield undefined
-    }
-    return count - left
-  }
-
-  /** Reused by the next call. */
-  document(): BsonValue {
-    const { bytes, start, end } = this.#cursor!.document
-    return this.#value.set(bsonType.object, bytes, start, end)
-  }
-
-  /** Whether the document came before; remembers it. */
-  isRepeated(): boolean {
-    if (this.#seen === undefined) return false
-    const identity = this.#cursor!.identity()
-    if (this.#seen.has(identity)) return true
-    this.#seen.add(identity)
-    return false
-  }
-
-  progress(): Pick<Progress, 'range' | 'after' | 'seen'> {
-    return { range: this.#range, after: this.#cursor!.position(), seen: this.#seen }
-  }
-}
-
-/** Pushes the documents that match, in the plan's order, to a sink, and finishes it. */
-function* pushMatching(
-  query: Query,
-  source: DocumentSource,
-  plan: Plan,
+/** All that the stages make of one document, which is kept for as long as that has to wait. */
+function* madeOf(
+  stages: readonly DocumentStage[],
+  document: BsonValue,
   transaction: Transaction,
-  sink: Sink,
-): Generator<Pause, void, void> {
-  // A hint may name a sparse index: what it leaves out is not there for who asks by it.
-  const isWhole = query.filter.isEmpty && !plan.index.sparse
-  const count = isWhole ? sink.pushMany && source.count?.(transaction) : undefined
-  if (count !== undefined) {
-    sink.pushMany!(count)
-    return yield* sink.finish()
-  }
-  const scan = new PlanScan(source, transaction, plan)
+): Generator<Pause, BsonValue[], void> {
+  const account = transaction.workspace.memory
+  let source = document
   for (;;) {
-    if (transaction.slice.spend(1)) yield undefined
-    if (!scan.next()) break
-    const document = scan.document()
-    if (!query.filter.matches(document) || scan.isRepeated()) continue
-    if (!sink.push(document)) break
+    const made: BsonValue[] = []
+    let bytes = 0
+    try {
+      for (const one of eachOf(stages, source)) {
+        const oneBytes = keptBytes(one)
+        account.charge(oneBytes, 'the documents that stages make of one')
+        bytes += oneBytes
+        made.push(one)
+      }
+      account.release(bytes)
+      return made
+    } catch (error) {
+      account.release(bytes)
+      if (source === document) source = document.copy()
+      yield transaction.waitOf(error)
+    }
   }
-  yield* sink.finish()
+}
+
+/** The whole of a query, as an operator. */
+export function documentsOf(query: Query, source: DocumentSource | undefined): Documents {
+  if (source === undefined) return chain(query.stages, noDocuments)
+  const plan = planOf(query, source)
+  const { skip, limit } = query
+  let documents: Documents = new MatchingDocuments(source, plan, query.filter)
+  if (query.sort.length > 0 && !plan.sorted) {
+    documents = sortDocuments(documents, query.sort, limit === undefined ? undefined : skip + limit)
+  }
+  return chain(query.stages, windowOf(documents, skip, limit))
+}
+
+const noDocuments: Documents = { next: () => undefined, reset: () => undefined }
+
+function windowOf(documents: Documents, skip: number, limit: number | undefined): Documents {
+  if (skip === 0 && limit === undefined) return documents
+  const bounds = { offset: skip, limit: limit ?? Infinity }
+  const window: Documents = new Limit(documents, () => bounds)
+  if (documents.showNothing !== undefined) window.showNothing = () => documents.showNothing!()
+  window.count = (run) => {
+    const count = documents.count?.(run)
+    return count === undefined ? undefined : Math.min(Math.max(count - bounds.offset, 0), bounds.limit)
+  }
+  return window
 }
 
 /** The whole result. */
@@ -273,46 +241,8 @@ export function* computeAll(
   query: Query,
   source: DocumentSource | undefined,
   transaction: Transaction,
-  memory: MemoryBudget = new MemoryBudget(),
 ): Generator<Pause, BsonValue[], void> {
-  const documents: BsonValue[] = []
-  const run = { transaction, memory }
-  const end = chain(
-    query.stages,
-    collectingSink(documents, (bytes) => memory.take(bytes)),
-    run,
-  )
-  if (source === undefined) {
-    yield* end.finish()
-    return documents
-  }
-  const plan = planOf(query, source)
-  const window = windowSink(query.skip, query.limit, end)
-  if (query.sort.length === 0 || plan.sorted) {
-    yield* pushMatching(query, source, plan, transaction, window)
-    return documents
-  }
-  const most = query.limit === undefined ? undefined : query.skip + query.limit
-  yield* pushMatching(query, source, plan, transaction, sortSink(query.sort, most, window, run))
-  return documents
-}
-
-function windowSink(skip: number, limit: number | undefined, next: Sink): Sink {
-  let skipped = 0
-  let taken = 0
-  return {
-    push(document) {
-      if (skipped < skip) {
-        skipped++
-        return true
-      }
-      if (limit !== undefined && taken === limit) return false
-      taken++
-      return next.push(document) && taken !== limit
-    },
-    pushMany: next.pushMany && ((count) => next.pushMany!(Math.min(Math.max(count - skip, 0), limit ?? Infinity))),
-    finish: () => next.finish(),
-  }
+  return yield* collect(documentsOf(query, source), runOf(transaction), transaction.workspace.memory)
 }
 
 /** Counts what matches, without keeping it. */
@@ -321,18 +251,44 @@ export function* countMatching(
   source: DocumentSource,
   transaction: Transaction,
 ): Generator<Pause, number, void> {
-  const counter = new CountingSink()
-  yield* pushMatching(query, source, planOf(query, source), transaction, windowSink(query.skip, query.limit, counter))
-  return counter.count
+  let counted = 0
+  const documents = windowOf(
+    new MatchingDocuments(source, planOf(query, source), query.filter),
+    query.skip,
+    query.limit,
+  )
+  const counter = new CountDocuments(documents, (count) => {
+    counted = count
+    return undefined
+  })
+  yield* pullEach(counter, runOf(transaction), () => true)
+  return counted
 }
 
-/** Calls `visit` with each matching document and its cursor's document until it answers false. */
+/**
+ * Calls `visit` with each matching document, in memory of its own, until it answers false. A visit that has to wait is
+ * taken back and made again.
+ */
 export function* visitMatching(
   query: Query,
   source: DocumentSource,
   transaction: Transaction,
   visit: (document: BsonValue) => boolean,
 ): Generator<Pause, void, void> {
-  const sink: Sink = { push: visit, *finish(): Generator<Pause, void, void> {} }
-  yield* pushMatching(query, source, planOf(query, source), transaction, sink)
+  const scan = new PlanScan(source, transaction, planOf(query, source))
+  for (;;) {
+    if (transaction.slice.spend(1)) yield undefined
+    let found: boolean | undefined
+    try {
+      found = scan.step(query.filter)
+      transaction.batchDone()
+    } catch (error) {
+      yield transaction.waitOf(error)
+      continue
+    }
+    if (found === undefined) return
+    if (!found) continue
+    const document = scan.document.copy()
+    if (!(yield* inPlace(transaction, () => visit(document)))) return
+  }
 }

@@ -1,92 +1,40 @@
 /**
- * Stages of a pipeline, as sinks: documents are pushed from one to the next, so nothing is kept but by those that must.
+ * Stages of a pipeline, as operators of `query/` over the stage before.
  *
- * A pushed document may lie in memory that is reused: a stage that keeps it copies it. `finish` ends a stage; it pauses
- * where it has much to hand on.
+ * A stage that answers each document by itself also has another form, `each`: what a cursor does batch by batch, with the
+ * position in its scan after every document.
  */
-import type { Pause, Transaction } from '../../database/contract.ts'
-import type { BsonValue } from '../../model/document/bson.ts'
-import { mongoError } from '../../model/document/mongo-error.ts'
+import { BsonValue } from '../../model/document/bson.ts'
+import { Expand, Filter, Project } from '../../query/row-operators.ts'
+import { documentBytes, type Documents } from './documents.ts'
 
-export interface Sink {
-  /** False: no more is wanted. */
-  push(document: BsonValue): boolean
-  /** So many documents at once: sinks have it that look at none of them. False: no more is wanted. */
-  readonly pushMany?: ((count: number) => boolean) | undefined
-  finish(): Generator<Pause, void, void>
+export type Stage = (input: Documents) => Documents
+
+/** One document for each, none or one, or any number. */
+export type DocumentStage =
+  | { readonly kind: 'change'; readonly change: (document: BsonValue) => BsonValue }
+  | { readonly kind: 'match'; readonly matches: (document: BsonValue) => boolean }
+  | { readonly kind: 'expand'; readonly expand: (document: BsonValue) => Iterator<BsonValue> }
+
+export function operatorOf(stage: DocumentStage, input: Documents): Documents {
+  if (stage.kind === 'change') return new Project(input, stage.change, documentBytes)
+  if (stage.kind === 'match') return new Filter(input, stage.matches)
+  return new Expand(input, stage.expand, documentBytes)
 }
 
-export type Stage = (next: Sink, run: StageRun) => Sink
-
-export interface StageRun {
-  readonly transaction: Transaction
-  readonly memory: MemoryBudget
-}
-
-/** A stage that answers each document by itself: what a cursor may do batch by batch. */
-export interface DocumentStage {
-  /** None, one or several documents for one. */
-  readonly each: (document: BsonValue, push: (document: BsonValue) => boolean) => boolean
-}
-
-/** What the blocking stages of one query keep; the server's limit is the same 100 MB. */
-export class MemoryBudget {
-  #left: number
-  readonly #limitBytes: number
-
-  constructor(limitBytes: number = 100 * 1024 * 1024) {
-    this.#left = limitBytes
-    this.#limitBytes = limitBytes
+/** What comes out behind these stages for one document, in memory that may be the document's own. */
+export function* eachOf(
+  stages: readonly DocumentStage[],
+  document: BsonValue,
+  from = 0,
+): Generator<BsonValue, void, void> {
+  const stage = stages[from]
+  if (stage === undefined) yield document
+  else if (stage.kind === 'change') yield* eachOf(stages, stage.change(document), from + 1)
+  else if (stage.kind === 'match') {
+    if (stage.matches(document)) yield* eachOf(stages, document, from + 1)
+  } else {
+    const made = stage.expand(document)
+    for (let step = made.next(); step.done !== true; step = made.next()) yield* eachOf(stages, step.value, from + 1)
   }
-
-  take(bytes: number): void {
-    this.#left -= bytes
-    if (this.#left >= 0) return
-    throw mongoError(
-      292,
-      `Exceeded memory limit of ${this.#limitBytes} bytes, and a stage cannot spill to disk. Use an index or a $match.`,
-      'out_of_memory',
-    )
-  }
-
-  give(bytes: number): void {
-    this.#left += bytes
-  }
-}
-
-export function documentSink(stage: DocumentStage, next: Sink): Sink {
-  const push = (document: BsonValue): boolean => next.push(document)
-  return { push: (document) => stage.each(document, push), finish: () => next.finish() }
-}
-
-/** Counts documents and looks at none. */
-export class CountingSink implements Sink {
-  count = 0
-  readonly #end: ((count: number) => Generator<Pause, void, void>) | undefined
-
-  constructor(end?: (count: number) => Generator<Pause, void, void>) {
-    this.#end = end
-  }
-
-  push(): boolean {
-    return this.pushMany(1)
-  }
-
-  pushMany(count: number): boolean {
-    this.count += count
-    return true
-  }
-
-  *finish(): Generator<Pause, void, void> {
-    if (this.#end !== undefined) yield* this.#end(this.count)
-  }
-}
-
-/** Hands a list on, pausing. */
-export function* pushAll(documents: Iterable<BsonValue>, next: Sink, run: StageRun): Generator<Pause, void, void> {
-  for (const document of documents) {
-    if (!next.push(document)) break
-    if (run.transaction.slice.spend(1)) yield undefined
-  }
-  yield* next.finish()
 }

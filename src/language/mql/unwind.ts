@@ -1,5 +1,5 @@
 /** `$unwind`: one document for each element of an array. */
-import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, FieldCursor, fieldsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { findPath, parsePath, type Path } from '../../model/document/path.ts'
 import { int64Value, isTruthy, missingValue, nullValue, readString } from '../../model/document/values.ts'
@@ -20,15 +20,7 @@ export function compileUnwind(specification: BsonValue): DocumentStage {
     throw mongoError(28_809, 'expected a boolean for the preserveNullAndEmptyArrays option to $unwind stage')
   }
   const keepsEmpty = keeps !== undefined && isTruthy(keeps)
-  return {
-    each(document, push) {
-      const value = new BsonValue()
-      findPath(document.bytes, document.start, path, value)
-      if (value.type === bsonType.array) return unwindArray(document, value, { path, indexPath, keepsEmpty }, push)
-      if (value.isNullish && !keepsEmpty) return true
-      return push(withIndex(document, indexPath, nullValue))
-    },
-  }
+  return { kind: 'expand', expand: (document) => unwound(document, { path, indexPath, keepsEmpty }) }
 }
 
 const known: ReadonlySet<string> = new Set(['path', 'includeArrayIndex', 'preserveNullAndEmptyArrays'])
@@ -46,21 +38,20 @@ interface Unwinding {
   readonly keepsEmpty: boolean
 }
 
-function unwindArray(
-  document: BsonValue,
-  array: BsonValue,
-  { path, indexPath, keepsEmpty }: Unwinding,
-  push: (document: BsonValue) => boolean,
-): boolean {
-  const elements = elementsOf(array)
-  if (elements.length === 0) {
-    if (!keepsEmpty) return true
-    return push(withIndex(replaceAtPath(document, path, missingValue), indexPath, nullValue))
+/** One after another: together they may be far larger than the document. */
+function* unwound(document: BsonValue, { path, indexPath, keepsEmpty }: Unwinding): Generator<BsonValue, void, void> {
+  const value = new BsonValue()
+  findPath(document.bytes, document.start, path, value)
+  if (value.type !== bsonType.array) {
+    if (!value.isNullish || keepsEmpty) yield withIndex(document, indexPath, nullValue)
+    return
   }
-  for (const [i, element] of elements.entries()) {
-    if (!push(withIndex(replaceAtPath(document, path, element), indexPath, int64Value(BigInt(i))))) return false
+  const elements = FieldCursor.of(value)
+  let count = 0
+  for (; elements.next(); count++) {
+    yield withIndex(replaceAtPath(document, path, elements.value), indexPath, int64Value(BigInt(count)))
   }
-  return true
+  if (count === 0 && keepsEmpty) yield withIndex(replaceAtPath(document, path, missingValue), indexPath, nullValue)
 }
 
 function withIndex(document: BsonValue, indexPath: Path | undefined, index: BsonValue): BsonValue {

@@ -96,11 +96,7 @@ function pipelineUpdate({ update, variables, arrayFilters }: UpdateRequest): Upd
     apply(document) {
       let result = document
       for (const one of stages) {
-        if (one.kind !== 'document') continue
-        one.stage.each(result, (changed) => {
-          result = changed
-          return true
-        })
+        if (one.kind === 'document' && one.stage.kind === 'change') result = one.stage.change(result)
       }
       const id = getField(document, '_id')
       return withId(result, id)

@@ -6,7 +6,9 @@
  * Whatever concerns the transaction (a lock to wait for, a serialization failure) passes through.
  */
 import { PolylogError, type ErrorCode } from '../../base/errors.ts'
+import { copySlice } from '../../base/slice.ts'
 import type { Pause, Transaction } from '../../database/contract.ts'
+import { inPlace } from '../../database/wait.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { objectIdValue } from '../../model/document/values.ts'
@@ -91,8 +93,9 @@ export function* insertDocuments(
   let inserted = 0
   for (const [index, document] of documents.entries()) {
     if (transaction.slice.spend(1)) yield undefined
+    const identified = withAnyId(transaction, document)
     try {
-      source.insert(transaction, withAnyId(transaction, document))
+      yield* inPlace(transaction, () => source.insert(transaction, identified))
       inserted++
     } catch (error) {
       if (!isDocumentError(error)) throw error
@@ -135,7 +138,7 @@ export function* updateDocuments(
   let before: BsonValue | undefined
   let after: BsonValue | undefined
   const visit = (document: BsonValue): boolean => {
-    before = document.copy()
+    before = document
     after = changeDocument(transaction, source, operation, before)
     matched++
     if (after !== before) modified++
@@ -143,13 +146,16 @@ export function* updateDocuments(
   }
   yield* visitTargets(transaction, source, operation, visit)
   if (matched > 0 || !operation.isUpsert) return { matched, modified, upserted: undefined, before, after }
-  const made = upsert(transaction, source, operation)
+  const made = yield* inPlace(transaction, () => upsert(transaction, source, operation))
   return { matched: 0, modified: 0, upserted: getField(made, '_id')!, before: undefined, after: made }
 }
 
 type Targets = Pick<UpdateOperation, 'filter' | 'hint' | 'sort' | 'isMulti'>
 
-/** The documents to change: all, the first found, or the first of an order. */
+/**
+ * The documents to change: all, the first found, or the first of an order; in memory of their own. A visit that has to wait
+ * is taken back and made again.
+ */
 function* visitTargets(
   transaction: Transaction,
   source: DocumentSource,
@@ -159,8 +165,10 @@ function* visitTargets(
   const { filter, hint, sort } = targets
   const { onlyId } = filter
   if (onlyId !== undefined && hint === undefined) {
-    const found = source.find(transaction, onlyId)
-    if (found !== undefined) visit(new BsonValue(bsonType.object, found.bytes, found.start, found.end))
+    yield* inPlace(transaction, () => {
+      const found = source.find(transaction, onlyId)
+      if (found !== undefined) visit(new BsonValue(bsonType.object, copySlice(found)))
+    })
     return
   }
   const query: Query = { filter, sort, skip: 0, limit: undefined, hint, stages: [] }
@@ -169,7 +177,7 @@ function* visitTargets(
     return
   }
   const [first] = yield* computeAll({ ...query, limit: 1 }, source, transaction)
-  if (first !== undefined) visit(first)
+  if (first !== undefined) yield* inPlace(transaction, () => visit(first))
 }
 
 /** The new document, or `before` itself where nothing changes. */
@@ -242,9 +250,9 @@ export function* deleteDocuments(
   let deleted = 0
   let last: BsonValue | undefined
   yield* visitTargets(transaction, source, operation, (document) => {
-    last = document.copy()
-    source.lock(transaction, getField(last, '_id')!)
-    source.remove(transaction, last)
+    last = document
+    source.lock(transaction, getField(document, '_id')!)
+    source.remove(transaction, document)
     deleted++
     return operation.isMulti
   })

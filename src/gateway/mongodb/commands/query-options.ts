@@ -5,7 +5,7 @@ import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
 import { evaluateConstant } from '../../../language/mql/expression.ts'
 import type { CollectionReader } from '../../../language/mql/lookup.ts'
 import type { Hint } from '../../../language/mql/planner.ts'
-import { computeAll } from '../../../language/mql/query.ts'
+import { documentsOf } from '../../../language/mql/query.ts'
 import { checkVariableName, rootScope, type Variables } from '../../../language/mql/scope.ts'
 import { parseSort, type SortField } from '../../../language/mql/sort-order.ts'
 import {
@@ -116,9 +116,8 @@ export function refuseOptions(request: Request, names: readonly string[]): void 
 }
 
 export function collectionReader(namespace: string): CollectionReader {
-  return function* (transaction, name, filter): Generator<Pause, BsonValue[], void> {
-    const source = findSource(transaction.catalog, namespace, name)
+  return (transaction, name, filter) => {
     const query = { filter, sort: [], skip: 0, limit: undefined, hint: undefined, stages: [] }
-    return yield* computeAll(query, source, transaction)
+    return documentsOf(query, findSource(transaction.catalog, namespace, name))
   }
 }

@@ -73,7 +73,7 @@ export function parseFind(request: Request): Query {
 }
 
 function projectionStage(project: Projection): Query['stages'][number] {
-  return { kind: 'document', stage: { each: (document, push) => push(project(document)) } }
+  return { kind: 'document', stage: { kind: 'change', change: project } }
 }
 
 function find(request: Request): Reply | Promise<Reply> {

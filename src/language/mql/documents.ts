@@ -1,0 +1,133 @@
+/**
+ * Documents in the operators of `query/`: what they hold, their bytes in temporary files, and how a statement pulls them.
+ *
+ * A document that an operator hands out may lie in memory that is used again at the next pull; who keeps it copies it,
+ * which is what the format's `keep` does.
+ */
+import type { MemoryAccount } from '../../base/memory-account.ts'
+import { sliceOf, sliceToLatin1 } from '../../base/slice.ts'
+import type { Transaction, Wait } from '../../database/contract.ts'
+import { BsonValue } from '../../model/document/bson.ts'
+import { type Batch, InputCursor, type Operator, paused, type Run, takeWait } from '../../query/operator.ts'
+import { type RowFormat, textBytes } from '../../query/row-format.ts'
+
+export interface Documents extends Operator<BsonValue> {
+  /** How many there are, where that is known without looking at them. */
+  count?(run: Run): number | undefined
+  /** From here on nobody looks into what comes: any values will do, as many as there are documents. */
+  showNothing?(): void
+}
+
+/** Of a kept document beside its bytes: the value and its buffer. */
+const valueHeadBytes = 160
+
+export function documentBytes(document: BsonValue): number {
+  return document.end - document.start
+}
+
+export function keptBytes(document: BsonValue): number {
+  return documentBytes(document) + valueHeadBytes
+}
+
+export const documentFormat: RowFormat<BsonValue> = {
+  sizeOf: keptBytes,
+  keep: (document) => document.copy(),
+  encode: (document, into) => {
+    into.u8(document.type)
+    into.slice(document)
+  },
+  decode: (from) => new BsonValue(from.u8(), from.take(from.remaining)),
+}
+
+/** Sort keys: latin1 texts. */
+export const keyFormat: RowFormat<string> = {
+  sizeOf: textBytes,
+  keep: (key) => key,
+  encode: (key, into) => into.latin1(key),
+  decode: (from) => sliceToLatin1(sliceOf(from.take(from.remaining))),
+}
+
+export function runOf(transaction: Transaction): Run {
+  return { transaction }
+}
+
+/** Each batch, until the end; yields what the operators wait for. */
+export function* pullEach(
+  documents: Operator<BsonValue>,
+  run: Run,
+  take: (batch: readonly BsonValue[]) => boolean,
+): Generator<Wait, void, void> {
+  for (;;) {
+    let batch: Batch<BsonValue>
+    try {
+      batch = documents.next(run)
+      run.transaction.batchDone()
+    } catch (error) {
+      yield run.transaction.waitOf(error)
+      continue
+    }
+    if (batch === undefined) return
+    if (batch === paused) yield takeWait(run)
+    else if (!take(batch)) return
+  }
+}
+
+/** All of them, in memory of their own, charged to `account`. */
+export function* collect(
+  documents: Operator<BsonValue>,
+  run: Run,
+  account: MemoryAccount,
+): Generator<Wait, BsonValue[], void> {
+  const collected: BsonValue[] = []
+  yield* pullEach(documents, run, (batch) => {
+    account.charge(
+      batch.reduce((sum, document) => sum + keptBytes(document), 0),
+      'the result of a query',
+    )
+    for (const document of batch) collected.push(document.copy())
+    return true
+  })
+  return collected
+}
+
+/** Counts documents; how many is what `made` makes one document of. None comes where it makes none. */
+export class CountDocuments implements Documents {
+  readonly #documents: Documents
+  readonly #input: InputCursor<BsonValue, Run>
+  readonly #made: (count: number) => BsonValue | undefined
+  #count = 0
+  #begun = false
+  #ended = false
+
+  constructor(input: Documents, made: (count: number) => BsonValue | undefined) {
+    this.#documents = input
+    this.#input = new InputCursor(input)
+    this.#made = made
+    input.showNothing?.()
+  }
+
+  next(run: Run): Batch<BsonValue> {
+    if (this.#ended) return undefined
+    const known = this.#begun ? undefined : this.#documents.count?.(run)
+    this.#begun = true
+    if (known === undefined) {
+      for (;;) {
+        const document = this.#input.current(run)
+        if (document === paused) return paused
+        if (document === undefined) break
+        this.#count++
+        this.#input.advance()
+      }
+    } else this.#count = known
+    this.#ended = true
+    const made = this.#made(this.#count)
+    return made === undefined ? undefined : [made]
+  }
+
+  reset(): void {
+    this.#count = 0
+    this.#begun = false
+    this.#ended = false
+    this.#input.reset()
+  }
+}

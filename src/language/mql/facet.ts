@@ -1,0 +1,76 @@
+/** `$facet`: every branch sees all documents; one document with the branches' results comes out. */
+import type { BsonValue } from '../../model/document/bson.ts'
+import { Materialize } from '../../query/materialize.ts'
+import { type Batch, paused, type Run } from '../../query/operator.ts'
+import { OperatorMemory } from '../../query/operator-memory.ts'
+import { documentFormat, type Documents, keptBytes } from './documents.ts'
+import { arrayOf, objectOf } from './expression-contract.ts'
+
+export interface Branch {
+  readonly name: string
+  readonly over: (documents: Documents) => Documents
+}
+
+interface OpenBranch {
+  readonly name: string
+  readonly documents: Documents
+  readonly collected: BsonValue[]
+}
+
+export class Facet implements Documents {
+  readonly #input: Materialize<BsonValue, Run>
+  readonly #branches: readonly OpenBranch[]
+  readonly #memory = new OperatorMemory('$facet')
+  #at = 0
+
+  constructor(input: Documents, branches: readonly Branch[]) {
+    this.#input = new Materialize(input, documentFormat)
+    this.#branches = branches.map(({ name, over }) => {
+      return { name, documents: over(readerOf(this.#input)), collected: [] }
+    })
+  }
+
+  next(run: Run): Batch<BsonValue> {
+    for (; this.#at < this.#branches.length; this.#at++) {
+      const { documents, collected } = this.#branches[this.#at]!
+      for (;;) {
+        const batch = documents.next(run)
+        if (batch === paused) return paused
+        if (batch === undefined) break
+        for (const one of batch) {
+          // Once where it lies, once in the array.
+          this.#memory.hold(run, 2 * keptBytes(one))
+          collected.push(one.copy())
+        }
+      }
+    }
+    if (this.#at > this.#branches.length) return undefined
+    this.#at++
+    return [objectOf(this.#branches.map(({ name, collected }) => [name, arrayOf(collected)] as const))]
+  }
+
+  reset(): void {
+    this.#at = 0
+    this.#memory.releaseAll()
+    this.#input.reset()
+    for (const { documents, collected } of this.#branches) {
+      documents.reset()
+      collected.length = 0
+    }
+  }
+}
+
+/** A reader with a place of its own. */
+function readerOf(kept: Materialize<BsonValue, Run>): Documents {
+  let at = 0
+  return {
+    next: (run) => {
+      const batch = kept.rowsFrom(at, run)
+      if (Array.isArray(batch)) at += batch.length
+      return batch
+    },
+    reset: () => {
+      at = 0
+    },
+  }
+}
