@@ -27,6 +27,10 @@ export class Workspace {
     this.#temporary = temporary
   }
 
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   get canSpill(): boolean {
     return this.#temporary !== undefined
   }

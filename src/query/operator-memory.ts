@@ -12,20 +12,22 @@ export class OperatorMemory {
   #workspace: Workspace | undefined
   #heldBytes = 0
 
-  constructor(name: string) {
+  /** `workspace`: where it is not that of the statement which runs. */
+  constructor(name: string, workspace?: Workspace) {
     this.#name = name
+    this.#workspace = workspace
   }
 
   get heldBytes(): number {
     return this.#heldBytes
   }
 
-  workspace(run: Run): Workspace {
-    return (this.#workspace ??= run.transaction.workspace)
+  workspace(run: Run | undefined): Workspace {
+    return (this.#workspace ??= run!.transaction.workspace)
   }
 
   /** False where it should spill. */
-  tryHold(run: Run, bytes: number): boolean {
+  tryHold(run: Run | undefined, bytes: number): boolean {
     const workspace = this.workspace(run)
     if (!workspace.canSpill) workspace.memory.charge(bytes, this.#name)
     else if (this.#heldBytes + bytes > workspace.operatorBytes || !workspace.memory.tryCharge(bytes)) return false
@@ -34,7 +36,7 @@ export class OperatorMemory {
   }
 
   /** Where it cannot be done with less. Throws `out_of_memory`. */
-  hold(run: Run, bytes: number): void {
+  hold(run: Run | undefined, bytes: number): void {
     this.workspace(run).memory.charge(bytes, this.#name)
     this.#heldBytes += bytes
   }

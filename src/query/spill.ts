@@ -143,7 +143,7 @@ export class SpillWriter<R> {
     return this.#rows === 0
   }
 
-  add(row: R, run: Run): void {
+  add(row: R, run: Run | undefined): void {
     const block = this.#block
     const start = block.end
     block.u32le(0)

@@ -133,6 +133,8 @@ export interface SessionHost {
   /** A new, empty database. Errors: `duplicate_object`, `unsupported`, `invalid_argument`. */
   createDatabase(name: string): Promise<void>
   findSession(id: number): Session | undefined
+  /** For what belongs to no session: whoever opens it closes it. */
+  openWorkspace(database: string, name: string): Workspace
   readonly defaultDatabase: string
   readonly host: Host
   /** Of the whole process: connections that have no session yet are charged to `memory.work`. */

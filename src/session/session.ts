@@ -75,6 +75,7 @@ export class ClientSession implements Session {
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
   #watches: Watch[] = []
+  readonly #workspaces = new Set<Workspace>()
   #closed = false
 
   constructor(parts: SessionParts) {
@@ -104,7 +105,10 @@ export class ClientSession implements Session {
   }
 
   openWorkspace(name: string): Workspace {
-    return new Workspace(name, this.memory, this.#database.workspaces)
+    for (const one of this.#workspaces) if (one.isClosed) this.#workspaces.delete(one)
+    const workspace = new Workspace(name, this.memory, this.#database.workspaces)
+    this.#workspaces.add(workspace)
+    return workspace
   }
 
   /** Where a failed log has taken the newest state back, what lay behind it is not waited for any more. */
@@ -479,6 +483,7 @@ export class ClientSession implements Session {
     this.#shared = undefined
     shared?.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
+    for (const one of this.#workspaces) one.close()
     this.memory.close()
     this.#onClose()
   }

@@ -3,6 +3,7 @@ import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Database } from '../database/database.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
+import { Workspace } from '../database/workspace.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
@@ -77,8 +78,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
 
   openSession(options: SessionOptions): Session {
     const name = options.database ?? this.defaultDatabase
-    const database = this.#databases().get(name)
-    if (database === undefined) throw new PolylogError('undefined_object', `database "${name}" does not exist`)
+    const database = this.#find(name)
     const id = ++this.#lastId
     const principal = this.#principalOf(database, options.user)
     const session = new ClientSession({
@@ -129,6 +129,17 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const { createDatabase } = this.options
     if (createDatabase === undefined) throw new PolylogError('unsupported', 'no database can be made here')
     await createDatabase(name)
+  }
+
+  openWorkspace(database: string, name: string): Workspace {
+    const { account, workspaces } = this.#find(database)
+    return new Workspace(name, account, workspaces)
+  }
+
+  #find(name: string): Database {
+    const database = this.#databases().get(name)
+    if (database === undefined) throw new PolylogError('undefined_object', `database "${name}" does not exist`)
+    return database
   }
 
   findSession(id: number): Session | undefined {

@@ -4,7 +4,7 @@
  */
 import type { Host } from '../../host/host.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
-import type { Query, QueryPosition } from '../../language/mql/query.ts'
+import { forgetPosition, type Query, type QueryPosition } from '../../language/mql/query.ts'
 
 export interface OpenCursor {
   readonly id: bigint
@@ -80,27 +80,32 @@ export class Cursors {
   /** `position`: where it goes on; none at its end. */
   done(cursor: OpenCursor, position: QueryPosition | undefined): void {
     cursor.isBusy = false
-    if (position === undefined) this.#open.delete(cursor.id)
+    if (position === undefined) this.#drop(cursor.id)
     else cursor.position = position
   }
 
   kill(id: bigint, namespace: string): boolean {
-    return this.#open.get(id)?.namespace === namespace && this.#open.delete(id)
+    return this.#open.get(id)?.namespace === namespace && this.#drop(id)
   }
 
   killTransaction(transaction: string): void {
-    for (const [id, cursor] of this.#open) if (cursor.transaction === transaction) this.#open.delete(id)
+    for (const [id, cursor] of this.#open) if (cursor.transaction === transaction) this.#drop(id)
+  }
+
+  #drop(id: bigint): boolean {
+    forgetPosition(this.#open.get(id)?.position)
+    return this.#open.delete(id)
   }
 
   #dropIdle(): void {
     this.#sweep = undefined
     const limit = this.#host.now() - idleTimeoutMs
-    for (const [id, cursor] of this.#open) if (!cursor.isBusy && cursor.usedMs < limit) this.#open.delete(id)
+    for (const [id, cursor] of this.#open) if (!cursor.isBusy && cursor.usedMs < limit) this.#drop(id)
     if (this.#open.size > 0) this.#sweep = this.#host.at(sweepMs, () => this.#dropIdle())
   }
 
   close(): void {
     this.#sweep?.()
-    this.#open.clear()
+    for (const id of this.#open.keys()) this.#drop(id)
   }
 }

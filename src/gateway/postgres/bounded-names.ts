@@ -11,12 +11,14 @@ interface Kept<T> {
 export class BoundedNames<T> {
   readonly #kind: string
   readonly #limitBytes: number
+  readonly #dropped: ((value: T) => void) | undefined
   readonly #kept = new Map<string, Kept<T>>()
   #bytes = 0
 
-  /** `kind`: what the things are called in the error, in the plural. */
-  constructor(kind: string, limitBytes: number) {
+  /** `kind`: what the things are called in the error, in the plural. `dropped` is told of each that goes. */
+  constructor(kind: string, limitBytes: number, dropped?: (value: T) => void) {
     this.#kind = kind
+    this.#dropped = dropped
     this.#limitBytes = limitBytes
   }
 
@@ -47,6 +49,7 @@ export class BoundedNames<T> {
     if (kept === undefined) return
     this.#kept.delete(name)
     this.#bytes -= kept.bytes
+    this.#dropped?.(kept.value)
   }
 
   deleteWhere(matches: (value: T) => boolean): void {
@@ -54,7 +57,6 @@ export class BoundedNames<T> {
   }
 
   clear(): void {
-    this.#kept.clear()
-    this.#bytes = 0
+    for (const name of this.#kept.keys()) this.delete(name)
   }
 }

@@ -72,8 +72,8 @@ export class Client {
     this.language = parts.language
     this.limits = parts.limits
     this.statements = new BoundedNames('prepared statements', parts.limits.maxMessageBytes)
-    this.portals = new BoundedNames('portals', parts.limits.maxMessageBytes)
-    this.cursors = new BoundedNames('cursors', parts.limits.maxMessageBytes)
+    this.portals = new BoundedNames('portals', parts.limits.maxMessageBytes, (portal) => portal.rest?.close())
+    this.cursors = new BoundedNames('cursors', parts.limits.maxMessageBytes, (cursor) => cursor.rows.close())
     this.settings = new Settings((name) => this.#settingChanged(name))
     this.block = new TransactionBlock(
       this.session,

@@ -5,9 +5,11 @@
 import { paused, type PreparedStatement, type StatementEffect } from '../../language/sql/contract.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Client } from './client.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
 import { sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
-import { RowQueue, type Cursor, type Portal } from './portal.ts'
+import type { Cursor, Portal } from './portal.ts'
+import { openWaitingRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete } from './wire.ts'
 
 type EffectOf<K extends StatementEffect['kind']> = Extract<StatementEffect, { kind: K }>
@@ -27,33 +29,48 @@ function collectCursor(
   { name, hold }: EffectOf<'declare'>,
   prepared: PreparedStatement,
 ): void | Promise<void> {
-  let rows = new RowQueue(client.limits.maxMessageBytes)
+  let rows = openWaitingRows(client)
   function* collect(transaction: Transaction): StatementSteps<void> {
-    rows = new RowQueue(client.limits.maxMessageBytes)
+    rows.close()
+    rows = openWaitingRows(client)
     const execution = prepared.execute([])
-    for (;;) {
-      const batch = execution.next(transaction, client.context)
-      if (batch === undefined) return
-      if (batch === paused) yield execution.waitFor
-      else for (const row of batch) rows.push(row)
+    let isDone = false
+    try {
+      for (;;) {
+        const batch = execution.next(transaction, client.context)
+        if (batch === undefined) break
+        if (batch === paused) yield execution.waitFor
+        else {
+          for (const row of batch) {
+            const written = rows.put(row as SqlValue[])
+            if (written !== undefined) yield written
+          }
+        }
+      }
+      const written = rows.end()
+      if (written !== undefined) yield written
+      isDone = true
+    } finally {
+      if (!isDone) rows.close()
     }
   }
   return afterDone(client.session.run(collect), () => {
     const cursor = { name, columns: prepared.columns ?? [], rows, isHeld: hold }
-    client.cursors.set(name, cursor, rows.bytes)
+    client.cursors.set(name, cursor, 0)
   })
 }
 
-export function fetchRows(client: Client, portal: Portal, effect: EffectOf<'fetch'>): void {
+export function fetchRows(client: Client, portal: Portal, effect: EffectOf<'fetch'>): void | Promise<void> {
   const cursor: Cursor = client.getCursor(effect.name)
   if (effect.count < 0) throw sqlError('active_transaction', '55000', 'cursor can only scan forward')
-  const rows = cursor.rows.take(effect.count)
-  const { writer } = client.outbox
-  if (!effect.move) {
+  const write = (rows: readonly SqlValue[][]): void => {
+    if (effect.move) return
     const encoder = portal.encoder(cursor.columns)
-    for (const row of rows) encoder.write(row, writer)
+    for (const row of rows) encoder.write(row, client.outbox.writer)
   }
-  commandComplete(writer, `${effect.move ? 'MOVE' : 'FETCH'} ${rows.length}`)
+  return writeWaiting(client, cursor.rows, effect.count, write, (written) => {
+    commandComplete(client.outbox.writer, `${effect.move ? 'MOVE' : 'FETCH'} ${written}`)
+  })
 }
 
 export function closeCursors(client: Client, name: string | undefined): void {

@@ -109,8 +109,7 @@ function runCursorCommand(
   if (options.describes && !effect.move) {
     rowDescription(writer, client.getCursor(effect.name).columns, portal.formats)
   }
-  fetchRows(client, portal, effect)
-  return undefined
+  return fetchRows(client, portal, effect)
 }
 
 function runCommand(client: Client, prepared: PreparedStatement, effect: StatementEffect): void | Promise<void> {

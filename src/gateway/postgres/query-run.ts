@@ -5,7 +5,8 @@ import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
 import { sqlError } from './errors.ts'
 import { afterDone } from './language.ts'
-import { RowQueue, type ClientStatement, type Portal } from './portal.ts'
+import type { ClientStatement, Portal } from './portal.ts'
+import { openWaitingRows, type WaitingRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete, copyData, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
 
 export interface ExecuteOptions {
@@ -47,10 +48,7 @@ export class QueryRun {
 
   start(): void | Promise<void> {
     const { rest, isDone } = this.#portal
-    if (rest !== undefined || isDone) {
-      this.#sendRest(rest)
-      return undefined
-    }
+    if (rest !== undefined || isDone) return this.#sendRest(rest)
     const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
     const result = this.#client.session.run((transaction) => this.#attempt(transaction), { readOnly })
     return afterDone(result, () => this.#complete())
@@ -67,6 +65,7 @@ export class QueryRun {
   #rewind(): void {
     this.#sent = 0
     this.#isAnnounced = false
+    this.#portal.rest?.close()
     this.#portal.rest = undefined
     if (this.#client.takeBackOutput()) return
     const message = 'could not run the statement again: some of its rows have been sent'
@@ -101,22 +100,43 @@ export class QueryRun {
       const batch = execution.next(transaction, this.#client.context)
       if (batch === undefined) return undefined
       if (batch === paused) return this.#pumpOn(transaction, execution, execution.waitFor)
-      this.#take(batch)
+      const rest = this.#take(batch)
+      if (rest.length > 0) return this.#pumpOn(transaction, execution, undefined, rest)
       if (this.#isFull()) return this.#pumpOn(transaction, execution, this.#room())
     }
   }
 
-  *#pumpOn(transaction: Transaction, execution: Execution, first: Wait): StatementSteps<void> {
-    yield first
+  *#pumpOn(
+    transaction: Transaction,
+    execution: Execution,
+    first: Wait,
+    rest: readonly Row[] = [],
+  ): StatementSteps<void> {
+    if (rest.length > 0) yield* this.#keep(rest)
+    else yield first
     for (;;) {
       const batch = execution.next(transaction, this.#client.context)
-      if (batch === undefined) return
+      if (batch === undefined) {
+        const written = this.#portal.rest?.end()
+        if (written !== undefined) yield written
+        return
+      }
       if (batch === paused) {
         yield execution.waitFor
         continue
       }
-      this.#take(batch)
+      yield* this.#keep(this.#take(batch))
       if (this.#isFull()) yield this.#room()
+    }
+  }
+
+  /** For a later Execute. */
+  *#keep(rows: readonly Row[]): StatementSteps<void> {
+    if (rows.length === 0) return
+    const rest = (this.#portal.rest ??= openWaitingRows(this.#client))
+    for (const row of rows) {
+      const written = rest.put(row as SqlValue[])
+      if (written !== undefined) yield written
     }
   }
 
@@ -129,27 +149,23 @@ export class QueryRun {
     return this.#client.outbox.roomBelow(this.#client.limits.maxPendingOutputBytes)
   }
 
-  #take(batch: readonly Row[]): void {
+  /** Writes them; those that were not asked for are left over. */
+  #take(batch: readonly Row[]): readonly Row[] {
     this.#announce()
     const { columns, copy } = this.#prepared
     const { writer } = this.#client.outbox
     if (copy !== undefined) {
       for (const row of batch) copyData(writer, row[0] as string)
       this.#sent += batch.length
-      return
+      return []
     }
-    if (columns === undefined) return
+    if (columns === undefined) return []
     const encoder = this.#portal.encoder(columns)
     const { maxRows } = this.#options
-    for (const row of batch) {
-      if (maxRows > 0 && this.#sent >= maxRows) {
-        this.#portal.rest ??= new RowQueue(this.#client.limits.maxMessageBytes)
-        this.#portal.rest.push(row)
-      } else {
-        encoder.write(row, writer)
-        this.#sent++
-      }
-    }
+    const wanted = maxRows > 0 && maxRows - this.#sent < batch.length ? batch.slice(0, maxRows - this.#sent) : batch
+    for (const row of wanted) encoder.write(row, writer)
+    this.#sent += wanted.length
+    return wanted === batch ? [] : batch.slice(wanted.length)
   }
 
   #complete(): void {
@@ -160,7 +176,7 @@ export class QueryRun {
     if (this.#prepared.copy !== undefined) copyDone(writer)
     const { maxRows } = this.#options
     if (maxRows > 0 && this.#sent >= maxRows && this.#prepared.columns !== undefined) {
-      this.#portal.rest ??= new RowQueue(this.#client.limits.maxMessageBytes)
+      this.#portal.rest ??= openWaitingRows(this.#client)
       portalSuspended(writer)
       return
     }
@@ -169,19 +185,27 @@ export class QueryRun {
   }
 
   /** A later Execute of a portal that has rows left, or none. */
-  #sendRest(rest: RowQueue | undefined): void {
+  #sendRest(rest: WaitingRows | undefined): void | Promise<void> {
     const { writer } = this.#client.outbox
     const { maxRows } = this.#options
     this.#isAnnounced = true
-    const rows = rest?.take(maxRows === 0 ? Infinity : maxRows) ?? []
-    this.#take(rows)
-    if (maxRows > 0 && rows.length === maxRows) {
-      portalSuspended(writer)
-      return
+    const done = (written: number): void => {
+      if (maxRows > 0 && written === maxRows) {
+        portalSuspended(writer)
+        return
+      }
+      this.#portal.isDone = true
+      rest?.close()
+      this.#portal.rest = undefined
+      commandComplete(writer, commandTag(this.#prepared.command, written))
     }
-    this.#portal.isDone = true
-    this.#portal.rest = undefined
-    commandComplete(writer, commandTag(this.#prepared.command, rows.length))
+    if (rest === undefined) return done(0)
+    const { columns } = this.#prepared
+    const write = (rows: readonly Row[]): void => {
+      const encoder = this.#portal.encoder(columns!)
+      for (const row of rows) encoder.write(row, writer)
+    }
+    return writeWaiting(this.#client, rest, maxRows === 0 ? Infinity : maxRows, write, done)
   }
 }
 

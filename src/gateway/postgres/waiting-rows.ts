@@ -23,7 +23,7 @@ export function writeWaiting(
 ): void | Promise<void> {
   const first = rows.take(Math.min(count, rowsPerPiece), bytesPerPiece)
   if (first instanceof Promise || (first.length < count && rows.length > 0)) {
-    return writeOn(client, rows, count, write, first).then(done)
+    return writeOn(client, rows, count, { write, done }, first)
   }
   write(first)
   return done(first.length)
@@ -33,18 +33,18 @@ async function writeOn(
   client: Client,
   rows: WaitingRows,
   count: number,
-  write: (rows: readonly SqlValue[][]) => void,
+  { write, done }: { write: (rows: readonly SqlValue[][]) => void; done: (written: number) => void },
   first: SqlValue[][] | Promise<SqlValue[][]>,
-): Promise<number> {
+): Promise<void> {
   const { maxPendingOutputBytes } = client.limits
   let written = 0
   for (let piece = first; ; piece = rows.take(Math.min(count - written, rowsPerPiece), bytesPerPiece)) {
     const taken = await piece
     write(taken)
     written += taken.length
-    if (written >= count || rows.length === 0) return written
+    if (written >= count || rows.length === 0) return done(written)
     if (client.outbox.pendingBytes < maxPendingOutputBytes) continue
-    client.flush()
+    client.outbox.flush()
     await client.outbox.roomBelow(maxPendingOutputBytes)
   }
 }

@@ -51,12 +51,8 @@ export function runOf(transaction: Transaction): Run {
   return { transaction }
 }
 
-/** Each batch, until the end; yields what the operators wait for. */
-export function* pullEach(
-  documents: Operator<BsonValue>,
-  run: Run,
-  take: (batch: readonly BsonValue[]) => boolean,
-): Generator<Wait, void, void> {
+/** The next batch, or the end; yields what the operators wait for. */
+export function* pull(documents: Documents, run: Run): Generator<Wait, readonly BsonValue[] | undefined, void> {
   for (;;) {
     let batch: Batch<BsonValue>
     try {
@@ -66,28 +62,22 @@ export function* pullEach(
       yield run.transaction.waitOf(error)
       continue
     }
-    if (batch === undefined) return
-    if (batch === paused) yield takeWait(run)
-    else if (!take(batch)) return
+    if (batch !== paused) return batch
+    yield takeWait(run)
   }
 }
 
 /** All of them, in memory of their own, charged to `account`. */
-export function* collect(
-  documents: Operator<BsonValue>,
-  run: Run,
-  account: MemoryAccount,
-): Generator<Wait, BsonValue[], void> {
+export function* collect(documents: Documents, run: Run, account: MemoryAccount): Generator<Wait, BsonValue[], void> {
   const collected: BsonValue[] = []
-  yield* pullEach(documents, run, (batch) => {
-    account.charge(
-      batch.reduce((sum, document) => sum + keptBytes(document), 0),
-      'the result of a query',
-    )
-    for (const document of batch) collected.push(document.copy())
-    return true
-  })
-  return collected
+  for (;;) {
+    const batch = yield* pull(documents, run)
+    if (batch === undefined) return collected
+    for (const document of batch) {
+      account.charge(keptBytes(document), 'the result of a query')
+      collected.push(document.copy())
+    }
+  }
 }
 
 /** Counts documents; how many is what `made` makes one document of. None comes where it makes none. */

@@ -17,6 +17,7 @@ import { indexKeyPrefixes } from '../../model/document/index-keys.ts'
 import { documentOf } from '../../../test/documents/any-document.ts'
 import { openSource } from '../../query/open-source.ts'
 import { compileFilter } from './filter.ts'
+import { plentyOfMemory } from '../../query/testing.ts'
 import { computeAll, countMatching, firstBatch, nextBatch, planOf, type Query } from './query.ts'
 import { parsePipeline } from './pipeline.ts'
 import { parseSort } from './sort-order.ts'
@@ -221,7 +222,7 @@ describe('batches', () => {
     insert(Array.from({ length: 50 }, (_, n) => ({ _id: n, a: [n % 7, n % 5] })))
     index('a', [['a', 1]])
     const query = queryOf({ a: { $gte: 0 } })
-    const wants = { documents: 6, bytes: 1e6 }
+    const wants = { documents: 6, bytes: 1e6, openWorkspace: plentyOfMemory }
     const seen: unknown[] = []
     let position = run((transaction) =>
       firstBatch(query, openSource(collectionOf(transaction)), transaction, { ...wants, documents: 0 }),
@@ -401,7 +402,7 @@ describe('what nobody looks at', () => {
 
   it('is passed over, within a transaction that wrote too', () => {
     insert(ids)
-    const wants = { documents: 3, bytes: 10_000 }
+    const wants = { documents: 3, bytes: 10_000, openWorkspace: plentyOfMemory }
     const { result, shown } = entriesShown(function* (transaction): Steps<number[][]> {
       const source = openSource(collectionOf(transaction))
       const query = queryOf({}, { _id: -1 }, { skip: 300 })

@@ -15,7 +15,18 @@ import { inPlace } from '../../database/wait.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import type { DocumentSource } from '../../query/document-source.ts'
 import { Limit } from '../../query/row-operators.ts'
-import { collect, CountDocuments, type Documents, documentBytes, keptBytes, pullEach, runOf } from './documents.ts'
+import { RowQueue } from '../../query/row-queue.ts'
+import type { Workspace } from '../../database/workspace.ts'
+import {
+  collect,
+  CountDocuments,
+  type Documents,
+  documentBytes,
+  documentFormat,
+  keptBytes,
+  pull,
+  runOf,
+} from './documents.ts'
 import type { Filter } from './filter.ts'
 import { MatchingDocuments } from './matching-documents.ts'
 import { chain, type PipelineStage } from './pipeline.ts'
@@ -37,7 +48,13 @@ export interface Query {
 /** Where the next batch begins. */
 export type QueryPosition =
   | { readonly kind: 'scan'; readonly collection: Collection; readonly plan: Plan; readonly progress: Progress }
-  | { readonly kind: 'kept'; readonly documents: readonly BsonValue[]; readonly at: number }
+  /** Whoever forgets the position closes them. */
+  | { readonly kind: 'kept'; readonly documents: RowQueue<BsonValue> }
+
+/** Nobody asks for what is behind it. */
+export function forgetPosition(position: QueryPosition | undefined): void {
+  if (position?.kind === 'kept') position.documents.close()
+}
 
 export interface Progress extends ScanPlace {
   readonly skip: number
@@ -47,6 +64,8 @@ export interface Progress extends ScanPlace {
 export interface BatchWants {
   readonly documents: number
   readonly bytes: number
+  /** For what a query computes at once and its cursor hands out later. */
+  readonly openWorkspace: () => Workspace
 }
 
 export interface BatchResult {
@@ -86,8 +105,7 @@ export function* firstBatch(
       })
     }
   }
-  const documents = yield* computeAll(query, source, transaction)
-  return keptBatch({ kind: 'kept', documents, at: 0 }, wants)
+  return yield* computedBatch(documentsOf(query, source), transaction, wants)
 }
 
 export function* nextBatch(
@@ -97,7 +115,7 @@ export function* nextBatch(
   wants: BatchWants,
   position: QueryPosition,
 ): Generator<Pause, BatchResult, void> {
-  if (position.kind === 'kept') return keptBatch(position, wants)
+  if (position.kind === 'kept') return yield* keptBatch(position.documents, wants)
   const source = open(transaction)
   const isSame = source !== undefined && source.collection.id === position.collection.id
   const index = isSame ? source.indexes.find(({ name }) => name === position.plan.index.name) : undefined
@@ -118,18 +136,48 @@ function findById(source: DocumentSource, transaction: Transaction, id: BsonValu
   return { documents: [new BsonValue(bsonType.object, bytes)], next: undefined }
 }
 
-function keptBatch(position: Extract<QueryPosition, { kind: 'kept' }>, wants: BatchWants): BatchResult {
-  const { documents, at } = position
-  let end = at
+/** As many as are wanted at once; the others wait in a queue. */
+function* computedBatch(
+  computed: Documents,
+  transaction: Transaction,
+  wants: BatchWants,
+): Generator<Pause, BatchResult, void> {
+  const run = runOf(transaction)
+  const account = transaction.workspace.memory
+  const documents: BsonValue[] = []
+  let queue: RowQueue<BsonValue> | undefined
+  let isDone = false
   let bytes = 0
-  while (end < documents.length && end - at < wants.documents) {
-    const document = documents[end]!
-    bytes += document.end - document.start
-    if (bytes > wants.bytes && end > at) break
-    end++
+  try {
+    for (;;) {
+      const batch = yield* pull(computed, run)
+      if (batch === undefined) break
+      for (const document of batch) {
+        const fits = documents.length < wants.documents && (documents.length === 0 || bytes < wants.bytes)
+        if (queue === undefined && fits) {
+          bytes += keep(document, documents, account)
+          continue
+        }
+        queue ??= new RowQueue(wants.openWorkspace(), documentFormat)
+        const written = queue.put(document)
+        if (written !== undefined) yield written
+      }
+    }
+    const written = queue?.end()
+    if (written !== undefined) yield written
+    isDone = true
+  } finally {
+    if (!isDone) queue?.close()
   }
-  const next = end < documents.length ? { kind: 'kept' as const, documents, at: end } : undefined
-  return { documents: documents.slice(at, end), next }
+  return { documents, next: queue && { kind: 'kept', documents: queue } }
+}
+
+function* keptBatch(kept: RowQueue<BsonValue>, wants: BatchWants): Generator<Pause, BatchResult, void> {
+  const taking = kept.take(wants.documents, wants.bytes)
+  let documents: readonly BsonValue[] = []
+  if (taking instanceof Promise) yield taking.then((taken) => void (documents = taken))
+  else documents = taking
+  return { documents, next: kept.length > 0 ? { kind: 'kept', documents: kept } : undefined }
 }
 
 type ScanPosition = Extract<QueryPosition, { kind: 'scan' }>
@@ -261,7 +309,7 @@ export function* countMatching(
     counted = count
     return undefined
   })
-  yield* pullEach(counter, runOf(transaction), () => true)
+  yield* pull(counter, runOf(transaction))
   return counted
 }
 

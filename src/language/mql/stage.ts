@@ -4,7 +4,7 @@
  * A stage that answers each document by itself also has another form, `each`: what a cursor does batch by batch, with the
  * position in its scan after every document.
  */
-import { BsonValue } from '../../model/document/bson.ts'
+import type { BsonValue } from '../../model/document/bson.ts'
 import { Expand, Filter, Project } from '../../query/row-operators.ts'
 import { documentBytes, type Documents } from './documents.ts'
 

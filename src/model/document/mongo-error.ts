@@ -32,7 +32,6 @@ export const mongoCode = {
   commandNotSupportedOnView: 166,
   invalidPipelineOperator: 168,
   cannotIndexParallelArrays: 171,
-  queryExceededMemoryLimit: 292,
   invalidDbRef: 10,
   unknownStage: 40324,
   documentTooLarge: 10334,

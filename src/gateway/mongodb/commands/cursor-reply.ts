@@ -1,6 +1,13 @@
 /** The first batch of a query, and the cursor behind it. */
 import type { Statement } from '../../../database/contract.ts'
-import { firstBatch, type BatchResult, type BatchWants, type Query } from '../../../language/mql/query.ts'
+import type { Workspace } from '../../../database/workspace.ts'
+import {
+  firstBatch,
+  forgetPosition,
+  type BatchResult,
+  type BatchWants,
+  type Query,
+} from '../../../language/mql/query.ts'
 import { indexName, type BsonWriter } from '../../../model/document/bson-writer.ts'
 import type { BsonValue } from '../../../model/document/bson.ts'
 import type { Reply, Request } from '../request.ts'
@@ -8,7 +15,7 @@ import { findSource } from './query-options.ts'
 
 const firstBatchDocuments = 101
 /** A batch ends behind the document that passes this; the largest document still fits a message. */
-export const batchBytes: number = 4 * 1024 * 1024
+const batchBytes: number = 4 * 1024 * 1024
 
 export interface CursorOptions {
   readonly collection: string
@@ -18,7 +25,7 @@ export interface CursorOptions {
 
 export function openCursor(request: Request, query: Query, options: CursorOptions): Reply | Promise<Reply> {
   const { database } = request
-  const wants: BatchWants = { documents: options.batchSize ?? firstBatchDocuments, bytes: batchBytes }
+  const wants = batchWants(request, options.batchSize ?? firstBatchDocuments)
   const statement: Statement<BatchResult> = (transaction) =>
     firstBatch(query, findSource(transaction.catalog, database, options.collection), transaction, wants)
   const result = request.read(statement)
@@ -26,9 +33,19 @@ export function openCursor(request: Request, query: Query, options: CursorOption
   return result.then((batch) => firstReply(request, query, options, batch))
 }
 
+export function batchWants({ gateway, session }: Request, documents: number): BatchWants {
+  const openWorkspace = (): Workspace => gateway.sessions.openWorkspace(session.database, 'the cursor')
+  return { documents, bytes: batchBytes, openWorkspace }
+}
+
 function firstReply(request: Request, query: Query, options: CursorOptions, batch: BatchResult): Reply {
   const namespace = `${request.database}.${options.collection}`
-  const id = batch.next === undefined || options.singleBatch ? 0n : keepCursor(request, query, options, batch)
+  let id = 0n
+  try {
+    if (batch.next !== undefined && !options.singleBatch) id = keepCursor(request, query, options, batch)
+  } finally {
+    if (id === 0n) forgetPosition(batch.next)
+  }
   return (writer) => writeCursor(writer, 'firstBatch', batch.documents, id, namespace)
 }
 

@@ -7,7 +7,7 @@ import { indexName } from '../../../model/document/bson-writer.ts'
 import { readInt64 } from '../../../model/document/values.ts'
 import type { OpenCursor } from '../cursors.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
-import { batchBytes, writeCursor } from './cursor-reply.ts'
+import { batchWants, writeCursor } from './cursor-reply.ts'
 import { findSource, refuseOptions } from './query-options.ts'
 
 function getMore(request: Request): Reply | Promise<Reply> {
@@ -20,7 +20,7 @@ function getMore(request: Request): Reply | Promise<Reply> {
   const transaction = request.inTransaction ? request.logical!.transactionKey : undefined
   const cursor = request.gateway.cursors.take(id, namespace, transaction)
   const batchSize = request.getCount('batchSize')
-  const wants = { documents: batchSize === undefined || batchSize === 0 ? Infinity : batchSize, bytes: batchBytes }
+  const wants = batchWants(request, batchSize === undefined || batchSize === 0 ? Infinity : batchSize)
   try {
     const result = readBatch(request, cursor, wants)
     if (!(result instanceof Promise)) return batchReply(request, cursor, result)

@@ -1,6 +1,6 @@
 /** Options that several commands share: sources, filters, sorts, hints, variables, collation. */
 import type { Catalog, Collection } from '../../../database/catalog.ts'
-import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { Transaction } from '../../../database/contract.ts'
 import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
 import { evaluateConstant } from '../../../language/mql/expression.ts'
 import type { CollectionReader } from '../../../language/mql/lookup.ts'
