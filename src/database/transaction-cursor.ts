@@ -25,6 +25,14 @@ export interface ReadRangeTracker {
   reached(key: Slice | undefined): void
 }
 
+type BaseState = 'none' | 'held' | 'taken' | 'ended'
+
+/** Where the base stood: behind its key, or before anything was read. */
+interface Place {
+  readonly key: Uint8Array | undefined
+  readonly state: BaseState
+}
+
 export class TransactionCursor implements Cursor {
   key: Slice = emptySlice
   value: Slice = emptySlice
@@ -36,8 +44,8 @@ export class TransactionCursor implements Cursor {
   #reader: () => Reader
   #base: Cursor
   /** `none`: not read; `held`: its entry waits to be returned; `taken`: returned or skipped; `ended`. */
-  #baseState: 'none' | 'held' | 'taken' | 'ended' = 'none'
-  #parked: { key: Uint8Array | undefined; state: 'none' | 'held' | 'taken' | 'ended' } | undefined
+  #baseState: BaseState = 'none'
+  #parked: Place | undefined
   #limit: number
   #ownPosition = -1
   #ownVersion = -1
@@ -87,17 +95,28 @@ export class TransactionCursor implements Cursor {
     if (this.#parked !== undefined) this.#unpark()
     if (this.#limit > 0) return count > 0 && this.next() ? 1 : 0
     if (count <= 0 || this.#baseState === 'ended') return 0
-    // The last one is read, so that a parked cursor knows where it stood.
-    const held = this.#baseState === 'held' ? 1 : 0
-    if (held > 0) this.#baseState = 'taken'
-    const passed = count - held > 1 ? held + this.#base.skip(count - held - 1) : held
-    return passed < count && this.next() ? passed + 1 : passed
+    const before = this.#place()
+    try {
+      // The last one is read, so that a parked cursor knows where it stood.
+      const held = this.#baseState === 'held' ? 1 : 0
+      if (held > 0) this.#baseState = 'taken'
+      const passed = count - held > 1 ? held + this.#base.skip(count - held - 1) : held
+      return passed < count && this.next() ? passed + 1 : passed
+    } catch (error) {
+      // Nothing was passed over: what counted as passed is passed again, with its page at hand.
+      this.#parked = before
+      throw error
+    }
+  }
+
+  #place(): Place {
+    const started = this.#baseState === 'held' || this.#baseState === 'taken'
+    return { key: started ? copySlice(this.#base.key) : undefined, state: this.#baseState }
   }
 
   /** The reader that this cursor is open on will not hold any longer. */
   park(): void {
-    const started = this.#baseState === 'held' || this.#baseState === 'taken'
-    this.#parked = { key: started ? copySlice(this.#base.key) : undefined, state: this.#baseState }
+    this.#parked ??= this.#place()
     this.key = sliceOf(copySlice(this.key))
     this.value = sliceOf(copySlice(this.value))
   }

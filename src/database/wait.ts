@@ -51,7 +51,7 @@ export function canWait(): boolean {
 }
 
 /** The result of a batch, which is run until it gets through. */
-export function* inPlace<T>(transaction: Transaction, batch: () => T): StatementSteps<T> {
+export function* inPlace<T>(transaction: WaitingTransaction, batch: () => T): StatementSteps<T> {
   for (;;) {
     const start = transaction.savepoint()
     let wait: Wait
@@ -66,8 +66,10 @@ export function* inPlace<T>(transaction: Transaction, batch: () => T): Statement
   }
 }
 
-/** What a reader must offer to have its cursors moved in place. */
-export type WaitingReader = Pick<Transaction, 'batchDone'>
+/** What a transaction must offer for others to wait in place. */
+export type WaitingTransaction = Pick<Transaction, 'savepoint' | 'waitOf' | 'batchDone'>
+
+export type ThrownWait = Miss | LockWait | Elsewhere
 
 /**
  * `cursor.next()`, or the page that it waits for, without a generator per entry:
@@ -80,13 +82,40 @@ export type WaitingReader = Pick<Transaction, 'batchDone'>
  *       …
  *     }
  */
-export function advance(reader: WaitingReader, cursor: Pick<Cursor, 'next'>): boolean | Miss {
+export function advance(reader: Pick<Transaction, 'batchDone'>, cursor: Pick<Cursor, 'next'>): boolean | Miss {
   try {
     const found = cursor.next()
     reader.batchDone()
     return found
   } catch (error) {
     if (isMiss(error)) return error
+    throw error
+  }
+}
+
+export const done: unique symbol = Symbol('done')
+
+/**
+ * Runs a piece of work that waits before its first change, so that it needs no way back: `done`, or what it waits for.
+ *
+ *     for (let wait = attempt(step, at); wait !== done; wait = attempt(step, at)) yield wait
+ */
+export function attempt<A>(step: (argument: A) => void, argument: A): ThrownWait | typeof done {
+  try {
+    step(argument)
+    return done
+  } catch (error) {
+    if (isThrownWait(error)) return error
+    throw error
+  }
+}
+
+/** The same for what answers something that is no object: the answer, or what it waits for. */
+export function orWait<A, B, T extends number | boolean | void>(step: (a: A, b: B) => T, a: A, b: B): T | ThrownWait {
+  try {
+    return step(a, b)
+  } catch (error) {
+    if (isThrownWait(error)) return error
     throw error
   }
 }
@@ -98,6 +127,6 @@ export function asWait(error: unknown): Wait {
   throw error
 }
 
-export function isThrownWait(error: unknown): error is Miss | LockWait | Elsewhere {
+export function isThrownWait(error: unknown): error is ThrownWait {
   return error instanceof LockWait || error instanceof Elsewhere || isMiss(error)
 }

@@ -6,8 +6,9 @@
  *     statement goes on in place. After a lock the newest state may have gone on from what the statement has read: at read
  *     committed it is run again then, as after `Restart`.
  *   - it throws `Restart` (read committed met newer data): rolled back to its start, run again on the newest state.
- *   - it returns at once and throws a wait (a page, a lock): it is one batch. Taken back, waited for, run again as if it
- *     began now, with its pages pinned.
+ *   - it throws a wait (a page, a lock) and has not yielded yet: it is one batch. Taken back, waited for, run again as if it
+ *     began now, with its pages pinned. So what returns at once need not know of waits, nor what comes before the first
+ *     yield; that is a slice at most, and after it a statement goes on in place only.
  *   - it throws anything else: rolled back to its start, and that is its error.
  *
  * Slices and pages come from the scheduler, each in a turn of its own; a lock is taken up in the turn that grants it.
@@ -97,7 +98,7 @@ export interface Caller {
 export interface RepeatCounts {
   /** Newer data at read committed. */
   restarts: number
-  /** One batch that had to wait for a page or a lock. */
+  /** Those that had not yielded yet, for a page or a lock. */
   batches: number
   /** Steps that threw a wait instead of yielding it. */
   escaped: number
@@ -137,7 +138,7 @@ export class StatementRunner {
       }
       wait = step.value
     } catch (error) {
-      return this.#again(transaction, statement, caller, { start, steps }, error)
+      return this.#again(transaction, statement, caller, { start, steps: undefined }, error)
     }
     return this.#goOn(transaction, statement, caller, { start, steps }, wait)
   }

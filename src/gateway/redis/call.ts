@@ -3,6 +3,7 @@
  *
  * A connection has one `Call` and moves it along from command to command, so that nothing is allocated per command.
  */
+import { inPlace } from '../../database/wait.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { copySlice, type MutableSlice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
@@ -130,6 +131,6 @@ export class Call {
     finish: () => void,
   ): StatementSteps<void> {
     yield* eachStep(this.tx, first, this.count, stride, step)
-    finish()
+    yield* inPlace(this.tx, finish)
   }
 }

@@ -22,8 +22,8 @@ export function findField(reader: TransactionReader, space: Keyspace, hash: Head
 export function setField(tx: Transaction, space: Keyspace, hash: Header, field: Slice, value: Slice): boolean {
   const key = writeElementKey(fieldKey, space, index.field, hash.generation, field)
   const isNew = tx.get(key) === undefined
-  if (isNew) hash.count++
   tx.put(key, value)
+  if (isNew) hash.count++
   return isNew
 }
 

@@ -1,4 +1,5 @@
 /** All keys of a collection: walking, counting, renaming, copying, and a random one. */
+import { inPlace } from '../../database/wait.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
@@ -59,10 +60,10 @@ export function* randomKey(tx: Transaction, space: Keyspace): StatementSteps<Uin
   const range = keyspaceRange(space.id, index.header)
   const header = new Header()
   for (let tries = 0; tries < 100; tries++) {
-    const entry = entryNearRandomPoint(tx, range)
+    const entry = yield* entryNearRandomPoint(tx, range)
     if (entry === undefined) break
     const key = copySlice(decodeLastElement(sliceOf(entry), headerOffset(space), new MutableSlice()))
-    if (findHeader(tx, space, sliceOf(key), header)) return key
+    if (yield* inPlace(tx, () => findHeader(tx, space, sliceOf(key), header))) return key
   }
   return few[randomBelow(tx.services, few.length)]
 }
@@ -101,7 +102,7 @@ export function* copyKey(
     setString(tx, to, target, sliceOf(copySlice(header)), header.expiresAtMs)
     return
   }
-  clearKey(tx, to, target)
+  yield* inPlace(tx, () => clearKey(tx, to, target))
   const copy = newCollection(tx, header.kind)
   copy.expiresAtMs = header.expiresAtMs
   copy.count = header.count
@@ -116,7 +117,7 @@ export function* copyKey(
     const source = { space: from, of: index.byScore, generation: header.generation }
     yield* copyElements(tx, source, { space: to, generation: copy.generation })
   }
-  placeCollection(tx, to, target, copy)
+  yield* inPlace(tx, () => placeCollection(tx, to, target, copy))
 }
 
 function* copyElements(

@@ -4,7 +4,9 @@
  * (`keys.ts`). This file finds, creates, stores and removes headers; the types of Redis each have a file of their own.
  *
  * A key is a slice of bytes, a collection anything with a keyspace `id`. Functions that change something check everything
- * before their first write, so that an error that they throw for the caller's request leaves the transaction as it was.
+ * before their first write, so that an error that they throw for the caller's request leaves the transaction as it was. In the
+ * same way they wait, for a page or a lock, before their first write and before they change a header: called again after
+ * the wait they do what they would have done.
  *
  * Invariants:
  * - A collection's count is that of its elements, and no empty collection is stored.

@@ -4,6 +4,7 @@
  *
  * Invariant: the positions from `position` to `position + count − 1` are taken, and no others.
  */
+import { inPlace } from '../../database/wait.ts'
 import { copySlice, equalSlices, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
@@ -29,9 +30,9 @@ export function setItem(tx: Transaction, space: Keyspace, list: Header, rank: nu
 
 /** The caller saves the collection. */
 export function pushItem(tx: Transaction, space: Keyspace, list: Header, item: Slice, atHead: boolean): void {
+  setItem(tx, space, list, atHead ? -1 : list.count, item)
   if (atHead) list.position--
   list.count++
-  setItem(tx, space, list, atHead ? 0 : list.count - 1, item)
 }
 
 /** A copy of what was there; the list must not be empty. */
@@ -92,12 +93,11 @@ export function* insertItem(
   } else {
     for (let at = before; at > rank; at--) yield* shift(tx, space, list, at - 1, at)
   }
-  setItem(tx, space, list, rank, item)
+  yield* inPlace(tx, () => setItem(tx, space, list, rank, item))
 }
 
 function* shift(tx: Transaction, space: Keyspace, list: Header, from: number, to: number): StatementSteps<void> {
-  const item = sliceOf(copySlice(getItem(tx, space, list, from)!))
-  setItem(tx, space, list, to, item)
+  yield* inPlace(tx, () => setItem(tx, space, list, to, sliceOf(copySlice(getItem(tx, space, list, from)!))))
   if (to % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
 }
 
@@ -117,7 +117,7 @@ export function* removeItems(
   for (let at = to; at < list.count; at++) {
     if (!gone.has(at)) yield* shift(tx, space, list, at, to++)
   }
-  tx.deleteRange(rankRange(space, list, to, list.count))
+  yield* inPlace(tx, () => tx.deleteRange(rankRange(space, list, to, list.count)))
   list.count = to
   return removed.length
 }

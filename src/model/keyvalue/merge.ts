@@ -2,8 +2,9 @@
  * Unions, intersections and differences of sets and sorted sets in one pass: members lie in byte order under every
  * generation, so all inputs are read side by side, as in a merge join, and nothing is gathered in memory.
  */
-import { compareSlices, copySlice, MutableSlice, sliceOf, type Slice } from '../../base/slice.ts'
+import { compareSlices, copySlice, MutableSlice, type Slice } from '../../base/slice.ts'
 import type { StatementSteps } from '../../database/contract.ts'
+import { attempt, done, orWait } from '../../database/wait.ts'
 import type { Cursor } from '../../storage/store.ts'
 import { decodeScore, kind, type Header } from './codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from './keys.ts'
@@ -12,11 +13,10 @@ import type { SlicedReader } from './walk.ts'
 
 /** One input: a set, a sorted set, or nothing where the key does not exist. */
 export class MemberStream {
-  readonly #reader: SlicedReader
-  readonly #space: Keyspace
   readonly #header: Header | undefined
   readonly #offset: number
-  #cursor: Cursor | undefined
+  readonly #cursor: Cursor | undefined
+  #keptScore: number | undefined
   /** The member with its tag, escaped as in the key: the order is the same. */
   readonly element: MutableSlice = new MutableSlice()
   alive = false
@@ -24,33 +24,38 @@ export class MemberStream {
   present = false
 
   constructor(reader: SlicedReader, space: Keyspace, header: Header | undefined) {
-    this.#reader = reader
-    this.#space = space
     this.#header = header
-    this.#offset = header === undefined ? 0 : elementOffset(space, elementIndex(header.kind), header.generation)
-    this.open()
+    if (header === undefined) {
+      this.#offset = 0
+      return
+    }
+    const of = elementIndex(header.kind)
+    this.#offset = elementOffset(space, of, header.generation)
+    this.#cursor = reader.scan(elementRange(space, of, header.generation))
   }
 
-  /** From the first member, or from `at` on. */
-  open(at?: Slice): void {
-    const header = this.#header
-    if (header === undefined) return
-    const range = elementRange(this.#space, elementIndex(header.kind), header.generation)
-    this.#cursor = this.#reader.scan(range)
-    if (at !== undefined) this.#cursor.seek(sliceOf(Buffer.concat([copySlice(range.start), copySlice(at)])))
-    this.advance()
-  }
-
+  /** To the next member, before the first one to that. Where it has to wait it stays where it is. */
   advance(): void {
     this.alive = this.#cursor?.next() ?? false
+    this.present = false
+    this.#keptScore = undefined
     if (!this.alive) return
     const { key } = this.#cursor!
     this.element.set(key.bytes, key.start + this.#offset, key.end)
   }
 
+  /** What it shows does not outlast the turn: before that is over, it is copied. */
+  keep(): void {
+    if (!this.alive) return
+    this.#keptScore = this.score
+    const kept = copySlice(this.element)
+    this.element.set(kept, 0, kept.length)
+  }
+
   /** The member's score; members of plain sets count 1. */
   get score(): number {
-    return this.#header?.kind === kind.sortedSet ? decodeScore(this.#cursor!.value) : 1
+    if (this.#header?.kind !== kind.sortedSet) return 1
+    return this.#keptScore ?? decodeScore(this.#cursor!.value)
   }
 
   decode(into: MutableSlice): Slice {
@@ -60,7 +65,8 @@ export class MemberStream {
 
 /**
  * Calls `visit` for every member of any input, in order, with `present` set in each stream; it answers false to stop.
- * The member holds until the transaction is called.
+ * The member holds until the transaction is called. Where `visit` has to wait, which it does before its first change, it is
+ * called for the same member again.
  */
 export function* mergeMembers(
   reader: SlicedReader,
@@ -75,15 +81,41 @@ export function* mergeMembers(
       stream.present = stream.alive && (stream === least || compareSlices(stream.element, least.element) === 0)
     }
     const shouldPause = reader.slice.spend(streams.length)
-    const at = shouldPause ? copySlice(least.element) : undefined
-    if (visit(least.decode(member)) === false) return
-    if (at === undefined) {
-      for (const stream of streams) if (stream.present) stream.advance()
-    } else {
-      yield undefined
-      for (const stream of streams) reopenAfter(stream, sliceOf(at))
+    let goesOn = orWait(visit, least.decode(member), undefined)
+    for (; typeof goesOn === 'object'; goesOn = orWait(visit, least.decode(member), undefined)) {
+      keepAll(streams)
+      yield goesOn
     }
+    if (goesOn === false) return
+    for (const stream of streams) if (stream.present) yield* advanceOne(stream, streams)
+    if (!shouldPause) continue
+    keepAll(streams)
+    yield undefined
   }
+}
+
+const advanceStream = (stream: MemberStream): void => stream.advance()
+
+function* advanceOne(stream: MemberStream, all: readonly MemberStream[]): StatementSteps<void> {
+  for (let wait = attempt(advanceStream, stream); wait !== done; wait = attempt(advanceStream, stream)) {
+    keepAll(all)
+    yield wait
+  }
+}
+
+function keepAll(streams: readonly MemberStream[]): void {
+  for (const stream of streams) stream.keep()
+}
+
+/** One for each input, at its first member. */
+export function* openStreams(
+  reader: SlicedReader,
+  space: Keyspace,
+  inputs: readonly (Header | undefined)[],
+): StatementSteps<MemberStream[]> {
+  const streams = inputs.map((input) => new MemberStream(reader, space, input))
+  for (const stream of streams) yield* advanceOne(stream, streams)
+  return streams
 }
 
 function leastOf(streams: readonly MemberStream[]): MemberStream | undefined {
@@ -93,9 +125,4 @@ function leastOf(streams: readonly MemberStream[]): MemberStream | undefined {
     if (least === undefined || compareSlices(stream.element, least.element) < 0) least = stream
   }
   return least
-}
-
-function reopenAfter(stream: MemberStream, at: Slice): void {
-  stream.open(at)
-  if (stream.alive && compareSlices(stream.element, at) === 0) stream.advance()
 }

@@ -4,7 +4,9 @@
  * come, those behind gaps in the order of bytes come more often. Redis, too, promises no uniformity there.
  */
 import { copySlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../base/slice.ts'
-import type { StatementSteps, Transaction, TransactionServices } from '../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { inPlace } from '../../database/wait.ts'
+import { type Chance, chanceOf } from './chance.ts'
 import { walk } from './walk.ts'
 
 const uniformLimit = 512
@@ -13,18 +15,19 @@ const stepsAfterSeek = 32
 const randomBytes = new Uint8Array(6)
 
 /** From 0 to `limit` − 1; `limit` is at most 2^47. */
-export function randomBelow(services: TransactionServices, limit: number): number {
-  services.random(randomBytes)
+export function randomBelow(chance: Chance, limit: number): number {
+  chance.random(randomBytes)
   let value = 0
   for (const byte of randomBytes) value = value * 256 + byte
   return value % limit
 }
 
 /** The key of one random entry of a range that holds `count`. */
-export function randomEntry(tx: Transaction, range: KeyRange, count: number): Uint8Array | undefined {
+export function* randomEntry(tx: Transaction, range: KeyRange, count: number): StatementSteps<Uint8Array | undefined> {
   if (count === 0) return undefined
-  if (count <= uniformLimit) return entryAt(tx, range, randomBelow(tx.services, count))
-  return entryNearRandomPoint(tx, range)
+  if (count > uniformLimit) return yield* entryNearRandomPoint(tx, range)
+  const rank = randomBelow(tx.services, count)
+  return yield* inPlace(tx, () => entryAt(tx, range, rank))
 }
 
 function entryAt(tx: Transaction, range: KeyRange, rank: number): Uint8Array | undefined {
@@ -33,14 +36,19 @@ function entryAt(tx: Transaction, range: KeyRange, rank: number): Uint8Array | u
   return undefined
 }
 
-export function entryNearRandomPoint(tx: Transaction, range: KeyRange): Uint8Array | undefined {
+export function* entryNearRandomPoint(tx: Transaction, range: KeyRange): StatementSteps<Uint8Array | undefined> {
+  const begin = chanceOf(tx.services)
+  return yield* inPlace(tx, () => findNearPoint(tx, range, begin()))
+}
+
+function findNearPoint(tx: Transaction, range: KeyRange, chance: Chance): Uint8Array | undefined {
   const first = firstKey(tx, range, false)
   const last = firstKey(tx, range, true)
   if (first === undefined || last === undefined) return undefined
   let cursor = tx.scan(range)
-  cursor.seek(sliceOf(pointBetween(tx.services, first, last)))
+  cursor.seek(sliceOf(pointBetween(chance, first, last)))
   let found = first
-  for (let left = randomBelow(tx.services, stepsAfterSeek); left >= 0; left--) {
+  for (let left = randomBelow(chance, stepsAfterSeek); left >= 0; left--) {
     if (!cursor.next()) {
       cursor = tx.scan(range)
       if (!cursor.next()) break
@@ -55,15 +63,15 @@ function firstKey(tx: Transaction, range: KeyRange, reverse: boolean): Uint8Arra
   return cursor.next() ? copySlice(cursor.key) : undefined
 }
 
-function pointBetween(services: TransactionServices, first: Uint8Array, last: Uint8Array): Uint8Array {
+function pointBetween(chance: Chance, first: Uint8Array, last: Uint8Array): Uint8Array {
   let shared = 0
   while (shared < first.length && first[shared] === last[shared]) shared++
   const point = new Uint8Array(shared + 9)
   point.set(first.subarray(0, shared))
-  services.random(point.subarray(shared))
+  chance.random(point.subarray(shared))
   const low = first[shared] ?? 0
   const high = last[shared] ?? 0
-  point[shared] = low + randomBelow(services, Math.max(1, high - low + 1))
+  point[shared] = low + randomBelow(chance, Math.max(1, high - low + 1))
   return point
 }
 
@@ -76,21 +84,23 @@ export function* sampleDistinct(
 ): StatementSteps<Uint8Array[]> {
   const sample =
     count > uniformLimit && wanted * 64 < count
-      ? drawDistinct(tx, range, wanted)
+      ? yield* drawDistinct(tx, range, wanted)
       : yield* selectDistinct(tx, range, count, wanted)
   return shuffle(tx.services, sample)
 }
 
-function drawDistinct(tx: Transaction, range: KeyRange, wanted: number): Uint8Array[] {
+function* drawDistinct(tx: Transaction, range: KeyRange, wanted: number): StatementSteps<Uint8Array[]> {
   const drawn = new Map<string, Uint8Array>()
   for (let tries = wanted * 32; tries > 0 && drawn.size < wanted; tries--) {
-    const key = entryNearRandomPoint(tx, range)
+    const key = yield* entryNearRandomPoint(tx, range)
     if (key === undefined) break
     drawn.set(sliceToLatin1(sliceOf(key)), key)
   }
   // Draws that keep meeting the same few keys are filled up in order: the count is promised, uniformity is not.
-  const cursor = tx.scan(range)
-  while (drawn.size < wanted && cursor.next()) drawn.set(sliceToLatin1(cursor.key), copySlice(cursor.key))
+  yield* walk(tx, range, (key) => {
+    if (drawn.size < wanted) drawn.set(sliceToLatin1(key), copySlice(key))
+    return drawn.size < wanted
+  })
   return [...drawn.values()]
 }
 
@@ -116,9 +126,9 @@ function* selectDistinct(
   return selected
 }
 
-function shuffle(services: TransactionServices, keys: Uint8Array[]): Uint8Array[] {
+function shuffle(chance: Chance, keys: Uint8Array[]): Uint8Array[] {
   for (let i = keys.length - 1; i > 0; i--) {
-    const other = randomBelow(services, i + 1)
+    const other = randomBelow(chance, i + 1)
     const kept = keys[i]!
     keys[i] = keys[other]!
     keys[other] = kept

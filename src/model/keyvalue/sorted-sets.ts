@@ -64,8 +64,8 @@ export function setScore(
   if (conditions.onlyLess === true && after >= before) return change.refused
   lastScore = after
   if (after === before) return change.unchanged
-  tx.delete(writeScoreKey(scoreKey, space, sorted.generation, before, member), 'derived')
   putScore(tx, space, sorted, member, after)
+  tx.delete(writeScoreKey(scoreKey, space, sorted.generation, before, member), 'derived')
   return change.updated
 }
 

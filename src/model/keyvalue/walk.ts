@@ -2,12 +2,21 @@
  * Reads a range entry by entry in slices of time: every 64 entries it asks whether the statement should pause, and goes on
  * afterwards where it stood.
  */
-import { compareSlices, type KeyRange, type Slice } from '../../base/slice.ts'
+import { compareSlices, copySlice, type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import type { StatementSteps, TimeSlice, Transaction, TransactionReader } from '../../database/contract.ts'
+import {
+  advance,
+  attempt,
+  done,
+  inPlace,
+  orWait,
+  type ThrownWait,
+  type WaitingTransaction,
+} from '../../database/wait.ts'
 import type { Cursor } from '../../storage/store.ts'
 
 /** A reader with a share of the thread, which is all that walking needs. */
-export interface SlicedReader extends TransactionReader {
+export interface SlicedReader extends TransactionReader, WaitingTransaction {
   readonly slice: TimeSlice
 }
 
@@ -23,7 +32,10 @@ export interface WalkOptions {
 
 export type Visit = (key: Slice, value: Slice) => boolean | void
 
-/** Calls `visit` for each entry until it answers false. What it is given holds until it calls the transaction. */
+/**
+ * Calls `visit` for each entry until it answers false. What it is given holds until it calls the transaction. Where it has to
+ * wait, which it does before its first change, it is called for the same entry again.
+ */
 export function* walk(
   reader: SlicedReader,
   range: KeyRange,
@@ -35,17 +47,36 @@ export function* walk(
   yield* pass(reader, cursor, options.offset ?? 0)
   let left = options.limit ?? Infinity
   let visited = 0
-  while (left-- > 0 && cursor.next()) {
+  while (left-- > 0) {
+    let found = advance(reader, cursor)
+    for (; typeof found === 'object'; found = advance(reader, cursor)) yield found
+    if (!found) break
+    let goesOn = orWait(visit, cursor.key, cursor.value)
+    if (typeof goesOn === 'object') goesOn = yield* visitAgain(visit, cursor, goesOn)
+    if (goesOn === false) return
     if (++visited % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) yield undefined
-    if (visit(cursor.key, cursor.value) === false) return
   }
   reader.slice.spend(visited % entriesBetweenChecks)
 }
 
+/** With copies: the entry at hand does not outlast the turn. */
+function* visitAgain(visit: Visit, cursor: Cursor, first: ThrownWait): StatementSteps<boolean | void> {
+  const key = sliceOf(copySlice(cursor.key))
+  const value = sliceOf(copySlice(cursor.value))
+  let answer: boolean | void | ThrownWait = first
+  while (typeof answer === 'object') {
+    yield answer
+    answer = orWait(visit, key, value)
+  }
+  return answer
+}
+
 /** Passes over entries: at once where the store counts them, else one by one. */
 function* pass(reader: SlicedReader, cursor: Cursor, count: number): StatementSteps<void> {
+  const skip = (left: number): number => cursor.skip(left)
   for (let left = count, calls = 1; left > 0; calls++) {
-    const passed = cursor.skip(left)
+    let passed = orWait(skip, left, undefined)
+    for (; typeof passed === 'object'; passed = orWait(skip, left, undefined)) yield passed
     if (passed === 0) return
     left -= passed
     if (calls % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) yield undefined
@@ -54,14 +85,17 @@ function* pass(reader: SlicedReader, cursor: Cursor, count: number): StatementSt
 
 /** Entries in a range. */
 export function* countRange(reader: SlicedReader, range: KeyRange): StatementSteps<number> {
-  const counted = reader.count(range)
+  const counted = yield* inPlace(reader, () => reader.count(range))
   if (counted !== undefined) return counted
   let count = 0
   yield* walk(reader, range, () => void count++)
   return count
 }
 
-/** Calls `step` for `first`, `first + stride`, … below `end`, with pauses: for commands of many arguments. */
+/**
+ * Calls `step` for `first`, `first + stride`, … below `end`, with pauses: for commands of many arguments. Where it has to
+ * wait, which it does before its first change, it is called again.
+ */
 export function* eachStep(
   tx: Transaction,
   first: number,
@@ -69,8 +103,8 @@ export function* eachStep(
   stride: number,
   step: (at: number) => void,
 ): StatementSteps<void> {
-  for (let at = first, done = 1; at < end; at += stride, done++) {
-    step(at)
-    if (done % entriesBetweenChecks === 0 && tx.slice.spend(entriesBetweenChecks)) yield undefined
+  for (let at = first, steps = 1; at < end; at += stride, steps++) {
+    for (let wait = attempt(step, at); wait !== done; wait = attempt(step, at)) yield wait
+    if (steps % entriesBetweenChecks === 0 && tx.slice.spend(entriesBetweenChecks)) yield undefined
   }
 }

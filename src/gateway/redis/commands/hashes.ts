@@ -1,5 +1,5 @@
 /** Hashes. */
-import { copySlice, MutableSlice, sliceOf, type Slice } from '../../../base/slice.ts'
+import { MutableSlice, type Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import {
@@ -126,10 +126,7 @@ function incrementByFloat(call: Call): void {
 function* random(call: Call): StatementSteps<void> {
   const { space } = call
   yield* randomElements(call, kind.hash, 'WITHVALUES', index.field, {
-    write: (entry) => {
-      const value = call.tx.get(sliceOf(entry))
-      call.reply.bulkOrNull(value === undefined ? undefined : sliceOf(copySlice(value)))
-    },
+    write: (value) => call.reply.bulk(value),
     space,
   })
 }

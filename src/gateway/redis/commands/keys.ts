@@ -1,4 +1,5 @@
 /** Keys whatever they hold. */
+import { inPlace } from '../../../database/wait.ts'
 import { copySlice, equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind, kindNames } from '../../../model/keyvalue/codec.ts'
@@ -131,7 +132,7 @@ function* move(call: Call): StatementSteps<void> {
   const to = call.writableDatabase(database)
   findHeader(call.tx, call.space, key, header)
   yield* copyKey(call.tx, call.space, header, to, key)
-  deleteKey(call.tx, call.space, key)
+  yield* inPlace(call.tx, () => deleteKey(call.tx, call.space, key))
   call.reply.integer(1)
 }
 

@@ -1,4 +1,6 @@
 /** Lists. Commands that block are not there. */
+import { eachStep } from '../../../model/keyvalue/walk.ts'
+import { inPlace } from '../../../database/wait.ts'
 import { equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
@@ -63,11 +65,8 @@ function pop(name: string, atHead: boolean): DataHandler {
 function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHead: boolean): StatementSteps<void> {
   const { space, tx } = call
   const number = Math.min(wanted, list.count)
-  for (let taken = 0; taken < number; taken++) {
-    if (taken % 64 === 63 && tx.slice.spend(64)) yield undefined
-    call.reply.bulk(sliceOf(popItem(tx, space, list, atHead)))
-  }
-  if (number > 0) saveCollection(tx, space, call.arg(keyAt), list)
+  yield* eachStep(tx, 0, number, 1, () => call.reply.bulk(sliceOf(popItem(tx, space, list, atHead))))
+  if (number > 0) yield* inPlace(tx, () => saveCollection(tx, space, call.arg(keyAt), list))
 }
 
 function* popFirst(call: Call): StatementSteps<void> {
@@ -143,7 +142,7 @@ function* insert(call: Call): StatementSteps<void> {
     return
   }
   yield* insertItem(tx, space, list, where === 'BEFORE' ? rank : rank + 1, call.arg(4))
-  saveCollection(tx, space, call.arg(1), list)
+  yield* inPlace(tx, () => saveCollection(tx, space, call.arg(1), list))
   call.reply.integer(list.count)
 }
 
@@ -157,7 +156,7 @@ function* remove(call: Call): StatementSteps<void> {
   const { space, tx } = call
   const limit = count === 0 ? Infinity : Math.abs(count)
   const removed = yield* removeItems(tx, space, list, call.arg(3), limit, count < 0)
-  if (removed > 0) saveCollection(tx, space, call.arg(1), list)
+  if (removed > 0) yield* inPlace(tx, () => saveCollection(tx, space, call.arg(1), list))
   call.reply.integer(removed)
 }
 

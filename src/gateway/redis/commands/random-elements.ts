@@ -1,17 +1,19 @@
 /** HRANDFIELD, SRANDMEMBER and ZRANDMEMBER: one, some different ones, or (a negative count) any number with repeats. */
-import { MutableSlice, sliceOf } from '../../../base/slice.ts'
+import { copySlice, MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/wait.ts'
 import type { Kind } from '../../../model/keyvalue/codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { randomEntry, sampleDistinct } from '../../../model/keyvalue/sample.ts'
+import { eachStep } from '../../../model/keyvalue/walk.ts'
 import type { Call } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 
 interface Second {
   readonly space: Keyspace
-  /** Writes what stands beside the element of this entry. */
-  readonly write: (entry: Uint8Array) => void
+  /** Writes what stands beside an element, from the value of its entry. */
+  readonly write: (value: Slice) => void
 }
 
 const lowest = -0x8000_0000_0000_0000n
@@ -33,7 +35,7 @@ export function* randomElements(
   const element = new MutableSlice()
   const write = (entry: Uint8Array): void => reply.bulk(decodeLastElement(sliceOf(entry), offset, element))
   if (counted === undefined) {
-    const entry = range === undefined ? undefined : randomEntry(tx, range, header!.count)
+    const entry = range === undefined ? undefined : yield* randomEntry(tx, range, header!.count)
     if (entry === undefined) reply.null()
     else write(entry)
     return
@@ -44,19 +46,22 @@ export function* randomElements(
     return
   }
   const writePair = (entry: Uint8Array): void => {
+    const value = withSecond ? copySlice(tx.get(sliceOf(entry))!) : undefined
     if (withSecond && reply.protocol === 3) reply.array(2)
     write(entry)
-    if (withSecond) second.write(entry)
+    if (value !== undefined) second.write(sliceOf(value))
   }
   const number = wanted < 0 ? -wanted : Math.min(wanted, header!.count)
   reply.array(withSecond && reply.protocol === 2 ? 2 * number : number)
   if (wanted > 0) {
-    for (const entry of yield* sampleDistinct(tx, range, header!.count, number)) writePair(entry)
+    const entries = yield* sampleDistinct(tx, range, header!.count, number)
+    yield* eachStep(tx, 0, entries.length, 1, (at) => writePair(entries[at]!))
     return
   }
   for (let i = 0; i < number; i++) {
     if (i % 64 === 63 && tx.slice.spend(64)) yield undefined
-    writePair(randomEntry(tx, range, header!.count)!)
+    const entry = yield* randomEntry(tx, range, header!.count)
+    yield* inPlace(tx, () => writePair(entry!))
   }
 }
 

@@ -1,10 +1,11 @@
 /** Unions, intersections and differences of sets. */
+import { inPlace } from '../../../database/wait.ts'
 import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { clearKey, findCollection, newCollection, placeCollection } from '../../../model/keyvalue/keyvalue.ts'
-import { mergeMembers, MemberStream } from '../../../model/keyvalue/merge.ts'
+import { type MemberStream, mergeMembers, openStreams } from '../../../model/keyvalue/merge.ts'
 import { addMember } from '../../../model/keyvalue/sets.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
@@ -37,7 +38,7 @@ function* combine(
   sets: readonly (Header | undefined)[],
   visit: (member: Slice) => boolean | void,
 ): StatementSteps<void> {
-  const streams = sets.map((set) => new MemberStream(call.tx, space, set))
+  const streams = yield* openStreams(call.tx, space, sets)
   if (isOver(operation, streams)) return
   yield* mergeMembers(call.tx, streams, (member) => {
     if (belongs(operation, streams) && visit(member) === false) return false
@@ -71,8 +72,10 @@ function store(operation: Operation): DataHandler {
     yield* combine(call, space, operation, sets, (member) => {
       addMember(call.tx, space, result, sliceOf(copySlice(member)))
     })
-    clearKey(call.tx, space, call.arg(1))
-    if (result.count > 0) placeCollection(call.tx, space, call.arg(1), result)
+    yield* inPlace(call.tx, () => {
+      clearKey(call.tx, space, call.arg(1))
+      if (result.count > 0) placeCollection(call.tx, space, call.arg(1), result)
+    })
     call.reply.integer(result.count)
   }
 }

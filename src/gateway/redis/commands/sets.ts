@@ -1,12 +1,13 @@
 /** Sets. */
-import { copySlice, equalSlices, MutableSlice, sliceOf, type Slice } from '../../../base/slice.ts'
+import { inPlace } from '../../../database/wait.ts'
+import { copySlice, equalSlices, MutableSlice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { decodeLastElement, elementOffset, elementRange, index } from '../../../model/keyvalue/keys.ts'
 import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { sampleDistinct } from '../../../model/keyvalue/sample.ts'
 import { addMember, hasMember, removeMember } from '../../../model/keyvalue/sets.ts'
-import { walk } from '../../../model/keyvalue/walk.ts'
+import { eachStep, walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { syntaxError } from '../errors.ts'
 import { readPopCount } from './pop-options.ts'
@@ -105,17 +106,16 @@ function* pop(call: Call): StatementSteps<void> {
   const range = elementRange(space, index.member, set.generation)
   const popped = yield* sampleDistinct(call.tx, range, set.count, number)
   const member = new MutableSlice()
-  for (const [at, entry] of popped.entries()) {
-    if (at % 64 === 63 && call.tx.slice.spend(64)) yield undefined
-    const element = sliceOf(copySlice(decodeLastElement(sliceOf(entry), offset, member)))
-    call.reply.bulk(element)
+  yield* eachStep(call.tx, 0, popped.length, 1, (at) => {
+    const element = sliceOf(copySlice(decodeLastElement(sliceOf(popped[at]!), offset, member)))
     removeMember(call.tx, space, set, element)
-  }
-  saveCollection(call.tx, space, call.arg(1), set)
+    call.reply.bulk(element)
+  })
+  yield* inPlace(call.tx, () => saveCollection(call.tx, space, call.arg(1), set))
 }
 
 function random(call: Call): StatementSteps<void> {
-  const nothing = { space: call.space, write: (_entry: Uint8Array | Slice) => undefined }
+  const nothing = { space: call.space, write: () => undefined }
   return randomElements(call, kind.set, undefined, index.member, nothing)
 }
 

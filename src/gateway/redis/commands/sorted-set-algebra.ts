@@ -1,10 +1,12 @@
 /** ZUNION, ZINTER, ZDIFF, their storing forms and ZINTERCARD: inputs may be sets as well, whose members count 1. */
+import { eachStep } from '../../../model/keyvalue/walk.ts'
+import { inPlace } from '../../../database/wait.ts'
 import { copySlice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import { clearKey, findHeader, newCollection, placeCollection, wrongType } from '../../../model/keyvalue/keyvalue.ts'
-import { mergeMembers, MemberStream } from '../../../model/keyvalue/merge.ts'
+import { mergeMembers, openStreams } from '../../../model/keyvalue/merge.ts'
 import { setScore } from '../../../model/keyvalue/sorted-sets.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
@@ -86,7 +88,11 @@ function inOrder({ operation, inputs, weights }: Combination): { input: Header |
 function* combine(call: Call, combination: Combination): StatementSteps<Scored[]> {
   const { operation, aggregate } = combination
   const ordered = inOrder(combination)
-  const streams = ordered.map(({ input }) => new MemberStream(call.tx, call.space, input))
+  const streams = yield* openStreams(
+    call.tx,
+    call.space,
+    ordered.map(({ input }) => input),
+  )
   const result: Scored[] = []
   if (isOver(operation, streams)) return result
   yield* mergeMembers(call.tx, streams, (member) => {
@@ -132,12 +138,14 @@ function store(name: string, operation: Operation): DataHandler {
     const result = yield* combine(call, parse(call, name, 2, operation, true))
     const space = call.writableSpace
     const stored = newCollection(call.tx, kind.sortedSet)
-    for (const [at, { member, score }] of result.entries()) {
-      if (at % 64 === 63 && call.tx.slice.spend(64)) yield undefined
+    yield* eachStep(call.tx, 0, result.length, 1, (at) => {
+      const { member, score } = result[at]!
       setScore(call.tx, space, stored, sliceOf(member), score)
-    }
-    clearKey(call.tx, space, call.arg(1))
-    if (stored.count > 0) placeCollection(call.tx, space, call.arg(1), stored)
+    })
+    yield* inPlace(call.tx, () => {
+      clearKey(call.tx, space, call.arg(1))
+      if (stored.count > 0) placeCollection(call.tx, space, call.arg(1), stored)
+    })
     call.reply.integer(stored.count)
   }
 }
@@ -145,7 +153,7 @@ function store(name: string, operation: Operation): DataHandler {
 function* countIntersection(call: Call): StatementSteps<void> {
   const inputs = readInputs(call, 'zintercard', 1)
   const limit = readLimitOption(call, 2 + inputs.length)
-  const streams = inputs.map((input) => new MemberStream(call.tx, call.space, input))
+  const streams = yield* openStreams(call.tx, call.space, inputs)
   let count = 0
   if (!isOver('intersection', streams)) {
     yield* mergeMembers(call.tx, streams, () => {

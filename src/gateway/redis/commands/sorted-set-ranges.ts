@@ -1,4 +1,5 @@
 /** ZRANGE in all its forms, the commands it replaced, counting and removing by range, and ZRANGESTORE. */
+import { inPlace } from '../../../database/wait.ts'
 import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
@@ -19,7 +20,7 @@ import {
   type VisitScored,
 } from '../../../model/keyvalue/sorted-set-ranges.ts'
 import { removeScored, setScore } from '../../../model/keyvalue/sorted-sets.ts'
-import { countRange } from '../../../model/keyvalue/walk.ts'
+import { countRange, eachStep } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { readMemberBounds, readRankBounds, readScoreBounds } from './range-bounds.ts'
@@ -142,8 +143,10 @@ function* storeRange(call: Call): StatementSteps<void> {
   if (walk !== undefined) {
     yield* walk((member, score) => void setScore(call.tx, space, result, sliceOf(copySlice(member)), score))
   }
-  clearKey(call.tx, space, call.arg(1))
-  if (result.count > 0) placeCollection(call.tx, space, call.arg(1), result)
+  yield* inPlace(call.tx, () => {
+    clearKey(call.tx, space, call.arg(1))
+    if (result.count > 0) placeCollection(call.tx, space, call.arg(1), result)
+  })
   call.reply.integer(result.count)
 }
 
@@ -172,11 +175,12 @@ function removeRange(by: By): DataHandler {
     }
     const members: Uint8Array[] = []
     yield* walk((member) => void members.push(copySlice(member)))
-    for (const [at, member] of members.entries()) {
-      if (at % 64 === 63 && call.tx.slice.spend(64)) yield undefined
-      removeScored(call.tx, call.space, sorted, sliceOf(member))
+    yield* eachStep(call.tx, 0, members.length, 1, (at) => {
+      removeScored(call.tx, call.space, sorted, sliceOf(members[at]!))
+    })
+    if (members.length > 0) {
+      yield* inPlace(call.tx, () => saveCollection(call.tx, call.space, call.arg(1), sorted))
     }
-    if (members.length > 0) saveCollection(call.tx, call.space, call.arg(1), sorted)
     call.reply.integer(members.length)
   }
 }

@@ -1,4 +1,6 @@
 /** Sorted sets: members and their scores one by one. */
+import { eachStep } from '../../../model/keyvalue/walk.ts'
+import { inPlace } from '../../../database/wait.ts'
 import { copySlice, type MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { decodeScore, type Header, kind } from '../../../model/keyvalue/codec.ts'
@@ -195,11 +197,10 @@ function* popScored(
   yield* walkByRank(tx, space, sorted, 0, number - 1, highest, (member, score) => {
     popped.push({ member: copySlice(member), score })
   })
-  for (const [at, { member }] of popped.entries()) {
-    if (at % 64 === 63 && tx.slice.spend(64)) yield undefined
-    removeScored(tx, space, sorted, sliceOf(member))
-  }
-  if (popped.length > 0) saveCollection(tx, space, key, sorted)
+  yield* eachStep(tx, 0, popped.length, 1, (at) => {
+    removeScored(tx, space, sorted, sliceOf(popped[at]!.member))
+  })
+  if (popped.length > 0) yield* inPlace(tx, () => saveCollection(tx, space, key, sorted))
   return popped
 }
 
@@ -242,13 +243,10 @@ function* popMany(call: Call): StatementSteps<void> {
 }
 
 function random(call: Call): StatementSteps<void> {
-  const { reply, space, tx } = call
+  const { reply, space } = call
   return randomElements(call, kind.sortedSet, 'WITHSCORES', index.scored, {
     space,
-    write: (entry) => {
-      const value = tx.get(sliceOf(entry))
-      if (value !== undefined) reply.double(formatDouble(decodeScore(value)))
-    },
+    write: (value) => reply.double(formatDouble(decodeScore(value))),
   })
 }
 
