@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'unique_violation'
   | 'not_null_violation'
   | 'check_violation'
+  | 'foreign_key_violation'
   | 'foreign_model_violation' // rule 7: a write through another model's door that would lose something
   // transactions
   | 'serialization_failure' // retry the transaction

@@ -2,31 +2,36 @@ import { describe, expect, it } from 'vitest'
 import { Agenda } from './agenda.ts'
 import type { StatementSteps, Task, Transaction } from './contract.ts'
 
-const transaction = { slice: { spend: () => false } } as unknown as Transaction
+const transaction = {
+  slice: { spend: () => false },
+  savepoint: () => ({}),
+  batchDone: () => undefined,
+} as unknown as Transaction
 
 class Journal {
   readonly ran: string[] = []
-  readonly agenda = new Agenda()
+  readonly agenda = new Agenda(transaction, () => undefined)
 
   add(name: string, deferrable?: 'immediate' | 'deferred', then?: () => void): void {
     const constraint = { id: name, isDeferrable: true, isInitiallyDeferred: deferrable === 'deferred' }
     const task: Task = {
       sizeBytes: 10,
+      collection: 16,
       run: () => {
         this.ran.push(name)
         then?.()
         return undefined
       },
     }
-    this.agenda.add(deferrable === undefined ? task : { ...task, constraint })
+    this.agenda.putOff(deferrable === undefined ? task : { ...task, constraint })
   }
 
   endStatement(isLast = false): void {
-    finish(this.agenda.runStatementEnd(transaction, isLast))
+    finish(this.agenda.runStatementEnd(isLast))
   }
 
   endTransaction(): void {
-    finish(this.agenda.runTransactionEnd(transaction))
+    finish(this.agenda.runTransactionEnd())
   }
 }
 
@@ -68,13 +73,13 @@ describe('an agenda', () => {
     const { agenda } = new Journal()
     const task = (id: string): Task => {
       const constraint = { id, isDeferrable: id !== 'never', isInitiallyDeferred: false }
-      return { constraint, sizeBytes: 0, run: () => undefined }
+      return { constraint, collection: 16, sizeBytes: 0, run: () => undefined }
     }
-    agenda.setTiming(undefined, 'deferred')
-    agenda.setTiming(['a'], 'immediate')
-    expect(['a', 'b', 'never'].map((id) => agenda.isDeferred(task(id)))).toEqual([false, true, false])
-    agenda.setTiming(undefined, 'deferred')
-    expect(agenda.isDeferred(task('a'))).toBe(true)
+    finish(agenda.setTiming(undefined, 'deferred'))
+    finish(agenda.setTiming(['a'], 'immediate'))
+    expect(['a', 'b', 'never'].map((id) => agenda.isDeferred(task(id).constraint))).toEqual([false, true, false])
+    finish(agenda.setTiming(undefined, 'deferred'))
+    expect(agenda.isDeferred(task('a').constraint)).toBe(true)
   })
 
   it('goes back to a savepoint: what was put off since is gone, what has run since waits again', () => {
@@ -83,8 +88,7 @@ describe('an agenda', () => {
     journal.endStatement()
     const mark = journal.agenda.mark
     journal.agenda.beginStatement()
-    journal.agenda.setTiming(undefined, 'immediate')
-    finish(journal.agenda.runImmediate(transaction))
+    finish(journal.agenda.setTiming(undefined, 'immediate'))
     journal.add('after', 'deferred')
     expect(journal.ran).toEqual(['before'])
     journal.agenda.rollbackTo(mark)

@@ -14,7 +14,14 @@
  * it did; tasks of a statement that ran within it leave nothing behind.
  */
 import { assert } from '../base/errors.ts'
-import type { ConstraintTiming, StatementSteps, Task, Transaction } from './contract.ts'
+import type {
+  ConstraintTiming,
+  DeferrableConstraint,
+  StatementSteps,
+  Task,
+  Transaction,
+  TransactionAgenda,
+} from './contract.ts'
 import { inPlace } from './wait.ts'
 
 export interface AgendaMark {
@@ -31,7 +38,9 @@ interface Timings {
 
 const noTimings: Timings = { all: undefined, some: new Map() }
 
-export class Agenda {
+export class Agenda implements TransactionAgenda {
+  readonly #transaction: Transaction
+  readonly #checkSize: () => void
   /** Undefined: it has run. */
   #tasks: (Task | undefined)[] = []
   /** Tasks that have run since they were left behind by their statement, for a rollback to bring back. */
@@ -43,55 +52,59 @@ export class Agenda {
   /** Bytes that waiting tasks hold. */
   sizeBytes = 0
 
+  /** `checkSize` throws where a transaction holds too much. */
+  constructor(transaction: Transaction, checkSize: () => void) {
+    this.#transaction = transaction
+    this.#checkSize = checkSize
+  }
+
   get isEmpty(): boolean {
     return this.#waiting === 0
   }
 
-  add(task: Task): void {
+  isPending(collection: number): boolean {
+    return this.#waiting > 0 && this.#tasks.some((task) => task?.collection === collection)
+  }
+
+  putOff(task: Task): void {
     this.#tasks.push(task)
     this.#waiting++
     this.sizeBytes += task.sizeBytes
+    this.#checkSize()
   }
 
   beginStatement(): void {
     this.#from = this.#tasks.length
   }
 
-  setTiming(constraints: readonly string[] | undefined, timing: ConstraintTiming): void {
-    if (constraints === undefined) {
-      this.#timings = { all: timing, some: new Map() }
-      return
-    }
-    const some = new Map(this.#timings.some)
-    for (const name of constraints) some.set(name, timing)
-    this.#timings = { ...this.#timings, some }
+  *setTiming(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void> {
+    const some = new Map(constraints === undefined ? [] : this.#timings.some)
+    for (const name of constraints ?? []) some.set(name, timing)
+    this.#timings = { all: constraints === undefined ? timing : this.#timings.all, some }
+    yield* this.#run(0, (task) => !this.isDeferred(task.constraint))
   }
 
-  isDeferred({ constraint }: Task): boolean {
+  isDeferred(constraint: DeferrableConstraint | undefined): boolean {
     if (constraint === undefined || !constraint.isDeferrable) return false
     const timing = this.#timings.some.get(constraint.id) ?? this.#timings.all
     return timing === undefined ? constraint.isInitiallyDeferred : timing === 'deferred'
   }
 
   /** What is due at the end of a statement. `isLast`: the transaction ends with it. */
-  *runStatementEnd(transaction: Transaction, isLast: boolean): StatementSteps<void> {
-    yield* this.#run(transaction, this.#from, (task) => !this.isDeferred(task))
-    if (isLast) yield* this.#run(transaction, this.#from, always)
+  *runStatementEnd(isLast: boolean): StatementSteps<void> {
+    yield* this.#run(this.#from, (task) => !this.isDeferred(task.constraint))
+    if (isLast) yield* this.#run(this.#from, always)
     this.#compact()
   }
 
   /** What is left before the commit. */
-  *runTransactionEnd(transaction: Transaction): StatementSteps<void> {
-    yield* this.#run(transaction, 0, always)
+  *runTransactionEnd(): StatementSteps<void> {
+    yield* this.#run(0, always)
     assert(this.isEmpty, 'a task has been put off beyond the end of its transaction')
   }
 
-  /** After SET CONSTRAINTS: what has been deferred and is so no more. */
-  *runImmediate(transaction: Transaction): StatementSteps<void> {
-    yield* this.#run(transaction, 0, (task) => !this.isDeferred(task))
-  }
-
-  *#run(transaction: Transaction, from: number, isDue: (task: Task) => boolean): StatementSteps<void> {
+  *#run(from: number, isDue: (task: Task) => boolean): StatementSteps<void> {
+    const transaction = this.#transaction
     for (let place = from; place < this.#tasks.length; place++) {
       const task = this.#tasks[place]
       if (task === undefined || !isDue(task)) continue

@@ -77,10 +77,7 @@ export interface Transaction extends TransactionReader {
    * one row against others look at, under locks. It holds within this turn only.
    */
   readonly newest: NewestReader
-  /** Puts a task off to the end of the statement, or of the transaction: see `agenda.ts`. */
-  putOff(task: Task): void
-  /** SET CONSTRAINTS; without names: all. What becomes immediate runs with the statement's own tasks. */
-  setConstraints(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void>
+  readonly agenda: TransactionAgenda
   /** The statement is all of the transaction: what is deferred runs at its end. */
   readonly isSingleStatement: boolean
   /** Runs what is due once the statement's own work is done; undefined where that is nothing. The runner does it, too. */
@@ -138,11 +135,25 @@ export type Origin = 'client' | 'expiry' | 'eviction' | 'index build' | 'replica
 
 export type NewestReader = Pick<TransactionReader, 'get' | 'scan'>
 
+/** What is put off: see `agenda.ts`. */
+export interface TransactionAgenda {
+  /** To the end of the statement, or of the transaction where the task's constraint is deferred. */
+  putOff(task: Task): void
+  /** Whether rows of the collection have put something off that has not been done yet. */
+  isPending(collection: number): boolean
+  /** As SET CONSTRAINTS has left it. */
+  isDeferred(constraint: DeferrableConstraint): boolean
+  /** SET CONSTRAINTS; without names: all. Runs what becomes immediate. */
+  setTiming(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void>
+}
+
 export type ConstraintTiming = 'deferred' | 'immediate'
 
 /** Work that a model puts off: to the end of the statement, or of the transaction where its constraint is deferred. */
 export interface Task {
-  readonly constraint?: DeferrableConstraint
+  readonly constraint?: DeferrableConstraint | undefined
+  /** Whose rows have put it off: its schema must not change under it. */
+  readonly collection: number
   /** What it holds, about. */
   readonly sizeBytes: number
   /** Throws the violation that it finds. */

@@ -26,7 +26,6 @@ import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalo
 import { commitTransaction } from './commit.ts'
 import {
   Restart,
-  type ConstraintTiming,
   type Isolation,
   type LockMode,
   type LockPolicy,
@@ -38,7 +37,6 @@ import {
   type Sequence,
   type Statement,
   type StatementSteps,
-  type Task,
   type Transaction,
   type TransactionServices,
   type Wait,
@@ -67,7 +65,7 @@ export class KernelTransaction implements Transaction {
   /** Set by whoever runs a statement. */
   principal: Principal = nobody
   writes: WriteSet
-  readonly agenda: Agenda = new Agenda()
+  readonly agenda: Agenda = new Agenda(this, () => this.#budget.checkSize())
   /** Not begun by hand. */
   isSingleStatement = false
   readonly newest: NewestReader
@@ -166,23 +164,13 @@ export class KernelTransaction implements Transaction {
     return this.savepoint()
   }
 
-  putOff(task: Task): void {
-    this.agenda.add(task)
-    this.#budget.checkSize()
-  }
-
-  setConstraints(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void> {
-    this.agenda.setTiming(constraints, timing)
-    return this.agenda.runImmediate(this)
-  }
-
   statementEnd(): StatementSteps<void> | undefined {
-    return this.agenda.isEmpty ? undefined : this.agenda.runStatementEnd(this, this.isSingleStatement)
+    return this.agenda.isEmpty ? undefined : this.agenda.runStatementEnd(this.isSingleStatement)
   }
 
   /** To be run as a statement before `commit`; undefined where nothing was deferred. */
   transactionEnd(): Statement<void> | undefined {
-    return this.agenda.isEmpty ? undefined : () => this.agenda.runTransactionEnd(this)
+    return this.agenda.isEmpty ? undefined : () => this.agenda.runTransactionEnd()
   }
 
   #refresh(): void {

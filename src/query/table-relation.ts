@@ -30,7 +30,9 @@ export class TableRelation implements Relation {
       })
     }
     for (const index of table.indexes) {
-      const { name, isUnique, parts } = index
+      const { name, deferrable, parts } = index
+      // What may be double for a while is no promise to a plan.
+      const isUnique = index.isUnique && deferrable === undefined
       const relationIndex = { name, isUnique, isPrimary: false, parts: parts.map(partOf) }
       this.#tableIndexes.set(relationIndex, index)
       indexes.push(relationIndex)

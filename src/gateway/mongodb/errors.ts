@@ -17,6 +17,7 @@ const numbers: Record<ErrorCode, number> = {
   unique_violation: 11_000,
   not_null_violation: 121,
   check_violation: 121,
+  foreign_key_violation: 121,
   foreign_model_violation: 121,
   serialization_failure: 112,
   deadlock: 112,

@@ -18,6 +18,7 @@ const sqlStates: Readonly<Record<ErrorCode, string>> = {
   unique_violation: '23505',
   not_null_violation: '23502',
   check_violation: '23514',
+  foreign_key_violation: '23503',
   foreign_model_violation: '23000',
   serialization_failure: '40001',
   deadlock: '40P01',

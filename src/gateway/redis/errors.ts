@@ -27,6 +27,7 @@ const prefixes: Readonly<Record<ErrorCode, string>> = {
   unique_violation: 'ERR',
   not_null_violation: 'ERR',
   check_violation: 'ERR',
+  foreign_key_violation: 'ERR',
   foreign_model_violation: 'ERR',
   serialization_failure: 'POLYLOGCONFLICT',
   deadlock: 'POLYLOGCONFLICT',

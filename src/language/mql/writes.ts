@@ -30,6 +30,7 @@ const perDocument: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unique_violation',
   'not_null_violation',
   'check_violation',
+  'foreign_key_violation',
   'foreign_model_violation',
   'invalid_argument',
   'out_of_range',

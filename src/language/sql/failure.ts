@@ -17,6 +17,7 @@ const codeByState = new Map<string, ErrorCode>([
   ['22008', 'out_of_range'],
   ['22012', 'division_by_zero'],
   ['23502', 'not_null_violation'],
+  ['23503', 'foreign_key_violation'],
   ['23505', 'unique_violation'],
   ['23514', 'check_violation'],
   ['25001', 'active_transaction'],

@@ -150,7 +150,7 @@ export class TestSql {
     try {
       if (transaction.transactionEnd() !== undefined) {
         transaction.beginStatement()
-        for (const pause of transaction.agenda.runTransactionEnd(transaction)) await pause
+        for (const pause of transaction.agenda.runTransactionEnd()) await pause
       }
       await transaction.commit()
     } catch (error) {

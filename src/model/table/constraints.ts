@@ -1,8 +1,9 @@
 /** NOT NULL, CHECK and UNIQUE: what they test and how PostgreSQL words their errors. */
 import { PolylogError, type ErrorCode } from '../../base/errors.ts'
 import type { Slice } from '../../base/slice.ts'
-import { KeyWriter, primaryIndex } from '../../base/tuple.ts'
-import type { Transaction } from '../../database/contract.ts'
+import { KeyWriter, prefixRange, primaryIndex } from '../../base/tuple.ts'
+import type { DeferrableConstraint, StatementSteps, Task, Transaction } from '../../database/contract.ts'
+import { inPlace } from '../../database/wait.ts'
 import { hasNull, writeIndexPrefix, writeKeyOfRowKey, type Values } from './keys.ts'
 import type { Column, KeyPart, Table, TableIndex } from './table.ts'
 import type { SqlValue } from './types/value.ts'
@@ -105,6 +106,55 @@ export function findUniqueEntry(
 export function isPrimaryKeyTaken(transaction: Transaction, key: Slice): boolean {
   transaction.lock(key, 'update')
   return transaction.get(key) !== undefined
+}
+
+const twinWriter = new KeyWriter(64)
+
+/**
+ * Of a deferrable constraint: whether another row has the values of `row` in the newest state. They stay locked, so that
+ * nobody else can come to have them before this transaction ends.
+ */
+export function hasTwin(transaction: Transaction, table: Table, index: TableIndex, row: Values): boolean {
+  if (hasNull(index, row)) return false
+  transaction.hold(writeIndexPrefix(table, index, row, twinWriter), 'update')
+  const cursor = transaction.newest.scan(prefixRange(twinWriter))
+  return cursor.next() && cursor.next()
+}
+
+/** Looks for a twin once it may be there no more. */
+class UniqueCheck implements Task {
+  readonly constraint: DeferrableConstraint
+  readonly collection: number
+  readonly sizeBytes = 300
+  readonly #table: Table
+  readonly #index: TableIndex
+  readonly #row: Values
+
+  constructor(table: Table, index: TableIndex, row: Values) {
+    this.constraint = uniqueConstraintOf(table, index)
+    this.collection = table.id
+    this.#table = table
+    this.#index = index
+    this.#row = row
+  }
+
+  *run(transaction: Transaction): StatementSteps<void> {
+    const isDouble = yield* inPlace(transaction, () => hasTwin(transaction, this.#table, this.#index, this.#row))
+    if (isDouble) throw uniqueViolation(this.#table, this.#index.name, this.#index.parts, this.#row)
+  }
+}
+
+export function uniqueConstraintOf(table: Table, { id, deferrable }: TableIndex): DeferrableConstraint {
+  return {
+    id: `${table.id} index ${id}`,
+    isDeferrable: deferrable !== undefined,
+    isInitiallyDeferred: deferrable === 'deferred',
+  }
+}
+
+/** After the entry of `row` was put into a deferrable index. */
+export function checkTwin(transaction: Transaction, table: Table, index: TableIndex, row: Values): void {
+  if (hasTwin(transaction, table, index, row)) transaction.agenda.putOff(new UniqueCheck(table, index, row))
 }
 
 const conflictWriter = new KeyWriter(64)

@@ -43,6 +43,31 @@ export interface KeyDefinition {
   readonly columns: readonly number[]
 }
 
+export type ForeignKeyAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default'
+
+/** Of the referencing table; the referenced one only knows which tables refer to it. */
+export interface ForeignKeyDefinition {
+  /** Of this table, never reused. */
+  readonly id: number
+  readonly name: string
+  readonly columns: readonly number[]
+  /** The collection that is referred to. */
+  readonly references: number
+  /** Its columns, in the order of `columns`: exactly those of `index`. */
+  readonly referencedColumns: readonly number[]
+  /** Of the referenced table: the unique index that this one relies on; 1 is the primary key. */
+  readonly index: number
+  readonly match: 'simple' | 'full'
+  readonly onDelete: ForeignKeyAction
+  readonly onUpdate: ForeignKeyAction
+  /** ON DELETE SET NULL (…) and SET DEFAULT (…): the columns that are set; left out: all. */
+  readonly setColumns?: readonly number[]
+  /** Left out: it can not be deferred. */
+  readonly deferrable?: 'immediate' | 'deferred'
+  /** NOT VALID: rows from before it were not looked at. */
+  readonly notValid?: boolean
+}
+
 export interface TableDefinition {
   readonly kind: 'table'
   /** Live and dropped, in the order of their numbers. */
@@ -50,6 +75,10 @@ export interface TableDefinition {
   readonly nextColumn: number
   readonly primaryKey?: KeyDefinition
   readonly checks: readonly CheckDefinition[]
+  readonly foreignKeys?: readonly ForeignKeyDefinition[]
+  readonly nextForeignKey?: number
+  /** Collections that have foreign keys to this table, itself perhaps among them. */
+  readonly referencedBy?: readonly number[]
 }
 
 /** `index.definition` of a table's indexes. */
@@ -57,6 +86,10 @@ export interface IndexDefinition {
   readonly columns: readonly IndexColumn[]
   /** Made by UNIQUE in a table's definition, so that DROP INDEX refuses it. */
   readonly constraint?: boolean
+  /** A unique constraint that may be violated until the end of the statement, or of the transaction. */
+  readonly deferrable?: 'immediate' | 'deferred'
+  /** A deferrable primary key: rows lie under hidden numbers, since two may have the same key for a while. */
+  readonly primary?: boolean
 }
 
 export interface IndexColumn {
@@ -109,10 +142,41 @@ export function withChangedColumn(
 export function withPrimaryKey(definition: TableDefinition, key: KeyDefinition | undefined): TableDefinition {
   const { primaryKey: _, ...rest } = definition
   if (key === undefined) return rest
-  const columns = rest.columns.map((column) =>
-    key.columns.includes(column.number) ? { ...column, notNull: true } : column,
+  return { ...withNotNull(rest, key.columns), primaryKey: key }
+}
+
+export function withNotNull(definition: TableDefinition, numbers: readonly number[]): TableDefinition {
+  const columns = definition.columns.map((column) =>
+    numbers.includes(column.number) ? { ...column, notNull: true } : column,
   )
-  return { ...rest, columns, primaryKey: key }
+  return { ...definition, columns }
+}
+
+export function withForeignKey(
+  definition: TableDefinition,
+  foreignKey: Omit<ForeignKeyDefinition, 'id'>,
+): TableDefinition {
+  const id = definition.nextForeignKey ?? 1
+  return {
+    ...definition,
+    foreignKeys: [...(definition.foreignKeys ?? []), { ...foreignKey, id }],
+    nextForeignKey: id + 1,
+  }
+}
+
+/** `change` answers undefined for one that goes. */
+export function withChangedForeignKey(
+  definition: TableDefinition,
+  name: string,
+  change: (foreignKey: ForeignKeyDefinition) => ForeignKeyDefinition | undefined,
+): TableDefinition {
+  const foreignKeys = (definition.foreignKeys ?? []).flatMap((one) => (one.name === name ? (change(one) ?? []) : one))
+  return { ...definition, foreignKeys }
+}
+
+export function withReferencing(definition: TableDefinition, id: number, isReferencing: boolean): TableDefinition {
+  const others = (definition.referencedBy ?? []).filter((one) => one !== id)
+  return { ...definition, referencedBy: isReferencing ? [...others, id] : others }
 }
 
 export function liveColumns(definition: TableDefinition): ColumnDefinition[] {
@@ -130,5 +194,11 @@ export function damagedDefinition(kind: string): PolylogError {
 
 export function indexDefinitionOf(index: Index): IndexDefinition {
   const columns: JsonValue = index.definition['columns'] ?? []
-  return { columns: columns as unknown as readonly IndexColumn[], constraint: index.definition['constraint'] === true }
+  const { constraint, deferrable, primary } = index.definition
+  return {
+    columns: columns as unknown as readonly IndexColumn[],
+    constraint: constraint === true,
+    ...(deferrable === 'immediate' || deferrable === 'deferred' ? { deferrable } : {}),
+    ...(primary === true ? { primary } : {}),
+  }
 }

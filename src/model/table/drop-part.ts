@@ -2,6 +2,7 @@
 import type { Collection } from '../../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { type PartAddress, registerPartDrop } from '../../database/objects.ts'
+import { dropForeignKey } from './reference-schema.ts'
 import { dropCheck, dropColumn, dropPrimaryKey, dropTableIndex, setDefault } from './schema.ts'
 import { Table } from './table.ts'
 import { tableKind } from './table-kind.ts'
@@ -29,4 +30,5 @@ export function* dropConstraint(transaction: Transaction, table: Table, name: st
   if (table.primaryKeyName === name) yield* dropPrimaryKey(transaction, table)
   else if (index?.isConstraint === true) dropTableIndex(transaction, table, index)
   else if (table.checks.some((check) => check.name === name)) dropCheck(transaction, table, name)
+  else if (table.foreignKeys.some((one) => one.name === name)) dropForeignKey(transaction, table, name)
 }

@@ -7,7 +7,7 @@ import { inPlace } from '../../database/wait.ts'
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { encodeRow } from './codec.ts'
-import { describeKey, isPrimaryKeyTaken, type RowCheck } from './constraints.ts'
+import { describeKey, hasTwin, isPrimaryKeyTaken, type RowCheck, uniqueViolation } from './constraints.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { allRows, rowKeyOf, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
 import { addEntry, removeEntry } from './rows.ts'
@@ -25,7 +25,7 @@ interface ReadRow {
 const rowsAtOnce = 1000
 
 /** Each row with its key; pauses between rows. `visit` is run again where it has to wait. */
-function* eachRow(
+export function* eachRow(
   transaction: Transaction,
   table: Table,
   visit: (row: SqlValue[], key: Uint8Array) => void,
@@ -56,6 +56,9 @@ export function* buildIndex(transaction: Transaction, table: Table, index: Table
   yield* eachRow(transaction, table, (row, key) => {
     try {
       addEntry(transaction, table, index, row, sliceOf(rowKeyOf(table, sliceOf(key))))
+      if (index.deferrable !== undefined && hasTwin(transaction, table, index, row)) {
+        throw uniqueViolation(table, index.name, index.parts, row)
+      }
     } catch (error) {
       throw asBuildError(error, table, index, row)
     }

@@ -8,7 +8,8 @@
  * | (collection, index, columns…, row key)                    | varint: length | entry of a plain index                   |
  * |                                                           | of the row key |                                          |
  * | (collection, index, columns…)                             | row key        | entry of a unique index, no NULL in it   |
- * | (collection, index, columns…, row key)                    | row key        | entry of a unique index with a NULL      |
+ * | (collection, index, columns…, row key)                    | row key        | entry of a unique index with a NULL, or  |
+ * |                                                           |                | whose constraint is deferrable           |
  *
  * The row key is what follows (collection, 1) in the row's key. A column's element is that of its type; NULL is null
  * first or null last as the index says, and a descending element is inverted (`base/tuple.ts`).
@@ -84,7 +85,7 @@ export function writeIndexKey(
   writer: KeyWriter,
 ): KeyWriter {
   writeIndexPrefix(table, index, row, writer)
-  if (!index.isUnique || hasNull(index, row)) writer.slice(rowKey)
+  if (!index.isUnique || index.deferrable !== undefined || hasNull(index, row)) writer.slice(rowKey)
   return writer
 }
 

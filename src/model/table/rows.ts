@@ -1,8 +1,8 @@
 /**
  * Insert, update and delete of rows, with their constraints and index entries.
  *
- * The order of tests is PostgreSQL's: not null, checks, then the primary key and the unique indexes. Everything a
- * statement does is undone by the runner where it throws, so nothing here cleans up.
+ * This is the one way in which rows change, whichever door asks. The order of tests is PostgreSQL's: not null, checks, then
+ * the primary key and the unique indexes; then what follows for other rows (`reference-rules.ts`). Everything a statement does is undone by the runner where it throws, so nothing here cleans up.
  *
  * An update copies the bytes of what it does not change, and looks only at indexes whose columns it changes: prepare a
  * `UpdatePlan` once per statement. An update that moves the primary key is a delete and an insert.
@@ -16,6 +16,7 @@ import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
 import {
   checkNotNull,
   checkRow,
+  checkTwin,
   findUniqueEntry,
   isPrimaryKeyTaken,
   uniqueViolation,
@@ -31,6 +32,7 @@ import {
   writeRowKey,
   type Values,
 } from './keys.ts'
+import { checkChangedReferences, checkReferences, followReferred, type RowChanges } from './reference-rules.ts'
 import type { Column, Table, TableIndex } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
@@ -78,6 +80,7 @@ export function insertRow(transaction: Transaction, table: Table, row: Values): 
   checkNewRow(transaction, table, row)
   writeNewRowKey(transaction, table, row)
   storeNewRow(transaction, table, row)
+  if (table.foreignKeys.length > 0) checkReferences(transaction, table, row, keyWriter)
   return keyWriter
 }
 
@@ -107,13 +110,14 @@ function rowKeyIn(table: Table, key: Slice): Slice {
 }
 
 export function addEntry(transaction: Transaction, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
-  if (index.isUnique && !hasNull(index, row)) {
+  if (index.isUnique && index.deferrable === undefined && !hasNull(index, row)) {
     if (findUniqueEntry(transaction, table, index, row) !== undefined) {
       throw uniqueViolation(table, index.name, index.parts, row)
     }
   }
   writeIndexKey(table, index, row, rowKey, entryWriter)
   transaction.put(entryWriter, indexValue(index, rowKey), 'derived')
+  if (index.deferrable !== undefined) checkTwin(transaction, table, index, row)
 }
 
 export function removeEntry(
@@ -137,13 +141,20 @@ export interface UpdatePlan {
   readonly indexes: readonly TableIndex[]
   /** Ordinals that are set. */
   readonly set: ReadonlySet<number>
+  /** What is set is part of a reference to another row. */
+  readonly changesReference: boolean
+  /** Ordinals that are set and part of a key that other rows may refer to. */
+  readonly referable: readonly number[]
   /** Those that read what is set: compiled with the first row. */
   checks: readonly RowCheck[] | undefined
   /** By column number − 1: see `rewriteRow`. */
   readonly changed: Uint8Array
 }
 
-/** `ordinals` of the columns that are set. A table that has checks, or whose primary key is set, needs whole rows. */
+/**
+ * `ordinals` of the columns that are set. Whole rows are needed where the table has checks or refers to others, and where
+ * others may refer to what is set.
+ */
 export function planUpdate(table: Table, ordinals: readonly number[]): UpdatePlan {
   const set = new Set(ordinals)
   const changed = new Uint8Array(table.layout.length)
@@ -151,11 +162,24 @@ export function planUpdate(table: Table, ordinals: readonly number[]): UpdatePla
   for (const column of changedColumns) changed[column.number - 1] = 1
   const indexes = table.indexes.filter(({ parts }) => parts.some(({ column }) => set.has(column.ordinal)))
   const changesKey = table.primaryKey?.some(({ column }) => set.has(column.ordinal)) === true
-  const isWhole = changesKey || table.checks.length > 0
+  const changesReference = table.foreignKeys.some(({ columns }) =>
+    columns.some((number) => set.has(table.columnByNumber(number).ordinal)),
+  )
+  const referable = referableOrdinals(table).filter((ordinal) => set.has(ordinal))
+  const isReferred = table.isReferenced && referable.length > 0
+  const isWhole = changesKey || table.checks.length > 0 || changesReference || isReferred
   const needed = isWhole
     ? table.columns.map(({ ordinal }) => ordinal)
     : [...new Set(indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
-  return { table, needed, changedColumns, changesKey, indexes, set, checks: undefined, changed }
+  const plan = { table, needed, changedColumns, changesKey, indexes, set, changesReference, referable, changed }
+  return { ...plan, checks: undefined }
+}
+
+/** Of the primary key and of the unique indexes: what a foreign key may refer to. */
+function referableOrdinals(table: Table): number[] {
+  const unique = table.indexes.filter(({ isUnique, deferrable }) => isUnique && deferrable === undefined)
+  const parts = [...(table.primaryKey ?? []), ...unique.flatMap((index) => index.parts)]
+  return parts.map(({ column }) => column.ordinal)
 }
 
 /**
@@ -174,12 +198,45 @@ export function updateRow(
   checkChangedRow(transaction, plan, old, newRow)
   if (plan.changesKey && !equalSlices(writeRowKey(table, newRow, keyWriter), key)) {
     moveRow(transaction, plan, key, oldRow, newRow)
+    followUpdate(transaction, plan, keyWriter, oldRow, newRow, true)
     return
   }
+  // Whoever holds that the row's key is there must not be passed by one that changes it.
+  if (plan.referable.some((ordinal) => oldRow[ordinal] !== newRow[ordinal])) transaction.lock(key, 'update')
   rowWriter.reset()
   rewriteRow(table.layout, old, plan.changed, newRow, rowWriter)
   transaction.put(key, rowWriter)
   if (plan.indexes.length > 0) updateEntries(transaction, plan, rowKeyIn(table, key), oldRow, newRow)
+  followUpdate(transaction, plan, key, oldRow, newRow, false)
+}
+
+/** What other rows have to do with the change: first those that refer to this one. */
+function followUpdate(
+  transaction: Transaction,
+  plan: UpdatePlan,
+  key: Slice,
+  oldRow: Values,
+  newRow: Values,
+  isMoved: boolean,
+): void {
+  const { table } = plan
+  if (table.isReferenced && plan.referable.length > 0) {
+    followReferred(transaction, table, oldRow, newRow, rowChanges)
+  }
+  if (plan.changesReference || (isMoved && table.foreignKeys.length > 0)) {
+    checkChangedReferences(transaction, table, oldRow, newRow, key, isMoved)
+  }
+}
+
+const rowChanges: RowChanges = {
+  deleteRow: (transaction, table, key, oldRow) => deleteRow(transaction, table, key, oldRow),
+  setColumns: (transaction, table, key, oldRow, newRow, set) => {
+    const plan = planUpdate(
+      table,
+      set.map(({ ordinal }) => ordinal),
+    )
+    updateRow(transaction, plan, key, oldRow, newRow)
+  },
 }
 
 function checkChangedRow(transaction: Transaction, plan: UpdatePlan, old: Slice, newRow: Values): void {
@@ -202,7 +259,7 @@ function meets(some: ReadonlySet<number>, others: ReadonlySet<number>): boolean 
 }
 
 function moveRow(transaction: Transaction, plan: UpdatePlan, key: Slice, oldRow: Values, newRow: Values): void {
-  deleteRow(transaction, plan.table, key, oldRow)
+  removeRow(transaction, plan.table, key, oldRow)
   writeNewRowKey(transaction, plan.table, newRow)
   storeNewRow(transaction, plan.table, newRow)
 }
@@ -223,14 +280,20 @@ function updateEntries(
   }
 }
 
-/** `oldRow` holds the columns of every index: see `indexedOrdinals`. */
+/** `oldRow` holds what a delete has to have read: see `ordinalsForDelete`. */
 export function deleteRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
+  removeRow(transaction, table, key, oldRow)
+  if (table.isReferenced) followReferred(transaction, table, oldRow, undefined, rowChanges)
+}
+
+function removeRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
   const rowKey = rowKeyIn(table, key)
   for (const index of table.indexes) removeEntry(transaction, table, index, oldRow, rowKey)
   transaction.delete(key)
 }
 
-/** What a delete has to have read. */
-export function indexedOrdinals(table: Table): number[] {
-  return [...new Set(table.indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
+/** The columns of its indexes, and of what other rows may refer to. */
+export function ordinalsForDelete(table: Table): number[] {
+  const indexed = table.indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal))
+  return [...new Set([...indexed, ...(table.isReferenced ? referableOrdinals(table) : [])])]
 }

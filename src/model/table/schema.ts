@@ -30,6 +30,9 @@ export interface NewIndex {
   readonly name: string
   readonly isUnique: boolean
   readonly isConstraint?: boolean
+  /** Of a deferrable PRIMARY KEY. */
+  readonly isPrimary?: boolean
+  readonly deferrable?: 'immediate' | 'deferred' | undefined
   readonly columns: readonly IndexColumn[]
 }
 
@@ -42,7 +45,7 @@ export function createTable(
   return Table.of(transaction.createCollection(namespace, name, 'table', toJson(definition)))
 }
 
-function redefine(transaction: Transaction, table: Table, definition: TableDefinition): Table {
+export function redefine(transaction: Transaction, table: Table, definition: TableDefinition): Table {
   return Table.of(transaction.alterCollection(table.collection, { definition: toJson(definition) }))
 }
 
@@ -51,7 +54,7 @@ export function renameTable(transaction: Transaction, table: Table, name: string
 }
 
 /** The same collection as the transaction's catalog has it now. */
-function current(transaction: Transaction, collection: Collection): Table {
+export function current(transaction: Transaction, collection: Collection): Table {
   return Table.of(transaction.catalog.collectionById(collection.id)!)
 }
 
@@ -122,19 +125,25 @@ export function* setNotNull(transaction: Transaction, table: Table, name: string
 
 export function dropNotNull(transaction: Transaction, table: Table, name: string): Table {
   const { number } = table.getColumn(name)
-  if (table.definition.primaryKey?.columns.includes(number) === true) {
+  const hidden = table.indexes.find(({ isPrimary }) => isPrimary)
+  const isKey = hidden?.parts.some(({ column }) => column.number === number) === true
+  if (isKey || table.definition.primaryKey?.columns.includes(number) === true) {
     throw sqlError('invalid_argument', '42P16', `column "${name}" is in a primary key`)
   }
   return changeColumn(transaction, table, name, ({ notNull: _, ...rest }) => rest)
 }
 
 export function* addPrimaryKey(transaction: Transaction, table: Table, key: KeyDefinition): StatementSteps<Table> {
-  if (table.primaryKey !== undefined) {
-    throw sqlError('invalid_argument', '42P16', `multiple primary keys for table "${table.name}" are not allowed`)
-  }
+  refuseSecondPrimaryKey(table)
   const changed = yield* inPlace(transaction, () => redefine(transaction, table, withPrimaryKey(table.definition, key)))
   yield* rekeyRows(transaction, table, changed)
   return changed
+}
+
+export function refuseSecondPrimaryKey(table: Table): void {
+  if (table.primaryKey !== undefined || table.indexes.some(({ isPrimary }) => isPrimary)) {
+    throw sqlError('invalid_argument', '42P16', `multiple primary keys for table "${table.name}" are not allowed`)
+  }
 }
 
 export function* dropPrimaryKey(transaction: Transaction, table: Table): StatementSteps<Table> {
@@ -146,9 +155,14 @@ export function* dropPrimaryKey(transaction: Transaction, table: Table): Stateme
 }
 
 export function* createTableIndex(transaction: Transaction, table: Table, index: NewIndex): StatementSteps<Table> {
-  const { name, isUnique, isConstraint, columns } = index
+  const { name, isUnique, isConstraint, isPrimary, deferrable, columns } = index
   refuseUnordered(table, columns)
-  const definition = toJson({ columns, ...(isConstraint === true ? { constraint: true } : {}) })
+  const definition = toJson({
+    columns,
+    ...(isConstraint === true ? { constraint: true } : {}),
+    ...(isPrimary === true ? { primary: true } : {}),
+    ...(deferrable === undefined ? {} : { deferrable }),
+  })
   yield* inPlace(transaction, () => transaction.createIndex(table.collection, { name, unique: isUnique, definition }))
   const changed = current(transaction, table.collection)
   yield* buildIndex(transaction, changed, changed.findIndex(name)!)
@@ -186,6 +200,7 @@ export function dropCheck(transaction: Transaction, table: Table, name: string):
   return redefine(transaction, table, { ...table.definition, checks })
 }
 
+/** All rows. The caller has seen to it that no other table's refer to them. */
 export function truncateTable(transaction: Transaction, table: Table): void {
   transaction.clearCollection(table.collection)
 }

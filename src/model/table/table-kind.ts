@@ -4,9 +4,11 @@
  *   part        key                       depends on
  *   column      its number                –
  *   default     the column's number       its column (automatic), the sequences that it draws from (normal)
- *   constraint  its name                  the columns of a key (automatic)
+ *   constraint  its name                  the columns of a key or foreign key (automatic); what a foreign key
+ *                                         refers to: the columns and the index there (normal)
  *   index       its id, 0: primary key    its columns (automatic), or its constraint (internal)
  */
+import { primaryIndex } from '../../base/tuple.ts'
 import type { Collection, JsonObject } from '../../database/catalog.ts'
 import {
   definitionOf,
@@ -61,14 +63,21 @@ export function tableDefinitionOf(collection: Collection): TableDefinition {
 }
 
 function decodeTable(definition: JsonObject): TableDefinition {
-  const { columns, nextColumn, checks, primaryKey } = definition as Partial<Record<keyof TableDefinition, unknown>>
+  const {
+    columns,
+    nextColumn,
+    checks,
+    primaryKey,
+    foreignKeys = [],
+  } = definition as Partial<Record<keyof TableDefinition, unknown>>
   const isColumn = (one: Record<string, unknown>): boolean =>
     Number.isSafeInteger(one['number']) && typeof one['name'] === 'string' && Number.isSafeInteger(one['type'])
   const isWhole =
     listOf(columns).every(isColumn) &&
     Number.isSafeInteger(nextColumn) &&
     listOf(checks).every(({ name, expression }) => typeof name === 'string' && typeof expression === 'string') &&
-    (primaryKey === undefined || isKey(primaryKey as Record<string, unknown>))
+    (primaryKey === undefined || isKey(primaryKey as Record<string, unknown>)) &&
+    listOf(foreignKeys).every((one) => isKey(one) && Number.isSafeInteger(one['references']))
   if (!isWhole) throw damagedDefinition('table')
   return definition as unknown as TableDefinition
 }
@@ -99,6 +108,7 @@ function partsOfTable(definition: TableDefinition, { indexes }: Collection): Par
     parts.push({ ...indexPart(index.id), name: index.name, isRelation: true })
   }
   for (const { name } of checks) parts.push({ ...constraintPart(name), name })
+  for (const { name } of definition.foreignKeys ?? []) parts.push({ ...constraintPart(name), name })
   return parts
 }
 
@@ -129,6 +139,13 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
     )
     if (isConstraint !== true) continue
     dependencies.push({ of: indexPart(index.id), on: { id, part: constraint }, kind: 'internal' })
+  }
+  for (const { name, columns, references, referencedColumns, index } of definition.foreignKeys ?? []) {
+    const of = constraintPart(name)
+    onColumns(of, columns)
+    const relied = indexPart(index === primaryIndex ? primaryIndexKey : index)
+    const parts = [relied, ...referencedColumns.map(columnPart)]
+    for (const part of parts) dependencies.push({ of, on: { id: references, part }, kind: 'normal' })
   }
   return dependencies
 }

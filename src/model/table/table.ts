@@ -4,8 +4,9 @@
  * A `Table` is a collection's definition made ready for use, once per version of the collection. Rows are arrays of
  * values by ordinal, the position among the live columns.
  *
- * `rows.ts` changes rows, `scan.ts` reads them, `schema.ts` makes and changes tables, `index-build.ts` fills indexes,
- * `sequence.ts` gives out numbers; `keys.ts` and `codec.ts` are the bytes.
+ * `rows.ts` changes rows and keeps every rule, whichever door asks for it: `expressions.ts` (defaults, checks),
+ * `constraints.ts` (NOT NULL, unique), `reference-rules.ts` (foreign keys, over `foreign-key.ts`). `scan.ts` reads rows,
+ * `schema.ts` makes and changes tables, `index-build.ts` fills indexes, `sequence.ts` gives out numbers; `keys.ts` and `codec.ts` are the bytes.
  */
 import type { Collection, Index } from '../../database/catalog.ts'
 import { RowReader, type RowLayout } from './codec.ts'
@@ -14,6 +15,7 @@ import {
   liveColumns,
   type CheckDefinition,
   type ColumnDefinition,
+  type ForeignKeyDefinition,
   type TableDefinition,
 } from './definition.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
@@ -48,8 +50,12 @@ export interface TableIndex {
   readonly id: number
   readonly name: string
   readonly isUnique: boolean
-  /** Stands for a UNIQUE constraint. */
+  /** Stands for a UNIQUE or PRIMARY KEY constraint. */
   readonly isConstraint: boolean
+  /** Two rows may have the same values until the end of the statement, or of the transaction. */
+  readonly deferrable: 'immediate' | 'deferred' | undefined
+  /** Stands for a deferrable PRIMARY KEY. */
+  readonly isPrimary: boolean
   readonly parts: readonly KeyPart[]
   readonly index: Index
 }
@@ -65,6 +71,9 @@ export class Table {
   readonly primaryKeyName: string | undefined
   readonly indexes: readonly TableIndex[]
   readonly checks: readonly CheckDefinition[]
+  readonly foreignKeys: readonly ForeignKeyDefinition[]
+  /** Rows of other tables, or of this one, may refer to its rows. */
+  readonly isReferenced: boolean
   readonly reader: RowReader
   readonly #byName = new Map<string, Column>()
 
@@ -79,6 +88,8 @@ export class Table {
     this.primaryKeyName = this.definition.primaryKey?.name
     this.indexes = collection.indexes.map((index) => this.#indexOf(index))
     this.checks = this.definition.checks
+    this.foreignKeys = this.definition.foreignKeys ?? []
+    this.isReferenced = (this.definition.referencedBy?.length ?? 0) > 0
     this.reader = new RowReader(this.layout, this.columns.length)
   }
 
@@ -130,13 +141,22 @@ export class Table {
   }
 
   #indexOf(index: Index): TableIndex {
-    const { columns, constraint } = indexDefinitionOf(index)
+    const { columns, constraint, deferrable, primary } = indexDefinitionOf(index)
     const parts = columns.map(({ number, descending, nullsFirst }) => ({
       column: this.columnByNumber(number),
       isDescending: descending === true,
       nullsFirst: nullsFirst ?? descending === true,
     }))
-    return { id: index.id, name: index.name, isUnique: index.unique, isConstraint: constraint === true, parts, index }
+    return {
+      id: index.id,
+      name: index.name,
+      isUnique: index.unique,
+      isConstraint: constraint === true,
+      deferrable,
+      isPrimary: primary === true,
+      parts,
+      index,
+    }
   }
 }
 

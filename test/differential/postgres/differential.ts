@@ -104,7 +104,8 @@ async function runProgram({ real, polylog }: Servers, program: Program): Promise
   const found: Found[] = []
   let statements = 0
   try {
-    for (const client of [one, other]) await client.ask({ text: 'drop table if exists t0, t1, t2', parameters: [] })
+    for (const client of [one, other])
+      await client.ask({ text: 'drop table if exists t0, t1, t2 cascade', parameters: [] })
     for (const [step, { statement, protocol, isOrdered, changes }] of program.entries()) {
       const text = render(statement)
       const [expected, actual] = await Promise.all([one.ask(text, protocol), other.ask(text, protocol)])

@@ -1,11 +1,12 @@
 /**
  * A program: statements that one connection sends, from a seed.
  *
- * Two of three are over tables, whose later answers depend on the earlier ones; every third one is of expressions alone,
- * each a statement for itself.
+ * Most are over tables, whose later answers depend on the earlier ones; every third one is of expressions alone, each a
+ * statement for itself, and every fifth one about foreign keys.
  */
 import { alter, type ChangeOptions, insert, insertQuery, remove, transaction, update } from './changes.ts'
 import { expression } from './expressions.ts'
+import { foreignKeyStatements } from './foreign-key-programs.ts'
 import { joined, type Piece, piece } from './piece.ts'
 import { QueryMaker } from './queries.ts'
 import { Random } from './random.ts'
@@ -25,7 +26,14 @@ export type Program = readonly Step[]
 
 export function makeProgram(seed: number): Program {
   const random = new Random(seed)
+  if (seed % 5 === 4) return foreignKeyProgram(random)
   return seed % 3 === 0 ? expressionProgram(random) : tableProgram(random)
+}
+
+function foreignKeyProgram(random: Random): Program {
+  return foreignKeyStatements(random).map(({ statement, changes }) => {
+    return { statement, changes, protocol: 'simple', isOrdered: true }
+  })
 }
 
 function protocolOf(random: Random): Protocol {

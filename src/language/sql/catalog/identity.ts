@@ -9,6 +9,7 @@
  * | 16384 + n           | collection n, up to 2^26                         |
  * | 2^27 + n            | namespace n                                      |
  * | 2^28 + 64·n + c     | default of column c (cut to 6 bits) of table n   |
+ * | 2^30 + 64·n + f     | foreign key f (cut to 6 bits) of table n         |
  * | 2^31 + 256·n + i    | index i of collection n; 0 is its primary key    |
  */
 import type { Catalog, Collection, Namespace } from '../../../database/catalog.ts'
@@ -24,6 +25,7 @@ export const systemNamespaces: ReadonlyMap<string, number> = new Map([
 const firstCollectionOid = 16_384
 const firstNamespaceOid = 2 ** 27
 const firstDefaultOid = 2 ** 28
+const firstForeignKeyOid = 2 ** 30
 const firstIndexOid = 2 ** 31
 
 export function namespaceOid(namespace: Namespace): number {
@@ -72,6 +74,8 @@ export function constraintOid(collection: Collection, name: string): number {
   if (isTable(collection)) {
     const check = tableDefinitionOf(collection).checks.findIndex((one) => one.name === name)
     if (check >= 0) return defaultOid(collection, 32 + check)
+    const foreignKey = tableDefinitionOf(collection).foreignKeys?.find((one) => one.name === name)
+    if (foreignKey !== undefined) return foreignKeyOid(collection, foreignKey.id)
   }
   const index = partsOf(collection).find((part) => part.kind === 'index' && part.name === name)
   return index === undefined ? 0 : indexOid(collection, Number(index.key))
@@ -79,4 +83,8 @@ export function constraintOid(collection: Collection, name: string): number {
 
 export function defaultOid(collection: Collection, column: number): number {
   return firstDefaultOid + collection.id * 64 + (column & 63)
+}
+
+export function foreignKeyOid(collection: Collection, id: number): number {
+  return firstForeignKeyOid + collection.id * 64 + (id & 63)
 }

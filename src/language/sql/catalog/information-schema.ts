@@ -5,11 +5,13 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
+import type { ForeignKey } from '../../../model/table/foreign-key.ts'
+import { constraintsOf } from './constraints.ts'
 import { systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
 import { relationsOf } from './relations.ts'
-import { collections, indexesOfTable, tables } from './stored-tables.ts'
+import { collections, tables } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
 
@@ -86,37 +88,69 @@ function* columnRows(run: SqlRun): Generator<Values> {
   }
 }
 
+const constraintKinds = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const
+
 function* constraintRows(run: SqlRun): Generator<Values> {
   const { database } = run.context
-  for (const table of tables(run)) {
-    for (const index of indexesOfTable(table)) {
-      if (!index.isConstraint) continue
-      yield [
-        database,
-        table.schema,
-        index.name,
-        database,
-        table.schema,
-        table.name,
-        index.isPrimary ? 'PRIMARY KEY' : 'UNIQUE',
-        'NO',
-        'NO',
-        'YES',
-      ]
-    }
-    for (const check of table.checks)
-      yield [database, table.schema, check.name, database, table.schema, table.name, 'CHECK', 'NO', 'NO', 'YES']
+  for (const { table, name, kind, deferrable } of constraintsOf(run)) {
+    const own = [database, table.schema, name, database, table.schema, table.name]
+    yield [
+      ...own,
+      constraintKinds[kind],
+      deferrable === undefined ? 'NO' : 'YES',
+      deferrable === 'deferred' ? 'YES' : 'NO',
+      'YES',
+    ]
   }
 }
 
 function* keyColumnRows(run: SqlRun): Generator<Values> {
   const { database } = run.context
-  for (const table of tables(run)) {
-    for (const index of indexesOfTable(table)) {
-      if (!index.isConstraint) continue
-      for (const [i, { column }] of index.parts.entries()) {
-        yield [database, table.schema, index.name, database, table.schema, table.name, column.name, i + 1, null]
-      }
+  for (const { table, name, index, foreignKey } of constraintsOf(run)) {
+    const own = [database, table.schema, name, database, table.schema, table.name]
+    const key = foreignKey === undefined ? [] : referencedKey(foreignKey)
+    for (const [i, { column }] of (index?.parts ?? []).entries()) yield [...own, column.name, i + 1, null]
+    for (const [i, { name: column }] of (foreignKey?.columns ?? []).entries()) {
+      yield [...own, column, i + 1, key.indexOf(foreignKey!.definition.referencedColumns[i]!) + 1]
+    }
+  }
+}
+
+/** Column numbers of the unique constraint that a foreign key relies on, in its order. */
+function referencedKey({ referenced, definition }: ForeignKey): number[] {
+  const index = referenced.indexes.find(({ id }) => id === definition.index)
+  return (index?.parts ?? referenced.primaryKey ?? []).map(({ column }) => column.number)
+}
+
+function* referentialRows(run: SqlRun): Generator<Values> {
+  const { database } = run.context
+  for (const { table, name, foreignKey } of constraintsOf(run)) {
+    if (foreignKey === undefined) continue
+    const { referenced, definition } = foreignKey
+    const index = referenced.indexes.find(({ id }) => id === definition.index)
+    const relies = index === undefined ? referenced.primaryKeyName! : index.isConstraint ? index.name : null
+    yield [
+      database,
+      table.schema,
+      name,
+      relies === null ? null : database,
+      relies === null ? null : referenced.schema,
+      relies,
+      definition.match === 'full' ? 'FULL' : 'NONE',
+      definition.onUpdate.toUpperCase(),
+      definition.onDelete.toUpperCase(),
+    ]
+  }
+}
+
+/** Columns that a constraint is about; of a foreign key those that it refers to. */
+function* columnUsageRows(run: SqlRun): Generator<Values> {
+  const { database } = run.context
+  for (const { table, name, index, foreignKey } of constraintsOf(run)) {
+    const owner = foreignKey?.referenced ?? table
+    const columns = foreignKey?.referencedColumns ?? index?.parts.map(({ column }) => column) ?? []
+    for (const column of columns) {
+      yield [database, owner.schema, owner.name, column.name, database, table.schema, name]
     }
   }
 }
@@ -169,6 +203,20 @@ export const informationSchema: readonly Relation[] = [
       ['position_in_unique_constraint', int4],
     ],
     keyColumnRows,
+  ),
+  memoryRelation(
+    schema,
+    'referential_constraints',
+    texts(
+      'constraint_catalog constraint_schema constraint_name unique_constraint_catalog unique_constraint_schema unique_constraint_name match_option update_rule delete_rule',
+    ),
+    referentialRows,
+  ),
+  memoryRelation(
+    schema,
+    'constraint_column_usage',
+    texts('table_catalog table_schema table_name column_name constraint_catalog constraint_schema constraint_name'),
+    columnUsageRows,
   ),
   memoryRelation(schema, 'schemata', texts('catalog_name schema_name schema_owner'), schemaRows),
 ]

@@ -1,4 +1,5 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
+import { constraintRows } from './constraints.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
@@ -7,7 +8,7 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid, defaultOid, namespaceOid, systemNamespaces, constraintOid } from './identity.ts'
+import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './identity.ts'
 import { ownRoleOid, roleOid } from './roles.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
@@ -212,7 +213,7 @@ function* indexRows(run: SqlRun): Generator<Values> {
         false,
         index.isPrimary,
         false,
-        true,
+        index.deferrable === undefined,
         false,
         true,
         false,
@@ -227,52 +228,6 @@ function* indexRows(run: SqlRun): Generator<Values> {
         null,
       ]
     }
-  }
-}
-
-function* constraints(run: SqlRun): Generator<Values> {
-  for (const table of tables(run)) {
-    const relation = collectionOid(table.collection)
-    const namespace = namespaceOid(table.collection.namespace)
-    const row = (id: number, title: string, type: string, index: number, keys: readonly number[]): Values => [
-      id,
-      title,
-      namespace,
-      type,
-      false,
-      false,
-      true,
-      relation,
-      0,
-      index,
-      0,
-      0,
-      ' ',
-      ' ',
-      ' ',
-      true,
-      0,
-      true,
-      keys,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-      null,
-    ]
-    for (const index of indexesOfTable(table)) {
-      if (!index.isConstraint) continue
-      yield row(
-        index.oid,
-        index.name,
-        index.isPrimary ? 'p' : 'u',
-        index.oid,
-        index.parts.map(({ column }) => column.number),
-      )
-    }
-    for (const check of table.checks) yield row(constraintOid(table.collection, check.name), check.name, 'c', 0, [])
   }
 }
 
@@ -459,7 +414,7 @@ export const pgRelations: readonly Relation[] = [
       ['conexclop', oid.oidArray],
       ['conbin', nodeTree],
     ],
-    constraints,
+    constraintRows,
   ),
   memoryRelation(
     'pg_catalog',

@@ -22,6 +22,7 @@ export interface ShownIndex {
   readonly isUnique: boolean
   readonly isPrimary: boolean
   readonly isConstraint: boolean
+  readonly deferrable: 'immediate' | 'deferred' | undefined
   readonly parts: readonly KeyPart[]
 }
 
@@ -37,18 +38,20 @@ export function indexesOfTable(table: Table): ShownIndex[] {
             isUnique: true,
             isPrimary: true,
             isConstraint: true,
+            deferrable: undefined,
             parts: table.primaryKey,
           },
         ]
   const others = table.indexes.map((index): ShownIndex => {
-    const { name: indexName, isUnique, isConstraint, parts } = index
+    const { name: indexName, isUnique, isPrimary, isConstraint, deferrable, parts } = index
     return {
       table,
       oid: indexOid(table.collection, index.id),
       name: indexName,
       isUnique,
-      isPrimary: false,
+      isPrimary,
       isConstraint,
+      deferrable,
       parts,
     }
   })

@@ -1,9 +1,10 @@
 /** Functions about the session, the catalog and sequences. */
+import { describeConstraint } from '../catalog/constraints.ts'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
 import { nextValue, isSequence, sequenceState, setValue } from '../../../model/table/sequence.ts'
 import type { Collection } from '../../../database/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
-import { collectionByOid, collectionOid, defaultOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
+import { collectionByOid, collectionOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
 import { columnComment, objectComment } from '../catalog/pg-description.ts'
 import { roleName } from '../catalog/roles.ts'
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
@@ -159,21 +160,6 @@ function findIndex(run: SqlRun, number: number): ShownIndex | undefined {
   return undefined
 }
 
-function constraintText(run: SqlRun, number: number): SqlValue {
-  const index = findIndex(run, number)
-  if (index !== undefined) {
-    return `${index.isPrimary ? 'PRIMARY KEY' : 'UNIQUE'} (${index.parts.map(({ column }) => column.name).join(', ')})`
-  }
-  for (const table of tables(run)) {
-    for (const [i, check] of table.checks.entries()) {
-      if (defaultOid(table.collection, 32 + i) === number) {
-        return `CHECK (${check.expression.startsWith('(') ? check.expression : `(${check.expression})`})`
-      }
-    }
-  }
-  return null
-}
-
 function defineCatalog(): void {
   const visible = (run: SqlRun, number: number): SqlValue => {
     const found = relationNameByOid(run.context, number)
@@ -206,7 +192,7 @@ function defineCatalog(): void {
   })
   define('pg_encoding_to_char', [int4], name, (_run, number: number) => (number === 6 ? 'UTF8' : ''))
   for (const takes of [[oid.oid], [oid.oid, bool]]) {
-    define('pg_get_constraintdef', takes, text, (run, number: number) => constraintText(run, number))
+    define('pg_get_constraintdef', takes, text, (run, number: number) => describeConstraint(run, number))
     define('pg_get_viewdef', takes, text, () => null)
     define('pg_get_ruledef', takes, text, () => null)
     define('pg_get_triggerdef', takes, text, () => null)

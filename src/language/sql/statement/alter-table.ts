@@ -6,12 +6,19 @@ import { checksOf, compileCheck, defaultOf } from '../../../model/table/expressi
 import type { NewColumn } from '../../../model/table/definition.ts'
 import { fillColumn } from '../../../model/table/index-build.ts'
 import {
+  addForeignKey,
+  alterForeignKey,
+  renameForeignKey,
+  validateForeignKey,
+} from '../../../model/table/reference-schema.ts'
+import {
   addCheck,
   addColumn,
   addPrimaryKey,
   createTableIndex,
   dropCheck,
   dropNotNull,
+  refuseSecondPrimaryKey,
   renameColumn,
   renameTable,
   setDefault,
@@ -28,11 +35,12 @@ import { isVolatile } from '../expression/volatile.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
-import { giveSequence, makeSequence, numbersOf } from './create-table.ts'
+import { giveSequence, keyIndex, makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
-import { findCollection, freeName, getTable, isNameTaken, shownName } from './naming.ts'
+import { bindForeignKey, constraintNames } from './foreign-keys.ts'
+import { findCollection, freeName, getIdleTable, isNameTaken, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { storedDefault } from './stored-expressions.ts'
 import {
@@ -61,7 +69,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
       return { rowCount: 0, notices: [skipping('00000', `relation "${shownName(relation)}" does not exist`)] }
     }
     const notices: Notice[] = []
-    let table = getTable(run, relation)
+    let table = getIdleTable(run, relation, 'ALTER TABLE')
     for (const step of steps) {
       const before = table
       const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
@@ -85,6 +93,10 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
       return addConstraintStep(definition!)
     case 'AT_DropConstraint':
       return dropConstraintStep(name, missingOk, isCascade)
+    case 'AT_ValidateConstraint':
+      return validateConstraintStep(name)
+    case 'AT_AlterConstraint':
+      return alterConstraintStep(definition!)
     case 'AT_SetNotNull':
       return (run, table) => setNotNull(run.transaction, table, name)
     case 'AT_DropNotNull':
@@ -193,13 +205,17 @@ function currentTable(run: SqlRun, table: Table): Table {
 
 function addConstraintStep(node: Node): Step {
   if (!('Constraint' in node)) throw notBuilt('this constraint')
-  if (node.Constraint.skip_validation === true) throw notBuilt('NOT VALID')
+  const { skip_validation: notValid, contype } = node.Constraint
+  if (notValid === true && contype !== 'CONSTR_FOREIGN') throw notBuilt('NOT VALID')
   const [constraint] = readConstraint(node.Constraint)
   return (run, table) => (constraint === undefined ? table : addConstraint(run, table, constraint))
 }
 
 function* addConstraint(run: SqlRun, table: Table, constraint: ConstraintPlan): StatementSteps<Table> {
   if (constraint.kind === 'check') return yield* addCheckConstraint(run, table, constraint)
+  if (constraint.kind === 'foreign') {
+    return yield* addForeignKey(run.transaction, table, bindForeignKey(run, table, constraint))
+  }
   const taken = (name: string): boolean => isNameTaken(run.transaction, table.schema, name)
   if (constraint.name !== undefined && taken(constraint.name)) {
     throw failure('42P07', `relation "${constraint.name}" already exists`)
@@ -208,14 +224,18 @@ function* addConstraint(run: SqlRun, table: Table, constraint: ConstraintPlan): 
 }
 
 function* addKey(run: SqlRun, table: Table, key: KeyPlan, taken: (name: string) => boolean): StatementSteps<Table> {
-  const numbers = numbersOf(table.definition, key)
-  if (key.kind === 'primary') {
+  const { transaction } = run
+  const columns = numbersOf(table.definition, key)
+  if (key.kind === 'primary' && key.deferrable === undefined) {
     const name = key.name ?? freeName(taken, table.name, 'pkey')
-    return yield* addPrimaryKey(run.transaction, table, { name, columns: numbers })
+    return yield* addPrimaryKey(transaction, table, { name, columns })
   }
-  const name = key.name ?? freeName(taken, table.name, ...key.columns, 'key')
-  const columns = numbers.map((number) => ({ number }))
-  return yield* createTableIndex(run.transaction, table, { name, isUnique: true, isConstraint: true, columns })
+  let changed = table
+  if (key.kind === 'primary') {
+    refuseSecondPrimaryKey(table)
+    for (const name of key.columns) changed = yield* setNotNull(transaction, changed, name)
+  }
+  return yield* createTableIndex(transaction, changed, keyIndex(changed, key, taken))
 }
 
 function* addCheckConstraint(
@@ -226,7 +246,7 @@ function* addCheckConstraint(
   const binder = freshBinder(run)
   const columns = table.columns.map(({ name, type, modifier }) => ({ name, type: type.oid, modifier }))
   const { text, columns: read } = bindCheck(binder, table.name, columns, constraint.node)
-  const isTaken = (name: string): boolean => table.checks.some((check) => check.name === name)
+  const isTaken = (name: string): boolean => constraintNames(table).includes(name)
   if (constraint.name !== undefined && isTaken(constraint.name)) {
     throw failure('42710', `constraint "${constraint.name}" for relation "${table.name}" already exists`)
   }
@@ -249,6 +269,35 @@ function dropConstraintStep(name: string, missingOk: boolean, isCascade: boolean
   }
 }
 
+function validateConstraintStep(name: string): Step {
+  return (run, table) => {
+    const foreignKey = table.foreignKeys.find((one) => one.name === name)
+    if (foreignKey?.notValid === true) return validateForeignKey(run.transaction, table, name)
+    if (foreignKey !== undefined || table.checks.some((check) => check.name === name)) return table
+    if (!constraintNames(table).includes(name)) throw missingConstraint(table, name)
+    const message = `constraint "${name}" of relation "${table.name}" is not a foreign key or check constraint`
+    throw failure('42809', message)
+  }
+}
+
+function alterConstraintStep(node: Node): Step {
+  if (!('ATAlterConstraint' in node)) throw notBuilt('ALTER CONSTRAINT')
+  const { conname: name = '', alterDeferrability, deferrable, initdeferred } = node.ATAlterConstraint
+  if (alterDeferrability !== true) throw notBuilt('this ALTER CONSTRAINT')
+  return (run, table) => {
+    if (table.foreignKeys.some((one) => one.name === name)) {
+      const timing = initdeferred === true ? 'deferred' : deferrable === true ? 'immediate' : undefined
+      return alterForeignKey(run.transaction, table, name, timing)
+    }
+    if (!constraintNames(table).includes(name)) throw missingConstraint(table, name)
+    throw failure('42809', `constraint "${name}" of relation "${table.name}" is not a foreign key constraint`)
+  }
+}
+
+function missingConstraint(table: Table, name: string): Error {
+  return failure('42704', `constraint "${name}" of relation "${table.name}" does not exist`)
+}
+
 /** Names of the checks that read a column. */
 function checksReading(run: SqlRun, table: Table, name: string): string[] {
   const { ordinal } = table.getColumn(name)
@@ -266,7 +315,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   const relation = statement.relation
   if (statement.renameType === 'OBJECT_TABLE') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-      const table = getTable(run, relation!)
+      const table = getIdleTable(run, relation!, 'ALTER TABLE')
       if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
       renameTable(run.transaction, table, to)
       return nothing
@@ -274,13 +323,29 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   }
   if (statement.renameType === 'OBJECT_COLUMN') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-      const table = getTable(run, relation!)
+      const table = getIdleTable(run, relation!, 'ALTER TABLE')
       const from = statement.subname ?? ''
       if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
       if (checksReading(run, table, from).length > 0) {
         throw notBuilt('renaming a column that a check constraint reads')
       }
       renameColumn(run.transaction, table, from, to)
+      return nothing
+    })
+  }
+  if (statement.renameType === 'OBJECT_TABCONSTRAINT') {
+    return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const table = getIdleTable(run, relation!, 'ALTER TABLE')
+      const from = statement.subname ?? ''
+      if (!constraintNames(table).includes(from)) {
+        throw failure('42704', `constraint "${from}" for table "${table.name}" does not exist`)
+      }
+      if (constraintNames(table).includes(to)) {
+        throw failure('42710', `constraint "${to}" for relation "${table.name}" already exists`)
+      }
+      if (!table.foreignKeys.some(({ name }) => name === from))
+        throw notBuilt('renaming a constraint that is no foreign key')
+      renameForeignKey(run.transaction, table, from, to)
       return nothing
     })
   }

@@ -7,11 +7,13 @@ import {
   type ColumnDefault,
   type NewColumn,
   newTable,
+  withNotNull,
   withPrimaryKey,
   type TableDefinition,
 } from '../../../model/table/definition.ts'
 import { insertRow } from '../../../model/table/rows.ts'
-import { createTable, createTableIndex } from '../../../model/table/schema.ts'
+import { addForeignKey } from '../../../model/table/reference-schema.ts'
+import { createTable, createTableIndex, type NewIndex } from '../../../model/table/schema.ts'
 import { createSequence, setOwner } from '../../../model/table/sequence.ts'
 import { newSequence } from '../../../model/table/sequence-definition.ts'
 import type { Column, Table } from '../../../model/table/table.ts'
@@ -24,6 +26,7 @@ import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { collect, nothing, type Outcome } from './execution.ts'
+import { bindForeignKey, type ForeignKeyPlan } from './foreign-keys.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { sequenceClauses } from './sequences.ts'
@@ -43,6 +46,7 @@ interface TablePlan {
   readonly columns: readonly ColumnPlan[]
   readonly keys: readonly KeyPlan[]
   readonly checks: readonly CheckDefinition[]
+  readonly foreignKeys: readonly ForeignKeyPlan[]
 }
 
 export function planCreateTable(binder: Binder, statement: CreateStmt): Planned {
@@ -85,7 +89,8 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
     } else if ('Constraint' in node) constraints.push(...readConstraint(node.Constraint))
     else throw notBuilt('LIKE in CREATE TABLE')
   }
-  const keys = constraints.filter((one) => one.kind !== 'check')
+  const keys = constraints.filter((one): one is KeyPlan => one.kind === 'primary' || one.kind === 'unique')
+  const foreignKeys = constraints.filter((one) => one.kind === 'foreign')
   const [, second] = keys.filter(({ kind }) => kind === 'primary')
   if (second !== undefined) {
     throw failure('42P16', `multiple primary keys for table "${name}" are not allowed`, { location: second.location })
@@ -99,7 +104,7 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
     taken.add(checkName)
     return [{ name: checkName, expression: text }]
   })
-  return { name, columns, keys, checks }
+  return { name, columns, keys, checks, foreignKeys }
 }
 
 function* createFrom(
@@ -127,19 +132,32 @@ function* createFrom(
   })
   let definition: TableDefinition = { ...newTable(columns), checks: plan.checks }
   const primary = plan.keys.find(({ kind }) => kind === 'primary')
-  if (primary !== undefined) {
+  if (primary?.deferrable !== undefined) definition = withNotNull(definition, numbersOf(definition, primary))
+  else if (primary !== undefined) {
     const name = primary.name ?? freeName(taken, plan.name, 'pkey')
     definition = withPrimaryKey(definition, { name, columns: numbersOf(definition, primary) })
   }
   let table = createTable(transaction, namespace, plan.name, definition)
   for (const column of table.columns) giveSequence(transaction, table, column)
+  const isTaken = (one: string): boolean => isNameTaken(transaction, schema, one)
   for (const key of plan.keys) {
-    if (key.kind !== 'unique') continue
-    const name = key.name ?? freeName((one) => isNameTaken(transaction, schema, one), plan.name, ...key.columns, 'key')
-    const numbers = numbersOf(definition, key).map((number) => ({ number }))
-    table = yield* createTableIndex(transaction, table, { name, isUnique: true, isConstraint: true, columns: numbers })
+    if (key !== primary || key.deferrable !== undefined) {
+      table = yield* createTableIndex(transaction, table, keyIndex(table, key, isTaken))
+    }
+  }
+  for (const foreignKey of plan.foreignKeys) {
+    table = yield* addForeignKey(transaction, table, bindForeignKey(run, table, foreignKey))
   }
   return table
+}
+
+/** The index of a UNIQUE constraint, or of a deferrable PRIMARY KEY. */
+export function keyIndex(table: Table, key: KeyPlan, isTaken: (name: string) => boolean): NewIndex {
+  const isPrimary = key.kind === 'primary'
+  const parts = isPrimary ? ['pkey'] : [...key.columns, 'key']
+  const name = key.name ?? freeName(isTaken, table.name, ...parts)
+  const columns = numbersOf(table.definition, key).map((number) => ({ number }))
+  return { name, isUnique: true, isConstraint: true, isPrimary, deferrable: key.deferrable, columns }
 }
 
 export function numbersOf(definition: TableDefinition, key: KeyPlan): number[] {

@@ -13,7 +13,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import type { Outcome } from './execution.ts'
-import { findCollection, findPart, shownName } from './naming.ts'
+import { findCollection, findPart, refusePending, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 /** Undefined where there is none of this name. */
@@ -65,7 +65,10 @@ function findTable(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
     if (findPart(run, name) === undefined) return undefined
     throw failure('42809', `"${name.relname}" is not a table`, { hint: 'Use DROP INDEX to remove an index.' })
   }
-  if (!isSequence(collection)) return { id: collection.id }
+  if (!isSequence(collection)) {
+    refusePending(run, collection, 'DROP TABLE')
+    return { id: collection.id }
+  }
   throw failure('42809', `"${name.relname}" is not a table`, { hint: 'Use DROP SEQUENCE to remove a sequence.' })
 }
 

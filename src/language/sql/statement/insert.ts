@@ -223,6 +223,8 @@ function bindConflict(
     // The row must be one that the table may hold, also where another is in its way.
     checkNewRow(run.transaction, table, row)
     for (const arbiter of arbiters) {
+      // Nobody named it, so that it is one is told where a row gets so far.
+      if (arbiter?.deferrable !== undefined) throw deferrableArbiter()
       const key = findConflict(run.transaction, table, arbiter, row)
       if (key !== undefined) return key
     }
@@ -250,16 +252,18 @@ function findArbiters(
   infer: { readonly indexElems?: Node[]; readonly conname?: string; readonly whereClause?: Node } | undefined,
   isUpdate: boolean,
 ): readonly (TableIndex | undefined)[] {
-  const unique = table.indexes.filter((index) => index.isUnique)
+  const unique = table.indexes.filter((index) => index.isUnique && index.deferrable === undefined)
+  const late = table.indexes.filter((index) => index.isUnique && index.deferrable !== undefined)
   if (infer === undefined) {
     if (isUpdate) throw failure('42601', 'ON CONFLICT DO UPDATE requires inference specification or constraint name')
-    return [...(table.primaryKey === undefined ? [] : [undefined]), ...unique]
+    return [...(table.primaryKey === undefined ? [] : [undefined]), ...table.indexes.filter((index) => index.isUnique)]
   }
   if (infer.whereClause !== undefined) throw notBuilt('ON CONFLICT with a predicate')
   if (infer.conname !== undefined) {
     if (infer.conname === table.primaryKeyName) return [undefined]
     const named = unique.find((index) => index.name === infer.conname)
     if (named !== undefined) return [named]
+    if (late.some((index) => index.name === infer.conname)) throw deferrableArbiter()
     throw failure('42704', `constraint "${infer.conname}" for table "${table.name}" does not exist`)
   }
   const names = (infer.indexElems ?? []).map((node) => ('IndexElem' in node ? node.IndexElem.name : undefined))
@@ -269,7 +273,13 @@ function findArbiters(
   if (table.primaryKey !== undefined && matches(table.primaryKey.map(({ column }) => column.name))) return [undefined]
   const found = unique.filter((index) => matches(index.parts.map(({ column }) => column.name)))
   if (found.length > 0) return found
+  if (late.some((index) => matches(index.parts.map(({ column }) => column.name)))) throw deferrableArbiter()
   throw failure('42P10', 'there is no unique or exclusion constraint matching the ON CONFLICT specification')
+}
+
+function deferrableArbiter(): Error {
+  const message = 'ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters'
+  return failure('55000', message)
 }
 
 /** The row is (the existing row, excluded): the clause's own scope. */

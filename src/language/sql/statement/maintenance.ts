@@ -1,18 +1,24 @@
 /** TRUNCATE; VACUUM and ANALYZE, which have nothing to do here: space is reclaimed and counted as transactions commit. */
 import type { TruncateStmt, VacuumStmt } from 'libpg-query'
+import { foreignKeysTo } from '../../../model/table/foreign-key.ts'
 import { truncateTable } from '../../../model/table/schema.ts'
 import { restartSequence } from '../../../model/table/sequence.ts'
 import { findRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
+import type { Table } from '../../../model/table/table.ts'
+import type { Notice } from '../contract.ts'
+import { failure } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { nothing } from './execution.ts'
-import { getTable } from './naming.ts'
+import { getIdleTable, refusePending } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned {
   const names = (statement.relations ?? []).flatMap((node) => ('RangeVar' in node ? [node.RangeVar] : []))
   return planSteps({ kind: 'write' }, 'TRUNCATE TABLE', (run) => {
-    for (const name of names) {
-      const table = getTable(run, name)
+    const notices: Notice[] = []
+    const named = names.map((name) => getIdleTable(run, name, 'TRUNCATE'))
+    for (const table of withReferencing(run, named, statement.behavior === 'DROP_CASCADE', notices)) {
       truncateTable(run.transaction, table)
       if (statement.restart_seqs !== true) continue
       for (const { definition } of table.columns) {
@@ -21,8 +27,38 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
         if (sequence !== undefined) restartSequence(run.transaction, sequence)
       }
     }
-    return nothing
+    return { rowCount: 0, notices }
   })
+}
+
+/** With CASCADE the tables that refer to them, and so on; else none may that is not named. */
+function withReferencing(
+  run: SqlRun,
+  named: readonly Table[],
+  isCascade: boolean,
+  notices: Notice[],
+): readonly Table[] {
+  const { catalog } = run.transaction
+  const all = [...named]
+  for (const table of all) {
+    for (const { referencing } of foreignKeysTo(catalog, table)) {
+      if (all.some(({ id }) => id === referencing.id)) continue
+      if (!isCascade) {
+        throw failure('0A000', 'cannot truncate a table referenced in a foreign key constraint', {
+          detail: `Table "${referencing.name}" references "${table.name}".`,
+          hint: `Truncate table "${referencing.name}" at the same time, or use TRUNCATE ... CASCADE.`,
+        })
+      }
+      notices.push({
+        severity: 'NOTICE',
+        sqlState: '00000',
+        message: `truncate cascades to table "${referencing.name}"`,
+      })
+      refusePending(run, referencing, 'TRUNCATE')
+      all.push(referencing)
+    }
+  }
+  return all
 }
 
 export function planMaintenance(binder: Binder, statement: VacuumStmt): Planned {

@@ -88,6 +88,22 @@ export function shownName(name: RangeVar): string {
   return name.schemaname === undefined ? (name.relname ?? '') : `${name.schemaname}.${name.relname}`
 }
 
+/** For `command`: not while something that its rows have put off is still to be done. */
+export function getIdleTable(run: SqlRun, name: RangeVar, command: string): Table {
+  const table = getTable(run, name)
+  refusePending(run, table, command)
+  return table
+}
+
+export function refusePending(
+  run: SqlRun,
+  table: { readonly id: number; readonly name: string },
+  command: string,
+): void {
+  if (!run.transaction.agenda.isPending(table.id)) return
+  throw failure('55006', `cannot ${command} "${table.name}" because it has pending trigger events`)
+}
+
 /** The table that a schema change is about, as the transaction sees it now. */
 export function getTable(run: SqlRun, name: RangeVar): Table {
   const collection = findCollection(run, name)

@@ -19,6 +19,7 @@ import type { Planned } from './prepared.ts'
 import { planCreateSchema } from './create-schema.ts'
 import { planSelect } from './select.ts'
 import { planAlterSequence, planCreateSequence } from './sequences.ts'
+import { planSetConstraints } from './set-constraints.ts'
 import { planSet, planShow } from './settings-statements.ts'
 import { planTransaction } from './transaction-control.ts'
 import { planDeleteStatement, planUpdateStatement } from './update.ts'
@@ -55,6 +56,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
 function planSession(binder: Binder, node: Node, statement: ParsedStatement): Planned | undefined {
   if ('VariableSetStmt' in node) return planSet(node.VariableSetStmt)
   if ('VariableShowStmt' in node) return planShow(node.VariableShowStmt)
+  if ('ConstraintsSetStmt' in node) return planSetConstraints(node.ConstraintsSetStmt)
   if ('VacuumStmt' in node) return planMaintenance(binder, node.VacuumStmt)
   return planNamed(node, statement)
 }

@@ -9,6 +9,7 @@ import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { assignTo } from './assignment.ts'
+import { type ForeignKeyPlan, readForeignKey } from './foreign-keys.ts'
 import { oid } from '../types/oids.ts'
 
 export interface ColumnPlan {
@@ -28,6 +29,7 @@ export interface KeyPlan {
   readonly kind: 'primary' | 'unique'
   readonly name: string | undefined
   readonly columns: readonly string[]
+  readonly deferrable: 'immediate' | 'deferred' | undefined
   /** ADD PRIMARY KEY USING INDEX is refused, so this is all. */
   readonly location: number | undefined
 }
@@ -40,7 +42,7 @@ export interface CheckPlan {
   readonly column: string | undefined
 }
 
-export type ConstraintPlan = KeyPlan | CheckPlan
+export type ConstraintPlan = KeyPlan | CheckPlan | ForeignKeyPlan
 
 const serialTypes: Readonly<Record<string, number>> = {
   serial: oid.int4,
@@ -64,9 +66,7 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
   let identity: ColumnPlan['identity']
   let sequenceOptions: readonly Node[] = []
   const constraints: ConstraintPlan[] = []
-  for (const node of definition.constraints ?? []) {
-    if (!('Constraint' in node)) continue
-    const constraint = node.Constraint
+  for (const constraint of withAttributes(definition.constraints ?? [])) {
     if (constraint.contype === 'CONSTR_NOTNULL') notNull = true
     else if (constraint.contype === 'CONSTR_DEFAULT')
       value = bindColumnDefault(binder, constraint.raw_expr!, { name, type, modifier })
@@ -109,12 +109,55 @@ export function bindColumnDefault(
   return bound
 }
 
-/** A constraint of the table, or of one column. Attributes that only qualify another are let pass where they change nothing. */
+const deferrableKinds: ReadonlySet<string> = new Set(['CONSTR_PRIMARY', 'CONSTR_UNIQUE', 'CONSTR_FOREIGN'])
+
+/** A column's constraints with what DEFERRABLE and its like say of the one before them. */
+function withAttributes(nodes: readonly Node[]): Constraint[] {
+  const constraints: Constraint[] = []
+  let said: { deferrability?: boolean; timing?: boolean } = {}
+  for (const node of nodes) {
+    if (!('Constraint' in node)) continue
+    const { contype = '' as never, location } = node.Constraint
+    if (!contype.startsWith('CONSTR_ATTR_')) {
+      constraints.push(node.Constraint)
+      said = {}
+      continue
+    }
+    const last = constraints[constraints.length - 1]
+    const words = contype.replace('CONSTR_ATTR_', '').replace('_', ' ')
+    const isTiming = words === 'DEFERRED' || words === 'IMMEDIATE'
+    const shown = isTiming ? `INITIALLY ${words}` : words
+    if (last === undefined || !deferrableKinds.has(last.contype ?? '')) {
+      throw failure('42601', `misplaced ${shown} clause`, { location })
+    }
+    if ((isTiming ? said.timing : said.deferrability) === true) {
+      const both = isTiming ? 'INITIALLY IMMEDIATE/DEFERRED' : 'DEFERRABLE/NOT DEFERRABLE'
+      throw failure('42601', `multiple ${both} clauses not allowed`, { location })
+    }
+    said = isTiming ? { ...said, timing: true } : { ...said, deferrability: true }
+    if (words === 'DEFERRED' && said.deferrability === true && last.deferrable !== true)
+      throw mustBeDeferrable(location)
+    if (words === 'NOT DEFERRABLE' && last.initdeferred === true) throw mustBeDeferrable(location)
+    const isDeferrable = words === 'DEFERRABLE' || words === 'DEFERRED'
+    constraints[constraints.length - 1] = {
+      ...last,
+      ...(isDeferrable ? { deferrable: true } : {}),
+      ...(words === 'DEFERRED' ? { initdeferred: true } : {}),
+    }
+  }
+  return constraints
+}
+
+function mustBeDeferrable(location: number | undefined): Error {
+  return failure('42601', 'constraint declared INITIALLY DEFERRED must be DEFERRABLE', { location })
+}
+
+/** A constraint of the table, or of one column. */
 export function readConstraint(constraint: Constraint, column?: string): ConstraintPlan[] {
   const location = constraint.location
   const name = constraint.conname
-  if (constraint.deferrable === true || constraint.initdeferred === true)
-    throw notBuilt('DEFERRABLE constraints', location)
+  const deferrable =
+    constraint.initdeferred === true ? 'deferred' : constraint.deferrable === true ? 'immediate' : undefined
   switch (constraint.contype) {
     case 'CONSTR_PRIMARY':
     case 'CONSTR_UNIQUE': {
@@ -122,19 +165,21 @@ export function readConstraint(constraint: Constraint, column?: string): Constra
       if (constraint.nulls_not_distinct === true) throw notBuilt('NULLS NOT DISTINCT', location)
       if (constraint.including !== undefined) throw notBuilt('INCLUDE', location)
       const columns = column === undefined ? stringsOf(constraint.keys) : [column]
-      return [{ kind: constraint.contype === 'CONSTR_PRIMARY' ? 'primary' : 'unique', name, columns, location }]
+      return [
+        { kind: constraint.contype === 'CONSTR_PRIMARY' ? 'primary' : 'unique', name, columns, deferrable, location },
+      ]
     }
     case 'CONSTR_CHECK':
+      if (deferrable !== undefined) {
+        throw failure('0A000', 'CHECK constraints cannot be marked DEFERRABLE', { location })
+      }
       return [{ kind: 'check', name, node: constraint.raw_expr!, column }]
     case 'CONSTR_FOREIGN':
-      throw notBuilt('FOREIGN KEY (REFERENCES)', location)
+      return [readForeignKey(constraint, column, deferrable)]
     case 'CONSTR_GENERATED':
       throw notBuilt('GENERATED ALWAYS AS (…) STORED', location)
     case 'CONSTR_EXCLUSION':
       throw notBuilt('EXCLUDE', location)
-    case 'CONSTR_ATTR_NOT_DEFERRABLE':
-    case 'CONSTR_ATTR_IMMEDIATE':
-      return []
     default:
       throw notBuilt(`the constraint ${constraint.contype ?? ''}`, location)
   }

@@ -5,7 +5,7 @@
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
 import { sliceOf } from '../../../base/slice.ts'
 import { defaultOf } from '../../../model/table/expressions.ts'
-import { deleteRow, indexedOrdinals, planUpdate, updateRow } from '../../../model/table/rows.ts'
+import { deleteRow, ordinalsForDelete, planUpdate, updateRow } from '../../../model/table/rows.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -113,7 +113,7 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   if (!(target.relation instanceof TableRelation)) return planForeignDelete(target, returning)
   const { table } = target.relation
-  const finder = findRows(target, returning?.expressions ?? [], indexedOrdinals(table))
+  const finder = findRows(target, returning?.expressions ?? [], ordinalsForDelete(table))
   const work: Work = function* (run) {
     const found = yield* finder(run)
     const rows: Row[] = []
