@@ -5,7 +5,7 @@
  * finds all of it. A directory that holds other data is served as it is.
  */
 import { parseServe, usage, type ServeArguments } from '../src/cli/arguments.ts'
-import { logDroppedTails, readConfig, readyLine, reportFailure, stopOnSignal } from '../src/cli/serve.ts'
+import { readConfig, readyLine, reportFailure, stopOnSignal } from '../src/cli/serve.ts'
 import { Instance } from '../src/database/instance.ts'
 import type { Host } from '../src/host/host.ts'
 import { createRealHost } from '../src/host/real/real-host.ts'
@@ -22,7 +22,6 @@ async function start(args: ServeArguments): Promise<void> {
   const { directory, host: address, port, protocolPorts } = args
   const host = createRealHost({ jobs: workerJobs })
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, databaseName)
-  logDroppedTails(instance)
   const running = new Starting(host, instance, args.durability)
   stopOnSignal(running)
   try {
@@ -63,11 +62,10 @@ class Starting implements RunningServer {
   }
 
   async listen(options: ServerOptions): Promise<void> {
-    const createDatabase = (name: string): Promise<void> => this.instance.create(name)
     const sessions = new Sessions(this.#host, () => this.instance.databases, {
       durability: this.#durability,
       memory: this.instance.memory,
-      createDatabase,
+      catalog: this.instance,
     })
     this.#server = await Server.listen(this.#host, sessions, options)
   }

@@ -67,11 +67,10 @@ export async function open(where: string | OpenOptions, more?: OpenOptions): Pro
   const host = createRealHost({ jobs: workerJobs, endlessJobs })
   const defaultDatabase = 'polylog'
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
-  const createDatabase = (name: string): Promise<void> => instance.create(name)
   const sessions = new Sessions(host, () => instance.databases, {
     defaultDatabase,
     durability,
-    createDatabase,
+    catalog: instance,
     memory: instance.memory,
   })
   return new EmbeddedDatabase(instance.databases.get(defaultDatabase)!, sessions, async () => {

@@ -1,6 +1,5 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
-import type { Instance } from '../database/instance.ts'
 import { NetworkError } from '../host/host.ts'
 import { log } from '../host/real/log.ts'
 import { createRealHost } from '../host/real/real-host.ts'
@@ -25,17 +24,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
     // In memory there is nothing to wait for.
     sessions: { durability: directory === undefined ? 'memory' : durability },
   })
-  logDroppedTails(running.instance)
   return running
-}
-
-/** What a start has cut off at the ends of logs: after a crash that is as it should be; else it is for somebody to know. */
-export function logDroppedTails({ notices }: Pick<Instance, 'notices'>): void {
-  for (const { database, path, offset, bytes, kind } of notices) {
-    const fields = { database, file: path, position: offset, bytes }
-    if (kind === 'torn') log('info', 'the last write to the log was cut short by a crash, and is dropped', fields)
-    else log('warning', 'the last write to the log does not match its checksum, and is dropped', fields)
-  }
 }
 
 /** The one line on stdout that scripts wait for. */

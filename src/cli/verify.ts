@@ -10,7 +10,7 @@ import { Sessions } from '../session/sessions.ts'
 import { verifyDatabase, type DatabaseReport } from '../session/verification.ts'
 import { UsageError } from './arguments.ts'
 import { queryOnce } from './postgres-client.ts'
-import { exitCodes, logDroppedTails } from './serve.ts'
+import { exitCodes } from './serve.ts'
 
 const options = { data: { type: 'string' }, url: { type: 'string' }, json: { type: 'string' } } as const
 
@@ -46,11 +46,12 @@ async function verifyDirectory(host: Host, directory: string): Promise<Map<strin
     throw new PolylogError('undefined_object', `${directory} is no data directory: it has no FORMAT`)
   }
   const instance = await Instance.open({ host, directory }, 'polylog')
-  logDroppedTails(instance)
   const sessions = new Sessions(host, () => instance.databases)
   try {
     const reports = new Map<string, Reported>()
-    for (const [name, database] of instance.databases) reports.set(name, await verifyDatabase(sessions, database))
+    for (const name of instance.names) {
+      reports.set(name, await verifyDatabase(sessions, await instance.use(name)))
+    }
     return reports
   } finally {
     sessions.close()

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const instance = await Instance.open({ host: hostOf(), directory: scratch, ...options }, names[0]!)
   for (const name of names.slice(1)) await instance.create(name)
   for (const [seed, name] of names.slice(0, 2).entries()) {
-    const database = instance.databases.get(name)!
+    const database = await instance.use(name)
     const history = new History(seed + 1)
     for (let step = 0; step < [60, 15][seed]!; step++) {
       history.step(database)
@@ -53,6 +53,7 @@ beforeAll(async () => {
     }
     await database.pipeline.settled()
   }
+  await instance.use(names[2]!)
   expected = contentsOf(instance)
   fs.cpSync(scratch, whole, { recursive: true, filter: (path) => !path.includes('LOCK') })
   await instance.close()
@@ -93,6 +94,13 @@ async function openOnce(directory: string, host: Host): Promise<Outcome> {
     instance = await Instance.open({ host, directory, ...options }, names[0]!)
   } catch (error) {
     const { code, message } = error as { code: string; message: string }
+    return { end: 'failed', code, message: message.replaceAll(directory, 'DIR') }
+  }
+  try {
+    for (const name of names) await instance.use(name)
+  } catch (error) {
+    const { code, message } = error as { code: string; message: string }
+    await instance.close()
     return { end: 'failed', code, message: message.replaceAll(directory, 'DIR') }
   }
   const found = contentsOf(instance)

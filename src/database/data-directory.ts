@@ -6,8 +6,10 @@
  *   databases/<uuid>/   a database; `name` in it is its name, UTF-8, the same as in CONTENTS
  *
  * A new directory is made in this order, each step durable before the next: `databases/`; CONTENTS, which lists nothing;
- * FORMAT. A database is made in this order: its folder with an empty log, a folder for checkpoints and its `name`; then
- * CONTENTS is replaced by one that lists it. Nothing is written to a database before it is listed. Therefore
+ * FORMAT. A database is made in this order: its folder with an empty log and its `name`; then CONTENTS is replaced by one
+ * that lists it. Nothing is written to a database before it is listed. It is dropped in this order: CONTENTS is replaced
+ * by one that names its folder as dropped; the folder goes, from the inside out; CONTENTS forgets it. A start goes on with
+ * what it finds dropped. Therefore
  *
  *   found                                            it is
  *   no FORMAT, CONTENTS missing or listing nothing,  a directory that was being made: it is made now
@@ -15,6 +17,7 @@
  *   no FORMAT, and anything more than that           damage: FORMAT is lost
  *   FORMAT, and no CONTENTS or no `databases/`       damage
  *   a folder that is not listed and holds no data    a database that was being made: it is not looked at
+ *   a folder that is named as dropped                what is left of a database: it is removed
  *   a folder that is not listed and holds data       damage: CONTENTS is not the newest
  *   a listed database without folder, name or log    damage
  *
@@ -26,6 +29,7 @@
 import { PolylogError } from '../base/errors.ts'
 import type { Disk } from '../host/host.ts'
 import { readSmallFile } from '../host/small-file.ts'
+import { faultOfLog, makeEmptyLog } from '../log/file/segment-files.ts'
 import { holdsFrames } from '../log/file/unused-log.ts'
 import { isCheckpoint } from './checkpoints.ts'
 import {
@@ -39,7 +43,7 @@ import {
   type ListedDatabase,
   maxNameBytes,
 } from './contents.ts'
-import { listFolder, makeFolders, writeSmallFile } from './small-files.ts'
+import { listFolder, makeFolders, removeTree, writeSmallFile } from './small-files.ts'
 
 /** Grows with every change of a byte layout; older ones are migrated. */
 export const formatVersion = 3
@@ -79,7 +83,9 @@ export class DataDirectory {
     if (isFirst) await writeSmallFile(disk, path, contentsName, encodeContents(found, 2))
     if (version < formatVersion) await writeSmallFile(disk, path, 'FORMAT', `${formatVersion}\n`)
     if (found.format < formatVersion) await writeSmallFile(disk, path, contentsName, encodeContents(found))
-    return new DataDirectory(disk, path, found)
+    const directory = new DataDirectory(disk, path, found)
+    for (const uuid of found.dropped) await directory.#clear(uuid)
+    return directory
   }
 
   get listed(): readonly ListedDatabase[] {
@@ -90,23 +96,43 @@ export class DataDirectory {
     return `${this.path}/databases/${uuid}`
   }
 
-  makeFolder(uuid: string): Promise<void> {
-    return makeFolders(this.#disk, this.folderOf(uuid))
+  /** A new, empty database: it is there, durably, when this resolves. */
+  async add(database: ListedDatabase): Promise<void> {
+    const folder = this.folderOf(database.uuid)
+    await makeFolders(this.#disk, folder)
+    await makeEmptyLog(this.#disk, `${folder}/log`)
+    await writeSmallFile(this.#disk, folder, 'name', database.name)
+    await this.#change(({ databases, dropped }) => ({ databases: [...databases, database], dropped }))
   }
 
-  /** The last step of making a database: it is there, durably, when this resolves. */
-  add(database: ListedDatabase): Promise<void> {
-    const adding = this.#writing.then(() => this.#add(database))
-    this.#writing = adding.catch(() => undefined)
-    return adding
+  /**
+   * The database, which nobody has open, is gone, durably, when this resolves. What is left of its folder goes now, or at
+   * the next start.
+   */
+  async drop(dropped: ListedDatabase): Promise<void> {
+    await this.#change((contents) => ({
+      databases: contents.databases.filter(({ uuid }) => uuid !== dropped.uuid),
+      dropped: [...contents.dropped, dropped.uuid],
+    }))
+    await this.#clear(dropped.uuid).catch(() => undefined)
   }
 
-  async #add(database: ListedDatabase): Promise<void> {
-    const { databases, dropped } = this.#contents
-    const contents = { databases: [...databases, database], dropped }
-    await writeSmallFile(this.#disk, this.folderOf(database.uuid), 'name', database.name)
-    await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(contents))
-    this.#contents = contents
+  /** Of a database that is dropped. */
+  async #clear(uuid: string): Promise<void> {
+    await removeTree(this.#disk, this.folderOf(uuid))
+    await this.#disk.syncFolder(`${this.path}/databases`)
+    await this.#change(({ databases, dropped }) => ({ databases, dropped: dropped.filter((each) => each !== uuid) }))
+  }
+
+  /** One after the other: each makes a list of the one before. */
+  #change(change: (contents: Contents) => Contents): Promise<void> {
+    const changing = this.#writing.then(async () => {
+      const contents = change(this.#contents)
+      await writeSmallFile(this.#disk, this.path, contentsName, encodeContents(contents))
+      this.#contents = contents
+    })
+    this.#writing = changing.catch(() => undefined)
+    return changing
   }
 }
 
@@ -146,7 +172,8 @@ async function readContents(
   if (bytes === undefined) throw damaged(`${path}/${contentsName} is missing: it lists the databases`)
   const found = decodeContents(bytes, `${path}/${contentsName}`)
   if (found.format > version) throw damaged(`${path}/FORMAT is older than ${path}/${contentsName}`)
-  for (const database of found.databases) await checkName(disk, path, database, folders)
+  const there = new Set(folders)
+  for (const database of found.databases) await checkDatabase(disk, path, database, there)
   const known = new Set([...found.databases.map(({ uuid }) => uuid), ...found.dropped])
   for (const uuid of folders) {
     if (known.has(uuid) || !(await holdsData(disk, `${path}/databases/${uuid}`))) continue
@@ -155,19 +182,22 @@ async function readContents(
   return found
 }
 
-async function checkName(
+/** By names only: what is in the files is looked at when the database is opened. */
+async function checkDatabase(
   disk: Disk,
   path: string,
   { uuid, name }: ListedDatabase,
-  folders: readonly string[],
+  folders: ReadonlySet<string>,
 ): Promise<void> {
   const folder = `${path}/databases/${uuid}`
-  if (!folders.includes(uuid)) throw damaged(`${folder} is missing: it held database "${name}"`)
+  if (!folders.has(uuid)) throw damaged(`${folder} is missing: it held database "${name}"`)
   const bytes = await readSmallFile(disk, `${folder}/name`, maxNameBytes + 1)
   if (bytes === undefined) throw damaged(`${folder}/name is missing: it held the name of database "${name}"`)
   if (Buffer.compare(bytes, Buffer.from(name)) !== 0) {
     throw damaged(`${folder}/name is damaged: ${path}/${contentsName} says that it is database "${name}"`)
   }
+  const fault = await faultOfLog(disk, `${folder}/log`)
+  if (fault !== undefined) throw damaged(`database "${name}" in ${folder}/log: ${fault}`)
 }
 
 /** The databases of a directory of format 1. */

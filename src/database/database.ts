@@ -410,13 +410,19 @@ export class Database implements Kernel {
 
   /** Waits for what was committed, writes a checkpoint where there is something new, and lets go of everything. */
   close(): Promise<void> {
-    this.#closing ??= this.#end()
+    this.#closing ??= this.#end(true)
     return this.#closing
   }
 
-  async #end(): Promise<void> {
+  /** As `close`, of a database whose files nobody will read again. */
+  discard(): Promise<void> {
+    this.#closing ??= this.#end(false)
+    return this.#closing
+  }
+
+  async #end(isKept: boolean): Promise<void> {
     for (const transaction of this.open) transaction.rollback()
-    const settled = await this.#settledSoon()
+    const settled = isKept && (await this.#settledSoon())
     const grown = this.store.current.sequence > this.#lastCheckpoint
     if (settled && this.#checkpointFolder !== undefined && grown && this.pipeline.failure === undefined) {
       await this.checkpoint().catch(() => undefined)

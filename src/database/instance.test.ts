@@ -156,7 +156,7 @@ describe('a data directory', () => {
       await cut.run({ until: () => settled || !first.alive })
       cut.crash(first, 'power')
       const instance = await cut.complete(openOn(start(cut)))
-      expect([...instance.databases.keys()], `cut at ${io}`).toEqual(['main'])
+      expect([...instance.names], `cut at ${io}`).toEqual(['main'])
       expect(contentOf(databaseOf(instance))).toBe('')
     }
   })
@@ -187,9 +187,9 @@ describe('a data directory', () => {
       cut.crash(process, 'power')
       const again = await cut.complete(openOn(start(cut)))
       expect(contentOf(databaseOf(again)), `cut at ${io}`).toBe(content)
-      if (isMade) expect([...again.databases.keys()]).toEqual(['main', 'second'])
-      ends.add(again.databases.size)
-      if (again.databases.size === 1) await cut.complete(again.create('second'))
+      if (isMade) expect([...again.names]).toEqual(['main', 'second'])
+      ends.add(again.names.length)
+      if (again.names.length === 1) await cut.complete(again.create('second'))
       await cut.complete(again.close())
     }
     expect(ends).toEqual(new Set([1, 2]))
@@ -201,11 +201,11 @@ describe('a data directory', () => {
     const instance = await world.complete(openOn(process))
     world.faults.once({ fault: 'sync-error', process: process.name, path: 'CONTENTS' })
     expect(await codeOf(world.complete(instance.create('second')))).toBe('io_error')
-    expect([...instance.databases.keys()]).toEqual(['main'])
+    expect([...instance.names]).toEqual(['main'])
     await world.complete(instance.create('second'))
     world.crash(process, 'power')
     const again = await world.complete(openOn(start(world)))
-    expect([...again.databases.keys()]).toEqual(['main', 'second'])
+    expect([...again.names]).toEqual(['main', 'second'])
   })
 
   test('of format 1 becomes one of the present format, whenever that is cut short', async () => {

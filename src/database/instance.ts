@@ -7,6 +7,9 @@
  *   databases/<uuid>/name             the database's name
  *   databases/<uuid>/log/             its log (`log/file`)
  *   databases/<uuid>/checkpoint/<n>/  the store's state at sequence n (`storage/memory`)
+ *
+ * A start looks at the names of all databases and opens the default one. Another one is opened when it is first used; what
+ * is damaged in it is the error of whoever uses it then, and of nobody else. `databases` are those that are open.
  */
 import { PolylogError } from '../base/errors.ts'
 import { DiskError, type DiskLock, type Host } from '../host/host.ts'
@@ -50,7 +53,7 @@ export interface DroppedTailNotice extends DroppedTail {
 
 export class Instance {
   readonly databases: Map<string, Database> = new Map()
-  /** For the log of whoever has opened the directory. */
+  /** Of all databases that were opened. */
   readonly notices: DroppedTailNotice[] = []
   readonly memory: ProcessMemory
   /** Beside a database in memory there are none. */
@@ -58,7 +61,11 @@ export class Instance {
   readonly #options: InstanceOptions
   readonly #lock: DiskLock | undefined
   #directory: DataDirectory | undefined
-  readonly #creating = new Set<string>()
+  /** Names that are being made or dropped. */
+  readonly #changing = new Set<string>()
+  readonly #opening = new Map<string, Promise<Database>>()
+  #defaultDatabase = ''
+  #closed = false
   #lost: PolylogError | undefined
 
   private constructor(options: InstanceOptions, lock: DiskLock | undefined) {
@@ -68,13 +75,14 @@ export class Instance {
   }
 
   /**
-   * Opens the directory with all its databases, and makes both where they are missing. Errors: `directory_locked`,
+   * Opens the directory and its default database, and makes both where they are missing. Errors: `directory_locked`,
    * `data_newer`, `data_corrupted` with the place, `denied`, `disk_full`, `io_error`, `invalid_argument`.
    */
   static async open(options: InstanceOptions, defaultDatabase: string): Promise<Instance> {
     const { host, directory } = options
     if (directory === undefined) {
       const instance = new Instance(options, undefined)
+      instance.#defaultDatabase = defaultDatabase
       await instance.#openInMemory(defaultDatabase)
       return instance
     }
@@ -102,8 +110,10 @@ export class Instance {
       instance.#directory = data
       const limitBytes = options.temporaryLimitBytes ?? defaultTemporaryLimitBytes
       instance.temporary = await TemporaryFiles.open(options.host.disk, `${directory}/temporary`, limitBytes)
-      for (const { uuid, name } of data.listed) instance.databases.set(name, await instance.#open(data, uuid, name))
-      if (!instance.databases.has(defaultDatabase)) await instance.#create(data, defaultDatabase)
+      instance.#defaultDatabase = defaultDatabase
+      if (!instance.names.includes(defaultDatabase))
+        await data.add({ uuid: instance.#newUuid(), name: defaultDatabase })
+      await instance.use(defaultDatabase)
       return instance
     } catch (error) {
       await instance.close().catch(() => undefined)
@@ -115,18 +125,84 @@ export class Instance {
   async create(name: string): Promise<void> {
     const fault = faultOfName(name)
     if (fault !== undefined) throw new PolylogError('invalid_argument', fault)
-    if (this.databases.has(name) || this.#creating.has(name)) {
+    if (this.names.includes(name) || this.#changing.has(name)) {
       throw new PolylogError('duplicate_object', `database "${name}" already exists`, { detail: { sqlState: '42P04' } })
     }
     const directory = this.#directory
-    this.#creating.add(name)
+    this.#changing.add(name)
     try {
-      await (directory === undefined ? this.#openInMemory(name) : this.#create(directory, name))
+      await (directory === undefined ? this.#openInMemory(name) : directory.add({ uuid: this.#newUuid(), name }))
     } catch (error) {
       throw directory === undefined ? error : translateFailure(error, directory.path)
     } finally {
-      this.#creating.delete(name)
+      this.#changing.delete(name)
     }
+  }
+
+  /** Of all databases, in the order in which they were made. */
+  get names(): readonly string[] {
+    return this.#directory === undefined
+      ? [...this.databases.keys()]
+      : this.#directory.listed.map((database) => database.name)
+  }
+
+  /** The database, opened where it is not. Errors: `undefined_object`, those of `open`. */
+  use(name: string): Promise<Database> {
+    const open = this.databases.get(name)
+    if (open !== undefined) return Promise.resolve(open)
+    let opening = this.#opening.get(name)
+    if (opening === undefined) {
+      opening = this.#openListed(name).finally(() => this.#opening.delete(name))
+      this.#opening.set(name, opening)
+    }
+    return opening
+  }
+
+  async #openListed(name: string): Promise<Database> {
+    const directory = this.#directory
+    const listed = directory?.listed.find((database) => database.name === name)
+    if (directory === undefined || listed === undefined || this.#changing.has(name)) {
+      throw new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
+    }
+    if (this.#closed) throw new PolylogError('shutting_down', 'the databases are closed')
+    try {
+      const database = await this.#open(directory, listed.uuid, name)
+      this.databases.set(name, database)
+      return database
+    } catch (error) {
+      throw translateFailure(error, directory.path)
+    }
+  }
+
+  /**
+   * The database and all that is in it are gone when this resolves. The caller has seen to it that nobody uses it. Errors:
+   * `undefined_object`, `denied` for the default database, those of the disk.
+   */
+  async drop(name: string): Promise<void> {
+    if (name === this.#defaultDatabase) {
+      throw new PolylogError('denied', `database "${name}" is the default one of this server and cannot be dropped`)
+    }
+    if (!this.names.includes(name) || this.#changing.has(name)) {
+      throw new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
+    }
+    this.#changing.add(name)
+    try {
+      await this.#opening.get(name)?.catch(() => undefined)
+      await this.databases.get(name)?.discard()
+      this.databases.delete(name)
+      await this.#unlist(name)
+    } finally {
+      this.#changing.delete(name)
+    }
+  }
+
+  async #unlist(name: string): Promise<void> {
+    const directory = this.#directory
+    const listed = directory?.listed.find((database) => database.name === name)
+    if (directory === undefined || listed === undefined) return
+    await directory.drop(listed).catch((error: unknown) => {
+      throw translateFailure(error, directory.path)
+    })
   }
 
   async #openInMemory(name: string): Promise<void> {
@@ -139,11 +215,11 @@ export class Instance {
     )
   }
 
-  async #open(directory: DataDirectory, uuid: string, name: string, isNew: boolean = false): Promise<Database> {
+  async #open(directory: DataDirectory, uuid: string, name: string): Promise<Database> {
     const folder = directory.folderOf(uuid)
     try {
       const checkpoint = await findCheckpoint(this.#options.host, `${folder}/checkpoint`)
-      const database = await this.#openWith(checkpoint?.path, { folder, uuid, name, isNew })
+      const database = await this.#openWith(checkpoint?.path, { folder, uuid, name })
       // Only now is it known that what is left is not needed.
       await removeOtherCheckpoints(this.#options.host, `${folder}/checkpoint`, checkpoint?.sequence)
       return database
@@ -152,13 +228,13 @@ export class Instance {
     }
   }
 
-  async #openWith(checkpoint: string | undefined, { folder, uuid, name, isNew }: OpenedFolder): Promise<Database> {
+  async #openWith(checkpoint: string | undefined, { folder, uuid, name }: OpenedFolder): Promise<Database> {
     const { host, limits, segmentBytes, checkpointEveryBytes, migrationSteps } = this.#options
     const store = await openMemoryStore(host, checkpoint)
     const log = await openFileLog(host, `${folder}/log`, {
       databaseId: Buffer.from(uuid.replaceAll('-', ''), 'hex'),
-      mustExist: !isNew,
-      onDropped: (tail) => this.notices.push({ database: name, ...tail }),
+      mustExist: true,
+      onDropped: (tail) => this.#noteDropped({ database: name, ...tail }),
       ...(segmentBytes !== undefined && { segmentBytes }),
     })
     try {
@@ -180,18 +256,16 @@ export class Instance {
     }
   }
 
-  /** As `data-directory.ts` says: the database is there once it is listed. */
-  async #create(directory: DataDirectory, name: string): Promise<void> {
-    const uuid = this.#newUuid()
-    await directory.makeFolder(uuid)
-    const database = await this.#open(directory, uuid, name, true)
-    try {
-      await directory.add({ uuid, name })
-    } catch (error) {
-      await database.close().catch(() => undefined)
-      throw error
-    }
-    this.databases.set(name, database)
+  /** What an opening has cut off a log: after a crash that is as it should be; else it is for somebody to know. */
+  #noteDropped(notice: DroppedTailNotice): void {
+    this.notices.push(notice)
+    const { database, path, offset, bytes, kind } = notice
+    const [level, what] =
+      kind === 'torn'
+        ? (['info', 'was cut short by a crash'] as const)
+        : (['warning', 'does not match its checksum'] as const)
+    const fields = { database, file: path, position: offset, bytes }
+    this.#options.host.log(level, `the last write to the log ${what}, and is dropped`, fields)
   }
 
   #newUuid(): string {
@@ -222,7 +296,9 @@ export class Instance {
       const folder = `${directory.folderOf(uuid)}/log`
       const log = this.databases.get(name)?.log
       // Twice, for a log that goes on to its next segment meanwhile.
-      if (log !== undefined && !(await this.#holds(folder, log)) && !(await this.#holds(folder, log))) return folder
+      if (log === undefined || (await this.#holds(folder, log)) || (await this.#holds(folder, log))) continue
+      // One that was dropped meanwhile is not lost.
+      if (this.databases.get(name)?.log === log) return folder
     }
     return undefined
   }
@@ -239,6 +315,8 @@ export class Instance {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    await Promise.allSettled(this.#opening.values())
     for (const database of this.databases.values()) await database.close()
     await this.#lock?.release()
   }
@@ -248,8 +326,6 @@ interface OpenedFolder {
   readonly folder: string
   readonly uuid: string
   readonly name: string
-  /** Nothing is in it yet. */
-  readonly isNew: boolean
 }
 
 async function makeDirectory({ disk }: Host, directory: string): Promise<void> {

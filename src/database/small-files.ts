@@ -53,6 +53,12 @@ export async function listFolder(disk: Disk, path: string): Promise<string[] | u
   }
 }
 
+/** The folder with everything in it, from the inside out; what is not there needs no removing. */
+export async function removeTree(disk: Disk, path: string): Promise<void> {
+  for (const name of (await listFolder(disk, path)) ?? []) await removeTree(disk, `${path}/${name}`)
+  await disk.remove(path).catch((error: unknown) => ignore(error, 'not-found'))
+}
+
 function parentOf(path: string): string {
   const at = path.lastIndexOf('/')
   return at < 0 ? '.' : at === 0 ? '/' : path.slice(0, at)

@@ -7,7 +7,7 @@ import type { KernelTransaction } from '../database/transaction.ts'
 import { forgetReplies } from '../database/reply-cleanup.ts'
 import { reclaimExpired } from '../model/keyvalue/expiry.ts'
 import type { Session } from '../session/contract.ts'
-import type { Sessions } from '../session/sessions.ts'
+import { housekeepingDoor, type Sessions } from '../session/sessions.ts'
 
 const expiryEveryMs = 250
 const expiryLimit = 500
@@ -39,7 +39,7 @@ export class Housekeeping {
   #every(intervalMs: number, work: (session: Session) => unknown): void {
     const timer = this.#timers.length
     const run = async (): Promise<void> => {
-      for (const name of this.#sessions.databaseNames()) {
+      for (const name of this.#sessions.openDatabaseNames()) {
         // A failure (a lock, a full disk) is not lost: what is left is found again by the next run.
         await Promise.resolve(this.#sessionOf(name))
           .then(work)
@@ -53,8 +53,9 @@ export class Housekeeping {
 
   #sessionOf(database: string): Session {
     let session = this.#own.get(database)
-    if (session === undefined) {
-      session = this.#sessions.openSession({ user: 'polylog', door: 'housekeeping', database, durability: 'memory' })
+    // With a database that was dropped its session has ended.
+    if (session === undefined || this.#sessions.findSession(session.id) !== session) {
+      session = this.#sessions.openSession({ user: 'polylog', door: housekeepingDoor, database, durability: 'memory' })
       this.#own.set(database, session)
     }
     return session

@@ -115,11 +115,10 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   const { host } = options.instance
   const defaultDatabase = options.sessions?.defaultDatabase ?? 'polylog'
   const instance = await Instance.open(options.instance, defaultDatabase)
-  const createDatabase = (name: string): Promise<void> => instance.create(name)
   const sessions = new Sessions(host, () => instance.databases, {
     memory: instance.memory,
     ...options.sessions,
-    createDatabase,
+    catalog: instance,
   })
   try {
     const server = await Server.listen(host, sessions, options.server)

@@ -130,8 +130,18 @@ export interface SessionHost {
   /** Throws `undefined_object` for an unknown database. */
   openSession(options: SessionOptions): Session
   databaseNames(): readonly string[]
+  /**
+   * Opens it where it is not open yet, which `openSession` needs; undefined where there is nothing to wait for, a database
+   * that does not exist included.
+   */
+  openDatabase(name: string): Promise<void> | undefined
   /** A new, empty database. Errors: `duplicate_object`, `unsupported`, `invalid_argument`. */
   createDatabase(name: string): Promise<void>
+  /**
+   * Takes the database away; `isForced`: and the sessions in it. Errors: `undefined_object`, `active_transaction` where others
+   * use it, `denied` for the default one.
+   */
+  dropDatabase(name: string, isForced: boolean): Promise<void>
   findSession(id: number): Session | undefined
   /** For what belongs to no session: whoever opens it closes it. */
   openWorkspace(database: string, name: string): Workspace

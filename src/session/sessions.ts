@@ -19,10 +19,18 @@ export interface SessionsOptions {
   readonly durability: Durability
   /** A transaction with joined parties is aborted after so long without a statement. */
   readonly idleTimeoutMs: number
-  /** Left out where no database can be made, as beside a fork. */
-  readonly createDatabase?: (name: string) => Promise<void>
+  /** Left out where there are just those that are open, as beside a fork. */
+  readonly catalog?: DatabaseCatalog
   /** That of the process; left out, there is no limit. */
   readonly memory?: ProcessMemory
+}
+
+/** The databases of a process, open or not. */
+export interface DatabaseCatalog {
+  readonly names: readonly string[]
+  use(name: string): Promise<Database>
+  create(name: string): Promise<void>
+  drop(name: string): Promise<void>
 }
 
 export const defaultSessionsOptions: SessionsOptions = {
@@ -34,6 +42,21 @@ export const defaultSessionsOptions: SessionsOptions = {
 interface Principal {
   readonly account: MemoryAccount
   sessions: number
+}
+
+/** What the server does by itself keeps nobody from dropping a database. */
+export const housekeepingDoor = 'housekeeping'
+
+function noDatabase(name: string): PolylogError {
+  return new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
+}
+
+/** As PostgreSQL's errdetail_busy_db. */
+function inUse(name: string, sessions: number): PolylogError {
+  const noun = sessions === 1 ? 'is 1 other session' : `are ${sessions} other sessions`
+  return new PolylogError('active_transaction', `database "${name}" is being accessed by other users`, {
+    detail: { sqlState: '55006', detail: `There ${noun} using the database.` },
+  })
 }
 
 interface Joinable {
@@ -52,6 +75,8 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly #databases: () => ReadonlyMap<string, Database>
   readonly #sessions = new Map<number, ClientSession>()
   readonly #joinable = new Map<string, Joinable>()
+  /** Why a database could not be opened when it was last asked for. */
+  readonly #failures = new Map<string, unknown>()
   #lastId = 0
 
   constructor(host: Host, databases: () => ReadonlyMap<string, Database>, options: Partial<SessionsOptions> = {}) {
@@ -73,7 +98,25 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   databaseNames(): readonly string[] {
+    return [...(this.options.catalog?.names ?? this.#databases().keys())].sort()
+  }
+
+  /** Of those that are open. */
+  openDatabaseNames(): readonly string[] {
     return [...this.#databases().keys()].sort()
+  }
+
+  openDatabase(name: string): Promise<void> | undefined {
+    if (this.#databases().has(name)) return undefined
+    const { catalog } = this.options
+    if (catalog === undefined || !catalog.names.includes(name)) return undefined
+    return catalog.use(name).then(
+      () => void this.#failures.delete(name),
+      (error: unknown) => {
+        this.#failures.set(name, error)
+        throw error
+      },
+    )
   }
 
   openSession(options: SessionOptions): Session {
@@ -126,9 +169,21 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   async createDatabase(name: string): Promise<void> {
-    const { createDatabase } = this.options
-    if (createDatabase === undefined) throw new PolylogError('unsupported', 'no database can be made here')
-    await createDatabase(name)
+    const { catalog } = this.options
+    if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be made here')
+    await catalog.create(name)
+  }
+
+  async dropDatabase(name: string, isForced: boolean): Promise<void> {
+    const { catalog } = this.options
+    if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be dropped here')
+    if (!catalog.names.includes(name)) throw noDatabase(name)
+    const users = [...this.all()].filter((session) => session.database === name)
+    const others = users.filter(({ door }) => door !== housekeepingDoor)
+    if (others.length > 0 && !isForced) throw inUse(name, others.length)
+    for (const session of users) session.close()
+    this.#failures.delete(name)
+    await catalog.drop(name)
   }
 
   openWorkspace(database: string, name: string): Workspace {
@@ -138,7 +193,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
 
   #find(name: string): Database {
     const database = this.#databases().get(name)
-    if (database === undefined) throw new PolylogError('undefined_object', `database "${name}" does not exist`)
+    if (database === undefined) throw this.#failures.get(name) ?? noDatabase(name)
     return database
   }
 

@@ -72,3 +72,36 @@ test('no database is made in a transaction, by a bad name, or with what is not t
   expect(await failureOf(client.query('CREATE DATABASE third TEMPLATE second'))).toMatchObject({ code: '0A000' })
   expect(await failureOf(inDatabase('third', 'SELECT 1'))).toMatchObject({ code: '3D000' })
 })
+
+test('a database is dropped with everything in it, not under those who use it, and its name is free', async () => {
+  const client = await clients.postgres()
+  await client.query('CREATE DATABASE gone')
+  await inDatabase('gone', 'CREATE TABLE in_it (id int PRIMARY KEY)')
+  const redis = clients.redis()
+  await redis.call('POLYLOG.USE', 'gone')
+  await redis.set('key', 'value')
+  expect(await failureOf(client.query('DROP DATABASE gone'))).toMatchObject({
+    code: '55006',
+    message: 'database "gone" is being accessed by other users',
+    detail: 'There is 1 other session using the database.',
+  })
+  expect(await failureOf(inDatabase('gone', 'DROP DATABASE gone'))).toMatchObject({
+    code: '55006',
+    message: 'cannot drop the currently open database',
+  })
+  await client.query('DROP DATABASE gone WITH (FORCE)')
+  expect(await failureOf(redis.get('key'))).toBeInstanceOf(Error)
+  expect(await failureOf(inDatabase('gone', 'SELECT 1'))).toMatchObject({ code: '3D000' })
+  expect(await failureOf(client.query('DROP DATABASE gone'))).toMatchObject({
+    code: '3D000',
+    message: 'database "gone" does not exist',
+  })
+  await client.query('DROP DATABASE IF EXISTS gone')
+  await client.query('BEGIN')
+  expect(await failureOf(client.query('DROP DATABASE second'))).toMatchObject({ code: '25001' })
+  await client.query('ROLLBACK')
+  await client.query('CREATE DATABASE gone')
+  expect(await failureOf(inDatabase('gone', 'SELECT * FROM in_it'))).toMatchObject({ code: '42P01' })
+  await client.query('DROP DATABASE gone')
+  expect(await failureOf(client.query('DROP DATABASE polylog'))).toMatchObject({ code: '55006' })
+})

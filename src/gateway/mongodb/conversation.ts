@@ -29,6 +29,8 @@ export class MongoConversation implements Conversation {
   readonly #connection: Connection
   #reply = new BsonWriter(new ByteWriter(1024))
   #session: Session | undefined
+  /** That was asked to be opened. */
+  #openedDatabase: string | undefined
   #requestId = 0
 
   constructor(gateway: GatewayState, connection: Connection) {
@@ -77,6 +79,9 @@ export class MongoConversation implements Conversation {
   }
 
   next(): Step | Promise<void> {
+    // Why it cannot be opened is the error of the command that needs it.
+    const opening = this.#openDatabase()?.catch(() => undefined)
+    if (opening !== undefined) return opening
     const frame = this.input.next(this.#limitBytes)
     if (frame === undefined) return step.more
     const message = parseMessage(frame.bytes, frame.start, frame.end)
@@ -89,6 +94,13 @@ export class MongoConversation implements Conversation {
       this.running = undefined
       this.#answer(message, witness)
     })
+  }
+
+  #openDatabase(): Promise<void> | undefined {
+    const name = this.databaseName
+    if (name === this.#openedDatabase || name === undefined) return undefined
+    this.#openedDatabase = name
+    return this.gateway.sessions.openDatabase(name)
   }
 
   get #limitBytes(): number {

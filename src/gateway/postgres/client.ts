@@ -7,7 +7,13 @@
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog.ts'
 import type { Isolation } from '../../database/contract.ts'
-import type { ParsedStatement, PreparedStatement, SqlContext, SystemTable } from '../../language/sql/contract.ts'
+import type {
+  ParsedStatement,
+  PreparedStatement,
+  SqlContext,
+  StatementEffect,
+  SystemTable,
+} from '../../language/sql/contract.ts'
 import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
@@ -114,6 +120,20 @@ export class Client {
 
   createDatabase(name: string): Promise<void> {
     return this.#sessions.createDatabase(name)
+  }
+
+  async dropDatabase({
+    name,
+    isForced,
+    missingOk,
+  }: Extract<StatementEffect, { kind: 'drop database' }>): Promise<void> {
+    const sessions = this.#sessions
+    if (missingOk && !sessions.databaseNames().includes(name)) {
+      const message = `database "${name}" does not exist, skipping`
+      this.notice({ severity: 'NOTICE', sqlState: '00000', message })
+    } else if (name === this.session.database) {
+      throw sqlError('active_transaction', '55006', 'cannot drop the currently open database')
+    } else await sessions.dropDatabase(name, isForced)
   }
 
   // ---- settings

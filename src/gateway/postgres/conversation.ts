@@ -17,7 +17,7 @@ import { withPosition } from '../../language/sql/failure.ts'
 import { bind, close, describe, executePortal, parse } from './extended-query.ts'
 import { MessageFrames } from './frames.ts'
 import { MessageReader } from './message-reader.ts'
-import { greet, openClient } from './greeting.ts'
+import { databaseOf, greet, openClient } from './greeting.ts'
 import type { PostgresState } from './postgres-protocol.ts'
 import { simpleQuery } from './simple-query.ts'
 import { apologyFor, type Apology } from './stand-in.ts'
@@ -256,7 +256,7 @@ export class PostgresConversation implements Conversation {
     const packet = readStartupPacket(this.input.peekAll())
     if (packet === undefined) return step.more
     this.input.skip(packet.sizeBytes)
-    if (packet.kind === 'startup') return this.#state.language.load().then(() => this.#open(packet))
+    if (packet.kind === 'startup') return this.#prepare(packet).then(() => this.#open(packet))
     if (packet.kind === 'cancel') {
       this.#state.cancel(packet.process, packet.secret)
       this.#connection.endAfterReplies()
@@ -264,6 +264,11 @@ export class PostgresConversation implements Conversation {
       this.#refuseEncryption()
     }
     return step.done
+  }
+
+  async #prepare({ parameters }: StartupMessage): Promise<void> {
+    await this.#state.language.load()
+    await this.#state.parts.sessions.openDatabase(databaseOf(this.#state.parts.sessions, parameters))
   }
 
   #refuseEncryption(): void {

@@ -140,6 +140,11 @@ function applyCommand(
         throw sqlError('active_transaction', '25001', 'CREATE DATABASE cannot run inside a transaction block')
       }
       return client.createDatabase(effect.name).then(() => undefined)
+    case 'drop database':
+      if (block.kind !== 'none') {
+        throw sqlError('active_transaction', '25001', 'DROP DATABASE cannot run inside a transaction block')
+      }
+      return client.dropDatabase(effect).then(() => undefined)
     case 'savepoint':
       return afterDone(block.savepoint(effect.name), () => undefined)
     case 'rollback to':

@@ -38,13 +38,17 @@ export function openClient(
   if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
     throw sqlError('unsupported', '0A000', 'replication connections are not supported')
   }
-  const session = openSession(sessions, remote, user, parameters.get('database'))
+  const session = openSession(sessions, remote, user, databaseOf(sessions, parameters))
   return new Client({ session, sessions, outbox, limits, language })
 }
 
 /** A client that names no database gets the default one; PostgreSQL would take the user's name. */
-function openSession(sessions: SessionHost, remote: string, user: string, database: string | undefined): Session {
-  const name = database === undefined || database === '' ? sessions.defaultDatabase : database
+export function databaseOf({ defaultDatabase }: SessionHost, parameters: ReadonlyMap<string, string>): string {
+  const database = parameters.get('database')
+  return database === undefined || database === '' ? defaultDatabase : database
+}
+
+function openSession(sessions: SessionHost, remote: string, user: string, name: string): Session {
   if (!sessions.databaseNames().includes(name)) {
     throw sqlError('undefined_object', '3D000', `database "${name}" does not exist`)
   }

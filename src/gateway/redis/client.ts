@@ -28,6 +28,8 @@ export interface Client {
 
   /** Closes the connection once the replies so far have left. */
   closeAfterReplies(): void
+  /** What must be waited for before `changeSession` to this database. */
+  openDatabase(name: string): Promise<void> | undefined
   /** Goes on as another user or in another database; before anything is answered. */
   changeSession(change: { user?: string; database?: string }): void
   /** Back to the state of a new connection. */

@@ -113,6 +113,10 @@ export class RedisConversation implements Client, Conversation {
     return this.#server.sessions.openSession({ user: 'default', ...options, door: 'redis', remote: this.remote })
   }
 
+  openDatabase(name: string): Promise<void> | undefined {
+    return this.#server.sessions.openDatabase(name)
+  }
+
   next(): Step | Promise<void> {
     const found = this.input.next()
     this.#meet()

@@ -70,6 +70,13 @@ export type StatementEffect =
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
   /** CREATE DATABASE: never inside of a transaction. */
   | { readonly kind: 'create database'; readonly name: string }
+  | {
+      readonly kind: 'drop database'
+      readonly name: string
+      readonly isForced: boolean
+      /** There may be none of this name. */
+      readonly missingOk: boolean
+    }
   | { readonly kind: 'set transaction'; readonly isolation?: Isolation; readonly readOnly?: boolean }
   /** SELECT polylog_join('…'): the token may be a parameter, hence a function. The door joins, then executes it. */
   | { readonly kind: 'join'; token(parameters: readonly SqlValue[]): string }

@@ -14,7 +14,13 @@ import { openFileLog } from './file-log.ts'
 const databaseId: Uint8Array = new Uint8Array(16).fill(0xab)
 
 export function openSmallLog(host: Host): Promise<CommitLog> {
-  return openFileLog(host, '/log', { databaseId, segmentBytes: 4096, partBytes: 700, lazySyncMs: 2 })
+  return openFileLog(host, '/log', {
+    databaseId,
+    segmentBytes: 4096,
+    firstSegmentBytes: 2048,
+    partBytes: 700,
+    lazySyncMs: 2,
+  })
 }
 
 export interface WorkloadOptions {

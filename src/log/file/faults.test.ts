@@ -69,7 +69,7 @@ describe('a file log whose disk fails', () => {
     const process = start(world, 'first')
     const log = await world.complete(openSmallLog(process))
     const leader = await world.complete(log.acquire('a', 1000))
-    process.machine.disk.capacityBytes = 3 * 4096 + 100
+    process.machine.disk.capacityBytes = 2048 + 2 * 4096 + 100
     const texts: string[] = []
     const append = async (text: string): Promise<void> => {
       await world.complete(leader.append(texts.length, batchOf([text]), 'synced'))
@@ -84,9 +84,9 @@ describe('a file log whose disk fails', () => {
     }
     expect(await fill()).toMatchObject({ code: 'no-space' })
     expect(await fill()).toMatchObject({ code: 'no-space' })
-    expect(texts.length).toBe(21)
+    expect(texts.length).toBe(3 + 7 + 7)
     expect(await world.complete(readTexts(log, 1))).toEqual(texts)
-    await expect(world.complete(leader.append(21, batchOf(['x'.repeat(9000)]), 'synced'))).rejects.toMatchObject({
+    await expect(world.complete(leader.append(17, batchOf(['x'.repeat(9000)]), 'synced'))).rejects.toMatchObject({
       code: 'no-space',
     })
     await world.complete(log.trim(15))

@@ -4,6 +4,7 @@ import type { Host } from '../../host/host.ts'
 import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
 import { batchOf, commitLogContract, readTexts } from '../commit-log-contract.ts'
 import { openFileLog } from './file-log.ts'
+import { faultOfLog, makeEmptyLog } from './segment-files.ts'
 
 const databaseId = new Uint8Array(16).fill(0xab)
 
@@ -67,4 +68,39 @@ it('splits large transactions, over many segments too, and gives them back whole
   expect((await trimmed.end()).oldest).toBe(3)
   expect(await readTexts(trimmed, 3)).toEqual(texts.slice(2))
   await trimmed.close()
+})
+
+it('begins small and grows, and goes on at its size when it is opened again', async () => {
+  const host = quietHost()
+  const options = { databaseId, segmentBytes: 2 * 1024 * 1024 }
+  const log = await openFileLog(host, '/log', options)
+  const leader = await log.acquire('a', 1000)
+  const sizes = (of: typeof log): number[] => of.describe().map(({ sizeBytes }) => sizeBytes / 1024)
+  expect(sizes(log)).toEqual([128])
+  const texts = Array.from({ length: 40 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(100_000))
+  for (const [i, text] of texts.entries()) await leader.append(i, batchOf([text]), 'synced')
+  expect(sizes(log)).toEqual([128, 1024, 2048, 2048])
+  await log.close()
+  const again = await openFileLog(host, '/log', options)
+  expect(await readTexts(again, 1)).toEqual(texts)
+  const next = await again.acquire('b', 1000)
+  for (let i = 40; i < 62; i++) await next.append(i, batchOf(['z'.repeat(100_000)]), 'synced')
+  expect(sizes(again).at(-1)).toBe(2048)
+  await again.close()
+})
+
+it('that was made and not opened is empty, and is missing without its note', async () => {
+  const host = quietHost()
+  await makeEmptyLog(host.disk, '/log')
+  expect(await faultOfLog(host.disk, '/log')).toBeUndefined()
+  const log = await openFileLog(host, '/log', { databaseId, mustExist: true })
+  expect(await log.end()).toMatchObject({ end: 0 })
+  await log.close()
+  expect(await faultOfLog(host.disk, '/log')).toBeUndefined()
+  for (const name of await host.disk.list('/log')) if (name.endsWith('.log')) await host.disk.remove(`/log/${name}`)
+  expect(await faultOfLog(host.disk, '/log')).toMatch(/0000000000000001\.log\+0: the segment is missing/)
+  for (const name of await host.disk.list('/log')) await host.disk.remove(`/log/${name}`)
+  expect(await faultOfLog(host.disk, '/log')).toBe('the log is missing: it has no segment')
+  expect(await faultOfLog(host.disk, '/nowhere')).toBe('the log is missing: its folder is missing')
+  await expect(openFileLog(host, '/log', { databaseId, mustExist: true })).rejects.toThrow('it has no segment')
 })

@@ -28,7 +28,7 @@ import { FrameScanner } from './frame-scanner.ts'
 import { LogReader, type ReadableLog } from './log-reader.ts'
 import type { LogPosition } from './position.ts'
 import { corrupt, type Recovered, recover } from './recovery.ts'
-import { SegmentFiles, type SegmentPair } from './segment-files.ts'
+import { defaultFirstSegmentBytes, SegmentFiles, type SegmentPair } from './segment-files.ts'
 import { OpenGroups } from './parts.ts'
 import { Segment, segmentNumber } from './segment.ts'
 import { WritePath } from './write-path.ts'
@@ -36,8 +36,10 @@ import { WritePath } from './write-path.ts'
 export interface FileLogOptions {
   /** 16 bytes, in every segment's header: a log of another database is refused. */
   readonly databaseId: Uint8Array
-  /** Of a new segment; default 64 MiB. */
+  /** Of a segment, when the log has grown; default 64 MiB. */
   readonly segmentBytes?: number
+  /** Of the first segment, where that is less; default 128 KiB. */
+  readonly firstSegmentBytes?: number
   /** Transactions larger than this are written in parts; default 256 KiB. */
   readonly partBytes?: number
   /** When what nobody waits for is synced; default 200 ms. */
@@ -59,10 +61,13 @@ export async function openFileLog(host: Host, folder: string, options: FileLogOp
   const segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024
   const largestPart = segmentBytes - sectorBytes - frameHeaderBytes - partHeaderBytes
   const partBytes = Math.min(options.partBytes ?? 256 * 1024, largestPart)
-  const files = new SegmentFiles(host, folder, segmentBytes)
+  const { firstSegmentBytes = defaultFirstSegmentBytes } = options
+  const files = new SegmentFiles(host, folder, segmentBytes, firstSegmentBytes)
   const recovered = await findOrBegin(host, files, options)
   if (recovered.dropped !== undefined) options.onDropped?.(recovered.dropped)
-  const pair = await files.openForWriting(recovered.segments.at(-1)!.number)
+  const newest = recovered.segments.at(-1)!
+  files.growBeyond(newest.sizeBytes)
+  const pair = await files.openForWriting(newest.number)
   await secure(files, recovered, pair)
   const { databaseId, lazySyncMs = 200 } = options
   const path = new WritePath(host, files, new Framer(recovered.segments, recovered.term), pair, {
@@ -78,7 +83,7 @@ async function findOrBegin(host: Host, files: SegmentFiles, options: FileLogOpti
   const newest = names?.map(segmentNumber).findLast((number) => number !== undefined)
   const noted = files.notedNewest
   if (noted !== undefined && (newest ?? 0) < noted.number) throw corrupt(noted.number, 0, 'the segment is missing')
-  if (newest === undefined && options.mustExist === true) {
+  if (newest === undefined && options.mustExist === true && noted === undefined) {
     const message = names === undefined ? 'its folder is missing' : 'it has no segment'
     throw new LogError('corrupt', `the log is missing: ${message}`)
   }
@@ -91,10 +96,12 @@ async function begin(host: Host, files: SegmentFiles, options: FileLogOptions): 
   const end = options.startAfter ?? 0
   const { databaseId } = options
   const createdMs = Math.max(0, Math.floor(host.now()))
+  await files.ensureSpares(1)
+  const sizeBytes = files.nextBytes
   const pair = await files.activate({ databaseId, segment: 1, firstSequence: end + 1, createdMs, previousChecksum: 0 })
   await pair.plain.close()
   await pair.syncing.close()
-  const segments = [new Segment(1, end + 1, files.segmentBytes, sectorBytes, new OpenGroups())]
+  const segments = [new Segment(1, end + 1, sizeBytes, sectorBytes, new OpenGroups())]
   return { segments, end, term: 0, oldest: end + 1, unsyncedFrom: sectorBytes, staleSectors: [], dropped: undefined }
 }
 

@@ -5,16 +5,19 @@
  * A segment is born from a spare: its header is written and synced, then the file gets its name and the folder is synced.
  * So what has a name has a header. It dies by becoming a spare again, or by removal where enough spares wait.
  *
+ * The first segment is small, and each next one eight times as large until they have their full size: so that a database
+ * in which little is written takes little of the disk. Only what has the full size is recycled.
+ *
  * How far the log goes is noted beside it: the empty file `newest-<16 hex digits>-<8 hex digits>` names the newest segment
  * with its size in bytes, or, after a crash, the one before it. It is moved on when the segment's own name is durable and
  * before anything is written to the segment. So a log that ends before the segment it names, or in which that one is
- * shorter, has lost its end.
+ * shorter, has lost its end. A log that was made and never opened is its note alone, of segment 0.
  */
-import { DiskError, type File, type Host } from '../../host/host.ts'
+import { type Disk, DiskError, type File, type Host } from '../../host/host.ts'
 import { LogError } from '../commit-log.ts'
 import { encodeSegmentHeader, type SegmentHeader } from './segment-header.ts'
 import { sectorBytes } from './frame.ts'
-import { segmentName } from './segment.ts'
+import { segmentName, segmentNumber } from './segment.ts'
 
 /** One segment's file opened twice: what must be durable at once goes through `syncing`, all else through `plain`. */
 export interface SegmentPair {
@@ -31,6 +34,13 @@ export interface NotedSegment {
   readonly sizeBytes: number
 }
 const keptSpares = 2
+export const defaultFirstSegmentBytes: number = 128 * 1024
+const growth = 8
+
+interface Spare {
+  readonly name: string
+  readonly sizeBytes: number
+}
 
 /** Zeros are written in slices with pauses, because every commit waits behind them on the disk. */
 const sliceBytes = 2 * 1024 * 1024
@@ -40,7 +50,9 @@ export class SegmentFiles {
   readonly folder: string
   readonly segmentBytes: number
   private readonly host: Host
-  private spares: string[] = []
+  private spares: Spare[] = []
+  /** Of the next spare that is made. */
+  private spareBytes: number
   private nextSpare = 1
   private noted: NotedSegment | undefined
   private preparing: Promise<void> | undefined
@@ -50,10 +62,21 @@ export class SegmentFiles {
   private haste: 'calm' | 'hurry' | 'stop' = 'calm'
   private endPause: () => void = () => undefined
 
-  constructor(host: Host, folder: string, segmentBytes: number) {
+  constructor(host: Host, folder: string, segmentBytes: number, firstSegmentBytes: number) {
     this.host = host
     this.folder = folder
     this.segmentBytes = segmentBytes
+    this.spareBytes = Math.min(firstSegmentBytes, segmentBytes)
+  }
+
+  /** Bytes of the next segment. */
+  get nextBytes(): number {
+    return this.spares[0]?.sizeBytes ?? this.spareBytes
+  }
+
+  /** What follows a segment of this size is larger. */
+  growBeyond(sizeBytes: number): void {
+    this.spareBytes = Math.min(this.segmentBytes, sizeBytes * growth)
   }
 
   /** All names in the folder; `undefined` where it is missing. */
@@ -62,7 +85,7 @@ export class SegmentFiles {
       const names = await this.host.disk.list(this.folder)
       for (const name of names) {
         const found = decodeNote(name)
-        if (found !== undefined && found.number > (this.noted?.number ?? 0)) this.noted = found
+        if (found !== undefined && found.number > (this.noted?.number ?? -1)) this.noted = found
       }
       return names
     } catch (error) {
@@ -89,7 +112,7 @@ export class SegmentFiles {
       const file = await this.host.disk.open(this.path(name), { mode: 'read' })
       const size = await file.size()
       await file.close()
-      if (size === this.segmentBytes && this.spares.length < keptSpares) this.spares.push(name)
+      if (size === this.segmentBytes && this.spares.length < keptSpares) this.spares.push({ name, sizeBytes: size })
       else await this.host.disk.remove(this.path(name))
     }
   }
@@ -137,13 +160,15 @@ export class SegmentFiles {
   /** Turns a spare into the segment with this header, durably named, and opens it. */
   async activate(header: SegmentHeader): Promise<SegmentPair> {
     await this.ensureSpares(1)
-    const spare = this.path(this.spares[0]!)
+    const { name, sizeBytes } = this.spares[0]!
+    const spare = this.path(name)
     // Until the rename it is still a spare, whatever its bytes are.
     await noSpaceAsLogError(this.writeHeader(spare, header))
     await noSpaceAsLogError(this.host.disk.rename(spare, this.path(segmentName(header.segment))))
     this.spares.shift()
     await this.host.disk.syncFolder(this.folder)
-    await noSpaceAsLogError(this.noteNewest({ number: header.segment, sizeBytes: this.segmentBytes }))
+    await noSpaceAsLogError(this.noteNewest({ number: header.segment, sizeBytes }))
+    this.growBeyond(sizeBytes)
     return this.openForWriting(header.segment)
   }
 
@@ -180,7 +205,7 @@ export class SegmentFiles {
     const spare = `spare-${this.nextSpare++}`
     await this.host.disk.rename(path, this.path(spare))
     await this.host.disk.syncFolder(this.folder)
-    this.spares.push(spare)
+    this.spares.push({ name: spare, sizeBytes })
   }
 
   /** Makes the names of the segments durable, and that of the folder, which an earlier life may have left unsynced. */
@@ -191,11 +216,12 @@ export class SegmentFiles {
 
   private async makeSpare(): Promise<void> {
     const name = `spare-${this.nextSpare++}`
+    const sizeBytes = this.spareBytes
     const file = await this.host.disk.open(this.path(name), { mode: 'create' })
     try {
-      for (let from = 0; from < this.segmentBytes; from += sliceBytes) {
+      for (let from = 0; from < sizeBytes; from += sliceBytes) {
         if (from > 0) await this.pause()
-        await file.allocate(from, Math.min(this.segmentBytes, from + sliceBytes))
+        await file.allocate(from, Math.min(sizeBytes, from + sliceBytes))
       }
     } catch (error) {
       await file.close().catch(() => undefined)
@@ -204,7 +230,7 @@ export class SegmentFiles {
       throw error
     }
     await file.close()
-    this.spares.push(name)
+    this.spares.push({ name, sizeBytes })
   }
 
   private async pause(): Promise<void> {
@@ -223,6 +249,34 @@ export class SegmentFiles {
   private path(name: string): string {
     return `${this.folder}/${name}`
   }
+}
+
+/** Makes the log of a database that nobody has opened yet; its folder must not be there. Durable when this resolves. */
+export async function makeEmptyLog(disk: Disk, folder: string): Promise<void> {
+  await disk.makeFolder(folder)
+  const note = await disk.open(`${folder}/${noteOf({ number: 0, sizeBytes: 0 })}`, { mode: 'create' })
+  await note.close()
+  await disk.syncFolder(folder)
+}
+
+/** What is wrong with a log that was made, as far as the names in its folder tell; undefined where nothing is. */
+export async function faultOfLog(disk: Disk, folder: string): Promise<string | undefined> {
+  let names: string[]
+  try {
+    names = await disk.list(folder)
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'not-found') return 'the log is missing: its folder is missing'
+    throw error
+  }
+  const newest = Math.max(-1, ...names.map((name) => segmentNumber(name) ?? -1))
+  const noted = Math.max(-1, ...names.map((name) => decodeNote(name)?.number ?? -1))
+  if (newest < 0 && noted < 0) return 'the log is missing: it has no segment'
+  return Math.max(newest, 0) < noted ? missingSegment(noted) : undefined
+}
+
+/** The words of `recovery.ts` for damage at the beginning of a segment. */
+function missingSegment(number: number): string {
+  return `the log is damaged at ${segmentName(number)}+0: the segment is missing`
 }
 
 function noteOf({ number, sizeBytes }: NotedSegment): string {

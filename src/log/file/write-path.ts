@@ -161,7 +161,7 @@ export class WritePath {
     const total = frames.reduce((sum, frame) => sum + sizeOf(frame), 0)
     const room = this.framer.roomBytes
     if (total <= room) return
-    const capacity = this.files.segmentBytes - sectorBytes
+    const capacity = this.files.nextBytes - sectorBytes
     const fits = total <= capacity
     await this.files.ensureSpares(segmentsNeeded(frames, fits ? 0 : room, capacity))
     if (fits || sizeOf(frames[0]!) > room) await this.rotate()
@@ -184,7 +184,10 @@ export class WritePath {
     const header = this.framer.nextHeader(this.options.databaseId, this.host.now())
     assertSegmentNumber(header.segment)
     let pair: SegmentPair
+    let sizeBytes: number
     try {
+      await this.files.ensureSpares(1)
+      sizeBytes = this.files.nextBytes
       pair = await this.files.activate(header)
     } catch (error) {
       if (isNoSpace(error)) throw error
@@ -192,7 +195,7 @@ export class WritePath {
     }
     await this.closePair()
     this.pair = pair
-    this.framer.begin(header, this.files.segmentBytes)
+    this.framer.begin(header, sizeBytes)
     this.gathering.restart(sectorBytes)
     this.syncedPosition = this.writtenPosition = this.durablePosition = this.framer.position
   }
@@ -333,7 +336,7 @@ export class WritePath {
     this.reach(framed)
     // A batch may have been finished since, all of whose frames had been on their way.
     this.reach(this.framed)
-    if (this.framer.roomBytes < this.files.segmentBytes / 2) this.files.prepareSpare()
+    if (this.framer.roomBytes < this.framer.active.sizeBytes / 2) this.files.prepareSpare()
     this.onAdvance()
     this.settle()
   }

@@ -134,14 +134,19 @@ function durability(call: Call): void {
   call.reply.ok()
 }
 
-function use(call: Call): void {
+function use(call: Call): void | Promise<void> {
   const { session } = call.client
   refuseWatches(call)
   if (session.status !== 'none') {
     throw new PolylogError('active_transaction', 'the database cannot be changed inside a transaction')
   }
-  call.client.changeSession({ database: call.text(1) })
-  call.reply.ok()
+  const database = call.text(1)
+  const change = (): void => {
+    call.client.changeSession({ database })
+    call.reply.ok()
+  }
+  const opening = call.client.openDatabase(database)
+  return opening === undefined ? change() : opening.then(change)
 }
 
 export const polylogCommands: Readonly<Record<string, ConnectionHandler>> = {

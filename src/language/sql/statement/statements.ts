@@ -11,6 +11,7 @@ import { planCreateDatabase } from './create-database.ts'
 import { planCreateIndex } from './create-index.ts'
 import { planCreateTable, planCreateTableAs } from './create-table.ts'
 import { planDrop } from './drop.ts'
+import { planDropDatabase } from './drop-database.ts'
 import { planExplain } from './explain.ts'
 import { planInsert } from './insert.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
@@ -44,6 +45,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('CommentStmt' in node) return planComment(node.CommentStmt)
   if ('DropStmt' in node) return planDrop(binder, node.DropStmt)
   if ('CreatedbStmt' in node) return planCreateDatabase(node.CreatedbStmt)
+  if ('DropdbStmt' in node) return planDropDatabase(node.DropdbStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node) return planRename(binder, node.RenameStmt)
