@@ -7,6 +7,7 @@ import { SeededRandom } from '../host/simulated/random.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { LockWait, type Isolation, type Sequence } from './contract.ts'
 import type { Database } from './database.ts'
+import { prepareRollback } from './sliced-rollback.ts'
 import { commitNow, openTestDatabase } from './testing.ts'
 import type { KernelTransaction } from './transaction.ts'
 
@@ -215,6 +216,30 @@ describe('a large commit', () => {
     expect(database.store.statistics()['drafts']).toBe(0)
     await committing
     expect([countOf('large'), valuesOf('large')]).toEqual([100, ['new']])
+  })
+})
+
+describe('going back over many writes', () => {
+  test.each([10, 5_000])('takes as many turns as it needs, with %i writes that stay', async (kept) => {
+    const transaction = putMany('kept', kept, 'kept')
+    const savepoint = transaction.savepoint()
+    for (let n = 0; n < 15_000; n++) {
+      if (n % 3 === 0) transaction.put(keyOf('kept', n), valueOf('lost'))
+      else transaction.put(keyOf('lost', n), valueOf('lost'))
+    }
+    let turns = 0
+    const preparing = prepareRollback(transaction, savepoint)
+    const state = { isOver: preparing === undefined }
+    void preparing?.then(() => (state.isOver = true))
+    for (; !state.isOver; turns++) {
+      putSmall('small', turns, 'x')
+      await turn()
+    }
+    expect(turns > 3).toBe(kept === 5_000)
+    transaction.rollbackTo(savepoint)
+    expect(transaction.writes.count).toBe(kept)
+    await transaction.commit()
+    expect([valuesOf('kept'), countOf('kept'), countOf('lost'), countOf('small')]).toEqual([['kept'], kept, 0, turns])
   })
 })
 

@@ -48,6 +48,8 @@ interface HiddenRange {
 /** From so many operations on `sorted` is never further behind than `sortedBehindMax`. */
 const sortedFrom = 2048
 const sortedBehindMax = 256
+/** Going back to so few operations forgets the others all at once. */
+const rebuiltMax = 2048
 const derivedFlag = 4
 
 export class WriteSet {
@@ -231,10 +233,33 @@ export class WriteSet {
       this.reset()
       return
     }
-    if (mark === this.#count) return
+    if (mark <= rebuiltMax && this.#count - mark > mark) this.#keepFirst(mark)
     while (this.#count > mark) this.#forgetLast()
     while (this.#ranges.length > 0 && this.#ranges[this.#ranges.length - 1]!.operation >= mark) this.#ranges.pop()
     this.#sortedThrough = Math.min(this.#sortedThrough, mark)
+  }
+
+  /** Few stay: what is known of them is made anew, which takes no longer however many go. */
+  #keepFirst(count: number): void {
+    const table = this.#table
+    const sizeBytes = this.#bytesBefore(count)
+    this.#arena.truncate(
+      table.get(count, at.chunkAt),
+      table.get(count, at.keyStartAt),
+      this.#arena.sizeBytes - sizeBytes,
+    )
+    for (let i = 0; i < count; i++) if (table.get(i, at.supersededAt) >= count) table.set(i, at.supersededAt, none)
+    this.#count = count
+    table.shrink(count)
+    this.#index = undefined
+    if (count > linearLimit) this.#buildIndex()
+    this.#forgetOrder()
+  }
+
+  #bytesBefore(count: number): number {
+    let bytes = 0
+    for (let i = 0; i < count; i++) bytes += this.bytesOf(i)
+    return bytes
   }
 
   #forgetLast(): void {

@@ -413,12 +413,12 @@ export class ClientSession implements Session {
     return this.#onSavepoints((shared) => shared.release(name))
   }
 
-  #onSavepoints(change: (shared: SharedTransaction) => void): Promise<void> | void {
+  #onSavepoints(change: (shared: SharedTransaction) => void | Promise<void>): Promise<void> | void {
     return this.#inOrder(() => {
       const shared = this.#open()
       return shared.inTurn(() => {
         this.#hear(shared)
-        change(shared)
+        return change(shared)
       })
     })
   }

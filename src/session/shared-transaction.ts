@@ -13,6 +13,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Savepoint, Sequence } from '../database/contract.ts'
+import { prepareRollback } from '../database/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { Outcome } from './contract.ts'
@@ -279,9 +280,16 @@ export class SharedTransaction {
     this.#savepoints.push({ name, at: this.kernel.savepoint(), reading: this.#reading })
   }
 
-  rollbackTo(name: string): void {
+  rollbackTo(name: string): void | Promise<void> {
     if (this.outcome !== undefined) this.checkOpen()
     const position = this.#positionOf(name)
+    const prepared = prepareRollback(this.kernel, this.#savepoints[position]!.at)
+    if (prepared === undefined) this.#goBackTo(position)
+    else return prepared.then(() => this.rollbackTo(name))
+    return undefined
+  }
+
+  #goBackTo(position: number): void {
     const { at, reading } = this.#savepoints[position]!
     this.kernel.rollbackTo(at)
     this.#restrict(reading)

@@ -25,6 +25,7 @@ import {
   type StatementSteps,
   type Wait,
 } from '../database/contract.ts'
+import { prepareRollback } from '../database/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import { isThrownWait } from '../database/wait.ts'
 import { isMiss } from '../storage/store.ts'
@@ -192,6 +193,10 @@ export class StatementRunner {
     { start, steps }: { readonly start: Savepoint; readonly steps: StatementSteps<T> | undefined },
     error: unknown,
   ): T | Promise<T> {
+    const prepared = prepareRollback(transaction, start)
+    if (prepared !== undefined) {
+      return prepared.then(() => this.#again(transaction, statement, caller, { start, steps }, error))
+    }
     transaction.takeBack(start)
     const isBatch = isThrownWait(error)
     if (!isBatch && !(error instanceof Restart)) {
