@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { Area } from './area.ts'
 import { commit } from './areas/commit.ts'
 import { document } from './areas/document.ts'
+import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
 import { sql } from './areas/sql.ts'
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts'
@@ -15,7 +16,7 @@ import type { Row } from './measure.ts'
 import { performancePage } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
-const areas: readonly Area[] = [kv, sql, document, commit]
+const areas: readonly Area[] = [kv, sql, document, commit, fairness]
 
 function readArguments(): BenchArguments {
   try {

@@ -85,12 +85,17 @@ export interface PolylogOptions {
   /** Left out: in memory. */
   readonly directory?: string
   readonly durability?: string
+  /** A module that the server's process loads first. */
+  readonly imports?: string
+  readonly env?: NodeJS.ProcessEnv
 }
 
 export async function startPolylog(options: PolylogOptions): Promise<Running> {
   const where = options.directory === undefined ? ['--memory'] : ['--data', options.directory]
   const args = [builtServer, 'serve', '--port', '0', ...where, '--durability', options.durability ?? 'synced']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const imports = options.imports === undefined ? [] : ['--import', options.imports]
+  const env = { ...process.env, ...options.env }
+  const child = spawn(process.execPath, [...imports, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env })
   const ready = await waitForLine(child, /polylog ready .*port=(\d+)/)
   return running(child, Number(ready[1]))
 }
