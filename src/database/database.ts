@@ -301,7 +301,7 @@ export class Database implements Kernel {
 
   /** Committed transactions from `from` on, in order, each when it is synced. */
   feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
-    return followFeed(this.log, options)
+    return followFeed(this.log, options, () => new Promise((resolve) => this.turn(resolve)))
   }
 
   /**

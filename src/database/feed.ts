@@ -34,7 +34,15 @@ export type FeedChange =
   | { readonly kind: 'delete range'; readonly collection: number; readonly start: Uint8Array; readonly end: Uint8Array }
   | { readonly kind: 'notify'; readonly channel: string; readonly payload: string }
 
-export async function* followFeed(log: CommitLog, options: FeedOptions): AsyncGenerator<FeedTransaction> {
+/** Of one transaction that are decoded in one turn. */
+const changesPerTurn = 1_000
+
+/** `pause` resolves in a turn of its own. */
+export async function* followFeed(
+  log: CommitLog,
+  options: FeedOptions,
+  pause: () => Promise<void>,
+): AsyncGenerator<FeedTransaction> {
   const reader = new RecordReader()
   const { from, ...rest } = options
   const to = options.to ?? Infinity
@@ -47,16 +55,18 @@ export async function* followFeed(log: CommitLog, options: FeedOptions): AsyncGe
       if (sequence > to) return
       const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
       reader.open(batch.bytes, batch.offsets[i]!, stop)
-      yield { sequence, timeMs: Number(batch.clock >> 16n), origin: reader.origin, changes: decodeChanges(reader) }
+      const { origin } = reader
+      yield { sequence, timeMs: Number(batch.clock >> 16n), origin, changes: await decodeChanges(reader, pause) }
     }
   }
 }
 
-function decodeChanges(reader: RecordReader): FeedChange[] {
+async function decodeChanges(reader: RecordReader, pause: () => Promise<void>): Promise<FeedChange[]> {
   const changes: FeedChange[] = []
-  while (reader.next()) {
+  for (let decoded = 1; reader.next(); decoded++) {
     const change = reader.derived ? undefined : decodeChange(reader)
     if (change !== undefined) changes.push(change)
+    if (decoded % changesPerTurn === 0) await pause()
   }
   return changes
 }

@@ -102,6 +102,22 @@ describe('a large commit', () => {
     expect(counts).toEqual([1, 100, 1])
   })
 
+  test('is read from the feed over several turns', async () => {
+    putSmall('small', 1, 'first')
+    const sequence = await putMany('large', 5_000, 'new').commit()
+    await database.pipeline.settled()
+    let turns = 0
+    const state = { isOver: false }
+    const count = async (): Promise<void> => {
+      for (; !state.isOver; turns++) await turn()
+    }
+    const counting = count()
+    for await (const { changes } of database.feed({ from: sequence, to: sequence })) expect(changes).toHaveLength(5_000)
+    state.isOver = true
+    await counting
+    expect(turns).toBeGreaterThanOrEqual(5)
+  })
+
   test('holds its locks until everybody sees it', async () => {
     const committing = putMany('large', 100, 'new').commit()
     await turn()

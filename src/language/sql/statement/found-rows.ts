@@ -71,8 +71,14 @@ export function findRows(target: BoundTarget, extra: readonly Expression[], ordi
   const { keyPlace } = target
   return function* (run) {
     const rows = yield* collect(plan, run)
-    const found = rows.map((row) => ({ key: row[keyPlace] as Uint8Array, row }))
-    return joins ? firstOfEach(found) : found
+    const found: FoundRow[] = []
+    const seen = new Set<string>()
+    for (const [i, row] of rows.entries()) {
+      const key = row[keyPlace] as Uint8Array
+      if (!joins || isNew(seen, sliceToLatin1(sliceOf(key)))) found.push({ key, row })
+      if (i % rowsPerUnit === 0 && run.transaction.slice.spend(1)) yield undefined
+    }
+    return found
   }
 }
 
@@ -84,14 +90,13 @@ function planFound(target: BoundTarget, extra: readonly Expression[], ordinals: 
   return new Planner(target.progress).planSource(target.from, target.where, extra, ordinals)
 }
 
-function firstOfEach(rows: readonly FoundRow[]): FoundRow[] {
-  const seen = new Set<string>()
-  return rows.filter(({ key }) => {
-    const text = sliceToLatin1(sliceOf(key))
-    if (seen.has(text)) return false
-    seen.add(text)
-    return true
-  })
+/** Rows handed on for what one row costs elsewhere. */
+const rowsPerUnit = 16
+
+function isNew(seen: Set<string>, key: string): boolean {
+  if (seen.has(key)) return false
+  seen.add(key)
+  return true
 }
 
 const pointWriter = new KeyWriter(64)
