@@ -213,6 +213,10 @@ export class LockTable {
     return blockers
   }
 
+  isWaiting(owner: LockOwner): boolean {
+    return this.#waiting.has(owner)
+  }
+
   /** Ends a wait without the lock: cancelled, timed out, or its transaction aborted by somebody else. */
   stopWaiting(owner: LockOwner, error: PolylogError): void {
     const lock = this.#waiting.get(owner)

@@ -23,6 +23,7 @@
 import type { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Cancel, Socket } from '../host/host.ts'
+import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
 import { nothingSeen, Outbox } from '../session/outbox.ts'
 import { step, type Conversation, type DoorParts, type ProtocolState } from './gateway.ts'
@@ -38,7 +39,7 @@ const strangerBytes = 64 * 1024
 
 /** What a connection needs of its door. */
 export interface ConnectionParts extends DoorParts {
-  readonly name: string
+  readonly counts: DoorCounts
   readonly id: number
   /** Told once, when the connection is no more. */
   readonly onClose: (connection: Connection) => void
@@ -60,6 +61,7 @@ export class Connection {
   #waitsForRoom = false
   #working = false
   #paused = false
+  #countedBytes = 0
   #state: 'open' | 'ending' | 'ended' | 'closed' = 'open'
   /** The client sends nothing more; what it has sent is still carried out. */
   #inputEnded = false
@@ -112,6 +114,7 @@ export class Connection {
   receive(chunk: Uint8Array): void {
     if (this.hasEnded) return
     this.lastActiveMs = this.#parts.sessions.host.now()
+    this.#parts.counts.bytesReceived += chunk.length
     try {
       this.#conversation.input.push(chunk)
     } catch (error) {
@@ -139,19 +142,28 @@ export class Connection {
     this.#working = false
     if (this.hasEnded) return
     this.outbox.flush()
+    this.#countSent()
     if (this.#waiting === 0 && (this.#state === 'ending' || this.#inputEnded)) this.#end()
     else this.#regulate()
   }
 
+  #countSent(): void {
+    const { flushedBytes } = this.outbox
+    this.#parts.counts.bytesSent += flushedBytes - this.#countedBytes
+    this.#countedBytes = flushedBytes
+  }
+
   #carryOut(): void {
     const conversation = this.#conversation
-    const { maxPendingOutputBytes } = this.#parts.limits
+    const { counts, limits } = this.#parts
+    const { maxPendingOutputBytes } = limits
     while (this.#mayBegin) {
       const result = conversation.next()
       if (result === step.more) {
         conversation.input.rest()
         return
       }
+      counts.requests++
       if (result !== step.done) this.#await(result)
       else if (this.outbox.pendingBytes >= maxPendingOutputBytes) this.#awaitRoom()
     }
@@ -233,7 +245,7 @@ export class Connection {
   }
 
   #refuse(error: unknown): void {
-    this.fail(answerTo(this.#parts.sessions.host, this.#parts.name, error))
+    this.fail(answerTo(this.#parts.sessions.host, this.#parts.counts.door, error))
   }
 
   /** Nobody knows what stayed of what the replies told of, nothing can be said in their place, or nobody can keep them. */
@@ -290,6 +302,7 @@ export class Connection {
     this.#state = 'closed'
     this.#stopTimer()
     this.outbox.close()
+    this.#countSent()
     if (!wasEnded) this.#conversation.close()
     this.#conversation.input.drop()
     this.memory.close()

@@ -2,6 +2,7 @@
 import { PolylogError } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
 import { Connection } from './connection.ts'
+import type { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
 import type { DoorParts, Gateway, GatewayLimits, Protocol, ProtocolState, Sniff } from './gateway.ts'
 
@@ -12,6 +13,7 @@ export class Door implements Gateway {
   readonly #protocol: Protocol
   readonly #parts: DoorParts
   readonly #state: ProtocolState
+  readonly #counts: DoorCounts
   readonly #connections = new Set<Connection>()
   #lastId = 0
   #onEmpty: (() => void) | undefined
@@ -19,6 +21,7 @@ export class Door implements Gateway {
   constructor(protocol: Protocol, sessions: SessionHost, limits: GatewayLimits) {
     this.#protocol = protocol
     this.#parts = { sessions, limits }
+    this.#counts = sessions.activity.door(protocol.name)
     this.#state = protocol.open(this.#parts)
   }
 
@@ -34,12 +37,16 @@ export class Door implements Gateway {
     const { sessions, limits } = this.#parts
     const id = ++this.#lastId
     const onClose = (closed: Connection): void => this.#closed(closed)
-    const connection = new Connection({ sessions, limits, name: this.name, id, onClose }, socket, this.#state)
+    const counts = this.#counts
+    counts.connectionsOpened++
+    counts.connectionsOpen++
+    const connection = new Connection({ sessions, limits, counts, id, onClose }, socket, this.#state)
     this.#connections.add(connection)
     if (first.length > 0) connection.receive(first)
   }
 
   #closed(connection: Connection): void {
+    this.#counts.connectionsOpen--
     this.#connections.delete(connection)
     if (this.#connections.size === 0) this.#onEmpty?.()
   }

@@ -332,6 +332,7 @@ function testMemory(trying: Trying): void {
       expect(tried.memory.work.usedBytes).toBeLessThan(4 * mebibyte)
       slow.resume()
       await slow.answers(1 + count)
+      expect(slow.received.length).toBeGreaterThan(count * 200_000)
       slow.destroy()
     }),
   )

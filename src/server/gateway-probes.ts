@@ -133,8 +133,8 @@ const mongodb: Probe = {
   openings: [message({ hello: 1, $db: 'admin' }), oldQuery({ isMaster: 1 })],
   beginning: message({ hello: 1, $db: 'admin' }).subarray(0, -1),
   request: message({ find: 'things', $db: 'shop' }),
-  longReply: (bytes) =>
-    message({ aggregate: 1, pipeline: [{ $documents: [{ x: 'x'.repeat(bytes) }] }], cursor: {}, $db: 'shop' }),
+  // An unknown command is named in its error.
+  longReply: (bytes) => message({ ['x'.repeat(bytes)]: 1, $db: 'shop' }),
   countAnswers: countMessages,
   faultIn: faultId,
   announce: (bytes) => Buffer.concat([int32LE(bytes), int32LE(7), int32LE(0), int32LE(2013)]),

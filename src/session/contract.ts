@@ -11,6 +11,7 @@ import type { ProcessMemory } from '../database/process-memory.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { Catalog } from '../database/catalog.ts'
@@ -27,8 +28,6 @@ export interface BeginOptions {
 export interface RunOptions {
   /** The statement only reads: it never takes a lock and its auto-commit needs no record. */
   readonly readOnly?: boolean
-  /** Shown in `polylog.sessions`. */
-  readonly label?: string
 }
 
 export type Outcome = 'committed' | 'aborted'
@@ -37,6 +36,8 @@ export type Outcome = 'committed' | 'aborted'
 export interface Session extends Witness {
   readonly id: number
   readonly database: string
+  readonly door: string
+  readonly remote: string
   readonly user: string
   /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
   readonly memory: MemoryAccount
@@ -102,6 +103,13 @@ export interface Session extends Witness {
   /** Ends this session's part in a joined transaction without deciding it, after its end: the POLYLOG.LEAVE of contract.md. */
   leave(): Promise<Outcome> | Outcome
 
+  /** Asked when a statement has to wait: its text, for those who look at what runs. */
+  describeStatement: (() => string) | undefined
+  /** What runs and has to wait. */
+  readonly running: RunningStatement | undefined
+  /** What the running statement waits for, where it is not the processor. */
+  readonly waitsFor: 'lock' | undefined
+
   /** Tables of the `polylog` schema for this session's database. */
   readonly evidence: readonly EvidenceTable[]
 
@@ -147,6 +155,10 @@ export interface SessionHost {
   openWorkspace(database: string, name: string): Workspace
   readonly defaultDatabase: string
   readonly host: Host
+  /** What happens here, of all doors. */
+  readonly activity: Activity
+  /** All that are open. */
+  all(): Iterable<Session>
   /** Of the whole process: connections that have no session yet are charged to `memory.work`. */
   readonly memory: ProcessMemory
 }

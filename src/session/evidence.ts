@@ -6,6 +6,7 @@
 import { KeyReader } from '../base/tuple-reader.ts'
 import { latin1ToBytes, sliceOf } from '../base/slice.ts'
 import type { Database } from '../database/database.ts'
+import type { Activity } from './activity.ts'
 import type { ClientSession } from './session.ts'
 
 export type EvidenceType = 'text' | 'int8' | 'bool'
@@ -23,7 +24,11 @@ function table(name: string, columns: Columns, rows: () => (readonly EvidenceVal
   return { name, columns: Object.entries(columns).map(([column, type]) => ({ name: column, type })), rows }
 }
 
-export function evidenceOf(database: Database, sessions: () => Iterable<ClientSession>): readonly EvidenceTable[] {
+export function evidenceOf(
+  database: Database,
+  sessions: () => Iterable<ClientSession>,
+  activity: Activity,
+): readonly EvidenceTable[] {
   return [
     durability(database),
     logSegments(database),
@@ -31,7 +36,10 @@ export function evidenceOf(database: Database, sessions: () => Iterable<ClientSe
     locks(database),
     transactions(database),
     concurrency(database),
-    sessionTable(sessions),
+    sessionTable(sessions, activity),
+    doorTable(activity),
+    databaseTable(activity),
+    slowStatements(activity),
   ]
 }
 
@@ -146,7 +154,7 @@ function concurrency(database: Database): EvidenceTable {
   })
 }
 
-function sessionTable(sessions: () => Iterable<ClientSession>): EvidenceTable {
+function sessionTable(sessions: () => Iterable<ClientSession>, activity: Activity): EvidenceTable {
   const columns: Columns = {
     id: 'int8',
     user_name: 'text',
@@ -158,6 +166,10 @@ function sessionTable(sessions: () => Iterable<ClientSession>): EvidenceTable {
     isolation: 'text',
     durability: 'text',
     seen_sequence: 'int8',
+    statement: 'text',
+    statement_started_ms: 'int8',
+    statement_ms: 'int8',
+    waits_for: 'text',
   }
   return table('sessions', columns, () =>
     [...sessions()].map((session) => [
@@ -171,6 +183,69 @@ function sessionTable(sessions: () => Iterable<ClientSession>): EvidenceTable {
       session.isolation,
       session.durability,
       BigInt(session.seen),
+      ...runningColumns(session, activity),
+    ]),
+  )
+}
+
+function runningColumns({ running, waitsFor }: ClientSession, activity: Activity): readonly EvidenceValue[] {
+  if (running === undefined) return [null, null, null, null]
+  const startedMs = BigInt(Math.floor(running.startedMs))
+  return [running.text, startedMs, BigInt(activity.tookMs(running)), waitsFor ?? null]
+}
+
+function doorTable(activity: Activity): EvidenceTable {
+  const columns: Columns = {
+    door: 'text',
+    connections_open: 'int8',
+    connections_opened: 'int8',
+    requests: 'int8',
+    statements: 'int8',
+    failures: 'int8',
+    bytes_received: 'int8',
+    bytes_sent: 'int8',
+  }
+  return table('doors', columns, () =>
+    [...activity.doors].map((counts) => [
+      counts.door,
+      BigInt(counts.connectionsOpen),
+      BigInt(counts.connectionsOpened),
+      BigInt(counts.requests),
+      BigInt(counts.statements),
+      BigInt(counts.failures),
+      BigInt(counts.bytesReceived),
+      BigInt(counts.bytesSent),
+    ]),
+  )
+}
+
+function databaseTable(activity: Activity): EvidenceTable {
+  return table('database_activity', { database: 'text', commits: 'int8', rollbacks: 'int8' }, () =>
+    [...activity.databases].map(([name, { commits, rollbacks }]) => [name, BigInt(commits), BigInt(rollbacks)]),
+  )
+}
+
+function slowStatements(activity: Activity): EvidenceTable {
+  const columns: Columns = {
+    session: 'int8',
+    user_name: 'text',
+    door: 'text',
+    database: 'text',
+    statement: 'text',
+    started_ms: 'int8',
+    took_ms: 'int8',
+    failed: 'bool',
+  }
+  return table('slow_statements', columns, () =>
+    activity.slow.map(({ owner, text, startedMs, tookMs, failed }) => [
+      BigInt(owner.id),
+      owner.user,
+      owner.door,
+      owner.database,
+      text,
+      BigInt(Math.floor(startedMs)),
+      BigInt(tookMs),
+      failed,
     ]),
   )
 }

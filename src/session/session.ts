@@ -14,6 +14,7 @@ import type { KernelTransaction } from '../database/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
 import { evidenceOf, type EvidenceTable } from './evidence.ts'
+import type { Activity, DatabaseCounts, DoorCounts, RunningStatement } from './activity.ts'
 import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
@@ -22,7 +23,7 @@ import { canceled, Cancellation, type Caller, type StatementRunner } from './sta
 
 /** What a session needs of the server: the transactions that can be joined. */
 export interface TransactionRegistry {
-  share(transaction: KernelTransaction): SharedTransaction
+  share(transaction: KernelTransaction, database: Database): SharedTransaction
   tokenOf(shared: SharedTransaction, database: Database): string
   find(token: string, database: Database): SharedTransaction | undefined
 }
@@ -40,6 +41,7 @@ export interface SessionParts {
   /** All sessions of the server, for those who ask who is there. */
   readonly everybody: () => Iterable<ClientSession>
   readonly account: MemoryAccount
+  readonly activity: Activity
   readonly onClose: () => void
 }
 
@@ -60,7 +62,7 @@ export class ClientSession implements Session {
   readonly memory: MemoryAccount
   durability: Durability
   defaultIsolation: Isolation = 'read committed'
-  label: string | undefined
+  describeStatement: (() => string) | undefined
   readonly #database: Database
   readonly #runner: StatementRunner
   readonly #registry: TransactionRegistry
@@ -77,6 +79,10 @@ export class ClientSession implements Session {
   #watches: Watch[] = []
   readonly #workspaces = new Set<Workspace>()
   #closed = false
+  readonly #activity: Activity
+  readonly #doorCounts: DoorCounts
+  readonly #databaseCounts: DatabaseCounts
+  #running: RunningStatement | undefined
 
   constructor(parts: SessionParts) {
     this.id = parts.id
@@ -98,6 +104,9 @@ export class ClientSession implements Session {
     this.#registry = parts.registry
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
+    this.#activity = parts.activity
+    this.#doorCounts = parts.activity.door(parts.door)
+    this.#databaseCounts = parts.activity.database(parts.database.name)
   }
 
   get database(): string {
@@ -131,7 +140,7 @@ export class ClientSession implements Session {
   }
 
   get evidence(): readonly EvidenceTable[] {
-    return evidenceOf(this.#database, this.#everybody)
+    return evidenceOf(this.#database, this.#everybody, this.#activity)
   }
 
   get status(): TransactionStatus {
@@ -162,8 +171,48 @@ export class ClientSession implements Session {
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
+    this.#doorCounts.statements++
     if (this.#busy !== undefined) return this.#inOrder(() => this.#runNow(statement, options))
-    return this.#track(this.#runNow(statement, options))
+    let result: T | Promise<T>
+    try {
+      result = this.#runNow(statement, options)
+    } catch (error) {
+      this.#doorCounts.failures++
+      throw error
+    }
+    return result instanceof Promise ? this.#track(this.#watchRunning(result)) : result
+  }
+
+  /** Not the hot path: what ends in its turn is only counted. */
+  #watchRunning<T>(result: Promise<T>): Promise<T> {
+    const running = this.#activity.began(this, this.describeStatement?.() ?? '')
+    this.#running = running
+    const ended = (failed: boolean): void => {
+      if (this.#running === running) this.#running = undefined
+      if (failed) this.#doorCounts.failures++
+      this.#activity.ended(running, failed)
+    }
+    return result.then(
+      (value) => {
+        ended(false)
+        return value
+      },
+      (error: unknown) => {
+        ended(true)
+        throw error
+      },
+    )
+  }
+
+  /** What runs and has to wait. */
+  get running(): RunningStatement | undefined {
+    return this.#running
+  }
+
+  /** What the running statement waits for, where it is not the processor. */
+  get waitsFor(): 'lock' | undefined {
+    const transaction = this.#alone ?? this.#shared?.kernel
+    return transaction !== undefined && this.#database.locks.isWaiting(transaction) ? 'lock' : undefined
   }
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
@@ -198,11 +247,13 @@ export class ClientSession implements Session {
         const committed = commitOf(transaction, () => this.#cancellation.check())
         if (typeof committed !== 'number') return this.#finishAlone(transaction, result, committed)
         this.sight.saw(committed)
+        this.#databaseCounts.commits++
         this.#database.recycle(transaction)
         return result
       }
     } catch (error) {
       transaction.rollback()
+      this.#databaseCounts.rollbacks++
       throw error
     }
     return this.#finishAlone(transaction, result)
@@ -219,9 +270,11 @@ export class ClientSession implements Session {
     try {
       const result = await running
       this.sight.saw(await (committing ?? commitOf(transaction, () => this.#cancellation.check())))
+      this.#databaseCounts.commits++
       return result
     } catch (error) {
       transaction.rollback()
+      this.#databaseCounts.rollbacks++
       throw error
     } finally {
       this.#alone = undefined
@@ -301,7 +354,7 @@ export class ClientSession implements Session {
       failFast: options.failFast ?? false,
     })
     kernel.ownerAccount = this.memory
-    this.#shared = this.#registry.share(kernel)
+    this.#shared = this.#registry.share(kernel, this.#database)
     this.#isBeginner = true
   }
 

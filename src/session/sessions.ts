@@ -7,6 +7,7 @@ import { Workspace } from '../database/workspace.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
+import { Activity } from './activity.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
 import { Scheduler } from './scheduler.ts'
 import { ClientSession, type TransactionRegistry } from './session.ts'
@@ -71,6 +72,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly memory: ProcessMemory
   /** By database and user; as long as there are sessions of it. */
   readonly #principals = new Map<string, Principal>()
+  readonly activity: Activity
   readonly #runner: StatementRunner
   readonly #databases: () => ReadonlyMap<string, Database>
   readonly #sessions = new Map<number, ClientSession>()
@@ -84,6 +86,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.options = { ...defaultSessionsOptions, ...options }
     this.scheduler = new Scheduler(host)
     this.memory = options.memory ?? ProcessMemory.unlimited()
+    this.activity = new Activity(host)
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases
   }
@@ -135,6 +138,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
       sight: this.#sightBeside(options.beside, name) ?? new Sight(),
       registry: this,
       everybody: () => this.all(),
+      activity: this.activity,
       account: principal.account.child('the session', { limitBytes: this.memory.sessionBytes, quantumBytes: 4096 }),
       onClose: () => {
         this.#sessions.delete(id)
@@ -210,8 +214,9 @@ export class Sessions implements SessionHost, TransactionRegistry {
     for (const session of this.#sessions.values()) session.close()
   }
 
-  share(transaction: KernelTransaction): SharedTransaction {
-    return new SharedTransaction(transaction, this.host, this.options.idleTimeoutMs)
+  share(transaction: KernelTransaction, database: Database): SharedTransaction {
+    const counts = this.activity.database(database.name)
+    return new SharedTransaction(transaction, this.host, this.options.idleTimeoutMs, counts)
   }
 
   tokenOf(shared: SharedTransaction, database: Database): string {

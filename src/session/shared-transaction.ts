@@ -16,6 +16,7 @@ import type { Savepoint, Sequence } from '../database/contract.ts'
 import { prepareRollback } from '../database/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
+import type { DatabaseCounts } from './activity.ts'
 import type { Outcome } from './contract.ts'
 import { commitOf } from './faults.ts'
 import type { SlowClient } from './outbox.ts'
@@ -36,6 +37,7 @@ interface Reading {
 
 export class SharedTransaction {
   readonly kernel: KernelTransaction
+  readonly #counts: DatabaseCounts
   /** Given out on demand: most transactions are nobody else's business. */
   token: string | undefined
   readonly #decision: Promise<Outcome>
@@ -64,8 +66,9 @@ export class SharedTransaction {
   #idle: Cancel | undefined
   #stall: Cancel | undefined
 
-  constructor(kernel: KernelTransaction, host: Host, idleTimeoutMs: number) {
+  constructor(kernel: KernelTransaction, host: Host, idleTimeoutMs: number, counts: DatabaseCounts) {
     this.kernel = kernel
+    this.#counts = counts
     this.#reading = { all: kernel.readOnly, parties: new Set() }
     this.#host = host
     this.#idleTimeoutMs = idleTimeoutMs
@@ -268,6 +271,8 @@ export class SharedTransaction {
 
   #end(outcome: Outcome): void {
     this.outcome = outcome
+    if (outcome === 'committed') this.#counts.commits++
+    else this.#counts.rollbacks++
     this.#idle?.()
     this.#roomFound()
     this.#withdraw?.()

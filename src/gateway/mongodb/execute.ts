@@ -66,6 +66,7 @@ export function execute(
   let request: Request | undefined
   try {
     if (message.fault !== undefined) throw message.fault
+    connection.gateway.countOperation(name)
     const command = findCommand(name)
     if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
     if (command.isBare === true) {
@@ -161,6 +162,7 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
   request.durability = durabilityOf(request) ?? request.session.durability
   enterSession(command, request)
   checkReadConcern(request)
+  request.session.describeStatement = request.describe
   const { logical } = request
   logical?.enter()
   try {

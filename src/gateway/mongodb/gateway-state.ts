@@ -1,4 +1,5 @@
 /** What all connections of the gateway share. */
+import type { DoorCounts } from '../../session/activity.ts'
 import type { SessionHost } from '../../session/contract.ts'
 import type { Connection } from '../connection.ts'
 import type { Conversation, DoorParts, GatewayLimits, ProtocolState } from '../gateway.ts'
@@ -6,17 +7,29 @@ import { MongoConversation } from './conversation.ts'
 import { Cursors } from './cursors.ts'
 import { LogicalSessions } from './logical-sessions.ts'
 
+export type OperationKind = 'insert' | 'query' | 'update' | 'delete' | 'getmore' | 'command'
+
+const operationKinds: ReadonlyMap<string, OperationKind> = new Map<string, OperationKind>([
+  ['insert', 'insert'],
+  ['find', 'query'],
+  ['update', 'update'],
+  ['delete', 'delete'],
+  ['getMore', 'getmore'],
+])
+
 export class GatewayState implements ProtocolState {
   readonly sessions: SessionHost
   readonly limits: GatewayLimits
   readonly cursors: Cursors
   readonly logical: LogicalSessions
   readonly startedMs: number
-  /** Open now and ever: `serverStatus` tells. */
-  readonly connections = { open: 0, created: 0 }
+  readonly counts: DoorCounts
+  /** Commands by what `serverStatus` calls them. */
+  readonly operations: Map<OperationKind, number> = new Map()
 
   constructor({ sessions, limits }: DoorParts) {
     this.sessions = sessions
+    this.counts = sessions.activity.door('mongodb')
     this.limits = limits
     this.cursors = new Cursors(sessions.host)
     this.logical = new LogicalSessions(sessions, (key) => this.cursors.killTransaction(key))
@@ -25,6 +38,11 @@ export class GatewayState implements ProtocolState {
 
   converse(connection: Connection): Conversation {
     return new MongoConversation(this, connection)
+  }
+
+  countOperation(command: string): void {
+    const kind = operationKinds.get(command) ?? 'command'
+    this.operations.set(kind, (this.operations.get(kind) ?? 0) + 1)
   }
 
   close(): void {

@@ -63,6 +63,13 @@ export class Request {
     this.durability = parts.session.durability
   }
 
+  /** For those who look at what runs: the command, and the collection that it names. */
+  readonly describe = (): string => {
+    const value = this.fields.get(this.command)
+    const name = value?.type === bsonType.string ? readString(value) : undefined
+    return name === undefined ? this.command : `${this.command} ${this.database}.${name}`
+  }
+
   get inTransaction(): boolean {
     return this.logical?.inTransaction === true
   }
@@ -181,7 +188,7 @@ export class Request {
   }
 
   read<T>(statement: Statement<T>): T | Promise<T> {
-    return this.session.run(statement, { readOnly: true, label: this.command })
+    return this.session.run(statement, { readOnly: true })
   }
 
   /**
@@ -198,7 +205,7 @@ export class Request {
 
   #write(statement: Statement<Reply>): Reply | Promise<Reply> {
     const { retry } = this
-    if (retry === undefined) return this.session.run(statement, { label: this.command })
+    if (retry === undefined) return this.session.run(statement)
     const remembering: Statement<Reply> = (transaction) => {
       const known = transaction.rememberedReply(retry.session)
       if (known !== undefined && known.operation === retry.operation) return copyFields(copySlice(known.reply))
@@ -207,7 +214,7 @@ export class Request {
       if (typeof result === 'function') return remember(transaction, retry, result)
       return rememberAfter(transaction, retry, result)
     }
-    return this.session.run(remembering, { label: this.command })
+    return this.session.run(remembering)
   }
 }
 

@@ -60,6 +60,8 @@ export class Client {
   copy: CopyTarget | undefined
   /** The query string that is being answered: errors tell places in it. */
   text = ''
+  /** What runs, for those who look at what runs. */
+  runningText = ''
   onCopy: () => void = () => undefined
   /** Number of the outbox's chunk in which a setting has changed last. */
   settingsChangedIn = -1
@@ -73,6 +75,7 @@ export class Client {
   constructor(parts: ClientParts) {
     this.session = parts.session
     parts.outbox.witness = parts.session
+    parts.session.describeStatement = () => this.runningText
     this.host = parts.sessions.host
     this.outbox = parts.outbox
     this.language = parts.language

@@ -49,6 +49,7 @@ export class QueryRun {
   start(): void | Promise<void> {
     const { rest, isDone } = this.#portal
     if (rest !== undefined || isDone) return this.#sendRest(rest)
+    this.#client.runningText = this.#statement.parsed?.text ?? ''
     const readOnly = this.#prepared.effect.kind === 'read' || this.#client.isReadOnly
     const result = this.#client.session.run((transaction) => this.#attempt(transaction), { readOnly })
     return afterDone(result, () => this.#complete())

@@ -27,6 +27,7 @@ export type DataHandler = (call: Call) => Steps
 export type ConnectionHandler = (call: Call) => void | Promise<void>
 
 const plainSteps = 64
+const mostShownBytes = 128
 
 export class Call {
   tx!: Transaction
@@ -63,6 +64,12 @@ export class Call {
   /** The argument as Redis repeats it in an error: C's strings end at the first zero byte. */
   shown(position: number): string {
     return this.text(position).split('\0', 1)[0]!
+  }
+
+  /** The first argument for people to read, of a bounded length. */
+  shownFirst(): string {
+    const { bytes, start, end } = this.arg(1)
+    return decodeUtf8(bytes, start, Math.min(end, start + mostShownBytes))
   }
 
   /** The argument in upper case, for comparing with options. */

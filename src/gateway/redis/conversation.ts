@@ -66,7 +66,12 @@ export class RedisConversation implements Client, Conversation {
     this.session = this.#openSession({})
     connection.outbox.witness = this.session
     this.parties = new Parties(() => this.#openParty())
-    this.#reply = new Reply(connection.outbox.writer, 4 * server.limits.maxMessageBytes, connection.memory)
+    this.#reply = new Reply(
+      connection.outbox.writer,
+      4 * server.limits.maxMessageBytes,
+      connection.memory,
+      server.tally,
+    )
     this.#call = new Call(this, server, this.#reply)
     server.clients.set(this.id, this)
   }
@@ -110,7 +115,20 @@ export class RedisConversation implements Client, Conversation {
   }
 
   #openSession(options: { user?: string; database?: string; beside?: Session }): Session {
-    return this.#server.sessions.openSession({ user: 'default', ...options, door: 'redis', remote: this.remote })
+    const session = this.#server.sessions.openSession({
+      user: 'default',
+      ...options,
+      door: 'redis',
+      remote: this.remote,
+    })
+    session.describeStatement = () => this.#describeCommand()
+    return session
+  }
+
+  /** Its name and its key, or what stands there. */
+  #describeCommand(): string {
+    const { arguments: args } = this.input
+    return args.count > 1 ? `${this.lastCommand} ${this.#call.shownFirst()}` : this.lastCommand
   }
 
   openDatabase(name: string): Promise<void> | undefined {
@@ -143,7 +161,6 @@ export class RedisConversation implements Client, Conversation {
     const args = this.input.arguments
     const call = this.#call
     call.arguments = args
-    this.#server.commandsProcessed++
     this.#reply.begin(this.#connection.outbox.writer)
     let command: Command
     try {

@@ -24,14 +24,16 @@ export class Reply {
   protocol = 2
   readonly #maxBytes: number
   readonly #memory: MemoryAccount
+  readonly #tally: { errors: number }
   /** The writer may grow so far before more is charged. */
   #paidTo: number
   readonly #freeBytes: number
 
-  constructor(writer: ByteWriter, maxBytes: number, memory: MemoryAccount) {
+  constructor(writer: ByteWriter, maxBytes: number, memory: MemoryAccount, tally: { errors: number }) {
     this.writer = writer
     this.#maxBytes = maxBytes
     this.#memory = memory
+    this.#tally = tally
     this.#freeBytes = Math.min(freeBytes, maxBytes)
     this.#paidTo = this.#freeBytes
   }
@@ -132,6 +134,7 @@ export class Reply {
 
   /** The whole line, code included; line breaks in it become spaces. */
   error(text: string): void {
+    this.#tally.errors++
     this.#text(0x2d, text.replace(/[\r\n]/g, ' '))
   }
 

@@ -1,4 +1,5 @@
 /** What the connections of one gateway share: who is connected, the positions of scans, limits and the time. */
+import type { DoorCounts } from '../../session/activity.ts'
 import type { SessionHost } from '../../session/contract.ts'
 import type { Connection } from '../connection.ts'
 import type { Conversation, DoorParts, GatewayLimits, ProtocolState } from '../gateway.ts'
@@ -6,6 +7,8 @@ import type { Client } from './client.ts'
 import type { CommandTable } from './command-table.ts'
 import { RedisConversation } from './conversation.ts'
 import { ScanCursors } from './scan-cursors.ts'
+
+type ResettableCount = 'connectionsOpened' | 'requests' | 'bytesReceived' | 'bytesSent'
 
 export class ServerState implements ProtocolState {
   readonly sessions: SessionHost
@@ -16,13 +19,17 @@ export class ServerState implements ProtocolState {
   readonly startedMs: number
   /** 40 hexadecimal digits, new with every start. */
   readonly runId: string
-  connectionsReceived = 0
-  commandsProcessed = 0
+  readonly counts: DoorCounts
+  /** Error lines that were written. */
+  readonly tally = { errors: 0 }
+  /** What CONFIG RESETSTAT takes off the counts that all doors share. */
+  #resetAt = { connectionsOpened: 0, requests: 0, bytesReceived: 0, bytesSent: 0 }
 
   constructor({ sessions, limits }: DoorParts, table: CommandTable) {
     this.sessions = sessions
     this.limits = limits
     this.table = table
+    this.counts = sessions.activity.door('redis')
     const { host } = sessions
     this.cursors = new ScanCursors((into) => host.random(into))
     this.startedMs = host.now()
@@ -32,8 +39,18 @@ export class ServerState implements ProtocolState {
   }
 
   converse(connection: Connection): Conversation {
-    this.connectionsReceived++
     return new RedisConversation(this, connection)
+  }
+
+  /** Since the start, or since CONFIG RESETSTAT. */
+  counted(what: ResettableCount): number {
+    return this.counts[what] - this.#resetAt[what]
+  }
+
+  resetCounts(): void {
+    this.tally.errors = 0
+    const { connectionsOpened, requests, bytesReceived, bytesSent } = this.counts
+    this.#resetAt = { connectionsOpened, requests, bytesReceived, bytesSent }
   }
 
   now(): number {

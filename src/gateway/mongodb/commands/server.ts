@@ -2,7 +2,8 @@
 import { mongoError } from '../../../model/document/mongo-error.ts'
 import { bsonType, getField } from '../../../model/document/bson.ts'
 import { readBinary, toHex } from '../../../model/document/values.ts'
-import type { Command, Reply, Request } from '../request.ts'
+import type { OperationKind } from '../gateway-state.ts'
+import { missingField, type Command, type Reply, type Request } from '../request.ts'
 import { serverVersion } from './handshake.ts'
 
 function connectionStatus(): Reply {
@@ -39,12 +40,55 @@ function serverStatus(request: Request): Reply {
     writer.double('uptime', Math.floor(uptimeMs / 1000)).int64('uptimeMillis', uptimeMs)
     writer.date('localTime', Math.floor(host.now()))
     writer.beginObject('connections')
-    writer.count('current', gateway.connections.open).count('totalCreated', gateway.connections.created).end()
+    const { counts, operations } = gateway
+    writer.count('current', counts.connectionsOpen).count('totalCreated', counts.connectionsOpened).end()
+    writer.beginObject('network').count('bytesIn', counts.bytesReceived).count('bytesOut', counts.bytesSent)
+    writer.count('numRequests', counts.requests).end()
+    writer.beginObject('opcounters')
+    for (const kind of operationKindNames) writer.count(kind, operations.get(kind) ?? 0)
+    writer.end()
+    const { memory } = gateway.sessions
+    writer
+      .beginObject('mem')
+      .int32('bits', 64)
+      .int32('resident', Math.round(host.memory().residentBytes / mebibyte))
+    writer.count('charged', Math.round(memory.root.usedBytes / mebibyte)).end()
     writer.beginObject('logicalSessionRecordCache').count('activeSessionsCount', gateway.logical.count).end()
     writer.beginObject('metrics').beginObject('cursor').beginObject('open')
     writer.count('total', gateway.cursors.count).end().end().end()
     writer.beginObject('storageEngine').string('name', 'polylog').boolean('persistent', true).end()
   }
+}
+
+const mebibyte = 1024 * 1024
+const operationKindNames: readonly OperationKind[] = ['insert', 'query', 'update', 'delete', 'getmore', 'command']
+
+/** What runs and has to wait, at any door: what ends in its turn nobody can see. */
+function currentOp(request: Request): Reply {
+  const { sessions } = request.gateway
+  const { activity } = sessions
+  return (writer) => {
+    writer.beginArray('inprog')
+    let index = 0
+    for (const { id, door, remote, user, database, running, waitsFor } of sessions.all()) {
+      if (running === undefined) continue
+      const tookMs = activity.tookMs(running)
+      writer.beginObject(String(index++)).string('type', 'op').string('desc', door).count('opid', id)
+      writer.string('client', remote).string('user', user).string('polylogDatabase', database)
+      writer.boolean('active', true).count('secs_running', Math.floor(tookMs / 1000))
+      writer.int64('microsecs_running', tookMs * 1000).boolean('waitingForLock', waitsFor === 'lock')
+      writer.beginObject('command').string('statement', running.text).end().end()
+    }
+    writer.end()
+  }
+}
+
+/** `op` is an `opid` of `currentOp`: the statement of that session is canceled. */
+function killOp(request: Request): Reply {
+  const op = request.getInteger('op')
+  if (op === undefined) throw missingField('killOp', 'op')
+  request.gateway.sessions.findSession(op)?.cancel()
+  return (writer) => writer.string('info', 'attempting to kill op')
 }
 
 function getLog(request: Request): Reply {
@@ -88,6 +132,8 @@ export const serverCommands: readonly Command[] = [
   { name: 'whatsmyuri', fields: [], run: whatsMyUri },
   { name: 'getParameter', fields: ['featureCompatibilityVersion'], run: getParameter },
   { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], run: serverStatus },
+  { name: 'currentOp', fields: [], run: currentOp },
+  { name: 'killOp', fields: ['op'], run: killOp },
   { name: 'getLog', fields: [], run: getLog },
   { name: 'endSessions', fields: [], run: endSessions },
   { name: 'startSession', fields: [], run: startSession },

@@ -27,13 +27,30 @@ function serverSection(call: Call): string[] {
   ]
 }
 
+/** What is charged, and what the system says. */
+function memorySection(call: Call): string[] {
+  const { memory, host } = call.server.sessions
+  const { limitBytes } = memory
+  return [
+    `used_memory:${memory.root.usedBytes}`,
+    `used_memory_rss:${host.memory().residentBytes}`,
+    `used_memory_dataset:${memory.stored.usedBytes}`,
+    `maxmemory:${Number.isFinite(limitBytes) ? limitBytes : 0}`,
+    'maxmemory_policy:noeviction',
+  ]
+}
+
 const sections: Readonly<Record<string, Section>> = {
   server: serverSection,
-  clients: (call) => [`connected_clients:${call.server.clients.size}`, 'blocked_clients:0'],
+  clients: (call) => [`connected_clients:${call.server.counts.connectionsOpen}`, 'blocked_clients:0'],
+  memory: memorySection,
   persistence: () => ['loading:0', 'async_loading:0', 'aof_enabled:1'],
   stats: (call) => [
-    `total_connections_received:${call.server.connectionsReceived}`,
-    `total_commands_processed:${call.server.commandsProcessed}`,
+    `total_connections_received:${call.server.counted('connectionsOpened')}`,
+    `total_commands_processed:${call.server.counted('requests')}`,
+    `total_net_input_bytes:${call.server.counted('bytesReceived')}`,
+    `total_net_output_bytes:${call.server.counted('bytesSent')}`,
+    `total_error_replies:${call.server.tally.errors}`,
   ],
   replication: () => ['role:master', 'connected_slaves:0'],
   cluster: () => ['cluster_enabled:0'],
@@ -124,8 +141,7 @@ function setConfig(call: Call): void {
 }
 
 function resetStatistics(call: Call): void {
-  call.server.connectionsReceived = 0
-  call.server.commandsProcessed = 0
+  call.server.resetCounts()
   call.reply.ok()
 }
 
