@@ -22,7 +22,7 @@ import type { Difference, VerifyReport } from '../database/verification.ts'
 import { insertDocument } from '../model/document/document.ts'
 import { createDocumentIndex } from '../model/document/index-build.ts'
 import { indexDefinition } from '../model/document/index-definition.ts'
-import { encodeCollection, encodeScore, Header, kind } from '../model/keyvalue/codec.ts'
+import { encodeCollection, encodeScore, Header, kind, uneven } from '../model/keyvalue/codec.ts'
 import * as keys from '../model/keyvalue/keys.ts'
 import { findHeader, openCollection, saveCollection } from '../model/keyvalue/keyvalue.ts'
 import { pushItem } from '../model/keyvalue/lists.ts'
@@ -456,9 +456,24 @@ const ofKeys: [string, Plant, string[]][] = [
     'a list whose first item is elsewhere',
     (tx) => storeHeader(tx, 'list', (header) => void header.position++),
     [
-      'count redis.db0: list: an item lies at -5 in place of -4',
-      'count redis.db0: list: an item lies at 3 in place of 4',
+      'count redis.db0: list: an item lies at -327680 in place of -327679',
+      'count redis.db0: list: an item lies at 196608 in place of 196609',
     ],
+  ],
+  [
+    'an item of an even list elsewhere',
+    (tx) => {
+      const list = headerOf(tx, 'list')
+      const item = (position: number): KeyWriter => keys.writeItemKey(writer(), redis(tx), list.generation, position)
+      tx.delete(item(65_536))
+      tx.put(item(65_537), slice('x'))
+    },
+    ['different redis.db0 item: an item of an even list lies at another distance than those before'],
+  ],
+  [
+    'an item of an uneven list beyond its bounds',
+    (tx) => storeHeader(tx, 'list', (header) => void Object.assign(header, { stepBits: uneven, lastPosition: 5 })),
+    ['count redis.db0: list: an item lies at 196608, not from -327680 to 5'],
   ],
   [
     'a header of an unknown format',

@@ -4,7 +4,7 @@ import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { MutableSlice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import { beginString, decodeHeader, encodeCollection, encodeScore, Header, kind, never } from './codec.ts'
+import { beginString, decodeHeader, encodeCollection, encodeScore, Header, kind, never, uneven } from './codec.ts'
 import {
   decodeLastElement,
   elementOffset,
@@ -54,15 +54,25 @@ describe('keys', () => {
 })
 
 describe('headers', () => {
-  function collection(of: Header['kind'], expiresAtMs = never): Header {
+  function collection(of: Header['kind'], expiresAtMs = never, place: Partial<Header> = {}): Header {
     const header = new Header()
-    return Object.assign(header, { kind: of, expiresAtMs, generation: 300, count: 2, position: -1 })
+    return Object.assign(header, { kind: of, expiresAtMs, generation: 300, count: 2, position: -1, ...place })
   }
 
   it.each<[string, ByteWriter, string]>([
     ['string', beginString(new ByteWriter(), never), '11'],
     ['string with expiry', beginString(new ByteWriter(), 258n), '190201000000000000'],
     ['list', encodeCollection(new ByteWriter(), collection(kind.list)), '12ac0202ffffffffffffffff'],
+    [
+      'even list',
+      encodeCollection(new ByteWriter(), collection(kind.list, never, { stepBits: 16 })),
+      '12ac0202ffffffffffffffff10',
+    ],
+    [
+      'uneven list',
+      encodeCollection(new ByteWriter(), collection(kind.list, never, { stepBits: uneven, lastPosition: 258 })),
+      '12ac0202ffffffffffffffff0201000000000000',
+    ],
     ['set', encodeCollection(new ByteWriter(), collection(kind.set)), '13ac0202'],
     ['sorted set', encodeCollection(new ByteWriter(), collection(kind.sortedSet, 1n)), '1c0100000000000000ac0202'],
     ['hash', encodeCollection(new ByteWriter(), collection(kind.hash)), '15ac0202'],
@@ -75,6 +85,15 @@ describe('headers', () => {
     const header = new Header()
     decodeHeader(encodeCollection(new ByteWriter(), collection(kind.list, 5n)), header)
     expect(header).toMatchObject({ kind: kind.list, expiresAtMs: 5n, generation: 300, count: 2, position: -1 })
+    for (const place of [
+      { position: -(2 ** 52), stepBits: 16 },
+      { position: 0, stepBits: 0 },
+      { position: 5, stepBits: uneven, lastPosition: 2 ** 53 - 1 },
+    ]) {
+      decodeHeader(encodeCollection(new ByteWriter(), collection(kind.list, never, place)), header)
+      expect(header).toMatchObject(place)
+      expect(header.isAsStored).toBe(true)
+    }
     const writer = beginString(new ByteWriter(), 7n)
     writer.utf8('value')
     decodeHeader(writer, header)
@@ -82,7 +101,20 @@ describe('headers', () => {
     expect(Buffer.from(header.bytes.subarray(header.start, header.end)).toString()).toBe('value')
   })
 
-  it.each(['', '00', '21ac', '10', '16', '17', '19ff', '13', '13ff'])('of damaged bytes %s are refused', (bytes) => {
+  it.each([
+    '',
+    '00',
+    '21ac',
+    '10',
+    '16',
+    '17',
+    '19ff',
+    '13',
+    '13ff',
+    '12ac0202ffffffffffffff',
+    '12ac0202ffffffffffffffff31',
+    '12ac0202ffffffffffffffff1000',
+  ])('of damaged bytes %s are refused', (bytes) => {
     expect(() => decodeHeader(sliceOf(Buffer.from(bytes, 'hex')), new Header())).toThrow(PolylogError)
   })
 })

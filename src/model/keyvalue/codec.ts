@@ -7,7 +7,10 @@
  *   expiry     := milliseconds since 1970 after which the key is gone
  *   body       := the string's bytes
  *               | varint generation · varint count                          set, sorted set, hash
- *               | varint generation · varint count · i64 first position     list
+ *               | varint generation · varint count · place                list
+ *   place      := i64 first                     items at first, first + 1, …: all lists up to format 2
+ *               | i64 first · u8 bits           even: at first, first + 2^bits, …
+ *               | i64 from · i64 to             uneven: between the two, both included
  *
  * A score is a float64, little-endian; zero has no sign.
  */
@@ -19,6 +22,10 @@ export const kind = { none: 0, string: 1, list: 2, set: 3, sortedSet: 4, hash: 5
 export type Kind = (typeof kind)[keyof typeof kind]
 
 export const kindNames: readonly string[] = ['none', 'string', 'list', 'set', 'zset', 'hash']
+
+/** `stepBits` of a list whose items lie at irregular distances. */
+export const uneven = -1
+const maxStepBits = 48
 
 /** The expiry of a key that has none. */
 export const never = -1n
@@ -34,15 +41,45 @@ export class Header implements Slice {
   expiresAtMs: bigint = never
   generation = 0
   count = 0
-  /** Of a list: the position of its first item. */
+  /** Of a list: the position of its first item; of an uneven one no item lies before it. */
   position = 0
+  /** Of a list: items lie 2^stepBits apart; `uneven` where only their keys say how they lie. */
+  stepBits = 0
+  /** Of an uneven list: no item lies behind it. */
+  lastPosition = 0
   /** `count` as it is stored; undefined for a collection that is not stored yet. */
   storedCount: number | undefined = undefined
-  /** Of a list: `position` as it is stored. */
-  storedPosition = 0
+  /** Of a list: its place as it is stored. */
+  #storedPosition = 0
+  #storedStepBits = 0
+  #storedLastPosition = 0
   bytes: Uint8Array = noBytes
   start = 0
   end = 0
+
+  /** What is in it now is what is stored. */
+  noteStored(): void {
+    this.storedCount = this.count
+    if (this.kind !== kind.list) return
+    this.#storedPosition = this.position
+    this.#storedStepBits = this.stepBits
+    this.#storedLastPosition = this.lastPosition
+  }
+
+  get isAsStored(): boolean {
+    if (this.count !== this.storedCount) return false
+    if (this.kind !== kind.list) return true
+    if (this.position !== this.#storedPosition || this.stepBits !== this.#storedStepBits) return false
+    return this.stepBits !== uneven || this.lastPosition === this.#storedLastPosition
+  }
+
+  /** Its elements lie under the generation as those of `other` do under theirs. */
+  takeContents(other: Header): void {
+    this.count = other.count
+    this.position = other.position
+    this.stepBits = other.stepBits
+    this.lastPosition = other.lastPosition
+  }
 
   clear(): void {
     this.kind = kind.none
@@ -77,9 +114,22 @@ function decodeCounts(header: Header): void {
   const reader = new ByteReader(header.bytes, header.start, header.end)
   header.generation = reader.varint()
   header.count = reader.varint()
-  header.storedCount = header.count
-  if (header.kind === kind.list) header.position = Number(reader.i64le())
-  header.storedPosition = header.position
+  if (header.kind === kind.list) decodePlace(header, reader)
+  header.noteStored()
+}
+
+function decodePlace(header: Header, reader: ByteReader): void {
+  const length = reader.remaining
+  header.position = Number(reader.i64le())
+  header.stepBits = 0
+  if (length === 9) header.stepBits = reader.u8()
+  else if (length === 16) {
+    header.stepBits = uneven
+    header.lastPosition = Number(reader.i64le())
+  } else if (length !== 8) throw new PolylogError('data_corrupted', `a list's place has ${length} bytes`)
+  if (header.stepBits > maxStepBits) {
+    throw new PolylogError('data_corrupted', `a list's items lie 2^${header.stepBits} apart`)
+  }
 }
 
 function unknownFormat(first: number): PolylogError {
@@ -98,7 +148,10 @@ export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter
   writeFirst(writer, header.kind, header.expiresAtMs)
   writer.varint(header.generation)
   writer.varint(header.count)
-  if (header.kind === kind.list) writer.i64le(BigInt(header.position))
+  if (header.kind !== kind.list) return writer
+  writer.i64le(BigInt(header.position))
+  if (header.stepBits === uneven) writer.i64le(BigInt(header.lastPosition))
+  else if (header.stepBits > 0) writer.u8(header.stepBits)
   return writer
 }
 

@@ -81,8 +81,8 @@ export function renameKey(tx: Transaction, space: Keyspace, from: Slice, header:
   }
   clearKey(tx, space, to)
   const moved = new Header()
-  Object.assign(moved, { kind: header.kind, generation: header.generation, count: header.count })
-  moved.position = header.position
+  Object.assign(moved, { kind: header.kind, generation: header.generation })
+  moved.takeContents(header)
   moved.expiresAtMs = header.expiresAtMs
   // Not its elements: those follow the generation.
   header.storedCount = undefined
@@ -105,8 +105,7 @@ export function* copyKey(
   yield* inPlace(tx, () => clearKey(tx, to, target))
   const copy = newCollection(tx, header.kind)
   copy.expiresAtMs = header.expiresAtMs
-  copy.count = header.count
-  copy.position = header.position
+  copy.takeContents(header)
   const of = elementIndex(header.kind)
   yield* copyElements(
     tx,

@@ -24,6 +24,7 @@ import type { Transaction, TransactionReader } from '../../database/contract.ts'
 import { registerKind } from '../../database/objects.ts'
 import { decodeHeader, encodeCollection, Header, kind, never, type Kind } from './codec.ts'
 import { elementRange, index, writeExpiryKey, writeHeaderKey, type Keyspace } from './keys.ts'
+import { newListStepBits } from './list-places.ts'
 
 registerKind<JsonObject>({ name: 'keyvalue', model: 'keyvalue', version: 1, decode: (definition) => definition })
 
@@ -82,12 +83,14 @@ export function newCollection(tx: Transaction, of: Kind): Header {
   header.kind = of
   header.generation = tx.services.nextNumber()
   header.count = 0
+  header.position = 0
+  header.stepBits = of === kind.list ? newListStepBits : 0
   return header
 }
 
 /** After elements were written or removed: stores the count where it changed, removes the key where nothing is left. */
 export function saveCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
-  if (header.count === header.storedCount && header.position === header.storedPosition) {
+  if (header.isAsStored) {
     tx.lock(writeHeaderKey(headerKey, space, key), 'key share')
     return
   }
@@ -96,8 +99,7 @@ export function saveCollection(tx: Transaction, space: Keyspace, key: Slice, hea
     return
   }
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
-  header.storedCount = header.count
-  header.storedPosition = header.position
+  header.noteStored()
 }
 
 /** For those who watch the key: a change that leaves everything as it was is one, too. */
@@ -108,8 +110,7 @@ export function touchCollection(tx: Transaction, space: Keyspace, key: Slice, he
 /** Stores the header under `key`, which must be free (see `clearKey`), with its expiry. */
 export function placeCollection(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   tx.put(writeHeaderKey(headerKey, space, key), encodeCollection(valueWriter, header))
-  header.storedCount = header.count
-  header.storedPosition = header.position
+  header.noteStored()
   if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)
 }
 

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange } from '../../base/tuple.ts'
-import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
+import type { KernelTransaction } from '../../database/transaction.ts'
+import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import { kind } from './codec.ts'
 import { index } from './keys.ts'
 import { openCollection, saveCollection } from './keyvalue.ts'
@@ -12,6 +12,7 @@ import {
   findItems,
   getItem,
   insertItem,
+  locateItem,
   popItem,
   pushItem,
   removeItems,
@@ -21,17 +22,26 @@ import {
 } from './lists.ts'
 
 let database: Database
-let tx: Transaction
+let tx: KernelTransaction
 let space: { id: number }
 
 beforeAll(async () => {
   database = await openTestDatabase()
-  const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
-  transaction.beginStatement()
-  space = transaction.createCollection(transaction.createNamespace('redis'), 'db0', 'keyvalue', {})
-  tx = transaction
+  begin()
+  space = tx.createCollection(tx.createNamespace('redis'), 'db0', 'keyvalue', {})
 })
 afterAll(() => database.close())
+
+function begin(): void {
+  tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+  tx.beginStatement()
+}
+
+/** Own writes are looked at one by one; what is committed is counted. */
+function commit(): void {
+  commitNow(tx)
+  begin()
+}
 
 const slice = (text: string): Slice => sliceOf(Buffer.from(text))
 const key = slice('list')
@@ -50,11 +60,12 @@ const anyStep = fc.record({
   at: fc.nat(12),
   other: fc.nat(12),
 })
-type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never
+type Step = Omit<typeof anyStep extends fc.Arbitrary<infer T> ? T : never, 'item'> & { readonly item: string }
 
 /** Applies the step to the list and to an array; both must answer the same. */
-function perform(step: Step, model: string[]): void {
+function perform(step: Step, model: string[], stepBits: number): void {
   const list = openCollection(tx, space, key, kind.list)
+  if (list.storedCount === undefined) list.stepBits = stepBits
   const rank = model.length === 0 ? 0 : step.at % model.length
   const item = slice(step.item)
   if (step.kind === 'push') {
@@ -67,11 +78,12 @@ function perform(step: Step, model: string[]): void {
       step.atHead ? model.shift() : model.pop(),
     )
   } else if (step.kind === 'set') {
-    setItem(tx, space, list, rank, item)
+    setItem(tx, space, list, finish(locateItem(tx, space, list, rank)), item)
     model[rank] = step.item
   } else if (step.kind === 'insert') {
-    finish(insertItem(tx, space, list, rank, item))
-    model.splice(rank, 0, step.item)
+    const position = finish(locateItem(tx, space, list, rank))
+    finish(insertItem(tx, space, list, position, step.atHead, item))
+    model.splice(step.atHead ? rank : rank + 1, 0, step.item)
   } else if (step.kind === 'remove') {
     const limit = step.other === 0 ? Infinity : step.other
     const matches = model.flatMap((each, at) => (each === step.item ? [at] : []))
@@ -80,7 +92,7 @@ function perform(step: Step, model: string[]): void {
     for (const at of gone.reverse()) model.splice(at, 1)
   } else {
     const stop = Math.min(step.other, model.length - 1)
-    trimItems(tx, space, list, rank, stop)
+    finish(trimItems(tx, space, list, rank, stop))
     model.splice(0, model.length, ...model.slice(rank, Math.max(rank, stop + 1)))
   }
   saveCollection(tx, space, key, list)
@@ -100,24 +112,86 @@ function storedItems(): number {
   return count
 }
 
+function check(model: string[]): void {
+  expect(show(false)).toEqual(model)
+  expect(show(true)).toEqual([...model].reverse())
+  expect(storedItems()).toBe(model.length)
+  const list = openCollection(tx, space, key, kind.list)
+  expect(list.count).toBe(model.length)
+  const at = (rank: number): string =>
+    sliceToLatin1(getItem(tx, space, list, finish(locateItem(tx, space, list, rank)))!)
+  expect(model.map((_, rank) => at(rank))).toEqual(model)
+  const found = finish(findItems(tx, space, list, slice('a'), { limit: 2, fromTail: true, skip: 1 }))
+  const ranks = model.flatMap((item, rank) => (item === 'a' ? [rank] : [])).reverse()
+  expect(found).toEqual(ranks.slice(1, 3))
+  const part = (start: number, stop: number, reverse: boolean): string[] => {
+    const items: string[] = []
+    finish(walkItems(tx, space, list, start, stop, (item) => void items.push(sliceToLatin1(item)), reverse))
+    return items
+  }
+  const [third, last] = [Math.floor(model.length / 3), model.length - 2]
+  expect(part(third, last, false)).toEqual(model.slice(third, Math.max(third, last + 1)))
+  expect(part(third, last, true)).toEqual(model.slice(third, Math.max(third, last + 1)).reverse())
+}
+
 describe('lists', () => {
-  it('do what an array does, and leave nothing behind', () => {
+  // 0 is what lists of data format 2 look like.
+  it.each([0, 1, 2, 16])('do what an array does, and leave nothing behind: 2^%i apart', (stepBits) => {
     fc.assert(
-      fc.property(fc.array(anyStep, { maxLength: 30 }), (steps) => {
+      fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
         tx.deleteRange(keyspaceRange(space.id))
         const model: string[] = []
-        for (const step of steps) perform(step, model)
-        expect(show(false)).toEqual(model)
-        expect(show(true)).toEqual([...model].reverse())
-        expect(storedItems()).toBe(model.length)
-        const list = openCollection(tx, space, key, kind.list)
-        expect(list.count).toBe(model.length)
-        expect(model.map((_, rank) => sliceToLatin1(getItem(tx, space, list, rank)!))).toEqual(model)
-        const found = finish(findItems(tx, space, list, slice('a'), { limit: 2, fromTail: true, skip: 1 }))
-        const ranks = model.flatMap((item, rank) => (item === 'a' ? [rank] : [])).reverse()
-        expect(found).toEqual(ranks.slice(1, 3))
+        for (const step of steps) perform(step, model, stepBits)
+        check(model)
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
+  })
+
+  it.each(['before', 'after', 'in turns'])('take any number of items at one place: %s', (where) => {
+    tx.deleteRange(keyspaceRange(space.id))
+    const model: string[] = []
+    const push = (item: string): void => perform({ kind: 'push', item, atHead: false, at: 0, other: 0 }, model, 16)
+    for (const item of ['a', 'b', 'c']) push(item)
+    for (let i = 0; i < 500; i++) {
+      commit()
+      const before = where === 'before' || (where === 'in turns' && i % 2 === 0)
+      const at = where === 'in turns' ? model.length >> 1 : 1
+      perform({ kind: 'insert', item: String(i), atHead: before, at, other: 0 }, model, 16)
+    }
+    check(model)
+  })
+
+  it('grow at an end beyond the positions that are roomy', () => {
+    for (const atHead of [true, false]) {
+      tx.deleteRange(keyspaceRange(space.id))
+      const model: string[] = []
+      const push = (item: string): void => perform({ kind: 'push', item, atHead, at: 0, other: 0 }, model, 16)
+      push('a')
+      const list = openCollection(tx, space, key, kind.list)
+      const edge = (atHead ? -1 : 1) * (2 ** 52 - 2 ** 16)
+      tx.deleteRange(keyspaceRange(space.id, index.item))
+      list.position = edge
+      setItem(tx, space, list, edge, slice('a'))
+      saveCollection(tx, space, key, list)
+      for (const item of ['b', 'c', 'd']) push(item)
+      perform({ kind: 'insert', item: 'e', atHead: false, at: 1, other: 0 }, model, 16)
+      perform({ kind: 'insert', item: 'f', atHead: true, at: 2, other: 0 }, model, 16)
+      check(model)
+    }
+  })
+
+  it('move few items to make room', () => {
+    tx.deleteRange(keyspaceRange(space.id))
+    const model: string[] = []
+    for (const item of ['a', 'b', 'c']) perform({ kind: 'push', item, atHead: false, at: 0, other: 0 }, model, 16)
+    const inserts = 1000
+    let written = 0
+    for (let i = 0; i < inserts; i++) {
+      commit()
+      perform({ kind: 'insert', item: 'x', atHead: true, at: 1 + (i >> 1), other: 0 }, model, 16)
+      written += tx.writes.count
+    }
+    expect(written / inserts).toBeLessThan(2 * Math.log2(inserts))
   })
 })

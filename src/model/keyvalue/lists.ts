@@ -1,56 +1,106 @@
 /**
- * Lists: items at consecutive positions, the first of which stands in the header. Both ends grow and shrink in constant
- * work, and an index is one read. What changes the middle shifts the items behind it, in slices of time.
- *
- * Invariant: the positions from `position` to `position + count − 1` are taken, and no others.
+ * Lists: items at growing positions (`list-places.ts`). Both ends grow and shrink in constant work; an index, and a change
+ * in the middle, take logarithmic time. What looks for an item by its value walks, in slices of time.
  */
-import { inPlace } from '../../database/wait.ts'
 import { copySlice, equalSlices, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
+import { inPlace } from '../../database/wait.ts'
 import type { Header } from './codec.ts'
-import { writeItemKey, type Keyspace } from './keys.ts'
-import { walk, type SlicedReader } from './walk.ts'
+import { elementOffset, index, writeItemKey, type Keyspace } from './keys.ts'
+import {
+  boundsOf,
+  endPosition,
+  extend,
+  isEven,
+  isSparse,
+  makeUneven,
+  positionOf,
+  spreadPosition,
+  windowsAround,
+  type Window,
+} from './list-places.ts'
+import { countRange, walk, type SlicedReader } from './walk.ts'
 
 const itemKey = new KeyWriter(32)
 const itemsBetweenChecks = 64
 
-function keyOf(space: Keyspace, list: Header, rank: number): KeyWriter {
-  return writeItemKey(itemKey, space, list.generation, list.position + rank)
+function keyAt(space: Keyspace, list: Header, position: number): KeyWriter {
+  return writeItemKey(itemKey, space, list.generation, position)
 }
 
-/** A view of the item at a rank from 0 to count − 1. */
-export function getItem(reader: TransactionReader, space: Keyspace, list: Header, rank: number): Slice | undefined {
-  return reader.get(keyOf(space, list, rank))
+/** Positions `from` to `to`, the latter not included. */
+function rangeOf(space: Keyspace, list: Header, from: number, to: number): KeyRange {
+  return { start: sliceOf(keyAt(space, list, from).toBytes()), end: sliceOf(keyAt(space, list, to).toBytes()) }
 }
 
-export function setItem(tx: Transaction, space: Keyspace, list: Header, rank: number, item: Slice): void {
-  tx.put(keyOf(space, list, rank), item)
+function wholeRange(space: Keyspace, list: Header): KeyRange {
+  const { first, last } = boundsOf(list)
+  return rangeOf(space, list, first, last + 1)
 }
+
+function readPosition(key: Slice, offset: number): number {
+  return Number(new KeyReader({ bytes: key.bytes, start: key.start + offset, end: key.end }).int64())
+}
+
+// ---- ends
 
 /** The caller saves the collection. */
 export function pushItem(tx: Transaction, space: Keyspace, list: Header, item: Slice, atHead: boolean): void {
-  setItem(tx, space, list, atHead ? -1 : list.count, item)
-  if (atHead) list.position--
-  list.count++
+  const position = endPosition(list, atHead)
+  tx.put(keyAt(space, list, position), item)
+  extend(list, atHead, position)
 }
 
 /** A copy of what was there; the list must not be empty. */
 export function popItem(tx: Transaction, space: Keyspace, list: Header, atHead: boolean): Uint8Array {
-  const rank = atHead ? 0 : list.count - 1
-  const item = copySlice(getItem(tx, space, list, rank)!)
-  tx.delete(keyOf(space, list, rank))
-  if (atHead) list.position++
+  if (isEven(list)) {
+    const position = positionOf(list, atHead ? 0 : list.count - 1)
+    const item = copySlice(tx.get(keyAt(space, list, position))!)
+    tx.delete(keyAt(space, list, position))
+    if (atHead) list.position = positionOf(list, 1)
+    list.count--
+    return item
+  }
+  const cursor = tx.scan(wholeRange(space, list), { reverse: !atHead })
+  cursor.next()
+  const position = readPosition(cursor.key, offsetIn(space, list))
+  const item = copySlice(cursor.value)
+  tx.delete(keyAt(space, list, position))
+  if (atHead) list.position = position + 1
+  else list.lastPosition = position - 1
   list.count--
   return item
 }
 
-/** Ranks `start` to `stop`, the latter not included. */
-function rankRange(space: Keyspace, list: Header, start: number, stop: number): KeyRange {
-  return {
-    start: sliceOf(keyOf(space, list, start).toBytes()),
-    end: sliceOf(keyOf(space, list, stop).toBytes()),
-  }
+function offsetIn(space: Keyspace, list: Header): number {
+  return elementOffset(space, index.item, list.generation)
+}
+
+// ---- ranks
+
+/** Where the item of a rank from 0 to count − 1 lies. */
+export function* locateItem(reader: SlicedReader, space: Keyspace, list: Header, rank: number): StatementSteps<number> {
+  if (isEven(list)) return positionOf(list, rank)
+  const offset = offsetIn(space, list)
+  let position = list.position
+  const fromTail = rank > list.count / 2
+  yield* walk(reader, wholeRange(space, list), (key) => void (position = readPosition(key, offset)), {
+    reverse: fromTail,
+    offset: fromTail ? list.count - 1 - rank : rank,
+    limit: 1,
+  })
+  return position
+}
+
+/** A view of the item at a position. */
+export function getItem(reader: TransactionReader, space: Keyspace, list: Header, position: number): Slice | undefined {
+  return reader.get(keyAt(space, list, position))
+}
+
+export function setItem(tx: Transaction, space: Keyspace, list: Header, position: number, item: Slice): void {
+  tx.put(keyAt(space, list, position), item)
 }
 
 /** Visits ranks `start` to `stop`, both included and within the count, until `visit` answers false. */
@@ -64,41 +114,119 @@ export function* walkItems(
   reverse = false,
 ): StatementSteps<void> {
   if (start > stop) return
-  yield* walk(reader, rankRange(space, list, start, stop + 1), (_key, item) => visit(item), { reverse })
+  if (isEven(list)) {
+    const range = rangeOf(space, list, positionOf(list, start), positionOf(list, stop) + 1)
+    yield* walk(reader, range, (_key, item) => visit(item), { reverse })
+  } else {
+    const offset = reverse ? list.count - 1 - stop : start
+    const options = { reverse, offset, limit: stop - start + 1 }
+    yield* walk(reader, wholeRange(space, list), (_key, item) => visit(item), options)
+  }
 }
 
 /** Keeps ranks `start` to `stop`, both included; nothing where `start` is beyond `stop`. */
-export function trimItems(tx: Transaction, space: Keyspace, list: Header, start: number, stop: number): void {
-  const first = start > stop ? list.count : start
-  const end = start > stop ? list.count : stop + 1
-  if (first > 0) tx.deleteRange(rankRange(space, list, 0, first))
-  if (end < list.count) tx.deleteRange(rankRange(space, list, end, list.count))
-  list.position += first
-  list.count = end - first
+export function* trimItems(
+  tx: Transaction,
+  space: Keyspace,
+  list: Header,
+  start: number,
+  stop: number,
+): StatementSteps<void> {
+  const { first, last } = boundsOf(list)
+  const kept = Math.max(0, stop - start + 1)
+  const from = kept === 0 ? last + 1 : yield* locateItem(tx, space, list, start)
+  const to = kept === 0 ? last : yield* locateItem(tx, space, list, stop)
+  yield* inPlace(tx, () => {
+    if (from > first) tx.deleteRange(rangeOf(space, list, first, from))
+    if (to < last) tx.deleteRange(rangeOf(space, list, to + 1, last + 1))
+  })
+  list.position = from
+  if (!isEven(list)) list.lastPosition = to
+  list.count = kept
 }
 
-/** Puts an item before the one at `rank`, shifting those on the shorter side. */
+// ---- the middle
+
+/** Puts an item beside the one at `position`. */
 export function* insertItem(
   tx: Transaction,
   space: Keyspace,
   list: Header,
-  rank: number,
+  position: number,
+  isBefore: boolean,
   item: Slice,
 ): StatementSteps<void> {
-  const before = list.count
-  list.count++
-  if (rank < before / 2) {
-    list.position--
-    for (let at = 0; at < rank; at++) yield* shift(tx, space, list, at + 1, at)
-  } else {
-    for (let at = before; at > rank; at--) yield* shift(tx, space, list, at - 1, at)
+  const { first, last } = boundsOf(list)
+  const neighbour = yield* findNeighbour(tx, space, list, position, isBefore)
+  if (neighbour === undefined) {
+    yield* inPlace(tx, () => pushItem(tx, space, list, item, isBefore))
+    return
   }
-  yield* inPlace(tx, () => setItem(tx, space, list, rank, item))
+  const low = isBefore ? neighbour : position
+  const high = isBefore ? position : neighbour
+  const between = high - low > 1 ? low + Math.floor((high - low) / 2) : yield* makeRoom(tx, space, list, low)
+  yield* inPlace(tx, () => setItem(tx, space, list, between, item))
+  makeUneven(list)
+  list.position = Math.min(list.position, first)
+  list.lastPosition = Math.max(list.lastPosition, last)
+  list.count++
 }
 
-function* shift(tx: Transaction, space: Keyspace, list: Header, from: number, to: number): StatementSteps<void> {
-  yield* inPlace(tx, () => setItem(tx, space, list, to, sliceOf(copySlice(getItem(tx, space, list, from)!))))
-  if (to % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
+/** The position of the item next to one, on the side wanted. */
+function* findNeighbour(
+  tx: Transaction,
+  space: Keyspace,
+  list: Header,
+  position: number,
+  before: boolean,
+): StatementSteps<number | undefined> {
+  const { first, last } = boundsOf(list)
+  const range = before ? rangeOf(space, list, first, position) : rangeOf(space, list, position + 1, last + 1)
+  const offset = offsetIn(space, list)
+  let found: number | undefined
+  const visit = (key: Slice): false => {
+    found = readPosition(key, offset)
+    return false
+  }
+  yield* walk(tx, range, visit, { reverse: before })
+  return found
+}
+
+/** Spreads out the items around `low`; a free position behind the item that was there and before the next one. */
+function* makeRoom(tx: Transaction, space: Keyspace, list: Header, low: number): StatementSteps<number> {
+  makeUneven(list)
+  for (const window of windowsAround(low)) {
+    const range = rangeOf(space, list, window.from, window.to)
+    const count = yield* countRange(tx, range)
+    if (!isSparse(window, count)) continue
+    const rank = yield* spread(tx, space, list, window, low)
+    const at = spreadPosition(window, rank, count)
+    const next = rank + 1 < count ? spreadPosition(window, rank + 1, count) : window.to
+    list.position = Math.min(list.position, spreadPosition(window, 0, count))
+    list.lastPosition = Math.max(list.lastPosition, spreadPosition(window, count - 1, count))
+    return at + Math.floor((next - at) / 2)
+  }
+  throw new RangeError('a list has used up all its positions')
+}
+
+/** Gives the items of a window equal distances; the rank that the item at `low` has among them. */
+function* spread(tx: Transaction, space: Keyspace, list: Header, window: Window, low: number): StatementSteps<number> {
+  const range = rangeOf(space, list, window.from, window.to)
+  const offset = offsetIn(space, list)
+  const items: Uint8Array[] = []
+  let rank = -1
+  const visit = (key: Slice, value: Slice): void => {
+    if (readPosition(key, offset) === low) rank = items.length
+    items.push(copySlice(value))
+  }
+  yield* walk(tx, range, visit)
+  yield* inPlace(tx, () => tx.deleteRange(range))
+  for (const [at, item] of items.entries()) {
+    const position = spreadPosition(window, at, items.length)
+    yield* inPlace(tx, () => setItem(tx, space, list, position, sliceOf(item)))
+    if (at % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
+  }
+  return rank
 }
 
 /** Removes up to `limit` items equal to `item`, beginning at one end; how many there were. */
@@ -110,16 +238,52 @@ export function* removeItems(
   limit: number,
   fromTail: boolean,
 ): StatementSteps<number> {
-  const removed = yield* findItems(tx, space, list, item, { limit, fromTail })
-  if (removed.length === 0) return 0
-  const gone = new Set(removed)
-  let to = Math.min(...removed)
-  for (let at = to; at < list.count; at++) {
-    if (!gone.has(at)) yield* shift(tx, space, list, at, to++)
+  const removed = yield* findPositions(tx, space, list, item, limit, fromTail)
+  for (const [at, position] of removed.entries()) {
+    yield* inPlace(tx, () => tx.delete(keyAt(space, list, position)))
+    if (at % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
   }
-  yield* inPlace(tx, () => tx.deleteRange(rankRange(space, list, to, list.count)))
-  list.count = to
+  forget(list, fromTail ? removed.reverse() : removed)
   return removed.length
+}
+
+/** The header after the removal of these positions, in order: at the ends an even list stays even. */
+function forget(list: Header, removed: readonly number[]): void {
+  let head = 0
+  let tail = removed.length
+  if (isEven(list)) {
+    while (head < tail && removed[head] === list.position) {
+      list.position = positionOf(list, 1)
+      list.count--
+      head++
+    }
+    while (head < tail && removed[tail - 1] === boundsOf(list).last) {
+      list.count--
+      tail--
+    }
+  }
+  if (head === tail) return
+  makeUneven(list)
+  list.count -= tail - head
+}
+
+/** Where items equal to `item` lie, in the order in which they are found; at most `limit`. */
+export function* findPositions(
+  reader: SlicedReader,
+  space: Keyspace,
+  list: Header,
+  item: Slice,
+  limit: number,
+  fromTail: boolean,
+): StatementSteps<number[]> {
+  const offset = offsetIn(space, list)
+  const found: number[] = []
+  const visit = (key: Slice, each: Slice): boolean => {
+    if (equalSlices(each, item)) found.push(readPosition(key, offset))
+    return found.length < limit
+  }
+  yield* walk(reader, wholeRange(space, list), visit, { reverse: fromTail })
+  return found
 }
 
 export interface FindOptions {

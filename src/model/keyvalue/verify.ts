@@ -23,6 +23,7 @@ import {
   writeScoreKey,
 } from './keys.ts'
 import { elementIndex } from './keyvalue.ts'
+import { boundsOf, isEven } from './list-places.ts'
 
 const indexNames: ReadonlyMap<number, string> = new Map(Object.entries(index).map(([name, number]) => [number, name]))
 
@@ -42,6 +43,8 @@ class Checker {
   readonly #collection: Collection
   readonly #where: string
   readonly #generations = new Map<Kind, Generations>()
+  /** Of uneven lists, which are few. */
+  readonly #uneven = new Set<number>()
   readonly #header = new Header()
   readonly #view = new MutableSlice()
   readonly #writer = new KeyWriter(64)
@@ -79,7 +82,8 @@ class Checker {
     return { where: this.#where, index: indexNames.get(of)!, key }
   }
 
-  #checkCollection(key: Slice, { kind: of, generation, count, position }: Header): void {
+  #checkCollection(key: Slice, header: Header): void {
+    const { kind: of, generation, count } = header
     const at = { where: this.#where, key }
     const { transaction, numbersEnd } = this.#verification
     const report = (what: string): void => this.#verification.report('count', at, `${kindNames[of]}: ${what}`)
@@ -88,21 +92,22 @@ class Checker {
     const range = elementRange(this.#collection, elementIndex(of), generation)
     const elements = transaction.count(range)
     if (elements !== undefined && elements !== count) report(`it says ${count} elements, and has ${elements}`)
-    if (of === kind.list) this.#checkEnds(range, position, count, report)
+    if (of === kind.list) this.#checkEnds(range, header, report)
     // Last: what comes before it may have to wait, and is run again.
     this.#generationsOf(of).add(generation)
+    if (of === kind.list && !isEven(header)) this.#uneven.add(generation)
   }
 
-  /** As many items as it says, all at different places: they are consecutive where the first and the last are. */
-  #checkEnds(range: KeyRange, position: number, count: number, report: (what: string) => void): void {
-    const ends: [boolean, number][] = [
-      [false, position],
-      [true, position + count - 1],
-    ]
-    for (const [reverse, expected] of ends) {
+  /** The ends of an even list lie where its header says; no item of an uneven one lies beyond its bounds. */
+  #checkEnds(range: KeyRange, list: Header, report: (what: string) => void): void {
+    const { first, last } = boundsOf(list)
+    for (const reverse of [false, true]) {
+      const expected = reverse ? last : first
       const cursor = this.#verification.transaction.scan(range, { reverse })
       const found = cursor.next() ? positionOf(cursor.key) : undefined
-      if (found !== undefined && found !== expected) report(`an item lies at ${found} in place of ${expected}`)
+      if (found === undefined || found === expected) continue
+      if (isEven(list)) report(`an item lies at ${found} in place of ${expected}`)
+      else if (found < first || found > last) report(`an item lies at ${found}, not from ${first} to ${last}`)
     }
   }
 
@@ -119,12 +124,15 @@ class Checker {
       const message = `two keys have the ${kindNames[of]} of generation ${twice}`
       this.#verification.report('different', { where: this.#where, index: indexNames.get(number)! }, message)
     }
+    const distances = new Distances()
     yield* this.#each(number, (key, value) => {
       const reader = elementReader(key)
       const generation = Number(reader.int64())
       const element = of === kind.list ? undefined : sliceOf(reader.byteString())
-      if (of === kind.list) reader.int64()
       const at = this.#at(number, key)
+      if (of === kind.list && !distances.areEven(generation, Number(reader.int64())) && !this.#uneven.has(generation)) {
+        this.#verification.report('different', at, 'an item of an even list lies at another distance than those before')
+      }
       if (!reader.done) this.#verification.report('unreadable', at, 'there are bytes after the element')
       if (!generations.has(generation)) {
         this.#verification.report('extra', at, `no key has a ${kindNames[of]} of generation ${generation}`)
@@ -185,6 +193,28 @@ function positionOf(key: Slice): number {
   const reader = elementReader(key)
   reader.int64()
   return Number(reader.int64())
+}
+
+/** In place of a distance: a list has been reported. */
+const said = -1
+
+/** How far apart the items of each list lie, seen in the order of their keys. */
+class Distances {
+  #generation = -1
+  #position = 0
+  #distance = 0
+
+  /** Whether the item lies as far from the one before as that one from its own; said of one item a list. */
+  areEven(generation: number, position: number): boolean {
+    const isFirst = generation !== this.#generation
+    const distance = isFirst ? 0 : position - this.#position
+    const differs = this.#distance > 0 && distance !== this.#distance
+    if (isFirst || this.#distance === 0) this.#distance = distance
+    else if (differs) this.#distance = said
+    this.#generation = generation
+    this.#position = position
+    return isFirst || !differs
+  }
 }
 
 /** Those that headers name, to be asked for in ascending order. */

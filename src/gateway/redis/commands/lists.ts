@@ -1,14 +1,16 @@
 /** Lists. Commands that block are not there. */
 import { eachStep } from '../../../model/keyvalue/walk.ts'
-import { inPlace } from '../../../database/wait.ts'
 import { equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/wait.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { findCollection, openCollection, saveCollection, touchCollection } from '../../../model/keyvalue/keyvalue.ts'
 import {
   findItems,
+  findPositions,
   getItem,
   insertItem,
+  locateItem,
   popItem,
   pushItem,
   removeItems,
@@ -105,10 +107,16 @@ function* range(call: Call): StatementSteps<void> {
   yield* walkItems(call.tx, call.space, list, start, stop, (item) => call.reply.bulk(item))
 }
 
-function atIndex(call: Call): void {
+function* atIndex(call: Call): StatementSteps<void> {
+  const { space, tx } = call
   const list = find(call)
   const rank = list === undefined ? undefined : findRank(call, list)
-  call.reply.bulkOrNull(rank === undefined ? undefined : getItem(call.tx, call.space, list!, rank))
+  if (rank === undefined) {
+    call.reply.null()
+    return
+  }
+  const position = yield* locateItem(tx, space, list!, rank)
+  yield* inPlace(tx, () => call.reply.bulkOrNull(getItem(tx, space, list!, position)))
 }
 
 function findRank(call: Call, list: Header): number | undefined {
@@ -117,13 +125,17 @@ function findRank(call: Call, list: Header): number | undefined {
   return rank < 0 || rank >= list.count ? undefined : rank
 }
 
-function set(call: Call): void {
+function* set(call: Call): StatementSteps<void> {
+  const { space, tx } = call
   const list = find(call)
   if (list === undefined) throw new CommandError('ERR no such key')
   const rank = findRank(call, list)
   if (rank === undefined) throw new CommandError('ERR index out of range')
-  setItem(call.tx, call.space, list, rank, call.arg(3))
-  saveCollection(call.tx, call.space, call.arg(1), list)
+  const position = yield* locateItem(tx, space, list, rank)
+  yield* inPlace(tx, () => {
+    setItem(tx, space, list, position, call.arg(3))
+    saveCollection(tx, space, call.arg(1), list)
+  })
   call.reply.ok()
 }
 
@@ -136,12 +148,12 @@ function* insert(call: Call): StatementSteps<void> {
     return
   }
   const { space, tx } = call
-  const [rank] = yield* findItems(tx, space, list, call.arg(3), { limit: 1, fromTail: false })
-  if (rank === undefined) {
+  const [position] = yield* findPositions(tx, space, list, call.arg(3), 1, false)
+  if (position === undefined) {
     call.reply.integer(-1)
     return
   }
-  yield* insertItem(tx, space, list, where === 'BEFORE' ? rank : rank + 1, call.arg(4))
+  yield* insertItem(tx, space, list, position, where === 'BEFORE', call.arg(4))
   yield* inPlace(tx, () => saveCollection(tx, space, call.arg(1), list))
   call.reply.integer(list.count)
 }
@@ -160,15 +172,18 @@ function* remove(call: Call): StatementSteps<void> {
   call.reply.integer(removed)
 }
 
-function trim(call: Call): void {
+function* trim(call: Call): StatementSteps<void> {
+  const { space, tx } = call
   const from = call.integer(2)
   const to = call.integer(3)
   const list = find(call)
   if (list !== undefined) {
     const { start, stop } = clampRanks(list.count, from, to)
-    trimItems(call.tx, call.space, list, start, stop)
-    if (list.count === list.storedCount) touchCollection(call.tx, call.space, call.arg(1), list)
-    else saveCollection(call.tx, call.space, call.arg(1), list)
+    yield* trimItems(tx, space, list, start, stop)
+    yield* inPlace(tx, () => {
+      if (list.count === list.storedCount) touchCollection(tx, space, call.arg(1), list)
+      else saveCollection(tx, space, call.arg(1), list)
+    })
   }
   call.reply.ok()
 }
