@@ -116,7 +116,7 @@ function* createAll(tx: Transaction): StatementSteps<void> {
 }
 
 beforeEach(async () => {
-  database = await openTestDatabase()
+  database = await openTestDatabase({ limits: { largeCommitWrites: 100_000 } })
   run(createAll)
 })
 

@@ -26,7 +26,7 @@ let tx: KernelTransaction
 let space: { id: number }
 
 beforeAll(async () => {
-  database = await openTestDatabase()
+  database = await openTestDatabase({ limits: { largeCommitWrites: 100_000 } })
   begin()
   space = tx.createCollection(tx.createNamespace('redis'), 'db0', 'keyvalue', {})
 })

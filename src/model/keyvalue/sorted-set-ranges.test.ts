@@ -16,7 +16,7 @@ let space: Keyspace
 const key = slice('board')
 
 beforeEach(async () => {
-  database = await openTestDatabase()
+  database = await openTestDatabase({ limits: { largeCommitWrites: 100_000 } })
   inTransaction((tx) => {
     space = tx.createCollection(tx.createNamespace('redis'), 'db0', 'keyvalue', {})
     add(tx, 0, 1000)
