@@ -44,10 +44,20 @@ export function beginTurn(): void {
   units = 0
 }
 
+/** Within an attempt, or where work goes on to its end. */
+export function isBounded(): boolean {
+  return bound !== Infinity
+}
+
 export const tooMuch: unique symbol = Symbol('too much')
 
-/** Thrown through the work; nobody but `attempt` catches it. */
+/** Thrown through the work; nobody but `attempt` keeps it. */
 const beyond: unique symbol = Symbol('beyond')
+
+/** Who catches whatever his work throws lets this one pass. */
+export function passBeyond(error: unknown): void {
+  if (error === beyond) throw error
+}
 
 /**
  * Runs work that has no effects as long as it charges no more than `limit`. What it has done till then is charged all the
@@ -62,6 +72,17 @@ export function attempt<T>(limit: number, work: () => T): T | typeof tooMuch {
   } catch (error) {
     if (error !== beyond || units > outer) throw error
     return tooMuch
+  } finally {
+    bound = outer
+  }
+}
+
+/** Runs work to its end, whatever it charges: on a thread, or in a turn, that is its own. */
+export function toItsEnd<T>(work: () => T): T {
+  const outer = bound
+  bound = Number.MAX_VALUE
+  try {
+    return work()
   } finally {
     bound = outer
   }

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest'
 import { charge, turnUnits } from '../base/work.ts'
+import type { TransactionServices } from './contract.ts'
 import { StatementSlice } from './time-slice.ts'
 
 it('counts what is charged to the meter as keys', () => {
-  const slice = new StatementSlice(() => 0, 1_000_000, 1000)
+  const slice = new StatementSlice({} as TransactionServices, () => 0, 1_000_000, 1000)
   slice.renew()
   expect(slice.spend(400)).toBe(false)
   charge(turnUnits / 2)

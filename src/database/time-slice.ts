@@ -2,8 +2,9 @@
  * A statement's share of the thread: so many keys or microseconds, whichever is over first. What code has charged to the
  * thread's meter counts as the keys that could have been read meanwhile.
  */
-import { beginTurn, turnUnits, unitsDone } from '../base/work.ts'
-import type { TimeSlice } from './contract.ts'
+import { turnUnits, unitsDone } from '../base/work.ts'
+import type { TimeSlice, TransactionServices } from './contract.ts'
+import { beginTurnOf } from './wait.ts'
 
 /** Reading the clock costs about as much as this many keys of a scan do. */
 const keysPerClock = 64
@@ -13,11 +14,13 @@ export class StatementSlice implements TimeSlice {
   readonly #maxUs: number
   readonly #maxKeys: number
   readonly #keysPerUnit: number
+  readonly #services: TransactionServices
   #keys = 0
   #nextClock = keysPerClock
   #deadlineUs = 0
 
-  constructor(clockUs: () => number, maxUs: number, maxKeys: number) {
+  constructor(services: TransactionServices, clockUs: () => number, maxUs: number, maxKeys: number) {
+    this.#services = services
     this.#clockUs = clockUs
     this.#maxUs = maxUs
     this.#maxKeys = maxKeys
@@ -25,7 +28,7 @@ export class StatementSlice implements TimeSlice {
   }
 
   renew(): void {
-    beginTurn()
+    beginTurnOf(this.#services)
     this.#keys = 0
     this.#nextClock = keysPerClock
     this.#deadlineUs = -1

@@ -111,7 +111,12 @@ export class KernelTransaction implements Transaction {
     this.kernel = kernel
     this.callerAccount = kernel.account
     this.writes = new WriteSet()
-    this.slice = new StatementSlice(() => kernel.monotonicUs(), kernel.limits.sliceUs, kernel.limits.sliceKeys)
+    this.slice = new StatementSlice(
+      kernel.services,
+      () => kernel.monotonicUs(),
+      kernel.limits.sliceUs,
+      kernel.limits.sliceKeys,
+    )
     this.#clock = new StatementClock(() => kernel.pipeline.timeMs())
     this.#locks = new TransactionLocks(this, kernel.locks)
     this.#base = kernel.newest

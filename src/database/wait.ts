@@ -23,14 +23,34 @@
  * Invariants: a batch that threw a wait has changed nothing that it does not make again; between the throw of a `Miss` and
  * its yield nothing is read from the store, since a store has one `Miss`.
  */
+import { beginTurn } from '../base/work.ts'
 import { type Cursor, isMiss, type Miss } from '../storage/store.ts'
-import { Elsewhere, LockWait, type StatementSteps, type Transaction, type Wait } from './contract.ts'
+import {
+  Elsewhere,
+  LockWait,
+  type StatementSteps,
+  type Transaction,
+  type TransactionServices,
+  type Wait,
+} from './contract.ts'
 
 /**
  * Thrown by what cannot yield, deep inside a batch, where the slice is over: the batch goes on in the next one. Only for
  * those who keep what they have done so far: a batch that starts over each time would never end.
  */
 export const suspended: unique symbol = Symbol('suspended')
+
+let services: TransactionServices | undefined
+
+/** Of the statement whose turn begins: for what is too deep below it to be handed them. */
+export function beginTurnOf(own: TransactionServices): void {
+  beginTurn()
+  services = own
+}
+
+export function servicesOfTurn(): TransactionServices | undefined {
+  return services
+}
 
 let isInBatch = false
 

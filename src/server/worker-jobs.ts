@@ -1,5 +1,6 @@
 /** What a real host's workers can be asked for: the modules by the names of their jobs. */
 import type { JobName } from '../host/host.ts'
+import { evaluateMqlJob } from '../language/mql/evaluation.ts'
 import { parseJob } from '../language/sql/parse-long.ts'
 import { evaluateJob } from '../language/sql/remote/evaluate.ts'
 
@@ -15,4 +16,5 @@ export const workerJobs: ReadonlyMap<JobName, URL> = jobs([
 /** Those that a client's values may make as long as they like. */
 export const endlessJobs: ReadonlyMap<JobName, URL> = jobs([
   [evaluateJob, new URL('../language/sql/remote/evaluate-job.js', import.meta.url)],
+  [evaluateMqlJob, new URL('../language/mql/evaluate-job.js', import.meta.url)],
 ])

@@ -1,4 +1,5 @@
 /** Operators on arrays and sets. */
+import { charge } from '../../base/work.ts'
 import { bsonType, bsonTypeName, type BsonValue, elementsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, equalValues, keyText } from '../../model/document/order.ts'
@@ -96,6 +97,7 @@ function range(from: BsonValue, to: BsonValue, step: BsonValue | undefined): Bso
   const by = step === undefined ? 1 : requireInteger('$range', step)
   if (by === 0) throw mongoError(34_449, '$range requires a non-zero step value')
   if (Math.abs((end - start) / by) > longestRange) throw mongoError(34_450, '$range is too large', 'too_large')
+  charge(100 * Math.max(0, Math.ceil((end - start) / by)))
   const values: BsonValue[] = []
   for (let at = start; by > 0 ? at < end : at > end; at += by) values.push(int32Value(at))
   return arrayOf(values)
@@ -119,6 +121,16 @@ function isIn(value: BsonValue, array: BsonValue): BsonValue {
   return booleanValue(elementsOf(array).some((element) => equalValues(element, value)))
 }
 
+/** Of a loop: binding the variables. */
+const unitsPerTurn = 200
+
+/** What the server's own buffers grow to. */
+const maxResultBytes = 64 * 1024 * 1024
+
+function tooLarge(name: string): Error {
+  return mongoError(13_548, `${name} makes more than the ${maxResultBytes} bytes that a value may have`, 'too_large')
+}
+
 /** Binds each element to `as` and evaluates. */
 function elementLoop(name: string, parts: ReadonlyMap<string, BsonValue>, body: string, compile: Compile) {
   const input = compile(parts.get('input')!)
@@ -129,10 +141,14 @@ function elementLoop(name: string, parts: ReadonlyMap<string, BsonValue>, body: 
     each: (scope: Parameters<Expression>[0]): { element: BsonValue; result: BsonValue }[] | undefined => {
       const array = input(scope)
       if (array.isNullish) return undefined
-      return requireArray(name, array).map((element) => ({
-        element,
-        result: inner(bindVariable(scope, variable, element)),
-      }))
+      let bytes = 0
+      return requireArray(name, array).map((element) => {
+        charge(unitsPerTurn)
+        const result = inner(bindVariable(scope, variable, element))
+        bytes += result.end - result.start
+        if (bytes > maxResultBytes) throw tooLarge(name)
+        return { element, result }
+      })
     },
   }
 }
@@ -165,6 +181,7 @@ const reduce: ExpressionOperator = (operand, compile) => {
     if (array.isNullish) return nullValue
     let value = initial!(scope)
     for (const element of requireArray('$reduce', array)) {
+      charge(unitsPerTurn)
       value = body!(bindVariable(bindVariable(scope, 'this', element), 'value', value))
     }
     return value

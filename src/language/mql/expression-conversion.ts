@@ -1,5 +1,6 @@
 /** Operators that tell and change types. A null or missing operand gives null. */
 import { Decimal } from '../../base/decimal.ts'
+import { passBeyond } from '../../base/work.ts'
 import { bsonType, bsonTypeName, bsonTypeNames, type BsonValue } from '../../model/document/bson.ts'
 import { isoDate, parseIsoDate } from '../../model/document/calendar.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
@@ -185,7 +186,8 @@ const convert: ExpressionOperator = (operand, compile) => {
     if (onError === undefined) return conversion(value)
     try {
       return conversion(value)
-    } catch {
+    } catch (error) {
+      passBeyond(error)
       return onError(scope)
     }
   }

@@ -3,10 +3,13 @@
  * scope. Values are BSON where they lie; what an operator computes is new bytes. An operator that is not known answers
  * as the server does, InvalidPipelineOperator (168).
  */
+import { attempt, dearUnits, tooMuch } from '../../base/work.ts'
 import { bsonType, BsonValue, elementsOf, FieldCursor, fieldsOf, findField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, type Path } from '../../model/document/path.ts'
 import { missingValue, readString } from '../../model/document/values.ts'
+import type { SentValue } from './evaluate-job.ts'
+import { evaluation, received } from './evaluation.ts'
 import { arrayOf, objectOf, type Expression, type ExpressionOperator } from './expression-contract.ts'
 import { arithmeticOperators } from './expression-arithmetic.ts'
 import { arrayOperators } from './expression-array.ts'
@@ -31,14 +34,21 @@ const operators: ReadonlyMap<string, ExpressionOperator> = new Map([
   ['$const', literal] as const,
 ])
 
+/** What takes long is computed by another thread. */
 export function compileExpression(expression: BsonValue): Expression {
+  const here = compilePart(expression)
+  const isSmall = expression.type !== bsonType.object && expression.type !== bsonType.array
+  return isSmall ? here : evaluation('expression', expression, here, (answer) => received(answer as SentValue))
+}
+
+function compilePart(expression: BsonValue): Expression {
   switch (expression.type) {
     case bsonType.string:
       return compileText(expression)
     case bsonType.object:
       return compileObject(expression)
     case bsonType.array: {
-      const parts = elementsOf(expression).map(compileExpression)
+      const parts = elementsOf(expression).map(compilePart)
       return (scope) => arrayOf(parts.map((part) => part(scope)))
     }
     default:
@@ -118,7 +128,7 @@ function compileObject(expression: BsonValue): Expression {
   const parts = fields.map(([name, value]): [string, Expression] => {
     if (name.includes('.')) throw mongoError(16_405, `FieldPath field names may not contain '.' in ${name}`)
     if (name.startsWith('$')) throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)
-    return [name, compileExpression(value)]
+    return [name, compilePart(value)]
   })
   return (scope) => objectOf(parts.map(([name, part]) => [name, part(scope)] as const))
 }
@@ -131,10 +141,15 @@ function compileOperator(fields: readonly [string, BsonValue][]): Expression {
   }
   const make = operators.get(name)
   if (make === undefined) throw mongoError(mongoCode.invalidPipelineOperator, `Unrecognized expression '${name}'`)
-  return make(operand, compileExpression)
+  return make(operand, compilePart)
 }
 
 /** A value evaluated once, without a document: `let` variables of a command. */
 export function evaluateConstant(expression: BsonValue, scope: Scope): BsonValue {
-  return compileExpression(expression)(scope)
+  const value = attempt(maxConstantUnits, () => compilePart(expression)(scope))
+  if (value !== tooMuch) return value
+  throw mongoError(mongoCode.badValue, "the value of a variable in 'let' takes more work than it may")
 }
+
+/** Nothing waits where constants are evaluated. */
+const maxConstantUnits = 4 * dearUnits

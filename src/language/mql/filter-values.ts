@@ -1,5 +1,6 @@
 /** Tests of single values, as the query operators define them. Comparisons stay within the operand's type class. */
 import { RE2JS } from 're2js'
+import { charge } from '../../base/work.ts'
 import { bsonType, type BsonValue, FieldCursor } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, equalValues, keyText, typeClass } from '../../model/document/order.ts'
@@ -86,6 +87,7 @@ export function regexTest(pattern: CompiledRegex): ValueTest {
 
 /** `$` also stands before a newline that ends the text, as in PCRE; RE2 knows it at the very end only. */
 export function matchesText({ regex, source, options }: CompiledRegex, text: string): boolean {
+  charge(text.length * (10 + 6 * source.length))
   if (regex.matcher(text).find()) return true
   if (!text.endsWith('\n') || !source.includes('$') || options.includes('m')) return false
   return regex.matcher(text.slice(0, -1)).find()
@@ -119,6 +121,7 @@ export function compilePattern(source: string, options: string): CompiledRegex {
     else if (option === 's') flags |= RE2JS.DOTALL
     else if (option !== 'u') throw mongoError(51_108, `invalid flag in regex options: ${option}`)
   }
+  charge(source.length * 12_000)
   try {
     return { regex: RE2JS.compile(source, flags), source, options }
   } catch (error) {

@@ -5,10 +5,12 @@
  * any value that the path stands for (`visitPath`); `$ne`, `$nin` and `$not` are the negations of that, so they hold where
  * no value does. What the planner may use, comparisons that every match must satisfy, is collected as `predicates`.
  */
+import { dearUnits, isBounded } from '../../base/work.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf, isNestedType } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/document/path.ts'
 import { isTruthy } from '../../model/document/values.ts'
+import { evaluation } from './evaluation.ts'
 import { compileExpression } from './expression.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
 import { isOperatorDocument, parseOperators, type Condition } from './filter-operators.ts'
@@ -62,11 +64,24 @@ function compileWhole(filter: BsonValue, variables: Variables): Filter {
   const [first] = parts.predicates
   const isOnlyId = parts.matchers.length === 1 && first?.path.text === '_id' && first.operator === '$eq'
   return {
-    matches: allOf(parts.matchers),
+    matches: bounded(filter, variables, allOf(parts.matchers)),
     predicates: parts.predicates,
     conditions: parts.conditions,
     onlyId: isOnlyId && parts.predicates.length === 1 ? first.values[0] : undefined,
     isEmpty: parts.matchers.length === 0,
+  }
+}
+
+/** Units that a filter takes at most: for each byte of the document and of the filter. */
+const unitsPerPair = 20
+
+/** One that may take long for what a document holds is another thread's. */
+function bounded(filter: BsonValue, variables: Variables, matches: Matcher): Matcher {
+  const sized = evaluation('filter', filter, ({ root }) => matches(root), Boolean)
+  const filterBytes = Math.max(64, filter.end - filter.start)
+  return (document) => {
+    const units = (document.end - document.start) * filterBytes * unitsPerPair
+    return units < dearUnits || isBounded() ? matches(document) : sized({ root: document, variables })
   }
 }
 

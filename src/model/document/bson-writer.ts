@@ -1,4 +1,5 @@
 /** Builds BSON into any `ByteWriter`: replies, changed documents, computed values. */
+import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import type { Slice } from '../../base/slice.ts'
 import { bsonType, BsonValue } from './bson.ts'
@@ -169,7 +170,9 @@ export function buildDocument(build: (writer: BsonWriter) => void): Uint8Array {
   try {
     writer.begin()
     build(writer)
-    return writer.end().toBytes()
+    const bytes = writer.end().toBytes()
+    charge(bytes.length)
+    return bytes
   } finally {
     if (writer === shared) isSharedInUse = false
   }

@@ -22,6 +22,7 @@
  * Invariants: functions here trust their input, which `validate.ts` has checked when it came in. Where a document names a
  * field twice, the first one counts, everywhere.
  */
+import { charge } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
 import { decodeName } from './names.ts'
@@ -276,6 +277,7 @@ export function fieldsOf(value: Slice): [string, BsonValue][] {
   const fields: [string, BsonValue][] = []
   const cursor = FieldCursor.of(value)
   while (cursor.next()) fields.push([cursor.name, cursor.value.reference()])
+  charge(2 * unitsPerElement * fields.length)
   return fields
 }
 
@@ -287,11 +289,15 @@ export function countFields(value: Slice): number {
   return count
 }
 
+/** Of `base/work.ts`: reading one, and what is mostly done with it. */
+const unitsPerElement = 60
+
 export function elementsOf(value: Slice): BsonValue[] {
   requireNested(value)
   const elements: BsonValue[] = []
   const cursor = FieldCursor.of(value)
   while (cursor.next()) elements.push(cursor.value.reference())
+  charge(unitsPerElement * elements.length)
   return elements
 }
 

@@ -21,6 +21,7 @@
  *
  * Invariants: `compareValues(a, b)` has the sign of comparing their key bytes.
  */
+import { charge } from '../../base/work.ts'
 import { compareSlices, sliceToLatin1 } from '../../base/slice.ts'
 import { KeyWriter, tag } from '../../base/tuple.ts'
 import { bsonType, BsonValue, FieldCursor, readInt32, valueEnd } from './bson.ts'
@@ -187,6 +188,7 @@ const right = new KeyWriter()
 
 /** Negative, zero or positive; missing is null. */
 export function compareValues(a: BsonValue, b: BsonValue): number {
+  charge(30)
   const difference = classes[a.type]! - classes[b.type]!
   if (difference !== 0) return difference
   if (a.type === b.type) {
@@ -245,6 +247,7 @@ function compareText(a: BsonValue, b: BsonValue): number {
 
 /** The value's key bytes as a latin1 string: for sets and maps of values, and sort keys. */
 export function keyText(value: BsonValue): string {
+  charge(100 + 4 * (value.end - value.start))
   writeKeyElement(left.reset(), value)
   return sliceToLatin1(left)
 }

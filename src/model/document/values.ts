@@ -1,4 +1,5 @@
 /** Single BSON values: reading them as JavaScript's, and making them. */
+import { charge } from '../../base/work.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { Decimal } from '../../base/decimal.ts'
 import { bsonType, BsonValue, readInt32, wrongValueType } from './bson.ts'
@@ -31,8 +32,13 @@ export function readString(value: BsonValue): string {
   if (type !== bsonType.string && type !== bsonType.symbol && type !== bsonType.code) {
     throw wrongValueType(value, 'a string')
   }
+  const length = value.end - value.start
+  // Whatever is done with a long text is some walks through it.
+  if (length > 64) charge(unitsPerByte * length)
   return decodeUtf8(value.bytes, value.start + 4, value.end - 1)
 }
+
+const unitsPerByte = 20
 
 export function readRegex(value: BsonValue): { pattern: string; options: string } {
   const { bytes, start, end } = value

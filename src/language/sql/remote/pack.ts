@@ -295,18 +295,21 @@ class PackReader {
   }
 
   #byte(): number {
-    return this.#buffer[this.#take(1)]!
+    const at = this.#take(1)
+    return this.#buffer[at]!
   }
 
   #u32(): number {
-    return this.#buffer.readUInt32LE(this.#take(4))
+    const at = this.#take(4)
+    return this.#buffer.readUInt32LE(at)
   }
 
   #f64(): number {
-    return this.#buffer.readDoubleLE(this.#take(8))
+    const at = this.#take(8)
+    return this.#buffer.readDoubleLE(at)
   }
 
-  /** Where the next `bytes` begin. */
+  /** Where the next `bytes` begin: in `#buffer`, which may be another one from here on. */
   #take(bytes: number): number {
     if (this.#at >= this.#end) {
       this.#chunk++

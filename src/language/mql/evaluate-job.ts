@@ -1,0 +1,47 @@
+/** The other thread's part of an evaluation: compiles the specification, applies it, and answers its value or its error. */
+import { PolylogError, type ErrorCode, type ErrorDetail } from '../../base/errors.ts'
+import { toItsEnd } from '../../base/work.ts'
+import { BsonValue } from '../../model/document/bson.ts'
+import { compileExpression } from './expression.ts'
+import { compileFilter } from './filter.ts'
+import { rootScope } from './scope.ts'
+
+export interface SentValue {
+  readonly type: number
+  readonly bytes: Uint8Array
+}
+
+export interface EvaluateInput {
+  readonly kind: 'expression' | 'filter'
+  readonly specification: SentValue
+  readonly root: SentValue
+  readonly variables: readonly (readonly [string, SentValue])[]
+}
+
+export type EvaluateAnswer =
+  | SentValue
+  | boolean
+  | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail } }
+
+export function run(given: unknown): EvaluateAnswer {
+  const { kind, specification, root, variables } = given as EvaluateInput
+  try {
+    const scope = rootScope(own(root), new Map(variables.map(([name, value]) => [name, own(value)])))
+    if (kind === 'filter') {
+      const { matches } = compileFilter(own(specification), scope.variables)
+      return toItsEnd(() => matches(scope.root))
+    }
+    const expression = compileExpression(own(specification))
+    const { type, bytes, start, end } = toItsEnd(() => expression(scope))
+    return { type, bytes: bytes.slice(start, end) }
+  } catch (error) {
+    if (!(error instanceof PolylogError)) throw error
+    const { code, message, detail } = error
+    return { error: { code, message, detail } }
+  }
+}
+
+/** Readers of texts take no shared memory. */
+function own({ type, bytes }: SentValue): BsonValue {
+  return new BsonValue(type, bytes.slice())
+}

@@ -1,0 +1,75 @@
+/** Work that a few bytes ask for without end, through the built server: others are answered, and it can be ended. */
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Clients, failureOf } from './clients.ts'
+import { ServerProcess } from './server-process.ts'
+
+let server: ServerProcess
+let clients: Clients
+
+beforeAll(async () => {
+  server = await ServerProcess.start('--memory')
+  clients = new Clients(server.port)
+  const client = await clients.postgres()
+  await client.query('CREATE TABLE points (id int PRIMARY KEY, name text)')
+  await client.query("INSERT INTO points VALUES (-1, 'one')")
+})
+
+afterAll(async () => {
+  await clients.close()
+  await server.stop()
+})
+
+/** Point selects, one after the other, until `other` has its reply. */
+async function selectsBefore(client: pg.Client, other: Promise<unknown>): Promise<number> {
+  let isOver = false
+  void other.catch(() => undefined).then(() => (isOver = true))
+  for (let count = 0; ; count++) {
+    expect((await client.query('SELECT name FROM points WHERE id = -1')).rows).toEqual([{ name: 'one' }])
+    if (isOver) return count
+  }
+}
+
+const range = { $range: [0, 1_000_000] }
+/** 10^24 elements. */
+const endless = [1, 2, 3].reduce<object>((body) => ({ $map: { input: range, in: body } }), range)
+
+test('nested loops over ranges are ended by maxTimeMS, and others are answered meanwhile', async () => {
+  const mongo = clients.mongo()
+  const items = mongo.db('dear').collection('items')
+  await items.insertOne({ a: 1 })
+  const reader = await clients.postgres()
+  for (const pipeline of [
+    [{ $project: { x: endless } }],
+    [{ $match: { $expr: endless } }],
+    [{ $group: { _id: endless } }],
+  ]) {
+    const failing = failureOf(items.aggregate(pipeline, { maxTimeMS: 500 }).toArray())
+    expect(await selectsBefore(reader, failing)).toBeGreaterThan(20)
+    expect(((await failing) as { code?: number }).code).toBe(50)
+  }
+  expect(await items.countDocuments()).toBe(1)
+})
+
+test.each([
+  ["SELECT count(upper(repeat('x', 16000000)))::int AS n", 1],
+  ["SELECT length(translate(repeat('x', 4000000), 'x', 'y')) AS n", 4_000_000],
+  ["SELECT cardinality(string_to_array(repeat('x,', 200000), ',')) AS n", 200_001],
+  ["SELECT (repeat('ab', 3000000) LIKE '%a%b%a%b%c%')::int AS n", 0],
+  ["SELECT length(replace(lower(reverse(repeat('Ab', 1000000))), 'ba', 'c')) AS n", 1_000_000],
+  ["SELECT cardinality(regexp_split_to_array(repeat('a1', 100000), '[0-9]')) AS n", 100_001],
+])('%s', async (text, expected) => {
+  const [worker, reader] = [await clients.postgres(), await clients.postgres()]
+  const answer = worker.query<{ n: number }>(text)
+  expect(await selectsBefore(reader, answer)).toBeGreaterThan(5)
+  expect((await answer).rows).toEqual([{ n: expected }])
+})
+
+test('a statement timeout ends a pattern that takes long', async () => {
+  const client = await clients.postgres()
+  await client.query('SET statement_timeout = 300')
+  const text = "SELECT repeat('ab', 5000000) LIKE '%' || repeat('a_', 500) || '%c%'"
+  expect(((await failureOf(client.query(text))) as pg.DatabaseError).code).toBe('57014')
+  await client.query('SET statement_timeout = 0')
+  expect((await client.query("SELECT 'abc' LIKE '%b%' AS t")).rows).toEqual([{ t: true }])
+})
