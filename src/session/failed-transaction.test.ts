@@ -117,17 +117,23 @@ describe('reads that must not be forgotten', () => {
     expect(await codeOf(() => a.commit())).toBe('serialization_failure')
   })
 
+  /** A store may pass over fewer than it was asked to. */
+  function passOver(tx: Transaction): void {
+    const cursor = tx.scan(keyspaceRange(20))
+    for (let left = 3; left > 0;) left -= cursor.skip(left)
+  }
+
   const reads: [string, (tx: Transaction) => unknown][] = [
     ['counted', (tx) => tx.count(keyspaceRange(20))],
-    ['passed over', (tx) => tx.scan(keyspaceRange(20)).skip(3)],
+    ['passed over', passOver],
   ]
   test.each(reads)('nor entries that were only %s', async (_, read) => {
     const [a, b] = [open(), open()]
-    for (const name of ['a', 'b', 'c', 'd']) void a.run(put(name, '1'))
+    for (const name of ['a', 'b', 'c', 'd']) await a.run(put(name, '1'))
     a.begin({ isolation: 'serializable' })
-    void a.run(read)
-    void b.run(put('bb', '2'))
-    void a.run(put('z', '1'))
+    await a.run(read)
+    await b.run(put('bb', '2'))
+    await a.run(put('z', '1'))
     expect(await codeOf(() => a.commit())).toBe('serialization_failure')
   })
 

@@ -4,6 +4,7 @@ import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog.ts'
 import type { Isolation, StatementSteps, Transaction } from '../database/contract.ts'
 import type { Session } from './contract.ts'
+import { advance } from '../database/wait.ts'
 import { openTestSessions, type TestSessions } from './testing.ts'
 
 let server: TestSessions
@@ -115,9 +116,9 @@ describe('single statements', () => {
     const scan = function* (tx: Transaction): StatementSteps<number> {
       let total = 0
       const cursor = tx.scan(keyspaceRange(collection.id))
-      while (cursor.next()) {
-        total += Number(sliceToLatin1(cursor.value))
-        yield undefined
+      for (let found = advance(tx, cursor); found !== false; found = advance(tx, cursor)) {
+        if (found === true) total += Number(sliceToLatin1(cursor.value))
+        yield found === true ? undefined : found
       }
       return total
     }

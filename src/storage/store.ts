@@ -117,7 +117,7 @@ export interface ScanOptions {
 
 /**
  * Pull, one entry a call. After `false` the cursor is at its end. Only `next` and `skip` throw a `Miss`; after it the cursor
- * stands where it stood, and the same call may be made again.
+ * stands where it stood and shows what it showed, and the same call may be made again.
  * A cursor of `current` ends with the next mutation: `next()` after it is an `InvariantError` unless `seek` came first.
  */
 export interface Cursor {

@@ -127,7 +127,15 @@ async function readThroughMisses(subject: StoreUnderTest, program: readonly Comm
 async function collect(snapshot: Snapshot, range: KeyRange, reverse: boolean): Promise<[string, string][]> {
   const entries: [string, string][] = []
   const cursor = snapshot.scan(range, { reverse })
-  while (await throughMisses(snapshot, () => cursor.next())) {
+  const next = (): boolean => {
+    try {
+      return cursor.next()
+    } catch (miss) {
+      if (entries.length > 0) expect([sliceText(cursor.key), sliceText(cursor.value)]).toEqual(entries.at(-1))
+      throw miss
+    }
+  }
+  while (await throughMisses(snapshot, next)) {
     entries.push([sliceText(cursor.key), sliceText(cursor.value)])
   }
   return entries

@@ -153,6 +153,9 @@ class MissingSnapshot extends MissingReader<Snapshot> implements Snapshot {
 }
 
 class MissingCursor implements Cursor {
+  /** Copies: the inner cursor has moved on where the next entry is missing. */
+  key: Slice = emptySlice
+  value: Slice = emptySlice
   readonly #reader: Reader
   readonly #pool: PagePool
   readonly #range: KeyRange
@@ -170,14 +173,6 @@ class MissingCursor implements Cursor {
     this.#range = { start: sliceOf(copySlice(range.start)), end: sliceOf(copySlice(range.end)) }
     this.#reverse = options?.reverse === true
     this.#inner = reader.scan(range, options)
-  }
-
-  get key(): Slice {
-    return this.#inner.key
-  }
-
-  get value(): Slice {
-    return this.#inner.value
   }
 
   next(): boolean {
@@ -198,6 +193,8 @@ class MissingCursor implements Cursor {
       throw miss
     }
     if (page !== before) this.#pages++
+    this.key = sliceOf(copySlice(this.#inner.key))
+    this.value = sliceOf(copySlice(this.#inner.value))
     // Below the first key of a page, in reverse, lies another one.
     this.#page = this.#reverse && beginsPage(this.#inner.key) ? undefined : page
     return true
