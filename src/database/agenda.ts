@@ -22,7 +22,7 @@ import type {
   Transaction,
   TransactionAgenda,
 } from './contract.ts'
-import { inPlace } from './wait.ts'
+import { beginInPlace } from './wait.ts'
 
 export interface AgendaMark {
   readonly tasks: number
@@ -112,9 +112,8 @@ export class Agenda implements TransactionAgenda {
       this.#ran.push({ place, task })
       this.#waiting--
       this.sizeBytes -= task.sizeBytes
-      const steps = yield* inPlace(transaction, () => task.run(transaction))
-      if (steps !== undefined) yield* steps
-      else if (transaction.slice.spend(1)) yield undefined
+      yield* beginInPlace<void>(transaction, () => task.run(transaction))
+      if (transaction.slice.spend(1)) yield undefined
     }
   }
 

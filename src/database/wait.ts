@@ -86,6 +86,34 @@ export function* inPlace<T>(transaction: WaitingTransaction, batch: () => T): St
   }
 }
 
+/**
+ * A part of a statement that is written like a whole one: what it does before its first yield, or all of it where it
+ * returns at once, is one batch; after that it waits in place by itself.
+ */
+export function* beginInPlace<T>(
+  transaction: WaitingTransaction,
+  begin: () => T | StatementSteps<T>,
+): StatementSteps<T> {
+  const begun = yield* inPlace(transaction, () => {
+    const steps = begin()
+    return isSteps(steps) ? { steps, first: steps.next() } : { steps: undefined, result: steps }
+  })
+  if (begun.steps === undefined) return begun.result
+  const { steps, first } = begun
+  if (first.done === true) return first.value
+  yield first.value
+  return yield* steps
+}
+
+export function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    typeof (result as { next?: unknown }).next === 'function' &&
+    Symbol.iterator in result
+  )
+}
+
 /** What a transaction must offer for others to wait in place. */
 export type WaitingTransaction = Pick<Transaction, 'savepoint' | 'waitOf' | 'batchDone'>
 

@@ -27,7 +27,7 @@ import {
 } from '../database/contract.ts'
 import { prepareRollback } from '../database/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction.ts'
-import { isThrownWait } from '../database/wait.ts'
+import { isSteps, isThrownWait } from '../database/wait.ts'
 import { isMiss } from '../storage/store.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Sight } from './sight.ts'
@@ -247,15 +247,6 @@ function* toItsEnd<T>(transaction: KernelTransaction, steps: StatementSteps<T>):
 function* thenAnswer<T>(end: StatementSteps<void>, result: T): StatementSteps<T> {
   yield* end
   return result
-}
-
-function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {
-  return (
-    typeof result === 'object' &&
-    result !== null &&
-    typeof (result as { next?: unknown }).next === 'function' &&
-    Symbol.iterator in result
-  )
 }
 
 /** Lets the statement's `finally` blocks run; what they throw does not replace the error that ended it. */

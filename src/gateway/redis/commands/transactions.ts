@@ -6,6 +6,7 @@
  * same, as in Redis; what the kernel refuses (a conflict, a limit) rolls the whole back and is EXEC's own error.
  */
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { beginInPlace } from '../../../database/wait.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, errorLine, isCommandError } from '../errors.ts'
 import { isWatchable, makeWatchable } from '../watches.ts'
@@ -90,8 +91,11 @@ function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand)
   call.arguments = args
   try {
     if (command.data !== undefined) {
-      const steps = command.data(call)
-      if (steps !== undefined) yield* steps
+      const { data } = command
+      yield* beginInPlace<void>(call.tx, () => {
+        reply.writer.truncate(reply.mark + written)
+        return data(call)
+      })
     } else {
       // Those that wait refuse to run within a block, so there is no promise to wait for.
       void command.connection!(call)
