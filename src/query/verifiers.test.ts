@@ -31,10 +31,13 @@ import { putField, putMember, putScore } from '../model/keyvalue/writes.ts'
 import { newTable, withPrimaryKey } from '../model/table/definition.ts'
 import { encodeRow } from '../model/table/codec.ts'
 import { insertRow } from '../model/table/rows.ts'
+import { addForeignKey } from '../model/table/reference-schema.ts'
 import { createTable, createTableIndex } from '../model/table/schema.ts'
 import { newSequence } from '../model/table/sequence-definition.ts'
 import { createSequence, nextValue } from '../model/table/sequence.ts'
+import { rowKeyOf, writeIndexKey } from '../model/table/keys.ts'
 import { Table } from '../model/table/table.ts'
+import type { SqlValue } from '../model/table/types/value.ts'
 import type { MemoryStore } from '../storage/memory/memory.ts'
 import { childrenAt, headsAt, keysAt, levelAt, pageBase, pageWordsOf } from '../storage/memory/page-layout.ts'
 import { verifySnapshot } from './verifiers.ts'
@@ -115,9 +118,36 @@ function* createAll(tx: Transaction): StatementSteps<void> {
   saveCollection(tx, space, slice('list'), list)
 }
 
+function* createPets(tx: Transaction): StatementSteps<void> {
+  const pets = newTable([
+    { name: 'id', type: oid.int4, notNull: true },
+    { name: 'owner', type: oid.int8 },
+    { name: 'chip', type: oid.int4 },
+  ])
+  let pet = createTable(
+    tx,
+    tx.catalog.namespaces.get('public')!,
+    'pet',
+    withPrimaryKey(pets, { name: 'pet_pkey', columns: [1] }),
+  )
+  const chip = { name: 'pet_chip', isUnique: true, isConstraint: true, deferrable: 'deferred' as const }
+  pet = yield* createTableIndex(tx, pet, { ...chip, columns: [{ number: 3 }] })
+  const rules = { match: 'simple', onDelete: 'no action', onUpdate: 'no action' } as const
+  const owner = {
+    name: 'pet_owner',
+    columns: [2],
+    references: person(tx).id,
+    referencedColumns: [1],
+    index: primaryIndex,
+  }
+  pet = yield* addForeignKey(tx, pet, { ...owner, ...rules })
+  for (let id = 0; id < 9; id++) insertRow(tx, pet, [id, id === 3 ? null : BigInt(id), id === 4 ? null : id])
+}
+
 beforeEach(async () => {
   database = await openTestDatabase({ limits: { largeCommitWrites: 100_000 } })
   run(createAll)
+  run(createPets)
 })
 
 afterEach(() => database.close())
@@ -161,7 +191,31 @@ function storeRow(tx: Transaction, id: bigint, row: readonly [bigint, string | n
   tx.put(writer().begin(person(tx).id, primaryIndex).int64(id), bytes)
 }
 
+const pet = (tx: Transaction): Table => Table.of(find(tx, 'public', 'pet'))
+
+/** A row of `pet` as it is stored, with its entry; the rules that would refuse it are passed by. */
+function storePet(tx: Transaction, row: SqlValue[]): void {
+  const bytes = new ByteWriter(64)
+  encodeRow(pet(tx).layout, row, bytes)
+  const key = writer().begin(pet(tx).id, primaryIndex).int64(99)
+  tx.put(key, bytes)
+  const [index] = pet(tx).indexes
+  const rowKey = sliceOf(rowKeyOf(pet(tx), key))
+  tx.put(writeIndexKey(pet(tx), index!, row, rowKey, writer()), rowKey, 'derived')
+}
+
 const ofTables: [string, Plant, string[]][] = [
+  [
+    'a row that refers to none',
+    (tx) => storePet(tx, [99, 1000n, 70]),
+    ['reference public.pet: the row refers to none by "pet_owner"'],
+  ],
+  [
+    'two rows with the values of a constraint that could wait',
+    (tx) => storePet(tx, [99, 1n, 8]),
+    ['different public.pet pet_chip: two rows have the values of a unique constraint'],
+  ],
+  ['NULLs, which are never the same', (tx) => storePet(tx, [99, null, null]), []],
   [
     'an entry that was never written',
     (tx) => tx.delete(entryOf(tx, person(tx).collection, indexId(person(tx).collection, 'person_age')).key, 'derived'),

@@ -112,7 +112,7 @@ export class ForeignKey {
   }
 
   /** Whether the row may stand as it is, in a state that nobody else changes. */
-  isMetBy(row: Values, reader: NewestReader): boolean {
+  isMetBy(row: Values, reader: Pick<NewestReader, 'get'>): boolean {
     if (this.refersToNothing(row)) return true
     const values = this.columns.some(({ ordinal }) => row[ordinal] === null) ? undefined : this.referredTo(row)
     return values !== undefined && this.findReferenced(reader, values) !== undefined

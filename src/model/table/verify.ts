@@ -1,6 +1,7 @@
 /**
  * What must hold of a table and of a sequence, from their stored bytes: a row lies under the key that its values give,
- * holds no NULL where none may be, and has exactly one entry in each index.
+ * holds no NULL where none may be, has exactly one entry in each index, and refers to rows that are there; of a unique
+ * constraint that may wait no two rows have the same values.
  */
 import { equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
@@ -8,12 +9,15 @@ import { keyspaceRange, KeyWriter, primaryIndex, tag } from '../../base/tuple.ts
 import type { Collection } from '../../database/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
 import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import { foreignKeysOf } from './foreign-key.ts'
 import {
   allRows,
+  hasNull,
   indexValue,
   rowKeyOf,
   rowKeyOfEntry,
   writeIndexKey,
+  writeIndexPrefix,
   writeKeyOfRowKey,
   writeRowKey,
   type Values,
@@ -37,9 +41,24 @@ function* verifyTable(verification: Verification, collection: Collection): State
   yield* eachEntry(verification, { where }, allRows(table), (key, value) => checkRow(verification, table, key, value))
   for (const index of table.indexes) {
     const at = { where, index: index.name }
+    const isTwin = index.deferrable === undefined ? () => false : twinFinder(table, index)
     yield* eachEntry(verification, at, keyspaceRange(table.id, index.id), (key, value) => {
-      checkEntry(verification, table, index, key, value)
+      const row = checkEntry(verification, table, index, key, value)
+      if (row !== undefined && isTwin(row)) {
+        verification.report('different', { ...at, key }, 'two rows have the values of a unique constraint')
+      }
     })
+  }
+}
+
+/** Of rows in the order of an index: whether one has the values of the one before. */
+function twinFinder(table: Table, index: TableIndex): (row: Values) => boolean {
+  let before: Uint8Array | undefined
+  return (row) => {
+    const values = hasNull(index, row) ? undefined : writeIndexPrefix(table, index, row, entryWriter).toBytes()
+    const isTwin = values !== undefined && before !== undefined && Buffer.compare(before, values) === 0
+    before = values
+    return isTwin
   }
 }
 
@@ -71,6 +90,11 @@ function checkRow(verification: Verification, table: Table, key: Slice, value: S
   }
   const rowKey = sliceOf(rowKeyOf(table, key))
   for (const index of table.indexes) checkEntryOf(verification, table, index, row, rowKey)
+  const { transaction } = verification
+  for (const foreignKey of foreignKeysOf(transaction.catalog, table)) {
+    if (foreignKey.definition.notValid === true || foreignKey.isMetBy(row, transaction)) continue
+    verification.report('reference', at, `the row refers to none by "${foreignKey.name}"`)
+  }
 }
 
 function checkHiddenKey(verification: Verification, table: Table, key: Slice): void {
@@ -103,14 +127,24 @@ function checkEntryOf(verification: Verification, table: Table, index: TableInde
 }
 
 /** The row that an entry leads to. */
-function checkEntry(verification: Verification, table: Table, index: TableIndex, key: Slice, value: Slice): void {
+function checkEntry(
+  verification: Verification,
+  table: Table,
+  index: TableIndex,
+  key: Slice,
+  value: Slice,
+): Values | undefined {
   const at = { where: nameOf(table.collection), index: index.name, key }
   const rowKey = rowKeyOfEntry(index, key, value)
   const stored = verification.transaction.get(writeKeyOfRowKey(table, rowKey, rowKeyWriter))
-  if (stored === undefined) return verification.report('extra', at, 'the entry leads to no row')
+  if (stored === undefined) {
+    verification.report('extra', at, 'the entry leads to no row')
+    return undefined
+  }
   const row = table.reader.read(stored)
-  if (equalSlices(writeIndexKey(table, index, row, rowKey, entryWriter), key)) return
+  if (equalSlices(writeIndexKey(table, index, row, rowKey, entryWriter), key)) return row
   verification.report('extra', at, 'the entry leads to a row with other values')
+  return undefined
 }
 
 function* verifySequence(verification: Verification, collection: Collection): StatementSteps<void> {
