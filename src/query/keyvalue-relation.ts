@@ -94,6 +94,10 @@ export function keyvalueRelation(collection: Collection, view: KeyvalueView): Ke
 }
 
 /** Which view of which collection a relation is. */
+export function isKeyvalue(relation: Relation): relation is KeyvalueRelation {
+  return relation.kind === 'keyvalue'
+}
+
 export interface KeyvalueRelation extends Relation {
   readonly kind: 'keyvalue'
   readonly collection: Collection

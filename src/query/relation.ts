@@ -18,6 +18,8 @@ export interface RelationColumn {
   /** As `pg_attribute.attnum`. */
   readonly number: number
   readonly isNotNull: boolean
+  /** GENERATED ALWAYS AS IDENTITY: only OVERRIDING gives it a value. */
+  readonly isAlwaysIdentity?: boolean
 }
 
 export interface RelationIndex {

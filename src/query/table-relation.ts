@@ -17,8 +17,9 @@ export class TableRelation implements Relation {
 
   private constructor(table: Table) {
     this.table = table
-    this.columns = table.columns.map(({ name, type, modifier, number, isNotNull }) => {
-      return { name, type: type.oid, modifier, number, isNotNull }
+    this.columns = table.columns.map(({ name, type, modifier, number, isNotNull, definition }) => {
+      const isAlwaysIdentity = definition.identity === 'always'
+      return { name, type: type.oid, modifier, number, isNotNull, ...(isAlwaysIdentity && { isAlwaysIdentity }) }
     })
     const indexes: RelationIndex[] = []
     if (table.primaryKey !== undefined) {

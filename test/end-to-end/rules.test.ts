@@ -42,6 +42,31 @@ beforeEach(async () => {
 const rowsOf = async (table: string): Promise<Document[]> =>
   (await sql.query(`select * from ${table} order by id`)).rows as Document[]
 
+/** The driver's own messages: what it calls a query object decides what they say. */
+interface CopyConnection {
+  query(text: string): void
+  sendCopyFromChunk(bytes: Buffer): void
+  endCopyFrom(): void
+}
+
+function copyIn(text: string, lines: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let failure: Error | undefined
+    const ended = (): void => (failure === undefined ? resolve() : reject(failure))
+    const query = {
+      submit: (connection: CopyConnection) => connection.query(text),
+      handleCopyInResponse: (connection: CopyConnection) => {
+        connection.sendCopyFromChunk(Buffer.from(lines))
+        connection.endCopyFrom()
+      },
+      handleCommandComplete: () => undefined,
+      handleError: (error: Error) => reject((failure = error)),
+      handleReadyForQuery: ended,
+    }
+    sql.query(query as unknown as pg.Submittable)
+  })
+}
+
 describe("through MongoDB's door", () => {
   it('a document that refers to nothing is refused, with all of its command', async () => {
     const inserting = books.insertMany([
@@ -156,6 +181,20 @@ describe("through PostgreSQL's door", () => {
     await expect(failing).rejects.toMatchObject({ code: '23503' })
     const { rows } = await sql.query('insert into book values (1, 1) returning id')
     expect(rows).toEqual([{ id: 1 }])
+  })
+
+  it('COPY keeps the rules of what it goes into, a table or not', async () => {
+    await copyIn('copy book (id, author) from stdin', '1\t1\n2\t2\n')
+    await expect(copyIn('copy book (id, author) from stdin', '3\t1\n4\t9\n')).rejects.toMatchObject({ code: '23503' })
+    expect((await rowsOf('book')).map(({ id }) => id as number)).toEqual([1, 2])
+    const notes = mongo.db('public').collection('note')
+    await notes.insertOne({ text: 'first' })
+    await copyIn('copy note (text) from stdin', 'second\nthird\n')
+    expect((await notes.find().sort({ text: 1 }).toArray()).map(({ text }) => text as string)).toEqual([
+      'first',
+      'second',
+      'third',
+    ])
   })
 
   it('SET CONSTRAINTS reaches back to what was deferred, and a savepoint takes it back', async () => {

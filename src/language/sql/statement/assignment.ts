@@ -1,22 +1,23 @@
 /** Which column a value goes into, and its conversion to that column's type. */
 import type { Node } from 'libpg-query'
 import { formatType } from '../../../model/table/types/registry.ts'
+import type { Column } from '../../../model/table/table.ts'
 import type { Binder } from '../bind/binder.ts'
 import { beginningOf, tryCoerce } from '../bind/coerce.ts'
-import type { BoundQuery } from '../bind/query.ts'
 import type { Scope } from '../bind/scope.ts'
 import { itemsOf } from '../bind/tree.ts'
-import { compile, type Evaluate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { Planner } from '../plan/planner.ts'
-import { oid } from '../types/oids.ts'
 
 /** What a write needs to know of a column, of a table or of a collection of another model. */
 export interface TargetColumn {
   readonly name: string
   readonly type: number
   readonly modifier: number
+}
+
+export function targetOf(column: Column): TargetColumn {
+  return { name: column.name, type: column.type.oid, modifier: column.modifier }
 }
 
 export function assignTo(binder: Binder, expression: Expression, column: TargetColumn): Expression {
@@ -26,17 +27,6 @@ export function assignTo(binder: Binder, expression: Expression, column: TargetC
   throw failure('42804', `column "${column.name}" is of type ${wanted} but expression is of type ${given}`, {
     location: beginningOf(expression),
     hint: 'You will need to rewrite or cast the expression.',
-  })
-}
-
-/** The values of a query's row as those of the columns it is inserted into, in their order. */
-export function compileInserted(binder: Binder, query: BoundQuery, targets: readonly TargetColumn[]): Evaluate[] {
-  const compiler = new Planner(binder.progress).compilerAt(0)
-  return targets.map((target, index) => {
-    const { type, modifier, name } = query.columns[index]!
-    // A literal of VALUES is text by now; its input function reads it again.
-    const given = { kind: 'column', index, type: type === oid.text ? oid.unknown : type, modifier, name } as const
-    return compile(assignTo(binder, given, target), compiler)
   })
 }
 

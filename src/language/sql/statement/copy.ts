@@ -1,11 +1,9 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
 import { inPlace } from '../../../database/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
-import { completeRow, type RowDraft } from '../../../model/table/expressions.ts'
-import { insertRow } from '../../../model/table/rows.ts'
-import type { Column, Table } from '../../../model/table/table.ts'
+import type { RowDraft } from '../../../model/table/expressions.ts'
 import { Project } from '../../../query/row-operators.ts'
-import { TableRelation } from '../../../query/table-relation.ts'
+import { rowTargetOf } from '../../../query/row-target.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { findRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -17,7 +15,7 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import type { SqlRow } from '../plan/run.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { type CopyFormat, CopyReader, formatLine } from './copy-format.ts'
-import { QueryExecution, StepsExecution, settled } from './execution.ts'
+import { QueryExecution, StepsExecution } from './execution.ts'
 import type { Planned } from './prepared.ts'
 import { planOutput } from './select.ts'
 
@@ -147,10 +145,8 @@ function copySource(
 function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const relation = findRelation(binder, statement.relation!)
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')
-  if (!(relation instanceof TableRelation)) throw notBuilt(`COPY into "${relation.name}", which is no table`)
-  const { table } = relation
-  const columns = copyColumns(relation, stringsOf(statement.attlist)).map((at) => table.columns[at]!)
-  const given = new Set(columns)
+  const target = rowTargetOf(relation)
+  const columns = copyColumns(relation, stringsOf(statement.attlist))
   const beginLoad = (): CopyLoad => {
     const reader = new CopyReader(format)
     return {
@@ -160,10 +156,8 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
         const records = reader.take()
         return new StepsExecution(function* (run) {
           for (const { fields, line } of records) {
-            const row: RowDraft = table.columns.map((column) => (given.has(column) ? null : undefined))
-            readFields(table, columns, fields, line, row)
-            const whole = yield* settled(() => completeRow(run.transaction, table, row))
-            yield* inPlace(run.transaction, () => insertRow(run.transaction, table, whole))
+            const draft = readDraft(relation, columns, fields, line)
+            yield* inPlace(run.transaction, () => target.insert(run.transaction, draft, unconditional))
             if (run.transaction.slice.spend(1)) yield undefined
           }
           return { rowCount: records.length }
@@ -180,22 +174,28 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
   }
 }
 
-function readFields(
-  table: Table,
-  columns: readonly Column[],
+const unconditional = { skipsTaken: false, isShown: false }
+
+/** What the line does not give is undefined. */
+function readDraft(
+  relation: Relation,
+  columns: readonly number[],
   fields: readonly (string | null)[],
   line: number,
-  row: RowDraft,
-): void {
-  const where = `COPY ${table.name}, line ${line}`
+): RowDraft {
+  const where = `COPY ${relation.name}, line ${line}`
   if (fields.length > columns.length) throw failure('22P04', 'extra data after last expected column', { detail: where })
   if (fields.length < columns.length) {
-    throw failure('22P04', `missing data for column "${columns[fields.length]!.name}"`, { detail: where })
+    const missing = relation.columns[columns[fields.length]!]!.name
+    throw failure('22P04', `missing data for column "${missing}"`, { detail: where })
   }
-  for (const [i, column] of columns.entries()) {
+  const draft: RowDraft = relation.columns.map(() => undefined)
+  for (const [i, at] of columns.entries()) {
     const text = fields[i]!
-    if (text === null) continue
-    const value = column.type.parseText(text, column.modifier)
-    row[column.ordinal] = column.modifier < 0 ? value : column.type.coerce(value, column.modifier, false)
+    const { type: oid, modifier } = relation.columns[at]!
+    const type = getType(oid)
+    const value = text === null ? null : type.parseText(text, modifier)
+    draft[at] = value === null || modifier < 0 ? value : type.coerce(value, modifier, false)
   }
+  return draft
 }
