@@ -7,6 +7,26 @@
 import type { Workspace } from '../database/workspace.ts'
 import type { Run } from './operator.ts'
 
+/** A batch that holds less is not worth an account. */
+const chargedBatchBytes = 64 * 1024
+
+/**
+ * The batch that an operator has handed out last: it lives until the next is asked for, and where its rows have megabytes
+ * a thousand paused statements would hold as many batches.
+ */
+export class BatchMemory {
+  readonly #memory: OperatorMemory
+
+  constructor(name: string) {
+    this.#memory = new OperatorMemory(name)
+  }
+
+  handsOut(run: Run, bytes: number): void {
+    if (this.#memory.heldBytes > 0) this.#memory.releaseAll()
+    if (bytes > chargedBatchBytes) this.#memory.hold(run, bytes)
+  }
+}
+
 export class OperatorMemory {
   readonly #name: string
   #workspace: Workspace | undefined

@@ -7,6 +7,7 @@
 import type { KeyBounds } from '../model/table/keys.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Collection } from '../database/catalog.ts'
+import { BatchMemory } from './operator-memory.ts'
 import { type Batch, batchBytes, batchRows, largeBytes, type Operator, paused, type Run } from './operator.ts'
 
 export type { KeyBounds } from '../model/table/keys.ts'
@@ -80,6 +81,8 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
   #rows: RowSourceHandle | undefined
   /** Read, and not handed out yet: a row that has to wait must not take those before it along. */
   #out: SqlValue[][] = []
+  #outBytes = 0
+  readonly #batch = new BatchMemory('Scan')
   #target = firstBatchRows
   #pauseNext = false
   #ended = false
@@ -112,7 +115,9 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
         }
       } else if (!this.#fill(this.#rows, out)) this.#rows = undefined
     }
+    this.#batch.handsOut(run, this.#outBytes)
     this.#out = []
+    this.#outBytes = 0
     this.#target = batchRows
     this.#pauseNext = run.transaction.slice.spend(out.length)
     return out.length > 0 ? out : undefined
@@ -120,14 +125,13 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
 
   /** False where the access has no more. */
   #fill(rows: RowSourceHandle, out: SqlValue[][]): boolean {
-    let bytes = 0
     while (out.length < this.#target) {
       const row = rows.next()
       if (row === undefined) return false
       if (this.#withKeys) row.push(rows.rowKey())
       out.push(row)
-      bytes += largeBytes(row)
-      if (bytes > batchBytes) this.#target = out.length
+      this.#outBytes += largeBytes(row)
+      if (this.#outBytes > batchBytes) this.#target = out.length
     }
     return true
   }
@@ -136,6 +140,7 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
     this.#accesses = undefined
     this.#rows = undefined
     this.#out = []
+    this.#outBytes = 0
     this.#target = firstBatchRows
     this.#pauseNext = false
     this.#ended = false

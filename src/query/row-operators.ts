@@ -1,4 +1,5 @@
 /** Operators that look at one row at a time: filter, project, limit, and sources that need no storage. */
+import { BatchMemory } from './operator-memory.ts'
 import {
   type Batch,
   batchBytes,
@@ -46,6 +47,7 @@ export class Project<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #project: (row: R, run: X) => S
   readonly #sizeOf: ((row: S) => number) | undefined
+  readonly #batch = new BatchMemory('Project')
   #out: S[] = []
   #outBytes = 0
 
@@ -69,6 +71,7 @@ export class Project<R, S, X extends Run> implements Operator<S, X> {
       if (input.drained || this.#outBytes > batchBytes) break
     }
     const out = this.#out
+    if (this.#sizeOf !== undefined) this.#batch.handsOut(run, this.#outBytes)
     this.#out = []
     this.#outBytes = 0
     return out.length > 0 ? out : undefined
@@ -86,6 +89,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #expand: (row: R, run: X) => Iterator<S>
   readonly #sizeOf: ((row: S) => number) | undefined
+  readonly #batch = new BatchMemory('ProjectSet')
   #pending: Iterator<S> | undefined
   #out: S[] = []
   #outBytes = 0
@@ -122,6 +126,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
       this.#pending = undefined
       this.#input.advance()
     }
+    if (this.#sizeOf !== undefined) this.#batch.handsOut(run, this.#outBytes)
     this.#out = []
     this.#outBytes = 0
     this.#pauseNext = run.transaction.slice.spend(out.length)

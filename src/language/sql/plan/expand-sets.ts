@@ -5,6 +5,7 @@
  * other are expanded first, side by side until the longest has ended, the shorter ones giving nulls; then those over the
  * columns that are there now, and so on (PostgreSQL's ProjectSet nodes, one above the other).
  */
+import { largeBytes } from '../../../query/operator.ts'
 import { Expand } from '../../../query/row-operators.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
@@ -74,7 +75,7 @@ function expanded(input: PlanNode, sets: readonly CompiledSet[]): PlanNode {
     })
     return sideBySide(row, columns)
   }
-  return planNode(explain, (run) => new Expand(input.open(run), expand))
+  return planNode(explain, (run) => new Expand(input.open(run), expand, largeBytes))
 }
 
 function* sideBySide(row: SqlRow, columns: readonly Iterator<readonly SqlValue[]>[]): Generator<SqlRow> {
