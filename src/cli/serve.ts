@@ -9,13 +9,19 @@ import { endlessJobs, workerJobs } from '../server/worker-jobs.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
 
 const maxConfigBytes = 1024 * 1024
+/** Below it the garbage that V8 leaves lying by default would be much of the process. */
+const tightLimitBytes = 2 * 1024 * 1024 * 1024
 export const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability, memoryLimitBytes, temporaryLimitBytes } = args
   const running = await startServer({
     instance: {
-      host: createRealHost({ jobs: workerJobs, endlessJobs }),
+      host: createRealHost({
+        tightHeap: (memoryLimitBytes ?? Infinity) < tightLimitBytes,
+        jobs: workerJobs,
+        endlessJobs,
+      }),
       ...(directory !== undefined && { directory }),
       ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
       ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),

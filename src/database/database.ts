@@ -239,6 +239,7 @@ export class Database implements Kernel {
   #noteStored(): void {
     const { reservedBytes, usedBytes } = this.store.statistics()
     this.#stored?.force(reservedBytes)
+    this.memory.relieve(this.host)
     this.#isFull = this.memory.isFull(reservedBytes - usedBytes)
     this.#storedLookAt = this.pipeline.recordBytes + storedLookEveryBytes
   }

@@ -23,7 +23,7 @@ function key(number: number): { bytes: Uint8Array; start: number; end: number } 
   return sliceOf(Buffer.from(`\x15\x20key${String(number).padStart(8, '0')}`, 'latin1'))
 }
 
-function alone(work: (transaction: KernelTransaction) => void): void {
+async function alone(work: (transaction: KernelTransaction) => void): Promise<void> {
   const transaction = database!.beginAlone('read committed', false)
   try {
     transaction.beginStatement()
@@ -37,35 +37,33 @@ function alone(work: (transaction: KernelTransaction) => void): void {
 
 describe('memory of the process', () => {
   it('divides what is left beside the runtime, and never gives work more than half of the heap', () => {
-    const memory = new ProcessMemory(1024 * mib, 100 * mib, 200 * mib)
-    expect(memory.root.limitBytes).toBe(924 * mib)
+    const memory = new ProcessMemory(1000 * mib, 100 * mib, 200 * mib)
+    expect(memory.root.limitBytes).toBe(700 * mib)
     expect(memory.work.limitBytes).toBe(100 * mib)
-    expect(new ProcessMemory(1024 * mib, 124 * mib, 2048 * mib).work.limitBytes).toBe(450 * mib)
+    expect(new ProcessMemory(1000 * mib, 100 * mib, 2048 * mib).work.limitBytes).toBe(350 * mib)
   })
 
   it('refuses writes when the stored data have reached the limit, and takes them again when there is room', async () => {
-    const memory = new ProcessMemory(256 * mib, 0, Infinity)
+    const memory = new ProcessMemory(320 * mib, 0, Infinity)
     await openWith(memory)
-    const value = sliceOf(new Uint8Array(1_000_000))
+    const value = sliceOf(new Uint8Array(400_000))
     let written = 0
-    const fill = (): void => {
-      for (; written < 10_000; written++) alone((transaction) => transaction.put(key(written), value))
+    const fill = async (): Promise<void> => {
+      for (; written < 10_000; written++) await alone((transaction) => transaction.put(key(written), value))
     }
-    expect(fill).toThrow(expect.objectContaining({ code: 'out_of_memory' }))
+    await expect(fill()).rejects.toMatchObject({ code: 'out_of_memory' })
     expect(memory.stored.usedBytes).toBeLessThan(256 * mib)
     expect(written).toBeGreaterThan(100)
-    alone((transaction) => {
-      for (let i = 0; i < written; i++) transaction.delete(key(i))
-    })
+    for (let i = 0; i < written; i++) await alone((transaction) => transaction.delete(key(i)))
     // Until then the old versions may be needed again.
     await database!.pipeline.settled()
     await new Promise<void>((resolve) => database!.host.turn(resolve))
     while (database!.store.reclaim(10_000));
-    alone((transaction) => transaction.put(key(0), value))
+    await alone((transaction) => transaction.put(key(0), value))
   })
 
   it('charges the private writes of a large transaction, until it ends', async () => {
-    const memory = new ProcessMemory(64 * mib, 0, Infinity)
+    const memory = new ProcessMemory(80 * mib, 0, Infinity)
     await openWith(memory)
     const value = sliceOf(new Uint8Array(1_000_000))
     const transaction = database!.begin({ isolation: 'read committed', readOnly: false, interactive: true })
@@ -79,7 +77,7 @@ describe('memory of the process', () => {
   })
 
   it('gives a statement a workspace, which goes with it', async () => {
-    const memory = new ProcessMemory(64 * mib, 0, Infinity)
+    const memory = new ProcessMemory(80 * mib, 0, Infinity)
     await openWith(memory)
     const transaction = database!.beginAlone('read committed', true)
     transaction.beginStatement()

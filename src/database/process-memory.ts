@@ -2,12 +2,13 @@
  * The memory of one process, divided: what the stores hold, and what everything that runs needs beside it.
  *
  *   limit (--memory-limit)
- *   ├─ the runtime itself      what the process has when it starts, and some room: never handed out
+ *   ├─ the runtime itself      what the process has when it starts, some room, and a fifth of the limit for what its
+ *   │                          allocators cannot use again: never handed out
  *   ├─ stored data             grows as the stores ask the system for chunks; writes are refused when nothing is left
  *   └─ work                    statements, cursors, queues, connections; each byte counts twice
  *
  * Work counts twice because a collector needs room: what a statement has let go of stays in the process until the next
- * collection, and V8 lets a heap grow to about twice of what lives in it before it collects (decision 070 has the
+ * collection, and V8 lets a heap grow to about twice of what lives in it before it collects (decision 074 has the
  * figures). For the same reason work has at most half of V8's own heap limit, whatever the machine has: beyond it the
  * process would end.
  *
@@ -32,11 +33,15 @@ export interface MemoryOptions {
 
 const defaultShare = 0.6
 const workWeight = 2
+/** What the allocator holds in pieces that nobody can use any more. */
+const fragmentedShare = 0.2
 const storedShare = 7 / 8
 /** For code that is compiled later, buffers of sockets, threads. */
 const runtimeSpareBytes = 32 * 1024 * 1024
 /** With less nothing useful can be done. */
 const leastBytes = 16 * 1024 * 1024
+const crowdedShare = 0.75
+const relievedEveryBytes = 16 * 1024 * 1024
 const mostOperatorBytes = 64 * 1024 * 1024
 
 export class ProcessMemory {
@@ -47,10 +52,12 @@ export class ProcessMemory {
   readonly root: MemoryAccount
   readonly stored: MemoryAccount
   readonly work: MemoryAccount
+  /** What the process had after the last collection. */
+  #relievedBytes = 0
 
   constructor(limitBytes: number, runtimeBytes: number, heapLimitBytes: number, options: MemoryOptions = {}) {
     this.limitBytes = limitBytes
-    const handedOut = Math.max(limitBytes - runtimeBytes, leastBytes)
+    const handedOut = Math.max(limitBytes * (1 - fragmentedShare) - runtimeBytes, leastBytes)
     const workBytes = Math.min(handedOut / workWeight, heapLimitBytes / 2)
     this.root = new MemoryAccount('the server', undefined, { limitBytes: handedOut })
     this.stored = this.root.child('stored data')
@@ -69,6 +76,19 @@ export class ProcessMemory {
   /** For databases that nobody else shares a process with: tests, and tools. */
   static unlimited(): ProcessMemory {
     return new ProcessMemory(Infinity, 0, Infinity)
+  }
+
+  /**
+   * Told now and then by those who allocate what no account sees, such as buffers of requests and records: where the
+   * process itself is near its limit, garbage is collected before it is due.
+   */
+  relieve(host: Host): void {
+    if (this.limitBytes === Infinity) return
+    const { residentBytes } = host.memory()
+    if (residentBytes < this.limitBytes * crowdedShare || residentBytes < this.#relievedBytes + relievedEveryBytes)
+      return
+    host.collectGarbage()
+    this.#relievedBytes = host.memory().residentBytes
   }
 
   /** `freeBytes`: what stores have asked the system for, and could use without asking for more. */

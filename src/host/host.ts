@@ -24,6 +24,8 @@ export interface Host {
   /** A line for the people who run the server. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   memory(): MemoryFacts
+  /** Gives back what nobody refers to any more, where the host can be asked for that. Takes tens of milliseconds. */
+  collectGarbage(): void
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
   fatal(error: Error): never
 }

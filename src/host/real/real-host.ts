@@ -1,7 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { getHeapStatistics } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Cancel, Host, JobName, MemoryFacts } from '../host.ts'
 import { createRealDisk } from './disk.ts'
 import { log } from './log.ts'
@@ -14,15 +15,21 @@ export interface RealHostOptions {
   /** Likewise those that clients can make as long as they like: they have threads of their own. */
   readonly endlessJobs?: ReadonlyMap<JobName, URL>
   readonly workerLimit?: number
+  /** Collect garbage early, so that the process takes little more than what lives in it; costs processor time. */
+  readonly tightHeap?: boolean
   /** What a thread of endless jobs may need before it is ended. */
   readonly endlessHeapMb?: number
 }
+
+/** By how much more than what lived after one collection the heap may grow before the next; V8's own is up to 300. */
+const tightGrowthPercent = 20
 
 /**
  * The host of a real process. What keeps the process alive is a listener, a connection, disk work under way or a job in
  * a worker; a timer does not, or a closed server would linger until its last idle timeout.
  */
 export function createRealHost(options: RealHostOptions = {}): Host {
+  const collectGarbage = options.tightHeap === true ? tightenHeap() : (): void => undefined
   const workers = new Workers(options.jobs ?? new Map(), { limit: options.workerLimit })
   const endless = new Workers(options.endlessJobs ?? new Map(), {
     // One core is the kernel's.
@@ -40,6 +47,7 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     worker: (job, input, signal) => (endless.has(job) ? endless : workers).run(job, input, signal),
     log,
     memory,
+    collectGarbage,
     fatal,
   }
 }
@@ -59,6 +67,13 @@ function at(delayMs: number, run: () => void): Cancel {
   }
   wait(delayMs)
   return () => clearTimeout(timer)
+}
+
+/** The function that collects. */
+function tightenHeap(): () => void {
+  setFlagsFromString(`--heap-growing-percent=${tightGrowthPercent}`)
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
 }
 
 function memory(): MemoryFacts {

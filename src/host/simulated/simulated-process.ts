@@ -106,6 +106,8 @@ export class SimulatedProcess implements Host {
     if (this.alive) this.#world.logged.push({ process: this.name, level, message, fields })
   }
 
+  collectGarbage(): void {}
+
   /** The same in every run, whatever machine it runs on. */
   memory(): MemoryFacts {
     return { totalBytes: 4 * GIB, heapLimitBytes: 2 * GIB, residentBytes: GIB / 16 }
