@@ -8,7 +8,7 @@ import { failure, notBuilt } from '../failure.ts'
 import { functionsNamed, setFunctionsNamed, type SetFunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
-import { settle } from './bind-function.ts'
+import { setArguments, settle } from './bind-function.ts'
 import type { Binder } from './binder.ts'
 import { coerce, commonType } from './coerce.ts'
 import type { FromItem, OutputColumn } from './query.ts'
@@ -215,7 +215,7 @@ function bindSource(binder: Binder, scope: Scope, call: Node, name: string): Sou
       const columns = entry.columns.map((column) => {
         return { name: column.name, type: concreteResult(column.type, entry.takes, takes), modifier: -1 }
       })
-      return { entry, arguments: parts.map((part, i) => coerce(binder, part, takes[i]!)), columns }
+      return { entry, arguments: setArguments(binder, entry, takes, parts, call.FuncCall.location), columns }
     }
     if (functionsNamed(name).length === 0) binder.call(name, parts, call.FuncCall.location)
   }

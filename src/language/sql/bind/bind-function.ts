@@ -3,7 +3,7 @@ import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
 import { childrenOf, constant, type Expression, type SortKey } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { aggregatesNamed, functionsNamed, setFunctionsNamed } from '../functions/registry.ts'
+import { aggregatesNamed, functionsNamed, type SetFunctionEntry, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import { AggregateOwner } from './aggregate-owner.ts'
@@ -100,8 +100,20 @@ function bindSetCall(
   if (found.entry.columns.length !== 1) throw notBuilt(`${name} outside of FROM`, location)
   scope.checkSet(location)
   const type = concreteResult(found.entry.columns[0]!.type, found.entry.takes, found.takes)
-  const converted = parts.map((part, i) => coerce(binder, part, found.takes[i]!))
+  const converted = setArguments(binder, found.entry, found.takes, parts, location)
   return { kind: 'set', type, modifier: -1, location, name, arguments: converted, rows: found.entry.rows }
+}
+
+/** What a function that returns rows is called with. */
+export function setArguments(
+  binder: Binder,
+  { ofArray }: SetFunctionEntry,
+  takes: readonly number[],
+  parts: readonly Expression[],
+  location: number | undefined,
+): readonly Expression[] {
+  const converted = parts.map((part, i) => coerce(binder, part, takes[i]!))
+  return ofArray === undefined ? converted : [binder.call(ofArray, converted, location)]
 }
 
 function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {

@@ -41,6 +41,8 @@ export type EntryKind = 'function' | 'operator'
 
 export interface SetFunctionEntry {
   readonly name: string
+  /** Its argument is what this function answers of those that are given: one that has a cost, where `rows` has none. */
+  readonly ofArray?: string
   readonly takes: readonly number[]
   readonly variadic: boolean
   /** Names and types of the columns; `anyelement` is the element of the array given. */
@@ -141,4 +143,10 @@ export function aggregatesNamed(name: string): readonly AggregateEntry[] {
 export function* allFunctions(): Generator<{ name: string; takes: readonly number[]; gives: number; kind: 'f' | 'a' }> {
   for (const entries of functions.values()) for (const one of entries) yield { ...one, kind: 'f' }
   for (const entries of aggregates.values()) for (const one of entries) yield { ...one, kind: 'a' }
+}
+
+/** Functions and operators as they were registered. */
+export function* allEntries(): Generator<FunctionEntry> {
+  for (const entries of functions.values()) yield* entries
+  for (const entries of operators.values()) yield* entries
 }

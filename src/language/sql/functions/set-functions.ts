@@ -5,12 +5,12 @@ import { formatJsonb, type JsonNode, parseJson, sortedMembers } from '../../../m
 import type { Interval, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
+import type { SqlRun } from '../plan/run.ts'
 import { addInterval } from './date-functions.ts'
 import { jsonText } from './json-functions.ts'
 import { partsOfJson, unquoteJson } from './json-text.ts'
 import { compileRegex } from './pattern.ts'
 import { defineSetFunction } from './registry.ts'
-import { regexpSplit, stringToArray } from './text-functions.ts'
 
 type Rows = Iterable<readonly SqlValue[]>
 
@@ -151,22 +151,25 @@ function defineJson(): void {
 define('pg_partition_ancestors', [oid.regclass], [['relid', oid.regclass]], () => [])
 defineSeries()
 defineJson()
-define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], (list: readonly SqlValue[]) =>
-  [...flatElements(list)].map((one) => [one]),
-)
-define(
-  'regexp_split_to_table',
-  [oid.text, oid.text],
-  [['regexp_split_to_table', oid.text]],
-  (text: string, pattern: string) => regexpSplit(text, pattern).map((one) => [one]),
-)
+define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], elementRows)
+defineElements('regexp_split_to_table', 'regexp_split_to_array')
+defineElements('string_to_table', 'string_to_array')
 define('regexp_matches', [oid.text, oid.text], [['regexp_matches', oid.textArray]], (text: string, pattern: string) =>
   matches(text, pattern, ''),
 )
 define('regexp_matches', [oid.text, oid.text, oid.text], [['regexp_matches', oid.textArray]], matches)
-define('string_to_table', [oid.text, oid.text], [['string_to_table', oid.text]], (text: string, separator: string) =>
-  (stringToArray(text, separator) as readonly SqlValue[]).map((one) => [one]),
-)
+
+function* elementRows(list: readonly SqlValue[]): Generator<readonly SqlValue[]> {
+  for (const one of flatElements(list)) yield [one]
+}
+
+/** The elements of what another function of a text and its separator answers, as rows. */
+function defineElements(name: string, array: string): void {
+  const columns = [{ name, type: oid.text }]
+  const rows = (_run: SqlRun, [list]: readonly SqlValue[]): Rows =>
+    list === null ? [] : elementRows(list as readonly SqlValue[])
+  defineSetFunction({ name, takes: [oid.text, oid.text], variadic: false, columns, rows, ofArray: array })
+}
 
 function* matches(text: string, pattern: string, flags: string): Generator<readonly SqlValue[]> {
   const matcher = compileRegex(pattern, flags).matcher(text)
