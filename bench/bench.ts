@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Area } from './area.ts'
+import { catalog } from './areas/catalog.ts'
 import { commit } from './areas/commit.ts'
 import { document } from './areas/document.ts'
 import { fairness } from './areas/fairness.ts'
@@ -16,7 +17,7 @@ import type { Row } from './measure.ts'
 import { performancePage } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
-const areas: readonly Area[] = [kv, sql, document, commit, fairness]
+const areas: readonly Area[] = [kv, sql, document, commit, fairness, catalog]
 
 function readArguments(): BenchArguments {
   try {

@@ -26,7 +26,8 @@ export class PersistentMap<K extends string | number, V> implements ReadonlyMap<
   /** In linear time where the entries come in the order of their keys, else they are sorted first. Of equal keys the last wins. */
   static from<K extends string | number, V>(entries: Iterable<readonly [K, V]>): PersistentMap<K, V> {
     const sorted = [...entries]
-    if (sorted.some(([key], i) => i > 0 && !(sorted[i - 1]![0] < key))) sorted.sort(([a], [b]) => compare(a, b))
+    if (isAscending(sorted)) return new PersistentMap(build(sorted), sorted.length)
+    sorted.sort(([a], [b]) => compare(a, b))
     const last = sorted.filter(([key], i) => i + 1 === sorted.length || key !== sorted[i + 1]![0])
     return new PersistentMap(build(last), last.length)
   }
@@ -115,6 +116,11 @@ function leaf<K, V>(keys: readonly K[], values: readonly V[]): Node<K, V> {
 
 function parent<K, V>(children: readonly Node<K, V>[]): Node<K, V> {
   return { keys: children.map(({ keys }) => keys[0]!), values: undefined, children }
+}
+
+function isAscending(entries: readonly (readonly [string | number, unknown])[]): boolean {
+  for (let i = 1; i < entries.length; i++) if (!(entries[i - 1]![0] < entries[i]![0])) return false
+  return true
 }
 
 function compare(a: string | number, b: string | number): number {

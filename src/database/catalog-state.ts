@@ -212,7 +212,9 @@ export class CatalogState implements Catalog {
 export class CatalogLoader {
   readonly #namespaces = new Map<number, Namespace>()
   readonly #collections: Collection[] = []
-  readonly #fields = new Map<number, Map<string, Set<string>>>()
+  readonly #fields = new Map<number, Map<string, ReadonlySet<string>>>()
+  /** Most fields have one type: one set for all of these. */
+  readonly #alone = new Map<string, ReadonlySet<string>>()
   readonly #comments = new Map<number, [string, string][]>()
 
   take(key: Slice, value: Slice): void {
@@ -229,10 +231,15 @@ export class CatalogLoader {
 
   #takeField(id: number, field: string, type: string): void {
     let fields = this.#fields.get(id)
-    if (fields === undefined) this.#fields.set(id, (fields = new Map<string, Set<string>>()))
+    if (fields === undefined) this.#fields.set(id, (fields = new Map<string, ReadonlySet<string>>()))
     const types = fields.get(field)
-    if (types === undefined) fields.set(field, new Set([type]))
-    else types.add(type)
+    fields.set(field, types === undefined ? this.#only(type) : new Set([...types, type]))
+  }
+
+  #only(type: string): ReadonlySet<string> {
+    let types = this.#alone.get(type)
+    if (types === undefined) this.#alone.set(type, (types = new Set([type])))
+    return types
   }
 
   finish(): CatalogState {
