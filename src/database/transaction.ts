@@ -103,6 +103,8 @@ export class KernelTransaction implements Transaction {
   #baseCatalog: CatalogState
   #catalog: CatalogState
   #catalogChanges: CatalogChange[] = []
+  /** `nextCatalog`, as long as it is the same: plans are compared with it. */
+  #next: { base: CatalogState; own: CatalogState; catalog: CatalogState } | undefined
   #openCursors: TransactionCursor[] = []
   #reads: ReadLog | undefined
   readonly #result = new MutableSlice()
@@ -147,6 +149,7 @@ export class KernelTransaction implements Transaction {
     this.ownerAccount = undefined
     this.#clock.begin(options.interactive)
     if (this.#catalogChanges.length > 0) this.#catalogChanges = []
+    this.#catalog = this.#baseCatalog
     this.#reads = undefined
     this.kernel.open.add(this)
     return this
@@ -186,7 +189,7 @@ export class KernelTransaction implements Transaction {
     this.#clock.forget()
     if (this.interleaved) void this.timeMs
     this.#baseCatalog = this.kernel.catalog
-    this.#recomputeCatalog()
+    this.#catalog = this.#over(this.#baseCatalog)
     if (this.isolation === 'serializable' && this.#reads === undefined) this.#reads = new ReadLog()
   }
 
@@ -290,7 +293,7 @@ export class KernelTransaction implements Transaction {
     this.agenda.rollbackTo(savepoint.agenda)
     if (this.#catalogChanges.length === savepoint.catalogChanges) return
     this.#catalogChanges.length = savepoint.catalogChanges
-    this.#recomputeCatalog()
+    this.#catalog = this.#over(this.#baseCatalog)
   }
 
   // ---- reads
@@ -307,7 +310,12 @@ export class KernelTransaction implements Transaction {
   /** The catalog that the next statement will see, outside of a statement. */
   get nextCatalog(): Catalog {
     if (this.#hasSnapshot && this.isolation !== 'read committed') return this.#catalog
-    return this.#catalogChanges.length === 0 ? this.kernel.catalog : this.#over(this.kernel.catalog)
+    const base = this.kernel.catalog
+    if (base === this.#baseCatalog) return this.#catalog
+    const next = this.#next
+    if (next?.base === base && next.own === this.#catalog) return next.catalog
+    this.#next = { base, own: this.#catalog, catalog: this.#over(base) }
+    return this.#next.catalog
   }
 
   #over(base: CatalogState): CatalogState {
@@ -466,10 +474,6 @@ export class KernelTransaction implements Transaction {
     else this.writes.put(key, value, false)
     this.#catalogChanges.push({ key, value })
     this.#catalog = this.#catalog.applied(key, value)
-  }
-
-  #recomputeCatalog(): void {
-    this.#catalog = this.#over(this.#baseCatalog)
   }
 
   createNamespace(name: string): Namespace {

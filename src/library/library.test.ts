@@ -61,6 +61,61 @@ describe('one transaction over models', () => {
     })
   })
 
+  test.each(['read committed', 'repeatable read', 'serializable'] as const)(
+    'a table that it has changed itself can be used: %s',
+    async (isolation) => {
+      await db.write((tx) => tx.sql('CREATE TABLE points (id int PRIMARY KEY)'))
+      const rows = await db.write(
+        async (tx) => {
+          await tx.sql('INSERT INTO points VALUES (1)')
+          await tx.sql('ALTER TABLE points ADD COLUMN score int DEFAULT 5')
+          await tx.sql('UPDATE points SET score = score + 1')
+          return tx.sql('SELECT * FROM points')
+        },
+        { isolation },
+      )
+      expect(rows).toEqual([{ id: 1, score: 6 }])
+    },
+  )
+
+  test('and so it can where others change the catalog meanwhile', async () => {
+    await db.write((tx) => tx.sql('CREATE TABLE points (id int PRIMARY KEY)'))
+    const rows = await db.write(
+      async (tx) => {
+        await tx.sql('ALTER TABLE points ADD COLUMN score int DEFAULT 5')
+        await db.write((other) => other.sql('CREATE TABLE another (id int)'))
+        await tx.sql('INSERT INTO points VALUES (1)')
+        return tx.sql('SELECT * FROM points')
+      },
+      { isolation: 'read committed' },
+    )
+    expect(rows).toEqual([{ id: 1, score: 5 }])
+  })
+
+  test('a statement that has waited for a new index maintains it', async () => {
+    await db.write((tx) => tx.sql('CREATE TABLE points (score int)'))
+    await db.write((tx) => tx.sql('INSERT INTO points SELECT g FROM generate_series(1, 9) g'))
+    let goOn = (): void => {}
+    const isToGoOn = new Promise<void>((resolve) => (goOn = resolve))
+    let built = (): void => {}
+    const isBuilt = new Promise<void>((resolve) => (built = resolve))
+    const indexing = db.write(async (tx) => {
+      await tx.sql('CREATE INDEX points_score ON points (score)')
+      built()
+      await isToGoOn
+    })
+    await isBuilt
+    const changes = ['DELETE FROM points WHERE score > 6', 'UPDATE points SET score = -score WHERE score < 4'].map(
+      (text) => db.write((tx) => tx.sql(text), { isolation: 'read committed' }),
+    )
+    await new Promise((resolve) => setImmediate(resolve))
+    goOn()
+    await Promise.all([indexing, ...changes])
+    expect((await db.verify()).differences).toEqual([])
+    const found = await db.read((tx) => tx.sql('SELECT score FROM points WHERE score < 5 ORDER BY score'))
+    expect(found.map(({ score }) => score)).toEqual([-3, -2, -1, 4])
+  })
+
   test('an error takes all of it back', async () => {
     const failing = db.write(async (tx) => {
       await tx.documents('shop', 'orders').insert({ _id: 7 })

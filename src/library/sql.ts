@@ -4,7 +4,7 @@ import type { Catalog } from '../database/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import { paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from '../language/sql/contract.ts'
-import { loadSql, parseOn, prepareOn } from '../language/sql/sql.ts'
+import { loadSql, parseOn, prepare, prepareOn } from '../language/sql/sql.ts'
 import type { Session } from '../session/contract.ts'
 import { invalidArgument, isWellFormed } from './arguments.ts'
 import { convertParameters } from './sql-parameters.ts'
@@ -34,10 +34,16 @@ export async function runSql(
   if (kind !== 'read' && kind !== 'write' && kind !== 'schema') {
     throw new PolylogError('unsupported', `${prepared.command} is not for the embedded API, which has its own calls`)
   }
-  const values = convertParameters(prepared.parameterTypes, parameters)
-  const rows = await session.run((transaction) => allRows(transaction, prepared, values, context), {
-    readOnly: kind === 'read',
-  })
+  let values = convertParameters(prepared.parameterTypes, parameters)
+  const attempt = (transaction: Transaction): StatementSteps<Row[]> => {
+    // It may have waited for who has changed a table: a plan of before would not know of the new index.
+    if (!prepared.isCurrent(transaction.catalog)) {
+      prepared = prepare(statements[0]!, { ...context, catalog: transaction.catalog })
+      values = convertParameters(prepared.parameterTypes, parameters)
+    }
+    return allRows(transaction, prepared, values, context)
+  }
+  const rows = await session.run(attempt, { readOnly: kind === 'read' })
   const columns = (prepared.columns ?? []).map(({ name, typeOid }) => ({ name, convert: resultsOf(typeOid) }))
   return rows.map((row) => Object.fromEntries(columns.map(({ name, convert }, i) => [name, convert(row[i] ?? null)])))
 }
