@@ -11,6 +11,8 @@ import type { SeededRandom } from '../../src/host/simulated/random.ts'
 import type { Durability } from '../../src/log/commit-log.ts'
 import type { Session } from '../../src/session/contract.ts'
 import type { Sessions } from '../../src/session/sessions.ts'
+import { runSql } from '../../src/library/sql.ts'
+import { changeOfTable, schemaChanges } from './clients/churn.ts'
 import type { Oracle } from './oracle.ts'
 import { recordReads, type Shadow } from './shadow.ts'
 import {
@@ -28,7 +30,7 @@ import {
   writeString,
   type Transfer,
 } from './shop.ts'
-import { violationsOf, type Violation } from './verify.ts'
+import { derivedViolations, violationsOf, type Violation } from './verify.ts'
 
 export interface ClientParts {
   readonly name: string
@@ -67,7 +69,7 @@ export class EmbeddedClient {
   async work(goesOn: () => boolean): Promise<void> {
     const { random } = this.#parts
     while (goesOn()) {
-      await this.#act(random.below(16))
+      await this.#act(random.below(22))
       if (random.chance(0.7)) await this.#pause()
     }
   }
@@ -80,7 +82,9 @@ export class EmbeddedClient {
     if (dice < 11) return this.#writeRegister()
     if (dice < 12) return this.#readSome()
     if (dice < 15) return this.#changeShift()
-    return this.#inspect()
+    if (dice < 16) return this.#inspect()
+    if (dice < 18) return this.#lease()
+    return this.#churn()
   }
 
   #pause(): Promise<void> {
@@ -266,6 +270,57 @@ export class EmbeddedClient {
     }
   }
 
+  /** The same as clients on other machines do, faster than they can: nobody keeps count of it either. */
+  async #churn(): Promise<void> {
+    const { random } = this.#parts
+    const session = this.#session
+    const query = (text: string): Promise<unknown> => runSql(this.#parts.host, session, text, [])
+    try {
+      session.begin({ isolation: pick(random, isolations) })
+      await query(changeOfTable(random))
+      for (let steps = random.below(3); steps > 0; steps--) {
+        await session.savepoint('s')
+        await query(random.chance(0.2) ? pick(random, schemaChanges) : changeOfTable(random))
+        if (random.chance(0.5)) await session.rollbackTo('s')
+        await query(changeOfTable(random))
+        if (random.chance(0.3)) await this.#pause()
+      }
+      if (random.chance(0.1)) await session.rollback()
+      else await session.commit()
+    } catch (error) {
+      await this.#giveUp(session)
+      if (!(error instanceof PolylogError)) throw error
+    }
+  }
+
+  /**
+   * A key of its own that lives for a few milliseconds, up to and with the last of them: it is there for as long as it
+   * must be, and for no longer, whether somebody reclaims it meanwhile or not.
+   */
+  async #lease(): Promise<void> {
+    const { report, name, random, database } = this.#parts
+    const { returns } = database
+    const key = `lease:${name}`
+    try {
+      const lastMs = await this.#session.run((tx) => {
+        const until = Math.ceil(tx.timeMs) + random.below(6)
+        writeString(tx, key, String(until), BigInt(until))
+        return until
+      })
+      for (let looks = 0; looks < 6; looks++) {
+        const [found, timeMs] = await this.#session.run((tx) => [readString(tx, key), tx.timeMs])
+        const isThere = found === String(lastMs)
+        if (database.returns !== returns || database.pipeline.failure !== undefined) return
+        if (isThere !== timeMs <= lastMs) {
+          report({ invariant: 'expiry', message: `${key} lives until ${lastMs}, and is ${found} at ${timeMs}` })
+        }
+        await this.#pause()
+      }
+    } catch (error) {
+      if (!(error instanceof PolylogError)) throw error
+    }
+  }
+
   /** One snapshot, looked at while others write: everything in it must fit together. */
   async #inspect(): Promise<void> {
     const { report, random } = this.#parts
@@ -275,6 +330,7 @@ export class EmbeddedClient {
       await session.run((tx) => readString(tx, 'counter'))
       await this.#pause()
       for (const violation of await session.run(violationsOf)) report(violation)
+      for (const violation of await session.run(derivedViolations)) report(violation)
       await session.commit()
     } catch (error) {
       await this.#giveUp(session)

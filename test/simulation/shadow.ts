@@ -5,12 +5,17 @@
  * The commit order is the serial order: a serializable transaction that committed at sequence s must have read exactly
  * the state at s − 1, its own writes aside.
  */
-import { sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../src/base/slice.ts'
+import { latin1ToBytes, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../src/base/slice.ts'
+import { KeyReader } from '../../src/base/tuple-reader.ts'
+import { primaryIndex } from '../../src/base/tuple.ts'
 import { LogError } from '../../src/log/commit-log.ts'
+import type { Catalog } from '../../src/database/catalog.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { FeedTransaction } from '../../src/database/feed.ts'
 import type { Sequence } from '../../src/database/contract.ts'
 import type { KernelTransaction } from '../../src/database/transaction.ts'
+import { index as keyvalueIndex } from '../../src/model/keyvalue/keys.ts'
+import { isSequence } from '../../src/model/table/sequence.ts'
 import type { Cursor } from '../../src/storage/store.ts'
 import type { Violation } from './verify.ts'
 
@@ -30,10 +35,14 @@ interface Pending {
   readonly observations: readonly Observation[]
 }
 
-/** Rows, documents, headers and elements; index entries are in no feed. */
-function isPrimary(key: string): boolean {
-  const [collection, index] = [key.charCodeAt(0), key.charCodeAt(1)]
-  return collection >= 16 && index >= 1 && index <= 4
+/** Rows, documents, headers and elements; index entries, and what sequences have given out, are in no feed. */
+function isPrimary(catalog: Catalog, key: string): boolean {
+  const reader = new KeyReader(sliceOf(latin1ToBytes(key)))
+  const collection = catalog.collectionById(reader.orderedVarint())
+  const index = reader.orderedVarint()
+  if (collection === undefined || isSequence(collection)) return false
+  if (collection.model !== 'keyvalue') return index === primaryIndex
+  return index !== keyvalueIndex.byScore && index !== keyvalueIndex.expiry
 }
 
 export class Shadow {
@@ -98,7 +107,7 @@ export class Shadow {
     const violations: Violation[] = []
     const found = contentOf(database)
     for (const key of new Set([...found.keys(), ...this.#versions.keys()])) {
-      if (!isPrimary(key) || this.valueAt(key, this.end) === found.get(key)) continue
+      if (!isPrimary(database.catalog, key) || this.valueAt(key, this.end) === found.get(key)) continue
       violations.push({ invariant: 'recovery', message: `key ${hex(key)} is not what the feed has told` })
     }
     if (this.end !== database.newestSequence) {
@@ -152,7 +161,7 @@ export function recordReads(transaction: KernelTransaction): Observation[] {
   transaction.get = (key) => {
     const found = get(key)
     const name = sliceToLatin1(key)
-    if (isPrimary(name) && !isOwn(key)) {
+    if (isPrimary(transaction.catalog, name) && !isOwn(key)) {
       observations.push({ start: name, found: [[name, found && sliceToLatin1(found)]], own: new Set() })
     }
     return found
@@ -161,7 +170,7 @@ export function recordReads(transaction: KernelTransaction): Observation[] {
   transaction.scan = (range, options) => {
     const cursor = scan(range, options)
     const start = sliceToLatin1(range.start)
-    if (options?.reverse === true || !isPrimary(start)) return cursor
+    if (options?.reverse === true || !isPrimary(transaction.catalog, start)) return cursor
     return recordScan(cursor, range, isOwn, observations)
   }
   // What is counted without being looked at cannot be noted: it is counted by scans here.

@@ -173,8 +173,8 @@ export function readString(tx: TransactionReader, name: string): string | undefi
   return found === undefined ? undefined : Buffer.from(found.bytes.subarray(found.start, found.end)).toString()
 }
 
-export function writeString(tx: Transaction, name: string, value: string): void {
-  setString(tx, redisOf(tx), bytesOf(name), bytesOf(value))
+export function writeString(tx: Transaction, name: string, value: string, expiresAtMs?: bigint): void {
+  setString(tx, redisOf(tx), bytesOf(name), bytesOf(value), expiresAtMs)
 }
 
 export function rowsOf(tx: TransactionReader, name: string): number[][] {

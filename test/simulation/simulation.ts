@@ -15,6 +15,8 @@ import { SimulatedWorld } from '../../src/host/simulated/simulated-world.ts'
 import type { Durability } from '../../src/log/commit-log.ts'
 import { DiskError, type Host } from '../../src/host/host.ts'
 import { loadGrammar } from '../../src/language/sql/parse.ts'
+import { runSql } from '../../src/library/sql.ts'
+import { churnTables } from './clients/churn.ts'
 import { startClients } from './clients/clients.ts'
 import { EmbeddedClient } from './embedded-client.ts'
 import { Oracle, survivorsOf, type Survivors } from './oracle.ts'
@@ -22,7 +24,15 @@ import { excludedFromDurability, smallerPlans, type Life, type Plan } from './pl
 import { openServer, type SimulatedServer } from './server.ts'
 import { Shadow } from './shadow.ts'
 import { createShop, readString } from './shop.ts'
-import { onNewest, readShop, violationsOf, type ShopState, type Violation } from './verify.ts'
+import {
+  derivedViolations,
+  finished,
+  onNewest,
+  readShop,
+  violationsOf,
+  type ShopState,
+  type Violation,
+} from './verify.ts'
 
 /** Where tests plant their bugs. */
 export interface Plant {
@@ -216,6 +226,7 @@ class Simulation {
       const session = server.sessions.openSession({ user: 'simulation', door: 'setup' })
       const set = async (): Promise<void> => {
         await session.run(createShop)
+        for (const text of churnTables) await runSql(process, session, text, [])
         await database.pipeline.settled()
       }
       await this.#within(process, set())
@@ -234,6 +245,7 @@ class Simulation {
   #compareWithOracle(database: Database, survivors: Survivors, settles: boolean): void {
     const [state, strings] = onNewest(database, (tx): [ShopState, Map<string, number>] => {
       for (const violation of violationsOf(tx)) this.#report(violation)
+      for (const violation of finished(derivedViolations(tx))) this.#report(violation)
       const names = ['counter', ...this.oracle.registers.keys()]
       return [readShop(tx), new Map(names.map((name) => [name, Number(readString(tx, name) ?? 0)]))]
     })

@@ -2,40 +2,19 @@
  * What must hold of a shop at every moment, whatever happened: each answer names the invariant that is broken.
  */
 import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../../src/base/slice.ts'
-import { KeyWriter, keyspaceRange, primaryIndex } from '../../src/base/tuple.ts'
+import { keyspaceRange, primaryIndex } from '../../src/base/tuple.ts'
 import type { Collection } from '../../src/database/catalog.ts'
-import type { Transaction } from '../../src/database/contract.ts'
+import type { StatementSteps, Transaction } from '../../src/database/contract.ts'
 import type { Database } from '../../src/database/database.ts'
+import { verifySnapshot } from '../../src/query/verifiers.ts'
 import { fieldsOf, BsonValue, bsonType } from '../../src/model/document/bson.ts'
 import { documentStart } from '../../src/model/document/codec.ts'
 import { idOf } from '../../src/model/document/document.ts'
-import { indexesOf } from '../../src/model/document/index-definition.ts'
-import { indexKeyPrefixes, writeEntry } from '../../src/model/document/index-keys.ts'
 import { toSafeInteger } from '../../src/model/document/values.ts'
 import { decodeScore, kind } from '../../src/model/keyvalue/codec.ts'
-import {
-  index as redisIndex,
-  decodeLastElement,
-  elementOffset,
-  elementRange,
-  writeScoreKey,
-} from '../../src/model/keyvalue/keys.ts'
+import { index as redisIndex, decodeLastElement, elementOffset, elementRange } from '../../src/model/keyvalue/keys.ts'
 import { findCollection } from '../../src/model/keyvalue/keyvalue.ts'
-import { allRows, rowKeyOf, writeIndexKey } from '../../src/model/table/keys.ts'
-import { RowScan } from '../../src/model/table/scan.ts'
-import type { Table } from '../../src/model/table/table.ts'
-import {
-  accounts,
-  firstBalance,
-  noteOf,
-  ordersOf,
-  pairs,
-  readString,
-  redisOf,
-  rowsOf,
-  tableOf,
-  visitsOf,
-} from './shop.ts'
+import { accounts, firstBalance, noteOf, ordersOf, pairs, readString, redisOf, rowsOf, visitsOf } from './shop.ts'
 
 export interface Violation {
   readonly invariant: string
@@ -151,7 +130,7 @@ function scores(tx: Transaction, name: string): Map<string, number> {
 /** Everything that needs no knowledge of who asked for what. */
 export function violationsOf(tx: Transaction): Violation[] {
   const state = readShop(tx)
-  return [...moneyViolations(state), ...atomicityViolations(state), ...skewViolations(state), ...derivedViolations(tx)]
+  return [...moneyViolations(state), ...atomicityViolations(state), ...skewViolations(state)]
 }
 
 function moneyViolations({ balances, ledger }: ShopState): Violation[] {
@@ -206,81 +185,19 @@ function skewViolations({ working }: ShopState): Violation[] {
   )
 }
 
-/** Every index entry must be what its row, document or member gives, and there must be no other. */
-function derivedViolations(tx: Transaction): Violation[] {
-  const violations: Violation[] = []
-  for (const name of ['account', 'ledger', 'oncall']) {
-    const table = tableOf(tx, name)
-    violations.push(
-      ...differences('derived', `index of ${name}`, entriesOfRows(tx, table), storedEntries(tx, table.collection)),
-    )
+/** Whatever is derived in the whole database, recomputed: see `src/database/verify.ts`. */
+export function* derivedViolations(tx: Transaction): StatementSteps<Violation[]> {
+  const { differences: found } = yield* verifySnapshot(tx)
+  return found.map(({ kind: of, where, index, key, message }) => {
+    return { invariant: 'derived', message: `${of}: ${where} ${index ?? ''}: ${message} (${key})` }
+  })
+}
+
+/** Steps that wait for nothing but their next slice, within one turn. */
+export function finished<T>(steps: StatementSteps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    if (step.value !== undefined) throw new Error('what has to be finished within a turn waits for something')
   }
-  const orders = ordersOf(tx)
-  violations.push(...differences('derived', 'index of orders', entriesOfDocuments(tx), storedEntries(tx, orders)))
-  const redis = redisOf(tx)
-  violations.push(...differences('derived', 'order of scores', entriesOfScores(tx), storedScores(tx, redis)))
-  return violations
-}
-
-function entriesOfRows(tx: Transaction, table: Table): Map<string, true> {
-  const entries = new Map<string, true>()
-  const scan = new RowScan(tx, table, table.reader, allRows(table))
-  for (let row = scan.next(); row !== undefined; row = scan.next()) {
-    const rowKey = rowKeyOf(table, sliceOf(scan.rowKey()))
-    for (const index of table.indexes) {
-      entries.set(hexOf(writeIndexKey(table, index, row, sliceOf(rowKey), new KeyWriter(64))), true)
-    }
-  }
-  return entries
-}
-
-function entriesOfDocuments(tx: Transaction): Map<string, true> {
-  const collection = ordersOf(tx)
-  const entries = new Map<string, true>()
-  const key = new KeyWriter(64)
-  for (const document of documents(tx, collection)) {
-    for (const index of indexesOf(collection)) {
-      for (const prefix of indexKeyPrefixes(collection, index, document)) {
-        writeEntry(key, index.unique, prefix, idOf(document))
-        entries.set(hexOf(key), true)
-      }
-    }
-  }
-  return entries
-}
-
-/** Keys of everything in a collection but its rows. */
-function storedEntries(tx: Transaction, collection: Collection): Map<string, true> {
-  const entries = new Map<string, true>()
-  const all = keyspaceRange(collection.id)
-  const cursor = tx.scan({ start: keyspaceRange(collection.id, primaryIndex).end, end: all.end })
-  while (cursor.next()) entries.set(hexOf(cursor.key), true)
-  return entries
-}
-
-function entriesOfScores(tx: Transaction): Map<string, true> {
-  const space = redisOf(tx)
-  const entries = new Map<string, true>()
-  for (const name of ['audit', 'leaderboard']) {
-    const sorted = findCollection(tx, space, sliceOf(Buffer.from(name)), kind.sortedSet)
-    if (sorted === undefined) continue
-    for (const [member, score] of scores(tx, name)) {
-      entries.set(
-        hexOf(writeScoreKey(new KeyWriter(64), space, sorted.generation, score, sliceOf(Buffer.from(member)))),
-        true,
-      )
-    }
-  }
-  return entries
-}
-
-function storedScores(tx: Transaction, redis: Collection): Map<string, true> {
-  const entries = new Map<string, true>()
-  const cursor = tx.scan(keyspaceRange(redis.id, redisIndex.byScore))
-  while (cursor.next()) entries.set(hexOf(cursor.key), true)
-  return entries
-}
-
-function hexOf(slice: Slice): string {
-  return Buffer.from(slice.bytes.subarray(slice.start, slice.end)).toString('hex')
 }

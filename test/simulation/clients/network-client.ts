@@ -8,15 +8,18 @@ import type { SeededRandom } from '../../../src/host/simulated/random.ts'
 import { NetworkError } from '../../../src/host/host.ts'
 import type { Oracle } from '../oracle.ts'
 import { accounts, noteOf } from '../shop.ts'
+import { churn, type Doors } from './churn.ts'
 import { Connection, Lost } from './connection.ts'
 import { decodeMessage, encodeMessage } from './op-msg.ts'
-import { decodePgReply, encodeQuery, encodeStartup, type PgReply } from './pg-protocol.ts'
+import { decodePgReply, encodePages, encodeQuery, encodeStartup, type PgReply } from './pg-protocol.ts'
 import { decodeReply, encodeCommand, RedisError, type RespReply } from './resp.ts'
 
 export const serverAddress = { host: 'server', port: 7654 }
 
 /** An error reply whose statement has certainly not happened. */
-class Refused extends Error {}
+class Refused extends Error {
+  override readonly name = 'Refused'
+}
 
 export class NetworkClient {
   readonly #process: SimulatedProcess
@@ -44,7 +47,7 @@ export class NetworkClient {
     for (;;) {
       try {
         await this.#connect()
-        await this.#act(this.#random.below(10))
+        await this.#act(this.#random.below(14))
       } catch (error) {
         if (!(error instanceof Lost || error instanceof NetworkError || error instanceof Refused)) throw error
         await this.#pause(8)
@@ -69,11 +72,29 @@ export class NetworkClient {
     if (dice < 5) return this.#readRegister()
     if (dice < 6) return this.#buyTicket()
     if (dice < 7) return this.#visit()
+    if (dice < 11) return this.#churn()
     return this.#transfer()
   }
 
   #pause(longestMs: number): Promise<void> {
     return new Promise((resolve) => void this.#process.at(this.#random.below(longestMs), resolve))
+  }
+
+  /** Where something of a transaction fails, the rest must not go on alone. */
+  async #churn(): Promise<void> {
+    const doors: Doors = {
+      query: (sql) => this.#query(sql),
+      page: (sql, limit, times) => this.#pg!.request(encodePages(sql, limit, times)),
+      command: (...words) => this.#command(...words),
+      send: (command) => this.#send(command),
+    }
+    try {
+      await churn(doors, this.#random)
+    } catch (error) {
+      this.#pg?.close()
+      this.#redis?.close()
+      throw error
+    }
   }
 
   // ---- Redis

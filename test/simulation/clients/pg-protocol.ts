@@ -3,6 +3,8 @@
 export interface PgReply {
   readonly rows: (string | null)[][]
   readonly tag: string
+  /** How often a portal has stopped at its limit. */
+  readonly suspended: number
   readonly error: { readonly code: string; readonly message: string } | undefined
 }
 
@@ -24,10 +26,29 @@ export function encodeQuery(sql: string): Buffer {
   return message
 }
 
+/** A statement executed with a limit so many times, and Sync. */
+export function encodePages(sql: string, limit: number, times: number): Buffer {
+  const execute = Buffer.alloc(5)
+  execute.writeInt32BE(limit, 1)
+  return Buffer.concat([
+    framed('P', Buffer.from(`\0${sql}\0\0\0`)),
+    framed('B', Buffer.alloc(8)),
+    ...Array.from({ length: times }, () => framed('E', execute)),
+    framed('S', Buffer.alloc(0)),
+  ])
+}
+
+function framed(type: string, body: Buffer): Buffer {
+  const head = Buffer.from(`${type}\0\0\0\0`)
+  head.writeInt32BE(4 + body.length, 1)
+  return Buffer.concat([head, body])
+}
+
 /** Everything up to and with ReadyForQuery is one reply, the answer to the startup packet included. */
 export function decodePgReply(bytes: Buffer): { reply: PgReply; length: number } | undefined {
   const rows: (string | null)[][] = []
   let tag = ''
+  let suspended = 0
   let error: PgReply['error']
   for (let at = 0; at + 5 <= bytes.length;) {
     const end = at + 1 + bytes.readInt32BE(at + 1)
@@ -36,8 +57,9 @@ export function decodePgReply(bytes: Buffer): { reply: PgReply; length: number }
     const type = String.fromCharCode(bytes[at]!)
     if (type === 'D') rows.push(decodeRow(body))
     else if (type === 'C') tag = body.toString('utf8', 0, body.length - 1)
+    else if (type === 's') suspended++
     else if (type === 'E') error ??= decodeError(body)
-    else if (type === 'Z') return { reply: { rows, tag, error }, length: end }
+    else if (type === 'Z') return { reply: { rows, tag, suspended, error }, length: end }
     at = end
   }
   return undefined
