@@ -1,0 +1,91 @@
+/** Frames, parts, records, and what a start makes of what a crash has left. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const file = [
+  'src/log/file/recovery.test.ts',
+  'src/log/file/golden.test.ts',
+  'src/log/file/file-log.test.ts',
+  'src/log/file/faults.test.ts',
+  'src/log/file/crash.test.ts',
+  'src/log/file/dropped-tail.test.ts',
+]
+const record = ['src/log/record.test.ts']
+
+export const logMutations: readonly Mutation[] = [
+  ...mutationsOf('src/log/file/frame.ts', file, [
+    [
+      'a frame is believed without its checksum',
+      'if (crc32(bytes.subarray(at + 4, at + length), segment) !== checksum) return undefined',
+      '',
+    ],
+    [
+      'a frame of another segment passes',
+      'crc32(bytes.subarray(at + 4, at + length), segment) !== checksum',
+      'crc32(bytes.subarray(at + 4, at + length), segment) !== checksum && crc32(bytes.subarray(at + 4, at + length), segment - 1) !== checksum',
+    ],
+    [
+      'a frame may say that what follows it is synced',
+      'syncedOffset > positionOf(segment, offset)) return undefined',
+      'syncedOffset > positionOf(segment + 1, offset)) return undefined',
+    ],
+    [
+      'a last part may be short of its record',
+      'if (last ? offset + size !== recordLength',
+      'if (last ? offset + size > recordLength',
+    ],
+    ['records need not fill their frame', 'return at === payload.length ? offsets : undefined', 'return offsets'],
+    ['a frame keeps what lay behind it', 'bytes.fill(0, at + length, at + padded(length))', ''],
+  ]),
+  ...mutationsOf('src/log/file/recovery.ts', file, [
+    ['a term may go back', ' && frame.term >= this.term', ''],
+    ['a synced position may go back', ' && frame.syncedOffset >= this.synced', ''],
+    ['a frame may follow any other', 'frame.first === this.end + 1 && ', ''],
+    [
+      'damage before a durable frame is a torn tail',
+      'if (frame.syncedOffset > bad) {',
+      'if (frame.syncedOffset > bad + 1_000_000) {',
+    ],
+    [
+      'a damaged frame that is exactly durable is a torn tail',
+      'const bad = positionOf(segment.number, segment.end)',
+      'const bad = positionOf(segment.number, segment.end) + 512',
+    ],
+    [
+      'a segment may follow another end',
+      'if (header.previousChecksum !== previous.lastChecksum || header.firstSequence',
+      'if (header.firstSequence',
+    ],
+    [
+      'a segment of another database is accepted',
+      'if (Buffer.compare(header.databaseId, this.databaseId) !== 0) {',
+      'if (Buffer.compare(header.databaseId, this.databaseId) > 1) {',
+    ],
+    ['a newest segment that was cut off is accepted', 'size >= noted.sizeBytes) return', 'size >= 0) return'],
+    ['parts of an earlier term go on', 'this.groups.enterTerm(frame.term)\n', ''],
+    ['stale frames are left in place', 'this.staleSectors.push(frame.offset)', ''],
+  ]),
+  ...mutationsOf('src/log/record.ts', record, [
+    [
+      'a record may be longer than its body',
+      "if (this.number() !== end - this.at) this.fail('length')",
+      'this.number()',
+    ],
+    [
+      'a shared prefix is not checked',
+      "if (shared > key.end - key.start) this.fail('shared prefix')\n    if (size > this.end - this.at) this.fail('key length')\n    if (shared + size > this.keyBuffer",
+      'if (shared + size > this.keyBuffer',
+    ],
+    [
+      'an end key shares with the key before',
+      'copyInto(this.endBuffer, 0, key.bytes, key.start, key.start + shared)',
+      'copyInto(this.endBuffer, 0, key.bytes, key.start, key.start + shared - 1)',
+    ],
+    [
+      'bytes after the last operation are accepted',
+      "if (--this.remaining === 0 && this.at !== this.end) this.fail('bytes after the last operation')",
+      '--this.remaining',
+    ],
+    ['derived operations are fed', 'this.derived = (head & derivedBit) !== 0', 'this.derived = false'],
+    ['an absent before image is an empty one', 'this.beforePresent = size > 0', 'this.beforePresent = size >= 0'],
+  ]),
+]

@@ -1,0 +1,275 @@
+/** Tables, documents, Redis's data: rows, entries, counts, expiries. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const table = ['src/model/table/table.test.ts', 'src/model/table/codec.test.ts']
+const keyvalue = ['src/model/keyvalue']
+const document = ['src/model/document']
+
+export const modelMutations: readonly Mutation[] = [
+  ...mutationsOf('src/model/table/keys.ts', table, [
+    ['a descending column is ascending', '  if (part.isDescending) writer.descending(mark)', ''],
+    [
+      'NULLs sort on the other side',
+      'else if (part.isDescending === part.nullsFirst) writer.nullLast()',
+      'else if (part.isDescending !== part.nullsFirst) writer.nullLast()',
+    ],
+    [
+      'two NULLs are one unique entry',
+      'if (!index.isUnique || index.deferrable !== undefined || hasNull(index, row)) writer.slice(rowKey)',
+      'if (!index.isUnique || index.deferrable !== undefined) writer.slice(rowKey)',
+    ],
+    [
+      'only the first column may be NULL',
+      'for (const { column } of index.parts) if (row[column.ordinal] === null) return true',
+      'if (row[index.parts[0]!.column.ordinal] === null) return true',
+    ],
+    [
+      'an inclusive bound is exclusive',
+      "if (bound.isInclusive === (edge === 'end')) writer.u8(0xff)",
+      "if (bound.isInclusive !== (edge === 'end')) writer.u8(0xff)",
+    ],
+    [
+      'an open range finds NULLs',
+      'if (part.nullsFirst) writer.u8((part.isDescending ? tag.nullLast ^ 0xff : tag.nullFirst) + 1)',
+      'if (part.nullsFirst) writer.u8(part.isDescending ? tag.nullLast ^ 0xff : tag.nullFirst)',
+    ],
+    [
+      'bounds of a descending column are not exchanged',
+      'const first = part.isDescending ? bounds.upper : bounds.lower',
+      'const first = bounds.lower',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/rows.ts', table, [
+    ['an update leaves the entry before', "    transaction.delete(otherWriter, 'derived')\n", ''],
+    [
+      'a delete leaves its entries',
+      'for (const index of table.indexes) removeEntry(transaction, table, index, oldRow, rowKey)\n  transaction.delete(key)',
+      'transaction.delete(key)',
+    ],
+    [
+      'an update looks at the first index only',
+      'for (const index of plan.indexes) {',
+      'for (const index of plan.indexes.slice(0, 1)) {',
+    ],
+    [
+      'a unique entry is not looked for where another column is NULL',
+      'index.deferrable === undefined && !hasNull(index, row)) {',
+      'index.deferrable === undefined && !row.includes(null)) {',
+    ],
+    ['an update of the key keeps the old row', 'removeRow(transaction, plan.table, key, oldRow)\n', ''],
+    ['a changed column is not written', 'changed[column.number - 1] = 1', 'changed[column.ordinal] = 1'],
+    [
+      'a row takes a key that is taken',
+      'if (isPrimaryKeyTaken(transaction, keyWriter)) {',
+      'if (isPrimaryKeyTaken(transaction, keyWriter) && row.length > 64) {',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/model/table/codec.ts',
+    ['src/model/table/codec.test.ts', 'src/model/table/table.test.ts'],
+    [
+      [
+        'a NULL in the ninth column is lost',
+        'writer.bytes[bitmap + (index >> 3)]! |= 1 << (index & 7)\n    else writeValue(type, value, writer)\n  }\n}\n\n/** Answers',
+        'writer.bytes[bitmap]! |= 1 << (index & 7)\n    else writeValue(type, value, writer)\n  }\n}\n\n/** Answers',
+      ],
+      [
+        'an older row lacks what a new column has',
+        'row[offset + column.ordinal] = column.missing',
+        'row[offset + column.ordinal] = null',
+      ],
+      [
+        'a value of 128 bytes has a short length',
+        'if (length < 0x80) {\n    writer.bytes[mark]',
+        'if (length <= 0x80) {\n    writer.bytes[mark]',
+      ],
+      [
+        'an update of an older row forgets the new column',
+        'changed[index] === 1 ? row[ordinal]! : missing',
+        'changed[index] === 1 ? row[ordinal]! : null',
+      ],
+      ['a value may end behind its row', 'if (at > end) throw corrupted()\n      if (this.#wanted', 'if (this.#wanted'],
+    ],
+  ),
+  ...mutationsOf('src/model/keyvalue/keyvalue.ts', keyvalue, [
+    [
+      'a key is gone in the millisecond of its expiry',
+      'header.expiresAtMs >= reader.timeMs',
+      'header.expiresAtMs > reader.timeMs',
+    ],
+    [
+      'an expiry outlives its key',
+      'if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)\n  if (header.kind',
+      'if (header.kind',
+    ],
+    [
+      'the order of scores outlives its set',
+      "tx.deleteRange(elementRange(space, index.byScore, header.generation), 'derived')",
+      '',
+    ],
+    ['an empty collection stays', 'if (header.count === 0) {', 'if (header.count < 0) {'],
+    [
+      'what has expired goes on in a new collection',
+      'if (header.kind !== kind.none) removeKey(tx, space, key, header)\n  return newCollection(tx, wanted)',
+      'return newCollection(tx, wanted)',
+    ],
+    [
+      'a moved collection loses its expiry',
+      'header.storedPosition = header.position\n  if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)',
+      'header.storedPosition = header.position',
+    ],
+  ]),
+  ...mutationsOf('src/model/keyvalue/expiry.ts', keyvalue, [
+    ['the expiry before stays beside the new one', 'if (before !== never) deleteExpiry(tx, space, key, before)', ''],
+    [
+      'what expires this millisecond is reclaimed',
+      'int64(BigInt(Math.ceil(timeMs)))',
+      'int64(BigInt(Math.ceil(timeMs)) + 1n)',
+    ],
+    ["the server's deletes look like a client's", "if (expired.length > 0) tx.setOrigin('expiry')", ''],
+  ]),
+  ...mutationsOf('src/model/keyvalue/sorted-sets.ts', keyvalue, [
+    [
+      'a new score keeps the old entry',
+      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, before, member), 'derived')",
+      '',
+    ],
+    [
+      'a removed member keeps its entry',
+      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
+      '',
+    ],
+    [
+      'a removed member is counted',
+      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')\n  sorted.count--",
+      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
+    ],
+    [
+      'the entry of a negative score is another one',
+      'tx.put(writeScoreKey(scoreKey, space, sorted.generation, score, member), emptySlice',
+      'tx.put(writeScoreKey(scoreKey, space, sorted.generation, Math.abs(score), member), emptySlice',
+    ],
+    [
+      'an equal score is greater',
+      'conditions.onlyGreater === true && after <= before',
+      'conditions.onlyGreater === true && after < before',
+    ],
+    ['an increment replaces', 'conditions.increment === true ? before + score : score', 'score'],
+  ]),
+  ...mutationsOf(
+    'src/model/keyvalue/sorted-set-ranges.ts',
+    [...keyvalue, 'src/gateway/redis/commands'],
+    [
+      [
+        'an exclusive minimum is inclusive',
+        'bound(space, sorted, bounds.min, bounds.minExclusive)',
+        'bound(space, sorted, bounds.min, false)',
+      ],
+      [
+        'an exclusive maximum is inclusive',
+        'bound(space, sorted, bounds.max, !bounds.maxExclusive)',
+        'bound(space, sorted, bounds.max, true)',
+      ],
+      ['a range of ranks is one short', 'limit: stop - start + 1 })', 'limit: stop - start })'],
+      ['negative scores are read as positive', '(positive ? (i === 0 ? 0x80 : 0) : 0xff)', '(i === 0 ? 0x80 : 0)'],
+    ],
+  ),
+  ...mutationsOf('src/model/keyvalue/hashes.ts', keyvalue, [
+    ['a field that is there counts again', 'if (isNew) hash.count++', 'hash.count++'],
+    ['a removed field is counted', '  tx.delete(key)\n  hash.count--', '  tx.delete(key)'],
+  ]),
+  ...mutationsOf('src/model/keyvalue/sets.ts', keyvalue, [
+    ['a member that is there counts again', 'if (tx.get(key) !== undefined) return false\n  tx.put', 'tx.put'],
+  ]),
+  ...mutationsOf(
+    'src/model/keyvalue/strings.ts',
+    [...keyvalue, 'src/gateway/redis/commands'],
+    [
+      [
+        'a string over a hash leaves its fields',
+        'if (stored.kind !== kind.none && (stored.kind !== kind.string || stored.expiresAtMs !== never)) {',
+        'if (stored.kind === kind.string && stored.expiresAtMs !== never) {',
+      ],
+      [
+        'a SET without expiry keeps the one before',
+        '(stored.kind !== kind.string || stored.expiresAtMs !== never)) {',
+        'stored.kind !== kind.string) {',
+      ],
+      ['SETRANGE does not pad', 'writer.bytes.fill(0, writer.end, start + length)', ''],
+      [
+        'an increment may overflow',
+        "if (!fitsInt64(result)) throw new PolylogError('out_of_range', 'increment or decrement would overflow')\n  return result\n}\n\n/** INCRBYFLOAT",
+        'return result\n}\n\n/** INCRBYFLOAT',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/document/document.ts',
+    [...document, 'src/gateway/mongodb', 'src/session/hermitage.test.ts'],
+    [
+      [
+        'a removed document leaves its entries',
+        'removed: indexKeyPrefixes(collection, index, document),',
+        'removed: noKeys,',
+      ],
+      [
+        'an element that is gone keeps its entry',
+        'removed: old.filter((one) => !freshSet.has(one)),',
+        'removed: old.filter((one) => !freshSet.has(one)).slice(1),',
+      ],
+      [
+        'a new element has no entry',
+        'added: fresh.filter((one) => !oldSet.has(one)),',
+        'added: fresh.filter((one) => !oldSet.has(one)).slice(0, 1),',
+      ],
+      [
+        'a unique entry is taken from another document',
+        'return holder !== undefined && !equalSlices(holder, sliceOf(own))',
+        'return false',
+      ],
+      ['a field is not noted', '  noteFields(transaction, collection, after)\n', ''],
+      [
+        'one entry for one is no change',
+        'old.length === 1 && fresh.length === 1 && old[0] === fresh[0]',
+        'old.length === 1 && fresh.length === 1',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/document/index-keys.ts',
+    [...document, 'src/gateway/mongodb'],
+    [
+      [
+        'a sparse index holds what lacks its first field only',
+        'index.sparse && reached.every(isAbsent)',
+        'index.sparse && reached.some(isAbsent)',
+      ],
+      [
+        'an empty array has no entry',
+        '    keys.add(prefixOf(fields, reached.map(emptied), begin))\n    return',
+        '    return',
+      ],
+      ['a descending field is ascending', 'if (fields[i]!.descending) writer.descending(mark)', ''],
+      [
+        'parallel arrays are indexed',
+        'if (isAtArray(one) && one.value.start !== array.start) throw parallelArrays(fields)',
+        '',
+      ],
+      ['an array within an array is taken apart', 'depth <= path.names.length', 'depth <= path.names.length + 1'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/document/order.ts',
+    [...document, 'src/language/mql', 'src/gateway/mongodb'],
+    [
+      ['NaN is above all numbers', '(Number.isNaN(b) ? 0 : -1) : 1', '(Number.isNaN(b) ? 0 : 1) : -1'],
+      [
+        'a longer text of the same beginning is smaller',
+        'return a.end - a.start - (b.end - b.start)',
+        'return b.end - b.start - (a.end - a.start)',
+      ],
+      ['missing is above null', '[bsonType.missing, tag.nullFirst],', '[bsonType.missing, tag.missing],'],
+      ['binaries compare by bytes before length', 'new DataView(content.buffer).setUint32(0, size)', ''],
+    ],
+  ),
+]

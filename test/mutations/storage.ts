@@ -1,0 +1,103 @@
+/** The memory store: its tree, its versions, its checkpoints. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const tests = ['src/storage/memory/memory.test.ts']
+const checkpoint = ['src/storage/memory/checkpoint.test.ts']
+
+export const storageMutations: readonly Mutation[] = [
+  ...mutationsOf('src/storage/memory/count.ts', tests, [
+    [
+      'an absent key counts the one before it',
+      'return count + (slot < 0 ? ~slot : slot)',
+      'return count + (slot < 0 ? ~slot : slot + 1)',
+    ],
+    [
+      'a count leaves out a child',
+      'if (slot <= size >>> 1) return',
+      'if (slot <= size >>> 1) return slot === 0 ? 0 : -1 +',
+    ],
+    ['a reversed range counts below zero', 'if (compareSlices(range.start, range.end) >= 0) return 0', ''],
+  ]),
+  ...mutationsOf('src/storage/memory/range-delete.ts', tests, [
+    [
+      'a range delete takes its end with it',
+      'for (let slot = from; slot < to; slot++) tree.letGoRecord',
+      'for (let slot = from; slot < to; slot++) if (slot > from) tree.letGoRecord',
+    ],
+    [
+      'the first child of a range delete stays',
+      'for (let slot = first + 1; slot < last; slot++) tree.letGoSubtree',
+      'for (let slot = first + 2; slot < last; slot++) tree.letGoSubtree',
+    ],
+    [
+      'fences beside a gap are not mended at its end',
+      'for (const { bytes, start, end } of [range.start, range.end])',
+      'for (const { bytes, start, end } of [range.start])',
+    ],
+    [
+      'an emptied page at the end of a range stays',
+      'to = last + 1\n  }\n  if (from < to)',
+      'to = last\n  }\n  if (from < to)',
+    ],
+  ]),
+  ...mutationsOf('src/storage/memory/search.ts', tests, [
+    [
+      'equal heads are compared from the wrong byte',
+      'lowShared = Math.max(shared, order - 1)\n      } else {\n        top = middle\n        topShared = Math.max(shared, -order - 1)\n      }\n    }\n  }\n  return ~low',
+      'lowShared = Math.max(shared, order + 7)\n      } else {\n        top = middle\n        topShared = Math.max(shared, -order - 1)\n      }\n    }\n  }\n  return ~low',
+    ],
+    ['a key equal to a separator goes to the left', 'if (order >= 0) {', 'if (order > 0) {'],
+  ]),
+  ...mutationsOf('src/storage/memory/merge.ts', tests, [
+    [
+      'merged pages may overflow',
+      'pageField(tree.space, sibling, sizeAt) + size <= mergedMax(level)',
+      'pageField(tree.space, sibling, sizeAt) + size <= mergedMax(level) * 2',
+    ],
+    [
+      'merged pages forget the keys of the right one',
+      'target[to + keysAt]! += source[from + keysAt]!',
+      'target[to + keysAt]! += 0',
+    ],
+    [
+      'merged entries keep heads for another prefix',
+      'if (source[from + prefixAt] !== prefix || separator !== 0) rewriteHeads',
+      'if (separator !== 0) rewriteHeads',
+    ],
+    ['merging branches loses the separator between them', 'isLeaf ? 0 : separator)', '0)'],
+    ['the separator of merged leaves leaks', 'if (isLeaf) tree.retireRecord(separator)', ''],
+  ]),
+  ...mutationsOf('src/storage/memory/tree.ts', tests, [
+    [
+      'a shared page is changed in place',
+      'return words[base + birthLowAt] === versions.epochLow && words[base + birthHighAt] === versions.epochHigh',
+      'return words[base + birthLowAt]! <= versions.epochLow',
+    ],
+    ['a copied page forgets its keys', 'target[to + keysAt] = source[from + keysAt]!', 'target[to + keysAt] = size'],
+    [
+      'a copied page is not retired',
+      'pageBase(parent) + childrenAt + slot] = copy\n',
+      'pageBase(parent) + childrenAt + slot] = copy\n    if (parent !== 0) return copy\n',
+    ],
+    [
+      'a record is overwritten under a snapshot',
+      'return ints[word] === versions.epochLow && ints[word + 1]! >>> 16 === versions.epochHigh',
+      'return ints[word]! <= versions.epochLow',
+    ],
+    [
+      'the root does not count',
+      'for (let i = 0; i <= this.depth; i++) {\n      const page = this.path[i]!\n      pageWordsOf(this.space, page)[pageBase(page) + keysAt]! += count',
+      'for (let i = 1; i <= this.depth; i++) {\n      const page = this.path[i]!\n      pageWordsOf(this.space, page)[pageBase(page) + keysAt]! += count',
+    ],
+    ['a page at the edge has a prefix', 'low === 0 || high === 0 ? 0 :', 'low === 0 && high === 0 ? 0 :'],
+  ]),
+  ...mutationsOf('src/storage/memory/checkpoint-read.ts', checkpoint, [
+    [
+      'a checksum of a block is not looked at',
+      'if (crc32(this.#window.subarray(start + 4, end), block) !== checksum) {',
+      'if (checksum < 0) {',
+    ],
+    ['blocks of another checkpoint are accepted', 'if (chain !== blocksChecksum) throw', 'if (chain < 0) throw'],
+    ['bytes after the last block are accepted', 'if (size !== fileBytes) throw', 'if (size < fileBytes) throw'],
+  ]),
+]
