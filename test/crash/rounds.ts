@@ -103,7 +103,7 @@ const patienceMs = 1_500
 
 async function compare(port: number, transfers: Map<number, Transfer>, result: RoundsResult): Promise<string[]> {
   const found = await withTeller(port, (teller) => teller.read())
-  const failures = [...fateFailures(found, transfers), ...consistencyFailures(found)]
+  const failures = [...fateFailures(found, transfers), ...consistencyFailures(found), ...found.differences]
   // What was found is durable from now on, and what was not will never come.
   for (const transfer of transfers.values()) {
     if (transfer.fate !== 'unknown') continue

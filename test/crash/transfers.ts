@@ -126,6 +126,14 @@ export class Teller {
     return scoresOf(found.flat().map(String))
   }
 
+  /** Everything derived, recomputed by the server. */
+  async #verify(): Promise<string[]> {
+    const { rows } = await this.#pg.query<Record<'kind' | 'place' | 'index' | 'message', string>>(
+      'SELECT * FROM polylog_verify()',
+    )
+    return rows.map(({ kind, place, index, message }) => `verify: ${kind} ${place} ${index}: ${message}`)
+  }
+
   async read(): Promise<Found> {
     const [accountRows, ledgerRows] = [
       await this.#pg.query<{ id: string; balance: string }>('SELECT id, balance FROM account'),
@@ -152,6 +160,7 @@ export class Teller {
       audit: await this.#scores('audit'),
       leaderboard: await this.#scores('leaderboard'),
       indexed,
+      differences: await this.#verify(),
     }
   }
 }
@@ -164,6 +173,8 @@ export interface Found {
   readonly leaderboard: ReadonlyMap<string, number>
   /** Orders of each customer, found by indexes; NaN where the doors disagree. */
   readonly indexed: ReadonlyMap<number, number>
+  /** What the verifier names. */
+  readonly differences: readonly string[]
 }
 
 function scoresOf(flat: readonly string[]): Map<string, number> {
