@@ -14,6 +14,18 @@ export const ciOnlySteps = [
     limitMinutes: 3,
   },
   {
+    // Others every day; all of them take an hour.
+    name: 'a sample of the planted bugs',
+    args: [
+      '.cache/tools/test/mutations/mutate.js',
+      '--sample',
+      '6',
+      '--seed',
+      String(Math.floor(Date.now() / 86_400_000)),
+    ],
+    limitMinutes: 4,
+  },
+  {
     name: 'simulation of 1,000 seeds',
     args: ['.cache/tools/test/simulation/simulate.js', '--seeds', '201-1200'],
     limitMinutes: 20,

@@ -1,14 +1,7 @@
 /** Frames, parts, records, and what a start makes of what a crash has left. */
 import { mutationsOf, type Mutation } from './mutation.ts'
 
-const file = [
-  'src/log/file/recovery.test.ts',
-  'src/log/file/golden.test.ts',
-  'src/log/file/file-log.test.ts',
-  'src/log/file/faults.test.ts',
-  'src/log/file/crash.test.ts',
-  'src/log/file/dropped-tail.test.ts',
-]
+const file = ['src/log/file/frame.test.ts', 'src/log/file/recovery.test.ts', 'src/log/file/golden.test.ts']
 const record = ['src/log/record.test.ts']
 
 export const logMutations: readonly Mutation[] = [
@@ -61,8 +54,10 @@ export const logMutations: readonly Mutation[] = [
       'if (Buffer.compare(header.databaseId, this.databaseId) > 1) {',
     ],
     ['a newest segment that was cut off is accepted', 'size >= noted.sizeBytes) return', 'size >= 0) return'],
-    ['parts of an earlier term go on', 'this.groups.enterTerm(frame.term)\n', ''],
     ['stale frames are left in place', 'this.staleSectors.push(frame.offset)', ''],
+  ]),
+  ...mutationsOf('src/log/file/parts.ts', file, [
+    ['parts of an earlier term go on', 'if (group.term < term) this.groups.delete(id)', ''],
   ]),
   ...mutationsOf('src/log/record.ts', record, [
     [

@@ -1,7 +1,7 @@
 /** Tables, documents, Redis's data: rows, entries, counts, expiries. */
 import { mutationsOf, type Mutation } from './mutation.ts'
 
-const table = ['src/model/table/table.test.ts', 'src/model/table/codec.test.ts']
+const table = ['src/model/table/entries.test.ts', 'src/model/table/table.test.ts', 'src/model/table/codec.test.ts']
 const keyvalue = ['src/model/keyvalue']
 const document = ['src/model/document']
 
@@ -115,8 +115,8 @@ export const modelMutations: readonly Mutation[] = [
     ],
     [
       'a moved collection loses its expiry',
-      'header.storedPosition = header.position\n  if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)',
-      'header.storedPosition = header.position',
+      'header.noteStored()\n  if (header.expiresAtMs !== never) putExpiry(tx, space, key, header.expiresAtMs)',
+      'header.noteStored()',
     ],
   ]),
   ...mutationsOf('src/model/keyvalue/expiry.ts', keyvalue, [
@@ -128,37 +128,41 @@ export const modelMutations: readonly Mutation[] = [
     ],
     ["the server's deletes look like a client's", "if (expired.length > 0) tx.setOrigin('expiry')", ''],
   ]),
-  ...mutationsOf('src/model/keyvalue/sorted-sets.ts', keyvalue, [
+  ...mutationsOf(
+    'src/model/keyvalue/sorted-sets.ts',
+    [...keyvalue, 'src/gateway/redis/golden.test.ts'],
     [
-      'a new score keeps the old entry',
-      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, before, member), 'derived')",
-      '',
+      [
+        'a new score keeps the old entry',
+        "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, before, member), 'derived')",
+        '',
+      ],
+      [
+        'a removed member keeps its entry',
+        "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
+        '',
+      ],
+      [
+        'a removed member is counted',
+        "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')\n  sorted.count--",
+        "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
+      ],
+      [
+        'the entry of a negative score is another one',
+        'tx.put(writeScoreKey(scoreKey, space, sorted.generation, score, member), emptySlice',
+        'tx.put(writeScoreKey(scoreKey, space, sorted.generation, Math.abs(score), member), emptySlice',
+      ],
+      [
+        'an equal score is greater',
+        'conditions.onlyGreater === true && after <= before',
+        'conditions.onlyGreater === true && after < before',
+      ],
+      ['an increment replaces', 'conditions.increment === true ? before + score : score', 'score'],
     ],
-    [
-      'a removed member keeps its entry',
-      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
-      '',
-    ],
-    [
-      'a removed member is counted',
-      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')\n  sorted.count--",
-      "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
-    ],
-    [
-      'the entry of a negative score is another one',
-      'tx.put(writeScoreKey(scoreKey, space, sorted.generation, score, member), emptySlice',
-      'tx.put(writeScoreKey(scoreKey, space, sorted.generation, Math.abs(score), member), emptySlice',
-    ],
-    [
-      'an equal score is greater',
-      'conditions.onlyGreater === true && after <= before',
-      'conditions.onlyGreater === true && after < before',
-    ],
-    ['an increment replaces', 'conditions.increment === true ? before + score : score', 'score'],
-  ]),
+  ),
   ...mutationsOf(
     'src/model/keyvalue/sorted-set-ranges.ts',
-    [...keyvalue, 'src/gateway/redis/commands'],
+    [...keyvalue, 'src/gateway/redis/golden.test.ts'],
     [
       [
         'an exclusive minimum is inclusive',
@@ -183,7 +187,7 @@ export const modelMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf(
     'src/model/keyvalue/strings.ts',
-    [...keyvalue, 'src/gateway/redis/commands'],
+    [...keyvalue, 'src/gateway/redis/golden.test.ts'],
     [
       [
         'a string over a hash leaves its fields',
@@ -203,38 +207,34 @@ export const modelMutations: readonly Mutation[] = [
       ],
     ],
   ),
-  ...mutationsOf(
-    'src/model/document/document.ts',
-    [...document, 'src/gateway/mongodb', 'src/session/hermitage.test.ts'],
+  ...mutationsOf('src/model/document/document.ts', document, [
     [
-      [
-        'a removed document leaves its entries',
-        'removed: indexKeyPrefixes(collection, index, document),',
-        'removed: noKeys,',
-      ],
-      [
-        'an element that is gone keeps its entry',
-        'removed: old.filter((one) => !freshSet.has(one)),',
-        'removed: old.filter((one) => !freshSet.has(one)).slice(1),',
-      ],
-      [
-        'a new element has no entry',
-        'added: fresh.filter((one) => !oldSet.has(one)),',
-        'added: fresh.filter((one) => !oldSet.has(one)).slice(0, 1),',
-      ],
-      [
-        'a unique entry is taken from another document',
-        'return holder !== undefined && !equalSlices(holder, sliceOf(own))',
-        'return false',
-      ],
-      ['a field is not noted', '  noteFields(transaction, collection, after)\n', ''],
-      [
-        'one entry for one is no change',
-        'old.length === 1 && fresh.length === 1 && old[0] === fresh[0]',
-        'old.length === 1 && fresh.length === 1',
-      ],
+      'a removed document leaves its entries',
+      'removed: indexKeyPrefixes(collection, index, document),',
+      'removed: noKeys,',
     ],
-  ),
+    [
+      'an element that is gone keeps its entry',
+      'removed: old.filter((one) => !freshSet.has(one)),',
+      'removed: old.filter((one) => !freshSet.has(one)).slice(1),',
+    ],
+    [
+      'a new element has no entry',
+      'added: fresh.filter((one) => !oldSet.has(one)),',
+      'added: fresh.filter((one) => !oldSet.has(one)).slice(0, 1),',
+    ],
+    [
+      'a unique entry is taken from another document',
+      'return holder !== undefined && !equalSlices(holder, sliceOf(own))',
+      'return false',
+    ],
+    ['a field is not noted', '  noteFields(transaction, collection, after)\n', ''],
+    [
+      'one entry for one is no change',
+      'old.length === 1 && fresh.length === 1 && old[0] === fresh[0]',
+      'old.length === 1 && fresh.length === 1',
+    ],
+  ]),
   ...mutationsOf(
     'src/model/document/index-keys.ts',
     [...document, 'src/gateway/mongodb'],
@@ -258,18 +258,14 @@ export const modelMutations: readonly Mutation[] = [
       ['an array within an array is taken apart', 'depth <= path.names.length', 'depth <= path.names.length + 1'],
     ],
   ),
-  ...mutationsOf(
-    'src/model/document/order.ts',
-    [...document, 'src/language/mql', 'src/gateway/mongodb'],
+  ...mutationsOf('src/model/document/order.ts', document, [
+    ['NaN is above all numbers', '(Number.isNaN(b) ? 0 : -1) : 1', '(Number.isNaN(b) ? 0 : 1) : -1'],
     [
-      ['NaN is above all numbers', '(Number.isNaN(b) ? 0 : -1) : 1', '(Number.isNaN(b) ? 0 : 1) : -1'],
-      [
-        'a longer text of the same beginning is smaller',
-        'return a.end - a.start - (b.end - b.start)',
-        'return b.end - b.start - (a.end - a.start)',
-      ],
-      ['missing is above null', '[bsonType.missing, tag.nullFirst],', '[bsonType.missing, tag.missing],'],
-      ['binaries compare by bytes before length', 'new DataView(content.buffer).setUint32(0, size)', ''],
+      'a longer text of the same beginning is smaller',
+      'return a.end - a.start - (b.end - b.start)',
+      'return b.end - b.start - (a.end - a.start)',
     ],
-  ),
+    ['missing is above null', '[bsonType.missing, tag.nullFirst],', '[bsonType.missing, tag.missing],'],
+    ['binaries compare by bytes before length', 'new DataView(content.buffer).setUint32(0, size)', ''],
+  ]),
 ]

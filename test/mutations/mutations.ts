@@ -5,6 +5,7 @@ import { logMutations } from './log.ts'
 import { modelMutations } from './model.ts'
 import type { Mutation } from './mutation.ts'
 import { storageMutations } from './storage.ts'
+import { upperMutations } from './upper.ts'
 
 export const mutations: readonly Mutation[] = [
   ...baseMutations,
@@ -12,4 +13,5 @@ export const mutations: readonly Mutation[] = [
   ...storageMutations,
   ...databaseMutations,
   ...modelMutations,
+  ...upperMutations,
 ]

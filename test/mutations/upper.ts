@@ -1,0 +1,122 @@
+/** Queries, languages, sessions, doors, the library. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const operators = ['src/query/operators.test.ts']
+const sessions = [
+  'src/session/session.test.ts',
+  'src/session/failed-transaction.test.ts',
+  'src/session/read-only-party.test.ts',
+]
+const sql = ['src/language/sql/golden.test.ts']
+
+export const upperMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/query/row-operators.ts',
+    [...operators, ...sql],
+    [
+      [
+        'a filter forgets a row that it pauses at',
+        'const accepted = this.#accepts(row, run)\n      input.advance()',
+        'input.advance()\n      const accepted = this.#accepts(row, run)',
+      ],
+      [
+        'a limit returns one row more',
+        'if (this.#returned >= bounds.limit) return this.#tied(run)',
+        'if (this.#returned > bounds.limit) return this.#tied(run)',
+      ],
+      ['an offset begins anew with each batch', 'this.#skipped += skip\n', ''],
+      ['a limit that begins again remembers what it has returned', 'this.#returned = 0\n', ''],
+      ['WITH TIES shows what is not tied', 'if (other >= 0) this.#last = undefined\n', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/query/set-operators.ts',
+    [...operators, ...sql],
+    [['DISTINCT shows a row again', 'this.#seen.add(key)\n    return true', 'return true']],
+  ),
+  ...mutationsOf(
+    'src/session/sight.ts',
+    ['src/session/seen.test.ts', 'src/session/session.test.ts', 'src/session/outbox.test.ts'],
+    [
+      [
+        'what was seen last is all that was seen',
+        'if (sequence > this.sequence) this.sequence = sequence',
+        'this.sequence = sequence',
+      ],
+    ],
+  ),
+  ...mutationsOf('src/session/shared-transaction.ts', sessions, [
+    ['statements of parties overtake each other', 'this.#queue.shift()?.()', 'this.#queue.pop()?.()'],
+    [
+      'an error leaves the turn taken',
+      '    } catch (error) {\n      this.#passOn()\n      throw error',
+      '    } catch (error) {\n      throw error',
+    ],
+    ['a failed transaction commits', "    if (this.failed) {\n      this.abort()\n      return 'aborted'\n    }\n", ''],
+    [
+      'a savepoint is gone once it was rolled back to',
+      'this.#savepoints.length = position + 1',
+      'this.#savepoints.length = position',
+    ],
+    ['a savepoint hides an older one of its name', 'this.#savepoints.findLastIndex(', 'this.#savepoints.findIndex('],
+    [
+      'a rollback to a savepoint leaves the transaction failed',
+      '    this.failed = false\n  }\n\n  release',
+      '  }\n\n  release',
+    ],
+    ['a savepoint does not remember who may only read', '    this.#restrict(reading)\n', ''],
+    [
+      'a failed transaction without savepoints keeps its locks',
+      'if (this.#savepoints.length === 0) this.kernel.rollback()',
+      '',
+    ],
+    ['a token is good after the end', '    this.#withdraw?.()\n', ''],
+    ['a party that has left is not told', '    this.#decide(outcome)\n', ''],
+    [
+      'one party that may only read makes all others so',
+      'return this.#reading.all || this.#reading.parties.has(party)',
+      'return this.#reading.all || this.#reading.parties.size > 0',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/functions/text-functions.ts', sql, [
+    [
+      'a character of two units counts twice',
+      "typeof all === 'string' ? all.slice(from, to) : all.slice(from, to).join('')",
+      'value.slice(from, to)',
+    ],
+    ['a position begins with zero', 'countCharacters(value.slice(0, at)) + 1', 'countCharacters(value.slice(0, at))'],
+    [
+      'a negative field counts from the wrong end',
+      'field > 0 ? field - 1 : parts.length + field',
+      'field > 0 ? field - 1 : parts.length + field - 1',
+    ],
+    ['an identifier with quotes is not quoted', `name.replaceAll('"', '""')`, 'name'],
+    ['a literal with a quote is not quoted', `value.replaceAll("'", "''")`, 'value'],
+    ['ltrim trims both ends', 'if (atEnd) while', 'while'],
+  ]),
+  ...mutationsOf(
+    'src/gateway/postgres/waiting-rows.ts',
+    [
+      'src/gateway/postgres/transcript.test.ts',
+      'src/gateway/postgres/drivers.test.ts',
+      'src/gateway/postgres/connection.test.ts',
+    ],
+    [
+      [
+        'a portal shows one row more than its limit',
+        'const first = rows.take(Math.min(count, rowsPerPiece), bytesPerPiece)',
+        'const first = rows.take(Math.min(count + 1, rowsPerPiece), bytesPerPiece)',
+      ],
+      [
+        'a portal stops after its first piece',
+        'if (written >= count || rows.length === 0) return done(written)',
+        'if (written > 0) return done(written)',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/library/follow.ts',
+    ['src/library/feed-position.test.ts', 'src/library'],
+    [['a trimmed feed is a disk that fails', "trimmed: 'trimmed', ", '']],
+  ),
+]
