@@ -28,11 +28,11 @@ describe('the conflict index', () => {
     const numbers = fc.nat(400)
     const change = fc.record({
       at: numbers,
-      length: fc.oneof(fc.constant(0), fc.nat(40)),
+      length: fc.oneof({ weight: 30, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(40) }),
       ask: numbers,
       back: fc.nat(30),
     })
-    const property = fc.property(fc.array(change, { minLength: 1, maxLength: 600 }), (changes) => {
+    const property = fc.property(fc.array(change, { minLength: 1, maxLength: 600, size: 'max' }), (changes) => {
       const index = new ConflictIndex()
       const naive = new NaiveIndex()
       index.open(0)
@@ -49,6 +49,30 @@ describe('the conflict index', () => {
       }
     })
     fc.assert(property, { numRuns: 60 })
+  })
+
+  test('knows a key by its newest change, and a snapshot by its own sequence', () => {
+    const index = new ConflictIndex()
+    index.open(0)
+    index.add('b', 1)
+    index.add('b', 5)
+    expect(index.lastChange('b')).toBe(5)
+    expect(index.changed('a', 'c', 4)).toBe(true)
+    expect(index.changed('a', 'c', 5)).toBe(false)
+    index.add('d', 6)
+    // What changed before stays no newer than it is, though its run has changed since.
+    expect(index.changed('a', 'c', 5)).toBe(false)
+    expect([index.changed('b', 'd', 4), index.changed('b\0', 'd', 4), index.changed('a', 'b', 4)]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    index.addRange('m', 'p', 7)
+    expect([index.changed('p', 'q', 6), index.changed('a', 'm', 6), index.changed('o', 'q', 6)]).toEqual([
+      false,
+      false,
+      true,
+    ])
   })
 
   test('keeps what its oldest asker may ask for, and forgets the rest by generations', () => {

@@ -1,85 +1,126 @@
-/** What a write set of many operations says, against a plain map: the hash table is divided, the bytes are in chunks. */
+/** Private writes against a list of them: what they say of keys, what goes into the record, what a savepoint takes back. */
 import { describe, expect, test } from 'vitest'
-import { MutableSlice, sliceOf, sliceToLatin1 } from '../base/slice.ts'
-import type { Slice } from '../base/slice.ts'
+import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../base/slice.ts'
 import { SeededRandom } from '../host/simulated/random.ts'
-import { KeyNumbers } from './key-numbers.ts'
-import { WriteSet } from './write-set.ts'
+import { writeKinds, WriteSet } from './write-set.ts'
 
-const keyOf = (n: number): Slice => sliceOf(Buffer.from(`key ${n}`))
+const slice = (text: string): Slice => sliceOf(Buffer.from(text, 'latin1'))
+const into = new MutableSlice()
 
-describe('a write set of many operations', () => {
-  test.each([1, 2])('says what a map says, also after going back to savepoints (seed %i)', (seed) => {
-    const random = new SeededRandom(seed)
-    const writes = new WriteSet()
-    let model = new Map<number, string | null>()
-    const savepoints: { count: number; model: Map<number, string | null> }[] = []
-    for (let round = 0; round < 40; round++) {
-      for (let i = 0; i < 1500; i++) {
-        const n = round % 2 === 0 ? round * 1500 + i : random.below(40_000)
-        if (random.chance(0.2)) {
-          writes.delete(keyOf(n), false)
-          model.set(n, null)
-        } else {
-          const text = `value ${round} ${'x'.repeat(random.below(60))}`
-          writes.put(keyOf(n), sliceOf(Buffer.from(text)), false)
-          model.set(n, text)
-        }
-      }
-      if (round % 10 === 4) writes.put(keyOf(-1), sliceOf(new Uint8Array(3 << 20)), false)
-      if (round % 10 === 4) model.set(-1, '\0'.repeat(3 << 20))
-      if (random.chance(0.5)) savepoints.push({ count: writes.count, model: new Map(model) })
-      else if (random.chance(0.4) && savepoints.length > 0) {
-        const to = savepoints.pop()!
-        writes.rollbackTo(to.count)
-        model = to.model
-      }
-      compare(writes, model, random)
-    }
-    writes.rollbackTo(0)
-    compare(writes, new Map(), random)
-  })
-
-  test('keeps nothing large when it is empty again', () => {
-    const writes = new WriteSet()
-    for (let i = 0; i < 50_000; i++) writes.put(keyOf(i), sliceOf(new Uint8Array(100)), false)
-    writes.reset()
-    expect([writes.count, writes.sizeBytes, writes.find(keyOf(7)), writes.sorted.isEmpty]).toEqual([0, 0, -1, true])
-    writes.put(keyOf(7), keyOf(8), true)
-    expect(writes.isDerived(0)).toBe(true)
-    expect(writes.touches({ start: keyOf(7), end: keyOf(70) })).toBe(true)
-  })
-})
-
-function compare(writes: WriteSet, model: ReadonlyMap<number, string | null>, random: SeededRandom): void {
-  const value = new MutableSlice()
-  for (let i = 0; i < 500; i++) {
-    const n = random.below(60_000)
-    const found = writes.get(keyOf(n), value)
-    expect(found && sliceToLatin1(found)).toBe(model.get(n))
-  }
-  const { sorted } = writes
-  const found: string[] = []
-  const key = new MutableSlice()
-  for (let at = sorted.first(keyOf(0), false); at >= 0; at = sorted.next(at, false)) {
-    found.push(sliceToLatin1(writes.keyOf(sorted.at(at), key)))
-  }
-  const expected = [...model.keys()].filter((n) => n >= 0).map((n) => `key ${n}`)
-  expect(found).toEqual(expected.sort())
-  const last = sorted.last(keyOf(9), true)
-  const before = found.findLast((name) => name <= 'key 9')
-  expect(last < 0 ? undefined : sliceToLatin1(writes.keyOf(sorted.at(last), key))).toBe(
-    before ?? (model.has(-1) ? 'key -1' : undefined),
-  )
+function textOf(found: Slice | null | undefined): string | null | undefined {
+  return found === null || found === undefined ? found : sliceToLatin1(found)
 }
 
-test('a table of keys holds what was put into it, newest numbers', () => {
-  const keys = new KeyNumbers()
-  for (let round = 0; round < 2; round++) for (let i = 0; i < 40_000; i++) keys.set(`k\xff${i}`, (i + round) % 4)
-  expect(keys.size).toBe(40_000)
-  expect(['7', '39999', '40000', ''].map((name) => keys.get(`k\xff${name}`))).toEqual([0, 0, undefined, undefined])
-  expect([...keys].slice(0, 2)).toEqual([
-    { key: 'k\xff0', number: 1 },
-    { key: 'k\xff1', number: 2 },
-  ])
+/** Keys of different lengths that begin and end alike. */
+const keys = [
+  'a',
+  'aa',
+  'ab',
+  'b',
+  'ba',
+  'bb',
+  'c',
+  'ca',
+  'cc',
+  'd',
+  'da',
+  'dd',
+  'e',
+  'ee',
+  'eee',
+  'f',
+  'fa',
+  'g',
+  'h',
+  'ha',
+]
+
+type Write = readonly [kind: 'put' | 'delete' | 'range', key: string, other: string]
+
+/** Of a base where every key has its own name for a value. */
+function applied(writes: readonly Write[]): Map<string, string> {
+  const state = new Map(keys.map((key) => [key, key]))
+  for (const [kind, key, other] of writes) {
+    if (kind === 'put') state.set(key, other)
+    else if (kind === 'delete') state.delete(key)
+    else for (const one of keys) if (one >= key && one < other) state.delete(one)
+  }
+  return state
+}
+
+function perform(set: WriteSet, [kind, key, other]: Write): void {
+  if (kind === 'put') set.put(slice(key), slice(other), false)
+  else if (kind === 'delete') set.delete(slice(key), false)
+  else set.deleteRange({ start: slice(key), end: slice(other) }, false)
+}
+
+function randomWrite(random: SeededRandom, number: number): Write {
+  const [one, other] = [keys[random.below(keys.length)]!, keys[random.below(keys.length)]!]
+  if (random.chance(0.6)) return ['put', one, `value ${number}`]
+  if (random.chance(0.6) || one === other) return ['delete', one, '']
+  return one < other ? ['range', one, other] : ['range', other, one]
+}
+
+/** What the record would make of the base, operation by operation. */
+function recorded(set: WriteSet): { state: Map<string, string>; touched: string[] } {
+  const writes: Write[] = []
+  const touched: string[] = []
+  set.forEachEffective((kind, key, value) => {
+    const [name, other] = [sliceToLatin1(key), sliceToLatin1(value)]
+    writes.push([kind === writeKinds.put ? 'put' : kind === writeKinds.delete ? 'delete' : 'range', name, other])
+    if (kind !== writeKinds.deleteRange) touched.push(name)
+  })
+  return { state: applied(writes), touched }
+}
+
+function compare(set: WriteSet, writes: readonly Write[], what: string): void {
+  const state = applied(writes)
+  const base = { get: (key: Slice) => (keys.includes(sliceToLatin1(key)) ? key : undefined) }
+  for (const key of keys) {
+    const said = textOf(set.get(slice(key), into))
+    expect(said === undefined ? key : (said ?? undefined), `${what}: ${key}`).toBe(state.get(key))
+  }
+  const { state: after, touched } = recorded(set)
+  expect(after, what).toEqual(state)
+  expect(new Set(touched).size, `${what}: a key is in the record twice`).toBe(touched.length)
+  const counted = set.countChange({ start: slice('b'), end: slice('e') }, base)
+  const inside = (all: Iterable<string>): number => [...all].filter((key) => key >= 'b' && key < 'e').length
+  if (counted !== undefined) expect(counted, what).toBe(inside(state.keys()) - inside(keys))
+}
+
+describe('private writes', () => {
+  test.each([6, 40, 200])('say what a list of them says, in programs of %i writes', (length) => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = new SeededRandom(seed)
+      const set = new WriteSet()
+      const writes: Write[] = []
+      const marks: number[] = []
+      for (let i = 0; i < length; i++) {
+        const write = randomWrite(random, i)
+        writes.push(write)
+        perform(set, write)
+        if (random.chance(0.1)) marks.push(writes.length)
+        if (random.chance(0.05) && marks.length > 0) {
+          const mark = marks.splice(random.below(marks.length))[0]!
+          set.rollbackTo(mark)
+          writes.length = mark
+        }
+        if (length < 50 || i % 10 === 0) compare(set, writes, `seed ${seed}, write ${i}`)
+      }
+      compare(set, writes, `seed ${seed}`)
+    }
+  })
+
+  test('a range delete at a savepoint is taken back with it, and one before it stays', () => {
+    const set = new WriteSet()
+    set.put(slice('b'), slice('1'), false)
+    set.deleteRange({ start: slice('a'), end: slice('c') }, false)
+    const mark = set.count
+    set.deleteRange({ start: slice('c'), end: slice('e') }, false)
+    set.rollbackTo(mark)
+    expect([set.get(slice('b'), into), set.get(slice('c'), into)]).toEqual([null, undefined])
+    set.rollbackTo(1)
+    expect(textOf(set.get(slice('b'), into))).toBe('1')
+    expect(set.hasRanges).toBe(false)
+  })
 })

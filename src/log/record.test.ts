@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, test } from 'vitest'
 import { emptySlice, MutableSlice, sliceOf, type Slice } from '../base/slice.ts'
 import { LogError } from './commit-log.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -203,4 +203,17 @@ describe('record', () => {
     expect(reader.value.bytes).toBe(writer.bytes)
     expect(reader.next()).toBe(false)
   })
+})
+
+test('a record ends with its last operation', () => {
+  const writer = new RecordWriter()
+  writer.begin(origins.client, 0)
+  writer.put(20, slice('key'), slice('value'))
+  writer.end()
+  const { bytes, length } = writer
+  const longer = Uint8Array.from([...bytes.subarray(0, length), 0])
+  longer[0]!++
+  const reader = new RecordReader().open(longer, 0, longer.length)
+  expect(() => reader.next()).toThrow('bytes after the last operation')
+  expect(() => new RecordReader().open(longer, 0, longer.length - 1)).toThrow('length')
 })

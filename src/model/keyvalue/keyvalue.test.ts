@@ -5,6 +5,7 @@ import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../../base/sli
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
+import type { KernelTransaction } from '../../database/transaction.ts'
 import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import type { Host } from '../../host/host.ts'
 import { createRealHost } from '../../host/real/real-host.ts'
@@ -278,7 +279,7 @@ function shown(tx: Transaction): Map<string, Value> {
 describe('the keyvalue model', () => {
   it('does what a plain map does, and keeps its invariants', () => {
     fc.assert(
-      fc.property(fc.array(anyStep, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(anyStep, { maxLength: 200, size: 'max' }), (steps) => {
         run((tx) => tx.deleteRange(keyspaceRange(space.id)))
         const model: Model = new Map()
         for (const step of steps) {
@@ -292,7 +293,7 @@ describe('the keyvalue model', () => {
         })
         expect(run((tx) => countKeys(tx, space))).toBe([...model.keys()].filter((key) => living(model, key)).length)
       }),
-      { numRuns: 150 },
+      { numRuns: 40 },
     )
   })
 
@@ -356,5 +357,67 @@ describe('the keyvalue model', () => {
       )
       expect(found, JSON.stringify(prefix)).toEqual(keys.filter((key) => key.startsWith(prefix)).sort())
     }
+  })
+})
+
+describe('a key that expires', () => {
+  const header = new Header()
+  const lives = (name: string): boolean => run((tx) => findHeader(tx, space, slice(name), header))
+  const expiries = (): number => run((tx) => stored(tx, index.expiry).size)
+
+  it('lives up to and with its last millisecond', () => {
+    run((tx) => setString(tx, space, slice('k'), slice('v'), BigInt(nowMs + 5)))
+    for (const [after, expected] of [
+      [4, true],
+      [5, true],
+      [6, false],
+    ] as const) {
+      nowMs = 1_000_000 + after
+      expect(lives('k'), `after ${after} ms`).toBe(expected)
+      if (expected) expect(run((tx) => reclaimExpired(tx, space, 10))).toBe(0)
+    }
+    const reclaim = (tx: Transaction): string =>
+      `${reclaimExpired(tx, space, 10)} by ${(tx as KernelTransaction).origin}`
+    expect([run(reclaim), run(reclaim)]).toEqual(['1 by expiry', '0 by client'])
+    expect(expiries()).toBe(0)
+  })
+
+  it('leaves nothing to what comes after it under its name', () => {
+    run((tx) => putField(tx, space, bytes('h'), bytes('old'), bytes('1')))
+    run((tx) => {
+      findHeader(tx, space, slice('h'), header)
+      setExpiry(tx, space, slice('h'), header, BigInt(nowMs + 1))
+    })
+    nowMs += 2
+    run((tx) => putField(tx, space, bytes('h'), bytes('new'), bytes('2')))
+    expect(run((tx) => getField(tx, space, bytes('h'), bytes('old')))).toBeUndefined()
+    expect([lives('h'), header.count, header.expiresAtMs]).toEqual([true, 1, never])
+    expect(expiries()).toBe(0)
+    expect(run((tx) => stored(tx, index.field).size)).toBe(1)
+  })
+
+  it('lives for ever once it is set without an expiry', () => {
+    for (const name of ['a', 'b']) run((tx) => setString(tx, space, slice(name), slice('v'), BigInt(nowMs + 5)))
+    run((tx) => setString(tx, space, slice('a'), slice('w')))
+    expect(expiries()).toBe(1)
+    nowMs += 6
+    expect([lives('a'), lives('b')]).toEqual([true, false])
+    expect(run((tx) => reclaimExpired(tx, space, 10))).toBe(1)
+    expect(lives('a')).toBe(true)
+  })
+
+  it('takes its expiry along where it is renamed, and only there', () => {
+    run((tx) => putScore(tx, space, bytes('z'), bytes('m'), -1))
+    run((tx) => {
+      findHeader(tx, space, slice('z'), header)
+      setExpiry(tx, space, slice('z'), header, BigInt(nowMs + 9))
+    })
+    run((tx) => {
+      findHeader(tx, space, slice('z'), header)
+      renameKey(tx, space, slice('z'), header, slice('moved'))
+    })
+    const at = sliceToLatin1(writeExpiryKey(new KeyWriter(64), space, BigInt(nowMs + 9), slice('moved')))
+    expect(run((tx) => [...stored(tx, index.expiry).keys()])).toEqual([at])
+    expect([lives('z'), lives('moved'), header.expiresAtMs]).toEqual([false, true, BigInt(nowMs + 9)])
   })
 })

@@ -223,3 +223,18 @@ describe('a damaged checkpoint', () => {
     expect(encodeManifest(manifest)).toEqual(whole.get('manifest'))
   })
 })
+
+test('the blocks of another checkpoint of the same size are not taken for its own', async () => {
+  const contents = async (text: string): Promise<Map<string, Uint8Array>> => {
+    const disk = createMemoryDisk()
+    await disk.makeFolder('here')
+    const store = new MemoryStore({ monotonic: () => 0, poison: true })
+    store.put(sliceOf(Buffer.from('key')), sliceOf(Buffer.from(text)))
+    store.publish(41)
+    await store.checkpoint(hostOf(disk), 'here')
+    return readAll(disk)
+  }
+  const [one, other] = [await contents('one value'), await contents('two value')]
+  const mixed = new Map([...one, ['entries', other.get('entries')!]])
+  expect((await damage(mixed)).message).toContain('not those of the manifest')
+})

@@ -218,3 +218,23 @@ describe('the assertions', () => {
     pinned.release()
   })
 })
+
+test('a range may end behind the last key of any page, and before the first of the next', () => {
+  for (let from = 0; from < 260; from += 37) {
+    for (let to = from + 1; to < 300; to += 7) {
+      const store = new MemoryStore({ monotonic, poison: true })
+      fill(store, 0, 300, 'value')
+      const behind = Buffer.concat([Buffer.from(`key ${String(to).padStart(6, '0')}`), Buffer.of(0)])
+      store.deleteRange({ start: key(from), end: sliceOf(behind) })
+      store.publish(store.sequence + 1)
+      checkFamily(store.family, [store])
+      expect(store.statistics().keys).toBe(300 - (to - from + 1))
+      expect([read(store, from), read(store, to), read(store, to + 1)]).toEqual([
+        undefined,
+        undefined,
+        to + 1 < 300 ? `value ${to + 1}` : undefined,
+      ])
+      store.close()
+    }
+  }
+})
