@@ -53,7 +53,7 @@ export class ByteArena {
 
   /** Forgets entries from that place on, `bytes` of them. */
   truncate(chunk: number, end: number, bytes: number): void {
-    this.#chunks.length = chunk + 1
+    if (this.#chunks.length > chunk + 1) this.#chunks.length = chunk + 1
     this.chunk = chunk
     this.end = end
     this.sizeBytes -= bytes

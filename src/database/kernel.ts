@@ -73,6 +73,6 @@ export const defaultKernelLimits: KernelLimits = {
   maxTransactionBytes: 256 * 1024 * 1024,
   sliceUs: 2_000,
   sliceKeys: 1_000,
-  largeCommitWrites: 1_000,
-  largeCommitBytes: 512 * 1024,
+  largeCommitWrites: 2_000,
+  largeCommitBytes: 4 * 1024 * 1024,
 }

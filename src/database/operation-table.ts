@@ -29,6 +29,11 @@ export class OperationTable {
     this.#chunks[operation >> chunkLog2]![(operation & (chunkOperations - 1)) * wordsPerOperation + field] = value
   }
 
+  /** The words in which the operation's begin at `placeOf` it. */
+  wordsOf(operation: number): Int32Array {
+    return this.#chunks[operation >> chunkLog2]!
+  }
+
   /** Before the first `set` of an operation; operations come in order. */
   reserve(operation: number): void {
     if (operation >= chunkOperations) {
@@ -45,6 +50,11 @@ export class OperationTable {
 
   /** Keeps what `operations` of them take. */
   shrink(operations: number): void {
-    this.#chunks.length = Math.min(this.#chunks.length, (operations >> chunkLog2) + 1)
+    const kept = (operations >> chunkLog2) + 1
+    if (this.#chunks.length > kept) this.#chunks.length = kept
   }
+}
+
+export function placeOf(operation: number): number {
+  return (operation & (chunkOperations - 1)) * wordsPerOperation
 }

@@ -115,15 +115,17 @@ export class WriteSet {
     const arena = this.#arena
     arena.reserve(key.end - key.start + (value === undefined ? 0 : value.end - value.start))
     table.reserve(operation)
-    table.set(operation, at.kindAt, derived ? kind | derivedFlag : kind)
-    table.set(operation, at.chunkAt, arena.chunk)
-    table.set(operation, at.keyStartAt, arena.end)
+    const words = table.wordsOf(operation)
+    const place = at.placeOf(operation)
+    words[place + at.kindAt] = derived ? kind | derivedFlag : kind
+    words[place + at.chunkAt] = arena.chunk
+    words[place + at.keyStartAt] = arena.end
     arena.append(key)
-    table.set(operation, at.keyEndAt, arena.end)
+    words[place + at.keyEndAt] = arena.end
     if (value !== undefined) arena.append(value)
-    table.set(operation, at.valueEndAt, arena.end)
-    table.set(operation, at.supersededAt, none)
-    table.set(operation, at.previousAt, none)
+    words[place + at.valueEndAt] = arena.end
+    words[place + at.supersededAt] = none
+    words[place + at.previousAt] = none
     return operation
   }
 
@@ -201,8 +203,10 @@ export class WriteSet {
   }
 
   keyOf(operation: number, into: MutableSlice): MutableSlice {
-    const table = this.#table
-    return into.set(this.#bytesOf(operation), table.get(operation, at.keyStartAt), table.get(operation, at.keyEndAt))
+    const words = this.#table.wordsOf(operation)
+    const place = at.placeOf(operation)
+    const bytes = this.#arena.chunkAt(words[place + at.chunkAt]!)
+    return into.set(bytes, words[place + at.keyStartAt]!, words[place + at.keyEndAt]!)
   }
 
   /** Whether a range delete made after `operation` (−1: after the snapshot) and before `limit` covers the key. */
@@ -293,8 +297,10 @@ export class WriteSet {
 
   /** What stands behind the key, whatever it means for the operation's kind. */
   payloadOf(operation: number, into: MutableSlice): MutableSlice {
-    const table = this.#table
-    return into.set(this.#bytesOf(operation), table.get(operation, at.keyEndAt), table.get(operation, at.valueEndAt))
+    const words = this.#table.wordsOf(operation)
+    const place = at.placeOf(operation)
+    const bytes = this.#arena.chunkAt(words[place + at.chunkAt]!)
+    return into.set(bytes, words[place + at.keyEndAt]!, words[place + at.valueEndAt]!)
   }
 
   bytesOf(operation: number): number {

@@ -69,6 +69,8 @@ export class ClientSession implements Session {
   readonly #everybody: () => Iterable<ClientSession>
   readonly #onClose: () => void
   readonly #cancellation = new Cancellation()
+  /** One for all commits, of which most never call it. */
+  readonly #checkCanceled = (): void => this.#cancellation.check()
   readonly #caller: Caller
   #shared: SharedTransaction | undefined
   #isBeginner = false
@@ -244,7 +246,7 @@ export class ClientSession implements Session {
     try {
       result = this.#runner.run(transaction, statement, this.#caller)
       if (!(result instanceof Promise)) {
-        const committed = commitOf(transaction, () => this.#cancellation.check())
+        const committed = commitOf(transaction, this.#checkCanceled)
         if (typeof committed !== 'number') return this.#finishAlone(transaction, result, committed)
         this.sight.saw(committed)
         this.#databaseCounts.commits++
@@ -269,7 +271,7 @@ export class ClientSession implements Session {
     this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
     try {
       const result = await running
-      this.sight.saw(await (committing ?? commitOf(transaction, () => this.#cancellation.check())))
+      this.sight.saw(await (committing ?? commitOf(transaction, this.#checkCanceled)))
       this.#databaseCounts.commits++
       return result
     } catch (error) {

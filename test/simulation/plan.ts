@@ -25,6 +25,9 @@ export interface Plan {
   readonly embeddedClients: number
   readonly networkClients: number
   readonly checkpointEveryBytes: number
+  /** Transactions that write more are committed in slices, of `sliceKeys` writes. */
+  readonly largeCommitWrites: number
+  readonly sliceKeys: number
   readonly lives: readonly Life[]
 }
 
@@ -61,6 +64,13 @@ export const faultsByName: ReadonlyMap<string, number> = new Map<string, number>
 /** Durability is not claimed where a disk lies about it. */
 export const excludedFromDurability: ReadonlySet<FaultName> = new Set<FaultName>(['lying-sync'])
 
+/** As it is; with the larger ones of the simulation's transactions in slices; with nearly all of them. */
+const commitSizes: readonly Pick<Plan, 'largeCommitWrites' | 'sliceKeys'>[] = [
+  { largeCommitWrites: 1_000, sliceKeys: 1_000 },
+  { largeCommitWrites: 4, sliceKeys: 3 },
+  { largeCommitWrites: 1, sliceKeys: 1 },
+]
+
 /** `only`: nothing but these faults, each in every life. */
 export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
   const random = new SeededRandom(seed * 2 + 1)
@@ -70,6 +80,7 @@ export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
     embeddedClients: random.between(1, 4),
     networkClients: random.between(1, 4),
     checkpointEveryBytes: random.chance(0.6) ? 12_000 : 1_000_000,
+    ...commitSizes[seed % commitSizes.length]!,
     lives,
   }
 }
@@ -102,6 +113,7 @@ export function* smallerPlans(plan: Plan): Generator<Plan> {
   for (let i = 0; i < plan.lives.length && plan.lives.length > 1; i++) {
     yield { ...plan, lives: plan.lives.filter((_, at) => at !== i) }
   }
+  if (plan.largeCommitWrites < commitSizes[0]!.largeCommitWrites) yield { ...plan, ...commitSizes[0]! }
   if (plan.networkClients > 0) yield { ...plan, networkClients: plan.networkClients - 1 }
   if (plan.embeddedClients > 0) yield { ...plan, embeddedClients: plan.embeddedClients - 1 }
   for (const [i, life] of plan.lives.entries()) {

@@ -162,9 +162,11 @@ class Simulation {
     const process = world.startProcess('server', { machine: 'server' })
     if (crashIo !== undefined) world.faults.crashAt('server', crashIo, kind)
     const host = this.#plant.host?.(process) ?? process
+    const { largeCommitWrites, sliceKeys } = this.plan
     const options: InstanceOptions = {
       host,
       directory: 'data',
+      limits: { largeCommitWrites, sliceKeys },
       segmentBytes: 32 * 1024,
       checkpointEveryBytes: this.plan.checkpointEveryBytes,
     }

@@ -95,6 +95,27 @@ describe('chunks', () => {
 })
 
 describe('drafts', () => {
+  test('lose nothing that was let go of before them and is forgotten while they are open', () => {
+    const store = new MemoryStore({ monotonic, poison: true })
+    fill(store, 0, 500, 'first')
+    const mark = store.mark()
+    fill(store, 0, 500, 'x'.repeat(400))
+    store.deleteRange({ start: key(300), end: key(400) })
+    store.publish(store.sequence + 1)
+    const draft = store.draft(() => false)!
+    draft.put(key(1), value('drafted'))
+    mark.release()
+    fill(store, 600, 1600, 'later')
+    expect(store.statistics()['undoEntries']).toBe(0)
+    draft.adopt()
+    store.publish(store.sequence + 1)
+    while (store.reclaim(0));
+    checkFamily(store.family, [store])
+    expect([read(store, 1), read(store, 700)]).toEqual(['drafted', 'later 700'])
+    expect(store.statistics()).toMatchObject({ keys: 1400, drafts: 0, retiredObjects: 0, pinnedSnapshots: 0 })
+    store.close()
+  })
+
   for (const plantedFault of ['unfollowed-draft', 'past-retired'] as const) {
     test(`would notice: ${plantedFault}`, () => {
       const create = (): MemoryStore => new MemoryStore({ monotonic, poison: true, plantedFault })
