@@ -321,9 +321,9 @@ describe('writes', () => {
     ])
     const fields = database.catalog.findCollection('test', 'items')!.fields
     expect([...fields].map(([name, types]) => [name, [...types].sort()])).toEqual([
+      ['__proto__x', ['bool']],
       ['_id', ['int', 'string']],
       ['a', ['int', 'string']],
-      ['__proto__x', ['bool']],
     ])
   })
 })
