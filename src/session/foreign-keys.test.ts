@@ -86,8 +86,7 @@ class Side {
   }
 
   async #do(number: number): Promise<void> {
-    if (number === 0) {
-      if (this.#isolation === 'alone') return
+    if (number === 0 && this.#isolation !== 'alone') {
       this.#session.begin({ isolation: this.#isolation })
       // Its snapshot is of now.
       await run(this.#session, 'select 1')
@@ -102,11 +101,13 @@ class Side {
   }
 }
 
-/** All orders of three steps of one side and three of the other. */
-function* schedules(): Generator<readonly number[]> {
-  for (let bits = 0; bits < 64; bits++) {
-    const order = Array.from({ length: 6 }, (_, i) => (bits >> i) & 1)
-    if (order.reduce((sum, side) => sum + side, 0) === 3) yield order
+/** All orders of the steps of one side and of the other: three each, of a statement alone only the second. */
+function* schedules(one: string, other: string): Generator<readonly number[]> {
+  const counts = [one, other].map((isolation) => (isolation === 'alone' ? 1 : 3))
+  const length = counts[0]! + counts[1]!
+  for (let bits = 0; bits < 2 ** length; bits++) {
+    const order = Array.from({ length }, (_, i) => (bits >> i) & 1)
+    if (order.reduce((sum, side) => sum + side, 0) === counts[1]) yield order
   }
 }
 
@@ -120,7 +121,11 @@ const failedSerialization = 'serialization_failure'
 
 interface Case {
   readonly name: string
+  /** What `child.parent` refers to, and what follows. */
   readonly rule: string
+  /** Rows that refer are found by an index, or one by one. */
+  readonly isIndexed?: boolean
+  readonly neverWaits?: boolean
   readonly statements: readonly [string, string]
   readonly outcomes: ReadonlySet<string>
 }
@@ -133,6 +138,20 @@ const cases: readonly Case[] = [
     name: 'a row that refers is inserted while the row it refers to is deleted',
     rule: '',
     statements: [insertsChild, deletesParent],
+    outcomes: new Set([`${violated} done`, `done ${violated}`, `${failedSerialization} done`]),
+  },
+  {
+    name: 'the same where an index finds the rows that refer',
+    rule: '',
+    isIndexed: true,
+    statements: [insertsChild, deletesParent],
+    outcomes: new Set([`${violated} done`, `done ${violated}`, `${failedSerialization} done`]),
+  },
+  {
+    name: 'a unique key that is referred to changes',
+    rule: '(code)',
+    isIndexed: true,
+    statements: [insertsChild, 'update parent set code = 9 where id = 1'],
     outcomes: new Set([`${violated} done`, `done ${violated}`, `${failedSerialization} done`]),
   },
   {
@@ -162,6 +181,7 @@ const cases: readonly Case[] = [
   {
     name: 'what is referred to changes elsewhere: nobody waits and nobody fails',
     rule: '',
+    neverWaits: true,
     statements: [insertsChild, "update parent set name = 'new' where id = 1"],
     outcomes: new Set(['done done']),
   },
@@ -176,24 +196,33 @@ const cases: readonly Case[] = [
 const isolations = ['alone', 'read committed', 'repeatable read', 'serializable'] as const
 
 describe('on both sides of a foreign key', () => {
-  it.each(cases)('$name', async ({ rule, statements, outcomes }) => {
+  it.each(cases)('$name', async ({ rule, isIndexed, neverWaits, statements, outcomes }) => {
+    const referred = rule.startsWith('(code)') ? 'code' : 'id'
     const seen = new Set<string>()
+    await runAll(
+      'drop table if exists child, parent',
+      'create table parent (id int primary key, name text, code int unique)',
+      `create table child (id int primary key, parent int references parent ${rule})`,
+      ...(isIndexed === true ? ['create index on child (parent)'] : []),
+    )
     for (const one of isolations) {
       for (const other of isolations) {
-        for (const order of schedules()) {
+        for (const order of schedules(one, other)) {
           await runAll(
-            'drop table if exists child, parent',
-            'create table parent (id int primary key, name text)',
-            `create table child (id int primary key, parent int references parent ${rule})`,
-            "insert into parent values (1, 'a'), (2, 'b'), (3, 'c')",
+            'delete from child',
+            'delete from parent',
+            "insert into parent values (1, 'a', 1), (2, 'b', 2), (3, 'c', 3)",
             'insert into child values (9, 3)',
           )
           const sides = [new Side(one, statements[0]), new Side(other, statements[1])] as const
-          const at = [0, 0]
+          const waitsBefore = server.database.locks.waits
+          const at = [one, other].map((isolation) => (isolation === 'alone' ? 1 : 0))
           for (const side of order) {
             sides[side as 0 | 1].step(at[side]!++)
             await settle()
           }
+          const { waits } = server.database.locks
+          if (neverWaits === true) expect(waits, `${one} and ${other}`).toBe(waitsBefore)
           const outcome = (await Promise.all(sides.map((side) => side.end()))).join(' ')
           const shown = `${one} and ${other} in the order ${order.join('')}: ${outcome}`
           seen.add(outcome)
@@ -201,7 +230,7 @@ describe('on both sides of a foreign key', () => {
           const session = server.sessions.openSession({ user: 'postgres', door: 'test' })
           const orphans = await run(
             session,
-            'select * from child where parent is not null and parent not in (select id from parent)',
+            `select * from child where parent is not null and parent not in (select ${referred} from parent)`,
           )
           session.close()
           expect(orphans, shown).toEqual([])
@@ -209,5 +238,27 @@ describe('on both sides of a foreign key', () => {
       }
     }
     expect(seen).toEqual(outcomes)
+  })
+
+  it('a row that is newer than the snapshot is not there to refer to, as in PostgreSQL', async () => {
+    await runAll(
+      'drop table if exists child, parent',
+      'create table parent (id int primary key)',
+      'create table child (id int primary key, parent int references parent)',
+    )
+    for (const [isolation, expected] of [
+      ['read committed', 'done'],
+      ['repeatable read', violated],
+      ['serializable', violated],
+    ] as const) {
+      await runAll('delete from child', 'delete from parent')
+      const side = new Side(isolation, insertsChild)
+      side.step(0)
+      await settle()
+      await runAll('insert into parent values (1)')
+      side.step(1)
+      side.step(2)
+      expect(await side.end(), isolation).toBe(expected)
+    }
   })
 })
