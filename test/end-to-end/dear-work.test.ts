@@ -73,3 +73,63 @@ test('a statement timeout ends a pattern that takes long', async () => {
   await client.query('SET statement_timeout = 0')
   expect((await client.query("SELECT 'abc' LIKE '%b%' AS t")).rows).toEqual([{ t: true }])
 })
+
+test('updates and deletes by what never ends are ended too, and change nothing', async () => {
+  const db = clients.mongo().db('dear')
+  const items = db.collection<{ _id: number; a: number; size?: number }>('changed')
+  await items.insertMany([
+    { _id: 1, a: 1 },
+    { _id: 2, a: 2 },
+  ])
+  const update = { update: 'changed', updates: [{ q: {}, u: [{ $set: { x: endless } }], multi: true }] }
+  const removal = { delete: 'changed', deletes: [{ q: { $expr: endless }, limit: 1 }] }
+  for (const command of [update, removal]) {
+    const failure = await failureOf(db.command({ ...command, maxTimeMS: 300 }))
+    expect((failure as { code?: number }).code).toBe(50)
+  }
+  const long = { $size: { $map: { input: { $range: [0, 50_000] }, in: { $add: ['$$this', '$a'] } } } }
+  await items.updateMany({ $expr: { $eq: [long, 50_000] } }, [{ $set: { size: long } }])
+  expect(await items.find().sort({ _id: 1 }).toArray()).toEqual([
+    { _id: 1, a: 1, size: 50_000 },
+    { _id: 2, a: 2, size: 50_000 },
+  ])
+})
+
+test('dear calls answer right wherever they stand', async () => {
+  const client = await clients.postgres()
+  const answer = async (text: string): Promise<unknown[]> =>
+    (await client.query<{ b: unknown }>(text)).rows.map(({ b }) => b)
+  await client.query('CREATE TABLE long (id int PRIMARY KEY, a text CHECK (length(upper(a)) > 0))')
+  await client.query("INSERT INTO long SELECT g, repeat('x', 500000) || g FROM generate_series(1, 3) g")
+  await client.query("UPDATE long SET a = lower(upper(a)) WHERE upper(a) LIKE '%X%2'")
+  expect(await answer('SELECT (SELECT max(length(upper(y.a || x.id))) FROM long y) AS b FROM long x')).toEqual([
+    500_002, 500_002, 500_002,
+  ])
+  expect(await answer("SELECT a LIKE ANY (ARRAY['%a%b%', '%c%d%', '%x%3']) AS b FROM long ORDER BY id")).toEqual([
+    false,
+    false,
+    true,
+  ])
+  expect(
+    await answer("SELECT CASE WHEN upper(a) LIKE '%X%1' THEN 1 ELSE length(reverse(a)) END AS b FROM long ORDER BY id"),
+  ).toEqual([1, 500_001, 500_001])
+  expect(await answer('SELECT count(*)::int AS b FROM long x JOIN long y ON upper(x.a) = upper(y.a)')).toEqual([3])
+  expect(
+    await answer('SELECT length(upper(repeat(random()::text, 50000))) > 5 AS b FROM generate_series(1, 3)'),
+  ).toEqual([true, true, true])
+  expect(
+    await answer('SELECT count(DISTINCT upper(repeat(random()::text, 50000)))::int AS b FROM generate_series(1, 3)'),
+  ).toEqual([3])
+})
+
+test('a server that is told to stop does not wait for work without end', async () => {
+  const own = await ServerProcess.start('--memory')
+  const others = new Clients(own.port)
+  const items = others.mongo().db('dear').collection('items')
+  await items.insertOne({ a: 1 })
+  const failing = failureOf(items.aggregate([{ $project: { x: endless } }]).toArray())
+  await items.countDocuments()
+  await own.stop()
+  await failing
+  await others.close()
+})
