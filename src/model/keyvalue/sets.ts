@@ -20,6 +20,12 @@ export function addMember(tx: Transaction, space: Keyspace, set: Header, member:
   return true
 }
 
+/** Of a set that is being built from members that are all different: no look is taken whether it has this one. */
+export function appendMember(tx: Transaction, space: Keyspace, set: Header, member: Slice): void {
+  tx.put(writeElementKey(memberKey, space, index.member, set.generation, member), emptySlice)
+  set.count++
+}
+
 export function removeMember(tx: Transaction, space: Keyspace, set: Header, member: Slice): boolean {
   const key = writeElementKey(memberKey, space, index.member, set.generation, member)
   if (tx.get(key) === undefined) return false

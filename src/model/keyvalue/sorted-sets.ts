@@ -69,6 +69,12 @@ export function setScore(
   return change.updated
 }
 
+/** Of a sorted set that is being built from members that are all different: no look is taken whether it has this one. */
+export function appendScore(tx: Transaction, space: Keyspace, sorted: Header, member: Slice, score: number): void {
+  putScore(tx, space, sorted, member, withoutSign(score))
+  sorted.count++
+}
+
 let lastScore = 0
 
 /** −0 is 0, as Redis stores it in sorted sets that are small, so that both entries of a member agree. */
@@ -82,8 +88,11 @@ export function resultingScore(): number {
 }
 
 function putScore(tx: Transaction, space: Keyspace, sorted: Header, member: Slice, score: number): void {
-  tx.put(writeElementKey(memberKey, space, index.scored, sorted.generation, member), encodeScore(scoreWriter, score))
-  tx.put(writeScoreKey(scoreKey, space, sorted.generation, score, member), emptySlice, 'derived')
+  // Both keys first: the member may be a view that does not outlive the first write.
+  const byMember = writeElementKey(memberKey, space, index.scored, sorted.generation, member)
+  const byScore = writeScoreKey(scoreKey, space, sorted.generation, score, member)
+  tx.put(byMember, encodeScore(scoreWriter, score))
+  tx.put(byScore, emptySlice, 'derived')
 }
 
 export function removeScored(tx: Transaction, space: Keyspace, sorted: Header, member: Slice): boolean {

@@ -1,12 +1,12 @@
 /** Unions, intersections and differences of sets. */
 import { inPlace } from '../../../database/wait.ts'
-import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
+import type { Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { clearKey, findCollection, newCollection, placeCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { type MemberStream, mergeMembers, openStreams } from '../../../model/keyvalue/merge.ts'
-import { addMember } from '../../../model/keyvalue/sets.ts'
+import { appendMember } from '../../../model/keyvalue/sets.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 
@@ -70,7 +70,7 @@ function store(operation: Operation): DataHandler {
     const space = call.writableSpace
     const result = newCollection(call.tx, kind.set)
     yield* combine(call, space, operation, sets, (member) => {
-      addMember(call.tx, space, result, sliceOf(copySlice(member)))
+      appendMember(call.tx, space, result, member)
     })
     yield* inPlace(call.tx, () => {
       clearKey(call.tx, space, call.arg(1))

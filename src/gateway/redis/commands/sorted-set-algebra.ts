@@ -1,13 +1,14 @@
 /** ZUNION, ZINTER, ZDIFF, their storing forms and ZINTERCARD: inputs may be sets as well, whose members count 1. */
 import { eachStep } from '../../../model/keyvalue/walk.ts'
 import { inPlace } from '../../../database/wait.ts'
-import { copySlice, sliceOf } from '../../../base/slice.ts'
+import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import { clearKey, findHeader, newCollection, placeCollection, wrongType } from '../../../model/keyvalue/keyvalue.ts'
 import { mergeMembers, openStreams } from '../../../model/keyvalue/merge.ts'
-import { setScore } from '../../../model/keyvalue/sorted-sets.ts'
+import { appendScore } from '../../../model/keyvalue/sorted-sets.ts'
+import { SortedRuns } from '../../../query/sorted-runs.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { belongs, isOver, readLimitOption, type Operation } from './set-algebra.ts'
@@ -84,8 +85,12 @@ function inOrder({ operation, inputs, weights }: Combination): { input: Header |
   return pairs.sort((a, b) => (a.input?.count ?? 0) - (b.input?.count ?? 0))
 }
 
-/** The result in the order of scores, then members. */
-function* combine(call: Call, combination: Combination): StatementSteps<Scored[]> {
+/** Gives each member of the result, in the order of members, which hold until the transaction is called. */
+function* combine(
+  call: Call,
+  combination: Combination,
+  take: (member: Slice, score: number) => void,
+): StatementSteps<void> {
   const { operation, aggregate } = combination
   const ordered = inOrder(combination)
   const streams = yield* openStreams(
@@ -93,8 +98,7 @@ function* combine(call: Call, combination: Combination): StatementSteps<Scored[]
     call.space,
     ordered.map(({ input }) => input),
   )
-  const result: Scored[] = []
-  if (isOver(operation, streams)) return result
+  if (isOver(operation, streams)) return
   yield* mergeMembers(call.tx, streams, (member) => {
     if (belongs(operation, streams)) {
       let score: number | undefined
@@ -106,42 +110,45 @@ function* combine(call: Call, combination: Combination): StatementSteps<Scored[]
         const counted = isCounted ? weighted : 0
         score = score === undefined ? counted : aggregate(score, counted)
       }
-      result.push({ member: copySlice(member), score: score! })
+      take(member, score!)
     }
     return !isOver(operation, streams)
   })
-  return result.sort((a, b) => compareScores(a.score, b.score) || Buffer.compare(a.member, b.member))
 }
 
-function compareScores(a: number, b: number): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function compareScored(a: Scored, b: Scored): number {
+  if (a.score === b.score) return Buffer.compare(a.member, b.member)
+  return a.score < b.score ? -1 : 1
 }
 
 function answer(name: string, operation: Operation): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const { reply } = call
     const combination = parse(call, name, 1, operation, false)
-    const result = yield* combine(call, combination)
+    const sorting = new SortedRuns(compareScored, () => undefined)
+    yield* combine(call, combination, (member, score) => sorting.add({ member: copySlice(member), score }))
+    for (let moved = sorting.step(); moved > 0; moved = sorting.step()) {
+      if (call.tx.slice.spend(moved)) yield undefined
+    }
+    const result = sorting.takeAll()
     const { withScores } = combination
     const nested = withScores && reply.protocol === 3
     reply.array(withScores && !nested ? 2 * result.length : result.length)
-    for (const { member, score } of result) {
+    yield* eachStep(call.tx, 0, result.length, 1, (at) => {
+      const { member, score } = result[at]!
       if (nested) reply.array(2)
       reply.bulk(sliceOf(member))
       if (withScores) reply.double(formatDouble(score))
-    }
+    })
   }
 }
 
 function store(name: string, operation: Operation): DataHandler {
   return function* (call: Call): StatementSteps<void> {
-    const result = yield* combine(call, parse(call, name, 2, operation, true))
+    const combination = parse(call, name, 2, operation, true)
     const space = call.writableSpace
     const stored = newCollection(call.tx, kind.sortedSet)
-    yield* eachStep(call.tx, 0, result.length, 1, (at) => {
-      const { member, score } = result[at]!
-      setScore(call.tx, space, stored, sliceOf(member), score)
-    })
+    yield* combine(call, combination, (member, score) => appendScore(call.tx, space, stored, member, score))
     yield* inPlace(call.tx, () => {
       clearKey(call.tx, space, call.arg(1))
       if (stored.count > 0) placeCollection(call.tx, space, call.arg(1), stored)

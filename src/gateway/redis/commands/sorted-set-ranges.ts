@@ -19,7 +19,7 @@ import {
   walkByScore,
   type VisitScored,
 } from '../../../model/keyvalue/sorted-set-ranges.ts'
-import { removeScored, setScore } from '../../../model/keyvalue/sorted-sets.ts'
+import { appendScore, removeScored } from '../../../model/keyvalue/sorted-sets.ts'
 import { countRange, eachStep } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
@@ -141,7 +141,7 @@ function* storeRange(call: Call): StatementSteps<void> {
   const space = call.writableSpace
   const result = newCollection(call.tx, kind.sortedSet)
   if (walk !== undefined) {
-    yield* walk((member, score) => void setScore(call.tx, space, result, sliceOf(copySlice(member)), score))
+    yield* walk((member, score) => appendScore(call.tx, space, result, member, score))
   }
   yield* inPlace(call.tx, () => {
     clearKey(call.tx, space, call.arg(1))
