@@ -638,7 +638,7 @@ describe('a commit in slices', () => {
     expect([readNow('a'), database.store.current.sequence]).toEqual(['durable', 1])
     expect(codeOf(() => write(asker, 'many 7', 'x'))).toBe('disk_full')
     asker.rollback()
-    const name = sliceToLatin1(keyOf('many 7'))
+    const name = sliceToLatin1(keyOf('many 8'))
     expect(database.conflicts.lastChange(name)).toBe(database.newestSequence)
     database.conflicts.close(sequence)
     clockUs += 1_100_000

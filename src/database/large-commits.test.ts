@@ -221,6 +221,20 @@ describe('a large commit', () => {
     expect([countOf('large'), valuesOf('large')]).toEqual([5, ['new']])
   })
 
+  test('is a conflict in the ranges that it deletes, too', async () => {
+    await putMany('large', 300, 'old').commit()
+    const since = database.newestSequence
+    database.conflicts.open(since)
+    const transaction = begin('read committed')
+    transaction.deleteRange({ start: copyOf('large', 0), end: copyOf('large', 200) })
+    await transaction.commit()
+    const changed = (from: number, to: number): boolean =>
+      database.conflicts.changed(sliceToLatin1(copyOf('large', from)), sliceToLatin1(copyOf('large', to)), since)
+    expect([changed(50, 60), changed(190, 250), changed(200, 250)]).toEqual([true, true, false])
+    expect(database.conflicts.lastChange(sliceToLatin1(copyOf('large', 7)))).toBe(database.newestSequence)
+    database.conflicts.close(since)
+  })
+
   test('is filled anew where a range with keys of its own is deleted', async () => {
     await putMany('large', 10, 'old').commit()
     const committing = putMany('large', 100, 'new').commit()

@@ -50,6 +50,7 @@ export function describeStore(subject: StoreUnderTest): void {
     })
     describeLargeValues(subject)
     describeMarks(subject)
+    describeDrafts(subject)
     describeMisuse(subject)
   })
 }
@@ -245,6 +246,61 @@ function describeMarks(subject: StoreUnderTest): void {
     expect(() => first.rollback()).toThrow(InvariantError)
     between.release()
     fork.close()
+    store.close()
+  })
+}
+
+function describeDrafts(subject: StoreUnderTest): void {
+  it('adopts a draft at once and goes back over it, with what was written before, meanwhile and after', () => {
+    const store = subject.create()
+    const put = (target: Pick<OrderedStore, 'put'>, from: number, to: number, text: string): void => {
+      for (let n = from; n < to; n++) target.put(keyNumber(n), sliceOf(latin1ToBytes(text)))
+    }
+    const textsOf = (reader: Reader): string[] =>
+      [1, 150, 350, 500].map((n) => {
+        const found = reader.get(keyNumber(n))
+        return found === undefined ? '-' : sliceText(found)
+      })
+    put(store, 0, 300, 'past')
+    store.publish(1)
+    const first = store.mark()
+    put(store, 100, 200, 'before')
+    store.publish(2)
+    const draft = store.draft((key) => sliceText(key) < sliceText(keyNumber(100)))!
+    expect(store.draft(() => false)).toBeUndefined()
+    put(draft, 0, 100, 'draft')
+    draft.deleteRange({ start: keyNumber(250), end: keyNumber(300) })
+    put(store, 300, 400, 'meanwhile')
+    put(store, 1, 2, 'overtaken')
+    store.publish(3)
+    const meanwhile = store.mark()
+    expect([textsOf(store.current), store.current.count(everything)]).toEqual([
+      ['overtaken', 'before', 'meanwhile', '-'],
+      400,
+    ])
+    draft.adopt()
+    store.publish(4)
+    put(store, 100, 600, 'after')
+    store.publish(5)
+    const pinned = store.snapshot()
+    expect([textsOf(pinned), pinned.count(everything)]).toEqual([['draft', 'after', 'after', 'after'], 600])
+    meanwhile.rollback()
+    expect([textsOf(store.current), store.current.count(everything), store.current.sequence]).toEqual([
+      ['overtaken', 'before', 'meanwhile', '-'],
+      400,
+      3,
+    ])
+    first.rollback()
+    expect([textsOf(store.current), store.current.count(everything)]).toEqual([['past', 'past', '-', '-'], 300])
+    expect(textsOf(pinned)).toEqual(['draft', 'after', 'after', 'after'])
+    const second = store.draft(() => false)!
+    put(second, 0, 10, 'second')
+    first.rollback()
+    expect([second.isOpen, draft.isOpen, textsOf(store.current)[0]]).toEqual([false, false, 'past'])
+    expect(() => second.adopt()).toThrow(InvariantError)
+    pinned.release()
+    while (store.reclaim(0));
+    subject.check?.([store])
     store.close()
   })
 }
