@@ -88,9 +88,13 @@ function translate(error: unknown): unknown {
 }
 
 /** The grammar's errors carry no SQLSTATE; nearly all are 42601. */
-function classify(message: string): { sqlState: string; code: 'syntax' | 'too_large' | 'invalid_argument' } {
+function classify(message: string): {
+  sqlState: string
+  code: 'syntax' | 'too_large' | 'invalid_argument' | 'unsupported'
+} {
   if (/stack depth limit/.test(message)) return { sqlState: '54001', code: 'too_large' }
   if (/memory exhausted/.test(message)) return { sqlState: '54001', code: 'too_large' }
   if (/^invalid (byte sequence|Unicode)/.test(message)) return { sqlState: '22021', code: 'invalid_argument' }
+  if (/not yet implemented$|cannot be marked /.test(message)) return { sqlState: '0A000', code: 'unsupported' }
   return { sqlState: '42601', code: 'syntax' }
 }
