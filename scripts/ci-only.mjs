@@ -6,6 +6,9 @@
  * @typedef {{ name: string, args: string[], limitMinutes: number }} CiStep
  */
 
+/** Suites that run once more on a store whose pages are not always resident: `POLYLOG_TEST_STORE=missing`. */
+export const missingStoreSuites = ['src/session', 'src/language/sql', 'src/gateway/postgres', 'src/gateway/redis']
+
 /** @type {CiStep[]} */
 export const ciOnlySteps = [
   {

@@ -68,8 +68,10 @@ async function runChecks(root) {
  * @returns {Promise<Totals>}
  */
 async function runCiOnly(root) {
-  const { ciOnlySteps } = await import('./ci-only.mjs')
+  const { ciOnlySteps, missingStoreSuites } = await import('./ci-only.mjs')
   let totals = runVitest(root, { POLYLOG_CI_ONLY: '1' })
+  console.log('\n== suites on a store that misses pages')
+  totals = addTotals(totals, runVitest(root, { POLYLOG_TEST_STORE: 'missing' }, missingStoreSuites))
   for (const step of ciOnlySteps) {
     console.log(`\n== ${step.name}`)
     totals = addTotals(totals, runStep(root, step))
@@ -100,14 +102,15 @@ function runStep(root, step) {
 /**
  * @param {string} root
  * @param {Record<string, string>} environment
+ * @param {string[]} paths
  * @returns {Totals}
  */
-function runVitest(root, environment) {
+function runVitest(root, environment, paths = []) {
   const report = join(root, '.cache', 'vitest.json')
   mkdirSync(join(root, '.cache'), { recursive: true })
   rmSync(report, { force: true })
   const script = join(root, 'node_modules', 'vitest', 'vitest.mjs')
-  const args = [script, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const args = [script, 'run', ...paths, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const result = spawnSync(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],

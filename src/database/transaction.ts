@@ -7,9 +7,7 @@
  * what it writes, pins its snapshot when it gives up the thread, and asks the conflict index about what was committed
  * meanwhile.
  *
- *   read committed    each statement sees the newest state; one that meets a key changed since then is run again
- *   repeatable read   all statements see the first one's state; a key changed since fails the transaction
- *   serializable      likewise, and commit fails where anything that was read has changed
+ * What the levels of isolation promise, and who waits for whom, is taught in `isolation.ts`.
  *
  * Invariants: a transaction that has given up the thread reads only pinned state, but for checks of what is newest under
  * locks; a primary key is written only under a lock that excludes other writers of it (`no key update` to put, `update` to
@@ -24,24 +22,24 @@ import type { CatalogChange, CatalogState } from './catalog-state.ts'
 import { replyKey } from './catalog-state.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog.ts'
 import { commitTransaction } from './commit.ts'
-import {
-  Restart,
-  type Isolation,
-  type LockMode,
-  type LockPolicy,
-  type LockWait,
-  type NewestReader,
-  type Origin,
-  type Principal,
-  type Savepoint,
-  type Sequence,
-  type Statement,
-  type StatementSteps,
-  type Transaction,
-  type TransactionServices,
-  type Wait,
-  type WriteKind,
+import type {
+  Isolation,
+  LockMode,
+  LockPolicy,
+  LockWait,
+  NewestReader,
+  Origin,
+  Principal,
+  Savepoint,
+  Sequence,
+  Statement,
+  StatementSteps,
+  Transaction,
+  TransactionServices,
+  Wait,
+  WriteKind,
 } from './contract.ts'
+import { newerThanSnapshot } from './isolation.ts'
 import type { Kernel, TransactionOptions } from './kernel.ts'
 import type { ObjectAddress } from './objects.ts'
 import { PinnedPages } from './pinned-pages.ts'
@@ -447,10 +445,7 @@ export class KernelTransaction implements Transaction {
 
   /** Data newer than this statement's snapshot is in the way. */
   changedMeanwhile(what: string): never {
-    if (this.isolation === 'read committed') throw new Restart(`${what} has changed`)
-    throw new PolylogError('serialization_failure', 'could not serialize access due to concurrent update', {
-      detail: { hint: 'The transaction might succeed if retried.' },
-    })
+    throw newerThanSnapshot(this.isolation, what)
   }
 
   // ---- the catalog
