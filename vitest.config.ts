@@ -25,7 +25,7 @@ export default defineConfig({
     include: ['src', 'test', 'scripts', 'bench', 'samples'].map((folder) => `${folder}/**/*.${suffix}`),
     exclude: isCiOnly ? [] : ['**/*.ci.test.ts'],
     passWithNoTests: isCiOnly,
-    setupFiles: ['test/property-seed.ts'],
+    setupFiles: ['test/property-seed.ts', 'test/running-test.ts'],
     testTimeout: isCiOnly ? 600_000 : 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

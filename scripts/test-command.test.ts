@@ -1,5 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { countVitest } from './test.mjs'
+import { countVitest, endRunning } from './test.mjs'
 import { addTotals, formatTotals, parseTotals } from './totals.mjs'
 
 function report(...files: [status: string, ...tests: string[]][]): string {
@@ -30,4 +35,15 @@ test('the last line is written and read', () => {
   expect(parseTotals(`1 passed, 1 failed, 1 skipped\nnoise\n${formatTotals(totals)}\n`)).toEqual(totals)
   expect(parseTotals('a 3 passed, 0 failed, 12 skipped')).toBeUndefined()
   expect(addTotals(totals, totals)).toEqual({ passed: 6, failed: 0, skipped: 24 })
+})
+
+test('a test that hangs is named, and its process ended', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'polylog-running-'))
+  const child = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  await once(child, 'spawn')
+  writeFileSync(join(folder, String(child.pid)), 'a.test.ts > never ends')
+  expect(endRunning(folder)).toEqual(['a.test.ts > never ends'])
+  expect(await ended).toEqual([null, 'SIGKILL'])
+  rmSync(folder, { recursive: true })
 })

@@ -7,7 +7,7 @@
  *   --ci-only  runs what is too long for every day instead: the steps of `ci-only.mjs`
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PreparationFailed, prepare, repositoryRoot } from './prepare.mjs'
@@ -20,6 +20,9 @@ import { addTotals, formatTotals, parseTotals } from './totals.mjs'
  * @typedef {object} VitestReport
  * @property {{ status: string, assertionResults: { status: string }[] }[]} testResults one per file
  */
+
+/** Several times what a run takes on a slow machine. */
+const longestRunMs = 40 * 60_000
 
 /** @type {Totals} */
 const oneFailure = { passed: 0, failed: 1, skipped: 0 }
@@ -109,15 +112,39 @@ function runVitest(root, environment, paths = []) {
   const report = join(root, '.cache', 'vitest.json')
   mkdirSync(join(root, '.cache'), { recursive: true })
   rmSync(report, { force: true })
+  const running = join(root, '.cache', 'running-tests')
+  rmSync(running, { recursive: true, force: true })
+  mkdirSync(running, { recursive: true })
   const script = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const args = [script, 'run', ...paths, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const result = spawnSync(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ...environment },
+    env: { ...process.env, POLYLOG_RUNNING_TESTS: running, ...environment },
+    timeout: longestRunMs,
+    killSignal: 'SIGKILL',
   })
+  for (const name of endRunning(running)) console.log(`FAIL ${name}: it hangs`)
   const written = existsSync(report) ? readFileSync(report, 'utf8') : undefined
   return countVitest(written, result.status === 0)
+}
+
+/**
+ * Ends the processes of tests that run although their runner has ended, and answers which tests those were
+ * (`test/running-test.ts`): one that never gives the thread back is stopped by nothing else.
+ *
+ * @param {string} folder
+ * @returns {string[]}
+ */
+export function endRunning(folder) {
+  return readdirSync(folder).map((pid) => {
+    try {
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+    return readFileSync(join(folder, pid), 'utf8')
+  })
 }
 
 /**

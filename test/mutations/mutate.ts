@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -78,6 +78,8 @@ interface Run {
   readonly passed: boolean
   readonly hung: boolean
   readonly output: string
+  /** Tests that had begun and not ended. */
+  readonly running: readonly string[]
 }
 
 /** Vitest and all its workers are one group of processes, which ends together. */
@@ -85,7 +87,15 @@ async function runTests(folder: string, tests: readonly string[], withinMs: numb
   const script = join('node_modules', 'vitest', 'vitest.mjs')
   const limits = ['--bail=1', `--testTimeout=${withinMs}`, `--hookTimeout=${withinMs}`]
   const args = [script, 'run', ...tests, ...limits, '--reporter=default', '--no-color']
-  const child = spawn(process.execPath, args, { cwd: folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const running = join(folder, '.running-tests')
+  rmSync(running, { recursive: true, force: true })
+  mkdirSync(running)
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, POLYLOG_RUNNING_TESTS: running },
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
   let hung = false
@@ -95,13 +105,13 @@ async function runTests(folder: string, tests: readonly string[], withinMs: numb
   }, withinMs)
   const [status] = (await once(child, 'close')) as [number | null]
   clearTimeout(limit)
-  return { passed: status === 0, hung, output }
+  const names = readdirSync(running).map((name) => readFileSync(join(running, name), 'utf8'))
+  return { passed: status === 0, hung, output, running: names }
 }
 
 /** The first test that Vitest reports as failed. */
 function failedTest(output: string): string {
-  const line =
-    output.split('\n').find((one) => /^\s*FAIL\s/.test(one)) ?? output.split('\n').find((one) => /hung/.test(one))
+  const line = output.split('\n').find((one) => /^\s*FAIL\s/.test(one))
   return line?.trim().replace(/^FAIL\s+/, '') ?? 'a file that does not load'
 }
 
@@ -111,10 +121,10 @@ async function tryOne(folder: string, mutation: Mutation): Promise<Result> {
   const startMs = Date.now()
   writeFileSync(path, planted(mutation, text))
   try {
-    const { passed, hung, output } = await runTests(folder, mutation.tests, limitMs)
+    const { passed, hung, output, running } = await runTests(folder, mutation.tests, limitMs)
     const seconds = Math.round((Date.now() - startMs) / 1000)
     const verdict: Verdict = hung ? 'hung' : passed ? 'survived' : 'killed'
-    return { name: mutation.name, verdict, seconds, by: passed ? '' : failedTest(output) }
+    return { name: mutation.name, verdict, seconds, by: passed ? '' : hung ? running.join(', ') : failedTest(output) }
   } finally {
     writeFileSync(path, text)
   }
