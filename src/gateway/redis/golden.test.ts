@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { verifyDatabase } from '../../session/verification.ts'
 import { encodeCommand, openTestServer, renderReply, type TestServer } from './testing.ts'
 import { splitWords } from './wire.ts'
 
@@ -71,5 +72,6 @@ describe('replies as Redis gives them', () => {
     }
     const client = server.connect()
     expect(await perform(commands, (line) => client.sendLine(line))).toBe(text)
+    expect((await verifyDatabase(server.sessions, server.database)).differences).toEqual([])
   })
 })

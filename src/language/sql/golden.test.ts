@@ -54,6 +54,7 @@ describe('golden scripts', () => {
         const text = `${shown.join('\n\n\n')}\n`
         if (process.env['REWRITE'] === '1') writeFileSync(path, text)
         else expect(text).toBe(readFileSync(path, 'utf8'))
+        expect((await new TestSql(database).query('SELECT * FROM polylog_verify()')).rows).toEqual([])
       })
 
       it('answers the same where every slice is over at once', async () => {

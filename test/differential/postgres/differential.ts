@@ -5,7 +5,8 @@
  * SQLSTATE, the message and the position. What Polylog says it does not support (0A000, or a function it does not have) is skipped, and so is what
  * `known-differences.ts` lists. A program that differs is made smaller before it is shown.
  */
-import { open, serve } from '../../../src/polylog.ts'
+import { open, serve, type EmbeddedDatabase } from '../../../src/polylog.ts'
+import { verified } from '../verified.ts'
 import { difference } from './compare.ts'
 import { knownDifferences } from './known-differences.ts'
 import { render } from './piece.ts'
@@ -56,7 +57,7 @@ export async function runPostgresDifferential({
   const database = await open({ memory: true })
   const server = await serve(database, { port: 0 })
   try {
-    return await compareAll({ real: real.port, polylog: server.port }, seed, programs)
+    return await compareAll({ real: real.port, polylog: server.port }, database, seed, programs)
   } finally {
     await server.close()
     await database.close()
@@ -64,7 +65,12 @@ export async function runPostgresDifferential({
   }
 }
 
-async function compareAll(servers: Servers, seed: number, programs: number): Promise<DifferentialResult> {
+async function compareAll(
+  servers: Servers,
+  database: EmbeddedDatabase,
+  seed: number,
+  programs: number,
+): Promise<DifferentialResult> {
   let statements = 0
   let skipped = 0
   const differences: string[] = []
@@ -76,6 +82,7 @@ async function compareAll(servers: Servers, seed: number, programs: number): Pro
     skipped += run.skipped.length
     for (const message of run.skipped) unsupported.set(message, (unsupported.get(message) ?? 0) + 1)
     for (const found of run.found) differences.push(await describe(servers, at, program, found))
+    differences.push(...(await verified(database, at)))
   }
   return { programs, statements, skipped, differences, unsupported }
 }

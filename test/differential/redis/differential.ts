@@ -6,7 +6,8 @@
  * open (`compare.ts`) and what differs on purpose (`known-differences.ts`), and at its end all that it has written. A
  * program whose replies differ is shrunk and reported with its seed.
  */
-import { open, serve } from '../../../src/polylog.ts'
+import { open, serve, type EmbeddedDatabase } from '../../../src/polylog.ts'
+import { verified } from '../verified.ts'
 import { generateProgram } from './generate.ts'
 import { describeProgram, type Program } from './program.ts'
 import { redisVersion, startRedisServer } from './redis-server.ts'
@@ -35,7 +36,7 @@ export async function runRedisDifferential(options: {
   const server = await serve(database, { port: 0 })
   try {
     const targets = { redis: { path: redis.path }, polylog: { host: '127.0.0.1', port: server.port } }
-    return await compareAll(targets, options.seed, options.programs)
+    return await compareAll(targets, database, options.seed, options.programs)
   } finally {
     await server.close()
     await database.close()
@@ -43,7 +44,12 @@ export async function runRedisDifferential(options: {
   }
 }
 
-async function compareAll(targets: Targets, seed: number, programs: number): Promise<RedisDifferentialResult> {
+async function compareAll(
+  targets: Targets,
+  database: EmbeddedDatabase,
+  seed: number,
+  programs: number,
+): Promise<RedisDifferentialResult> {
   const differences: string[] = []
   let commands = 0
   for (let at = 0; at < programs; at++) {
@@ -51,6 +57,7 @@ async function compareAll(targets: Targets, seed: number, programs: number): Pro
     const result = await runProgram(targets, program)
     commands += result.commands
     if (result.difference !== undefined) differences.push(await report(targets, program, result.difference))
+    differences.push(...(await verified(database, program.seed)))
   }
   return { programs, commands, differences }
 }
