@@ -3,6 +3,7 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 
 const operators = ['src/query/operators.test.ts']
 const sessions = [
+  'src/session/parties-in-turn.test.ts',
   'src/session/session.test.ts',
   'src/session/failed-transaction.test.ts',
   'src/session/read-only-party.test.ts',
@@ -26,7 +27,6 @@ export const upperMutations: readonly Mutation[] = [
       ],
       ['an offset begins anew with each batch', 'this.#skipped += skip\n', ''],
       ['a limit that begins again remembers what it has returned', 'this.#returned = 0\n', ''],
-      ['WITH TIES shows what is not tied', 'if (other >= 0) this.#last = undefined\n', ''],
     ],
   ),
   ...mutationsOf(
@@ -36,7 +36,7 @@ export const upperMutations: readonly Mutation[] = [
   ),
   ...mutationsOf(
     'src/session/sight.ts',
-    ['src/session/seen.test.ts', 'src/session/session.test.ts', 'src/session/outbox.test.ts'],
+    ['src/session/parties-in-turn.test.ts'],
     [
       [
         'what was seen last is all that was seen',
