@@ -148,11 +148,6 @@ export const modelMutations: readonly Mutation[] = [
         "tx.delete(writeScoreKey(scoreKey, space, sorted.generation, score, member), 'derived')",
       ],
       [
-        'the entry of a negative score is another one',
-        'tx.put(writeScoreKey(scoreKey, space, sorted.generation, score, member), emptySlice',
-        'tx.put(writeScoreKey(scoreKey, space, sorted.generation, Math.abs(score), member), emptySlice',
-      ],
-      [
         'an equal score is greater',
         'conditions.onlyGreater === true && after <= before',
         'conditions.onlyGreater === true && after < before',
