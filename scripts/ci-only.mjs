@@ -17,16 +17,10 @@ export const ciOnlySteps = [
     limitMinutes: 3,
   },
   {
-    // Others every day; all of them take an hour.
+    // The same ones in every run, so that a commit passes or fails and does not do so by turns.
     name: 'a sample of the planted bugs',
-    args: [
-      '.cache/tools/test/mutations/mutate.js',
-      '--sample',
-      '6',
-      '--seed',
-      String(Math.floor(Date.now() / 86_400_000)),
-    ],
-    limitMinutes: 4,
+    args: ['.cache/tools/test/mutations/mutate.js', '--sample', '6', '--seed', '1'],
+    limitMinutes: 8,
   },
   {
     name: 'simulation of 1,000 seeds',
