@@ -29,6 +29,46 @@ function ask(table: LockTable, who: LockOwner, key: string, mode: LockMode): tru
 
 /** With 1, whoever holds one key has all others in a set. */
 describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) => {
+  test('what was taken since a mark is given back, and what was strengthened is as it was', async () => {
+    const table = new LockTable(objectsMax)
+    const [a, b] = [owner(1), owner(2)]
+    table.acquire(a, 'before', 'key share', 'wait')
+    table.acquire(a, '\xffname', 'key share', 'wait')
+    const outer = table.mark(a)
+    table.acquire(a, 'outer', 'update', 'wait')
+    const inner = table.mark(a)
+    table.acquire(a, 'before', 'update', 'wait')
+    table.acquire(a, 'inner', 'update', 'wait')
+    const waits = ask(table, b, 'inner', 'update') as LockWait
+    table.releaseSince(a, inner)
+    await waits.granted
+    expect(['before', 'outer', 'inner', '\xffname'].map((key) => table.holds(a, key))).toEqual([
+      'key share',
+      'update',
+      undefined,
+      'key share',
+    ])
+    expect(table.holds(b, 'inner')).toBe('update')
+    expect(table.blocked(b, 'before', 'no key update')).toBe(false)
+    table.releaseSince(a, outer)
+    expect([table.holds(a, 'before'), table.holds(a, 'outer')]).toEqual(['key share', undefined])
+    table.acquire(a, 'outer', 'share', 'wait')
+    expect(table.rows().filter(({ transaction }) => transaction === 1)).toHaveLength(3)
+    table.releaseAll(a)
+    table.releaseAll(b)
+    expect(table.size).toBe(0)
+    expect(table.isEmpty).toBe(true)
+  })
+
+  test('too many to note are kept', () => {
+    const table = new LockTable(objectsMax)
+    const a = owner(1)
+    const mark = table.mark(a)
+    for (let i = 0; i < 20_000; i++) table.acquire(a, `k${i}`, 'update', 'wait')
+    table.releaseSince(a, mark)
+    expect(table.holds(a, 'k7')).toBe('update')
+  })
+
   test.each(modes.flatMap((held) => modes.map((wanted): [LockMode, LockMode] => [held, wanted])))(
     '%s against %s is as in PostgreSQL',
     (held, wanted) => {

@@ -12,6 +12,9 @@
  * UPDATE of a million rows would make a million objects and end them one by one. The lock of such a key is made when
  * somebody asks for it.
  *
+ * A transaction with savepoints notes what it takes from its first mark on, so that what was taken or strengthened since a
+ * mark can be given back to what it was; beyond some thousands of keys it keeps them instead.
+ *
  * Invariants: holders of one lock are pairwise compatible; every request in a queue conflicts with a holder or with a
  * request ahead of it; a transaction waits for at most one lock; locks without holders and queue do not exist;
  * a key of such a table has no lock, or one that the table's owner holds.
@@ -54,6 +57,17 @@ export interface LockRow {
   readonly granted: boolean
 }
 
+/** In an owner's table: it was given back. */
+const givenBack = 4
+
+/** What was held of a key before, since an owner's first mark. */
+interface Journal {
+  readonly entries: { readonly key: string; readonly before: number | undefined }[]
+  isFull: boolean
+}
+
+const journalEntriesMax = 16_384
+
 /** Locks of one owner that are objects, before further keys go into its table. */
 const lockObjectsMax = 256
 
@@ -64,6 +78,7 @@ export class LockTable {
   readonly #tables = new Map<LockOwner, KeyNumbers>()
   readonly #held = new Map<LockOwner, Set<Lock>>()
   readonly #waiting = new Map<LockOwner, Lock>()
+  readonly #journals = new Map<LockOwner, Journal>()
   deadlocks = 0
   waits = 0
 
@@ -88,11 +103,11 @@ export class LockTable {
 
   #lockFromTable(key: string): Lock | undefined {
     for (const [owner, keys] of this.#tables) {
-      const mode = keys.get(key)
+      const mode = modeIn(keys, key)
       if (mode === undefined) continue
       const lock: Lock = { key, holders: new Map(), queue: [] }
       this.#locks.set(key, lock)
-      this.#grant(lock, owner, mode)
+      this.#hold(lock, owner, mode)
       return lock
     }
     return undefined
@@ -105,11 +120,12 @@ export class LockTable {
       if ((this.#held.get(owner)?.size ?? 0) < this.#lockObjectsMax) return false
       keys = new KeyNumbers()
     }
-    const held = keys.get(key)
+    const held = modeIn(keys, key)
     if (held !== undefined && held >= mode) return true
     if (held === undefined) {
-      for (const others of this.#tables.values()) if (others !== keys && others.get(key) !== undefined) return false
+      for (const others of this.#tables.values()) if (others !== keys && modeIn(others, key) !== undefined) return false
     }
+    this.#note(owner, key, held)
     keys.set(key, mode)
     this.#tables.set(owner, keys)
     return true
@@ -178,7 +194,12 @@ export class LockTable {
 
   #grant(lock: Lock, owner: LockOwner, mode: number): void {
     const held = lock.holders.get(owner)
-    lock.holders.set(owner, held === undefined ? mode : Math.max(held, mode))
+    this.#note(owner, lock.key, held)
+    this.#hold(lock, owner, held === undefined ? mode : Math.max(held, mode))
+  }
+
+  #hold(lock: Lock, owner: LockOwner, mode: number): void {
+    lock.holders.set(owner, mode)
     let locks = this.#held.get(owner)
     if (locks === undefined) {
       locks = new Set()
@@ -228,7 +249,46 @@ export class LockTable {
     request?.fail(error)
   }
 
+  // ---- savepoints
+
+  /** What `releaseSince` goes back to: what the owner holds now. */
+  mark(owner: LockOwner): number {
+    let journal = this.#journals.get(owner)
+    if (journal === undefined) this.#journals.set(owner, (journal = { entries: [], isFull: false }))
+    return journal.entries.length
+  }
+
+  /** Names that are no keys (they begin with FF) are kept to the end. */
+  #note(owner: LockOwner, key: string, before: number | undefined): void {
+    const journal = this.#journals.get(owner)
+    if (journal === undefined || journal.isFull || key.startsWith('\xff')) return
+    if (journal.entries.length >= journalEntriesMax) journal.isFull = true
+    else journal.entries.push({ key, before })
+  }
+
+  /** Gives back what was taken since the mark, and to each lock that was strengthened the mode that it had. */
+  releaseSince(owner: LockOwner, mark: number): void {
+    const journal = this.#journals.get(owner)
+    if (journal === undefined || journal.isFull) return
+    while (journal.entries.length > mark) {
+      const { key, before } = journal.entries.pop()!
+      const table = this.#tables.get(owner)
+      if (table?.get(key) !== undefined) table.set(key, before ?? givenBack)
+      const lock = this.#locks.get(key)
+      if (lock === undefined) continue
+      if (before === undefined) this.#drop(lock, owner)
+      else lock.holders.set(owner, before)
+      this.#advance(lock)
+    }
+  }
+
+  #drop(lock: Lock, owner: LockOwner): void {
+    lock.holders.delete(owner)
+    this.#held.get(owner)?.delete(lock)
+  }
+
   releaseAll(owner: LockOwner): void {
+    this.#journals.delete(owner)
     if (this.#waiting.has(owner)) {
       this.stopWaiting(owner, new PolylogError('transaction_aborted', 'the transaction has ended'))
     }
@@ -266,11 +326,17 @@ export class LockTable {
     }
     for (const [owner, keys] of this.#tables) {
       for (const { key, number } of keys) {
-        if (!this.#locks.has(key)) rows.push({ key, transaction: owner.id, mode: modeNames[number]!, granted: true })
+        if (number !== givenBack && !this.#locks.has(key))
+          rows.push({ key, transaction: owner.id, mode: modeNames[number]!, granted: true })
       }
     }
     return rows
   }
+}
+
+function modeIn(keys: KeyNumbers, key: string): number | undefined {
+  const mode = keys.get(key)
+  return mode === givenBack ? undefined : mode
 }
 
 const modeNames: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']

@@ -164,6 +164,16 @@ export class TransactionLocks {
     this.#owned.add(collectionId)
   }
 
+  /** What `releaseSince` goes back to. */
+  mark(): number {
+    return this.#table.mark(this.#transaction)
+  }
+
+  /** Keys that were locked since, or locked more strongly, are as they were. */
+  releaseSince(mark: number): void {
+    this.#table.releaseSince(this.#transaction, mark)
+  }
+
   /** The end: nothing is held any more. */
   release(): void {
     if (this.#transaction.interleaved) this.#table.releaseAll(this.#transaction)

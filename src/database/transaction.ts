@@ -91,7 +91,8 @@ export class KernelTransaction implements Transaction {
   #workspace: Workspace | undefined
   readonly #pages = new PinnedPages()
   readonly #budget = new WriteBudget(this)
-  readonly #locks: TransactionLocks
+  /** Also for the marks of the client's savepoints. */
+  readonly locks: TransactionLocks
   readonly #clock: StatementClock
   #base: Reader
   #pinned: Snapshot | undefined
@@ -118,7 +119,7 @@ export class KernelTransaction implements Transaction {
       kernel.limits.sliceKeys,
     )
     this.#clock = new StatementClock(() => kernel.pipeline.timeMs())
-    this.#locks = new TransactionLocks(this, kernel.locks)
+    this.locks = new TransactionLocks(this, kernel.locks)
     this.#base = kernel.newest
     this.#baseCatalog = this.#catalog = kernel.catalog
     this.newest = {
@@ -135,7 +136,7 @@ export class KernelTransaction implements Transaction {
     this.readOnly = options.readOnly
     this.interleaved = options.interactive
     this.isSingleStatement = !options.interactive
-    this.#locks.reset(options.failFast === true)
+    this.locks.reset(options.failFast === true)
     this.ended = false
     this.origin = 'client'
     this.sequence = 0
@@ -278,7 +279,7 @@ export class KernelTransaction implements Transaction {
     if (this.interleaved) return
     this.interleaved = true
     void this.timeMs
-    this.#locks.takeNoted(this.writes)
+    this.locks.takeNoted(this.writes)
   }
 
   savepoint(): Savepoint {
@@ -387,7 +388,7 @@ export class KernelTransaction implements Transaction {
 
   deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
     this.#checkWritable()
-    this.#locks.touch(range.start)
+    this.locks.touch(range.start)
     this.writes.deleteRange(range, kind === 'derived')
     this.#budget.deleted()
   }
@@ -409,8 +410,8 @@ export class KernelTransaction implements Transaction {
   #beforeWrite(key: Slice, kind: WriteKind, mode: LockMode): void {
     this.#checkWritable()
     checkKey(key)
-    this.#locks.touch(key)
-    if (kind !== 'derived') this.#locks.beforeWrite(key, mode)
+    this.locks.touch(key)
+    if (kind !== 'derived') this.locks.beforeWrite(key, mode)
   }
 
   /** Throws where the schema of the collection was changed after the snapshot. */
@@ -422,11 +423,11 @@ export class KernelTransaction implements Transaction {
   }
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
-    return this.#locks.lock(key, mode, policy)
+    return this.locks.lock(key, mode, policy)
   }
 
   hold(key: Slice, mode: LockMode): void {
-    this.#locks.hold(key, mode)
+    this.locks.hold(key, mode)
   }
 
   /** Throws where the key was changed after the snapshot. */
@@ -440,7 +441,7 @@ export class KernelTransaction implements Transaction {
 
   /** Of a name that is not a key: a namespace, a collection's name, its schema. */
   lockName(name: string, mode: LockMode): void {
-    this.#locks.lockName(name, mode)
+    this.locks.lockName(name, mode)
   }
 
   /** Data newer than this statement's snapshot is in the way. */
@@ -513,12 +514,12 @@ export class KernelTransaction implements Transaction {
 
   /** The schema lock of a collection for one who changes it. */
   lockSchema(collection: Collection): void {
-    this.#locks.lockSchema(collection.id)
+    this.locks.lockSchema(collection.id)
   }
 
   /** Nobody else may write to the collection until the end: it is new. */
   own(collectionId: number): void {
-    this.#locks.own(collectionId)
+    this.locks.own(collectionId)
   }
 
   // ---- retried writes
@@ -579,7 +580,7 @@ export class KernelTransaction implements Transaction {
     this.#unpin()
     this.#hasSnapshot = false
     this.endStatement()
-    this.#locks.release()
+    this.locks.release()
     this.writes.reset()
     this.#budget.reset()
     this.agenda.reset()

@@ -327,6 +327,21 @@ describe('one transaction, several parties', () => {
     expect(server.database.locks.size).toBe(0)
   })
 
+  test('going back to a savepoint frees what was locked since', async () => {
+    const [a, other] = [openSession(), openSession()]
+    a.begin()
+    void a.run(put('kept', '1'))
+    void a.savepoint('s')
+    void a.run(put('x', '1'))
+    other.begin()
+    const waiting = other.run(put('x', '2')) as Promise<void>
+    void a.rollbackTo('s')
+    await waiting
+    expect(await other.commit()).toBe('committed')
+    expect(a.commit()).toBe('committed')
+    expect([openSession().run(get('x')), openSession().run(get('kept'))]).toEqual(['2', '1'])
+  })
+
   test('an error inside a savepoint dooms nobody', () => {
     const [a, b] = joined()
     void a.savepoint('s')

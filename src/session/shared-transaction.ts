@@ -25,6 +25,8 @@ import type { Cancellation } from './statement-runner.ts'
 interface NamedSavepoint {
   readonly name: string
   readonly at: Savepoint
+  /** What was locked then. */
+  readonly locks: number
   readonly reading: Reading
 }
 
@@ -282,7 +284,8 @@ export class SharedTransaction {
 
   savepoint(name: string): void {
     this.checkOpen()
-    this.#savepoints.push({ name, at: this.kernel.savepoint(), reading: this.#reading })
+    const locks = this.kernel.locks.mark()
+    this.#savepoints.push({ name, at: this.kernel.savepoint(), locks, reading: this.#reading })
   }
 
   rollbackTo(name: string): void | Promise<void> {
@@ -295,8 +298,10 @@ export class SharedTransaction {
   }
 
   #goBackTo(position: number): void {
-    const { at, reading } = this.#savepoints[position]!
+    const { at, locks, reading } = this.#savepoints[position]!
     this.kernel.rollbackTo(at)
+    // As PostgreSQL does; a statement that is run again keeps its locks.
+    this.kernel.locks.releaseSince(locks)
     this.#restrict(reading)
     this.#savepoints.length = position + 1
     this.failed = false
