@@ -74,6 +74,26 @@ describe('forks', () => {
   }
 })
 
+describe('range deletes', () => {
+  test('shorten the prefixes of the page behind the gap, where its branch begins with it', () => {
+    for (const end of [7430, 8250, 12_640]) {
+      const store = new MemoryStore({ monotonic, poison: true })
+      fill(store, 0, 15_000, 'first')
+      store.deleteRange({ start: key(1000), end: key(end) })
+      store.publish(store.sequence + 1)
+      checkFamily(store.family, [store])
+      fill(store, end - 500, end - 400, 'again')
+      checkFamily(store.family, [store])
+      expect([read(store, end - 450), read(store, end - 1), read(store, end)]).toEqual([
+        `again ${end - 450}`,
+        undefined,
+        `first ${end}`,
+      ])
+      store.close()
+    }
+  })
+})
+
 describe('chunks', () => {
   test('go when they are empty', () => {
     const store = new MemoryStore({ monotonic })
