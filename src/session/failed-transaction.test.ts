@@ -35,6 +35,15 @@ async function codeOf(run: () => unknown): Promise<string> {
 }
 
 describe('a transaction that can only be rolled back', () => {
+  test('holds no lock', () => {
+    const session = open()
+    session.begin()
+    void session.run(put('x', '1'))
+    session.fail()
+    expect(session.status).toBe('failed')
+    expect(server.database.locks.size).toBe(0)
+  })
+
   test('lets go of its locks at once', async () => {
     const [a, b] = [open(), open()]
     a.begin()
