@@ -57,7 +57,7 @@ export const logMutations: readonly Mutation[] = [
     ['stale frames are left in place', 'this.staleSectors.push(frame.offset)', ''],
   ]),
   ...mutationsOf('src/log/file/parts.ts', file, [
-    ['parts of an earlier term go on', 'if (group.term < term) this.groups.delete(id)', ''],
+    ['parts of an earlier term go on', 'if (group.term < term) this.groups.delete(id)', ';'],
   ]),
   ...mutationsOf('src/log/record.ts', record, [
     [

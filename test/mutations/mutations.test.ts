@@ -1,16 +1,19 @@
 /** The list keeps up with the code: every bug can be planted, and names tests that are there. */
 import { existsSync, readFileSync } from 'node:fs'
+import { parseSync } from 'oxc-parser'
 import { describe, expect, test } from 'vitest'
 import { planted } from './mutation.ts'
 import { mutations } from './mutations.ts'
 
 describe('planted bugs', () => {
-  test('each can be planted in exactly one place', () => {
+  test('each can be planted in exactly one place, and leaves a program: what does not load fails every test', () => {
     const faults: string[] = []
     for (const mutation of mutations) {
       try {
         const text = readFileSync(mutation.file, 'utf8')
-        expect(planted(mutation, text)).not.toBe(text)
+        const program = planted(mutation, text)
+        expect(program).not.toBe(text)
+        expect(parseSync(mutation.file, program).errors, mutation.name).toEqual([])
       } catch (error) {
         faults.push((error as Error).message)
       }

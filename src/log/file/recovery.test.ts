@@ -88,6 +88,20 @@ describe('recovery of the file log', () => {
     expect(await readTexts(await openGolden(disk), 1)).toEqual(['A', 'C', 'D', 'E'])
   })
 
+  it('refuses a newest segment that was cut off, though what is left ends with a whole frame', async () => {
+    const disk = createMemoryDisk()
+    const log = await openGolden(disk)
+    const leader = await log.acquire('a', 1000)
+    for (const [i, text] of ['A', 'B'].entries()) await leader.append(i, batchOf([text]), 'synced')
+    await log.close()
+    const file = await disk.open(`/log/${segmentName(1)}`, { mode: 'write' })
+    await file.truncate(1024)
+    await expect(openGolden(disk)).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining('the file ends here, after 1024 of 2560 bytes'),
+    })
+  })
+
   it('refuses a log of another database', async () => {
     const disk = await diskWith(readGolden('commits'))
     const other = { databaseId: new Uint8Array(16), segmentBytes: 2560 }
