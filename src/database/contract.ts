@@ -180,7 +180,11 @@ export interface TransactionServices {
   random(into: Uint8Array): void
   /** Wall clock now, for functions that must not use the snapshot's: SQL's clock_timestamp(). */
   nowUs(): bigint
-  /** A number that this database has never given out: generations of Redis collections. */
+  /**
+   * A number that this process gives out once for the database, and that no committed state has seen used: generations
+   * of Redis collections, hidden keys of rows. Only the transaction that takes it may write it, because its record is
+   * what keeps the number from coming again after a crash.
+   */
   nextNumber(): number
   /** As the host's: a job in another thread. */
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>

@@ -12,10 +12,11 @@ import { SeededRandom } from '../host/simulated/random.ts'
 import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import type { SimulatedWorld } from '../host/simulated/simulated-world.ts'
 import type { Durability } from '../log/commit-log.ts'
-import type { Collection } from './catalog.ts'
+import type { Collection, Namespace } from './catalog.ts'
 import { LockWait, type Sequence } from './contract.ts'
 import type { Database } from './database.ts'
 import { Instance } from './instance.ts'
+import { storedNumbers } from './numbers.ts'
 import type { KernelTransaction } from './transaction.ts'
 
 export const name = 'main'
@@ -54,19 +55,58 @@ function pick<T>(random: SeededRandom, from: readonly T[]): T {
   return from[random.below(from.length)]!
 }
 
+/**
+ * Numbers that must not be given out again: by one life of the database never, and after a crash not where a transaction
+ * that is still there has taken them. Who was rolled back, refused or lost has left nothing that a number could be
+ * mistaken for.
+ */
+class GivenNumbers {
+  /** By the sequence that has them; 0 where none has, or it is not known yet. */
+  readonly #given = new Map<number, Sequence>()
+  /** By the transaction that is being made. */
+  readonly taken: number[] = []
+  readonly repeated: number[] = []
+
+  get size(): number {
+    return this.#given.size
+  }
+
+  take(number: number): void {
+    if (this.#given.has(number)) this.repeated.push(number)
+    this.#given.set(number, 0)
+    this.taken.push(number)
+  }
+
+  committed(numbers: readonly number[], sequence: Sequence): void {
+    for (const number of numbers) this.#given.set(number, sequence)
+  }
+
+  refused(refused: Sequence): void {
+    for (const [number, sequence] of this.#given) if (sequence === refused) this.#given.set(number, 0)
+  }
+
+  restartFrom(end: Sequence): void {
+    this.taken.length = 0
+    for (const [number, sequence] of this.#given) if (sequence === 0 || sequence > end) this.#given.delete(number)
+  }
+}
+
+interface Taken {
+  readonly numbers: readonly number[]
+  readonly ids: readonly number[]
+}
+
 export class History {
   readonly random: SeededRandom
   contents: Map<Sequence, string> = new Map()
   catalogs: Map<Sequence, string> = new Map()
   /** What was acknowledged at each level. */
   acknowledged: Record<Durability, Sequence> = { memory: 0, written: 0, synced: 0 }
-  /** Numbers that were given out, by the sequence that holds them; 0 until that is known. */
-  numbers: Map<number, Sequence> = new Map()
-  repeatedNumbers: number[] = []
+  /** Of `nextNumber`, and the numbers of collections. */
+  readonly numbers: GivenNumbers = new GivenNumbers()
+  readonly ids: GivenNumbers = new GivenNumbers()
   largeCommits = 0
   #committing: Promise<void> = Promise.resolve()
-  /** By the transaction that is being made. */
-  #taken: number[] = []
   #serial = 0
 
   constructor(seed: number) {
@@ -77,7 +117,8 @@ export class History {
   restartFrom(database: Database): void {
     const end = database.newestSequence
     for (const sequence of this.contents.keys()) if (sequence > end) this.contents.delete(sequence)
-    for (const [number, sequence] of this.numbers) if (sequence === 0 || sequence > end) this.numbers.delete(number)
+    this.numbers.restartFrom(end)
+    this.ids.restartFrom(end)
     this.note(database)
     this.acknowledged = { memory: end, written: end, synced: end }
     this.#committing = Promise.resolve()
@@ -89,6 +130,8 @@ export class History {
       if (database.pipeline.stateOf(sequence) === sequence) continue
       this.contents.set(sequence, this.contents.get(sequence - 1) ?? '')
       this.catalogs.set(sequence, this.catalogs.get(sequence - 1) ?? '[]')
+      this.numbers.refused(sequence)
+      this.ids.refused(sequence)
     }
   }
 
@@ -105,20 +148,26 @@ export class History {
       this.#change(transaction)
     } catch (error) {
       transaction.rollback()
+      this.#taken()
       if (error instanceof LockWait) return
       throw error
     }
     const isEmpty = transaction.writes.count === 0
-    const numbers = this.#taken.splice(0)
+    const taken = this.#taken()
     const committed = transaction.commit()
     if (isEmpty) return
-    if (typeof committed === 'number') this.#committed(database, committed, numbers)
-    else this.#committing = this.#inSlices(database, committed, numbers)
+    if (typeof committed === 'number') this.#committed(database, committed, taken)
+    else this.#committing = this.#inSlices(database, committed, taken)
   }
 
-  async #inSlices(database: Database, committing: Promise<Sequence>, numbers: number[]): Promise<void> {
+  /** By the transaction that has just been made, or rolled back: another one does not answer for it. */
+  #taken(): Taken {
+    return { numbers: this.numbers.taken.splice(0), ids: this.ids.taken.splice(0) }
+  }
+
+  async #inSlices(database: Database, committing: Promise<Sequence>, taken: Taken): Promise<void> {
     try {
-      this.#committed(database, await committing, numbers)
+      this.#committed(database, await committing, taken)
       this.largeCommits++
     } catch (error) {
       if (!(error instanceof PolylogError)) throw error
@@ -130,9 +179,13 @@ export class History {
     await this.#committing
   }
 
-  #committed(database: Database, sequence: Sequence, numbers: number[]): void {
-    for (const number of numbers) this.numbers.set(number, sequence)
+  #committed(database: Database, sequence: Sequence, { numbers, ids }: Taken): void {
     assert(database.newestSequence === sequence, 'another commit came before a commit was told of')
+    this.numbers.committed(numbers, sequence)
+    this.ids.committed(ids, sequence)
+    // Whatever crash leaves this state, or a later one, leaves the bound with it.
+    const bound = storedNumbers(database.newest)
+    for (const number of numbers) assert(number < bound, `${number} is used, and a crash gives out ${bound} next`)
     this.note(database)
     const level = pick(this.random, ['synced', 'synced', 'written', 'memory'] as const)
     database.whenDurable(sequence, level, (error) => {
@@ -142,11 +195,12 @@ export class History {
 
   #change(transaction: KernelTransaction): void {
     const { random } = this
-    const namespace = transaction.catalog.namespaces.get('test') ?? transaction.createNamespace('test')
+    const namespace = transaction.catalog.namespaces.get('test') ?? this.#namespace(transaction)
     const collections = transaction.catalog.collectionsOf('test')
     const dice = random.below(20)
     if (collections.length < 2 || dice === 0) {
-      transaction.createCollection(namespace, `c${++this.#serial}`, 'table', { serial: this.#serial })
+      const name = `c${++this.#serial}`
+      this.ids.take(transaction.createCollection(namespace, name, 'table', { serial: this.#serial }).id)
       return
     }
     const collection = pick(random, collections)
@@ -161,11 +215,18 @@ export class History {
     else this.#rows(transaction, collection)
   }
 
+  #namespace(transaction: KernelTransaction): Namespace {
+    const namespace = transaction.createNamespace('test')
+    this.ids.take(namespace.id)
+    return namespace
+  }
+
   #number(transaction: KernelTransaction, collection: Collection): void {
-    const number = transaction.services.nextNumber()
-    if (this.numbers.has(number)) this.repeatedNumbers.push(number)
-    this.numbers.set(number, 0)
-    this.#taken.push(number)
+    const { random } = this
+    let number = transaction.services.nextNumber()
+    // A record reserves a thousand: some must carry a new bound, and be refused or lost with it.
+    for (let skipped = random.below(500); skipped > 0; skipped--) number = transaction.services.nextNumber()
+    this.numbers.take(number)
     transaction.put(this.#key(collection, number), sliceOf(Buffer.from('number')))
   }
 

@@ -15,7 +15,7 @@ export function decodeNumber(value: Slice): number {
 }
 
 /** The first number that the state knows not to be given out: see `TransactionServices.nextNumber`. */
-export function storedNumbers(reader: TransactionReader): number {
+export function storedNumbers(reader: Pick<TransactionReader, 'get'>): number {
   const stored = reader.get(numbersKey())
   return stored === undefined ? 1 : decodeNumber(stored)
 }
