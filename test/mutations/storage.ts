@@ -34,11 +34,6 @@ export const storageMutations: readonly Mutation[] = [
       'for (const { bytes, start, end } of [range.start, range.end])',
       'for (const { bytes, start, end } of [range.start])',
     ],
-    [
-      'an emptied page at the end of a range stays',
-      'to = last + 1\n  }\n  if (from < to)',
-      'to = last\n  }\n  if (from < to)',
-    ],
   ]),
   ...mutationsOf('src/storage/memory/search.ts', tests, [
     [
