@@ -122,6 +122,23 @@ test('dear calls answer right wherever they stand', async () => {
   ).toEqual([3])
 })
 
+test.each([
+  // New objects with the same contents, beside what an outer query hands in.
+  ["SELECT ARRAY[(SELECT 'x'), reverse(upper(repeat('ab', 500000)))] = ARRAY['x']", false],
+  ["SELECT length(encode((SELECT repeat('abc', 500000))::bytea, 'hex')) = 3000000", true],
+  ["SELECT length(lpad((SELECT repeat('abc', 500000)), (9000000 + random() * 1000000)::int, 'x')) > 9000000", true],
+  ["SELECT repeat('ab', 500000)::bytea = ANY (SELECT upper(repeat('ab', 500000))::bytea)", false],
+  // Where there is no row to be known by.
+  ["SELECT count(*) = 0 FROM regexp_matches(encode(repeat('abc', 300000)::bytea, 'hex'), 'b', 'g')", true],
+  ["SELECT count(*) = 0 FROM regexp_matches(upper(repeat('abc', 500000) || random()::text), 'y')", true],
+  ["SELECT x = 600000 FROM (VALUES (length(encode(repeat('abc', 100000)::bytea, 'hex')))) v (x)", true],
+  ["SELECT true AS x LIMIT length(encode(repeat('abc', 1000000)::bytea, 'hex'))", true],
+])('%s comes to its end', async (text, expected) => {
+  const client = await clients.postgres()
+  const { rows } = await client.query<unknown[]>({ text, rowMode: 'array' })
+  expect(rows).toEqual([[expected]])
+})
+
 test('a server that is told to stop does not wait for work without end', async () => {
   const own = await ServerProcess.start('--memory')
   const others = new Clients(own.port)

@@ -20,7 +20,8 @@
  * Invariants: a call that has a cost has no effects. The row alone decides only where nothing below reads what may change
  * between two evaluations of one row: what an outer query hands in, a subquery, a volatile function. Volatile ones below a
  * dear call are evaluated anew as long as it is not launched; from then on its place remembers them, until the expression
- * as a whole has come to its end (`forgetting`).
+ * as a whole has come to its end (`forgetting`): that is so where an outer query hands something in as well, since the same
+ * row has then not been done with. Whoever evaluates over no row hands in the same empty one each time (`noRow`).
  */
 import { isTurnOver, charge, dearUnits, turnUnits, unitsDone } from '../../../base/work.ts'
 import { Elsewhere } from '../../../database/contract.ts'
@@ -31,6 +32,7 @@ import { evaluateElsewhere } from '../remote/evaluate.ts'
 import type { RemoteCall } from '../remote/remote-call.ts'
 import type { Evaluate } from './compile.ts'
 import { type CallExpression, childrenOf, type Expression } from './expression.ts'
+import { sameValues } from './same-values.ts'
 
 type AnyFunction = (...values: unknown[]) => SqlValue
 type AnyCost = (...values: unknown[]) => number
@@ -116,7 +118,7 @@ export class CostedCall {
     const kept = (run.kept ??= new Map<CostedCall, Kept>())
     const before = kept.get(this)
     if (before !== undefined) {
-      if (sameValues(before.values, values)) {
+      if ((this.#isVolatile && before.row === row) || sameValues(before.values, values)) {
         before.row = row
         return take(before.outcome)
       }
@@ -162,11 +164,6 @@ export class CostedCall {
 function take(outcome: Outcome): SqlValue {
   if ('result' in outcome) return outcome.result
   throw 'wait' in outcome ? outcome.wait : outcome.error
-}
-
-function sameValues(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
-  for (let i = 0; i < b.length; i++) if (!Object.is(a[i], b[i])) return false
-  return true
 }
 
 function isCheap(units: number): boolean {

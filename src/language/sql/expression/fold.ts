@@ -9,6 +9,7 @@ import { canWait, suspended } from '../../../database/wait.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import type { Evaluate } from './compile.ts'
+import { isSame, sameValues } from './same-values.ts'
 
 export interface FoldProgress {
   readonly left: SqlValue
@@ -33,9 +34,9 @@ export class Fold {
 
   over(left: SqlValue, values: readonly SqlValue[], run: SqlRun): boolean | null {
     const before = run.folds?.get(this)
-    const isSame = before !== undefined && Object.is(before.left, left) && isSameList(before.values, values)
-    let at = isSame ? before.at : 0
-    let unknown = isSame && before.unknown
+    const goesOn = before !== undefined && isSame(before.left, left) && sameValues(before.values, values)
+    let at = goesOn ? before.at : 0
+    let unknown = goesOn && before.unknown
     try {
       for (; at < values.length; at++) {
         if (at % elementsAtOnce === elementsAtOnce - 1) this.#look()
@@ -61,8 +62,4 @@ export class Fold {
     run.folds?.delete(this)
     return result
   }
-}
-
-function isSameList(a: readonly SqlValue[], b: readonly SqlValue[]): boolean {
-  return a === b || (a.length === b.length && a.every((value, i) => Object.is(value, b[i])))
 }

@@ -8,7 +8,7 @@ import { compile } from '../expression/compile.ts'
 import { sqlRows } from '../types/row-format.ts'
 import type { FromPlanner } from './from-planner.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
-import { recapture, type SqlRow, type SqlRun } from './run.ts'
+import { noRow, recapture, type SqlRow, type SqlRun } from './run.ts'
 
 export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
   const plan = planner.planQuery(item)
@@ -85,7 +85,7 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
   return planNode(explain, () => {
     return new RowSource<SqlRow, SqlRun>((run) => {
       enter?.(run)
-      const values = parts.map((part) => part([], run))
+      const values = parts.map((part) => part(noRow, run))
       if (slowRows !== undefined) return numberedSlowly(slowRows(run), item.withOrdinality)
       return numbered(rows(run, values), item.withOrdinality)
     })
@@ -105,7 +105,7 @@ function takeCaptures(
     recapture(
       run,
       id,
-      parts.map((part) => part([], run)),
+      parts.map((part) => part(noRow, run)),
     )
 }
 

@@ -14,7 +14,7 @@ import { isMovable } from './conditions.ts'
 import { describeAccess } from './explain-text.ts'
 import { filtered, type FromPlanner, type OrderedAccess } from './from-planner.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
-import type { SqlRow, SqlRun } from './run.ts'
+import { noRow, type SqlRow, type SqlRun } from './run.ts'
 
 const noColumns = (expression: Expression): boolean =>
   columnsRead(expression).size === 0 &&
@@ -34,7 +34,7 @@ export function planRelation(planner: FromPlanner, item: RelationItem, condition
     0,
     index === undefined ? undefined : { index, reverse: ordered?.reverse === true },
   )
-  const node: PlanNode = { ...planNode(scan.explain, (run) => scan.open([], run)), count: scan.count }
+  const node: PlanNode = { ...planNode(scan.explain, (run) => scan.open(noRow, run)), count: scan.count }
   return filtered(planner, item, node, rest)
 }
 
@@ -67,7 +67,7 @@ export function planScan(
     count: (run) => {
       let total = 0
       let lookups = 0
-      for (const access of accesses([], run)) {
+      for (const access of accesses(noRow, run)) {
         // A scan pauses between the elements of a long list.
         if (++lookups > batchRows) return undefined
         const counted = reader.count?.(run, access)

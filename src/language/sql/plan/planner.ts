@@ -40,7 +40,7 @@ import { LockRows } from './lock-rows.ts'
 import { planItem } from './plan-from.ts'
 import { costOf, metered } from './metered.ts'
 import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
-import type { SqlRow, SqlRun } from './run.ts'
+import { noRow, type SqlRow, type SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
 import { compileRow, planRows } from './values-scan.ts'
 import { eachOf, type Progress } from '../progress.ts'
@@ -253,8 +253,8 @@ export class Planner {
       return Number(value)
     }
     return (run) => ({
-      limit: limit === undefined ? Infinity : count(limit([], run), Infinity, 'LIMIT'),
-      offset: offset === undefined ? 0 : count(offset([], run), 0, 'OFFSET'),
+      limit: limit === undefined ? Infinity : count(limit(noRow, run), Infinity, 'LIMIT'),
+      offset: offset === undefined ? 0 : count(offset(noRow, run), 0, 'OFFSET'),
     })
   }
 

@@ -9,6 +9,9 @@ import type { ExplainNode } from './plan-node.ts'
 
 export type SqlRow = SqlValue[]
 
+/** Of what reads no row. One for all: what is evaluated again after a wait tells by the row that it is the same. */
+export const noRow: SqlRow = []
+
 export interface SqlRun extends Run {
   context: SqlContext
   readonly parameters: readonly SqlValue[]

@@ -4,7 +4,7 @@ import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
 import { type PlanNode, planNode } from './plan-node.ts'
-import type { SqlRow, SqlRun } from './run.ts'
+import { noRow, type SqlRow, type SqlRun } from './run.ts'
 
 export type ValuesRow =
   | { readonly values: readonly SqlValue[]; readonly parts: undefined }
@@ -33,7 +33,7 @@ function evaluated(rows: readonly ValuesRow[], run: SqlRun): Iterator<SqlRow> {
       const row = rows[at]
       if (row === undefined) return { done: true, value: undefined }
       // A copy each time: who gets a row may keep it and add to it.
-      const value = row.values === undefined ? row.parts.map((part) => part([], run)) : [...row.values]
+      const value = row.values === undefined ? row.parts.map((part) => part(noRow, run)) : [...row.values]
       at++
       return { done: false, value }
     },

@@ -34,7 +34,7 @@ import { compile } from '../expression/compile.ts'
 import { isVolatile } from '../expression/volatile.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
-import { currentContext, type SqlRun } from '../plan/run.ts'
+import { noRow, currentContext, type SqlRun } from '../plan/run.ts'
 import { giveSequence, keyIndex, makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
@@ -162,7 +162,7 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
   const evaluate = value === undefined ? undefined : compile(value, new Planner().compilerAt(0))
   // One value for all rows there are; what differs per row is written into each.
   const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
-  const shared = isShared ? yield* settled(() => evaluate([], run)) : null
+  const shared = isShared ? yield* settled(() => evaluate(noRow, run)) : null
   const added: NewColumn = {
     name: column.name,
     type: column.type,

@@ -18,7 +18,7 @@ import { chooseAccess } from '../plan/access-path.ts'
 import { conjunction, conjunctsOf } from '../plan/conditions.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
-import type { SqlRow, SqlRun } from '../plan/run.ts'
+import { noRow, type SqlRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
 import { collect, settled } from './execution.ts'
 
@@ -121,7 +121,7 @@ function findPoint(
   for (const one of [...extra, ...conditions]) columnsRead(one, needed)
   const reader = relation.table.readerOf(needed)
   return (run) => {
-    const values: SqlValue[] = parts.map((part) => part([], run))
+    const values: SqlValue[] = parts.map((part) => part(noRow, run))
     if (values.includes(null)) return []
     writePrimaryKey(relation.table, values, pointWriter)
     const value = run.transaction.get(pointWriter)

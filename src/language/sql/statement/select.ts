@@ -28,7 +28,7 @@ import { chooseAccess } from '../plan/access-path.ts'
 import { conjunction, conjunctsOf } from '../plan/conditions.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner, projector } from '../plan/planner.ts'
-import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
+import { noRow, createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import { collect, QueryExecution, StepsExecution } from './execution.ts'
@@ -81,7 +81,7 @@ function joinEffect(query: BoundQuery): StatementEffect | undefined {
   const [target, ...others] = query.body.kind === 'select' ? query.body.targets : []
   if (target?.kind !== 'call' || target.name !== 'polylog_join' || others.length > 0) return undefined
   const token = compile(target.arguments[0]!, new Planner().compilerAt(0))
-  return { kind: 'join', token: (parameters) => (token([], { parameters } as SqlRun) ?? '') as string }
+  return { kind: 'join', token: (parameters) => (token(noRow, { parameters } as SqlRun) ?? '') as string }
 }
 
 interface Point {
@@ -173,5 +173,3 @@ class PointExecution implements Execution {
     this.rowCount = 0
   }
 }
-
-const noRow: SqlRow = []
