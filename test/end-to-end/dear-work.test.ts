@@ -68,7 +68,7 @@ test.each([
 test('a statement timeout ends a pattern that takes long', async () => {
   const client = await clients.postgres()
   await client.query('SET statement_timeout = 300')
-  const text = "SELECT repeat('ab', 5000000) LIKE '%' || repeat('a_', 500) || '%c%'"
+  const text = "SELECT repeat('ab', 5000000) LIKE '%' || repeat('a_', 500) || 'c%'"
   expect(((await failureOf(client.query(text))) as pg.DatabaseError).code).toBe('57014')
   await client.query('SET statement_timeout = 0')
   expect((await client.query("SELECT 'abc' LIKE '%b%' AS t")).rows).toEqual([{ t: true }])
