@@ -383,16 +383,18 @@ export class CommitPipeline<State> {
     }
   }
 
-  /** What is written goes nowhere that a later start would find. */
+  /**
+   * What is written goes nowhere that a later start would find. A log that has failed by then, for its next segment had no
+   * folder to be made in, has failed of this.
+   */
   directoryLost(cause: Error): void {
-    if (this.failure === undefined) this.#freeze(cause, 'the data directory is lost')
+    const what = 'the data directory is lost'
+    if (this.failure === undefined) this.#freeze(cause, what)
+    else this.failure = unknownOutcome(cause, what)
   }
 
   #freeze(cause: unknown, what: string): void {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    const error = new PolylogError('outcome_unknown', `${what}, whether the commit survives is unknown: ${message}`, {
-      cause,
-    })
+    const error = unknownOutcome(cause, what)
     this.failure = error
     const synced = this.#leader.syncedThrough
     const marked = this.#marks.findLast(({ sequence }) => sequence <= synced) ?? this.#marks[0]!
@@ -405,6 +407,11 @@ export class CommitPipeline<State> {
     this.#waiters = this.#waiters.filter((waiter) => !concerned(waiter))
     for (const waiter of rejected) waiter.run(error)
   }
+}
+
+function unknownOutcome(cause: unknown, what: string): PolylogError {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new PolylogError('outcome_unknown', `${what}, whether the commit survives is unknown: ${message}`, { cause })
 }
 
 function isNoSpace(error: unknown): boolean {

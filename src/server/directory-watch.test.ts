@@ -7,7 +7,7 @@ interface Running {
   readonly world: SimulatedWorld
   readonly server: RunningServer
   readonly disk: RunningServerDisk
-  write(): void
+  write(bytes?: number): void
   pass(ms: number): Promise<void>
 }
 
@@ -18,8 +18,8 @@ async function start(): Promise<Running> {
   const host = world.startProcess('server')
   const server = await world.complete(startServer({ instance: { host, directory: 'data' }, server: { port: 1 } }))
   const session = server.server.sessions.openSession({ user: 'me', door: 'test' })
-  const write = (): void =>
-    void session.run((tx) => tx.put(sliceOf(Uint8Array.of(40, 1, 1)), sliceOf(Buffer.from('value'))))
+  const write = (bytes = 5): void =>
+    void session.run((tx) => tx.put(sliceOf(Uint8Array.of(40, 1, 1)), sliceOf(Buffer.alloc(bytes, 'value'))))
   write()
   const pass = (ms: number): Promise<void> => world.complete(new Promise<void>((resolve) => host.at(ms, resolve)))
   return { world, server, disk: world.startProcess('other', { machine: 'server' }).disk, write, pass }
@@ -55,6 +55,21 @@ test.each(losses)('a directory that %s is noticed in a second: said, no writes, 
   expect(write).toThrow(/read-only.*the data directory is lost/)
   await expect(world.complete(server.stop())).rejects.toThrow('removed, renamed or replaced')
   expect(world.logged).toHaveLength(1)
+})
+
+test('a log that fails first, because its next segment has no folder, has failed of the directory', async () => {
+  const { world, server, disk, write, pass } = await start()
+  await pass(1200)
+  await world.complete(disk.rename('data', 'elsewhere'))
+  const { pipeline } = server.instance.databases.get('polylog')!
+  while (pipeline.failure === undefined) {
+    write(100_000)
+    await pass(20)
+  }
+  expect(pipeline.failure.message).toMatch(/^the log failed/)
+  await pass(1000)
+  expect(write).toThrow(/read-only.*the data directory is lost.*removed, renamed or replaced/)
+  await expect(world.complete(server.stop())).rejects.toThrow('removed, renamed or replaced')
 })
 
 test('a directory that goes just before the stop is noticed by it', async () => {

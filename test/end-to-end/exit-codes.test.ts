@@ -27,6 +27,15 @@ async function fill(folder: string, end: 'stop' | 'kill' = 'stop'): Promise<void
   await server[end]()
 }
 
+async function oneReply(port: number, command: string, ...args: string[]): Promise<unknown> {
+  const redis = new Redis(port, { retryStrategy: () => null })
+  try {
+    return await redis.call(command, ...args)
+  } finally {
+    redis.disconnect()
+  }
+}
+
 function databaseIn(folder: string): string {
   const databases = join(folder, 'databases')
   return join(databases, readdirSync(databases)[0]!)
@@ -57,25 +66,31 @@ describe('the end of serve', () => {
     }
   })
 
-  test('a data directory that is removed under it is said, refuses writes, and ends with 1', () =>
+  test.each([
+    ['before the log needs a next segment', 5],
+    // Three of these fill the first segment of a log, and the next one has no folder to be made in.
+    ['and the log needs a next segment', 60_000],
+  ])('a data directory that is removed under it, %s, is said, refuses writes, and ends with 1', (_, bytes) =>
     withFolder(async (folder) => {
       const server = await serveOn(folder)
-      const redis = new Redis(server.port, { retryStrategy: () => null })
-      await redis.set('key', 'value')
+      await oneReply(server.port, 'SET', 'key', 'value')
       rmSync(folder, { recursive: true })
       let refusal = ''
-      // Fewer than fill the first segment of a log: the next one could not be made, and that would be the error.
-      for (let tries = 0; tries < 100 && !refusal.startsWith('READONLY'); tries++) {
-        refusal = await redis.set('key', 'value').catch((error: unknown) => (error as Error).message)
-        await new Promise((resolve) => setTimeout(resolve, 100))
+      // A write whose outcome is unknown closes its connection, so each has one of its own.
+      for (let tries = 0; tries < 100 && !refusal.includes('directory is lost'); tries++) {
+        refusal = await oneReply(server.port, 'SET', 'other', 'v'.repeat(bytes)).then(
+          String,
+          (error: unknown) => (error as Error).message,
+        )
+        if (bytes < 1000 || refusal.startsWith('READONLY')) await new Promise((resolve) => setTimeout(resolve, 100))
       }
       expect(refusal).toMatch(/^READONLY .*data directory is lost/)
-      expect(await redis.get('key')).toBe('value')
+      expect(await oneReply(server.port, 'GET', 'key')).toBe('value')
       const { status, stderr } = await server.stop()
-      redis.disconnect()
       expect(status).toBe(1)
       expect(loggedAt('error', stderr)[0]!['message']).toContain('was removed, renamed or replaced')
-    }))
+    }),
+  )
 
   test('what it logs is one JSON object a line', async () => {
     const server = await ServerProcess.start('--memory')
