@@ -111,6 +111,17 @@ describe('private writes', () => {
     }
   })
 
+  test('what a later range delete covers is no part of the record', () => {
+    const set = new WriteSet()
+    for (const name of ['a', 'b', 'c']) set.put(slice(name), slice('1'), false)
+    set.deleteRange({ start: slice('a'), end: slice('c') }, false)
+    set.put(slice('b'), slice('2'), false)
+    const record: string[] = []
+    set.forEachEffective((kind, key, value) => record.push([kind, sliceToLatin1(key), sliceToLatin1(value)].join(' ')))
+    const { put, deleteRange } = writeKinds
+    expect(record).toEqual([`${put} c 1`, `${deleteRange} a c`, `${put} b 2`])
+  })
+
   test('a range delete at a savepoint is taken back with it, and one before it stays', () => {
     const set = new WriteSet()
     set.put(slice('b'), slice('1'), false)
