@@ -43,6 +43,8 @@ interface ClassRow {
   readonly columns: number
   readonly hasIndex?: boolean
   readonly checks?: number
+  /** What PostgreSQL keeps references by: psql looks for those only where it is true. */
+  readonly hasTriggers?: boolean
 }
 
 function classRow(one: ClassRow): Values {
@@ -68,7 +70,7 @@ function classRow(one: ClassRow): Values {
     one.columns,
     one.checks ?? 0,
     false,
-    false,
+    one.hasTriggers === true,
     false,
     false,
     false,
@@ -103,8 +105,15 @@ type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner'>
 
 function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
   const indexes = indexesOfTable(table)
-  const { length } = table.columns
-  yield classRow({ ...base, kind: 'r', columns: length, hasIndex: indexes.length > 0, checks: table.checks.length })
+  const { foreignKeys = [], referencedBy = [] } = table.definition
+  yield classRow({
+    ...base,
+    kind: 'r',
+    columns: table.columns.length,
+    hasIndex: indexes.length > 0,
+    checks: table.checks.length,
+    hasTriggers: foreignKeys.length > 0 || referencedBy.length > 0,
+  })
   for (const index of indexes) {
     yield classRow({
       ...base,
