@@ -51,6 +51,18 @@ function milliseconds(since: bigint): number {
   return Number(process.hrtime.bigint() - since) / 1e6
 }
 
+/** Of the whole directory, opened and closed so many times. */
+async function timeStarts(folder: string, count: number): Promise<number[]> {
+  const times: number[] = []
+  for (let i = 0; i < count; i++) {
+    const started = process.hrtime.bigint()
+    const instance = await openInstance(folder)
+    times.push(milliseconds(started))
+    await instance.close()
+  }
+  return times
+}
+
 async function openMany(options: BenchOptions): Promise<Row> {
   const folder = scratchFolder('catalog')
   const collections = options.quick ? 2_000 : 10_000
@@ -59,12 +71,7 @@ async function openMany(options: BenchOptions): Promise<Row> {
     const filled = await openInstance(folder)
     await fill(filled, collections)
     await filled.close()
-    for (let i = 0; i < options.pairs; i++) {
-      const started = process.hrtime.bigint()
-      const instance = await openInstance(folder)
-      times.push(milliseconds(started))
-      await instance.close()
-    }
+    times.push(...(await timeStarts(folder, options.pairs)))
   } finally {
     removeFolder(folder)
   }
@@ -173,12 +180,7 @@ async function startWithDatabases(options: BenchOptions): Promise<Row> {
     const filled = await openInstance(folder)
     for (let i = 0; i < count; i++) await filled.create(`database ${i}`)
     await filled.close()
-    for (let i = 0; i < options.pairs; i++) {
-      const started = process.hrtime.bigint()
-      const instance = await openInstance(folder)
-      times.push(milliseconds(started))
-      await instance.close()
-    }
+    times.push(...(await timeStarts(folder, options.pairs)))
   } finally {
     removeFolder(folder)
   }
