@@ -37,6 +37,7 @@ interface Timings {
 }
 
 const noTimings: Timings = { all: undefined, some: new Map() }
+const nothingYet: AgendaMark = { tasks: 0, ran: 0, timings: noTimings }
 
 export class Agenda implements TransactionAgenda {
   readonly #transaction: Transaction
@@ -126,6 +127,8 @@ export class Agenda implements TransactionAgenda {
   }
 
   get mark(): AgendaMark {
+    // Each statement takes one, and few have put anything off.
+    if (this.#tasks.length === 0 && this.#ran.length === 0 && this.#timings === noTimings) return nothingYet
     return { tasks: this.#tasks.length, ran: this.#ran.length, timings: this.#timings }
   }
 

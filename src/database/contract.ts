@@ -89,8 +89,9 @@ export interface Transaction extends TransactionReader {
   delete(key: Slice, kind?: WriteKind): void
   deleteRange(range: KeyRange, kind?: WriteKind): void
   /**
-   * Holds `key` until the end of the transaction; `put` and `delete` of primary keys lock by themselves. False only under `skip`. Throws `LockWait` for the runner, or `lock_not_available` under `nowait`. A snapshot transaction
-   * whose key changed after its snapshot gets `serialization_failure`; a read-committed one is restarted.
+   * Holds `key` until the end of the transaction; `put` and `delete` of primary keys lock by themselves. False only under
+   * `skip`. Throws `LockWait` for the runner, or `lock_not_available` under `nowait`. A snapshot transaction whose key
+   * changed after its snapshot gets `serialization_failure`; a read-committed one is restarted.
    */
   lock(key: Slice, mode: LockMode, policy?: LockPolicy): boolean
   /** The same, whatever has become of the key since the snapshot: the caller looks at `newest`. Waits. */
