@@ -1,6 +1,6 @@
 /** Starting what is measured: Polylog, its peers, and the tools that drive them; and the processor time they use. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -44,6 +44,14 @@ function timesOf(pid: number): readonly number[] {
 export function cpuSeconds(pid: number): number {
   const [user = 0, system = 0] = timesOf(pid)
   return user + system
+}
+
+/** The same of the threads that it has now, to the nanosecond. */
+export function threadSeconds(pid: number): number {
+  const spentOf = (thread: string): number => {
+    return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9
+  }
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + spentOf(thread), 0)
 }
 
 export function endedChildrenSeconds(pid: number): number {

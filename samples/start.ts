@@ -8,10 +8,9 @@ import { parseServe, usage, type ServeArguments } from '../src/cli/arguments.ts'
 import { readConfig, readyLine, reportFailure, stopOnSignal } from '../src/cli/serve.ts'
 import { Instance } from '../src/database/instance.ts'
 import type { Host } from '../src/host/host.ts'
-import { createRealHost } from '../src/host/real/real-host.ts'
 import { DirectoryWatch } from '../src/server/directory-watch.ts'
 import { Server, type RunningServer, type ServerOptions } from '../src/server/server.ts'
-import { workerJobs } from '../src/server/worker-jobs.ts'
+import { createWorkingHost } from '../src/server/working-host.ts'
 import { Sessions } from '../src/session/sessions.ts'
 import { greet } from './greeting.ts'
 import { inventoryTable } from './inventory.ts'
@@ -20,7 +19,7 @@ const databaseName = 'polylog'
 
 async function start(args: ServeArguments): Promise<void> {
   const { directory, host: address, port, protocolPorts } = args
-  const host = createRealHost({ jobs: workerJobs })
+  const host = createWorkingHost()
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, databaseName)
   const running = new Starting(host, instance, args.durability)
   stopOnSignal(running)

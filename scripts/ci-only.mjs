@@ -6,8 +6,19 @@
  * @typedef {{ name: string, args: string[], limitMinutes: number }} CiStep
  */
 
-/** Suites that run once more on a store whose pages are not always resident: `POLYLOG_TEST_STORE=missing`. */
-export const missingStoreSuites = ['src/session', 'src/language/sql', 'src/gateway/postgres', 'src/gateway/redis']
+/** Suites that run once more on other stores than memory: `POLYLOG_TEST_STORE` in `vitest.config.ts`. */
+export const storeSuites = [
+  'src/session',
+  'src/library',
+  'src/language/sql',
+  'src/language/mql',
+  'src/gateway/postgres',
+  'src/gateway/redis',
+  'src/gateway/mongodb',
+]
+
+/** Pages that are not always resident; an overlay over a sorted file. */
+export const storesOfSuites = ['missing', 'sorted']
 
 /** @type {CiStep[]} */
 export const ciOnlySteps = [

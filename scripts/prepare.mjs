@@ -5,7 +5,7 @@
  * - Dependencies: `npm ci`, unless what npm noted in `node_modules` agrees with the lock file. A stamp with the lock
  *   file's hash makes the next look cheap.
  * - Build: TypeScript, unless the stamp of the last build carries the fingerprint (paths, sizes, times) of the sources
- *   that are there now. Output files that the build did not write are left over from deleted sources and removed.
+ *   that are there now; then one file for worker threads is made of its output. Output files that the build did not write are left over from deleted sources and removed.
  *
  * Usage: node scripts/prepare.mjs [--tools] [--force]
  *   --tools  builds the benchmarks, simulation and suites (`.cache/tools`) as well
@@ -21,11 +21,17 @@ export const repositoryRoot = fileURLToPath(new URL('..', import.meta.url))
 
 /**
  * What is compiled from where to where.
- * @typedef {{ name: string, project: string, sources: string[], output: string }} BuildTarget
+ * @typedef {{ name: string, project: string, sources: string[], output: string, threads: string }} BuildTarget
  */
 
 /** @type {BuildTarget} */
-const packageBuild = { name: 'package', project: 'tsconfig.build.json', sources: ['src'], output: 'dist' }
+const packageBuild = {
+  name: 'package',
+  project: 'tsconfig.build.json',
+  sources: ['src'],
+  output: 'dist',
+  threads: 'server',
+}
 
 /** @type {BuildTarget} */
 const toolsBuild = {
@@ -33,6 +39,7 @@ const toolsBuild = {
   project: 'tsconfig.tools.json',
   sources: ['src', 'test', 'bench', 'samples'],
   output: join('.cache', 'tools'),
+  threads: join('src', 'server'),
 }
 
 /** A failure that has already been explained on stderr. */
@@ -42,11 +49,11 @@ export class PreparationFailed extends Error {}
  * @param {string} root
  * @param {{ tools?: boolean, force?: boolean }} [options]
  */
-export function prepare(root, options = {}) {
+export async function prepare(root, options = {}) {
   requireNode(process.versions.node)
   install(root)
-  build(root, packageBuild, options.force === true)
-  if (options.tools === true) build(root, toolsBuild, options.force === true)
+  await build(root, packageBuild, options.force === true)
+  if (options.tools === true) await build(root, toolsBuild, options.force === true)
 }
 
 /** @param {string} version */
@@ -99,7 +106,7 @@ export function isInstalled(lockText, installedText) {
  * @param {BuildTarget} target
  * @param {boolean} force
  */
-function build(root, target, force) {
+async function build(root, target, force) {
   const stamp = join(root, '.cache', `built-${target.name}`)
   const inputs = [...target.sources, 'package-lock.json', 'tsconfig.json', target.project]
   const current = fingerprint(root, inputs)
@@ -111,8 +118,22 @@ function build(root, target, force) {
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   run(root, process.execPath, [compiler, '-p', target.project])
   removeOlder(output, startedMs)
+  await bundle(join(output, target.threads))
   mkdirSync(join(root, '.cache'), { recursive: true })
   writeFileSync(stamp, current)
+}
+
+/**
+ * Makes one file of the main module of worker threads and all that it imports: threads are started of its text.
+ * @param {string} folder
+ */
+async function bundle(folder) {
+  const input = join(folder, 'worker-main.js')
+  if (!existsSync(input)) return
+  const { rolldown } = await import('rolldown')
+  const bundled = await rolldown({ input, platform: 'node', logLevel: 'silent' })
+  await bundled.write({ file: join(folder, 'worker-script.cjs'), format: 'cjs', codeSplitting: false })
+  await bundled.close()
 }
 
 /**
@@ -188,7 +209,7 @@ function run(root, command, args) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   try {
-    prepare(repositoryRoot, { tools: process.argv.includes('--tools'), force: process.argv.includes('--force') })
+    await prepare(repositoryRoot, { tools: process.argv.includes('--tools'), force: process.argv.includes('--force') })
   } catch (error) {
     if (!(error instanceof PreparationFailed)) throw error
     process.exitCode = 1

@@ -27,7 +27,7 @@ test('the fingerprint follows the sources and no tests', () => {
   expect(fingerprint(root, ['src', 'missing.json'])).not.toBe(touched)
 })
 
-test('a build happens when sources have changed, and takes away what has lost its source', () => {
+test('a build happens when sources have changed, and takes away what has lost its source', async () => {
   vi.spyOn(console, 'error').mockReturnValue()
   const copied = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
   const copies = copied.map((path) => [path, readFileSync(join(repositoryRoot, path), 'utf8')])
@@ -38,18 +38,18 @@ test('a build happens when sources have changed, and takes away what has lost it
     'src/b.ts': 'export const b: number = 1\n',
   })
   const [a, b] = [join(root, 'dist/a.js'), join(root, 'dist/b.js')]
-  prepare(root)
+  await prepare(root)
   utimesSync(a, 1, 1)
   utimesSync(b, 1, 1)
-  prepare(root)
+  await prepare(root)
   expect([statSync(a).mtimeMs, existsSync(b)]).toEqual([1000, true])
   rmSync(join(root, 'src/b.ts'))
-  prepare(root)
+  await prepare(root)
   expect(statSync(a).mtimeMs).toBeGreaterThan(1000)
   expect(existsSync(b)).toBe(false)
   writeFileSync(join(root, 'src/a.ts'), "export const a: number = 'one'\n")
-  expect(() => prepare(root)).toThrow(PreparationFailed)
-  expect(() => prepare(root)).toThrow(PreparationFailed)
+  await expect(prepare(root)).rejects.toThrow(PreparationFailed)
+  await expect(prepare(root)).rejects.toThrow(PreparationFailed)
 })
 
 test('a Node that is too old is named', () => {

@@ -4,7 +4,6 @@
  * No side effects on import; nothing here needs a network.
  */
 import { Instance } from './database/instance.ts'
-import { createRealHost } from './host/real/real-host.ts'
 import type { Host } from './host/host.ts'
 import {
   check,
@@ -16,25 +15,31 @@ import {
   checkString,
   invalidArgument,
 } from './library/arguments.ts'
+import { FollowingInstance } from './database/following/following-instance.ts'
+import { EmbeddedFollower } from './library/follower.ts'
 import { EmbeddedDatabase } from './library/library.ts'
 import type { Durability } from './log/commit-log.ts'
 import { protocols } from './server/protocols.ts'
 import { Server, type ServerOptions } from './server/server.ts'
-import { endlessJobs, workerJobs } from './server/worker-jobs.ts'
+import { createWorkingHost } from './server/working-host.ts'
 import { Sessions } from './session/sessions.ts'
 
 export { PolylogError, type ErrorCode } from './base/errors.ts'
 export { Decimal } from './base/decimal.ts'
-export type { Difference, DifferenceKind } from './database/verification.ts'
-export type { FeedChange, FeedOptions, FeedTransaction } from './database/feed.ts'
+export type { Difference, DifferenceKind } from './database/verification/verification.ts'
+export type { FeedChange, FeedOptions, FeedTransaction } from './database/following/feed.ts'
 export type { Isolation } from './database/contract.ts'
 export type { DeleteOptions, Documents, FindOptions, UpdateOptions } from './library/documents.ts'
 export type { Keys, KeyText } from './library/keys.ts'
 export type { JsonValue } from './library/json-values.ts'
 export type { SqlRow } from './library/sql.ts'
 export type { SqlResult } from './library/sql-results.ts'
+export type { Consumer, ConsumerKind } from './database/following/consumers.ts'
+export type { ConsumerOptions, ConsumerStatus } from './database/following/log-use.ts'
+export type { ConsumerFeedOptions, EmbeddedConsumer } from './library/consumer.ts'
+export type { EmbeddedFollower, WaitOptions } from './library/follower.ts'
 export type { EmbeddedDatabase, EmbeddedTransaction, PinnedSnapshot, WriteOptions } from './library/library.ts'
-export type { DatabaseReport } from './session/verification.ts'
+export type { DatabaseReport } from './database/verification/verify.ts'
 export type { Server, ServerOptions } from './server/server.ts'
 
 export interface OpenOptions {
@@ -43,6 +48,8 @@ export interface OpenOptions {
   /** What `write` waits for. Default: `synced`. */
   readonly durability?: Durability
 }
+
+const defaultDatabase = 'polylog'
 
 const checkOpenOptions = checkOptions({ memory: checkBoolean, durability: checkOneOf('synced', 'written', 'memory') })
 
@@ -64,8 +71,7 @@ export async function open(path: string, options?: OpenOptions & { readonly memo
 export async function open(options: OpenOptions & { readonly memory: true }): Promise<EmbeddedDatabase>
 export async function open(where: string | OpenOptions, more?: OpenOptions): Promise<EmbeddedDatabase> {
   const { directory, durability } = checkOpen(where, more)
-  const host = createRealHost({ jobs: workerJobs, endlessJobs })
-  const defaultDatabase = 'polylog'
+  const host = createWorkingHost()
   const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
   const sessions = new Sessions(host, () => instance.databases, {
     defaultDatabase,
@@ -97,6 +103,36 @@ function checkDirectory(directory: string, options: unknown): { directory: strin
   const { memory, durability = 'synced' } = options as OpenOptions
   if (memory === true) throw invalidArgument(`open({ memory: true }) takes no path, but "${directory}" was given`)
   return { directory, durability }
+}
+
+export interface FollowOptions {
+  /** How often it is looked whether the leader has written more, milliseconds. Default: 10. */
+  readonly pollMs?: number
+}
+
+const checkFollowOptions = checkOptions({ pollMs: checkInteger(1, 60_000) })
+
+/**
+ * Follows the data directory at `path` that another process leads, a server's or a library's: what that one has committed
+ * can be read here as soon as it is on the disk, by the library and, after `serve`, by drivers. Nothing is written there
+ * before `promote`. Errors: `PolylogError` with `invalid_argument`, `undefined_object`, `unsupported` for a directory of an
+ * older format, `data_corrupted`, `data_newer`.
+ */
+export async function openFollower(path: string, options: FollowOptions = {}): Promise<EmbeddedFollower> {
+  if (typeof path !== 'string') throw invalidArgument('openFollower takes the path of a data directory')
+  checkDirectory(path, {})
+  checkFollowOptions('the options of openFollower', options)
+  const host = createWorkingHost()
+  const instance = await FollowingInstance.open({ host, directory: path, ...options }, defaultDatabase)
+  const sessions = new Sessions(host, () => instance.openDatabases, {
+    defaultDatabase,
+    catalog: instance,
+    memory: instance.memory,
+  })
+  return new EmbeddedFollower(instance, instance.openDatabases.get(defaultDatabase)!, sessions, async () => {
+    sessions.close()
+    await instance.close()
+  })
 }
 
 /**

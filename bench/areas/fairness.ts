@@ -1,6 +1,7 @@
 /**
  * What statements that write very much do to others: the longest round of the server's event loop while one runs, how
- * long a point read takes meanwhile, and how long the statement itself takes, against PostgreSQL.
+ * long a point read takes meanwhile, and how long the statement itself takes, against PostgreSQL; and Redis's commands on
+ * large collections (`fairness-redis.ts`).
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import pg from 'pg'
 import type { Area } from '../area.ts'
 import { spreadOf, type Row, type Spread } from '../measure.ts'
 import { findPostgres, startPostgres } from '../postgres-peer.ts'
+import { redisRows } from './fairness-redis.ts'
 import { removeFolder, scratchFolder, startPolylog, versionOf, type Running } from '../processes.ts'
 
 interface Statement {
@@ -63,6 +65,8 @@ export const fairness: Area = {
     try {
       const ours = await measure(polylog, 'polylog', rows, rounds, meter)
       const peers = postgres && (await measure(postgres, 'postgres', rows, rounds, undefined))
+      for (const [name, turnMs] of await hostileTurns(polylog, meter)) yield hostileRow(name, turnMs)
+      yield* redisRows({ polylog, longestTurn: () => longestTurn(polylog, meter) }, options)
       for (const { name } of statements) yield* rowsOf(name, rows, ours.get(name)!, peers?.get(name))
     } finally {
       await Promise.all([polylog.stop(), postgres?.stop()])
@@ -101,6 +105,45 @@ async function measure(
   }
   await Promise.all([writer.end(), reader.end()])
   return figures
+}
+
+/** What one client sends to stop the others. */
+const hostile: readonly (readonly [name: string, text: string, values?: () => unknown[]])[] = [
+  ['long-text', "select count(upper(repeat('x', 16000000)))"],
+  ['distinct-long', "select count(distinct repeat('x', 20000) || (g + 100000)) from generate_series(1, 5000) g"],
+  ['sort-long', "select 1 from generate_series(1, 100) g order by repeat('x', 1000000) || g limit 1"],
+  ['json-aggregate', "select length(jsonb_object_agg('k' || g, g)::text) from generate_series(1, 200000) g"],
+  ['json-rows', 'select count(*) from jsonb_array_elements((select jsonb_agg(g) from generate_series(1, 200000) g))'],
+  ['json-parameter', 'select jsonb_array_length($1::jsonb)', () => [`[${'1,'.repeat(1_000_000)}1]`]],
+  ['array-parameter', 'select cardinality($1::int[])', () => [`{${'1,'.repeat(1_000_000)}1}`]],
+  ['pattern', "select repeat('ab', 3000000) like '%a%b%a%b%c%'"],
+]
+
+async function hostileTurns(server: Running, meter: string): Promise<[string, number][]> {
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'postgres', database: 'polylog' })
+  await client.connect()
+  const turns: [string, number][] = []
+  for (const [name, text, values] of hostile) {
+    await longestTurn(server, meter)
+    await client.query(text, values?.() ?? [])
+    turns.push([name, await longestTurn(server, meter)])
+  }
+  await client.end()
+  return turns
+}
+
+function hostileRow(name: string, turnMs: number): Row {
+  return {
+    area: 'fairness',
+    durability: 'synced',
+    clients: 1,
+    name: `fairness/hostile/${name}/longest-turn`,
+    unit: 'ms of processor time',
+    ours: spreadOf([turnMs]),
+    peer: { name: 'none', missing: 'no peer: the figure itself counts' },
+    ratio: null,
+    notes: 'longest round of the event loop while one such statement runs',
+  }
 }
 
 /** p99 of point reads, one every millisecond or so. */

@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'active_transaction' // one is open where none may be
   | 'transaction_ended' // a joined party speaks after the decision; detail.outcome tells it
   | 'read_only' // writes refused: read-only transaction, or the process after a failed sync
+  | 'not_leading' // this process takes no writes now, another one may: what was asked for is certainly not done
   | 'canceled'
   | 'timeout'
   // limits and trouble
@@ -61,13 +62,19 @@ export interface ErrorDetail {
   readonly [name: string]: unknown
 }
 
+/** Made by the thousand where a server is flooded: where from costs more than all else of them, and says nothing. */
+const plentiful: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['out_of_memory', 'canceled'])
+
 export class PolylogError extends Error {
   readonly code: ErrorCode
   readonly retryable: boolean
   readonly detail: ErrorDetail
 
   constructor(code: ErrorCode, message: string, options: { detail?: ErrorDetail; cause?: unknown } = {}) {
+    const { stackTraceLimit } = Error
+    if (plentiful.has(code)) Error.stackTraceLimit = 0
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'PolylogError'
     this.code = code
     this.retryable = code === 'serialization_failure' || code === 'deadlock'
@@ -83,6 +90,7 @@ export class InvariantError extends Error {
   }
 }
 
+/** The message is made whether it is needed or not: where that costs, throw `InvariantError`. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new InvariantError(message)
 }

@@ -100,4 +100,18 @@ describe('memory account', () => {
       }),
     )
   })
+
+  it('assures a little to each, past every limit, and no more', () => {
+    const root = new MemoryAccount('all', undefined, { limitBytes: 1000, quantumBytes: 100 })
+    root.charge(1000)
+    const small = root.child('small', { assuredBytes: 50, quantumBytes: 64 })
+    const part = small.child('a part of it', { quantumBytes: 64 })
+    part.charge(30)
+    expect(part.tryCharge(20)).toBe(true)
+    expect(part.tryCharge(1)).toBe(false)
+    expect(root.usedBytes).toBe(1050)
+    part.close()
+    small.close()
+    expect(root.usedBytes).toBe(1000)
+  })
 })

@@ -25,10 +25,13 @@
  * `force` goes past every limit: for what is there already and cannot be refused, such as a chunk that a store needs in
  * the middle of a commit. It shows in `available`, and the next who asks is refused.
  *
+ * `assuredBytes` is what an account may always have, past every limit: what a client needs to be greeted and to ask for a
+ * row. Else those who ask for much, and are refused, would have left nothing for those who ask for little.
+ *
  * Invariants: granted ≥ used; an account's grants are part of its parent's `used`; a closed account has neither, and its
  * parent has got all of it back, whatever its children still held.
  */
-import { assert, PolylogError } from './errors.ts'
+import { InvariantError, PolylogError } from './errors.ts'
 
 const defaultQuantumBytes = 64 * 1024
 
@@ -39,14 +42,19 @@ export interface AccountOptions {
   readonly quantumBytes?: number
   /** Bytes of the parent that one byte of this account stands for. Default 1. */
   readonly weight?: number
+  /** What is never refused. Default 0. */
+  readonly assuredBytes?: number
 }
 
 export class MemoryAccount {
   readonly name: string
   limitBytes: number
+  /** Asked when this account, not one above it, is about to refuse: true where its limit has been raised meanwhile. */
+  onRefusal: (() => boolean) | undefined
   readonly #parent: MemoryAccount | undefined
   readonly #quantumBytes: number
   readonly #weight: number
+  readonly #assuredBytes: number
   #usedBytes = 0
   #grantedBytes = 0
   #peakBytes = 0
@@ -59,6 +67,7 @@ export class MemoryAccount {
     this.#parent = parent
     this.#quantumBytes = options.quantumBytes ?? defaultQuantumBytes
     this.#weight = options.weight ?? 1
+    this.#assuredBytes = options.assuredBytes ?? 0
   }
 
   child(name: string, options?: AccountOptions): MemoryAccount {
@@ -112,7 +121,7 @@ export class MemoryAccount {
   release(bytes: number): void {
     if (this.#closed) return
     this.#usedBytes -= bytes
-    assert(this.#usedBytes >= 0, `the memory account ${this.name} is given back more than it was charged`)
+    if (this.#usedBytes < 0) throw new InvariantError(`the memory account ${this.name} gets back more than was charged`)
     if (this.#grantedBytes - this.#usedBytes >= 2 * this.#quantumBytes) this.#giveBack(this.#usedBytes)
   }
 
@@ -134,7 +143,7 @@ export class MemoryAccount {
   #grow(used: number): MemoryAccount | undefined {
     // What is charged to a closed account belongs to a statement that was ended while it worked.
     if (this.#closed) return this
-    if (used > this.limitBytes) {
+    if (used > this.limitBytes && !(this.onRefusal?.() === true && used <= this.limitBytes)) {
       this.#refusals++
       return this
     }
@@ -146,6 +155,10 @@ export class MemoryAccount {
       return undefined
     }
     const exact = used - this.#grantedBytes
+    if (used <= this.#assuredBytes) {
+      this.#take(exact)
+      return undefined
+    }
     const bytes = exact * this.#weight
     const refusing =
       parent.#usedBytes + bytes > parent.#grantedBytes ? parent.#grow(parent.#usedBytes + bytes) : undefined

@@ -20,6 +20,16 @@ function expectSame<K extends string | number, V>(map: PersistentMap<K, V>, mode
   expect([...map.values()]).toEqual(entries.map(([, value]) => value))
   expect(map.size).toBe(model.size)
   for (const [each, value] of model) expect([map.has(each), map.get(each)]).toEqual([true, value])
+  for (const [i, entry] of entries.entries()) {
+    expect([map.atOrBefore(entry[0]), map.after(entry[0])]).toEqual([entry, entries[i + 1]])
+  }
+}
+
+/** What lies beside a key that may not be there. */
+function expectNeighbours(map: PersistentMap<number, number>, model: ReadonlyMap<number, number>, at: number): void {
+  const entries = ordered(model)
+  expect(map.atOrBefore(at)).toEqual(entries.findLast(([each]) => each <= at))
+  expect(map.after(at)).toEqual(entries.find(([each]) => each > at))
 }
 
 describe('a persistent map', () => {
@@ -34,6 +44,7 @@ describe('a persistent map', () => {
         else model.delete(each)
         map = kind === 'with' ? map.with(each + 0, value) : map.without(each)
         expect(map.has(each)).toBe(kind === 'with')
+        if (i % 10 === 0) expectNeighbours(map, model, each + 0.5)
       }
       for (const [was, then] of [...earlier, [map, model] as const]) expectSame(was, then)
     })

@@ -46,6 +46,21 @@ export class PersistentMap<K extends string | number, V> implements ReadonlyMap<
     return node !== undefined && node.keys[lowerBound(node.keys, key)] === key
   }
 
+  /** The entry with the greatest key that is not above `key`. */
+  atOrBefore(key: K): readonly [K, V] | undefined {
+    let node = this.#root
+    while (node !== undefined && node.children !== undefined) node = node.children[childOf(node, key)]
+    if (node === undefined) return undefined
+    const found = lowerBound(node.keys, key)
+    const at = node.keys[found] === key ? found : found - 1
+    return at < 0 ? undefined : [node.keys[at]!, node.values![at]!]
+  }
+
+  /** The entry with the least key above `key`. */
+  after(key: K): readonly [K, V] | undefined {
+    return this.#root && firstAfter(this.#root, key)
+  }
+
   /** This map where the value is there already. */
   with(key: K, value: V): PersistentMap<K, V> {
     const root = this.#root
@@ -143,6 +158,20 @@ function lowerBound<K extends string | number>(keys: readonly K[], key: K): numb
 function childOf<K extends string | number>({ keys }: Node<K, unknown>, key: K): number {
   const at = lowerBound(keys, key)
   return keys[at] === key ? at : Math.max(0, at - 1)
+}
+
+/** Of the children one or two are looked at: nothing of the first one may be above the key. */
+function firstAfter<K extends string | number, V>(node: Node<K, V>, key: K): readonly [K, V] | undefined {
+  if (node.children === undefined) {
+    const found = lowerBound(node.keys, key)
+    const at = node.keys[found] === key ? found + 1 : found
+    return at < node.keys.length ? [node.keys[at]!, node.values![at]!] : undefined
+  }
+  for (let at = childOf(node, key); at < node.children.length; at++) {
+    const entry = firstAfter(node.children[at]!, key)
+    if (entry !== undefined) return entry
+  }
+  return undefined
 }
 
 function build<K, V>(entries: readonly (readonly [K, V])[]): Node<K, V> | undefined {

@@ -16,6 +16,12 @@ export interface ServeArguments {
   /** Bytes, or a share of what there is; undefined: the default share. */
   readonly memoryLimitBytes: number | undefined
   readonly temporaryLimitBytes: number | undefined
+  /** What one transaction may write. */
+  readonly transactionLimitBytes: number | undefined
+  /** Databases that nobody uses, and that stay open. */
+  readonly idleDatabases: number | undefined
+  /** Of what is written to an engine on the disk, in memory before it moves there. */
+  readonly handOverBytes: number | undefined
 }
 
 const portFlags: readonly (readonly [flag: `port-${ProtocolName}`, name: ProtocolName])[] = [...protocols.keys()].map(
@@ -32,6 +38,11 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
   --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
                         group's); with a unit: 512MB, 4GB
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
+  --transaction-limit SIZE  what one transaction may write (default: 8GB)
+  --idle-databases N    databases that stay open though nobody uses them (default: 64); others are closed until they are
+                        used again
+  --hand-over-size SIZE   what tables of an engine on the disk gather in memory before it moves there (default: 8MB);
+                        at eight times that, who writes to them waits
   --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
   --help, --version
 
@@ -55,6 +66,9 @@ const fixedOptions = {
   durability: { type: 'string' },
   'memory-limit': { type: 'string' },
   'temporary-limit': { type: 'string' },
+  'transaction-limit': { type: 'string' },
+  'idle-databases': { type: 'string' },
+  'hand-over-size': { type: 'string' },
   config: { type: 'string' },
 } as const
 
@@ -88,6 +102,9 @@ export async function parseServe(
     durability: durabilityOf(values.durability ?? 'synced'),
     memoryLimitBytes: sizeOf('memory-limit', values['memory-limit'], leastMemoryBytes),
     temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),
+    transactionLimitBytes: sizeOf('transaction-limit', values['transaction-limit'], 1),
+    idleDatabases: countOf('idle-databases', values['idle-databases']),
+    handOverBytes: sizeOf('hand-over-size', values['hand-over-size'], 1),
   }
 }
 
@@ -124,6 +141,12 @@ function portOf(name: string, value: string | boolean): number {
   const port = Number(value)
   if (/^\d{1,5}$/.test(String(value)) && port <= 65_535) return port
   throw new UsageError(`--${name} takes a number from 0 to 65535, not "${String(value)}"`)
+}
+
+function countOf(name: string, value: string | boolean | undefined): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\d{1,9}$/.test(String(value))) return Number(value)
+  throw new UsageError(`--${name} takes a number, not "${String(value)}"`)
 }
 
 /** The runtime alone takes more than half of that. */

@@ -5,30 +5,45 @@ import { log } from '../host/real/log.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
-import { endlessJobs, workerJobs } from '../server/worker-jobs.ts'
+import { createWorkingHost } from '../server/working-host.ts'
 import { usage, UsageError, type ServeArguments } from './arguments.ts'
 
 const maxConfigBytes = 1024 * 1024
 /** Below it the garbage that V8 leaves lying by default would be much of the process. */
 const tightLimitBytes = 2 * 1024 * 1024 * 1024
+/** Of the limit, what a thread may take in which a client's expressions are evaluated; there may be some of them. */
+const endlessShare = 1 / 8
+const leastEndlessMb = 48
+const mostEndlessMb = 512
+
+function endlessHeapMb(limitBytes: number): number {
+  const share = Math.floor((limitBytes * endlessShare) / (1024 * 1024))
+  return Math.min(Math.max(share, leastEndlessMb), mostEndlessMb)
+}
+
 export const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
-  const { directory, host, port, protocolPorts, durability, memoryLimitBytes, temporaryLimitBytes } = args
+  const { directory, host, port, protocolPorts, durability } = args
+  const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, handOverBytes } = args
   const running = await startServer({
     instance: {
-      host: createRealHost({
+      host: createWorkingHost({
         tightHeap: (memoryLimitBytes ?? Infinity) < tightLimitBytes,
-        jobs: workerJobs,
-        endlessJobs,
+        ...(memoryLimitBytes !== undefined && { endlessHeapMb: endlessHeapMb(memoryLimitBytes) }),
       }),
       ...(directory !== undefined && { directory }),
       ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
       ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),
+      ...(transactionLimitBytes !== undefined && { limits: { maxTransactionBytes: transactionLimitBytes } }),
+      ...(handOverBytes !== undefined && { engines: { handOverBytes } }),
     },
     server: { host, port, protocolPorts },
     // In memory there is nothing to wait for.
-    sessions: { durability: directory === undefined ? 'memory' : durability },
+    sessions: {
+      durability: directory === undefined ? 'memory' : durability,
+      ...(idleDatabases !== undefined && { mostIdleDatabases: idleDatabases }),
+    },
   })
   return running
 }

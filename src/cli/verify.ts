@@ -1,13 +1,14 @@
-/** `polylog verify`: everything that is derived, recomputed (`database/verify.ts`); status 4 where something differs. */
+/** `polylog verify`: everything that is derived, recomputed (`database/verification/verify.ts`); status 4 where something differs. */
 import { parseArgs } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
 import { Instance } from '../database/instance.ts'
-import type { Difference } from '../database/verification.ts'
+import type { Difference } from '../database/verification/verification.ts'
 import { DiskError, type Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readSmallFile } from '../host/small-file.ts'
 import { Sessions } from '../session/sessions.ts'
-import { verifyDatabase, type DatabaseReport } from '../session/verification.ts'
+import type { DatabaseReport } from '../database/verification/verify.ts'
+import { verifyDatabase } from '../session/verification.ts'
 import { UsageError } from './arguments.ts'
 import { queryOnce } from './postgres-client.ts'
 import { exitCodes } from './serve.ts'
@@ -85,13 +86,16 @@ function parseUrl(text: string): { address: { host: string; port: number }; user
   return { address: { host, port: Number(url.port || 7654) }, user, database }
 }
 
-function print(name: string, { differences, total, keys, records, entries }: Reported): void {
+function print(name: string, { differences, total, keys, records, entries, baseEntries }: Reported): void {
   for (const { kind, where, index, key, message } of differences) {
     const place = index === null ? where : `${where} ${index}`
     process.stdout.write(`${name}: ${kind}: ${place}: ${message}${key === '' ? '' : ` (key ${key})`}\n`)
   }
+  const ofBases = (baseEntries ?? 0) > 0 ? `${baseEntries} entries of engines, ` : ''
   const looked =
-    keys === undefined ? '' : `${keys} keys, ${records} records of the log, ${entries} entries of the checkpoint, `
+    keys === undefined
+      ? ''
+      : `${keys} keys, ${records} records of the log, ${entries} entries of the checkpoint, ${ofBases}`
   process.stdout.write(`${name}: ${looked}${total === 1 ? '1 difference' : `${total} differences`}\n`)
 }
 

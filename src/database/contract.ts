@@ -10,11 +10,12 @@
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
-import type { AgendaMark } from './agenda.ts'
-import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog.ts'
-import type { ObjectAddress } from './objects.ts'
-import type { CollectionChange } from './schema-changes.ts'
-import type { Workspace } from './workspace.ts'
+import type { AgendaMark } from './transaction/agenda.ts'
+import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog/catalog.ts'
+import type { ObjectAddress } from './catalog/objects.ts'
+import type { CollectionChange } from './catalog/schema-changes.ts'
+import type { FilesReport } from './verification/verify-files.ts'
+import type { Workspace } from './transaction/workspace.ts'
 
 export type Sequence = number
 
@@ -82,9 +83,16 @@ export interface Transaction extends TransactionReader {
   readonly isSingleStatement: boolean
   /** Runs what is due once the statement's own work is done; undefined where that is nothing. The runner does it, too. */
   statementEnd(): StatementSteps<void> | undefined
+  /** Takes back what the statement has written and put off since `start`: see `part.ts`. */
+  takeBackPart(start: Savepoint): StatementSteps<void>
 
   /** Of a primary key: takes `no key update`, which lets those pass who only hold that the key is there. */
   put(key: Slice, value: Slice, kind?: WriteKind): void
+  /**
+   * Of a key under a number that this transaction has drawn (`services.nextNumber`), put for the first time: nobody else can
+   * come to it before the commit, so it is neither locked nor looked for.
+   */
+  putNew(key: Slice, value: Slice, kind?: WriteKind): void
   /** Of a primary key: takes `update`. */
   delete(key: Slice, kind?: WriteKind): void
   deleteRange(range: KeyRange, kind?: WriteKind): void
@@ -109,8 +117,17 @@ export interface Transaction extends TransactionReader {
 
   createNamespace(name: string): Namespace
   dropNamespace(namespace: Namespace): void
-  /** `kind`: of `objects.ts`, with a definition of that kind's present version. */
-  createCollection(namespace: Namespace, name: string, kind: string, definition: JsonObject): Collection
+  /**
+   * `kind`: of `objects.ts`, with a definition of that kind's present version. `engine`: where its rows lie, for good; memory
+   * where it is left out. `invalid_argument` where there is no such engine, `unsupported` where the database cannot have it.
+   */
+  createCollection(
+    namespace: Namespace,
+    name: string,
+    kind: string,
+    definition: JsonObject,
+    engine?: string,
+  ): Collection
   /** A new version of its definition; waits for writers of the collection, and they for it. */
   alterCollection(collection: Collection, change: CollectionChange): Collection
   /**
@@ -134,12 +151,24 @@ export interface Transaction extends TransactionReader {
 
 export type Origin = 'client' | 'expiry' | 'eviction' | 'index build' | 'replication' | 'system'
 
-export type NewestReader = Pick<TransactionReader, 'get' | 'scan'>
+export interface NewestReader extends Pick<TransactionReader, 'get' | 'scan'> {
+  /**
+   * About how many keys the range holds, for plans: exactly what is committed, own writes by a sample of them. Logarithmic
+   * time; a store that cannot tell without waiting throws its `Miss`, and nobody has to wait for it.
+   */
+  estimate(range: KeyRange): number
+}
 
 /** What is put off: see `agenda.ts`. */
 export interface TransactionAgenda {
   /** To the end of the statement, or of the transaction where the task's constraint is deferred. */
   putOff(task: Task): void
+  /** To the end of the statement, behind everything that is put off until then. */
+  putOffBehind(task: Task): void
+  /** Runs what was put off since `start` and is due, in the middle of a statement; undefined where that is nothing. */
+  partEnd(start: AgendaMark): StatementSteps<void> | undefined
+  /** Whether the running statement asks for the first time. */
+  isFirst(event: string): boolean
   /** Whether rows of the collection have put something off that has not been done yet. */
   isPending(collection: number): boolean
   /** As SET CONSTRAINTS has left it. */
@@ -191,6 +220,8 @@ export interface TransactionServices {
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
   /** Ends when a later turn begins. */
   turn(): Promise<void>
+  /** As the database's (`verify-files.ts`). */
+  verifyFiles(): Promise<FilesReport>
 }
 
 /** A statement's share of the kernel's thread: at most about 2 ms or 1,000 keys, then it pauses. */
@@ -205,7 +236,6 @@ export interface TimeSlice {
  * was, in the state that it has read so far.
  */
 export type Wait = undefined | Miss | LockWait | Elsewhere | Promise<void>
-export type Pause = Wait
 
 /**
  * Runs inside one transaction. Small work returns at once, as one batch: where it throws a wait it is run again. Work that
@@ -245,6 +275,11 @@ export class Elsewhere {
     this.done = done
     this.abandon = abandon
   }
+}
+
+/** Thrown where a transaction that is to begin and end in one turn (`staysInTurn`) cannot. */
+export class TakesTurns {
+  readonly takesTurns = true
 }
 
 /** Thrown where a read-committed statement met data newer than its snapshot. */

@@ -7,56 +7,44 @@
 import { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Host } from '../host/host.ts'
-import type { CommitLog, Durability, Leader } from '../log/commit-log.ts'
+import { type CommitLog, type Durability, type Leader, LogError } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
-import { type CatalogState, firstCollectionId } from './catalog-state.ts'
-import { checkpointGap, writeCheckpoint } from './checkpoints.ts'
-import { CommitPipeline, type Batch, type Marked } from './commit-pipeline.ts'
-import { ConflictIndex } from './conflict-index.ts'
+import { type CatalogState, firstCollectionId } from './catalog/catalog-state.ts'
+import { writeCheckpoint } from './directory/checkpoints.ts'
+import type { Batch } from './commit/batch-queue.ts'
+import { CommitPipeline } from './commit/commit-pipeline.ts'
+import { ConflictIndex } from './transaction/conflict-index.ts'
+import { Consumers } from './following/consumers.ts'
 import type { Isolation, Sequence, Transaction, TransactionServices } from './contract.ts'
-import { followFeed, type FeedOptions, type FeedTransaction } from './feed.ts'
+import type { DatabaseParts } from './database-parts.ts'
+import type { Engines } from './engines.ts'
+import { followFeed, type FeedOptions, type FeedTransaction } from './following/feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits, type TransactionOptions } from './kernel.ts'
-import { LargeCommits } from './large-commits.ts'
-import { LockTable } from './locks.ts'
-import { isEmpty, migrate, type MigrationStep } from './migrations/migrations.ts'
-import { noteRefused } from './note-refused.ts'
-import { OpenTransactions } from './open-transactions.ts'
+import { LargeCommits } from './commit/large-commits.ts'
+import { notLeading } from './commit/log-trouble.ts'
+import { LogUse } from './following/log-use.ts'
+import { Role, soleLeadership } from './following/leadership.ts'
+import { LockTable } from './transaction/locks.ts'
+import { isEmpty, migrate, type MigrationStep } from './directory/migrations/migrations.ts'
+import { noteRefused } from './commit/note-refused.ts'
+import { OpenTransactions } from './transaction/open-transactions.ts'
 import { ProcessMemory } from './process-memory.ts'
-import { throughMisses } from './pinned-pages.ts'
-import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './recovery.ts'
+import { throughMisses } from './transaction/pinned-pages.ts'
+import { Reclaimer } from './reclaimer.ts'
+import { loadCatalog, replay, type LoadedCatalog, type Recovered } from './directory/recovery.ts'
 import { DatabaseServices } from './services.ts'
-import type { TemporaryFiles } from './temporary-files.ts'
-import { KernelTransaction } from './transaction.ts'
-import { verifyFiles, type FilesReport } from './verify-files.ts'
-import type { WorkspaceParts } from './workspace.ts'
-
-export interface DatabaseParts {
-  readonly host: Host
-  readonly name: string
-  readonly log: CommitLog
-  readonly store: OrderedStore
-  /** Where checkpoints go; left out, none are written. */
-  readonly checkpointFolder?: string
-  readonly limits?: Partial<KernelLimits>
-  /** A checkpoint is written after so many bytes of records. */
-  readonly checkpointEveryBytes?: number
-  /** Left out: those that are registered. */
-  readonly migrationSteps?: readonly MigrationStep[]
-  /** That of the process; left out, there is no limit. */
-  readonly memory?: ProcessMemory
-  /** Another database's memory account has what the store holds: of a fork. */
-  readonly sharesStore?: boolean
-  /** Where statements spill to; left out, they do not. */
-  readonly temporary?: TemporaryFiles
-}
+import { shared } from './transaction/shared-snapshot.ts'
+import type { Marked } from './commit/state-marks.ts'
+import type { SpillOptions } from './transaction/spilled-values.ts'
+import { KernelTransaction } from './transaction/transaction.ts'
+import { noFiles, verifyFiles, type FilesReport } from './verification/verify-files.ts'
+import type { WorkspaceParts } from './transaction/workspace.ts'
 
 const defaultCheckpointEveryBytes = 64 * 1024 * 1024
 /** How long the end waits for what was committed to be synced. */
 const closeTimeoutMs = 5_000
 /** Reclaiming what nobody sees any more gets this much of a turn, when there is something. */
-const reclaimSliceUs = 500
-const reclaimAfterMs = 20
 /** After so many bytes of records the store is asked what it holds. */
 const storedLookEveryBytes = 256 * 1024
 
@@ -65,6 +53,7 @@ export class Database implements Kernel {
   readonly name: string
   readonly log: CommitLog
   readonly store: OrderedStore
+  readonly engines: Engines | undefined
   readonly locks: LockTable = new LockTable()
   readonly conflicts: ConflictIndex = new ConflictIndex()
   readonly largeCommits: LargeCommits = new LargeCommits(this)
@@ -76,25 +65,37 @@ export class Database implements Kernel {
   readonly memory: ProcessMemory
   readonly account: MemoryAccount
   readonly workspaces: WorkspaceParts
+  readonly spill: SpillOptions | undefined
   catalog: CatalogState
   lastCollectionId: number
   isEmpty: boolean
+  readonly role: Role
+  readonly logUse: LogUse
   /** How often the newest state went back, because the log refused records or failed. */
   returns = 0
+  /** Who goes on after this one has stepped down. */
+  successor: Database | undefined
+  readonly #consumers: Consumers
   #lastVersion: number
   #lastTransaction = 0
   #frozen: Snapshot | undefined
   #services: DatabaseServices
   #checkpointFolder: string | undefined
+  /** It has a directory. */
+  readonly isPersistent: boolean
   #checkpointEveryBytes: number
-  readonly #stored: MemoryAccount | undefined
+  #stored: MemoryAccount | undefined
+  /** Those that have stepped down before, and on which something is still open. */
+  readonly #retired: Database[]
+  readonly #onFollowFailed: ((error: unknown) => void) | undefined
+  readonly #migrationSteps: readonly MigrationStep[] | undefined
   #isFull = false
   #storedLookAt = 0
   #bytesAtCheckpoint = 0
   #checkpointing: Promise<Sequence> | undefined
   #verifying: Promise<FilesReport> | undefined
   #lastCheckpoint: Sequence
-  #reclaiming = false
+  readonly #reclaimer: Reclaimer
   #recycled: KernelTransaction | undefined
   readonly #alone: { isolation: Isolation; readOnly: boolean; readonly interactive: false } = {
     isolation: 'read committed',
@@ -102,51 +103,80 @@ export class Database implements Kernel {
     interactive: false,
   }
   #closing: Promise<void> | undefined
-  #closed = false
 
-  private constructor(parts: DatabaseParts, leader: Leader, recovered: Recovered, loaded: LoadedCatalog) {
+  private constructor(
+    parts: DatabaseParts,
+    leader: Leader | undefined,
+    recovered: Recovered,
+    loaded: LoadedCatalog,
+    consumers: Consumers,
+  ) {
     this.host = parts.host
     this.name = parts.name
     this.log = parts.log
     this.store = parts.store
+    this.#reclaimer = new Reclaimer(parts.host, parts.store)
+    this.engines = parts.engines
     this.limits = { ...defaultKernelLimits, ...parts.limits }
     this.recovered = recovered
-    const { memory = ProcessMemory.unlimited(), temporary } = parts
+    const { memory = ProcessMemory.unlimited(), temporary, predecessor } = parts
     this.memory = memory
-    this.account = memory.work.child(`the database ${parts.name}`)
+    this.account = predecessor?.account ?? memory.work.child(`the database ${parts.name}`)
+    this.#retired = predecessor === undefined ? [] : [...predecessor.#stillUsed(), predecessor]
+    this.returns = predecessor === undefined ? 0 : predecessor.returns + 1
     this.#stored = parts.sharesStore === true ? undefined : memory.stored.child(`data of ${parts.name}`)
+    this.spill = temporary && {
+      createFile: () => temporary.create(),
+      fromBytes: this.limits.spillWritesFromBytes,
+    }
     this.workspaces = { temporary, operatorBytes: memory.operatorBytes, statementBytes: memory.statementBytes }
     this.catalog = loaded.catalog
     this.lastCollectionId = loaded.lastCollectionId
     this.isEmpty = isEmpty(parts.store)
     this.#lastVersion = loaded.lastVersion
-    this.#services = this.services = new DatabaseServices(parts.host, loaded.numbers)
+    this.#services = this.services = new DatabaseServices(parts.host, loaded.numbers, () => this.verifyFiles())
     this.#checkpointFolder = parts.checkpointFolder
     this.#checkpointEveryBytes = parts.checkpointEveryBytes ?? defaultCheckpointEveryBytes
+    this.isPersistent = parts.checkpointFolder !== undefined
     this.#lastCheckpoint = parts.checkpointFolder === undefined ? 0 : parts.store.persistedThrough
     const database = this
-    this.pipeline = new CommitPipeline<CatalogState>(parts.host, leader, recovered.end, recovered.clock, {
-      mark: () => database.store.mark(),
-      get state(): CatalogState {
-        return database.catalog
+    const leadership = parts.leadership ?? soleLeadership
+    const { patienceMs } = leadership
+    this.pipeline = new CommitPipeline<CatalogState>({
+      host: parts.host,
+      log: parts.log,
+      leader,
+      end: recovered.end,
+      clock: recovered.clock,
+      ...(patienceMs !== undefined && { patienceMs }),
+      ...(parts.maxWaitingBytes !== undefined && { maxWaitingBytes: parts.maxWaitingBytes }),
+      owner: {
+        mark: () => database.store.mark(),
+        get state(): CatalogState {
+          return database.catalog
+        },
+        revert: (marked, refused, sequence, error) => database.#revert(marked, refused, sequence, error),
+        freeze: (marked, error) => database.#freeze(marked, error),
+        steppedDown: (reason) => parts.onSteppedDown?.(reason),
       },
-      revert: (marked, refused, sequence, error) => database.#revert(marked, refused, sequence, error),
-      freeze: (marked, error) => database.#freeze(marked, error),
     })
-    this.#noteStored()
+    this.#migrationSteps = parts.migrationSteps
+    this.#onFollowFailed = parts.onFollowFailed
+    this.#consumers = consumers
+    this.logUse = new LogUse(this, consumers)
+    this.role = new Role(this, leadership)
+    if (leader !== undefined) this.role.keepLease(leader)
+    this.noteStored()
+    this.engines?.handOverFor(parts.name, this.pipeline)
   }
 
-  /** Replays the log over the store's state. Errors: `data_corrupted` with the position. */
+  /** Replays the log over the store's state, and leads it. Errors: `data_corrupted` with the position. */
   static async open(parts: DatabaseParts): Promise<Database> {
-    const leader = await parts.log.acquire('kernel', 0)
-    const { end, oldest } = await parts.log.end()
-    const from = parts.store.current.sequence
-    if (end < from || (end > from && oldest > from + 1)) throw checkpointGap(from, oldest, end)
-    const recovered = await replay(parts.log, parts.store)
-    const loaded = await loadCatalog(parts.store, firstCollectionId)
-    const database = new Database(parts, leader, recovered, loaded)
+    const { owner, ttlMs } = parts.leadership ?? soleLeadership
+    const leader = await parts.log.acquire(owner, ttlMs)
+    const database = await Database.#replayed(parts, leader)
     try {
-      await database.#migrate(parts.migrationSteps)
+      await database.#migrate()
       return database
     } catch (error) {
       await database.pipeline.close()
@@ -154,8 +184,62 @@ export class Database implements Kernel {
     }
   }
 
-  async #migrate(steps: readonly MigrationStep[] | undefined): Promise<void> {
-    const isChanged = await migrate(this.store, (work) => this.#runDurably(work), steps)
+  /**
+   * Replays the log as far as it goes now, and follows it: what another one commits is shown here as soon as it is
+   * durable, and writes are refused until `lead`. Errors: as `open`.
+   */
+  static async follow(parts: DatabaseParts): Promise<Database> {
+    const database = await Database.#replayed(parts, undefined)
+    database.role.follow()
+    return database
+  }
+
+  /** A follower that goes on where `predecessor` was frozen. */
+  static succeed(parts: DatabaseParts, predecessor: Database): Database {
+    const { store } = parts
+    const recovered = { end: store.current.sequence, clock: predecessor.pipeline.clock, replayed: 0 }
+    const { catalog, lastCollectionId } = predecessor
+    predecessor.#leaveStore()
+    const loaded = { catalog, lastCollectionId, lastVersion: predecessor.#lastVersion, numbers: 1 }
+    const database = new Database({ ...parts, predecessor }, undefined, recovered, loaded, predecessor.#consumers)
+    predecessor.successor = database
+    database.role.follow()
+    return database
+  }
+
+  static async #replayed(parts: DatabaseParts, leader: Leader | undefined): Promise<Database> {
+    const recovered = await replay(parts.log, parts.store, parts.engines)
+    const loaded = await loadCatalog(parts.store, firstCollectionId)
+    const consumers = await Consumers.open(parts.consumers)
+    return new Database(parts, leader, recovered, loaded, consumers)
+  }
+
+  /** A follower takes over from whoever leads: see `Role.lead`. */
+  async lead(): Promise<void> {
+    await this.role.lead()
+    await this.#migrate()
+  }
+
+  get leads(): boolean {
+    return this.pipeline.leads
+  }
+
+  followFailed(error: unknown): void {
+    this.#onFollowFailed?.(error)
+  }
+
+  async takeOver(): Promise<void> {
+    const loaded = await loadCatalog(this.store, firstCollectionId)
+    this.catalog = loaded.catalog
+    this.lastCollectionId = loaded.lastCollectionId
+    this.#lastVersion = loaded.lastVersion
+    this.#services.restart(loaded.numbers)
+    this.isEmpty = isEmpty(this.store)
+    await this.logUse.takeOver()
+  }
+
+  async #migrate(): Promise<void> {
+    const isChanged = await migrate(this.store, (work) => this.#runDurably(work), this.#migrationSteps)
     if (isChanged) this.catalog = (await loadCatalog(this.store, firstCollectionId)).catalog
   }
 
@@ -227,41 +311,30 @@ export class Database implements Kernel {
   }
 
   noteCommit(): void {
-    this.#scheduleReclaim()
-    if (this.pipeline.recordBytes >= this.#storedLookAt) this.#noteStored()
-    if (this.#checkpointFolder === undefined) return
+    this.#reclaimer.schedule()
+    this.engines?.look()
+    if (this.pipeline.recordBytes >= this.#storedLookAt) this.noteStored()
+    if (this.#checkpointFolder === undefined || !this.pipeline.leads) return
     const grown = this.pipeline.recordBytes - this.#bytesAtCheckpoint
     if (grown < this.#checkpointEveryBytes || this.#checkpointing !== undefined) return
     this.checkpoint().catch(() => undefined)
   }
 
   /** What the store has is there already: it is charged whatever the limit says, and refuses the next writes. */
-  #noteStored(): void {
+  noteStored(): void {
     const { reservedBytes, usedBytes } = this.store.statistics()
-    this.#stored?.force(reservedBytes)
-    this.memory.relieve(this.host)
+    this.#stored?.force(reservedBytes + this.catalog.heapBytes)
+    this.memory.pressure.look()
     this.#isFull = this.memory.isFull(reservedBytes - usedBytes)
     this.#storedLookAt = this.pipeline.recordBytes + storedLookEveryBytes
   }
 
-  /** The store bounds its garbage by itself as it is written to; this is for what is left when writing stops. */
-  #scheduleReclaim(): void {
-    if (this.#reclaiming) return
-    this.#reclaiming = true
-    this.host.at(reclaimAfterMs, () => this.#reclaim())
-  }
-
-  #reclaim(): void {
-    this.#reclaiming = false
-    if (this.#closed || !this.store.reclaim(reclaimSliceUs)) return
-    this.#reclaiming = true
-    this.host.turn(() => this.#reclaim())
-  }
-
-  /** Once it is, each who asks looks again: anybody may have made room. */
-  get isFull(): boolean {
-    if (this.#isFull) this.#noteStored()
-    return this.#isFull
+  /** Once there is none, each who asks looks again: anybody may have made some. */
+  hasRoomFor(bytes: number): boolean {
+    if (this.#isFull) this.noteStored()
+    if (this.#isFull || bytes === 0) return !this.#isFull
+    const { reservedBytes, usedBytes } = this.store.statistics()
+    return !this.memory.isFull(reservedBytes - usedBytes - bytes)
   }
 
   // ---- transactions
@@ -312,7 +385,8 @@ export class Database implements Kernel {
   async fork(name: string): Promise<Database> {
     const { failure } = this.pipeline
     if (failure !== undefined) throw new PolylogError('read_only', `the database is read-only: ${failure.message}`)
-    const store = this.store.fork()
+    const engines = this.engines?.fork()
+    const store = engines?.store ?? this.store.fork()
     try {
       await this.#synced(store.current.sequence)
     } catch (error) {
@@ -325,6 +399,7 @@ export class Database implements Kernel {
       name,
       log,
       store,
+      engines,
       limits: this.limits,
       memory: this.memory,
       sharesStore: true,
@@ -346,22 +421,27 @@ export class Database implements Kernel {
   async #writeCheckpoint(): Promise<Sequence> {
     const folder = this.#checkpointFolder
     if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
+    if (!this.pipeline.leads) throw notLeading('only who leads a log writes its checkpoints')
     await this.#verifying?.catch(() => undefined)
     this.#bytesAtCheckpoint = this.pipeline.recordBytes
     const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence)
-    const sequence = await writeCheckpoint({ host: this.host, folder, store: this.store, synced })
+    const { host, store, engines } = this
+    const { sequence, neededAfter } = await writeCheckpoint({ host, folder, store, engines, synced })
     this.#lastCheckpoint = sequence
-    await this.log.trim(sequence + 1)
+    await this.logUse.trim(neededAfter + 1)
     return sequence
   }
 
   /** Reads the log and the checkpoint on the disk again (`verify-files.ts`); one at a time, and no checkpoint meanwhile. */
   async verifyFiles(): Promise<FilesReport> {
     while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined)
-    const { host, log } = this
+    if (this.pipeline.state === 'following') return noFiles
+    const { host, log, engines, catalog } = this
     this.#verifying ??= verifyFiles({
       host,
       log,
+      engines,
+      catalog,
       syncedThrough: this.durableThrough('synced'),
       checkpointFolder: this.#checkpointFolder,
     }).finally(() => {
@@ -391,6 +471,7 @@ export class Database implements Kernel {
 
   /** Nothing is written any more, so whoever asks for changes may be told of one everywhere. */
   #freeze(marked: Marked<CatalogState>, error: PolylogError): void {
+    this.role.ended()
     marked.mark.rollback()
     this.#frozen = this.store.snapshot()
     if (this.conflicts.active) this.conflicts.addRange('', '\xff', this.pipeline.lastSequence + 1)
@@ -403,7 +484,9 @@ export class Database implements Kernel {
     this.returns++
     for (const transaction of this.open) {
       const state = this.pipeline.stateOf(transaction.sequence)
-      if (state !== undefined && state <= marked.sequence) continue
+      const isThere = state !== undefined && state <= marked.sequence
+      // Who has written, where another one may lead by now, need not find that out at its end.
+      if (isThere && (error.code !== 'not_leading' || transaction.writes.count === 0)) continue
       transaction.doomed = error
       this.locks.stopWaiting(transaction, error)
     }
@@ -423,18 +506,60 @@ export class Database implements Kernel {
 
   async #end(isKept: boolean): Promise<void> {
     for (const transaction of this.open) transaction.rollback()
+    await this.role.close()
+    for (const retired of this.#retired) await retired.close()
     const settled = isKept && (await this.#settledSoon())
     const grown = this.store.current.sequence > this.#lastCheckpoint
-    if (settled && this.#checkpointFolder !== undefined && grown && this.pipeline.failure === undefined) {
+    if (settled && this.#checkpointFolder !== undefined && grown && this.pipeline.leads) {
       await this.checkpoint().catch(() => undefined)
     }
-    this.#closed = true
+    await this.logUse.close().catch(() => undefined)
+    this.#reclaimer.stop()
+    // Those of one that has stepped down are its successor's.
+    if (this.successor === undefined) {
+      this.engines?.stop()
+      await this.engines?.idle()
+    }
     await this.pipeline.close()
     this.#frozen?.release()
+    if (this.successor?.store === this.store) return
     await this.log.close()
     this.store.close()
     this.account.close()
     this.#stored?.close()
+  }
+
+  /** It has stepped down: store, log and accounts are a successor's. Who is still here may end, until that ends too. */
+  #leaveStore(): void {
+    this.#stored?.close()
+    this.#stored = undefined
+  }
+
+  /** Closes those before it on which nothing is open any more. */
+  #stillUsed(): Database[] {
+    return this.#retired.filter((retired) => {
+      const isUsed = retired.open.size > 0
+      if (!isUsed) void retired.close()
+      return isUsed
+    })
+  }
+
+  /** Nothing is open here, and nothing is missing in the log: nobody would notice if it were closed and opened again. */
+  get isIdle(): boolean {
+    const { pipeline, newestSequence } = this
+    if (this.#closing !== undefined || this.#retired.length > 0 || this.open.size > 0) return false
+    return pipeline.state === 'leading' && this.isDurable(newestSequence, 'synced')
+  }
+
+  /** Nothing more can begin here. */
+  get isClosed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** Leads no longer, once all that was committed is in the log. */
+  async resign(): Promise<void> {
+    await this.pipeline.settled()
+    this.pipeline.stepDown(new LogError('unavailable', 'it was told to lead no longer'))
   }
 
   /** A disk that stays full must not keep the process from ending: what nobody was told of may be lost. */
@@ -446,17 +571,5 @@ export class Database implements Kernel {
         resolve(true)
       })
     })
-  }
-}
-
-/** The same snapshot for one more user, whose release does nothing. */
-function shared(snapshot: Snapshot): Snapshot {
-  return {
-    sequence: snapshot.sequence,
-    get: (key) => snapshot.get(key),
-    count: (range) => snapshot.count(range),
-    scan: (range, options) => snapshot.scan(range, options),
-    load: (miss) => snapshot.load(miss),
-    release: () => undefined,
   }
 }

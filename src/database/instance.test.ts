@@ -3,7 +3,7 @@ import { sliceOf } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
-import { contentOf, databaseOf, History, openOn } from './crash-history.ts'
+import { contentOf, databaseOf, History, openOn } from './directory/crash-history.ts'
 import { Instance } from './instance.ts'
 import { commitNow } from './testing.ts'
 

@@ -6,10 +6,13 @@
  *   temporary/                        what statements have spilled (`temporary-files.ts`); empty at start
  *   databases/<uuid>/name             the database's name
  *   databases/<uuid>/log/             its log (`log/file`)
- *   databases/<uuid>/checkpoint/<n>/  the store's state at sequence n (`storage/memory`)
+ *   databases/<uuid>/consumers        who else needs the log, and from where on (`consumers.ts`)
+ *   databases/<uuid>/checkpoint/<n>/  the memory's state at sequence n (`storage/memory`), and how far the engines were
+ *   databases/<uuid>/<engine>/        of a base store: what its collections hold (`engines.ts`)
  *
  * A start looks at the names of all databases and opens the default one. Another one is opened when it is first used; what
- * is damaged in it is the error of whoever uses it then, and of nobody else. `databases` are those that are open.
+ * is damaged in it is the error of whoever uses it then, and of nobody else. `databases` are those that are open. One that
+ * nobody uses may be closed again (`release`; `session/idle-databases.ts` says which).
  */
 import { PolylogError } from '../base/errors.ts'
 import { DiskError, type DiskLock, type Host } from '../host/host.ts'
@@ -18,18 +21,21 @@ import type { DroppedTail } from '../log/file/dropped-tail.ts'
 import { openFileLog } from '../log/file/file-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
-import { findCheckpoint, removeOtherCheckpoints } from './checkpoints.ts'
-import { faultOfName } from './contents.ts'
-import { DataDirectory } from './data-directory.ts'
+import type { OrderedStore } from '../storage/store.ts'
+import { findCheckpoint, removeOtherCheckpoints } from './directory/checkpoints.ts'
+import { faultOfName } from './directory/contents.ts'
+import { DataDirectory } from './directory/data-directory.ts'
 import { Database } from './database.ts'
+import { Engines, type EngineLimits } from './engines.ts'
 import type { KernelLimits } from './kernel.ts'
+import { Member, type MemberParts } from './following/member.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
-import './migrations/catalog-step.ts'
-import type { MigrationStep } from './migrations/migrations.ts'
+import './directory/migrations/catalog-step.ts'
+import type { MigrationStep } from './directory/migrations/migrations.ts'
 import { type MemoryOptions, ProcessMemory } from './process-memory.ts'
-import { listFolder, makeFolders, syncAncestors } from './small-files.ts'
-import { TemporaryFiles } from './temporary-files.ts'
-import { cannotMake, locateDamage, translateFailure } from './start-failure.ts'
+import { listFolder, makeFolders, syncAncestors } from './directory/small-files.ts'
+import { TemporaryFiles } from './directory/temporary-files.ts'
+import { cannotMake, locateDamage, translateFailure } from './directory/start-failure.ts'
 
 export interface InstanceOptions {
   readonly host: Host
@@ -38,10 +44,15 @@ export interface InstanceOptions {
   readonly limits?: Partial<KernelLimits>
   readonly segmentBytes?: number
   readonly checkpointEveryBytes?: number
+  readonly engines?: Partial<EngineLimits>
   readonly migrationSteps?: readonly MigrationStep[]
   readonly memory?: MemoryOptions
   /** What statements may spill to disk together. Default: 64 GiB. */
   readonly temporaryLimitBytes?: number
+  /** For tests of what a log does that lies on other machines: what the databases see of theirs. */
+  readonly wrapLog?: (log: CommitLog) => CommitLog
+  /** For tests of waiting for pages: what the databases see of their memory store. */
+  readonly wrapStore?: (store: OrderedStore) => OrderedStore
 }
 
 const defaultTemporaryLimitBytes = 64 * 1024 * 1024 * 1024
@@ -64,14 +75,18 @@ export class Instance {
   /** Names that are being made or dropped. */
   readonly #changing = new Set<string>()
   readonly #opening = new Map<string, Promise<Database>>()
+  /** Those that are being closed, until they are used again. */
+  readonly #releasing = new Map<string, Promise<void>>()
+  /** Of those of a directory that are open. */
+  readonly #members = new Map<string, Member>()
   #defaultDatabase = ''
   #closed = false
   #lost: PolylogError | undefined
 
-  private constructor(options: InstanceOptions, lock: DiskLock | undefined) {
+  private constructor(options: InstanceOptions, lock: DiskLock | undefined, memory?: ProcessMemory) {
     this.#options = options
     this.#lock = lock
-    this.memory = ProcessMemory.of(options.host, options.memory)
+    this.memory = memory ?? ProcessMemory.of(options.host, options.memory)
   }
 
   /**
@@ -121,6 +136,35 @@ export class Instance {
     }
   }
 
+  /** Databases that have followed the directory's logs lead them from now on: its lock must be free. Errors: as `open`. */
+  static async takeOver(options: InstanceOptions & { directory: string }, followed: Followed): Promise<Instance> {
+    const { host, directory } = options
+    const lock = await host.disk.lock(`${directory}/LOCK`)
+    const instance = new Instance(options, lock, followed.memory)
+    try {
+      instance.#directory = await DataDirectory.open(host.disk, directory)
+      instance.#defaultDatabase = followed.defaultDatabase
+      await followed.members.get(followed.defaultDatabase)?.lead()
+      for (const [name, member] of followed.members) await instance.#adopt(name, member)
+      return instance
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  /** Where one cannot be led, the others are: it shows what it has, and says why. */
+  async #adopt(name: string, member: Member): Promise<void> {
+    this.#members.set(name, member)
+    if (!member.database.pipeline.leads) {
+      await member.lead().catch((error: unknown) => {
+        member.database.pipeline.neverLeads(error)
+        this.#options.host.log('error', (error as Error).message, { database: name })
+      })
+    }
+    this.databases.set(name, member.database)
+  }
+
   /** A new, empty database, there when this resolves. Errors: `duplicate_object`, `invalid_argument`, those of `open`. */
   async create(name: string): Promise<void> {
     const fault = faultOfName(name)
@@ -158,7 +202,29 @@ export class Instance {
     return opening
   }
 
+  /**
+   * Closes it; `use` opens it again. Undefined where it must stay open: the default one, one in memory, one on which anything
+   * is open. The caller has seen to it that nobody uses it. It is not among `databases` any more when this returns.
+   */
+  release(name: string): Promise<void> | undefined {
+    const member = this.#members.get(name)
+    if (member === undefined || name === this.#defaultDatabase || this.#closed || this.#changing.has(name))
+      return undefined
+    if (!member.database.isIdle) return undefined
+    this.#members.delete(name)
+    this.databases.delete(name)
+    const { reservedBytes } = member.database.store.statistics()
+    const releasing = member
+      .close()
+      .then(() => this.memory.pressure.givenBack(reservedBytes))
+      .catch((error: unknown) => this.#options.host.log('error', (error as Error).message, { database: name }))
+      .finally(() => this.#releasing.delete(name))
+    this.#releasing.set(name, releasing)
+    return releasing
+  }
+
   async #openListed(name: string): Promise<Database> {
+    await this.#releasing.get(name)
     const directory = this.#directory
     const listed = directory?.listed.find((database) => database.name === name)
     if (directory === undefined || listed === undefined || this.#changing.has(name)) {
@@ -166,9 +232,10 @@ export class Instance {
     }
     if (this.#closed) throw new PolylogError('shutting_down', 'the databases are closed')
     try {
-      const database = await this.#open(directory, listed.uuid, name)
-      this.databases.set(name, database)
-      return database
+      const member = await this.#open(directory, listed.uuid, name)
+      this.#members.set(name, member)
+      this.databases.set(name, member.database)
+      return member.database
     } catch (error) {
       throw translateFailure(error, directory.path)
     }
@@ -188,7 +255,9 @@ export class Instance {
     this.#changing.add(name)
     try {
       await this.#opening.get(name)?.catch(() => undefined)
-      await this.databases.get(name)?.discard()
+      await this.#releasing.get(name)
+      await (this.#members.get(name) ?? this.databases.get(name))?.discard()
+      this.#members.delete(name)
       this.databases.delete(name)
       await this.#unlist(name)
     } finally {
@@ -207,7 +276,7 @@ export class Instance {
 
   async #openInMemory(name: string): Promise<void> {
     const { host, limits } = this.#options
-    const store = await openMemoryStore(host, undefined)
+    const store = await this.#openStore(undefined)
     const log = openMemoryLog({ keptBytes: 32 * 1024 * 1024 })
     this.databases.set(
       name,
@@ -215,45 +284,69 @@ export class Instance {
     )
   }
 
-  async #open(directory: DataDirectory, uuid: string, name: string): Promise<Database> {
+  async #openStore(checkpoint: string | undefined): Promise<OrderedStore> {
+    const { host, wrapStore } = this.#options
+    const store = await openMemoryStore(host, checkpoint)
+    return wrapStore?.(store) ?? store
+  }
+
+  async #open(directory: DataDirectory, uuid: string, name: string): Promise<Member> {
     const folder = directory.folderOf(uuid)
     try {
       const checkpoint = await findCheckpoint(this.#options.host, `${folder}/checkpoint`)
-      const database = await this.#openWith(checkpoint?.path, { folder, uuid, name })
+      const member = await this.#openWith(checkpoint?.path, { folder, uuid, name })
       // Only now is it known that what is left is not needed.
       await removeOtherCheckpoints(this.#options.host, `${folder}/checkpoint`, checkpoint?.sequence)
-      return database
+      return member
     } catch (error) {
       throw locateDamage(error, name, folder)
     }
   }
 
-  async #openWith(checkpoint: string | undefined, { folder, uuid, name }: OpenedFolder): Promise<Database> {
+  async #openWith(checkpoint: string | undefined, { folder, uuid, name }: OpenedFolder): Promise<Member> {
     const { host, limits, segmentBytes, checkpointEveryBytes, migrationSteps } = this.#options
-    const store = await openMemoryStore(host, checkpoint)
-    const log = await openFileLog(host, `${folder}/log`, {
+    const memory = await this.#openStore(checkpoint)
+    const engines = await Engines.open({
+      host,
+      memory,
+      folder,
+      checkpoint,
+      ...(this.#options.engines && { limits: this.#options.engines }),
+    })
+    const fileLog = await openFileLog(host, `${folder}/log`, {
       databaseId: Buffer.from(uuid.replaceAll('-', ''), 'hex'),
       mustExist: true,
       onDropped: (tail) => this.#noteDropped({ database: name, ...tail }),
       ...(segmentBytes !== undefined && { segmentBytes }),
     })
+    const log = this.#options.wrapLog?.(fileLog) ?? fileLog
+    const parts: MemberParts = {
+      host,
+      name,
+      log,
+      store: engines.store,
+      engines,
+      checkpointFolder: `${folder}/checkpoint`,
+      memory: this.memory,
+      leadsAgain: true,
+      consumers: { disk: host.disk, folder },
+      ...(this.temporary && { temporary: this.temporary }),
+      ...(limits && { limits }),
+      ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
+      ...(migrationSteps && { migrationSteps }),
+    }
     try {
-      return await Database.open({
-        host,
-        name,
-        log,
-        store,
-        checkpointFolder: `${folder}/checkpoint`,
-        memory: this.memory,
-        ...(this.temporary && { temporary: this.temporary }),
-        ...(limits && { limits }),
-        ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
-        ...(migrationSteps && { migrationSteps }),
-      })
+      return await Member.open(parts, 'lead', (database, reason) => this.#changed(database, reason))
     } catch (error) {
       await log.close()
       throw error
     }
+  }
+
+  /** It has stepped down: another database goes on in its place. */
+  #changed(database: Database, { message }: PolylogError): void {
+    this.databases.set(database.name, database)
+    this.#options.host.log('warning', message, { database: database.name })
   }
 
   /** What an opening has cut off a log: after a crash that is as it should be; else it is for somebody to know. */
@@ -316,10 +409,17 @@ export class Instance {
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled(this.#opening.values())
-    for (const database of this.databases.values()) await database.close()
+    await Promise.allSettled([...this.#opening.values(), ...this.#releasing.values()])
+    for (const [name, database] of this.databases) await (this.#members.get(name) ?? database).close()
     await this.#lock?.release()
   }
+}
+
+/** What has followed a directory until now. */
+interface Followed {
+  readonly members: ReadonlyMap<string, Member>
+  readonly memory: ProcessMemory
+  readonly defaultDatabase: string
 }
 
 interface OpenedFolder {

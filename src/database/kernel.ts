@@ -1,20 +1,24 @@
 /** What a transaction needs of its database; `database.ts` provides it. */
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
-import type { CatalogState } from './catalog-state.ts'
-import type { CommitPipeline } from './commit-pipeline.ts'
-import type { ConflictIndex } from './conflict-index.ts'
+import type { CatalogState } from './catalog/catalog-state.ts'
+import type { CommitPipeline } from './commit/commit-pipeline.ts'
+import type { ConflictIndex } from './transaction/conflict-index.ts'
 import type { Isolation, Sequence, TransactionServices } from './contract.ts'
-import type { LargeCommits } from './large-commits.ts'
-import type { LockTable } from './locks.ts'
-import type { OpenTransactions } from './open-transactions.ts'
-import type { WorkspaceParts } from './workspace.ts'
+import type { Engines } from './engines.ts'
+import type { LargeCommits } from './commit/large-commits.ts'
+import type { LockTable } from './transaction/locks.ts'
+import type { OpenTransactions } from './transaction/open-transactions.ts'
+import type { SpillOptions } from './transaction/spilled-values.ts'
+import type { WorkspaceParts } from './transaction/workspace.ts'
 
 export interface Kernel {
   /** The newest state: the store's `current`, or the frozen snapshot after the log failed. For reads within one turn. */
   readonly newest: Reader
   readonly newestSequence: Sequence
   readonly store: OrderedStore
+  /** Of which the store is made; undefined where there is only memory, for good. */
+  readonly engines: Engines | undefined
   readonly pipeline: CommitPipeline<CatalogState>
   readonly locks: LockTable
   readonly conflicts: ConflictIndex
@@ -29,8 +33,12 @@ export interface Kernel {
   /** Above the accounts of everybody who works with the database. */
   readonly account: MemoryAccount
   readonly workspaces: WorkspaceParts
-  /** Stored data have reached the memory limit: only what makes room is written. */
-  readonly isFull: boolean
+  /** Where private writes go that are too many for memory; undefined: nowhere. */
+  readonly spill: SpillOptions | undefined
+  /** Whether so many bytes can be stored beside what is there, by the memory limit. Else only what makes room is written. */
+  hasRoomFor(bytes: number): boolean
+  /** Looks at what the stores hold. */
+  noteStored(): void
   /** Pins the newest state. */
   pin(): Snapshot
   monotonicUs(): number
@@ -67,12 +75,18 @@ export interface KernelLimits {
   /** A transaction that writes more is committed in slices. */
   readonly largeCommitWrites: number
   readonly largeCommitBytes: number
+  /** What a transaction that is committed in slices gives to the log at a time. */
+  readonly pieceBytes: number
+  /** Longer values that a transaction writes after so many bytes go to a temporary file until the commit. */
+  readonly spillWritesFromBytes: number
 }
 
 export const defaultKernelLimits: KernelLimits = {
-  maxTransactionBytes: 256 * 1024 * 1024,
+  maxTransactionBytes: 8 * 1024 * 1024 * 1024,
   sliceUs: 2_000,
   sliceKeys: 1_000,
   largeCommitWrites: 2_000,
   largeCommitBytes: 4 * 1024 * 1024,
+  pieceBytes: 512 * 1024,
+  spillWritesFromBytes: 16 * 1024 * 1024,
 }

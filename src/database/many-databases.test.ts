@@ -3,7 +3,7 @@ import { sliceOf } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
-import { contentOf } from './crash-history.ts'
+import { contentOf } from './directory/crash-history.ts'
 import type { Database } from './database.ts'
 import { Instance } from './instance.ts'
 

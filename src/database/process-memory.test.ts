@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { sliceOf } from '../base/slice.ts'
+import { keyspaceRange } from '../base/tuple.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
 import { Database } from './database.ts'
 import { ProcessMemory } from './process-memory.ts'
-import type { KernelTransaction } from './transaction.ts'
+import type { KernelTransaction } from './transaction/transaction.ts'
 import { commitNow } from './testing.ts'
 
 const mib = 1024 * 1024
@@ -74,6 +75,50 @@ describe('memory of the process', () => {
     expect(memory.work.usedBytes).toBeGreaterThan(20 * mib)
     transaction.rollback()
     expect(memory.work.usedBytes).toBe(0)
+  })
+
+  it('refuses a commit for whose writes there is no room any more, with what it has drafted', async () => {
+    const memory = new ProcessMemory(320 * mib, 0, Infinity)
+    await openWith(memory)
+    const value = sliceOf(new Uint8Array(400_000))
+    const large = database!.begin({ isolation: 'read committed', readOnly: false, interactive: true })
+    large.beginStatement()
+    for (let i = 0; i < 150; i++) large.put(key(i), value)
+    large.leaveTurn(false)
+    for (let i = 0; i < 200; i++) await alone((transaction) => transaction.put(key(1000 + i), value))
+    memory.stored.child('another database').force(110 * mib)
+    await expect(large.commit()).rejects.toMatchObject({ code: 'out_of_memory' })
+    large.rollback()
+    expect(memory.stored.usedBytes).toBeLessThan(240 * mib)
+    expect(database!.newest.count(keyspaceRange(0x15))).toBe(200)
+    while (database!.store.reclaim(10_000));
+    await alone((transaction) => transaction.put(key(0), value))
+  })
+
+  it('refuses the writes of a transaction as soon as they could not be stored', async () => {
+    const memory = new ProcessMemory(640 * mib, 0, Infinity)
+    await openWith(memory)
+    const others = memory.stored.child('another database')
+    others.force(400 * mib)
+    const transaction = database!.begin({ isolation: 'read committed', readOnly: false, interactive: true })
+    transaction.beginStatement()
+    const value = sliceOf(new Uint8Array(400_000))
+    const put = (count: number) => () => {
+      for (let i = 0; i < count; i++) transaction.put(key(i), value)
+    }
+    expect(put(60)).not.toThrow()
+    expect(put(400)).toThrow('the stored data have reached the memory limit')
+    transaction.rollback()
+    // What makes room is written, with a little beside.
+    const deleting = database!.begin({ isolation: 'read committed', readOnly: false, interactive: true })
+    deleting.beginStatement()
+    others.force(448 * mib)
+    for (let i = 0; i < 20_000; i++) deleting.delete(key(i))
+    for (let i = 0; i < 30; i++) deleting.put(key(i), value)
+    expect(() => {
+      for (let i = 0; i < 30; i++) deleting.put(key(i), value)
+    }).toThrow('the stored data have reached the memory limit')
+    deleting.rollback()
   })
 
   it('gives a statement a workspace, which goes with it', async () => {

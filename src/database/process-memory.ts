@@ -13,7 +13,8 @@
  * process would end.
  *
  * Stored data may take seven eighths of what is handed out; then writes are refused, but for what makes room. So there is
- * always memory left to work with, also to delete something.
+ * always memory left to work with, also to delete something. Beyond a half writes are refused also where the process has
+ * reached its limit by other means (`pressure`).
  *
  * One statement gets at most half of all work and one session three quarters of it, so that a single caller cannot keep all
  * others from working. An operator that can spill does so beyond `operatorBytes` already: a sort of a few megabytes is as
@@ -21,6 +22,7 @@
  */
 import { MemoryAccount } from '../base/memory-account.ts'
 import type { Host } from '../host/host.ts'
+import { MemoryPressure } from './memory-pressure.ts'
 
 export interface MemoryOptions {
   /** What the whole process may take. Default: 60 % of what there is. */
@@ -36,12 +38,14 @@ const workWeight = 2
 /** What the allocator holds in pieces that nobody can use any more. */
 const fragmentedShare = 0.2
 const storedShare = 7 / 8
+/** So much may be stored whatever else the process has grown by. */
+const surelyStoredShare = 1 / 2
+/** Of work, for connections as such: some thousands at the least limit that is of use. */
+const connectionsShare = 1 / 4
 /** For code that is compiled later, buffers of sockets, threads. */
 const runtimeSpareBytes = 32 * 1024 * 1024
 /** With less nothing useful can be done. */
 const leastBytes = 16 * 1024 * 1024
-const crowdedShare = 0.75
-const relievedEveryBytes = 16 * 1024 * 1024
 const mostOperatorBytes = 64 * 1024 * 1024
 
 export class ProcessMemory {
@@ -50,18 +54,30 @@ export class ProcessMemory {
   readonly statementBytes: number
   readonly sessionBytes: number
   readonly root: MemoryAccount
+  readonly #handedOutBytes: number
   readonly stored: MemoryAccount
   readonly work: MemoryAccount
-  /** What the process had after the last collection. */
-  #relievedBytes = 0
+  /** Of `work`: what connections have beside what they hold. Never refused for want of memory elsewhere. */
+  readonly connections: MemoryAccount
+  /** What is measured. */
+  readonly pressure: MemoryPressure
 
   constructor(limitBytes: number, runtimeBytes: number, heapLimitBytes: number, options: MemoryOptions = {}) {
     this.limitBytes = limitBytes
     const handedOut = Math.max(limitBytes * (1 - fragmentedShare) - runtimeBytes, leastBytes)
     const workBytes = Math.min(handedOut / workWeight, heapLimitBytes / 2)
     this.root = new MemoryAccount('the server', undefined, { limitBytes: handedOut })
+    this.#handedOutBytes = handedOut
     this.stored = this.root.child('stored data')
+    this.pressure = new MemoryPressure(limitBytes, this.root, this.stored)
     this.work = this.root.child('all statements together', { limitBytes: workBytes, weight: workWeight })
+    const connectionBytes = workBytes * connectionsShare
+    this.connections = this.work.child('all connections together', {
+      limitBytes: connectionBytes,
+      assuredBytes: connectionBytes,
+      // They come and go seldom enough to be asked for one by one.
+      quantumBytes: 1,
+    })
     this.statementBytes = options.statementBytes ?? workBytes / 2
     this.sessionBytes = (workBytes * 3) / 4
     this.operatorBytes = Math.min(options.operatorBytes ?? Math.min(workBytes / 32, mostOperatorBytes))
@@ -70,7 +86,9 @@ export class ProcessMemory {
   static of(host: Host, options: MemoryOptions = {}): ProcessMemory {
     const { totalBytes, heapLimitBytes, residentBytes } = host.memory()
     const limit = options.limitBytes ?? Math.floor(totalBytes * defaultShare)
-    return new ProcessMemory(limit, residentBytes + runtimeSpareBytes, heapLimitBytes, options)
+    const memory = new ProcessMemory(limit, residentBytes + runtimeSpareBytes, heapLimitBytes, options)
+    memory.pressure.watch(host)
+    return memory
   }
 
   /** For databases that nobody else shares a process with: tests, and tools. */
@@ -78,21 +96,9 @@ export class ProcessMemory {
     return new ProcessMemory(Infinity, 0, Infinity)
   }
 
-  /**
-   * Told now and then by those who allocate what no account sees, such as buffers of requests and records: where the
-   * process itself is near its limit, garbage is collected before it is due.
-   */
-  relieve(host: Host): void {
-    if (this.limitBytes === Infinity) return
-    const { residentBytes } = host.memory()
-    if (residentBytes < this.limitBytes * crowdedShare || residentBytes < this.#relievedBytes + relievedEveryBytes)
-      return
-    host.collectGarbage()
-    this.#relievedBytes = host.memory().residentBytes
-  }
-
   /** `freeBytes`: what stores have asked the system for, and could use without asking for more. */
   isFull(freeBytes: number): boolean {
-    return this.stored.usedBytes - freeBytes >= this.root.limitBytes * storedShare
+    const storedShareUsed = (this.stored.usedBytes - freeBytes) / this.#handedOutBytes
+    return storedShareUsed >= storedShare || (storedShareUsed >= surelyStoredShare && this.pressure.isAtLimit)
   }
 }

@@ -1,18 +1,21 @@
 /** What functions inside of transactions may ask of the world: randomness, the clock, numbers that never repeat. */
 import type { Host, JobName, Transfer } from '../host/host.ts'
 import type { TransactionServices } from './contract.ts'
+import type { FilesReport } from './verification/verify-files.ts'
 
 /** How many numbers one record makes good for: after a crash at most so many are skipped. */
 const reservation = 1_000
 
 export class DatabaseServices implements TransactionServices {
+  readonly verifyFiles: () => Promise<FilesReport>
   readonly #host: Host
   #next: number
   #reserved: number
 
   /** `numbers`: all below it may have been given out. */
-  constructor(host: Host, numbers: number) {
+  constructor(host: Host, numbers: number, readFiles: () => Promise<FilesReport>) {
     this.#host = host
+    this.verifyFiles = readFiles
     this.#next = numbers
     this.#reserved = numbers
   }
@@ -35,6 +38,12 @@ export class DatabaseServices implements TransactionServices {
 
   turn(): Promise<void> {
     return new Promise((resolve) => this.#host.turn(resolve))
+  }
+
+  /** A follower leads from now on: all below `numbers` may have been given out by another one. */
+  restart(numbers: number): void {
+    this.#next = Math.max(this.#next, numbers)
+    this.#reserved = numbers
   }
 
   /** The bound that the next record must carry, where numbers were given out beyond the last one that is known of. */

@@ -5,11 +5,13 @@ import { createRealHost } from '../host/real/real-host.ts'
 import type { CommitLog } from '../log/commit-log.ts'
 import { openMemoryLog } from '../log/memory-log.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
-import type { OrderedStore } from '../storage/store.ts'
+import { isMiss, type OrderedStore } from '../storage/store.ts'
 import { Database } from './database.ts'
-import type { Sequence } from './contract.ts'
+import type { Sequence, StatementSteps } from './contract.ts'
+import type { ProcessMemory } from './process-memory.ts'
 import type { KernelLimits } from './kernel.ts'
-import type { KernelTransaction } from './transaction.ts'
+import type { KernelTransaction } from './transaction/transaction.ts'
+import { beginInPlace } from './transaction/wait.ts'
 
 export interface TestDatabaseOptions {
   readonly host?: Host
@@ -18,6 +20,8 @@ export interface TestDatabaseOptions {
   readonly limits?: Partial<KernelLimits>
   /** In place of a memory store. */
   readonly store?: OrderedStore
+  /** Without a limit where it is left out. */
+  readonly memory?: ProcessMemory
 }
 
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<Database> {
@@ -28,6 +32,7 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
     log: options.log ?? openMemoryLog(),
     store: options.store ?? (await openMemoryStore(host, undefined)),
     ...(options.limits && { limits: options.limits }),
+    ...(options.memory && { memory: options.memory }),
   })
 }
 
@@ -36,4 +41,32 @@ export function commitNow(transaction: KernelTransaction): Sequence {
   const committed = transaction.commit()
   assert(typeof committed === 'number', 'a transaction of a test is committed in slices')
   return committed
+}
+
+/** One statement as a transaction of its own: waits for its pages, and for nothing else but its slices. */
+export async function runSteps<T>(
+  database: Database,
+  statement: (transaction: KernelTransaction) => StatementSteps<T>,
+): Promise<T> {
+  const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+  transaction.beginStatement()
+  try {
+    const steps = beginInPlace(transaction, () => statement(transaction))
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) {
+        transaction.endStatement()
+        await transaction.commit()
+        return step.value
+      }
+      if (step.value !== undefined) {
+        assert(isMiss(step.value), 'a statement of a test waits for something else than a page')
+        transaction.leaveTurn(true)
+        await transaction.load(step.value)
+      }
+      transaction.slice.renew()
+    }
+  } catch (error) {
+    transaction.rollback()
+    throw error
+  }
 }

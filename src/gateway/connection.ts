@@ -7,8 +7,8 @@
  *                             │
  *                             └──▶ a promise: wait; meanwhile bytes gather, up to a limit at which nobody reads
  *
- * What has arrived is carried out in one go and without a promise; at its end the outbox is flushed, and holds the replies
- * until what any of them has seen is durable. A request that must wait stops the loop, and so does a client that does not
+ * What has arrived is carried out in one go and without a promise, as far as its share of a turn goes (`turns.ts`); at its end the outbox is flushed, unless a request waits
+ * whose protocol lets the replies before it wait, too. It holds them until what any of them has seen is durable. A request that must wait stops the loop, and so does a client that does not
  * read: its replies wait for room.
  *
  *   open ──the client's half ends, QUIT, a bad message, the server stops──▶ ending ──▶ ended ──▶ closed
@@ -20,22 +20,30 @@
  * Invariants: replies leave in the order of requests; one request runs at a time; nothing of a request is seen by the
  * client before what the request has seen is durable; after `closed` nothing of the conversation is called.
  */
-import type { PolylogError } from '../base/errors.ts'
+import { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Cancel, Socket } from '../host/host.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
 import { nothingSeen, Outbox } from '../session/outbox.ts'
 import { step, type Conversation, type DoorParts, type ProtocolState } from './gateway.ts'
+import { standInFor } from './refused-replies.ts'
+import type { Place } from './turns.ts'
 
 /** Bytes that may gather behind a request that waits. */
 const readAheadBytes = 256 * 1024
+/** Bytes that may gather while it waits for its turn. */
+const waitingTurnBytes = 16 * 1024
 /** For what runs when its client's half ends, and again for what has been canceled then. */
 const graceMs = 50
 /** Who takes none of the last replies in this time, or does not end its half after them, is cut. */
 const lingerMs = 1000
-/** Of one that has not shown yet that it speaks the protocol. */
-const strangerBytes = 64 * 1024
+/** Copied by a turn that neither receives nor sends much, by a guess. */
+const turnBytes = 4 * 1024
+/** Of any, whatever others have. */
+const assuredBytes = 8 * 1024
+/** Of one that has not shown yet that it speaks the protocol: 64 KiB with what it is charged for being there. */
+const strangerBytes = 56 * 1024
 
 /** What a connection needs of its door. */
 export interface ConnectionParts extends DoorParts {
@@ -56,6 +64,7 @@ export class Connection {
   readonly #parts: ConnectionParts
   readonly #socket: Socket
   readonly #conversation: Conversation
+  readonly #place: Place
   /** Requests that wait; two where one takes further messages. */
   #waiting = 0
   #waitsForRoom = false
@@ -68,10 +77,12 @@ export class Connection {
   /** Why it ends, to be told when what runs has been answered. */
   #farewell: PolylogError | undefined
   #timer: Cancel | undefined
+  #replyTimer: Cancel | undefined
 
   constructor(parts: ConnectionParts, socket: Socket, state: ProtocolState) {
     this.#parts = parts
     this.#socket = socket
+    this.#place = parts.turns.place(() => this.proceed())
     this.id = parts.id
     this.remote = socket.remote
     this.openedMs = parts.sessions.host.now()
@@ -80,11 +91,12 @@ export class Connection {
       socket,
       nothingSeen,
       (error) => this.#repliesLost(error),
-      (chunk) => this.#conversation.standInFor(chunk),
+      (isLasting) => standInFor(this.#conversation, isLasting, () => this.isWaiting),
     )
     this.memory = parts.sessions.memory.work.child('the connection', {
       limitBytes: strangerBytes,
       quantumBytes: 4096,
+      assuredBytes,
     })
     this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
@@ -115,6 +127,8 @@ export class Connection {
     if (this.hasEnded) return
     this.lastActiveMs = this.#parts.sessions.host.now()
     this.#parts.counts.bytesReceived += chunk.length
+    this.#parts.sessions.memory.pressure.moved(chunk.length)
+    this.#place.received(chunk.length)
     try {
       this.#conversation.input.push(chunk)
     } catch (error) {
@@ -130,25 +144,37 @@ export class Connection {
     return this.#state === 'open' || (this.#state === 'ending' && this.#waiting > 0)
   }
 
-  /** Carries out what has been received, until a request must wait. */
+  /** Carries out what has been received, until a request must wait or others have their turn. */
   proceed(): void {
-    if (this.#working || this.hasEnded) return
+    if (this.#working || this.hasEnded || this.#place.isWaiting) return
     this.#working = true
-    try {
-      this.#carryOut()
-    } catch (error) {
-      this.#refuse(error)
+    if (!this.#place.mayBegin) this.#waitForTurn()
+    else {
+      this.#place.begin()
+      try {
+        this.#carryOut()
+      } catch (error) {
+        this.#refuse(error)
+      }
+      this.#place.end()
     }
     this.#working = false
     if (this.hasEnded) return
-    this.outbox.flush()
+    if (this.#waiting === 0 || this.#conversation.keepsOutput !== true) this.outbox.flush()
+    this.#limitWait()
     this.#countSent()
-    if (this.#waiting === 0 && (this.#state === 'ending' || this.#inputEnded)) this.#end()
+    const isDone = this.#waiting === 0 && !this.#place.isWaiting
+    if (isDone && (this.#state === 'ending' || this.#inputEnded)) this.#end()
     else this.#regulate()
+  }
+
+  #waitForTurn(): void {
+    if (this.#mayBegin && this.#conversation.input.bufferedBytes > 0) this.#place.wait()
   }
 
   #countSent(): void {
     const { flushedBytes } = this.outbox
+    this.#parts.sessions.memory.pressure.moved(flushedBytes - this.#countedBytes + turnBytes)
     this.#parts.counts.bytesSent += flushedBytes - this.#countedBytes
     this.#countedBytes = flushedBytes
   }
@@ -157,6 +183,7 @@ export class Connection {
     const conversation = this.#conversation
     const { counts, limits } = this.#parts
     const { maxPendingOutputBytes } = limits
+    this.outbox.askSocket()
     while (this.#mayBegin) {
       const result = conversation.next()
       if (result === step.more) {
@@ -165,12 +192,17 @@ export class Connection {
       }
       counts.requests++
       if (result !== step.done) this.#await(result)
-      else if (this.outbox.pendingBytes >= maxPendingOutputBytes) this.#awaitRoom()
+      else if (this.outbox.mayReach(maxPendingOutputBytes)) this.#awaitRoom()
+      if (this.#place.isOver && conversation.input.bufferedBytes > 0) {
+        this.#waitForTurn()
+        return
+      }
     }
   }
 
   #await(request: Promise<void>): void {
     this.#waiting++
+    this.#place.goesOn()
     if (this.#inputEnded) this.#after(graceMs, () => this.giveUp())
     request.then(
       () => this.#goOn(),
@@ -179,6 +211,26 @@ export class Connection {
         this.#goOn()
       },
     )
+  }
+
+  /** A log that cannot be reached keeps replies for as long as it is waited for, or as the client wants to wait. */
+  #limitWait(): void {
+    const { waitingBytes } = this.outbox
+    if (waitingBytes === undefined || this.#replyTimer !== undefined) return
+    const limitMs = this.#conversation.replyLimitMs ?? 0
+    if (limitMs === 0) return
+    this.#replyTimer = this.#parts.sessions.host.at(limitMs, () => {
+      this.#replyTimer = undefined
+      if (this.outbox.waitingBytes === waitingBytes) this.stopWaitingForLog('the end of its time limit')
+      else this.#limitWait()
+    })
+  }
+
+  /** What was committed may be there or not: only the log could tell. */
+  stopWaitingForLog(why: string): void {
+    if (this.outbox.waitingBytes === undefined) return
+    const message = `${why} came while the log was waited for: whether what was done survives is unknown`
+    this.outbox.giveUp(new PolylogError('outcome_unknown', message))
   }
 
   /** A client that does not read its replies is not served until it does. */
@@ -205,7 +257,9 @@ export class Connection {
 
   /** Reads on while there is little to do, so that a client that goes away is noticed; stops it while there is much. */
   #regulate(): void {
-    const isFull = !this.#mayBegin && this.#conversation.input.bufferedBytes > readAheadBytes
+    const { bufferedBytes } = this.#conversation.input
+    const waitsForTurn = this.#place.isWaiting && bufferedBytes > waitingTurnBytes
+    const isFull = waitsForTurn || (!this.#mayBegin && bufferedBytes > readAheadBytes)
     if (isFull === this.#paused) return
     this.#paused = isFull
     if (isFull) this.#socket.pause()
@@ -217,7 +271,7 @@ export class Connection {
   #endInput(): void {
     if (this.hasEnded) return
     this.#inputEnded = true
-    if (this.#waiting === 0) this.#end()
+    if (this.#waiting === 0 && !this.#place.isWaiting) this.#end()
     else if (this.isWaiting) this.#after(graceMs, () => this.giveUp())
   }
 
@@ -301,6 +355,7 @@ export class Connection {
     const wasEnded = this.#state === 'ended'
     this.#state = 'closed'
     this.#stopTimer()
+    this.#replyTimer?.()
     this.outbox.close()
     this.#countSent()
     if (!wasEnded) this.#conversation.close()

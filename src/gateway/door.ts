@@ -1,9 +1,11 @@
 /** All connections of one protocol: from the first to the end of the last. */
 import { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Socket } from '../host/host.ts'
 import { Connection } from './connection.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
+import { Turns } from './turns.ts'
 import type { DoorParts, Gateway, GatewayLimits, Protocol, ProtocolState, Sniff } from './gateway.ts'
 
 /** For the last replies of who reads slowly, after what ran has been canceled. */
@@ -18,9 +20,15 @@ export class Door implements Gateway {
   #lastId = 0
   #onEmpty: (() => void) | undefined
 
-  constructor(protocol: Protocol, sessions: SessionHost, limits: GatewayLimits) {
+  /** `turns`: left out, whoever comes is served at once. */
+  constructor(
+    protocol: Protocol,
+    sessions: SessionHost,
+    limits: GatewayLimits,
+    turns: Turns = new Turns(sessions.host, Infinity),
+  ) {
     this.#protocol = protocol
-    this.#parts = { sessions, limits }
+    this.#parts = { sessions, limits, turns }
     this.#counts = sessions.activity.door(protocol.name)
     this.#state = protocol.open(this.#parts)
   }
@@ -33,16 +41,19 @@ export class Door implements Gateway {
     return this.#protocol.sniff(bytes)
   }
 
-  accept(socket: Socket, first: Uint8Array): void {
-    const { sessions, limits } = this.#parts
-    const id = ++this.#lastId
-    const onClose = (closed: Connection): void => this.#closed(closed)
+  accept(socket: Socket, first: Uint8Array, place?: MemoryAccount | 'full'): void {
     const counts = this.#counts
+    const id = ++this.#lastId
+    const onClose = (closed: Connection): void => {
+      if (place !== 'full') place?.close()
+      this.#closed(closed)
+    }
     counts.connectionsOpened++
     counts.connectionsOpen++
-    const connection = new Connection({ sessions, limits, counts, id, onClose }, socket, this.#state)
+    const connection = new Connection({ ...this.#parts, counts, id, onClose }, socket, this.#state)
     this.#connections.add(connection)
-    if (first.length > 0) connection.receive(first)
+    if (place === 'full') connection.fail(tooMany())
+    else if (first.length > 0) connection.receive(first)
   }
 
   #closed(connection: Connection): void {
@@ -70,4 +81,11 @@ export class Door implements Gateway {
   #forAll(run: (connection: Connection) => void): void {
     for (const connection of this.#connections) run(connection)
   }
+}
+
+/** PostgreSQL has a state of its own for it. */
+function tooMany(): PolylogError {
+  return new PolylogError('out_of_memory', 'too many clients: the server has no memory left for another connection', {
+    detail: { sqlState: '53300' },
+  })
 }

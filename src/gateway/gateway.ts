@@ -3,14 +3,17 @@
  *
  * A gateway lives in a folder beside this file and consists of its wire (bytes to requests and back), its commands, and
  * one `Protocol`, which `server/protocols.ts` lists. All else is here, once for all of them: `door.ts` keeps the
- * connections of one protocol, `connection.ts` is the loop of each, `receive-buffer.ts` holds what has arrived.
+ * connections of one protocol, `connection.ts` is the loop of each, `receive-buffer.ts` holds what has arrived,
+ * `refused-replies.ts` says what leaves in place of replies whose writes were refused.
  */
 import type { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Socket } from '../host/host.ts'
 import type { SessionHost } from '../session/contract.ts'
-import type { StandIn } from '../session/outbox.ts'
 import type { Connection } from './connection.ts'
 import type { ReceiveBuffer } from './receive-buffer.ts'
+import type { Rewording } from './refused-replies.ts'
+import type { Turns } from './turns.ts'
 
 /** `more`: the bytes so far fit this protocol and may fit others; `no` is final, `yes` is where nobody else hopes. */
 export type Sniff = 'yes' | 'no' | 'more'
@@ -29,6 +32,8 @@ export interface Protocol<Name extends string = string> {
 export interface DoorParts {
   readonly sessions: SessionHost
   readonly limits: GatewayLimits
+  /** Shared by all doors of a server. */
+  readonly turns: Turns
 }
 
 export interface ProtocolState {
@@ -48,19 +53,21 @@ export type Step = (typeof step)[keyof typeof step]
  * A request's error is its answer and is never thrown. What is thrown concerns the connection: bytes that are no message,
  * or a fault of ours; it is told by `refuse`, and the connection ends.
  */
-export interface Conversation {
+export interface Conversation extends Rewording {
   /** What has arrived and is not carried out. */
   readonly input: ReceiveBuffer
   /** Carries out the next whole request of `input`. A promise where it waits: the next one is asked for behind it. */
   next(): Step | Promise<void>
   /** The request that waits takes what comes meanwhile: the data of a COPY. */
   readonly takesMore?: boolean
+  /** While a request waits: what has been written so far need not leave before its answer. */
+  readonly keepsOutput?: boolean
   /** Writes why the connection ends, where the protocol has words for it. */
   refuse(error: PolylogError): void
-  /** What leaves in place of the chunk's replies if a full disk refuses what they tell of; asked at their flush. */
-  standInFor(chunk: number): StandIn | undefined
   /** Ends what runs with `canceled`. */
   cancel(): void
+  /** How long its replies may wait for the log; left out or 0, as long as that takes. */
+  readonly replyLimitMs?: number
   /** Nothing more is asked or answered: rolls back what is open and frees everything. Called once. */
   close(): void
 }
@@ -69,8 +76,11 @@ export interface Conversation {
 export interface Gateway {
   readonly name: string
   sniff(bytes: Uint8Array): Sniff
-  /** Takes the socket over; `first` is what has been received already. */
-  accept(socket: Socket, first: Uint8Array): void
+  /**
+   * Takes the socket over; `first` is what has been received already. `place` is charged for the connection as long as it
+   * is open; where it is not to be had, "full", the client is told so.
+   */
+  accept(socket: Socket, first: Uint8Array, place?: MemoryAccount | 'full'): void
   /**
    * Idle connections end at once, others when what runs has ended. What still runs after `graceMs` is canceled; whose
    * client then does not take its replies is cut. Resolves when all have ended.

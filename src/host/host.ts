@@ -24,8 +24,8 @@ export interface Host {
   /** A line for the people who run the server. */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   memory(): MemoryFacts
-  /** Gives back what nobody refers to any more, where the host can be asked for that. Takes tens of milliseconds. */
-  collectGarbage(): void
+  /** Gives back what nobody refers to any more, where the host can be asked for that. */
+  collectGarbage(which: Garbage): void
   /** A broken invariant or an unusable state: says so and ends the process (in the simulation: the simulated process). */
   fatal(error: Error): never
 }
@@ -34,6 +34,9 @@ export type Cancel = () => void
 
 export type LogLevel = 'info' | 'warning' | 'error'
 
+/** `young`: what has been made and let go of since a moment ago, in one or two milliseconds. `all` takes tens of them. */
+export type Garbage = 'young' | 'all'
+
 export interface MemoryFacts {
   /** What this process can have at most: the machine's, or that of the control group that it is in. */
   readonly totalBytes: number
@@ -41,6 +44,10 @@ export interface MemoryFacts {
   readonly heapLimitBytes: number
   /** What it has now. */
   readonly residentBytes: number
+  /** Of that, JavaScript's heap. */
+  readonly heapBytes: number
+  /** Buffers beside it: stored data, and those that are garbage and not collected yet. */
+  readonly bufferBytes: number
 }
 
 /** A worker's job is named, so that simulated workers run the same code inline. */

@@ -1,6 +1,6 @@
 /** Keys, and the calls of a database: wrong arguments are refused before anything happens. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
+import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
 import { LogError } from '../log/commit-log.ts'
 import { openTestSessions } from '../session/testing.ts'
 import { follow } from './follow.ts'

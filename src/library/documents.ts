@@ -1,6 +1,8 @@
 /** Documents for the embedded API: plain objects in and out, converted as `document-values.ts` says. */
 import type { Document } from 'bson'
+import { PolylogError } from '../base/errors.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
+import { engineNames } from '../database/engines.ts'
 import { compileFilter, type Filter } from '../language/mql/filter.ts'
 import { computeAll, type Query } from '../language/mql/query.ts'
 import { noVariables } from '../language/mql/scope.ts'
@@ -11,7 +13,7 @@ import type { BsonValue } from '../model/document/bson.ts'
 import type { DocumentSource } from '../query/document-source.ts'
 import { openSource } from '../query/open-source.ts'
 import type { Session } from '../session/contract.ts'
-import { checkBoolean, checkInteger, checkOptions } from './arguments.ts'
+import { checkBoolean, checkInteger, checkOneOf, checkOptions, type Check } from './arguments.ts'
 import { decodeDocument, encodeDocument } from './document-values.ts'
 
 export interface FindOptions {
@@ -31,6 +33,12 @@ export interface DeleteOptions {
   readonly many?: boolean
 }
 
+export interface CreateOptions {
+  /** `memory`, which is the default, or `sorted`: for good. */
+  readonly engine?: string
+}
+
+export const checkCreate: Check = checkOptions({ engine: checkOneOf(...engineNames) })
 const checkFind = checkOptions({ limit: checkInteger(0), skip: checkInteger(0) })
 const checkUpdate = checkOptions({ many: checkBoolean, upsert: checkBoolean })
 const checkDelete = checkOptions({ many: checkBoolean })
@@ -44,6 +52,24 @@ export class Documents {
     this.#session = session
     this.#namespace = namespace
     this.#name = name
+  }
+
+  /** Makes the collection, which a first write does too, where it is to lie in an engine. Errors: `duplicate_object`. */
+  async create(options: CreateOptions = {}): Promise<void> {
+    checkCreate('the options of create', options)
+    await this.#session.run((transaction) => {
+      if (transaction.catalog.findCollection(this.#namespace, this.#name) !== undefined) {
+        throw new PolylogError('duplicate_object', `collection "${this.#namespace}.${this.#name}" already exists`)
+      }
+      ensureDocumentCollection(transaction, this.#namespace, this.#name, options.engine)
+    })
+  }
+
+  /** Where the collection lies; undefined where there is none yet. */
+  async engine(): Promise<string | undefined> {
+    const find = ({ catalog }: Transaction): string | undefined =>
+      catalog.findCollection(this.#namespace, this.#name)?.engine
+    return this.#session.run<string | undefined>(find, { readOnly: true })
   }
 
   /** Throws the first document's error; then nothing of the call stays. */

@@ -1,11 +1,15 @@
 /** Who copies a state and follows the feed from there on misses nothing, whatever the disk and the process did meanwhile. */
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { PolylogError } from '../base/errors.ts'
 import { Instance } from '../database/instance.ts'
 import type { SimulatedProcess } from '../host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
+import { loadGrammar } from '../language/sql/grammar.ts'
 import { Sessions } from '../session/sessions.ts'
 import { EmbeddedDatabase } from './library.ts'
+
+// A simulated world does not wait for it.
+beforeAll(loadGrammar)
 
 async function openOn(world: SimulatedWorld): Promise<{ host: SimulatedProcess; db: EmbeddedDatabase }> {
   const host = world.startProcess('server')

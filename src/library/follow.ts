@@ -1,6 +1,6 @@
 /** The change feed as callers of the library get it: what goes wrong is one of the errors that the package has. */
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
-import type { FeedTransaction } from '../database/feed.ts'
+import type { FeedTransaction } from '../database/following/feed.ts'
 import { LogError, type LogErrorCode } from '../log/commit-log.ts'
 
 const codes: Partial<Record<LogErrorCode, ErrorCode>> = { trimmed: 'trimmed', corrupt: 'data_corrupted' }

@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
 import { copySlice, sliceOf, type Slice } from '../base/slice.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import { deleteKey } from '../model/keyvalue/keyvalue.ts'
 import { putField, putScore } from '../model/keyvalue/writes.ts'
@@ -10,6 +10,7 @@ import { getField, getScore } from '../model/keyvalue/entries.ts'
 import { findString, incrementString, maxStringBytes, setString } from '../model/keyvalue/strings.ts'
 import type { Session } from '../session/contract.ts'
 import { invalidArgument, isWellFormed, kindOf } from './arguments.ts'
+import { checkCreate, type CreateOptions } from './documents.ts'
 
 export type KeyText = string | Uint8Array
 
@@ -22,6 +23,22 @@ export class Keys {
   constructor(session: Session, number: number) {
     this.#session = session
     this.#name = `db${number}`
+  }
+
+  /** Makes the database of keys, which a first write does too, where it is to lie in an engine. Errors: `duplicate_object`. */
+  async create(options: CreateOptions = {}): Promise<void> {
+    checkCreate('the options of create', options)
+    await this.#session.run((tx) => {
+      if (this.#find(tx) !== undefined) {
+        throw new PolylogError('duplicate_object', `collection "${namespace}.${this.#name}" already exists`)
+      }
+      this.#create(tx, options.engine)
+    })
+  }
+
+  /** Where the keys lie; undefined where there are none yet. */
+  async engine(): Promise<string | undefined> {
+    return this.#read((_, { engine }) => engine)
   }
 
   /** The string's bytes. Errors: `wrong_type`. */
@@ -89,11 +106,13 @@ export class Keys {
 
   async #write<T>(work: (tx: Transaction, space: Collection) => T): Promise<T> {
     return this.#session.run<T>((tx) => {
-      const existing = this.#find(tx)
-      if (existing !== undefined) return work(tx, existing)
-      const owner = tx.catalog.namespaces.get(namespace) ?? tx.createNamespace(namespace)
-      return work(tx, tx.createCollection(owner, this.#name, 'keyvalue', {}))
+      return work(tx, this.#find(tx) ?? this.#create(tx))
     })
+  }
+
+  #create(tx: Transaction, engine?: string): Collection {
+    const owner = tx.catalog.namespaces.get(namespace) ?? tx.createNamespace(namespace)
+    return tx.createCollection(owner, this.#name, 'keyvalue', {}, engine)
   }
 
   /** Another model's collection of that name holds no keys. */

@@ -10,12 +10,15 @@
 import { PolylogError } from '../base/errors.ts'
 import type { Isolation } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
-import type { FeedOptions, FeedTransaction } from '../database/feed.ts'
+import type { FeedOptions, FeedTransaction } from '../database/following/feed.ts'
+import type { DatabaseReport } from '../database/verification/verify.ts'
+import { consumerKinds } from '../database/following/consumers.ts'
+import type { ConsumerOptions, ConsumerStatus } from '../database/following/log-use.ts'
 import type { Host } from '../host/host.ts'
 import { isLongText } from '../language/sql/sql.ts'
 import type { BeginOptions, Outcome, Session } from '../session/contract.ts'
 import { Sessions } from '../session/sessions.ts'
-import { verifyDatabase, type DatabaseReport } from '../session/verification.ts'
+import { verifyDatabase } from '../session/verification.ts'
 import {
   check,
   checkBoolean,
@@ -27,6 +30,7 @@ import {
   isWellFormed,
   type Check,
 } from './arguments.ts'
+import { EmbeddedConsumer } from './consumer.ts'
 import { Documents } from './documents.ts'
 import { follow } from './follow.ts'
 import { Keys } from './keys.ts'
@@ -55,6 +59,12 @@ const checkFeed = checkOptions({
   to: checkInteger(0),
   follow: checkBoolean,
   signal: check((value) => value instanceof AbortSignal, 'an AbortSignal'),
+})
+
+const checkConsumer = checkOptions({
+  kind: checkOneOf(...consumerKinds),
+  from: checkFrom,
+  maxLagBytes: checkInteger(0),
 })
 
 const checkName: Check = check(
@@ -135,14 +145,20 @@ const defaultRetries = 50
 
 export class EmbeddedDatabase {
   readonly sessions: Sessions
-  readonly #database: Database
+  #newest: Database
   readonly #close: () => Promise<void>
   #closing: Promise<void> | undefined
 
   constructor(database: Database, sessions: Sessions, close: () => Promise<void>) {
-    this.#database = database
+    this.#newest = database
     this.sessions = sessions
     this.#close = close
+  }
+
+  /** The one that goes on, where one has stepped down. */
+  get #database(): Database {
+    while (this.#newest.successor !== undefined) this.#newest = this.#newest.successor
+    return this.#newest
   }
 
   /**
@@ -157,12 +173,13 @@ export class EmbeddedDatabase {
     const isolation = options.isolation ?? 'serializable'
     for (let attempt = 0; ; attempt++) {
       const session = this.#openSession()
-      const { returns } = this.#database
+      const database = this.#database
+      const { returns } = database
       try {
         return await this.#attempt(session, callback, { isolation })
       } catch (error) {
         if (!(error instanceof PolylogError && error.retryable) || attempt >= retries) {
-          throw await this.#heldBack(error, session, returns)
+          throw await this.#heldBack(error, session, database, returns)
         }
       }
     }
@@ -172,11 +189,12 @@ export class EmbeddedDatabase {
   async read<T>(callback: (snapshot: EmbeddedTransaction) => T | Promise<T>): Promise<T> {
     checkFunction('the callback of read', callback)
     const session = this.#openSession()
-    const { returns } = this.#database
+    const database = this.#database
+    const { returns } = database
     try {
       return await this.#attempt(session, callback, { isolation: 'repeatable read', readOnly: true })
     } catch (error) {
-      throw await this.#heldBack(error, session, returns)
+      throw await this.#heldBack(error, session, database, returns)
     }
   }
 
@@ -200,9 +218,9 @@ export class EmbeddedDatabase {
    * An error may tell of what was seen: it comes when that is durable; where it never will be, this says why. A log that
    * has failed since `returns` was read has taken back what it had not synced, and the session waits for no more of it.
    */
-  async #heldBack(error: unknown, session: Session, returns: number): Promise<unknown> {
-    const { failure } = this.#database.pipeline
-    if (failure !== undefined && this.#database.returns !== returns) return failure
+  async #heldBack(error: unknown, session: Session, database: Database, returns: number): Promise<unknown> {
+    const { failure } = database.pipeline
+    if (failure !== undefined && database.returns !== returns) return failure
     return durable(session).then(
       () => error,
       (loss: unknown) => loss,
@@ -248,12 +266,40 @@ export class EmbeddedDatabase {
     return verifyDatabase(this.sessions, this.#database)
   }
 
-  /** Committed transactions from a sequence on, in order, each when it is synced. Errors: `trimmed`, `data_corrupted`, `io_error`. */
+  /**
+   * Committed transactions from a sequence on, in order, each when it is synced; one of many changes in parts, of which all
+   * but the last say `continues`. Errors: `trimmed`, `data_corrupted`, `io_error`.
+   */
   feed(options: FeedOptions): AsyncIterable<FeedTransaction> {
     this.checkOpen()
     checkFeed('the options of feed', options)
     checkFrom('"from" of the options of feed', options.from)
     return follow(this.#database.feed(options))
+  }
+
+  /**
+   * A named consumer of the log: what it has not had is kept for it, also while it is away and over restarts, up to
+   * `maxLagBytes` (default: 1 GiB). Errors: `duplicate_object`, `trimmed` where the log does not have `from` any more.
+   */
+  async createConsumer(name: string, options: ConsumerOptions = {}): Promise<EmbeddedConsumer> {
+    this.checkOpen()
+    checkName('the name of a consumer', name)
+    checkConsumer('the options of createConsumer', options)
+    await this.#database.logUse.register(name, options)
+    return this.consumer(name)
+  }
+
+  /** Errors: `undefined_object`. */
+  consumer(name: string): EmbeddedConsumer {
+    this.checkOpen()
+    checkName('the name of a consumer', name)
+    this.#database.logUse.consumer(name)
+    return new EmbeddedConsumer(name, () => this.#database)
+  }
+
+  /** All of them, as `polylog.consumers` shows them. */
+  get consumers(): ConsumerStatus[] {
+    return this.#database.logUse.consumers
   }
 
   /**

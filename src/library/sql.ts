@@ -1,6 +1,6 @@
 /** SQL for the embedded API: one statement, its rows as objects. */
 import { PolylogError } from '../base/errors.ts'
-import type { Catalog } from '../database/catalog.ts'
+import type { Catalog } from '../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import { paused, type PreparedStatement, type Row, type SqlContext, type SqlValue } from '../language/sql/contract.ts'
@@ -78,5 +78,6 @@ function contextOf(session: Session): SqlContext {
     },
     transactionToken: () => session.token(),
     backendId: session.id,
+    leads: session.databaseFacts.leads,
   }
 }

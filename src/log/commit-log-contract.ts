@@ -1,7 +1,7 @@
 /** What every commit log does, whatever it is made of: a suite that each implementation runs. */
 import { describe, expect, it } from 'vitest'
 import { sliceOf } from '../base/slice.ts'
-import type { CommitLog, Durability, Leader, LogBatch, ReadOptions, Sequence } from './commit-log.ts'
+import type { CommitLog, Durability, Leader, LogBatch, ReadOptions, Sequence, StagedGroup } from './commit-log.ts'
 import { decodeRecord } from './record.ts'
 import { RecordWriter } from './record-writer.ts'
 
@@ -30,17 +30,25 @@ function textsOf(batch: LogBatch): string[] {
   })
 }
 
-/** All texts from `from`, having checked that the sequences are dense. */
+/** All texts from `from`, those of one transaction's pieces joined, having checked that the sequences are dense. */
 export async function readTexts(log: CommitLog, from: Sequence, options?: ReadOptions): Promise<string[]> {
   const texts: string[] = []
   let next: Sequence | undefined
+  let before = ''
   for await (const batch of log.read(from, options)) {
     if (next !== undefined) expect(batch.first).toBe(next)
-    next = batch.last + 1
     const all = textsOf(batch)
     expect(all.length).toBe(batch.last - batch.first + 1)
+    next = batch.last + 1
+    all[0] = before + all[0]!
+    before = ''
+    if (batch.continues === true) {
+      next = batch.first
+      before = all.pop()!
+    }
     texts.push(...all.slice(Math.max(0, from - batch.first)))
   }
+  expect(before).toBe('')
   return texts
 }
 
@@ -64,6 +72,7 @@ type Open = () => Promise<OpenedLog>
 export function commitLogContract(name: string, open: Open): void {
   describe(`${name}: commit log contract`, () => {
     appends(open)
+    stages(open)
     reads(open)
     leads(open)
   })
@@ -126,6 +135,98 @@ function appends(open: Open): void {
     expect(await readTexts(again, 1)).toEqual(numbered(1, 51))
     await again.close()
     return undefined
+  })
+}
+
+/** A text in pieces, the last of which is not staged. */
+export async function stageTexts(leader: Leader, pieces: readonly string[], clock = 1n): Promise<StagedGroup> {
+  const group = leader.beginStaging()
+  for (const piece of pieces) await leader.stage(group, batchOf([piece], clock))
+  return group
+}
+
+const lastOf = (group: StagedGroup, text: string) => Object.assign(batchOf([text]), { stagedAs: group.number })
+
+function stages(open: Open): void {
+  it('takes a transaction in pieces, among others', async () => {
+    const { log, reopen } = await open()
+    const leader = await log.acquire('a', 1000)
+    await leader.append(0, batchOf(['t1']), 'synced')
+    const group = await stageTexts(leader, ['a'.repeat(3000), 'b'])
+    await leader.append(1, batchOf(['t2', 't3']), 'synced')
+    await leader.stage(group, batchOf(['c'.repeat(5000)]))
+    await leader.append(3, batchOf(['t4']), 'memory')
+    expect(await leader.append(4, lastOf(group, 'd'), 'synced')).toEqual({ first: 5, last: 5 })
+    await leader.append(5, batchOf(['t6']), 'synced')
+    const texts = ['t1', 't2', 't3', 't4', `${'a'.repeat(3000)}b${'c'.repeat(5000)}d`, 't6']
+    for (let from = 1; from <= 6; from++) expect(await readTexts(log, from)).toEqual(texts.slice(from - 1))
+    expect(await readTexts(log, 2, { to: 5 })).toEqual(texts.slice(1, 5))
+    await log.trim(5)
+    expect(await readTexts(log, 5)).toEqual(texts.slice(4))
+    await log.close()
+    if (reopen === undefined) return
+    const again = await reopen()
+    expect(await readTexts(again, 5)).toEqual(texts.slice(4))
+    await again.trim(6)
+    expect(await readTexts(again, 6)).toEqual(['t6'])
+    await again.close()
+  })
+
+  it('shows nothing of what was staged and given up, or left behind by an earlier leader', async () => {
+    const { log, reopen } = await open()
+    const first = await log.acquire('a', 1000)
+    first.abandon(await stageTexts(first, ['x'.repeat(4000), 'y']), 1n)
+    first.abandon(first.beginStaging(), 1n)
+    await first.append(0, batchOf(['t1']), 'synced')
+    const left = await stageTexts(first, ['left'])
+    const second = await log.acquire('b', 1000)
+    await expect(first.stage(left, batchOf(['more']))).rejects.toMatchObject({ code: 'fenced' })
+    await expect(second.append(1, lastOf(left, 'more'), 'synced')).rejects.toMatchObject({ code: 'fenced' })
+    const group = await stageTexts(second, ['a', 'b'])
+    const unfinished = await stageTexts(second, ['never'])
+    await second.append(1, lastOf(group, 'c'), 'synced')
+    await second.append(2, batchOf(numbered(3, 40)), 'synced')
+    expect(unfinished.pieces).toBe(1)
+    const texts = ['t1', 'abc', ...numbered(3, 40)]
+    expect(await readTexts(log, 1)).toEqual(texts)
+    if (reopen !== undefined) await log.close()
+    const again = reopen === undefined ? log : await reopen()
+    expect(await readTexts(again, 1)).toEqual(texts)
+    // What an earlier leader has left behind holds nothing back.
+    const third = await again.acquire('c', 1000)
+    for (let end = 42; end < 142; end++) await third.append(end, batchOf(['x'.repeat(500)]), 'synced')
+    await again.trim(140)
+    expect((await again.end()).oldest).toBeGreaterThan(42)
+    await again.close()
+  })
+
+  it('holds nothing back for what was given up', async () => {
+    const { log } = await open()
+    const leader = await log.acquire('a', 1000)
+    leader.abandon(await stageTexts(leader, ['x'.repeat(4000), 'y']), 1n)
+    for (let end = 0; end < 100; end++) await leader.append(end, batchOf(['x'.repeat(500)]), 'synced')
+    await log.trim(90)
+    expect((await log.end()).oldest).toBeGreaterThan(1)
+    await log.close()
+  })
+
+  it('keeps what is staged while it is trimmed, and forgets all of it together', async () => {
+    const { log, reopen } = await open()
+    const leader = await log.acquire('a', 1000)
+    const group = await stageTexts(leader, ['a'.repeat(2000)])
+    for (let i = 0; i < 60; i += 2) await leader.append(i, batchOf([`t${i}`, 'x'.repeat(500)]), 'synced')
+    await log.trim(60)
+    await leader.append(60, lastOf(group, 'b'), 'synced')
+    expect(await readTexts(log, 61)).toEqual([`${'a'.repeat(2000)}b`])
+    await log.trim(61)
+    expect(await readTexts(log, 61)).toEqual([`${'a'.repeat(2000)}b`])
+    await leader.append(61, batchOf(['last']), 'synced')
+    await log.trim(62)
+    if (reopen !== undefined) await log.close()
+    const again = reopen === undefined ? log : await reopen()
+    const { oldest } = await again.end()
+    expect(await readTexts(again, oldest)).toEqual([`${'a'.repeat(2000)}b`, 'last'].slice(oldest - 61))
+    await again.close()
   })
 }
 
@@ -203,6 +304,14 @@ function leads(open: Open): void {
     await expect(first.renew()).rejects.toMatchObject({ code: 'fenced' })
     await second.append(1, batchOf(['b']), 'synced')
     expect(await readTexts(log, 1)).toEqual(['a', 'b'])
+    expect([first.writtenThrough, first.syncedThrough, second.syncedThrough]).toEqual([1, 1, 2])
+    const epochs: [Sequence, number][] = []
+    for await (const batch of log.read(1)) epochs.push([batch.last, batch.epoch])
+    expect(epochs).toEqual([
+      [1, first.epoch],
+      [2, second.epoch],
+    ])
+    expect(await log.end()).toMatchObject({ end: 2, epoch: second.epoch })
     await second.release()
     await expect(second.append(2, batchOf(['x']), 'synced')).rejects.toMatchObject({ code: 'fenced' })
     await log.close()

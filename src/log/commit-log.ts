@@ -55,11 +55,15 @@ export interface ReadOptions {
 export interface LogBatch {
   readonly first: Sequence
   readonly last: Sequence
+  /** Of the leader that has appended it. */
+  readonly epoch: number
   /** Hybrid logical clock of the group commit: 48 bits of milliseconds, 16 logical. */
   readonly clock: bigint
   readonly bytes: Uint8Array
   /** Start of each record in `bytes`; the end of the last is `bytes.length`. */
   readonly offsets: Uint32Array
+  /** The transaction goes on in the next batch, which has the same sequence: this is one record with some of its operations. */
+  readonly continues?: boolean
 }
 
 export interface AppendBatch {
@@ -70,15 +74,36 @@ export interface AppendBatch {
   /** Bytes used of `bytes`, which the log must not keep after the append has resolved. */
   readonly length: number
   readonly clock: bigint
-  /** Nobody writes to `bytes` any more: the log may keep them after all. */
-  readonly isGiven?: boolean
+  /** The only record is the last piece of the transaction that was staged so. */
+  readonly stagedAs?: bigint
+}
+
+/** A transaction that is on its way to the log in pieces. */
+export interface StagedGroup {
+  /** Never given again. */
+  readonly number: bigint
+  /** Staged so far. */
+  pieces: number
+}
+
+/** A record with some of a transaction's operations: the bytes up to `length`, which the log copies. */
+export interface StagedPiece {
+  readonly bytes: Uint8Array
+  readonly length: number
+  readonly clock: bigint
 }
 
 export interface Leader {
   readonly epoch: number
-  /** Aborts when this leader can append no more: fenced by a later one, or the log has failed (reason: `LogError`). */
+  /**
+   * Aborts when this leader can append no more, with the `LogError` why: `fenced` by a later one, which makes certain what
+   * the log holds of this one; or the log itself has failed.
+   */
   readonly lost: AbortSignal
-  /** The last sequence that has reached `written`, and `synced`. Plain numbers, cheap to read; they only grow. */
+  /**
+   * The last sequence that has reached `written`, and `synced`: of this leader, or from before it, never of a later one.
+   * Plain numbers, cheap to read; they only grow.
+   */
   readonly writtenThrough: Sequence
   readonly syncedThrough: Sequence
   /** Called after `writtenThrough` or `syncedThrough` has grown, before the appends that waited for it resolve. */
@@ -92,9 +117,21 @@ export interface Leader {
     batch: AppendBatch,
     durability: Durability,
   ): Promise<{ first: Sequence; last: Sequence }>
+  /**
+   * A large transaction goes to the log in pieces while it is being encoded, before it has a sequence: `stage` of all but the
+   * last one, in order, then `append` of that one with `stagedAs`. Others may be appended between them. To stage counts as
+   * an append in flight, and throws as one. What was staged counts for nothing until its last piece is there, is never
+   * shown, and is forgotten with the leader's epoch or by `abandon`.
+   */
+  beginStaging(): StagedGroup
+  stage(group: StagedGroup, piece: StagedPiece): Promise<void>
+  abandon(group: StagedGroup, clock: bigint): void
   /** Everything appended so far reaches `durability`: for waiters who ask for more than the append's own batch did. */
   flush(durability: Durability): Promise<void>
-  /** After an unknown outcome. */
+  /**
+   * After an unknown outcome: whether the append that was tried last, at `expectedEnd`, is in the log. `absent`: it is not,
+   * and never will be. Errors: as `append`.
+   */
   resolve(expectedEnd: Sequence): Promise<'committed' | 'absent'>
   renew(): Promise<void>
   release(): Promise<void>
@@ -109,11 +146,11 @@ export interface LogSegment {
 }
 
 export type LogErrorCode =
-  | 'fenced' // step down
-  | 'wrong-end' // resolve
-  | 'unknown' // resolve: the outcome is not known. The file log: a sync failed, and the log refuses appends from now on
+  | 'fenced' // step down: a later epoch leads. Nothing of the batch is in the log
+  | 'wrong-end' // resolve: the log ends elsewhere
+  | 'unknown' // resolve: the outcome is not known. The file log: a sync failed, and the leader is lost
   | 'no-space' // nothing of the batch is in the log; appends work again when there is space
-  | 'unavailable'
+  | 'unavailable' // nothing was done, and the same may be tried again
   | 'trimmed'
   | 'too-large'
   | 'corrupt' // `position` says where

@@ -4,7 +4,7 @@
  *
  * Batches are kept until they are trimmed, and at most `keptBytes` of them: beyond that the oldest go by themselves.
  */
-import { checkBatch, maxBatchBytes } from './batch-limits.ts'
+import { checkBatch, maxBatchBytes, notStaged } from './batch-limits.ts'
 import {
   type AppendBatch,
   type CommitLog,
@@ -16,6 +16,8 @@ import {
   type LogSegment,
   type ReadOptions,
   type Sequence,
+  type StagedGroup,
+  type StagedPiece,
 } from './commit-log.ts'
 import { Followers } from './followers.ts'
 
@@ -30,6 +32,12 @@ export function openMemoryLog(options: MemoryLogOptions = {}): CommitLog {
   return new MemoryLog(options)
 }
 
+/** `pieces`: what was staged of its only record before. */
+interface KeptBatch extends LogBatch {
+  readonly pieces?: readonly Uint8Array[]
+  readonly sizeBytes: number
+}
+
 class MemoryLog implements CommitLog {
   readonly limits = { maxBatchBytes, durability: 'disk-local' } as const
   last: Sequence
@@ -37,7 +45,7 @@ class MemoryLog implements CommitLog {
   private readonly keptBytes: number
   private readonly followers = new Followers()
   /** In order. The first `dropped` have gone; their places are given back now and then. */
-  private batches: LogBatch[] = []
+  private batches: KeptBatch[] = []
   private dropped = 0
   private oldest: Sequence
   private usedBytes = 0
@@ -51,6 +59,7 @@ class MemoryLog implements CommitLog {
   }
 
   async acquire(): Promise<Leader> {
+    this.leader?.endTerm(this.last)
     this.leader?.lose(new LogError('fenced', 'another leader has taken over'))
     this.leader = new MemoryLeader(this, ++this.epoch)
     return this.leader
@@ -71,6 +80,7 @@ class MemoryLog implements CommitLog {
       if (batch !== undefined) {
         if (batch.first > to) return
         next = batch.last + 1
+        for (const bytes of batch.pieces ?? []) yield pieceOf(batch, bytes)
         yield batch
         if (batch.last >= to) return
       } else if (!options.follow || this.closed) return
@@ -93,19 +103,21 @@ class MemoryLog implements CommitLog {
     this.followers.wake()
   }
 
-  take(batch: AppendBatch): void {
+  take(batch: AppendBatch, pieces: readonly Uint8Array[] | undefined): void {
     const first = this.last + 1
     this.last += batch.count
-    const bytes = batch.isGiven === true ? batch.bytes.subarray(0, batch.length) : batch.bytes.slice(0, batch.length)
+    const bytes = batch.bytes.slice(0, batch.length)
     const offsets = batch.offsets.slice(0, batch.count)
-    this.batches.push({ first, last: this.last, clock: batch.clock, bytes, offsets })
-    this.usedBytes += batch.length
+    const sizeBytes = (pieces ?? []).reduce((sum, piece) => sum + piece.length, batch.length)
+    const kept = { first, last: this.last, epoch: this.epoch, clock: batch.clock, bytes, offsets, sizeBytes }
+    this.batches.push(pieces === undefined ? kept : { ...kept, pieces })
+    this.usedBytes += sizeBytes
     while (this.usedBytes > this.keptBytes && this.dropped < this.batches.length - 1) this.dropOldest()
     this.followers.wake()
   }
 
   /** The batch that holds `sequence`, by binary search. */
-  private find(sequence: Sequence): LogBatch | undefined {
+  private find(sequence: Sequence): KeptBatch | undefined {
     let low = this.dropped
     let high = this.batches.length
     while (low < high) {
@@ -120,20 +132,36 @@ class MemoryLog implements CommitLog {
     const batch = this.batches[this.dropped]!
     this.batches[this.dropped++] = emptyBatch
     this.oldest = batch.last + 1
-    this.usedBytes -= batch.bytes.length
+    this.usedBytes -= batch.sizeBytes
     if (this.dropped < 1024 || this.dropped * 2 < this.batches.length) return
     this.batches = this.batches.slice(this.dropped)
     this.dropped = 0
   }
 }
 
-const emptyBatch: LogBatch = { first: 0, last: 0, clock: 0n, bytes: new Uint8Array(0), offsets: new Uint32Array(0) }
+function pieceOf({ first, last, epoch, clock }: LogBatch, bytes: Uint8Array): LogBatch {
+  return { first, last, epoch, clock, bytes, offsets: new Uint32Array(1), continues: true }
+}
+
+const emptyBatch: KeptBatch = {
+  first: 0,
+  last: 0,
+  epoch: 0,
+  clock: 0n,
+  bytes: new Uint8Array(0),
+  offsets: new Uint32Array(0),
+  sizeBytes: 0,
+}
 
 class MemoryLeader implements Leader {
   readonly epoch: number
   onDurable: (() => void) | undefined
   private readonly log: MemoryLog
   private readonly ended = new AbortController()
+  private readonly staged = new Map<bigint, Uint8Array[]>()
+  private groups = 0n
+  /** Where another leader's records begin, if there is one. */
+  private last: Sequence = Infinity
 
   constructor(log: MemoryLog, epoch: number) {
     this.log = log
@@ -145,11 +173,15 @@ class MemoryLeader implements Leader {
   }
 
   get writtenThrough(): Sequence {
-    return this.log.last
+    return Math.min(this.log.last, this.last)
   }
 
   get syncedThrough(): Sequence {
-    return this.log.last
+    return this.writtenThrough
+  }
+
+  endTerm(last: Sequence): void {
+    this.last = Math.min(this.last, last)
   }
 
   lose(reason: LogError): void {
@@ -167,9 +199,31 @@ class MemoryLeader implements Leader {
       throw new LogError('wrong-end', `the log ends at ${log.last}, not at ${expectedEnd}`)
     }
     checkBatch(batch)
-    log.take(batch)
+    log.take(batch, this.takeStaged(batch.stagedAs))
     this.onDurable?.()
     return { first: expectedEnd + 1, last: log.last }
+  }
+
+  private takeStaged(group: bigint | undefined): readonly Uint8Array[] | undefined {
+    if (group === undefined) return undefined
+    const pieces = this.staged.get(group)
+    if (pieces === undefined) throw notStaged()
+    this.staged.delete(group)
+    return pieces
+  }
+
+  beginStaging(): StagedGroup {
+    return { number: ++this.groups, pieces: 0 }
+  }
+
+  async stage(group: StagedGroup, { bytes, length }: StagedPiece): Promise<void> {
+    await this.renew()
+    if (group.pieces++ === 0) this.staged.set(group.number, [])
+    this.staged.get(group.number)!.push(bytes.slice(0, length))
+  }
+
+  abandon(group: StagedGroup): void {
+    this.staged.delete(group.number)
   }
 
   async flush(): Promise<void> {}

@@ -5,10 +5,9 @@
  * operation. The length and the number of operations stand before what they count, so `begin` leaves a gap as large as
  * the last record needed, and `end` moves the body by the difference, which is mostly none.
  *
- * A record that is large has a writer of its own (`beginAlone`, `endAlone`), whose end moves the head instead of the body.
- *
  * After `end` the writer is an `AppendBatch` but for its clock. Slices given to it are copied at once.
  */
+import { copyRun, viewOf } from '../base/bytes.ts'
 import { assert } from '../base/errors.ts'
 import type { Slice } from '../base/slice.ts'
 import { LogError } from './commit-log.ts'
@@ -28,6 +27,7 @@ export class RecordWriter {
   /** Bytes used. */
   length = 0
 
+  private view: DataView
   private mark = -1
   private bodyStart = 0
   private countAt = 0
@@ -44,6 +44,7 @@ export class RecordWriter {
 
   constructor(capacity: number = 64 * 1024) {
     this.bytes = new Uint8Array(capacity)
+    this.view = viewOf(this.bytes)
   }
 
   /** Forgets all records; keeps the buffer. */
@@ -105,7 +106,7 @@ export class RecordWriter {
     const shared = sharedPrefix(start.bytes, start.start, start.end, end)
     let at = writeVarint(this.bytes, this.length, shared)
     at = writeVarint(this.bytes, at, size - shared)
-    copyInto(this.bytes, at, end.bytes, end.start + shared, end.end)
+    copyRun(end.bytes, end.start + shared, end.end, this.bytes, this.view, at)
     this.length = at + size - shared
   }
 
@@ -146,32 +147,6 @@ export class RecordWriter {
     return size
   }
 
-  /** For the only record of this writer, of about so many bytes: nothing of it is copied on the way. */
-  beginAlone(origin: Origin, flags: number, sessionKey: Uint8Array | undefined, sizeBytes: number): void {
-    assert(this.count === 0 && this.length === 0, 'a record is begun alone in a writer that has others')
-    this.lengthGap = this.countGap = 10
-    this.bytes = new Uint8Array(sizeBytes)
-    this.begin(origin, flags, sessionKey)
-  }
-
-  /** As `end`: `bytes` begin with the record afterwards. */
-  endAlone(): number {
-    const countSize = varintSize(this.operations)
-    const headSize = this.countAt - this.bodyStart
-    const bodySize = headSize + countSize + this.length - this.operationsStart
-    if (bodySize > maxVarint) throw new LogError('too-large', `a record of ${bodySize} bytes exceeds 4 GiB`)
-    const bodyStart = this.operationsStart - countSize - headSize
-    this.bytes.copyWithin(bodyStart, this.bodyStart, this.countAt)
-    writeVarint(this.bytes, this.operationsStart - countSize, this.operations)
-    const start = bodyStart - varintSize(bodySize)
-    writeVarint(this.bytes, start, bodySize)
-    this.bytes = this.bytes.subarray(start)
-    this.length -= start
-    this.offsets[this.count++] = 0
-    this.mark = -1
-    return this.length
-  }
-
   /** Takes back everything since `begin`. */
   abandon(): void {
     assert(this.mark >= 0, 'a record is abandoned that was not begun')
@@ -208,7 +183,7 @@ export class RecordWriter {
     at = writeVarint(bytes, at, keyspace)
     at = writeVarint(bytes, at, shared)
     at = writeVarint(bytes, at, size - shared)
-    copyInto(bytes, at, key.bytes, key.start + shared, key.end)
+    copyRun(key.bytes, key.start + shared, key.end, bytes, this.view, at)
     this.length = at + size - shared
     this.rememberKey(key, shared, size, at)
   }
@@ -232,7 +207,7 @@ export class RecordWriter {
     const size = value.end - value.start
     this.reserve(size + 5)
     const at = writeVarint(this.bytes, this.length, size)
-    copyInto(this.bytes, at, value.bytes, value.start, value.end)
+    copyRun(value.bytes, value.start, value.end, this.bytes, this.view, at)
     this.length = at + size
   }
 
@@ -245,13 +220,18 @@ export class RecordWriter {
     const size = before.end - before.start
     this.reserve(size + 5)
     const at = writeVarint(this.bytes, this.length, size + 1)
-    copyInto(this.bytes, at, before.bytes, before.start, before.end)
+    copyRun(before.bytes, before.start, before.end, this.bytes, this.view, at)
     this.length = at + size
   }
 
   private reserve(size: number): void {
     const needed = this.length + size
-    if (needed > this.bytes.length) this.bytes = grown(this.bytes, needed)
+    if (needed > this.bytes.length) this.grow(needed)
+  }
+
+  private grow(needed: number): void {
+    this.bytes = grown(this.bytes, needed)
+    this.view = viewOf(this.bytes)
   }
 
   private growOffsets(): void {

@@ -7,9 +7,10 @@
  * been handed out, each partition is aggregated by itself, by this operator again. What one group keeps (`array_agg`)
  * cannot be divided: it is charged, and ends with `out_of_memory` where there is too much of it.
  */
+import { isTurnOver } from '../base/work.ts'
 import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused, type Run } from './operator.ts'
-import { mostLevels, type Partition, partitionCount, Partitions } from './partitions.ts'
+import { mostLevels, Partitions, PartitionWalk } from './partitions.ts'
 import { type HashKey, keyBytes, type RowFormat } from './row-format.ts'
 import { OperatorIo } from './spill.ts'
 
@@ -25,6 +26,7 @@ export interface AggregatePlan<R, G, O, X extends Run> {
   readonly evaluate: (row: R, run: X) => unknown[]
   /** Takes what `evaluate` gave. The bytes that the group has grown by. */
   readonly add: (group: G, values: unknown[], run: X) => number
+  /** May be interrupted, and is called again for the same group then. */
   readonly finish: (group: G, run: X) => O
 }
 
@@ -46,8 +48,11 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
   #loaded = false
   #ended = false
   #results: Iterator<Kept<G>> | undefined
+  /** The group that is being finished, which may be interrupted, and what has been made of those before it. */
+  #finishing: Kept<G> | undefined
+  #out: O[] = []
   #partitions: Partitions<R> | undefined
-  #partition: Partition<HashAggregate<R, G, O, X>> | undefined
+  #walk: PartitionWalk<O, X> | undefined
 
   constructor(input: Operator<R, X>, plan: AggregatePlan<R, G, O, X>, level = 0) {
     this.#input = new InputCursor(input)
@@ -58,21 +63,25 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
   next(run: X): Batch<O> {
     if (this.#ended) return undefined
     if (!this.#loaded && this.#load(run) === paused) return paused
-    if (this.#partition !== undefined) return this.#nextOfPartitions(run)
+    if (this.#walk !== undefined) return this.#nextOfPartitions(this.#walk, run)
     const results = (this.#results ??= this.#groups.values())
-    const out: O[] = []
+    const out = this.#out
     while (out.length < batchRows) {
-      const step = results.next()
-      if (step.done === true) break
-      out.push(this.#plan.finish(step.value.group, run))
-      if (step.value.bytes > largeGroupBytes) break
+      const kept = (this.#finishing ??= results.next().value as Kept<G> | undefined)
+      if (kept === undefined) break
+      out.push(this.#plan.finish(kept.group, run))
+      this.#finishing = undefined
+      if (kept.bytes > largeGroupBytes || isTurnOver()) break
     }
-    if (out.length > 0) return out
+    if (out.length > 0) {
+      this.#out = []
+      return out
+    }
     this.#groups = new Map()
     this.#memory.releaseAll()
-    if (this.#partitions !== undefined) return this.#nextOfPartitions(run)
-    this.#ended = true
-    return undefined
+    if (this.#partitions === undefined) return this.#end()
+    this.#walk = this.#walkOver(this.#partitions)
+    return this.#nextOfPartitions(this.#walk, run)
   }
 
   #load(run: X): typeof paused | undefined {
@@ -121,25 +130,23 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
     return kept
   }
 
-  #nextOfPartitions(run: X): Batch<O> {
-    this.#partition ??= this.#open(0)
-    while (this.#partition !== undefined) {
-      const batch = this.#partition.operator.next(run)
-      if (batch !== undefined) return batch
-      this.#partition = this.#open(this.#partition.number + 1)
-    }
-    this.#partitions?.close()
+  #walkOver(divided: Partitions<R>): PartitionWalk<O, X> {
+    return new PartitionWalk<O, X>([divided], this.#io, (partition) => {
+      return new HashAggregate(divided.source(partition), this.#plan, this.#level + 1)
+    })
+  }
+
+  #nextOfPartitions(walk: PartitionWalk<O, X>, run: X): Batch<O> {
+    return walk.next(run) ?? this.#end()
+  }
+
+  #end(): undefined {
     this.#ended = true
     return undefined
   }
 
-  #open(number: number): Partition<HashAggregate<R, G, O, X>> | undefined {
-    if (number >= partitionCount || this.#partitions === undefined) return undefined
-    return { number, operator: new HashAggregate(this.#partitions.source(number), this.#plan, this.#level + 1) }
-  }
-
   close(): void {
-    this.#partition?.operator.close()
+    this.#walk?.close()
     this.#partitions?.close()
     this.#memory.releaseAll()
   }
@@ -151,8 +158,10 @@ export class HashAggregate<R, G, O, X extends Run> implements Operator<O, X> {
     this.#loaded = false
     this.#ended = false
     this.#results = undefined
+    this.#finishing = undefined
+    this.#out = []
     this.#partitions = undefined
-    this.#partition = undefined
+    this.#walk = undefined
     this.#input.reset()
   }
 }

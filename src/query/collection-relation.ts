@@ -3,12 +3,14 @@
  * up; the plan tests the condition again, since an index may show more.
  */
 import { latin1ToBytes, type Slice, sliceOf } from '../base/slice.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
+import type { Transaction } from '../database/contract.ts'
 import { documentStart } from '../model/document/codec.ts'
 import { findTypeByName } from '../model/table/types/registry.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import { type DocumentColumn, documentColumns, lookUpDocuments, lookUpValues, scanDocuments } from './document-rows.ts'
-import type { SourceCursor } from './document-source.ts'
+import { entriesIn } from './cardinality.ts'
+import type { FieldBounds, SourceCursor } from './document-source.ts'
 import type { Run } from './operator.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RelationReader, RowSourceHandle } from './relation.ts'
 import { StoredDocuments } from './stored-documents.ts'
@@ -62,6 +64,22 @@ export class DocumentRelation implements Relation {
 
   get name(): string {
     return this.collection.name
+  }
+
+  estimateRows({ transaction }: Run, access: Access): number | undefined {
+    const source = new StoredDocuments(this.collection)
+    const bounds = this.#boundsOf(access)
+    const index =
+      bounds === undefined ? source.indexes[0]! : source.indexes.find(({ name }) => name === access.index!.name)
+    const ranges = index && source.ranges(index, bounds ?? [])
+    return ranges === undefined ? undefined : entriesIn(transaction, ranges)
+  }
+
+  /** What an access asks of the index's first field; undefined: of none, and everything is read. */
+  #boundsOf({ index, equal: [value] }: Access): FieldBounds[] | undefined {
+    if (index === undefined || value === undefined || value === null) return undefined
+    const values = lookUpValues(value, this.#documentColumns[index.parts[0]!.column]!.type)
+    return values === undefined ? undefined : [{ kind: 'points', values }]
   }
 
   reader(columns?: ReadonlySet<number>): RelationReader {
@@ -135,7 +153,7 @@ class DocumentRows implements RowSourceHandle {
 }
 
 /** The document at a key that `rowKey` gave; holds until the next call on the transaction. */
-export function documentAt(run: Run, key: Uint8Array): Slice | undefined {
-  const stored = run.transaction.get(sliceOf(key))
+export function documentAt(transaction: Transaction, key: Uint8Array): Slice | undefined {
+  const stored = transaction.get(sliceOf(key))
   return stored === undefined ? undefined : { bytes: stored.bytes, start: documentStart(stored), end: stored.end }
 }

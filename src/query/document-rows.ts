@@ -7,13 +7,14 @@
  */
 import { keyspaceRange, primaryIndex } from '../base/tuple.ts'
 import type { KeyRange, Slice } from '../base/slice.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { TransactionReader } from '../database/contract.ts'
 import { bsonType, BsonValue, encodeName, findField } from '../model/document/bson.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { SourceCursor } from './document-source.ts'
 import { documentToJsonb } from './document-json.ts'
 import { columnTypeOf, fieldToSql } from './document-values.ts'
+import { notedNames } from '../model/document/fields.ts'
 import { StoredDocuments } from './stored-documents.ts'
 import { Decimal } from '../base/decimal.ts'
 import {
@@ -41,7 +42,7 @@ const wholeColumn: DocumentColumn = {
 
 /** `fields` of the catalog change without a new version of the collection: ask again for each statement. */
 export function documentColumns(collection: Collection): DocumentColumn[] {
-  const names = [...collection.fields.keys()].filter((name) => name !== '_id' && name !== 'doc')
+  const names = notedNames(collection.fields).filter((name) => name !== '_id' && name !== 'doc')
   const fields = [...(collection.fields.has('_id') ? ['_id'] : []), ...names]
   return [...fields.map((name) => fieldColumn(name, columnTypeOf(collection.fields.get(name)!))), wholeColumn]
 }

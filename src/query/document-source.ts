@@ -6,7 +6,7 @@
  * too little.
  */
 import type { KeyRange, Slice } from '../base/slice.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction, TransactionReader } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import type { IndexField } from '../model/document/index-definition.ts'
@@ -16,6 +16,8 @@ export interface SourceIndex {
   readonly name: string
   readonly unique: boolean
   readonly sparse: boolean
+  /** Its entries are the documents. */
+  readonly isPrimary: boolean
   /** Its order is that of the documents' values, so it can stand for a sort. */
   readonly isOrdered: boolean
   readonly fields: readonly IndexField[]
@@ -33,6 +35,7 @@ export interface Bound {
 
 /** Documents of one range, in its order. What it shows holds until the next call on the transaction. */
 export interface SourceCursor {
+  /** Goes on where it was when it is called again after a throw; `suspended` is one too (`database/transaction/wait.ts`). */
   next(): boolean
   /** As `Cursor.skip`; not there where every entry has to be looked at. */
   skip?(count: number): number
@@ -45,6 +48,11 @@ export interface SourceCursor {
 
 export interface DocumentSource {
   readonly collection: Collection
+  /**
+   * Its home model has rules of its own: a write may fail when it has changed something already, or at the end of what it is a
+   * part of (`database/transaction/part.ts`), and what is stored may be more than what was given.
+   */
+  readonly hasRules: boolean
   /** The first is that of `_id`. */
   readonly indexes: readonly SourceIndex[]
   /** Whether one document may have several entries in an index of this path. */
@@ -53,7 +61,8 @@ export interface DocumentSource {
   ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined
   /** `after`: a position where an earlier scan of this range stopped. */
   scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, options: SourceScan): SourceCursor
-  find(reader: TransactionReader, id: BsonValue): Slice | undefined
+  /** In one batch: not there where a document may be too large for that, and has to be scanned for. */
+  find?(reader: TransactionReader, id: BsonValue): Slice | undefined
   /** All its documents, without looking at them; `undefined` where only a scan can tell. */
   count?(reader: TransactionReader): number | undefined
 

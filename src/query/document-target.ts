@@ -3,22 +3,22 @@
  * another one is refused. What no column names stays as it is.
  */
 import { PolylogError } from '../base/errors.ts'
-import { type Slice, sliceOf } from '../base/slice.ts'
+import { copySlice, type Slice, sliceOf } from '../base/slice.ts'
 import type { Transaction } from '../database/contract.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../model/document/bson.ts'
 import { buildDocument } from '../model/document/bson-writer.ts'
-import { insertDocument } from '../model/document/document.ts'
+import { idOf, insertDocument, lockDocument, removeDocument, replaceDocument } from '../model/document/document.ts'
 import { objectIdValue } from '../model/document/values.ts'
 import type { RowDraft } from '../model/table/expressions.ts'
 import { getType } from '../model/table/types/registry.ts'
 import { sqlError } from '../model/table/types/type.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
-import type { DocumentRelation } from './collection-relation.ts'
+import { documentAt, type DocumentRelation } from './collection-relation.ts'
 import { jsonToBson } from './document-json.ts'
 import { fieldToSql, sqlToBson } from './document-values.ts'
-import type { RowTarget } from './row-target.ts'
+import type { FoundRow, RowDelete, RowTarget, RowUpdate } from './row-target.ts'
 
-export interface FieldChange {
+interface FieldChange {
   readonly column: number
   readonly value: SqlValue
 }
@@ -36,10 +36,53 @@ export class DocumentTarget implements RowTarget {
     insertDocument(transaction, this.#relation.collection, document)
     return this.#relation.rowOf(document)
   }
+
+  defaultOf(): never {
+    throw sqlError('unsupported', '0A000', 'a field of a document has no default')
+  }
+
+  update(columns: readonly number[]): RowUpdate {
+    const relation = this.#relation
+    if (columns.some((column) => relation.columns[column]!.name === '_id')) {
+      throw sqlError('unsupported', '0A000', 'the _id of a document cannot be changed')
+    }
+    return {
+      needed: [],
+      apply: (transaction, found, changed) => {
+        const before = lockFound(transaction, relation, found)
+        if (before === undefined) return undefined
+        const changes = columns.map((column) => ({ column, value: changed[column]! }))
+        const after = sliceOf(changeDocument(relation, before, changes))
+        replaceDocument(transaction, relation.collection, before, after)
+        return relation.rowOf(after)
+      },
+    }
+  }
+
+  delete(): RowDelete {
+    const relation = this.#relation
+    return {
+      needed: [],
+      apply: (transaction, found) => {
+        const before = lockFound(transaction, relation, found)
+        if (before === undefined) return false
+        removeDocument(transaction, relation.collection, before)
+        return true
+      },
+    }
+  }
+}
+
+/** The newest state of what was found, locked: a copy; undefined where it is gone. */
+function lockFound(transaction: Transaction, relation: DocumentRelation, { key }: FoundRow): Slice | undefined {
+  const seen = documentAt(transaction, key)
+  if (seen === undefined) return undefined
+  const locked = lockDocument(transaction, relation.collection, idOf(sliceOf(copySlice(seen))))
+  return locked === undefined ? undefined : sliceOf(copySlice(locked))
 }
 
 /** The document with its fields changed, in their order, new ones at the end and `_id` first. */
-export function changeDocument(
+function changeDocument(
   relation: DocumentRelation,
   document: Slice | undefined,
   changes: readonly FieldChange[],

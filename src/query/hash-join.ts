@@ -1,6 +1,6 @@
 /**
  * Hash join: builds a table of the inner (right) input by key, then streams the outer (left) one past it. A key of
- * `undefined` matches nothing: SQL's null. `right` and `full` also hand out inner rows that no outer row matched, at the
+ * `undefined` matches nothing, as a null. `right` and `full` also hand out inner rows that no outer row matched, at the
  * end, in the order of the inner input.
  *
  * Where the table does not fit into memory it becomes a grace join: both inputs are divided by the hash of their keys
@@ -10,7 +10,7 @@
 import type { JoinKind } from './nested-loop-join.ts'
 import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, batchRows, InputCursor, type Operator, paused, type Paused, type Run } from './operator.ts'
-import { mostLevels, type Partition, partitionCount, Partitions } from './partitions.ts'
+import { mostLevels, Partitions, PartitionWalk } from './partitions.ts'
 import { entryBytes, type HashKey, keyBytes, type RowFormat } from './row-format.ts'
 import { OperatorIo } from './spill.ts'
 
@@ -37,6 +37,8 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
   readonly #plan: HashJoinPlan<L, R, O, X>
   readonly #level: number
   readonly #keepsInner: boolean
+  /** That there is a row with the key says everything. */
+  readonly #needsOne: boolean
   readonly #memory = new OperatorMemory('Hash Join')
   readonly #io = new OperatorIo()
   #table = new Map<HashKey, Entry<R>[]>()
@@ -53,7 +55,7 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
   #divided: DividedInputs<L, R> | undefined
   /** Entries that have gone from the table to the partitions. */
   #moved = 0
-  #partition: Partition<HashJoin<L, R, O, X>> | undefined
+  #walk: PartitionWalk<O, X> | undefined
 
   constructor(outer: Operator<L, X>, inner: Operator<R, X>, plan: HashJoinPlan<L, R, O, X>, level = 0) {
     this.#outer = new InputCursor(outer)
@@ -61,6 +63,7 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
     this.#plan = plan
     this.#level = level
     this.#keepsInner = plan.kind === 'right' || plan.kind === 'full'
+    this.#needsOne = (plan.kind === 'semi' || plan.kind === 'anti') && plan.accepts === undefined
   }
 
   next(run: X): Batch<O> {
@@ -115,6 +118,7 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
 
   /** False where the table has no room for it: then the join is divided, and the row comes again. */
   #keep(row: R, key: HashKey | undefined, run: X): boolean {
+    if (!this.#keepsInner && (key === undefined || (this.#needsOne && this.#table.has(key)))) return true
     const bytes = this.#plan.innerFormat.sizeOf(row) + entryBytes + (key === undefined ? 0 : keyBytes(key))
     if (!this.#memory.tryHold(run, bytes)) {
       if (this.#level < mostLevels && this.#entries.length > 0) {
@@ -192,23 +196,22 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
   // ---- pairs of partitions
 
   #nextOfPartitions(run: X, divided: DividedInputs<L, R>): Batch<O> {
-    if (this.#partition === undefined) {
+    if (this.#walk === undefined) {
       if (this.#divideOuter(run, divided) === paused) return paused
-      this.#partition = this.#open(0, divided)
+      this.#walk = this.#walkOver(divided)
     }
-    while (this.#partition !== undefined) {
-      const batch = this.#partition.operator.next(run)
-      if (batch !== undefined) return batch
-      this.#partition.operator.close()
-      this.#partition = this.#open(this.#partition.number + 1, divided)
-    }
-    divided.inner.close()
-    divided.outer.close()
-    this.#ended = true
-    return undefined
+    const batch = this.#walk.next(run)
+    if (batch === undefined) this.#ended = true
+    return batch
   }
 
-  #divideOuter(run: X, { inner, outer }: DividedInputs<L, R>): Paused | undefined {
+  #walkOver({ inner, outer }: DividedInputs<L, R>): PartitionWalk<O, X> {
+    return new PartitionWalk<O, X>([inner, outer], this.#io, (partition) => {
+      return new HashJoin(outer.source(partition), inner.source(partition), this.#plan, this.#level + 1)
+    })
+  }
+
+  #divideOuter(run: X, { outer }: DividedInputs<L, R>): Paused | undefined {
     for (let count = 1; ; count++) {
       if (this.#io.isPending(run)) return paused
       const row = this.#outer.current(run)
@@ -218,19 +221,12 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
       this.#outer.advance()
       if (count % batchRows === 0 && run.transaction.slice.spend(batchRows)) return paused
     }
-    while (!inner.finish() || !outer.finish()) if (this.#io.isPending(run)) return paused
     return undefined
-  }
-
-  #open(number: number, { inner, outer }: DividedInputs<L, R>): Partition<HashJoin<L, R, O, X>> | undefined {
-    if (number >= partitionCount) return undefined
-    const operator = new HashJoin(outer.source(number), inner.source(number), this.#plan, this.#level + 1)
-    return { number, operator }
   }
 
   /** Of a partition: gives back what it holds. */
   close(): void {
-    this.#partition?.operator.close()
+    this.#walk?.close()
     this.#divided?.inner.close()
     this.#divided?.outer.close()
     this.#memory.releaseAll()
@@ -247,7 +243,7 @@ export class HashJoin<L, R, O, X extends Run> implements Operator<O, X> {
     this.#ended = false
     this.#divided = undefined
     this.#moved = 0
-    this.#partition = undefined
+    this.#walk = undefined
     this.#candidates = undefined
     this.#matched = false
     this.#unmatchedAt = 0

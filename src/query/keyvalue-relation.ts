@@ -6,10 +6,13 @@
  * digits, as a bytea would be. Reading by `key = …` goes straight to the key.
  */
 import { isUtf8 } from 'node:buffer'
+import type { KeyRange } from '../base/slice.ts'
 import { decodeUtf8 } from '../base/bytes.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import { kindNames, never } from '../model/keyvalue/codec.ts'
 import {
+  elementsWithin,
+  headerRange,
   type KeyBounds,
   scanHashes,
   scanKeys,
@@ -18,6 +21,7 @@ import {
   scanStrings,
 } from '../model/keyvalue/entries.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
+import { entriesIn } from './cardinality.ts'
 import type { Run } from './operator.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RowSourceHandle } from './relation.ts'
 
@@ -117,28 +121,65 @@ function makeRelation(collection: Collection, view: KeyvalueView): KeyvalueRelat
     indexes: [byKey],
     collection,
     reader: () => ({ open: (run, access) => openRows(run, collection, view, access) }),
+    estimateRows: ({ transaction }, access) => {
+      const key = keyOf(access)
+      if (key === undefined) return entriesIn(transaction, [rowsWithin(collection, view)])
+      const keys = entriesIn(
+        transaction,
+        boundsOf(key).map((bounds) => headerRange(collection, bounds)),
+      )
+      const each = rowsOfKey(transaction, collection, view)
+      return keys === undefined || each === undefined ? undefined : keys * each
+    },
+    groupRows: ({ transaction }) => {
+      const mean = rowsOfKey(transaction, collection, view)
+      return mean === undefined ? undefined : { mean, largest: Infinity }
+    },
   }
 }
 
+/** Of strings: where all keys lie. */
+function rowsWithin(space: Collection, view: KeyvalueView): KeyRange {
+  return view === 'key' || view === 'string' ? headerRange(space) : elementsWithin(space, view)
+}
+
+/** On average, as if all keys were of this kind. */
+function rowsOfKey(transaction: Run['transaction'], space: Collection, view: KeyvalueView): number | undefined {
+  if (view === 'key' || view === 'string') return 1
+  const rows = entriesIn(transaction, [elementsWithin(space, view)])
+  const keys = entriesIn(transaction, [headerRange(space)])
+  return rows === undefined || keys === undefined ? undefined : rows / Math.max(1, keys)
+}
+
+/** Undefined where everything is read. */
+function keyOf({ index, equal: [key] }: Access): string | undefined {
+  return index === undefined || key === null ? undefined : (key as string | undefined)
+}
+
+/** How many leading columns identify a row. */
+export const identityColumns: Readonly<Record<KeyvalueView, number>> = { key: 1, string: 1, hash: 2, set: 2, zset: 2 }
+
 /** Every range of keys to read, one after another. */
 function openRows(run: Run, collection: Collection, view: KeyvalueView, access: Access): RowSourceHandle {
-  const [key] = access.equal
+  const key = keyOf(access)
   // Texts in order are not always bytes in that order (`\\x…`): a range of them would have to read everything.
-  const bounds: KeyBounds[] = access.index === undefined || key === undefined ? [{}] : boundsOf(key as string)
+  const bounds: KeyBounds[] = key === undefined ? [{}] : boundsOf(key)
   let at = 0
   let next: (() => SqlValue[] | undefined) | undefined
+  let last: SqlValue[] = []
   return {
     next: () => {
       while (at < bounds.length) {
         next ??= opener[view](run, collection, bounds[at]!)
         const row = next()
-        if (row !== undefined) return row
+        if (row !== undefined) return (last = row)
         next = undefined
         at++
       }
       return undefined
     },
-    rowKey: () => new Uint8Array(0),
+    // No stored key is as long as a row lives: what it is shown by names it.
+    rowKey: () => Buffer.from(JSON.stringify(last.slice(0, identityColumns[view]))),
   }
 }
 

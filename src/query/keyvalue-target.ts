@@ -14,11 +14,8 @@ import type { RowDraft } from '../model/table/expressions.ts'
 import type { Values } from '../model/table/keys.ts'
 import { sqlError } from '../model/table/types/type.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
-import { bytesOfShown, type KeyvalueRelation, type KeyvalueView } from './keyvalue-relation.ts'
-import type { InsertOptions, RowTarget } from './row-target.ts'
-
-/** How many leading columns identify a row. */
-export const identityColumns: Readonly<Record<KeyvalueView, number>> = { key: 1, string: 1, hash: 2, set: 2, zset: 2 }
+import { bytesOfShown, identityColumns, type KeyvalueRelation } from './keyvalue-relation.ts'
+import type { InsertOptions, RowDelete, RowTarget, RowUpdate } from './row-target.ts'
 
 const bytesOf = (value: SqlValue): Uint8Array => bytesOfShown(value as string)
 
@@ -31,7 +28,7 @@ function isThere(transaction: Transaction, { view, collection }: KeyvalueRelatio
   return getScore(transaction, collection, key, part) !== undefined
 }
 
-export function put(transaction: Transaction, relation: KeyvalueRelation, row: Values): void {
+function put(transaction: Transaction, relation: KeyvalueRelation, row: Values): void {
   const { view, collection } = relation
   const missing = relation.columns.findIndex((_, i) => row[i] === null)
   if (missing >= 0) {
@@ -52,7 +49,7 @@ export function put(transaction: Transaction, relation: KeyvalueRelation, row: V
   }
 }
 
-export function drop(transaction: Transaction, { view, collection }: KeyvalueRelation, row: Values): boolean {
+function drop(transaction: Transaction, { view, collection }: KeyvalueRelation, row: Values): boolean {
   const key = bytesOf(row[0]!)
   if (view === 'key' || view === 'string') return clearKey(transaction, collection, sliceOf(key))
   const part = bytesOf(row[1]!)
@@ -61,7 +58,7 @@ export function drop(transaction: Transaction, { view, collection }: KeyvalueRel
   return dropScored(transaction, collection, key, part)
 }
 
-export function refuseTaken(transaction: Transaction, relation: KeyvalueRelation, row: Values): void {
+function refuseTaken(transaction: Transaction, relation: KeyvalueRelation, row: Values): void {
   if (!isThere(transaction, relation, row)) return
   const columns = relation.columns.slice(0, identityColumns[relation.view])
   const shown = `(${columns.map(({ name }) => name).join(', ')})=(${columns.map((_, i) => row[i] as string).join(', ')})`
@@ -70,7 +67,7 @@ export function refuseTaken(transaction: Transaction, relation: KeyvalueRelation
   })
 }
 
-export function refuseKeys(relation: KeyvalueRelation): void {
+function refuseKeys(relation: KeyvalueRelation): void {
   if (relation.view !== 'key') return
   throw sqlError('unsupported', '0A000', `"${relation.name}" shows keys of every type: only its rows can be deleted`, {
     hint: `Write to ${relation.name}_string, ${relation.name}_hash, ${relation.name}_set or ${relation.name}_zset.`,
@@ -81,12 +78,12 @@ export class KeyvalueTarget implements RowTarget {
   readonly #relation: KeyvalueRelation
 
   constructor(relation: KeyvalueRelation) {
-    refuseKeys(relation)
     this.#relation = relation
   }
 
   insert(transaction: Transaction, draft: RowDraft, { skipsTaken }: InsertOptions): SqlValue[] | undefined {
     const relation = this.#relation
+    refuseKeys(relation)
     const row = draft.map((value) => value ?? null)
     const isComplete = row.slice(0, identityColumns[relation.view]).every((value) => value !== null)
     if (isComplete) {
@@ -95,5 +92,34 @@ export class KeyvalueTarget implements RowTarget {
     }
     put(transaction, relation, row)
     return row
+  }
+
+  defaultOf(): never {
+    throw sqlError('unsupported', '0A000', 'Redis data has no defaults')
+  }
+
+  update(columns: readonly number[]): RowUpdate {
+    const relation = this.#relation
+    refuseKeys(relation)
+    const moves = columns.some((column) => column < identityColumns[relation.view])
+    return {
+      needed: relation.columns.keys(),
+      apply: (transaction, { row }, changed) => {
+        if (moves) {
+          drop(transaction, relation, row)
+          refuseTaken(transaction, relation, changed)
+        }
+        put(transaction, relation, changed)
+        return changed
+      },
+    }
+  }
+
+  delete(): RowDelete {
+    const relation = this.#relation
+    return {
+      needed: Array.from({ length: identityColumns[relation.view] }, (_, column) => column),
+      apply: (transaction, { row }) => drop(transaction, relation, row),
+    }
   }
 }

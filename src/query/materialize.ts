@@ -170,6 +170,21 @@ export class Materialize<R, X extends Run> implements Operator<R, X> {
     this.#at = 0
   }
 
+  /** A reader with a place of its own, whose `reset` computes nothing again. */
+  reader(): Operator<R, X> {
+    let at = 0
+    return {
+      next: (run) => {
+        const batch = this.rowsFrom(at, run)
+        if (Array.isArray(batch)) at += batch.length
+        return batch
+      },
+      reset: () => {
+        at = 0
+      },
+    }
+  }
+
   /** The same rows as an operator whose `reset` only rewinds. */
   replay(): Operator<R, X> {
     return { next: (run) => this.next(run), reset: () => this.rewind() }

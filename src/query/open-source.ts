@@ -1,6 +1,6 @@
 /** Any collection as documents, by its home model. */
 import { PolylogError } from '../base/errors.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { DocumentSource } from './document-source.ts'
 import { KeyvalueDocuments } from './keyvalue-documents.ts'
 import { StoredDocuments } from './stored-documents.ts'

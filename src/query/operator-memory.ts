@@ -4,7 +4,7 @@
  * An operator that can do with less asks with `tryHold`; where it hears false it spills, so that the answer is never false
  * where there are no temporary files: then it is `out_of_memory`.
  */
-import type { Workspace } from '../database/workspace.ts'
+import type { Workspace } from '../database/transaction/workspace.ts'
 import type { Run } from './operator.ts'
 
 /** A batch that holds less is not worth an account. */

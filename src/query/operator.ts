@@ -2,7 +2,7 @@
  * What every batch operator of a plan offers: pull the next rows, or begin again.
  *
  * A plan is a tree of operators made per execution; each pulls batches of rows from those below it. `R` is what the
- * language calls a row (an array of values in SQL, a document elsewhere), so operators take functions over it.
+ * language calls a row (an array of values, a document), so operators take functions over it.
  *
  * Two things interrupt an operator. `paused` is returned where the time slice is over, or what `run.waitFor` says is not
  * there yet (its temporary file): whoever gets it from below returns it at once. Anything thrown (a page that is not

@@ -12,12 +12,6 @@ export const partitionCount = 8
 /** Partitions of partitions: 8⁶ of them are enough for anything but rows that all have one key. */
 export const mostLevels = 6
 
-/** The one that is being worked on. */
-export interface Partition<O> {
-  readonly number: number
-  readonly operator: O
-}
-
 export class Partitions<R> {
   readonly #writers: readonly SpillWriter<R>[]
   readonly #file: SpillFile
@@ -68,6 +62,48 @@ export class Partitions<R> {
   close(): void {
     for (const writer of this.#writers) writer.close()
     this.#file.close()
+  }
+}
+
+type DividedInput = Pick<Partitions<unknown>, 'finish' | 'close'>
+
+/** What works on one partition: gives back what it holds when it is closed. */
+export interface PartitionOperator<O, X extends Run> extends Operator<O, X> {
+  close(): void
+}
+
+/** Works on one partition after another, each by an operator of its own, and hands out what they do. */
+export class PartitionWalk<O, X extends Run> {
+  readonly #divided: readonly DividedInput[]
+  readonly #io: OperatorIo
+  readonly #open: (partition: number) => PartitionOperator<O, X>
+  #at = 0
+  #operator: PartitionOperator<O, X> | undefined
+
+  /** `divided`: the inputs, of which partitions of one number belong together; nothing is added to them any more. */
+  constructor(divided: readonly DividedInput[], io: OperatorIo, open: (partition: number) => PartitionOperator<O, X>) {
+    this.#divided = divided
+    this.#io = io
+    this.#open = open
+  }
+
+  next(run: X): Batch<O> {
+    for (const input of this.#divided) while (!input.finish()) if (this.#io.isPending(run)) return paused
+    if (this.#io.isPending(run)) return paused
+    for (; this.#at < partitionCount; this.#at++) {
+      this.#operator ??= this.#open(this.#at)
+      const batch = this.#operator.next(run)
+      if (batch !== undefined) return batch
+      this.#operator.close()
+      this.#operator = undefined
+    }
+    this.close()
+    return undefined
+  }
+
+  close(): void {
+    this.#operator?.close()
+    for (const input of this.#divided) input.close()
   }
 }
 

@@ -6,7 +6,8 @@
  */
 import type { KeyBounds } from '../model/table/keys.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
+import type { GroupSize } from './cardinality.ts'
 import { BatchMemory } from './operator-memory.ts'
 import { type Batch, batchBytes, batchRows, largeBytes, type Operator, paused, type Run } from './operator.ts'
 
@@ -21,6 +22,8 @@ export interface RelationColumn {
   readonly isNotNull: boolean
   /** GENERATED ALWAYS AS IDENTITY: only OVERRIDING gives it a value. */
   readonly isAlwaysIdentity?: boolean
+  /** GENERATED ALWAYS AS (…): nothing gives it a value. */
+  readonly isGenerated?: boolean
 }
 
 export interface RelationIndex {
@@ -67,6 +70,10 @@ export interface Relation {
   readonly collection: Collection | undefined
   /** `columns`: the ordinals that are read, all where missing; others may come as null. */
   reader(columns?: ReadonlySet<number>): RelationReader
+  /** About how many entries an access reads, for plans: counted, without noting anything as read; `undefined`: unknown. */
+  estimateRows?(run: Run, access: Access): number | undefined
+  /** How many rows of an index have the same values of its first `columns`, on average. */
+  groupRows?(run: Run, index: RelationIndex, columns: number): GroupSize | undefined
 }
 
 /** The first batch is small, for plans that stop early. */

@@ -1,4 +1,5 @@
 /** Operators that look at one row at a time: filter, project, limit, and sources that need no storage. */
+import { isTurnOver } from '../base/work.ts'
 import { BatchMemory } from './operator-memory.ts'
 import {
   type Batch,
@@ -108,7 +109,7 @@ export class Expand<R, S, X extends Run> implements Operator<S, X> {
       return paused
     }
     const out = this.#out
-    while (out.length < batchRows && this.#outBytes <= batchBytes) {
+    while (out.length < batchRows && this.#outBytes <= batchBytes && !(out.length > 0 && isTurnOver())) {
       if (this.#pending === undefined) {
         // What is there goes out before anything below may pause.
         if (out.length > 0 && this.#input.drained) break

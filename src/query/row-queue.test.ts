@@ -48,6 +48,16 @@ describe('row queue', () => {
     }
   })
 
+  it('stops at the bytes that are wanted also where they come from many blocks', async () => {
+    const rows = Array.from({ length: 2000 }, (_, i): Row => [i, i])
+    const [queue] = await filled(rows, 0)
+    expect(queue.blocks).toBeGreaterThan(20)
+    expect(await queue.take(Infinity, 32 * 100)).toHaveLength(100)
+    expect(await queue.take(Infinity, 32 * 500 + 31)).toHaveLength(500)
+    expect(await queue.take(70, 32 * 500)).toHaveLength(70)
+    expect(await queue.take(Infinity)).toHaveLength(1330)
+  })
+
   it('answers at once from memory', () => {
     const queue = new RowQueue(plentyOfMemory(), rowFormat)
     expect(queue.put([1, 2])).toBeUndefined()

@@ -6,10 +6,17 @@
  * them are charged, and too many are `out_of_memory`.
  */
 import { assert } from '../base/errors.ts'
-import type { Workspace } from '../database/workspace.ts'
+import type { Workspace } from '../database/transaction/workspace.ts'
 import { OperatorMemory } from './operator-memory.ts'
 import type { RowFormat } from './row-format.ts'
 import { blockBytesOf, readBlock, SpilledRows, SpillFile, SpillWriter } from './spill.ts'
+
+/** What one call takes, which may come from many blocks. */
+interface Taken<R> {
+  readonly rows: R[]
+  readonly count: number
+  leftBytes: number
+}
 
 export class RowQueue<R> {
   readonly #workspace: Workspace
@@ -31,6 +38,11 @@ export class RowQueue<R> {
 
   get length(): number {
     return this.#length
+  }
+
+  /** In its file. */
+  get blocks(): number {
+    return this.#writer?.into.blocks.length ?? 0
   }
 
   /** What has to be waited for before the next row is put in. */
@@ -59,29 +71,29 @@ export class RowQueue<R> {
 
   /** The next `count` rows; fewer where there are no more, or where they pass `bytes`, but one at least. */
   take(count: number, bytes: number = Infinity): R[] | Promise<R[]> {
-    const taken: R[] = []
-    return this.#fill(taken, count, bytes) ? taken : this.#takeOn(taken, count, bytes)
+    const taken: Taken<R> = { rows: [], count, leftBytes: bytes }
+    return this.#fill(taken) ? taken.rows : this.#takeOn(taken)
   }
 
-  async #takeOn(taken: R[], count: number, bytes: number): Promise<R[]> {
-    let left = bytes
-    for (const one of taken) left -= this.#format.sizeOf(one)
+  async #takeOn(taken: Taken<R>): Promise<R[]> {
     do await this.#load()
-    while (!this.#fill(taken, count, left))
-    return taken
+    while (!this.#fill(taken))
+    return taken.rows
   }
 
   /** False where the next rows must be read first. */
-  #fill(taken: R[], count: number, bytes: number): boolean {
-    let left = bytes
-    while (taken.length < count && this.#length > 0) {
+  #fill(taken: Taken<R>): boolean {
+    const { rows } = taken
+    while (rows.length < taken.count && this.#length > 0) {
+      if (taken.leftBytes <= 0 && rows.length > 0) return true
       if (this.#at >= this.#rows.length) return false
       const row = this.#rows[this.#at]!
-      left -= this.#format.sizeOf(row)
-      if (left < 0 && taken.length > 0) return true
+      const left = taken.leftBytes - this.#format.sizeOf(row)
+      if (left < 0 && rows.length > 0) return true
+      taken.leftBytes = left
       this.#at++
       this.#length--
-      taken.push(row)
+      rows.push(row)
     }
     return true
   }

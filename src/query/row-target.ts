@@ -1,13 +1,16 @@
 /**
- * How rows are written into a relation, whatever its home model: what INSERT and COPY store through.
+ * How rows of a relation are written, whatever its home model: what INSERT, COPY, UPDATE and DELETE write through.
  *
  * A target completes a row by the rules of its model and keeps them. It may be asked again for the same draft where it had
- * to wait: what it has filled in by then stays.
+ * to wait: what it has filled in by then stays. What a statement asks of it is known before it runs: which columns an
+ * update sets, and what has to be read of a row for that.
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Transaction } from '../database/contract.ts'
-import { completeRow, type RowDraft } from '../model/table/expressions.ts'
-import { insertRow } from '../model/table/rows.ts'
+import { sliceOf } from '../base/slice.ts'
+import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
+import { beginEvent, type RowEvent } from '../model/table/row-hooks.ts'
+import { deleteRow, insertRow, ordinalsForDelete, planUpdate, updateRow } from '../model/table/rows.ts'
 import type { Table } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import { DocumentRelation } from './collection-relation.ts'
@@ -24,9 +27,37 @@ export interface InsertOptions {
   readonly isShown: boolean
 }
 
+/** A row that is to be changed, by the key that its relation's source gave (`RowSourceHandle.rowKey`). */
+export interface FoundRow {
+  readonly key: Uint8Array
+  /** By the relation's columns; others may stand behind them. */
+  readonly row: readonly SqlValue[]
+}
+
+/** An update of certain columns. */
+export interface RowUpdate {
+  /** Ordinals that a found row must hold. */
+  readonly needed: Iterable<number>
+  /** `changed`: the row with other values in those columns. Answers it as it is stored; undefined: it is gone, or was left alone. */
+  apply(transaction: Transaction, found: FoundRow, changed: SqlValue[]): SqlValue[] | undefined
+}
+
+export interface RowDelete {
+  readonly needed: Iterable<number>
+  /** False: it is gone, or was left alone. */
+  apply(transaction: Transaction, found: FoundRow): boolean
+}
+
 export interface RowTarget {
+  /** A statement begins that may change rows, perhaps none. */
+  begin?(transaction: Transaction, event: RowEvent): void
   /** By the relation's columns, undefined where nothing is given. Answers undefined where the row was left out. */
   insert(transaction: Transaction, draft: RowDraft, options: InsertOptions): SqlValue[] | undefined
+  /** What a column gets that is set to DEFAULT; throws where the model has no defaults. */
+  defaultOf(column: number): (transaction: Transaction) => SqlValue
+  /** Throws for a column that is never set. */
+  update(columns: readonly number[]): RowUpdate
+  delete(): RowDelete
 }
 
 class TableTarget implements RowTarget {
@@ -36,17 +67,39 @@ class TableTarget implements RowTarget {
     this.#table = table
   }
 
-  insert(transaction: Transaction, draft: RowDraft): SqlValue[] {
-    const row = completeRow(transaction, this.#table, draft)
-    insertRow(transaction, this.#table, row)
-    return row
+  begin(transaction: Transaction, event: RowEvent): void {
+    beginEvent(transaction, this.#table, event)
+  }
+
+  insert(transaction: Transaction, draft: RowDraft): SqlValue[] | undefined {
+    return insertRow(transaction, this.#table, draft)
+  }
+
+  defaultOf(column: number): (transaction: Transaction) => SqlValue {
+    return (transaction) => defaultOf(transaction, this.#table.columns[column]!)
+  }
+
+  update(columns: readonly number[]): RowUpdate {
+    const plan = planUpdate(this.#table, columns)
+    return {
+      needed: plan.needed,
+      apply: (transaction, { key, row }, changed) => updateRow(transaction, plan, sliceOf(key), row, changed),
+    }
+  }
+
+  delete(): RowDelete {
+    const table = this.#table
+    return {
+      needed: ordinalsForDelete(table),
+      apply: (transaction, { key, row }) => deleteRow(transaction, table, sliceOf(key), row),
+    }
   }
 }
 
-/** Throws for what cannot be written: views. */
-export function rowTargetOf(relation: Relation): RowTarget {
+/** Throws for what cannot be written: views. `verb`: of the statement, for the message. */
+export function rowTargetOf(relation: Relation, verb: 'insert into' | 'update' | 'delete from'): RowTarget {
   if (relation instanceof TableRelation) return new TableTarget(relation.table)
   if (relation instanceof DocumentRelation) return new DocumentTarget(relation)
   if (isKeyvalue(relation)) return new KeyvalueTarget(relation)
-  throw new PolylogError('denied', `cannot insert into view "${relation.name}"`, { detail: { sqlState: '42809' } })
+  throw new PolylogError('denied', `cannot ${verb} view "${relation.name}"`, { detail: { sqlState: '42809' } })
 }

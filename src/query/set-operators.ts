@@ -7,7 +7,7 @@
  */
 import { OperatorMemory } from './operator-memory.ts'
 import { type Batch, InputCursor, type Operator, paused, type Paused, type Run } from './operator.ts'
-import { mostLevels, type Partition, partitionCount, Partitions } from './partitions.ts'
+import { mostLevels, Partitions, PartitionWalk } from './partitions.ts'
 import { type HashKey, keyBytes, type RowFormat } from './row-format.ts'
 import { OperatorIo } from './spill.ts'
 
@@ -22,7 +22,7 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
   #seen = new Set<HashKey>()
   #out: R[] = []
   #partitions: Partitions<R> | undefined
-  #partition: Partition<Distinct<R, X>> | undefined
+  #walk: PartitionWalk<R, X> | undefined
   #ended = false
 
   constructor(input: Operator<R, X>, keyOf: (row: R, run: X) => HashKey, format: RowFormat<R>, level = 0) {
@@ -34,7 +34,7 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
 
   next(run: X): Batch<R> {
     if (this.#ended) return undefined
-    if (this.#partition !== undefined) return this.#nextOfPartitions(run)
+    if (this.#walk !== undefined) return this.#nextOfPartitions(this.#walk, run)
     for (;;) {
       if (this.#io.isPending(run)) return paused
       const row = this.#input.current(run)
@@ -49,8 +49,9 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
     this.#out = []
     if (out.length > 0) return out
     this.#seen = new Set()
-    if (this.#partitions !== undefined) return this.#nextOfPartitions(run)
-    return this.#end()
+    if (this.#partitions === undefined) return this.#end()
+    this.#walk = this.#walkOver(this.#partitions)
+    return this.#nextOfPartitions(this.#walk, run)
   }
 
   /** False where that is to be found out later. */
@@ -68,22 +69,14 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
     return true
   }
 
-  #nextOfPartitions(run: X): Batch<R> {
-    while (!this.#partitions!.finish()) if (this.#io.isPending(run)) return paused
-    if (this.#io.isPending(run)) return paused
-    this.#partition ??= this.#open(0)
-    while (this.#partition !== undefined) {
-      const batch = this.#partition.operator.next(run)
-      if (batch !== undefined) return batch
-      this.#partition = this.#open(this.#partition.number + 1)
-    }
-    return this.#end()
+  #walkOver(divided: Partitions<R>): PartitionWalk<R, X> {
+    return new PartitionWalk<R, X>([divided], this.#io, (partition) => {
+      return new Distinct(divided.source(partition), this.#keyOf, this.#format, this.#level + 1)
+    })
   }
 
-  #open(number: number): Partition<Distinct<R, X>> | undefined {
-    if (number >= partitionCount) return undefined
-    const operator = new Distinct(this.#partitions!.source(number), this.#keyOf, this.#format, this.#level + 1)
-    return { number, operator }
+  #nextOfPartitions(walk: PartitionWalk<R, X>, run: X): Batch<R> {
+    return walk.next(run) ?? this.#end()
   }
 
   #end(): undefined {
@@ -93,7 +86,7 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
   }
 
   close(): void {
-    this.#partition?.operator.close()
+    this.#walk?.close()
     this.#partitions?.close()
     this.#memory.releaseAll()
   }
@@ -104,7 +97,7 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
     this.#seen = new Set()
     this.#out = []
     this.#partitions = undefined
-    this.#partition = undefined
+    this.#walk = undefined
     this.#ended = false
     this.#input.reset()
   }
@@ -158,6 +151,11 @@ interface Counted {
   isReturned: boolean
 }
 
+interface DividedSides<R> {
+  readonly left: Partitions<R>
+  readonly right: Partitions<R>
+}
+
 /** INTERSECT [ALL] and EXCEPT [ALL]: counts the rows of the right input, then filters the left one. */
 export class SetFilter<R, X extends Run> implements Operator<R, X> {
   readonly #left: InputCursor<R, X>
@@ -169,8 +167,8 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
   #known = new Map<HashKey, Counted>()
   #loaded = false
   #out: R[] = []
-  #divided: { readonly left: Partitions<R>; readonly right: Partitions<R> } | undefined
-  #partition: Partition<SetFilter<R, X>> | undefined
+  #divided: DividedSides<R> | undefined
+  #walk: PartitionWalk<R, X> | undefined
   #ended = false
 
   constructor(left: Operator<R, X>, right: Operator<R, X>, plan: SetFilterPlan<R>, level = 0) {
@@ -182,7 +180,7 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
 
   next(run: X): Batch<R> {
     if (this.#ended) return undefined
-    if (this.#partition !== undefined) return this.#nextOfPartitions(run)
+    if (this.#walk !== undefined) return this.#nextOfPartitions(this.#walk, run)
     if (!this.#loaded && this.#load(run) === paused) return paused
     for (;;) {
       if (this.#io.isPending(run)) return paused
@@ -197,7 +195,9 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
     this.#out = []
     if (out.length > 0) return out
     this.#known = new Map()
-    return this.#divided === undefined ? this.#end() : this.#nextOfPartitions(run)
+    if (this.#divided === undefined) return this.#end()
+    this.#walk = this.#walkOver(this.#divided)
+    return this.#nextOfPartitions(this.#walk, run)
   }
 
   #load(run: X): Paused | undefined {
@@ -258,23 +258,14 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
     return true
   }
 
-  #nextOfPartitions(run: X): Batch<R> {
-    const { left, right } = this.#divided!
-    while (!left.finish() || !right.finish()) if (this.#io.isPending(run)) return paused
-    if (this.#io.isPending(run)) return paused
-    this.#partition ??= this.#open(0)
-    while (this.#partition !== undefined) {
-      const batch = this.#partition.operator.next(run)
-      if (batch !== undefined) return batch
-      this.#partition = this.#open(this.#partition.number + 1)
-    }
-    return this.#end()
+  #walkOver({ left, right }: DividedSides<R>): PartitionWalk<R, X> {
+    return new PartitionWalk<R, X>([left, right], this.#io, (partition) => {
+      return new SetFilter(left.source(partition), right.source(partition), this.#plan, this.#level + 1)
+    })
   }
 
-  #open(number: number): Partition<SetFilter<R, X>> | undefined {
-    if (number >= partitionCount) return undefined
-    const { left, right } = this.#divided!
-    return { number, operator: new SetFilter(left.source(number), right.source(number), this.#plan, this.#level + 1) }
+  #nextOfPartitions(walk: PartitionWalk<R, X>, run: X): Batch<R> {
+    return walk.next(run) ?? this.#end()
   }
 
   #end(): undefined {
@@ -284,7 +275,7 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
   }
 
   close(): void {
-    this.#partition?.operator.close()
+    this.#walk?.close()
     this.#divided?.left.close()
     this.#divided?.right.close()
     this.#memory.releaseAll()
@@ -297,7 +288,7 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
     this.#loaded = false
     this.#out = []
     this.#divided = undefined
-    this.#partition = undefined
+    this.#walk = undefined
     this.#ended = false
     this.#left.reset()
     this.#right.reset()

@@ -98,7 +98,7 @@ export class Sort<R, K, X extends Run> implements Operator<R, X> {
         return undefined
       }
       const kept = format.keep(row)
-      this.#runs.add({ row: kept, key: keyFormat === undefined ? (kept as unknown as K) : key })
+      this.#runs.add({ row: kept, key: keyFormat === undefined ? (kept as unknown as K) : key }, bytes)
       this.#input.advance()
     }
   }

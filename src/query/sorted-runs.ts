@@ -1,9 +1,14 @@
 /**
  * A stable sort in small steps: rows are gathered in runs of `runRows`, each sorted by one call, and neighbouring runs are
- * merged round by round, so that no step occupies the thread for longer than a run takes.
+ * merged round by round, so that no step occupies the thread for longer than a run takes. Where items are large a run is
+ * closed by their bytes, and a merge pauses by what its comparisons charge.
  */
+import { isTurnOver } from '../base/work.ts'
+
 const runRows = 2048
 const leastPrunedRows = 128
+/** Of items in a run, together: those that are compared byte by byte. */
+const runBytes = 1024 * 1024
 /** Rows that a merge moves before it looks at the time slice. */
 const rowsPerStep = 4096
 
@@ -12,6 +17,7 @@ export class SortedRuns<T> {
   readonly #dropped: (item: T) => void
   #keepRows = Infinity
   #current: T[] = []
+  #currentBytes = 0
   #runs: T[][] = []
   /** What this round of merging has made so far. */
   #round: T[][] = []
@@ -34,9 +40,12 @@ export class SortedRuns<T> {
     return this.#current.length === 0 && this.#runs.length === 0
   }
 
-  add(item: T): void {
+  /** `bytes`: of what is compared; nothing where that is little. */
+  add(item: T, bytes = 0): void {
     this.#current.push(item)
+    this.#currentBytes += bytes
     if (this.#current.length >= runRows) this.#closeRun()
+    else if (this.#currentBytes >= runBytes) this.#closeLargeRun()
     else if (this.#current.length >= 2 * this.#keepRows && this.#current.length >= leastPrunedRows) this.prune()
   }
 
@@ -52,12 +61,20 @@ export class SortedRuns<T> {
     if (sorted.length > this.#keepRows) sorted.length = this.#keepRows
   }
 
+  /** A run keeps as many as are wanted at all: with a small limit there had better be one. */
+  #closeLargeRun(): void {
+    if (this.#keepRows >= runRows) return this.#closeRun()
+    this.prune()
+    this.#currentBytes = 0
+  }
+
   #closeRun(): void {
     if (this.#current.length === 0) return
     this.#current.sort(this.#compare)
     this.#cut(this.#current)
     this.#runs.push(this.#current)
     this.#current = []
+    this.#currentBytes = 0
   }
 
   /** Goes on with the merge; the rows that it moved, 0 when all are in one run. */
@@ -96,6 +113,7 @@ export class SortedRuns<T> {
     while (merged.length < until && merged.length < this.#keepRows && (i < left.length || j < right.length)) {
       const takeLeft = j >= right.length || (i < left.length && this.#compare(left[i]!, right[j]!) <= 0)
       merged.push(takeLeft ? left[i++]! : right[j++]!)
+      if (isTurnOver()) break
     }
     this.#leftAt = i
     this.#rightAt = j
@@ -121,6 +139,7 @@ export class SortedRuns<T> {
 
   clear(): void {
     this.#current = []
+    this.#currentBytes = 0
     this.#runs = []
     this.#round = []
     this.#merged = []

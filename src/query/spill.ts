@@ -15,8 +15,8 @@
  * buffers is charged to the operator.
  */
 import { ByteReader, ByteWriter } from '../base/bytes.ts'
-import type { TemporaryFile } from '../database/temporary-files.ts'
-import type { Workspace } from '../database/workspace.ts'
+import type { TemporaryFile } from '../database/directory/temporary-files.ts'
+import type { Workspace } from '../database/transaction/workspace.ts'
 import type { OperatorMemory } from './operator-memory.ts'
 import type { Run } from './operator.ts'
 import type { RowFormat } from './row-format.ts'

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DiskError } from '../host/host.ts'
 import { type AggregatePlan, HashAggregate } from './aggregate.ts'
+import { GroupJoin } from './group-join.ts'
 import { HashJoin, type HashJoinPlan } from './hash-join.ts'
 import { Materialize } from './materialize.ts'
 import type { Operator, Run } from './operator.ts'
@@ -48,6 +49,29 @@ describe('operators that spill', () => {
         if (keep === undefined) expect(found).toEqual(wanted)
       },
     )
+    await fc.assert(property)
+  })
+
+  it('group join: each row once, in the order of both inputs, by any number of keys', async () => {
+    const keysOf = ([key, value]: Row): string[] => [...new Set([key % 7, value % 5, key === 3 ? 50 : key])].map(String)
+    const outerKeys = ([key]: Row): string[] => (key === 0 ? [] : key % 2 === 0 ? [String(key)] : [String(key), '2'])
+    const property = fc.asyncProperty(rowsOf, rowsOf, memoryOf, pausesOf, async (left, right, bytes, pauseEvery) => {
+      const memory = await smallMemory(bytes, { pauseEvery })
+      const wanted = left.map((outer) => {
+        const keys = new Set(outerKeys(outer))
+        return [outer, right.filter((inner) => keysOf(inner).some((key) => keys.has(key)))]
+      })
+      const join = new GroupJoin(rowSource<Row>(left), rowSource<Row>(right), {
+        name: 'group join',
+        outerFormat: rowFormat,
+        innerFormat: rowFormat,
+        outerKeys,
+        innerKeys: keysOf,
+        combine: (outer, inner) => [outer, inner] as const,
+        sizeOf: ([, inner]) => 32 * inner.length,
+      })
+      expect(await twice(join, memory)).toEqual(wanted)
+    })
     await fc.assert(property)
   })
 

@@ -1,7 +1,9 @@
 /** Document collections as a `DocumentSource`: documents are shown as they are stored. */
+import { mapInParts } from '../base/resumption.ts'
+import { charge } from '../base/work.ts'
 import { latin1ToBytes, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
 import { keyspaceRange, KeyWriter, prefixRange, primaryIndex } from '../base/tuple.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction, TransactionReader } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import { documentStart } from '../model/document/codec.ts'
@@ -26,6 +28,7 @@ const primary: StoredIndex = {
   name: '_id_',
   unique: true,
   sparse: false,
+  isPrimary: true,
   isOrdered: true,
   fields: [{ path: idPath, descending: false }],
 }
@@ -36,10 +39,11 @@ type StoredIndex = DocumentIndex & SourceIndex
 const maxRanges = 2000
 
 function ordered(index: DocumentIndex): StoredIndex {
-  return { ...index, isOrdered: true }
+  return { ...index, isPrimary: false, isOrdered: true }
 }
 
 export class StoredDocuments implements DocumentSource {
+  readonly hasRules = false
   readonly collection: Collection
   readonly indexes: readonly SourceIndex[]
 
@@ -213,12 +217,15 @@ function rangesOf(keyspace: number, index: DocumentIndex, bounds: readonly Field
 
 /** Every prefix with every value behind it, in key order and once each. */
 function extendPrefixes(prefixes: Uint8Array[], field: IndexField, values: readonly BsonValue[]): Uint8Array[] {
-  const elements = values.map((value) => elementBytes(field, value)).sort((a, b) => Buffer.compare(a, b))
+  const elements = mapInParts(values, (value) => elementBytes(field, value)).sort((a, b) => Buffer.compare(a, b))
   const distinct = elements.filter((element, i) => i === 0 || Buffer.compare(element, elements[i - 1]!) !== 0)
   return prefixes.flatMap((prefix) => distinct.map((element) => joined(prefix, element)))
 }
 
+const unitsPerElement = 1000
+
 function elementBytes(field: IndexField, value: BsonValue): Uint8Array {
+  charge(unitsPerElement)
   const writer = new KeyWriter(32)
   writeKeyElement(writer, value)
   if (field.descending) writer.descending(0)

@@ -3,21 +3,19 @@
  * columns where there are several; the hidden row number where there is none), its columns the fields.
  *
  * Reading always works. Writing goes through the table model and keeps its rules; what a column cannot hold exactly and an
- * unknown field are errors. A command that writes to a table is all
- * or nothing: the model undoes a failed row with its statement.
+ * unknown field are errors. A row that fails is taken back by whoever writes it as a part of a statement.
  */
 import { PolylogError } from '../base/errors.ts'
 import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import { KeyWriter } from '../base/tuple.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction, TransactionReader } from '../database/contract.ts'
 import { BsonWriter } from '../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../model/document/bson.ts'
 import { equalValues } from '../model/document/order.ts'
 import { parsePath, type Path } from '../model/document/path.ts'
 import { int64Value } from '../model/document/values.ts'
-import { completeRow } from '../model/table/expressions.ts'
 import { allRows, boundedRange, rowKeyOfEntry, writeHiddenRowKey, writeKeyOfRowKey } from '../model/table/keys.ts'
 import { deleteRow, insertRow, planUpdate, updateRow, writePrimaryKey } from '../model/table/rows.ts'
 import { Table, type Column, type KeyPart, type TableIndex } from '../model/table/table.ts'
@@ -39,6 +37,7 @@ const sameOrder = new Set(['bool', 'int2', 'int4', 'int8', 'text', 'varchar', 'n
 const maxRanges = 2000
 
 export class TableDocuments implements DocumentSource {
+  readonly hasRules = true
   readonly collection: Collection
   readonly indexes: readonly TableSourceIndex[]
   readonly #table: Table
@@ -103,9 +102,10 @@ export class TableDocuments implements DocumentSource {
     const fields = this.#checkedFields(document)
     const draft = table.columns.map((column) => {
       const value = fields.get(column.name)
+      if (value !== undefined) refuseGenerated(table, column)
       return value === undefined ? undefined : bsonToSql(value, column.type, column.modifier, column.name)
     })
-    whole(() => insertRow(transaction, table, completeRow(transaction, table, draft)))
+    insertRow(transaction, table, draft)
   }
 
   /** The document's fields with `_id` taken apart into the key's columns. */
@@ -157,30 +157,19 @@ export class TableDocuments implements DocumentSource {
       const known = getField(before, column.name)
       // What is unchanged stays as it is stored, also where it is shown as text.
       if (value !== undefined && known !== undefined && equalValues(value, known)) return old[column.ordinal]!
+      if (value !== undefined) refuseGenerated(table, column)
+      else if (column.generated !== undefined) return old[column.ordinal]!
       return value === undefined ? null : bsonToSql(value, column.type, column.modifier, column.name)
     })
     const changed = table.columns.filter(({ ordinal }) => row[ordinal] !== old[ordinal]).map(({ ordinal }) => ordinal)
     if (changed.length === 0) return
-    whole(() => updateRow(transaction, planUpdate(table, changed), key, old, row))
+    updateRow(transaction, planUpdate(table, changed), key, old, row)
   }
 
   remove(transaction: Transaction, document: Slice): void {
     const key = this.#rowKey(getField(document, '_id')!)!
     const row = this.#table.reader.read(transaction.get(key)!)
-    whole(() => deleteRow(transaction, this.#table, key, row))
-  }
-}
-
-/** Errors of the table model concern the statement: it has written parts of the row already. */
-function whole(write: () => unknown): void {
-  try {
-    write()
-  } catch (error) {
-    if (!(error instanceof PolylogError)) throw error
-    throw new PolylogError(error.code, error.message, {
-      detail: { ...error.detail, wholeStatement: true },
-      cause: error,
-    })
+    deleteRow(transaction, this.#table, key, row)
   }
 }
 
@@ -190,6 +179,10 @@ function violation(table: Table, reason: string, column?: string): PolylogError 
   })
 }
 
+function refuseGenerated(table: Table, { name, generated }: Column): void {
+  if (generated !== undefined) throw violation(table, `the column "${name}" is generated`, name)
+}
+
 function byStart(a: KeyRange, b: KeyRange): number {
   return Buffer.compare(a.start.bytes, b.start.bytes)
 }
@@ -197,7 +190,7 @@ function byStart(a: KeyRange, b: KeyRange): number {
 function indexesOf(table: Table): TableSourceIndex[] {
   const { primaryKey } = table
   const isOrdered = primaryKey?.every(({ column }) => sameOrder.has(column.type.name)) ?? true
-  const id = { name: '_id_', unique: true, sparse: false, isOrdered, tableIndex: undefined }
+  const id = { name: '_id_', unique: true, sparse: false, isPrimary: true, isOrdered, tableIndex: undefined }
   const indexes: TableSourceIndex[] = [{ ...id, fields: [{ path: idPath, descending: false }], parts: primaryKey }]
   if (primaryKey !== undefined) {
     indexes.push({ ...id, name: table.primaryKeyName!, fields: primaryKey.map(fieldOf), parts: primaryKey })
@@ -205,7 +198,8 @@ function indexesOf(table: Table): TableSourceIndex[] {
   for (const index of table.indexes) {
     const { name, isUnique, parts } = index
     const fields = parts.map(fieldOf)
-    indexes.push({ name, unique: isUnique, sparse: false, isOrdered: false, fields, parts, tableIndex: index })
+    const kind = { unique: isUnique, sparse: false, isPrimary: false, isOrdered: false }
+    indexes.push({ name, ...kind, fields, parts, tableIndex: index })
   }
   return indexes
 }
@@ -305,6 +299,8 @@ class RowCursor implements SourceCursor {
   readonly #index: TableIndex | undefined
   readonly #cursor: Cursor
   readonly #key = new KeyWriter(64)
+  /** The entry at hand is not answered yet: its row was not there. */
+  #isPending = false
 
   constructor(reader: TransactionReader, table: Table, index: TableIndex | undefined, cursor: Cursor) {
     this.#reader = reader
@@ -314,8 +310,10 @@ class RowCursor implements SourceCursor {
   }
 
   next(): boolean {
-    while (this.#cursor.next()) {
+    while (this.#isPending || this.#cursor.next()) {
+      this.#isPending = true
       const stored = this.#row()
+      this.#isPending = false
       if (stored === undefined) continue
       const bytes = rowDocument(this.#table, this.#table.reader.read(stored), this.#key)
       this.document.set(bytes, 0, bytes.length)

@@ -1,12 +1,20 @@
 /** A table as a relation: its primary key and indexes are access paths. */
 import { sliceOf, type KeyRange } from '../base/slice.ts'
+import type { Transaction } from '../database/contract.ts'
 import { allRows, boundedRange } from '../model/table/keys.ts'
 import { getRow, getRowByKey } from '../model/table/rows.ts'
 import { RowScan } from '../model/table/scan.ts'
 import type { KeyPart, Table, TableIndex } from '../model/table/table.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Access, Relation, RelationColumn, RelationIndex, RelationReader, RowSourceHandle } from './relation.ts'
+import { entriesIn, type GroupSize, groupSize } from './cardinality.ts'
 import type { Run } from './operator.ts'
+
+/** A sample is good until there are twice or half as many entries. */
+interface KeptGroups {
+  readonly entries: number
+  readonly groups: GroupSize
+}
 
 export class TableRelation implements Relation {
   readonly kind = 'table'
@@ -14,12 +22,22 @@ export class TableRelation implements Relation {
   readonly columns: readonly RelationColumn[]
   readonly indexes: readonly RelationIndex[]
   readonly #tableIndexes = new Map<RelationIndex, TableIndex>()
+  readonly #groups = new Map<RelationIndex, KeptGroups[]>()
 
   private constructor(table: Table) {
     this.table = table
-    this.columns = table.columns.map(({ name, type, modifier, number, isNotNull, definition }) => {
+    this.columns = table.columns.map(({ name, type, modifier, number, isNotNull, definition, generated }) => {
       const isAlwaysIdentity = definition.identity === 'always'
-      return { name, type: type.oid, modifier, number, isNotNull, ...(isAlwaysIdentity && { isAlwaysIdentity }) }
+      const isGenerated = generated !== undefined
+      return {
+        name,
+        type: type.oid,
+        modifier,
+        number,
+        isNotNull,
+        ...(isAlwaysIdentity && { isAlwaysIdentity }),
+        ...(isGenerated && { isGenerated }),
+      }
     })
     const indexes: RelationIndex[] = []
     if (table.primaryKey !== undefined) {
@@ -64,18 +82,51 @@ export class TableRelation implements Relation {
     return this.#tableIndexes.get(index)
   }
 
+  estimateRows({ transaction }: Run, access: Access): number | undefined {
+    return entriesIn(transaction, [this.#rangeOf(access)])
+  }
+
+  groupRows({ transaction }: Run, index: RelationIndex, columns: number): GroupSize | undefined {
+    const all = this.#rangeOf({ index, equal: [] })
+    const entries = entriesIn(transaction, [all])
+    if (entries === undefined) return undefined
+    let kept = this.#groups.get(index)
+    if (kept === undefined) this.#groups.set(index, (kept = []))
+    const known = kept[columns]
+    if (known !== undefined && Math.max(entries, known.entries) <= 2 * Math.min(entries, known.entries))
+      return known.groups
+    const groups = this.#sampleGroups(transaction, index, columns, all)
+    if (groups !== undefined) kept[columns] = { entries, groups }
+    return groups
+  }
+
+  #sampleGroups(transaction: Transaction, index: RelationIndex, columns: number, all: KeyRange): GroupSize | undefined {
+    const { table } = this
+    const tableIndex = this.#tableIndexes.get(index)
+    return groupSize(transaction, all, (cursor) => {
+      const row = new RowScan(transaction.newest, table, table.reader, all, { index: tableIndex }, cursor).next()
+      if (row === undefined) return undefined
+      const equal = index.parts.slice(0, columns).map(({ column }) => row[column]!)
+      return boundedRange(table, tableIndex, { equal })
+    })
+  }
+
+  #indexOf({ index }: Access): TableIndex | undefined {
+    return index === undefined ? undefined : this.#tableIndexes.get(index)
+  }
+
+  #rangeOf(access: Access): KeyRange {
+    return access.index === undefined ? allRows(this.table) : boundedRange(this.table, this.#indexOf(access), access)
+  }
+
   reader(columns?: ReadonlySet<number>): RelationReader {
     const { table } = this
     const rows = columns === undefined ? table.reader : table.readerOf(columns)
-    const indexOf = ({ index }: Access): TableIndex | undefined =>
-      index === undefined ? undefined : this.#tableIndexes.get(index)
-    const rangeOf = (access: Access): KeyRange =>
-      access.index === undefined ? allRows(table) : boundedRange(table, indexOf(access), access)
     return {
-      count: (run: Run, access: Access) => run.transaction.count(rangeOf(access)),
+      count: (run: Run, access: Access) => run.transaction.count(this.#rangeOf(access)),
       open: (run: Run, access: Access): RowSourceHandle => {
-        const index = indexOf(access)
-        const range = rangeOf(access)
+        const index = this.#indexOf(access)
+        const range = this.#rangeOf(access)
         return new RowScan(run.transaction, table, rows, range, { index, reverse: access.reverse === true })
       },
       find: (run: Run, primaryKey: readonly SqlValue[]) => getRow(run.transaction, table, rows, primaryKey),

@@ -1,8 +1,8 @@
 /** Rows and workspaces for the tests of operators. Nothing outside of tests imports this. */
 import { MemoryAccount } from '../base/memory-account.ts'
 import type { Transaction } from '../database/contract.ts'
-import { TemporaryFiles } from '../database/temporary-files.ts'
-import { Workspace } from '../database/workspace.ts'
+import { TemporaryFiles } from '../database/directory/temporary-files.ts'
+import { Workspace } from '../database/transaction/workspace.ts'
 import type { Disk } from '../host/host.ts'
 import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
 import { type Operator, paused, type Run, takeWait } from './operator.ts'

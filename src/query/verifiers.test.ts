@@ -11,14 +11,14 @@ import {
   lastCollectionIdKey,
   namespaceKey,
   numbersKey,
-} from '../database/catalog-state.ts'
-import type { Collection } from '../database/catalog.ts'
+} from '../database/catalog/catalog-state.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
-import { encodeNumber } from '../database/numbers.ts'
+import { encodeNumber } from '../database/catalog/numbers.ts'
 import { commitNow, openTestDatabase } from '../database/testing.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
-import type { Difference, VerifyReport } from '../database/verification.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
+import type { Difference, VerifyReport } from '../database/verification/verification.ts'
 import { insertDocument } from '../model/document/document.ts'
 import { createDocumentIndex } from '../model/document/index-build.ts'
 import { indexDefinition } from '../model/document/index-definition.ts'

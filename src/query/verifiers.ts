@@ -1,7 +1,7 @@
-/** What each model brings to the verifier (`database/verify.ts`); a further model does not compile without it. */
+/** What each model brings to the verifier (`database/verification/verify.ts`); a further model does not compile without it. */
 import type { StatementSteps, Transaction } from '../database/contract.ts'
-import { verify } from '../database/verify.ts'
-import type { ModelVerifier, ModelVerifiers, VerifyReport } from '../database/verification.ts'
+import { type DatabaseReport, verify, verifyWithFiles } from '../database/verification/verify.ts'
+import type { ModelVerifier, ModelVerifiers, VerifyReport } from '../database/verification/verification.ts'
 import { documentVerifier } from '../model/document/verify.ts'
 import { keyvalueVerifier } from '../model/keyvalue/verify.ts'
 import { tableVerifier } from '../model/table/verify.ts'
@@ -16,7 +16,12 @@ const verifiers: ModelVerifiers = {
   view: viewVerifier,
 }
 
-/** All data of the snapshot: see `database/verify.ts`. */
+/** All data of the snapshot: see `database/verification/verify.ts`. */
 export function verifySnapshot(transaction: Transaction): StatementSteps<VerifyReport> {
   return verify(transaction, verifiers)
+}
+
+/** And what lies on the disk, where all of it is meant. */
+export function verifyDatabaseOf(transaction: Transaction): StatementSteps<DatabaseReport> {
+  return verifyWithFiles(transaction, verifiers)
 }

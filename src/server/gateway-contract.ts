@@ -3,198 +3,18 @@
  * the simulated network, which cuts and joins what is sent as it likes. Nothing outside of tests imports this.
  */
 import { describe, expect, test } from 'vitest'
+import { InvariantError } from '../base/errors.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
-import type { Host, Socket } from '../host/host.ts'
-import type { Session } from '../session/contract.ts'
-import { openTestSessions, type TestSessions } from '../session/testing.ts'
-import { probes, type Probe } from './gateway-probes.ts'
+import type { Probe } from './gateway-probes.ts'
+import { Tried, type Ground, type Plant } from './gateway-trial.ts'
 import { protocols, type ProtocolName } from './protocols.ts'
-import { Server } from './server.ts'
-
-/** Where the suite runs. */
-export interface Ground {
-  readonly server: Host
-  readonly client: Host
-  /** The name by which the client finds the server. */
-  readonly address: string
-  /** Lines of the server's log. */
-  readonly logged: Readonly<Record<string, unknown>>[]
-  /** Lets what is asynchronous happen until the promise is settled. */
-  complete<T>(running: Promise<T>): Promise<T>
-}
-
-/** What the statements of all sessions do instead of their work. */
-type Plant = 'nothing' | 'throws' | 'never ends'
-
-/** One open server, and what tests look at. */
-class Tried {
-  readonly probe: Probe
-  plant: Plant = 'nothing'
-  /** Statements that never end, and have not been ended yet. */
-  running = 0
-  readonly #ground: Ground
-  readonly #opened: TestSessions
-  readonly #server: Server
-
-  private constructor(ground: Ground, probe: Probe, opened: TestSessions, server: Server) {
-    this.#ground = ground
-    this.probe = probe
-    this.#opened = opened
-    this.#server = server
-  }
-
-  static async open(ground: Ground, name: ProtocolName, memory: ProcessMemory): Promise<Tried> {
-    const opened = await openTestSessions({ host: ground.server, sessions: { memory } })
-    const { sessions } = opened
-    const open = sessions.openSession.bind(sessions)
-    sessions.openSession = (options) => {
-      const session = open(options)
-      if (options.door === name) tried.#plantIn(session)
-      return session
-    }
-    const server = await Server.listen(ground.server, sessions, { port: 0 })
-    const tried = new Tried(ground, probes[name], opened, server)
-    return tried
-  }
-
-  #plantIn(session: Session): void {
-    const run = session.run.bind(session)
-    session.run = (statement, options) => {
-      if (this.plant === 'throws') {
-        return run(() => {
-          throw new TypeError('planted')
-        }, options)
-      }
-      return this.plant === 'never ends' ? run(() => this.#endless(), options) : run(statement, options)
-    }
-  }
-
-  *#endless(): Generator<undefined, never, void> {
-    this.running++
-    try {
-      for (;;) yield undefined
-    } finally {
-      this.running--
-    }
-  }
-
-  get memory(): ProcessMemory {
-    return this.#opened.sessions.memory
-  }
-
-  /** Sessions of clients that are open. */
-  get sessionCount(): number {
-    return [...this.#opened.sessions.all()].filter(({ door }) => door !== 'housekeeping').length
-  }
-
-  async connect(): Promise<Client> {
-    const { address } = this.#ground
-    return new Client(
-      await this.#ground.client.network.connect({ host: address, port: this.#server.port }),
-      this.#ground.client,
-      this.probe,
-    )
-  }
-
-  /** A client that has been answered once. */
-  async greet(): Promise<Client> {
-    const client = await this.connect()
-    client.send(this.probe.openings[0]!)
-    await client.answers(1)
-    return client
-  }
-
-  /** Whether others are served. */
-  async checkAlive(): Promise<void> {
-    const other = await this.greet()
-    other.send(this.probe.request)
-    await other.answers(2)
-    other.destroy()
-  }
-
-  async until(holds: () => boolean): Promise<void> {
-    await waitUntil(this.#ground.client, holds)
-  }
-
-  stop(): Promise<void> {
-    return this.#server.close()
-  }
-
-  async close(): Promise<void> {
-    await this.stop()
-    await this.#opened.close()
-  }
-}
-
-const mostPolls = 20_000
-
-/** Asks again and again, for a bounded number of times. */
-async function waitUntil(host: Host, holds: () => boolean): Promise<void> {
-  for (let polls = 0; !holds(); polls++) {
-    if (polls > mostPolls) throw new Error('what was waited for has not come')
-    await new Promise<void>((resolve) => host.at(1, resolve))
-  }
-}
-
-class Client {
-  received: Buffer = Buffer.alloc(0)
-  isClosed = false
-  readonly #socket: Socket
-  readonly #host: Host
-  readonly #probe: Probe
-
-  constructor(socket: Socket, host: Host, probe: Probe) {
-    this.#socket = socket
-    this.#host = host
-    this.#probe = probe
-    socket.onData = (chunk) => (this.received = Buffer.concat([this.received, chunk]))
-    socket.onEnd = () => socket.end()
-    socket.onClose = () => (this.isClosed = true)
-  }
-
-  send(bytes: Uint8Array): void {
-    // A copy: the sender gives its bytes away.
-    this.#socket.write(Uint8Array.from(bytes))
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  end(): void {
-    this.#socket.end()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
-  }
-
-  turns(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      const next = (left: number): void => (left === 0 ? resolve() : this.#host.turn(() => next(left - 1)))
-      next(count)
-    })
-  }
-
-  async answers(count: number): Promise<void> {
-    await waitUntil(this.#host, () => this.#probe.countAnswers(this.received) >= count || this.isClosed)
-    expect(this.#probe.countAnswers(this.received)).toBeGreaterThanOrEqual(count)
-  }
-
-  async closed(): Promise<void> {
-    await waitUntil(this.#host, () => this.isClosed)
-  }
-}
 
 const mebibyte = 1024 * 1024
 
 type Trying = (run: (tried: Tried, ground: Ground) => Promise<void>, memory?: ProcessMemory) => () => Promise<void>
 
-export function describeGateways(where: string, openGround: () => Ground): void {
+/** `canDie`: a process of the ground may end without this one. */
+export function describeGateways(where: string, openGround: () => Ground, canDie: boolean): void {
   describe.each([...protocols.keys()])(`%s ${where}`, (name) => {
     const trying: Trying =
       (run, memory = ProcessMemory.unlimited()) =>
@@ -210,9 +30,14 @@ export function describeGateways(where: string, openGround: () => Ground): void 
         await ground.complete(body())
       }
     testMessages(trying)
+    testGarbage(trying)
     testMemory(trying)
     testGoing(trying)
+    testCancellation(trying)
     testEnds(trying)
+    testFaults(trying)
+    testRefusals(trying)
+    if (canDie) testKernelFaults(name, openGround)
   })
 }
 
@@ -252,6 +77,25 @@ function testMessages(trying: Trying): void {
     }),
   )
 
+  test(
+    'takes long messages in pieces of any size',
+    trying(async (tried) => {
+      const client = await tried.prepare()
+      let sent = 0
+      for (const pieceBytes of [777, 64 * 1024, 300_000]) {
+        for (const message of tried.probe.large(400_000)) {
+          await client.sendInPieces(message, pieceBytes)
+          await client.answers(++sent)
+        }
+      }
+      expect(tried.probe.countAnswers(client.received)).toBe(sent)
+      expect(tried.probe.countErrors(client.received)).toBe(0)
+      client.destroy()
+    }),
+  )
+}
+
+function testGarbage(trying: Trying): void {
   test(
     'outlives any bytes, at first and after a greeting',
     trying(async (tried) => {
@@ -328,8 +172,8 @@ function testMemory(trying: Trying): void {
       for (let i = 0; i < count; i++) slow.send(request)
       await slow.turns(200)
       await tried.checkAlive()
-      // A mebibyte, the reply that passed it, and what arrives meanwhile.
-      expect(tried.memory.work.usedBytes).toBeLessThan(4 * mebibyte)
+      // A mebibyte, the reply that passed it, and what arrives meanwhile, in blocks.
+      expect(tried.heldBytes).toBeLessThan(4 * mebibyte + 128 * 1024)
       slow.resume()
       await slow.answers(1 + count)
       expect(slow.received.length).toBeGreaterThan(count * 200_000)
@@ -351,7 +195,32 @@ function testGoing(trying: Trying): void {
         if (at % 2 === 0) client.destroy()
         else client.end()
       }
-      await tried.until(() => tried.sessionCount === 0 && tried.memory.work.usedBytes === 0)
+      await tried.until(() => tried.sessionCount === 0 && tried.heldBytes === 0)
+    }),
+  )
+
+  test(
+    'frees everything of who goes in the middle of long messages, and of their answers',
+    trying(async (tried) => {
+      await (await tried.prepare()).turns(1)
+      for (const message of tried.probe.large(400_000)) {
+        for (let at = 1; at < message.length; at += Math.ceil(message.length / 9)) {
+          const client = await tried.greet()
+          await client.sendInPieces(message.subarray(0, at), 50_000)
+          await client.turns(at % 5)
+          if (at % 2 === 0) client.destroy()
+          else client.end()
+        }
+      }
+      for (let turns = 0; turns < 40; turns += 4) {
+        const client = await tried.greet()
+        client.pause()
+        for (let i = 0; i < 10; i++) client.send(tried.probe.longReply(300_000))
+        await client.turns(turns)
+        client.destroy()
+      }
+      await tried.until(() => tried.sessionCount <= 1)
+      await tried.checkAlive()
     }),
   )
 
@@ -383,6 +252,33 @@ function testGoing(trying: Trying): void {
   )
 }
 
+function testCancellation(trying: Trying): void {
+  test(
+    'ends a statement that another connection cancels',
+    trying(async (tried) => {
+      const client = await tried.greet()
+      const other = tried.probe.cancelEnds ? await tried.greet() : undefined
+      tried.plant = 'never ends'
+      client.send(tried.probe.request)
+      await tried.until(() => tried.running === 1)
+      const canceling = other ?? (await tried.connect())
+      canceling.send(tried.probe.cancel(client.received, tried.runningSession))
+      await tried.until(() => tried.running === 0)
+      tried.plant = 'nothing'
+      canceling.destroy()
+      if (tried.probe.cancelEnds) await client.closed()
+      else {
+        await client.answers(2)
+        expect(tried.probe.countErrors(client.received)).toBe(1)
+        client.send(tried.probe.request)
+        await client.answers(3)
+        expect(tried.probe.countErrors(client.received)).toBe(1)
+      }
+      client.destroy()
+    }),
+  )
+}
+
 function testEnds(trying: Trying): void {
   test(
     'ends when the server stops: who is idle, who waits, and who is in the middle of a message',
@@ -405,21 +301,110 @@ function testEnds(trying: Trying): void {
   )
 
   test(
-    'answers a fault by a number that is in the log, and goes on',
-    trying(async (tried, ground) => {
+    'lets a statement end that ends soon after the server stops, and answers it',
+    trying(async (tried) => {
       const client = await tried.greet()
-      tried.plant = 'throws'
-      client.send(tried.probe.request)
-      await client.answers(2)
-      const id = tried.probe.faultIn(client.received)
-      expect(ground.logged.map((line) => line['id'])).toContain(id)
-      expect(client.received.toString('latin1')).not.toContain('planted')
-      tried.plant = 'nothing'
-      client.send(tried.probe.request)
-      await client.answers(3)
+      tried.plant = 'ends when told'
+      client.send(Buffer.concat([tried.probe.request, tried.probe.request]))
+      await tried.until(() => tried.running === 1)
+      const stopped = tried.stop()
+      await client.turns(5)
+      expect(client.isClosed).toBe(false)
+      tried.mayEnd = true
+      await stopped
+      await client.closed()
+      // The second request was not begun.
+      expect(tried.probe.countAnswers(client.received)).toBeGreaterThanOrEqual(2)
+      expect(tried.running).toBe(0)
+    }),
+  )
+
+  test(
+    'cuts who does not take the replies when the server stops',
+    trying(async (tried) => {
+      const slow = await tried.greet()
+      slow.pause()
+      for (let i = 0; i < 60; i++) slow.send(tried.probe.longReply(200_000))
+      await slow.turns(100)
+      await tried.stop()
+      expect(tried.memory.work.usedBytes).toBe(0)
+      slow.destroy()
+    }),
+  )
+}
+
+function testFaults(trying: Trying): void {
+  test.each(['throws', 'throws later'] as const)(
+    'answers a fault (%s) by a number that is in the log, and goes on',
+    async (plant) =>
+      trying(async (tried, ground) => {
+        const client = await tried.greet()
+        tried.plant = plant
+        client.send(tried.probe.request)
+        await client.answers(2)
+        const id = tried.probe.faultIn(client.received)
+        expect(ground.logged.map((line) => line['id'])).toContain(id)
+        expect(client.received.toString('latin1')).not.toContain('planted')
+        tried.plant = 'nothing'
+        client.send(tried.probe.request)
+        await client.answers(3)
+        client.destroy()
+      })(),
+  )
+}
+
+function testRefusals(trying: Trying): void {
+  test(
+    'tells an error for each write that a full disk refuses, and goes on',
+    trying(async (tried) => {
+      const { probe } = tried
+      const client = await tried.prepare()
+      client.send(probe.write)
+      await client.answers(1)
+      tried.disk.isFull = true
+      client.send(Buffer.concat([probe.write, probe.write, probe.write]))
+      await client.answers(4)
+      expect(probe.countErrors(client.received)).toBe(3)
+      tried.disk.empty()
+      client.send(probe.write)
+      await client.answers(5)
+      expect([probe.countErrors(client.received), client.isClosed]).toEqual([3, false])
       client.destroy()
     }),
   )
+
+  test(
+    'frees who goes while the log is waited for',
+    trying(async (tried) => {
+      const client = await tried.prepare()
+      tried.disk.hold()
+      client.send(tried.probe.write)
+      await client.turns(5)
+      expect(client.received.length).toBe(0)
+      client.destroy()
+      await tried.until(() => tried.sessionCount === 0 && tried.heldBytes === 0)
+      tried.disk.release()
+      await tried.checkAlive()
+    }),
+  )
+}
+
+/** The server's process ends, so nothing of it is looked at but why. */
+function testKernelFaults(name: ProtocolName, openGround: () => Ground): void {
+  const plants: Plant[] = ['breaks the kernel', 'breaks it later', 'breaks it at its commit']
+  test.each(plants)('ends the process where a statement %s', async (plant) => {
+    const ground = openGround()
+    const body = async (): Promise<void> => {
+      const tried = await Tried.open(ground, name, ProcessMemory.unlimited())
+      const client = await tried.greet()
+      tried.plant = plant
+      client.send(tried.probe.request)
+      await client.closed()
+      expect(tried.probe.countAnswers(client.received)).toBe(1)
+    }
+    await ground.complete(body())
+    expect(ground.fatals).toEqual([expect.objectContaining({ error: expect.any(InvariantError) as unknown })])
+  })
 }
 
 /** Bytes at random, or a request with some of them changed. */

@@ -1,16 +1,17 @@
 /**
  * What the server does by itself, in small transactions of its own: takes away what has expired, and forgets answered
- * retries. Each run does a bounded piece, so that it never stands in anybody's way.
+ * retries; and it closes databases that nobody uses. Each run does a bounded piece, so that it never stands in anybody's way.
  */
 import type { Cancel, Host } from '../host/host.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
-import { forgetReplies } from '../database/reply-cleanup.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
+import { forgetReplies } from '../database/transaction/reply-cleanup.ts'
 import { reclaimExpired } from '../model/keyvalue/expiry.ts'
 import type { Session } from '../session/contract.ts'
 import { housekeepingDoor, type Sessions } from '../session/sessions.ts'
 
 const expiryEveryMs = 250
 const expiryLimit = 500
+const idleEveryMs = 1000
 const repliesEveryMs = 60_000
 /** A driver gives a session up after 30 minutes (`logicalSessionTimeoutMinutes`), and with it the right to retry. */
 const repliesKeptMs = 31 * 60_000
@@ -27,6 +28,16 @@ export class Housekeeping {
     this.#sessions = sessions
     this.#every(expiryEveryMs, (session) => this.#expire(session))
     this.#every(repliesEveryMs, (session) => this.#forget(session))
+    this.#closeIdle()
+  }
+
+  #closeIdle(): void {
+    const timer = this.#timers.length
+    const run = async (): Promise<void> => {
+      await this.#sessions.closeIdle()
+      if (!this.#stopped) this.#timers[timer] = this.#host.at(idleEveryMs, () => void run())
+    }
+    this.#timers.push(this.#host.at(idleEveryMs, () => void run()))
   }
 
   stop(): void {
@@ -41,8 +52,9 @@ export class Housekeeping {
     const run = async (): Promise<void> => {
       for (const name of this.#sessions.openDatabaseNames()) {
         // A failure (a lock, a full disk) is not lost: what is left is found again by the next run.
-        await Promise.resolve(this.#sessionOf(name))
-          .then(work)
+        // It may have been closed or dropped while others were looked after.
+        await Promise.resolve(name)
+          .then((one) => work(this.#sessionOf(one)))
           .catch(() => undefined)
         if (this.#stopped) return
       }

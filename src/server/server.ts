@@ -2,15 +2,17 @@
  * The server: one port for all protocols, further ports for one each, and an end that loses nothing.
  */
 import { PolylogError } from '../base/errors.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import { Instance, type InstanceOptions } from '../database/instance.ts'
 import { Door } from '../gateway/door.ts'
-import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway/gateway.ts'
+import { defaultGatewayLimits, type Gateway, type GatewayLimits, type Protocol } from '../gateway/gateway.ts'
+import { Turns } from '../gateway/turns.ts'
 import type { Host, Listener, Socket } from '../host/host.ts'
 import { Sessions, type SessionsOptions } from '../session/sessions.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { protocols, type ProtocolName } from './protocols.ts'
-import { sniffProtocol } from './sniffing.ts'
+import { connectionBytes, sniffProtocol } from './sniffing.ts'
 
 export interface ServerOptions {
   readonly host?: string
@@ -26,6 +28,9 @@ const defaultPort = 7654
 /** As long as who has sent its last request gets for its answer. */
 const defaultStopTimeoutMs = 50
 
+/** Where connections have no memory left: who has not said what it speaks beyond these is not waited for. */
+const mostUnclearWhenFull = 64
+
 /** Without credentials only this machine may connect. */
 function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
@@ -35,19 +40,23 @@ export class Server {
   readonly sessions: Sessions
   readonly #host: Host
   readonly #gateways: ReadonlyMap<ProtocolName, Gateway>
+  readonly #turns: Turns
   readonly #stopTimeoutMs: number
   readonly #listeners: Listener[] = []
   readonly #housekeeping: Housekeeping
   /** Connections that have not said yet what they speak. */
-  readonly #unclear = new Set<Socket>()
+  readonly #unclear = new Map<Socket, MemoryAccount | 'full'>()
 
   private constructor(host: Host, sessions: Sessions, options: ServerOptions) {
     this.#host = host
     this.sessions = sessions
     this.#stopTimeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs
     this.#housekeeping = new Housekeeping(host, sessions)
+    this.#turns = new Turns(host)
     const limits = { ...defaultGatewayLimits, ...options.limits }
-    this.#gateways = new Map([...protocols].map(([name, protocol]) => [name, new Door(protocol, sessions, limits)]))
+    const turns = this.#turns
+    const open = (protocol: Protocol): Gateway => new Door(protocol, sessions, limits, turns)
+    this.#gateways = new Map([...protocols].map(([name, protocol]) => [name, open(protocol)]))
   }
 
   /** Errors: `denied` for an address that is not loopback, `NetworkError` of the host. */
@@ -71,8 +80,16 @@ export class Server {
 
   async #listen(host: string, port: number, gateways: readonly Gateway[]): Promise<void> {
     const listener = await this.#host.network.listen({ host, port }, (socket) => {
-      this.#unclear.add(socket)
-      sniffProtocol(socket, gateways, () => this.#unclear.delete(socket))
+      this.#turns.accepted()
+      this.sessions.scheduler.standBack()
+      const account = this.sessions.memory.connections.child('the connection', { quantumBytes: 1024 })
+      const place = account.tryCharge(connectionBytes) ? account : 'full'
+      if (place === 'full' && this.#unclear.size >= mostUnclearWhenFull) {
+        socket.destroy()
+        return
+      }
+      this.#unclear.set(socket, place)
+      sniffProtocol(socket, gateways, place, () => this.#unclear.delete(socket))
     })
     this.#listeners.push(listener)
   }
@@ -92,7 +109,10 @@ export class Server {
     const listeners = this.#listeners.splice(0)
     const closed = listeners.map((listener) => listener.close())
     // Before the gateways: one that has closed must not be given a connection any more.
-    for (const socket of this.#unclear) socket.destroy()
+    for (const [socket, place] of this.#unclear) {
+      socket.destroy()
+      if (place !== 'full') place.close()
+    }
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close(this.#stopTimeoutMs)))
     await Promise.all(closed)
   }

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createRealHost } from '../host/real/real-host.ts'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { Server } from './server.ts'
 
@@ -13,8 +14,12 @@ let holder: pg.Client
 let waiter: pg.Client
 let mongo: MongoClient
 
+/** Time that has passed for the server beside the machine's. */
+let passedUs = 0
+
 beforeAll(async () => {
-  opened = await openTestSessions()
+  const real = createRealHost()
+  opened = await openTestSessions({ host: { ...real, monotonic: () => real.monotonic() + passedUs } })
   server = await Server.listen(opened.database.host, opened.sessions, { port: 0 })
   const { port } = server
   redis = new Redis(port)
@@ -108,4 +113,134 @@ test('CONFIG RESETSTAT begins anew for Redis, and for nobody else', async () => 
   await redis.config('RESETSTAT')
   expect(Number((await info('stats')).get('total_commands_processed'))).toBeLessThan(3)
   expect(await requests()).toBeGreaterThan(before)
+})
+
+/** What there is of it, asked for until it is there. */
+async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 0; tries < 2000; tries++) {
+    const found = await ask()
+    if (found !== undefined) return found
+  }
+  throw new Error('what was waited for has not come')
+}
+
+async function rowsOf(sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+  return (await holder.query<Record<string, unknown>>(sql, values)).rows
+}
+
+test('a command of Redis that waits for a transaction of PostgreSQL is seen as such at every door', async () => {
+  const waiting = new Redis(server.port, { connectionName: 'waits-here' })
+  await waiting.set('shared', '1')
+  await holder.query("SET application_name = 'the holder'")
+  await holder.query('BEGIN')
+  const [collection] = await rowsOf("SELECT namespace, name FROM polylog.collections WHERE model = 'keyvalue'")
+  const relname = collection!['name'] as string
+  await holder.query(`DELETE FROM "${String(collection!['namespace'])}"."${relname}" WHERE key = 'shared'`)
+  const answer = waiting.append('shared', 'x')
+  const blocked = async (): Promise<string | undefined> => (await info('clients')).get('blocked_clients')
+  await until(async () => ((await blocked()) === '1' ? true : undefined))
+  const list = String(await redis.client('LIST'))
+  expect(list).toMatch(/name=waits-here .*flags=b .*cmd=append/)
+  expect(list.split('\n').filter((line) => line.includes('flags=N'))).toHaveLength(1)
+
+  const [active] = await rowsOf("SELECT * FROM pg_stat_activity WHERE query = 'append shared'")
+  expect(active).toMatchObject({
+    application_name: 'waits-here',
+    client_addr: expect.stringContaining('127.0.0.1'),
+    wait_event_type: 'Lock',
+    state: 'active',
+    backend_type: 'client backend',
+  })
+  for (const name of ['backend_start', 'xact_start', 'query_start']) expect(active![name]).toBeInstanceOf(Date)
+  expect(Number(active!['client_port'])).toBeGreaterThan(0)
+  const [own] = await rowsOf('SELECT pid, query, state FROM pg_stat_activity WHERE pid = pg_backend_pid()')
+  expect(own).toMatchObject({ query: expect.stringContaining('pg_backend_pid()'), state: 'active' })
+
+  const held = await rowsOf(
+    'SELECT pid, mode, granted, c.relname FROM pg_locks JOIN pg_class c ON c.oid = relation ORDER BY granted',
+  )
+  expect(held).toContainEqual({ pid: active!['pid'], mode: expect.any(String) as string, granted: false, relname })
+  expect(held).toContainEqual({ pid: own!['pid'], mode: expect.any(String) as string, granted: true, relname })
+
+  const { inprog } = await mongo.db('admin').command({ currentOp: 1 })
+  expect(inprog).toContainEqual(
+    expect.objectContaining({
+      opid: active!['pid'],
+      desc: 'redis',
+      waitingForLock: true,
+      appName: 'waits-here',
+    }),
+  )
+  const { globalLock } = await mongo.db('admin').command({ serverStatus: 1 })
+  expect(globalLock).toMatchObject({ currentQueue: { total: 1 }, activeClients: { total: 1 } })
+
+  passedUs += 300_000
+  await holder.query('COMMIT')
+  await answer
+  expect(await blocked()).toBe('0')
+  expect(await rowsOf('SELECT * FROM pg_locks')).toEqual([])
+  const slow = (await redis.slowlog('GET', 10)) as [number, number, number, string[], string, string][]
+  expect(slow).toHaveLength(1)
+  const [id, startedS, tookUs, words, , name] = slow[0]!
+  expect([words, name]).toEqual([['append', 'shared'], 'waits-here'])
+  expect(tookUs).toBeGreaterThanOrEqual(300_000)
+  expect(Math.abs(startedS - Date.now() / 1000)).toBeLessThan(3600)
+  expect(id).toBeGreaterThan(0)
+  expect(await redis.slowlog('LEN')).toBe(1)
+  await redis.slowlog('RESET')
+  expect(await redis.slowlog('LEN')).toBe(0)
+  const [kept] = await rowsOf("SELECT statement, took_ms FROM polylog.slow_statements WHERE door = 'redis'")
+  expect(kept).toMatchObject({ statement: 'append shared' })
+  waiting.disconnect()
+})
+
+test('MongoDB counts operations, not commands', async () => {
+  const things = mongo.db('shop').collection('counted')
+  const counters = async (): Promise<Record<string, number>> =>
+    (await mongo.db('admin').command({ serverStatus: 1 }))['opcounters'] as Record<string, number>
+  const first = await counters()
+  await things.insertMany([{ a: 1 }, { a: 2 }, { a: 3 }])
+  await things.bulkWrite([1, 2].map((a) => ({ updateOne: { filter: { a }, update: { $inc: { b: 1 } } } })))
+  await things.deleteMany({})
+  const second = await counters()
+  const grown = Object.fromEntries(['insert', 'update', 'delete'].map((kind) => [kind, second[kind]! - first[kind]!]))
+  expect(grown).toEqual({ insert: 3, update: 2, delete: 1 })
+})
+
+test('a deadlock is counted in the database in which it happened, and every database has its row', async () => {
+  await holder.query('INSERT INTO account VALUES (2, 10)')
+  const deadlocks = async (): Promise<number> =>
+    Number((await rowsOf("SELECT deadlocks FROM pg_stat_database WHERE datname = 'polylog'"))[0]!['deadlocks'])
+  const before = await deadlocks()
+  await holder.query('BEGIN')
+  await waiter.query('BEGIN')
+  await holder.query('UPDATE account SET balance = 1 WHERE id = 1')
+  await waiter.query('UPDATE account SET balance = 1 WHERE id = 2')
+  const first = waiter.query('UPDATE account SET balance = 2 WHERE id = 1').catch((error: unknown) => error)
+  const second = await holder.query('UPDATE account SET balance = 2 WHERE id = 2').catch((error: unknown) => error)
+  await Promise.all([holder.query('ROLLBACK'), first])
+  await waiter.query('ROLLBACK')
+  expect([second, await first].some((error) => (error as { code?: string })?.code === '40P01')).toBe(true)
+  expect(await deadlocks()).toBe(before + 1)
+})
+
+test('what is in memory only is not said to be on a disk', async () => {
+  expect((await info('persistence')).get('aof_enabled')).toBe('0')
+  expect(await redis.config('GET', 'appendonly')).toEqual(['appendonly', 'no'])
+  const { storageEngine } = await mongo.db('admin').command({ serverStatus: 1 })
+  expect(storageEngine).toMatchObject({ persistent: false })
+  expect((await info('replication')).get('role')).toBe('master')
+  expect(await rowsOf('SELECT pg_is_in_recovery() AS follows')).toEqual([{ follows: false }])
+})
+
+test('times to live are averaged, and the server started once', async () => {
+  await redis.set('mortal', '1', 'EX', 1000)
+  await redis.set('other', '1', 'EX', 3000)
+  const line = (await info('keyspace')).get('db0')!
+  const average = Number(/avg_ttl=(\d+)/.exec(line)![1])
+  expect(average).toBeGreaterThan(1_000_000)
+  expect(average).toBeLessThanOrEqual(2_000_000)
+  const [one] = await rowsOf('SELECT pg_postmaster_start_time() AS at')
+  const [two] = await rowsOf('SELECT pg_postmaster_start_time() AS at')
+  expect(one).toEqual(two)
 })

@@ -53,7 +53,9 @@ test('statements, their errors, commits and rollbacks are counted', async () => 
     expect.objectContaining({ door: 'test', statements: 3n, failures: 1n }),
     expect.objectContaining({ door: 'other', statements: 0n, failures: 0n }),
   ])
-  expect(evidence(other, 'database_activity')).toEqual([{ database: 'polylog', commits: 2n, rollbacks: 3n }])
+  expect(evidence(other, 'database_activity')).toEqual([
+    { database: 'polylog', commits: 2n, rollbacks: 3n, deadlocks: 0n },
+  ])
 })
 
 test('what has to wait is seen to run, with its text and what it waits for, until it ends', async () => {

@@ -30,6 +30,7 @@ export class DoorCounts {
 export class DatabaseCounts {
   commits = 0
   rollbacks = 0
+  deadlocks = 0
 }
 
 /** Whose statement it is. */
@@ -37,7 +38,9 @@ export interface StatementOwner {
   readonly id: number
   readonly user: string
   readonly door: string
+  readonly remote: string
   readonly database: string
+  readonly clientName: string
 }
 
 export interface RunningStatement {
@@ -48,6 +51,8 @@ export interface RunningStatement {
 }
 
 export interface SlowStatement {
+  /** Grows with each. */
+  readonly id: number
   readonly owner: StatementOwner
   readonly text: string
   readonly startedMs: number
@@ -60,15 +65,18 @@ const mostSlow = 128
 const mostTextLength = 1024
 
 export class Activity {
+  readonly startedMs: number
   readonly #host: Host
   readonly #doors = new Map<string, DoorCounts>()
   readonly #databases = new Map<string, DatabaseCounts>()
   readonly running: Set<RunningStatement> = new Set()
   /** The newest last. */
   readonly slow: SlowStatement[] = []
+  #slowCount = 0
 
   constructor(host: Host) {
     this.#host = host
+    this.startedMs = host.now()
   }
 
   get doors(): Iterable<DoorCounts> {
@@ -97,6 +105,15 @@ export class Activity {
     return counts
   }
 
+  /** It was dropped: another one of its name begins anew. */
+  forgetDatabase(name: string): void {
+    this.#databases.delete(name)
+  }
+
+  nowMs(): number {
+    return this.#host.now()
+  }
+
   /** A statement has to wait. */
   began(owner: StatementOwner, text: string): RunningStatement {
     const statement = {
@@ -115,8 +132,15 @@ export class Activity {
     if (tookMs < slowMs) return
     const { owner, text, startedMs } = statement
     // What is remembered of a session must not keep all of it.
-    const { id, user, door, database } = owner
-    this.slow.push({ owner: { id, user, door, database }, text, startedMs, tookMs, failed })
+    const { id, user, door, remote, database, clientName } = owner
+    this.slow.push({
+      id: ++this.#slowCount,
+      owner: { id, user, door, remote, database, clientName },
+      text,
+      startedMs,
+      tookMs,
+      failed,
+    })
     if (this.slow.length > mostSlow) this.slow.shift()
   }
 

@@ -4,17 +4,19 @@
  * A session runs one statement at a time; `run` while one runs queues behind it. Statements of a transaction that several
  * sessions have joined run one at a time in the order in which they arrive.
  */
+import type { PolylogError } from '../base/errors.ts'
 import type { KeyRange } from '../base/slice.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import type { Workspace } from '../database/workspace.ts'
+import type { Workspace } from '../database/transaction/workspace.ts'
 import type { ProcessMemory } from '../database/process-memory.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
+import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
-import type { Catalog } from '../database/catalog.ts'
+import type { Catalog } from '../database/catalog/catalog.ts'
 
 export type TransactionStatus = 'none' | 'open' | 'failed'
 
@@ -28,6 +30,18 @@ export interface BeginOptions {
 export interface RunOptions {
   /** The statement only reads: it never takes a lock and its auto-commit needs no record. */
   readonly readOnly?: boolean
+  /**
+   * What the statement has read is still so when it is committed, also where that takes more than one turn: else it is run
+   * again. For doors whose commands are atomic. Within a transaction the transaction's isolation says what holds.
+   */
+  readonly isAtomic?: boolean
+}
+
+export interface DatabaseFacts {
+  /** It is written here, and does not follow another's log. */
+  readonly leads: boolean
+  /** What is committed outlives the process. */
+  readonly isPersistent: boolean
 }
 
 export type Outcome = 'committed' | 'aborted'
@@ -47,6 +61,8 @@ export interface Session extends Witness {
   readonly durabilityWatch: DurabilityWatch
   /** What its next reply waits for: the highest sequence that anything of this session has seen, also what still runs. */
   readonly seen: Sequence
+  /** The client has been told that what it had seen was taken back: what it hears from now on tells of what is left. */
+  forgetRefused(): void
   readonly status: TransactionStatus
   /** The open transaction was begun by another session and joined by token. */
   readonly joined: boolean
@@ -103,8 +119,13 @@ export interface Session extends Witness {
   /** Ends this session's part in a joined transaction without deciding it, after its end: the POLYLOG.LEAVE of contract.md. */
   leave(): Promise<Outcome> | Outcome
 
+  /** Told where the session has been closed by somebody else, as with its database: whoever serves a client by it ends that. */
+  onTerminated: ((reason: PolylogError) => void) | undefined
   /** Asked when a statement has to wait: its text, for those who look at what runs. */
   describeStatement: (() => string) | undefined
+  readonly databaseFacts: DatabaseFacts
+  /** What others see of it. */
+  readonly report: SessionReport
   /** What runs and has to wait. */
   readonly running: RunningStatement | undefined
   /** What the running statement waits for, where it is not the processor. */
@@ -138,6 +159,8 @@ export interface SessionHost {
   /** Throws `undefined_object` for an unknown database. */
   openSession(options: SessionOptions): Session
   databaseNames(): readonly string[]
+  /** Whether the database takes writes; of one that is not open, what the default one says. */
+  leads(database: string): boolean
   /**
    * Opens it where it is not open yet, which `openSession` needs; undefined where there is nothing to wait for, a database
    * that does not exist included.

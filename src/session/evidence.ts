@@ -5,6 +5,7 @@
  */
 import { KeyReader } from '../base/tuple-reader.ts'
 import { latin1ToBytes, sliceOf } from '../base/slice.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Database } from '../database/database.ts'
 import type { Activity } from './activity.ts'
 import type { ClientSession } from './session.ts'
@@ -26,19 +27,23 @@ function table(name: string, columns: Columns, rows: () => (readonly EvidenceVal
 
 export function evidenceOf(
   database: Database,
+  asker: ClientSession,
   sessions: () => Iterable<ClientSession>,
   activity: Activity,
 ): readonly EvidenceTable[] {
   return [
     durability(database),
+    leadership(database),
+    consumers(database),
     logSegments(database),
     storage(database),
-    locks(database),
+    locks(database, sessions),
     transactions(database),
     concurrency(database),
-    sessionTable(sessions, activity),
+    sessionTable(asker, sessions, activity),
     doorTable(activity),
     databaseTable(activity),
+    table('server', { started_ms: 'int8' }, () => [[millisecondsOf(activity.startedMs)]]),
     slowStatements(activity),
   ]
 }
@@ -69,6 +74,63 @@ function durability(database: Database): EvidenceTable {
       ],
     ]
   })
+}
+
+/** A row: what this process is to the log, and how far behind its end. */
+function leadership(database: Database): EvidenceTable {
+  const columns: Columns = {
+    state: 'text',
+    epoch: 'int8',
+    last_sequence: 'int8',
+    log_sequence: 'int8',
+    lag: 'int8',
+    last_commit_ms: 'int8',
+    retries: 'int8',
+    failure: 'text',
+  }
+  return table('leadership', columns, () => {
+    const { pipeline, newestSequence } = database
+    const logSequence = Math.max(database.log.describe().at(-1)?.last ?? 0, pipeline.leads ? newestSequence : 0)
+    const failure = database.role.failure ?? pipeline.failure
+    return [
+      [
+        pipeline.state,
+        pipeline.epoch === undefined ? null : BigInt(pipeline.epoch),
+        BigInt(newestSequence),
+        BigInt(logSequence),
+        BigInt(Math.max(0, logSequence - newestSequence)),
+        pipeline.clock >> 16n,
+        BigInt(pipeline.retries),
+        failure === undefined ? null : messageOf(failure),
+      ],
+    ]
+  })
+}
+
+/** Who reads the log at a pace of its own, and keeps it from being trimmed. */
+function consumers(database: Database): EvidenceTable {
+  const columns: Columns = {
+    name: 'text',
+    kind: 'text',
+    position: 'int8',
+    held_bytes: 'int8',
+    max_lag_bytes: 'int8',
+    state: 'text',
+  }
+  return table('consumers', columns, () =>
+    database.logUse.consumers.map(({ name, kind, position, heldBytes, maxLagBytes, state }) => [
+      name,
+      kind,
+      BigInt(position),
+      BigInt(heldBytes),
+      BigInt(maxLagBytes),
+      state,
+    ]),
+  )
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function logSegments(database: Database): EvidenceTable {
@@ -102,27 +164,49 @@ function storage(database: Database): EvidenceTable {
   )
 }
 
-function locks(database: Database): EvidenceTable {
-  const columns: Columns = { collection: 'text', key: 'text', transaction: 'int8', mode: 'text', granted: 'bool' }
-  return table('locks', columns, () =>
-    database.locks
-      .rows()
-      .map(({ key, transaction, mode, granted }) => [
-        collectionNameOf(database, key),
+function locks(database: Database, sessions: () => Iterable<ClientSession>): EvidenceTable {
+  const columns: Columns = {
+    collection: 'text',
+    key: 'text',
+    transaction: 'int8',
+    mode: 'text',
+    granted: 'bool',
+    collection_id: 'int8',
+    session: 'int8',
+  }
+  return table('locks', columns, () => {
+    const owners = ownersOf(database, sessions())
+    return database.locks.rows().map(({ key, transaction, mode, granted }) => {
+      const collection = collectionOf(database, key)
+      const owner = owners.get(transaction)
+      return [
+        collection === undefined ? null : `${collection.namespace.name}.${collection.name}`,
         Buffer.from(key, 'latin1').toString('hex'),
         BigInt(transaction),
         mode,
         granted,
-      ]),
-  )
+        collection === undefined ? null : BigInt(collection.id),
+        owner === undefined ? null : BigInt(owner),
+      ]
+    })
+  })
+}
+
+/** Sessions by their transactions' numbers: of one with several parties, the first. */
+function ownersOf(database: Database, sessions: Iterable<ClientSession>): ReadonlyMap<number, number> {
+  const owners = new Map<number, number>()
+  for (const session of sessions) {
+    const { transaction } = session
+    if (transaction === undefined || session.database !== database.name || owners.has(transaction.id)) continue
+    owners.set(transaction.id, session.id)
+  }
+  return owners
 }
 
 /** Locks on names (a schema, a namespace) begin with FF, which no key does. */
-function collectionNameOf(database: Database, key: string): string | null {
-  if (key.startsWith('\xff')) return null
-  const id = new KeyReader(sliceOf(latin1ToBytes(key))).orderedVarint()
-  const collection = database.catalog.collectionById(id)
-  return collection === undefined ? null : `${collection.namespace.name}.${collection.name}`
+function collectionOf(database: Database, key: string): Collection | undefined {
+  if (key.startsWith('\xff')) return undefined
+  return database.catalog.collectionById(new KeyReader(sliceOf(latin1ToBytes(key))).orderedVarint())
 }
 
 function transactions(database: Database): EvidenceTable {
@@ -154,7 +238,11 @@ function concurrency(database: Database): EvidenceTable {
   })
 }
 
-function sessionTable(sessions: () => Iterable<ClientSession>, activity: Activity): EvidenceTable {
+function sessionTable(
+  asker: ClientSession,
+  sessions: () => Iterable<ClientSession>,
+  activity: Activity,
+): EvidenceTable {
   const columns: Columns = {
     id: 'int8',
     user_name: 'text',
@@ -170,6 +258,9 @@ function sessionTable(sessions: () => Iterable<ClientSession>, activity: Activit
     statement_started_ms: 'int8',
     statement_ms: 'int8',
     waits_for: 'text',
+    client_name: 'text',
+    opened_ms: 'int8',
+    transaction_started_ms: 'int8',
   }
   return table('sessions', columns, () =>
     [...sessions()].map((session) => [
@@ -183,9 +274,18 @@ function sessionTable(sessions: () => Iterable<ClientSession>, activity: Activit
       session.isolation,
       session.durability,
       BigInt(session.seen),
-      ...runningColumns(session, activity),
+      ...(session === asker
+        ? [asker.describeStatement?.() ?? null, null, null, null]
+        : runningColumns(session, activity)),
+      session.report.clientName,
+      millisecondsOf(session.report.openedMs),
+      millisecondsOf(session.transactionStartedMs),
     ]),
   )
+}
+
+function millisecondsOf(timeMs: number | undefined): bigint | null {
+  return timeMs === undefined ? null : BigInt(Math.floor(timeMs))
 }
 
 function runningColumns({ running, waitsFor }: ClientSession, activity: Activity): readonly EvidenceValue[] {
@@ -220,8 +320,13 @@ function doorTable(activity: Activity): EvidenceTable {
 }
 
 function databaseTable(activity: Activity): EvidenceTable {
-  return table('database_activity', { database: 'text', commits: 'int8', rollbacks: 'int8' }, () =>
-    [...activity.databases].map(([name, { commits, rollbacks }]) => [name, BigInt(commits), BigInt(rollbacks)]),
+  return table('database_activity', { database: 'text', commits: 'int8', rollbacks: 'int8', deadlocks: 'int8' }, () =>
+    [...activity.databases].map(([name, { commits, rollbacks, deadlocks }]) => [
+      name,
+      BigInt(commits),
+      BigInt(rollbacks),
+      BigInt(deadlocks),
+    ]),
   )
 }
 

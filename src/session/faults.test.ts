@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { InvariantError, PolylogError } from '../base/errors.ts'
 import type { Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
-import { KernelTransaction } from '../database/transaction.ts'
+import { KernelTransaction } from '../database/transaction/transaction.ts'
 import { answerTo } from './faults.ts'
 import { openTestSessions } from './testing.ts'
 

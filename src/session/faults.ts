@@ -16,7 +16,8 @@
  */
 import { InvariantError, PolylogError } from '../base/errors.ts'
 import type { Sequence } from '../database/contract.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
+import type { Interruption } from '../database/commit/large-commits.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Host } from '../host/host.ts'
 
 /** What to tell the client of `error`, which ended a statement or a request at `door`. */
@@ -56,12 +57,12 @@ function limitOf(error: unknown): PolylogError | undefined {
 }
 
 /**
- * Commits, in this turn or in slices, which `check` may stop. What is thrown and is neither an answer nor something to
+ * Commits, in this turn or in slices, which may be interrupted. What is thrown and is neither an answer nor something to
  * wait for has broken the kernel.
  */
-export function commitOf(transaction: KernelTransaction, check?: () => void): Sequence | Promise<Sequence> {
+export function commitOf(transaction: KernelTransaction, interruption?: Interruption): Sequence | Promise<Sequence> {
   try {
-    const committed = transaction.commit(check)
+    const committed = transaction.commit(interruption)
     if (typeof committed === 'number') return committed
     return committed.catch((error: unknown) => {
       throw asFault(error)

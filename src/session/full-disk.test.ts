@@ -60,6 +60,9 @@ test('a session whose commit may be lost reads on at the last synced state', asy
   expect(await world.complete(write(session, 2))).toBe('outcome_unknown')
   expect(session.run((tx) => tx.get(key(1)) !== undefined)).toBe(true)
   expect(session.run((tx) => tx.get(key(2)) !== undefined)).toBe(false)
+  // Whoever has not heard of it yet hears of it now.
+  expect(await world.complete(reply(session))).toBe('outcome_unknown')
+  session.forgetRefused()
   expect(await world.complete(reply(session))).toBe('sent')
   expect(() => session.run((tx) => tx.put(key(3), sliceOf(new Uint8Array(1))))).toThrow('read-only')
 })

@@ -9,7 +9,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Isolation, Transaction } from '../database/contract.ts'
 import type { Session } from './contract.ts'
 import { openTestSessions, type TestSessions } from './testing.ts'

@@ -74,7 +74,7 @@ class Peer {
   destroy(): void {}
 }
 
-function open(standIn?: (chunk: number) => StandIn | undefined): {
+function open(standIn?: (isLasting: boolean) => StandIn | undefined): {
   peer: Peer
   log: Progress
   outbox: Outbox
@@ -125,6 +125,42 @@ describe('the outbox', () => {
     expect(peer.text).toBe('')
     outbox.flush()
     expect([peer.text, peer.writes]).toEqual(['ab', 1])
+  })
+
+  test('asks the socket what it holds when bytes leave or it is told to, not for every reply', () => {
+    const { peer, log, outbox, say } = open()
+    log.reach('synced', 5)
+    let held = 0
+    let asked = 0
+    Object.defineProperty(peer, 'pendingBytes', {
+      get: () => {
+        asked++
+        return held
+      },
+    })
+    const askedIn = (work: () => void): number => {
+      const before = asked
+      work()
+      return asked - before
+    }
+    const pipeline = (): void => {
+      for (let i = 0; i < 100; i++) {
+        say('reply', 1)
+        expect(outbox.mayReach(1000)).toBe(false)
+      }
+    }
+    expect(askedIn(pipeline)).toBe(0)
+    held = 1000
+    expect(askedIn(() => outbox.flush())).toBe(1)
+    expect(outbox.mayReach(1000)).toBe(true)
+    held = 0
+    expect(askedIn(() => peer.onDrain())).toBe(1)
+    held = 1000
+    expect(askedIn(() => outbox.askSocket())).toBe(1)
+    expect(outbox.mayReach(1000)).toBe(true)
+    held = 0
+    outbox.askSocket()
+    expect(askedIn(pipeline)).toBe(0)
   })
 
   test('holds a reply, and everything behind it, until what it has seen is durable', () => {
@@ -382,19 +418,19 @@ describe('where a full disk has refused what replies had seen', () => {
     expect(outbox.pendingBytes).toBe('first[b disk_full]'.length)
   })
 
-  test('the door is asked of each chunk that must wait, and of no other', () => {
-    const asked: number[] = []
-    const { log, outbox, say } = open((chunk) => {
-      asked.push(chunk)
+  test('the door is asked of each chunk that must wait, and of no other, and hears which tells of what stays', () => {
+    const asked: boolean[] = []
+    const { log, outbox, say } = open((isLasting) => {
+      asked.push(isLasting)
       return undefined
     })
     log.reach('synced', 5)
-    for (const sequence of [5, 6, 4, 7]) {
-      expect(outbox.chunk).toBe([5, 6, 4, 7].indexOf(sequence))
+    for (const sequence of [5, 6, 4, 7, 8]) {
+      if (sequence === 5 || sequence === 7) outbox.noteLasting()
       say('x', sequence)
       outbox.flush()
     }
-    expect(asked).toEqual([1, 3])
+    expect(asked).toEqual([false, true, false])
   })
 
   test('a door that has nothing to say loses the connection', () => {

@@ -11,7 +11,7 @@
  * A connection that goes on as another session sets `witness`. In another database, what was written before is flushed
  * first, since sequences of two databases do not compare: each part waits for the log of its own.
  *
- * What a full disk has refused was certainly not done, and the connection can go on: in place of held bytes that had seen
+ * What a full disk or a step down has refused was certainly not done, and the connection can go on: in place of held bytes that had seen
  * it leaves what the door puts there, its protocol's own error for each of their replies. A door that has nothing to put
  * there (half a reply has left already) loses the connection, and so does everybody whose outcome nobody knows: then
  * `onFailure` is told, once, and nothing that was held leaves.
@@ -25,7 +25,7 @@
  */
 import { ByteWriter } from '../base/bytes.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import { PolylogError } from '../base/errors.ts'
+import { PolylogError, type ErrorCode } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
 import type { Durability, Sequence } from '../log/commit-log.ts'
 
@@ -82,6 +82,11 @@ interface Held {
   isDurable: boolean
 }
 
+const nothing = new Uint8Array(0)
+
+/** Codes that say that what was told of was certainly not done. */
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['disk_full', 'not_leading', 'too_large'])
+
 /** Replies up to this size are copied into an exact buffer; a larger one gives its whole buffer to the socket. */
 const copyLimitBytes = 64 * 1024
 /** So little is not worth an account. */
@@ -91,7 +96,7 @@ export class Outbox<W extends Witness = Witness> {
   #writer = new ByteWriter(4096)
   readonly #socket: Socket
   readonly #onFailure: (error: PolylogError) => void
-  readonly #standInFor: ((chunk: number) => StandIn | undefined) | undefined
+  readonly #standInFor: ((isLasting: boolean) => StandIn | undefined) | undefined
   #witness: W
   /** Flushed but not durable yet, in order. */
   #held: Held[] = []
@@ -99,21 +104,30 @@ export class Outbox<W extends Witness = Witness> {
   /** What the bytes in the writer wait for, as far as the witness was asked. */
   #needs: Sequence = 0
   #level: Durability = 'memory'
+  /** Of the database that they have seen. */
+  #watch: DurabilityWatch = nothingSeen.durabilityWatch
   #closed = false
   #drains: (() => void)[] = []
   #memory: MemoryAccount | undefined
   #chargedBytes = 0
+  /** Of the socket, when it was last asked. */
+  #untakenBytes = 0
   /** Number of the chunk that is being written: all that one flush takes. */
-  chunk = 0
+  #chunk = 0
+  /** The last one that tells of what stays on the connection. */
+  #lastingIn = -1
   /** Bytes that flushes have taken since the connection began. */
   flushedBytes = 0
 
-  /** Takes over the socket's `onDrain`. `standInFor` is asked for each chunk that must wait, at its flush. */
+  /**
+   * Takes over the socket's `onDrain`. `standInFor` is asked for each chunk that must wait, at its flush, and hears whether
+   * it tells of what stays on the connection.
+   */
   constructor(
     socket: Socket,
     witness: W,
     onFailure: (error: PolylogError) => void,
-    standInFor?: (chunk: number) => StandIn | undefined,
+    standInFor?: (isLasting: boolean) => StandIn | undefined,
   ) {
     this.#socket = socket
     this.#witness = witness
@@ -142,6 +156,8 @@ export class Outbox<W extends Witness = Witness> {
 
   /** Where reply bytes go. Do not keep it beyond a command: a flush may replace it. */
   get writer(): ByteWriter {
+    // The witness has gone on to the successor of a database that has stepped down.
+    if (this.#writer.end > 0 && this.#witness.durabilityWatch !== this.#watch) this.flush()
     this.#ask()
     return this.#writer
   }
@@ -153,12 +169,14 @@ export class Outbox<W extends Witness = Witness> {
   }
 
   #ask(): void {
-    const { seen, durability } = this.#witness
+    const { seen, durability, durabilityWatch } = this.#witness
     if (this.#writer.end === 0) {
       this.#needs = seen
       this.#level = durability
+      this.#watch = durabilityWatch
       return
     }
+    if (durabilityWatch !== this.#watch) return
     if (seen > this.#needs && !this.#isRefused) this.#needs = seen
     if (durability !== this.#level) this.#level = stricter(durability, this.#level)
   }
@@ -168,12 +186,45 @@ export class Outbox<W extends Witness = Witness> {
    * `memory` says whether a sequence is one that still counts.
    */
   get #isRefused(): boolean {
-    return !this.#witness.durabilityWatch.isDurable(this.#needs, 'memory')
+    return !this.#watch.isDurable(this.#needs, 'memory')
+  }
+
+  /** What is being written tells of what stays on the connection, whatever becomes of the rest. */
+  noteLasting(): void {
+    this.#lastingIn = this.#chunk
   }
 
   /** Bytes written that the peer's kernel has not taken yet: what a budget bounds. */
   get pendingBytes(): number {
     return this.#writer.end + this.#heldBytes + this.#socket.pendingBytes
+  }
+
+  /** Whether what has been written could be kept if nobody took it; what could not must not be flushed. */
+  get hasRoom(): boolean {
+    return this.hasRoomFor(0)
+  }
+
+  /** Likewise of what has been written, and `bytes` behind it. */
+  hasRoomFor(bytes: number): boolean {
+    const written = this.#writer.end + bytes
+    if (written <= copyLimitBytes || this.#memory === undefined) return true
+    const bytesMore = written - this.#chargedBytes + this.#heldBytes + this.#socket.pendingBytes
+    if (!this.#memory.tryCharge(bytesMore)) return false
+    this.#memory.release(bytesMore)
+    return true
+  }
+
+  /** Before a run of requests: what the socket holds. */
+  askSocket(): void {
+    this.#untakenBytes = this.#socket.pendingBytes
+  }
+
+  /**
+   * Whether `pendingBytes` may have reached the limit, by what the socket said when it was last asked or given bytes: to ask
+   * it for each request takes as long as some requests do.
+   */
+  mayReach(limitBytes: number): boolean {
+    return this.#writer.end + this.#heldBytes + this.#untakenBytes >= limitBytes
   }
 
   get untakenBytes(): number {
@@ -187,7 +238,7 @@ export class Outbox<W extends Witness = Witness> {
     const sequence = this.#needs
     const level = this.#level
     const witness = this.#witness
-    const watch = witness.durabilityWatch
+    const watch = this.#watch
     // Who is content with memory has been answered already when the log finds no space.
     const isDurable = level === 'memory' || watch.isDurable(sequence, level)
     if (isDurable && this.#held.length === 0) {
@@ -195,7 +246,7 @@ export class Outbox<W extends Witness = Witness> {
       this.#charge()
       return
     }
-    const standIn = isDurable ? undefined : this.#standInFor?.(this.chunk - 1)
+    const standIn = isDurable ? undefined : this.#standInFor?.(this.#lastingIn === this.#chunk - 1)
     this.#hold({ bytes, sequence, level, watch, witness, standIn, isDurable })
   }
 
@@ -209,7 +260,7 @@ export class Outbox<W extends Witness = Witness> {
     this.#charge()
     if (held.isDurable || this.#closed) return
     held.watch.whenDurable(held.sequence, held.level, (error) => {
-      if (this.#closed || !this.#held.includes(held)) return
+      if (this.#closed || held.isDurable || !this.#held.includes(held)) return
       if (error !== undefined && !this.#replace(held, error)) {
         this.#fail(error)
         return
@@ -219,19 +270,44 @@ export class Outbox<W extends Witness = Witness> {
     })
   }
 
+  /** The oldest bytes that wait for the log. */
+  get waitingBytes(): Uint8Array | undefined {
+    return this.#held.find(({ isDurable }) => !isDurable)?.bytes
+  }
+
+  /**
+   * Nobody waits for the log any longer: in place of what waits leaves the error, which must not say that it was not done.
+   * What was seen is still seen, and later replies wait for it.
+   */
+  giveUp(error: PolylogError): void {
+    for (const held of this.#held.filter(({ isDurable }) => !isDurable)) {
+      if (!this.#putInPlace(held, error)) {
+        this.#fail(error)
+        return
+      }
+      held.isDurable = true
+    }
+    this.#release()
+  }
+
   /** False where nothing can stand in for the bytes, or nobody knows what has become of what they tell of. */
   #replace(held: Held, error: PolylogError): boolean {
-    if (error.code !== 'disk_full') return false
-    const bytes = held.standIn?.(held.bytes, error)
-    if (bytes === undefined) return false
-    this.#heldBytes += bytes.length - held.bytes.length
-    held.bytes = bytes
+    if (!refusals.has(error.code) || !this.#putInPlace(held, error)) return false
     held.witness.forgetRefused?.()
     return true
   }
 
+  #putInPlace(held: Held, error: PolylogError): boolean {
+    const bytes = held.standIn?.(held.bytes, error)
+    if (bytes === undefined) return false
+    this.#heldBytes += bytes.length - held.bytes.length
+    held.bytes = bytes
+    return true
+  }
+
   #charge(): void {
-    const bytes = this.#heldBytes + this.#socket.pendingBytes
+    this.askSocket()
+    const bytes = this.#heldBytes + this.#untakenBytes
     const before = this.#chargedBytes
     if (this.#memory === undefined || (bytes <= freeBytes && before === 0)) return
     if (bytes > before && !this.#memory.tryCharge(bytes - before)) {
@@ -268,6 +344,8 @@ export class Outbox<W extends Witness = Witness> {
   /** Nothing more is sent; waiters for room go on. */
   close(): void {
     this.#closed = true
+    // Whoever still waits for the log must not keep them.
+    for (const held of this.#held) held.bytes = nothing
     this.#held = []
     this.#heldBytes = 0
     this.#memory?.release(this.#chargedBytes)
@@ -277,7 +355,7 @@ export class Outbox<W extends Witness = Witness> {
 
   #takeWritten(): Uint8Array {
     const writer = this.#writer
-    this.chunk++
+    this.#chunk++
     this.flushedBytes += writer.end
     if (writer.end > copyLimitBytes) {
       this.#writer = new ByteWriter(4096)
@@ -312,6 +390,8 @@ export class Outbox<W extends Witness = Witness> {
 
   #drained(): void {
     if (this.#chargedBytes > 0) this.#charge()
+    else this.askSocket()
+    if (this.#drains.length === 0) return
     const waiting = this.#drains
     this.#drains = []
     for (const run of waiting) run()

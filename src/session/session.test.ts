@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { Isolation, StatementSteps, Transaction } from '../database/contract.ts'
 import type { Session } from './contract.ts'
-import { advance } from '../database/wait.ts'
+import { advance, inPlace } from '../database/transaction/wait.ts'
 import { openTestSessions, type TestSessions } from './testing.ts'
 
 let server: TestSessions
@@ -97,7 +97,7 @@ describe('single statements', () => {
     const slow = function* (tx: Transaction): StatementSteps<void> {
       const before = Number(read(tx, 'n') ?? 0)
       yield undefined
-      write(tx, 'n', String(before + 1))
+      yield* inPlace(tx, () => write(tx, 'n', String(before + 1)))
       yield undefined
     }
     await Promise.all(

@@ -5,21 +5,24 @@
  */
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
-import { sliceToLatin1, type KeyRange } from '../base/slice.ts'
-import type { Catalog } from '../database/catalog.ts'
-import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { KeyRange } from '../base/slice.ts'
+import type { Catalog } from '../database/catalog/catalog.ts'
+import { type Isolation, type Sequence, type Statement, TakesTurns } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
-import { Workspace } from '../database/workspace.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
+import { Workspace } from '../database/transaction/workspace.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
-import type { BeginOptions, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
+import { runAtomic } from './atomic-run.ts'
+import type { BeginOptions, DatabaseFacts, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
 import { evidenceOf, type EvidenceTable } from './evidence.ts'
-import type { Activity, DatabaseCounts, DoorCounts, RunningStatement } from './activity.ts'
+import type { Activity, RunningStatement } from './activity.ts'
 import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
+import { SessionReport } from './session-report.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
+import { Watches } from './watches.ts'
 
 /** What a session needs of the server: the transactions that can be joined. */
 export interface TransactionRegistry {
@@ -45,14 +48,6 @@ export interface SessionParts {
   readonly onClose: () => void
 }
 
-interface Watch {
-  readonly start: string
-  readonly end: string
-  readonly since: Sequence
-  /** Where the state has gone back since, nobody knows what the range was. */
-  readonly returns: number
-}
-
 export class ClientSession implements Session {
   readonly id: number
   readonly user: string
@@ -63,14 +58,13 @@ export class ClientSession implements Session {
   durability: Durability
   defaultIsolation: Isolation = 'read committed'
   describeStatement: (() => string) | undefined
-  readonly #database: Database
+  onTerminated: ((reason: PolylogError) => void) | undefined
+  #home: Database
   readonly #runner: StatementRunner
   readonly #registry: TransactionRegistry
   readonly #everybody: () => Iterable<ClientSession>
   readonly #onClose: () => void
   readonly #cancellation = new Cancellation()
-  /** One for all commits, of which most never call it. */
-  readonly #checkCanceled = (): void => this.#cancellation.check()
   readonly #caller: Caller
   #shared: SharedTransaction | undefined
   #isBeginner = false
@@ -78,13 +72,11 @@ export class ClientSession implements Session {
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
-  #watches: Watch[] = []
+  readonly #watches: Watches
   readonly #workspaces = new Set<Workspace>()
   #closed = false
   readonly #activity: Activity
-  readonly #doorCounts: DoorCounts
-  readonly #databaseCounts: DatabaseCounts
-  #running: RunningStatement | undefined
+  readonly report: SessionReport
 
   constructor(parts: SessionParts) {
     this.id = parts.id
@@ -92,10 +84,11 @@ export class ClientSession implements Session {
     this.door = parts.door
     this.remote = parts.remote
     this.durability = parts.durability
-    this.#database = parts.database
+    this.#home = parts.database
     this.#runner = parts.runner
     this.sight = parts.sight
     this.memory = parts.account
+    this.#watches = new Watches(parts.account)
     const principal = {
       user: parts.user,
       database: parts.database.name,
@@ -107,12 +100,31 @@ export class ClientSession implements Session {
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
     this.#activity = parts.activity
-    this.#doorCounts = parts.activity.door(parts.door)
-    this.#databaseCounts = parts.activity.database(parts.database.name)
+    this.report = new SessionReport(parts.activity, parts.door, parts.database.name)
   }
 
   get database(): string {
-    return this.#database.name
+    return this.#home.name
+  }
+
+  /**
+   * Where the next statement runs: after a step down with the successor, once nothing is open here, and the client has heard
+   * of what it had seen and was taken back.
+   */
+  get #database(): Database {
+    return this.#home.successor === undefined ? this.#home : this.#moveOn()
+  }
+
+  #moveOn(): Database {
+    while (this.#home.successor !== undefined) {
+      const isOpen = this.#shared !== undefined || this.#alone !== undefined
+      const isTold = this.#home.isClosed || this.#home.isDurable(this.sight.sequence, this.durability)
+      if (isOpen || !isTold) break
+      this.#home = this.#home.successor
+      // Who is content with memory may have seen what is no more.
+      this.sight.sequence = Math.min(this.sight.sequence, this.#home.newestSequence)
+    }
+    return this.#home
   }
 
   openWorkspace(name: string): Workspace {
@@ -122,9 +134,9 @@ export class ClientSession implements Session {
     return workspace
   }
 
-  /** Where a failed log has taken the newest state back, what lay behind it is not waited for any more. */
+  /** Also what was taken back since: whoever hears of it next must be told that. */
   get seen(): Sequence {
-    return Math.min(this.sight.sequence, this.#database.newestSequence)
+    return this.sight.sequence
   }
 
   get durabilityWatch(): DurabilityWatch {
@@ -133,7 +145,7 @@ export class ClientSession implements Session {
 
   /** Of an outbox. */
   forgetRefused(): void {
-    this.sight.saw(this.#database.newestSequence)
+    this.sight.sequence = this.#home.newestSequence
   }
 
   /** Of an outbox: it concerns others where a statement of this session keeps them waiting in a transaction. */
@@ -142,7 +154,7 @@ export class ClientSession implements Session {
   }
 
   get evidence(): readonly EvidenceTable[] {
-    return evidenceOf(this.#database, this.#everybody, this.#activity)
+    return evidenceOf(this.#database, this, this.#everybody, this.#activity)
   }
 
   get status(): TransactionStatus {
@@ -173,47 +185,45 @@ export class ClientSession implements Session {
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
-    this.#doorCounts.statements++
+    this.report.statement()
     if (this.#busy !== undefined) return this.#inOrder(() => this.#runNow(statement, options))
     let result: T | Promise<T>
     try {
       result = this.#runNow(statement, options)
     } catch (error) {
-      this.#doorCounts.failures++
+      this.report.failed(error)
       throw error
     }
-    return result instanceof Promise ? this.#track(this.#watchRunning(result)) : result
-  }
-
-  /** Not the hot path: what ends in its turn is only counted. */
-  #watchRunning<T>(result: Promise<T>): Promise<T> {
-    const running = this.#activity.began(this, this.describeStatement?.() ?? '')
-    this.#running = running
-    const ended = (failed: boolean): void => {
-      if (this.#running === running) this.#running = undefined
-      if (failed) this.#doorCounts.failures++
-      this.#activity.ended(running, failed)
-    }
-    return result.then(
-      (value) => {
-        ended(false)
-        return value
-      },
-      (error: unknown) => {
-        ended(true)
-        throw error
-      },
-    )
+    if (!(result instanceof Promise)) return result
+    return this.#track(this.report.watch(result, this, this.describeStatement?.() ?? ''))
   }
 
   /** What runs and has to wait. */
   get running(): RunningStatement | undefined {
-    return this.#running
+    return this.report.running
+  }
+
+  get clientName(): string {
+    return this.report.clientName
+  }
+
+  get databaseFacts(): DatabaseFacts {
+    const { pipeline, isPersistent } = this.#database
+    return { leads: pipeline.leads, isPersistent }
+  }
+
+  /** The one in which its statements run now. */
+  get transaction(): KernelTransaction | undefined {
+    return this.#alone ?? this.#shared?.kernel
+  }
+
+  get transactionStartedMs(): number | undefined {
+    return this.#shared?.startedMs ?? this.running?.startedMs
   }
 
   /** What the running statement waits for, where it is not the processor. */
   get waitsFor(): 'lock' | undefined {
-    const transaction = this.#alone ?? this.#shared?.kernel
+    const { transaction } = this
     return transaction !== undefined && this.#database.locks.isWaiting(transaction) ? 'lock' : undefined
   }
 
@@ -242,41 +252,58 @@ export class ClientSession implements Session {
   #runAlone<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
     if (this.#closed) throw new PolylogError('shutting_down', 'the session is closed')
     const transaction = this.#database.beginAlone(this.defaultIsolation, options?.readOnly === true)
+    transaction.staysInTurn = options?.isAtomic === true
     let result: T | Promise<T>
     try {
       result = this.#runner.run(transaction, statement, this.#caller)
       if (!(result instanceof Promise)) {
-        const committed = commitOf(transaction, this.#checkCanceled)
+        const committed = commitOf(transaction, this.#cancellation)
         if (typeof committed !== 'number') return this.#finishAlone(transaction, result, committed)
         this.sight.saw(committed)
-        this.#databaseCounts.commits++
+        this.report.databaseCounts.commits++
         this.#database.recycle(transaction)
         return result
       }
     } catch (error) {
       transaction.rollback()
-      this.#databaseCounts.rollbacks++
+      if (error instanceof TakesTurns) return this.#runAtomic(statement)
+      this.report.databaseCounts.rollbacks++
       throw error
     }
-    return this.#finishAlone(transaction, result)
+    const finished = this.#finishAlone(transaction, result)
+    if (options?.isAtomic !== true) return finished
+    return finished.catch((error: unknown) => {
+      if (error instanceof TakesTurns) return this.#runAtomic(statement)
+      throw error
+    })
+  }
+
+  #runAtomic<T>(statement: Statement<T>): Promise<T> {
+    return runAtomic({
+      begin: (isolation) => this.#database.beginAlone(isolation, false),
+      run: (transaction, statementOfRun) => this.#runner.run(transaction, statementOfRun, this.#caller),
+      commit: (transaction) => commitOf(transaction, this.#cancellation),
+      finish: (transaction, running, committing) => this.#finishAlone(transaction, running, committing),
+      statement,
+    })
   }
 
   /** `committing`: where the statement has ended already, but its commit takes several turns. */
   async #finishAlone<T>(
     transaction: KernelTransaction,
     running: T | Promise<T>,
-    committing?: Promise<Sequence>,
+    committing?: Sequence | Promise<Sequence>,
   ): Promise<T> {
     this.#alone = transaction
     this.#cancellation.begin(() => this.#database.locks.stopWaiting(transaction, canceled()))
     try {
       const result = await running
-      this.sight.saw(await (committing ?? commitOf(transaction, this.#checkCanceled)))
-      this.#databaseCounts.commits++
+      this.sight.saw(await (committing ?? commitOf(transaction, this.#cancellation)))
+      this.report.databaseCounts.commits++
       return result
     } catch (error) {
       transaction.rollback()
-      this.#databaseCounts.rollbacks++
+      if (!(error instanceof TakesTurns)) this.report.databaseCounts.rollbacks++
       throw error
     } finally {
       this.#alone = undefined
@@ -384,7 +411,14 @@ export class ClientSession implements Session {
   commit(): Promise<Outcome> | Outcome {
     return this.#inOrder(() => {
       const shared = this.#open()
-      return this.#isBeginner ? shared.inTurn(() => this.#checkAndDecide(shared)) : this.#leaveNow()
+      if (!this.#isBeginner) return this.#leaveNow()
+      const { requests } = this.#cancellation
+      return shared.inTurn(() => {
+        if (this.#cancellation.requests === requests) return this.#checkAndDecide(shared)
+        this.#shared = undefined
+        shared.abort()
+        throw canceled()
+      })
     })
   }
 
@@ -408,9 +442,15 @@ export class ClientSession implements Session {
 
   #decide(shared: SharedTransaction): Outcome | Promise<Outcome> {
     try {
-      const outcome = shared.commit()
+      const outcome = shared.commit(this.#cancellation)
       if (!(outcome instanceof Promise)) return this.#decided(shared, outcome)
-      return outcome.then((decided) => this.#decided(shared, decided)).finally(() => (this.#shared = undefined))
+      this.#cancellation.begin(() => undefined)
+      return outcome
+        .then((decided) => this.#decided(shared, decided))
+        .finally(() => {
+          this.#cancellation.end()
+          this.#shared = undefined
+        })
     } catch (error) {
       this.#shared = undefined
       throw error
@@ -481,23 +521,16 @@ export class ClientSession implements Session {
   // ---- watching
 
   watch(range: KeyRange): void {
-    const since = this.#database.newestSequence
-    this.#database.conflicts.open(since)
-    const { returns } = this.#database
-    this.#watches.push({ start: sliceToLatin1(range.start), end: sliceToLatin1(range.end), since, returns })
-    this.sight.saw(since)
+    this.#watches.add(range, this.#database)
+    this.sight.saw(this.#database.newestSequence)
   }
 
   watchedChanged(): boolean {
-    const { conflicts, returns } = this.#database
-    return this.#watches.some((watch) => {
-      return watch.returns !== returns || conflicts.changed(watch.start, watch.end, watch.since)
-    })
+    return this.#watches.changed(this.#database)
   }
 
   unwatch(): void {
-    for (const { since } of this.#watches) this.#database.conflicts.close(since)
-    this.#watches = []
+    this.#watches.clear()
   }
 
   // ---- joining

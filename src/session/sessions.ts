@@ -3,19 +3,20 @@ import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Database } from '../database/database.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
-import { Workspace } from '../database/workspace.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
+import { Workspace } from '../database/transaction/workspace.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import { Activity } from './activity.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
+import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
 import { Scheduler } from './scheduler.ts'
 import { ClientSession, type TransactionRegistry } from './session.ts'
 import { Sight } from './sight.ts'
 import { SharedTransaction } from './shared-transaction.ts'
 import { type RepeatCounts, StatementRunner } from './statement-runner.ts'
 
-export interface SessionsOptions {
+export interface SessionsOptions extends IdleLimits {
   readonly defaultDatabase: string
   readonly durability: Durability
   /** A transaction with joined parties is aborted after so long without a statement. */
@@ -32,13 +33,22 @@ export interface DatabaseCatalog {
   use(name: string): Promise<Database>
   create(name: string): Promise<void>
   drop(name: string): Promise<void>
+  /**
+   * Closes it until it is used again; undefined where it must stay open. From the call on nobody finds it, but by `use`.
+   */
+  release?(name: string): Promise<void> | undefined
 }
 
 export const defaultSessionsOptions: SessionsOptions = {
   defaultDatabase: 'polylog',
   durability: 'synced',
   idleTimeoutMs: 60_000,
+  idleDatabaseMs: 300_000,
+  mostIdleDatabases: 64,
 }
+
+/** A session may always hold so much: to be greeted, and to ask for a little. */
+const assuredBytes = 16 * 1024
 
 interface Principal {
   readonly account: MemoryAccount
@@ -79,16 +89,20 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly #joinable = new Map<string, Joinable>()
   /** Why a database could not be opened when it was last asked for. */
   readonly #failures = new Map<string, unknown>()
+  readonly #idle: IdleDatabases
+  #closingIdle: Promise<void> | undefined
   #lastId = 0
 
   constructor(host: Host, databases: () => ReadonlyMap<string, Database>, options: Partial<SessionsOptions> = {}) {
     this.host = host
     this.options = { ...defaultSessionsOptions, ...options }
-    this.scheduler = new Scheduler(host)
-    this.memory = options.memory ?? ProcessMemory.unlimited()
+    const memory = options.memory ?? ProcessMemory.unlimited()
+    this.memory = memory
+    this.scheduler = new Scheduler(host, () => memory.pressure.look())
     this.activity = new Activity(host)
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases
+    this.#idle = new IdleDatabases(this.options)
   }
 
   /** How often statements had to be run again. */
@@ -104,17 +118,28 @@ export class Sessions implements SessionHost, TransactionRegistry {
     return [...(this.options.catalog?.names ?? this.#databases().keys())].sort()
   }
 
+  leads(database: string): boolean {
+    const databases = this.#databases()
+    return (databases.get(database) ?? databases.get(this.defaultDatabase))?.leads !== false
+  }
+
   /** Of those that are open. */
   openDatabaseNames(): readonly string[] {
     return [...this.#databases().keys()].sort()
   }
 
   openDatabase(name: string): Promise<void> | undefined {
-    if (this.#databases().has(name)) return undefined
+    if (this.#databases().has(name)) {
+      this.#idle.used(name, this.host.now())
+      return undefined
+    }
     const { catalog } = this.options
     if (catalog === undefined || !catalog.names.includes(name)) return undefined
     return catalog.use(name).then(
-      () => void this.#failures.delete(name),
+      () => {
+        this.#failures.delete(name)
+        this.#idle.used(name, this.host.now())
+      },
       (error: unknown) => {
         this.#failures.set(name, error)
         throw error
@@ -139,9 +164,14 @@ export class Sessions implements SessionHost, TransactionRegistry {
       registry: this,
       everybody: () => this.all(),
       activity: this.activity,
-      account: principal.account.child('the session', { limitBytes: this.memory.sessionBytes, quantumBytes: 4096 }),
+      account: principal.account.child('the session', {
+        limitBytes: this.memory.sessionBytes,
+        quantumBytes: 4096,
+        assuredBytes,
+      }),
       onClose: () => {
         this.#sessions.delete(id)
+        if (options.door !== housekeepingDoor) this.#idle.used(name, this.host.now())
         if (--principal.sessions === 0) this.#endPrincipal(database, options.user)
       },
     })
@@ -182,17 +212,55 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be dropped here')
     if (!catalog.names.includes(name)) throw noDatabase(name)
-    const users = [...this.all()].filter((session) => session.database === name)
+    const users = this.#sessionsIn(name)
     const others = users.filter(({ door }) => door !== housekeepingDoor)
     if (others.length > 0 && !isForced) throw inUse(name, others.length)
-    for (const session of users) session.close()
+    const reason = new PolylogError('shutting_down', 'terminating connection due to administrator command')
+    for (const session of users) {
+      session.close()
+      session.onTerminated?.(reason)
+    }
     this.#failures.delete(name)
     await catalog.drop(name)
+    this.activity.forgetDatabase(name)
+    this.#idle.closed(name)
   }
 
   openWorkspace(database: string, name: string): Workspace {
     const { account, workspaces } = this.#find(database)
-    return new Workspace(name, account, workspaces)
+    const workspace = new Workspace(name, account, workspaces)
+    this.#idle.workspace(database, workspace)
+    return workspace
+  }
+
+  /** Closes databases that nobody uses, one after another, where they are too many or nobody has used them for long. */
+  closeIdle(): Promise<void> {
+    this.#closingIdle ??= this.#closeIdle().finally(() => (this.#closingIdle = undefined))
+    return this.#closingIdle
+  }
+
+  async #closeIdle(): Promise<void> {
+    const { catalog } = this.options
+    if (catalog?.release === undefined) return
+    const unused = this.openDatabaseNames().filter((name) => name !== this.defaultDatabase && !this.#isUsed(name))
+    for (const name of this.#idle.toClose(unused, this.host.now())) {
+      // While another one was closed, somebody may have come.
+      if (this.#isUsed(name)) continue
+      const closing = catalog.release(name)
+      if (closing === undefined) continue
+      this.#idle.closed(name)
+      for (const session of this.#sessionsIn(name)) session.close()
+      await closing
+    }
+  }
+
+  #isUsed(name: string): boolean {
+    if (this.#idle.hasWorkspace(name)) return true
+    return this.#sessionsIn(name).some(({ door, running }) => door !== housekeepingDoor || running !== undefined)
+  }
+
+  #sessionsIn(name: string): ClientSession[] {
+    return [...this.all()].filter((session) => session.database === name)
   }
 
   #find(name: string): Database {

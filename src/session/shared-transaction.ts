@@ -13,8 +13,8 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Savepoint, Sequence } from '../database/contract.ts'
-import { prepareRollback } from '../database/sliced-rollback.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
+import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { DatabaseCounts } from './activity.ts'
 import type { Outcome } from './contract.ts'
@@ -39,6 +39,7 @@ interface Reading {
 
 export class SharedTransaction {
   readonly kernel: KernelTransaction
+  readonly startedMs: number
   readonly #counts: DatabaseCounts
   /** Given out on demand: most transactions are nobody else's business. */
   token: string | undefined
@@ -70,6 +71,7 @@ export class SharedTransaction {
 
   constructor(kernel: KernelTransaction, host: Host, idleTimeoutMs: number, counts: DatabaseCounts) {
     this.kernel = kernel
+    this.startedMs = host.now()
     this.#counts = counts
     this.#reading = { all: kernel.readOnly, parties: new Set() }
     this.#host = host
@@ -231,16 +233,20 @@ export class SharedTransaction {
     if (this.#savepoints.length === 0) this.kernel.rollback()
   }
 
-  /** The beginner's commit, in its turn. Throws the validation's error, after which nothing stays. */
-  commit(): Outcome | Promise<Outcome> {
+  /**
+   * The beginner's commit, in its turn. Throws the validation's error, or that it was canceled before it was published:
+   * nothing stays then.
+   */
+  commit(cancellation: Cancellation): Outcome | Promise<Outcome> {
     if (this.outcome !== undefined) return this.outcome
     if (this.failed) {
       this.abort()
       return 'aborted'
     }
     try {
-      const committed = commitOf(this.kernel)
+      const committed = commitOf(this.kernel, cancellation)
       if (typeof committed === 'number') return this.#committed(committed)
+      this.#cancellation = cancellation
       return committed.then(
         (sequence) => this.#committed(sequence),
         (error: unknown) => {
@@ -280,6 +286,7 @@ export class SharedTransaction {
     this.#withdraw?.()
     this.#decide(outcome)
     this.#cancellation?.wake()
+    this.#cancellation = undefined
   }
 
   savepoint(name: string): void {

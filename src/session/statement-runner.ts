@@ -4,12 +4,17 @@
  *   - it returns: done, in the same turn and without a promise.
  *   - it yields: its slice is over, or it waits for a page, a lock, a promise. The transaction pins its snapshot, and the
  *     statement goes on in place. After a lock the newest state may have gone on from what the statement has read: at read
- *     committed it is run again then, as after `Restart`.
+ *     committed it is run again then, as after `Restart`, but at once: others wait for what it has been granted.
+ *   - the first thing that it yields is a lock, at read committed: mostly the holder has changed the row, and it would have
+ *     to be run again anyway. So it lets go of its snapshot, which would make whoever commits meanwhile copy pages and
+ *     feed the conflict index, and is run again once it has the lock. A second time it waits in place.
  *   - it throws `Restart` (read committed met newer data): rolled back to its start, run again on the newest state.
  *   - it throws a wait (a page, a lock) and has not yielded yet: it is one batch. Taken back, waited for, run again as if it
  *     began now, with its pages pinned. So what returns at once need not know of waits, nor what comes before the first
- *     yield; that is a slice at most, and after it a statement goes on in place only.
+ *     yield; that is a slice at most, and after it a statement goes on in place only: a wait that is thrown then is a bug,
+ *     and the statement's error.
  *   - it throws anything else: rolled back to its start, and that is its error.
+ *   - its transaction `staysInTurn` and it would have to wait, for anything but a first lock: `TakesTurns`, likewise.
  *
  * Slices and pages come from the scheduler, each in a turn of its own; a lock is taken up in the turn that grants it.
  */
@@ -19,15 +24,16 @@ import {
   Elsewhere,
   LockWait,
   Restart,
+  TakesTurns,
   type Principal,
   type Savepoint,
   type Statement,
   type StatementSteps,
   type Wait,
 } from '../database/contract.ts'
-import { prepareRollback } from '../database/sliced-rollback.ts'
-import type { KernelTransaction } from '../database/transaction.ts'
-import { isSteps, isThrownWait } from '../database/wait.ts'
+import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
+import type { KernelTransaction } from '../database/transaction/transaction.ts'
+import { isSteps, isThrownWait, type ThrownWait } from '../database/transaction/wait.ts'
 import { isMiss } from '../storage/store.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Sight } from './sight.ts'
@@ -101,12 +107,10 @@ export interface RepeatCounts {
   restarts: number
   /** Those that had not yielded yet, for a page or a lock. */
   batches: number
-  /** Steps that threw a wait instead of yielding it. */
-  escaped: number
 }
 
 export class StatementRunner {
-  readonly repeats: RepeatCounts = { restarts: 0, batches: 0, escaped: 0 }
+  readonly repeats: RepeatCounts = { restarts: 0, batches: 0 }
   readonly #scheduler: Scheduler
 
   constructor(slices: Scheduler) {
@@ -114,7 +118,7 @@ export class StatementRunner {
   }
 
   /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
-  run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller): T | Promise<T> {
+  run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller, isRepeat = false): T | Promise<T> {
     transaction.callerAccount = caller.account
     const start = transaction.beginStatement()
     transaction.principal = caller.principal
@@ -141,6 +145,14 @@ export class StatementRunner {
     } catch (error) {
       return this.#again(transaction, statement, caller, { start, steps: undefined }, error)
     }
+    if (wait instanceof LockWait && !isRepeat && transaction.isolation === 'read committed') {
+      closeSteps(steps)
+      return this.#again(transaction, statement, caller, { start, steps: undefined }, wait)
+    }
+    if (transaction.staysInTurn) {
+      closeSteps(steps)
+      return this.#again(transaction, statement, caller, { start, steps: undefined }, new TakesTurns())
+    }
     return this.#goOn(transaction, statement, caller, { start, steps }, wait)
   }
 
@@ -154,9 +166,9 @@ export class StatementRunner {
     const { steps } = begun
     let wait = firstWait
     try {
-      for (;;) {
+      for (let slices = 1; ; slices++) {
         transaction.leaveTurn(true)
-        await this.#whenOver(transaction, wait, caller.cancellation)
+        await this.#whenOver(transaction, wait, caller.cancellation, slices)
         checkGoesOn(transaction, caller)
         if (wait instanceof LockWait && transaction.isOutdated(wait))
           throw new Restart('what it waited for has changed')
@@ -171,44 +183,57 @@ export class StatementRunner {
     } catch (error) {
       if (wait instanceof Elsewhere) wait.abandon()
       closeSteps(steps)
-      return this.#again(transaction, statement, caller, begun, error)
+      return this.#again(transaction, statement, caller, begun, error, wait instanceof LockWait)
     }
   }
 
-  async #whenOver(transaction: KernelTransaction, wait: Wait, cancellation: Cancellation): Promise<void> {
+  /** `count`: of the slices that the statement has had. */
+  async #whenOver(transaction: KernelTransaction, wait: Wait, cancellation: Cancellation, count = 0): Promise<void> {
     if (wait instanceof LockWait) return wait.granted
     if (wait !== undefined) await cancellation.orWoken(promiseOf(transaction, wait))
-    return this.#slice()
+    return this.#slice(count)
   }
 
-  #slice(): Promise<void> {
-    return new Promise((resolve) => this.#scheduler.schedule(resolve))
+  #slice(count: number): Promise<void> {
+    return new Promise((resolve) => this.#scheduler.schedule(resolve, count))
   }
 
-  /** After a throw: takes the statement back, then waits and runs it again, or throws. */
+  /** After a throw: takes the statement back, then waits and runs it again, or throws. `hasLock`: it was just granted one. */
   #again<T>(
     transaction: KernelTransaction,
     statement: Statement<T>,
     caller: Caller,
     { start, steps }: { readonly start: Savepoint; readonly steps: StatementSteps<T> | undefined },
     error: unknown,
+    hasLock = false,
   ): T | Promise<T> {
     const prepared = prepareRollback(transaction, start)
     if (prepared !== undefined) {
-      return prepared.then(() => this.#again(transaction, statement, caller, { start, steps }, error))
+      return prepared.then(() => this.#again(transaction, statement, caller, { start, steps }, error, hasLock))
     }
     transaction.takeBack(start)
     const isBatch = isThrownWait(error)
+    if (isBatch && transaction.staysInTurn && !(error instanceof LockWait)) {
+      if (error instanceof Elsewhere) error.abandon()
+      transaction.endStatement()
+      throw new TakesTurns()
+    }
     if (!isBatch && !(error instanceof Restart)) {
       transaction.endStatement()
       throw error
     }
-    if (!isBatch) this.repeats.restarts++
-    else if (steps === undefined) this.repeats.batches++
-    else this.repeats.escaped++
-    if (!isBatch) transaction.interleave()
+    if (isBatch && steps !== undefined) {
+      transaction.endStatement()
+      throw escaped(error)
+    }
+    if (isBatch) this.repeats.batches++
+    else {
+      this.repeats.restarts++
+      transaction.interleave()
+      if (hasLock) return this.run(transaction, statement, caller, true)
+    }
     return this.#whenReady(transaction, isBatch ? error : undefined, caller).then(() => {
-      return this.run(transaction, statement, caller)
+      return this.run(transaction, statement, caller, true)
     })
   }
 
@@ -223,6 +248,12 @@ export class StatementRunner {
       throw error
     }
   }
+}
+
+/** A step has thrown what it should have yielded: run again, its statement might never end. */
+function escaped(wait: ThrownWait): PolylogError {
+  if (wait instanceof Elsewhere) wait.abandon()
+  return new PolylogError('internal', 'a step threw what it waits for, after its statement had yielded')
 }
 
 function promiseOf(transaction: KernelTransaction, wait: Exclude<Wait, undefined | LockWait>): Promise<void> {

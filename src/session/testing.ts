@@ -33,7 +33,7 @@ export function holdLog(database: Database): { release(): void } {
 
 /** A log on a disk that a test can fill and empty. */
 export class SmallDisk {
-  readonly host: Host = createRealHost()
+  readonly host: Host
   readonly log: CommitLog = openMemoryLog()
   isFull = false
   /** Appends under way fail, or succeed, when the test says so. */
@@ -41,8 +41,9 @@ export class SmallDisk {
   #letGo: () => void = () => undefined
   #passedUs = 0
 
-  constructor() {
-    const { host, log } = this
+  constructor(host: Host = createRealHost()) {
+    this.host = host
+    const { log } = this
     const monotonic = host.monotonic.bind(host)
     host.monotonic = () => monotonic() + this.#passedUs
     const acquire = log.acquire.bind(log)

@@ -13,7 +13,8 @@ import { writeExpiryKey } from '../model/keyvalue/keys.ts'
 import { setString } from '../model/keyvalue/strings.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import { Sessions } from './sessions.ts'
-import { verifyDatabase, type DatabaseReport } from './verification.ts'
+import type { DatabaseReport } from '../database/verification/verify.ts'
+import { verifyDatabase } from './verification.ts'
 
 const bytes = (text: string): ReturnType<typeof sliceOf> => sliceOf(Buffer.from(text))
 

@@ -1,9 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sliceOf, sliceToLatin1 } from '../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../base/tuple.ts'
-import type { Collection } from '../database/catalog.ts'
+import type { Collection } from '../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
-import { advance, inPlace } from '../database/wait.ts'
+import { advance, inPlace } from '../database/transaction/wait.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { MissingStore } from '../storage/contract/missing-store.ts'
 import { openMemoryStore } from '../storage/memory/memory.ts'
@@ -82,7 +82,7 @@ describe('a page that is not resident', () => {
     expect(store.pool.loads).toBeLessThanOrEqual(1.2 * store.pool.touched)
     expect(store.pool.misses).toBeLessThan(store.pool.touched)
     expect(store.pool.pinned).toBe(0)
-    expect(server.sessions.repeats).toEqual({ restarts: 0, batches: 0, escaped: 0 })
+    expect(server.sessions.repeats).toEqual({ restarts: 0, batches: 0 })
   })
 
   test('is waited for by a statement that returns at once, with more pages pinned than the pool holds', async () => {
@@ -127,7 +127,22 @@ describe('a page that is not resident', () => {
       read(tx, numbered(1)),
     ])
     expect(values).toEqual([10, 2, 1])
-    expect(server.sessions.repeats.escaped).toBe(0)
+    expect(server.sessions.repeats.restarts).toBe(0)
+  })
+
+  test('is an error of the statement where a step throws it after its first yield', async () => {
+    await fill(1_000)
+    store.pool.forget()
+    let runs = 0
+    const running = openSession().run(function* (tx): StatementSteps<void> {
+      runs++
+      write(tx, 'written', 1)
+      yield undefined
+      read(tx, numbered(500))
+    })
+    await expect(running).rejects.toMatchObject({ code: 'internal' })
+    expect([runs, store.pool.pinned, server.database.open.size]).toEqual([1, 0, 0])
+    expect(await openSession().run((tx) => read(tx, 'written'))).toBe(0)
   })
 
   test('is let go of where its statement was cancelled meanwhile', async () => {
@@ -144,50 +159,108 @@ describe('a page that is not resident', () => {
 })
 
 describe('a lock that is not free', () => {
-  const update = (name: string, counts: { began: number }) =>
+  interface Counts {
+    began: number
+  }
+
+  /** `pauses`: its slice is over before it meets the lock. */
+  const update = (name: string, counts: Counts, pauses = false) =>
     function* (tx: Transaction): StatementSteps<void> {
       counts.began++
+      if (pauses) yield undefined
       yield* inPlace(tx, () => write(tx, 'own', read(tx, 'own') + 1))
       yield* inPlace(tx, () => write(tx, name, read(tx, name) + 1))
     }
 
-  test('is waited for in place, and the statement goes on where nothing has changed', async () => {
-    const holder = openSession()
-    holder.begin()
-    await holder.run((tx) => write(tx, 'contended', 5))
-    const counts = { began: 0 }
-    const waiting = openSession().run(update('contended', counts))
+  async function someTurns(): Promise<void> {
     for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
-    await holder.rollback()
-    await waiting
-    expect(counts.began).toBe(1)
-    expect(server.sessions.repeats.restarts).toBe(0)
-    expect(await openSession().run((tx) => [read(tx, 'own'), read(tx, 'contended')])).toEqual([1, 1])
-  })
+  }
 
-  test('restarts the statement where the row has changed', async () => {
+  async function holderOf(name: string): Promise<Session> {
     const holder = openSession()
     holder.begin()
-    await holder.run((tx) => write(tx, 'contended', 5))
+    await holder.run((tx) => write(tx, name, 5))
+    return holder
+  }
+
+  function pins(): number {
+    return server.database.store.statistics().pinnedSnapshots
+  }
+
+  function written(): Promise<number[]> {
+    return Promise.resolve(openSession().run((tx) => [read(tx, 'own'), read(tx, 'contended')]))
+  }
+
+  test('is waited for without a snapshot, and the statement begins again in the turn that grants it', async () => {
+    const holder = await holderOf('contended')
+    const scheduled = vi.spyOn(server.sessions.scheduler, 'schedule')
     const counts = { began: 0 }
+    const pinned = pins()
     const waiting = openSession().run(update('contended', counts))
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    await someTurns()
+    expect(server.database.locks.waits).toBe(1)
+    expect(pins()).toBe(pinned)
+    expect(server.database.conflicts.active).toBe(false)
     await holder.commit()
     await waiting
     expect(counts.began).toBe(2)
-    expect(server.sessions.repeats).toMatchObject({ restarts: 1, escaped: 0 })
-    expect(await openSession().run((tx) => [read(tx, 'own'), read(tx, 'contended')])).toEqual([1, 6])
+    expect(scheduled).not.toHaveBeenCalled()
+    expect(server.sessions.repeats).toEqual({ restarts: 0, batches: 1 })
+    expect(await written()).toEqual([1, 6])
+  })
+
+  test('is waited for in place by one that has begun again already', async () => {
+    const [first, second] = [await holderOf('first'), await holderOf('second')]
+    const counts = { began: 0 }
+    const waiting = openSession().run(function* (tx): StatementSteps<void> {
+      yield* update('first', counts)(tx)
+      yield* inPlace(tx, () => write(tx, 'second', read(tx, 'second') + 1))
+    })
+    await someTurns()
+    await first.commit()
+    await someTurns()
+    expect(server.database.conflicts.active).toBe(true)
+    await second.rollback()
+    await waiting
+    expect(counts.began).toBe(2)
+    expect(server.sessions.repeats).toEqual({ restarts: 0, batches: 1 })
+  })
+
+  test('is waited for in place by one that has paused, which goes on where nothing has changed', async () => {
+    const holder = await holderOf('contended')
+    const counts = { began: 0 }
+    const waiting = openSession().run(update('contended', counts, true))
+    await someTurns()
+    expect(server.database.conflicts.active).toBe(true)
+    await holder.rollback()
+    await waiting
+    expect(counts.began).toBe(1)
+    expect(server.sessions.repeats).toEqual({ restarts: 0, batches: 0 })
+    expect(await written()).toEqual([1, 1])
+  })
+
+  test('restarts one that has paused where the row has changed, in the turn that grants it', async () => {
+    const holder = await holderOf('contended')
+    const counts = { began: 0 }
+    const waiting = openSession().run(update('contended', counts, true))
+    await someTurns()
+    const scheduled = vi.spyOn(server.sessions.scheduler, 'schedule')
+    await holder.commit()
+    await waiting
+    expect(counts.began).toBe(2)
+    // The pause of the second run, and none before it.
+    expect(scheduled).toHaveBeenCalledTimes(1)
+    expect(server.sessions.repeats).toEqual({ restarts: 1, batches: 0 })
+    expect(await written()).toEqual([1, 6])
   })
 
   test('fails at repeatable read where the row has changed', async () => {
-    const holder = openSession()
-    holder.begin()
-    await holder.run((tx) => write(tx, 'contended', 5))
+    const holder = await holderOf('contended')
     const other = openSession()
     other.begin({ isolation: 'repeatable read' })
     const counts = { began: 0 }
     const waiting = other.run(update('contended', counts))
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    await someTurns()
     await holder.commit()
     await expect(waiting).rejects.toMatchObject({ code: 'serialization_failure' })
     expect(counts.began).toBe(1)

@@ -4,6 +4,9 @@
  *
  * Slices that `get` and cursors return belong to the store and hold until the next call on the same snapshot or cursor.
  * `current` is the newest state and is free to read inside one turn; whoever reads across turns pins with `snapshot()`.
+ *
+ * There are two kinds: the memory store (`memory/`), which holds everything, and overlays (`overlay/`), which hold what was
+ * written lately and hand it over to a base store on the disk (`base-store.ts`).
  */
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Host } from '../host/host.ts'
@@ -56,7 +59,7 @@ export interface OrderedStore {
    */
   checkpoint(host: Host, folder: string): Promise<Sequence>
   statistics(): StoreStatistics
-  /** Frees what nobody can see any more, for at most about `budgetUs`; true where there is more to do. */
+  /** Frees what nobody can see any more, for at most about `budgetUs`; true where there is more to do. A mutation for cursors. */
   reclaim(budgetUs: number): boolean
   close(): void
 }
@@ -66,8 +69,14 @@ export interface Reader {
   /** Throws the preallocated `Miss` when a page is not resident. */
   get(key: Slice): Slice | undefined
   scan(range: KeyRange, options?: ScanOptions): Cursor
-  /** How many keys the range holds, at the least cost that the store has for it: see `Cursor.skip`. */
-  count(range: KeyRange): number
+  /**
+   * How many keys the range holds, exactly, in logarithmic time; may throw a `Miss`. `undefined` where the store cannot tell
+   * so quickly and only a walk can: the memory store always can, one over a base store cannot where many keys of the range
+   * were written lately.
+   */
+  count(range: KeyRange): number | undefined
+  /** About as many, for plans: what is written over and again may be counted twice. Logarithmic; may throw a `Miss`. */
+  estimate(range: KeyRange): number
 }
 
 export interface Snapshot extends Reader {
@@ -132,6 +141,17 @@ export interface Cursor {
    * another one may pass over fewer at a time.
    */
   skip(count: number): number
+  /**
+   * As so many calls of `next`, at most `count`, until one has come to an entry with that value: how many; 0 only at the end.
+   * The last of them is shown. Left out where values cannot be compared without showing each entry.
+   */
+  nextUntil?(value: Slice, count: number): number
+}
+
+/** `cursor.nextUntil`, one entry at a time where it has none. */
+export function nextUntil(cursor: Cursor, value: Slice, count: number): number {
+  if (cursor.nextUntil !== undefined) return cursor.nextUntil(value, count)
+  return cursor.next() ? 1 : 0
 }
 
 /** Thrown by reads when a page is not resident. One preallocated instance per store: no stack, no allocation. */

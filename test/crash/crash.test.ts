@@ -9,9 +9,12 @@ let directory: string
 beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'polylog-crash-'))))
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
-test('a killed server keeps every acknowledged transfer whole, and no half of any', async () => {
-  const result = await runRounds({ directory: join(directory, 'data'), seed: 1, rounds: 3 })
-  expect(result.failures).toEqual([])
-  expect(result.rounds).toBe(3)
-  expect(result.acknowledged).toBeGreaterThan(0)
-})
+test.each(['memory', 'sorted'])(
+  'a killed server keeps every acknowledged transfer whole, and no half of any (%s)',
+  async (engine) => {
+    const result = await runRounds({ directory: join(directory, 'data'), seed: 1, rounds: 3, engine })
+    expect(result.failures).toEqual([])
+    expect(result.rounds).toBe(3)
+    expect(result.acknowledged).toBeGreaterThan(0)
+  },
+)

@@ -9,6 +9,7 @@ import type { SeededRandom } from '../../src/host/simulated/random.ts'
 
 export const accounts = 5
 export const firstBalance = 10_000
+const ballastRows = 20_000
 
 export type Fate = 'unknown' | 'acknowledged' | 'refused'
 
@@ -64,16 +65,38 @@ export class Teller {
     await this.#mongo.close(true).catch(() => undefined)
   }
 
-  async createShop(): Promise<void> {
+  /** `engine`: where the ledger, the orders and the Redis data lie. The accounts lie in memory. */
+  async createShop(engine: string = 'memory'): Promise<void> {
     await this.#pg.query('CREATE TABLE account (id bigint PRIMARY KEY, balance bigint NOT NULL)')
     await this.#pg.query(
-      'CREATE TABLE ledger (id bigint PRIMARY KEY, source bigint NOT NULL, target bigint NOT NULL, amount bigint NOT NULL)',
+      `CREATE TABLE ledger (id bigint PRIMARY KEY, source bigint NOT NULL, target bigint NOT NULL, amount bigint NOT NULL)
+       WITH (engine = '${engine}')`,
     )
+    if (engine !== 'memory') await this.#createBallast(engine)
+    await this.#redis.call('POLYLOG.ENGINE', engine)
+    await this.#mongo.db('shop').createCollection('orders', { storageEngine: { [engine]: {} } })
     await this.#pg.query('CREATE INDEX ledger_source ON ledger (source)')
     for (let id = 0; id < accounts; id++) {
       await this.#pg.query('INSERT INTO account VALUES ($1, $2)', [id, firstBalance])
     }
     await this.#mongo.db('shop').collection('orders').createIndex({ customer: 1 })
+  }
+
+  /** So that writing the engine's file anew takes about as long as the transfers that make it necessary. */
+  async #createBallast(engine: string): Promise<void> {
+    await this.#pg.query(`CREATE TABLE ballast (id int PRIMARY KEY, note text) WITH (engine = '${engine}')`)
+    await this.#pg.query(`INSERT INTO ballast SELECT i, repeat('x', 100) FROM generate_series(1, ${ballastRows}) AS i`)
+  }
+
+  async #ballastDifferences(): Promise<string[]> {
+    const isThere = await this.#pg.query("SELECT 1 FROM polylog.collections WHERE name = 'ballast'")
+    if (isThere.rowCount === 0) return []
+    const { rows } = await this.#pg.query<{ count: number; sum: number }>(
+      'SELECT count(*)::int AS count, sum(id)::int AS sum FROM ballast',
+    )
+    const { count, sum } = rows[0]!
+    const isWhole = count === ballastRows && sum === (ballastRows * (ballastRows + 1)) / 2
+    return isWhole ? [] : [`${count} rows of the ballast are left, their sum is ${sum}`]
   }
 
   /** Tells the transfer's fate into it. */
@@ -160,7 +183,7 @@ export class Teller {
       audit: await this.#scores('audit'),
       leaderboard: await this.#scores('leaderboard'),
       indexed,
-      differences: await this.#verify(),
+      differences: [...(await this.#verify()), ...(await this.#ballastDifferences())],
     }
   }
 }

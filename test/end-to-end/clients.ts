@@ -13,8 +13,8 @@ export class Clients {
     this.port = port
   }
 
-  async postgres(): Promise<pg.Client> {
-    const client = new pg.Client({ host, port: this.port, user: 'me', database: 'polylog' })
+  async postgres(database = 'polylog'): Promise<pg.Client> {
+    const client = new pg.Client({ host, port: this.port, user: 'me', database })
     client.on('error', () => {})
     await client.connect()
     this.#closing.push(() => client.end())
@@ -36,7 +36,7 @@ export class Clients {
   }
 
   mongo(options: MongoClientOptions = {}): MongoClient {
-    const client = new MongoClient(`mongodb://${host}:${this.port}/`, { serverSelectionTimeoutMS: 5_000, ...options })
+    const client = new MongoClient(`mongodb://${host}:${this.port}/`, { serverSelectionTimeoutMS: 60_000, ...options })
     this.#closing.push(() => client.close())
     return client
   }

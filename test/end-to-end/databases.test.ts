@@ -6,6 +6,7 @@ import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Clients, failureOf } from './clients.ts'
+import { RawConnection } from './raw-connection.ts'
 import { ServerProcess } from './server-process.ts'
 
 let folder: string
@@ -55,6 +56,12 @@ test('a database is made, filled through all doors, kept, and seen by nobody els
   await server.kill()
   server = await ServerProcess.start('--data', folder)
   clients = new Clients(server.port)
+  // Nobody has opened it yet.
+  const raw = await RawConnection.open(server.port)
+  raw.send('PING\r\nPOLYLOG.USE second\r\nGET greeting\r\nPING\r\n')
+  const replies = '+PONG\r\n+OK\r\n$5\r\nhello\r\n+PONG\r\n'
+  await raw.until((received) => received.length >= replies.length)
+  expect((await raw.end()).toString()).toBe(replies)
   expect(await inDatabase('second', 'SELECT total FROM shop.orders')).toEqual([[7]])
   expect(await inDatabase('second', 'SELECT key, value FROM redis.db0_string')).toEqual([['greeting', 'hello']])
   expect(await inDatabase('second', 'SELECT count(*)::int FROM only_here')).toEqual([[0]])
@@ -89,7 +96,14 @@ test('a database is dropped with everything in it, not under those who use it, a
     code: '55006',
     message: 'cannot drop the currently open database',
   })
+  const inside = await clients.postgres('gone')
+  const ended = new Promise<unknown>((resolve) => inside.once('error', resolve))
   await client.query('DROP DATABASE gone WITH (FORCE)')
+  expect(await ended).toMatchObject({
+    severity: 'FATAL',
+    code: '57P01',
+    message: 'terminating connection due to administrator command',
+  })
   expect(await failureOf(redis.get('key'))).toBeInstanceOf(Error)
   expect(await failureOf(inDatabase('gone', 'SELECT 1'))).toMatchObject({ code: '3D000' })
   expect(await failureOf(client.query('DROP DATABASE gone'))).toMatchObject({

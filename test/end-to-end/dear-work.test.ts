@@ -57,12 +57,41 @@ test.each([
   ["SELECT cardinality(string_to_array(repeat('x,', 200000), ',')) AS n", 200_001],
   ["SELECT (repeat('ab', 3000000) LIKE '%a%b%a%b%c%')::int AS n", 0],
   ["SELECT length(replace(lower(reverse(repeat('Ab', 1000000))), 'ba', 'c')) AS n", 1_000_000],
+  // Operators of one name that several files register.
+  ["SELECT length(repeat('x', 4000000) || 'a') AS n", 4_000_001],
+  ["SELECT length((to_jsonb(repeat('x', 1000000)) || '[1]')::text) AS n", 1_000_007],
   ["SELECT cardinality(regexp_split_to_array(repeat('a1', 100000), '[0-9]')) AS n", 100_001],
 ])('%s', async (text, expected) => {
   const [worker, reader] = [await clients.postgres(), await clients.postgres()]
   const answer = worker.query<{ n: number }>(text)
   expect(await selectsBefore(reader, answer)).toBeGreaterThan(5)
   expect((await answer).rows).toEqual([{ n: expected }])
+})
+
+const list = (count: number): string => Array.from({ length: count }, (_, i) => i).join(',')
+
+test.each([
+  ['select jsonb_array_length($1::jsonb) as n', `[${list(400_000)}]`, 400_000],
+  ['select cardinality($1::int[]) as n', `{${list(400_000)}}`, 400_000],
+  ['select length($1::bytea) as n', `\\x${'00'.repeat(1_000_000)}`, 1_000_000],
+  ['select length($1::text) as n', 'é'.repeat(1_000_000), 1_000_000],
+  [`select jsonb_array_length('[${list(100_000)}]'::jsonb) as n`, undefined, 100_000],
+])('a large value that a client sends is read while others are answered', async (text, parameter, expected) => {
+  const [worker, reader] = [await clients.postgres(), await clients.postgres()]
+  const answer = worker.query<{ n: number }>(text, parameter === undefined ? [] : [parameter])
+  expect(await selectsBefore(reader, answer)).toBeGreaterThan(5)
+  expect((await answer).rows).toEqual([{ n: expected }])
+})
+
+test('a large parameter that does not parse is an error of its Bind, and can be given up', async () => {
+  const client = await clients.postgres()
+  const bad = await failureOf(client.query('select $1::jsonb', [`[${list(400_000)},]`]))
+  expect(bad).toMatchObject({ code: '22P02', where: "unnamed portal parameter $1 = '...'" })
+  await client.query('SET statement_timeout = 50')
+  const slow = await failureOf(client.query('select $1::jsonb', [`[${list(1_500_000)}]`]))
+  expect((slow as pg.DatabaseError).code).toBe('57014')
+  await client.query('SET statement_timeout = 0')
+  expect((await client.query("select '[1]'::jsonb as j")).rows).toEqual([{ j: [1] }])
 })
 
 test('a statement timeout ends a pattern that takes long', async () => {
@@ -93,6 +122,26 @@ test('updates and deletes by what never ends are ended too, and change nothing',
     { _id: 1, a: 1, size: 50_000 },
     { _id: 2, a: 2, size: 50_000 },
   ])
+})
+
+test('updates of large arrays are made while others are answered', async () => {
+  const items = clients
+    .mongo()
+    .db('dear')
+    .collection<{ _id: number; a: number[]; o: { k: number }[]; at?: Date }>('arrays')
+  const count = 400_000
+  await items.insertOne({ _id: 1, a: Array.from({ length: count }, (_, i) => i), o: [{ k: 1 }, { k: 2 }] })
+  const reader = await clients.postgres()
+  const last = Array.from({ length: 100 }, (_, i) => count - 100 + i)
+  const change = { $pullAll: { a: last }, $inc: { 'o.$.k': 5, 'o.$[e].k': 10 }, $currentDate: { at: true } }
+  const changing = items.updateOne({ _id: 1, 'o.k': 2 }, change as object, { arrayFilters: [{ 'e.k': 1 }] })
+  expect(await selectsBefore(reader, changing)).toBeGreaterThan(5)
+  expect((await changing).modifiedCount).toBe(1)
+  const [found] = await items.find().toArray()
+  expect([found!.a.length, found!.o]).toEqual([count - 100, [{ k: 11 }, { k: 7 }]])
+  expect(found!.at).toBeInstanceOf(Date)
+  const sorting = items.updateOne({ _id: 1 }, { $push: { a: { $each: [], $sort: -1 } } }, { maxTimeMS: 1 })
+  expect(((await failureOf(sorting)) as { code?: number }).code).toBe(50)
 })
 
 test('dear calls answer right wherever they stand', async () => {

@@ -270,7 +270,7 @@ describe('MongoDB', () => {
   })
 
   async function withMongo(use: (client: MongoClient) => Promise<void>): Promise<void> {
-    const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`, { serverSelectionTimeoutMS: 5_000 })
+    const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`, { serverSelectionTimeoutMS: 60_000 })
     try {
       await use(client)
     } finally {

@@ -1,7 +1,7 @@
 /** A bare TCP connection, for bytes that no driver would send. */
 import { createConnection, type Socket } from 'node:net'
 
-const limitMs = 10_000
+const limitMs = 60_000
 
 export class RawConnection {
   readonly socket: Socket

@@ -36,7 +36,7 @@ function runScript(text: string): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [path], {
     cwd: mkdtempSync(join(folder, 'work-')),
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   })
   return { status, output: `${stdout}${stderr}` }
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 export const repositoryRoot: string = fileURLToPath(new URL('../..', import.meta.url))
 const binary = join(repositoryRoot, 'dist', 'cli', 'polylog.js')
-const startLimitMs = 20_000
+const startLimitMs = 60_000
 
 export interface Exit {
   readonly status: number | null

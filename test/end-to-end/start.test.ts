@@ -210,7 +210,7 @@ describe('npm start itself', () => {
       let output = ''
       npm.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
       npm.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))
-      await expect.poll(() => output, { timeout: 30_000 }).toContain('polylog ready')
+      await expect.poll(() => output, { timeout: 120_000 }).toContain('polylog ready')
       process.kill(-npm.pid!, 'SIGINT')
       await once(npm, 'close')
       expect(output).toContain('"stopping"')

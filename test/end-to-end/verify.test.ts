@@ -60,6 +60,31 @@ describe('polylog verify', () => {
       expect(stderr).toContain('checksum')
     }))
 
+  test('names a byte of an engine that the disk has changed, of a server that runs and of its directory', () =>
+    withFolder(async (folder) => {
+      const server = await fill(folder)
+      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'test', database: 'polylog' })
+      await client.connect()
+      await client.query("CREATE TABLE kept (a int PRIMARY KEY, b text) WITH (engine = 'sorted')")
+      await client.query("INSERT INTO kept SELECT i, 'row ' || i FROM generate_series(1, 1000) i")
+      await client.end()
+      await server.stop()
+      const whole = await runPolylog('verify', '--data', folder)
+      expect(whole.stdout).toMatch(/, 1000 entries of engines, 0 differences\n$/)
+      const base = join(folder, 'databases', readdirSync(join(folder, 'databases'))[0]!, 'sorted')
+      const file = join(base, readdirSync(base)[0]!)
+      const content = readFileSync(file)
+      content[9000]! ^= 1
+      writeFileSync(file, content)
+      const named = `polylog: unreadable: engine sorted: sorted file ${file} is damaged at byte`
+      const again = await ServerProcess.start('--data', folder)
+      const online = await runPolylog('verify', '--url', `postgres://127.0.0.1:${again.port}/polylog`)
+      expect([online.status, online.stdout]).toEqual([4, expect.stringContaining(named)])
+      await again.stop()
+      const offline = await runPolylog('verify', '--data', folder)
+      expect([offline.status, offline.stdout]).toEqual([4, expect.stringContaining(named)])
+    }))
+
   test('makes no directory where none is, and says what it takes', () =>
     withFolder(async (folder) => {
       const { status, stderr } = await runPolylog('verify', '--data', join(folder, 'none'))

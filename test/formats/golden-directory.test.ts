@@ -9,13 +9,16 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { formatVersion } from '../../src/database/data-directory.ts'
+import { formatVersion } from '../../src/database/directory/data-directory.ts'
 import { Instance } from '../../src/database/instance.ts'
 import { createRealHost } from '../../src/host/real/real-host.ts'
 import { EmbeddedDatabase, type EmbeddedTransaction } from '../../src/library/library.ts'
 import { Sessions } from '../../src/session/sessions.ts'
 
 const goldens = join(import.meta.dirname, 'golden')
+
+/** A few dozen rows are a large commit, of several pieces. */
+const limits = { largeCommitWrites: 50, pieceBytes: 1_000 }
 
 interface Opened {
   readonly db: EmbeddedDatabase
@@ -24,7 +27,7 @@ interface Opened {
 
 async function openDirectory(directory: string): Promise<Opened> {
   const host = createRealHost()
-  const instance = await Instance.open({ host, directory, segmentBytes: 64 * 1024 }, 'polylog')
+  const instance = await Instance.open({ host, directory, segmentBytes: 64 * 1024, limits }, 'polylog')
   const sessions = new Sessions(host, () => instance.databases)
   const db = new EmbeddedDatabase(instance.databases.get('polylog')!, sessions, () => instance.close())
   return { db, instance }
@@ -54,7 +57,18 @@ async function fillAfterCheckpoint(tx: EmbeddedTransaction): Promise<void> {
   await tx.keys().delete('greeting')
 }
 
-/** Everything, as text. */
+/** Since format 4 in pieces. */
+async function fillLargely(tx: EmbeddedTransaction): Promise<void> {
+  await tx.sql('CREATE TABLE many (id int4 PRIMARY KEY, word text)')
+  await tx.sql("INSERT INTO many SELECT g, repeat('word ', g % 9) FROM generate_series(1, 100) g")
+}
+
+async function manyOf(db: EmbeddedDatabase): Promise<unknown> {
+  const rows = await db.read((tx) => tx.sql('SELECT count(*)::text, sum(length(word))::text AS length FROM many'))
+  return rows[0]
+}
+
+/** Everything but that, as text. */
 function contentOf(db: EmbeddedDatabase): Promise<unknown> {
   return db.read(async (tx) => {
     const rows = await tx.sql(
@@ -77,6 +91,7 @@ async function writeGolden(): Promise<void> {
   await db.write(fillBeforeCheckpoint)
   await instance.databases.get('polylog')!.checkpoint()
   await db.write(fillAfterCheckpoint)
+  await db.write(fillLargely)
   cpSync(scratch, join(folder, 'data'), { recursive: true, filter: (path) => !path.includes('LOCK') })
   writeFileSync(join(folder, 'expected.json'), `${JSON.stringify(await contentOf(db), undefined, 2)}\n`)
   await db.close()
@@ -97,6 +112,7 @@ describe('a directory of every format version', () => {
       const { db, instance } = await openDirectory(scratch)
       expect(instance.databases.get('polylog')!.recovered.replayed).toBeGreaterThan(0)
       expect(await contentOf(db)).toEqual(JSON.parse(readFileSync(join(goldens, version, 'expected.json'), 'utf8')))
+      if (Number(version) >= 4) expect(await manyOf(db)).toEqual({ count: '100', length: '1985' })
       await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
       await db.close()
       expect(readFileSync(join(scratch, 'FORMAT'), 'utf8')).toBe(`${formatVersion}\n`)

@@ -1,21 +1,27 @@
 /** The kernel: locks, conflicts, private writes, what a transaction has read, the way to the log. */
 import { mutationsOf, type Mutation } from './mutation.ts'
 
-const locks = ['src/database/locks.test.ts', 'src/session/hermitage.test.ts']
-const conflicts = ['src/database/conflict-index.test.ts', 'src/session/hermitage.test.ts']
+const locks = ['src/database/transaction/locks.test.ts', 'src/session/hermitage.test.ts']
+const conflicts = ['src/database/transaction/conflict-index.test.ts', 'src/session/hermitage.test.ts']
 const writes = [
-  'src/database/write-set.test.ts',
-  'src/database/transaction-cursor.test.ts',
+  'src/database/transaction/write-set.test.ts',
+  'src/database/transaction/transaction-cursor.test.ts',
   'src/session/session.test.ts',
 ]
 const pipeline = [
-  'src/database/commit.test.ts',
-  'src/database/commit-pipeline.test.ts',
-  'src/database/burned-sequences.test.ts',
+  'src/database/commit/commit.test.ts',
+  'src/database/commit/commit-pipeline.test.ts',
+  'src/database/commit/burned-sequences.test.ts',
+]
+
+const trouble = [
+  'src/database/commit/log-trouble.test.ts',
+  'src/database/following/following.test.ts',
+  'src/server/step-down.test.ts',
 ]
 
 export const databaseMutations: readonly Mutation[] = [
-  ...mutationsOf('src/database/locks.ts', locks, [
+  ...mutationsOf('src/database/transaction/locks.ts', locks, [
     ['share locks exclude nobody', '[false, false, true, true],', '[false, false, false, false],'],
     ['key share waits for no key update', '[false, false, false, true],', '[false, false, true, true],'],
     ['a new request passes those who wait', 'held === undefined ? lock.queue.length : 0)', '0)'],
@@ -51,7 +57,7 @@ export const databaseMutations: readonly Mutation[] = [
       '',
     ],
   ]),
-  ...mutationsOf('src/database/conflict-index.ts', conflicts, [
+  ...mutationsOf('src/database/transaction/conflict-index.ts', conflicts, [
     [
       'a range ends one key late',
       'if (run.keys.length > 0 && run.keys[0]! >= end) return false',
@@ -92,8 +98,8 @@ export const databaseMutations: readonly Mutation[] = [
     ['old changes are not asked', '|| (this.#old?.changed(start, end, since) ?? false)', ''],
   ]),
   ...mutationsOf(
-    'src/database/read-log.ts',
-    ['src/database/read-log.test.ts'],
+    'src/database/transaction/read-log.ts',
+    ['src/database/transaction/read-log.test.ts'],
     [
       ['a read range is one key short', '`${sliceToLatin1(key)}\\0`', 'sliceToLatin1(key)'],
       [
@@ -114,12 +120,12 @@ export const databaseMutations: readonly Mutation[] = [
       ],
     ],
   ),
-  ...mutationsOf('src/database/write-set.ts', writes, [
+  ...mutationsOf('src/database/transaction/write-set.ts', writes, [
     ['a range delete hides what is written after it', 'if (range.operation < operation) return undefined', ''],
     [
       'a range delete hides its end',
-      'compareSlices(key, range.start) >= 0 && compareSlices(key, range.end) < 0',
-      'compareSlices(key, range.start) >= 0 && compareSlices(key, range.end) <= 0',
+      'compareSlices(key, range.start) >= 0 && compareSlices(key, range.end) < 0)\n        return reverse',
+      'compareSlices(key, range.start) >= 0 && compareSlices(key, range.end) <= 0)\n        return reverse',
     ],
     [
       'a range delete survives its savepoint',
@@ -139,28 +145,32 @@ export const databaseMutations: readonly Mutation[] = [
     ],
     ['keys of equal hash are one', 'if (length !== key.end - key.start) return false', ''],
   ]),
-  ...mutationsOf('src/database/transaction-cursor.ts', writes, [
+  ...mutationsOf('src/database/transaction/transaction-cursor.ts', writes, [
     [
       'a parked cursor shows its entry again',
       "if (state === 'taken' && this.#pullBase()",
       "if (state === 'held' && this.#pullBase()",
     ],
     ['an own entry shows beside the stored one', "if (difference === 0) this.#baseState = 'taken'", ''],
-    ['an own delete is shown', 'if (this.#writes.valueOf(own, this.#ownValue) === null) continue', ''],
+    ['an own delete is shown', 'if (value === null) continue', ''],
     [
       'own entries behind the range are shown',
       ': compareSlices(this.#ownKey, this.#range.end) >= 0',
       ': compareSlices(this.#ownKey, this.#range.end) > 0',
     ],
-    ['a skip forgets the entry that was held', "const held = this.#baseState === 'held' ? 1 : 0", 'const held = 0'],
-    ['a skip passes one too many', 'this.#base.skip(count - held - 1)', 'this.#base.skip(count - held)'],
     [
-      'writes made after it show in an open cursor',
-      'if (operation < 0) continue\n      this.#writes.keyOf',
-      'if (operation < -1) continue\n      this.#writes.keyOf',
+      'a parked cursor does not know what it has passed over',
+      'const passed = count > 1 ? this.#base.skip(count - 1) : 0',
+      'const passed = count > 1 ? this.#base.skip(count) : 0',
     ],
+    [
+      'a skip passes own writes by',
+      "if (this.#limit > 0 || this.#baseState === 'held') return",
+      "if (this.#baseState === 'held') return",
+    ],
+    ['writes made after it show in an open cursor', 'this.#writes.newestBefore(newest, this.#limit)', 'newest'],
   ]),
-  ...mutationsOf('src/database/burned-sequences.ts', pipeline, [
+  ...mutationsOf('src/database/commit/burned-sequences.ts', pipeline, [
     [
       'the way back is a burned sequence',
       'return sequence === episode.wayBack ? episode.base : undefined',
@@ -177,31 +187,131 @@ export const databaseMutations: readonly Mutation[] = [
       'if (episode === undefined) return sequence',
     ],
   ]),
-  ...mutationsOf('src/database/commit-pipeline.ts', pipeline, [
+  ...mutationsOf('src/database/commit/commit-pipeline.ts', pipeline, [
     [
       'written is taken for synced',
-      "level === 'written' ? this.#leader.writtenThrough : this.#leader.syncedThrough",
-      "level === 'synced' ? this.#leader.writtenThrough : this.#leader.syncedThrough",
+      "level === 'written' ? leader.writtenThrough : leader.syncedThrough",
+      "level === 'synced' ? leader.writtenThrough : leader.syncedThrough",
     ],
     [
       'who waits for what is durable already waits for more',
       'else if (this.durableThrough(level) >= state) run()',
       'else if (this.durableThrough(level) > state) run()',
     ],
-    [
-      "the clock goes back with the host's",
-      'return Math.max(this.#host.now(), this.#clockMs)',
-      'return this.#host.now()',
-    ],
+    ["the clock goes back with the host's", 'return this.#clock.timeMs(this.#host.now())', 'return this.#host.now()'],
     [
       'a failed log is written on',
-      "if (this.failure !== undefined)\n      throw new PolylogError('read_only'",
-      "if (this.failure === null)\n      throw new PolylogError('read_only'",
+      "if (this.#phase !== 'leading') throw this.#refusal()",
+      "if (this.#phase === 'following') throw this.#refusal()",
+    ],
+  ]),
+  ...mutationsOf('src/database/commit/commit-pipeline.ts', trouble, [
+    [
+      'an append of which nobody knows is taken for done',
+      "if (outcome === 'committed') this",
+      "if (outcome !== 'absent' || this.#outage.tries < 9) this",
+    ],
+    [
+      'an append that is in the log is made again',
+      'if (this.#appendedEnd < end) await this.#appendRecords(writer',
+      'if (true) await this.#appendRecords(writer',
+    ],
+    [
+      'what was tried counts as done at a step down',
+      'const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(synced)',
+      'const kept: number | undefined = this.#triedEnd',
+    ],
+    [
+      'what is not known to be synced counts as not done at a step down',
+      'const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(synced)',
+      'const kept: number | undefined = synced',
+    ],
+    [
+      'a step down tells of what it does not know as not done',
+      'const isDoubtful = sequence <= this.#triedEnd\n',
+      'const isDoubtful = sequence < 0\n',
+    ],
+    ['a log that cannot be reached is given up at once', 'if (await this.#outage.next()) return next', ''],
+    [
+      'what the log has not answered is taken for not done',
+      "new LogError('unknown', 'the log has not answered')",
+      'reason',
+    ],
+    [
+      'any number of commits waits for a log that cannot be reached',
+      'this.#queue.bytes > this.#maxWaitingBytes',
+      'this.#queue.bytes < 0',
+    ],
+    [
+      'a lost leader goes on until its next append',
+      "else leader.lost.addEventListener('abort', onLost)",
+      'else void onLost',
+    ],
+  ]),
+  ...mutationsOf('src/database/commit/log-trouble.ts', trouble, [
+    ["another leader's records are taken for one's own", 'if (batch.epoch > epoch) return own', ''],
+    ['the end of a term is known before there is a later one', 'if (present <= epoch) return undefined', ''],
+  ]),
+  ...mutationsOf(
+    'src/database/following/lease.ts',
+    ['src/database/following/lease.test.ts'],
+    [
+      ['a lease counts from its beginning', 'this.#renewedUs = askedUs', ''],
+      ['a lease never lapses', '    this.#onLapse(new', '    void (new'],
+    ],
+  ),
+  ...mutationsOf('src/database/following/follow-loop.ts', trouble, [
+    ['a follower keeps its catalog', 'this.#target.catalog = catalog', 'void catalog'],
+    [
+      'a follower tells nobody who watches',
+      'else if (conflicts.active) noteRecord',
+      'else if (false as boolean) noteRecord',
+    ],
+    [
+      'a large record is seen before it is whole',
+      'const replayer = new Replayer(this.#following(draft))',
+      'const replayer = new Replayer(this.#following(this.#target.store))',
     ],
   ]),
   ...mutationsOf(
-    'src/database/commit.ts',
-    ['src/database/commit.test.ts', 'src/model/keyvalue/keyvalue.test.ts'],
+    'src/database/following/consumers.ts',
+    ['src/database/following/consumers.test.ts'],
+    [
+      ['the log is trimmed beyond a consumer', 'limit = Math.min(limit, position)', 'void position'],
+      [
+        'a consumer holds back any number of bytes',
+        'if (heldBytes(consumer.position, segments) <= consumer.maxLagBytes) continue',
+        'if (consumer.maxLagBytes >= 0) continue',
+      ],
+      [
+        'a consumer is lost for this life only',
+        'if (isLost || this.#isDirty) await',
+        'if (!isLost && this.#isDirty) await',
+      ],
+      ['the log is trimmed before an advance is written', 'if (isLost || this.#isDirty) await', 'if (isLost) await'],
+      ['a position goes back', 'if (position <= consumer.position) return', ''],
+      ['a lost consumer advances', "if (consumer.state === 'lost') throw lostError(consumer)", ''],
+      [
+        'a damaged list of consumers is believed',
+        'if (Buffer.compare(bytes, Buffer.from(encode(consumers))) === 0) return consumers',
+        'if (consumers.length >= 0) return consumers',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/following/log-use.ts',
+    ['src/database/following/consumers.test.ts'],
+    [
+      ['what a consumer has held back stays', 'if (before < this.#trimmable) this.#trimSoon()', 'void before'],
+      ['a consumer may begin before the log', 'if (from >= oldest) return\n', 'if (from >= 0) return\n'],
+    ],
+  ),
+  ...mutationsOf('src/database/following/leadership.ts', trouble, [
+    ['who takes over begins with what it has', 'await this.#newLoop().catchUp(end, leader.lost)', 'void end'],
+  ]),
+  ...mutationsOf(
+    'src/database/commit/commit.ts',
+    ['src/database/commit/commit.test.ts', 'src/model/keyvalue/keyvalue.test.ts'],
     [
       [
         'numbers that were given out are given out again',
@@ -218,6 +328,148 @@ export const databaseMutations: readonly Mutation[] = [
         'else bareEnd.set(aboveAll, 0, 1)',
         'else bareEnd.set(aboveAll, 0, 0)',
       ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/spilled-values.ts',
+    ['src/database/transaction/spilled-values.test.ts'],
+    [
+      ['a chunk leaves memory before it is in the file', 'chunk.position = position', 'chunk.position = 0'],
+      ['a value that was taken back is written over', 'this.#isOpen = false\n      this.#sealed', 'this.#sealed'],
+      ['whoever writes never waits for the disk', 'this.#sealed.length > waitingChunks && canWait()', 'false'],
+      [
+        'values that nobody needs stay in the file',
+        'this.#file?.then((file) => file.close())',
+        'this.#file?.then(() => 0)',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/commit/staging.ts',
+    ['src/database/commit/staging.test.ts', 'src/database/commit/pieces.test.ts'],
+    [
+      ['pieces let no batch pass', '!(isBatchWaiting && this.#wasPiece)', 'true'],
+      ['what was given up is not said to be', 'else abandon()', ''],
+      ['who gives up does not wait for the piece under way', 'if (this.#inFlight === group)', 'if (false)'],
+      [
+        'pieces of who has given up go to the log',
+        'this.#waiting.filter((piece) => piece.group !== group)',
+        'this.#waiting',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/commit/large-commits.ts',
+    ['src/database/commit/pieces.test.ts', 'src/database/commit/large-commits.test.ts'],
+    [
+      ['a piece holds what the one before held', 'this.#writer.reset()\n    this.#beginPiece()', 'this.#beginPiece()'],
+      ['a refused commit leaves its pieces', 'if (!this.#isPublished) this.#staging?.abandon()', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/commit/large-commits.ts',
+    ['src/session/canceled-commits.test.ts', 'src/database/process-memory.test.ts'],
+    [
+      ['a commit that waits does not hear that it is canceled', 'await this.#interruption.orWoken(over)', 'await over'],
+      [
+        'who gives up while it waits lets the next one pass the one before',
+        'Promise.allSettled([before, committing])',
+        'Promise.allSettled([committing])',
+      ],
+      ['a draft may fill the memory', '!this.#kernel.hasRoomFor(0)', 'false'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/following/feed.ts',
+    ['src/database/following/feed.test.ts'],
+    [
+      [
+        'a part of the feed holds all of a transaction',
+        'changes.length >= changesPerPart || bytes >= bytesPerPart',
+        'false',
+      ],
+      ['a part holds what the one before held', 'changes = []\n          bytes = 0\n        }', 'bytes = 0\n        }'],
+      ['the last part says that more comes', 'continues: false }', 'continues: true }'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/transaction-cursor.ts',
+    ['src/database/transaction/transaction-cursor.test.ts'],
+    [
+      [
+        'what is written behind a scan is passed over at each step',
+        'if (passed >= 0) this.#ownLast = copySlice(this.#writes.keyOf(passed, passedKey))',
+        '',
+      ],
+      ['the own side stays at its end when it is sought', 'this.#ownEnded = false\n    this.#from', 'this.#from'],
+      ['a look for a value passes over own writes', 'this.#limit === 0 && this.#baseState', 'this.#baseState'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/storage/memory/cursor.ts',
+    ['src/storage/memory/cursor.test.ts'],
+    [
+      ['values are told apart by their last byte', 'if (from >= value.start) continue', 'if (from >= last) continue'],
+      ['values are told apart by their length', 'if (ints[word + 2]! !== length) continue', ''],
+      ['a look for a value ends with its leaf', 'if (!this.#enterNextLeaf()) break', 'break'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/write-budget.ts',
+    ['src/database/process-memory.test.ts'],
+    [
+      ['a transaction may write what cannot be stored', 'sizeBytes < chargedWritesBytes ? 0 : putBytes', '0'],
+      ['who deletes something may write anything', 'putBytes <= freeBesideDeletes', 'true'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/session/session.ts',
+    ['src/session/canceled-commits.test.ts'],
+    [['a commit cannot be canceled', 'shared.commit(this.#cancellation)', 'shared.commit(new Cancellation())']],
+  ),
+  ...mutationsOf(
+    'src/session/atomic-run.ts',
+    ['src/session/atomic-statements.test.ts'],
+    [
+      ['collections that were only read are not held', 'transaction.reads?.collections ?? []', '[]'],
+      [
+        'who is overtaken is never waited for',
+        'const excludes = attempt > optimisticAttempts',
+        'const excludes = attempt > 99',
+      ],
+      [
+        'an atomic statement of several turns is not validated',
+        "excludes ? 'read committed' : 'serializable'",
+        "excludes ? 'read committed' : 'repeatable read'",
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/write-set.ts',
+    ['src/database/transaction/transaction-cursor.test.ts', 'src/database/transaction/write-set.test.ts'],
+    [
+      [
+        'what was put as new is not found',
+        'return found !== none || this.#newCount === 0 ? found : this.#findSorted(key)',
+        'return found',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/storage/memory/tree.ts',
+    ['src/storage/memory/memory.test.ts'],
+    [
+      [
+        'a writer stays in a leaf behind its fence',
+        'compareWithRecord(this.space, this.#high, bytes, start, end, 0) >= 0) return false',
+        'compareWithRecord(this.space, this.#high, bytes, start, end, 0) > 0) return false',
+      ],
+      [
+        'a writer stays in a leaf before its fence',
+        'return this.#low === 0 || compareWith',
+        'return true || compareWith',
+      ],
+      ['fences stay where they were', 'this.#isFenced = false\n  }\n\n  /** Makes', '}\n\n  /** Makes'],
     ],
   ),
 ]

@@ -39,25 +39,33 @@ export const modelMutations: readonly Mutation[] = [
       'const first = bounds.lower',
     ],
   ]),
-  ...mutationsOf('src/model/table/rows.ts', table, [
-    ['an update leaves the entry before', "    transaction.delete(otherWriter, 'derived')\n", ''],
-    [
-      'a delete leaves its entries',
-      'for (const index of table.indexes) removeEntry(transaction, table, index, oldRow, rowKey)\n  transaction.delete(key)',
-      'transaction.delete(key)',
-    ],
-    [
-      'an update looks at the first index only',
-      'for (const index of plan.indexes) {',
-      'for (const index of plan.indexes.slice(0, 1)) {',
-    ],
+  ...mutationsOf('src/model/table/entries.ts', table, [
+    ['an update leaves the entry before', "  transaction.delete(otherWriter, 'derived')\n", ''],
     [
       'a unique entry is not looked for where another column is NULL',
       'index.deferrable === undefined && !hasNull(index, row)) {',
       'index.deferrable === undefined && !row.includes(null)) {',
     ],
-    ['an update of the key keeps the old row', 'removeRow(transaction, plan.table, key, oldRow)\n', ''],
-    ['a changed column is not written', 'changed[column.number - 1] = 1', 'changed[column.ordinal] = 1'],
+  ]),
+  ...mutationsOf('src/model/table/built-in-rules.ts', table, [
+    [
+      'a delete leaves its entries',
+      'for (const index of indexes) removeEntry(transaction, table, index, oldRow, rowKey)',
+      '',
+    ],
+    [
+      'an update looks at the first index only',
+      'for (const index of indexes) updateEntry',
+      'for (const index of indexes.slice(0, 1)) updateEntry',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/rows.ts', table, [
+    [
+      'an update of the key keeps the old row',
+      '  removeRow(transaction, table, key, oldRow)\n  writeNewRowKey',
+      '  writeNewRowKey',
+    ],
+    ['a changed column is not written', 'changed[number - 1] = 1', 'changed[ordinal] = 1'],
     [
       'a row takes a key that is taken',
       'if (isPrimaryKeyTaken(transaction, keyWriter)) {',

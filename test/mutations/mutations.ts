@@ -1,17 +1,27 @@
 /** All planted bugs, by layer from the lowest up. */
 import { baseMutations } from './base.ts'
 import { databaseMutations } from './database.ts'
+import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { modelMutations } from './model.ts'
 import type { Mutation } from './mutation.ts'
+import { ruleMutations } from './rules.ts'
+import { baseStoreMutations } from './base-stores.ts'
+import { planMutations } from './plans.ts'
 import { storageMutations } from './storage.ts'
+import { turnMutations } from './turns.ts'
 import { upperMutations } from './upper.ts'
 
 export const mutations: readonly Mutation[] = [
   ...baseMutations,
   ...logMutations,
   ...storageMutations,
+  ...baseStoreMutations,
   ...databaseMutations,
   ...modelMutations,
+  ...ruleMutations,
+  ...planMutations,
+  ...turnMutations,
   ...upperMutations,
+  ...kitMutations,
 ]

@@ -119,4 +119,65 @@ export const upperMutations: readonly Mutation[] = [
     ['src/library/feed-position.test.ts', 'src/library'],
     [['a trimmed feed is a disk that fails', "trimmed: 'trimmed', ", '']],
   ),
+  ...mutationsOf(
+    'src/gateway/turns.ts',
+    ['src/gateway/turns.test.ts'],
+    [
+      ['a turn of connections has no end', 'if (leftUs <= 0) return false\n', ''],
+      ['the queue of connections is first come first served', 'if (this.#queue[middle]!.hadUs > hadUs)', 'if (true)'],
+      [
+        'who meets a collection of garbage pays for it with its place',
+        'Math.min(us, this.#requests * mostRequestUs + this.#mostUs)',
+        'us',
+      ],
+      ['turns are long while connections come', 'if (this.#shortTurns === 0) this.#serve()', 'this.#serve()'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/session/scheduler.ts',
+    ['src/session/scheduler.test.ts'],
+    [['slices are first come first served', 'count < fewSlices', 'count >= 0']],
+  ),
+  ...mutationsOf(
+    'src/gateway/receive-buffer.ts',
+    ['src/gateway/receive-buffer.test.ts'],
+    [
+      [
+        'what a message was to be holds for the next one',
+        '    this.#expectedBytes = 0\n    if (this.start',
+        '    if (this.start',
+      ],
+      [
+        'what is gathered is not charged',
+        "this.#charge(this.#chargedBytes + chunk.length, 'a message that arrives')",
+        '',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/gathering.ts',
+    ['src/gateway/receive-buffer.test.ts'],
+    [['all blocks are moved at once', 'isWhole ? Infinity : 2 * chunk.length', 'Infinity']],
+  ),
+  ...mutationsOf(
+    'src/server/sniffing.ts',
+    ['src/server/crowded.test.ts'],
+    [
+      [
+        'a connection that nobody speaks on any more stays charged',
+        "if (place !== 'full') place.close()\n    onTold()",
+        'onTold()',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/transaction-locks.ts',
+    ['src/server/held-memory.test.ts'],
+    [['locks are not charged', 'if (++this.#taken % chargeEvery === 0) this.#charge()', '']],
+  ),
+  ...mutationsOf(
+    'src/database/database.ts',
+    ['src/server/held-memory.test.ts'],
+    [['the catalog is not charged', ' + this.catalog.heapBytes)', ')']],
+  ),
 ]

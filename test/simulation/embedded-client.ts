@@ -4,8 +4,9 @@
  */
 import { PolylogError } from '../../src/base/errors.ts'
 import type { Isolation, StatementSteps, Transaction } from '../../src/database/contract.ts'
+import { inPlace } from '../../src/database/transaction/wait.ts'
 import type { Database } from '../../src/database/database.ts'
-import type { KernelTransaction } from '../../src/database/transaction.ts'
+import type { KernelTransaction } from '../../src/database/transaction/transaction.ts'
 import type { Host } from '../../src/host/host.ts'
 import type { SeededRandom } from '../../src/host/simulated/random.ts'
 import type { Durability } from '../../src/log/commit-log.ts'
@@ -40,7 +41,8 @@ export interface ClientParts {
 }
 
 export interface EmbeddedParts extends ClientParts {
-  readonly database: Database
+  /** The one that serves now. */
+  readonly database: () => Database
   readonly sessions: Sessions
   readonly shadow: Shadow
   readonly report: (violation: Violation) => void
@@ -96,9 +98,15 @@ export class EmbeddedClient {
   #durable(session: Session): Promise<void> {
     return new Promise((resolve, reject) => {
       session.durabilityWatch.whenDurable(session.seen, this.#level, (error) =>
-        error === undefined ? resolve() : reject(error),
+        error === undefined ? resolve() : reject(this.#heard(session, error)),
       )
     })
+  }
+
+  /** As a door that has told its client. */
+  #heard(session: Session, error: PolylogError): PolylogError {
+    session.forgetRefused()
+    return error
   }
 
   #newTransfer(dice: string): Transfer {
@@ -112,7 +120,7 @@ export class EmbeddedClient {
 
   /** What is certain of a failure, as a client may conclude from its code. */
   #failed(transfer: Transfer, error: unknown): void {
-    if (!(error instanceof PolylogError)) throw error
+    if (!isAnswer(error)) throw error
     if (error.code === 'outcome_unknown')
       this.#parts.oracle.note(`${this.#parts.name}: transfer ${transfer.id} unknown`)
     else this.#parts.oracle.refused(transfer.id, error.code)
@@ -125,7 +133,7 @@ export class EmbeddedClient {
     const steps = shuffled(random, transferSteps)
     const statement = function* (tx: Transaction): StatementSteps<void> {
       for (const step of steps) {
-        step(tx, transfer)
+        yield* inPlace(tx, () => step(tx, transfer))
         if (isSlow) yield undefined
       }
     }
@@ -182,7 +190,7 @@ export class EmbeddedClient {
       if (session.joined) await session.leave()
       else await session.rollback()
     } catch (error) {
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
 
@@ -216,7 +224,7 @@ export class EmbeddedClient {
       oracle.incrementAcknowledged(this.#level)
       if (this.#level === 'synced') oracle.counterSeen(value)
     } catch (error) {
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
       if (error.code !== 'outcome_unknown') oracle.incrementRefused()
     }
   }
@@ -230,7 +238,7 @@ export class EmbeddedClient {
       await this.#durable(this.#session)
       register.acknowledged[this.#level] = value
     } catch (error) {
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
 
@@ -245,7 +253,7 @@ export class EmbeddedClient {
       if (name === 'counter') oracle.counterSeen(value)
       else oracle.register(name).observed = Math.max(oracle.register(name).observed, value)
     } catch (error) {
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
 
@@ -263,10 +271,15 @@ export class EmbeddedClient {
       })
       if (random.chance(0.6)) await this.#pause()
       await session.run((tx) => setWorking(tx, id, working < 2))
-      if ((await session.commit()) === 'committed') shadow.committed(session.seen, name, observations)
+      if ((await session.commit()) !== 'committed') return
+      const sequence = session.seen
+      // What a database that steps down takes back was nothing, and another transaction gets its sequence.
+      session.durabilityWatch.whenDurable(sequence, 'synced', (error) => {
+        if (error === undefined) shadow.committed(sequence, name, observations)
+      })
     } catch (error) {
       await this.#giveUp(session)
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
 
@@ -289,7 +302,7 @@ export class EmbeddedClient {
       else await session.commit()
     } catch (error) {
       await this.#giveUp(session)
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
 
@@ -298,8 +311,8 @@ export class EmbeddedClient {
    * must be, and for no longer, whether somebody reclaims it meanwhile or not.
    */
   async #lease(): Promise<void> {
-    const { report, name, random, database } = this.#parts
-    const { returns } = database
+    const { report, name, random } = this.#parts
+    const { returns } = this.#parts.database()
     const key = `lease:${name}`
     try {
       const lastMs = await this.#session.run((tx) => {
@@ -310,6 +323,7 @@ export class EmbeddedClient {
       for (let looks = 0; looks < 6; looks++) {
         const [found, timeMs] = await this.#session.run((tx) => [readString(tx, key), tx.timeMs])
         const isThere = found === String(lastMs)
+        const database = this.#parts.database()
         if (database.returns !== returns || database.pipeline.failure !== undefined) return
         if (isThere !== timeMs <= lastMs) {
           report({ invariant: 'expiry', message: `${key} lives until ${lastMs}, and is ${found} at ${timeMs}` })
@@ -317,7 +331,7 @@ export class EmbeddedClient {
         await this.#pause()
       }
     } catch (error) {
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
 
@@ -334,9 +348,14 @@ export class EmbeddedClient {
       await session.commit()
     } catch (error) {
       await this.#giveUp(session)
-      if (!(error instanceof PolylogError)) throw error
+      if (!isAnswer(error)) throw error
     }
   }
+}
+
+/** What a client may be told; an internal error is never one. */
+function isAnswer(error: unknown): error is PolylogError {
+  return error instanceof PolylogError && error.code !== 'internal'
 }
 
 function pick<T>(random: SeededRandom, from: readonly T[]): T {

@@ -3,6 +3,7 @@
  * chance decides comes from the world's own random numbers. A plan can be made smaller, which is how a failure is shrunk.
  */
 import type { CrashKind, FaultName } from '../../src/host/simulated/faults.ts'
+import type { LogFault } from '../../src/log/faulty-log.ts'
 import { SeededRandom } from '../../src/host/simulated/random.ts'
 
 export type LifeEnd = CrashKind | 'stop'
@@ -16,6 +17,8 @@ export interface Life {
   readonly faults: Partial<Record<FaultName, number>>
   /** Whether starting up meets the faults too. */
   readonly isFaultyFromStart: boolean
+  /** What befalls the log at each append, as one on other machines, and how likely. */
+  readonly logFaults?: LogFaults
   /** The disk has so much more space than is used, for part of the life. */
   readonly spareBytes?: number
 }
@@ -25,9 +28,13 @@ export interface Plan {
   readonly embeddedClients: number
   readonly networkClients: number
   readonly checkpointEveryBytes: number
+  /** Where the shop's tables and documents lie; left out: in memory. */
+  readonly engine?: string
   /** Transactions that write more are committed in slices, of `sliceKeys` writes. */
   readonly largeCommitWrites: number
   readonly sliceKeys: number
+  /** Of a store whose pages are not all resident: so many are, beside those that somebody waits for. */
+  readonly poolPages?: number
   readonly lives: readonly Life[]
 }
 
@@ -61,6 +68,15 @@ export const faultsByName: ReadonlyMap<string, number> = new Map<string, number>
   ['lying-sync', 0.05],
 ])
 
+export type LogFaults = Partial<Record<LogFault['kind'], number>>
+
+const logFaults: readonly (readonly [LogFault['kind'], number])[] = [
+  ['unknown', 0.15],
+  ['unavailable', 0.06],
+  ['fenced', 0.06],
+  ['slow', 0.1],
+]
+
 /** Durability is not claimed where a disk lies about it. */
 export const excludedFromDurability: ReadonlySet<FaultName> = new Set<FaultName>(['lying-sync'])
 
@@ -74,13 +90,23 @@ const commitSizes: readonly Pick<Plan, 'largeCommitWrites' | 'sliceKeys'>[] = [
 /** `only`: nothing but these faults, each in every life. */
 export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
   const random = new SeededRandom(seed * 2 + 1)
-  const lives = Array.from({ length: random.between(2, 4) }, () => lifeOf(random, only))
+  // Of its own, so that what else a seed decides is as it would be without.
+  const logRandom = new SeededRandom(seed * 2 + 1_000_001)
+  const engine = seed % 5 < 2 ? 'sorted' : undefined
+  const lives = Array.from({ length: random.between(2, 4) }, () => {
+    const life = lifeOf(random, only)
+    const faults = only.length > 0 ? undefined : logFaultsOf(logRandom)
+    return faults === undefined ? life : { ...life, logFaults: faults }
+  })
+  const pageRandom = new SeededRandom(seed * 2 + 2_000_001)
   return {
     seed,
     embeddedClients: random.between(1, 4),
     networkClients: random.between(1, 4),
     checkpointEveryBytes: random.chance(0.6) ? 12_000 : 1_000_000,
     ...commitSizes[seed % commitSizes.length]!,
+    ...(pageRandom.chance(0.35) && { poolPages: pageRandom.between(8, 32) }),
+    ...(engine !== undefined && { engine }),
     lives,
   }
 }
@@ -108,12 +134,23 @@ function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
   }
 }
 
+/** One kind of trouble, or all of them. */
+function logFaultsOf(random: SeededRandom): LogFaults | undefined {
+  if (!random.chance(0.3)) return undefined
+  const all = Object.fromEntries(logFaults) as LogFaults
+  if (random.chance(0.5)) return all
+  const [kind, probability] = logFaults[random.below(logFaults.length)]!
+  return { [kind]: probability }
+}
+
 /** Smaller plans, the boldest first. */
 export function* smallerPlans(plan: Plan): Generator<Plan> {
   for (let i = 0; i < plan.lives.length && plan.lives.length > 1; i++) {
     yield { ...plan, lives: plan.lives.filter((_, at) => at !== i) }
   }
   if (plan.largeCommitWrites < commitSizes[0]!.largeCommitWrites) yield { ...plan, ...commitSizes[0]! }
+  const { poolPages, ...resident } = plan
+  if (poolPages !== undefined) yield resident
   if (plan.networkClients > 0) yield { ...plan, networkClients: plan.networkClients - 1 }
   if (plan.embeddedClients > 0) yield { ...plan, embeddedClients: plan.embeddedClients - 1 }
   for (const [i, life] of plan.lives.entries()) {
@@ -126,6 +163,8 @@ export function* smallerPlans(plan: Plan): Generator<Plan> {
       delete faults[fault as FaultName]
       yield replaced({ ...life, faults })
     }
+    const { logFaults: troubles, ...calm } = life
+    if (troubles !== undefined) yield replaced(calm)
     const { spareBytes, ...roomy } = life
     if (spareBytes !== undefined) yield replaced(roomy)
     if (life.isFaultyFromStart) yield replaced({ ...life, isFaultyFromStart: false })

@@ -8,6 +8,7 @@ import { Sessions } from '../../src/session/sessions.ts'
 
 export interface SimulatedServer {
   readonly process: SimulatedProcess
+  /** The one that serves now: after a step down another one goes on. */
   readonly database: Database
   readonly sessions: Sessions
   /** From now on clients may come. */
@@ -29,5 +30,13 @@ export async function openServer(process: SimulatedProcess, options: InstanceOpt
     sessions.close()
     await instance.close()
   }
-  return { process, database: instance.databases.get('polylog')!, sessions, listen, stop }
+  return {
+    process,
+    get database() {
+      return instance.databases.get('polylog')!
+    },
+    sessions,
+    listen,
+    stop,
+  }
 }

@@ -9,14 +9,16 @@ import { latin1ToBytes, sliceOf, sliceToLatin1, type KeyRange, type Slice } from
 import { KeyReader } from '../../src/base/tuple-reader.ts'
 import { primaryIndex } from '../../src/base/tuple.ts'
 import { LogError } from '../../src/log/commit-log.ts'
-import type { Catalog } from '../../src/database/catalog.ts'
+import type { Catalog } from '../../src/database/catalog/catalog.ts'
 import type { Database } from '../../src/database/database.ts'
-import type { FeedTransaction } from '../../src/database/feed.ts'
+import type { FeedTransaction } from '../../src/database/following/feed.ts'
 import type { Sequence } from '../../src/database/contract.ts'
-import type { KernelTransaction } from '../../src/database/transaction.ts'
+import { throughMisses } from '../../src/database/transaction/pinned-pages.ts'
+import type { KernelTransaction } from '../../src/database/transaction/transaction.ts'
 import { index as keyvalueIndex } from '../../src/model/keyvalue/keys.ts'
 import { isSequence } from '../../src/model/table/sequence.ts'
 import type { Cursor } from '../../src/storage/store.ts'
+import { lookOn } from './missing-pages.ts'
 import type { Violation } from './verify.ts'
 
 /** Of one key or range: what was found, own writes left out. */
@@ -75,14 +77,15 @@ export class Shadow {
       for await (const transaction of database.feed({ from: this.end + 1 })) this.#apply(transaction)
     } catch (error) {
       if (!(error instanceof LogError && error.code === 'trimmed')) throw error
-      this.startAnew(database)
+      await this.startAnew(database)
     }
   }
 
-  startAnew(database: Database): void {
+  async startAnew(database: Database): Promise<void> {
+    const content = await throughMisses(database.store, () => contentOf(database))
     this.#versions.clear()
     this.end = this.#from = database.newestSequence
-    for (const [key, value] of contentOf(database)) this.#set(key, this.end, value)
+    for (const [key, value] of content) this.#set(key, this.end, value)
   }
 
   #set(key: string, sequence: Sequence, value: string | undefined): void {
@@ -212,7 +215,9 @@ function recordScan(
 function contentOf(database: Database): Map<string, string> {
   const content = new Map<string, string>()
   const cursor = database.newest.scan({ start: sliceOf(new Uint8Array(0)), end: sliceOf(new Uint8Array([0xff])) })
-  while (cursor.next()) content.set(sliceToLatin1(cursor.key), sliceToLatin1(cursor.value))
+  lookOn(database, () => {
+    while (cursor.next()) content.set(sliceToLatin1(cursor.key), sliceToLatin1(cursor.value))
+  })
   return content
 }
 

@@ -13,7 +13,7 @@
  * A transfer has a number; its row, its document, its member of `audit` and its points belong together.
  */
 import { sliceOf } from '../../src/base/slice.ts'
-import type { Collection } from '../../src/database/catalog.ts'
+import type { Collection } from '../../src/database/catalog/catalog.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../src/database/contract.ts'
 import { buildDocument } from '../../src/model/document/bson-writer.ts'
 import { ensureDocumentCollection, ensureNamespace, insertDocument } from '../../src/model/document/document.ts'
@@ -48,12 +48,12 @@ export interface Transfer {
 const bytesOf = (text: string): ReturnType<typeof sliceOf> => sliceOf(Buffer.from(text))
 
 /** All of the schema and the first rows, as one transaction; nothing where it is there already. */
-export function* createShop(tx: Transaction): StatementSteps<void> {
+export function* createShop(tx: Transaction, engine?: string): StatementSteps<void> {
   if (tx.catalog.findCollection('public', 'account') !== undefined) return
   const schema = ensureNamespace(tx, 'public')
   const table = (name: string, columns: readonly string[]): Table => {
     const definition = newTable(columns.map((column) => ({ name: column, type: int8, notNull: true })))
-    return createTable(tx, schema, name, withPrimaryKey(definition, { name: `${name}_pkey`, columns: [1] }))
+    return createTable(tx, schema, name, withPrimaryKey(definition, { name: `${name}_pkey`, columns: [1] }), engine)
   }
   const account = table('account', ['id', 'balance'])
   yield* createTableIndex(tx, table('ledger', ['id', 'source', 'target', 'amount']), {
@@ -68,7 +68,7 @@ export function* createShop(tx: Transaction): StatementSteps<void> {
   })
   for (let id = 0; id < accounts; id++) insertRow(tx, account, [BigInt(id), BigInt(firstBalance)])
   for (let id = 0; id < pairs * 2; id++) insertRow(tx, oncall, [BigInt(id), BigInt(id >> 1), 1n])
-  const orders = ensureDocumentCollection(tx, 'shop', 'orders')
+  const orders = ensureDocumentCollection(tx, 'shop', 'orders', engine)
   yield* createDocumentIndex(tx, orders, {
     name: 'customer_1',
     unique: false,
@@ -79,7 +79,7 @@ export function* createShop(tx: Transaction): StatementSteps<void> {
     unique: true,
     definition: indexDefinition([['slot', 1]], true),
   })
-  ensureDocumentCollection(tx, 'shop', 'visits')
+  ensureDocumentCollection(tx, 'shop', 'visits', engine)
   tx.createCollection(ensureNamespace(tx, 'redis'), 'db0', 'keyvalue', {})
 }
 

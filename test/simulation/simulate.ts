@@ -11,7 +11,7 @@ import { shrink, simulate, type SeedResult } from './simulation.ts'
 
 async function run(options: Options): Promise<void> {
   const untilMs = options.minutes === undefined ? undefined : Date.now() + options.minutes * 60_000
-  const totals = { crashPoints: 0, simulatedMs: 0, transfers: 0, compared: 0 }
+  const totals = { crashPoints: 0, simulatedMs: 0, transfers: 0, compared: 0, pageWaits: 0 }
   const faults: Record<string, number> = {}
   const hashes: Record<string, string> = {}
   const failures: object[] = []
@@ -25,6 +25,7 @@ async function run(options: Options): Promise<void> {
     totals.simulatedMs += result.simulatedMs
     totals.transfers += result.transfers
     totals.compared += result.serializableCompared
+    totals.pageWaits += result.pageWaits
     for (const [name, struck] of Object.entries(result.faults)) faults[name] = (faults[name] ?? 0) + struck
     if (result.violations.length > 0) failures.push(await report(result))
   }
@@ -32,7 +33,9 @@ async function run(options: Options): Promise<void> {
   const summary = { seeds: count, simulatedSeconds: simulatedMs / 1000, crashPoints, faults, hashes, failures }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, undefined, 2)}\n`)
   print(`${count} seeds, ${(simulatedMs / 1000).toFixed(1)} simulated seconds, ${crashPoints} lives of the server`)
-  print(`${totals.transfers} transfers, ${totals.compared} serializable transactions replayed`)
+  print(
+    `${totals.transfers} transfers, ${totals.compared} serializable transactions replayed, ${totals.pageWaits} waits for pages`,
+  )
   print(
     `faults: ${Object.entries(faults)
       .map(([name, struck]) => `${name} ${struck}`)

@@ -6,19 +6,24 @@
  * its faults, is looked at once more, and ends. The last life has no faults.
  */
 import { PolylogError } from '../../src/base/errors.ts'
+import type { Transaction } from '../../src/database/contract.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { InstanceOptions } from '../../src/database/instance.ts'
+import { throughMisses } from '../../src/database/transaction/pinned-pages.ts'
 import type { CrashKind } from '../../src/host/simulated/faults.ts'
 import { SeededRandom } from '../../src/host/simulated/random.ts'
 import type { SimulatedProcess } from '../../src/host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../../src/host/simulated/simulated-world.ts'
-import type { Durability } from '../../src/log/commit-log.ts'
+import { type Durability, LogError } from '../../src/log/commit-log.ts'
+import { FaultyLog } from '../../src/log/faulty-log.ts'
 import { DiskError, type Host } from '../../src/host/host.ts'
-import { loadGrammar } from '../../src/language/sql/parse.ts'
+import { loadGrammar } from '../../src/language/sql/grammar.ts'
 import { runSql } from '../../src/library/sql.ts'
 import { churnTables } from './clients/churn.ts'
 import { startClients } from './clients/clients.ts'
 import { EmbeddedClient } from './embedded-client.ts'
+import { LogTrouble } from './log-trouble.ts'
+import { MissingPages } from './missing-pages.ts'
 import { Oracle, survivorsOf, type Survivors } from './oracle.ts'
 import { excludedFromDurability, smallerPlans, type Life, type Plan } from './plan.ts'
 import { openServer, type SimulatedServer } from './server.ts'
@@ -53,6 +58,8 @@ export interface SeedResult {
   readonly history: readonly string[]
   readonly transfers: number
   readonly serializableCompared: number
+  /** Times that somebody waited for a page of a store. */
+  readonly pageWaits: number
 }
 
 const everything: Survivors = new Set<Durability>(['memory', 'written', 'synced'])
@@ -66,9 +73,13 @@ class Simulation {
   readonly violations: Violation[] = []
   readonly #plant: Plant
   readonly #random: SeededRandom
+  readonly #pages: MissingPages | undefined
   readonly #claimsDurability: boolean
   #survivors: Survivors = everything
   #crashes = 0
+  /** What befalls the log of this life's server, where that is not the disk's doing. */
+  #logTrouble: LogTrouble | undefined
+  readonly #logStruck: Record<string, number> = {}
   #clients = false
 
   constructor(plan: Plan, plant: Plant) {
@@ -76,6 +87,9 @@ class Simulation {
     this.world = new SimulatedWorld(plan.seed)
     this.#plant = plant
     this.#random = new SeededRandom(plan.seed * 2)
+    const { poolPages, seed } = plan
+    this.#pages =
+      poolPages === undefined ? undefined : new MissingPages(poolPages, new SeededRandom(seed * 2 + 3_000_001))
     this.#claimsDurability = !plan.lives.some((life) =>
       Object.keys(life.faults).some((fault) => excludedFromDurability.has(fault as never)),
     )
@@ -88,17 +102,21 @@ class Simulation {
     }
     if (this.violations.length === 0) await this.#liveLast()
     const { world } = this
+    for (const { message, fields } of world.logged) {
+      if (message === 'internal error') this.#report({ invariant: 'no surprise', message: String(fields['stack']) })
+    }
     return {
       seed: this.plan.seed,
       plan: this.plan,
       hash: world.hash(),
       violations: this.violations,
-      faults: world.faultCounts,
+      faults: { ...world.faultCounts, ...this.#logStruck },
       crashes: this.#crashes,
       simulatedMs: world.timeUs / 1000,
       history: this.oracle.history,
       transfers: this.oracle.transfers.size,
       serializableCompared: this.shadow.compared,
+      pageWaits: this.#pages?.waits ?? 0,
     }
   }
 
@@ -112,6 +130,7 @@ class Simulation {
   async #live(life: Life): Promise<void> {
     const { world } = this
     if (life.isFaultyFromStart) world.faults.probability = life.faults
+    this.#logTrouble = life.logFaults && new LogTrouble(life.logFaults, this.#random.bits(), this.#logStruck)
     let server = await this.#start(life.crashIo, life.end === 'power' ? 'power' : 'process')
     if (server === undefined) {
       world.faults.probability = {}
@@ -119,11 +138,13 @@ class Simulation {
     }
     if (server === undefined || this.violations.length > 0) return
     world.faults.probability = life.faults
+    this.#logTrouble?.begin()
     const strikesBefore = world.faultCounts['sync-error'] ?? 0
     const isStopping = { value: false }
     const work = this.#work(server, isStopping)
     await this.#runLife(server.process, life)
     world.faults.probability = {}
+    this.#logTrouble?.end()
     await this.#inspect(server)
     const failedSyncs = (world.faultCounts['sync-error'] ?? 0) > strikesBefore
     const failed = failedSyncs || server.database.pipeline.failure !== undefined
@@ -145,6 +166,7 @@ class Simulation {
 
   /** No faults any more: it starts, is compared, works, stops, and is the same at the next start. */
   async #liveLast(): Promise<void> {
+    this.#logTrouble = undefined
     const server = await this.#start()
     if (server === undefined || this.violations.length > 0) return
     const isStopping = { value: false }
@@ -169,6 +191,11 @@ class Simulation {
       limits: { largeCommitWrites, sliceKeys },
       segmentBytes: 32 * 1024,
       checkpointEveryBytes: this.plan.checkpointEveryBytes,
+      ...(this.#pages !== undefined && { wrapStore: (store) => this.#pages!.of(store, host) }),
+      engines: { handOverBytes: 4_000, overlayBytesMax: 100_000 },
+      ...(this.#logTrouble !== undefined && {
+        wrapLog: (log) => new FaultyLog(log, this.#logTrouble!.sourceFor(host)),
+      }),
     }
     try {
       const server = await this.#within(process, openServer(process, options))
@@ -199,9 +226,11 @@ class Simulation {
 
   /** An error that the disk has given because it was told to. */
   #isInjected(error: unknown, hasFaults = this.#hasFaults): boolean {
+    if (this.#logTrouble !== undefined && error instanceof LogError) return error.code === 'unavailable'
     if (!hasFaults) return false
     if (error instanceof DiskError) return error.code === 'io' || error.code === 'no-space'
-    return error instanceof PolylogError && ['io_error', 'disk_full'].includes(error.code)
+    // A start writes to the log, too.
+    return error instanceof PolylogError && ['io_error', 'disk_full', 'outcome_unknown'].includes(error.code)
   }
 
   /** The promise's value; undefined where the process has ended first. */
@@ -227,7 +256,7 @@ class Simulation {
       }
       const session = server.sessions.openSession({ user: 'simulation', door: 'setup' })
       const set = async (): Promise<void> => {
-        await session.run(createShop)
+        await session.run((tx) => createShop(tx, this.plan.engine))
         for (const text of churnTables) await runSql(process, session, text, [])
         await database.pipeline.settled()
       }
@@ -237,20 +266,35 @@ class Simulation {
     }
     // What a lying disk has lost the feed has told all the same.
     if (this.#claimsDurability) await this.#within(process, this.shadow.catchUp(database))
-    else this.shadow.startAnew(database)
+    else await this.#within(process, this.shadow.startAnew(database))
     if (!process.alive) return
-    for (const violation of this.shadow.compare(database)) this.#report(violation)
+    const differences = await this.#within(
+      process,
+      throughMisses(database.store, () => this.shadow.compare(database)),
+    )
+    if (differences === undefined) return
+    for (const violation of differences) this.#report(violation)
     for (const violation of this.shadow.unserializable(true)) this.#report(violation)
-    this.#compareWithOracle(database, this.#survivors, true)
+    await this.#compareWithOracle(server, this.#survivors, true)
   }
 
-  #compareWithOracle(database: Database, survivors: Survivors, settles: boolean): void {
-    const [state, strings] = onNewest(database, (tx): [ShopState, Map<string, number>] => {
-      for (const violation of violationsOf(tx)) this.#report(violation)
-      for (const violation of finished(derivedViolations(tx))) this.#report(violation)
+  async #compareWithOracle(server: SimulatedServer, survivors: Survivors, settles: boolean): Promise<void> {
+    const { database, process } = server
+    const read = (tx: Transaction): { violations: Violation[]; state: ShopState; strings: Map<string, number> } => {
       const names = ['counter', ...this.oracle.registers.keys()]
-      return [readShop(tx), new Map(names.map((name) => [name, Number(readString(tx, name) ?? 0)]))]
-    })
+      return {
+        violations: [...violationsOf(tx), ...finished(derivedViolations(tx))],
+        state: readShop(tx),
+        strings: new Map(names.map((name) => [name, Number(readString(tx, name) ?? 0)])),
+      }
+    }
+    const found = await this.#within(
+      process,
+      throughMisses(database.store, () => onNewest(database, read)),
+    )
+    if (found === undefined) return
+    const { violations, state, strings } = found
+    for (const violation of violations) this.#report(violation)
     if (this.#claimsDurability) {
       for (const violation of this.oracle.violations(state, strings, survivors)) this.#report(violation)
     }
@@ -258,14 +302,33 @@ class Simulation {
   }
 
   /** While it runs: what was acknowledged shows, as far as trouble with the log has left it. */
-  async #inspect({ process, database }: SimulatedServer): Promise<void> {
+  async #inspect(server: SimulatedServer): Promise<void> {
+    const { process } = server
+    await this.#leadsAgain(server)
+    const { database } = server
     if (!process.alive || database.catalog.findCollection('public', 'account') === undefined) return
     const isFrozen = database.pipeline.failure !== undefined
     const survivors = isFrozen ? survivorsOf.power : database.returns > 0 ? survivorsOf.process : everything
-    this.#compareWithOracle(database, survivors, false)
+    await this.#compareWithOracle(server, survivors, false)
+    if (!process.alive) return
     await this.#within(process, database.pipeline.settled())
     if (!process.alive) return
     for (const violation of this.shadow.unserializable(false)) this.#report(violation)
+  }
+
+  /** With the faults of its log it may be following, or about to step down; without them that passes. */
+  async #leadsAgain(server: SimulatedServer): Promise<void> {
+    const { process } = server
+    if (this.#logTrouble === undefined || !process.alive) return
+    const untilMs = this.world.timeUs / 1000 + longestWaitMs
+    const isCalm = (): boolean => ['leading', 'full', 'failed'].includes(server.database.pipeline.state)
+    await this.world.run({ until: () => isCalm() || !process.alive, untilMs })
+    if (process.alive && !isCalm()) {
+      this.#report({
+        invariant: 'liveness',
+        message: `the log is well, and the database ${server.database.pipeline.state}`,
+      })
+    }
   }
 
   // ---- working and ending
@@ -294,7 +357,8 @@ class Simulation {
     const report = (violation: Violation): void => this.#report(violation)
     const work = Array.from({ length: this.plan.embeddedClients }, (_, i) => {
       const random = new SeededRandom(this.#random.bits())
-      const parts = { name: `embedded ${i}`, host: process, random, oracle, database, sessions, shadow, report }
+      const name = `embedded ${i}`
+      const parts = { name, host: process, random, oracle, database: () => server.database, sessions, shadow, report }
       return new EmbeddedClient(parts).work(goesOn).catch((error: unknown) => {
         if (process.alive) this.#report({ invariant: 'no surprise', message: `embedded ${i}: ${String(error)}` })
       })

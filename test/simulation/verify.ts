@@ -3,7 +3,7 @@
  */
 import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../../src/base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../src/base/tuple.ts'
-import type { Collection } from '../../src/database/catalog.ts'
+import type { Collection } from '../../src/database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../src/database/contract.ts'
 import type { Database } from '../../src/database/database.ts'
 import { verifySnapshot } from '../../src/query/verifiers.ts'
@@ -14,6 +14,8 @@ import { toSafeInteger } from '../../src/model/document/values.ts'
 import { decodeScore, kind } from '../../src/model/keyvalue/codec.ts'
 import { index as redisIndex, decodeLastElement, elementOffset, elementRange } from '../../src/model/keyvalue/keys.ts'
 import { findCollection } from '../../src/model/keyvalue/keyvalue.ts'
+import { lookOn } from './missing-pages.ts'
+import { isMiss } from '../../src/storage/store.ts'
 import { accounts, firstBalance, noteOf, ordersOf, pairs, readString, redisOf, rowsOf, visitsOf } from './shop.ts'
 
 export interface Violation {
@@ -38,12 +40,12 @@ export interface ShopState {
   readonly tickets: number
 }
 
-/** Runs `read` on the newest state, within this turn. */
+/** Runs `read` on the newest state, within this turn and as if all of it were resident. */
 export function onNewest<T>(database: Database, read: (tx: Transaction) => T): T {
   const transaction = database.begin({ isolation: 'read committed', readOnly: true, interactive: false })
   try {
     transaction.beginStatement()
-    return read(transaction)
+    return lookOn(database, () => read(transaction))
   } finally {
     transaction.rollback()
   }
@@ -185,7 +187,7 @@ function skewViolations({ working }: ShopState): Violation[] {
   )
 }
 
-/** Whatever is derived in the whole database, recomputed: see `src/database/verify.ts`. */
+/** Whatever is derived in the whole database, recomputed: see `src/database/verification/verify.ts`. */
 export function* derivedViolations(tx: Transaction): StatementSteps<Violation[]> {
   const { differences: found } = yield* verifySnapshot(tx)
   return found.map(({ kind: of, where, index, key, message }) => {
@@ -193,11 +195,12 @@ export function* derivedViolations(tx: Transaction): StatementSteps<Violation[]>
   })
 }
 
-/** Steps that wait for nothing but their next slice, within one turn. */
+/** Steps that wait for nothing but their next slice, within one turn; a page that is missing is thrown. */
 export function finished<T>(steps: StatementSteps<T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done === true) return step.value
+    if (isMiss(step.value)) throw step.value
     if (step.value !== undefined) throw new Error('what has to be finished within a turn waits for something')
   }
 }

@@ -230,7 +230,7 @@ describe('explain', () => {
       stage: 'FETCH',
       inputStage: { stage: 'IXSCAN', indexName: 'who_1_total_-1', direction: 'backward' },
     })
-    expect(await plan({ at: null })).toEqual({ stage: 'COLLSCAN', direction: 'forward' })
+    expect(await plan({ at: null })).toMatchObject({ stage: 'COLLSCAN', direction: 'forward' })
     expect(await plan({ _id: 1 as never })).toMatchObject({ stage: 'IDHACK' })
     expect(await plan({ who: 'ann' }, { at: 1 })).toMatchObject({ stage: 'SORT', inputStage: { stage: 'FETCH' } })
   })

@@ -3,16 +3,19 @@
  * does; a command that fails is answered.
  */
 import { ByteWriter } from '../../base/bytes.ts'
+import { PolylogError } from '../../base/errors.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import type { Session } from '../../session/contract.ts'
-import type { StandIn, Witness } from '../../session/outbox.ts'
+import type { Witness } from '../../session/outbox.ts'
 import type { Connection } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
-import { CommandWitness, execute } from './execute.ts'
+import type { Reworded } from '../refused-replies.ts'
+import { toFailure } from './errors.ts'
+import { CommandWitness, execute, writeError } from './execute.ts'
 import { FrameReader } from './frames.ts'
 import type { GatewayState } from './gateway-state.ts'
+import { errorsFor } from './refused-replies.ts'
 import type { Request } from './request.ts'
-import { errorsFor } from './stand-in.ts'
 import { beginReply, endReply, maxFirstMessageBytes, maxMessageBytes, parseMessage, type Message } from './wire.ts'
 
 /** A scratch buffer that grew for a large reply is not kept. */
@@ -23,14 +26,18 @@ export class MongoConversation implements Conversation {
   readonly gateway: GatewayState
   /** From the handshake's metadata: `appName=polylog:name`. */
   databaseName: string | undefined
+  /** As the client calls itself in the handshake's metadata. */
+  #clientName = ''
   #isGreeted = false
   /** The command that waits. */
   running: Request | undefined
+  /** Of the last command: its `maxTimeMS`, which ends waiting for the log as well. */
+  replyLimitMs = 0
   readonly #connection: Connection
   #reply = new BsonWriter(new ByteWriter(1024))
   #session: Session | undefined
-  /** That was asked to be opened. */
-  #openedDatabase: string | undefined
+  /** It was asked for and cannot be opened: why is the error of the command that needs it. */
+  #cannotOpen = false
   #requestId = 0
 
   constructor(gateway: GatewayState, connection: Connection) {
@@ -66,8 +73,19 @@ export class MongoConversation implements Conversation {
         remote,
         ...(databaseName !== undefined && { database: databaseName }),
       })
+      this.#session.report.clientName = this.#clientName
+      this.#session.onTerminated = (reason) => this.#connection.fail(reason)
     }
     return this.#session
+  }
+
+  get clientName(): string {
+    return this.#clientName
+  }
+
+  set clientName(name: string) {
+    this.#clientName = name
+    if (this.#session !== undefined) this.#session.report.clientName = name
   }
 
   /** The handshake names another database than the one that an earlier command was answered from. */
@@ -79,11 +97,11 @@ export class MongoConversation implements Conversation {
   }
 
   next(): Step | Promise<void> {
-    // Why it cannot be opened is the error of the command that needs it.
-    const opening = this.#openDatabase()?.catch(() => undefined)
+    const opening = this.#openDatabase()
     if (opening !== undefined) return opening
     const frame = this.input.next(this.#limitBytes)
     if (frame === undefined) return step.more
+    this.#cannotOpen = false
     const message = parseMessage(frame.bytes, frame.start, frame.end)
     const done = execute(this, message, this.#reply.reset())
     if (!(done instanceof Promise)) {
@@ -96,11 +114,11 @@ export class MongoConversation implements Conversation {
     })
   }
 
+  /** Before its session is there: one that nobody uses may have been closed since it was asked for. */
   #openDatabase(): Promise<void> | undefined {
-    const name = this.databaseName
-    if (name === this.#openedDatabase || name === undefined) return undefined
-    this.#openedDatabase = name
-    return this.gateway.sessions.openDatabase(name)
+    const { databaseName: name } = this
+    if (name === undefined || this.#session !== undefined || this.#cannotOpen) return undefined
+    return this.gateway.sessions.openDatabase(name)?.catch(() => void (this.#cannotOpen = true))
   }
 
   get #limitBytes(): number {
@@ -115,6 +133,7 @@ export class MongoConversation implements Conversation {
       const leavesAlone = witness instanceof CommandWitness && witness.isInTransaction
       if (leavesAlone) outbox.flush()
       const out = outbox.writerFor(witness)
+      if (!outbox.hasRoomFor(this.#reply.out.end)) this.#refuseReply()
       const start = beginReply(out, message.requestId, ++this.#requestId, message.isLegacy)
       out.slice(this.#reply.out)
       endReply(out, start)
@@ -123,15 +142,30 @@ export class MongoConversation implements Conversation {
     if (this.#reply.out.bytes.length > keptReplyBytes) this.#reply = new BsonWriter(new ByteWriter(1024))
   }
 
+  /** Nobody could keep it if the client did not take it. */
+  #refuseReply(): void {
+    this.#reply = new BsonWriter(new ByteWriter(1024))
+    writeError(
+      this.#reply,
+      toFailure(new PolylogError('out_of_memory', 'out of memory: there is no room for the reply')),
+    )
+  }
+
   /** The protocol has no words that answer nothing. */
   refuse(): void {}
 
-  standInFor(): StandIn {
-    return errorsFor
+  /** A reply in a transaction leaves alone, and its witness ends that transaction (`CommandWitness`). */
+  readonly hasOpenBlock = false
+
+  reword(replies: Uint8Array, error: PolylogError): Reworded | undefined {
+    const bytes = errorsFor(replies, error)
+    return bytes && { bytes, failsBlock: false, isInBlock: false }
   }
 
+  failBlock(): void {}
+
   cancel(): void {
-    this.running?.session.cancel()
+    this.running?.cancel()
   }
 
   close(): void {

@@ -2,6 +2,7 @@
  * Open cursors. They belong to the server, not to a connection: drivers ask for more on any connection of their pool. One
  * that nobody asks for ten minutes is forgotten.
  */
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { Host } from '../../host/host.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { forgetPosition, type Query, type QueryPosition } from '../../language/mql/query.ts'
@@ -20,7 +21,12 @@ export interface OpenCursor {
   usedMs: number
   /** A `getMore` is running. */
   isBusy: boolean
+  /** Of what it was asked with: it looks into the message as long as it lives. */
+  readonly requestBytes: number
 }
+
+/** Of one beside its request: the query and its plan. */
+const cursorBytes = 4096
 
 const idleTimeoutMs = 10 * 60_000
 const sweepMs = 60_000
@@ -29,10 +35,12 @@ const mostCursors = 10_000
 export class Cursors {
   readonly #open = new Map<bigint, OpenCursor>()
   readonly #host: Host
+  readonly #memory: MemoryAccount
   #sweep: (() => void) | undefined
 
-  constructor(host: Host) {
+  constructor(host: Host, work: MemoryAccount) {
     this.#host = host
+    this.#memory = work.child('the cursors', { quantumBytes: 4096 })
   }
 
   get count(): number {
@@ -42,6 +50,7 @@ export class Cursors {
   add(cursor: Omit<OpenCursor, 'id' | 'usedMs' | 'isBusy'>): OpenCursor {
     if (this.#open.size >= mostCursors)
       throw mongoError(8, `more than ${mostCursors} cursors are open`, 'out_of_memory')
+    this.#memory.charge(cursor.requestBytes + cursorBytes)
     const added = { ...cursor, id: this.#newId(), usedMs: this.#host.now(), isBusy: false }
     this.#open.set(added.id, added)
     this.#sweep ??= this.#host.at(sweepMs, () => this.#dropIdle())
@@ -93,7 +102,10 @@ export class Cursors {
   }
 
   #drop(id: bigint): boolean {
-    forgetPosition(this.#open.get(id)?.position)
+    const cursor = this.#open.get(id)
+    if (cursor === undefined) return false
+    forgetPosition(cursor.position)
+    this.#memory.release(cursor.requestBytes + cursorBytes)
     return this.#open.delete(id)
   }
 

@@ -27,6 +27,7 @@ const numbers: Record<ErrorCode, number> = {
   active_transaction: 117,
   transaction_ended: 251,
   read_only: 10_107,
+  not_leading: 10_107,
   canceled: 11_601,
   timeout: 50,
   too_large: 10_334,
@@ -83,6 +84,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [121, 'DocumentValidationFailure'],
   [133, 'FailedToSatisfyReadPreference'],
   [166, 'CommandNotSupportedOnView'],
+  [189, 'PrimarySteppedDown'],
   [168, 'InvalidPipelineOperator'],
   [171, 'CannotIndexParallelArrays'],
   [175, 'QueryPlanKilled'],
@@ -131,13 +133,15 @@ const transient: ReadonlySet<number> = new Set([112, 251, 24, 246, 225, 91, 11_6
 export function labelsOf({ code, error }: MongoFailure, place: FailurePlace): string[] {
   if (place.joined || error.code === 'transaction_ended') return []
   const labels: string[] = []
+  const isTransient = transient.has(code) || error.code === 'not_leading'
   if (place.isCommit) {
     if (error.code === 'outcome_unknown') labels.push('UnknownTransactionCommitResult')
-    else if (transient.has(code)) labels.push('TransientTransactionError')
-    if (retryable.has(code)) labels.push('RetryableWriteError')
+    else if (isTransient) labels.push('TransientTransactionError')
+    // What was certainly not done needs all of the transaction again, not only its end.
+    if (retryable.has(code) && error.code !== 'not_leading') labels.push('RetryableWriteError')
     return labels
   }
-  if (place.inTransaction) return transient.has(code) ? ['TransientTransactionError'] : []
+  if (place.inTransaction) return isTransient ? ['TransientTransactionError'] : []
   if (place.isRetryable && retryable.has(code)) labels.push('RetryableWriteError')
   return labels
 }

@@ -3,6 +3,9 @@
  * puts it into its transaction, and writes its reply or its error.
  */
 import { PolylogError } from '../../base/errors.ts'
+import { beginTurn } from '../../base/work.ts'
+import { Resumption } from '../../base/resumption.ts'
+import { suspended } from '../../database/transaction/wait.ts'
 import type { Durability, Sequence } from '../../log/commit-log.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, countFields, getField } from '../../model/document/bson.ts'
@@ -12,13 +15,14 @@ import { readBoolean, toDouble, toHex } from '../../model/document/values.ts'
 import { decodeName } from '../../model/document/names.ts'
 import type { Session } from '../../session/contract.ts'
 import { answerTo } from '../../session/faults.ts'
+import { canceled } from '../../session/statement-runner.ts'
 import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/outbox.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
 import type { MongoConversation } from './conversation.ts'
 import type { LogicalSession } from './logical-sessions.ts'
 import { writeDuplicate, writeLabels } from './execute-errors.ts'
-import { labelsOf, toFailure, type FailurePlace } from './errors.ts'
+import { labelsOf, toFailure, type MongoFailure, type FailurePlace } from './errors.ts'
 import { checkDatabaseName, fieldMap, Request, type Command, type Reply } from './request.ts'
 import type { Message } from './wire.ts'
 
@@ -65,6 +69,7 @@ export function execute(
   const name = firstName(fields)
   let request: Request | undefined
   try {
+    connection.replyLimitMs = 0
     if (message.fault !== undefined) throw message.fault
     connection.gateway.countOperation(name)
     const command = findCommand(name)
@@ -166,7 +171,7 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
   const { logical } = request
   logical?.enter()
   try {
-    const result = withTimeLimit(request, () => command.run(request))
+    const result = withTimeLimit(request, () => carryOut(command, request))
     if (!(result instanceof Promise)) {
       logical?.leave()
       return result
@@ -175,6 +180,35 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
   } catch (error) {
     logical?.leave()
     throw error
+  }
+}
+
+/** What is smaller is compiled at once. */
+const largeRequestBytes = 64 * 1024
+
+/** Before its statement begins, a command compiles what it was sent: a large one in as many turns as that takes. */
+function carryOut(command: Command, request: Request): Reply | Promise<Reply> {
+  if (request.retainedBytes < largeRequestBytes) return command.run(request)
+  const resumption = new Resumption()
+  const run = (): Reply | Promise<Reply> | undefined => {
+    try {
+      return resumption.run(() => command.run(request))
+    } catch (error) {
+      if (error !== suspended) throw error
+      return undefined
+    }
+  }
+  return run() ?? inTurns(request, run)
+}
+
+async function inTurns(request: Request, run: () => Reply | Promise<Reply> | undefined): Promise<Reply> {
+  const { host } = request.gateway.sessions
+  for (;;) {
+    await new Promise<void>((resolve) => host.turn(resolve))
+    if (request.isCanceled) throw canceled()
+    beginTurn()
+    const result = run()
+    if (result !== undefined) return result
   }
 }
 
@@ -267,19 +301,20 @@ function sessionId(lsid: BsonValue): BsonValue {
   return id
 }
 
-/** Cancels a statement that runs longer than `maxTimeMS`. */
+/** Cancels a statement that runs longer than `maxTimeMS`; its reply waits no longer for the log, either. */
 function withTimeLimit(request: Request, run: () => Reply | Promise<Reply>): Reply | Promise<Reply> {
   const given = request.get('maxTimeMS')
   const limitMs = given?.isNumber === true ? toDouble(given) : 0
   if (given !== undefined && (!given.isNumber || limitMs < 0 || limitMs > 0x7fff_ffff)) {
     throw mongoError(mongoCode.badValue, 'maxTimeMS must be a number from 0 to 2147483647')
   }
+  request.connection.replyLimitMs = limitMs
   const result = run()
   if (limitMs === 0 || !(result instanceof Promise) || request.command === 'getMore') return result
   let isOver = false
   const cancel = request.gateway.sessions.host.at(limitMs, () => {
     isOver = true
-    request.session.cancel()
+    request.cancel()
   })
   return result.then(
     (reply) => {
@@ -306,13 +341,24 @@ function failed(
   // After the decision a party stays until it leaves by commit or abort, which report truthfully.
   const isDecided = failure.error.code === 'transaction_ended'
   if (request?.logical !== undefined && !place.isCommit && !isDecided) request.logical.abort()
-  reply.reset().begin()
-  reply.double('ok', 0).string('errmsg', failure.message).int32('code', failure.code)
-  reply.string('codeName', failure.codeName)
+  reply.reset()
+  beginError(reply, failure)
   writeDuplicate(reply, failure.error)
   writeLabels(reply, labelsOf(failure, place))
   reply.end()
   return request === undefined ? nothingSeen : new CommandWitness(request)
+}
+
+function beginError(reply: BsonWriter, failure: MongoFailure): void {
+  reply.begin()
+  reply.double('ok', 0).string('errmsg', failure.message).int32('code', failure.code)
+  reply.string('codeName', failure.codeName)
+}
+
+/** Of no command. */
+export function writeError(reply: BsonWriter, failure: MongoFailure): void {
+  beginError(reply, failure)
+  reply.end()
 }
 
 function placeOf(request: Request | undefined): FailurePlace {

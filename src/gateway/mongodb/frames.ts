@@ -19,7 +19,10 @@ export class FrameReader extends ReceiveBuffer {
     if (length > limitBytes) {
       throw new PolylogError('too_large', `a message of ${length} bytes is larger than the limit of ${limitBytes}`)
     }
-    if (this.end - start < length) return undefined
+    if (this.end - start < length) {
+      this.expect(length)
+      return undefined
+    }
     this.start += length
     return { bytes: this.bytes, start, end: start + length }
   }

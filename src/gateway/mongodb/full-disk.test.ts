@@ -3,6 +3,7 @@ import { deserialize, Long, serialize, UUID, type Document } from 'bson'
 import { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTestSessions, SmallDisk, type TestSessions } from '../../session/testing.ts'
+import { openMemoryStore } from '../../storage/memory/memory.ts'
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
 import { Door } from '../door.ts'
 import { mongodbProtocol } from './gateway.ts'
@@ -25,7 +26,9 @@ const count = { count: 'items', $db: 'test' }
 
 beforeEach(async () => {
   disk = new SmallDisk()
-  opened = await openTestSessions(disk)
+  // Without missing pages: what has reached the log when is what these tests are about.
+  const { host, log } = disk
+  opened = await openTestSessions({ host, log, store: await openMemoryStore(host, undefined) })
   gateway = new Door(mongodbProtocol, opened.sessions, defaultGatewayLimits)
   a = connectLocally(gateway)
   b = connectLocally(gateway)

@@ -31,7 +31,7 @@ export class GatewayState implements ProtocolState {
     this.sessions = sessions
     this.counts = sessions.activity.door('mongodb')
     this.limits = limits
-    this.cursors = new Cursors(sessions.host)
+    this.cursors = new Cursors(sessions.host, sessions.memory.work)
     this.logical = new LogicalSessions(sessions, (key) => this.cursors.killTransaction(key))
     this.startedMs = sessions.host.now()
   }
@@ -40,9 +40,10 @@ export class GatewayState implements ProtocolState {
     return new MongoConversation(this, connection)
   }
 
-  countOperation(command: string): void {
+  /** What inserts, updates or deletes counts each of its operations, also those that fail. */
+  countOperation(command: string, operations = 1): void {
     const kind = operationKinds.get(command) ?? 'command'
-    this.operations.set(kind, (this.operations.get(kind) ?? 0) + 1)
+    this.operations.set(kind, (this.operations.get(kind) ?? 0) + operations)
   }
 
   close(): void {

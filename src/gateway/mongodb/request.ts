@@ -5,8 +5,9 @@
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { copySlice, type Slice } from '../../base/slice.ts'
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../../database/contract.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import type { Durability } from '../../log/commit-log.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, FieldCursor } from '../../model/document/bson.ts'
@@ -42,6 +43,8 @@ export class Request {
   /** It is the first of a transaction that it begins. */
   beginsTransaction = false
   durability: Durability
+  /** Its statement may not have begun by then. */
+  isCanceled = false
   #collectionName: string | undefined
 
   constructor(parts: {
@@ -68,6 +71,12 @@ export class Request {
     const value = this.fields.get(this.command)
     const name = value?.type === bsonType.string ? readString(value) : undefined
     return name === undefined ? this.command : `${this.command} ${this.database}.${name}`
+  }
+
+  /** Of memory that lives as long as anything of the command does. */
+  get retainedBytes(): number {
+    for (const { bytes } of this.fields.values()) return bytes.buffer.byteLength
+    return 0
   }
 
   get inTransaction(): boolean {
@@ -187,6 +196,11 @@ export class Request {
     }
   }
 
+  cancel(): void {
+    this.isCanceled = true
+    this.session.cancel()
+  }
+
   read<T>(statement: Statement<T>): T | Promise<T> {
     return this.session.run(statement, { readOnly: true })
   }
@@ -254,7 +268,8 @@ function* rememberAfter(
   retry: RetryKey,
   steps: StatementSteps<Reply>,
 ): StatementSteps<Reply> {
-  return remember(transaction, retry, yield* steps)
+  const reply = yield* steps
+  return yield* inPlace(transaction, () => remember(transaction, retry, reply))
 }
 
 /** A scratch buffer that grew for a large reply is not kept. */

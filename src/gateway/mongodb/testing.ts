@@ -32,7 +32,7 @@ export async function openTestMongodb(
   return {
     test,
     gateway,
-    url: `mongodb://${address.host}:${address.port}/?serverSelectionTimeoutMS=5000`,
+    url: `mongodb://${address.host}:${address.port}/?serverSelectionTimeoutMS=60000`,
     connect: () => connectRaw(host, address.port),
     async close() {
       await listener.close()

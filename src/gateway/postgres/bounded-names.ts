@@ -1,4 +1,8 @@
-/** What a client has named and the server keeps for it: bounded in number and in bytes, since only the client forgets. */
+/**
+ * What a client has named and the server keeps for it: bounded in number and in bytes, since only the client forgets, and
+ * charged to its session.
+ */
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import { sqlError } from './errors.ts'
 
 const maxNames = 10_000
@@ -6,57 +10,77 @@ const maxNames = 10_000
 interface Kept<T> {
   readonly value: T
   readonly bytes: number
+  readonly heldBytes: number
 }
+
+/** Of anything that has a name. */
+const entryBytes = 512
 
 export class BoundedNames<T> {
   readonly #kind: string
   readonly #limitBytes: number
+  readonly #memory: MemoryAccount
   readonly #dropped: ((value: T) => void) | undefined
-  readonly #kept = new Map<string, Kept<T>>()
+  readonly #named = new Map<string, Kept<T>>()
+  /** That of the empty name, which most clients use alone: a map would be made anew every few statements. */
+  #unnamed: Kept<T> | undefined
   #bytes = 0
 
   /** `kind`: what the things are called in the error, in the plural. `dropped` is told of each that goes. */
-  constructor(kind: string, limitBytes: number, dropped?: (value: T) => void) {
+  constructor(kind: string, limitBytes: number, session: MemoryAccount, dropped?: (value: T) => void) {
+    this.#memory = session.child(`the ${kind} of a connection`, { quantumBytes: 4096 })
     this.#kind = kind
     this.#dropped = dropped
     this.#limitBytes = limitBytes
   }
 
   get size(): number {
-    return this.#kept.size
+    return this.#named.size + (this.#unnamed === undefined ? 0 : 1)
+  }
+
+  #find(name: string): Kept<T> | undefined {
+    return name === '' ? this.#unnamed : this.#named.get(name)
   }
 
   get(name: string): T | undefined {
-    return this.#kept.get(name)?.value
+    return this.#find(name)?.value
   }
 
   has(name: string): boolean {
-    return this.#kept.has(name)
+    return this.#find(name) !== undefined
   }
 
-  set(name: string, value: T, bytes: number): void {
+  /** `bytes`: what the client has sent of it; `heldBytes`: what it takes here. Throws `out_of_memory`. */
+  set(name: string, value: T, bytes: number, heldBytes: number = bytes): void {
     this.delete(name)
-    if (this.#kept.size >= maxNames || this.#bytes + bytes > this.#limitBytes) {
+    if (this.size >= maxNames || this.#bytes + bytes > this.#limitBytes) {
       const message = `a connection cannot keep more than ${maxNames} ${this.#kind}, or ${this.#limitBytes} bytes of them`
       throw sqlError('too_large', '54000', message)
     }
-    this.#kept.set(name, { value, bytes })
+    this.#memory.charge(heldBytes + entryBytes)
+    const kept = { value, bytes, heldBytes }
+    if (name === '') this.#unnamed = kept
+    else this.#named.set(name, kept)
     this.#bytes += bytes
   }
 
   delete(name: string): void {
-    const kept = this.#kept.get(name)
+    const kept = this.#find(name)
     if (kept === undefined) return
-    this.#kept.delete(name)
+    if (name === '') this.#unnamed = undefined
+    else this.#named.delete(name)
     this.#bytes -= kept.bytes
+    this.#memory.release(kept.heldBytes + entryBytes)
     this.#dropped?.(kept.value)
   }
 
   deleteWhere(matches: (value: T) => boolean): void {
-    for (const [name, { value }] of this.#kept) if (matches(value)) this.delete(name)
+    if (this.#unnamed !== undefined && matches(this.#unnamed.value)) this.delete('')
+    for (const [name, { value }] of this.#named) if (matches(value)) this.delete(name)
   }
 
   clear(): void {
-    for (const name of this.#kept.keys()) this.delete(name)
+    this.delete('')
+    if (this.#named.size > 0) for (const name of this.#named.keys()) this.delete(name)
   }
 }

@@ -4,8 +4,10 @@
  * Output of the statement that runs can be taken back as long as nothing of it has left: `markOutput` at its start,
  * `takeBackOutput` when it fails or has to run again.
  */
+import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Isolation } from '../../database/contract.ts'
 import type {
   ParsedStatement,
@@ -20,11 +22,12 @@ import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
 import { sqlError } from './errors.ts'
-import type { SqlLanguage } from './language.ts'
+import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
 import { reportedSettings, serverSettings } from './server-settings.ts'
 import { Settings } from './settings.ts'
 import { TransactionBlock } from './transaction-block.ts'
+import { heldByStatement, shortTextLength } from './statement-bytes.ts'
 import { durationMs } from './timeouts.ts'
 import { noticeResponse, parameterStatus, type WireNotice } from './wire.ts'
 
@@ -63,14 +66,15 @@ export class Client {
   /** What runs, for those who look at what runs. */
   runningText = ''
   onCopy: () => void = () => undefined
-  /** Number of the outbox's chunk in which a setting has changed last. */
-  settingsChangedIn = -1
   readonly #sessions: SessionHost
+  /** Of the parameter that another thread reads. */
+  #reading: AbortController | undefined
   #catalog: Catalog | undefined
   /** Where the output of the statement that runs begins, counted from the connection's first byte. */
   #outputMark = 0
   readonly #toReport = new Set<string>()
   readonly #reported = new Map<string, string>()
+  readonly #textMemory: MemoryAccount
 
   constructor(parts: ClientParts) {
     this.session = parts.session
@@ -80,10 +84,13 @@ export class Client {
     this.outbox = parts.outbox
     this.language = parts.language
     this.limits = parts.limits
-    this.statements = new BoundedNames('prepared statements', parts.limits.maxMessageBytes)
-    this.portals = new BoundedNames('portals', parts.limits.maxMessageBytes, (portal) => portal.rest?.close())
-    this.cursors = new BoundedNames('cursors', parts.limits.maxMessageBytes, (cursor) => cursor.rows.close())
-    this.settings = new Settings((name) => this.#settingChanged(name))
+    const { memory } = parts.session
+    const { maxMessageBytes } = parts.limits
+    this.#textMemory = memory.child('the text of a statement')
+    this.statements = new BoundedNames('prepared statements', maxMessageBytes, memory)
+    this.portals = new BoundedNames('portals', maxMessageBytes, memory, (portal) => portal.rest?.close())
+    this.cursors = new BoundedNames('cursors', maxMessageBytes, memory, (cursor) => cursor.rows.close())
+    this.settings = new Settings((name) => this.#settingChanged(name), memory)
     this.block = new TransactionBlock(
       this.session,
       this.settings,
@@ -114,6 +121,9 @@ export class Client {
       setSetting: (name, value, scope) => this.setSetting(name, value, scope),
       transactionToken: () => session.token(),
       backendId: session.id,
+      get leads(): boolean {
+        return session.databaseFacts.leads
+      },
       databaseNames: () => sessions.databaseNames(),
       get systemTables(): readonly SystemTable[] {
         return session.evidence.map(systemTableOf)
@@ -143,8 +153,13 @@ export class Client {
 
   getSetting(name: string): string | undefined {
     if (name === 'transaction_isolation') return this.session.isolation
-    if (name === 'transaction_read_only') return this.isReadOnly ? 'on' : 'off'
+    if (name === 'transaction_read_only') return this.isReadOnly || !this.session.databaseFacts.leads ? 'on' : 'off'
+    if (name === 'in_hot_standby') return this.#inHotStandby
     return this.settings.get(name) ?? serverSettings.get(name)
+  }
+
+  get #inHotStandby(): 'on' | 'off' {
+    return this.session.databaseFacts.leads ? 'off' : 'on'
   }
 
   /** Of the open block, or of the next statement. */
@@ -175,9 +190,10 @@ export class Client {
   }
 
   #settingChanged(name: string): void {
-    this.settingsChangedIn = this.outbox.chunk
+    this.outbox.noteLasting()
     if (reportedSettings.has(name)) this.#toReport.add(name)
     const value = this.settings.get(name)
+    if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
     if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {
       this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'
@@ -186,15 +202,21 @@ export class Client {
 
   /** Drivers follow some settings without asking. */
   reportSettings(): void {
+    if (this.#reported.get('in_hot_standby') !== this.#inHotStandby) this.#toReport.add('in_hot_standby')
     if (this.#toReport.size === 0) return
     for (const name of this.#toReport) this.reportSetting(name)
     this.#toReport.clear()
   }
 
+  #reportedValue(key: string): string | undefined {
+    if (key === 'session_authorization') return this.session.user
+    return key === 'in_hot_standby' ? this.#inHotStandby : this.settings.get(key)
+  }
+
   /** Says nothing where the client knows. */
   reportSetting(key: string): void {
     const { name, value } = reportedSettings.get(key)!
-    const now = key === 'session_authorization' ? this.session.user : (this.settings.get(key) ?? value)
+    const now = this.#reportedValue(key) ?? value
     if (this.#reported.get(key) === now) return
     this.#reported.set(key, now)
     parameterStatus(this.outbox.writer, name, now)
@@ -213,8 +235,10 @@ export class Client {
   /** False where some of it has left already. */
   takeBackOutput(): boolean {
     const { outbox } = this
+    // Asking for it may flush: what the bytes wait for has become another log's.
+    const { writer } = outbox
     if (outbox.flushedBytes > this.#outputMark) return false
-    outbox.writer.truncate(this.#outputMark - outbox.flushedBytes)
+    writer.truncate(this.#outputMark - outbox.flushedBytes)
     return true
   }
 
@@ -222,8 +246,15 @@ export class Client {
 
   /** Who cancels or goes away while a worker parses is heard when it has ended. */
   parse(text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
+    const heldBytes = text.length < shortTextLength ? 0 : heldByStatement(text)
+    if (heldBytes > 0) this.#textMemory.charge(heldBytes)
     const parsed = this.language.parse(this.host, text)
     return parsed instanceof Promise ? this.#unlessCanceled(parsed) : parsed
+  }
+
+  /** What was parsed for the message has been answered; what is kept of it is charged by its name. */
+  forgetText(): void {
+    if (this.#textMemory.usedBytes > 0) this.#textMemory.release(this.#textMemory.usedBytes)
   }
 
   /** Lets others have the thread. */
@@ -237,6 +268,24 @@ export class Client {
     const result = await waiting
     if (session.cancelRequests === cancelRequests) return result
     throw sqlError('canceled', '57014', 'canceling statement due to user request')
+  }
+
+  /** A parameter that takes long to read, on another thread. */
+  async readElsewhere(input: ParameterInput, given: Uint8Array): Promise<SqlValue> {
+    const reading = new AbortController()
+    this.#reading = reading
+    try {
+      return await this.language.readElsewhere(this.host, input, given, reading.signal)
+    } catch (error) {
+      if (reading.signal.aborted) throw sqlError('canceled', '57014', 'canceling statement due to user request')
+      throw error
+    } finally {
+      this.#reading = undefined
+    }
+  }
+
+  stopReading(): void {
+    this.#reading?.abort()
   }
 
   /** A promise where the text is long. */
@@ -278,7 +327,8 @@ export class Client {
     if (name !== '' && this.statements.has(name)) {
       throw sqlError('duplicate_object', '42P05', `prepared statement "${name}" already exists`)
     }
-    this.statements.set(name, statement, (statement.parsed?.source.length ?? 0) * 2)
+    const source = statement.parsed?.source ?? ''
+    this.statements.set(name, statement, source.length * 2, heldByStatement(source))
   }
 
   get namesStatements(): boolean {
@@ -310,6 +360,9 @@ function searchPathOf(text: string | undefined): readonly string[] {
   const names = text.match(/"(?:[^"]|"")*"|[^\s,"]+/g) ?? []
   return names.map((name) => (name.startsWith('"') ? name.slice(1, -1).replace(/""/g, '"') : name))
 }
+
+/** NAMEDATALEN, less its end. */
+const longestName = 63
 
 const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25 }
 

@@ -3,7 +3,7 @@
  * elsewhere.
  */
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits } from '../gateway.ts'
 import { Door } from '../door.ts'
@@ -371,6 +371,20 @@ describe('waiting', () => {
     expect(await waiter.ask(query('ECHO x'), query('TELL a 2'))).toEqual(['T 1', 'D x', 'C SELECT 1', 'Z I'])
     await holder.ask(query('COMMIT'))
     expect(await waiter.answers()).toEqual(['T 1', 'D 2', 'C INSERT 0 1', 'Z I'])
+  })
+
+  it('keeps what comes before an Execute that waits, so that all leaves by one write, unless a Flush asks for it', async () => {
+    const holder = await connect()
+    const waiter = await connect()
+    const written = vi.spyOn(waiter.socket, 'write')
+    await holder.ask(query('BEGIN; PUT a 1'))
+    expect(await waiter.ask(parse('PUT a 2'), bind(), execute(), sync)).toEqual([])
+    await holder.ask(query('COMMIT; BEGIN; PUT a 3'))
+    expect(await waiter.answers()).toEqual(['1', '2', 'C INSERT 0 1', 'Z I'])
+    expect(written).toHaveBeenCalledTimes(1)
+    expect(await waiter.ask(bind(), message('H'), bind([], '', 'other'), execute(), sync)).toEqual(['2', '2'])
+    await holder.ask(query('COMMIT'))
+    expect(await waiter.answers()).toEqual(['C INSERT 0 1', 'Z I'])
   })
 
   it('ends a statement that is canceled though its client does not read', async () => {

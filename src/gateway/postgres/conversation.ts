@@ -8,9 +8,9 @@
  */
 import type { PolylogError } from '../../base/errors.ts'
 import { answerTo } from '../../session/faults.ts'
-import type { StandIn } from '../../session/outbox.ts'
 import type { Connection } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
+import type { Reworded } from '../refused-replies.ts'
 import type { Client } from './client.ts'
 import { protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
 import { withPosition } from '../../language/sql/failure.ts'
@@ -20,7 +20,7 @@ import { MessageReader } from './message-reader.ts'
 import { databaseOf, greet, openClient } from './greeting.ts'
 import type { PostgresState } from './postgres-protocol.ts'
 import { simpleQuery } from './simple-query.ts'
-import { apologyFor, type Apology } from './stand-in.ts'
+import { errorsFor } from './refused-replies.ts'
 import { readStartupPacket, type StartupMessage } from './startup.ts'
 import { durationMs, Timeout } from './timeouts.ts'
 import { errorResponse, readyForQuery } from './wire.ts'
@@ -41,6 +41,9 @@ const codes = {
   copyFail: 0x66,
 } as const
 
+/** As large as PostgreSQL's own buffer. */
+const keptOutputBytes = 8192
+
 export class PostgresConversation implements Conversation {
   readonly input: MessageFrames
   readonly #state: PostgresState
@@ -50,6 +53,8 @@ export class PostgresConversation implements Conversation {
   #client: Client | undefined
   #copyWaits = false
   #skipsToSync = false
+  /** The client expects what was written up to here, counted from the connection's first byte. */
+  #dueThrough = 0
   readonly #statementTimeout: Timeout
   readonly #idleTimeout: Timeout
   #isTimedOut = false
@@ -80,6 +85,14 @@ export class PostgresConversation implements Conversation {
     return this.#client?.copy !== undefined && !this.#copyWaits
   }
 
+  /** As PostgreSQL: replies leave at Sync, at Flush, when COPY asks for its data, or when many bytes have gathered. */
+  get keepsOutput(): boolean {
+    const client = this.#client
+    if (client === undefined || client.copy !== undefined) return false
+    const { flushedBytes, pendingBytes } = client.outbox
+    return flushedBytes >= this.#dueThrough && pendingBytes < keptOutputBytes
+  }
+
   #await(receiving: void | Promise<void>): void | Promise<void> {
     if (!(receiving instanceof Promise)) return undefined
     this.#copyWaits = true
@@ -94,8 +107,11 @@ export class PostgresConversation implements Conversation {
     this.#idleTimeout.stop()
     try {
       const result = this.#dispatch(client, type)
-      return result instanceof Promise ? this.#run(client, type, result) : undefined
+      if (result instanceof Promise) return this.#run(client, type, result)
+      client.forgetText()
+      return undefined
     } catch (error) {
+      client.forgetText()
       return this.#failed(client, type, error)
     }
   }
@@ -108,7 +124,10 @@ export class PostgresConversation implements Conversation {
     })
     return result
       .then(undefined, (error: unknown) => (this.#connection.hasEnded ? undefined : this.#failed(client, type, error)))
-      .finally(() => this.#statementTimeout.stop())
+      .finally(() => {
+        this.#statementTimeout.stop()
+        client.forgetText()
+      })
   }
 
   #dispatch(client: Client, type: number): void | Promise<void> {
@@ -133,8 +152,9 @@ export class PostgresConversation implements Conversation {
         return this.#connection.endAfterReplies()
       case codes.functionCall:
         throw sqlError('unsupported', '0A000', 'function calls by the fastpath protocol are not supported')
-      // What is left of a COPY that has failed, and a request for what happens anyway.
       case codes.flush:
+        return this.#outputIsDue(client)
+      // What is left of a COPY that has failed.
       case codes.copyData:
       case codes.copyDone:
       case codes.copyFail:
@@ -165,7 +185,12 @@ export class PostgresConversation implements Conversation {
     client.reportSettings()
     const { outbox, block } = client
     readyForQuery(outbox.writer, block.status)
+    this.#outputIsDue(client)
     if (block.kind === 'explicit') this.#watchIdle(client)
+  }
+
+  #outputIsDue({ outbox }: Client): void {
+    this.#dueThrough = outbox.flushedBytes + outbox.writer.end
   }
 
   #watchIdle(client: Client): void {
@@ -211,25 +236,23 @@ export class PostgresConversation implements Conversation {
     errorResponse(writer, error, 'FATAL')
   }
 
-  standInFor(chunk: number): StandIn | undefined {
-    const client = this.#client
-    if (client === undefined) return undefined
-    const changesSettings = client.settingsChangedIn === chunk
-    return (held, error) => {
-      const apology = apologyFor(held, error)
-      if (apology === undefined || !this.#canGoOn(client, apology, changesSettings)) return undefined
-      return apology.bytes
-    }
+  get canReword(): boolean {
+    return this.#client !== undefined
   }
 
-  /** Whether what the client hears is how things stand here; fails the block that it is told has failed. */
-  #canGoOn(client: Client, { status, hidesParse, endsOutside }: Apology, changesSettings: boolean): boolean {
-    if ((hidesParse && client.namesStatements) || (endsOutside && changesSettings)) return false
-    const { block } = client
-    if (status === 'I' || block.kind !== 'explicit' || block.isFailed) return true
-    if (this.#connection.isWaiting) return false
-    block.fail()
-    return true
+  get hasOpenBlock(): boolean {
+    const block = this.#client?.block
+    return block?.kind === 'explicit' && !block.isFailed
+  }
+
+  /** Of a statement that is kept, and whose ParseComplete would not be told, the client would not know. */
+  reword(replies: Uint8Array, error: PolylogError): Reworded | undefined {
+    const errors = errorsFor(replies, error)
+    return errors?.hidesParse === true && this.#client?.namesStatements === true ? undefined : errors
+  }
+
+  failBlock(): void {
+    if (this.hasOpenBlock) this.#client?.block.fail()
   }
 
   // ---- the end
@@ -237,8 +260,14 @@ export class PostgresConversation implements Conversation {
   cancel(): void {
     const client = this.#client
     client?.session.cancel()
+    client?.stopReading()
+    if (!this.#connection.isWaiting) this.#connection.stopWaitingForLog('the cancellation')
     // A COPY waits for its client mostly, and runs nothing then.
     if (!this.#copyWaits) client?.copy?.fail(sqlError('canceled', '57014', 'canceling statement due to user request'))
+  }
+
+  get replyLimitMs(): number {
+    return durationMs(this.#client?.settings.get('statement_timeout'))
   }
 
   close(): void {
@@ -247,6 +276,7 @@ export class PostgresConversation implements Conversation {
     const client = this.#client
     if (client === undefined) return
     this.#state.cancelable.delete(client.session.id)
+    client.stopReading()
     client.session.close()
   }
 
@@ -290,6 +320,7 @@ export class PostgresConversation implements Conversation {
       throw error
     }
     this.#client = client
+    client.session.onTerminated = (reason) => connection.fail(reason)
     connection.greet()
     this.#ready(client)
   }

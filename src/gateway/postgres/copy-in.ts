@@ -42,6 +42,9 @@ export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<
     })
 }
 
+/** Data that is looked through in one turn. */
+const pieceBytes = 64 * 1024
+
 const copyDataType = 0x64
 const copyDoneType = 0x63
 const copyFailType = 0x66
@@ -80,6 +83,7 @@ class CopyIn implements CopyTarget {
 
   #take(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {
     if (type === copyDataType) {
+      if (end - start > pieceBytes) return this.#takeInPieces(bytes.subarray(start, end))
       return this.#load.feed(bytes.subarray(start, end)) ? this.#insert() : undefined
     }
     if (type === flushType || type === syncType) return undefined
@@ -90,6 +94,14 @@ class CopyIn implements CopyTarget {
     }
     const shown = type.toString(16).toUpperCase().padStart(2, '0')
     throw sqlError('syntax', '08P01', `unexpected message type 0x${shown} during COPY from stdin`)
+  }
+
+  /** A message may be as long as a client likes. */
+  async #takeInPieces(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      if (this.#load.feed(bytes.subarray(at, at + pieceBytes))) await this.#insert()
+      else await this.#client.pause()
+    }
   }
 
   #finish(): void | Promise<void> {

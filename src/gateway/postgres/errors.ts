@@ -28,6 +28,7 @@ const sqlStates: Readonly<Record<ErrorCode, string>> = {
   active_transaction: '25001',
   transaction_ended: '25P02',
   read_only: '25006',
+  not_leading: '25006',
   canceled: '57014',
   timeout: '57014',
   too_large: '54000',

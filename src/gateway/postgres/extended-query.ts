@@ -4,10 +4,8 @@
  * What lies between two Syncs is one implicit transaction. Where exactly one Execute stands before its Sync, which is how
  * drivers send single statements, it runs as a transaction of its own without opening a block: `isLast` says so.
  */
-import { PolylogError } from '../../base/errors.ts'
-import { getType } from '../../model/table/types/registry.ts'
 import type { ParsedStatement } from '../../language/sql/contract.ts'
-import type { SqlValue } from '../../model/table/types/value.ts'
+import { readFormats, readParameters } from './bind-parameters.ts'
 import type { Client } from './client.ts'
 import { invalidMessage, sqlError } from './errors.ts'
 import { endsBlock, endsFailedBlock, execute, resultColumns } from './execute.ts'
@@ -58,23 +56,37 @@ function prepareOne(
   })
 }
 
-export function bind(client: Client, message: MessageReader): void {
+export function bind(client: Client, message: MessageReader): void | Promise<void> {
   const portalName = message.name()
   const statementName = message.name()
   const statement = client.getStatement(statementName)
   refresh(client, statement)
   const { prepared } = statement
   if (prepared === undefined || !endsBlock(prepared)) client.block.checkNotFailed()
-  const parameters = readParameters(message, portalName, statementName, prepared?.parameterTypes ?? [])
-  const formats = readFormats(message)
-  message.finish()
+  const source = { portalName, statementName, types: prepared?.parameterTypes ?? [] }
+  return after(readParameters(client, message, source), (parameters) => {
+    const formats = readFormats(message)
+    message.finish()
+    addPortal(
+      client,
+      portalName,
+      new Portal(statement, parameters, spread(client, statement, formats)),
+      message.sizeBytes,
+    )
+    bindComplete(client.outbox.writer)
+  })
+}
+
+function addPortal(client: Client, portalName: string, portal: Portal, sizeBytes: number): void {
   if (portalName !== '' && client.portals.has(portalName)) {
     throw sqlError('duplicate_object', '42P03', `cursor "${portalName}" already exists`)
   }
-  const portal = new Portal(statement, parameters, spread(client, statement, formats))
-  client.portals.set(portalName, portal, portalName === '' ? 0 : message.sizeBytes)
-  bindComplete(client.outbox.writer)
+  const heldBytes = sizeBytes < smallBindBytes ? 0 : 2 * sizeBytes
+  client.portals.set(portalName, portal, portalName === '' ? 0 : sizeBytes, heldBytes)
 }
+
+/** What is smaller is little beside its portal. */
+const smallBindBytes = 1024
 
 /** Binds a kept statement anew where the catalog has changed since. */
 function refresh(client: Client, statement: ClientStatement): void {
@@ -86,65 +98,6 @@ function refresh(client: Client, statement: ClientStatement): void {
     throw sqlError('unsupported', '0A000', 'cached plan must not change result type')
   }
   statement.prepared = fresh
-}
-
-const noFormats: readonly number[] = []
-
-function readFormats(message: MessageReader): readonly number[] {
-  const count = message.u16()
-  if (count === 0) return noFormats
-  const formats: number[] = []
-  for (let i = 0; i < count; i++) {
-    const format = message.u16()
-    if (format > 1) throw sqlError('invalid_argument', '22023', `unsupported format code: ${format}`)
-    formats.push(format)
-  }
-  return formats
-}
-
-function readParameters(
-  message: MessageReader,
-  portalName: string,
-  name: string,
-  types: readonly number[],
-): readonly SqlValue[] {
-  const formats = readFormats(message)
-  const count = message.u16()
-  if (formats.length > 1 && formats.length !== count) {
-    throw invalidMessage(`bind message has ${formats.length} parameter formats but ${count} parameters`)
-  }
-  if (count !== types.length) {
-    throw invalidMessage(
-      `bind message supplies ${count} parameters, but prepared statement "${name}" requires ${types.length}`,
-    )
-  }
-  const values: SqlValue[] = []
-  for (let i = 0; i < count; i++) {
-    const isBinary = (formats.length === 1 ? formats[0] : formats[i]) === 1
-    try {
-      values.push(readParameter(message, types[i]!, isBinary))
-    } catch (error) {
-      throw withParameter(error, portalName, i + 1)
-    }
-  }
-  return values
-}
-
-/** PostgreSQL's context of such errors; the value itself is not repeated. */
-function withParameter(error: unknown, portalName: string, number: number): unknown {
-  if (!(error instanceof PolylogError)) return error
-  const portal = portalName === '' ? 'unnamed portal' : `portal "${portalName}"`
-  const where = `${portal} parameter $${number} = '...'`
-  return new PolylogError(error.code, error.message, { detail: { ...error.detail, where }, cause: error })
-}
-
-function readParameter(message: MessageReader, oid: number, isBinary: boolean): SqlValue {
-  const size = message.i32()
-  if (size === -1) return null
-  const type = getType(oid)
-  const start = message.take(size)
-  if (isBinary) return type.decodeBinary(message.bytes, start, start + size)
-  return type.parseText(message.textAt(start, start + size))
 }
 
 /** Per column, or undefined where all are text. */

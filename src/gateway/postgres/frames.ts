@@ -39,7 +39,10 @@ export class MessageFrames extends ReceiveBuffer {
     const limit = longTypes.has(type) ? this.#limitBytes : smallMessageBytes
     if (length < lengthBytes || length > limit) throw protocolViolation('invalid message length')
     const end = at + typeBytes + length
-    if (end > this.end) return false
+    if (end > this.end) {
+      this.expect(end - at)
+      return false
+    }
     this.type = type
     this.payloadStart = at + headerBytes
     this.payloadEnd = end

@@ -7,7 +7,7 @@ import { openTestSessions, SmallDisk, type TestSessions } from '../../session/te
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
 import { Door } from '../door.ts'
 import { postgresProtocol } from './gateway.ts'
-import { apologyFor } from './stand-in.ts'
+import { errorsFor } from './refused-replies.ts'
 import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 
 let disk: SmallDisk
@@ -172,8 +172,8 @@ describe('a connection ends, too,', () => {
   it('but no greeting is made an error and ReadyForQuery', () => {
     const error = new PolylogError('disk_full', 'no space')
     const ready = message('Z', Buffer.from('I'))
-    expect(apologyFor(ready, error)).toMatchObject({ status: 'I' })
-    expect(apologyFor(Buffer.concat([message('R', 0), ready]), error)).toBeUndefined()
+    expect(errorsFor(ready, error)).toMatchObject({ failsBlock: false, isInBlock: false })
+    expect(errorsFor(Buffer.concat([message('R', 0), ready]), error)).toBeUndefined()
   })
 
   it('where it is only being greeted', async () => {

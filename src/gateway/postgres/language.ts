@@ -1,5 +1,6 @@
 /** The part of the SQL language that this door uses; tests put another in its place. */
 import type { Host } from '../../host/host.ts'
+import type { SqlValue } from '../../model/table/types/value.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from '../../language/sql/contract.ts'
 
 export interface SqlLanguage {
@@ -15,6 +16,17 @@ export interface SqlLanguage {
     context: SqlContext,
     parameterTypes: readonly number[],
   ): PreparedStatement | Promise<PreparedStatement>
+  /** Whether reading a parameter takes so long that `readElsewhere` should. */
+  isDearInput(type: number, given: Uint8Array, isBinary: boolean): boolean
+  /** A parameter, on another thread; `given` must stay as it is. */
+  readElsewhere(host: Host, input: ParameterInput, given: Uint8Array, signal: AbortSignal): Promise<SqlValue>
+}
+
+export interface ParameterInput {
+  readonly kind: 'input'
+  readonly type: number
+  readonly modifier: number
+  readonly isBinary: boolean
 }
 
 /** Continues at once where nothing had to be waited for: small statements cost no promise. */

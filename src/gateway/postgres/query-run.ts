@@ -150,6 +150,16 @@ export class QueryRun {
     return this.#client.outbox.roomBelow(this.#client.limits.maxPendingOutputBytes)
   }
 
+  /** Before any of it leaves: then the statement can still end with an error. */
+  #checkRoom(): void {
+    if (this.#client.outbox.hasRoom) return
+    throw sqlError(
+      'out_of_memory',
+      '53200',
+      'out of memory: there is no room for the rows that the client has not taken',
+    )
+  }
+
   /** Writes them; those that were not asked for are left over. */
   #take(batch: readonly Row[]): readonly Row[] {
     this.#announce()
@@ -165,6 +175,7 @@ export class QueryRun {
     const { maxRows } = this.#options
     const wanted = maxRows > 0 && maxRows - this.#sent < batch.length ? batch.slice(0, maxRows - this.#sent) : batch
     for (const row of wanted) encoder.write(row, writer)
+    this.#checkRoom()
     this.#sent += wanted.length
     return wanted === batch ? [] : batch.slice(wanted.length)
   }

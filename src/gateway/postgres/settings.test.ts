@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest'
+import { MemoryAccount } from '../../base/memory-account.ts'
 import { Settings } from './settings.ts'
+
+const noLimit = new MemoryAccount('all')
 
 it('prefers local values until the transaction ends', () => {
   const changed: string[] = []
-  const settings = new Settings((name) => changed.push(name))
+  const settings = new Settings((name) => changed.push(name), noLimit)
   settings.set('a', '1', 'session')
   const before = settings.state
   settings.set('a', '2', 'transaction')
@@ -20,8 +23,30 @@ it('prefers local values until the transaction ends', () => {
 })
 
 it('forgets a local value where the session sets its own', () => {
-  const settings = new Settings(() => undefined)
+  const settings = new Settings(() => undefined, noLimit)
   settings.set('a', 'local', 'transaction')
   settings.set('a', 'session', 'session')
   expect(settings.get('a')).toBe('session')
+})
+
+it('is charged for what is set, and for nothing that has gone back', () => {
+  const session = new MemoryAccount('the session', undefined, { limitBytes: 1_000_000, quantumBytes: 1 })
+  const settings = new Settings(() => undefined, session)
+  settings.set('a', 'x'.repeat(1000), 'session')
+  const before = settings.state
+  const held = session.usedBytes
+  expect(held).toBeGreaterThan(2000)
+  settings.set('a', 'x'.repeat(3000), 'transaction')
+  settings.set('b', 'x'.repeat(3000), 'session')
+  expect(session.usedBytes).toBeGreaterThan(held + 12_000)
+  expect(() => settings.set('c', 'x'.repeat(600_000), 'session')).toThrow(
+    expect.objectContaining({ code: 'out_of_memory' }),
+  )
+  expect(settings.get('c')).toBeUndefined()
+  settings.dropLocal()
+  settings.restore(before)
+  expect(session.usedBytes).toBeLessThan(held + 4096)
+  settings.set('a', undefined, 'session')
+  settings.reset()
+  expect(session.usedBytes).toBeLessThan(4096)
 })

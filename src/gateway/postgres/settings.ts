@@ -5,21 +5,36 @@
  * of SET LOCAL goes back at the transaction's end anyhow. The whole is an immutable value, so that going back is to put
  * the earlier value in place.
  */
+import type { MemoryAccount } from '../../base/memory-account.ts'
+
 export interface SettingsState {
   readonly session: ReadonlyMap<string, string>
   readonly local: ReadonlyMap<string, string>
+  /** What they take. Of earlier states that can come back the texts are mostly the same. */
+  readonly bytes: number
+}
+
+/** Of one, beside its name and value. */
+const entryBytes = 128
+
+function bytesOf(name: string, value: string | undefined): number {
+  return value === undefined ? 0 : entryBytes + 2 * (name.length + value.length)
 }
 
 const nothing: ReadonlyMap<string, string> = new Map()
 
+const noSettings: SettingsState = { session: nothing, local: nothing, bytes: 0 }
+
 export class Settings {
-  #state: SettingsState = { session: nothing, local: nothing }
+  #state: SettingsState = noSettings
   /** What RESET goes back to: what the client connected with. */
   #initial: ReadonlyMap<string, string> = nothing
   readonly #onChange: (name: string) => void
+  readonly #memory: MemoryAccount
 
   /** `onChange` is told of every name whose value may have changed. */
-  constructor(onChange: (name: string) => void) {
+  constructor(onChange: (name: string) => void, session: MemoryAccount) {
+    this.#memory = session.child('the settings of a connection', { quantumBytes: 4096 })
     this.#onChange = onChange
   }
 
@@ -32,35 +47,55 @@ export class Settings {
     return local.get(name) ?? session.get(name) ?? this.#initial.get(name)
   }
 
+  /** Throws `out_of_memory`; then nothing has changed. */
   set(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
-    const { session, local } = this.#state
-    this.#state =
+    const { session, local, bytes } = this.#state
+    const added = bytesOf(name, value) - bytesOf(name, (scope === 'transaction' ? local : session).get(name))
+    const dropped = scope === 'session' ? bytesOf(name, local.get(name)) : 0
+    this.#become(
       scope === 'transaction'
-        ? { session, local: changed(local, name, value) }
-        : { session: changed(session, name, value), local: changed(local, name, undefined) }
+        ? { session, local: changed(local, name, value), bytes: bytes + added }
+        : {
+            session: changed(session, name, value),
+            local: changed(local, name, undefined),
+            bytes: bytes + added - dropped,
+          },
+    )
     this.#onChange(name)
   }
 
   /** At the end of the start: what is set now is what this connection resets to. */
   keepAsInitial(): void {
     this.#initial = this.#state.session
-    this.#state = { session: nothing, local: nothing }
+    // They stay as long as the connection.
+    this.#memory.charge(this.#state.bytes)
+    this.#become(noSettings)
   }
 
   /** What was set since `earlier` goes back. */
   restore(earlier: SettingsState): void {
     const before = this.#state
+    this.#memory.force(this.#memory.usedBytes + earlier.bytes - before.bytes)
     this.#state = earlier
     this.#announce(before)
   }
 
   /** The end of a transaction that committed. */
   dropLocal(): void {
-    if (this.#state.local.size > 0) this.restore({ session: this.#state.session, local: nothing })
+    const { session, local, bytes } = this.#state
+    if (local.size === 0) return
+    let localBytes = 0
+    for (const [name, value] of local) localBytes += bytesOf(name, value)
+    this.restore({ session, local: nothing, bytes: bytes - localBytes })
   }
 
   reset(): void {
-    this.restore({ session: nothing, local: nothing })
+    this.restore(noSettings)
+  }
+
+  #become(state: SettingsState): void {
+    this.#memory.resize(this.#state.bytes, state.bytes)
+    this.#state = state
   }
 
   #announce(before: SettingsState): void {

@@ -16,7 +16,8 @@ const unitsMs: Readonly<Record<string, number>> = {
 
 /** `30s`, `5min`, `0`, as the language keeps durations; a bare number is milliseconds. 0 is no limit. */
 export function durationMs(text: string | undefined): number {
-  const match = /^(\d+(?:\.\d+)?)(us|ms|s|min|h|d)?$/.exec(text ?? '')
+  if (text === undefined || text === '0') return 0
+  const match = /^(\d+(?:\.\d+)?)(us|ms|s|min|h|d)?$/.exec(text)
   return match === null ? 0 : Math.ceil(Number(match[1]) * unitsMs[match[2] ?? 'ms']!)
 }
 

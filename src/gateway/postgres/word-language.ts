@@ -200,4 +200,6 @@ export const wordLanguage: SqlLanguage = {
       .map((part): ParsedStatement => ({ text: part, tree: part.split(' '), offset: 0, source: text })),
   prepare: (statement) => prepared(statement.tree as Words),
   prepareOn: (_host, statement) => prepared(statement.tree as Words),
+  isDearInput: () => false,
+  readElsewhere: () => Promise.reject(new PolylogError('internal', 'nothing is dear')),
 }

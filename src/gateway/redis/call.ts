@@ -3,7 +3,8 @@
  *
  * A connection has one `Call` and moves it along from command to command, so that nothing is allocated per command.
  */
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
+import { isTurnOver } from '../../base/work.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { copySlice, type MutableSlice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
@@ -127,8 +128,22 @@ export class Call {
   /** `step` for every `stride`-th argument from `first` on, then `finish`; pauses where there are many. */
   each(first: number, stride: number, step: (position: number) => void, finish: () => void): Steps {
     if (this.count - first > plainSteps * stride) return this.#eachSliced(first, stride, step, finish)
-    for (let at = first; at < this.count; at += stride) step(at)
+    for (let at = first; at < this.count; at += stride) {
+      step(at)
+      if (isTurnOver() && at + stride < this.count) return this.#eachLater(at + stride, stride, step, finish)
+    }
     finish()
+  }
+
+  /** What is done already was much. */
+  *#eachLater(
+    first: number,
+    stride: number,
+    step: (position: number) => void,
+    finish: () => void,
+  ): StatementSteps<void> {
+    yield undefined
+    yield* this.#eachSliced(first, stride, step, finish)
   }
 
   *#eachSliced(

@@ -4,6 +4,9 @@ import type { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
 import type { Watches } from './watches.ts'
 
+/** What a client may call itself, as long as it likes; charged to its connection. */
+export type ClientName = 'name' | 'libraryName' | 'libraryVersion'
+
 export interface Client {
   /** CLIENT ID: grows with every connection. */
   readonly id: number
@@ -13,19 +16,29 @@ export interface Client {
   readonly session: Session
   readonly watches: Watches
   readonly parties: Parties
-  name: string
-  libraryName: string
-  libraryVersion: string
+  readonly name: string
+  readonly libraryName: string
+  readonly libraryVersion: string
   /** Number of the selected database. */
   database: number
   /** 2 or 3. */
   protocol: number
   isExemptFromEviction: boolean
+  /** Its command waits for somebody else: a lock. */
+  readonly isBlocked: boolean
+  /** What has arrived and is not carried out. */
+  readonly receivedBytes: number
+  /** Replies that its side has not taken. */
+  readonly pendingBytes: number
+  /** All that is charged for it. */
+  readonly memoryBytes: number
   lastCommand: string
   readonly lastActiveMs: number
   /** Commands since MULTI. */
   queue: QueuedCommands | undefined
 
+  /** Throws `out_of_memory`. */
+  keepName(which: ClientName, value: string): void
   /** Closes the connection once the replies so far have left. */
   closeAfterReplies(): void
   /** What must be waited for before `changeSession` to this database. */

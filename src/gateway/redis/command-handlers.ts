@@ -7,6 +7,7 @@ import { counterCommands } from './commands/counters.ts'
 import { expiryCommands } from './commands/expiry.ts'
 import { hashCommands } from './commands/hashes.ts'
 import { infoDataCommands, serverCommands } from './commands/info.ts'
+import { slowlogCommands } from './commands/slowlog.ts'
 import { keyCommands } from './commands/keys.ts'
 import { listCommands } from './commands/lists.ts'
 import { polylogCommands } from './commands/polylog.ts'
@@ -41,6 +42,7 @@ export function createCommandTable(): CommandTable {
       ...clientCommands,
       ...commandCommands,
       ...serverCommands,
+      ...slowlogCommands,
       ...transactionCommands,
       ...polylogCommands,
     },

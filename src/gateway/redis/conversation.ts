@@ -7,26 +7,27 @@
  * Invariant: a statement that runs again has left nothing in the reply.
  */
 import type { ErrorCode, PolylogError } from '../../base/errors.ts'
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RunOptions, Session } from '../../session/contract.ts'
 import { answerTo } from '../../session/faults.ts'
-import type { StandIn } from '../../session/outbox.ts'
 import type { Connection } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
+import type { Reworded } from '../refused-replies.ts'
 import { Call } from './call.ts'
-import type { Client } from './client.ts'
+import type { Client, ClientName } from './client.ts'
 import type { Command } from './command-table.ts'
 import { CommandError, errorLine } from './errors.ts'
 import { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
+import { errorsFor } from './refused-replies.ts'
 import { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
-import { errorsFor } from './stand-in.ts'
 import { Watches } from './watches.ts'
 import { parsed, RequestParser } from './wire.ts'
 
 const readOnlyRun: RunOptions = { readOnly: true }
-const writingRun: RunOptions = {}
+const writingRun: RunOptions = { isAtomic: true }
 
 /** Run at once also between MULTI and EXEC. */
 const immediate: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
@@ -53,10 +54,9 @@ export class RedisConversation implements Client, Conversation {
   readonly #server: ServerState
   readonly #connection: Connection
   readonly #reply: Reply
+  readonly #names: MemoryAccount
   readonly #call: Call
   #command: Command | undefined
-  /** Number of the outbox's chunk that tells of a command that `lasts`, or of a block with one. */
-  #lastingIn = -1
 
   constructor(server: ServerState, connection: Connection) {
     this.#server = server
@@ -66,6 +66,7 @@ export class RedisConversation implements Client, Conversation {
     this.session = this.#openSession({})
     connection.outbox.witness = this.session
     this.parties = new Parties(() => this.#openParty())
+    this.#names = connection.memory.child('the names of a client', { quantumBytes: 4096 })
     this.#reply = new Reply(
       connection.outbox.writer,
       4 * server.limits.maxMessageBytes,
@@ -90,6 +91,22 @@ export class RedisConversation implements Client, Conversation {
 
   get lastActiveMs(): number {
     return this.#connection.lastActiveMs
+  }
+
+  get isBlocked(): boolean {
+    return this.session.waitsFor !== undefined || this.parties.isBlocked
+  }
+
+  get receivedBytes(): number {
+    return this.input.bufferedBytes
+  }
+
+  get pendingBytes(): number {
+    return this.#connection.outbox.pendingBytes
+  }
+
+  get memoryBytes(): number {
+    return this.#connection.memory.usedBytes + this.session.memory.usedBytes
   }
 
   get queue(): QueuedCommands | undefined {
@@ -122,6 +139,7 @@ export class RedisConversation implements Client, Conversation {
       remote: this.remote,
     })
     session.describeStatement = () => this.#describeCommand()
+    session.onTerminated = (reason) => this.#connection.fail(reason)
     return session
   }
 
@@ -140,10 +158,15 @@ export class RedisConversation implements Client, Conversation {
     this.#meet()
     if (found === parsed.more) return step.more
     if (found === parsed.request) return this.#takeRequest() ?? step.done
+    if (found === parsed.pause) return this.#pause()
     this.#reply.begin(this.#connection.outbox.writer)
     this.#reply.error(`ERR Protocol error: ${this.input.error}`)
     this.#connection.endAfterReplies()
     return step.done
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#server.sessions.host.turn(resolve))
   }
 
   // ---- one command
@@ -190,6 +213,11 @@ export class RedisConversation implements Client, Conversation {
       this.#refuseCommand(new CommandError('ERR Command not allowed inside a transaction'))
       return
     }
+    // As Redis since 6.2: what EXEC will refuse is not kept.
+    if (queue.isDoomed) {
+      this.#reply.status('QUEUED')
+      return
+    }
     const limit = this.#server.limits.maxMessageBytes
     try {
       if (queue.add(command, this.#call.arguments, limit)) this.#reply.status('QUEUED')
@@ -219,7 +247,7 @@ export class RedisConversation implements Client, Conversation {
     const lasts = command.name !== 'exec' || this.queue?.commands.some((queued) => queued.command.lasts) === true
     const result = command.connection!(this.#call)
     if (!lasts) return result
-    const note = (): void => void (this.#lastingIn = this.#connection.outbox.chunk)
+    const note = (): void => this.#connection.outbox.noteLasting()
     note()
     return result instanceof Promise ? result.finally(note) : undefined
   }
@@ -257,21 +285,32 @@ export class RedisConversation implements Client, Conversation {
 
   // ---- a full disk
 
-  /** Nothing fits where a client would be told that what lasts has failed, or what its open block holds. */
-  standInFor(chunk: number): StandIn | undefined {
-    if (chunk === this.#lastingIn || this.queue !== undefined) return undefined
-    return (replies, error) => {
-      const { session } = this
-      const isOpen = session.status === 'open'
-      const errors = isOpen && this.#connection.isWaiting ? undefined : errorsFor(replies, errorLine(error))
-      if (errors === undefined) return undefined
-      if (isOpen) session.fail()
-      this.parties.fail()
-      return errors
-    }
+  /** What a MULTI holds that is open would have to be told as failed, too. */
+  get canReword(): boolean {
+    return this.queue === undefined
+  }
+
+  get hasOpenBlock(): boolean {
+    return this.session.status === 'open'
+  }
+
+  reword(replies: Uint8Array, error: PolylogError): Reworded | undefined {
+    const bytes = errorsFor(replies, errorLine(error))
+    return bytes && { bytes, failsBlock: true, isInBlock: false }
+  }
+
+  failBlock(): void {
+    if (this.hasOpenBlock) this.session.fail()
+    this.parties.fail()
   }
 
   // ---- what commands ask of the connection
+
+  keepName(which: ClientName, value: string): void {
+    this.#names.resize(2 * this[which].length, 2 * value.length)
+    this[which] = value
+    this.session.report.clientName = this.name
+  }
 
   closeAfterReplies(): void {
     this.#connection.endAfterReplies()
@@ -287,16 +326,17 @@ export class RedisConversation implements Client, Conversation {
     next.durability = last.durability
     this.parties.close()
     last.close()
+    next.report.clientName = this.name
     this.session = next
     const { outbox } = this.#connection
     outbox.witness = next
-    this.#reply.begin(outbox.writer)
+    if (!this.#reply.isDetached) this.#reply.begin(outbox.writer)
   }
 
   reset(): void {
     this.queue = undefined
     this.watches.clear(this.session)
-    this.name = ''
+    this.keepName('name', '')
     this.database = 0
     this.protocol = 2
     this.isExemptFromEviction = false

@@ -3,7 +3,7 @@
  * then its keyspace is one that no collection ever has, where every read finds nothing.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { Catalog, Collection } from '../../database/catalog.ts'
+import type { Catalog, Collection } from '../../database/catalog/catalog.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Keyspace } from '../../model/keyvalue/keys.ts'
 
@@ -27,9 +27,10 @@ export function findDatabase(catalog: Catalog, number: number): Collection | und
   return collection
 }
 
-function createDatabase(tx: Transaction, number: number): Collection {
+/** `engine`: where it lies; left out, in memory. */
+export function createDatabase(tx: Transaction, number: number, engine?: string): Collection {
   const namespace = tx.catalog.namespaces.get(redisNamespace) ?? tx.createNamespace(redisNamespace)
-  return tx.createCollection(namespace, databaseName(number), 'keyvalue', {})
+  return tx.createCollection(namespace, databaseName(number), 'keyvalue', {}, engine)
 }
 
 /** Remembers the collection of the database that was asked for last, for as long as the catalog is the same. */

@@ -37,6 +37,7 @@ const prefixes: Readonly<Record<ErrorCode, string>> = {
   active_transaction: 'ERR',
   transaction_ended: 'POLYLOGENDED',
   read_only: 'READONLY',
+  not_leading: 'READONLY',
   canceled: 'ERR',
   timeout: 'ERR',
   too_large: 'ERR',

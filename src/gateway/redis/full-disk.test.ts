@@ -6,7 +6,7 @@ import { openTestSessions, SmallDisk, type TestSessions } from '../../session/te
 import { defaultGatewayLimits, type Gateway } from '../gateway.ts'
 import { Door } from '../door.ts'
 import { redisProtocol } from './gateway.ts'
-import { countReplies, errorsFor } from './stand-in.ts'
+import { countReplies, errorsFor } from './refused-replies.ts'
 import { encodeCommand, renderReply, TestClient } from './testing.ts'
 
 let disk: SmallDisk

@@ -21,6 +21,11 @@ export class Parties {
     this.#open = open
   }
 
+  get isBlocked(): boolean {
+    for (const session of this.#sessions.values()) if (session.waitsFor !== undefined) return true
+    return false
+  }
+
   /** The session that takes part in the token's transaction. Throws `transaction_ended`, `no_transaction`. */
   join(token: string): Session {
     const known = this.#sessions.get(token)

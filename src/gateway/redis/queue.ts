@@ -32,6 +32,10 @@ export class QueuedCommands {
     return true
   }
 
+  get sizeBytes(): number {
+    return this.#memory.usedBytes
+  }
+
   close(): void {
     this.#memory.close()
   }

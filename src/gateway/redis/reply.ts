@@ -5,6 +5,7 @@
  * bulk strings. Statements that run again begin again at `mark`.
  */
 import type { StatementSteps, Wait } from '../../database/contract.ts'
+import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
@@ -13,11 +14,16 @@ import type { Slice } from '../../base/slice.ts'
 /** Of a connection's writer, which gathers the replies of a pipeline. */
 const freeBytes = 2 * 1024 * 1024
 
+/** Copying less is no work. */
+const smallBytes = 1024
+
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
 
 export class Reply {
   writer: ByteWriter
+  /** `writer` is the reply's own, and is copied to where the others are when the command has ended. */
+  isDetached = false
   /** Where the reply at hand begins in `writer`. */
   mark = 0
   /** 2 or 3. */
@@ -56,6 +62,7 @@ export class Reply {
   }
 
   begin(writer: ByteWriter): void {
+    this.isDetached = false
     this.writer = writer
     this.mark = writer.end
   }
@@ -72,6 +79,7 @@ export class Reply {
       own.copy(this.writer.bytes, this.mark, this.writer.end)
       this.restart()
     }
+    this.isDetached = true
     this.writer = own
     this.mark = 0
   }
@@ -147,6 +155,7 @@ export class Reply {
     const { writer } = this
     const length = value.end - value.start
     if (writer.end + length > this.#paidTo) this.#pay(writer.end + length)
+    if (length > smallBytes) charge(length)
     this.#line(0x24, length)
     writer.copy(value.bytes, value.start, value.end)
     this.#endLine()

@@ -22,6 +22,8 @@ export class ServerState implements ProtocolState {
   readonly counts: DoorCounts
   /** Error lines that were written. */
   readonly tally = { errors: 0 }
+  /** Slow statements up to this number are not shown by this door: SLOWLOG RESET. */
+  slowlogSince = 0
   /** What CONFIG RESETSTAT takes off the counts that all doors share. */
   #resetAt = { connectionsOpened: 0, requests: 0, bytesReceived: 0, bytesSent: 0 }
 

@@ -20,17 +20,14 @@ interface WatchedKey {
   readonly existed: boolean
 }
 
-const maxWatches = 10_000
+/** They are put in one turn, so that nothing changes between two of them. */
+export const maxWatches = 2000
 
 export class Watches {
   #keys: WatchedKey[] = []
 
   get count(): number {
     return this.#keys.length
-  }
-
-  get isFull(): boolean {
-    return this.#keys.length >= maxWatches
   }
 
   add(session: Session, tx: Transaction, database: number, key: Uint8Array): void {

@@ -18,6 +18,7 @@ function parseAll(chunks: readonly Uint8Array[], limit = maxBytes): { requests: 
     for (;;) {
       const found = parser.next()
       if (found === parsed.more) break
+      if (found === parsed.pause) continue
       if (found === parsed.error) return { requests, error: parser.error }
       const args = parser.arguments
       const request: string[] = []
@@ -122,4 +123,14 @@ describe('inline words', () => {
     const bytes = Buffer.from(line)
     expect(splitWords({ bytes, start: 0, end: bytes.length })?.map(latin1)).toEqual(words)
   })
+})
+
+it('a request of very many arguments is parsed in several turns, and is whole then', () => {
+  const count = 300_000
+  const parser = new RequestParser(16 * maxBytes)
+  parser.push(Buffer.from(`*${count}\r\n${'$0\r\n\r\n'.repeat(count)}`))
+  let pauses = 0
+  while (parser.next() === parsed.pause) pauses++
+  expect(pauses).toBe(4)
+  expect(parser.arguments.count).toBe(count)
 })

@@ -21,6 +21,8 @@ const keptSlices = 1024
 /** What the heap holds for an argument, and for how many that is charged at once. */
 const argumentBytes = 48
 const chargedTogether = 1024
+/** Arguments that are parsed in one turn. */
+const argumentsPerTurn = 64 * 1024
 
 const nothing = new Uint8Array(0)
 
@@ -74,8 +76,11 @@ export class Arguments {
   }
 }
 
-/** `request`: the arguments are there, at least one. `more`: wait for bytes. `error`: see `error`, then close. */
-export const parsed = { request: 1, more: 2, error: 3 } as const
+/**
+ * `request`: the arguments are there, at least one. `more`: wait for bytes. `error`: see `error`, then close. `pause`: there
+ * was much in this turn; ask again in another one.
+ */
+export const parsed = { request: 1, more: 2, error: 3, pause: 4 } as const
 export type Parsed = (typeof parsed)[keyof typeof parsed]
 
 export class RequestParser extends ReceiveBuffer {
@@ -180,12 +185,16 @@ export class RequestParser extends ReceiveBuffer {
         if (begun !== parsed.request) return begun
       }
       const end = this.at + this.#bulkBytes
-      if (end + 2 > this.end) return parsed.more
+      if (end + 2 > this.end) {
+        this.expect(end + 2 - this.start)
+        return parsed.more
+      }
       this.arguments.add(bytes, this.at, end)
       if (this.arguments.count % chargedTogether === 0) this.#payArguments()
       this.at = end + 2
       this.#bulkBytes = -1
       this.#missing--
+      if (this.arguments.count % argumentsPerTurn === 0 && this.#missing > 0) return parsed.pause
     }
     return this.#finish()
   }

@@ -1,6 +1,12 @@
 import net from 'node:net'
 import { NetworkError, type Address, type Listener, type Network, type NetworkErrorCode, type Socket } from '../host.ts'
 
+/**
+ * Connections that wait to be accepted: of a thousand that come at once, those beyond it would try again after seconds.
+ * Linux takes no more by its default.
+ */
+const backlog = 4096
+
 /** TCP by `node:net`, Nagle off. An error of a socket is followed by its close and is told by `onClose` alone. */
 export function createRealNetwork(): Network {
   return { listen, connect }
@@ -12,7 +18,7 @@ function listen(address: Address, onConnection: (socket: Socket) => void): Promi
   )
   return new Promise<Listener>((resolve, reject) => {
     server.once('error', (error) => reject(toNetworkError(error, address)))
-    server.listen(address.port, address.host, () => {
+    server.listen({ port: address.port, host: address.host, backlog }, () => {
       // Accepting may fail for lack of descriptors; the next connection may find one.
       server.on('error', () => {})
       resolve(new RealListener(server, address.host))

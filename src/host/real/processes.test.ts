@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DiskError } from '../host.ts'
 import { lockByKernelName, lockFolder } from './lock.ts'
@@ -57,6 +58,19 @@ function line(child: ChildProcess): Promise<string> {
     })
     child.stdout?.once('end', () => resolve(text))
   })
+}
+
+/** The script of worker threads whose job `name` is what `text` defines as `run`. */
+async function workerScript(name: string, text: string): Promise<string> {
+  const input = write(
+    `${name}-main.js`,
+    `import { answerJobs } from './built/real/worker-entry.js'\n${text}\nanswerJobs({ ${name}: async () => run })`,
+  )
+  const bundled = await rolldown({ input, platform: 'node', logLevel: 'silent' })
+  const file = path.join(folder, `${name}.cjs`)
+  await bundled.write({ file, format: 'cjs' })
+  await bundled.close()
+  return pathToFileURL(file).href
 }
 
 function ended(child: ChildProcess): Promise<void> {
@@ -167,10 +181,10 @@ describe('lock', () => {
 
 describe('worker', () => {
   test('runs jobs, more than there are threads, and hands errors and deaths back', async () => {
-    const job = write(
-      'job.js',
+    const url = await workerScript(
+      'echo',
       `let calls = 0
-       export function run(input) {
+       function run(input) {
          calls += 1
          if (input === 'fail') throw new RangeError('as asked')
          if (input === 'die') process.exit(7)
@@ -181,8 +195,10 @@ describe('worker', () => {
     )
     const script = write(
       'jobs.js',
-      `import { createRealHost } from './built/real/real-host.js'
-       const host = createRealHost({ jobs: new Map([['echo', new URL(${JSON.stringify(pathToFileURL(job).href)})]]), workerLimit: 1 })
+      `import { rmSync } from 'node:fs'
+       import { createRealHost } from './built/real/real-host.js'
+       const host = createRealHost({ workers: { script: new URL(${JSON.stringify(url)}), jobs: ['echo'], endlessJobs: [] }, workerLimit: 1 })
+       rmSync(new URL(${JSON.stringify(url)}))
        const text = (promise) => promise.then((value) => JSON.stringify(value), (error) => error.name + ': ' + error.message)
        const shared = new SharedArrayBuffer(4)
        const answers = await Promise.all([
@@ -205,9 +221,9 @@ describe('worker', () => {
   })
 
   test('lets endless jobs take turns, ends them when they are given up, and bounds their memory', async () => {
-    const job = write(
-      'endless.js',
-      `export function run(input) {
+    const url = await workerScript(
+      'job',
+      `function run(input) {
          if (input === 'grow') { const kept = []; for (;;) kept.push(new Array(10_000).fill(kept.length)) }
          if (input === 'loop') for (;;);
          return input
@@ -216,8 +232,8 @@ describe('worker', () => {
     const script = write(
       'endless-jobs.js',
       `import { createRealHost } from './built/real/real-host.js'
-       const url = new URL(${JSON.stringify(pathToFileURL(job).href)})
-       const host = createRealHost({ endlessJobs: new Map([['job', url]]), workerLimit: 1, endlessHeapMb: 32 })
+       const script = new URL(${JSON.stringify(url)})
+       const host = createRealHost({ workers: { script, jobs: [], endlessJobs: ['job'] }, workerLimit: 1, endlessHeapMb: 32 })
        const text = (promise) => promise.then((value) => JSON.stringify(value), (error) => error.name + ': ' + error.message)
        const running = new AbortController()
        const waiting = new AbortController()

@@ -1,24 +1,30 @@
 import { randomFillSync } from 'node:crypto'
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Cancel, Host, JobName, MemoryFacts } from '../host.ts'
+import type { Cancel, Garbage, Host, JobName, MemoryFacts } from '../host.ts'
 import { createRealDisk } from './disk.ts'
 import { log } from './log.ts'
 import { createRealNetwork } from './network.ts'
-import { Workers } from './workers.ts'
+import { type WorkerScript, Workers } from './workers.ts'
 
 export interface RealHostOptions {
-  /** The modules that export the jobs for `worker`, each as a function `run`. */
-  readonly jobs?: ReadonlyMap<JobName, URL>
-  /** Likewise those that clients can make as long as they like: they have threads of their own. */
-  readonly endlessJobs?: ReadonlyMap<JobName, URL>
+  /** The jobs for `worker`; left out: none. */
+  readonly workers?: WorkerJobs | undefined
   readonly workerLimit?: number
   /** Collect garbage early, so that the process takes little more than what lives in it; costs processor time. */
   readonly tightHeap?: boolean
   /** What a thread of endless jobs may need before it is ended. */
   readonly endlessHeapMb?: number
+}
+
+export interface WorkerJobs {
+  /** One file without imports, made of a module that calls `answerJobs` of `worker-entry.ts`. */
+  readonly script: URL
+  readonly jobs: readonly JobName[]
+  /** Those that clients can make as long as they like: they have threads of their own. */
+  readonly endlessJobs: readonly JobName[]
 }
 
 /** By how much more than what lived after one collection the heap may grow before the next; V8's own is up to 300. */
@@ -29,9 +35,14 @@ const tightGrowthPercent = 20
  * a worker; a timer does not, or a closed server would linger until its last idle timeout.
  */
 export function createRealHost(options: RealHostOptions = {}): Host {
-  const collectGarbage = options.tightHeap === true ? tightenHeap() : (): void => undefined
-  const workers = new Workers(options.jobs ?? new Map(), { limit: options.workerLimit })
-  const endless = new Workers(options.endlessJobs ?? new Map(), {
+  if (options.tightHeap === true) setFlagsFromString(`--heap-growing-percent=${tightGrowthPercent}`)
+  const totalBytes = machineBytes()
+  const text = options.workers && readFileSync(options.workers.script, 'utf8')
+  const script = (jobs: readonly JobName[] | undefined): WorkerScript | undefined => {
+    return text === undefined ? undefined : { jobs: new Set(jobs), text }
+  }
+  const workers = new Workers(script(options.workers?.jobs), { limit: options.workerLimit })
+  const endless = new Workers(script(options.workers?.endlessJobs), {
     // One core is the kernel's.
     limit: options.workerLimit ?? Math.max(1, availableParallelism() - 1),
     endless: { timeMs: 1000, heapMb: options.endlessHeapMb ?? usualHeapMb },
@@ -46,8 +57,8 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     network: createRealNetwork(),
     worker: (job, input, signal) => (endless.has(job) ? endless : workers).run(job, input, signal),
     log,
-    memory,
-    collectGarbage,
+    memory: () => memory(totalBytes),
+    collectGarbage: garbageCollector(),
     fatal,
   }
 }
@@ -69,21 +80,28 @@ function at(delayMs: number, run: () => void): Cancel {
   return () => clearTimeout(timer)
 }
 
-/** The function that collects. */
-function tightenHeap(): () => void {
-  setFlagsFromString(`--heap-growing-percent=${tightGrowthPercent}`)
+function garbageCollector(): (which: Garbage) => void {
   setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
+  const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void
+  return (which) => collect({ type: which === 'young' ? 'minor' : 'major' })
 }
 
-function memory(): MemoryFacts {
-  const machineBytes = totalmem()
+function machineBytes(): number {
+  const bytes = totalmem()
   // Zero, or more than there is, where no control group sets a bound.
   const groupBytes = process.constrainedMemory()
+  return groupBytes > 0 && groupBytes < bytes ? groupBytes : bytes
+}
+
+/** Takes some microseconds. */
+function memory(totalBytes: number): MemoryFacts {
+  const { rss, heapTotal, arrayBuffers } = process.memoryUsage()
   return {
-    totalBytes: groupBytes > 0 && groupBytes < machineBytes ? groupBytes : machineBytes,
+    totalBytes,
     heapLimitBytes: getHeapStatistics().heap_size_limit,
-    residentBytes: process.memoryUsage.rss(),
+    residentBytes: rss,
+    heapBytes: heapTotal,
+    bufferBytes: arrayBuffers,
   }
 }
 

@@ -1,20 +1,22 @@
 import { parentPort } from 'node:worker_threads'
-import type { Job } from '../host.ts'
+import type { Job, JobName } from '../host.ts'
 
 /**
- * What runs in a worker thread: takes one job after the other, each named by the module that exports it as `run`, and
- * answers with its result or its error. Modules are loaded once and kept.
+ * What runs in a worker thread: takes one job after the other, and answers with its result or its error. Whoever makes the
+ * script of such threads says which jobs there are; each is made when it is first asked for, and kept.
  */
 export interface WorkerRequest {
-  readonly module: string
+  readonly job: JobName
   readonly input: unknown
 }
 
 export type WorkerAnswer = { readonly output: unknown } | { readonly error: unknown }
 
-parentPort?.on('message', (request: WorkerRequest) => {
-  void answer(request).then(send)
-})
+export function answerJobs(jobs: Readonly<Record<JobName, () => Promise<Job>>>): void {
+  parentPort?.on('message', (request: WorkerRequest) => {
+    void answer(jobs, request).then(send)
+  })
+}
 
 function send(message: WorkerAnswer): void {
   try {
@@ -25,11 +27,10 @@ function send(message: WorkerAnswer): void {
   }
 }
 
-async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
+async function answer(jobs: Parameters<typeof answerJobs>[0], { job, input }: WorkerRequest): Promise<WorkerAnswer> {
   try {
-    const { run } = (await import(request.module)) as { run?: Job }
-    if (typeof run !== 'function') throw new Error(`${request.module} does not export a function named run`)
-    return { output: await run(request.input) }
+    const run = await jobs[job]!()
+    return { output: await run(input) }
   } catch (error) {
     return { error }
   }

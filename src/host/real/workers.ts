@@ -4,9 +4,9 @@ import { type JobName, type Transfer, UnknownJobError, WorkerMemoryError } from 
 import type { WorkerAnswer, WorkerRequest } from './worker-entry.ts'
 
 /**
- * A few threads that run named jobs, one at a time each; further jobs wait in order. A job's name is the key of a table
- * of modules that is given when the host is made, so a thread never loads what was not meant to be a job. A thread that
- * dies takes its job with it, as an error, and is replaced when it is needed. Idle threads do not hold the process.
+ * A few threads that run named jobs, one at a time each; further jobs wait in order. The script of the threads is one
+ * text that needs no other file, read when the host is made: what becomes of the files of a running process does not
+ * matter to it. A thread that dies takes its job with it, as an error, and is replaced when it is needed. Idle threads do not hold the process.
  *
  * A job that is given up while it runs ends with its thread: there is no other way to stop what loops. Threads whose jobs
  * may be endless (`endless`) take turns by the same means: where others wait, a job that has had its time is stopped, and
@@ -14,28 +14,27 @@ import type { WorkerAnswer, WorkerRequest } from './worker-entry.ts'
  * doubles, each comes to its end.
  */
 export class Workers {
-  readonly #modules: ReadonlyMap<JobName, URL>
+  readonly #script: WorkerScript | undefined
   readonly #options: WorkersOptions
   readonly #idle: Worker[] = []
   readonly #running = new Map<Worker, Task>()
   readonly #waiting: Task[] = []
   #count = 0
 
-  constructor(modules: ReadonlyMap<JobName, URL>, options: WorkersOptions = {}) {
-    this.#modules = modules
+  constructor(script: WorkerScript | undefined, options: WorkersOptions = {}) {
+    this.#script = script
     this.#options = options
   }
 
   has(job: JobName): boolean {
-    return this.#modules.has(job)
+    return this.#script?.jobs.has(job) === true
   }
 
   run(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer> {
-    const module = this.#modules.get(job)
-    if (module === undefined) return Promise.reject(new UnknownJobError(job))
+    if (!this.has(job)) return Promise.reject(new UnknownJobError(job))
     return new Promise<Transfer>((resolve, reject) => {
       const timeMs = this.#options.endless?.timeMs
-      const task: Task = { request: { module: module.href, input }, resolve, reject, timeMs, timer: undefined }
+      const task: Task = { request: { job, input }, resolve, reject, timeMs, timer: undefined }
       this.#waiting.push(task)
       signal?.addEventListener('abort', () => this.#giveUp(task), { once: true })
       this.#startNext()
@@ -92,10 +91,9 @@ export class Workers {
 
   #start(): Worker {
     this.#count += 1
-    // Beside us in the same form: .js when built, .ts where a loader understands it.
-    const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
     const heapMb = this.#options.endless?.heapMb
-    const worker = new Worker(new URL(`./worker-entry${extension}`, import.meta.url), {
+    const worker = new Worker(this.#script!.text, {
+      eval: true,
       ...(heapMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
     })
     worker.on('message', (answer: WorkerAnswer) => this.#finish(worker, answer))
@@ -134,6 +132,12 @@ export class Workers {
     }
     return task
   }
+}
+
+/** Calls `answerJobs` with these jobs. CommonJS, as everything that is evaluated in a thread. */
+export interface WorkerScript {
+  readonly jobs: ReadonlySet<JobName>
+  readonly text: string
 }
 
 export interface WorkersOptions {

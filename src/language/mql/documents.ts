@@ -6,7 +6,7 @@
  */
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { sliceOf, sliceToLatin1 } from '../../base/slice.ts'
-import type { Transaction, Wait } from '../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { BsonValue } from '../../model/document/bson.ts'
 import { type Batch, InputCursor, type Operator, paused, type Run, takeWait } from '../../query/operator.ts'
 import { type RowFormat, textBytes } from '../../query/row-format.ts'
@@ -52,7 +52,7 @@ export function runOf(transaction: Transaction): Run {
 }
 
 /** The next batch, or the end; yields what the operators wait for. */
-export function* pull(documents: Documents, run: Run): Generator<Wait, readonly BsonValue[] | undefined, void> {
+export function* pull(documents: Documents, run: Run): StatementSteps<readonly BsonValue[] | undefined> {
   for (;;) {
     let batch: Batch<BsonValue>
     try {
@@ -68,7 +68,7 @@ export function* pull(documents: Documents, run: Run): Generator<Wait, readonly 
 }
 
 /** All of them, in memory of their own, charged to `account`. */
-export function* collect(documents: Documents, run: Run, account: MemoryAccount): Generator<Wait, BsonValue[], void> {
+export function* collect(documents: Documents, run: Run, account: MemoryAccount): StatementSteps<BsonValue[]> {
   const collected: BsonValue[] = []
   for (;;) {
     const batch = yield* pull(documents, run)

@@ -5,6 +5,7 @@ import { BsonValue } from '../../model/document/bson.ts'
 import { compileExpression } from './expression.ts'
 import { compileFilter } from './filter.ts'
 import { rootScope } from './scope.ts'
+import { compileChanges } from './update.ts'
 
 export interface SentValue {
   readonly type: number
@@ -12,7 +13,7 @@ export interface SentValue {
 }
 
 export interface EvaluateInput {
-  readonly kind: 'expression' | 'filter'
+  readonly kind: 'expression' | 'filter' | 'update'
   readonly specification: SentValue
   readonly root: SentValue
   readonly variables: readonly (readonly [string, SentValue])[]
@@ -31,8 +32,9 @@ export function run(given: unknown): EvaluateAnswer {
       const { matches } = compileFilter(own(specification), scope.variables)
       return toItsEnd(() => matches(scope.root))
     }
-    const expression = compileExpression(own(specification))
-    const { type, bytes, start, end } = toItsEnd(() => expression(scope))
+    const make =
+      kind === 'update' ? compileChanges(own(specification), scope.variables) : compileExpression(own(specification))
+    const { type, bytes, start, end } = toItsEnd(() => make(scope))
     return { type, bytes: bytes.slice(start, end) }
   } catch (error) {
     if (!(error instanceof PolylogError)) throw error

@@ -1,10 +1,10 @@
 /**
- * Expressions and filters that may take long: 300 bytes of nested `$map` over `$range` are work without end.
+ * Expressions, filters and updates that may take long: 300 bytes of nested `$map` over `$range` are work without end.
  *
  * Each is first attempted here, within a bound that is counted by what its operators charge (`base/work.ts`): an element
  * that is looked at, a byte that is written. Beyond the bound another thread computes it, from its specification, the
  * document and the variables, which are bytes: an `Elsewhere` is thrown, whoever works in steps waits for it, and evaluates
- * the same document again (`database/wait.ts`), for which the answer is kept.
+ * the same document again (`database/transaction/wait.ts`), for which the answer is kept.
  *
  * Only the outermost part of an expression or filter is an evaluation: what lies within one has its bound.
  *
@@ -14,7 +14,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { attempt, dearUnits, isBounded, toItsEnd, tooMuch } from '../../base/work.ts'
 import { Elsewhere, type TransactionServices } from '../../database/contract.ts'
-import { servicesOfTurn } from '../../database/wait.ts'
+import { servicesOfTurn } from '../../database/transaction/wait.ts'
 import { type JobName, UnknownJobError, WorkerMemoryError } from '../../host/host.ts'
 import { BsonValue } from '../../model/document/bson.ts'
 import type { EvaluateAnswer, EvaluateInput, SentValue } from './evaluate-job.ts'
@@ -24,8 +24,8 @@ export const evaluateMqlJob: JobName = 'evaluate-mql'
 
 const keptEvaluations = 256
 
-/** An expression answers a value, a filter whether it matches. */
-export type EvaluationKind = 'expression' | 'filter'
+/** An expression answers a value, a filter whether it matches, an update the changed document. */
+export type EvaluationKind = 'expression' | 'filter' | 'update'
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown } | { readonly wait: Elsewhere }
 

@@ -22,7 +22,7 @@ import { getVariable, type Scope } from './scope.ts'
 
 const literal: ExpressionOperator = (operand) => () => operand
 
-const operators: ReadonlyMap<string, ExpressionOperator> = new Map([
+export const expressionOperators: ReadonlyMap<string, ExpressionOperator> = new Map([
   ...logicOperators,
   ...arithmeticOperators,
   ...arrayOperators,
@@ -139,7 +139,7 @@ function compileOperator(fields: readonly [string, BsonValue][]): Expression {
     const shown = fields.map(([one]) => one).join(', ')
     throw mongoError(15_983, `an expression specification must contain exactly one field, found: ${shown}`)
   }
-  const make = operators.get(name)
+  const make = expressionOperators.get(name)
   if (make === undefined) throw mongoError(mongoCode.invalidPipelineOperator, `Unrecognized expression '${name}'`)
   return make(operand, compilePart)
 }

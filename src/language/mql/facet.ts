@@ -26,7 +26,7 @@ export class Facet implements Documents {
   constructor(input: Documents, branches: readonly Branch[]) {
     this.#input = new Materialize(input, documentFormat)
     this.#branches = branches.map(({ name, over }) => {
-      return { name, documents: over(readerOf(this.#input)), collected: [] }
+      return { name, documents: over(this.#input.reader()), collected: [] }
     })
   }
 
@@ -57,20 +57,5 @@ export class Facet implements Documents {
       documents.reset()
       collected.length = 0
     }
-  }
-}
-
-/** A reader with a place of its own. */
-function readerOf(kept: Materialize<BsonValue, Run>): Documents {
-  let at = 0
-  return {
-    next: (run) => {
-      const batch = kept.rowsFrom(at, run)
-      if (Array.isArray(batch)) at += batch.length
-      return batch
-    },
-    reset: () => {
-      at = 0
-    },
   }
 }

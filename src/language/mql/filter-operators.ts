@@ -1,10 +1,20 @@
 /** The operators on a field: `{ path: { $gt: 1, $in: […] } }`. */
-import { bsonType, bsonTypeNames, type BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { charge } from '../../base/work.ts'
+import { gatherInParts, mapInParts } from '../../base/resumption.ts'
+import {
+  bsonType,
+  bsonTypeNames,
+  type BsonValue,
+  elementsOf,
+  FieldCursor,
+  fieldsOf,
+} from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import type { LeafArrays } from '../../model/document/path.ts'
 import { isTruthy, readNumber, readRegex, readString, toDouble, toSafeInteger } from '../../model/document/values.ts'
 import type { Filter, Predicate } from './filter.ts'
 import { bitsTest } from './filter-bits.ts'
+import { longElementsOf } from './long-lists.ts'
 import {
   badValue,
   comparisonTest,
@@ -32,12 +42,17 @@ export interface Condition {
 /** Compiles a filter on documents, for `$elemMatch`. */
 export type SubFilter = (filter: BsonValue) => Filter
 
+function firstNameOf(value: BsonValue): string | undefined {
+  const cursor = FieldCursor.of(value)
+  return cursor.next() ? cursor.name : undefined
+}
+
 /** A document whose first name begins with `$` is a set of operators (a DBRef is not). */
 export function isOperatorDocument(value: BsonValue): boolean {
   if (value.type !== bsonType.object) return false
-  const [first] = fieldsOf(value)
-  if (first === undefined || !first[0].startsWith('$')) return false
-  return first[0] !== '$ref' && first[0] !== '$id' && first[0] !== '$db'
+  const name = firstNameOf(value)
+  if (name?.startsWith('$') !== true) return false
+  return name !== '$ref' && name !== '$id' && name !== '$db'
 }
 
 type OperatorSource = BsonValue | readonly (readonly [string, BsonValue])[]
@@ -56,12 +71,14 @@ export function parseOperators(source: OperatorSource, subFilter: SubFilter): Co
       if (!all.some(([other]) => other === '$regex')) throw badValue('$options needs a $regex')
       continue
     }
-    const parse = operators.get(name)
+    const parse = queryOperators.get(name)
     if (parse === undefined) throw badValue(`unknown operator: ${name}`)
-    conditions.push(...parse(operand, { all, subFilter }))
+    for (const condition of parse(operand, { all, subFilter })) conditions.push(condition)
   }
   return conditions
 }
+
+const unitsPerCondition = 1000
 
 type Parse = (operand: BsonValue, siblings: Siblings) => Condition[]
 
@@ -93,10 +110,16 @@ const parseComparison =
 
 const parseIn: Parse = (operand) => {
   if (operand.type !== bsonType.array) throw badValue('$in needs an array')
-  const values = elementsOf(operand)
-  if (values.some(isOperatorDocument)) throw badValue('cannot nest $ under $in')
-  const hasRegex = values.some((one) => one.type === bsonType.regex)
-  return anyValue(inTest(values), hasRegex ? undefined : { operator: '$in', values })
+  const values = longElementsOf(operand)
+  const found = gatherInParts(
+    values,
+    () => ({ regex: false }),
+    (made, value) => {
+      if (isOperatorDocument(value)) throw badValue('cannot nest $ under $in')
+      if (value.type === bsonType.regex) made.regex = true
+    },
+  )
+  return anyValue(inTest(values), found.regex ? undefined : { operator: '$in', values })
 }
 
 const parseNin: Parse = (operand, siblings) => {
@@ -177,15 +200,17 @@ const parseSize: Parse = (operand) => {
 
 const parseAll: Parse = (operand, siblings) => {
   if (operand.type !== bsonType.array) throw badValue('$all needs an array')
-  const values = elementsOf(operand)
+  const values = longElementsOf(operand)
   if (values.length === 0) return arrayOnly(() => false)
-  const isElemMatch = (one: BsonValue): boolean =>
-    one.type === bsonType.object && fieldsOf(one)[0]?.[0] === '$elemMatch'
+  const isElemMatch = (one: BsonValue): boolean => one.type === bsonType.object && firstNameOf(one) === '$elemMatch'
   if (values.some(isElemMatch)) {
     if (!values.every(isElemMatch)) throw badValue('no $ expressions in $all')
     return values.flatMap((one) => parseOperators(one, siblings.subFilter))
   }
-  return values.flatMap((one) => (one.type === bsonType.regex ? anyValue(regexTest(compileRegex(one))) : equals(one)))
+  return mapInParts(values, (one) => {
+    charge(unitsPerCondition)
+    return one.type === bsonType.regex ? anyValue(regexTest(compileRegex(one))) : equals(one)
+  }).flat()
 }
 
 function equals(operand: BsonValue): Condition[] {
@@ -245,7 +270,7 @@ const parseBits =
   (operand) =>
     anyValue(bitsTest(operator, operand))
 
-const operators = new Map<string, Parse>([
+export const queryOperators: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ['$eq', parseComparison('$eq')],
   ['$gt', parseComparison('$gt')],
   ['$gte', parseComparison('$gte')],

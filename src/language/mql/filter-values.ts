@@ -1,6 +1,7 @@
 /** Tests of single values, as the query operators define them. Comparisons stay within the operand's type class. */
 import { RE2JS } from 're2js'
 import { charge } from '../../base/work.ts'
+import { gatherInParts } from '../../base/resumption.ts'
 import { bsonType, type BsonValue, FieldCursor } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, equalValues, keyText, typeClass } from '../../model/document/order.ts'
@@ -48,17 +49,31 @@ export function equalityTest(operand: BsonValue): ValueTest {
   return (value) => value.type !== bsonType.missing && equalValues(value, operand)
 }
 
+/** In a set. */
+const unitsPerKey = 300
+const fewOperands = 4
+
 export function inTest(operands: readonly BsonValue[]): ValueTest {
-  const patterns = operands.filter((one) => one.type === bsonType.regex).map((one) => regexTest(compileRegex(one)))
-  const plain = operands.filter((one) => one.type !== bsonType.regex || patterns.length > 0)
-  const hasNull = plain.some((one) => one.isNullish)
-  if (plain.length <= 4) {
-    const tests = [...plain.map(equalityTest), ...patterns]
+  if (operands.length <= fewOperands) {
+    const tests = operands.flatMap((one) =>
+      one.type === bsonType.regex ? [equalityTest(one), regexTest(compileRegex(one))] : [equalityTest(one)],
+    )
     return (value) => tests.some((test) => test(value))
   }
-  const keys = new Set(plain.map(keyText))
-  return (value) => (value.isNullish ? hasNull : keys.has(keyText(value))) || patterns.some((matches) => matches(value))
+  const { keys, patterns } = gatherInParts(
+    operands,
+    () => ({ keys: new Set<string>(), patterns: [] as ValueTest[] }),
+    (made, one) => {
+      charge(unitsPerKey)
+      made.keys.add(one.isNullish ? nullKey : keyText(one))
+      if (one.type === bsonType.regex) made.patterns.push(regexTest(compileRegex(one)))
+    },
+  )
+  return (value) => keys.has(value.isNullish ? nullKey : keyText(value)) || patterns.some((matches) => matches(value))
 }
+
+/** Of all that is null; no value has it. */
+const nullKey = ''
 
 export function typeTest(types: ReadonlySet<number>): ValueTest {
   return (value) => types.has(value.type)

@@ -5,16 +5,19 @@
  * any value that the path stands for (`visitPath`); `$ne`, `$nin` and `$not` are the negations of that, so they hold where
  * no value does. What the planner may use, comparisons that every match must satisfy, is collected as `predicates`.
  */
-import { dearUnits, isBounded } from '../../base/work.ts'
+import { charge, dearUnits, isBounded } from '../../base/work.ts'
+import { mapInParts } from '../../base/resumption.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf, isNestedType } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/document/path.ts'
 import { isTruthy } from '../../model/document/values.ts'
 import { evaluation } from './evaluation.ts'
 import { compileExpression } from './expression.ts'
+import { objectOf } from './expression-contract.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
 import { isOperatorDocument, parseOperators, type Condition } from './filter-operators.ts'
 import { IdFilter, plainId } from './id-filter.ts'
+import { type DocumentTest, isLong, longElementsOf, longFieldsOf, someTest } from './long-lists.ts'
 import { rootScope, type Variables } from './scope.ts'
 
 /** What every matching document satisfies for some value of the path. */
@@ -45,7 +48,7 @@ interface Alternatives {
   readonly alternatives: readonly Filter[]
 }
 
-type Matcher = (document: BsonValue) => boolean
+type Matcher = DocumentTest
 
 interface Parts {
   readonly matchers: Matcher[]
@@ -58,13 +61,20 @@ export function compileFilter(filter: BsonValue, variables: Variables): Filter {
   return id === undefined ? compileWhole(filter, variables) : new IdFilter(id, () => compileWhole(filter, variables))
 }
 
+/** Of a filter, beside its values. */
+const unitsPerFilter = 5000
+
 function compileWhole(filter: BsonValue, variables: Variables): Filter {
+  charge(unitsPerFilter)
   const parts: Parts = { matchers: [], predicates: [], conditions: [] }
-  addConditions(filter, variables, parts)
+  const isInPieces = isLong(filter) && addPieces(filter, variables, parts)
+  if (!isInPieces) addConditions(filter, variables, parts)
+  const matches = allOf(parts.matchers)
   const [first] = parts.predicates
   const isOnlyId = parts.matchers.length === 1 && first?.path.text === '_id' && first.operator === '$eq'
   return {
-    matches: bounded(filter, variables, allOf(parts.matchers)),
+    // Each piece has its bound.
+    matches: isInPieces ? matches : bounded(filter, variables, matches),
     predicates: parts.predicates,
     conditions: parts.conditions,
     onlyId: isOnlyId && parts.predicates.length === 1 ? first.values[0] : undefined,
@@ -85,6 +95,28 @@ function bounded(filter: BsonValue, variables: Variables, matches: Matcher): Mat
   }
 }
 
+/**
+ * A long filter as filters of its fields, each evaluated by itself: together they may take longer than a turn for one small
+ * document. Answers false where there is nothing to take apart.
+ */
+function addPieces(filter: BsonValue, variables: Variables, parts: Parts): boolean {
+  const fields = longFieldsOf(filter)
+  const [only] = fields
+  if (fields.length > 1) {
+    for (const one of mapInParts(fields, (field) => compileFilter(objectOf([field]), variables))) addFilter(one, parts)
+  } else if (only !== undefined && listOperators.has(only[0])) addTopLevel(only[0], only[1], variables, parts)
+  else return false
+  return true
+}
+
+const listOperators: ReadonlySet<string> = new Set(['$and', '$or', '$nor'])
+
+function addFilter({ matches, predicates, conditions }: Filter, parts: Parts): void {
+  parts.matchers.push(matches)
+  for (const predicate of predicates) parts.predicates.push(predicate)
+  for (const condition of conditions) parts.conditions.push(condition)
+}
+
 function addConditions(filter: BsonValue, variables: Variables, parts: Parts): void {
   for (const [name, value] of fieldsOf(filter)) {
     if (name.startsWith('$')) addTopLevel(name, value, variables, parts)
@@ -95,7 +127,10 @@ function addConditions(filter: BsonValue, variables: Variables, parts: Parts): v
 function addTopLevel(name: string, value: BsonValue, variables: Variables, parts: Parts): void {
   switch (name) {
     case '$and':
-      for (const clause of clauses(name, value)) addConditions(clause, variables, parts)
+      if (isLong(value)) {
+        const all = mapInParts(clauses(name, value), (clause) => compileFilter(clause, variables))
+        for (const one of all) addFilter(one, parts)
+      } else for (const clause of clauses(name, value)) addConditions(clause, variables, parts)
       break
     case '$or':
     case '$nor':
@@ -128,18 +163,22 @@ function addAlternatives(name: string, list: readonly BsonValue[], variables: Va
     addConditions(list[0]!, variables, parts)
     return
   }
-  const alternatives = list.map((clause) => compileFilter(clause, variables))
-  const tests = alternatives.map(({ matches }) => matches)
-  const any = (document: BsonValue): boolean => tests.some((test) => test(document))
+  const alternatives = mapInParts(list, (clause) => compileFilter(clause, variables))
+  const any = someTest(
+    alternatives.map(({ matches }) => matches),
+    true,
+  )
   parts.matchers.push(name === '$or' ? any : (document) => !any(document))
   if (name === '$or') parts.conditions.push({ alternatives })
 }
 
 function clauses(name: string, value: BsonValue): BsonValue[] {
   if (value.type !== bsonType.array) throw badValue(`${name} must be an array`)
-  const list = elementsOf(value)
+  const list = longElementsOf(value)
   if (list.length === 0) throw badValue('$and/$or/$nor must be a nonempty array')
-  if (list.some((one) => one.type !== bsonType.object)) throw badValue('$or/$and/$nor entries need to be full objects')
+  for (const { type } of list) {
+    if (type !== bsonType.object) throw badValue('$or/$and/$nor entries need to be full objects')
+  }
   return list
 }
 
@@ -177,10 +216,8 @@ function pathMatcher(path: Path, test: ValueTest, leafArrays: LeafArrays, negate
 function allOf(matchers: readonly Matcher[]): Matcher {
   if (matchers.length === 0) return () => true
   if (matchers.length === 1) return matchers[0]!
-  return (document) => {
-    for (const matches of matchers) if (!matches(document)) return false
-    return true
-  }
+  const someFails = someTest(matchers, false)
+  return (document) => !someFails(document)
 }
 
 /**

@@ -160,7 +160,7 @@ class Counter implements Accumulator {
   }
 }
 
-const accumulators: ReadonlyMap<string, Make> = new Map<string, Make>([
+export const accumulators: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['$sum', () => new Sum(false)],
   ['$avg', () => new Sum(true)],
   ['$min', () => new Extreme(-1)],
@@ -177,7 +177,7 @@ const accumulators: ReadonlyMap<string, Make> = new Map<string, Make>([
 
 type Pick = (values: BsonValue[], count: number) => BsonValue[]
 
-const pickers: ReadonlyMap<string, Pick> = new Map<string, Pick>([
+export const pickers: ReadonlyMap<string, Pick> = new Map<string, Pick>([
   ['$firstN', (values, count) => values.slice(0, count)],
   ['$lastN', (values, count) => values.slice(-count)],
   ['$minN', (values, count) => present(values).sort(compareValues).slice(0, count)],

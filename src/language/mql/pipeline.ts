@@ -13,6 +13,7 @@ import { compileGroup, countPerValue, countStage } from './group.ts'
 import { compileLookup, type CollectionReader } from './lookup.ts'
 import { compileAddFields, compileProjection, compileUnset, fieldNames, type Projection } from './projection.ts'
 import { rootScope, type Variables } from './scope.ts'
+import type { Query } from './query.ts'
 import { parseSort, type SortField } from './sort-order.ts'
 import { Limit } from '../../query/row-operators.ts'
 import { Facet } from './facet.ts'
@@ -20,15 +21,6 @@ import type { Documents } from './documents.ts'
 import { sortDocuments } from './sorting.ts'
 import { type DocumentStage, operatorOf, type Stage } from './stage.ts'
 import { compileUnwind } from './unwind.ts'
-
-export interface Pipeline {
-  /** Conditions of the leading `$match` stages: all must hold. */
-  readonly matches: readonly BsonValue[]
-  readonly sort: readonly SortField[]
-  readonly skip: number
-  readonly limit: number | undefined
-  readonly stages: readonly PipelineStage[]
-}
 
 export type PipelineStage =
   | { readonly kind: 'document'; readonly stage: DocumentStage }
@@ -42,7 +34,8 @@ export interface PipelineContext {
 /** `[name, specification]` of each stage. */
 type Parsed = readonly [string, BsonValue]
 
-export function parsePipeline(pipeline: BsonValue, context: PipelineContext): Pipeline {
+/** Leading `$match`, `$sort`, `$skip` and `$limit` are what a query does. */
+export function pipelineQuery(pipeline: BsonValue, context: PipelineContext): Query {
   const parsed = parseStages(pipeline)
   let at = 0
   const matches: BsonValue[] = []
@@ -53,7 +46,14 @@ export function parsePipeline(pipeline: BsonValue, context: PipelineContext): Pi
   if (parsed[at]?.[0] === '$skip') skip = count(parsed[at++]!, 0)
   let limit: number | undefined
   if (parsed[at]?.[0] === '$limit') limit = count(parsed[at++]!, 1)
-  return { matches, sort, skip, limit, stages: parsed.slice(at).map((stage) => compileStage(stage, context)) }
+  const condition = matches.length > 1 ? objectOf([['$and', arrayOf(matches)]]) : (matches[0] ?? objectOf([]))
+  const filter = compileFilter(condition, context.variables)
+  const stages = parsed.slice(at).map((stage) => compileStage(stage, context))
+  return { filter, sort, skip, limit, hint: undefined, stages }
+}
+
+function compileStages(pipeline: BsonValue, context: PipelineContext): PipelineStage[] {
+  return parseStages(pipeline).map((stage) => compileStage(stage, context))
 }
 
 function parseStages(pipeline: BsonValue): Parsed[] {
@@ -283,6 +283,13 @@ function bucketBranch(groupBy: BsonValue, low: BsonValue, high: BsonValue): Bson
   ])
 }
 
+const lookup: MakeStage = (specification, context) =>
+  compileLookup(specification, {
+    ...context,
+    queryOf: (pipeline, variables) => pipelineQuery(pipeline, { ...context, variables }),
+    over: (pipeline, variables, documents) => chain(compileStages(pipeline, { ...context, variables }), documents),
+  })
+
 const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage>([
   ['$sort', sort],
   ['$limit', limit],
@@ -292,5 +299,5 @@ const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage
   ['$sortByCount', sortByCount],
   ['$bucket', bucket],
   ['$facet', facet],
-  ['$lookup', (specification, context) => compileLookup(specification, context)],
+  ['$lookup', lookup],
 ])

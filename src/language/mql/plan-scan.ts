@@ -1,10 +1,15 @@
 /** Walks the ranges of a plan, and remembers where it is. */
-import type { Pause, Transaction } from '../../database/contract.ts'
+import { charge, isTurnOver } from '../../base/work.ts'
+import type { StatementSteps, Transaction, Wait } from '../../database/contract.ts'
+import { suspended } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
 import type { DocumentSource, SourceCursor } from '../../query/document-source.ts'
 import { keyBytes } from '../../query/row-format.ts'
 import type { Filter } from './filter.ts'
 import type { Plan } from './planner.ts'
+
+/** Of a range in which nothing is: each is looked up. */
+const unitsPerRange = 1500
 
 /** Where a scan goes on. */
 export interface ScanPlace {
@@ -41,16 +46,21 @@ export class PlanScan {
     const { ranges, reverse, index } = this.#plan
     for (; this.#range < ranges.length; this.#range++) {
       const range = ranges[reverse ? ranges.length - 1 - this.#range : this.#range]!
+      if (this.#cursor === undefined) charge(unitsPerRange)
       this.#cursor ??= this.#source.scan(this.#transaction, index, range, { reverse, after: this.#after })
       if (this.#cursor.next()) return true
       this.#cursor = undefined
       this.#after = undefined
+      if (isTurnOver()) {
+        this.#range++
+        throw suspended
+      }
     }
     return false
   }
 
   /** Passes over documents without looking at them, where none can come twice. How many. */
-  *skip(count: number): Generator<Pause, number, void> {
+  *skip(count: number): StatementSteps<number> {
     const { ranges, reverse, index } = this.#plan
     if (this.#seen !== undefined || count === 0) return 0
     let left = count
@@ -92,6 +102,25 @@ export class PlanScan {
     this.#pending = undefined
     this.#shown = document
     return matches && !this.#isRepeated()
+  }
+
+  /**
+   * On to the next match: whether there is one, or what to wait for before this is called again, as `advance` of `wait.ts`;
+   * `undefined`: the slice is over.
+   */
+  nextMatch(filter: Filter): boolean | Wait {
+    const transaction = this.#transaction
+    for (;;) {
+      if (transaction.slice.spend(1)) return undefined
+      let found: boolean | undefined
+      try {
+        found = this.step(filter)
+        transaction.batchDone()
+      } catch (error) {
+        return transaction.waitOf(error)
+      }
+      if (found !== false) return found === true
+    }
   }
 
   /** Reused by the next step. */

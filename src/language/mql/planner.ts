@@ -1,23 +1,29 @@
 /**
- * Chooses how to reach a query's documents: by `_id`, by the index that bounds them best or gives their order, or by the
- * whole collection.
+ * How to reach a query's documents: what the filter asks of each path, in the words of `query/access-path.ts`, which chooses
+ * an index.
  *
- * Bounds are found field by field, from the index's first: points (`$eq`, `$in`) lead on to the next field, an interval
- * ends it. The filter is tested on every document all the same, so bounds may be wide; what they must never be is narrow:
- *
- * - Where a path may hold arrays, one value may satisfy `$gt` and another `$lt`: only one side is used. Two fields that go
- *   through the same array may be satisfied by different elements: only the first of them is used.
- * - A sparse index lacks documents that have none of its fields: it needs a bound that null does not satisfy.
- * - An equality with an array or with undefined is not looked up.
- *
- * An index gives the sort's order when the sort's fields follow its single points, all in its directions or all against
- * them, and bounds on an array's field would not hide the element that the document sorts by.
+ * The filter is tested on every document all the same, so bounds may be wide; what they must never be is narrow: an
+ * equality with an array or with undefined is not looked up, null also means undefined, comparisons stay within a type.
  */
 import type { KeyRange } from '../../base/slice.ts'
+import type { Transaction } from '../../database/contract.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, typeClass } from '../../model/document/order.ts'
-import type { Path } from '../../model/document/path.ts'
+import {
+  accessCost,
+  type AccessIndex,
+  type AccessPath,
+  type AccessRequest,
+  chooseAccess,
+  entriesOf,
+  type FieldConditions,
+  forceIndex,
+  matchingRows,
+  type PartBound,
+} from '../../query/access-path.ts'
+import { entriesIn } from '../../query/cardinality.ts'
+import type { Estimate } from '../../query/cost.ts'
 import type { Bound, DocumentSource, FieldBounds, SourceIndex } from '../../query/document-source.ts'
 import type { Predicate } from './filter.ts'
 import type { SortField } from './sort-order.ts'
@@ -41,6 +47,10 @@ export interface PlanRequest {
   readonly sort: readonly SortField[]
   /** An index's name, or the fields of its key; `$natural` gives its direction. */
   readonly hint: Hint | undefined
+  /** Documents after which the reader stops. */
+  readonly limit: number | undefined
+  /** In which the entries of ranges are counted. */
+  readonly transaction: Pick<Transaction, 'newest'>
 }
 
 export type Hint =
@@ -48,22 +58,154 @@ export type Hint =
   | { readonly kind: 'fields'; readonly fields: readonly SortField[] }
   | { readonly kind: 'natural'; readonly reverse: boolean }
 
-export function planQuery(request: PlanRequest): Plan {
+/** A plan, and what was expected of it: documents that match, and what finding them costs. */
+export interface Considered {
+  readonly plan: Plan
+  readonly estimate: () => Estimate
+}
+
+export interface ConsideredPlans {
+  readonly winning: Considered
+  /** By other indexes. */
+  readonly rejected: readonly Considered[]
+}
+
+export function considerPlans(request: PlanRequest): ConsideredPlans {
   const { source, hint } = request
-  if (hint?.kind === 'natural') return { ...scanPlan(source), reverse: hint.reverse }
-  if (hint !== undefined) return planIndex(request, hintedIndex(source, hint)) ?? scanPlan(source)
-  let best: Plan | undefined
-  let bestScore = 0
-  for (const index of source.indexes) {
-    const plan = planIndex(request, index)
-    if (plan === undefined || (index.sparse && !excludesAbsent(plan))) continue
-    const score = scoreOf(plan)
-    if (score > bestScore) {
-      best = plan
-      bestScore = score
+  const access = new QueryAccess(request)
+  if (hint?.kind === 'natural') {
+    const plan = { ...scanPlan(source), reverse: hint.reverse }
+    return { winning: { plan, estimate: () => access.estimate(undefined) }, rejected: [] }
+  }
+  const others: QueryPath[] = []
+  const path =
+    hint === undefined ? chooseAccess(access, others) : forceIndex(access, access.indexOf(hintedIndex(source, hint)))
+  return { winning: access.considered(path), rejected: others.map((other) => access.considered(other)) }
+}
+
+/** Values of a point or a list of points; of an end of an interval one, and whether it is within. */
+interface Values {
+  readonly values: readonly BsonValue[]
+  readonly inclusive: boolean
+}
+
+interface QueryIndex extends AccessIndex {
+  readonly source: SourceIndex
+}
+
+type QueryPath = AccessPath<Values, QueryIndex>
+
+/** A batch of a cursor: a sort that an index gives is read no further than somebody asks. */
+const firstBatchDocuments = 101
+
+/** Shares of documents that satisfy conditions on paths without an index. */
+const restShares = { equality: 0.1, other: 0.3, least: 0.001 }
+
+class QueryAccess implements AccessRequest<Values, QueryIndex> {
+  readonly indexes: readonly QueryIndex[]
+  readonly order: AccessRequest<Values, QueryIndex>['order']
+  readonly limit: number | undefined
+  readonly measure: AccessRequest<Values, QueryIndex>['measure']
+  readonly #request: PlanRequest
+  readonly #conditions = new Map<string | number, FieldConditions<Values> | undefined>()
+  readonly #ranges = new Map<QueryIndex, KeyRange[] | undefined>()
+
+  constructor(request: PlanRequest) {
+    const { source, sort, limit, transaction } = request
+    this.#request = request
+    this.indexes = source.indexes.map((index) => accessIndex(source, index))
+    this.order = sort.map(({ path, descending }) => {
+      return { field: path.text, isDescending: descending, nullsFirst: undefined }
+    })
+    this.limit = limit ?? (sort.length > 0 ? firstBatchDocuments : undefined)
+    this.measure = {
+      size: () => entriesIn(transaction, scanPlan(source).ranges),
+      entries: (path) => entriesIn(transaction, this.#rangesOf(path) ?? []),
     }
   }
-  return best ?? scanPlan(source)
+
+  get restShare(): number {
+    const indexed = new Set(this.indexes.flatMap(({ parts }) => parts.map(({ field }) => field)))
+    const shares = this.#request.predicates
+      .filter(({ path }) => !indexed.has(path.text))
+      .map(({ operator }) => (operator === '$eq' ? restShares.equality : restShares.other))
+    return Math.max(
+      restShares.least,
+      shares.reduce((all, share) => all * share, 1),
+    )
+  }
+
+  conditionsOn(field: string | number): FieldConditions<Values> | undefined {
+    if (this.#conditions.has(field)) return this.#conditions.get(field)
+    const conditions = conditionsOf(this.#request.predicates.filter(({ path }) => path.text === field))
+    this.#conditions.set(field, conditions)
+    return conditions
+  }
+
+  accepts(path: QueryPath): boolean {
+    return this.#rangesOf(path) !== undefined
+  }
+
+  /** An index has the same bounds throughout a query. */
+  #rangesOf({ index, bounds }: QueryPath): KeyRange[] | undefined {
+    if (this.#ranges.has(index)) return this.#ranges.get(index)
+    const ranges = this.#request.source.ranges(index.source, bounds.map(fieldBounds))
+    this.#ranges.set(index, ranges)
+    return ranges
+  }
+
+  indexOf(source: SourceIndex): QueryIndex {
+    return this.indexes.find((index) => index.source === source)!
+  }
+
+  estimate(path: QueryPath | undefined): Estimate {
+    const rows = Math.min(matchingRows(this), entriesOf(this, path))
+    return { rows: Math.min(rows, this.#request.limit ?? Infinity), cost: accessCost(this, path) }
+  }
+
+  considered(path: QueryPath | undefined): Considered {
+    return { plan: this.#plan(path), estimate: () => this.estimate(path) }
+  }
+
+  /** The whole collection where ranges cannot be made. */
+  #plan(path: QueryPath | undefined): Plan {
+    const ranges = path === undefined ? undefined : this.#rangesOf(path)
+    if (path === undefined || ranges === undefined) return scanPlan(this.#request.source)
+    return {
+      index: path.index.source,
+      ranges,
+      reverse: path.order === 'reverse',
+      sorted: path.order !== undefined,
+      repeats: path.repeats,
+      isCollectionScan: false,
+      bounds: path.bounds.map(fieldBounds),
+    }
+  }
+}
+
+function accessIndex(source: DocumentSource, index: SourceIndex): QueryIndex {
+  return {
+    source: index,
+    parts: index.fields.map(({ path, descending }) => {
+      const arrays = source.mayHoldArray(path) ? path.names[0] : undefined
+      return { field: path.text, isDescending: descending, nullsFirst: undefined, arrays }
+    }),
+    isUnique: index.unique,
+    isPrimary: index.isPrimary,
+    isOrdered: index.isOrdered,
+    isHint: false,
+    isSparse: index.sparse,
+  }
+}
+
+function fieldBounds(bound: PartBound<Values>): FieldBounds {
+  if (bound.kind !== 'interval') return { kind: 'points', values: bound.value.values }
+  const { low, high } = bound
+  return { kind: 'interval', ...(low && { low: edgeOf(low) }), ...(high && { high: edgeOf(high) }) }
+}
+
+function edgeOf({ values, inclusive }: Values): Bound {
+  return { value: values[0]!, inclusive }
 }
 
 function hintedIndex(source: DocumentSource, hint: Exclude<Hint, { kind: 'natural' }>): SourceIndex {
@@ -92,65 +234,30 @@ function scanPlan(source: DocumentSource): Plan {
   return { index, ranges, reverse: false, sorted: false, repeats: false, isCollectionScan: true, bounds: [] }
 }
 
-function planIndex({ source, predicates, sort }: PlanRequest, index: SourceIndex): Plan | undefined {
-  const bounds = boundsOf(source, index, predicates)
-  const ranges = source.ranges(index, bounds)
-  if (ranges === undefined) return undefined
-  const order = orderOf(source, index, bounds, sort)
-  return {
-    index,
-    ranges,
-    reverse: order === 'reverse',
-    sorted: order !== undefined,
-    repeats: index.fields.some(({ path }) => source.mayHoldArray(path)),
-    isCollectionScan: false,
-    bounds,
-  }
-}
-
-/** A whole unique key is best; then more points, an interval, the order. 0: no better than the collection. */
-function scoreOf({ index, bounds, sorted, repeats }: Plan): number {
-  const points = bounds.filter(({ kind }) => kind === 'points').length
-  const isWholeKey = index.unique && points === index.fields.length
-  const interval = bounds.length > points ? 10 : 0
-  const score = (isWholeKey ? 1000 : 0) + points * 20 + interval + (sorted ? 8 : 0)
-  return repeats && score > 0 ? score - 1 : score
-}
-
-/** Some bound is satisfied by no document without the fields. */
-function excludesAbsent({ bounds }: Plan): boolean {
-  return bounds.some((bound) => bound.kind === 'interval' || bound.values.every((value) => !value.isNullish))
-}
-
-function boundsOf(source: DocumentSource, index: SourceIndex, predicates: readonly Predicate[]): FieldBounds[] {
-  const bounds: FieldBounds[] = []
-  const arrays = new Set<string>()
-  for (const { path } of index.fields) {
-    const mayHoldArray = source.mayHoldArray(path)
-    if (mayHoldArray && arrays.has(path.names[0]!)) break
-    if (mayHoldArray) arrays.add(path.names[0]!)
-    const bound = boundOf(path, predicates, mayHoldArray)
-    if (bound === undefined) break
-    bounds.push(bound)
-    if (bound.kind === 'interval') break
-  }
-  return bounds
-}
-
-function boundOf(path: Path, predicates: readonly Predicate[], mayHoldArray: boolean): FieldBounds | undefined {
-  const here = predicates.filter(
-    (predicate) => predicate.path.text === path.text && predicate.values.every(isIndexable),
-  )
+/** What predicates on one path ask of it. */
+function conditionsOf(predicates: readonly Predicate[]): FieldConditions<Values> | undefined {
+  const here = predicates.filter(({ values }) => values.every(isIndexable))
   const equality = here.find(({ operator }) => operator === '$eq') ?? here.find(({ operator }) => operator === '$in')
-  if (equality !== undefined) return { kind: 'points', values: withUndefined(equality.values) }
+  if (equality !== undefined) {
+    const values = withUndefined(equality.values)
+    const acceptsNull = values.length > equality.values.length
+    const points = { value: { values, inclusive: true }, count: values.length, acceptsNull }
+    return values.length === 1 ? { point: points } : { list: points }
+  }
   const low = tightest(here.filter(({ operator }) => operator === '$gt' || operator === '$gte').map(boundFrom), 1)
   const high = tightest(here.filter(({ operator }) => operator === '$lt' || operator === '$lte').map(boundFrom), -1)
   if (low === undefined && high === undefined) return undefined
-  if (low !== undefined && (high === undefined || mayHoldArray)) return { kind: 'interval', low }
-  if (low === undefined) return { kind: 'interval', high: high! }
   // Comparisons with two type classes hold for no single value; one side is enough then.
-  if (typeClass(low.value.type) !== typeClass(high!.value.type)) return { kind: 'interval', low }
-  return { kind: 'interval', low, high: high! }
+  const isOneClass = low === undefined || high === undefined || classOf(low) === classOf(high)
+  return { low: low && valuesOf(low), high: isOneClass ? high && valuesOf(high) : undefined }
+}
+
+function classOf({ value }: Bound): number {
+  return typeClass(value.type)
+}
+
+function valuesOf({ value, inclusive }: Bound): Values {
+  return { values: [value], inclusive }
 }
 
 function isIndexable(value: BsonValue): boolean {
@@ -180,32 +287,4 @@ function tightest(bounds: readonly Bound[], sign: number): Bound | undefined {
 /** MinKey and MaxKey compare across types, null is an equality. */
 function hasInterval(value: BsonValue): boolean {
   return value.type !== bsonType.minKey && value.type !== bsonType.maxKey && !value.isNullish
-}
-
-function orderOf(
-  source: DocumentSource,
-  index: SourceIndex,
-  bounds: readonly FieldBounds[],
-  sort: readonly SortField[],
-): 'forward' | 'reverse' | undefined {
-  if (sort.length === 0 || !index.isOrdered) return undefined
-  const fixedCount = bounds.findIndex((bound) => bound.kind === 'interval' || bound.values.length > 1)
-  const points = fixedCount < 0 ? bounds.length : fixedCount
-  const fixedPaths = new Set(index.fields.slice(0, points).map(({ path }) => path.text))
-  const arrayRoots = index.fields.slice(0, points).filter(({ path }) => source.mayHoldArray(path))
-  const wanted = sort.filter(({ path }) => !fixedPaths.has(path.text) || source.mayHoldArray(path))
-  let direction: boolean | undefined
-  for (const [i, { path, descending }] of wanted.entries()) {
-    const field = index.fields[points + i]
-    if (field === undefined || field.path.text !== path.text) return undefined
-    const isBounded = points + i < bounds.length
-    const isShared = arrayRoots.some((root) => root.path.names[0] === path.names[0])
-    if (source.mayHoldArray(path) && (isBounded || isShared || i > 0)) return undefined
-    // Several points on one field are several ranges in order; behind them the order begins anew.
-    if (isBounded && bounds[points + i]!.kind === 'points' && i < wanted.length - 1) return undefined
-    const isReverse = field.descending !== descending
-    if (direction !== undefined && direction !== isReverse) return undefined
-    direction = isReverse
-  }
-  return direction === true ? 'reverse' : 'forward'
 }

@@ -2,24 +2,27 @@
 import { BSON, type Document } from 'bson'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { copySlice, sliceToLatin1 } from '../../base/slice.ts'
+import { copySlice, type KeyRange, sliceToLatin1 } from '../../base/slice.ts'
 import { keyspaceRange } from '../../base/tuple.ts'
-import type { Collection } from '../../database/catalog.ts'
-import type { Pause, Transaction } from '../../database/contract.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
-import type { BsonValue } from '../../model/document/bson.ts'
-import { documentValue, getField } from '../../model/document/bson.ts'
+import { openTestDatabase, runSteps } from '../../database/testing.ts'
+import { advance } from '../../database/transaction/wait.ts'
+import { createRealHost } from '../../host/real/real-host.ts'
+import { bsonType, BsonValue, documentValue, getField } from '../../model/document/bson.ts'
 import { ensureDocumentCollection } from '../../model/document/document.ts'
 import { createDocumentIndex } from '../../model/document/index-build.ts'
 import { indexDefinition, indexesOf } from '../../model/document/index-definition.ts'
 import { indexKeyPrefixes } from '../../model/document/index-keys.ts'
 import { documentOf } from '../../../test/documents/any-document.ts'
+import { openMemoryStore } from '../../storage/memory/memory.ts'
+import type { Cursor } from '../../storage/store.ts'
 import { openSource } from '../../query/open-source.ts'
 import { compileFilter } from './filter.ts'
 import { plentyOfMemory } from '../../query/testing.ts'
-import { computeAll, countMatching, firstBatch, nextBatch, planOf, type Query } from './query.ts'
-import { parsePipeline } from './pipeline.ts'
+import { computeAll, countMatching, firstBatch, nextBatch, plansOf, type Query } from './query.ts'
+import { pipelineQuery } from './pipeline.ts'
 import { parseSort } from './sort-order.ts'
 import { compileUpdate } from './update.ts'
 import { deleteDocuments, insertDocuments, updateDocuments } from './writes.ts'
@@ -30,36 +33,31 @@ beforeEach(async () => {
 })
 afterEach(() => database.close())
 
-type Steps<T> = Generator<Pause, T, void>
+/** The memory store counts a range, and passes over entries, without looking at each. */
+async function openWithoutMisses(): Promise<void> {
+  await database.close()
+  database = await openTestDatabase({ store: await openMemoryStore(createRealHost(), undefined) })
+}
 
-function run<T>(statement: (transaction: Transaction) => Steps<T>): T {
-  const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
-  transaction.beginStatement()
-  try {
-    const steps = statement(transaction)
-    for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done !== true) continue
-      transaction.endStatement()
-      commitNow(transaction)
-      return step.value
-    }
-  } catch (error) {
-    transaction.rollback()
-    throw error
-  }
+function run<T>(statement: (transaction: Transaction) => StatementSteps<T>): Promise<T> {
+  return runSteps(database, statement)
 }
 
 const collectionOf = (transaction: Transaction): Collection => ensureDocumentCollection(transaction, 'test', 'items')
 
-function insert(documents: readonly Document[]): readonly unknown[] {
-  return run(function* (transaction): Steps<readonly unknown[]> {
+function insert(documents: readonly Document[]): Promise<readonly unknown[]> {
+  return run(function* (transaction): StatementSteps<readonly unknown[]> {
     const source = openSource(collectionOf(transaction))
     return (yield* insertDocuments(transaction, source, documents.map(documentOf), false)).errors
   })
 }
 
-function index(name: string, fields: [string, number][], options: { unique?: boolean; sparse?: boolean } = {}): void {
-  run(function* (transaction): Steps<void> {
+function index(
+  name: string,
+  fields: [string, number][],
+  options: { unique?: boolean; sparse?: boolean } = {},
+): Promise<void> {
+  return run(function* (transaction): StatementSteps<void> {
     const definition = indexDefinition(fields, options.sparse === true)
     const wanted = { name, unique: options.unique === true, definition }
     yield* createDocumentIndex(transaction, collectionOf(transaction), wanted)
@@ -79,15 +77,16 @@ function queryOf(filter: Document, sort: Document = {}, more: Partial<Query> = {
   }
 }
 
-function find(query: Query): Document[] {
-  return run(function* (transaction): Steps<Document[]> {
+function find(query: Query): Promise<Document[]> {
+  return run(function* (transaction): StatementSteps<Document[]> {
     return (yield* computeAll(query, openSource(collectionOf(transaction)), transaction)).map(decode)
   })
 }
 
 function planName(query: Query): string {
   const transaction = database.begin({ isolation: 'read committed', readOnly: true, interactive: false })
-  const plan = planOf(query, openSource(transaction.catalog.findCollection('test', 'items')!))
+  const plan = plansOf(query, openSource(transaction.catalog.findCollection('test', 'items')!), transaction).winning
+    .plan
   transaction.rollback()
   return plan.isCollectionScan ? 'scan' : `${plan.index.name}${plan.sorted ? ' sorted' : ''}`
 }
@@ -96,33 +95,31 @@ function decode({ bytes, start, end }: BsonValue): Document {
   return BSON.deserialize(bytes.subarray(start, end), { promoteValues: false })
 }
 
+function* eachEntry(transaction: Transaction, range: KeyRange, look: (entry: Cursor) => void): StatementSteps<void> {
+  const cursor = transaction.scan(range)
+  for (let found = advance(transaction, cursor); found !== false; found = advance(transaction, cursor)) {
+    if (found === true) look(cursor)
+    else yield found
+  }
+}
+
 /** Entries that are there against those that the documents should have. */
-function checkEntries(): void {
-  run(function* (transaction): Steps<void> {
+function checkEntries(): Promise<void> {
+  return run(function* (transaction): StatementSteps<void> {
     const collection = collectionOf(transaction)
     const expected: string[] = []
     const found: string[] = []
     for (const one of indexesOf(collection)) {
-      const rows = transaction.scan(keyspaceRange(collection.id, 1))
-      while (rows.next()) {
-        const document = documentValue(copySlice(rows.value), 1)
+      yield* eachEntry(transaction, keyspaceRange(collection.id, 1), ({ value }) => {
+        const document = documentValue(copySlice(value), 1)
         expected.push(...indexKeyPrefixes(collection, one, document))
-      }
-      const entries = transaction.scan(keyspaceRange(collection.id, one.id))
-      while (entries.next()) {
-        const size = one.unique ? 0 : entries.value.bytes[entries.value.start]!
-        found.push(
-          sliceToLatin1({
-            ...entries.key,
-            bytes: entries.key.bytes,
-            start: entries.key.start,
-            end: entries.key.end - size,
-          }),
-        )
-      }
+      })
+      yield* eachEntry(transaction, keyspaceRange(collection.id, one.id), ({ key, value }) => {
+        const size = one.unique ? 0 : value.bytes[value.start]!
+        found.push(sliceToLatin1({ ...key, bytes: key.bytes, start: key.start, end: key.end - size }))
+      })
     }
     expect(found.sort()).toEqual(expected.sort())
-    yield* []
   })
 }
 
@@ -154,52 +151,52 @@ const sorts = fc
   .map((list): Document => Object.fromEntries([...list, ['_id', 1]]))
 
 describe('a plan', () => {
-  it('changes nothing of the answer', () => {
+  it('changes nothing of the answer', async () => {
     let used = 0
-    const property = fc.property(
+    const property = fc.asyncProperty(
       documents,
       fc.array(fc.tuple(filters, sorts), { minLength: 5, maxLength: 8 }),
-      (list, queries) => {
-        run(function* (transaction): Steps<void> {
+      async (list, queries) => {
+        await run(function* (transaction): StatementSteps<void> {
           transaction.dropCollection(collectionOf(transaction))
           yield* []
         })
-        index('a1', [['a', 1]])
-        index('b-1', [
+        await index('a1', [['a', 1]])
+        await index('b-1', [
           ['b', -1],
           ['e', 1],
         ])
-        index('ac', [
+        await index('ac', [
           ['a.c', 1],
           ['a.d', -1],
         ])
-        index('eb', [
+        await index('eb', [
           ['e', 1],
           ['b', 1],
           ['_id', 1],
         ])
-        index('sparse', [['e', -1]], { sparse: true })
-        insert(list.map((document, _id) => ({ _id, ...document })))
-        checkEntries()
+        await index('sparse', [['e', -1]], { sparse: true })
+        await insert(list.map((document, _id) => ({ _id, ...document })))
+        await checkEntries()
         for (const [filter, sort] of queries) {
-          const scanned = find(queryOf(filter, sort, { hint: { kind: 'natural', reverse: false } }))
-          expect(find(queryOf(filter, sort))).toEqual(scanned)
+          const scanned = await find(queryOf(filter, sort, { hint: { kind: 'natural', reverse: false } }))
+          expect(await find(queryOf(filter, sort))).toEqual(scanned)
           if (planName(queryOf(filter, sort)) !== 'scan') used++
         }
       },
     )
-    fc.assert(property, { numRuns: 60 })
+    await fc.assert(property, { numRuns: 60 })
     expect(used).toBeGreaterThan(50)
   })
 
-  it('takes the index that a query asks for', () => {
-    insert(Array.from({ length: 10 }, (_, n) => ({ _id: n, a: n, b: n % 3, t: [n, n + 1] })))
-    index('a', [['a', 1]])
-    index('ba', [
+  it('takes the index that a query asks for', async () => {
+    await insert(Array.from({ length: 10 }, (_, n) => ({ _id: n, a: n, b: n % 3, t: [n, n + 1] })))
+    await index('a', [['a', 1]])
+    await index('ba', [
       ['b', 1],
       ['a', -1],
     ])
-    index('t', [['t', 1]])
+    await index('t', [['t', 1]])
     const names = [
       [{ a: 3 }, {}],
       [{ a: { $gte: 3 } }, {}],
@@ -218,23 +215,23 @@ describe('a plan', () => {
 })
 
 describe('batches', () => {
-  it('give each document once, in order, while others write', () => {
-    insert(Array.from({ length: 50 }, (_, n) => ({ _id: n, a: [n % 7, n % 5] })))
-    index('a', [['a', 1]])
+  it('give each document once, in order, while others write', async () => {
+    await insert(Array.from({ length: 50 }, (_, n) => ({ _id: n, a: [n % 7, n % 5] })))
+    await index('a', [['a', 1]])
     const query = queryOf({ a: { $gte: 0 } })
     const wants = { documents: 6, bytes: 1e6, openWorkspace: plentyOfMemory }
     const seen: unknown[] = []
-    let position = run((transaction) =>
+    let { next: position } = await run((transaction) =>
       firstBatch(query, openSource(collectionOf(transaction)), transaction, { ...wants, documents: 0 }),
-    ).next
+    )
     for (let batch = 0; position !== undefined; batch++) {
       const from = position
-      const result = run((transaction) =>
+      const result = await run((transaction) =>
         nextBatch(query, () => openSource(collectionOf(transaction)), transaction, wants, from),
       )
       seen.push(...result.documents.map((one) => decode(one)['_id'].value))
       position = result.next
-      if (batch === 2) insert([{ _id: 1000 + batch, a: -1 }])
+      if (batch === 2) await insert([{ _id: 1000 + batch, a: -1 }])
     }
     expect(seen).toHaveLength(50)
     expect(new Set(seen).size).toBe(50)
@@ -243,7 +240,7 @@ describe('batches', () => {
 
 describe('writes', () => {
   const change = (filter: Document, update: Document, more: { isMulti?: boolean; isUpsert?: boolean } = {}) =>
-    run(function* (transaction): Steps<{ matched: number; modified: number }> {
+    run(function* (transaction): StatementSteps<{ matched: number; modified: number }> {
       const compiled = compileUpdate({ update: documentOf(update), arrayFilters: [], variables: new Map() })
       const parsed = compileFilter(documentOf(filter), new Map())
       const operation = {
@@ -263,27 +260,30 @@ describe('writes', () => {
       return { matched, modified }
     })
 
-  it('do not meet the documents that they move', () => {
-    insert(Array.from({ length: 20 }, (_, n) => ({ _id: n, a: n })))
-    index('a', [['a', 1]])
-    expect(change({ a: { $gte: 5 } }, { $inc: { a: 100 } }, { isMulti: true })).toEqual({ matched: 15, modified: 15 })
-    expect(find(queryOf({ a: { $gte: 200 } }))).toEqual([])
-    checkEntries()
+  it('do not meet the documents that they move', async () => {
+    await insert(Array.from({ length: 20 }, (_, n) => ({ _id: n, a: n })))
+    await index('a', [['a', 1]])
+    expect(await change({ a: { $gte: 5 } }, { $inc: { a: 100 } }, { isMulti: true })).toEqual({
+      matched: 15,
+      modified: 15,
+    })
+    expect(await find(queryOf({ a: { $gte: 200 } }))).toEqual([])
+    await checkEntries()
   })
 
-  it('keep entries true through inserts, updates and deletes', () => {
-    index('a', [['a', 1]])
-    index('u', [['u', 1]], { unique: true, sparse: true })
-    index('ab', [
+  it('keep entries true through inserts, updates and deletes', async () => {
+    await index('a', [['a', 1]])
+    await index('u', [['u', 1]], { unique: true, sparse: true })
+    await index('ab', [
       ['a.c', -1],
       ['b', 1],
     ])
-    insert([{ _id: 1, a: [1, 2, 2], u: 1 }, { _id: 2, a: [{ c: 1 }, { c: 2 }], b: 1, u: 2 }, { _id: 3 }])
-    change({ _id: 1 }, { $push: { a: 3 }, $unset: { u: '' } })
-    change({ _id: 3 }, { $set: { u: 1 } })
-    change({ _id: 2 }, { $pull: { a: { c: 1 } } })
-    checkEntries()
-    run((transaction) =>
+    await insert([{ _id: 1, a: [1, 2, 2], u: 1 }, { _id: 2, a: [{ c: 1 }, { c: 2 }], b: 1, u: 2 }, { _id: 3 }])
+    await change({ _id: 1 }, { $push: { a: 3 }, $unset: { u: '' } })
+    await change({ _id: 3 }, { $set: { u: 1 } })
+    await change({ _id: 2 }, { $pull: { a: { c: 1 } } })
+    await checkEntries()
+    await run((transaction) =>
       deleteDocuments(transaction, openSource(collectionOf(transaction)), {
         filter: compileFilter(documentOf({ u: 1 }), new Map()),
         isMulti: true,
@@ -291,31 +291,31 @@ describe('writes', () => {
         sort: [],
       }),
     )
-    checkEntries()
-    expect(find(queryOf({}))).toHaveLength(2)
+    await checkEntries()
+    expect(await find(queryOf({}))).toHaveLength(2)
   })
 
-  it('upsert what the filter says', () => {
-    change({ _id: 7, 'a.b': 1, c: { $gt: 5 } }, { $set: { d: 'x' } }, { isUpsert: true })
-    expect(find(queryOf({}))).toEqual([{ _id: new BSON.Int32(7), a: { b: new BSON.Int32(1) }, d: 'x' }])
+  it('upsert what the filter says', async () => {
+    await change({ _id: 7, 'a.b': 1, c: { $gt: 5 } }, { $set: { d: 'x' } }, { isUpsert: true })
+    expect(await find(queryOf({}))).toEqual([{ _id: new BSON.Int32(7), a: { b: new BSON.Int32(1) }, d: 'x' }])
   })
 
-  it('refuse parallel arrays and ids that are none', () => {
-    index('ab', [
+  it('refuse parallel arrays and ids that are none', async () => {
+    await index('ab', [
       ['a', 1],
       ['b', 1],
     ])
-    const errors = insert([{ a: [1], b: [2] }, { _id: [1] }, { _id: /x/ }, { _id: 1, a: [1], b: 2 }])
+    const errors = await insert([{ a: [1], b: [2] }, { _id: [1] }, { _id: /x/ }, { _id: 1, a: [1], b: 2 }])
     expect(errors).toMatchObject([
       { index: 0, error: { detail: { mongoCode: 171 } } },
       { index: 1, error: { detail: { mongoCode: 53 } } },
       { index: 2, error: { detail: { mongoCode: 53 } } },
     ])
-    checkEntries()
+    await checkEntries()
   })
 
-  it('note the types of fields', () => {
-    insert([
+  it('note the types of fields', async () => {
+    await insert([
       { _id: 1, a: 1, ['__proto__x']: true },
       { _id: 'x', a: 'y' },
     ])
@@ -328,13 +328,92 @@ describe('writes', () => {
   })
 })
 
+describe('plans by what is there', () => {
+  beforeEach(openWithoutMisses)
+
+  const many = Array.from({ length: 400 }, (_, i) => ({ _id: i, kind: i % 2, rare: i % 100, n: i }))
+
+  it('go through the index that finds fewer', async () => {
+    await insert(many)
+    await index('kind', [['kind', 1]])
+    await index('rare', [['rare', 1]])
+    expect(planName(queryOf({ kind: 1, rare: 7 }))).toBe('rare')
+    // The same shape, and now the other one is the rare one.
+    await insert(Array.from({ length: 400 }, (_, i) => ({ _id: 1000 + i, kind: 2 + i, rare: 7 })))
+    expect(planName(queryOf({ kind: 500, rare: 7 }))).toBe('kind')
+    // Either would fetch a large part of the collection.
+    expect(planName(queryOf({ kind: 1, rare: 7 }))).toBe('scan')
+    expect(planName(queryOf({ kind: 1, rare: 8 }))).toBe('rare')
+  })
+
+  it('find by null what is undefined, which no driver writes any more', async () => {
+    const name = Buffer.from('_id\0')
+    const bytes = Buffer.concat([Buffer.from([17, 0, 0, 0, 0x10]), name, Buffer.from([1, 0, 0, 0, 6, 0x61, 0, 0])])
+    await run(function* (transaction): StatementSteps<void> {
+      const document = new BsonValue(bsonType.object, bytes, 0, bytes.length)
+      yield* insertDocuments(transaction, openSource(collectionOf(transaction)), [document], false)
+    })
+    await insert([{ _id: 2, a: null }, { _id: 3 }, { _id: 4, a: 1 }])
+    const found = async (): Promise<number[]> =>
+      (await find(queryOf({ a: null }))).map(({ _id }) => Number(_id)).sort((a, b) => a - b)
+    expect(await found()).toEqual([1, 2, 3])
+    await index('a', [['a', 1]])
+    expect(planName(queryOf({ a: null }))).toBe('a')
+    expect(await found()).toEqual([1, 2, 3])
+  })
+
+  it('sort what is little, and read in order what is much', async () => {
+    await insert(many)
+    await index('rare', [['rare', 1]])
+    await index('n', [['n', 1]])
+    expect(planName(queryOf({ rare: 7 }, { n: 1 }))).toBe('rare')
+    expect(planName(queryOf({ rare: { $gte: 0 } }, { n: 1 }, { limit: 3 }))).toBe('n sorted')
+  })
+
+  it('count the own writes of their transaction, by a sample', async () => {
+    await insert(many.slice(0, 100))
+    await index('kind', [['kind', 1]])
+    await index('rare', [['rare', 1]])
+    await run(function* (transaction): StatementSteps<void> {
+      const source = openSource(collectionOf(transaction))
+      const own = Array.from({ length: 300 }, (_, i) => documentOf({ _id: 1000 + i, kind: 5 + i, rare: 7 }))
+      yield* insertDocuments(transaction, source, own, false)
+      expect(plansOf(queryOf({ kind: 1, rare: 7 }), source, transaction).winning.plan.index.name).toBe('kind')
+    })
+  })
+
+  it('are made by rules where the store would have to wait', async () => {
+    await insert(many)
+    await index('kind', [['kind', 1]])
+    await index('both', [
+      ['kind', 1],
+      ['rare', 1],
+    ])
+    await run(function* (transaction): StatementSteps<void> {
+      const source = openSource(collectionOf(transaction))
+      const newest = {
+        ...transaction.newest,
+        estimate: () => {
+          throw Object.assign(new Error('not resident'), { miss: true, page: 1 })
+        },
+      }
+      expect(plansOf(queryOf({ kind: 1, rare: 7 }), source, { newest }).winning.plan.index.name).toBe('both')
+      yield* []
+    })
+  })
+})
+
 describe('what nobody looks at', () => {
+  beforeEach(openWithoutMisses)
+
   const ids = Array.from({ length: 500 }, (_, i) => ({ _id: i, a: i % 7 }))
 
   /** How many entries a cursor shows during the statement. */
-  function entriesShown<T>(statement: (transaction: Transaction) => Steps<T>): { result: T; shown: number } {
+  async function entriesShown<T>(
+    statement: (transaction: Transaction) => StatementSteps<T>,
+  ): Promise<{ result: T; shown: number }> {
     let shown = 0
-    const result = run((transaction) => {
+    const result = await run((transaction) => {
       const scan = transaction.scan.bind(transaction)
       transaction.scan = (range, options) => {
         const cursor = scan(range, options)
@@ -353,10 +432,10 @@ describe('what nobody looks at', () => {
     [{ skip: 600 }, 0],
     [{ skip: 10, limit: 20 }, 20],
     [{ skip: 490, limit: 20 }, 10],
-  ])('is counted at once: %j', (window, expected) => {
-    insert(ids)
+  ])('is counted at once: %j', async (window, expected) => {
+    await insert(ids)
     const query = queryOf({}, {}, window)
-    const counted = entriesShown((transaction) =>
+    const counted = await entriesShown((transaction) =>
       countMatching(query, openSource(collectionOf(transaction)), transaction),
     )
     expect(counted).toEqual({ result: expected, shown: 0 })
@@ -366,15 +445,15 @@ describe('what nobody looks at', () => {
     [[{ $group: { _id: null, n: { $sum: 1 } } }], [{ _id: null, n: new BSON.Int32(500) }]],
     [[{ $group: { _id: 1, n: { $count: {} }, m: { $sum: 1 } } }], [{ _id: 1, n: 500, m: 500 }]],
     [[{ $count: 'n' }], [{ n: 500 }]],
-  ])('by the stages %j too', (pipeline, expected) => {
-    insert(ids)
+  ])('by the stages %j too', async (pipeline, expected) => {
+    await insert(ids)
     const list = getField(documentOf({ pipeline }), 'pipeline')!
-    const { result, shown } = entriesShown((transaction) => {
+    const { result, shown } = await entriesShown((transaction) => {
       const context = {
         variables: new Map(),
         reader: (): never => expect.fail('no other collection is read'),
       }
-      const query = { ...queryOf({}), ...parsePipeline(list, context) }
+      const query = pipelineQuery(list, context)
       return computeAll(query, openSource(collectionOf(transaction)), transaction)
     })
     expect([result.map(decode), shown]).toEqual([
@@ -383,27 +462,27 @@ describe('what nobody looks at', () => {
     ])
   })
 
-  it('is looked at where a stage or a filter asks', () => {
-    insert(ids)
-    const filtered = entriesShown((transaction) =>
+  it('is looked at where a stage or a filter asks', async () => {
+    await insert(ids)
+    const filtered = await entriesShown((transaction) =>
       countMatching(queryOf({ a: 3 }), openSource(collectionOf(transaction)), transaction),
     )
     expect(filtered.result).toBe(ids.filter(({ a }) => a === 3).length)
     expect(filtered.shown).toBeGreaterThan(400)
   })
 
-  it('is not what a hinted sparse index leaves out', () => {
-    insert([...ids, { _id: 500, e: 1 }, { _id: 501, e: null }])
-    index('sparse', [['e', 1]], { sparse: true })
+  it('is not what a hinted sparse index leaves out', async () => {
+    await insert([...ids, { _id: 500, e: 1 }, { _id: 501, e: null }])
+    await index('sparse', [['e', 1]], { sparse: true })
     const query = queryOf({}, {}, { hint: { kind: 'name', name: 'sparse' } })
-    expect(find(query)).toHaveLength(2)
-    expect(run((transaction) => countMatching(query, openSource(collectionOf(transaction)), transaction))).toBe(2)
+    expect(await find(query)).toHaveLength(2)
+    expect(await run((transaction) => countMatching(query, openSource(collectionOf(transaction)), transaction))).toBe(2)
   })
 
-  it('is passed over, within a transaction that wrote too', () => {
-    insert(ids)
+  it('is passed over, within a transaction that wrote too', async () => {
+    await insert(ids)
     const wants = { documents: 3, bytes: 10_000, openWorkspace: plentyOfMemory }
-    const { result, shown } = entriesShown(function* (transaction): Steps<number[][]> {
+    const { result, shown } = await entriesShown(function* (transaction): StatementSteps<number[][]> {
       const source = openSource(collectionOf(transaction))
       const query = queryOf({}, { _id: -1 }, { skip: 300 })
       const first = yield* firstBatch(query, source, transaction, wants)
@@ -417,7 +496,7 @@ describe('what nobody looks at', () => {
       [196, 195, 194],
     ])
     expect(shown).toBeLessThan(12)
-    run(function* (transaction): Steps<void> {
+    await run(function* (transaction): StatementSteps<void> {
       const source = openSource(collectionOf(transaction))
       yield* deleteDocuments(transaction, source, { ...queryOf({ _id: { $lt: 10 } }), isMulti: true })
       expect(yield* countMatching(queryOf({}), source, transaction)).toBe(490)

@@ -5,18 +5,21 @@
  * for: each batch is a statement with a snapshot of its own, which goes on behind the entry where the last one stopped.
  * Any other query (a sort in memory, a group) is computed by its first batch and kept.
  *
- * A statement may be run again, so a batch does not change the cursor: it answers the position that the next one takes.
+ * A statement may be run again (`Restart`), so a batch does not change the cursor: it answers the position that the next one takes.
  */
-import type { Collection } from '../../database/catalog.ts'
-import type { Pause, Transaction } from '../../database/contract.ts'
+import type { Slice } from '../../base/slice.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { bsonType, BsonValue } from '../../model/document/bson.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace, resumed } from '../../database/transaction/wait.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
+import type { Estimate } from '../../query/cost.ts'
 import type { DocumentSource } from '../../query/document-source.ts'
+import { oneRow } from '../../query/plan-estimate.ts'
 import { Limit } from '../../query/row-operators.ts'
 import { RowQueue } from '../../query/row-queue.ts'
-import type { Workspace } from '../../database/workspace.ts'
+import type { Workspace } from '../../database/transaction/workspace.ts'
 import {
   collect,
   CountDocuments,
@@ -31,7 +34,7 @@ import type { Filter } from './filter.ts'
 import { MatchingDocuments } from './matching-documents.ts'
 import { chain, type PipelineStage } from './pipeline.ts'
 import { PlanScan, type ScanPlace } from './plan-scan.ts'
-import { planQuery, type Hint, type Plan } from './planner.ts'
+import { considerPlans, type ConsideredPlans, type Hint, type Plan } from './planner.ts'
 import type { SortField } from './sort-order.ts'
 import { sortDocuments } from './sorting.ts'
 import { type DocumentStage, eachOf } from './stage.ts'
@@ -78,8 +81,25 @@ export interface BatchResult {
 /** Opens the collection again for a later batch; `undefined` where it is gone. */
 export type OpenSource = (transaction: Transaction) => DocumentSource | undefined
 
-export function planOf(query: Query, source: DocumentSource): Plan {
-  return planQuery({ source, predicates: query.filter.predicates, sort: query.sort, hint: query.hint })
+type Counting = Pick<Transaction, 'newest'>
+
+export function plansOf(query: Query, source: DocumentSource, transaction: Counting): ConsideredPlans {
+  const { filter, sort, hint, skip } = query
+  const limit = query.limit === undefined ? undefined : skip + query.limit
+  return considerPlans({ source, predicates: filter.predicates, sort, hint, limit, transaction })
+}
+
+function planOf(query: Query, source: DocumentSource, transaction: Counting): Plan {
+  return plansOf(query, source, transaction).winning.plan
+}
+
+const fewBounds = 256
+
+/** Of a query with long lists the bounds are made in parts. */
+function* planning<T>({ filter }: Query, transaction: Transaction, plan: () => T): StatementSteps<T> {
+  const { predicates } = filter
+  const isLarge = predicates.length > fewBounds || predicates.some(({ values }) => values.length > fewBounds)
+  return isLarge ? yield* resumed(transaction, plan) : plan()
 }
 
 export function* firstBatch(
@@ -87,14 +107,14 @@ export function* firstBatch(
   source: DocumentSource | undefined,
   transaction: Transaction,
   wants: BatchWants,
-): Generator<Pause, BatchResult, void> {
+): StatementSteps<BatchResult> {
   if (source !== undefined && isStreaming(query)) {
     const { onlyId } = query.filter
     const isPlain = query.skip === 0 && query.stages.length === 0 && query.hint === undefined
-    if (onlyId !== undefined && isPlain && wants.documents > 0) {
-      return yield* inPlace(transaction, () => findById(source, transaction, onlyId))
+    if (onlyId !== undefined && isPlain && wants.documents > 0 && source.find !== undefined) {
+      return yield* inPlace(transaction, () => batchOfOne(source.find!(transaction, onlyId)))
     }
-    const plan = planOf(query, source)
+    const plan = yield* planning(query, transaction, () => planOf(query, source, transaction))
     if (plan.sorted || query.sort.length === 0) {
       const progress = { range: 0, after: undefined, skip: query.skip, limit: query.limit, seen: undefined }
       return yield* scanBatch(query, source, transaction, wants, {
@@ -105,7 +125,8 @@ export function* firstBatch(
       })
     }
   }
-  return yield* computedBatch(documentsOf(query, source), transaction, wants)
+  const documents = yield* planning(query, transaction, () => documentsOf(query, source, transaction))
+  return yield* computedBatch(documents, transaction, wants)
 }
 
 export function* nextBatch(
@@ -114,8 +135,8 @@ export function* nextBatch(
   transaction: Transaction,
   wants: BatchWants,
   position: QueryPosition,
-): Generator<Pause, BatchResult, void> {
-  if (position.kind === 'kept') return yield* keptBatch(position.documents, wants)
+): StatementSteps<BatchResult> {
+  if (position.kind === 'kept') return yield* keptBatch(position.documents, transaction, wants)
   const source = open(transaction)
   const isSame = source !== undefined && source.collection.id === position.collection.id
   const index = isSame ? source.indexes.find(({ name }) => name === position.plan.index.name) : undefined
@@ -127,8 +148,7 @@ function isStreaming({ stages }: Query): boolean {
   return stages.every(({ kind }) => kind === 'document')
 }
 
-function findById(source: DocumentSource, transaction: Transaction, id: BsonValue): BatchResult {
-  const found = source.find(transaction, id)
+function batchOfOne(found: Slice | undefined): BatchResult {
   if (found === undefined) return { documents: [], next: undefined }
   // From the pool: the copy lives until the reply is written.
   const bytes = Buffer.allocUnsafe(found.end - found.start)
@@ -137,11 +157,7 @@ function findById(source: DocumentSource, transaction: Transaction, id: BsonValu
 }
 
 /** As many as are wanted at once; the others wait in a queue. */
-function* computedBatch(
-  computed: Documents,
-  transaction: Transaction,
-  wants: BatchWants,
-): Generator<Pause, BatchResult, void> {
+function* computedBatch(computed: Documents, transaction: Transaction, wants: BatchWants): StatementSteps<BatchResult> {
   const run = runOf(transaction)
   const account = transaction.workspace.memory
   const documents: BsonValue[] = []
@@ -172,11 +188,16 @@ function* computedBatch(
   return { documents, next: queue && { kind: 'kept', documents: queue } }
 }
 
-function* keptBatch(kept: RowQueue<BsonValue>, wants: BatchWants): Generator<Pause, BatchResult, void> {
+function* keptBatch(
+  kept: RowQueue<BsonValue>,
+  transaction: Transaction,
+  wants: BatchWants,
+): StatementSteps<BatchResult> {
   const taking = kept.take(wants.documents, wants.bytes)
   let documents: readonly BsonValue[] = []
   if (taking instanceof Promise) yield taking.then((taken) => void (documents = taken))
   else documents = taking
+  for (const document of documents) transaction.workspace.memory.charge(keptBytes(document), 'the batch of a cursor')
   return { documents, next: kept.length > 0 ? { kind: 'kept', documents: kept } : undefined }
 }
 
@@ -189,7 +210,7 @@ function* scanBatch(
   transaction: Transaction,
   wants: BatchWants,
   position: ScanPosition,
-): Generator<Pause, BatchResult, void> {
+): StatementSteps<BatchResult> {
   const documents: BsonValue[] = []
   if (position.progress.limit === 0) return { documents, next: undefined }
   if (wants.documents === 0) return { documents, next: position }
@@ -199,18 +220,11 @@ function* scanBatch(
   const scan = new PlanScan(source, transaction, position.plan, position.progress)
   let { skip, limit } = position.progress
   if (query.filter.isEmpty && position.plan.ranges.length === 1) skip -= yield* scan.skip(skip)
-  for (;;) {
-    if (transaction.slice.spend(1)) yield undefined
-    let found: boolean | undefined
-    try {
-      found = scan.step(query.filter)
-      transaction.batchDone()
-    } catch (error) {
-      yield transaction.waitOf(error)
+  for (let found = scan.nextMatch(query.filter); found !== false; found = scan.nextMatch(query.filter)) {
+    if (found !== true) {
+      yield found
       continue
     }
-    if (found === undefined) return { documents, next: undefined }
-    if (!found) continue
     const { document } = scan
     if (skip > 0) {
       skip--
@@ -222,6 +236,7 @@ function* scanBatch(
     if (documents.length < wants.documents && bytes < wants.bytes) continue
     return { documents, next: { ...position, progress: { ...scan.place(), skip, limit } } }
   }
+  return { documents, next: undefined }
 }
 
 function keep(document: BsonValue, into: BsonValue[], account: MemoryAccount): number {
@@ -235,7 +250,7 @@ function* madeOf(
   stages: readonly DocumentStage[],
   document: BsonValue,
   transaction: Transaction,
-): Generator<Pause, BsonValue[], void> {
+): StatementSteps<BsonValue[]> {
   const account = transaction.workspace.memory
   let source = document
   for (;;) {
@@ -258,10 +273,23 @@ function* madeOf(
   }
 }
 
-/** The whole of a query, as an operator. */
-export function documentsOf(query: Query, source: DocumentSource | undefined): Documents {
-  if (source === undefined) return chain(query.stages, noDocuments)
-  const plan = planOf(query, source)
+/** The whole of a query, as an operator, and what is expected of reading its documents. */
+export interface OpenedQuery {
+  readonly documents: Documents
+  readonly estimate: () => Estimate
+}
+
+export function openQuery(query: Query, source: DocumentSource | undefined, transaction: Counting): OpenedQuery {
+  if (source === undefined) return { documents: chain(query.stages, noDocuments), estimate: () => oneRow }
+  const { plan, estimate } = plansOf(query, source, transaction).winning
+  return { documents: documentsBy(plan, query, source), estimate }
+}
+
+function documentsOf(query: Query, source: DocumentSource | undefined, transaction: Counting): Documents {
+  return openQuery(query, source, transaction).documents
+}
+
+function documentsBy(plan: Plan, query: Query, source: DocumentSource): Documents {
   const { skip, limit } = query
   let documents: Documents = new MatchingDocuments(source, plan, query.filter)
   if (query.sort.length > 0 && !plan.sorted) {
@@ -289,22 +317,16 @@ export function* computeAll(
   query: Query,
   source: DocumentSource | undefined,
   transaction: Transaction,
-): Generator<Pause, BsonValue[], void> {
-  return yield* collect(documentsOf(query, source), runOf(transaction), transaction.workspace.memory)
+): StatementSteps<BsonValue[]> {
+  const documents = yield* planning(query, transaction, () => documentsOf(query, source, transaction))
+  return yield* collect(documents, runOf(transaction), transaction.workspace.memory)
 }
 
 /** Counts what matches, without keeping it. */
-export function* countMatching(
-  query: Query,
-  source: DocumentSource,
-  transaction: Transaction,
-): Generator<Pause, number, void> {
+export function* countMatching(query: Query, source: DocumentSource, transaction: Transaction): StatementSteps<number> {
+  const plan = yield* planning(query, transaction, () => planOf(query, source, transaction))
   let counted = 0
-  const documents = windowOf(
-    new MatchingDocuments(source, planOf(query, source), query.filter),
-    query.skip,
-    query.limit,
-  )
+  const documents = windowOf(new MatchingDocuments(source, plan, query.filter), query.skip, query.limit)
   const counter = new CountDocuments(documents, (count) => {
     counted = count
     return undefined
@@ -314,29 +336,22 @@ export function* countMatching(
 }
 
 /**
- * Calls `visit` with each matching document, in memory of its own, until it answers false. A visit that has to wait is
- * taken back and made again.
+ * Calls `visit` with each matching document, in memory of its own, until it answers false.
  */
 export function* visitMatching(
   query: Query,
   source: DocumentSource,
   transaction: Transaction,
-  visit: (document: BsonValue) => boolean,
-): Generator<Pause, void, void> {
-  const scan = new PlanScan(source, transaction, planOf(query, source))
-  for (;;) {
-    if (transaction.slice.spend(1)) yield undefined
-    let found: boolean | undefined
-    try {
-      found = scan.step(query.filter)
-      transaction.batchDone()
-    } catch (error) {
-      yield transaction.waitOf(error)
+  visit: (document: BsonValue) => StatementSteps<boolean>,
+): StatementSteps<void> {
+  const plan = yield* planning(query, transaction, () => planOf(query, source, transaction))
+  const scan = new PlanScan(source, transaction, plan)
+  for (let found = scan.nextMatch(query.filter); found !== false; found = scan.nextMatch(query.filter)) {
+    if (found !== true) {
+      yield found
       continue
     }
-    if (found === undefined) return
-    if (!found) continue
     const document = scan.document.copy()
-    if (!(yield* inPlace(transaction, () => visit(document)))) return
+    if (!(yield* visit(document))) return
   }
 }

@@ -1,4 +1,5 @@
 /** `$unwind`: one document for each element of an array. */
+import { charge } from '../../base/work.ts'
 import { bsonType, BsonValue, FieldCursor, fieldsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { findPath, parsePath, type Path } from '../../model/document/path.ts'
@@ -49,6 +50,8 @@ function* unwound(document: BsonValue, { path, indexPath, keepsEmpty }: Unwindin
   const elements = FieldCursor.of(value)
   let count = 0
   for (; elements.next(); count++) {
+    // What stands beside the array is copied for each of its elements.
+    charge(document.end - document.start - (value.end - value.start))
     yield withIndex(replaceAtPath(document, path, elements.value), indexPath, int64Value(BigInt(count)))
   }
   if (count === 0 && keepsEmpty) yield withIndex(replaceAtPath(document, path, missingValue), indexPath, nullValue)

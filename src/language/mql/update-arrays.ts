@@ -2,7 +2,7 @@
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
-import { compareValues, equalValues, keyText } from '../../model/document/order.ts'
+import { compareValues, keyText } from '../../model/document/order.ts'
 import { toSafeInteger } from '../../model/document/values.ts'
 import { compileValueTest } from './filter.ts'
 import { compileComparator } from './sort-order.ts'
@@ -127,10 +127,8 @@ const pull: FieldChange = (name, operand, variables) => {
 
 const pullAll: FieldChange = (name, operand) => {
   if (operand.type !== bsonType.array) throw mongoError(mongoCode.badValue, '$pullAll requires an array argument')
-  const values = elementsOf(operand)
-  return onExisting('$pullAll', name, (items) =>
-    items.filter((item) => !values.some((value) => equalValues(value, toValue(item)))),
-  )
+  const pulled = new Set(elementsOf(operand).map(keyText))
+  return onExisting('$pullAll', name, (items) => items.filter((item) => !pulled.has(keyText(toValue(item)))))
 }
 
 export const arrayChanges: ReadonlyMap<string, FieldChange> = new Map<string, FieldChange>([

@@ -184,7 +184,7 @@ function refuseArray(root: TreeNode, path: readonly string[], role: 'source' | '
   }
 }
 
-const fieldChanges: ReadonlyMap<string, FieldChange> = new Map<string, FieldChange>([
+export const fieldChanges: ReadonlyMap<string, FieldChange> = new Map<string, FieldChange>([
   ['$set', set],
   ['$setOnInsert', set],
   ['$unset', unset],

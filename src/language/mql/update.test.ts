@@ -1,6 +1,7 @@
 import { BSON, deserialize, type Document } from 'bson'
 import { describe, expect, it } from 'vitest'
 import { documentOf } from '../../../test/documents/any-document.ts'
+import { beginTurn, toItsEnd, unitsDone } from '../../base/work.ts'
 import { elementsOf, getField } from '../../model/document/bson.ts'
 import { compileFilter } from './filter.ts'
 import { compileUpdate } from './update.ts'
@@ -23,7 +24,7 @@ function update(before: Document, change: Document | Document[], options: Option
   })
   const filter = compileFilter(documentOf(options.filter ?? {}), variables)
   const application = { filter, isInsert: options.isInsert ?? false, clock: { timeMs: 1234 } }
-  const { bytes, start, end } = compiled.apply(documentOf(before), application)
+  const { bytes, start, end } = toItsEnd(() => compiled.apply(documentOf(before), application))
   return deserialize(bytes.subarray(start, end), { promoteValues: false })
 }
 
@@ -138,4 +139,13 @@ describe('updates', () => {
       expect.objectContaining({ detail: expect.objectContaining({ mongoCode }) }),
     )
   })
+})
+
+it('$pullAll looks at each element once, and charges for it', () => {
+  const list = (count: number, from: number): number[] => Array.from({ length: count }, (_, i) => from + i)
+  beginTurn()
+  const after = update({ a: list(20_000, 0) }, { $pullAll: { a: list(2000, 19_000) } })
+  expect((after['a'] as unknown[]).length).toBe(19_000)
+  expect(unitsDone()).toBeGreaterThan(20_000 * 100)
+  expect(unitsDone()).toBeLessThan(20_000 * 2000)
 })

@@ -11,8 +11,11 @@ import { describeKey } from '../../model/document/describe-key.ts'
 import { splitPath } from '../../model/document/path.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { compileFilter, type Filter, matchedPosition } from './filter.ts'
-import { parsePipeline } from './pipeline.ts'
-import type { Variables } from './scope.ts'
+import { pipelineQuery } from './pipeline.ts'
+import { evaluation, received } from './evaluation.ts'
+import type { SentValue } from './evaluate-job.ts'
+import type { Scope, Variables } from './scope.ts'
+import { booleanValue, dateValue, int32Value, readInt64, toSafeInteger } from '../../model/document/values.ts'
 import { resolvePaths, type ArrayFilters } from './update-paths.ts'
 import type { Change, UpdateClock } from './update-contract.ts'
 import { makeChange } from './update-operators.ts'
@@ -90,7 +93,7 @@ function pipelineUpdate({ update, variables, arrayFilters }: UpdateRequest): Upd
       throw mongoError(mongoCode.invalidOptions, `${name} is not allowed to be used within an update`)
     }
   }
-  const { stages } = parsePipeline(update, { variables, reader: noCollections })
+  const { stages } = pipelineQuery(update, { variables, reader: noCollections })
   return {
     isReplacement: false,
     apply(document) {
@@ -114,34 +117,95 @@ interface Operation {
   readonly change: Change
 }
 
-function operatorUpdate(
-  { arrayFilters, variables }: UpdateRequest & { update: BsonValue },
-  fields: readonly [string, BsonValue][],
-): Update {
+function operatorChanges({ arrayFilters, variables }: UpdateRequest, fields: readonly [string, BsonValue][]): Changes {
   const filters = compileArrayFilters(arrayFilters, variables)
   const operations = fields.flatMap(([operator, operand]) => parseOperator(operator, operand, variables))
   checkConflicts(operations)
   checkFiltersUsed(operations, filters)
   const ordered = operations.sort(byPath)
   const isPositional = operations.some(({ path }) => path.some((name) => name.startsWith('$')))
+  const onInsert = ordered.some(({ operator }) => operator === '$setOnInsert')
+  const always = onInsert ? ordered.filter(({ operator }) => operator !== '$setOnInsert') : ordered
+  return (document, { position, isInsert, timeMs }) => {
+    const root = openNode(document)
+    const changed = isPositional ? noPaths() : undefined
+    const wanted = isInsert ? ordered : always
+    // All before the first change: array filters look at the elements as they were.
+    const resolved = wanted.map(({ path }) => resolvePaths(root, path, () => position, filters))
+    for (const [i, { change }] of wanted.entries()) {
+      for (const path of resolved[i]!) {
+        if (changed !== undefined) noteChanged(changed, path)
+        change(root, path, { timeMs })
+      }
+    }
+    return checkedId(document, toValue(root))
+  }
+}
+
+/** What the changes of a document depend on beside it. */
+interface Facts {
+  /** Of the array element that the filter matched, which `$` stands for. */
+  readonly position: number | undefined
+  readonly isInsert: boolean
+  readonly timeMs: number
+}
+
+type Changes = (document: BsonValue, facts: Facts) => BsonValue
+
+/** Names of the facts beside a user's variables, which begin with a letter. */
+const factNames = { position: '0position', isInsert: '0insert', timeMs: '0time' } as const
+
+/** Where the changes may be made: here, or on another thread, which is told the facts as variables. */
+function operatorUpdate(request: UpdateRequest, fields: readonly [string, BsonValue][]): Update {
+  const changes = operatorChanges(request, fields)
+  const hasPosition = fields.some(([, operand]) => operand.type === bsonType.object && hasPositional(operand))
+  const evaluate = evaluation(
+    'update',
+    specificationOf(request),
+    (scope) => changes(scope.root, factsOf(scope)),
+    (sent) => received(sent as SentValue),
+  )
   return {
     isReplacement: false,
     apply(document, { filter, isInsert, clock }) {
-      const root = openNode(document)
-      const changed = isPositional ? noPaths() : undefined
-      const position = (): number | undefined => matchedPosition(filter, document)
-      const wanted = isInsert ? ordered : ordered.filter(({ operator }) => operator !== '$setOnInsert')
-      // All before the first change: array filters look at the elements as they were.
-      const resolved = wanted.map(({ path }) => resolvePaths(root, path, position, filters))
-      for (const [i, { change }] of wanted.entries()) {
-        for (const path of resolved[i]!) {
-          if (changed !== undefined) noteChanged(changed, path)
-          change(root, path, clock)
-        }
-      }
-      return checkedId(document, toValue(root))
+      const variables = new Map(request.variables)
+      const position = hasPosition ? matchedPosition(filter, document) : undefined
+      if (position !== undefined) variables.set(factNames.position, int32Value(position))
+      if (isInsert) variables.set(factNames.isInsert, booleanValue(true))
+      variables.set(factNames.timeMs, dateValue(BigInt(Math.trunc(clock.timeMs))))
+      return evaluate({ root: document, variables })
     },
   }
+}
+
+function hasPositional(operand: BsonValue): boolean {
+  return fieldsOf(operand).some(([name]) => splitPath(name).includes('$'))
+}
+
+function factsOf({ variables }: Scope): Facts {
+  const position = variables.get(factNames.position)
+  return {
+    position: position === undefined ? undefined : toSafeInteger(position),
+    isInsert: variables.has(factNames.isInsert),
+    timeMs: Number(readInt64(variables.get(factNames.timeMs)!)),
+  }
+}
+
+function specificationOf({ update, arrayFilters }: UpdateRequest): BsonValue {
+  const writer = new BsonWriter().begin()
+  writer.value('update', update)
+  writer.beginArray('arrayFilters')
+  for (const [i, one] of arrayFilters.entries()) writer.value(String(i), one)
+  writer.end()
+  return writer.end().toValue()
+}
+
+/** The other thread's form of an operator update. */
+export function compileChanges(specification: BsonValue, variables: Variables): (scope: Scope) => BsonValue {
+  const update = getField(specification, 'update')!
+  const arrayFilters = elementsOf(getField(specification, 'arrayFilters')!)
+  const changes = operatorChanges({ update, arrayFilters, variables }, fieldsOf(update))
+  return (scope) => changes(scope.root, factsOf(scope))
 }
 
 /** An update that leaves `_id` as it is; a new document may get one. */

@@ -2,13 +2,15 @@
  * The statements that write: insert, update, delete, and find-and-modify.
  *
  * A command's operations run in one statement, so they are in one record. An error that concerns one document is caught
- * here and reported with its index, as the protocol wants; the model has changed nothing when it throws such an error.
- * Whatever concerns the transaction (a lock to wait for, a serialization failure) passes through.
+ * here and reported with its index, as the protocol wants: documents have changed nothing then, and what has rules of its own
+ * is written in parts of the statement (`database/transaction/part.ts`), which are taken back. Whatever concerns the transaction (a
+ * lock to wait for, a serialization failure) passes through.
  */
 import { PolylogError, type ErrorCode } from '../../base/errors.ts'
 import { copySlice } from '../../base/slice.ts'
-import type { Pause, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { asPart } from '../../database/transaction/part.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { objectIdValue } from '../../model/document/values.ts'
@@ -43,7 +45,6 @@ const perDocument: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Whether the error concerns one document and not the transaction. */
 export function isDocumentError(error: unknown): error is PolylogError {
   if (!(error instanceof PolylogError)) return false
-  if (error.detail['wholeStatement'] === true) return false
   return perDocument.has(error.code) || (error.code === 'too_large' && error.detail.mongoCode !== undefined)
 }
 
@@ -71,7 +72,12 @@ export interface InsertResult {
   readonly errors: readonly WriteError[]
 }
 
-/** What a batch of one comes to, without steps. */
+/** One document's write. A write that has to wait is taken back and made again. */
+function writeOne<T>(transaction: Transaction, { hasRules }: DocumentSource, write: () => T): StatementSteps<T> {
+  return hasRules ? asPart(transaction, write, isDocumentError) : inPlace(transaction, write)
+}
+
+/** What a batch of one comes to, without steps: of a source without rules. */
 export function insertSingle(transaction: Transaction, source: DocumentSource, document: BsonValue): InsertResult {
   try {
     source.insert(transaction, withAnyId(transaction, document))
@@ -89,14 +95,14 @@ export function* insertDocuments(
   source: DocumentSource,
   documents: readonly BsonValue[],
   ordered: boolean,
-): Generator<Pause, InsertResult, void> {
+): StatementSteps<InsertResult> {
   const errors: WriteError[] = []
   let inserted = 0
   for (const [index, document] of documents.entries()) {
     if (transaction.slice.spend(1)) yield undefined
     const identified = withAnyId(transaction, document)
     try {
-      yield* inPlace(transaction, () => source.insert(transaction, identified))
+      yield* writeOne(transaction, source, () => source.insert(transaction, identified))
       inserted++
     } catch (error) {
       if (!isDocumentError(error)) throw error
@@ -130,7 +136,7 @@ export function* updateDocuments(
   transaction: Transaction,
   source: DocumentSource,
   operation: UpdateOperation,
-): Generator<Pause, UpdateResult, void> {
+): StatementSteps<UpdateResult> {
   if (operation.isMulti && operation.update.isReplacement) {
     throw mongoError(mongoCode.failedToParse, 'multi update is not supported for replacement-style update')
   }
@@ -146,39 +152,53 @@ export function* updateDocuments(
     return operation.isMulti
   }
   yield* visitTargets(transaction, source, operation, visit)
-  if (matched > 0 || !operation.isUpsert) return { matched, modified, upserted: undefined, before, after }
-  const made = yield* inPlace(transaction, () => upsert(transaction, source, operation))
-  return { matched: 0, modified: 0, upserted: getField(made, '_id')!, before: undefined, after: made }
+  if (matched > 0 || !operation.isUpsert) {
+    if (!operation.isMulti && after !== undefined) after = yield* asStored(transaction, source, after)
+    return { matched, modified, upserted: undefined, before, after }
+  }
+  const made = yield* writeOne(transaction, source, () => upsert(transaction, source, operation))
+  const stored = yield* asStored(transaction, source, made)
+  return { matched: 0, modified: 0, upserted: getField(made, '_id')!, before: undefined, after: stored }
+}
+
+/** What has become of a document that was written: rules may have added to it. */
+function* asStored(transaction: Transaction, source: DocumentSource, written: BsonValue): StatementSteps<BsonValue> {
+  if (!source.hasRules) return written
+  return yield* inPlace(transaction, () => {
+    const found = source.find?.(transaction, getField(written, '_id')!)
+    return found === undefined ? written : new BsonValue(bsonType.object, copySlice(found))
+  })
 }
 
 type Targets = Pick<UpdateOperation, 'filter' | 'hint' | 'sort' | 'isMulti'>
 
 /**
- * The documents to change: all, the first found, or the first of an order; in memory of their own. A visit that has to wait
- * is taken back and made again.
+ * The documents to change: all, the first found, or the first of an order; in memory of their own. `visit` writes one.
  */
 function* visitTargets(
   transaction: Transaction,
   source: DocumentSource,
   targets: Targets,
   visit: (document: BsonValue) => boolean,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const { filter, hint, sort } = targets
   const { onlyId } = filter
-  if (onlyId !== undefined && hint === undefined) {
-    yield* inPlace(transaction, () => {
-      const found = source.find(transaction, onlyId)
+  if (onlyId !== undefined && hint === undefined && source.find !== undefined) {
+    yield* writeOne(transaction, source, () => {
+      const found = source.find!(transaction, onlyId)
       if (found !== undefined) visit(new BsonValue(bsonType.object, copySlice(found)))
     })
     return
   }
   const query: Query = { filter, sort, skip: 0, limit: undefined, hint, stages: [] }
   if (sort.length === 0) {
-    yield* visitMatching(query, source, transaction, visit)
+    yield* visitMatching(query, source, transaction, (document) => {
+      return writeOne(transaction, source, () => visit(document))
+    })
     return
   }
   const [first] = yield* computeAll({ ...query, limit: 1 }, source, transaction)
-  if (first !== undefined) yield* inPlace(transaction, () => visit(first))
+  if (first !== undefined) yield* writeOne(transaction, source, () => visit(first))
 }
 
 /** The new document, or `before` itself where nothing changes. */
@@ -247,7 +267,7 @@ export function* deleteDocuments(
   transaction: Transaction,
   source: DocumentSource,
   operation: DeleteOperation,
-): Generator<Pause, DeleteResult, void> {
+): StatementSteps<DeleteResult> {
   let deleted = 0
   let last: BsonValue | undefined
   yield* visitTargets(transaction, source, operation, (document) => {

@@ -4,7 +4,7 @@
  * The door is `sql.ts`: `await loadSql()` once at start, then `parse(text)`, `prepare(statement, context, types)` and
  * `prepared.execute(parameters)`. Values are in the representation that `model/table/types/value.ts` lists.
  */
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Isolation, Transaction, Wait } from '../../database/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Paused } from '../../query/operator.ts'
@@ -46,6 +46,8 @@ export interface SqlContext {
   /** polylog_transaction_token(): of the open transaction. */
   transactionToken(): string
   readonly backendId: number
+  /** Whether the database takes writes; left out, it does. */
+  readonly leads?: boolean
   /** For pg_database and \l; the current one alone where missing. */
   databaseNames?(): readonly string[]
   /** Rows of the `polylog` schema beyond what the catalog tells. */

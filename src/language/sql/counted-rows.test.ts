@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Database } from '../../database/database.ts'
 import { openTestDatabase } from '../../database/testing.ts'
-import { TransactionCursor } from '../../database/transaction-cursor.ts'
+import { TransactionCursor } from '../../database/transaction/transaction-cursor.ts'
 import { loadSql } from './sql.ts'
 import { TestSql } from './testing.ts'
 

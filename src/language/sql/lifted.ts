@@ -1,5 +1,5 @@
 /** A statement whose integers were lifted out of its text (`literals.ts`), and its plan with them put in again. */
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import type {
   Execution,
   ParsedStatement,

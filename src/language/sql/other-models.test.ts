@@ -12,6 +12,8 @@ import { kind } from '../../model/keyvalue/codec.ts'
 import { setField } from '../../model/keyvalue/hashes.ts'
 import { openCollection, saveCollection } from '../../model/keyvalue/keyvalue.ts'
 import { setScore } from '../../model/keyvalue/sorted-sets.ts'
+import { createRealHost } from '../../host/real/real-host.ts'
+import { openMemoryStore } from '../../storage/memory/memory.ts'
 import { loadSql } from './sql.ts'
 import { TestSql } from './testing.ts'
 
@@ -59,6 +61,41 @@ beforeEach(async () => {
 })
 
 afterEach(async () => database.close())
+
+describe('plans over other models', () => {
+  async function estimates(text: string): Promise<string[]> {
+    const { rows } = await sql.query(`explain ${text}`)
+    return rows
+      .map(([line]) => /on (\w+).*rows=(\d+)/.exec(String(line)))
+      .flatMap((found) => (found ? [`${found[1]} ${found[2]}`] : []))
+  }
+
+  it('count what is there', async () => {
+    await database.close()
+    // It counts without waiting.
+    database = await openTestDatabase({ store: await openMemoryStore(createRealHost(), undefined) })
+    sql = new TestSql(database)
+    write((tx) => {
+      const space = tx.createCollection(ensureNamespace(tx, 'redis'), 'db0', 'keyvalue', {})
+      for (let key = 0; key < 20; key++) {
+        const hash = openCollection(tx, space, bytes(`h${key}`), kind.hash)
+        for (let field = 0; field < 30; field++) setField(tx, space, hash, bytes(`f${field}`), bytes('v'))
+        saveCollection(tx, space, bytes(`h${key}`), hash)
+      }
+      const orders = ensureDocumentCollection(tx, 'shop', 'orders')
+      for (let id = 0; id < 70; id++) {
+        insertDocument(tx, orders, sliceOf(buildDocument((writer) => void writer.value('_id', int32Value(id)))))
+      }
+    })
+    expect(await estimates('select * from redis.db0')).toEqual(['redis 20'])
+    expect(await estimates('select * from redis.db0_hash')).toEqual(['redis 600'])
+    expect(await estimates("select * from redis.db0_hash where key = 'h3'")).toEqual(['redis 30'])
+    expect(await estimates("select * from redis.db0_hash where key = 'none'")).toEqual(['redis 0'])
+    expect(await estimates('select * from redis.db0_set')).toEqual(['redis 0'])
+    expect(await estimates('select * from shop.orders')).toEqual(['shop 70'])
+    expect(await estimates('select * from shop.orders where _id = 7')).toEqual(['shop 1'])
+  })
+})
 
 describe('documents', () => {
   it('shows fields as columns and the whole as doc', async () => {
@@ -172,5 +209,37 @@ describe('Redis data', () => {
     expect(await sql.show("insert into redis.db0_hash (key, field) values ('h', 'g')")).toContain(
       'null value in column "value"',
     )
+  })
+
+  it('changes a row once that joins several times, by what all rows were before', async () => {
+    await sql.show("insert into redis.db0_zset values ('pair', 'x', 1), ('pair', 'y', 100)")
+    const twice = "update redis.db0_zset z set score = score + v from (values (10), (10)) t (v) where z.key = 'pair'"
+    expect(await sql.show(twice)).toBe('UPDATE 2')
+    const exchange = `update redis.db0_zset z set score = (select o.score from redis.db0_zset o
+      where o.key = z.key and o.member <> z.member) where key = 'pair' returning member, score`
+    expect(await sql.show(exchange)).toBe('member|score\nx|110\ny|11\n(2 rows)')
+    const removal = "delete from redis.db0_zset z using (values (1), (2)) t (v) where z.key = 'pair' returning member"
+    expect(await sql.show(removal)).toBe('member\nx\ny\n(2 rows)')
+  })
+})
+
+describe('UPDATE and DELETE', () => {
+  it('refuse what a collection of another model has not', async () => {
+    expect(await sql.show('update redis.db0_string set nothing = 1')).toContain(
+      'column "nothing" of relation "db0_string" does not exist',
+    )
+    expect(await sql.show('update redis.db0_string set value = default')).toContain('Redis data has no defaults')
+    expect(await sql.show("update redis.db0 set type = 'x'")).toContain('only its rows can be deleted')
+    expect(await sql.show('update shop.orders set _id = 1')).toContain('the _id of a document cannot be changed')
+    expect(await sql.show('update shop.orders set what = default')).toContain('has no default')
+    expect(await sql.show("update pg_class set relname = 'x'")).toContain('cannot update view "pg_class"')
+    expect(await sql.show('delete from pg_class')).toContain('cannot delete from view "pg_class"')
+  })
+
+  it('changes a document by what all documents were before', async () => {
+    await sql.show("delete from shop.orders where what = 'cup'")
+    const exchange =
+      'update shop.orders p set what = (select o.what from shop.orders o where o._id <> p._id) returning _id, what'
+    expect(await sql.show(exchange)).toBe('_id|what\n1|pot\n3|tea\n(2 rows)')
   })
 })

@@ -4,17 +4,24 @@
  */
 import { PolylogError, type ErrorCode, type ErrorDetail } from '../../base/errors.ts'
 import { failure } from './failure.ts'
-import { loadGrammar, runGrammar } from './parse.ts'
+import { loadGrammarOf } from './grammar.ts'
+import { runGrammar } from './parse.ts'
 import { cutTree, type PackedParts, packParts } from './tree-parts.ts'
 
 export type ParseAnswer =
   | { readonly parts: PackedParts }
   | { readonly error: { readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail } }
 
-export async function run(text: unknown): Promise<ParseAnswer> {
-  await loadGrammar()
+export interface ParseInput {
+  readonly text: string
+  readonly code: WebAssembly.Module | undefined
+}
+
+export async function run(given: unknown): Promise<ParseAnswer> {
+  const { text, code } = given as ParseInput
+  await loadGrammarOf(code)
   try {
-    return { parts: packParts(cutTree(runGrammar(text as string))) }
+    return { parts: packParts(cutTree(runGrammar(text))) }
   } catch (error) {
     const known = error instanceof RangeError ? failure('54001', 'stack depth limit exceeded') : error
     if (!(known instanceof PolylogError)) throw known

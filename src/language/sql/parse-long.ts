@@ -7,7 +7,8 @@
 import type { RawStmt } from 'libpg-query'
 import type { ParsedStatement } from './contract.ts'
 import { checkText, parseText, statementsOf } from './parse.ts'
-import type { ParseAnswer } from './parse-job.ts'
+import { grammarCode } from './grammar.ts'
+import type { ParseAnswer, ParseInput } from './parse-job.ts'
 import { joinTree, unpackParts } from './tree-parts.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { type Host, type JobName, UnknownJobError } from '../../host/host.ts'
@@ -29,7 +30,7 @@ export async function parseLong(host: Host, text: string): Promise<readonly Pars
 
 async function askWorker(host: Host, text: string): Promise<ParseAnswer | undefined> {
   try {
-    return (await host.worker(parseJob, text)) as ParseAnswer
+    return (await host.worker(parseJob, { text, code: grammarCode() } satisfies ParseInput)) as ParseAnswer
   } catch (error) {
     if (error instanceof UnknownJobError) return undefined
     throw error

@@ -5,9 +5,10 @@
  * WebAssembly itself throws (its stack ran out on nested text) is answered as PostgreSQL answers it; the same text is not
  * parsed twice while it is in the cache.
  */
-import { loadModule, parseSync, type RawStmt, SqlError } from 'libpg-query'
+import type { RawStmt } from 'libpg-query'
 import type { ParsedStatement } from './contract.ts'
 import { failure } from './failure.ts'
+import { GrammarError, parseTree } from './grammar.ts'
 import { RecentMap } from './recent-map.ts'
 import { PolylogError } from '../../base/errors.ts'
 
@@ -16,18 +17,6 @@ const maxTextBytes: number = 1024 * 1024
 export const maxCachedTextLength: number = 16 * 1024
 /** Of all texts together: a tree takes some 50 bytes for each character of its text. */
 const maxKeptCharacters = 512 * 1024
-
-/** Must be awaited once before the first `parseText`. */
-export async function loadGrammar(): Promise<void> {
-  await loadModule()
-  isLoaded = true
-}
-
-let isLoaded = false
-
-export function isGrammarLoaded(): boolean {
-  return isLoaded
-}
 
 const parsedTexts = new RecentMap<string, readonly ParsedStatement[]>(maxKeptCharacters)
 
@@ -58,7 +47,7 @@ export function checkText(text: string): void {
 export function runGrammar(text: string): RawStmt[] {
   if (text.trim() === '') return []
   try {
-    return parseSync(text).stmts ?? []
+    return parseTree(text)
   } catch (error) {
     throw translate(error)
   }
@@ -77,11 +66,10 @@ export function statementsOf(text: string, trees: readonly RawStmt[]): readonly 
 }
 
 function translate(error: unknown): unknown {
-  if (error instanceof SqlError || (error instanceof Error && error.name === 'SqlError')) {
-    const { sqlDetails } = error as SqlError
-    const position = sqlDetails === undefined ? undefined : sqlDetails.cursorPosition + 1
+  if (error instanceof GrammarError) {
+    const { position } = error
     const { sqlState, code } = classify(error.message)
-    const detail = position === undefined || position < 1 ? { sqlState } : { sqlState, position }
+    const detail = position === 0 ? { sqlState } : { sqlState, position }
     return new PolylogError(code, error.message, { detail, cause: error })
   }
   return failure('54001', 'stack depth limit exceeded', { hint: 'The statement is nested too deeply.' })

@@ -3,10 +3,10 @@
  * Nothing outside of tests imports this.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import { Elsewhere, LockWait, Restart, type Principal, type Wait } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import type { KernelTransaction } from '../../database/transaction.ts'
+import type { KernelTransaction } from '../../database/transaction/transaction.ts'
 import { isMiss } from '../../storage/store.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import {

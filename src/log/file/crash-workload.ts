@@ -7,8 +7,16 @@ import type { Host } from '../../host/host.ts'
 import { SeededRandom } from '../../host/simulated/random.ts'
 import type { SimulatedProcess } from '../../host/simulated/simulated-process.ts'
 import type { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
-import { batchOf, readTexts } from '../commit-log-contract.ts'
-import { type CommitLog, type Durability, type Leader, LogError, type Sequence } from '../commit-log.ts'
+import { batchOf, readTexts, stageTexts } from '../commit-log-contract.ts'
+import {
+  type AppendBatch,
+  type CommitLog,
+  type Durability,
+  type Leader,
+  LogError,
+  type Sequence,
+  type StagedGroup,
+} from '../commit-log.ts'
 import { openFileLog } from './file-log.ts'
 
 const databaseId: Uint8Array = new Uint8Array(16).fill(0xab)
@@ -40,6 +48,8 @@ export class Workload {
   readonly errors: string[] = []
   private readonly random: SeededRandom
   private serial = 0
+  /** What is on its way in pieces. */
+  private staged: { readonly group: StagedGroup; text: string } | undefined
   private readonly levels: readonly Durability[]
   private readonly mostTexts: number
   private readonly longestText: number
@@ -55,6 +65,7 @@ export class Workload {
   async run(host: Host, steps: number): Promise<CommitLog> {
     const log = await openSmallLog(host)
     const leader = await log.acquire('workload', 1000)
+    this.staged = undefined
     this.acknowledge((await log.end()).end, 'synced')
     for (let i = 0; i < steps; i++) await this.step(log, leader)
     return log
@@ -76,7 +87,33 @@ export class Workload {
     const choice = this.random.below(20)
     if (choice === 0) return this.trim(log)
     if (choice === 1) return this.flush(leader)
+    if (choice <= 4) return this.stage(leader)
     await this.append(leader)
+  }
+
+  /** Begins a transaction in pieces, or takes it further, or ends it in one way or the other. */
+  private async stage(leader: Leader): Promise<void> {
+    const piece = `${++this.serial} ${'y'.repeat(this.textLength())}`
+    const { staged } = this
+    if (staged === undefined) {
+      await this.survives(stageTexts(leader, [piece]).then((group) => (this.staged = { group, text: piece })))
+    } else if (this.random.chance(0.5)) {
+      if (await this.survives(leader.stage(staged.group, batchOf([piece])))) staged.text += piece
+      else this.giveUp(leader)
+    } else if (this.random.chance(0.3)) this.giveUp(leader)
+    else {
+      this.staged = undefined
+      await this.appendAs(
+        leader,
+        [staged.text + piece],
+        Object.assign(batchOf([piece]), { stagedAs: staged.group.number }),
+      )
+    }
+  }
+
+  private giveUp(leader: Leader): void {
+    if (this.staged !== undefined) leader.abandon(this.staged.group, 1n)
+    this.staged = undefined
   }
 
   private async trim(log: CommitLog): Promise<void> {
@@ -91,15 +128,19 @@ export class Workload {
   }
 
   private async append(leader: Leader): Promise<void> {
-    const { random } = this
-    const level = this.levels[random.below(this.levels.length)]!
     const texts = Array.from(
-      { length: random.between(1, this.mostTexts) },
+      { length: this.random.between(1, this.mostTexts) },
       () => `${++this.serial} ${'x'.repeat(this.textLength())}`,
     )
+    await this.appendAs(leader, texts, batchOf(texts))
+  }
+
+  /** `texts`: what the log holds of the batch afterwards. */
+  private async appendAs(leader: Leader, texts: readonly string[], batch: AppendBatch): Promise<void> {
+    const level = this.levels[this.random.below(this.levels.length)]!
     const end = this.accepted.length
     this.accepted.push(...texts)
-    if (await this.survives(leader.append(end, batchOf(texts), level))) this.acknowledge(this.accepted.length, level)
+    if (await this.survives(leader.append(end, batch, level))) this.acknowledge(this.accepted.length, level)
     else if (this.errors.at(-1) === 'no-space' || this.errors.at(-1) === 'unavailable') this.accepted.length = end
   }
 

@@ -7,7 +7,7 @@
  */
 import { assert } from '../../base/errors.ts'
 import type { File, Host } from '../../host/host.ts'
-import { checkBatch, maxBatchBytes } from '../batch-limits.ts'
+import { checkBatch, maxBatchBytes, notStaged } from '../batch-limits.ts'
 import {
   type AppendBatch,
   type CommitLog,
@@ -19,15 +19,18 @@ import {
   type LogSegment,
   type ReadOptions,
   type Sequence,
+  type StagedGroup,
+  type StagedPiece,
 } from '../commit-log.ts'
 import { Followers } from '../followers.ts'
 import type { DroppedTail } from './dropped-tail.ts'
 import { frameHeaderBytes, maxFrameBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
 import { Framer } from './framer.ts'
 import { FrameScanner } from './frame-scanner.ts'
+import { corrupt } from './log-scan.ts'
 import { LogReader, type ReadableLog } from './log-reader.ts'
 import type { LogPosition } from './position.ts'
-import { corrupt, type Recovered, recover } from './recovery.ts'
+import { type Recovered, recover } from './recovery.ts'
 import { defaultFirstSegmentBytes, SegmentFiles, type SegmentPair } from './segment-files.ts'
 import { OpenGroups } from './parts.ts'
 import { Segment, segmentNumber } from './segment.ts'
@@ -174,9 +177,11 @@ class FileLog implements CommitLog, ReadableLog {
   }
 
   async acquire(): Promise<Leader> {
+    if (this.path.failure !== undefined) throw this.path.failure
     this.leader?.lose(new LogError('fenced', 'another leader has taken over'))
     await this.leader?.idle
-    this.path.framer.term++
+    this.leader?.endTerm(this.path.framer.end)
+    this.path.framer.enterTerm()
     this.leader = new FileLeader(this.path)
     return this.leader
   }
@@ -195,13 +200,7 @@ class FileLog implements CommitLog, ReadableLog {
   }
 
   describe(): LogSegment[] {
-    return this.segments.map((segment) => ({
-      name: segment.name,
-      first: segment.firstSequence,
-      last: segment.last,
-      sizeBytes: segment.sizeBytes,
-      usedBytes: segment.end,
-    }))
+    return this.segments.map((segment) => segment.describe())
   }
 
   async close(): Promise<void> {
@@ -224,6 +223,7 @@ class FileLog implements CommitLog, ReadableLog {
     while (this.segments.length > 1) {
       const segment = this.segments[0]!
       if (segment.neededThrough >= Math.min(before, this.syncedThrough + 1)) return
+      if (segment.number >= this.path.framer.lowestOpenSegment) return
       for (const reader of this.readers) if (reader.lowestSegment <= segment.number) return
       this.oldest = Math.max(this.oldest, segment.neededThrough + 1)
       await this.files.retire(segment.number, segment.sizeBytes)
@@ -239,6 +239,8 @@ class FileLeader implements Leader {
   idle: Promise<unknown> | undefined
   private readonly path: WritePath
   private readonly ended = new AbortController()
+  /** Where another leader's records begin, if there is one. */
+  private last: Sequence = Infinity
 
   constructor(path: WritePath) {
     this.path = path
@@ -250,11 +252,15 @@ class FileLeader implements Leader {
   }
 
   get writtenThrough(): Sequence {
-    return this.path.writtenThrough
+    return Math.min(this.path.writtenThrough, this.last)
   }
 
   get syncedThrough(): Sequence {
-    return this.path.syncedThrough
+    return Math.min(this.path.syncedThrough, this.last)
+  }
+
+  endTerm(last: Sequence): void {
+    this.last = Math.min(this.last, last)
   }
 
   lose(reason: LogError): void {
@@ -275,6 +281,26 @@ class FileLeader implements Leader {
       this.idle = undefined
     }
     return { first: expectedEnd + 1, last: expectedEnd + batch.count }
+  }
+
+  beginStaging(): StagedGroup {
+    return { number: this.path.framer.newGroup(), pieces: 0 }
+  }
+
+  async stage(group: StagedGroup, piece: StagedPiece): Promise<void> {
+    this.checkLeading()
+    const staging = this.path.stage(group.number, group.pieces > 0, piece)
+    this.idle = staging.catch(() => undefined)
+    try {
+      await staging
+      group.pieces++
+    } finally {
+      this.idle = undefined
+    }
+  }
+
+  abandon(group: StagedGroup, clock: bigint): void {
+    if (group.pieces > 0 && !this.lost.aborted) this.path.abandon(group.number, clock)
   }
 
   flush(durability: Durability): Promise<void> {
@@ -299,11 +325,16 @@ class FileLeader implements Leader {
 
   private check(expectedEnd: Sequence, batch: AppendBatch): void {
     const { path } = this
-    if (this.lost.aborted && path.failure === undefined) throw this.lost.reason
-    if (this.idle !== undefined) throw new LogError('unavailable', 'another append is in flight')
+    this.checkLeading()
     if (expectedEnd !== path.framer.end && path.failure === undefined) {
       throw new LogError('wrong-end', `the log ends at ${path.framer.end}, not at ${expectedEnd}`)
     }
     checkBatch(batch)
+    if (batch.stagedAs !== undefined && !path.framer.isOpen(batch.stagedAs)) throw notStaged()
+  }
+
+  private checkLeading(): void {
+    if (this.lost.aborted && this.path.failure === undefined) throw this.lost.reason
+    if (this.idle !== undefined) throw new LogError('unavailable', 'another append is in flight')
   }
 }

@@ -1,5 +1,6 @@
 /**
- * How a batch becomes frames: whole records together as long as a frame takes them, a large record in parts of its own.
+ * How a batch becomes frames: whole records together as long as a frame takes them, a large record in parts of its own, and
+ * what belongs to a staged transaction always in parts.
  */
 import type { AppendBatch } from '../commit-log.ts'
 import { frameHeaderBytes, padded, partHeaderBytes } from './frame.ts'
@@ -10,13 +11,27 @@ export interface PlannedFrame {
   readonly end: number
   /** That complete in this frame. */
   readonly transactions: number
-  /** Of a part: where its record lies in the batch. */
-  readonly record: { readonly start: number; readonly end: number } | undefined
+  /** Of a part: the piece that it belongs to. */
+  readonly piece: PlannedPiece | undefined
+}
+
+/** A piece of a large transaction: where it lies in the bytes at hand. */
+export interface PlannedPiece {
+  readonly start: number
+  readonly end: number
+  readonly group: bigint
+  /** Not the transaction's first. */
+  readonly later: boolean
+  /** The transaction's last. */
+  readonly last: boolean
 }
 
 /** Records larger than `partBytes` go in parts of that size; so a frame stays within twice as much. */
-export function planFrames(batch: AppendBatch, partBytes: number): PlannedFrame[] {
-  if (batch.length <= partBytes) return [{ start: 0, end: batch.length, transactions: batch.count, record: undefined }]
+export function planFrames(batch: AppendBatch, partBytes: number, newGroup: () => bigint): PlannedFrame[] {
+  const { length, count, stagedAs } = batch
+  if (stagedAs !== undefined)
+    return planPiece({ start: 0, end: length, group: stagedAs, later: true, last: true }, partBytes)
+  if (length <= partBytes) return [{ start: 0, end: length, transactions: count, piece: undefined }]
   const frames: PlannedFrame[] = []
   let first = 0
   for (let i = 0; i < batch.count; i++) {
@@ -28,7 +43,7 @@ export function planFrames(batch: AppendBatch, partBytes: number): PlannedFrame[
       first = i
     }
     if (!large) continue
-    pushParts(frames, start, end, partBytes)
+    frames.push(...planPiece({ start, end, group: newGroup(), later: false, last: true }, partBytes))
     first = i + 1
   }
   if (first < batch.count) frames.push(whole(batch, first, batch.count))
@@ -37,7 +52,7 @@ export function planFrames(batch: AppendBatch, partBytes: number): PlannedFrame[
 
 /** What the frame takes in a segment. */
 export function sizeOf(frame: PlannedFrame): number {
-  const part = frame.record === undefined ? 0 : partHeaderBytes
+  const part = frame.piece === undefined ? 0 : partHeaderBytes
   return padded(frameHeaderBytes + part + frame.end - frame.start)
 }
 
@@ -64,13 +79,16 @@ function whole(batch: AppendBatch, first: number, stop: number): PlannedFrame {
     start: batch.offsets[first]!,
     end: recordEnd(batch, stop - 1),
     transactions: stop - first,
-    record: undefined,
+    piece: undefined,
   }
 }
 
-function pushParts(frames: PlannedFrame[], start: number, end: number, partBytes: number): void {
-  for (let at = start; at < end; at += partBytes) {
-    const stop = Math.min(end, at + partBytes)
-    frames.push({ start: at, end: stop, transactions: stop === end ? 1 : 0, record: { start, end } })
+/** The parts of a piece. */
+export function planPiece(piece: PlannedPiece, partBytes: number): PlannedFrame[] {
+  const frames: PlannedFrame[] = []
+  for (let at = piece.start; at < piece.end; at += partBytes) {
+    const stop = Math.min(piece.end, at + partBytes)
+    frames.push({ start: at, end: stop, transactions: piece.last && stop === piece.end ? 1 : 0, piece })
   }
+  return frames
 }

@@ -26,9 +26,10 @@ function decoded(
   return decodeFrame(bytes, view, 0, frameHeaderBytes + payload.length, readAs, offset)
 }
 
-function part(at: number, recordLength: number, last: boolean, size = 4): ReturnType<typeof decodeFrame> {
+function part(at: number, pieceLength: number, last: boolean, size = 4): ReturnType<typeof decodeFrame> {
   const payload = new Uint8Array(partHeaderBytes + size)
-  const flags = writePartHeader(new DataView(payload.buffer), 0, { group: 1n, offset: at, recordLength, last })
+  const part = { group: 1n, offset: at, pieceLength, last, later: false, abandoned: false }
+  const flags = writePartHeader(new DataView(payload.buffer), 0, part)
   return decoded({ payload, flags, head: { transactions: last ? 1 : 0 } })
 }
 
@@ -46,7 +47,7 @@ describe('a frame', () => {
 
   test('counts what it holds', () => {
     expect(decoded({ head: { transactions: 0 } })).toBeUndefined()
-    expect(decoded({ flags: 4 })).toBeUndefined()
+    for (const flags of [2, 4, 8, 16]) expect(decoded({ flags })).toBeUndefined()
     const two = Uint8Array.of(...record, ...record)
     expect([...recordOffsets(two, 2)!]).toEqual([0, 4])
     expect([recordOffsets(two, 1), recordOffsets(two, 3), recordOffsets(two.subarray(0, 7), 2)]).toEqual([
@@ -56,17 +57,30 @@ describe('a frame', () => {
     ])
   })
 
-  test('that is a part ends its record only where it is the last', () => {
+  test('that is a part stays within its piece, and ends it where it is the last', () => {
     expect(part(8, 12, true)).toBeDefined()
     expect([part(8, 13, true), part(8, 11, true)]).toEqual([undefined, undefined])
-    expect(part(8, 13, false)).toBeDefined()
-    expect([part(8, 12, false), part(8, 11, false)]).toEqual([undefined, undefined])
+    expect([part(8, 13, false), part(8, 12, false)]).not.toContain(undefined)
+    expect(part(8, 11, false)).toBeUndefined()
+    expect(part(0, 0, false, 0)).toBeUndefined()
+  })
+
+  test('that gives a transaction up has nothing else to say', () => {
+    const bare = { group: 1n, offset: 0, pieceLength: 0, last: false, later: false, abandoned: true }
+    const frameOf = (change: Partial<typeof bare>, size = 0): ReturnType<typeof decodeFrame> => {
+      const payload = new Uint8Array(partHeaderBytes + size)
+      const flags = writePartHeader(new DataView(payload.buffer), 0, { ...bare, ...change })
+      return decoded({ payload, flags, head: { transactions: 0 } })
+    }
+    expect(frameOf({})?.part).toEqual(bare)
+    const wrong = [frameOf({ offset: 1 }), frameOf({ pieceLength: 1 }), frameOf({ last: true }), frameOf({}, 1)]
+    expect(wrong).toEqual([undefined, undefined, undefined, undefined])
   })
 })
 
 test('the parts of a term are not finished in a later one', () => {
   const groups = new OpenGroups()
-  const first = { group: 1n, offset: 0, recordLength: 8, last: false }
+  const first = { group: 1n, offset: 0, pieceLength: 8, last: false, later: false, abandoned: false }
   expect(groups.add(1, { part: first, term: 2, offset: 512 }, 4)).toBeUndefined()
   groups.enterTerm(2)
   expect(groups.size).toBe(1)

@@ -12,14 +12,18 @@
  *   32  term u32                the leader's epoch; it never falls along the log
  *   36  transactions u32        that complete here: 0 in a part that is not the last, 1 in the last
  *   40  version u8              1
- *   41  flags u8                bit 0: a part · bit 1: the last part
+ *   41  flags u8                bit 0: a part · bit 1: the last part · bit 2: of a piece that is not the first · bit 3: the
+ *                               transaction is given up, and the part has no bytes
  *   42  zero u16
  *   44  payload                 whole records one after another (`record.ts`), or, of a part:
  *
  *   44  group u64               the same in all parts of a transaction, never used again
- *   52  offset u32              of these bytes in the record
- *   56  record length u32       of the whole record
+ *   52  offset u32              of these bytes in their piece
+ *   56  piece length u32        of the whole piece
  *   60  bytes
+ *
+ * A large transaction is one piece, which is its record, or several: each is a record with some of its operations, so that
+ * nobody has to hold all of it. Pieces are written while the transaction is still being encoded, among other frames.
  *
  * Invariant: a frame that decodes says exactly where its records are; nothing above it checks lengths again.
  */
@@ -37,6 +41,8 @@ export const maxFrameBytes: number = 2 * 1024 * 1024
 const frameVersion = 1
 const partFlag = 1
 const lastPartFlag = 2
+const laterPieceFlag = 4
+const abandonedFlag = 8
 
 export interface Frame {
   readonly offset: number
@@ -56,9 +62,15 @@ export interface Frame {
 
 export interface FramePart {
   readonly group: bigint
+  /** Of the bytes in their piece. */
   readonly offset: number
-  readonly recordLength: number
+  readonly pieceLength: number
+  /** Of the transaction. */
   readonly last: boolean
+  /** Its piece is not the transaction's first. */
+  readonly later: boolean
+  /** Nothing more comes of the transaction, and nothing is left of it. */
+  readonly abandoned: boolean
 }
 
 /** What a writer knows of a frame beside its payload. */
@@ -107,8 +119,9 @@ export function sealFrame(
 export function writePartHeader(view: DataView, at: number, part: FramePart): number {
   view.setBigUint64(at, part.group, true)
   view.setUint32(at + 8, part.offset, true)
-  view.setUint32(at + 12, part.recordLength, true)
-  return part.last ? partFlag | lastPartFlag : partFlag
+  view.setUint32(at + 12, part.pieceLength, true)
+  const flags = partFlag | (part.last ? lastPartFlag : 0) | (part.later ? laterPieceFlag : 0)
+  return part.abandoned ? flags | abandonedFlag : flags
 }
 
 /**
@@ -157,13 +170,20 @@ export function decodeFrame(
 
 function decodePart(view: DataView, at: number, length: number, flags: number): FramePart | undefined {
   const size = length - frameHeaderBytes - partHeaderBytes
-  if (size <= 0 || flags > (partFlag | lastPartFlag)) return undefined
+  if (size < 0 || flags > (partFlag | lastPartFlag | laterPieceFlag | abandonedFlag)) return undefined
   const start = at + frameHeaderBytes
   const offset = view.getUint32(start + 8, true)
-  const recordLength = view.getUint32(start + 12, true)
+  const pieceLength = view.getUint32(start + 12, true)
   const last = (flags & lastPartFlag) !== 0
-  if (last ? offset + size !== recordLength : offset + size >= recordLength) return undefined
-  return { group: view.getBigUint64(start, true), offset, recordLength, last }
+  const later = (flags & laterPieceFlag) !== 0
+  const abandoned = (flags & abandonedFlag) !== 0
+  const group = view.getBigUint64(start, true)
+  if (abandoned) {
+    const isBare = size === 0 && offset === 0 && pieceLength === 0 && !last
+    return isBare ? { group, offset, pieceLength, last, later, abandoned } : undefined
+  }
+  if (size === 0 || (last ? offset + size !== pieceLength : offset + size > pieceLength)) return undefined
+  return { group, offset, pieceLength, last, later, abandoned }
 }
 
 /** Where the records of a payload start; undefined where `count` records do not fill it exactly. */

@@ -2,11 +2,12 @@
  * The end of the log as far as it is framed: gives each frame its place, its sequence and its checksum, and keeps what
  * memory knows of the segments in step with what will be on the disk.
  */
+import { assert } from '../../base/errors.ts'
 import type { AppendBatch, Sequence } from '../commit-log.ts'
 import { type FramePart, sectorBytes } from './frame.ts'
 import type { FrameBuffer } from './frame-buffer.ts'
 import type { PlannedFrame } from './frame-plan.ts'
-import { OpenGroups } from './parts.ts'
+import { noteNeeded, OpenGroups } from './parts.ts'
 import { type LogPosition, positionOf } from './position.ts'
 import type { SegmentHeader } from './segment-header.ts'
 import { Segment } from './segment.ts'
@@ -17,6 +18,7 @@ export interface FramerMark {
   readonly offset: number
   readonly checksum: number
   readonly end: Sequence
+  readonly groups: OpenGroups
 }
 
 export class Framer {
@@ -47,37 +49,73 @@ export class Framer {
     return this.active.sizeBytes - this.active.end
   }
 
+  /** The segment before which no transaction needs any that is not whole yet. */
+  get lowestOpenSegment(): number {
+    return this.groups.lowestSegment()
+  }
+
+  /** Whether something of the transaction is in the log, and more may follow. */
+  isOpen(group: bigint): boolean {
+    return this.groups.has(group)
+  }
+
+  /** The next leader's. What the one before has not finished is nobody's. */
+  enterTerm(): void {
+    this.groups.enterTerm(++this.term)
+  }
+
+  /** The number of a large transaction. */
+  newGroup(): bigint {
+    return (BigInt(this.term) << 32n) | BigInt(++this.nextGroup)
+  }
+
   /** Frames a piece of the batch into `buffer`, whose end is that of the segment. */
-  add(buffer: FrameBuffer, batch: AppendBatch, planned: PlannedFrame, syncedOffset: LogPosition): void {
+  add(buffer: FrameBuffer, batch: FramedBytes, planned: PlannedFrame, syncedOffset: LogPosition): void {
+    const payload = batch.bytes.subarray(planned.start, planned.end)
+    this.frame(buffer, {
+      payload,
+      transactions: planned.transactions,
+      part: partOf(planned),
+      clock: batch.clock,
+      syncedOffset,
+    })
+  }
+
+  /** Frames that nothing more comes of a transaction. */
+  addAbandoned(buffer: FrameBuffer, group: bigint, clock: bigint, syncedOffset: LogPosition): void {
+    const part = { group, offset: 0, pieceLength: 0, last: false, later: false, abandoned: true }
+    this.frame(buffer, { payload: new Uint8Array(0), transactions: 0, part, clock, syncedOffset })
+  }
+
+  private frame(buffer: FrameBuffer, { payload, transactions, part, clock, syncedOffset }: FrameContent): void {
     const { active, term } = this
     const offset = active.end
     const first = this.end + 1
-    const { transactions } = planned
-    const part = this.partOf(planned)
-    const payload = batch.bytes.subarray(planned.start, planned.end)
-    const head = { first, transactions, clock: batch.clock, syncedOffset, term }
-    const checksum = buffer.add(active.number, head, payload, part)
-    active.extend(offset, buffer.end, first, transactions, checksum, part !== undefined)
+    const checksum = buffer.add(active.number, { first, transactions, clock, syncedOffset, term }, payload, part)
+    active.extend(offset, buffer.end, first, transactions, checksum, part !== undefined || this.groups.size > 0)
     this.end = active.last
     if (part === undefined) return
     // A reader that starts in a later segment must know of the group, and its segments must stay as long as it is read.
-    active.neededThrough = Math.max(active.neededThrough, first)
-    this.groups.add(active.number, { part, term, offset }, payload.length)
+    const group = this.groups.add(active.number, { part, term, offset }, payload.length)
+    if (group === undefined || group === 'damaged') return
+    assert(group.places[0]!.segment >= this.segments[0]!.number, 'the beginning of an open transaction was trimmed')
+    noteNeeded(group, first, this.segments)
   }
 
   mark(): FramerMark {
     const { active, end } = this
-    return { segment: active, offset: active.end, checksum: active.lastChecksum, end }
+    const groups = this.groups.size === 0 ? noGroups : this.groups.copy()
+    return { segment: active, offset: active.end, checksum: active.lastChecksum, end, groups }
   }
 
   /** Forgets the frames since the mark, which is that of a batch's beginning. */
   goBack(mark: FramerMark): void {
-    const { segment, offset, checksum, end } = mark
+    const { segment, offset, checksum, end, groups } = mark
     segment.forgetFrom(offset)
     segment.end = offset
     segment.lastChecksum = checksum
     segment.last = this.end = end
-    this.groups = new OpenGroups()
+    this.groups = groups.copy()
   }
 
   /** The header of the segment after this one. */
@@ -95,16 +133,24 @@ export class Framer {
     const { segment, firstSequence } = header
     this.segments.push(new Segment(segment, firstSequence, sizeBytes, sectorBytes, this.groups.copy()))
   }
+}
 
-  private partOf(planned: PlannedFrame): FramePart | undefined {
-    const { record } = planned
-    if (record === undefined) return undefined
-    if (planned.start === record.start) this.nextGroup++
-    return {
-      group: (BigInt(this.term) << 32n) | BigInt(this.nextGroup),
-      offset: planned.start - record.start,
-      recordLength: record.end - record.start,
-      last: planned.end === record.end,
-    }
-  }
+const noGroups = new OpenGroups()
+
+interface FrameContent {
+  readonly payload: Uint8Array
+  readonly transactions: number
+  readonly part: FramePart | undefined
+  readonly clock: bigint
+  readonly syncedOffset: LogPosition
+}
+
+/** What frames are made of: bytes, and the clock of those who wrote them. */
+export type FramedBytes = Pick<AppendBatch, 'bytes' | 'clock'>
+
+function partOf({ start, end, piece }: PlannedFrame): FramePart | undefined {
+  if (piece === undefined) return undefined
+  const { group, later } = piece
+  const last = piece.last && end === piece.end
+  return { group, offset: start - piece.start, pieceLength: piece.end - piece.start, last, later, abandoned: false }
 }

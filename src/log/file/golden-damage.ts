@@ -14,6 +14,7 @@ import { diskWith, type LogFiles, openGolden, readGolden } from './golden-logs.t
 export const goldenTexts: Record<string, string[]> = {
   commits: ['one', 'two', 'three', 'four', 'number 5', 'number 6', 'number 7'],
   parts: ['before', 'small', 'large '.repeat(200), 'after', 'last'],
+  pieces: ['small', `${'one '.repeat(120)}two${'three '.repeat(200)}four`, 'last'],
   interleaved: ['s1', 'A'.repeat(300), 's3', 'B'.repeat(200), 's5'],
 }
 
@@ -45,7 +46,7 @@ async function judge(
 }
 
 /** The texts that a log without its last group commit holds: a flip in the last one cannot be told from a torn tail. */
-const leastTexts: Record<string, number> = { commits: 6, parts: 4, interleaved: 4 }
+const leastTexts: Record<string, number> = { commits: 6, parts: 4, pieces: 2, interleaved: 4 }
 
 export async function flipEveryBit(name: string, thorough: boolean): Promise<void> {
   const outcomes = { same: 0, shorter: 0, corrupt: 0 }

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { sliceOf } from '../../base/slice.ts'
 import type { Disk, Host } from '../../host/host.ts'
 import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
-import { batchOf } from '../commit-log-contract.ts'
+import { batchOf, stageTexts } from '../commit-log-contract.ts'
 import type { CommitLog } from '../commit-log.ts'
 import { derivedBit } from '../record.ts'
 import { RecordWriter } from '../record-writer.ts'
@@ -56,6 +56,20 @@ export const goldenLogs: Record<string, () => Promise<LogFiles>> = {
       await leader.append(0, batchOf(['before'], clock), 'synced')
       await leader.append(1, batchOf(['small', 'large '.repeat(200), 'after'], clock + 1n), 'synced')
       await leader.append(4, batchOf(['last'], clock + 2n), 'synced')
+    }),
+  /** A transaction in pieces, over segments and among small ones, another that was given up, and one that is never finished. */
+  pieces: () =>
+    built(async (log) => {
+      const leader = await log.acquire('a', 1000)
+      const group = await stageTexts(leader, ['one '.repeat(120), 'two'], clock)
+      await leader.append(0, batchOf(['small'], clock + 1n), 'synced')
+      const other = await stageTexts(leader, ['given up '.repeat(20)], clock + 2n)
+      await leader.stage(group, batchOf(['three '.repeat(200)], clock + 3n))
+      leader.abandon(other, clock + 4n)
+      await stageTexts(leader, ['never finished'], clock + 5n)
+      const last = Object.assign(batchOf(['four'], clock + 6n), { stagedAs: group.number })
+      await leader.append(1, last, 'synced')
+      await leader.append(2, batchOf(['last'], clock + 7n), 'synced')
     }),
   /** Parts of two large transactions among each other and among small ones, and one that is never finished. */
   interleaved: async () => interleaved(),
@@ -108,7 +122,14 @@ function interleaved(): LogFiles {
     const record = large[which]!
     const last = to >= record.length
     const group = BigInt(which + 1)
-    add(record.subarray(from, to), last ? 1 : 0, { group, offset: from, recordLength: record.length, last })
+    add(record.subarray(from, to), last ? 1 : 0, {
+      group,
+      offset: from,
+      pieceLength: record.length,
+      last,
+      later: false,
+      abandoned: false,
+    })
   }
   const small = (text: string): void => {
     const { bytes, length, count } = batchOf([text])

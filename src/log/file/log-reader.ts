@@ -1,17 +1,17 @@
 /**
  * Iterates over the durable batches of a file log: frame by frame, straight from the disk, with one chunk in memory.
  *
- * It keeps the segments that it needs from being trimmed: its own, and those where parts of unfinished large
- * transactions lie.
+ * A large transaction is read piece by piece once its last part is met. The reader keeps the segments that it needs from
+ * being trimmed: its own, and those where parts of large transactions lie.
  */
 import type { File } from '../../host/host.ts'
 import { type LogBatch, LogError, type ReadOptions, type Sequence } from '../commit-log.ts'
 import type { Followers } from '../followers.ts'
-import { type Frame, padded, recordOffsets, sectorBytes } from './frame.ts'
+import { type Frame, type FramePart, padded, recordOffsets, sectorBytes } from './frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { OpenGroups, type PartGroup } from './parts.ts'
 import { type LogPosition, offsetOf, segmentOf } from './position.ts'
-import { corrupt } from './recovery.ts'
+import { corrupt } from './log-scan.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { Segment } from './segment.ts'
 
@@ -38,6 +38,8 @@ export class LogReader {
   private scanner: FrameScanner | undefined
   private offset: number
   private groups: OpenGroups
+  /** The rest of the large transaction that is being read. */
+  private pieces: AsyncGenerator<LogBatch, void, undefined> | undefined
 
   constructor(log: ReadableLog, from: Sequence) {
     this.log = log
@@ -61,12 +63,13 @@ export class LogReader {
         if (batch !== undefined) {
           if (batch.first > to) return
           if (batch.last >= this.from) yield batch
-          if (batch.last >= to) return
+          if (batch.last >= to && batch.continues !== true) return
         } else if (!options.follow || log.closed) return
         else await log.followers.next(seen, options.signal)
       }
     } finally {
       log.readers.delete(this)
+      await this.pieces?.return()
       await this.file?.close()
     }
   }
@@ -74,13 +77,15 @@ export class LogReader {
   /** The next batch that is durable now; undefined where there is none yet. */
   private async nextBatch(): Promise<LogBatch | undefined> {
     for (;;) {
+      const piece = await this.nextPiece()
+      if (piece !== undefined) return piece
       if (this.offset < this.durableEnd()) {
         const frame = await this.frame()
         // The durable bytes of a batch whose other frames are on their way.
         if (frame.first + frame.transactions - 1 > this.log.syncedThrough) return undefined
         this.offset += padded(frame.length)
-        const batch = frame.part === undefined ? this.wholeBatch(frame) : await this.partBatch(frame)
-        if (batch !== undefined) return batch
+        if (frame.part === undefined) return this.wholeBatch(frame)
+        this.takePart(frame)
       } else if (segmentOf(this.log.syncedPosition) > this.segment.number) await this.enterNext()
       else return undefined
     }
@@ -113,47 +118,63 @@ export class LogReader {
   }
 
   private wholeBatch(frame: Frame): LogBatch {
-    const { first, transactions, clock, payload } = frame
+    const { first, transactions, term, clock, payload } = frame
     this.groups.enterTerm(frame.term)
     const offsets = recordOffsets(payload, transactions)
     if (offsets === undefined) throw corrupt(this.segment.number, frame.offset, 'records and their count disagree')
-    return { first, last: first + transactions - 1, clock, bytes: payload, offsets }
+    return { first, last: first + transactions - 1, epoch: term, clock, bytes: payload, offsets }
   }
 
-  private async partBatch(frame: Frame): Promise<LogBatch | undefined> {
-    const { first, clock, term, offset } = frame
+  private takePart(frame: Frame): void {
+    const { clock, term, offset, first } = frame
     this.groups.enterTerm(term)
     const group = this.groups.add(this.segment.number, { part: frame.part!, term, offset }, frame.payload.length)
     if (group === 'damaged') throw corrupt(this.segment.number, offset, 'the parts of a transaction do not join')
-    if (group === undefined || group.orphan || first < this.from) return undefined
-    const bytes = await this.assemble(group)
-    if (recordOffsets(bytes, 1) === undefined) throw corrupt(this.segment.number, offset, 'not one whole record')
-    this.lowestSegment = Math.min(this.segment.number, this.groups.lowestSegment())
-    return { first, last: first, clock, bytes, offsets: new Uint32Array(1) }
+    if (group === undefined || group.orphan || first < this.from) return
+    this.pieces = this.piecesOf(group, { first, last: first, epoch: term, clock, offsets: new Uint32Array(1) })
   }
 
-  /** Reads a large record back from where its parts lie. */
-  private async assemble(group: PartGroup): Promise<Uint8Array> {
-    const record = new Uint8Array(group.recordLength)
-    let file: File | undefined
-    let scanner: FrameScanner | undefined
-    try {
-      for (const place of group.places) {
-        if (scanner?.segment !== place.segment) {
-          await file?.close()
-          file = undefined
-          file = await this.log.files.openForReading(place.segment)
-          scanner = new FrameScanner(file, place.segment)
-        }
-        const limit = this.log.segments.find((segment) => segment.number === place.segment)!.end
-        const frame = await scanner.frameAgain(place.frameOffset, limit)
-        if (frame?.part?.group !== group.group) throw corrupt(place.segment, place.frameOffset, 'a part is gone')
-        record.set(frame.payload, frame.part.offset)
-      }
-    } finally {
-      await file?.close()
+  private async nextPiece(): Promise<LogBatch | undefined> {
+    if (this.pieces === undefined) return undefined
+    const next = await this.pieces.next()
+    if (next.done !== true) return next.value
+    this.pieces = undefined
+    this.lowestSegment = Math.min(this.segment.number, this.groups.lowestSegment())
+    return undefined
+  }
+
+  /** Reads a large transaction back from where its parts lie. */
+  private async *piecesOf(group: PartGroup, head: Omit<LogBatch, 'bytes'>): AsyncGenerator<LogBatch, void, undefined> {
+    let piece = new Uint8Array(0)
+    for await (const { segment, frame, part } of this.partsOf(group)) {
+      if (part.offset === 0) piece = new Uint8Array(part.pieceLength)
+      piece.set(frame.payload, part.offset)
+      if (part.offset + frame.payload.length < part.pieceLength) continue
+      if (recordOffsets(piece, 1) === undefined) throw corrupt(segment, frame.offset, 'not one whole record')
+      yield { ...head, bytes: piece, continues: !part.last }
     }
-    return record
+  }
+
+  private async *partsOf(group: PartGroup): AsyncGenerator<{ segment: number; frame: Frame; part: FramePart }> {
+    for (const { segment, frameOffset } of group.places) {
+      const file = await this.log.files.openForReading(segment)
+      try {
+        const limit = this.log.segments.find(({ number }) => number === segment)!.end
+        const scanner = new FrameScanner(file, segment)
+        for (let offset = frameOffset; offset < limit;) {
+          const frame = await scanner.frameAgain(offset, limit)
+          if (frame === undefined) throw corrupt(segment, offset, 'a frame that was valid is not any more')
+          const { part } = frame
+          if (part?.group === group.group) {
+            yield { segment, frame, part }
+            if (part.last) return
+          }
+          offset += padded(frame.length)
+        }
+      } finally {
+        await file.close()
+      }
+    }
   }
 }
 

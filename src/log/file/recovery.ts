@@ -11,17 +11,14 @@
  * cannot follow a new frame by accident. A single bad frame at the very end cannot be told from a torn tail: it goes, and
  * who opens the log is told (`dropped-tail.ts`).
  */
-import { PolylogError } from '../../base/errors.ts'
-import type { File } from '../../host/host.ts'
 import { LogError, type Sequence } from '../commit-log.ts'
 import { type DroppedTail, findDroppedTail } from './dropped-tail.ts'
-import { type Frame, type FramePart, padded, recordOffsets, sectorBytes } from './frame.ts'
+import { padded, sectorBytes } from './frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
-import { noteNeeded, OpenGroups } from './parts.ts'
-import { type LogPosition, maxSegment, offsetOf, positionOf, segmentOf } from './position.ts'
-import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from './segment-header.ts'
+import { corrupt, LogScan } from './log-scan.ts'
+import { maxSegment, offsetOf, positionOf, segmentOf } from './position.ts'
 import type { SegmentFiles } from './segment-files.ts'
-import { Segment, segmentName, segmentNumber } from './segment.ts'
+import { type Segment, segmentName, segmentNumber } from './segment.ts'
 
 export interface Recovered {
   readonly segments: Segment[]
@@ -48,20 +45,9 @@ export async function recover(
   return recovery.finish()
 }
 
-export function corrupt(segment: number, offset: number, what: string): LogError {
-  const position = `${segmentName(segment)}+${offset}`
-  return new LogError('corrupt', `the log is damaged at ${position}: ${what}`, { position })
-}
-
 class Recovery {
   private readonly files: SegmentFiles
-  private readonly databaseId: Uint8Array
-  private readonly segments: Segment[] = []
-  private readonly groups = new OpenGroups()
-  private end: Sequence = 0
-  private term = 0
-  private oldest: Sequence = 1
-  private synced: LogPosition = 0
+  private readonly scan: LogScan
   private staleSectors: number[] = []
   private staleEnd = 0
   private dropped: DroppedTail | undefined
@@ -70,26 +56,26 @@ class Recovery {
 
   constructor(files: SegmentFiles, databaseId: Uint8Array) {
     this.files = files
-    this.databaseId = databaseId
+    this.scan = new LogScan(databaseId)
   }
 
   async segment(number: number): Promise<void> {
     const file = await this.files.openForReading(number)
     try {
       const size = await file.size()
-      const header = await this.header(file, number)
-      this.link(header)
+      const segment = this.scan.begin(await this.scan.readHeader(file, number), size)
+      // A later valid frame beyond the last one that this header names is nobody's.
+      this.damage = undefined
+      this.dropped = undefined
+      this.staleSectors = []
       this.checkSize(number, size)
-      const sizeBytes = Math.floor(Math.min(size, 0xffffffff) / sectorBytes) * sectorBytes
-      const segment = new Segment(number, header.firstSequence, sizeBytes, sectorBytes, this.groups.copy())
-      this.segments.push(segment)
       await this.frames(new FrameScanner(file, number), segment, size)
       this.dropped = await findDroppedTail(file, {
         path: `${this.files.folder}/${segmentName(number)}`,
         segment: number,
         offset: segment.end,
         size,
-        next: this.end + 1,
+        next: this.scan.end + 1,
         staleEnd: this.staleEnd,
       })
     } finally {
@@ -106,90 +92,19 @@ class Recovery {
 
   finish(): Recovered {
     if (this.damage !== undefined) throw this.damage
-    const { segments, end, term, oldest, staleSectors } = this
+    const { segments, end, term, oldest, synced } = this.scan
     const last = segments.at(-1)
-    const unsyncedFrom =
-      last !== undefined && segmentOf(this.synced) === last.number ? offsetOf(this.synced) : sectorBytes
-    return { segments, end, term, oldest, staleSectors, unsyncedFrom, dropped: this.dropped }
-  }
-
-  private async header(file: File, number: number): Promise<SegmentHeader> {
-    let header = await readHeader(file)
-    // A bit may flip on its way from the disk: what is damaged on the disk is so twice.
-    if (header === 'damaged') header = await readHeader(file)
-    if (header === 'newer')
-      throw new PolylogError('data_newer', `${segmentName(number)} is of a newer version of Polylog`)
-    if (header === 'damaged') throw corrupt(number, 0, 'the header of the segment is not valid')
-    if (header.segment !== number) throw corrupt(number, 24, `the header is that of segment ${header.segment}`)
-    if (Buffer.compare(header.databaseId, this.databaseId) !== 0) {
-      throw corrupt(number, 8, 'the segment belongs to another database')
-    }
-    return header
-  }
-
-  /** Proves that the segment before this one is whole. */
-  private link(header: SegmentHeader): void {
-    const previous = this.segments.at(-1)
-    if (previous === undefined) {
-      this.end = header.firstSequence - 1
-      this.oldest = header.firstSequence
-      return
-    }
-    if (header.segment !== previous.number + 1) {
-      throw corrupt(previous.number + 1, 0, `the segment is missing, and ${segmentName(header.segment)} is there`)
-    }
-    if (header.previousChecksum !== previous.lastChecksum || header.firstSequence !== this.end + 1) {
-      throw corrupt(
-        previous.number,
-        previous.end,
-        'the next segment follows another frame than the last valid one here',
-      )
-    }
-    // A later valid frame beyond the last one that the next header names is nobody's.
-    this.damage = undefined
-    this.dropped = undefined
-    this.staleSectors = []
+    const unsyncedFrom = last !== undefined && segmentOf(synced) === last.number ? offsetOf(synced) : sectorBytes
+    return { segments, end, term, oldest, staleSectors: this.staleSectors, unsyncedFrom, dropped: this.dropped }
   }
 
   private async frames(scanner: FrameScanner, segment: Segment, size: number): Promise<void> {
     for (;;) {
       const frame = await scanner.frameAgain(segment.end, size)
-      if (frame === undefined || !this.follows(frame)) break
-      this.take(segment, frame)
+      if (frame === undefined || !this.scan.follows(frame)) break
+      this.scan.take(segment, frame)
     }
     await this.judgeTail(scanner, segment, size)
-  }
-
-  private follows(frame: Frame): boolean {
-    return frame.first === this.end + 1 && frame.term >= this.term && frame.syncedOffset >= this.synced
-  }
-
-  private take(segment: Segment, frame: Frame): void {
-    const wasOpen = this.groups.size > 0
-    this.groups.enterTerm(frame.term)
-    if (frame.part !== undefined) this.takePart(segment, frame, frame.part)
-    else if (recordOffsets(frame.payload, frame.transactions) === undefined) {
-      throw corrupt(segment.number, frame.offset, 'the frame does not hold the records that it counts')
-    }
-    const parts = wasOpen || frame.part !== undefined
-    const end = frame.offset + padded(frame.length)
-    segment.extend(frame.offset, end, frame.first, frame.transactions, frame.checksum, parts)
-    this.end = segment.last
-    this.term = frame.term
-    this.synced = frame.syncedOffset
-  }
-
-  private takePart(segment: Segment, frame: Frame, part: FramePart): void {
-    const { term, offset } = frame
-    const group = this.groups.add(segment.number, { part, term, offset }, frame.payload.length)
-    if (group === 'damaged') throw corrupt(segment.number, frame.offset, 'the parts of a transaction do not join')
-    if (group === undefined) return
-    if (group.orphan) this.oldest = Math.max(this.oldest, frame.first + 1)
-    const first = this.segments[0]!.number
-    noteNeeded(group, frame.first, (number, through) => {
-      const needed = this.segments[number - first]!
-      needed.neededThrough = Math.max(needed.neededThrough, through)
-    })
   }
 
   private async judgeTail(scanner: FrameScanner, segment: Segment, size: number): Promise<void> {
@@ -210,12 +125,6 @@ class Recovery {
       at = this.staleEnd = frame.offset + padded(frame.length)
     }
   }
-}
-
-async function readHeader(file: File): Promise<ReturnType<typeof decodeSegmentHeader>> {
-  const bytes = new Uint8Array(segmentHeaderBytes)
-  const read = await file.readAt(0, bytes)
-  return decodeSegmentHeader(bytes.subarray(0, read))
 }
 
 export function assertSegmentNumber(segment: number): void {

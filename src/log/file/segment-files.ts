@@ -251,12 +251,14 @@ export class SegmentFiles {
   }
 }
 
-/** Makes the log of a database that nobody has opened yet; its folder must not be there. Durable when this resolves. */
+/**
+ * Makes the log of a database that nobody has opened yet; its folder must not be there. It is durable once that folder and
+ * the one above have been synced.
+ */
 export async function makeEmptyLog(disk: Disk, folder: string): Promise<void> {
   await disk.makeFolder(folder)
   const note = await disk.open(`${folder}/${noteOf({ number: 0, sizeBytes: 0 })}`, { mode: 'create' })
   await note.close()
-  await disk.syncFolder(folder)
 }
 
 /** What is wrong with a log that was made, as far as the names in its folder tell; undefined where nothing is. */

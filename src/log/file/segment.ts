@@ -1,5 +1,5 @@
 /** A segment of the file log as it is known in memory. */
-import type { Sequence } from '../commit-log.ts'
+import type { LogSegment, Sequence } from '../commit-log.ts'
 import type { OpenGroups } from './parts.ts'
 
 export class Segment {
@@ -52,6 +52,11 @@ export class Segment {
     let found = -1
     for (let i = 0; i < this.marks.length && this.marks[i]!.first <= from; i++) found = i
     return found < 0 ? { offset: firstFrame, fromStart: true } : { offset: this.marks[found]!.offset, fromStart: false }
+  }
+
+  describe(): LogSegment {
+    const { name, firstSequence, last, sizeBytes, end } = this
+    return { name, first: firstSequence, last, sizeBytes, usedBytes: end }
   }
 
   /** Forgets what was noted at or beyond `offset`. */

@@ -18,14 +18,17 @@
 import { assert, InvariantError } from '../../base/errors.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { type AppendBatch, type Durability, LogError, type Sequence } from '../commit-log.ts'
-import { sectorBytes } from './frame.ts'
+import { frameHeaderBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
 import { FrameBuffer } from './frame-buffer.ts'
-import { type PlannedFrame, planFrames, segmentsNeeded, sizeOf } from './frame-plan.ts'
-import type { Framer, FramerMark } from './framer.ts'
+import { type PlannedFrame, planFrames, planPiece, segmentsNeeded, sizeOf } from './frame-plan.ts'
+import type { FramedBytes, Framer, FramerMark } from './framer.ts'
 import { type LogPosition, positionOf } from './position.ts'
 import { assertSegmentNumber } from './recovery.ts'
 import { isNoSpace, type SegmentFiles, type SegmentPair } from './segment-files.ts'
 import { WriteLatency } from './write-latency.ts'
+
+/** Of the frame that says that a transaction was given up. */
+const abandonedBytes = padded(frameHeaderBytes + partHeaderBytes)
 
 /** Gathered bytes beyond which an append waits for the disk, whatever its durability. */
 const maxGatheredBytes = 4 * 1024 * 1024
@@ -101,10 +104,29 @@ export class WritePath {
   }
 
   /** See `Leader.append`; the caller has checked who asks and where. */
-  async append(batch: AppendBatch, durability: Durability): Promise<void> {
+  append(batch: AppendBatch, durability: Durability): Promise<void> {
+    const frames = planFrames(batch, this.options.partBytes, () => this.framer.newGroup())
+    return this.write(batch, frames, durability)
+  }
+
+  /** Of a transaction that is not whole yet. Resolves when more may follow. */
+  stage(group: bigint, later: boolean, piece: FramedBytes & { readonly length: number }): Promise<void> {
+    const planned = { start: 0, end: piece.length, group, later, last: false }
+    return this.write(piece, planPiece(planned, this.options.partBytes), 'memory')
+  }
+
+  /** Nothing more comes of what was staged. Where that cannot be written it is forgotten with the term. */
+  abandon(group: bigint, clock: bigint): void {
+    if (this.failure !== undefined || this.framer.roomBytes < abandonedBytes) return
+    this.framer.addAbandoned(this.gathering, group, clock, this.durablePosition)
+    // Of a batch that is being framed nothing counts before its last frame.
+    if (this.batch === undefined) this.framed = { through: this.framer.end, position: this.framer.position }
+    this.pump()
+  }
+
+  private async write(batch: FramedBytes, frames: readonly PlannedFrame[], durability: Durability): Promise<void> {
     this.refuseAfterFailure()
     if (this.stalled) await this.retryStalled()
-    const frames = planFrames(batch, this.options.partBytes)
     if (frames.length > 1 || sizeOf(frames[0]!) > this.framer.roomBytes) await this.makeRoom(frames)
     this.batch = { start: this.framer.mark(), refused: false }
     try {
@@ -144,7 +166,7 @@ export class WritePath {
     })
   }
 
-  private async frameAll(batch: AppendBatch, frames: readonly PlannedFrame[]): Promise<void> {
+  private async frameAll(batch: FramedBytes, frames: readonly PlannedFrame[]): Promise<void> {
     const { framer } = this
     for (const frame of frames) {
       if (sizeOf(frame) > framer.roomBytes) await this.rotateWithinBatch()

@@ -192,13 +192,18 @@ export function cstringEnd(bytes: Uint8Array, start: number): number {
   return at + 1
 }
 
+/** Of a walk, for each field. */
+const unitsPerStep = 15
+
 /** Moves `into` to a field of the document at `start`; false, and missing, where there is none. 0.06 µs near the front. */
 export function findField(bytes: Uint8Array, start: number, name: Uint8Array, into: BsonValue): boolean {
   const length = name.length
   let at = start + 4
+  let passed = 0
   for (;;) {
     const type = bytes[at++]!
     if (type === 0) {
+      charge(unitsPerStep * passed)
       into.set(bsonType.missing, bytes, at, at)
       return false
     }
@@ -209,9 +214,11 @@ export function findField(bytes: Uint8Array, start: number, name: Uint8Array, in
     at = cstringEnd(bytes, at + i)
     const end = valueEnd(bytes, type, at)
     if (isSame) {
+      charge(unitsPerStep * passed)
       into.set(type, bytes, at, end)
       return true
     }
+    passed++
     at = end
   }
 }
@@ -243,6 +250,7 @@ export class FieldCursor {
     const bytes = this.#bytes
     const type = bytes[this.#at]!
     if (type === 0) return false
+    charge(unitsPerStep)
     this.#nameStart = this.#at + 1
     const start = cstringEnd(bytes, this.#nameStart)
     this.#nameEnd = start - 1

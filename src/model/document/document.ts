@@ -11,8 +11,8 @@
 import { copySlice, equalSlices, sliceLength, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { PolylogError } from '../../base/errors.ts'
-import type { Collection, JsonObject, Namespace } from '../../database/catalog.ts'
-import { registerKind } from '../../database/objects.ts'
+import type { Collection, JsonObject, Namespace } from '../../database/catalog/catalog.ts'
+import { registerKind } from '../../database/catalog/objects.ts'
 import type { Transaction, TransactionReader } from '../../database/contract.ts'
 import { bsonType, BsonValue, encodeName, fieldsOf, findField } from './bson.ts'
 import { documentStart, encodeStored } from './codec.ts'
@@ -42,10 +42,16 @@ export function ensureNamespace(transaction: Transaction, name: string): Namespa
   return transaction.catalog.namespaces.get(name) ?? transaction.createNamespace(name)
 }
 
-export function ensureDocumentCollection(transaction: Transaction, namespace: string, name: string): Collection {
+/** `engine`: of one that is made now. */
+export function ensureDocumentCollection(
+  transaction: Transaction,
+  namespace: string,
+  name: string,
+  engine?: string,
+): Collection {
   return (
     transaction.catalog.findCollection(namespace, name) ??
-    transaction.createCollection(ensureNamespace(transaction, namespace), name, 'document', emptyDefinition)
+    transaction.createCollection(ensureNamespace(transaction, namespace), name, 'document', emptyDefinition, engine)
   )
 }
 

@@ -1,11 +1,11 @@
 /** Makes an index over the documents that are there. */
 import { sliceOf, copySlice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
-import type { Collection, Index, JsonObject } from '../../database/catalog.ts'
+import type { Collection, Index, JsonObject } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { documentOffset } from './codec.ts'
 import { indexDocument } from './document.ts'
-import { advance, inPlace } from '../../database/wait.ts'
+import { advance, inPlace } from '../../database/transaction/wait.ts'
 import { compileIndex } from './index-definition.ts'
 
 export interface NewIndex {

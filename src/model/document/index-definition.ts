@@ -1,6 +1,6 @@
 /** What an index of a document collection is, in the catalog and compiled. */
-import { typeFields, type FieldTypes } from './fields.ts'
-import type { Collection, Index, JsonObject, JsonValue } from '../../database/catalog.ts'
+import { hasUnnoted, typeFields, type FieldTypes } from './fields.ts'
+import type { Collection, Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
 import { parsePath, type Path } from './path.ts'
 
 export interface IndexField {
@@ -56,6 +56,7 @@ export function indexesOf(collection: Collection): readonly DocumentIndex[] {
  * entries. The catalog knows the types of top-level fields; of what is nested in objects nothing is known.
  */
 export function mayHoldArray(fields: FieldTypes, path: Path): boolean {
+  if (hasUnnoted(fields)) return true
   const types = typeFields(fields, path.names[0]!)
   if (types.has('array')) return true
   return path.names.length > 1 && types.has('object')

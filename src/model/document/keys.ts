@@ -15,7 +15,7 @@
 import type { Slice } from '../../base/slice.ts'
 import type { KeyWriter } from '../../base/tuple.ts'
 import { primaryIndex } from '../../base/tuple.ts'
-import type { Collection } from '../../database/catalog.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
 import type { BsonValue } from './bson.ts'
 import { writeKeyElement } from './order.ts'
 

@@ -21,6 +21,7 @@
  *
  * Invariants: `compareValues(a, b)` has the sign of comparing their key bytes.
  */
+import { shortKey } from '../../base/short-key.ts'
 import { charge } from '../../base/work.ts'
 import { compareSlices, sliceToLatin1 } from '../../base/slice.ts'
 import { KeyWriter, tag } from '../../base/tuple.ts'
@@ -249,5 +250,5 @@ function compareText(a: BsonValue, b: BsonValue): number {
 export function keyText(value: BsonValue): string {
   charge(100 + 4 * (value.end - value.start))
   writeKeyElement(left.reset(), value)
-  return sliceToLatin1(left)
+  return shortKey(sliceToLatin1(left))
 }

@@ -4,13 +4,13 @@
  */
 import { equalSlices, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, KeyWriter, primaryIndex } from '../../base/tuple.ts'
-import type { Collection } from '../../database/catalog.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
-import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification/verification.ts'
 import { bsonTypeName, FieldCursor } from './bson.ts'
 import { documentStart } from './codec.ts'
 import { idOf } from './document.ts'
-import { typeFields } from './fields.ts'
+import { hasUnnoted, typeFields } from './fields.ts'
 import { indexesOf, type DocumentIndex } from './index-definition.ts'
 import { indexKeyPrefixes, writeEntry } from './index-keys.ts'
 import { writeDocumentKey, writeEntryTarget } from './keys.ts'
@@ -65,11 +65,12 @@ function checkDocument(verification: Verification, collection: Collection, key: 
 function checkFields(verification: Verification, collection: Collection, key: Slice, document: Slice): void {
   const at = { where: nameOf(collection), key }
   const cursor = FieldCursor.of(document)
+  const isComplete = !hasUnnoted(collection.fields)
   for (let isFirst = true; cursor.next(); isFirst = false) {
     const type = bsonTypeName(cursor.value.type)
     if (isFirst && cursor.name !== '_id')
       verification.report('different', at, 'the document does not begin with its _id')
-    if (typeFields(collection.fields, cursor.name).has(type)) continue
+    if (!isComplete || typeFields(collection.fields, cursor.name).has(type)) continue
     verification.report('missing', at, `the catalog does not know that "${cursor.name}" may be of type ${type}`)
   }
 }

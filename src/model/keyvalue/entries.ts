@@ -23,7 +23,8 @@ export interface KeyBounds {
   readonly to?: Uint8Array
 }
 
-function headerRange(space: Keyspace, bounds: KeyBounds): KeyRange {
+/** Where the headers of these keys lie. */
+export function headerRange(space: Keyspace, bounds: KeyBounds = {}): KeyRange {
   const all = keyspaceRange(space.id, index.header)
   const writer = new KeyWriter(64)
   const { from, to } = bounds
@@ -31,6 +32,11 @@ function headerRange(space: Keyspace, bounds: KeyBounds): KeyRange {
   if (to === undefined) return { start, end: all.end }
   writeHeaderKey(writer, space, sliceOf(to)).u8(0)
   return { start, end: sliceOf(writer.toBytes()) }
+}
+
+/** Where all fields of hashes, members of sets or members of sorted sets lie; some may belong to nobody any more. */
+export function elementsWithin(space: Keyspace, of: 'hash' | 'set' | 'zset'): KeyRange {
+  return keyspaceRange(space.id, { hash: index.field, set: index.member, zset: index.scored }[of])
 }
 
 /** A cursor that can be put aside: it remembers its key and goes on behind it. */

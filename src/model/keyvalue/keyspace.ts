@@ -1,5 +1,5 @@
 /** All keys of a collection: walking, counting, renaming, copying, and a random one. */
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
@@ -131,6 +131,6 @@ function* copyElements(
     writeElementPrefix(key, to.space, from.of, to.generation)
     key.copy(source.bytes, source.start + prefixLength, source.end)
     value.reset().slice(stored)
-    tx.put(key, value, from.of === index.byScore ? 'derived' : 'primary')
+    tx.putNew(key, value, from.of === index.byScore ? 'derived' : 'primary')
   })
 }

@@ -5,7 +5,7 @@ import { MutableSlice, sliceOf, sliceToLatin1, type Slice } from '../../base/sli
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import type { KernelTransaction } from '../../database/transaction.ts'
+import type { KernelTransaction } from '../../database/transaction/transaction.ts'
 import { commitNow, openTestDatabase } from '../../database/testing.ts'
 import type { Host } from '../../host/host.ts'
 import { createRealHost } from '../../host/real/real-host.ts'

@@ -2,11 +2,11 @@
  * Lists: items at growing positions (`list-places.ts`). Both ends grow and shrink in constant work; an index, and a change
  * in the middle, take logarithmic time. What looks for an item by its value walks, in slices of time.
  */
-import { copySlice, equalSlices, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { copySlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import type { Header } from './codec.ts'
 import { elementOffset, index, writeItemKey, type Keyspace } from './keys.ts'
 import {
@@ -21,7 +21,7 @@ import {
   windowsAround,
   type Window,
 } from './list-places.ts'
-import { countRange, walk, type SlicedReader } from './walk.ts'
+import { countRange, walk, walkEqual, type SlicedReader } from './walk.ts'
 
 const itemKey = new KeyWriter(32)
 const itemsBetweenChecks = 64
@@ -278,11 +278,11 @@ export function* findPositions(
 ): StatementSteps<number[]> {
   const offset = offsetIn(space, list)
   const found: number[] = []
-  const visit = (key: Slice, each: Slice): boolean => {
-    if (equalSlices(each, item)) found.push(readPosition(key, offset))
+  const visit = (key: Slice): boolean => {
+    found.push(readPosition(key, offset))
     return found.length < limit
   }
-  yield* walk(reader, wholeRange(space, list), visit, { reverse: fromTail })
+  yield* walkEqual(reader, wholeRange(space, list), item, visit, { reverse: fromTail })
   return found
 }
 
@@ -306,12 +306,10 @@ export function* findItems(
   const { limit, fromTail, lookAt = Infinity } = options
   const found: number[] = []
   let skip = options.skip ?? 0
-  let seen = 0
-  const visit = (each: Slice): boolean => {
-    if (equalSlices(each, item) && skip-- <= 0) found.push(fromTail ? list.count - 1 - seen : seen)
-    seen++
-    return found.length < limit && seen < lookAt
+  const visit = (_key: Slice, before: number): boolean => {
+    if (skip-- <= 0) found.push(fromTail ? list.count - 1 - before : before)
+    return found.length < limit
   }
-  yield* walkItems(reader, space, list, 0, list.count - 1, visit, fromTail)
+  yield* walkEqual(reader, wholeRange(space, list), item, visit, { reverse: fromTail, limit: lookAt })
   return found
 }

@@ -4,7 +4,7 @@
  */
 import { compareSlices, copySlice, MutableSlice, type Slice } from '../../base/slice.ts'
 import type { StatementSteps } from '../../database/contract.ts'
-import { attempt, done, orWait } from '../../database/wait.ts'
+import { attempt, done, orWait } from '../../database/transaction/wait.ts'
 import type { Cursor } from '../../storage/store.ts'
 import { decodeScore, kind, type Header } from './codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from './keys.ts'

@@ -5,9 +5,9 @@
  */
 import { copySlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import { type Chance, chanceOf } from './chance.ts'
-import { walk } from './walk.ts'
+import { eachStep, walk } from './walk.ts'
 
 const uniformLimit = 512
 const stepsAfterSeek = 32
@@ -86,7 +86,8 @@ export function* sampleDistinct(
     count > uniformLimit && wanted * 64 < count
       ? yield* drawDistinct(tx, range, wanted)
       : yield* selectDistinct(tx, range, count, wanted)
-  return shuffle(tx.services, sample)
+  yield* shuffle(tx, sample)
+  return sample
 }
 
 function* drawDistinct(tx: Transaction, range: KeyRange, wanted: number): StatementSteps<Uint8Array[]> {
@@ -126,12 +127,12 @@ function* selectDistinct(
   return selected
 }
 
-function shuffle(chance: Chance, keys: Uint8Array[]): Uint8Array[] {
-  for (let i = keys.length - 1; i > 0; i--) {
-    const other = randomBelow(chance, i + 1)
-    const kept = keys[i]!
-    keys[i] = keys[other]!
+function* shuffle(tx: Transaction, keys: Uint8Array[]): StatementSteps<void> {
+  yield* eachStep(tx, 0, keys.length - 1, 1, (at) => {
+    const last = keys.length - 1 - at
+    const other = randomBelow(tx.services, last + 1)
+    const kept = keys[last]!
+    keys[last] = keys[other]!
     keys[other] = kept
-  }
-  return keys
+  })
 }

@@ -20,9 +20,9 @@ export function addMember(tx: Transaction, space: Keyspace, set: Header, member:
   return true
 }
 
-/** Of a set that is being built from members that are all different: no look is taken whether it has this one. */
+/** Of a set that this transaction builds from members that are all different: no look is taken whether it has this one. */
 export function appendMember(tx: Transaction, space: Keyspace, set: Header, member: Slice): void {
-  tx.put(writeElementKey(memberKey, space, index.member, set.generation, member), emptySlice)
+  tx.putNew(writeElementKey(memberKey, space, index.member, set.generation, member), emptySlice)
   set.count++
 }
 

@@ -69,9 +69,14 @@ export function setScore(
   return change.updated
 }
 
-/** Of a sorted set that is being built from members that are all different: no look is taken whether it has this one. */
+/** Of one that this transaction builds from members that are all different: no look is taken whether it has this one. */
 export function appendScore(tx: Transaction, space: Keyspace, sorted: Header, member: Slice, score: number): void {
-  putScore(tx, space, sorted, member, withoutSign(score))
+  const stored = withoutSign(score)
+  // Both keys first: the member may be a view that does not outlive the first write.
+  const byMember = writeElementKey(memberKey, space, index.scored, sorted.generation, member)
+  const byScore = writeScoreKey(scoreKey, space, sorted.generation, stored, member)
+  tx.putNew(byMember, encodeScore(scoreWriter, stored))
+  tx.putNew(byScore, emptySlice, 'derived')
   sorted.count++
 }
 

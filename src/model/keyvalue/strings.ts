@@ -2,6 +2,7 @@
  * Strings: the value lies in the header itself, so GET is one read and SET one read and one write (the read finds an
  * expiry or a collection that the new value replaces).
  */
+import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { MutableSlice, type Slice } from '../../base/slice.ts'
@@ -15,6 +16,10 @@ import { addLongDoubles, formatLongDouble, parseLongDouble, type LongDouble } fr
 
 /** Redis's own limit is 512 MB (`proto-max-bulk-len`); a value is one record of the log here. */
 export const maxStringBytes: number = 64 * 1024 * 1024
+
+/** Of a byte that is written: it is copied, and copied again into the transaction's writes. */
+const writtenUnits = 2
+const smallBytes = 1024
 
 const headerKey = new KeyWriter(64)
 const stored = new Header()
@@ -53,6 +58,7 @@ export function setString(
   }
   const writer = beginString(scratchValue(), expiresAtMs)
   writer.copy(value.bytes, value.start, value.end)
+  if (writer.end > smallBytes) charge(writer.end * writtenUnits)
   tx.put(writeHeaderKey(headerKey, space, key), writer)
   if (expiresAtMs !== never) putExpiry(tx, space, key, expiresAtMs)
 }

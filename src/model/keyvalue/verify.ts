@@ -8,9 +8,9 @@
 import { copySlice, equalSlices, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceRange, KeyWriter } from '../../base/tuple.ts'
-import type { Collection } from '../../database/catalog.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
-import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification/verification.ts'
 import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from './codec.ts'
 import {
   decodeLastElement,

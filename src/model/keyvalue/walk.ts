@@ -1,8 +1,9 @@
 /**
- * Reads a range entry by entry in slices of time: every 64 entries it asks whether the statement should pause, and goes on
- * afterwards where it stood.
+ * Reads a range entry by entry in slices of time: every 64 entries, and where what was done with one was much, it asks
+ * whether the statement should pause, and goes on afterwards where it stood.
  */
-import { compareSlices, copySlice, type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
+import { charge, isTurnOver } from '../../base/work.ts'
+import { compareSlices, copySlice, equalSlices, type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import type { StatementSteps, TimeSlice, Transaction, TransactionReader } from '../../database/contract.ts'
 import {
   advance,
@@ -12,8 +13,8 @@ import {
   orWait,
   type ThrownWait,
   type WaitingTransaction,
-} from '../../database/wait.ts'
-import type { Cursor } from '../../storage/store.ts'
+} from '../../database/transaction/wait.ts'
+import { type Cursor, nextUntil } from '../../storage/store.ts'
 
 /** A reader with a share of the thread, which is all that walking needs. */
 export interface SlicedReader extends TransactionReader, WaitingTransaction {
@@ -54,9 +55,49 @@ export function* walk(
     let goesOn = orWait(visit, cursor.key, cursor.value)
     if (typeof goesOn === 'object') goesOn = yield* visitAgain(visit, cursor, goesOn)
     if (goesOn === false) return
-    if (++visited % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) yield undefined
+    if (isPause(reader, ++visited)) yield undefined
   }
   reader.slice.spend(visited % entriesBetweenChecks)
+}
+
+/** Entries that are compared between two looks at what is left of the turn; fewer of longer ones, which may be alike but for a byte. */
+const comparedAtOnce = 512
+const comparedBytesAtOnce = 65_536
+/** So many cost as much as one that is visited. */
+const comparedPerVisit = 4
+
+/**
+ * Calls `visit` for each entry that has the value, with the number of entries before it in the range, until it answers
+ * false. It must not wait.
+ */
+export function* walkEqual(
+  reader: SlicedReader,
+  range: KeyRange,
+  value: Slice,
+  visit: (key: Slice, before: number) => boolean,
+  options: { readonly reverse: boolean; readonly limit?: number },
+): StatementSteps<void> {
+  if (compareSlices(range.start, range.end) >= 0) return
+  const cursor = reader.scan(range, { reverse: options.reverse })
+  const look = (count: number): number => nextUntil(cursor, value, count)
+  const limit = options.limit ?? Infinity
+  const bytes = value.end - value.start
+  const atOnce = Math.max(1, Math.min(comparedAtOnce, Math.floor(comparedBytesAtOnce / (bytes + 1))))
+  for (let seen = 0, passed = 0; seen < limit; seen += passed) {
+    let looked = orWait(look, Math.min(atOnce, limit - seen), undefined)
+    for (; typeof looked === 'object'; looked = orWait(look, 1, undefined)) yield looked
+    reader.batchDone()
+    passed = looked
+    if (passed === 0) return
+    charge(passed * bytes)
+    if (equalSlices(cursor.value, value) && !visit(cursor.key, seen + passed - 1)) return
+    if (reader.slice.spend(Math.ceil(passed / comparedPerVisit)) || isTurnOver()) yield undefined
+  }
+}
+
+/** After so many entries: by their number, or because of what they charged. */
+function isPause(reader: Pick<SlicedReader, 'slice'>, count: number): boolean {
+  return (count % entriesBetweenChecks === 0 && reader.slice.spend(entriesBetweenChecks)) || isTurnOver()
 }
 
 /** With copies: the entry at hand does not outlast the turn. */
@@ -105,6 +146,6 @@ export function* eachStep(
 ): StatementSteps<void> {
   for (let at = first, steps = 1; at < end; at += stride, steps++) {
     for (let wait = attempt(step, at); wait !== done; wait = attempt(step, at)) yield wait
-    if (steps % entriesBetweenChecks === 0 && tx.slice.spend(entriesBetweenChecks)) yield undefined
+    if (isPause(tx, steps)) yield undefined
   }
 }

@@ -58,6 +58,20 @@ describe('the row codec', () => {
     expect(new RowReader(layout, 3).read(sliceOf(bytes)).every((value, i) => value === row[i])).toBe(true)
   })
 
+  it.each([126, 127, 128, 129, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000])('keeps a value of %i bytes', (length) => {
+    const layout = layoutOf('text', 'int4')
+    const row = ['x'.repeat(length), 5]
+    expect(new RowReader(layout, 2).read(sliceOf(encoded(layout, row)))).toEqual(row)
+  })
+
+  it.each([7, 8, 9, 16, 17, 24, 25])('knows each NULL of %i columns', (count) => {
+    const layout = layoutOf(...Array.from({ length: count }, () => 'int4'))
+    for (let missing = 0; missing < count; missing++) {
+      const row = Array.from({ length: count }, (_, i) => (i === missing ? null : i))
+      expect(new RowReader(layout, count).read(sliceOf(encoded(layout, row)))).toEqual(row)
+    }
+  })
+
   it('reads only wanted columns', () => {
     const bytes = encoded(account, textRow(account, golden[0]![0]))
     expect(new RowReader(account, 6, [2]).read(sliceOf(bytes))).toEqual([null, null, 'hé', null, null, null])

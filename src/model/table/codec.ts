@@ -12,7 +12,7 @@
  * The columns of the primary key are stored here too: a key keeps a value's order, not its text (1.50 and 1.5 are one
  * key). Reading stops at the last column that is wanted.
  *
- * Invariants: a column's number determines its type for ever; integers lie at their full width, so that an update of one
+ * Invariants: a column's number determines its type within a version of the table; integers lie at their full width, so that an update of one
  * rewrites bytes in place.
  */
 import { decodeUtf8, type ByteWriter } from '../../base/bytes.ts'

@@ -3,12 +3,12 @@
  *
  * Columns are identified by numbers that are never reused: a row stores its values by number, so adding, dropping and
  * renaming columns rewrites no row. A column that was added reads in older rows as its `missing` value; a dropped one
- * stays in the list, since older rows still hold its bytes. Changing a column's type makes a new column.
+ * stays in the list, since older rows still hold its bytes. Changing a column's type writes all rows anew (`retype.ts`).
  *
  * Expressions (defaults, checks) are kept as source text: the language that wrote them compiles them.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { Index, JsonObject, JsonValue } from '../../database/catalog.ts'
+import type { Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
 import { sqlError } from './types/type.ts'
 
 export interface ColumnDefinition {
@@ -23,11 +23,20 @@ export interface ColumnDefinition {
   /** The sequences that the default draws from, by their collections. */
   readonly defaultSequences?: readonly number[]
   readonly identity?: 'always' | 'by default'
+  readonly generated?: GeneratedDefinition
   /** The collection whose sequence belongs to this column and is dropped with it. */
   readonly sequence?: number
   /** Text form of the value that rows from before this column have. */
   readonly missing?: string
   readonly dropped?: boolean
+}
+
+/** GENERATED ALWAYS AS (…) STORED. */
+export interface GeneratedDefinition {
+  /** Source text. */
+  readonly expression: string
+  /** The numbers of the columns that it reads; none of them is generated. */
+  readonly reads: readonly number[]
 }
 
 export type ColumnDefault = Required<Pick<ColumnDefinition, 'default'>> & Pick<ColumnDefinition, 'defaultSequences'>

@@ -1,7 +1,7 @@
 /** Takes a part out of a table, whatever else depends on it being gone already. */
-import type { Collection } from '../../database/catalog.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { type PartAddress, registerPartDrop } from '../../database/objects.ts'
+import { type PartAddress, registerPartDrop } from '../../database/catalog/objects.ts'
 import { dropForeignKey } from './reference-schema.ts'
 import { dropCheck, dropColumn, dropPrimaryKey, dropTableIndex, setDefault } from './schema.ts'
 import { Table } from './table.ts'

@@ -1,5 +1,5 @@
 /**
- * The expressions of a table's definition (defaults, checks), made ready for whoever writes a row.
+ * The expressions of a table's definition (defaults, checks, generated columns), made ready for whoever writes a row.
  *
  * A definition keeps them as text. The language that the text is in stands above the models, so it registers itself here
  * when it is loaded, and a table is compiled once per version: SQL, the document language, COPY and the library then write
@@ -10,7 +10,7 @@
  * for a page, and no door has to know.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import { Elsewhere, type Transaction } from '../../database/contract.ts'
 import type { RowCheck } from './constraints.ts'
 import type { Values } from './keys.ts'
@@ -28,6 +28,8 @@ export interface ExpressionLanguage {
   loading(): Promise<void> | undefined
   /** Of the column's type; `column.default` is there. */
   compileDefault(catalog: Catalog, column: Column): StoredExpression
+  /** Of the column's type; `column.generated` is there. */
+  compileGenerated(catalog: Catalog, table: Table, column: Column): StoredExpression
   /** True, false or NULL. */
   compileCheck(catalog: Catalog, table: Table, text: string): StoredExpression
 }
@@ -56,6 +58,18 @@ export function defaultOf(transaction: Transaction, column: Column): SqlValue {
     defaults.set(column, compiled)
   }
   return compiled.evaluate([], transaction)
+}
+
+const generated = new WeakMap<Column, StoredExpression>()
+
+/** What a generated column has beside the other values of its row. */
+export function generatedOf(transaction: Transaction, table: Table, column: Column, row: Values): SqlValue {
+  let compiled = generated.get(column)
+  if (compiled === undefined) {
+    compiled = readyLanguage().compileGenerated(transaction.catalog, table, column)
+    generated.set(column, compiled)
+  }
+  return compiled.evaluate(row, transaction)
 }
 
 const checks = new WeakMap<Table, readonly RowCheck[]>()

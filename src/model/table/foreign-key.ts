@@ -8,7 +8,7 @@
  */
 import { type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { Catalog } from '../../database/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { DeferrableConstraint, NewestReader } from '../../database/contract.ts'
 import type { ForeignKeyDefinition } from './definition.ts'
 import { compareKeys, type KeyComparison } from './key-comparison.ts'

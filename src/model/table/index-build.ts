@@ -3,14 +3,14 @@
  * rows that break a new constraint. Generators: they pause when their slice is over.
  */
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { encodeRow } from './codec.ts'
 import { describeKey, hasTwin, isPrimaryKeyTaken, type RowCheck, uniqueViolation } from './constraints.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { allRows, rowKeyOf, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
-import { addEntry, removeEntry } from './rows.ts'
+import { addEntry, removeEntry } from './entries.ts'
 import { RowScan } from './scan.ts'
 import type { Column, Table, TableIndex } from './table.ts'
 import { PolylogError } from '../../base/errors.ts'
@@ -116,7 +116,7 @@ function writeKeyIn(transaction: Transaction, to: Table, row: Values): void {
   }
 }
 
-function containsNulls(table: Table, column: Column): PolylogError {
+export function containsNulls(table: Table, column: Column): PolylogError {
   return new PolylogError(
     'not_null_violation',
     `column "${column.name}" of relation "${table.name}" contains null values`,
@@ -142,7 +142,7 @@ export function* refuseRows(transaction: Transaction, table: Table, check: RowCh
   })
 }
 
-/** Puts a value computed from the row into one column of every row: ALTER COLUMN … TYPE, volatile defaults. */
+/** Puts a value computed from the row into one column of every row: volatile defaults, generated columns. */
 export function* fillColumn(
   transaction: Transaction,
   table: Table,

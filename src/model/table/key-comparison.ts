@@ -16,7 +16,7 @@ import {
 } from './types/calendar.ts'
 import { trimPadding } from './types/text.ts'
 import type { SqlType } from './types/type.ts'
-import type { SqlValue } from './types/value.ts'
+import type { Interval, SqlValue } from './types/value.ts'
 
 export interface KeyComparison {
   /** Undefined: no value of the referenced type equals it. */
@@ -30,6 +30,7 @@ const identity: KeyComparison = { toReferenced: (value) => value, toReferencing:
 const integerBits: Readonly<Record<string, number>> = { int2: 16, int4: 32, int8: 64 }
 const plainTexts: ReadonlySet<string> = new Set(['text', 'varchar', 'name'])
 const texts: ReadonlySet<string> = new Set([...plainTexts, 'bpchar'])
+const timestamps: ReadonlySet<string> = new Set(['timestamp', 'timestamptz'])
 const floats: ReadonlySet<string> = new Set(['float4', 'float8'])
 
 /** Undefined where PostgreSQL has no such comparison for a foreign key. */
@@ -37,16 +38,19 @@ export function compareKeys(referencing: SqlType, referenced: SqlType): KeyCompa
   if (!referenced.isOrdered) return undefined
   if (referencing.oid === referenced.oid) return identity
   const [from, to] = [referencing.name, referenced.name]
-  if (from in integerBits) return fromInteger(from, to)
+  if (from in integerBits) return to === 'oid' ? integerToOid(from) : fromInteger(from, to)
   if (from === 'numeric' && floats.has(to))
     return { toReferenced: (value) => rounded((value as Decimal).toNumber(), to) }
   if (floats.has(from) && floats.has(to)) return betweenFloats(from, to)
   if (texts.has(from) && texts.has(to)) return betweenTexts(from, to)
-  if (from === 'date' && to === 'timestamp') return dateToTimestamp
-  if (from === 'timestamp' && to === 'date') {
+  if (from === 'char' && (to === 'text' || to === 'varchar')) return charToText
+  if (from === 'date' && timestamps.has(to)) return dateToTimestamp
+  if (timestamps.has(from) && to === 'date') {
     return { toReferenced: dateOfTimestamp, toReferencing: timestampOfDate }
   }
-  return undefined
+  // Both count from 1970 in UTC, the only zone that there is.
+  if (timestamps.has(from) && timestamps.has(to)) return identity
+  return from === 'time' && to === 'interval' ? timeToInterval : undefined
 }
 
 function fromInteger(from: string, to: string): KeyComparison | undefined {
@@ -74,6 +78,23 @@ function fromInteger(from: string, to: string): KeyComparison | undefined {
   return floats.has(to) ? { toReferenced: (value) => rounded(Number(value), to) } : undefined
 }
 
+/** Negative numbers mean those from 2^31 on, but for int8, which is refused beyond its range. */
+function integerToOid(from: string): KeyComparison {
+  if (from === 'int8') {
+    return {
+      toReferenced: (value) => (BigInt.asUintN(32, value as bigint) === value ? Number(value) : undefined),
+      toReferencing: (value) => BigInt(value as number),
+    }
+  }
+  return {
+    toReferenced: (value) => (value as number) >>> 0,
+    toReferencing: (value) => {
+      const signed = (value as number) | 0
+      return from === 'int2' && (signed << 16) >> 16 !== signed ? undefined : signed
+    },
+  }
+}
+
 function wholeOf(value: Decimal): bigint | undefined {
   if (!value.isFinite) return undefined
   const whole = value.round(0)
@@ -96,7 +117,8 @@ function betweenFloats(from: string, to: string): KeyComparison {
 }
 
 /** Trailing blanks count for nothing where either side is padded; then several texts may be equal. */
-function betweenTexts(from: string, to: string): KeyComparison {
+function betweenTexts(from: string, to: string): KeyComparison | undefined {
+  if (from === 'name' && to === 'bpchar') return undefined
   if (plainTexts.has(from) && plainTexts.has(to)) return identity
   return { toReferenced: (value) => (from === 'bpchar' ? trimPadding(value as string) : value) }
 }
@@ -112,6 +134,21 @@ function dateOfTimestamp(value: SqlValue): SqlValue | undefined {
   if (value === timestampMinusInfinity) return dateMinusInfinity
   const us = value as bigint
   return us % usPerDay === 0n ? Number(us / usPerDay) : undefined
+}
+
+const charToText: KeyComparison = {
+  toReferenced: (value) => value,
+  toReferencing: (value) => (Buffer.byteLength(value as string) <= 1 ? value : undefined),
+}
+
+/** Equal intervals are as long as each other: a month has 30 days, and a day 24 hours. */
+const timeToInterval: KeyComparison = {
+  toReferenced: (value) => ({ months: 0, days: 0, us: value as bigint }),
+  toReferencing: (value) => {
+    const { months, days, us } = value as Interval
+    const all = (BigInt(months) * 30n + BigInt(days)) * usPerDay + us
+    return all >= 0n && all <= usPerDay ? all : undefined
+  },
 }
 
 const dateToTimestamp: KeyComparison = { toReferenced: timestampOfDate, toReferencing: dateOfTimestamp }

@@ -4,9 +4,9 @@
  *
  * What a default draws from was only in its text, which was written by ourselves: `nextval('a.b'::regclass)`.
  */
-import type { Catalog, Collection, JsonObject } from '../../database/catalog.ts'
-import { rewriteCollection } from '../../database/migrations/catalog-step.ts'
-import { registerStep } from '../../database/migrations/migrations.ts'
+import type { Catalog, Collection, JsonObject } from '../../database/catalog/catalog.ts'
+import { rewriteCollection } from '../../database/directory/migrations/catalog-step.ts'
+import { registerStep } from '../../database/directory/migrations/migrations.ts'
 import type { ColumnDefinition, TableDefinition } from './definition.ts'
 import { isSequence } from './sequence.ts'
 import type { SequenceOwner } from './sequence-definition.ts'

@@ -34,7 +34,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { copySlice, type Slice, sliceOf } from '../../base/slice.ts'
 import type { StatementSteps, Task, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import { describeKey } from './constraints.ts'
 import type { ForeignKeyAction } from './definition.ts'
 import { defaultOf } from './expressions.ts'
@@ -51,7 +51,7 @@ export interface RowChanges {
     table: Table,
     key: Slice,
     oldRow: Values,
-    newRow: Values,
+    newRow: SqlValue[],
     set: readonly Column[],
   ): void
 }

@@ -5,7 +5,7 @@
  * version, and plans and statements that are older than the foreign key notice. Both are locked as for any schema change.
  */
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import { type ForeignKeyDefinition, withChangedForeignKey, withForeignKey, withReferencing } from './definition.ts'
 import { ForeignKey } from './foreign-key.ts'
 import { eachRow } from './index-build.ts'
@@ -37,7 +37,7 @@ function noteReferencing(transaction: Transaction, referencedId: number, id: num
 }
 
 /** Rows that there are must refer to something, too. */
-function* refuseUnmet(transaction: Transaction, table: Table, name: string): StatementSteps<void> {
+export function* refuseUnmet(transaction: Transaction, table: Table, name: string): StatementSteps<void> {
   const definition = table.foreignKeys.find((one) => one.name === name)!
   const referenced = Table.of(transaction.catalog.collectionById(definition.references)!)
   const foreignKey = ForeignKey.between(table, referenced, definition)

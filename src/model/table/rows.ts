@@ -1,10 +1,12 @@
 /**
  * Insert, update and delete of rows, with their constraints and index entries.
  *
- * This is the one way in which rows change, whichever door asks. The order of tests is PostgreSQL's: not null, checks, then
- * the primary key and the unique indexes; then what follows for other rows (`reference-rules.ts`). Everything a statement does is undone by the runner where it throws, so nothing here cleans up.
+ * This is the one way in which rows change, whichever door asks. What has to be done about a row besides storing it are
+ * rules, which take part in the places that `row-hooks.ts` names; here stand the places themselves, and the row under its
+ * key. The order is PostgreSQL's: not null, checks, then the primary key and the unique indexes; then what follows for other
+ * rows. Everything a statement does is undone by the runner where it throws, so nothing here cleans up.
  *
- * An update copies the bytes of what it does not change, and looks only at indexes whose columns it changes: prepare a
+ * An update copies the bytes of what it does not change, and looks only at what its columns concern: prepare a
  * `UpdatePlan` once per statement. An update that moves the primary key is a delete and an insert.
  */
 import { PolylogError } from '../../base/errors.ts'
@@ -12,28 +14,14 @@ import { equalSlices, type Slice } from '../../base/slice.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { Transaction } from '../../database/contract.ts'
+import { builtInRules, referableOrdinals } from './built-in-rules.ts'
 import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
-import {
-  checkNotNull,
-  checkRow,
-  checkTwin,
-  findUniqueEntry,
-  isPrimaryKeyTaken,
-  uniqueViolation,
-  type RowCheck,
-} from './constraints.ts'
-import { checksOf } from './expressions.ts'
-import {
-  hasNull,
-  indexValue,
-  rowPrefixBytes,
-  writeHiddenRowKey,
-  writeIndexKey,
-  writeRowKey,
-  type Values,
-} from './keys.ts'
-import { checkChangedReferences, checkReferences, followReferred, type RowChanges } from './reference-rules.ts'
-import type { Column, Table, TableIndex } from './table.ts'
+import { isPrimaryKeyTaken, uniqueViolation } from './constraints.ts'
+import { completeRow, type RowDraft } from './expressions.ts'
+import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
+import type { RowChanges } from './reference-rules.ts'
+import { openStatement, registerRowRule, TableRules, type UpdatePlaces } from './row-hooks.ts'
+import type { Table } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
 /** A row by its whole key. */
@@ -63,25 +51,37 @@ export function writePrimaryKey(table: Table, primaryKey: Values, writer: KeyWri
 
 const rowWriter = new ByteWriter(1024)
 const keyWriter = new KeyWriter(64)
-const entryWriter = new KeyWriter(64)
-const otherWriter = new KeyWriter(64)
-
-/** What any row of the table must fulfil by itself. */
-export function checkNewRow(transaction: Transaction, table: Table, row: Values): void {
-  checkNotNull(table, table.columns, row)
-  if (table.checks.length > 0) checkRow(transaction, table, checksOf(transaction.catalog, table), row)
-}
 
 /**
- * `row`: every column by ordinal, of their types, what is not given filled in (`completeRow`). Answers the row's key, a view
- * until the next call.
+ * A row as it would be stored: what is not given is filled in, rules have had their say, and it fulfils what any row of the
+ * table must by itself. Undefined where a rule leaves it out. It may be the draft itself, which can be prepared again
+ * where that had to wait.
  */
-export function insertRow(transaction: Transaction, table: Table, row: Values): Slice {
-  checkNewRow(transaction, table, row)
+export function prepareRow(transaction: Transaction, table: Table, draft: RowDraft): SqlValue[] | undefined {
+  const { statement, insert } = TableRules.of(table)
+  if (statement.length > 0) openStatement(transaction, table, statement, 'insert')
+  const completed = completeRow(transaction, table, draft)
+  // What is done again must not find what it did the first time.
+  const row = insert.before.length === 0 ? completed : [...completed]
+  for (const before of insert.before) if (!before(transaction, row)) return undefined
+  for (const derive of insert.derive) derive(transaction, row)
+  for (const check of insert.check) check(transaction, row)
+  return row
+}
+
+/** `row` as `prepareRow` answers it. Answers its key, a view until the next call. */
+export function storeRow(transaction: Transaction, table: Table, row: Values): Slice {
   writeNewRowKey(transaction, table, row)
-  storeNewRow(transaction, table, row)
-  if (table.foreignKeys.length > 0) checkReferences(transaction, table, row, keyWriter)
+  putNewRow(transaction, table, row)
+  for (const after of TableRules.of(table).insert.after) after(transaction, row, keyWriter)
   return keyWriter
+}
+
+/** `draft`: every column by ordinal, of their types; undefined is not given. Answers the row, undefined where it was left out. */
+export function insertRow(transaction: Transaction, table: Table, draft: RowDraft): SqlValue[] | undefined {
+  const row = prepareRow(transaction, table, draft)
+  if (row !== undefined) storeRow(transaction, table, row)
+  return row
 }
 
 function writeNewRowKey(transaction: Transaction, table: Table, row: Values): void {
@@ -96,39 +96,20 @@ function writeNewRowKey(transaction: Transaction, table: Table, row: Values): vo
 }
 
 /** Under the key in `keyWriter`. */
-function storeNewRow(transaction: Transaction, table: Table, row: Values): void {
+function putNewRow(transaction: Transaction, table: Table, row: Values): void {
   rowWriter.reset()
   encodeRow(table.layout, row, rowWriter)
-  transaction.put(keyWriter, rowWriter)
-  if (table.indexes.length === 0) return
+  // The number of a row without a key was drawn for it.
+  if (table.primaryKey === undefined) transaction.putNew(keyWriter, rowWriter)
+  else transaction.put(keyWriter, rowWriter)
+  const { write: writes } = TableRules.of(table).insert
+  if (writes.length === 0) return
   const rowKey = rowKeyIn(table, keyWriter)
-  for (const index of table.indexes) addEntry(transaction, table, index, row, rowKey)
+  for (const write of writes) write(transaction, row, rowKey)
 }
 
 function rowKeyIn(table: Table, key: Slice): Slice {
   return { bytes: key.bytes, start: key.start + rowPrefixBytes(table), end: key.end }
-}
-
-export function addEntry(transaction: Transaction, table: Table, index: TableIndex, row: Values, rowKey: Slice): void {
-  if (index.isUnique && index.deferrable === undefined && !hasNull(index, row)) {
-    if (findUniqueEntry(transaction, table, index, row) !== undefined) {
-      throw uniqueViolation(table, index.name, index.parts, row)
-    }
-  }
-  writeIndexKey(table, index, row, rowKey, entryWriter)
-  transaction.put(entryWriter, indexValue(index, rowKey), 'derived')
-  if (index.deferrable !== undefined) checkTwin(transaction, table, index, row)
-}
-
-export function removeEntry(
-  transaction: Transaction,
-  table: Table,
-  index: TableIndex,
-  row: Values,
-  rowKey: Slice,
-): void {
-  writeIndexKey(table, index, row, rowKey, entryWriter)
-  transaction.delete(entryWriter, 'derived')
 }
 
 /** What an update of some columns has to look at. */
@@ -136,100 +117,99 @@ export interface UpdatePlan {
   readonly table: Table
   /** Ordinals that the old row must hold beside what the caller itself reads. */
   readonly needed: readonly number[]
-  readonly changedColumns: readonly Column[]
   readonly changesKey: boolean
-  readonly indexes: readonly TableIndex[]
-  /** Ordinals that are set. */
-  readonly set: ReadonlySet<number>
-  /** What is set is part of a reference to another row. */
-  readonly changesReference: boolean
   /** Ordinals that are set and part of a key that other rows may refer to. */
   readonly referable: readonly number[]
-  /** Those that read what is set: compiled with the first row. */
-  checks: readonly RowCheck[] | undefined
   /** By column number − 1: see `rewriteRow`. */
   readonly changed: Uint8Array
+  readonly places: UpdatePlaces
 }
 
 /**
- * `ordinals` of the columns that are set. Whole rows are needed where the table has checks or refers to others, and where
- * others may refer to what is set.
+ * `ordinals` of the columns that are set. Whole rows are needed where they move, and whatever the rules ask for.
  */
 export function planUpdate(table: Table, ordinals: readonly number[]): UpdatePlan {
-  const set = new Set(ordinals)
+  const rules = TableRules.of(table)
+  const set = rules.setBy(ordinals)
+  const places = rules.update(set)
   const changed = new Uint8Array(table.layout.length)
-  const changedColumns = table.columns.filter(({ ordinal }) => set.has(ordinal))
-  for (const column of changedColumns) changed[column.number - 1] = 1
-  const indexes = table.indexes.filter(({ parts }) => parts.some(({ column }) => set.has(column.ordinal)))
+  for (const { ordinal, number } of table.columns) if (set.has(ordinal)) changed[number - 1] = 1
   const changesKey = table.primaryKey?.some(({ column }) => set.has(column.ordinal)) === true
-  const changesReference = table.foreignKeys.some(({ columns }) =>
-    columns.some((number) => set.has(table.columnByNumber(number).ordinal)),
-  )
   const referable = referableOrdinals(table).filter((ordinal) => set.has(ordinal))
-  const isReferred = table.isReferenced && referable.length > 0
-  const isWhole = changesKey || table.checks.length > 0 || changesReference || isReferred
-  const needed = isWhole
-    ? table.columns.map(({ ordinal }) => ordinal)
-    : [...new Set(indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal)))]
-  const plan = { table, needed, changedColumns, changesKey, indexes, set, changesReference, referable, changed }
-  return { ...plan, checks: undefined }
-}
-
-/** Of the primary key and of the unique indexes: what a foreign key may refer to. */
-function referableOrdinals(table: Table): number[] {
-  const unique = table.indexes.filter(({ isUnique, deferrable }) => isUnique && deferrable === undefined)
-  const parts = [...(table.primaryKey ?? []), ...unique.flatMap((index) => index.parts)]
-  return parts.map(({ column }) => column.ordinal)
+  const needed = changesKey ? table.columns.map(({ ordinal }) => ordinal) : [...places.needed]
+  return { table, needed, changesKey, referable, changed, places }
 }
 
 /**
  * `key` is the row's whole key. `oldRow` holds what the plan needs; `newRow` is the same with the set columns replaced.
+ * Answers the row as it is stored, undefined where a rule left it as it was.
  */
 export function updateRow(
   transaction: Transaction,
   plan: UpdatePlan,
   key: Slice,
   oldRow: Values,
-  newRow: Values,
-): void {
-  const { table } = plan
-  const old = transaction.get(key)
-  if (old === undefined) throw new PolylogError('internal', `a row of "${table.name}" is gone while it is updated`)
-  checkChangedRow(transaction, plan, old, newRow)
-  if (plan.changesKey && !equalSlices(writeRowKey(table, newRow, keyWriter), key)) {
-    moveRow(transaction, plan, key, oldRow, newRow)
-    followUpdate(transaction, plan, keyWriter, oldRow, newRow, true)
-    return
+  newRow: SqlValue[],
+): SqlValue[] | undefined {
+  const { table, places } = plan
+  const { statement } = TableRules.of(table)
+  if (statement.length > 0) openStatement(transaction, table, statement, 'update')
+  const row = places.before.length === 0 ? newRow : [...newRow]
+  for (const before of places.before) if (!before(transaction, row, oldRow)) return undefined
+  for (const derive of places.derive) derive(transaction, row)
+  for (const check of places.check) check(transaction, row, key)
+  if (plan.changesKey && !equalSlices(writeRowKey(table, row, keyWriter), key)) {
+    moveRow(transaction, table, key, oldRow, row)
+    for (const after of places.after) after(transaction, row, oldRow, keyWriter, true)
+    return row
   }
   // Whoever holds that the row's key is there must not be passed by one that changes it.
-  if (plan.referable.some((ordinal) => oldRow[ordinal] !== newRow[ordinal])) transaction.lock(key, 'update')
+  if (plan.referable.some((ordinal) => oldRow[ordinal] !== row[ordinal])) transaction.lock(key, 'update')
+  const old = transaction.get(key)
+  if (old === undefined) throw new PolylogError('internal', `a row of "${table.name}" is gone while it is updated`)
   rowWriter.reset()
-  rewriteRow(table.layout, old, plan.changed, newRow, rowWriter)
+  rewriteRow(table.layout, old, plan.changed, row, rowWriter)
   transaction.put(key, rowWriter)
-  if (plan.indexes.length > 0) updateEntries(transaction, plan, rowKeyIn(table, key), oldRow, newRow)
-  followUpdate(transaction, plan, key, oldRow, newRow, false)
+  if (places.write.length > 0) {
+    const rowKey = rowKeyIn(table, key)
+    for (const write of places.write) write(transaction, row, oldRow, rowKey)
+  }
+  for (const after of places.after) after(transaction, row, oldRow, key, false)
+  return row
 }
 
-/** What other rows have to do with the change: first those that refer to this one. */
-function followUpdate(
-  transaction: Transaction,
-  plan: UpdatePlan,
-  key: Slice,
-  oldRow: Values,
-  newRow: Values,
-  isMoved: boolean,
-): void {
-  const { table } = plan
-  if (table.isReferenced && plan.referable.length > 0) {
-    followReferred(transaction, table, oldRow, newRow, rowChanges)
+function moveRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values, newRow: Values): void {
+  removeRow(transaction, table, key, oldRow)
+  writeNewRowKey(transaction, table, newRow)
+  putNewRow(transaction, table, newRow)
+}
+
+/** `oldRow` holds what a delete has to have read: see `ordinalsForDelete`. False where a rule kept the row. */
+export function deleteRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): boolean {
+  const { statement, delete: places } = TableRules.of(table)
+  if (statement.length > 0) openStatement(transaction, table, statement, 'delete')
+  for (const before of places.before) if (!before(transaction, oldRow)) return false
+  removeRow(transaction, table, key, oldRow)
+  for (const after of places.after) after(transaction, oldRow, key)
+  return true
+}
+
+function removeRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
+  const { write: writes } = TableRules.of(table).delete
+  if (writes.length > 0) {
+    const rowKey = rowKeyIn(table, key)
+    for (const write of writes) write(transaction, oldRow, rowKey)
   }
-  if (plan.changesReference || (isMoved && table.foreignKeys.length > 0)) {
-    checkChangedReferences(transaction, table, oldRow, newRow, key, isMoved)
-  }
+  transaction.delete(key)
+}
+
+/** What the rules have to know of a row that goes. */
+export function ordinalsForDelete(table: Table): number[] {
+  return [...TableRules.of(table).delete.needed]
 }
 
 const rowChanges: RowChanges = {
-  deleteRow: (transaction, table, key, oldRow) => deleteRow(transaction, table, key, oldRow),
+  deleteRow: (transaction, table, key, oldRow) => void deleteRow(transaction, table, key, oldRow),
   setColumns: (transaction, table, key, oldRow, newRow, set) => {
     const plan = planUpdate(
       table,
@@ -239,61 +219,4 @@ const rowChanges: RowChanges = {
   },
 }
 
-function checkChangedRow(transaction: Transaction, plan: UpdatePlan, old: Slice, newRow: Values): void {
-  for (const column of plan.changedColumns) {
-    if (column.isNotNull && newRow[column.ordinal] === null) {
-      // The message shows the whole row, of which the caller may have read a part.
-      const whole = plan.table.reader.read(old)
-      for (const { ordinal } of plan.changedColumns) whole[ordinal] = newRow[ordinal]!
-      checkNotNull(plan.table, [column], whole)
-    }
-  }
-  if (plan.table.checks.length === 0) return
-  plan.checks ??= checksOf(transaction.catalog, plan.table).filter(({ reads }) => meets(reads, plan.set))
-  checkRow(transaction, plan.table, plan.checks, newRow)
-}
-
-function meets(some: ReadonlySet<number>, others: ReadonlySet<number>): boolean {
-  for (const one of some) if (others.has(one)) return true
-  return false
-}
-
-function moveRow(transaction: Transaction, plan: UpdatePlan, key: Slice, oldRow: Values, newRow: Values): void {
-  removeRow(transaction, plan.table, key, oldRow)
-  writeNewRowKey(transaction, plan.table, newRow)
-  storeNewRow(transaction, plan.table, newRow)
-}
-
-function updateEntries(
-  transaction: Transaction,
-  plan: UpdatePlan,
-  rowKey: Slice,
-  oldRow: Values,
-  newRow: Values,
-): void {
-  const { table } = plan
-  for (const index of plan.indexes) {
-    writeIndexKey(table, index, oldRow, rowKey, otherWriter)
-    if (equalSlices(writeIndexKey(table, index, newRow, rowKey, entryWriter), otherWriter)) continue
-    transaction.delete(otherWriter, 'derived')
-    addEntry(transaction, table, index, newRow, rowKey)
-  }
-}
-
-/** `oldRow` holds what a delete has to have read: see `ordinalsForDelete`. */
-export function deleteRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
-  removeRow(transaction, table, key, oldRow)
-  if (table.isReferenced) followReferred(transaction, table, oldRow, undefined, rowChanges)
-}
-
-function removeRow(transaction: Transaction, table: Table, key: Slice, oldRow: Values): void {
-  const rowKey = rowKeyIn(table, key)
-  for (const index of table.indexes) removeEntry(transaction, table, index, oldRow, rowKey)
-  transaction.delete(key)
-}
-
-/** The columns of its indexes, and of what other rows may refer to. */
-export function ordinalsForDelete(table: Table): number[] {
-  const indexed = table.indexes.flatMap(({ parts }) => parts.map(({ column }) => column.ordinal))
-  return [...new Set([...indexed, ...(table.isReferenced ? referableOrdinals(table) : [])])]
-}
+for (const rule of builtInRules(rowChanges)) registerRowRule(rule)

@@ -15,7 +15,7 @@ import type { Table, TableIndex } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
 export class RowScan {
-  readonly #transaction: TransactionReader
+  readonly #transaction: Pick<TransactionReader, 'get' | 'scan'>
   readonly #table: Table
   readonly #index: TableIndex | undefined
   readonly #reader: RowReader
@@ -24,19 +24,20 @@ export class RowScan {
   /** The entry at hand is not answered yet: its row was not there. */
   #isPending = false
 
-  /** `range` of the rows (`index` undefined) or of the index: see `boundedRange`. */
+  /** `range` of the rows (`index` undefined) or of the index: see `boundedRange`. `cursor`: one that stands in it. */
   constructor(
-    transaction: TransactionReader,
+    transaction: Pick<TransactionReader, 'get' | 'scan'>,
     table: Table,
     reader: RowReader,
     range: KeyRange,
     options: { readonly index?: TableIndex | undefined; readonly reverse?: boolean } = {},
+    cursor: Cursor = transaction.scan(range, { reverse: options.reverse === true }),
   ) {
     this.#transaction = transaction
     this.#table = table
     this.#reader = reader
     this.#index = options.index
-    this.#cursor = transaction.scan(range, { reverse: options.reverse === true })
+    this.#cursor = cursor
   }
 
   /** The next row by ordinals, or undefined at the end. */

@@ -4,9 +4,9 @@
  * A new definition is a new version of the collection, so callers go on with the table that is answered. Names of
  * constraints that are not given are made as PostgreSQL makes them (`orders_pkey`, `orders_email_key`).
  */
-import type { Collection, Namespace } from '../../database/catalog.ts'
+import type { Collection, Namespace } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/wait.ts'
+import { inPlace } from '../../database/transaction/wait.ts'
 import type { RowCheck } from './constraints.ts'
 import {
   toJson,
@@ -23,6 +23,7 @@ import {
   type TableDefinition,
 } from './definition.ts'
 import { buildIndex, refuseNulls, refuseRows, rekeyRows } from './index-build.ts'
+import { beginEvent } from './row-hooks.ts'
 import { Table, type TableIndex } from './table.ts'
 import { sqlError } from './types/type.ts'
 
@@ -41,8 +42,11 @@ export function createTable(
   namespace: Namespace,
   name: string,
   definition: TableDefinition,
+  engine?: string,
 ): Table {
-  return Table.of(transaction.createCollection(namespace, name, 'table', toJson(definition)))
+  const table = Table.of(transaction.createCollection(namespace, name, 'table', toJson(definition), engine))
+  refuseUnordered(table, definition.primaryKey?.columns ?? [])
+  return table
 }
 
 export function redefine(transaction: Transaction, table: Table, definition: TableDefinition): Table {
@@ -96,10 +100,30 @@ function changeColumn(
   return redefine(transaction, table, withChangedColumn(table.definition, table.getColumn(name).number, change))
 }
 
-export function renameColumn(transaction: Transaction, table: Table, name: string, newName: string): Table {
-  table.getColumn(name)
+/** `rewrite`: the text of an expression of the table with the column's new name. */
+export function renameColumn(
+  transaction: Transaction,
+  table: Table,
+  name: string,
+  newName: string,
+  rewrite: (expression: string) => string,
+): Table {
+  const { number } = table.getColumn(name)
   refuseColumn(table, newName)
-  return changeColumn(transaction, table, name, (column) => ({ ...column, name: newName }))
+  const columns = table.definition.columns.map((column) => ({
+    ...column,
+    ...(column.number === number && { name: newName }),
+    ...(column.generated !== undefined && {
+      generated: { ...column.generated, expression: rewrite(column.generated.expression) },
+    }),
+  }))
+  const checks = table.definition.checks.map((check) => ({ ...check, expression: rewrite(check.expression) }))
+  return redefine(transaction, table, { ...table.definition, columns, checks })
+}
+
+/** DROP EXPRESSION: the column keeps what it has, and follows from nothing any more. */
+export function dropExpression(transaction: Transaction, table: Table, name: string): Table {
+  return changeColumn(transaction, table, name, ({ generated: _, ...rest }) => rest)
 }
 
 /** Undefined drops it. */
@@ -135,6 +159,7 @@ export function dropNotNull(transaction: Transaction, table: Table, name: string
 
 export function* addPrimaryKey(transaction: Transaction, table: Table, key: KeyDefinition): StatementSteps<Table> {
   refuseSecondPrimaryKey(table)
+  refuseUnordered(table, key.columns)
   const changed = yield* inPlace(transaction, () => redefine(transaction, table, withPrimaryKey(table.definition, key)))
   yield* rekeyRows(transaction, table, changed)
   return changed
@@ -156,7 +181,10 @@ export function* dropPrimaryKey(transaction: Transaction, table: Table): Stateme
 
 export function* createTableIndex(transaction: Transaction, table: Table, index: NewIndex): StatementSteps<Table> {
   const { name, isUnique, isConstraint, isPrimary, deferrable, columns } = index
-  refuseUnordered(table, columns)
+  refuseUnordered(
+    table,
+    columns.map(({ number }) => number),
+  )
   const definition = toJson({
     columns,
     ...(isConstraint === true ? { constraint: true } : {}),
@@ -169,12 +197,14 @@ export function* createTableIndex(transaction: Transaction, table: Table, index:
   return changed
 }
 
-function refuseUnordered(table: Table, columns: readonly IndexColumn[]): void {
-  for (const { number } of columns) {
+export function refuseUnordered(table: Table, columns: readonly number[]): void {
+  for (const number of columns) {
     const { type } = table.columnByNumber(number)
     if (type.isOrdered) continue
     const message = `data type ${type.title} has no default operator class for access method "btree"`
-    throw sqlError('wrong_type', '42704', message)
+    const hint =
+      'You must specify an operator class for the index or define a default operator class for the data type.'
+    throw sqlError('wrong_type', '42704', message, { hint })
   }
 }
 
@@ -202,5 +232,6 @@ export function dropCheck(transaction: Transaction, table: Table, name: string):
 
 /** All rows. The caller has seen to it that no other table's refer to them. */
 export function truncateTable(transaction: Transaction, table: Table): void {
+  beginEvent(transaction, table, 'truncate')
   transaction.clearCollection(table.collection)
 }

@@ -1,6 +1,6 @@
 /** What a sequence is to the catalog: it belongs to a column and goes with it, or it stands alone. */
-import type { JsonObject } from '../../database/catalog.ts'
-import { type ObjectKind, registerKind } from '../../database/objects.ts'
+import type { JsonObject } from '../../database/catalog/catalog.ts'
+import { type ObjectKind, registerKind } from '../../database/catalog/objects.ts'
 import { damagedDefinition } from './definition.ts'
 import type { SequenceDefinition } from './sequence-definition.ts'
 import { columnPart } from './table-kind.ts'

@@ -2,14 +2,14 @@
  * What a table is to the catalog: how its definition is read, which parts it has, and what they depend on.
  *
  *   part        key                       depends on
- *   column      its number                –
+ *   column      its number                generated: the columns that it follows from (normal)
  *   default     the column's number       its column (automatic), the sequences that it draws from (normal)
  *   constraint  its name                  the columns of a key or foreign key (automatic); what a foreign key
  *                                         refers to: the columns and the index there (normal)
  *   index       its id, 0: primary key    its columns (automatic), or its constraint (internal)
  */
 import { primaryIndex } from '../../base/tuple.ts'
-import type { Collection, JsonObject } from '../../database/catalog.ts'
+import type { Collection, JsonObject } from '../../database/catalog/catalog.ts'
 import {
   definitionOf,
   type Dependency,
@@ -18,7 +18,7 @@ import {
   type PartAddress,
   partsOf,
   registerKind,
-} from '../../database/objects.ts'
+} from '../../database/catalog/objects.ts'
 import { damagedDefinition, indexDefinitionOf, liveColumns, type TableDefinition } from './definition.ts'
 
 /** The key of the index that a primary key's rows are: it has no entry among the indexes. */
@@ -71,7 +71,10 @@ function decodeTable(definition: JsonObject): TableDefinition {
     foreignKeys = [],
   } = definition as Partial<Record<keyof TableDefinition, unknown>>
   const isColumn = (one: Record<string, unknown>): boolean =>
-    Number.isSafeInteger(one['number']) && typeof one['name'] === 'string' && Number.isSafeInteger(one['type'])
+    Number.isSafeInteger(one['number']) &&
+    typeof one['name'] === 'string' &&
+    Number.isSafeInteger(one['type']) &&
+    (one['generated'] === undefined || isGenerated(one['generated'] as Record<string, unknown>))
   const isWhole =
     listOf(columns).every(isColumn) &&
     Number.isSafeInteger(nextColumn) &&
@@ -86,6 +89,10 @@ function listOf(value: unknown): Record<string, unknown>[] {
   const list: unknown[] = Array.isArray(value) ? value : [undefined]
   if (list.every((one) => typeof one === 'object' && one !== null)) return list as Record<string, unknown>[]
   throw damagedDefinition('table')
+}
+
+function isGenerated({ expression, reads }: Record<string, unknown>): boolean {
+  return typeof expression === 'string' && Array.isArray(reads) && reads.every((one) => Number.isSafeInteger(one))
 }
 
 function isKey({ name, columns }: Record<string, unknown>): boolean {
@@ -117,7 +124,10 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
   const onColumns = (of: PartAddress, columns: readonly number[]): void => {
     for (const number of columns) dependencies.push({ of, on: { id, part: columnPart(number) }, kind: 'automatic' })
   }
-  for (const { number, default: text, defaultSequences = [] } of liveColumns(definition)) {
+  for (const { number, default: text, defaultSequences = [], generated } of liveColumns(definition)) {
+    for (const read of generated?.reads ?? []) {
+      dependencies.push({ of: columnPart(number), on: { id, part: columnPart(read) }, kind: 'normal' })
+    }
     if (text === undefined) continue
     onColumns(defaultPart(number), [number])
     for (const sequence of defaultSequences) {

@@ -11,7 +11,7 @@ import {
 } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import { commitNow, openTestDatabase } from '../../database/testing.ts'
-import type { KernelTransaction } from '../../database/transaction.ts'
+import type { KernelTransaction } from '../../database/transaction/transaction.ts'
 import { type CheckDefinition, newTable, withPrimaryKey, type NewColumn } from './definition.ts'
 import { findConflict } from './constraints.ts'
 import { registerExpressionLanguage } from './expressions.ts'
@@ -217,6 +217,7 @@ describe('rows', () => {
     registerExpressionLanguage({
       loading: () => undefined,
       compileDefault: () => ({ reads: new Set(), evaluate: () => null }),
+      compileGenerated: () => ({ reads: new Set(), evaluate: () => null }),
       compileCheck: () => ({
         reads: new Set([2]),
         evaluate: (row) => (row[2] === null ? null : Number(row[2]) >= 0),

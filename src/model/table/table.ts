@@ -4,11 +4,12 @@
  * A `Table` is a collection's definition made ready for use, once per version of the collection. Rows are arrays of
  * values by ordinal, the position among the live columns.
  *
- * `rows.ts` changes rows and keeps every rule, whichever door asks for it: `expressions.ts` (defaults, checks),
- * `constraints.ts` (NOT NULL, unique), `reference-rules.ts` (foreign keys, over `foreign-key.ts`). `scan.ts` reads rows,
+ * `rows.ts` changes rows and keeps every rule, whichever door asks for it. `row-hooks.ts` says where rules take part, and
+ * `built-in-rules.ts` which there are: `expressions.ts` (defaults, checks), `generated-columns.ts`, `constraints.ts` (NOT NULL, unique),
+ * `entries.ts` (index entries), `reference-rules.ts` (foreign keys, over `foreign-key.ts`). `scan.ts` reads rows,
  * `schema.ts` makes and changes tables, `index-build.ts` fills indexes, `sequence.ts` gives out numbers; `keys.ts` and `codec.ts` are the bytes.
  */
-import type { Collection, Index } from '../../database/catalog.ts'
+import type { Collection, Index } from '../../database/catalog/catalog.ts'
 import { RowReader, type RowLayout } from './codec.ts'
 import {
   indexDefinitionOf,
@@ -16,10 +17,12 @@ import {
   type CheckDefinition,
   type ColumnDefinition,
   type ForeignKeyDefinition,
+  type GeneratedDefinition,
   type TableDefinition,
 } from './definition.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
 import './migration.ts'
+import type { TableRules } from './row-hooks.ts'
 import { isTable, tableDefinitionOf } from './table-kind.ts'
 import { getType } from './types/registry.ts'
 import { sqlError, type SqlType } from './types/type.ts'
@@ -36,6 +39,7 @@ export interface Column {
   readonly isNotNull: boolean
   /** Source text of the default's expression. */
   readonly default: string | undefined
+  readonly generated: GeneratedDefinition | undefined
   readonly definition: ColumnDefinition
 }
 
@@ -75,6 +79,8 @@ export class Table {
   /** Rows of other tables, or of this one, may refer to its rows. */
   readonly isReferenced: boolean
   readonly reader: RowReader
+  /** Made when a row is first written. */
+  rules: TableRules | undefined
   readonly #byName = new Map<string, Column>()
 
   private constructor(collection: Collection) {
@@ -172,6 +178,7 @@ function columnOf(definition: ColumnDefinition, ordinal: number): Column {
     modifier: definition.modifier ?? -1,
     isNotNull: definition.notNull === true,
     default: definition.default,
+    generated: definition.generated,
     definition,
   }
 }

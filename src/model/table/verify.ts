@@ -1,15 +1,17 @@
 /**
  * What must hold of a table and of a sequence, from their stored bytes: a row lies under the key that its values give,
- * holds no NULL where none may be, has exactly one entry in each index, and refers to rows that are there; of a unique
+ * holds no NULL where none may be, and in generated columns what they follow from, has exactly one entry in each index, and refers to rows that are there; of a unique
  * constraint that may wait no two rows have the same values.
  */
 import { equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceRange, KeyWriter, primaryIndex, tag } from '../../base/tuple.ts'
-import type { Collection } from '../../database/catalog.ts'
+import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
-import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification.ts'
+import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification/verification.ts'
+import { generatedOf } from './expressions.ts'
 import { foreignKeysOf } from './foreign-key.ts'
+import { generatedColumns } from './generated-columns.ts'
 import {
   allRows,
   hasNull,
@@ -23,7 +25,7 @@ import {
   type Values,
 } from './keys.ts'
 import { decodeSequenceEntry, isSequence, sequenceDefinitionOf } from './sequence.ts'
-import { Table, type TableIndex } from './table.ts'
+import { type Column, Table, type TableIndex } from './table.ts'
 
 export const tableVerifier: ModelVerifier = {
   indexes(collection) {
@@ -80,6 +82,10 @@ const entryWriter = new KeyWriter(64)
 function checkRow(verification: Verification, table: Table, key: Slice, value: Slice): void {
   const at = { where: nameOf(table.collection), key }
   const row = table.reader.read(value)
+  for (const column of generatedColumns(table)) {
+    if (isAsGenerated(verification, table, column, row)) continue
+    verification.report('different', at, `the generated column "${column.name}" is not what it follows from`)
+  }
   for (const { name, ordinal, isNotNull } of table.columns) {
     if (isNotNull && row[ordinal] === null)
       verification.report('different', at, `column "${name}" is NULL and must not be`)
@@ -95,6 +101,13 @@ function checkRow(verification: Verification, table: Table, key: Slice, value: S
     if (foreignKey.definition.notValid === true || foreignKey.isMetBy(row, transaction)) continue
     verification.report('reference', at, `the row refers to none by "${foreignKey.name}"`)
   }
+}
+
+function isAsGenerated({ transaction }: Verification, table: Table, column: Column, row: Values): boolean {
+  const { type, ordinal } = column
+  const [stored, computed] = [row[ordinal]!, generatedOf(transaction, table, column, row)]
+  if (stored === null || computed === null) return stored === computed
+  return type.formatText(stored) === type.formatText(computed)
 }
 
 function checkHiddenKey(verification: Verification, table: Table, key: Slice): void {

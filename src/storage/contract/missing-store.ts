@@ -1,7 +1,7 @@
 /**
  * Any store, with pages that are not always resident: reads throw `Miss` until somebody loads what they miss.
  *
- * Its keys lie on imagined pages, as in a tree: a page begins with each key whose hash says so, one in 64, and holds the
+ * Its keys lie on imagined pages, as in a tree: a page begins with each key whose hash says so, one in 64 if not told otherwise, and holds the
  * keys up to the next one. So a scan meets page after page, and neighbours share theirs. A pool (`page-pool.ts`) holds few
  * of them. A scan that has come to its second page loads the next ones ahead. Whoever reads without minding `Miss` fails on
  * the first key.
@@ -25,25 +25,17 @@ import type {
   Snapshot,
   StoreStatistics,
 } from '../store.ts'
-import { PagePool } from './page-pool.ts'
+import { type PageOptions, PagePool } from './page-pool.ts'
 
-/** One key in so many begins a page. */
-const keysPerPage = 64
 const pagesAhead = 3
 
 const everything: KeyRange = { start: emptySlice, end: sliceOf(new Uint8Array(400).fill(0xff)) }
 
-function beginsPage({ bytes, start, end }: Slice): boolean {
-  let hash = 0x811c9dc5
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
-  return (hash ^ (hash >>> 15)) % keysPerPage === 0
-}
-
 /** The name of the page that holds `key`, or would. */
-function pageOf(reader: Reader, key: Slice): string {
+function pageOf(reader: Reader, key: Slice, pool: PagePool): string {
   const cursor = reader.scan(everything, { reverse: true })
   cursor.seek(key)
-  while (cursor.next()) if (beginsPage(cursor.key)) return sliceToLatin1(cursor.key)
+  while (cursor.next()) if (pool.beginsPage(cursor.key)) return sliceToLatin1(cursor.key)
   return ''
 }
 
@@ -51,12 +43,10 @@ export class MissingStore implements OrderedStore {
   readonly current: Reader
   readonly pool: PagePool
   readonly #inner: OrderedStore
-  readonly #poolPages: number
 
-  constructor(inner: OrderedStore, poolPages: number) {
+  constructor(inner: OrderedStore, poolPages: number, options?: Partial<PageOptions>) {
     this.#inner = inner
-    this.#poolPages = poolPages
-    this.pool = new PagePool(poolPages)
+    this.pool = new PagePool(poolPages, options)
     this.current = new MissingReader(inner.current, this.pool)
   }
 
@@ -93,7 +83,12 @@ export class MissingStore implements OrderedStore {
   }
 
   fork(): OrderedStore {
-    return new MissingStore(this.#inner.fork(), this.#poolPages)
+    return new MissingStore(this.forkInner(), this.pool.capacity, this.pool.options)
+  }
+
+  /** Of what nothing is missing. */
+  forkInner(): OrderedStore {
+    return this.#inner.fork()
   }
 
   checkpoint(host: Host, folder: string): Promise<Sequence> {
@@ -127,7 +122,7 @@ class MissingReader<R extends Reader> implements Reader {
   }
 
   get(key: Slice): Slice | undefined {
-    this.pool.touch(pageOf(this.inner, key))
+    this.pool.touch(pageOf(this.inner, key, this.pool))
     return this.inner.get(key)
   }
 
@@ -135,10 +130,16 @@ class MissingReader<R extends Reader> implements Reader {
     return new MissingCursor(this.inner, this.pool, range, options)
   }
 
-  count(range: KeyRange): number {
-    this.pool.touch(pageOf(this.inner, range.start))
-    this.pool.touch(pageOf(this.inner, range.end))
+  count(range: KeyRange): number | undefined {
+    this.pool.touch(pageOf(this.inner, range.start, this.pool))
+    this.pool.touch(pageOf(this.inner, range.end, this.pool))
     return this.inner.count(range)
+  }
+
+  estimate(range: KeyRange): number {
+    this.pool.touch(pageOf(this.inner, range.start, this.pool))
+    this.pool.touch(pageOf(this.inner, range.end, this.pool))
+    return this.inner.estimate(range)
   }
 }
 
@@ -196,19 +197,19 @@ class MissingCursor implements Cursor {
     this.key = sliceOf(copySlice(this.#inner.key))
     this.value = sliceOf(copySlice(this.#inner.value))
     // Below the first key of a page, in reverse, lies another one.
-    this.#page = this.#reverse && beginsPage(this.#inner.key) ? undefined : page
+    this.#page = this.#reverse && this.#pool.beginsPage(this.#inner.key) ? undefined : page
     return true
   }
 
   #pageAtHand(): string {
     const { key } = this.#inner
-    if (beginsPage(key)) return sliceToLatin1(key)
-    return this.#page ?? pageOf(this.#reader, key)
+    if (this.#pool.beginsPage(key)) return sliceToLatin1(key)
+    return this.#page ?? pageOf(this.#reader, key, this.#pool)
   }
 
   #touchNothing(): void {
     const nearest = this.#from ?? (this.#reverse ? this.#range.end : this.#range.start)
-    this.#pool.touch(pageOf(this.#reader, nearest))
+    this.#pool.touch(pageOf(this.#reader, nearest, this.#pool))
   }
 
   /** The pages that a scan meets after `page`. */
@@ -218,11 +219,11 @@ class MissingCursor implements Cursor {
     cursor.seek(sliceOf(Buffer.from(page, 'latin1')))
     let isNew = false
     while (found.length < pagesAhead && cursor.next()) {
-      const begins = beginsPage(cursor.key)
+      const begins = this.#pool.beginsPage(cursor.key)
       const name = begins ? sliceToLatin1(cursor.key) : undefined
       if (name === page) isNew = this.#reverse
       else if (this.#reverse ? isNew : begins) {
-        found.push(name ?? pageOf(reader, cursor.key))
+        found.push(name ?? pageOf(reader, cursor.key, this.#pool))
         isNew = begins
       }
     }

@@ -51,6 +51,7 @@ export class NaiveStore implements OrderedStore {
           () => store.#mutations,
         ),
       count: (range) => countKeys(store.#state, range),
+      estimate: (range) => countKeys(store.#state, range),
     }
   }
 
@@ -168,6 +169,7 @@ export class NaiveStore implements OrderedStore {
           () => Number(released),
         ),
       count: (range) => countKeys(state, range),
+      estimate: (range) => countKeys(state, range),
       load: () => Promise.resolve({ release: () => undefined }),
       release: () => {
         assert(!released, 'snapshot released twice')

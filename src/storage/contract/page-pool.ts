@@ -6,7 +6,17 @@
  * Invariants: a pinned page stays; of those that are not pinned no more stay than the pool holds, the newest load included;
  * pages go only when others come, so nothing that was read in one turn goes within it.
  */
+import type { Slice } from '../../base/slice.ts'
 import type { Miss, PagePin, Reader } from '../store.ts'
+
+export interface PageOptions {
+  /** One key in so many begins a page. */
+  readonly keysPerPage: number
+  /** How long a page takes to come in. */
+  readonly load: () => Promise<void>
+}
+
+const defaults: PageOptions = { keysPerPage: 64, load: () => Promise.resolve() }
 
 interface Page {
   readonly name: string
@@ -19,7 +29,8 @@ export class PagePool {
   misses = 0
   /** Pages brought in, those that were only guessed included. */
   loads = 0
-  readonly #capacity: number
+  readonly capacity: number
+  readonly options: PageOptions
   readonly #numbers = new Map<string, number>()
   readonly #names: string[] = []
   /** In the order of their last use. */
@@ -27,8 +38,28 @@ export class PagePool {
   #touched = new Set<string>()
   #ahead: ((reader: Reader) => readonly string[]) | undefined
 
-  constructor(capacity: number) {
-    this.#capacity = capacity
+  #isOpen = false
+
+  constructor(capacity: number, options?: Partial<PageOptions>) {
+    this.capacity = capacity
+    this.options = { ...defaults, ...options }
+  }
+
+  /** Whether a page begins with the key: its hash says so. */
+  beginsPage({ bytes, start, end }: Slice): boolean {
+    let hash = 0x811c9dc5
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
+    return (hash ^ (hash >>> 15)) % this.options.keysPerPage === 0
+  }
+
+  /** Runs `read`, for which nothing is missing and which is not counted: for who looks on from outside. */
+  lookOn<T>(read: () => T): T {
+    this.#isOpen = true
+    try {
+      return read()
+    } finally {
+      this.#isOpen = false
+    }
   }
 
   /** Different pages that were read since `forget`. */
@@ -50,6 +81,7 @@ export class PagePool {
 
   /** A read of the page; `ahead` names what would be read after it. */
   touch(name: string, ahead?: (reader: Reader) => readonly string[]): void {
+    if (this.#isOpen) return
     this.#touched.add(name)
     const page = this.#resident.get(name)
     if (page === undefined) {
@@ -74,7 +106,7 @@ export class PagePool {
   async load(number: number, reader: Reader): Promise<PagePin> {
     const ahead = this.#ahead?.(reader) ?? []
     this.#ahead = undefined
-    await Promise.resolve()
+    await this.options.load()
     for (const name of ahead) this.#bring(name)
     const page = this.#bring(this.#names[number]!)
     page.pins++
@@ -99,7 +131,7 @@ export class PagePool {
 
   #evict(): void {
     const evictable = [...this.#resident.values()].filter(({ pins }) => pins === 0)
-    for (const { name } of evictable.slice(0, Math.max(0, evictable.length - this.#capacity))) {
+    for (const { name } of evictable.slice(0, Math.max(0, evictable.length - this.capacity))) {
       this.#resident.delete(name)
     }
   }

@@ -1,7 +1,11 @@
-/** Two stores that are told the same, and must answer the same: the subject and the naive model. */
+/**
+ * Two stores that are told the same, and must answer the same: the subject and the naive model. What the subject's reads
+ * miss is loaded: a scan of a snapshot goes on where it was; one of `current`, which holds for one turn, is made again.
+ */
 import { compareSlices, copySlice, equalSlices, sliceOf } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
-import type { Cursor, Draft, Mark, OrderedStore, Reader, Snapshot } from '../store.ts'
+import { isMiss } from '../store.ts'
+import type { Cursor, Draft, Mark, Miss, OrderedStore, PagePin, Reader, Snapshot } from '../store.ts'
 import { keyOf } from './program.ts'
 import type { Command, KeyShape } from './program.ts'
 
@@ -27,6 +31,24 @@ interface Pinned {
   readonly model: Snapshot
 }
 
+/** What one can ask of a store beside its contract. */
+export interface Abilities {
+  /** The store's own assertions, of all stores that came from one `create()` by forks and are open. */
+  check?(stores: readonly OrderedStore[]): void
+  /** Begins to move what there is to where it stays. */
+  handOver?(store: OrderedStore): Promise<void>
+  /** Its `count` may answer `undefined`. */
+  readonly mayNotCount?: boolean
+}
+
+/** A reader of either side, and how what the subject's misses comes in. */
+interface Readers {
+  readonly subject: Reader
+  readonly model: Reader
+  readonly isPinned: boolean
+  load(miss: Miss): Promise<PagePin>
+}
+
 const lowest = sliceOf(new Uint8Array(0))
 const highest = sliceOf(new Uint8Array(400).fill(0xff))
 const everything: KeyRange = { start: lowest, end: highest }
@@ -34,21 +56,19 @@ const everything: KeyRange = { start: lowest, end: highest }
 export class Pair {
   readonly #stores: Open[]
   readonly #pinned: Pinned[] = []
-  readonly #check: ((stores: readonly OrderedStore[]) => void) | undefined
+  readonly #abilities: Abilities
+  readonly #failures: unknown[] = []
   #used: Open
   #shape: KeyShape = 'plain'
 
-  constructor(
-    subject: OrderedStore,
-    model: OrderedStore,
-    check: ((stores: readonly OrderedStore[]) => void) | undefined,
-  ) {
+  constructor(subject: OrderedStore, model: OrderedStore, abilities: Abilities) {
     this.#used = { subject, model, sequence: model.current.sequence, unpublished: false, marks: [], draft: undefined }
     this.#stores = [this.#used]
-    this.#check = check
+    this.#abilities = abilities
   }
 
-  run(command: Command): void {
+  async run(command: Command): Promise<void> {
+    if (this.#failures.length > 0) throw this.#failures[0]
     const used = this.#used
     switch (command.kind) {
       case 'shape':
@@ -81,7 +101,10 @@ export class Pair {
         return
       case 'reclaim':
         used.subject.reclaim(100)
-        this.#check?.(this.#stores.map((open) => open.subject))
+        this.#checkAll()
+        return
+      case 'handOver':
+        await this.#handOver(used, command.ticks)
         return
       case 'draft':
       case 'draftRun':
@@ -92,8 +115,19 @@ export class Pair {
         this.#runOnDraft(command)
         return
       default:
-        this.#runOnVersions(command)
+        await this.#runOnVersions(command)
     }
+  }
+
+  async #handOver(used: Open, ticks: number): Promise<void> {
+    if (this.#abilities.handOver === undefined) return
+    this.#publish(used)
+    this.#abilities.handOver(used.subject).catch((error: unknown) => this.#failures.push(error))
+    for (let i = 0; i < ticks; i++) await Promise.resolve()
+  }
+
+  #checkAll(): void {
+    this.#abilities.check?.(this.#stores.map((open) => open.subject))
   }
 
   #runOnDraft(command: DraftCommand): void {
@@ -127,7 +161,7 @@ export class Pair {
         used.draft = undefined
         used.unpublished = true
         this.#publish(used)
-        this.#check?.(this.#stores.map((open) => open.subject))
+        this.#checkAll()
         return
       case 'discard':
         draft.subject.discard()
@@ -148,11 +182,17 @@ export class Pair {
   }
 
   /** Every state that can be read, from the first key to the last and back, and the store's own assertions. */
-  compareAll(): void {
-    this.#check?.(this.#stores.map((open) => open.subject))
-    for (const { subject, model } of [...this.#pinned, ...this.#currents()]) {
-      for (const reverse of [false, true]) compareScans(subject, model, everything, reverse, [], [])
+  async compareAll(): Promise<void> {
+    this.#checkAll()
+    for (const pinned of this.#pinned) await compareStates(pinned)
+    for (const open of this.#stores) {
+      this.#publish(open)
+      const pinned = { subject: open.subject.snapshot(), model: open.model.snapshot() }
+      await compareStates(pinned)
+      pinned.subject.release()
+      pinned.model.release()
     }
+    if (this.#failures.length > 0) throw this.#failures[0]
   }
 
   /** The store in use, published, and a model of what its checkpoint must hold. */
@@ -173,7 +213,7 @@ export class Pair {
     }
   }
 
-  #runOnVersions(command: Command): void {
+  async #runOnVersions(command: Command): Promise<void> {
     const used = this.#used
     switch (command.kind) {
       case 'snapshot':
@@ -214,14 +254,18 @@ export class Pair {
         this.#close(command.which)
         return
       case 'get':
-        this.#get(command.key, command.which)
+        await this.#get(command.key, command.which)
         return
       case 'scan': {
         const range = { start: this.#key(command.from), end: this.#key(command.to) }
-        const { subject, model } = this.#readers(command.which)
-        same(subject.count(range), model.count(range), 'count')
+        const readers = this.#readers(command.which)
+        const counted = await read(readers, () => readers.subject.count(range))
+        const isTold = counted !== undefined || this.#abilities.mayNotCount !== true
+        if (isTold) same(counted, readers.model.count(range), 'count')
+        const estimate = await read(readers, () => readers.subject.estimate(range))
+        if (this.#abilities.mayNotCount !== true) same(estimate, readers.model.count(range), 'estimate')
         const seeks = command.seeks.map((n) => this.#key(n))
-        compareScans(subject, model, range, command.reverse, seeks, command.skips)
+        await compareScans(readers, range, command.reverse, seeks, command.skips)
       }
     }
   }
@@ -237,7 +281,7 @@ export class Pair {
     same(used.draft?.subject.isOpen ?? false, false, 'that the draft is open')
     used.draft = undefined
     for (const later of used.marks.splice(which + 1)) later.subject.release()
-    this.#check?.(this.#stores.map((open) => open.subject))
+    this.#checkAll()
   }
 
   #close(which: number): void {
@@ -254,7 +298,7 @@ export class Pair {
 
   /** Most keys are read before they are written: stores may remember where they found them. */
   #put(n: number, value: Slice): void {
-    if (n % 3 > 0) this.#used.subject.current.get(this.#key(n % 3 === 1 ? n : n + 1))
+    if (n % 3 > 0) touch(this.#used.subject.current, this.#key(n % 3 === 1 ? n : n + 1))
     this.#used.subject.put(this.#key(n), value)
     this.#used.model.put(this.#key(n), value)
     this.#used.unpublished = true
@@ -274,19 +318,60 @@ export class Pair {
     open.unpublished = false
   }
 
-  #readers(which: number): { subject: Reader; model: Reader } {
-    const { subject, model } = this.#used
-    return this.#pinned[which] ?? { subject: subject.current, model: model.current }
+  #readers(which: number): Readers {
+    const pinned = this.#pinned[which]
+    return pinned === undefined ? this.#ofCurrent(this.#used) : ofPinned(pinned)
   }
 
-  #currents(): { subject: Reader; model: Reader }[] {
-    return this.#stores.map(({ subject, model }) => ({ subject: subject.current, model: model.current }))
+  /** What a transaction is in the middle of has no page that could be pinned: it is ended first. */
+  #ofCurrent(open: Open): Readers {
+    const load = async (miss: Miss): Promise<PagePin> => {
+      this.#publish(open)
+      const snapshot = open.subject.snapshot()
+      return snapshot.load(miss).finally(() => snapshot.release())
+    }
+    return { subject: open.subject.current, model: open.model.current, isPinned: false, load }
   }
 
-  #get(n: number, which: number): void {
-    const { subject, model } = this.#readers(which)
+  async #get(n: number, which: number): Promise<void> {
+    const readers = this.#readers(which)
+    const { subject, model } = readers
+    const found = await read(readers, () => text(subject.get(this.#key(n))))
+    same(found, text(model.get(this.#key(n))), `get of ${n}`)
     same(subject.sequence, model.sequence, 'sequence')
-    same(text(subject.get(this.#key(n))), text(model.get(this.#key(n))), `get of ${n}`)
+  }
+}
+
+async function compareStates(pinned: Pinned): Promise<void> {
+  for (const reverse of [false, true]) await compareScans(ofPinned(pinned), everything, reverse, [], [])
+}
+
+function ofPinned({ subject, model }: Pinned): Readers {
+  return { subject, model, isPinned: true, load: (miss) => subject.load(miss) }
+}
+
+/** Run again with what it has missed, until it gets through. */
+async function read<T>(readers: Pick<Readers, 'load'>, run: () => T | Promise<T>): Promise<T> {
+  const pins: PagePin[] = []
+  try {
+    for (;;) {
+      try {
+        return await run()
+      } catch (error) {
+        if (!isMiss(error)) throw error
+        pins.push(await readers.load(error))
+      }
+    }
+  } finally {
+    for (const pin of pins) pin.release()
+  }
+}
+
+function touch(reader: Reader, key: Slice): void {
+  try {
+    reader.get(key)
+  } catch (error) {
+    if (!isMiss(error)) throw error
   }
 }
 
@@ -320,49 +405,85 @@ function holdsOwn(draft: OpenDraft, range: KeyRange): boolean {
 
 /** Both cursors step by step; after every few entries a skip, and a seek, if there is one left. */
 function compareScans(
-  subject: Reader,
-  model: Reader,
+  readers: Readers,
   range: KeyRange,
   reverse: boolean,
   seeks: readonly Slice[],
   skips: readonly number[],
-): void {
-  const a = subject.scan(range, { reverse })
-  const b = model.scan(range, { reverse })
-  const steps = seeks.length + skips.length === 0 ? Infinity : 100
-  for (let i = 0; i <= Math.max(seeks.length, skips.length); i++) {
-    const seek = i === 0 ? undefined : seeks[i - 1]
-    if (seek !== undefined) {
-      a.seek(seek)
-      b.seek(seek)
+): Promise<void> {
+  const steps = seeks.length + skips.length > 0 ? 100 : readers.isPinned ? Infinity : 1000
+  return read(readers, async () => {
+    const a = new Missing(readers.subject.scan(range, { reverse }), readers)
+    const b = readers.model.scan(range, { reverse })
+    for (let i = 0; i <= Math.max(seeks.length, skips.length); i++) {
+      const seek = i === 0 ? undefined : seeks[i - 1]
+      if (seek !== undefined) {
+        a.cursor.seek(seek)
+        b.seek(seek)
+      }
+      await compareSteps(a, b, i & 1)
+      const skip = skips[i]
+      if (skip !== undefined) same(await skipAll(a, skip), skipOf(b, skip), 'skipped')
+      await compareSteps(a, b, steps)
     }
-    compareSteps(a, b, i & 1)
-    const skip = skips[i]
-    if (skip !== undefined) same(skipAll(a, skip), skipAll(b, skip), 'skipped')
-    compareSteps(a, b, steps)
+  })
+}
+
+/** The subject's cursor, which goes on after a miss; that of `current` throws it, and all is done again. */
+class Missing {
+  readonly cursor: Cursor
+  readonly #readers: Readers
+
+  constructor(cursor: Cursor, readers: Readers) {
+    this.cursor = cursor
+    this.#readers = readers
+  }
+
+  async load(error: unknown): Promise<void> {
+    if (!isMiss(error) || !this.#readers.isPinned) throw error
+    const pin = await this.#readers.load(error)
+    pin.release()
   }
 }
 
-function compareSteps(a: Cursor, b: Cursor, steps: number): void {
-  for (let i = 0; i < steps; i++) if (!compareStep(a, b)) return
+async function compareSteps(a: Missing, b: Cursor, steps: number): Promise<void> {
+  for (let i = 0; i < steps; i++) {
+    let more: boolean | undefined
+    while (more === undefined) {
+      try {
+        more = a.cursor.next()
+      } catch (error) {
+        await a.load(error)
+      }
+    }
+    same(more, b.next(), 'next')
+    if (!more) return
+    compareEntry(a.cursor, b)
+  }
 }
 
-function skipAll(cursor: Cursor, count: number): number {
+async function skipAll(a: Missing, count: number): Promise<number> {
   let skipped = 0
   for (;;) {
-    const passed = cursor.skip(count - skipped)
-    if (passed === 0) return skipped
-    skipped += passed
+    try {
+      const passed = a.cursor.skip(count - skipped)
+      if (passed === 0) return skipped
+      skipped += passed
+    } catch (error) {
+      await a.load(error)
+    }
   }
 }
 
-function compareStep(a: Cursor, b: Cursor): boolean {
-  const more = a.next()
-  same(more, b.next(), 'next')
-  if (!more) return false
+function skipOf(cursor: Cursor, count: number): number {
+  let skipped = 0
+  for (let passed = -1; passed !== 0; skipped += passed) passed = cursor.skip(count - skipped)
+  return skipped
+}
+
+function compareEntry(a: Cursor, b: Cursor): void {
   if (!equalSlices(a.key, b.key)) same(text(a.key), text(b.key), 'key')
   if (!equalSlices(a.value, b.value)) same(text(a.value), text(b.value), 'value')
-  return true
 }
 
 function same(subject: unknown, model: unknown, what: string): void {

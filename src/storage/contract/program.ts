@@ -42,6 +42,8 @@ export type Command =
   | { readonly kind: 'use'; readonly which: number }
   | { readonly kind: 'close'; readonly which: number }
   | { readonly kind: 'reclaim' }
+  /** Of stores that do so in the background: begins, and lets so many microtasks run. */
+  | { readonly kind: 'handOver'; readonly ticks: number }
   | { readonly kind: 'get'; readonly key: number; readonly which: number }
   | {
       readonly kind: 'scan'
@@ -94,6 +96,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('use' as const), which }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('close' as const), which }) },
   { weight: 3, arbitrary: fc.constant({ kind: 'reclaim' as const }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ kind: fc.constant('handOver' as const), ticks: fc.oneof(fc.nat(20), fc.nat(400)) }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('get' as const), key, which }) },
   {
     weight: 5,

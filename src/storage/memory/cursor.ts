@@ -101,6 +101,56 @@ export class TreeCursor implements Cursor {
     return forward ? this.#skipForward(count) : this.#skipBack(count)
   }
 
+  nextUntil(value: Slice, count: number): number {
+    assert(this.#version === this.#stamp.version, 'a cursor outlived a mutation or its snapshot')
+    let passed = 0
+    let isFound = false
+    // The next leaf may be behind the range.
+    let last = 0
+    while (passed < count && !isFound) {
+      const here = this.#step === 1 ? this.#limit - this.#slot : this.#slot - this.#limit + 1
+      if (here <= 0) {
+        if (!this.#enterNextLeaf()) break
+        continue
+      }
+      const looked = this.#lookFor(value, Math.min(here, count - passed))
+      isFound = looked < 0
+      passed += isFound ? -looked : looked
+      last = this.#words[this.#records + this.#slot - this.#step]!
+    }
+    if (passed > 0) this.#show(last)
+    return passed
+  }
+
+  /** Passes over so many entries of the leaf, or up to one with that value: then the number is negative. */
+  #lookFor(value: Slice, count: number): number {
+    const space = this.#space
+    const words = this.#words
+    const records = this.#records
+    const step = this.#step
+    const last = value.end - 1
+    const length = value.end - value.start
+    for (let i = 0, slot = this.#slot; i < count; i++, slot += step) {
+      const record = words[records + slot]!
+      const ints = recordInts(space, record)
+      const word = recordWord(record)
+      if (ints[word + 2]! !== length) continue
+      const bytes = recordBytes(space, record)
+      // Items of one list mostly begin alike.
+      let at = (word << 2) + recordHeaderBytes + (ints[word + 1]! & 0xffff) + length - 1
+      let from = last
+      while (from >= value.start && value.bytes[from] === bytes[at]) {
+        from--
+        at--
+      }
+      if (from >= value.start) continue
+      this.#slot = slot + step
+      return -i - 1
+    }
+    this.#slot += count * step
+    return count
+  }
+
   #skipForward(count: number): number {
     const position = this.#position()
     const end = countBefore(this.#space, this.#stamp.root, this.#end)
@@ -221,13 +271,18 @@ export class TreeCursor implements Cursor {
   }
 
   #nextLeaf(): boolean {
+    return this.#enterNextLeaf() && this.next()
+  }
+
+  /** Stands on the first entry of the next leaf that has any in the range. */
+  #enterNextLeaf(): boolean {
     while (!this.#ended) {
       if (!this.#climb()) {
         this.#ended = true
         return false
       }
       const slot = this.#slot
-      if (this.#step === 1 ? slot < this.#limit : slot >= this.#limit) return this.next()
+      if (this.#step === 1 ? slot < this.#limit : slot >= this.#limit) return true
     }
     return false
   }

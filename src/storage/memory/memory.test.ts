@@ -137,17 +137,17 @@ describe('drafts', () => {
   })
 
   for (const plantedFault of ['unfollowed-draft', 'past-retired'] as const) {
-    test(`would notice: ${plantedFault}`, () => {
+    test(`would notice: ${plantedFault}`, async () => {
       const create = (): MemoryStore => new MemoryStore({ monotonic, poison: true, plantedFault })
-      expect(isFoundOut({ create, check: checkStores })).toBe(true)
+      expect(await isFoundOut({ create, check: checkStores })).toBe(true)
     })
   }
 })
 
 describe('marks', () => {
-  test('an entry of the undo log that is forgotten would be noticed', () => {
+  test('an entry of the undo log that is forgotten would be noticed', async () => {
     const create = (): MemoryStore => new MemoryStore({ monotonic, plantedFault: 'forgotten-undo' })
-    expect(isFoundOut({ create })).toBe(true)
+    expect(await isFoundOut({ create })).toBe(true)
   })
 
   test('copy no page, and keep old values for as long as they are held', () => {

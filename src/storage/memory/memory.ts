@@ -13,7 +13,7 @@
  *
  * Invariants: nothing is pinned between a mutation and its publish; `check()` names the rest.
  */
-import { assert } from '../../base/errors.ts'
+import { assert, InvariantError } from '../../base/errors.ts'
 import { MutableSlice } from '../../base/slice.ts'
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import type { Host } from '../../host/host.ts'
@@ -124,7 +124,7 @@ export class MemoryStore implements OrderedStore, Member {
   }
 
   publish(sequence: Sequence): void {
-    assert(sequence > this.#sequence, `publish of sequence ${sequence} after ${this.#sequence}`)
+    if (sequence <= this.#sequence) throw new InvariantError(`publish of sequence ${sequence} after ${this.#sequence}`)
     this.#publishAs(sequence)
   }
 
@@ -304,8 +304,8 @@ export class MemoryStore implements OrderedStore, Member {
   }
 
   #sealForReaders(what: string): void {
-    assert(!this.#closed, `${what} of a closed store`)
-    assert(!this.#unpublished, `${what} between a mutation and its publish`)
+    if (this.#closed) throw new InvariantError(`${what} of a closed store`)
+    if (this.#unpublished) throw new InvariantError(`${what} between a mutation and its publish`)
     if (this.#unsealed) this.seal()
   }
 
@@ -340,6 +340,7 @@ export class MemoryStore implements OrderedStore, Member {
       },
       scan: (range, options) => new TreeCursor(space, stamp, range, options?.reverse === true),
       count: (range) => countKeys(space, stamp.root, range),
+      estimate: (range) => countKeys(space, stamp.root, range),
     }
   }
 
@@ -398,6 +399,10 @@ class MemorySnapshot implements Snapshot {
   count(range: KeyRange): number {
     assert(this.#stamp.version === 0, 'count in a released snapshot')
     return countKeys(this.#store.family.space, this.#stamp.root, range)
+  }
+
+  estimate(range: KeyRange): number {
+    return this.count(range)
   }
 
   load(): Promise<PagePin> {

@@ -31,6 +31,7 @@ const mergedMax = (level: number): number => ((level === 0 ? leafCapacity : bran
  * path means nothing afterwards.
  */
 export function repairPath(tree: Tree, bytes: Uint8Array, start: number, end: number): void {
+  tree.forgetFences()
   if (removeEmptyPages(tree)) tree.descendMending(bytes, start, end)
   for (let depth = tree.depth; depth > 0; depth--) mergeAt(tree, depth)
   lowerRoot(tree)

@@ -6,7 +6,7 @@
  *
  * Invariants: a page is live or free, never both (its mark tells); page 0 is never handed out.
  */
-import { assert, PolylogError } from '../../base/errors.ts'
+import { assert, InvariantError, PolylogError } from '../../base/errors.ts'
 import { chunkBytes, pageBytes, pageShift, pageWords } from './address-space.ts'
 import type { AddressSpace, ChunkNote } from './address-space.ts'
 import { livePageMark, markAt, pageBase, pageWordsOf } from './page-layout.ts'
@@ -59,7 +59,7 @@ export class PageAllocator {
     const chunk = page >>> pageShift
     const words = pageWordsOf(this.#space, page)
     const base = pageBase(page)
-    assert(words[base + markAt] === livePageMark, `page ${page} is freed twice`)
+    if (words[base + markAt] !== livePageMark) throw new InvariantError(`page ${page} is freed twice`)
     if (this.#poison) words.fill(poisonWord, base, base + pageWords)
     words[base + markAt] = 0
     words[base] = this.#firstFree[chunk]!

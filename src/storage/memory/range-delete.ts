@@ -18,6 +18,7 @@ import type { Tree } from './tree.ts'
 export function deleteKeyRange(tree: Tree, range: KeyRange): number {
   if (compareSlices(range.start, range.end) >= 0) return 0
   const before = tree.keys
+  tree.forgetFences()
   const root = trim(tree, tree.root, range.start, range.end)
   tree.root = root === 0 ? tree.newPage(0) : root
   for (const { bytes, start, end } of [range.start, range.end]) {

@@ -9,7 +9,7 @@
  * Invariants: a record is live or free, never both (its value length tells); reference 0 is never handed out; the state
  * of slabs lies in small integer arrays of the writer's thread, since only the writer allocates.
  */
-import { assert, PolylogError } from '../../base/errors.ts'
+import { assert, InvariantError, PolylogError } from '../../base/errors.ts'
 import { chunkBytes, chunkGranuleShift, granuleShift } from './address-space.ts'
 import type { AddressSpace, ChunkNote } from './address-space.ts'
 import { freeRecordMark, recordBytes, recordHeaderBytes, recordInts, recordWord } from './record-layout.ts'
@@ -82,7 +82,8 @@ export class RecordArena {
     this.liveRecords--
     const ints = recordInts(this.#space, record)
     const word = recordWord(record)
-    assert(ints.length > 0 && ints[word + 2] !== freeRecordMark, `record ${record} is freed twice`)
+    const isFree = ints.length === 0 || ints[word + 2] === freeRecordMark
+    if (isFree) throw new InvariantError(`record ${record} is freed twice`)
     if (record < 0) {
       this.#freeLarge(record)
       return

@@ -94,4 +94,8 @@ export class SharedReader implements Reader {
     assert(this.#stamp.root !== 0, 'count without a pin')
     return countKeys(this.#space, this.#stamp.root, range)
   }
+
+  estimate(range: KeyRange): number {
+    return this.count(range)
+  }
 }

@@ -54,6 +54,7 @@ export function splitLeaf(
 /** Splits the page at `depth` before entry `middle`; the path stays in the left half. */
 function splitPage(tree: Tree, depth: number, middle: number, separator: number, appending: boolean): void {
   const { space } = tree
+  tree.forgetFences()
   if (depth === 0) {
     growRoot(tree)
     depth = 1

@@ -6,7 +6,8 @@
  * is retired. Overwriting a value in place is allowed by the same rule, for records.
  *
  * The writer keeps the path of its last descent, page and slot by depth. Splits and merges work on that path and leave
- * it pointing at the same key.
+ * it pointing at the same key. Two descents in a row to one leaf are taken for a run of neighbouring keys: from then on the
+ * path is kept for as long as keys lie between the leaf's fences, and only whoever changes those (`forgetFences`) ends it.
  *
  * Invariants: a page's birth is not before its children's; `path` holds live pages; a page's prefix is not longer than
  * what its fences share. Only the root may be empty.
@@ -37,6 +38,7 @@ import {
 import type { RecordArena } from './record-arena.ts'
 import {
   commonPrefix,
+  compareWithRecord,
   copyIntoRecord,
   recordBirth,
   recordBytes,
@@ -64,6 +66,10 @@ export class Tree {
   depth = 0
   /** The last insertion was at the end of this leaf. */
   appendedTo = 0
+  /** The path leads to every key between the fences (separators, 0: none) of its leaf. */
+  #isFenced = false
+  #low = 0
+  #high = 0
   /** While there are two sides of the tree: see `divergence.ts`. */
   divergence: Divergence | undefined
   readonly #isDraft: boolean
@@ -87,6 +93,13 @@ export class Tree {
   /** Goes to the leaf for the key; the slot there is negative (its complement) where the key is not. */
   descend(bytes: Uint8Array, start: number, end: number): number {
     const { space, path, slots } = this
+    const before = path[this.depth]!
+    if (this.#isFenced) {
+      if (this.#isBetweenFences(bytes, start, end)) {
+        return (slots[this.depth] = findInLeaf(space, pageWordsOf(space, before), pageBase(before), bytes, start, end))
+      }
+      this.#isFenced = false
+    }
     let page = this.root
     let depth = 0
     for (;;) {
@@ -95,6 +108,7 @@ export class Tree {
       path[depth] = page
       if (words[base + levelAt] === 0) {
         this.depth = depth
+        if (page === before) this.#noteFences()
         return (slots[depth] = findInLeaf(space, words, base, bytes, start, end))
       }
       const slot = findChild(space, words, base, bytes, start, end)
@@ -102,6 +116,22 @@ export class Tree {
       page = words[base + childrenAt + slot]!
       depth++
     }
+  }
+
+  #isBetweenFences(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#high !== 0 && compareWithRecord(this.space, this.#high, bytes, start, end, 0) >= 0) return false
+    return this.#low === 0 || compareWithRecord(this.space, this.#low, bytes, start, end, 0) >= 0
+  }
+
+  #noteFences(): void {
+    this.#low = this.lowFence(this.depth)
+    this.#high = this.highFence(this.depth)
+    this.#isFenced = true
+  }
+
+  /** Fences move, or pages above the path's leaf go: the next key is looked for from the root. */
+  forgetFences(): void {
+    this.#isFenced = false
   }
 
   /** Makes the path's pages down to `depth` the current epoch's own. */
@@ -247,6 +277,7 @@ export class Tree {
     divergence.publishedRoot = this.root
     this.root = draft.root
     this.appendedTo = 0
+    this.forgetFences()
     this.undo.pushAdoption()
   }
 
@@ -256,6 +287,7 @@ export class Tree {
     assert(divergence !== undefined, 'a draft is discarded that is not open')
     if (divergence.isAdopted) this.root = divergence.publishedRoot
     this.appendedTo = 0
+    this.forgetFences()
     this.divergence = undefined
     this.versions.leave(new Leftover(this.space, divergence.through, root, divergence.published, divergence.drafted))
   }

@@ -196,6 +196,8 @@ const connection: readonly string[] = [
   'RESET',
   'QUIT',
   'TIME',
+  'ROLE',
+  'SLOWLOG (LEN|RESET|GET [<integer>]|<value>)',
   'INFO [server|keyspace|clients]',
   'CLIENT ID',
   'CLIENT GETNAME',

@@ -168,6 +168,36 @@ function documentCommand(random: SeededRandom): Document {
 
 const changeDocument: Act = ({ send }, random) => send({ ...documentCommand(random), $db: 'shop' })
 
+// ---- what reads a lot: two ways of one statement to the same number
+
+const countedBySql = [
+  'SELECT (SELECT count(*) FROM ledger), (SELECT count(*) FROM ledger l JOIN account a ON a.id = l.source)',
+  'SELECT (SELECT count(*) FROM churn), (SELECT count(*) FROM churn a WHERE EXISTS (SELECT FROM churn b WHERE b.id = a.id))',
+  'SELECT (SELECT count(rank) FROM churn), (SELECT sum(n) FROM (SELECT count(*) n FROM churn WHERE rank IS NOT NULL GROUP BY rank HAVING true) g)',
+]
+
+const countRows: Act = async ({ query }, random) => {
+  const { rows } = await query(pick(random, countedBySql))
+  const [[one, other]] = rows as [[string | null, string | null]]
+  if (Number(one) !== Number(other)) throw new Error(`rows are ${one}, and ${other}`)
+}
+
+const countDocuments: Act = async ({ send }, random) => {
+  const self = { from: 'orders', localField: '_id', foreignField: '_id', as: 'same' }
+  const among = pick(random, [
+    [{ $lookup: self }, { $unwind: '$same' }, { $count: 'n' }],
+    [
+      { $sort: { amount: 1 } },
+      { $group: { _id: '$customer', n: { $sum: 1 } } },
+      { $group: { _id: 1, n: { $sum: '$n' } } },
+    ],
+  ])
+  const pipeline = [{ $facet: { among, all: [{ $count: 'n' }] } }]
+  const reply = await send({ aggregate: 'orders', pipeline, cursor: {}, $db: 'shop' })
+  const [{ among: one, all }] = reply['cursor'].firstBatch as [Record<'among' | 'all', { n: number }[]>]
+  if (one[0]?.n !== all[0]?.n) throw new Error(`documents are ${one[0]?.n}, and ${all[0]?.n}`)
+}
+
 // ---- all of them
 
 /** The savepoint is one door's, what it takes back another's. */
@@ -203,6 +233,8 @@ const acts: readonly Act[] = [
   changeDocument,
   changeDocument,
   changeTogether,
+  countRows,
+  countDocuments,
 ]
 
 export function churn(doors: Doors, random: SeededRandom): Promise<unknown> {

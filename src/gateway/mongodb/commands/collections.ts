@@ -1,22 +1,38 @@
 /** Databases and collections: list, create, drop, rename. A Mongo database is a namespace, made by its first write. */
 import { keyspaceRange } from '../../../base/tuple.ts'
-import type { Collection } from '../../../database/catalog.ts'
-import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { engineNames, memoryEngine } from '../../../database/engines.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { compileFilter } from '../../../language/mql/filter.ts'
 import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
-import { bsonType, BsonValue } from '../../../model/document/bson.ts'
+import { bsonType, BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
 import { writeCursor } from './cursor-reply.ts'
+import { sizeOfRange } from './range-size.ts'
 import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
 
-/** Documents that a `filter` option lets through. */
-function filtered(request: Request, documents: readonly BsonValue[]): BsonValue[] {
+type Matches = (document: BsonValue) => boolean
+
+/** What the `filter` option lets through. */
+function filterOption(request: Request): Matches | undefined {
   const filter = request.getObject('filter')
-  if (filter === undefined) return [...documents]
-  const { matches } = compileFilter(filter, variablesOf(request))
-  return documents.filter(matches)
+  return filter === undefined ? undefined : compileFilter(filter, variablesOf(request)).matches
+}
+
+function* filtered(
+  transaction: Transaction,
+  documents: readonly BsonValue[],
+  matches: Matches | undefined,
+): StatementSteps<readonly BsonValue[]> {
+  if (matches === undefined) return documents
+  const passed: BsonValue[] = []
+  for (const document of documents) {
+    if (yield* inPlace(transaction, () => matches(document))) passed.push(document)
+  }
+  return passed
 }
 
 function built(build: (writer: BsonWriter) => void): BsonValue {
@@ -26,7 +42,8 @@ function built(build: (writer: BsonWriter) => void): BsonValue {
 function listDatabases(request: Request): Reply | Promise<Reply> {
   refuseOptions(request, ['authorizedDatabases'])
   const nameOnly = request.getBoolean('nameOnly', false)
-  const listed = request.read(function* (transaction): Generator<Pause, BsonValue[], void> {
+  const matches = filterOption(request)
+  const listed = request.read(function* (transaction): StatementSteps<readonly BsonValue[]> {
     const databases: BsonValue[] = []
     for (const name of transaction.catalog.namespaces.keys()) {
       // As in the server, a database without collections is none.
@@ -39,50 +56,41 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
         }),
       )
     }
-    return databases
+    return yield* filtered(transaction, databases, matches)
   })
   const reply =
-    (databases: BsonValue[]): Reply =>
+    (databases: readonly BsonValue[]): Reply =>
     (writer) => {
       writer.beginArray('databases')
-      for (const [i, one] of filtered(request, databases).entries()) writer.value(String(i), one)
+      for (const [i, one] of databases.entries()) writer.value(String(i), one)
       writer.end()
     }
   return listed instanceof Promise ? listed.then(reply) : reply(listed)
 }
 
-/** Keys and values of a namespace's collections, counted. */
-function* namespaceBytes(transaction: Transaction, name: string): Generator<Pause, number, void> {
+/** Keys and values of a namespace's collections. */
+function* namespaceBytes(transaction: Transaction, name: string): StatementSteps<number> {
   let bytes = 0
-  for (const collection of transaction.catalog.collectionsOf(name))
-    bytes += yield* collectionBytes(transaction, collection)
-  return bytes
-}
-
-export function* collectionBytes(
-  transaction: Transaction,
-  collection: Collection,
-  index?: number,
-): Generator<Pause, number, void> {
-  let bytes = 0
-  const cursor = transaction.scan(keyspaceRange(collection.id, index))
-  while (cursor.next()) {
-    bytes += cursor.key.end - cursor.key.start + (cursor.value.end - cursor.value.start)
-    if (transaction.slice.spend(1)) yield undefined
+  for (const { id } of transaction.catalog.collectionsOf(name)) {
+    const { keyBytes, valueBytes } = yield* sizeOfRange(transaction, keyspaceRange(id))
+    bytes += keyBytes + valueBytes
   }
   return bytes
 }
 
 function listCollections(request: Request): Reply | Promise<Reply> {
   const nameOnly = request.getBoolean('nameOnly', false)
+  const matches = filterOption(request)
   const { database } = request
-  const listed = request.read((transaction) =>
-    transaction.catalog.collectionsOf(database).map((collection) => describeCollection(collection, nameOnly)),
-  )
+  const listed = request.read((transaction) => {
+    const collections = transaction.catalog.collectionsOf(database)
+    const described = collections.map((collection) => describeCollection(collection, nameOnly))
+    return filtered(transaction, described, matches)
+  })
   const reply =
-    (collections: BsonValue[]): Reply =>
+    (collections: readonly BsonValue[]): Reply =>
     (writer) =>
-      writeCursor(writer, 'firstBatch', filtered(request, collections), 0n, `${database}.$cmd.listCollections`)
+      writeCursor(writer, 'firstBatch', collections, 0n, `${database}.$cmd.listCollections`)
   return listed instanceof Promise ? listed.then(reply) : reply(listed)
 }
 
@@ -90,7 +98,11 @@ function describeCollection(collection: Collection, nameOnly: boolean): BsonValu
   return built((writer) => {
     writer.string('name', collection.name).string('type', collection.model === 'view' ? 'view' : 'collection')
     if (nameOnly) return
-    writer.beginObject('options').end()
+    writer.beginObject('options')
+    if (collection.engine !== memoryEngine) {
+      writer.beginObject('storageEngine').beginObject(collection.engine).end().end()
+    }
+    writer.end()
     writer.beginObject('info').boolean('readOnly', collection.model === 'view' || collection.model === 'keyvalue')
     writer.string('polylogModel', collection.model).end()
     if (collection.model === 'view') return
@@ -112,9 +124,32 @@ const refusedCreateOptions = [
   'changeStreamPreAndPostImages',
 ]
 
+/** MongoDB has options for each engine that may be; a collection lies in one here, and none has options. */
+function engineOption(request: Request): string | undefined {
+  const option = request.get('storageEngine')
+  if (option === undefined) return undefined
+  if (option.type !== bsonType.object) throw mongoError(mongoCode.badValue, "'storageEngine' has to be a document.")
+  const named = [...fieldsOf(option)]
+  for (const [name, options] of named) {
+    if (options.type !== bsonType.object) {
+      throw mongoError(mongoCode.badValue, `'storageEngine.${name}' has to be an embedded document.`)
+    }
+    if (!engineNames.includes(name)) {
+      throw mongoError(mongoCode.invalidOptions, `${name} is not a registered storage engine for this server`)
+    }
+    const [unknown] = fieldsOf(options)
+    if (unknown !== undefined) {
+      throw mongoError(mongoCode.invalidOptions, `the storage engine ${name} has no option '${unknown[0]}'`)
+    }
+  }
+  if (named.length > 1) throw mongoError(mongoCode.invalidOptions, 'a collection lies in one storage engine')
+  return named[0]?.[0]
+}
+
 function create(request: Request): Reply | Promise<Reply> {
   refuseOptions(request, refusedCreateOptions)
   checkCollation(request.getObject('collation'))
+  const engine = engineOption(request)
   const { database, collectionName } = request
   return request.session.run((transaction): Reply => {
     if (transaction.catalog.findCollection(database, collectionName) !== undefined) {
@@ -124,7 +159,7 @@ function create(request: Request): Reply | Promise<Reply> {
         'duplicate_object',
       )
     }
-    ensureDocumentCollection(transaction, database, collectionName)
+    ensureDocumentCollection(transaction, database, collectionName, engine)
     return () => undefined
   })
 }
@@ -193,7 +228,14 @@ export const collectionCommands: readonly Command[] = [
   { name: 'listCollections', fields: ['filter', 'nameOnly', 'authorizedCollections', 'cursor'], run: listCollections },
   {
     name: 'create',
-    fields: [...refusedCreateOptions, 'collation', 'autoIndexId', 'validationLevel', 'validationAction'],
+    fields: [
+      ...refusedCreateOptions,
+      'storageEngine',
+      'collation',
+      'autoIndexId',
+      'validationLevel',
+      'validationAction',
+    ],
     inTransaction: true,
     run: create,
   },

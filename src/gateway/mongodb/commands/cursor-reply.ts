@@ -1,6 +1,6 @@
 /** The first batch of a query, and the cursor behind it. */
 import type { Statement } from '../../../database/contract.ts'
-import type { Workspace } from '../../../database/workspace.ts'
+import type { Workspace } from '../../../database/transaction/workspace.ts'
 import {
   firstBatch,
   forgetPosition,
@@ -16,6 +16,9 @@ import { findSource } from './query-options.ts'
 const firstBatchDocuments = 101
 /** A batch ends behind the document that passes this; the largest document still fits a message. */
 const batchBytes: number = 4 * 1024 * 1024
+
+/** Type and index of an array's element. */
+const elementHeadBytes = 10
 
 export interface CursorOptions {
   readonly collection: string
@@ -58,6 +61,7 @@ function keepCursor(request: Request, query: Query, options: CursorOptions, batc
     transaction: request.inTransaction ? request.logical!.transactionKey : undefined,
     query,
     position: batch.next!,
+    requestBytes: request.retainedBytes,
   }).id
 }
 
@@ -69,6 +73,9 @@ export function writeCursor(
   namespace: string,
 ): void {
   writer.beginObject('cursor').beginArray(name)
+  let bytes = 0
+  for (const document of documents) bytes += document.end - document.start + elementHeadBytes
+  writer.out.reserve(bytes)
   for (const [i, document] of documents.entries()) writer.value(indexName(i), document)
   writer.end().int64('id', id).string('ns', namespace).end()
 }

@@ -1,5 +1,5 @@
 /** `getMore` and `killCursors`. */
-import type { Pause } from '../../../database/contract.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
 import { nextBatch, type BatchResult, type BatchWants } from '../../../language/mql/query.ts'
 import { bsonType } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
@@ -35,7 +35,7 @@ function getMore(request: Request): Reply | Promise<Reply> {
 
 function readBatch(request: Request, cursor: OpenCursor, wants: BatchWants): BatchResult | Promise<BatchResult> {
   const { query, position } = cursor
-  return request.read(function* (transaction): Generator<Pause, BatchResult, void> {
+  return request.read(function* (transaction): StatementSteps<BatchResult> {
     const open = (): ReturnType<typeof findSource> =>
       findSource(transaction.catalog, cursor.mongoDatabase, cursor.collection)
     return yield* nextBatch(query, open, transaction, wants, position)

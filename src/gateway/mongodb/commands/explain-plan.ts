@@ -1,7 +1,7 @@
 /** A query's plan in the words of the server's `explain`. */
-import type { Pause, Transaction } from '../../../database/contract.ts'
-import { computeAll, planOf, type Query } from '../../../language/mql/query.ts'
-import type { Plan } from '../../../language/mql/planner.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { computeAll, plansOf, type Query } from '../../../language/mql/query.ts'
+import type { Considered, Plan } from '../../../language/mql/planner.ts'
 import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { describeKey } from '../../../model/document/describe-key.ts'
 import type { FieldBounds } from '../../../query/document-source.ts'
@@ -15,15 +15,17 @@ export function explainQuery(
   runs: boolean,
 ): Reply | Promise<Reply> {
   const { database } = request
-  return request.read(function* (transaction): Generator<Pause, Reply, void> {
+  return request.read(function* (transaction): StatementSteps<Reply> {
     const source = findSource(transaction.catalog, database, collection)
-    const plan = source === undefined ? undefined : planOf(query, source)
+    const plans = source === undefined ? undefined : plansOf(query, source, transaction)
     const returned = runs ? yield* countReturned(transaction, query, source) : undefined
     return (writer) => {
       writer.string('explainVersion', '1').beginObject('queryPlanner').string('namespace', `${database}.${collection}`)
       writer.boolean('indexFilterSet', false)
-      writePlan(writer, 'winningPlan', query, plan)
-      writer.beginArray('rejectedPlans').end().end()
+      writePlan(writer, 'winningPlan', query, plans?.winning)
+      writer.beginArray('rejectedPlans')
+      for (const [i, other] of (plans?.rejected ?? []).entries()) writePlan(writer, String(i), query, other)
+      writer.end().end()
       if (returned === undefined) return
       writer.beginObject('executionStats').boolean('executionSuccess', true).count('nReturned', returned).end()
     }
@@ -34,16 +36,22 @@ function* countReturned(
   transaction: Transaction,
   query: Query,
   source: ReturnType<typeof findSource>,
-): Generator<Pause, number, void> {
+): StatementSteps<number> {
   return (yield* computeAll(query, source, transaction)).length
 }
 
-function writePlan(writer: BsonWriter, name: string, query: Query, plan: Plan | undefined): void {
+/** A row of a scan is shown as 0.01, as by SQL's EXPLAIN. */
+const shownUnit = 0.01
+
+function writePlan(writer: BsonWriter, name: string, query: Query, considered: Considered | undefined): void {
   writer.beginObject(name)
-  if (plan === undefined) {
+  if (considered === undefined) {
     writer.string('stage', 'EOF').end()
     return
   }
+  const { plan } = considered
+  const { rows, cost } = considered.estimate()
+  writer.double('costEstimate', cost * shownUnit).double('cardinalityEstimate', rows)
   if (query.sort.length > 0 && !plan.sorted) {
     writer.string('stage', 'SORT').beginObject('sortPattern')
     for (const { path, descending } of query.sort) writer.int32(path.text, descending ? -1 : 1)

@@ -1,5 +1,6 @@
 /** `findAndModify`: changes or removes one document and answers it as it was or as it is. */
-import type { Pause } from '../../../database/contract.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { compileUpdate } from '../../../language/mql/update.ts'
 import { deleteDocuments, projected, updateDocuments } from '../../../language/mql/writes.ts'
@@ -53,10 +54,10 @@ function writeValue(document: BsonValue | undefined): Reply {
 function removeOne(request: Request): Reply | Promise<Reply> {
   const targets = targetsOf(request)
   const projection = projectionOf(request)
-  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+  return request.write(function* (transaction): StatementSteps<Reply> {
     const source = sourceFor(transaction, request, false)
     const found = source === undefined ? undefined : (yield* deleteDocuments(transaction, source, targets)).document
-    const value = writeValue(projected(found, projection))
+    const value = writeValue(yield* inPlace(transaction, () => projected(found, projection)))
     return (writer) => {
       writer
         .beginObject('lastErrorObject')
@@ -74,10 +75,11 @@ function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> 
   const arrayFilters = request.getArray('arrayFilters') ?? []
   const compiled = compileUpdate({ update, arrayFilters, variables: variablesOf(request) })
   const operation = { ...targetsOf(request), update: compiled, isUpsert }
-  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+  return request.write(function* (transaction): StatementSteps<Reply> {
     const source = sourceFor(transaction, request, isUpsert)
     const result = source === undefined ? undefined : yield* updateDocuments(transaction, source, operation)
-    const value = writeValue(projected(isNew ? result?.after : result?.before, projection))
+    const answered = isNew ? result?.after : result?.before
+    const value = writeValue(yield* inPlace(transaction, () => projected(answered, projection)))
     const upserted = result?.upserted
     const count = (result?.matched ?? 0) + (upserted === undefined ? 0 : 1)
     return (writer) => {

@@ -9,6 +9,8 @@ import { maxMessageBytes } from '../wire.ts'
 const maxWireVersion = 21
 export const serverVersion = '7.0.0'
 const mostWritesPerCommand = 100_000
+/** As the specification of the handshake has it. */
+const longestClientName = 128
 
 /** `appName=polylog:name` in the connection string chooses the database. */
 function chooseDatabase(request: Request): void {
@@ -16,29 +18,35 @@ function chooseDatabase(request: Request): void {
   const application = client === undefined ? undefined : getField(client, 'application')
   const name = application?.type === bsonType.object ? getField(application, 'name') : undefined
   if (name?.type !== bsonType.string) return
-  const [, database] = /^polylog:(.+)$/.exec(readString(name)) ?? []
+  request.connection.clientName = readString(name).slice(0, longestClientName)
+  const [, database] = /^polylog:(.+)$/.exec(request.connection.clientName) ?? []
   if (database !== undefined) request.connection.useDatabase(database)
 }
 
-/** `isdbgrid`, and no `hosts`: a replica set's host list breaks forwarded ports. */
+/**
+ * `isdbgrid`, and no `hosts`: a replica set's host list breaks forwarded ports. A follower has a shard router's form too, so
+ * that drivers read from it whatever their read preference is; that it takes no writes stands in the fields for it.
+ */
 function hello(request: Request): Reply {
   chooseDatabase(request)
-  const { host } = request.gateway.sessions
+  const { sessions } = request.gateway
+  const leads = sessions.leads(request.connection.databaseName ?? sessions.defaultDatabase)
   return (writer) => {
-    if (request.command === 'hello') writer.boolean('isWritablePrimary', true)
-    else writer.boolean('ismaster', true)
+    if (request.command === 'hello') writer.boolean('isWritablePrimary', leads)
+    else writer.boolean('ismaster', leads)
+    if (!leads) writer.boolean('secondary', true)
     writer
       .string('msg', 'isdbgrid')
       .boolean('helloOk', true)
       .int32('maxBsonObjectSize', maxDocumentBytes)
       .int32('maxMessageSizeBytes', maxMessageBytes)
       .int32('maxWriteBatchSize', mostWritesPerCommand)
-      .date('localTime', Math.floor(host.now()))
+      .date('localTime', Math.floor(sessions.host.now()))
       .int32('logicalSessionTimeoutMinutes', 30)
       .count('connectionId', request.connection.id)
       .int32('minWireVersion', 0)
       .int32('maxWireVersion', maxWireVersion)
-      .boolean('readOnly', false)
+      .boolean('readOnly', !leads)
   }
 }
 

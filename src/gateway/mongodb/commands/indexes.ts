@@ -1,6 +1,6 @@
 /** `createIndexes`, `listIndexes`, `dropIndexes`. */
-import type { Collection, Index } from '../../../database/catalog.ts'
-import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { Collection, Index } from '../../../database/catalog/catalog.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection } from '../../../model/document/document.ts'
@@ -77,7 +77,7 @@ function createIndexes(request: Request): Reply | Promise<Reply> {
   const specifications = request.getDocuments('indexes').map(parseIndex)
   if (specifications.length === 0) throw mongoError(mongoCode.badValue, 'Must specify at least one index to create')
   const { database, collectionName } = request
-  return request.session.run(function* (transaction): Generator<Pause, Reply, void> {
+  return request.session.run(function* (transaction): StatementSteps<Reply> {
     const existing = transaction.catalog.findCollection(database, collectionName)
     const collection = existing ?? ensureDocumentCollection(transaction, database, collectionName)
     requireDocuments(collection)
@@ -101,7 +101,7 @@ function* createOne(
   transaction: Transaction,
   collectionId: number,
   specification: IndexSpecification,
-): Generator<Pause, void, void> {
+): StatementSteps<void> {
   const { name, fields, unique, sparse } = specification
   if (isIdKey(fields)) return
   const collection = transaction.catalog.collectionById(collectionId)!

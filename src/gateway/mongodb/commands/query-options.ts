@@ -1,11 +1,11 @@
 /** Options that several commands share: sources, filters, sorts, hints, variables, collation. */
-import type { Catalog, Collection } from '../../../database/catalog.ts'
+import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
 import { evaluateConstant } from '../../../language/mql/expression.ts'
 import type { CollectionReader } from '../../../language/mql/lookup.ts'
 import type { Hint } from '../../../language/mql/planner.ts'
-import { documentsOf } from '../../../language/mql/query.ts'
+import { openQuery } from '../../../language/mql/query.ts'
 import { checkVariableName, rootScope, type Variables } from '../../../language/mql/scope.ts'
 import { parseSort, type SortField } from '../../../language/mql/sort-order.ts'
 import {
@@ -116,8 +116,5 @@ export function refuseOptions(request: Request, names: readonly string[]): void 
 }
 
 export function collectionReader(namespace: string): CollectionReader {
-  return (transaction, name, filter) => {
-    const query = { filter, sort: [], skip: 0, limit: undefined, hint: undefined, stages: [] }
-    return documentsOf(query, findSource(transaction.catalog, namespace, name))
-  }
+  return (transaction, name, query) => openQuery(query, findSource(transaction.catalog, namespace, name), transaction)
 }

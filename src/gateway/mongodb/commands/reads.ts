@@ -1,7 +1,7 @@
 /** `find`, `aggregate`, `count` and `distinct`. */
-import type { Pause, Transaction } from '../../../database/contract.ts'
-import { arrayOf, objectOf } from '../../../language/mql/expression-contract.ts'
-import { parsePipeline } from '../../../language/mql/pipeline.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
+import { pipelineQuery } from '../../../language/mql/pipeline.ts'
 import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
@@ -105,9 +105,8 @@ export function parseAggregate(request: Request): { query: Query; collection: st
   const pipeline = request.get('pipeline')
   if (pipeline === undefined) throw missingField('aggregate', 'pipeline')
   const variables = variablesOf(request)
-  const { matches, ...rest } = parsePipeline(pipeline, { variables, reader: collectionReader(request.database) })
-  const condition = matches.length > 1 ? objectOf([['$and', arrayOf(matches)]]) : matches[0]
-  return { query: { ...rest, filter: filterOf(condition, variables), hint: hintOf(request.get('hint')) }, collection }
+  const query = pipelineQuery(pipeline, { variables, reader: collectionReader(request.database) })
+  return { query: { ...query, hint: hintOf(request.get('hint')) }, collection }
 }
 
 function aggregate(request: Request): Reply | Promise<Reply> {
@@ -144,7 +143,7 @@ export function parseCount(request: Request): Query {
 function count(request: Request): Reply | Promise<Reply> {
   const query = parseCount(request)
   const { database, collectionName } = request
-  const counted = request.read(function* (transaction): Generator<Pause, number, void> {
+  const counted = request.read(function* (transaction): StatementSteps<number> {
     const source = findSource(transaction.catalog, database, collectionName)
     return source === undefined ? 0 : yield* countMatching(query, source, transaction)
   })
@@ -181,7 +180,7 @@ function* distinctValues(
   namespace: string,
   collection: string,
   name: string,
-): Generator<Pause, BsonValue[], void> {
+): StatementSteps<BsonValue[]> {
   const source = findSource(transaction.catalog, namespace, collection)
   const path = parsePath(name)
   const found = new Map<string, BsonValue>()
@@ -194,14 +193,15 @@ function* distinctValues(
     if (bytes > largestDistinctBytes) throw mongoError(17_217, 'distinct too big, 16mb cap', 'too_large')
     found.set(key, value.copy())
   }
-  yield* visitMatching(query, source, transaction, (document) => {
+  const visit = (document: BsonValue): boolean => {
     visitPath(document.bytes, document.start, path, 'array only', (value) => {
       if (value.type === bsonType.array) for (const element of elementsOf(value)) add(element)
       else if (!value.isMissing) add(value)
       return false
     })
     return true
-  })
+  }
+  yield* visitMatching(query, source, transaction, (document) => inPlace(transaction, () => visit(document)))
   return [...found].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, value]) => value)
 }
 

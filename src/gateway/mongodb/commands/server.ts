@@ -1,6 +1,7 @@
 /** Commands about the server and the connection, as far as shells and tools ask for them. */
 import { mongoError } from '../../../model/document/mongo-error.ts'
 import { bsonType, getField } from '../../../model/document/bson.ts'
+import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { readBinary, toHex } from '../../../model/document/values.ts'
 import type { OperationKind } from '../gateway-state.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
@@ -56,8 +57,24 @@ function serverStatus(request: Request): Reply {
     writer.beginObject('logicalSessionRecordCache').count('activeSessionsCount', gateway.logical.count).end()
     writer.beginObject('metrics').beginObject('cursor').beginObject('open')
     writer.count('total', gateway.cursors.count).end().end().end()
-    writer.beginObject('storageEngine').string('name', 'polylog').boolean('persistent', true).end()
+    writer
+      .beginObject('storageEngine')
+      .string('name', 'polylog')
+      .boolean('persistent', request.session.databaseFacts.isPersistent)
+      .end()
+    writeQueues(writer, request)
   }
+}
+
+/** What runs and has to wait, and of that what waits for a lock, at all doors. */
+function writeQueues(writer: BsonWriter, { gateway }: Request): void {
+  let [running, waiting] = [0, 0]
+  for (const session of gateway.sessions.all()) {
+    if (session.running !== undefined) running++
+    if (session.waitsFor === 'lock') waiting++
+  }
+  writer.beginObject('globalLock').beginObject('currentQueue').count('total', waiting).end()
+  writer.beginObject('activeClients').count('total', running).end().end()
 }
 
 const mebibyte = 1024 * 1024
@@ -70,11 +87,15 @@ function currentOp(request: Request): Reply {
   return (writer) => {
     writer.beginArray('inprog')
     let index = 0
-    for (const { id, door, remote, user, database, running, waitsFor } of sessions.all()) {
+    for (const { id, door, remote, user, database, running, waitsFor, report } of sessions.all()) {
       if (running === undefined) continue
       const tookMs = activity.tookMs(running)
       writer.beginObject(String(index++)).string('type', 'op').string('desc', door).count('opid', id)
-      writer.string('client', remote).string('user', user).string('polylogDatabase', database)
+      writer
+        .string('client', remote)
+        .string('appName', report.clientName)
+        .string('user', user)
+        .string('polylogDatabase', database)
       writer.boolean('active', true).count('secs_running', Math.floor(tookMs / 1000))
       writer.int64('microsecs_running', tookMs * 1000).boolean('waitingForLock', waitsFor === 'lock')
       writer.beginObject('command').string('statement', running.text).end().end()

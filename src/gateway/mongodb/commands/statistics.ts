@@ -1,9 +1,9 @@
 /** `collStats`, `dbStats` and `dataSize`: counted, not estimated. */
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
-import type { Collection } from '../../../database/catalog.ts'
-import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import type { Command, Reply, Request } from '../request.ts'
-import { collectionBytes } from './collections.ts'
+import { sizeOfRange } from './range-size.ts'
 
 interface Totals {
   readonly count: number
@@ -11,18 +11,14 @@ interface Totals {
   readonly indexBytes: number
 }
 
-function* totalsOf(transaction: Transaction, collection: Collection): Generator<Pause, Totals, void> {
-  let count = 0
-  let sizeBytes = 0
-  const cursor = transaction.scan(keyspaceRange(collection.id, primaryIndex))
-  while (cursor.next()) {
-    count++
-    sizeBytes += cursor.value.end - cursor.value.start
-    if (transaction.slice.spend(1)) yield undefined
-  }
+function* totalsOf(transaction: Transaction, collection: Collection): StatementSteps<Totals> {
+  const { entries, valueBytes } = yield* sizeOfRange(transaction, keyspaceRange(collection.id, primaryIndex))
   let indexBytes = 0
-  for (const { id } of collection.indexes) indexBytes += yield* collectionBytes(transaction, collection, id)
-  return { count, sizeBytes, indexBytes }
+  for (const { id } of collection.indexes) {
+    const index = yield* sizeOfRange(transaction, keyspaceRange(collection.id, id))
+    indexBytes += index.keyBytes + index.valueBytes
+  }
+  return { count: entries, sizeBytes: valueBytes, indexBytes }
 }
 
 function perUnit(request: Request): number {
@@ -32,7 +28,7 @@ function perUnit(request: Request): number {
 function collStats(request: Request): Reply | Promise<Reply> {
   const { database, collectionName, namespace } = request
   const scale = perUnit(request)
-  return request.read(function* (transaction): Generator<Pause, Reply, void> {
+  return request.read(function* (transaction): StatementSteps<Reply> {
     const collection = transaction.catalog.findCollection(database, collectionName)
     const totals =
       collection === undefined ? { count: 0, sizeBytes: 0, indexBytes: 0 } : yield* totalsOf(transaction, collection)
@@ -54,7 +50,7 @@ function collStats(request: Request): Reply | Promise<Reply> {
 function dbStats(request: Request): Reply | Promise<Reply> {
   const { database } = request
   const scale = perUnit(request)
-  return request.read(function* (transaction): Generator<Pause, Reply, void> {
+  return request.read(function* (transaction): StatementSteps<Reply> {
     const collections = transaction.catalog.collectionsOf(database)
     let [objects, sizeBytes, indexBytes] = [0, 0, 0]
     for (const collection of collections) {

@@ -28,6 +28,7 @@ function requireLogical(request: Request): LogicalSession {
 
 function commitTransaction(request: Request): Reply | Promise<Reply> {
   const logical = requireLogical(request)
+  if (logical.lost?.code === 'not_leading') throw noSuchTransaction(logical.lost.message)
   if (logical.lost !== undefined) throw logical.lost
   if (logical.state === 'committed') return empty
   if (logical.state === 'aborted') throw noSuchTransaction(`Transaction ${logical.number} has been aborted.`)

@@ -1,5 +1,7 @@
 /** `insert`, `update` and `delete`: a command's operations are one statement, answered with counts and errors by index. */
-import type { Pause, Transaction } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { inPlace, resumed } from '../../../database/transaction/wait.ts'
+import { isLong } from '../../../language/mql/long-lists.ts'
 import {
   deleteDocuments,
   insertDocuments,
@@ -34,11 +36,13 @@ import {
 
 const mostOperations = 100_000
 
-function checkBatch(operations: readonly BsonValue[]): void {
+function checkBatch(request: Request, operations: readonly BsonValue[]): void {
   if (operations.length === 0 || operations.length > mostOperations) {
     const message = `Write batch sizes must be between 1 and ${mostOperations}. Got ${operations.length} operations.`
     throw mongoError(16, message)
   }
+  // The command itself is counted as one.
+  request.gateway.countOperation(request.command, operations.length - 1)
 }
 
 function writeErrors(writer: BsonWriter, errors: readonly WriteError[]): void {
@@ -61,20 +65,30 @@ function throwInTransaction(request: Request, errors: readonly WriteError[]): vo
 function insert(request: Request): Reply | Promise<Reply> {
   refuseOptions(request, ['bypassDocumentValidation'])
   const documents = request.getDocuments('documents')
-  checkBatch(documents)
-  const ordered = request.getBoolean('ordered', true)
+  checkBatch(request, documents)
   const { database, collectionName } = request
   const [first] = documents
   if (documents.length === 1) {
     return request.write((transaction) => {
       const source = ensureSource(transaction, database, collectionName)
+      if (source.hasRules) return insertAll(transaction, request, source, documents)
       return insertReply(request, insertSingle(transaction, source, first!))
     }, true)
   }
-  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+  return request.write(function* (transaction): StatementSteps<Reply> {
     const source = ensureSource(transaction, database, collectionName)
-    return insertReply(request, yield* insertDocuments(transaction, source, documents, ordered))
+    return yield* insertAll(transaction, request, source, documents)
   }, true)
+}
+
+function* insertAll(
+  transaction: Transaction,
+  request: Request,
+  source: DocumentSource,
+  documents: readonly BsonValue[],
+): StatementSteps<Reply> {
+  const ordered = request.getBoolean('ordered', true)
+  return insertReply(request, yield* insertDocuments(transaction, source, documents, ordered))
 }
 
 function insertReply(request: Request, { inserted, errors }: InsertResult): Reply {
@@ -149,10 +163,10 @@ interface UpdateTotals {
 function update(request: Request): Reply | Promise<Reply> {
   refuseOptions(request, ['bypassDocumentValidation'])
   const updates = request.getDocuments('updates')
-  checkBatch(updates)
+  checkBatch(request, updates)
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
-  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+  return request.write(function* (transaction): StatementSteps<Reply> {
     const totals = yield* runUpdates(transaction, request, updates, ordered, variables)
     throwInTransaction(request, totals.errors)
     return (writer) => writeUpdateReply(writer, totals)
@@ -165,12 +179,15 @@ function* runUpdates(
   updates: readonly BsonValue[],
   ordered: boolean,
   variables: Variables,
-): Generator<Pause, UpdateTotals, void> {
+): StatementSteps<UpdateTotals> {
   const totals: UpdateTotals = { matched: 0, modified: 0, upserted: [], errors: [] }
   for (const [index, one] of updates.entries()) {
     if (transaction.slice.spend(1)) yield undefined
     try {
-      yield* runUpdate(transaction, request, parseUpdate(one, variables), index, totals)
+      const operation = isLong(one)
+        ? yield* resumed(transaction, () => parseUpdate(one, variables))
+        : parseUpdate(one, variables)
+      yield* runUpdate(transaction, request, operation, index, totals)
     } catch (error) {
       if (!isDocumentError(error)) throw error
       totals.errors.push({ index, error })
@@ -186,8 +203,8 @@ function* runUpdate(
   operation: UpdateOperation,
   index: number,
   totals: UpdateTotals,
-): Generator<Pause, void, void> {
-  const source = sourceFor(transaction, request, operation.isUpsert)
+): StatementSteps<void> {
+  const source = yield* inPlace(transaction, () => sourceFor(transaction, request, operation.isUpsert))
   if (source === undefined) return
   const result = yield* updateDocuments(transaction, source, operation)
   totals.matched += result.matched
@@ -215,10 +232,10 @@ function writeUpdateReply(writer: BsonWriter, { matched, modified, upserted, err
 
 function remove(request: Request): Reply | Promise<Reply> {
   const deletes = request.getDocuments('deletes')
-  checkBatch(deletes)
+  checkBatch(request, deletes)
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
-  return request.write(function* (transaction): Generator<Pause, Reply, void> {
+  return request.write(function* (transaction): StatementSteps<Reply> {
     const errors: WriteError[] = []
     let deleted = 0
     for (const [index, one] of deletes.entries()) {
@@ -244,14 +261,15 @@ function* runDelete(
   request: Request,
   operation: BsonValue,
   variables: Variables,
-): Generator<Pause, number, void> {
+): StatementSteps<number> {
   const fields = operationFields('delete.deletes', operation, ['q', 'limit', 'hint', 'collation'])
   checkCollation(fields.get('collation'))
   const limit = fields.get('limit')
   const most = limit === undefined ? undefined : toSafeInteger(limit)
   if (most !== 0 && most !== 1)
     throw mongoError(mongoCode.failedToParse, 'The limit field in delete objects must be 0 or 1.')
-  const filter = filterOf(objectIn(fields, 'q'), variables)
+  const q = objectIn(fields, 'q')
+  const filter = isLong(q) ? yield* resumed(transaction, () => filterOf(q, variables)) : filterOf(q, variables)
   const source = sourceFor(transaction, request, false)
   if (source === undefined) return 0
   const hint = hintOf(fields.get('hint'))

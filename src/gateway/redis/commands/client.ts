@@ -14,7 +14,7 @@ export function checkClientName(call: Call, position: number): string {
 }
 
 function setName(call: Call): void {
-  call.client.name = checkClientName(call, 2)
+  call.client.keepName('name', checkClientName(call, 2))
   call.reply.ok()
 }
 
@@ -33,9 +33,13 @@ function setInfo(call: Call): void {
   if (!/^[!-~]*$/.test(value)) {
     throw new CommandError(`ERR ${attribute} cannot contain spaces, newlines or special characters.`)
   }
-  if (attribute === 'lib-name') call.client.libraryName = value
-  else call.client.libraryVersion = value
+  call.client.keepName(attribute === 'lib-name' ? 'libraryName' : 'libraryVersion', value)
   call.reply.ok()
+}
+
+function flagsOf(client: Client): string {
+  const flags = `${client.queue === undefined ? '' : 'x'}${client.isBlocked ? 'b' : ''}`
+  return flags === '' ? 'N' : flags
 }
 
 function describe(client: Client, nowMs: number): string {
@@ -46,11 +50,15 @@ function describe(client: Client, nowMs: number): string {
     `name=${client.name}`,
     `age=${seconds(client.openedMs)}`,
     `idle=${seconds(client.lastActiveMs)}`,
-    `flags=${client.queue === undefined ? 'N' : 'x'}`,
+    `flags=${flagsOf(client)}`,
     `db=${client.database}`,
     'sub=0 psub=0 ssub=0',
     `multi=${client.queue === undefined ? -1 : client.queue.commands.length}`,
     `watch=${client.watches.count}`,
+    `qbuf=${client.receivedBytes}`,
+    `multi-mem=${client.queue?.sizeBytes ?? 0}`,
+    `omem=${client.pendingBytes}`,
+    `tot-mem=${client.memoryBytes}`,
     `cmd=${client.lastCommand}`,
     `user=${client.session.user}`,
     `resp=${client.protocol}`,

@@ -70,7 +70,7 @@ function parseHello(call: Call): Hello {
     if (option === 'AUTH' && at + 2 < call.count) {
       hello.user = call.text(at + 1)
       at += 2
-    } else if (option === 'SETNAME' && at + 1 < call.count) call.client.name = checkClientName(call, ++at)
+    } else if (option === 'SETNAME' && at + 1 < call.count) call.client.keepName('name', checkClientName(call, ++at))
     else throw new CommandError(`ERR Syntax error in HELLO option '${call.shown(at)}'`)
   }
   return hello
@@ -97,7 +97,7 @@ function welcome(call: Call, wanted: Hello): void {
   reply.bulkText('mode')
   reply.bulkText('standalone')
   reply.bulkText('role')
-  reply.bulkText('master')
+  reply.bulkText(client.session.databaseFacts.leads ? 'master' : 'replica')
   reply.bulkText('modules')
   reply.array(0)
 }

@@ -27,24 +27,79 @@ function serverSection(call: Call): string[] {
   ]
 }
 
+/** As Redis tells that there is no limit: 0. */
+function maxMemory(call: Call): number {
+  const { limitBytes } = call.server.sessions.memory
+  return Number.isFinite(limitBytes) ? limitBytes : 0
+}
+
 /** What is charged, and what the system says. */
 function memorySection(call: Call): string[] {
   const { memory, host } = call.server.sessions
-  const { limitBytes } = memory
   return [
     `used_memory:${memory.root.usedBytes}`,
     `used_memory_rss:${host.memory().residentBytes}`,
     `used_memory_dataset:${memory.stored.usedBytes}`,
-    `maxmemory:${Number.isFinite(limitBytes) ? limitBytes : 0}`,
+    `maxmemory:${maxMemory(call)}`,
     'maxmemory_policy:noeviction',
   ]
 }
 
+function blockedCount(call: Call): number {
+  let count = 0
+  for (const client of call.server.clients.values()) if (client.isBlocked) count++
+  return count
+}
+
+/** What is committed outlives the process where there is a log on a disk. */
+function persistenceSection(call: Call): string[] {
+  return ['loading:0', 'async_loading:0', `aof_enabled:${isPersistent(call) ? 1 : 0}`]
+}
+
+function isPersistent(call: Call): boolean {
+  return call.client.session.databaseFacts.isPersistent
+}
+
+/** A follower reads files along: it has no link to its leader, and does not know where that listens. */
+function replicationSection({ client }: Call): string[] {
+  const { durabilityWatch, databaseFacts } = client.session
+  if (databaseFacts.leads) return ['role:master', 'connected_slaves:0']
+  return [
+    'role:slave',
+    'master_host:',
+    'master_port:0',
+    'master_link_status:up',
+    `slave_repl_offset:${durabilityWatch.durableThrough('synced')}`,
+    'slave_read_only:1',
+    'connected_slaves:0',
+  ]
+}
+
+/** `ROLE`: offsets are sequences. */
+function role(call: Call): void {
+  const { reply, client } = call
+  const { durabilityWatch, databaseFacts } = client.session
+  const { leads } = databaseFacts
+  const offset = durabilityWatch.durableThrough('synced')
+  reply.array(leads ? 3 : 5)
+  reply.bulkText(leads ? 'master' : 'slave')
+  if (!leads) {
+    reply.bulkText('')
+    reply.integer(0)
+    reply.bulkText('connected')
+  }
+  reply.integer(offset)
+  if (leads) reply.array(0)
+}
+
 const sections: Readonly<Record<string, Section>> = {
   server: serverSection,
-  clients: (call) => [`connected_clients:${call.server.counts.connectionsOpen}`, 'blocked_clients:0'],
+  clients: (call) => [
+    `connected_clients:${call.server.counts.connectionsOpen}`,
+    `blocked_clients:${blockedCount(call)}`,
+  ],
   memory: memorySection,
-  persistence: () => ['loading:0', 'async_loading:0', 'aof_enabled:1'],
+  persistence: persistenceSection,
   stats: (call) => [
     `total_connections_received:${call.server.counted('connectionsOpened')}`,
     `total_commands_processed:${call.server.counted('requests')}`,
@@ -52,7 +107,7 @@ const sections: Readonly<Record<string, Section>> = {
     `total_net_output_bytes:${call.server.counted('bytesSent')}`,
     `total_error_replies:${call.server.tally.errors}`,
   ],
-  replication: () => ['role:master', 'connected_slaves:0'],
+  replication: replicationSection,
   cluster: () => ['cluster_enabled:0'],
 }
 
@@ -85,11 +140,16 @@ function* keyspaceLines(call: Call): StatementSteps<string[]> {
     if (collection === undefined) continue
     let keys = 0
     let expires = 0
+    let leftMs = 0
+    const nowMs = call.server.now()
     yield* walkKeys(call.tx, collection, (_key, header) => {
       keys++
-      if (header.expiresAtMs !== never) expires++
+      if (header.expiresAtMs === never) return
+      expires++
+      leftMs += Math.max(0, Number(header.expiresAtMs) - nowMs)
     })
-    if (keys > 0) lines.push(`db${number}:keys=${keys},expires=${expires},avg_ttl=0`)
+    if (keys > 0)
+      lines.push(`db${number}:keys=${keys},expires=${expires},avg_ttl=${Math.round(leftMs / Math.max(1, expires))}`)
   }
   return lines
 }
@@ -104,10 +164,10 @@ function time(call: Call): void {
 /** What clients and redis-benchmark ask for, as it is here. None can be changed at run time. */
 const parameters: ReadonlyMap<string, (call: Call) => string> = new Map<string, (call: Call) => string>([
   ['appendfsync', (call) => (call.client.session.durability === 'synced' ? 'always' : 'no')],
-  ['appendonly', () => 'yes'],
+  ['appendonly', (call) => (isPersistent(call) ? 'yes' : 'no')],
   ['cluster-enabled', () => 'no'],
   ['databases', () => `${databaseCount}`],
-  ['maxmemory', () => '0'],
+  ['maxmemory', (call) => `${maxMemory(call)}`],
   ['maxmemory-policy', () => 'noeviction'],
   ['notify-keyspace-events', () => ''],
   ['proto-max-bulk-len', () => `${maxStringBytes}`],
@@ -149,6 +209,7 @@ export const infoDataCommands: Readonly<Record<string, DataHandler>> = { info }
 
 export const serverCommands: Readonly<Record<string, ConnectionHandler>> = {
   time,
+  role,
   'config|get': getConfig,
   'config|set': setConfig,
   'config|resetstat': resetStatistics,

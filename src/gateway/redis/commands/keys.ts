@@ -1,5 +1,5 @@
 /** Keys whatever they hold. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { copySlice, equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind, kindNames } from '../../../model/keyvalue/codec.ts'

@@ -2,7 +2,7 @@
 import { eachStep } from '../../../model/keyvalue/walk.ts'
 import { equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { findCollection, openCollection, saveCollection, touchCollection } from '../../../model/keyvalue/keyvalue.ts'
 import {

@@ -6,10 +6,12 @@
  */
 import { PolylogError } from '../../../base/errors.ts'
 import type { Isolation, StatementSteps, Transaction } from '../../../database/contract.ts'
+import { engineNames } from '../../../database/engines.ts'
 import type { BeginOptions, Outcome } from '../../../session/contract.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import type { Command } from '../command-table.ts'
 import { CommandError, syntaxError } from '../errors.ts'
+import { createDatabase, findDatabase } from '../databases.ts'
 import { Arguments } from '../wire.ts'
 
 const isolations: ReadonlySet<string> = new Set(['read committed', 'repeatable read', 'serializable'])
@@ -149,6 +151,32 @@ function use(call: Call): void | Promise<void> {
   return opening === undefined ? change() : opening.then(change)
 }
 
+/**
+ * `POLYLOG.ENGINE [engine]`: where the selected database lies, nil where nothing was written to it yet. With an engine it is
+ * made there; an engine is for good, so one that exists in another is refused.
+ */
+function engine(call: Call): void | Promise<void> {
+  if (call.count > 2) throw syntaxError()
+  const { session } = call.client
+  const wanted = call.count === 1 ? undefined : call.text(1).toLowerCase()
+  if (wanted !== undefined && !engineNames.includes(wanted)) {
+    throw new CommandError(`ERR there is no engine '${call.text(1)}': the engines are ${engineNames.join(', ')}`)
+  }
+  const number = call.client.database
+  const found = session.run<string | undefined>((tx) => {
+    const existing = findDatabase(tx.catalog, number)
+    if (wanted === undefined || existing?.engine === wanted) return existing?.engine
+    if (existing === undefined) return createDatabase(tx, number, wanted).engine
+    throw new CommandError(`ERR database ${number} lies in the engine '${existing.engine}' for good`)
+  })
+  const answer = (name: string | undefined): void => {
+    if (wanted !== undefined) call.reply.ok()
+    else if (name === undefined) call.reply.null()
+    else call.reply.bulkText(name)
+  }
+  return found instanceof Promise ? found.then(answer) : answer(found)
+}
+
 export const polylogCommands: Readonly<Record<string, ConnectionHandler>> = {
   'polylog.begin': begin,
   'polylog.commit': commit,
@@ -159,4 +187,5 @@ export const polylogCommands: Readonly<Record<string, ConnectionHandler>> = {
   'polylog.in': runIn,
   'polylog.durability': durability,
   'polylog.use': use,
+  'polylog.engine': engine,
 }

@@ -1,7 +1,7 @@
 /** HRANDFIELD, SRANDMEMBER and ZRANDMEMBER: one, some different ones, or (a negative count) any number with repeats. */
 import { copySlice, MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import type { Kind } from '../../../model/keyvalue/codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection } from '../../../model/keyvalue/keyvalue.ts'

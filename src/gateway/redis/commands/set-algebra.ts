@@ -1,5 +1,5 @@
 /** Unions, intersections and differences of sets. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import type { Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'

@@ -1,5 +1,5 @@
 /** Sets. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { copySlice, equalSlices, MutableSlice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'

@@ -1,6 +1,6 @@
 /** ZUNION, ZINTER, ZDIFF, their storing forms and ZINTERCARD: inputs may be sets as well, whose members count 1. */
 import { eachStep } from '../../../model/keyvalue/walk.ts'
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind } from '../../../model/keyvalue/codec.ts'

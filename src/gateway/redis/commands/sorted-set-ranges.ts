@@ -1,5 +1,5 @@
 /** ZRANGE in all its forms, the commands it replaced, counting and removing by range, and ZRANGESTORE. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { copySlice, sliceOf, type Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'

@@ -1,6 +1,6 @@
 /** Sorted sets: members and their scores one by one. */
 import { eachStep } from '../../../model/keyvalue/walk.ts'
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import { copySlice, type MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { decodeScore, type Header, kind } from '../../../model/keyvalue/codec.ts'

@@ -1,4 +1,7 @@
 /** Strings: GET, SET and their kin, and ranges of bytes. */
+import type { StatementSteps } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
+import { eachStep } from '../../../model/keyvalue/walk.ts'
 import { emptySlice, type Slice } from '../../../base/slice.ts'
 import { Header, kind, never } from '../../../model/keyvalue/codec.ts'
 import { deleteKey, findHeader, findKind } from '../../../model/keyvalue/keyvalue.ts'
@@ -117,21 +120,18 @@ function setMany(call: Call): Steps {
   )
 }
 
-function setManyIfNew(call: Call): Steps {
+function* setManyIfNew(call: Call): StatementSteps<void> {
   if (call.count % 2 === 0) throw wrongArity('msetnx')
-  for (let at = 1; at < call.count; at += 2) {
-    if (findKind(call.tx, call.space, call.arg(at)) !== kind.none) {
-      call.reply.integer(0)
-      return
-    }
+  const { tx } = call
+  let isFree = true
+  yield* eachStep(tx, 1, call.count, 2, (at) => {
+    if (isFree && findKind(tx, call.space, call.arg(at)) !== kind.none) isFree = false
+  })
+  if (isFree) {
+    const space = yield* inPlace(tx, () => call.writableSpace)
+    yield* eachStep(tx, 1, call.count, 2, (at) => setString(tx, space, call.arg(at), call.arg(at + 1)))
   }
-  const space = call.writableSpace
-  return call.each(
-    1,
-    2,
-    (at) => setString(call.tx, space, call.arg(at), call.arg(at + 1)),
-    () => call.reply.integer(1),
-  )
+  call.reply.integer(isFree ? 1 : 0)
 }
 
 function append(call: Call): void {

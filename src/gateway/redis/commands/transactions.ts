@@ -6,10 +6,10 @@
  * same, as in Redis; what the kernel refuses (a conflict, a limit) rolls the whole back and is EXEC's own error.
  */
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import { beginInPlace } from '../../../database/wait.ts'
+import { beginInPlace } from '../../../database/transaction/wait.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, errorLine, isCommandError } from '../errors.ts'
-import { isWatchable, makeWatchable } from '../watches.ts'
+import { isWatchable, makeWatchable, maxWatches } from '../watches.ts'
 import { QueuedCommands, type QueuedCommand } from '../queue.ts'
 
 function multi(call: Call): void {
@@ -49,7 +49,7 @@ function execute(call: Call): void | Promise<void> {
   }
   let running: void | Promise<void>
   try {
-    running = session.run(statement, { readOnly: queue.readOnly })
+    running = session.run(statement, { readOnly: queue.readOnly, isAtomic: !queue.readOnly })
   } catch (error) {
     failBlock(call, database, error)
     return
@@ -114,12 +114,10 @@ function watch(call: Call): void | Promise<void> {
     throw new CommandError('ERR WATCH inside POLYLOG.BEGIN or POLYLOG.JOIN is not allowed')
   }
   const { session, database, watches } = client
+  if (watches.count + call.count - 1 > maxWatches) throw new CommandError('ERR too many watched keys')
   const keys = Array.from({ length: call.count - 1 }, (_, at) => call.bytes(at + 1))
   const add = (tx: Transaction): void => {
-    for (const key of keys) {
-      if (watches.isFull) throw new CommandError('ERR too many watched keys')
-      watches.add(session, tx, database, key)
-    }
+    for (const key of keys) watches.add(session, tx, database, key)
   }
   let isReady = true
   const addWhereReady = (tx: Transaction): void => {

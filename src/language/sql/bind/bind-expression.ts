@@ -106,8 +106,13 @@ function bindColumn(scope: Scope, reference: ColumnRef): Expression {
     if (scope.findTable(path) !== undefined) throw notBuilt(`the whole row "${path[0]!}" as a value`, location)
     throw failure('42703', `column "${path[0]!}" does not exist`, { location })
   }
-  const table = path[path.length - 2]!
-  throw failure('42P01', `missing FROM-clause entry for table "${table}"`, { location })
+  throw missingTable(scope, path[path.length - 2]!, location)
+}
+
+export function missingTable(scope: Scope, table: string, location: number | undefined): Error {
+  if (!scope.hidesTable(table)) return failure('42P01', `missing FROM-clause entry for table "${table}"`, { location })
+  const detail = `There is an entry for table "${table}", but it cannot be referenced from this part of the query.`
+  return failure('42P01', `invalid reference to FROM-clause entry for table "${table}"`, { location, detail })
 }
 
 function bindCast(binder: Binder, scope: Scope, cast: TypeCast): Expression {

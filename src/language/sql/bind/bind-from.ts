@@ -86,7 +86,7 @@ export function bindRelation(scope: Scope, relation: Relation, alias: string, na
 }
 
 function isWritable(relation: Relation): boolean {
-  return relation.kind === 'table' || relation.kind === 'documents'
+  return relation.kind !== 'view'
 }
 
 /** Joins are planned in the order of the text, each inside of the next. */
@@ -264,7 +264,9 @@ function bindJoin(binder: Binder, scope: Scope, node: JoinExpr): Bound {
   const merged = names.map((name) => mergeColumn(binder, kind, name, left, right))
   const rest = (side: Bound): ScopeColumn[] => side.columns.filter(({ name }) => !names.includes(name))
   const columns = [...merged.map(({ column }) => column), ...rest(left), ...rest(right)]
-  const condition = bindCondition(binder, scope, node, [...left.columns, ...right.columns], merged)
+  const condition = scope.seeingTablesFrom(tablesBefore, () =>
+    bindCondition(binder, scope, node, [...left.columns, ...right.columns], merged),
+  )
   scope.columns = [...before, ...columns]
   const bound = { item: joinItems(binder, kind, left.item, right.item, condition), columns }
   if (node.alias?.aliasname === undefined) return bound

@@ -1,15 +1,16 @@
 /** Calls: plain functions, aggregates, functions that return sets, and the standard's functions without parentheses. */
 import type { FuncCall, Node, SortBy, SQLValueFunction } from 'libpg-query'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { childrenOf, constant, type Expression, type SortKey } from '../expression/expression.ts'
+import { childrenOf, type Expression, type Implementation, plainCall, type SortKey } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
+import { costOfTypes } from '../functions/cost.ts'
 import { aggregatesNamed, functionsNamed, type SetFunctionEntry, setFunctionsNamed } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import { AggregateOwner } from './aggregate-owner.ts'
 import { callEntry } from './bind-operation.ts'
 import type { Binder } from './binder.ts'
-import { coerce, tryCoerce } from './coerce.ts'
+import { coerce, fold, tryCoerce } from './coerce.ts'
 import { aggregateCalls, type Scope } from './scope.ts'
 import { specialFunctions } from './special-functions.ts'
 import { lastName, stringsOf } from './tree.ts'
@@ -107,13 +108,23 @@ function bindSetCall(
 /** What a function that returns rows is called with. */
 export function setArguments(
   binder: Binder,
-  { ofArray }: SetFunctionEntry,
+  entry: SetFunctionEntry,
   takes: readonly number[],
   parts: readonly Expression[],
   location: number | undefined,
 ): readonly Expression[] {
   const converted = parts.map((part, i) => coerce(binder, part, takes[i]!))
-  return ofArray === undefined ? converted : [binder.call(ofArray, converted, location)]
+  if (entry.ofArray !== undefined) return [binder.call(entry.ofArray, converted, location)]
+  return entry.list === undefined ? converted : [listCall(entry, converted, location)]
+}
+
+function listCall(
+  { name, takes, list, cost }: SetFunctionEntry,
+  parts: readonly Expression[],
+  location: number | undefined,
+): Expression {
+  const call = plainCall(name, oid.anyarray, parts, list as Implementation, location)
+  return fold({ ...call, cost: cost ?? costOfTypes(takes), remote: { kind: 'list', name, takes } })
 }
 
 function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
@@ -131,7 +142,11 @@ function bindAggregate(binder: Binder, scope: Scope, node: FuncCall, name: strin
   if (nested !== undefined) {
     throw failure('42803', 'aggregate function calls cannot be nested', { location: nested.location })
   }
-  return owned.bring(own)
+  const gathered = owned.bring(own)
+  const finishing = own.kind === 'aggregate' ? own.aggregate.finishing : undefined
+  if (finishing === undefined) return gathered
+  const { type, call, cost } = finishing
+  return { ...plainCall(name, type, [gathered], call, location), cost, remote: { kind: 'finishing', name } }
 }
 
 function bindAggregateCall(binder: Binder, scope: Scope, node: FuncCall, name: string): Expression {
@@ -141,15 +156,27 @@ function bindAggregateCall(binder: Binder, scope: Scope, node: FuncCall, name: s
   const found = resolve(aggregatesNamed(name), types)
   if (found.kind !== 'found') throw noSuchFunction(name, types, location, found.kind === 'ambiguous')
   const { entry, takes } = found
-  const result = concreteResult(entry.gives, entry.takes, takes)
+  const type = concreteResult(entry.gives, entry.takes, takes)
+  const distinct = node.agg_distinct === true
+  const values = parts.map((part, i) => {
+    const converted = coerce(binder, part, takes[i]!)
+    const by = distinct || converted.type === oid.unknown ? undefined : entry.through?.[i]
+    return by === undefined ? converted : binder.call(by, [converted], location)
+  })
+  const { finishing } = entry
+  const result = finishing?.of ?? type
   return {
     kind: 'aggregate',
     type: result,
     modifier: -1,
     location,
-    aggregate: { ...entry.make(takes), result },
-    arguments: parts.map((part, i) => coerce(binder, part, takes[i]!)),
-    distinct: node.agg_distinct === true,
+    aggregate: {
+      ...entry.make(values.map((value, i) => (value.type === oid.unknown ? takes[i]! : value.type))),
+      result,
+      finishing: finishing && { type, call: finishing.call, cost: finishing.cost },
+    },
+    arguments: values,
+    distinct,
     filter: node.agg_filter === undefined ? undefined : bindFilter(binder, scope, node.agg_filter),
     order: (node.agg_order ?? []).map((one) => bindAggregateOrder(binder, scope, one)),
   }
@@ -213,10 +240,13 @@ export function bindSqlValueFunction(binder: Binder, node: SQLValueFunction): Ex
     case 'SVFOP_CURRENT_SCHEMA':
       return binder.call('current_schema', [], location)
     case 'SVFOP_CURRENT_USER':
+      return binder.call('current_user', [], location)
     case 'SVFOP_CURRENT_ROLE':
+      return binder.call('current_role', [], location)
     case 'SVFOP_USER':
+      return binder.call('user', [], location)
     case 'SVFOP_SESSION_USER':
-      return constant(binder.context.user, oid.name, location)
+      return binder.call('session_user', [], location)
     default:
       throw notBuilt('CURRENT_TIME: type time with time zone', location)
   }

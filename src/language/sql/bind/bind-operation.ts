@@ -189,6 +189,7 @@ export function callEntry(
     strict: entry.strict,
     needsRun: entry.needsRun,
     volatile: entry.volatility === 'volatile',
+    stable: entry.volatility === 'stable',
     cost: entry.cost,
     remote: entry.remote,
   }

@@ -9,7 +9,7 @@ import {
 } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { requireBoolean } from './bind-expression.ts'
+import { missingTable, requireBoolean } from './bind-expression.ts'
 import { bindFrom } from './bind-from.ts'
 import { columnName, directionOf, settle } from './bind-function.ts'
 import type { Binder } from './binder.ts'
@@ -128,7 +128,7 @@ function bindStar(scope: Scope, path: readonly string[], location: number | unde
   if (path.length > 0) {
     const found = scope.findTable(path)
     if (found === undefined) {
-      throw failure('42P01', `missing FROM-clause entry for table "${path[path.length - 1]!}"`, { location })
+      throw missingTable(scope, path[path.length - 1]!, location)
     }
     columns = found.columns
   } else if (scope.tables.length === 0) {

@@ -1,5 +1,5 @@
 /** What binding one statement shares: the caller's context, parameter types, and what the plan will depend on. */
-import type { Catalog, Collection } from '../../../database/catalog.ts'
+import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { Marked, Progress } from '../progress.ts'

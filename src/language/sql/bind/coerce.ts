@@ -12,7 +12,8 @@ import {
   type Implementation,
   plainCall,
 } from '../expression/expression.ts'
-import type { RemoteCall } from '../remote/remote-call.ts'
+import { isDearInput } from '../remote/input-cost.ts'
+import { readInput, type RemoteCall } from '../remote/remote-call.ts'
 import { failure, locate } from '../failure.ts'
 import { chunksOf, eachOf } from '../progress.ts'
 import { costOfTypes } from '../functions/cost.ts'
@@ -142,11 +143,19 @@ function coerceUnknown(
     if (expression.value === null) return { ...expression, type, modifier }
     if (objectTypes.has(type)) return nameToObject(binder, expression, type, context)
     const text = expression.value as string
+    if (isDearInput(type, text, false)) return readLater(expression, text, type, modifier)
     const parsed = locate(expression.location, () => getType(type).parseText(text))
     const value = modifier < 0 ? parsed : getType(type).coerce(parsed, modifier, context === 'explicit')
     return { ...constant(value, type, expression.location), modifier }
   }
   return tryCoerce(binder, { ...expression, type: oid.text }, type, modifier, 'explicit')
+}
+
+/** A literal that takes long to read: by the statement, which can wait for it. */
+function readLater({ location }: Expression, text: string, type: number, modifier: number): Expression {
+  const remote: RemoteCall = { kind: 'input', type, modifier, isBinary: false }
+  const read = (value: string): SqlValue => readInput(remote, value)
+  return castCall(constant(text, oid.text, location), type, modifier, read, remote)
 }
 
 function applyModifier(expression: Expression, modifier: number, context: CastContext): Expression {

@@ -1,6 +1,6 @@
 /** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
 import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { partsOf } from '../../../database/objects.ts'
+import { partsOf } from '../../../database/catalog/objects.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'

@@ -102,6 +102,8 @@ export class Scope {
   /** Tables get one more value behind their columns: the row's key, for locks and writes. */
   reservesKeys = false
   readonly #within: Scope | undefined
+  /** Tables before this one cannot be named: a join's condition sees what it joins. */
+  #firstSeen = 0
 
   /** `within`: the scope whose WITH names are seen as well, where that is not the parent. */
   constructor(parent?: Scope, frame?: Frame, within?: Scope) {
@@ -117,6 +119,21 @@ export class Scope {
     const bound = bind()
     this.#forbidsSets = outer
     return bound
+  }
+
+  /** What `bind` binds sees none of the tables before the one at this place. */
+  seeingTablesFrom<T>(place: number, bind: () => T): T {
+    const outer = this.#firstSeen
+    this.#firstSeen = place
+    const bound = bind()
+    this.#firstSeen = outer
+    return bound
+  }
+
+  /** There is such a table, and it cannot be named from here. */
+  hidesTable(alias: string): boolean {
+    if (this.tables.slice(0, this.#firstSeen).some((table) => table.alias === alias)) return true
+    return this.parent?.hidesTable(alias) === true
   }
 
   /** Throws 0A000 where a function that returns a set may not stand. */
@@ -175,8 +192,10 @@ export class Scope {
 
   #findOwnTable(path: readonly string[]): ScopeTable | undefined {
     const [first, second] = path
-    return this.tables.find((table) =>
-      second === undefined ? table.alias === first : table.alias === second && table.schema === first,
+    return this.tables.find(
+      (table, place) =>
+        place >= this.#firstSeen &&
+        (second === undefined ? table.alias === first : table.alias === second && table.schema === first),
     )
   }
 

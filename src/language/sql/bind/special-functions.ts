@@ -2,6 +2,7 @@
 import { PolylogError } from '../../../base/errors.ts'
 import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import { arrayDimensions } from '../../../model/table/types/array.ts'
+import { checkJsonDepth } from '../../../model/table/types/json.ts'
 import type { SqlValue } from '../contract.ts'
 import { constant, type Expression, type Implementation, plainCall } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
@@ -45,6 +46,8 @@ function call(
   return fold({
     ...plainCall(name, type, parts, implementation, location, strict),
     remote,
+    // They show values as the session's settings say.
+    stable: name === 'concat' || name === 'concat_ws' || name === 'format',
     cost: name === 'format' ? formatCost : costOfTypes(types),
   })
 }
@@ -175,20 +178,22 @@ for (const prefix of ['json', 'jsonb'] as const) {
     const build = (...values: SqlValue[]): string => buildJsonArray(types, values, canonical)
     return call(`${prefix}_build_array`, type, parts, build, location)
   })
-  specialFunctions.set(`to_${prefix}`, (binder, given, location) => {
-    needArguments(`to_${prefix}`, given, 1, location)
-    if (given[0]!.type === oid.unknown) throw undeterminedType()
-    const parts = settled(binder, given)
-    const from = parts[0]!.type
-    return call(
-      `to_${prefix}`,
-      type,
-      parts,
-      (value: SqlValue) => (canonical ? toJsonb(from, value) : toJsonText(from, value)),
-      location,
-      true,
-    )
-  })
+  // No name that a statement can write plainly: what an aggregate gathers stands within a list or an object.
+  for (const [name, levels] of [
+    [`to_${prefix}`, 0],
+    [`to_${prefix} of an element`, 1],
+  ] as const) {
+    specialFunctions.set(name, (binder, given, location) => {
+      needArguments(`to_${prefix}`, given, 1, location)
+      if (given[0]!.type === oid.unknown) throw undeterminedType()
+      const parts = settled(binder, given)
+      const from = parts[0]!.type
+      const make = (value: SqlValue): string => {
+        return checkJsonDepth(canonical ? toJsonb(from, value) : toJsonText(from, value), levels)
+      }
+      return call(name, type, parts, make, location, true)
+    })
+  }
 }
 
 specialFunctions.set('pg_typeof', (_binder, parts, location) => {

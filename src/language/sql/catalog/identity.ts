@@ -2,18 +2,24 @@
  * The OIDs that PostgreSQL's catalogs would show. Our collections and indexes have numbers of their own; these functions
  * put them into ranges that neither meet each other nor the built-in numbers below 16384.
  *
- * | range               | what                                             |
- * |---------------------|--------------------------------------------------|
- * | 11, 2200, 13000…    | pg_catalog, public, information_schema, polylog  |
- * | 12000…              | system views                                     |
- * | 16384 + n           | collection n, up to 2^26                         |
- * | 2^27 + n            | namespace n                                      |
- * | 2^28 + 64·n + c     | default of column c (cut to 6 bits) of table n   |
- * | 2^30 + 64·n + f     | foreign key f (cut to 6 bits) of table n         |
- * | 2^31 + 256·n + i    | index i of collection n; 0 is its primary key    |
+ * | range                    | what                                             |
+ * |--------------------------|--------------------------------------------------|
+ * | 11, 2200, 13000…         | pg_catalog, public, information_schema, polylog  |
+ * | 12000…                   | system views                                     |
+ * | 16384 + n                | collection n, up to 2^26                         |
+ * | 2^27 + n                 | namespace n                                      |
+ * | 2^28 + 64·n + c          | default of column c of table n; of checks 32 + their place |
+ * | 2^28 + 2^27 + 2048·n + c | the same, c from 64 on                           |
+ * | 2^30 + 64·n + f          | foreign key f of table n                         |
+ * | 2^30 + 2^29 + 4096·n + f | the same, f from 64 on                           |
+ * | 2^31 + 256·n + i         | index i of collection n; 0 is its primary key    |
+ * | 2^31 + 2^30 + 65536·n + i | the same, i from 256 on                         |
+ *
+ * A part's number is never given out again, so that a table whose indexes come and go gets large ones. Numbers meet only
+ * in a database of millions of collections, or where a part's number is large in one that was made after thousands of others.
  */
-import type { Catalog, Collection, Namespace } from '../../../database/catalog.ts'
-import { partsOf } from '../../../database/objects.ts'
+import type { Catalog, Collection, Namespace } from '../../../database/catalog/catalog.ts'
+import { partsOf } from '../../../database/catalog/objects.ts'
 import { isTable, tableDefinitionOf } from '../../../model/table/table-kind.ts'
 
 export const systemNamespaces: ReadonlyMap<string, number> = new Map([
@@ -24,9 +30,39 @@ export const systemNamespaces: ReadonlyMap<string, number> = new Map([
 
 const firstCollectionOid = 16_384
 const firstNamespaceOid = 2 ** 27
-const firstDefaultOid = 2 ** 28
-const firstForeignKeyOid = 2 ** 30
-const firstIndexOid = 2 ** 31
+
+/** Of parts: `count` collections with `width` parts each. */
+interface Region {
+  readonly start: number
+  readonly width: number
+  readonly count: number
+}
+
+const defaultRegions: readonly Region[] = [
+  { start: 2 ** 28, width: 64, count: 2 ** 21 },
+  { start: 2 ** 28 + 2 ** 27, width: 2048, count: 2 ** 16 },
+]
+const foreignKeyRegions: readonly Region[] = [
+  { start: 2 ** 30, width: 64, count: 2 ** 23 },
+  { start: 2 ** 30 + 2 ** 29, width: 4096, count: 2 ** 17 },
+]
+const indexRegions: readonly Region[] = [
+  { start: 2 ** 31, width: 256, count: 2 ** 22 },
+  { start: 2 ** 31 + 2 ** 30, width: 65_536, count: 2 ** 14 },
+]
+
+function oidIn(regions: readonly Region[], collection: number, part: number): number {
+  const fitting = regions.find(({ width, count }) => part < width && collection < count)
+  const { start, width, count } = fitting ?? regions.at(-1)!
+  return start + ((collection * width + part) % (width * count))
+}
+
+function placeIn(regions: readonly Region[], oid: number): { collection: number; part: number } | undefined {
+  const region = regions.find(({ start, width, count }) => oid >= start && oid < start + width * count)
+  if (region === undefined) return undefined
+  const at = oid - region.start
+  return { collection: Math.floor(at / region.width), part: at % region.width }
+}
 
 export function namespaceOid(namespace: Namespace): number {
   return namespace.name === 'public' ? 2200 : firstNamespaceOid + namespace.id
@@ -56,7 +92,7 @@ export function collectionByOid(catalog: Catalog, oid: number): Collection | und
 }
 
 export function indexOid(collection: Collection, indexId: number): number {
-  return firstIndexOid + collection.id * 256 + (indexId & 255)
+  return oidIn(indexRegions, collection.id, indexId)
 }
 
 export function primaryKeyOid(collection: Collection): number {
@@ -64,9 +100,9 @@ export function primaryKeyOid(collection: Collection): number {
 }
 
 export function indexByOid(catalog: Catalog, oid: number): { collection: Collection; indexId: number } | undefined {
-  if (oid < firstIndexOid) return undefined
-  const collection = catalog.collectionById(Math.floor((oid - firstIndexOid) / 256))
-  return collection === undefined ? undefined : { collection, indexId: (oid - firstIndexOid) % 256 }
+  const place = placeIn(indexRegions, oid)
+  const collection = place && catalog.collectionById(place.collection)
+  return collection && { collection, indexId: place.part }
 }
 
 /** Keys have that of their index; checks a number beside those of the defaults. */
@@ -82,9 +118,9 @@ export function constraintOid(collection: Collection, name: string): number {
 }
 
 export function defaultOid(collection: Collection, column: number): number {
-  return firstDefaultOid + collection.id * 64 + (column & 63)
+  return oidIn(defaultRegions, collection.id, column)
 }
 
 export function foreignKeyOid(collection: Collection, id: number): number {
-  return firstForeignKeyOid + collection.id * 64 + (id & 63)
+  return oidIn(foreignKeyRegions, collection.id, id)
 }

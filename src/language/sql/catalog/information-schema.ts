@@ -48,12 +48,14 @@ function* tableRows(run: SqlRun): Generator<Values> {
 
 function* columnRows(run: SqlRun): Generator<Values> {
   const defaults = new Map<string, string>()
+  const generations = new Map<string, string>()
   const identities = new Map<string, string>()
   for (const table of tables(run)) {
-    for (const { name, default: value, definition } of table.columns) {
+    for (const { name, default: value, definition, generated } of table.columns) {
       const key = `${table.schema}\0${table.name}\0${name}`
       if (definition.identity !== undefined) identities.set(key, definition.identity.toUpperCase())
       else if (value !== undefined) defaults.set(key, value)
+      if (generated !== undefined) generations.set(key, generated.expression)
     }
   }
   for (const relation of allRelations(run)) {
@@ -81,7 +83,8 @@ function* columnRows(run: SqlRun): Generator<Values> {
         type.name,
         identities.has(key) ? 'YES' : 'NO',
         identities.get(key) ?? null,
-        'NEVER',
+        generations.has(key) ? 'ALWAYS' : 'NEVER',
+        generations.get(key) ?? null,
         relation.kind === 'view' ? 'NO' : 'YES',
       ]
     }
@@ -180,7 +183,9 @@ export const informationSchema: readonly Relation[] = [
       ['character_maximum_length', int4],
       ['numeric_precision', int4],
       ['numeric_scale', int4],
-      ...texts('udt_catalog udt_schema udt_name is_identity identity_generation is_generated is_updatable'),
+      ...texts(
+        'udt_catalog udt_schema udt_name is_identity identity_generation is_generated generation_expression is_updatable',
+      ),
     ],
     columnRows,
   ),

@@ -1,6 +1,6 @@
 /** Comments, as `pg_description` and the functions `obj_description` and `col_description` show them. */
-import type { Collection } from '../../../database/catalog.ts'
-import { type ObjectAddress, partsOf, partText, type PartAddress } from '../../../database/objects.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import { type ObjectAddress, partsOf, partText, type PartAddress } from '../../../database/catalog/objects.ts'
 import { columnPart, isTable } from '../../../model/table/table-kind.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'

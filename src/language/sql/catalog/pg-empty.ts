@@ -45,7 +45,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_auth_members: 'roleid:o member:o grantor:o admin_option:b',
   pg_db_role_setting: 'setdatabase:o setrole:o setconfig:a',
   pg_event_trigger: 'oid:o evtname:n evtevent:n evtowner:o evtfoid:o evtenabled:c evttags:a',
-  pg_depend: 'classid:o objid:o objsubid:i refclassid:o refobjid:o refobjsubid:i deptype:c',
   pg_shdepend: 'dbid:o classid:o objid:o objsubid:i refclassid:o refobjid:o deptype:c',
   pg_default_acl: 'oid:o defaclrole:o defaclnamespace:o defaclobjtype:c defaclacl:a',
   pg_opclass: 'oid:o opcmethod:o opcname:n opcnamespace:o opcowner:o opcfamily:o opcintype:o opcdefault:b opckeytype:o',
@@ -55,7 +54,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_conversion: 'oid:o conname:n connamespace:o conowner:o conforencoding:i contoencoding:i conproc:o condefault:b',
   pg_views: 'schemaname:n viewname:n viewowner:n definition:t',
   pg_matviews: 'schemaname:n matviewname:n matviewowner:n tablespace:n hasindexes:b ispopulated:b definition:t',
-  pg_locks: 'locktype:t database:o relation:o pid:i mode:t granted:b',
 }
 
 export const emptyViews: readonly Relation[] = Object.entries(catalogs).map(([view, columns]) => {

@@ -84,7 +84,7 @@ function* types(): Generator<Values> {
 
 function* functions(): Generator<Values> {
   let number = 100_000
-  for (const { name: title, takes, gives, kind } of allFunctions()) {
+  for (const { name: title, takes, gives, kind, volatility } of allFunctions()) {
     if (title.includes(' ')) continue
     yield [
       number++,
@@ -101,7 +101,7 @@ function* functions(): Generator<Values> {
       false,
       true,
       false,
-      'i',
+      volatility[0]!,
       's',
       takes.length,
       0,

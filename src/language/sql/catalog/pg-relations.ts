@@ -1,4 +1,6 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import { memoryEngine } from '../../../database/engines.ts'
 import { constraintRows } from './constraints.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
@@ -45,6 +47,7 @@ interface ClassRow {
   readonly checks?: number
   /** What PostgreSQL keeps references by: psql looks for those only where it is true. */
   readonly hasTriggers?: boolean
+  readonly options?: readonly string[]
 }
 
 function classRow(one: ClassRow): Values {
@@ -79,7 +82,7 @@ function classRow(one: ClassRow): Values {
     false,
     0,
     null,
-    null,
+    one.options ?? null,
     null,
   ]
 }
@@ -91,8 +94,10 @@ function* classes(run: SqlRun): Generator<Values> {
     const base = { oid: collectionOid(collection), name: collection.name, namespace, owner }
     if (isSequence(collection)) yield classRow({ ...base, kind: 'S', columns: 3 })
     else if (isTable(collection)) yield* tableClasses(Table.of(collection), base)
-    else
-      yield classRow({ ...base, kind: 'r', columns: relationsOf(collection)[0]?.columns.length ?? 0, hasIndex: true })
+    else {
+      const columns = relationsOf(collection)[0]?.columns.length ?? 0
+      yield classRow({ ...base, kind: 'r', columns, hasIndex: true, ...optionsOf(collection) })
+    }
   }
   for (const view of viewsOf(run.context)) {
     const namespace = systemNamespaces.get(view.schema)!
@@ -112,6 +117,7 @@ function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
     columns: table.columns.length,
     hasIndex: indexes.length > 0,
     checks: table.checks.length,
+    ...optionsOf(table.collection),
     hasTriggers: foreignKeys.length > 0 || referencedBy.length > 0,
   })
   for (const index of indexes) {
@@ -125,6 +131,11 @@ function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
   }
 }
 
+/** As a table shows them that was made WITH them. */
+function optionsOf({ engine }: Collection): { readonly options?: readonly string[] } {
+  return engine === memoryEngine ? {} : { options: [`engine=${engine}`] }
+}
+
 function attributeRow(
   relation: number,
   column: {
@@ -134,7 +145,7 @@ function attributeRow(
     readonly number: number
     readonly isNotNull: boolean
   },
-  more: { readonly hasDefault?: boolean; readonly identity?: string } = {},
+  more: { readonly hasDefault?: boolean; readonly identity?: string; readonly generated?: string } = {},
 ): Values {
   const type = findType(column.type)
   const length = type?.lengthBytes ?? -1
@@ -156,7 +167,7 @@ function attributeRow(
     more.hasDefault === true,
     false,
     more.identity ?? '',
-    '',
+    more.generated ?? '',
     false,
     true,
     0,
@@ -187,11 +198,12 @@ function* tableAttributes(table: Table): Generator<Values> {
     const { name: columnName, type, modifier, number, isNotNull, definition } = column
     const identity = definition.identity === 'always' ? 'a' : definition.identity === 'by default' ? 'd' : ''
     // An identity column's default belongs to it and is not shown as one.
-    const hasDefault = column.default !== undefined && identity === ''
+    const isGenerated = column.generated !== undefined
+    const hasDefault = isGenerated || (column.default !== undefined && identity === '')
     yield attributeRow(
       relation,
       { name: columnName, type: type.oid, modifier, number, isNotNull },
-      { hasDefault, identity },
+      { hasDefault, identity, ...(isGenerated && { generated: 's' }) },
     )
   }
   for (const index of indexesOfTable(table)) {
@@ -243,13 +255,9 @@ function* indexRows(run: SqlRun): Generator<Values> {
 function* defaults(run: SqlRun): Generator<Values> {
   for (const table of tables(run)) {
     for (const column of table.columns) {
-      if (column.default === undefined || column.definition.identity !== undefined) continue
-      yield [
-        defaultOid(table.collection, column.number),
-        collectionOid(table.collection),
-        column.number,
-        column.default,
-      ]
+      const expression = column.generated?.expression ?? column.default
+      if (expression === undefined || column.definition.identity !== undefined) continue
+      yield [defaultOid(table.collection, column.number), collectionOid(table.collection), column.number, expression]
     }
   }
 }

@@ -9,7 +9,7 @@ import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
 import { tables } from './stored-tables.ts'
 
-const { oid: oidType, int4, int8, name, text } = oid
+const { oid: oidType, bool, int4, int8, name, text, timestamptz } = oid
 type Values = readonly SqlValue[]
 
 /** Rows of a table that the server tells, as a function of a row to its columns by name. */
@@ -29,19 +29,68 @@ function* activity(run: SqlRun): Generator<Values> {
     const isActive = id === run.context.backendId || value('statement') !== null
     const state = isActive ? 'active' : value('status') === 'failed' ? `${idle} (aborted)` : idle
     const database = value('database') as string
+    const isWaiting = value('waits_for') === 'lock'
+    const [address, port] = splitAddress(value('remote') as string)
     yield [
       oids.get(database) ?? null,
       database,
       id,
+      null,
       10,
       value('user_name'),
-      value('door'),
-      value('remote'),
-      value('waits_for') === 'lock' ? 'Lock' : null,
-      value('waits_for') === 'lock' ? 'tuple' : null,
+      value('client_name') === '' ? value('door') : value('client_name'),
+      address,
+      port,
+      timeOf(value('opened_ms')),
+      timeOf(value('transaction_started_ms')),
+      timeOf(value('statement_started_ms')),
+      isWaiting ? 'Lock' : null,
+      isWaiting ? 'tuple' : null,
       state,
       value('statement'),
-      'client backend',
+      value('door') === 'housekeeping' ? 'background worker' : 'client backend',
+    ]
+  }
+}
+
+/** Of what was counted in milliseconds, a timestamp. */
+function timeOf(milliseconds: SqlValue): SqlValue {
+  return milliseconds === null ? null : (milliseconds as bigint) * 1000n
+}
+
+/** `address:port`, where there is a port. */
+function splitAddress(remote: string): readonly [string | null, number | null] {
+  const colon = remote.lastIndexOf(':')
+  if (colon < 0) return [remote === '' ? null : remote, null]
+  return [remote.slice(0, colon), Number(remote.slice(colon + 1))]
+}
+
+/** As PostgreSQL calls the locks that these are on a row. */
+const lockModes: Readonly<Record<string, string>> = {
+  'key share': 'AccessShareLock',
+  share: 'RowShareLock',
+  'no key update': 'ExclusiveLock',
+  update: 'AccessExclusiveLock',
+}
+
+/** Of the session's database; a lock that lies on a name, and on no row, has no relation. */
+function* locks(run: SqlRun): Generator<Values> {
+  const oids = databaseOids(run.context)
+  const databases = new Map<SqlValue, SqlValue>()
+  for (const value of served(run, 'sessions')) databases.set(value('id'), value('database'))
+  for (const value of served(run, 'locks')) {
+    const id = value('collection_id')
+    const collection = id === null ? undefined : run.transaction.catalog.collectionById(Number(id))
+    const session = value('session')
+    yield [
+      id === null ? 'object' : 'tuple',
+      oids.get(databases.get(session) as string) ?? null,
+      collection === undefined ? null : collectionOid(collection),
+      `${value('transaction') as bigint}`,
+      session === null ? null : Number(session),
+      lockModes[value('mode') as string]!,
+      value('granted'),
+      false,
     ]
   }
 }
@@ -51,11 +100,12 @@ function* databases(run: SqlRun): Generator<Values> {
   for (const value of served(run, 'sessions')) {
     backends.set(value('database'), (backends.get(value('database')) ?? 0) + 1)
   }
-  const oids = databaseOids(run.context)
+  const counted = new Map<SqlValue, Values>()
   for (const value of served(run, 'database_activity')) {
-    const database = value('database')
-    const number = oids.get(database as string) ?? null
-    yield [number, database, backends.get(database) ?? 0, value('commits'), value('rollbacks')]
+    counted.set(value('database'), [value('commits'), value('rollbacks'), value('deadlocks')])
+  }
+  for (const [database, number] of databaseOids(run.context)) {
+    yield [number, database, backends.get(database) ?? 0, ...(counted.get(database) ?? [0n, 0n, 0n])]
   }
 }
 
@@ -75,10 +125,15 @@ export const pgStatistics: readonly Relation[] = [
       ['datid', oidType],
       ['datname', name],
       ['pid', int4],
+      ['leader_pid', int4],
       ['usesysid', oidType],
       ['usename', name],
       ['application_name', text],
       ['client_addr', text],
+      ['client_port', int4],
+      ['backend_start', timestamptz],
+      ['xact_start', timestamptz],
+      ['query_start', timestamptz],
       ['wait_event_type', text],
       ['wait_event', text],
       ['state', text],
@@ -96,8 +151,24 @@ export const pgStatistics: readonly Relation[] = [
       ['numbackends', int4],
       ['xact_commit', int8],
       ['xact_rollback', int8],
+      ['deadlocks', int8],
     ],
     databases,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_locks',
+    [
+      ['locktype', text],
+      ['database', oidType],
+      ['relation', oidType],
+      ['virtualtransaction', text],
+      ['pid', int4],
+      ['mode', text],
+      ['granted', bool],
+      ['fastpath', bool],
+    ],
+    locks,
   ),
   memoryRelation(
     'pg_catalog',

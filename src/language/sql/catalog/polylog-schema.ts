@@ -8,8 +8,8 @@ import { collections } from './stored-tables.ts'
 
 function* collectionRows(run: SqlRun): Generator<readonly SqlValue[]> {
   for (const collection of collections(run)) {
-    const { namespace, name, id, model, version, indexes, definition } = collection
-    yield [namespace.name, name, id, model, BigInt(version), indexes.length, JSON.stringify(definition)]
+    const { namespace, name, id, model, version, indexes, definition, engine } = collection
+    yield [namespace.name, name, id, model, BigInt(version), indexes.length, JSON.stringify(definition), engine]
   }
 }
 
@@ -31,6 +31,7 @@ export const polylogViews: readonly Relation[] = [
       ['version', oid.int8],
       ['indexes', oid.int4],
       ['definition', oid.json],
+      ['engine', oid.text],
     ],
     collectionRows,
   ),

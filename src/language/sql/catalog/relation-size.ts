@@ -1,10 +1,10 @@
 /**
  * pg_table_size and its kin: what relations take, in bytes of keys and values. An estimate: the number of entries, which is
- * exact, times the mean of the first ones. A primary key takes nothing beside its rows.
+ * exact where the store can tell it, times the mean of the first ones. A primary key takes nothing beside its rows.
  */
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import type { KeyRange } from '../../../base/slice.ts'
-import type { Collection } from '../../../database/catalog.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { collectionByOid, indexByOid } from './identity.ts'
 import { collections } from './stored-tables.ts'
@@ -54,5 +54,5 @@ function sizeOf({ transaction }: SqlRun, range: KeyRange): bigint {
     bytes += cursor.key.end - cursor.key.start + cursor.value.end - cursor.value.start
   }
   if (entries < sampledEntries) return BigInt(bytes)
-  return BigInt(Math.round((bytes / entries) * (transaction.count(range) ?? entries)))
+  return BigInt(Math.round((bytes / entries) * (transaction.count(range) ?? transaction.newest.estimate(range))))
 }

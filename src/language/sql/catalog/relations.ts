@@ -1,5 +1,5 @@
 /** What a name in FROM stands for: the collection's model decides which relation reads it. */
-import type { Collection } from '../../../database/catalog.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceState } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'

@@ -2,7 +2,7 @@
  * There are no roles yet, and everybody may be anybody. The views show as roles who asks, with the number of PostgreSQL's
  * first superuser, and whoever owns something.
  */
-import type { Catalog } from '../../../database/catalog.ts'
+import type { Catalog } from '../../../database/catalog/catalog.ts'
 import type { SqlRun } from '../plan/run.ts'
 
 export const ownRoleOid = 10

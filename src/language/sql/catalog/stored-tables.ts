@@ -1,5 +1,5 @@
 /** What is stored, as the system views walk over it: collections, tables, and their keys as indexes. */
-import type { Collection } from '../../../database/catalog.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { type KeyPart, Table } from '../../../model/table/table.ts'
 import type { SqlRun } from '../plan/run.ts'

@@ -3,6 +3,7 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlContext } from '../contract.ts'
 import { informationSchema } from './information-schema.ts'
 import { emptyViews } from './pg-empty.ts'
+import { pgDepend } from './pg-depend.ts'
 import { pgDescription } from './pg-description.ts'
 import { pgObjects } from './pg-objects.ts'
 import { pgRelations } from './pg-relations.ts'
@@ -16,6 +17,7 @@ for (const view of [
   ...pgRelations,
   ...pgObjects,
   ...pgStatistics,
+  pgDepend,
   pgDescription,
   ...emptyViews,
   ...informationSchema,

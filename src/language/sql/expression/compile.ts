@@ -11,8 +11,10 @@ import { failure } from '../failure.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
 import { chunksOf, eachOf, type Progress } from '../progress.ts'
 import { compileCosted, type CostedPlaces, forgetting } from './costed.ts'
+import { drawingOnce } from './draws.ts'
 import { Fold } from './fold.ts'
 import type { CallExpression, Expression, QuantifiedExpression, SubqueryExpression } from './expression.ts'
+import { isVolatile } from './volatile.ts'
 
 export type Evaluate = (row: SqlRow, run: SqlRun) => SqlValue
 export type Predicate = (row: SqlRow, run: SqlRun) => boolean
@@ -115,9 +117,14 @@ export function compileAll(expressions: readonly Expression[], compiler: Compile
 }
 
 export function compilePredicate(expression: Expression, compiler: Compiler): Predicate {
-  if (expression.kind === 'sealed') return compilePredicate(expression.inner, compiler)
+  const predicate = predicateOf(expression, compiler)
+  return isVolatile(expression) ? drawingOnce(predicate) : predicate
+}
+
+function predicateOf(expression: Expression, compiler: Compiler): Predicate {
+  if (expression.kind === 'sealed') return predicateOf(expression.inner, compiler)
   if (expression.kind === 'and') {
-    const parts = eachOf(compiler.progress, expression.arguments, (one) => compilePredicate(one, compiler))
+    const parts = eachOf(compiler.progress, expression.arguments, (one) => predicateOf(one, compiler))
     return (row, run) => {
       for (const part of parts) if (!part(row, run)) return false
       return true

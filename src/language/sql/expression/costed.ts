@@ -2,7 +2,7 @@
  * Calls whose cost depends on what their arguments are: a megabyte of text, a million elements, a pattern with many `%`.
  *
  * A row's expressions are evaluated at once, and cannot stop in the middle. So they throw, and the same row is evaluated
- * again (see `database/wait.ts`), with what has been computed of it at hand. Each call asks its cost first:
+ * again (see `database/transaction/wait.ts`), with what has been computed of it at hand. Each call asks its cost first:
  *
  *   below 20 µs            made, and charged to the meter of the turn (`base/work.ts`)
  *   below 2 ms             likewise, and its result is kept; where the turn is over, it is thrown `suspended` instead
@@ -25,7 +25,7 @@
  */
 import { isTurnOver, charge, dearUnits, turnUnits, unitsDone } from '../../../base/work.ts'
 import { Elsewhere } from '../../../database/contract.ts'
-import { canWait, suspended } from '../../../database/wait.ts'
+import { canWait, suspended } from '../../../database/transaction/wait.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { evaluateElsewhere } from '../remote/evaluate.ts'

@@ -9,7 +9,7 @@ export interface DeparseOptions {
   /** How a column is written: its last name by default. */
   readonly column?: (index: number, name: string) => string
   /** The text of a constant of a reg type: its object's name. */
-  readonly objectName?: (type: number, value: number) => string
+  readonly objectName?: (type: number, value: number) => string | undefined
 }
 
 export function deparse(expression: Expression, options: DeparseOptions = {}): string {
@@ -59,13 +59,19 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
 
 function callText(expression: CallExpression, text: (one: Expression) => string): string {
   const parts = expression.arguments.map(text)
+  // What stands around it is no call of the query's.
+  if (expression.remote?.kind === 'finishing' || expression.remote?.kind === 'list') return parts.join(', ')
   if (expression.name === 'cast') return castText(expression, parts[0]!)
   if (expression.name === 'subscript') return `(${parts[0]!})[${parts[1]!}]`
   if (expression.name === 'greatest' || expression.name === 'least')
     return `${expression.name.toUpperCase()}(${parts.join(', ')})`
+  if (parts.length === 0 && valueFunctions.has(expression.name)) return expression.name.toUpperCase()
   if (!expression.isOperator) return `${quoteIdentifier(expression.name)}(${parts.join(', ')})`
   return parts.length === 1 ? `(${expression.name} ${parts[0]!})` : `(${parts[0]!} ${expression.name} ${parts[1]!})`
 }
+
+/** Functions that are called without parentheses. */
+const valueFunctions: ReadonlySet<string> = new Set(['current_user', 'current_role', 'session_user', 'user'])
 
 function castText(expression: CallExpression, inner: string): string {
   const simple = /^(?:[a-z_][a-z0-9_]*|"[^"]*"|\(.*\)|\$\d+|\w+\([^()]*\))$/s.test(inner)

@@ -64,6 +64,8 @@ export interface CallExpression extends Typed {
   /** The run comes as the first argument. */
   readonly needsRun: boolean
   readonly volatile: boolean
+  /** It depends on settings, or on when and by whom it is called, but not within one statement. */
+  readonly stable?: boolean
   /** Of what its values are; undefined where they are always small, or where it charges by itself. */
   readonly cost?: Cost | undefined
   /** Where another thread can make it. */
@@ -185,6 +187,8 @@ export interface Aggregate {
   readonly begin: () => unknown
   readonly add: (state: unknown, values: readonly SqlValue[]) => unknown
   readonly finish: (state: unknown) => SqlValue
+  /** A call that makes the result of what `finish` gives, which then is of the type `result`. */
+  readonly finishing?: { readonly type: number; readonly call: Implementation; readonly cost: Cost } | undefined
 }
 
 /** The expressions directly below, subqueries seen only through what they capture. */

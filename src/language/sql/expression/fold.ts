@@ -5,7 +5,7 @@
  * how far it was, and the same fold of the same values goes on there.
  */
 import { charge, isTurnOver } from '../../../base/work.ts'
-import { canWait, suspended } from '../../../database/wait.ts'
+import { canWait, suspended } from '../../../database/transaction/wait.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import type { Evaluate } from './compile.ts'

@@ -5,6 +5,7 @@
  * query. One that captures something is volatile where anything in it is.
  */
 import type { BoundQuery, FromItem } from '../bind/query.ts'
+import { oid } from '../types/oids.ts'
 import { type Expression, someExpression } from './expression.ts'
 
 export function isVolatile(expression: Expression): boolean {
@@ -14,6 +15,33 @@ export function isVolatile(expression: Expression): boolean {
       (one.kind === 'call' && one.volatile) ||
       (one.kind === 'subquery' && one.captures.length > 0 && isVolatileQuery(one.query)),
   )
+}
+
+/**
+ * The same arguments always give the same value, whoever asks, whenever: what may be stored. Values that are shown as text or
+ * read from it by settings, and those that depend on a time zone, are not.
+ */
+export function isImmutable(expression: Expression): boolean {
+  return !someExpression(expression, (one) => {
+    if (one.kind === 'subquery') return true
+    if (one.kind !== 'call') return false
+    if (one.volatile || one.needsRun || one.stable === true) return true
+    const [argument] = one.arguments
+    return one.name === 'cast' && argument !== undefined && !isImmutableCast(argument.type, one.type)
+  })
+}
+
+const texts: ReadonlySet<number> = new Set([oid.text, oid.varchar, oid.bpchar, oid.name])
+/** Read from text by the settings of a session, and shown so. */
+const readBySettings: ReadonlySet<number> = new Set([oid.date, oid.time, oid.timestamp, oid.timestamptz, oid.interval])
+const shownBySettings: ReadonlySet<number> = new Set([oid.date, oid.timestamp, oid.timestamptz])
+
+function isImmutableCast(from: number, to: number): boolean {
+  if (texts.has(from)) return !readBySettings.has(to) && to !== oid.regclass
+  if (texts.has(to)) return !shownBySettings.has(from) && from !== oid.regclass
+  if (from === to) return true
+  const isZoned = (type: number): boolean => type === oid.timestamptz
+  return !isZoned(from) && !isZoned(to)
 }
 
 const known = new WeakMap<BoundQuery, boolean>()

@@ -1,4 +1,5 @@
 /** Aggregate functions. `add` gets the arguments of one row and answers the new state. */
+import { charge } from '../../../base/work.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue, Interval } from '../contract.ts'
@@ -7,10 +8,11 @@ import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import { comparatorOf } from './comparison.ts'
 import { divideInterval, sumIntervals } from './date-functions.ts'
-import { quoteJson } from '../../../model/table/types/json.ts'
+import { quoteJson, sortedByKey } from '../../../model/table/types/json.ts'
 import { toJsonb, toJsonText } from './json-functions.ts'
 import { divideNumeric, rootAt } from './numeric-rules.ts'
-import { defineAggregate } from './registry.ts'
+import { numericCost, perSize, seriesCost } from './cost.ts'
+import { type AggregateParts, defineAggregate } from './registry.ts'
 import { joinTexts } from './text-length.ts'
 
 type Values = readonly SqlValue[]
@@ -28,6 +30,7 @@ function define<S>(
   takes: readonly number[],
   gives: number,
   definition: Definition<S> | ((types: readonly number[]) => Definition<S>),
+  parts: AggregateParts = {},
 ): void {
   const make = (types: readonly number[]): Aggregate => {
     const {
@@ -47,7 +50,7 @@ function define<S>(
       finish: finish as Aggregate['finish'],
     }
   }
-  defineAggregate({ name, takes, gives, make })
+  defineAggregate({ name, takes, gives, make, ...parts })
 }
 
 define<number>('count', [], oid.int8, { strict: false, begin: () => 0, add: (n) => n + 1, finish: BigInt })
@@ -147,23 +150,43 @@ interface Moments {
 /** Variance and standard deviation over exact numbers: (N·Σx² − (Σx)²) / (N·(N−1)). */
 function defineSpread(type: number, decimal: (value: SqlValue) => Decimal): void {
   const spread = (name: string, sample: boolean, root: boolean): void =>
-    define<Moments>(name, [type], oid.numeric, {
-      begin: () => ({ sum: Decimal.zero, squares: Decimal.zero, count: 0n }),
-      add: ({ sum, squares, count }, [value]) => {
-        const x = decimal(value!)
-        return { sum: sum.add(x), squares: squares.add(x.multiply(x)), count: count + 1n }
+    define<Moments>(
+      name,
+      [type],
+      oid.numeric,
+      {
+        begin: () => ({ sum: Decimal.zero, squares: Decimal.zero, count: 0n }),
+        add: ({ sum, squares, count }, [value]) => {
+          const x = decimal(value!)
+          if (type === oid.numeric) charge(digitUnits(x))
+          return { sum: sum.add(x), squares: squares.add(x.multiply(x)), count: count + 1n }
+        },
+        finish: ({ sum, squares, count }) => [sum, squares, Decimal.of(count)],
       },
-      finish: ({ sum, squares, count }) => {
-        if (count === 0n || (sample && count === 1n)) return null
-        const n = Decimal.of(count)
-        const above = n.multiply(squares).subtract(sum.multiply(sum))
-        if (above.isFinite && above.coefficient <= 0n) return Decimal.zero
-        const variance = divideNumeric(above, n.multiply(sample ? Decimal.of(count - 1n) : n))
-        // The root shows as many digits as the variance.
-        return root && variance.isFinite ? rootAt(variance, variance.scale) : variance
-      },
-    })
+      { finishing: { of: numericArray, call: spreadOf(sample, root), cost: momentsCost } },
+    )
   nameSpreads(spread)
+}
+
+const numericArray = getType(oid.numeric).arrayOid
+const digitUnits = numericCost as (value: Decimal) => number
+const rootCost = seriesCost as (value: Decimal) => number
+
+/** A quotient and a root of as many digits as the squares have; cheap where those are few. */
+function momentsCost([, squares]: readonly Decimal[]): number {
+  return digitUnits(squares!) === 0 ? 0 : rootCost(squares!)
+}
+
+function spreadOf(sample: boolean, root: boolean): (moments: readonly Decimal[]) => Decimal | null {
+  return ([sum, squares, n]) => {
+    const count = n!.coefficient
+    if (count === 0n || (sample && count === 1n)) return null
+    const above = n!.multiply(squares!).subtract(sum!.multiply(sum!))
+    if (above.isFinite && above.coefficient <= 0n) return Decimal.zero
+    const variance = divideNumeric(above, n!.multiply(sample ? Decimal.of(count - 1n) : n!))
+    // The root shows as many digits as the variance.
+    return root && variance.isFinite ? rootAt(variance, variance.scale) : variance
+  }
 }
 
 function nameSpreads(spread: (name: string, sample: boolean, root: boolean) => void): void {
@@ -260,17 +283,16 @@ function defineLogic(): void {
 }
 
 function defineLists(): void {
-  define<string[] | null>('string_agg', [oid.text, oid.text], oid.text, {
+  define<TextParts | null>('string_agg', [oid.text, oid.text], oid.text, {
     strict: false,
     keeps: 'all',
     begin: () => null,
     add: (parts, [value, separator]) => {
       if (value === null) return parts
-      if (parts === null) return [value as string]
-      parts.push((separator ?? '') as string, value as string)
-      return parts
+      if (parts === null) return new TextParts('').add(value as string)
+      return parts.add((separator ?? '') as string).add(value as string)
     },
-    finish: (parts) => (parts === null ? null : joinTexts(parts)),
+    finish: (parts) => parts?.joined() ?? null,
   })
   define<SqlValue[] | null>('array_agg', [oid.anyelement], oid.anyarray, {
     strict: false,
@@ -283,42 +305,96 @@ function defineLists(): void {
     },
     finish: (list) => list,
   })
-  const collect =
-    (open: string, close: string, canonical: boolean, part: (types: readonly number[], values: Values) => string) =>
-    (types: readonly number[]): Definition<string[] | null> => ({
+  const list =
+    (partOf: (type: number, value: SqlValue) => string) =>
+    ([type]: readonly number[]): Definition<TextParts | null> => ({
       strict: false,
       keeps: 'all',
       begin: () => null,
-      add: (parts, values) => {
-        const shown = part(types, values)
-        if (parts === null) return [shown]
-        parts.push(shown)
-        return parts
-      },
-      finish: (parts) => {
-        if (parts === null) return null
-        const text = `${open}${parts.join(', ')}${close}`
-        return canonical ? getType(oid.jsonb).parseText(text) : text
-      },
+      add: (parts, [value]) => (parts ?? new TextParts(', ')).add(partOf(type!, value!)),
+      finish: (parts) => (parts === null ? null : `[${parts.joined()}]`),
     })
+  define('json_agg', [oid.anyelement], oid.json, list(toJsonText), { through: ['to_json of an element'] })
+  // The canonical form of an array is that of its elements.
+  define('jsonb_agg', [oid.anyelement], oid.jsonb, list(toJsonb), { through: ['to_jsonb of an element'] })
+  defineObjects()
+}
+
+function keyOf(type: number, key: SqlValue): string {
+  if (key === null) throw failure('22004', 'field name must not be null')
+  return getType(type).formatText(key)
+}
+
+function defineObjects(): void {
+  const taken = { strict: false, keeps: 'all', begin: () => null } as const
   define(
-    'json_agg',
-    [oid.anyelement],
+    'json_object_agg',
+    [oid.any, oid.any],
     oid.json,
-    collect('[', ']', false, ([type], [value]) => toJsonText(type!, value!)),
+    ([keyType, type]): Definition<TextParts | null> => ({
+      ...taken,
+      add: (parts, [key, value]) =>
+        (parts ?? new TextParts(', ')).add(`${quoteJson(keyOf(keyType!, key!))} : ${toJsonText(type!, value!)}`),
+      finish: (parts) => (parts === null ? null : `{ ${parts.joined()} }`),
+    }),
+    { through: [undefined, 'to_json of an element'] },
   )
   define(
-    'jsonb_agg',
-    [oid.anyelement],
+    'jsonb_object_agg',
+    [oid.any, oid.any],
     oid.jsonb,
-    collect('[', ']', true, ([type], [value]) => toJsonb(type!, value!)),
+    ([keyType, type]): Definition<string[] | null> => ({
+      ...taken,
+      add: (members, [key, value]) => {
+        const all = members ?? []
+        all.push(keyOf(keyType!, key!), toJsonb(type!, value!))
+        return all
+      },
+      finish: (members) => members,
+    }),
+    {
+      through: [undefined, 'to_jsonb of an element'],
+      finishing: { of: oid.textArray, call: jsonbObjectOf, cost: perSize(60) },
+    },
   )
-  const pair = (types: readonly number[], [key, value]: Values): string => {
-    if (key === null) throw failure('22004', 'field name must not be null')
-    return `${quoteJson(getType(types[0]!).formatText(key!))} : ${toJsonText(types[1]!, value!)}`
+}
+
+/** Of keys and values in turn, the values canonical already. */
+function jsonbObjectOf(list: readonly string[]): string {
+  const members = new Map<string, string>()
+  for (let i = 0; i < list.length; i += 2) members.set(list[i]!, list[i + 1]!)
+  const parts = sortedByKey([...members])
+  return `{${joinTexts(
+    parts.map(([key, value]) => `${quoteJson(key)}: ${value}`),
+    ', ',
+  )}}`
+}
+
+/** Texts that are put together as they come, so that little is left to do at the end. */
+class TextParts {
+  readonly #separator: string
+  #whole: string[] = []
+  #fresh: string[] = []
+
+  constructor(separator: string) {
+    this.#separator = separator
   }
-  define('json_object_agg', [oid.any, oid.any], oid.json, collect('{ ', ' }', false, pair))
-  define('jsonb_object_agg', [oid.any, oid.any], oid.jsonb, collect('{', '}', true, pair))
+
+  add(text: string): this {
+    this.#fresh.push(text)
+    if (this.#fresh.length === 1024) {
+      this.#whole.push(joinTexts(this.#fresh, this.#separator))
+      this.#fresh = []
+    }
+    return this
+  }
+
+  joined(): string {
+    return joinTexts(
+      [...this.#whole, ...(this.#fresh.length === 0 ? [] : [this.#fresh.join(this.#separator)])],
+      this.#separator,
+    )
+  }
 }
 
 defineSums()

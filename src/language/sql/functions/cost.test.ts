@@ -4,7 +4,7 @@
  */
 import { expect, it } from 'vitest'
 import { Decimal } from '../../../base/decimal.ts'
-import { dearUnits } from '../../../base/work.ts'
+import { beginTurn, dearUnits, unitsDone } from '../../../base/work.ts'
 import { allTypes, findType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { findCast } from '../types/casts.ts'
@@ -12,7 +12,11 @@ import { oid } from '../types/oids.ts'
 import { costOfTypes, isWideType } from './cost.ts'
 /* oxlint-disable-next-line import/no-unassigned-import -- registers the functions */
 import './library.ts'
-import { allEntries, type FunctionEntry } from './registry.ts'
+import { specialFunctions } from '../bind/special-functions.ts'
+import type { Binder } from '../bind/binder.ts'
+import type { Expression } from '../expression/expression.ts'
+import { isDearInput } from '../remote/input-cost.ts'
+import { allAggregates, allEntries, allSetFunctions, entryOfTypes, type FunctionEntry } from './registry.ts'
 
 /** They look at no more than a part of bounded size, or charge while they work: each with its reason. */
 const free: ReadonlyMap<string, string> = new Map([
@@ -46,7 +50,7 @@ function largest(type: number): SqlValue {
   return value
 }
 
-function signatureOf({ name, takes }: FunctionEntry): string {
+function signatureOf({ name, takes }: Pick<FunctionEntry, 'name' | 'takes'>): string {
   return `${name}(${takes.map((type) => findType(type)?.title ?? type).join(',')})`
 }
 
@@ -92,4 +96,113 @@ it('what small arguments ask for is charged', () => {
   expect(cost('~~', 'a'.repeat(10_000), '%a'.repeat(1000))).toBeGreaterThan(dearUnits)
   expect(cost('lower', 'Anna')).toBeLessThan(1000)
   expect(cost('+', Decimal.of(12n), Decimal.of(30n, 2))).toBeLessThan(1000)
+})
+
+type AnyCost = ((...given: readonly SqlValue[]) => number) | undefined
+
+function isDear(cost: unknown, ...given: readonly SqlValue[]): boolean {
+  return ((cost as AnyCost)?.(...given) ?? 0) >= dearUnits
+}
+
+/** Aggregates look at a value's bytes in no row and at no end, or in calls that have a cost: each with its reason. */
+const freeAggregates: ReadonlyMap<string, string> = new Map([
+  ['count(any)', 'does not look at it'],
+  ['sum(numeric)', 'one addition of digits a row, which is native and linear'],
+  ['avg(numeric)', 'likewise, and one quotient by a small number'],
+  ['array_agg(anyelement)', 'keeps it'],
+  ['string_agg(text,text)', 'joins as it comes: a native copy'],
+  ...['min', 'max'].flatMap((name) =>
+    ['anyelement', 'text', 'character'].map((type) => [`${name}(${type})`, 'comparisons charge'] as const),
+  ),
+])
+
+it('every aggregate of what may be large goes through calls that are dear, or is listed', () => {
+  const uncharged: string[] = []
+  const needless = new Set(freeAggregates.keys())
+  for (const { name, takes, through, finishing } of allAggregates()) {
+    if (!takes.some(isWideType)) continue
+    const list =
+      finishing === undefined
+        ? []
+        : [Array.from({ length: 200_000 }, () => (finishing.of === oid.textArray ? 'x' : largest(oid.numeric)))]
+    const isFinishDear = finishing !== undefined && isDear(finishing.cost, list[0]!)
+    const isThrough = through?.some((by) => by !== undefined && specialFunctions.has(by)) === true
+    if (isFinishDear || isThrough) continue
+    const signature = signatureOf({ name, takes })
+    if (!needless.delete(signature) && !freeAggregates.has(signature)) uncharged.push(signature)
+  }
+  expect(uncharged).toEqual([])
+  expect([...needless]).toEqual([])
+})
+
+/** They hand out rows one by one, of which each is little work. */
+const freeSetFunctions: ReadonlySet<string> = new Set([
+  'unnest(anyarray)',
+  'generate_subscripts(anyarray,integer)',
+  'generate_series(numeric,numeric)',
+  'generate_series(numeric,numeric,numeric)',
+])
+
+it('every function that returns rows makes them of a call that is dear, or hands them out one by one', () => {
+  const uncharged: string[] = []
+  for (const { name, takes, ofArray, list, cost } of allSetFunctions()) {
+    if (!takes.some(isWideType) || freeSetFunctions.has(signatureOf({ name, takes }))) continue
+    const own =
+      ofArray === undefined ? list && (cost ?? costOfTypes(takes)) : entryOfTypes('function', ofArray, takes).cost
+    if (!isDear(own, ...takes.map(largest))) uncharged.push(signatureOf({ name, takes }))
+  }
+  expect(uncharged).toEqual([])
+})
+
+/** Look at no value, or at nothing in it. */
+const freeSpecials: ReadonlySet<string> = new Set(['pg_typeof', 'num_nulls', 'num_nonnulls'])
+const specialArguments: readonly (readonly number[])[] = [
+  [oid.textArray, oid.text],
+  [oid.textArray, oid.text, oid.text],
+  [oid.text, oid.text],
+  [oid.text],
+]
+
+it('every function that is bound by its types alone is dear where its arguments are large', () => {
+  const uncharged: string[] = []
+  for (const [name, bind] of specialFunctions) {
+    if (freeSpecials.has(name)) continue
+    const bound = specialArguments.flatMap((types) => {
+      const columns = types.map((type, index): Expression => ({ kind: 'column', type, modifier: -1, index, name: '' }))
+      try {
+        const call = bind({} as Binder, columns, undefined)
+        return call.kind === 'call' ? [isDear(call.cost, ...types.map(largest)) && call.remote !== undefined] : []
+      } catch {
+        return []
+      }
+    })
+    if (bound.length === 0 || bound.includes(false)) uncharged.push(name)
+  }
+  expect(uncharged).toEqual([])
+})
+
+/** In binary form it is copied as it is. */
+const freeInputs: ReadonlySet<string> = new Set(['bytea binary'])
+
+it('every type reads a large value of a client elsewhere', () => {
+  const uncharged: string[] = []
+  const given = Buffer.from(`é${'x'.repeat(1_000_000)}`)
+  for (const { oid: type, title, category } of allTypes) {
+    if (category === 'P') continue
+    for (const isBinary of [false, true]) {
+      const what = `${title} ${isBinary ? 'binary' : 'text'}`
+      if (!isDearInput(type, given, isBinary) && !freeInputs.has(what)) uncharged.push(what)
+    }
+  }
+  expect(uncharged).toEqual([])
+})
+
+it('what says that it charges while it works does so, by what it is given', () => {
+  const text = 'x'.repeat(size)
+  for (const symbol of ['=', '<>', '<', '<=', '>', '>=']) {
+    const { implementation } = entryOfTypes('operator', symbol, [oid.text, oid.text])
+    beginTurn()
+    ;(implementation as (a: SqlValue, b: SqlValue) => SqlValue)(`${text}a`, `${text}b`)
+    expect(unitsDone(), symbol).toBeGreaterThan(size / 8)
+  }
 })

@@ -130,9 +130,11 @@ function defineDateArithmetic(): void {
 
 function defineTimestampArithmetic(): void {
   for (const type of [timestamp, timestamptz]) {
-    defineOperator('+', [type, interval], type, addInterval)
-    defineOperator('+', [interval, type], type, (by: Interval, us: bigint) => addInterval(us, by))
-    defineOperator('-', [type, interval], type, (us: bigint, by: Interval) => addInterval(us, negate(by)))
+    // A day is as long as the zone makes it.
+    const ofZone = { volatility: type === timestamptz ? 'stable' : 'immutable' } as const
+    defineOperator('+', [type, interval], type, addInterval, ofZone)
+    defineOperator('+', [interval, type], type, (by: Interval, us: bigint) => addInterval(us, by), ofZone)
+    defineOperator('-', [type, interval], type, (us: bigint, by: Interval) => addInterval(us, negate(by)), ofZone)
     defineOperator('-', [type, type], interval, subtractTimestamps)
     defineFunction('age', [type, type], interval, age)
     defineFunction(
@@ -309,24 +311,24 @@ function defineParts(): void {
   for (const type of [timestamp, timestamptz]) {
     const zoned = type === timestamptz
     const part = (field: string, us: bigint): Decimal | null => extractField(field, us, zoned)
-    defineFunction('extract', [text, type], numeric, part)
-    defineFunction(
-      'date_part',
-      [text, type],
-      float8,
-      (field: string, us: bigint) => part(field, us)?.toNumber() ?? null,
-    )
-    defineFunction('date_trunc', [text, type], type, (field: string, us: bigint) => truncateTimestamp(field, us, zoned))
-    defineFunction('to_char', [type, text], text, (us: bigint, template: string) =>
-      template === '' || isEndless(us) ? null : toChar(us, template),
-    )
+    // What day it is at a point in time is a matter of the zone.
+    const ofZone = { volatility: zoned ? 'stable' : 'immutable' } as const
+    defineFunction('extract', [text, type], numeric, part, ofZone)
+    const partOf = (field: string, us: bigint): SqlValue => part(field, us)?.toNumber() ?? null
+    defineFunction('date_part', [text, type], float8, partOf, ofZone)
+    const truncate = (field: string, us: bigint): SqlValue => truncateTimestamp(field, us, zoned)
+    defineFunction('date_trunc', [text, type], type, truncate, ofZone)
+    const shown = (us: bigint, template: string): SqlValue =>
+      template === '' || isEndless(us) ? null : toChar(us, template)
+    defineFunction('to_char', [type, text], text, shown, { volatility: 'stable' })
     defineFunction('isfinite', [type], bool, (us: bigint) => !isEndless(us))
   }
-  defineFunction('date_trunc', [text, timestamptz, text], timestamptz, (field: string, us: bigint, zone: string) => {
+  const truncateIn = (field: string, us: bigint, zone: string): SqlValue => {
     if (isEndless(us)) return us
     const offsetUs = zoneOffsetUs(zone)
     return checkTimestamp(truncateTimestamp(field, us + offsetUs, true) - offsetUs)
-  })
+  }
+  defineFunction('date_trunc', [text, timestamptz, text], timestamptz, truncateIn, { volatility: 'stable' })
   defineFunction('extract', [text, date], numeric, (field: string, days: number) =>
     extractField(field, dateToTimestamp(days), false, 'date'),
   )

@@ -2,7 +2,7 @@
 import { Decimal } from '../../../base/decimal.ts'
 import { arrayDimensions } from '../../../model/table/types/array.ts'
 import { compareJson } from '../../../model/table/types/json-type.ts'
-import { formatJsonb, type JsonNode, parseJson, quoteJson } from '../../../model/table/types/json.ts'
+import { checkJsonDepth, formatJsonb, type JsonNode, parseJson, quoteJson } from '../../../model/table/types/json.ts'
 import { findType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
@@ -333,6 +333,7 @@ export function toJsonText(type: number, value: SqlValue): string {
 }
 
 export function toJsonb(type: number, value: SqlValue): string {
+  if (type === oid.jsonb && value !== null) return value as string
   return formatJsonb(parseJson(toJsonText(type, value)))
 }
 
@@ -352,12 +353,12 @@ export function buildJsonObject(types: readonly number[], values: readonly SqlVa
     parts.push(`${key} : ${toJsonText(types[i + 1]!, values[i + 1]!)}`)
   }
   const built = `{${parts.join(', ')}}`
-  return canonical ? formatJsonb(parseJson(built)) : built
+  return canonical ? formatJsonb(parseJson(built)) : checkJsonDepth(built)
 }
 
 export function buildJsonArray(types: readonly number[], values: readonly SqlValue[], canonical: boolean): string {
   const built = `[${values.map((value, i) => toJsonText(types[i]!, value)).join(', ')}]`
-  return canonical ? formatJsonb(parseJson(built)) : built
+  return canonical ? formatJsonb(parseJson(built)) : checkJsonDepth(built)
 }
 
 defineAccess()

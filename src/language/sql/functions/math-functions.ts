@@ -1,6 +1,8 @@
 /** Rounding, powers, logarithms, chance. */
 import { Decimal } from '../../../base/decimal.ts'
+import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
+import { draw } from '../expression/draws.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { roundHalfEven } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
@@ -112,14 +114,21 @@ function definePowers(): void {
 
 function defineTexts(): void {
   const { float4, text } = oid
-  defineFunction('to_char', [numeric, text], text, numericToChar)
+  // The signs that it writes are a matter of locale.
+  const stable = { volatility: 'stable' } as const
+  defineFunction('to_char', [numeric, text], text, numericToChar, stable)
   for (const type of [int4, int8]) {
-    defineFunction('to_char', [type, text], text, (value: number | bigint, template: string) =>
-      numericToChar(Decimal.of(BigInt(value)), template),
-    )
+    const toChar = (value: number | bigint, template: string): SqlValue =>
+      numericToChar(Decimal.of(BigInt(value)), template)
+    defineFunction('to_char', [type, text], text, toChar, stable)
   }
-  defineFunction('to_char', [float4, text], text, (value: number, template: string) => floatToChar(value, template, 6))
-  defineFunction('to_char', [float8, text], text, (value: number, template: string) => floatToChar(value, template, 15))
+  for (const [type, digits] of [
+    [float4, 6],
+    [float8, 15],
+  ] as const) {
+    const toChar = (value: number, template: string): SqlValue => floatToChar(value, template, digits)
+    defineFunction('to_char', [type, text], text, toChar, stable)
+  }
 }
 
 function defineRest(): void {
@@ -240,13 +249,13 @@ const chanceView = new DataView(chance.buffer)
 
 /** 52 random bits as a fraction below 1. */
 function random(run: SqlRun): number {
-  run.transaction.services.random(chance)
+  draw(chance, run)
   return (chanceView.getUint32(0) * 0x10_0000 + (chanceView.getUint32(4) >>> 12)) / 2 ** 52
 }
 
 function uuid(run: SqlRun): string {
   const bytes = new Uint8Array(16)
-  run.transaction.services.random(bytes)
+  draw(bytes, run)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   const hex = Buffer.from(bytes).toString('hex')

@@ -43,6 +43,9 @@ export interface SetFunctionEntry {
   readonly name: string
   /** Its argument is what this function answers of those that are given: one that has a cost, where `rows` has none. */
   readonly ofArray?: string
+  /** The same by a function of its own, of no arguments that are null: all values, row by row, in one list. */
+  readonly list?: (...values: never[]) => readonly SqlValue[]
+  readonly cost?: Cost
   readonly takes: readonly number[]
   readonly variadic: boolean
   /** Names and types of the columns; `anyelement` is the element of the array given. */
@@ -55,12 +58,22 @@ export interface SetFunctionEntry {
   readonly slowRows?: (run: SqlRun) => Iterator<readonly SqlValue[] | Paused, void>
 }
 
+/** What of an aggregate is a call with a cost, beside what it does row by row. */
+export interface AggregateParts {
+  readonly through?: readonly (string | undefined)[] | undefined
+  /** Makes the result of what the aggregate gives, which is of the type `of`. */
+  readonly finishing?: { readonly of: number; readonly call: Implementation; readonly cost: Cost } | undefined
+}
+
 export interface AggregateEntry {
   readonly name: string
   readonly takes: readonly number[]
   readonly gives: number
-  /** For the types that were found. */
+  /** For the types of what is aggregated. */
   readonly make: (types: readonly number[]) => Aggregate
+  /** Functions that each argument goes through first: calls that have a cost, where `add` has none. Not with DISTINCT. */
+  readonly through?: AggregateParts['through']
+  readonly finishing?: AggregateParts['finishing']
 }
 
 const functions = new Map<string, FunctionEntry[]>()
@@ -84,7 +97,7 @@ function entryOf(
 ): FunctionEntry {
   const { strict = true, needsRun = false, volatility = 'immutable', variadic = false } = options
   const cost = options.cost === 'own' ? undefined : (options.cost ?? costOfTypes(takes))
-  const remote = { kind, name, place: (kind === 'function' ? functionsNamed(name) : operatorsNamed(name)).length }
+  const remote = { kind, name, takes }
   return { name, takes, gives, implementation, strict, needsRun, volatility, variadic, cost, remote }
 }
 
@@ -124,10 +137,13 @@ export function operatorsNamed(name: string): readonly FunctionEntry[] {
   return operators.get(name) ?? []
 }
 
-/** The one that registered so many-th under its name. */
-export function entryAt(kind: EntryKind, name: string, place: number): FunctionEntry {
-  const entry = (kind === 'function' ? functionsNamed(name) : operatorsNamed(name))[place]
-  if (entry === undefined) throw new PolylogError('internal', `there is no ${kind} ${name} ${place}`)
+/** The one that was registered for these types: there is one at most. */
+export function entryOfTypes(kind: EntryKind, name: string, takes: readonly number[]): FunctionEntry {
+  const entries = kind === 'function' ? functionsNamed(name) : operatorsNamed(name)
+  const entry = entries.find(
+    (one) => one.takes.length === takes.length && one.takes.every((type, i) => type === takes[i]),
+  )
+  if (entry === undefined) throw new PolylogError('internal', `there is no ${kind} ${name} of ${takes.join(', ')}`)
   return entry
 }
 
@@ -139,14 +155,28 @@ export function aggregatesNamed(name: string): readonly AggregateEntry[] {
   return aggregates.get(name) ?? []
 }
 
+export interface ListedFunction extends Pick<FunctionEntry, 'name' | 'takes' | 'gives' | 'volatility'> {
+  readonly kind: 'f' | 'a'
+}
+
 /** Everything that is there, for pg_proc and the reference. */
-export function* allFunctions(): Generator<{ name: string; takes: readonly number[]; gives: number; kind: 'f' | 'a' }> {
+export function* allFunctions(): Generator<ListedFunction> {
   for (const entries of functions.values()) for (const one of entries) yield { ...one, kind: 'f' }
-  for (const entries of aggregates.values()) for (const one of entries) yield { ...one, kind: 'a' }
+  for (const entries of aggregates.values()) {
+    for (const one of entries) yield { ...one, kind: 'a', volatility: 'immutable' }
+  }
 }
 
 /** Functions and operators as they were registered. */
 export function* allEntries(): Generator<FunctionEntry> {
   for (const entries of functions.values()) yield* entries
   for (const entries of operators.values()) yield* entries
+}
+
+export function* allAggregates(): Generator<AggregateEntry> {
+  for (const entries of aggregates.values()) yield* entries
+}
+
+export function* allSetFunctions(): Generator<SetFunctionEntry> {
+  for (const entries of setFunctions.values()) yield* entries
 }

@@ -9,7 +9,8 @@ import type { SqlRun } from '../plan/run.ts'
 import { addInterval } from './date-functions.ts'
 import { jsonText } from './json-functions.ts'
 import { partsOfJson, unquoteJson } from './json-text.ts'
-import { compileRegex } from './pattern.ts'
+import type { Cost } from './cost.ts'
+import { compileRegex, regexCost } from './pattern.ts'
 import { defineSetFunction } from './registry.ts'
 
 type Rows = Iterable<readonly SqlValue[]>
@@ -79,7 +80,7 @@ function defineSeries(): void {
     'generate_subscripts',
     [oid.anyarray, int4],
     [['generate_subscripts', int4]],
-    (list: readonly SqlValue[], dimension: number) => (dimension === 1 ? list.map((_, i) => [i + 1]) : []),
+    (list: readonly SqlValue[], dimension: number) => (dimension === 1 ? countNumbers(1, list.length) : []),
   )
 }
 
@@ -106,43 +107,56 @@ function textMembers(text: string): [string, string][] {
   return partsOfJson(text)!.parts.map((part) => [part.key!, part.text])
 }
 
+/**
+ * A function whose rows are all known once its argument has been walked through: that is a call with a cost, and the rows
+ * are handed out of the list that it answers.
+ */
+function defineListed(
+  name: string,
+  takes: readonly number[],
+  columns: readonly (readonly [name: string, type: number])[],
+  list: (...values: never[]) => readonly SqlValue[],
+  cost?: Cost,
+): void {
+  const width = columns.length
+  defineSetFunction({
+    name,
+    takes,
+    variadic: false,
+    columns: columns.map(([column, type]) => ({ name: column, type })),
+    rows: (_run, [all]) => (all === null ? [] : rowsOfList(all as readonly SqlValue[], width)),
+    list,
+    ...(cost !== undefined && { cost }),
+  })
+}
+
+function* rowsOfList(list: readonly SqlValue[], width: number): Generator<readonly SqlValue[]> {
+  for (let i = 0; i < list.length; i += width) yield width === 1 ? [list[i]!] : list.slice(i, i + width)
+}
+
 function defineJson(): void {
   for (const [prefix, type] of [
     ['json', oid.json],
     ['jsonb', oid.jsonb],
   ] as const) {
-    define(`${prefix}_array_elements`, [type], [['value', type]], (text: string) =>
-      type === oid.json ? textElements(text) : elementsOf(text).map((one) => [formatJsonb(one)]),
+    const isText = type === oid.json
+    defineListed(`${prefix}_array_elements`, [type], [['value', type]], (text: string) =>
+      isText ? textElements(text).flat() : elementsOf(text).map(formatJsonb),
     )
-    define(`${prefix}_array_elements_text`, [type], [['value', oid.text]], (text: string) =>
-      type === oid.json
-        ? textElements(text).map(([one]) => [unquoteJson(one)])
-        : elementsOf(text).map((one) => [jsonText(one)]),
+    defineListed(`${prefix}_array_elements_text`, [type], [['value', oid.text]], (text: string) =>
+      isText ? textElements(text).map(([one]) => unquoteJson(one)) : elementsOf(text).map(jsonText),
     )
-    define(
-      `${prefix}_each`,
-      [type],
-      [
-        ['key', oid.text],
-        ['value', type],
-      ],
-      (text: string) =>
-        type === oid.json ? textMembers(text) : membersOf(text).map(([key, value]) => [key, formatJsonb(value)]),
+    const key = ['key', oid.text] as const
+    defineListed(`${prefix}_each`, [type], [key, ['value', type]], (text: string) =>
+      isText ? textMembers(text).flat() : membersOf(text).flatMap(([name, value]) => [name, formatJsonb(value)]),
     )
-    define(
-      `${prefix}_each_text`,
-      [type],
-      [
-        ['key', oid.text],
-        ['value', oid.text],
-      ],
-      (text: string) =>
-        type === oid.json
-          ? textMembers(text).map(([key, value]) => [key, unquoteJson(value)])
-          : membersOf(text).map(([key, value]) => [key, jsonText(value)]),
+    defineListed(`${prefix}_each_text`, [type], [key, ['value', oid.text]], (text: string) =>
+      isText
+        ? textMembers(text).flatMap(([name, value]) => [name, unquoteJson(value)])
+        : membersOf(text).flatMap(([name, value]) => [name, jsonText(value)]),
     )
-    define(`${prefix}_object_keys`, [type], [[`${prefix}_object_keys`, oid.text]], (text: string) =>
-      type === oid.json ? textMembers(text).map(([key]) => [key]) : membersOf(text).map(([key]) => [key]),
+    defineListed(`${prefix}_object_keys`, [type], [[`${prefix}_object_keys`, oid.text]], (text: string) =>
+      isText ? textMembers(text).map(([name]) => name) : membersOf(text).map(([name]) => name),
     )
   }
 }
@@ -154,10 +168,11 @@ defineJson()
 define('unnest', [oid.anyarray], [['unnest', oid.anyelement]], elementRows)
 defineElements('regexp_split_to_table', 'regexp_split_to_array')
 defineElements('string_to_table', 'string_to_array')
-define('regexp_matches', [oid.text, oid.text], [['regexp_matches', oid.textArray]], (text: string, pattern: string) =>
-  matches(text, pattern, ''),
-)
-define('regexp_matches', [oid.text, oid.text, oid.text], [['regexp_matches', oid.textArray]], matches)
+for (const takes of [
+  [oid.text, oid.text],
+  [oid.text, oid.text, oid.text],
+])
+  defineListed('regexp_matches', takes, [['regexp_matches', oid.textArray]], matches, regexCost)
 
 function* elementRows(list: readonly SqlValue[]): Generator<readonly SqlValue[]> {
   for (const one of flatElements(list)) yield [one]
@@ -171,11 +186,13 @@ function defineElements(name: string, array: string): void {
   defineSetFunction({ name, takes: [oid.text, oid.text], variadic: false, columns, rows, ofArray: array })
 }
 
-function* matches(text: string, pattern: string, flags: string): Generator<readonly SqlValue[]> {
+function matches(text: string, pattern: string, flags = ''): SqlValue[] {
+  const found: SqlValue[] = []
   const matcher = compileRegex(pattern, flags).matcher(text)
   while (matcher.find()) {
     const count = matcher.groupCount()
-    yield [count === 0 ? [matcher.group()] : Array.from({ length: count }, (_, i) => matcher.group(i + 1))]
-    if (!flags.includes('g')) return
+    found.push(count === 0 ? [matcher.group()] : Array.from({ length: count }, (_, i) => matcher.group(i + 1)))
+    if (!flags.includes('g')) break
   }
+  return found
 }

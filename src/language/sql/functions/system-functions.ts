@@ -2,14 +2,14 @@
 import { describeConstraint } from '../catalog/constraints.ts'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
 import { nextValue, isSequence, sequenceState, setValue } from '../../../model/table/sequence.ts'
-import type { Collection } from '../../../database/catalog.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
 import { collectionByOid, collectionOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
 import { columnComment, objectComment } from '../catalog/pg-description.ts'
 import { roleName } from '../catalog/roles.ts'
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
 import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
-import type { SqlValue } from '../contract.ts'
+import type { SqlContext, SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { changeSetting, findSetting, readSetting } from '../settings.ts'
@@ -41,6 +41,7 @@ function defineSession(): void {
   for (const title of ['current_user', 'session_user', 'current_role', 'user'])
     define(title, [], name, ({ context }) => context.user)
   define('pg_backend_pid', [], int4, ({ context }) => context.backendId)
+  define('pg_is_in_recovery', [], bool, ({ context }) => context.leads === false, volatile)
   define('current_setting', [text], text, ({ context }, setting: string) => readSetting(context, setting))
   define('current_setting', [text, bool], text, ({ context }, setting: string, missing: boolean) => {
     return missing ? (findSetting(context, setting) ?? null) : readSetting(context, setting)
@@ -58,10 +59,22 @@ function defineSession(): void {
   // The door has joined before this runs: see the effect `join`.
   define('polylog_join', [text], oid.void, () => '', volatile)
   define('txid_current', [], int8, ({ transaction }) => BigInt(transaction.sequence))
-  define('pg_is_in_recovery', [], bool, () => false)
   define('pg_my_temp_schema', [], oid.oid, () => 0)
   define('inet_server_addr', [], text, () => null)
-  define('pg_postmaster_start_time', [], oid.timestamptz, ({ transaction }) => transaction.startTimeUs)
+  define('pg_postmaster_start_time', [], oid.timestamptz, ({ context }) => {
+    const startedMs = served(context, 'server', 'started_ms')
+    return startedMs === null ? null : (startedMs as bigint) * 1000n
+  })
+}
+
+/** Of a database that others write. */
+
+/** Of a table with one row that the server tells; null where there is no server. */
+function served(context: SqlContext, table: string, column: string): SqlValue {
+  const found = context.systemTables?.find(({ name: one }) => one === table)
+  const at = found?.columns.findIndex(({ name: one }) => one === column) ?? -1
+  const [row] = found?.rows() ?? []
+  return row?.[at] ?? null
 }
 
 function currentSchemas({ context, transaction }: SqlRun, implicit: boolean): string[] {

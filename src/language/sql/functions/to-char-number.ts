@@ -249,10 +249,11 @@ const romanWidth = 15
 
 function toRoman(text: string, template: Template): string {
   const number = Number(text)
-  let rest = number
+  const isRoman = number >= 1 && number <= 3999
+  let rest = isRoman ? number : 0
   let out = ''
   for (const [letters, value] of numerals) for (; rest >= value; rest -= value) out += letters
-  const shown = number >= 1 && number <= 3999 ? out : '#'.repeat(romanWidth)
+  const shown = isRoman ? out : '#'.repeat(romanWidth)
   return template.isFilled ? shown : shown.padStart(romanWidth)
 }
 

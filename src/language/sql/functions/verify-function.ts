@@ -1,5 +1,5 @@
 /** SELECT * FROM polylog_verify(): each difference that the verifier finds, as a row; none is how it should be. */
-import { verifySnapshot } from '../../../query/verifiers.ts'
+import { verifyDatabaseOf } from '../../../query/verifiers.ts'
 import { paused, type Paused, type SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -7,7 +7,7 @@ import { oid } from '../types/oids.ts'
 import { defineSetFunction } from './registry.ts'
 
 function differences({ transaction }: SqlRun): Iterator<readonly SqlValue[] | Paused, void> {
-  const steps = verifySnapshot(transaction)
+  const steps = verifyDatabaseOf(transaction)
   let rows: Iterator<readonly SqlValue[], void> | undefined
   const next = (): IteratorResult<readonly SqlValue[] | Paused, void> => {
     if (rows !== undefined) return rows.next()

@@ -1,10 +1,15 @@
 /** Grouping: keys and aggregates to the functions that HashAggregate calls. */
+import { charge, isTurnOver } from '../../../base/work.ts'
+import { canWait, suspended } from '../../../database/transaction/wait.ts'
 import type { AggregatePlan } from '../../../query/aggregate.ts'
 import { type HashKey, keyBytes } from '../../../query/row-format.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import { drawingOnce } from '../expression/draws.ts'
 import type { AggregateExpression, Expression } from '../expression/expression.ts'
+import { isVolatile } from '../expression/volatile.ts'
 import { comparatorOf } from '../functions/comparison.ts'
+import { SortedRuns } from '../../../query/sorted-runs.ts'
 import { groupKeyOf } from '../types/hash-key.ts'
 import { sqlRows, valuesBytes } from '../types/row-format.ts'
 import type { SqlRow, SqlRun } from './run.ts'
@@ -17,13 +22,50 @@ interface Accumulator {
   readonly compare: ((a: readonly SqlValue[], b: readonly SqlValue[]) => number) | undefined
 }
 
+/** Rows of one aggregate, to be sorted and fed to it: in steps, between which the statement may pause. */
+class Held {
+  readonly #runs: SortedRuns<SqlValue[]>
+  #sorted: SqlValue[][] | undefined
+  #fed = 0
+
+  constructor(compare: Accumulator['compare']) {
+    this.#runs = new SortedRuns<SqlValue[]>(compare!, () => undefined)
+  }
+
+  add(values: SqlValue[], bytes: number): void {
+    this.#runs.add(values, bytes)
+  }
+
+  /** Throws `suspended` where the turn is over and it can go on in the next one. */
+  feed(add: (values: SqlValue[]) => void): void {
+    while (this.#sorted === undefined) {
+      const moved = this.#runs.step()
+      if (moved === 0) this.#sorted = this.#runs.takeAll()
+      else this.#spend(moved * sortedRowUnits)
+    }
+    while (this.#fed < this.#sorted.length) {
+      add(this.#sorted[this.#fed++]!)
+      this.#spend(fedRowUnits)
+    }
+  }
+
+  #spend(units: number): void {
+    charge(units)
+    if (isTurnOver() && canWait()) throw suspended
+  }
+}
+
+/** Of comparing and moving a row of small values, and of an aggregate's `add`. */
+const sortedRowUnits = 150
+const fedRowUnits = 100
+
 interface GroupState {
   readonly keys: readonly SqlValue[]
   readonly states: unknown[]
   /** Of aggregates with DISTINCT. */
   readonly seen: (Set<HashKey> | undefined)[]
   /** Of aggregates with ORDER BY, which are fed at the end. */
-  readonly held: (SqlValue[][] | undefined)[]
+  readonly held: (Held | undefined)[]
   /** Of aggregates that keep one value, the largest so far. */
   readonly keptBytes: number[]
 }
@@ -43,6 +85,8 @@ export function aggregatePlan(
   const keyParts = keys.map((key) => compile(key, compiler))
   const keyOf = groupKeyOf(keys.map(({ type }) => type))
   const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
+  const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => accumulators.map((one) => evaluate(one, row, run))
+  const isDrawing = aggregates.some((one) => [...one.arguments, ...(one.filter ? [one.filter] : [])].some(isVolatile))
   const valuesOf = (row: SqlRow, run: SqlRun): SqlValue[] => keyParts.map((part) => part(row, run))
   return {
     format: sqlRows,
@@ -52,10 +96,10 @@ export function aggregatePlan(
       keys: row === undefined ? [] : valuesOf(row, run),
       states: accumulators.map(({ expression }) => expression.aggregate.begin()),
       seen: accumulators.map(({ distinctKey }) => (distinctKey === undefined ? undefined : new Set<HashKey>())),
-      held: accumulators.map(({ compare }) => (compare === undefined ? undefined : [])),
+      held: accumulators.map(({ compare }) => (compare === undefined ? undefined : new Held(compare))),
       keptBytes: accumulators.map(() => 0),
     }),
-    evaluate: (row, run) => accumulators.map((one) => evaluate(one, row, run)),
+    evaluate: isDrawing ? drawingOnce(evaluateAll) : evaluateAll,
     add: (group, found) => {
       let grown = 0
       for (let i = 0; i < accumulators.length; i++) grown += addOne(accumulators[i]!, group, i, found[i] as Found)
@@ -115,8 +159,9 @@ function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: 
   }
   const held = group.held[i]
   if (held !== undefined) {
-    held.push(values)
-    return grown + valuesBytes(values)
+    const bytes = valuesBytes(values)
+    held.add(values, bytes)
+    return grown + bytes
   }
   const { aggregate } = expression
   group.states[i] = aggregate.add(group.states[i], values)
@@ -129,12 +174,8 @@ function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: 
   return grown + larger
 }
 
-function finishOne({ expression, compare }: Accumulator, group: GroupState, i: number): SqlValue {
+function finishOne({ expression }: Accumulator, group: GroupState, i: number): SqlValue {
   const { aggregate } = expression
-  const held = group.held[i]
-  if (held === undefined) return aggregate.finish(group.states[i])
-  held.sort(compare)
-  let state = group.states[i]
-  for (const values of held) state = aggregate.add(state, values)
-  return aggregate.finish(state)
+  group.held[i]?.feed((values) => void (group.states[i] = aggregate.add(group.states[i], values)))
+  return aggregate.finish(group.states[i])
 }

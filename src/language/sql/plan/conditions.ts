@@ -14,6 +14,11 @@ export function conjunction(parts: readonly Expression[]): Expression | undefine
   return { kind: 'and', type: oid.bool, modifier: -1, arguments: parts }
 }
 
+/** Those for which it holds, and the others. */
+export function partition<T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(holds), all.filter((one) => !holds(one))]
+}
+
 export interface Span {
   readonly first: number
   readonly width: number

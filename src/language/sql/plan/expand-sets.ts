@@ -16,7 +16,8 @@ import {
   type SetExpression,
   someExpression,
 } from '../expression/expression.ts'
-import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
+import { expandedBySets } from './assumed-rows.ts'
+import { explainNode, type PlanNode, planNode } from './plan-node.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 export function hasSets(expressions: readonly Expression[]): boolean {
@@ -67,7 +68,7 @@ interface CompiledSet {
 }
 
 function expanded(input: PlanNode, sets: readonly CompiledSet[]): PlanNode {
-  const explain: ExplainNode = { title: 'ProjectSet', details: [], children: [input.explain] }
+  const explain = explainNode('ProjectSet', [input.explain], expandedBySets)
   const expand = (row: SqlRow, run: SqlRun): Iterator<SqlRow> => {
     const columns = sets.map(({ rows, parts }) => {
       const values = parts.map((part) => part(row, run))

@@ -2,7 +2,7 @@
 import { deparse } from '../expression/deparse.ts'
 import { childrenOf, type Expression } from '../expression/expression.ts'
 import type { RelationItem } from '../bind/query.ts'
-import type { AccessPath } from './access-path.ts'
+import type { RelationPath } from './access-conditions.ts'
 import type { ExplainNode } from './plan-node.ts'
 
 export function describeCondition(expression: Expression): string {
@@ -18,17 +18,11 @@ function relationTitle({ relation, alias }: RelationItem): string {
   return alias === relation.name ? name : `${name} ${alias}`
 }
 
-export function describeAccess(
-  item: RelationItem,
-  path: AccessPath | undefined,
-  ordered: { readonly index: AccessPath['index']; readonly reverse: boolean } | undefined,
-): ExplainNode {
-  const index = path?.index ?? ordered?.index
+export function describeAccess(item: RelationItem, path: RelationPath | undefined): Omit<ExplainNode, 'estimate'> {
   const name = relationTitle(item)
-  if (index === undefined) return { title: `Seq Scan on ${name}`, details: [], children: [] }
-  const direction = ordered?.reverse === true ? ' Backward' : ''
-  const title = `Index Scan${direction} using ${index.name} on ${name}`
-  if (path === undefined) return { title, details: [], children: [] }
+  if (path === undefined) return { title: `Seq Scan on ${name}`, details: [], children: [] }
+  const title = `Index Scan${path.reverse ? ' Backward' : ''} using ${path.index.name} on ${name}`
+  if (path.matched.length === 0) return { title, details: [], children: [] }
   const text = (): string => {
     const condition = path.matched.map(describeCondition).join(' AND ')
     return path.matched.length > 1 ? `(${condition})` : condition
@@ -55,12 +49,20 @@ export interface NodeCounts {
   readonly loops: number
 }
 
+/** What EXPLAIN was asked to show. */
+export interface Shown {
+  readonly costs: boolean
+  /** Of ANALYZE. */
+  readonly counts?: ReadonlyMap<ExplainNode, NodeCounts> | undefined
+}
+
 /** The lines of EXPLAIN's text format. */
-export function renderPlan(node: ExplainNode, counts?: ReadonlyMap<ExplainNode, NodeCounts>): string[] {
+export function renderPlan(node: ExplainNode, { costs, counts }: Shown): string[] {
   const lines: string[] = []
   const write = (one: ExplainNode, indent: number, isRoot: boolean): void => {
     const lead = isRoot ? ' '.repeat(indent) : `${' '.repeat(indent)}->  `
-    lines.push(lead + one.title + countText(counts?.get(one), counts !== undefined))
+    const estimated = costs ? estimateText(one) : ''
+    lines.push(lead + one.title + estimated + countText(countsOf(one, counts), counts !== undefined))
     const inner = indent + (isRoot ? 2 : 6)
     for (const [label, text] of one.details) lines.push(`${' '.repeat(inner)}${label}: ${text()}`)
     for (const [title, plan] of one.subplans ?? []) {
@@ -73,22 +75,43 @@ export function renderPlan(node: ExplainNode, counts?: ReadonlyMap<ExplainNode, 
   return lines
 }
 
+/**
+ * A row of a scan, which is the unit of `query/cost.ts`, is shown as 0.01: what PostgreSQL's cpu_tuple_cost has for it. So
+ * costs are of a similar size as there, and compare with each other only.
+ */
+const shownUnit = 0.01
+
+function shownEstimate({ estimate }: ExplainNode): { rows: number; startup: string; total: string } {
+  const { rows, startup, cost } = estimate()
+  const text = (units: number): string => (units * shownUnit).toFixed(2)
+  return { rows: Math.round(rows), startup: text(startup), total: text(cost) }
+}
+
+function estimateText(node: ExplainNode): string {
+  const { rows, startup, total } = shownEstimate(node)
+  return `  (cost=${startup}..${total} rows=${rows})`
+}
+
+function countsOf(node: ExplainNode, counts: Shown['counts']): NodeCounts | undefined {
+  return counts?.get(node.isPart === true ? node.children[0]! : node)
+}
+
 function countText(counts: NodeCounts | undefined, wanted: boolean): string {
   if (!wanted) return ''
   return counts === undefined ? ' (never executed)' : ` (actual rows=${counts.rows} loops=${counts.loops})`
 }
 
 /** The same as nested values, for FORMAT JSON. */
-export function planAsJson(
-  node: ExplainNode,
-  counts?: ReadonlyMap<ExplainNode, NodeCounts>,
-): { [name: string]: unknown } {
-  const found = counts?.get(node)
+export function planAsJson(node: ExplainNode, shown: Shown): { [name: string]: unknown } {
+  const { costs, counts } = shown
+  const found = countsOf(node, counts)
   const plans = [...(node.subplans ?? []).map(([, plan]) => plan), ...node.children].map((one) =>
-    planAsJson(one, counts),
+    planAsJson(one, shown),
   )
+  const { rows, startup, total } = shownEstimate(node)
   return {
     'Node Type': node.title,
+    ...(costs ? { 'Startup Cost': Number(startup), 'Total Cost': Number(total), 'Plan Rows': rows } : {}),
     ...Object.fromEntries(node.details.map(([label, text]) => [label, text()])),
     ...(found === undefined ? {} : { 'Actual Rows': found.rows, 'Actual Loops': found.loops }),
     ...(plans.length === 0 ? {} : { Plans: plans }),

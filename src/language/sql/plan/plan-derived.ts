@@ -1,20 +1,22 @@
 /** Items of FROM that are computed: subqueries, WITH queries that several places read, and functions that give rows. */
 import { Materialize } from '../../../query/materialize.ts'
 import type { Batch, Operator } from '../../../query/operator.ts'
+import { kept } from '../../../query/plan-estimate.ts'
 import { RowSource } from '../../../query/row-operators.ts'
 import type { FunctionItem, QueryItem, SharedItem } from '../bind/query.ts'
 import { paused, type Paused, type SqlValue } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
 import { sqlRows } from '../types/row-format.ts'
 import type { FromPlanner } from './from-planner.ts'
-import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
+import { estimateItem } from './join-estimates.ts'
+import { explainNode, type PlanNode, planNode } from './plan-node.ts'
 import { noRow, recapture, type SqlRow, type SqlRun } from './run.ts'
 
 export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem): PlanNode {
   const plan = planner.planQuery(item)
   const enter = takeCaptures(planner, item)
   if (item.kind === 'query') {
-    const explain: ExplainNode = { title: `Subquery Scan on ${item.alias}`, details: [], children: [plan.explain] }
+    const explain = explainNode(`Subquery Scan on ${item.alias}`, [plan.explain], (rows) => rows)
     if (enter === undefined) return planNode(explain, (run) => plan.open(run))
     return planNode(explain, (opening) => {
       const rows = plan.open(opening)
@@ -27,7 +29,7 @@ export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem):
       }
     })
   }
-  const explain: ExplainNode = { title: `CTE Scan on ${item.alias}`, details: [], children: [plan.explain] }
+  const explain = explainNode(`CTE Scan on ${item.alias}`, [plan.explain], (rows) => kept(rows))
   return planNode(explain, () => new SharedReader(item.id, plan, enter))
 }
 
@@ -77,11 +79,8 @@ export function planFunction(planner: FromPlanner, item: FunctionItem): PlanNode
   const parts = item.arguments.map((one) => compile(one, planner.compilerAt(0)))
   const { rows, slowRows } = item.entry
   const enter = takeCaptures(planner, item)
-  const explain: ExplainNode = {
-    title: `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1'),
-    details: [],
-    children: [],
-  }
+  const title = `Function Scan on ${item.entry.name} ${item.alias}`.replace(/ (\S+) \1$/, ' $1')
+  const explain = explainNode(title, [], () => ({ ...estimateItem(planner, item, []), startup: 0 }))
   return planNode(explain, () => {
     return new RowSource<SqlRow, SqlRun>((run) => {
       enter?.(run)

@@ -1,5 +1,6 @@
 /** A node of a plan: immutable, shared by all executions; `open` makes the operator of one. */
 import { type Operator, paused } from '../../../query/operator.ts'
+import { type NodeEstimate, onceEstimated } from '../../../query/plan-estimate.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 export interface ExplainNode {
@@ -7,6 +8,10 @@ export interface ExplainNode {
   /** Printed when somebody asks: of a long list the text is long, and of a prepared statement nobody may ask. */
   readonly details: readonly (readonly [label: string, text: () => string])[]
   readonly children: readonly ExplainNode[]
+  /** What it was expected to hand out and to cost; counted where that is possible, when somebody asks. */
+  readonly estimate: () => NodeEstimate
+  /** It is done by the operator above it, and hands out what it gets. */
+  readonly isPart?: boolean
   /** Subqueries of its expressions: title of the plan, then the plan. */
   readonly subplans?: readonly (readonly [title: string, node: ExplainNode])[]
 }
@@ -23,6 +28,17 @@ export function planNode(explain: ExplainNode, open: (run: SqlRun) => Operator<S
     explain,
     open: (run) => (run.profile === undefined ? open(run) : new Counted(open(run), explain)),
   }
+}
+
+/** Its estimate follows from those of the nodes below it. */
+export function explainNode(
+  title: string,
+  children: readonly ExplainNode[],
+  estimate: (...below: NodeEstimate[]) => NodeEstimate,
+  more: Partial<Pick<ExplainNode, 'details' | 'isPart' | 'subplans'>> = {},
+): ExplainNode {
+  const estimated = onceEstimated(() => estimate(...children.map((child) => child.estimate())))
+  return { title, details: [], children, ...more, estimate: estimated }
 }
 
 /** EXPLAIN ANALYZE: counts what an operator hands out. */

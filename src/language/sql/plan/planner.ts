@@ -3,16 +3,14 @@
  * A sort is left out where an index gives the order already.
  */
 import { HashAggregate } from '../../../query/aggregate.ts'
-import type { HashKey } from '../../../query/row-format.ts'
 import { largeBytes, type Operator } from '../../../query/operator.ts'
-import { Concatenate, Limit, Project, RowSource } from '../../../query/row-operators.ts'
-import { Distinct, DistinctNeighbors, SetFilter } from '../../../query/set-operators.ts'
-import { Sort } from '../../../query/sort.ts'
+import { appended, grouped as estimateGroups, oneRow } from '../../../query/plan-estimate.ts'
+import { Concatenate, Project, RowSource } from '../../../query/row-operators.ts'
+import { SetFilter } from '../../../query/set-operators.ts'
 import type {
   BoundQuery,
   FromItem,
   Grouping,
-  OrderKey,
   QueryItem,
   QueryTail,
   SelectBody,
@@ -21,26 +19,29 @@ import type {
   ValuesBody,
 } from '../bind/query.ts'
 import { keyPlace } from '../bind/bind-locking.ts'
-import type { SqlValue } from '../contract.ts'
-import { compile, compileAll, type Compiler, type Evaluate } from '../expression/compile.ts'
-import { deparse } from '../expression/deparse.ts'
-import { columnsRead, type Expression } from '../expression/expression.ts'
-import { failure } from '../failure.ts'
-import { comparatorOf } from '../functions/comparison.ts'
+import { compileAll, type Compiler, type Evaluate } from '../expression/compile.ts'
+import { drawingOnce } from '../expression/draws.ts'
+import { columnsRead, type Expression, type SubqueryExpression } from '../expression/expression.ts'
+import { isVolatile } from '../expression/volatile.ts'
 import { groupKeyOf } from '../types/hash-key.ts'
 import { sqlRows } from '../types/row-format.ts'
-import { type AccessPath, orderOf } from './access-path.ts'
+import { adaptive } from './adaptive-plan.ts'
 import { aggregatePlan } from './aggregation.ts'
 import { CountedRows, countsRows } from './counted-rows.ts'
 import { conjunctsOf, type Span } from './conditions.ts'
 import { expandSets, hasSets } from './expand-sets.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
-import { filtered, type FromPlanner, type OrderedAccess } from './from-planner.ts'
+import { columnsReadIn } from './from-items.ts'
+import { filtered, type FromPlanner } from './from-planner.ts'
+import { IndexOrder } from './index-order.ts'
+import { assumedGroups } from './assumed-rows.ts'
 import { LockRows } from './lock-rows.ts'
 import { planItem } from './plan-from.ts'
 import { costOf, metered } from './metered.ts'
-import { type ExplainNode, type PlanNode, planNode } from './plan-node.ts'
-import { noRow, type SqlRow, type SqlRun } from './run.ts'
+import { Measures } from './measures.ts'
+import { type ExplainNode, explainNode, type PlanNode, planNode } from './plan-node.ts'
+import { type Bounds, boundsOf, distinct, distinctOrder, limited, sorted } from './plan-tail.ts'
+import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
 import { compileRow, planRows } from './values-scan.ts'
 import { eachOf, type Progress } from '../progress.ts'
@@ -56,9 +57,22 @@ export class Planner {
   readonly #subqueries = new Map<number, PlanNode>()
   readonly #shared = new Map<number, PlanNode>()
   readonly #progress: Progress | undefined
+  readonly #measures: Measures | undefined
+  #isRepeated: boolean
 
-  constructor(progress?: Progress) {
+  /** Without `measures` its plans are made by counts when they are opened, those of long texts without any. */
+  constructor(progress?: Progress, measures?: Measures, isRepeated = false) {
     this.#progress = progress
+    this.#isRepeated = isRepeated
+    this.#measures = measures ?? (isLong(progress) ? new Measures() : undefined)
+  }
+
+  #adaptive(make: (planner: Planner) => PlanNode): PlanNode {
+    if (this.#measures !== undefined) return make(this)
+    const isRepeated = this.#isRepeated
+    return adaptive((measures) => {
+      return make(new Planner(measures.isCounting ? undefined : this.#progress, measures, isRepeated))
+    })
   }
 
   compilerAt(base: number): Compiler {
@@ -66,11 +80,27 @@ export class Planner {
       base,
       progress: this.#progress,
       compileSubquery: (expression, compiler) => {
-        let plan = this.#subqueries.get(expression.id)
-        if (plan === undefined) this.#subqueries.set(expression.id, (plan = this.planQuery(expression.query)))
-        return subqueryEvaluator(expression, compiler, plan)
+        return subqueryEvaluator(expression, compiler, this.#planSubquery(expression))
       },
     }
+  }
+
+  #planSubquery({ id, query, captures }: SubqueryExpression): PlanNode {
+    let plan = this.#subqueries.get(id)
+    if (plan === undefined) {
+      plan = this.#repeatedIf(captures.length > 0, () => this.planQuery(query))
+      this.#subqueries.set(id, plan)
+    }
+    return plan
+  }
+
+  /** What `plan` plans is executed for each row of another block. */
+  #repeatedIf<T>(isRepeated: boolean, plan: () => T): T {
+    const outer = this.#isRepeated
+    this.#isRepeated ||= isRepeated
+    const planned = plan()
+    this.#isRepeated = outer
+    return planned
   }
 
   explainSubquery(id: number): ExplainNode | undefined {
@@ -78,6 +108,10 @@ export class Planner {
   }
 
   planQuery(query: BoundQuery): PlanNode {
+    return this.#adaptive((planner) => planner.#planBody(query))
+  }
+
+  #planBody(query: BoundQuery): PlanNode {
     const { body } = query
     if (body.kind === 'values') return this.#planValues(query, body)
     if (body.kind === 'set') return this.#planSet(query, body)
@@ -93,23 +127,27 @@ export class Planner {
   ): PlanNode {
     const needed = new Set(alsoNeeded)
     for (const one of [...extra, ...(where === undefined ? [] : [where])]) columnsRead(one, needed)
-    collectFrom(from, needed)
-    return this.#planFrom(from, where, needed, undefined)
+    columnsReadIn(from, needed)
+    return this.#adaptive((planner) => planner.#planFrom(from, where, needed, undefined))
   }
 
   #fromPlanner(needed: ReadonlySet<number>, preferred: FromPlanner['preferred']): FromPlanner {
     return {
+      planItem,
+      estimateSubquery: (subquery) => this.#planSubquery(subquery).explain.estimate(),
+      isRepeated: this.#isRepeated,
       compilerAt: (base) => this.compilerAt(base),
       planQuery: (item) => this.#planDerived(item),
       explainSubquery: (id) => this.explainSubquery(id),
       needed,
       preferred,
       progress: this.#progress,
+      measures: this.#measures ?? new Measures(),
     }
   }
 
   #planDerived(item: QueryItem | SharedItem): PlanNode {
-    if (item.kind === 'query') return this.planQuery(item.query)
+    if (item.kind === 'query') return this.#repeatedIf(item.isLateral, () => this.planQuery(item.query))
     let plan = this.#shared.get(item.id)
     if (plan === undefined) this.#shared.set(item.id, (plan = this.planQuery(item.query)))
     return plan
@@ -129,7 +167,7 @@ export class Planner {
 
   #planSelect(query: BoundQuery, body: SelectBody): PlanNode {
     const { from, where, grouping, tail } = body
-    const ordering = new IndexOrder(body)
+    const ordering = new IndexOrder(body, this.#measures!)
     let plan =
       from === undefined ? this.#planNothing(where) : this.#planFrom(from, where, neededColumns(body), ordering)
     const span = grouping === undefined ? (from ?? noColumns) : groupedSpan(grouping)
@@ -140,7 +178,7 @@ export class Planner {
     if (body.isDistinct && body.distinctOn === undefined) plan = distinct(plan, types)
     if (body.distinctOn !== undefined) {
       if (tail.order.length > 0) {
-        plan = this.#planSort(plan, distinctOrder(body.distinctOn, tail.order), types, undefined, body.targets)
+        plan = sorted(plan, { order: distinctOrder(body.distinctOn, tail.order), types, targets: body.targets })
       }
       plan = distinct(
         plan,
@@ -149,16 +187,16 @@ export class Planner {
         tail.order.length > 0,
       )
     } else if (tail.order.length > 0 && !ordering.isSatisfied) {
-      const bounded = body.locking.length === 0 && !tail.withTies ? tail : undefined
-      plan = this.#planSort(plan, tail.order, types, bounded, body.targets)
+      const bounds = body.locking.length === 0 && !tail.withTies ? this.#boundsOf(tail) : undefined
+      plan = sorted(plan, { order: tail.order, types, targets: body.targets, bounds })
     }
     if (body.locking.length > 0) return this.#planLocking(plan, body, width)
-    plan = this.#planLimit(plan, tail, types)
+    plan = limited(plan, tail, types, this.compilerAt(0))
     return types.length > width ? cut(plan, width) : plan
   }
 
   #planNothing(where: Expression | undefined): PlanNode {
-    const explain: ExplainNode = { title: 'Result', details: [], children: [] }
+    const explain = explainNode('Result', [], () => oneRow)
     const one = planNode(explain, () => new RowSource<SqlRow, SqlRun>(() => [[]][Symbol.iterator]()))
     return filtered(this.#fromPlanner(new Set(), undefined), { first: 0, width: 0 }, one, conjunctsOf(where))
   }
@@ -177,12 +215,16 @@ export class Planner {
               () => keys.map((key) => describeCondition(key).replace(/^\((.*)\)$/, '$1')).join(', '),
             ] as const,
           ]
-    const explain: ExplainNode = {
-      title: keys.length === 0 ? 'Aggregate' : 'HashAggregate',
-      details: shown,
-      children: [input.explain],
-      subplans: [...keys, ...aggregates].flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id))),
-    }
+    const isWhole = keys.length === 0
+    const explain = explainNode(
+      isWhole ? 'Aggregate' : 'HashAggregate',
+      [input.explain],
+      (rows) => estimateGroups(rows, isWhole ? 1 : assumedGroups(rows.rows)),
+      {
+        details: shown,
+        subplans: [...keys, ...aggregates].flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id))),
+      },
+    )
     const onlyCounts = keys.length === 0 && aggregates.every(countsRows)
     const grouped = planNode(explain, (run) => {
       const aggregate = new HashAggregate(rows.open(run), plan)
@@ -200,6 +242,7 @@ export class Planner {
       ? expandSets(rows, unexpanded, compiler, span.width)
       : { plan: rows, expressions: unexpanded }
     const parts = compileAll(targets, compiler)
+    const isDrawing = targets.some(isVolatile)
     const subplans = targets.flatMap((one) => subplansOf(one, (id) => this.explainSubquery(id)))
     const explain =
       subplans.length === 0
@@ -208,7 +251,7 @@ export class Planner {
     return {
       explain,
       open: (opening) => {
-        const project = projector(parts)
+        const project = isDrawing ? drawingOnce(projector(parts)) : projector(parts)
         const open = (run: SqlRun): Operator<SqlRow, SqlRun> => new Project(input.open(run), project, largeBytes)
         // Shown as the node below, it is counted there.
         return explain === input.explain ? open(opening) : planNode(explain, open).open(opening)
@@ -216,67 +259,21 @@ export class Planner {
     }
   }
 
-  #planSort(
-    input: PlanNode,
-    order: readonly OrderKey[],
-    types: readonly number[],
-    tail: QueryTail | undefined,
-    targets: readonly Expression[] = [],
-  ): PlanNode {
-    const compare = rowComparator(order, types)
-    const label = (target: number): string =>
-      targets[target] === undefined ? String(target + 1) : deparse(targets[target])
-    const keys = (): string =>
-      order.map(({ target, descending }) => `${label(target)}${descending ? ' DESC' : ''}`).join(', ')
-    const explain: ExplainNode = { title: 'Sort', details: [['Sort Key', keys]], children: [input.explain] }
-    const bounds = tail?.limit === undefined ? undefined : this.#boundsOf(tail)
-    const keep =
-      bounds === undefined
-        ? undefined
-        : (run: SqlRun): number => {
-            const { offset, limit } = bounds(run)
-            return offset + limit
-          }
-    return planNode(
-      explain,
-      (run) => new Sort(input.open(run), { format: sqlRows, keyOf: (row: SqlRow) => row, compare, keep }),
-    )
-  }
-
-  #boundsOf(tail: QueryTail): (run: SqlRun) => { offset: number; limit: number } {
-    const compiler = this.compilerAt(0)
-    const limit = tail.limit === undefined ? undefined : compile(tail.limit, compiler)
-    const offset = tail.offset === undefined ? undefined : compile(tail.offset, compiler)
-    const count = (value: SqlValue, missing: number, word: string): number => {
-      if (value === null) return missing
-      if ((value as bigint) < 0n) throw failure(word === 'LIMIT' ? '2201W' : '2201X', `${word} must not be negative`)
-      return Number(value)
-    }
-    return (run) => ({
-      limit: limit === undefined ? Infinity : count(limit(noRow, run), Infinity, 'LIMIT'),
-      offset: offset === undefined ? 0 : count(offset(noRow, run), 0, 'OFFSET'),
-    })
-  }
-
-  #planLimit(input: PlanNode, tail: QueryTail, types: readonly number[]): PlanNode {
-    if (tail.limit === undefined && tail.offset === undefined) return input
-    const bounds = this.#boundsOf(tail)
-    const explain: ExplainNode = { title: 'Limit', details: [], children: [input.explain] }
-    if (!tail.withTies) return planNode(explain, (run) => new Limit(input.open(run), bounds))
-    const compare = rowComparator(tail.order, types)
-    return planNode(explain, (run) => new Limit(input.open(run), bounds, (a, b) => compare(a, b) === 0))
+  /** Undefined where all rows are wanted. */
+  #boundsOf(tail: QueryTail): Bounds | undefined {
+    return tail.limit === undefined ? undefined : boundsOf(tail, this.compilerAt(0))
   }
 
   /** The keys of the rows to lock stand behind the targets. */
   #planLocking(input: PlanNode, body: SelectBody, width: number): PlanNode {
-    const bounds = this.#boundsOf(body.tail)
+    const bounds = boundsOf(body.tail, this.compilerAt(0))
     const places = new Map(
       body.targets.flatMap((one, i) => (one.kind === 'column' && one.name === '' ? [[one.index, i] as const] : [])),
     )
     const locks = body.locking.flatMap(({ items, mode, policy }) =>
       items.map((item) => ({ place: places.get(keyPlace(body.from!, item))!, mode, policy })),
     )
-    const explain: ExplainNode = { title: 'LockRows', details: [], children: [input.explain] }
+    const explain = explainNode('LockRows', [input.explain], (rows) => rows)
     return cut(
       planNode(explain, (run) => new LockRows(input.open(run), locks, bounds)),
       width,
@@ -291,9 +288,9 @@ export class Planner {
 
   #planTail(input: PlanNode, query: BoundQuery, tail: QueryTail): PlanNode {
     const types = query.columns.map(({ type }) => type)
-    const sorted =
-      tail.order.length === 0 ? input : this.#planSort(input, tail.order, types, tail.withTies ? undefined : tail)
-    return this.#planLimit(sorted, tail, types)
+    const bounds = tail.withTies ? undefined : this.#boundsOf(tail)
+    const rows = tail.order.length === 0 ? input : sorted(input, { order: tail.order, types, bounds })
+    return limited(rows, tail, types, this.compilerAt(0))
   }
 
   #planSet(query: BoundQuery, body: SetBody): PlanNode {
@@ -303,7 +300,7 @@ export class Planner {
     let plan: PlanNode
     if (body.operation === 'union') {
       const all = planNode(
-        { title: 'Append', details: [], children },
+        explainNode('Append', children, (...inputs) => appended(inputs)),
         (run) => new Concatenate([left.open(run), right.open(run)]),
       )
       plan = body.all ? all : distinct(all, types)
@@ -311,13 +308,21 @@ export class Planner {
       const { operation, all } = body
       const keyOf = groupKeyOf(types)
       const title = `HashSetOp ${operation === 'except' ? 'Except' : 'Intersect'}${all ? ' All' : ''}`
+      const hashed = explainNode(title, children, (rows, others) => estimateGroups(appended([rows, others]), rows.rows))
       plan = planNode(
-        { title, details: [], children },
+        hashed,
         (run) => new SetFilter(left.open(run), right.open(run), { keyOf, format: sqlRows, kind: operation, all }),
       )
     }
     return this.#planTail(plan, query, body.tail)
   }
+}
+
+/** Binding it has taken more than a part of a turn: it is not planned in one. */
+const longElements = 1000
+
+export function isLong(progress: Progress | undefined): boolean {
+  return progress !== undefined && progress.total > longElements
 }
 
 export function projector(parts: readonly Evaluate[]): (row: SqlRow, run: SqlRun) => SqlRow {
@@ -331,61 +336,17 @@ export function projector(parts: readonly Evaluate[]): (row: SqlRow, run: SqlRun
   }
 }
 
+/** A row of these expressions. */
+export function compileProjector(
+  expressions: readonly Expression[],
+  compiler: Compiler,
+): (row: SqlRow, run: SqlRun) => SqlRow {
+  const project = projector(compileAll(expressions, compiler))
+  return expressions.some(isVolatile) ? drawingOnce(project) : project
+}
+
 function cut(input: PlanNode, width: number): PlanNode {
   return { explain: input.explain, open: (run) => new Project(input.open(run), (row: SqlRow) => row.slice(0, width)) }
-}
-
-/** `isSorted`: by `places`, whose order it keeps. */
-function distinct(input: PlanNode, types: readonly number[], places?: readonly number[], isSorted = false): PlanNode {
-  const keyOf = groupKeyOf(types)
-  const key = places === undefined ? keyOf : (row: SqlRow): HashKey => keyOf(places.map((place) => row[place]!))
-  const explain: ExplainNode = {
-    title: places === undefined ? 'HashAggregate' : 'Unique',
-    details: [],
-    children: [input.explain],
-  }
-  return planNode(explain, (run) =>
-    isSorted ? new DistinctNeighbors(input.open(run), key) : new Distinct(input.open(run), key, sqlRows),
-  )
-}
-
-function missingKeys(places: readonly number[], order: readonly OrderKey[]): OrderKey[] {
-  const sorted = new Set(order.map(({ target }) => target))
-  return places
-    .filter((place) => !sorted.has(place))
-    .map((target) => ({ target, descending: false, nullsFirst: false }))
-}
-
-/** DISTINCT ON keeps the first row in ORDER BY, whose leading keys must be the distinct ones. */
-function distinctOrder(places: readonly number[], order: readonly OrderKey[]): readonly OrderKey[] {
-  const wanted = new Set(places)
-  const leading = order.slice(0, wanted.size)
-  if (leading.some(({ target }) => !wanted.has(target))) {
-    throw failure('42P10', 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions')
-  }
-  return [...order, ...missingKeys(places, order)]
-}
-
-function rowComparator(
-  order: readonly OrderKey[],
-  types: readonly number[],
-): (a: readonly SqlValue[], b: readonly SqlValue[]) => number {
-  const keys = order.map(({ target, descending, nullsFirst }) => {
-    return { target, sign: descending ? -1 : 1, nulls: nullsFirst ? -1 : 1, compare: comparatorOf(types[target]!) }
-  })
-  return (a, b) => {
-    for (const { target, sign, nulls, compare } of keys) {
-      const x = a[target]!
-      const y = b[target]!
-      if (x === null || y === null) {
-        if (x === y) continue
-        return x === null ? nulls : -nulls
-      }
-      const difference = compare(x, y)
-      if (difference !== 0) return difference * sign
-    }
-    return 0
-  }
 }
 
 function neededColumns(body: SelectBody): Set<number> {
@@ -393,52 +354,6 @@ function neededColumns(body: SelectBody): Set<number> {
   const expressions = body.grouping === undefined ? body.targets : [...body.grouping.keys, ...body.grouping.aggregates]
   for (const one of expressions) columnsRead(one, needed)
   if (body.where !== undefined) columnsRead(body.where, needed)
-  if (body.from !== undefined) collectFrom(body.from, needed)
+  if (body.from !== undefined) columnsReadIn(body.from, needed)
   return needed
-}
-
-function collectFrom(item: FromItem, needed: Set<number>): void {
-  if (item.kind === 'join') {
-    if (item.condition !== undefined) columnsRead(item.condition, needed)
-    collectFrom(item.left, needed)
-    collectFrom(item.right, needed)
-  } else if (item.kind === 'query' || item.kind === 'function') {
-    for (const capture of item.captures) columnsRead(capture, needed)
-  }
-}
-
-/** Asked by the relation's planning for an index that gives the order wanted; knows afterwards whether one does. */
-class IndexOrder {
-  isSatisfied = false
-  readonly #body: SelectBody
-
-  constructor(body: SelectBody) {
-    this.#body = body
-  }
-
-  choose(
-    item: Extract<FromItem, { kind: 'relation' }>,
-    path: AccessPath | undefined,
-  ): { access: OrderedAccess } | undefined {
-    const { tail, grouping, isDistinct, targets, from } = this.#body
-    if (from !== item || tail.order.length === 0 || grouping !== undefined || isDistinct) return undefined
-    const columnOf = (key: OrderKey): number | undefined => {
-      const target = targets[key.target]!
-      return target.kind === 'column' ? target.index - item.first : undefined
-    }
-    const candidates = path === undefined ? item.relation.indexes : [path.index]
-    // Without a bound to stop at, reading every row through an index costs more than sorting them.
-    const worthwhile = tail.limit !== undefined || path !== undefined
-    for (const index of candidates) {
-      if (!worthwhile && !index.isPrimary) continue
-      const equal = path === undefined || path.hasList ? [] : path.equal
-      if (path?.hasList === true) continue
-      const pinned = new Set(equal.map((_, i) => index.parts[i]!.column))
-      const direction = orderOf(index, pinned, tail.order, columnOf)
-      if (direction === undefined) continue
-      this.isSatisfied = true
-      return { access: { index, reverse: direction === 'reverse' } }
-    }
-    return undefined
-  }
 }

@@ -5,11 +5,12 @@
  * per execution. One that has captures and is volatile is computed each time. It runs where the expression needs it; when it has to pause it throws `suspended`, and goes on when the
  * same expression is evaluated again.
  */
-import { suspended } from '../../../database/wait.ts'
+import { suspended } from '../../../database/transaction/wait.ts'
 import { entryBytes, type HashKey } from '../../../query/row-format.ts'
 import { paused } from '../../../query/operator.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
+import { apart } from '../expression/draws.ts'
 import { Fold } from '../expression/fold.ts'
 import type { SubqueryExpression } from '../expression/expression.ts'
 import { isVolatileQuery } from '../expression/volatile.ts'
@@ -80,7 +81,7 @@ function stateFor({ id, captures, plan, isKept }: Asked, row: SqlRow, run: SqlRu
 
 function advance(state: SubqueryState, form: SubqueryExpression['form'], run: SqlRun): void {
   for (;;) {
-    const batch = state.operator.next(run)
+    const batch = apart(run, () => state.operator.next(run))
     if (batch === paused) throw suspended
     if (batch === undefined) break
     state.rows += batch.length

@@ -2,26 +2,31 @@
 import { RowSource } from '../../../query/row-operators.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
+import { drawingOnce } from '../expression/draws.ts'
 import type { Expression } from '../expression/expression.ts'
-import { type PlanNode, planNode } from './plan-node.ts'
+import { isVolatile } from '../expression/volatile.ts'
+import { explainNode, type PlanNode, planNode } from './plan-node.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
 
 export type ValuesRow =
-  | { readonly values: readonly SqlValue[]; readonly parts: undefined }
-  | { readonly values: undefined; readonly parts: readonly Evaluate[] }
+  | { readonly values: readonly SqlValue[] }
+  | { readonly values: undefined; readonly evaluate: (row: SqlRow, run: SqlRun) => SqlRow }
 
 /** Where an expression is missing, so is the value: INSERT's defaults are filled in later. */
 export function compileRow(row: readonly (Expression | undefined)[], compiler: Compiler): ValuesRow {
   const constants: (SqlValue | undefined)[] = []
   for (const one of row) if (one === undefined || one.kind === 'constant') constants.push(one?.value)
-  if (constants.length === row.length) return { values: constants as SqlValue[], parts: undefined }
-  return { values: undefined, parts: row.map((one) => (one === undefined ? absent : compile(one, compiler))) }
+  if (constants.length === row.length) return { values: constants as SqlValue[] }
+  const parts = row.map((one) => (one === undefined ? absent : compile(one, compiler)))
+  const evaluate = (from: SqlRow, run: SqlRun): SqlRow => parts.map((part) => part(from, run))
+  const isDrawing = row.some((one) => one !== undefined && isVolatile(one))
+  return { values: undefined, evaluate: isDrawing ? drawingOnce(evaluate) : evaluate }
 }
 
 const absent = (() => undefined) as unknown as Evaluate
 
 export function planRows(rows: readonly ValuesRow[]): PlanNode {
-  const explain = { title: 'Values Scan', details: [], children: [] }
+  const explain = explainNode('Values Scan', [], () => ({ rows: rows.length, cost: rows.length, startup: 0 }))
   return planNode(explain, () => new RowSource<SqlRow, SqlRun>((run) => evaluated(rows, run)))
 }
 
@@ -33,7 +38,7 @@ function evaluated(rows: readonly ValuesRow[], run: SqlRun): Iterator<SqlRow> {
       const row = rows[at]
       if (row === undefined) return { done: true, value: undefined }
       // A copy each time: who gets a row may keep it and add to it.
-      const value = row.values === undefined ? row.parts.map((part) => part(noRow, run)) : [...row.values]
+      const value = row.values === undefined ? row.evaluate(noRow, run) : [...row.values]
       at++
       return { done: false, value }
     },

@@ -12,8 +12,11 @@ import type { RemoteCall } from './remote-call.ts'
 
 export const evaluateJob: JobName = 'evaluate-sql'
 
+/** What a dear call needs: other threads, and turns of its own. */
+export type CallServices = Pick<TransactionServices, 'worker' | 'turn'>
+
 export async function evaluateElsewhere(
-  services: TransactionServices,
+  services: CallServices,
   call: RemoteCall,
   values: readonly SqlValue[],
   here: () => SqlValue,
@@ -36,7 +39,7 @@ export async function evaluateElsewhere(
   return result!
 }
 
-async function inTurns<T>(services: TransactionServices, slices: Slices<T>, signal: AbortSignal): Promise<T> {
+async function inTurns<T>(services: CallServices, slices: Slices<T>, signal: AbortSignal): Promise<T> {
   for (;;) {
     const step = slices.next()
     if (step.done === true) return step.value

@@ -1,9 +1,10 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt, RoleSpec } from 'libpg-query'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
-import { checksOf, compileCheck, defaultOf } from '../../../model/table/expressions.ts'
-import type { NewColumn } from '../../../model/table/definition.ts'
+import { checksOf, compileCheck, defaultOf, generatedOf } from '../../../model/table/expressions.ts'
+import type { GeneratedDefinition, NewColumn } from '../../../model/table/definition.ts'
 import { fillColumn } from '../../../model/table/index-build.ts'
 import {
   addForeignKey,
@@ -17,6 +18,7 @@ import {
   addPrimaryKey,
   createTableIndex,
   dropCheck,
+  dropExpression,
   dropNotNull,
   refuseSecondPrimaryKey,
   renameColumn,
@@ -24,7 +26,8 @@ import {
   setDefault,
   setNotNull,
 } from '../../../model/table/schema.ts'
-import { Table } from '../../../model/table/table.ts'
+import { type Column, Table } from '../../../model/table/table.ts'
+import { isSequence } from '../../../model/table/sequence.ts'
 import { columnPart, constraintPart, hasConstraint } from '../../../model/table/table-kind.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { createBinder } from '../bind/bind.ts'
@@ -35,14 +38,18 @@ import { isVolatile } from '../expression/volatile.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import { noRow, currentContext, type SqlRun } from '../plan/run.ts'
+import { retypeStep } from './alter-column-type.ts'
+import { ownSequence, planOwnSequence, planRenameSequence, renameSequence } from './alter-sequence.ts'
+import { assignTo } from './assignment.ts'
 import { giveSequence, keyIndex, makeSequence, numbersOf } from './create-table.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
 import { bindForeignKey, constraintNames } from './foreign-keys.ts'
-import { findCollection, freeName, getIdleTable, isNameTaken, shownName } from './naming.ts'
+import { bindGeneration } from './generated-columns.ts'
+import { findCollection, freeName, getIdleTable, isNameTaken, roleName, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
-import { storedDefault } from './stored-expressions.ts'
+import { renamedExpression, storedDefault } from './stored-expressions.ts'
 import {
   bindCheck,
   bindColumnDefault,
@@ -56,19 +63,26 @@ import {
 type Step = (run: SqlRun, table: Table, notices: Notice[]) => StatementSteps<Table> | Table
 
 export function planAlterTable(binder: Binder, statement: AlterTableStmt): Planned {
+  if (statement.objtype === 'OBJECT_SEQUENCE') return planOwnSequence(statement)
   if (statement.objtype !== 'OBJECT_TABLE') {
     throw notBuilt(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`)
   }
-  const steps = (statement.cmds ?? []).map((node) => {
+  const commands = (statement.cmds ?? []).map((node) => {
     if (!('AlterTableCmd' in node)) throw notBuilt('this ALTER TABLE')
-    return planCommand(binder, node.AlterTableCmd)
+    return node.AlterTableCmd
   })
+  const steps = planCommands(binder, commands, statement.relation?.relname ?? '')
   const relation = statement.relation!
   return planSteps({ kind: 'schema' }, 'ALTER TABLE', function* (run): StatementSteps<Outcome> {
     if (statement.missing_ok === true && findCollection(run, relation) === undefined) {
       return { rowCount: 0, notices: [skipping('00000', `relation "${shownName(relation)}" does not exist`)] }
     }
     const notices: Notice[] = []
+    const sequence = ownedSequence(run, statement)
+    if (sequence !== undefined) {
+      ownSequence(run, sequence.collection, roleName(run, sequence.owner))
+      return nothing
+    }
     let table = getIdleTable(run, relation, 'ALTER TABLE')
     for (const step of steps) {
       const before = table
@@ -79,14 +93,27 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
   })
 }
 
-function planCommand(binder: Binder, command: AlterTableCmd): Step {
+/** As PostgreSQL's passes: what goes first, then all new types together, then what comes. */
+function planCommands(binder: Binder, commands: readonly AlterTableCmd[], tableName: string): Step[] {
+  const drops = commands.filter(isDrop)
+  const retyping = commands.filter(({ subtype }) => subtype === 'AT_AlterColumnType')
+  const others = commands.filter((command) => !drops.includes(command) && !retyping.includes(command))
+  const plan = (command: AlterTableCmd): Step => planCommand(binder, command, tableName)
+  return [...drops.map(plan), ...(retyping.length === 0 ? [] : [retypeStep(retyping)]), ...others.map(plan)]
+}
+
+function isDrop({ subtype, def }: AlterTableCmd): boolean {
+  return subtype?.startsWith('AT_Drop') === true || (subtype === 'AT_ColumnDefault' && def === undefined)
+}
+
+function planCommand(binder: Binder, command: AlterTableCmd, tableName: string): Step {
   const name = command.name ?? ''
   const missingOk = command.missing_ok === true
   const isCascade = command.behavior === 'DROP_CASCADE'
   const definition = command.def
   switch (command.subtype) {
     case 'AT_AddColumn':
-      return addColumnStep(binder, definition!, missingOk)
+      return addColumnStep(binder, definition!, missingOk, tableName)
     case 'AT_DropColumn':
       return dropColumnStep(name, missingOk, isCascade)
     case 'AT_AddConstraint':
@@ -104,6 +131,7 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
     case 'AT_ColumnDefault':
       return (run, table) => {
         const column = table.getColumn(name)
+        refuseGenerated(table, column, definition)
         if (definition === undefined) return setDefault(run.transaction, table, name, undefined)
         const target = { name, type: column.type.oid, modifier: column.modifier }
         return setDefault(
@@ -113,6 +141,8 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
           storedDefault(run.transaction.catalog, bindColumnDefault(freshBinder(run), definition, target)),
         )
       }
+    case 'AT_DropExpression':
+      return dropExpressionStep(name, missingOk)
     case 'AT_ChangeOwner':
       return (run, table) => {
         const owner = roleName(run, command.newowner)
@@ -131,14 +161,31 @@ function planCommand(binder: Binder, command: AlterTableCmd): Step {
   }
 }
 
+function refuseGenerated(table: Table, { name, generated }: Column, given: Node | undefined): void {
+  if (generated === undefined) return
+  const hint = given === undefined ? 'Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead.' : undefined
+  const message = `column "${name}" of relation "${table.name}" is a generated column`
+  throw failure('42601', message, hint === undefined ? {} : { hint })
+}
+
+function dropExpressionStep(name: string, missingOk: boolean): Step {
+  return (run, table, notices) => {
+    if (table.getColumn(name).generated !== undefined) return dropExpression(run.transaction, table, name)
+    const message = `column "${name}" of relation "${table.name}" is not a stored generated column`
+    if (!missingOk) throw failure('55000', message)
+    notices.push(skipping('00000', message))
+    return table
+  }
+}
+
 /** Bound when it runs: earlier steps of the same statement may have changed the table. */
 function freshBinder(run: SqlRun): Binder {
   return createBinder(currentContext(run), [])
 }
 
-function addColumnStep(binder: Binder, node: Node, missingOk: boolean): Step {
+function addColumnStep(binder: Binder, node: Node, missingOk: boolean, tableName: string): Step {
   if (!('ColumnDef' in node)) throw notBuilt('this ADD COLUMN')
-  const column = readColumn(binder, node.ColumnDef)
+  const column = readColumn(binder, tableName, node.ColumnDef)
   return function* (run, table, notices): StatementSteps<Table> {
     if (missingOk && table.findColumn(column.name) !== undefined) {
       notices.push(skipping('42701', `column "${column.name}" of relation "${table.name}" already exists`))
@@ -159,15 +206,19 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
   })
   const value = column.default
   const stored = sequence?.default ?? (value === undefined ? undefined : storedDefault(transaction.catalog, value))
-  const evaluate = value === undefined ? undefined : compile(value, new Planner().compilerAt(0))
+  const sized = value === undefined ? undefined : assignTo(freshBinder(run), value, column)
+  const evaluate = sized === undefined ? undefined : compile(sized, new Planner().compilerAt(0))
   // One value for all rows there are; what differs per row is written into each.
+  const isFilled = sequence !== undefined || column.generated !== undefined
   const isShared = evaluate !== undefined && value !== undefined && !isVolatile(value)
   const shared = isShared ? yield* settled(() => evaluate(noRow, run)) : null
+  const generation = bindAddedGeneration(run, table, column)
   const added: NewColumn = {
     name: column.name,
     type: column.type,
     ...(column.modifier >= 0 ? { modifier: column.modifier } : {}),
-    ...(column.notNull && sequence === undefined ? { notNull: true } : {}),
+    ...(column.notNull && !isFilled ? { notNull: true } : {}),
+    ...(generation && { generated: generation }),
     ...stored,
     ...(column.identity === undefined ? {} : { identity: column.identity }),
     ...(sequence === undefined ? {} : { sequence: sequence.id }),
@@ -179,8 +230,22 @@ function* addPlannedColumn(run: SqlRun, table: Table, column: ColumnPlan): State
     const filled = changed.getColumn(column.name)
     yield* fillColumn(transaction, changed, filled, () => defaultOf(transaction, filled))
   }
-  if (sequence !== undefined) changed = yield* setNotNull(transaction, changed, column.name)
+  if (generation !== undefined) {
+    const [now, filled] = [changed, changed.getColumn(column.name)]
+    yield* fillColumn(transaction, now, filled, (row) => generatedOf(transaction, now, filled, row))
+  }
+  if (isFilled && column.notNull) changed = yield* setNotNull(transaction, changed, column.name)
   return changed
+}
+
+function bindAddedGeneration(run: SqlRun, table: Table, column: ColumnPlan): GeneratedDefinition | undefined {
+  if (column.generated === undefined) return undefined
+  const visible = table.columns.map(({ name, type, modifier, generated }) => {
+    return { name, type: type.oid, modifier, isGenerated: generated !== undefined }
+  })
+  const all = [...visible, { ...column, isGenerated: true }]
+  const { expression, reads } = bindGeneration(freshBinder(run), table.name, all, column, column.generated)
+  return { expression, reads: reads.map((name) => table.getColumn(name).number) }
 }
 
 function dropColumnStep(name: string, missingOk: boolean, isCascade: boolean): Step {
@@ -305,16 +370,30 @@ function checksReading(run: SqlRun, table: Table, name: string): string[] {
   return checks.filter(({ reads }) => reads.has(ordinal)).map((check) => check.name)
 }
 
-/** There are no roles yet: whoever is named may own things. */
-function roleName({ context }: SqlRun, role: RoleSpec | undefined): string {
-  return role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : context.user
+/** ALTER TABLE … OWNER TO of a sequence. */
+function ownedSequence(
+  run: SqlRun,
+  { relation, cmds = [] }: AlterTableStmt,
+): { collection: Collection; owner: RoleSpec | undefined } | undefined {
+  const [only, ...others] = cmds
+  const command = only !== undefined && 'AlterTableCmd' in only ? only.AlterTableCmd : undefined
+  const collection = findCollection(run, relation!)
+  if (collection === undefined || !isSequence(collection)) return undefined
+  if (command?.subtype !== 'AT_ChangeOwner' || others.length > 0) return undefined
+  return { collection, owner: command.newowner }
 }
 
 export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   const to = statement.newname ?? ''
   const relation = statement.relation
+  if (statement.renameType === 'OBJECT_SEQUENCE') return planRenameSequence(statement)
   if (statement.renameType === 'OBJECT_TABLE') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
+      const sequence = findCollection(run, relation!)
+      if (sequence !== undefined && isSequence(sequence)) {
+        renameSequence(run, sequence, to)
+        return nothing
+      }
       const table = getIdleTable(run, relation!, 'ALTER TABLE')
       if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
       renameTable(run.transaction, table, to)
@@ -326,10 +405,8 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
       const table = getIdleTable(run, relation!, 'ALTER TABLE')
       const from = statement.subname ?? ''
       if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
-      if (checksReading(run, table, from).length > 0) {
-        throw notBuilt('renaming a column that a check constraint reads')
-      }
-      renameColumn(run.transaction, table, from, to)
+      const { catalog } = run.transaction
+      renameColumn(run.transaction, table, from, to, (text) => renamedExpression(catalog, table, text, from, to))
       return nothing
     })
   }

@@ -2,6 +2,7 @@
 import type { Node } from 'libpg-query'
 import { formatType } from '../../../model/table/types/registry.ts'
 import type { Column } from '../../../model/table/table.ts'
+import type { Relation, RelationColumn } from '../../../query/relation.ts'
 import type { Binder } from '../bind/binder.ts'
 import { beginningOf, tryCoerce } from '../bind/coerce.ts'
 import type { Scope } from '../bind/scope.ts'
@@ -20,14 +21,38 @@ export function targetOf(column: Column): TargetColumn {
   return { name: column.name, type: column.type.oid, modifier: column.modifier }
 }
 
-export function assignTo(binder: Binder, expression: Expression, column: TargetColumn): Expression {
+/** `what`: how a message calls the value. */
+export function assignTo(
+  binder: Binder,
+  expression: Expression,
+  column: TargetColumn,
+  what = 'expression',
+): Expression {
   const converted = tryCoerce(binder, expression, column.type, column.modifier, 'assignment')
   if (converted !== undefined) return converted
   const [wanted, given] = [formatType(column.type, -1), formatType(expression.type, -1)]
-  throw failure('42804', `column "${column.name}" is of type ${wanted} but expression is of type ${given}`, {
+  throw failure('42804', `column "${column.name}" is of type ${wanted} but ${what} is of type ${given}`, {
     location: beginningOf(expression),
     hint: 'You will need to rewrite or cast the expression.',
   })
+}
+
+/** Of a column that an update sets to something else than DEFAULT. */
+export function refuseAlways(column: RelationColumn, location: number | undefined): void {
+  const { name, isAlwaysIdentity: isIdentity = false, isGenerated = false } = column
+  if (!isIdentity && !isGenerated) return
+  const what = isIdentity ? 'an identity column defined as GENERATED ALWAYS' : 'a generated column'
+  throw failure('428C9', `column "${name}" can only be updated to DEFAULT`, {
+    location,
+    detail: `Column "${name}" is ${what}.`,
+  })
+}
+
+export function missingColumn(relation: Relation, name: string, location: number | undefined): Error {
+  const isField = relation.kind === 'documents'
+  const hint = isField ? 'A field that no document has had yet is written as part of doc.' : undefined
+  const message = `column "${name}" of relation "${relation.name}" does not exist`
+  return failure('42703', message, { location, ...(hint && { hint }) })
 }
 
 export interface Assignment {

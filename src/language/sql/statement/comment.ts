@@ -1,6 +1,6 @@
 /** COMMENT ON: schemas, tables, columns, indexes, sequences and constraints of tables. */
 import type { CommentStmt, Node } from 'libpg-query'
-import type { ObjectAddress } from '../../../database/objects.ts'
+import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { columnPart, constraintPart, hasConstraint, isTable } from '../../../model/table/table-kind.ts'

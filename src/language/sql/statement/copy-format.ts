@@ -7,6 +7,7 @@
  * The reader takes bytes as they arrive and keeps what is not a whole row yet, at most `maxRowBytes` of it.
  */
 import { failure } from '../failure.ts'
+import { LongRow } from './long-row.ts'
 
 export interface CopyFormat {
   readonly kind: 'text' | 'csv'
@@ -83,20 +84,54 @@ export class CopyReader {
   #line = 0
   #pendingBytes = 0
   #isDone = false
+  /** The row at hand, where it is longer than `#longLength`. */
+  #long: LongRow | undefined
+  #longBytes = 0
+  readonly #longLength: number
 
-  constructor(format: CopyFormat) {
+  constructor(format: CopyFormat, longLength: number = 64 * 1024) {
     this.#format = format
+    this.#longLength = longLength
   }
 
   feed(bytes: Uint8Array): boolean {
     if (this.#isDone) return false
     const piece = this.#decode(bytes)
+    this.#pendingBytes += bytes.length
+    if (this.#long === undefined) this.#feedShort(piece)
+    else this.#feedLong(this.#long, piece)
+    return this.#pendingBytes >= loadBytes && this.#records.length > 0
+  }
+
+  #feedShort(piece: string): void {
     this.#pieces.push(piece)
     this.#piecesLength += piece.length
-    this.#pendingBytes += bytes.length
     if (piece.includes('\n')) this.#parse(false)
-    if (this.#text.length + this.#piecesLength > maxRowBytes) throw failure('54000', 'a row of COPY is too long')
-    return this.#pendingBytes >= loadBytes
+    if (this.#isDone || this.#text.length + this.#piecesLength <= this.#longLength) return
+    const begun = this.#text + this.#pieces.join('')
+    this.#text = ''
+    this.#pieces = []
+    this.#piecesLength = 0
+    this.#scanned = 0
+    this.#inQuotes = false
+    this.#long = new LongRow(this.#format)
+    this.#longBytes = 0
+    this.#feedLong(this.#long, begun)
+  }
+
+  #feedLong(row: LongRow, piece: string): void {
+    const end = row.feed(piece)
+    this.#longBytes += piece.length
+    if (this.#longBytes > maxRowBytes) throw failure('54000', 'a row of COPY is too long')
+    if (end < 0) return
+    this.#acceptLong(row)
+    this.#feedShort(piece.slice(end + 1))
+  }
+
+  #acceptLong({ fields }: LongRow): void {
+    this.#long = undefined
+    this.#line++
+    if (!this.#format.header || this.#line > 1) this.#records.push({ fields, line: this.#line })
   }
 
   #decode(bytes: Uint8Array): string {
@@ -108,7 +143,10 @@ export class CopyReader {
   }
 
   finish(): void {
-    this.#parse(true)
+    const row = this.#long
+    if (row === undefined) return this.#parse(true)
+    row.end()
+    this.#acceptLong(row)
   }
 
   take(): readonly CopyRecord[] {
@@ -168,15 +206,16 @@ export class CopyReader {
     if (!line.includes('\\')) return line.split(delimiter).map((field) => (field === nullText ? null : field))
     const fields: (string | null)[] = []
     let from = 0
-    for (let at = 0; at <= line.length; at++) {
-      if (line[at] === '\\') at++
-      else if (at === line.length || line[at] === delimiter) {
-        const raw = line.slice(from, at)
-        fields.push(raw === nullText ? null : unescapeText(raw))
-        from = at + 1
-      }
+    const accept = (end: number): void => {
+      const raw = line.slice(from, end)
+      fields.push(raw === nullText ? null : unescapeText(raw))
+      from = end + 1
     }
-    if (from <= line.length && line.endsWith('\\') && fields.length === 0) fields.push(unescapeText(line))
+    for (let at = 0; at < line.length; at++) {
+      if (line[at] === '\\') at++
+      else if (line[at] === delimiter) accept(at)
+    }
+    accept(line.length)
     return fields
   }
 

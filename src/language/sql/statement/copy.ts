@@ -1,5 +1,5 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { Project } from '../../../query/row-operators.ts'
@@ -9,12 +9,15 @@ import { findRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
 import { itemsOf, optionText, stringsOf } from '../bind/tree.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { readInSteps } from '../remote/input.ts'
+import { isDearInput } from '../remote/input-cost.ts'
 import type { CopyLoad, Execution, SqlValue } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import type { SqlRow } from '../plan/run.ts'
 import type { Relation } from '../../../query/relation.ts'
-import { type CopyFormat, CopyReader, formatLine } from './copy-format.ts'
+import { type CopyFormat, CopyReader, type CopyRecord, formatLine } from './copy-format.ts'
 import { QueryExecution, StepsExecution } from './execution.ts'
 import type { Planned } from './prepared.ts'
 import { planOutput } from './select.ts'
@@ -66,10 +69,15 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
 }
 
 function copyColumns(relation: Relation, names: readonly string[]): readonly number[] {
-  if (names.length === 0) return relation.columns.map((_, i) => i)
-  return names.map((name) => {
+  if (names.length === 0) return [...relation.columns.keys()].filter((i) => relation.columns[i]!.isGenerated !== true)
+  return names.map((name, i) => {
     const at = relation.columns.findIndex((column) => column.name === name)
     if (at < 0) throw failure('42703', `column "${name}" of relation "${relation.name}" does not exist`)
+    if (relation.columns[at]!.isGenerated === true) {
+      const detail = 'Generated columns cannot be used in COPY.'
+      throw failure('42P10', `column "${name}" is a generated column`, { detail })
+    }
+    if (names.indexOf(name) < i) throw failure('42701', `column "${name}" specified more than once`)
     return at
   })
 }
@@ -145,7 +153,7 @@ function copySource(
 function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const relation = findRelation(binder, statement.relation!)
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')
-  const target = rowTargetOf(relation)
+  const target = rowTargetOf(relation, 'insert into')
   const columns = copyColumns(relation, stringsOf(statement.attlist))
   const beginLoad = (): CopyLoad => {
     const reader = new CopyReader(format)
@@ -155,12 +163,17 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
       load: () => {
         const records = reader.take()
         return new StepsExecution(function* (run) {
-          for (const { fields, line } of records) {
-            const draft = readDraft(relation, columns, fields, line)
-            yield* inPlace(run.transaction, () => target.insert(run.transaction, draft, unconditional))
+          let rowCount = 0
+          yield* inPlace(run.transaction, () => target.begin?.(run.transaction, 'insert'))
+          for (const record of records) {
+            const dear = readDearFields(run.transaction, relation, columns, record)
+            const read = dear === undefined ? noDearFields : yield* dear
+            const draft = readDraft(relation, columns, record, read)
+            const stored = yield* inPlace(run.transaction, () => target.insert(run.transaction, draft, unconditional))
+            if (stored !== undefined) rowCount++
             if (run.transaction.slice.spend(1)) yield undefined
           }
-          return { rowCount: records.length }
+          return { rowCount }
         }, [])
       },
     }
@@ -176,12 +189,46 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
 
 const unconditional = { skipsTaken: false, isShown: false }
 
+/** By their places in the line. */
+type DearFields = ReadonlyMap<number, SqlValue>
+const noDearFields: DearFields = new Map()
+
+/** Those that another thread reads; undefined where there are none. */
+function readDearFields(
+  transaction: Transaction,
+  relation: Relation,
+  columns: readonly number[],
+  { fields }: CopyRecord,
+): StatementSteps<DearFields> | undefined {
+  const dear: number[] = []
+  for (let i = 0; i < fields.length && i < columns.length; i++) {
+    const text = fields[i]!
+    if (text !== null && isDearInput(relation.columns[columns[i]!]!.type, text, false)) dear.push(i)
+  }
+  return dear.length === 0 ? undefined : readEach(transaction, relation, columns, fields, dear)
+}
+
+function* readEach(
+  transaction: Transaction,
+  relation: Relation,
+  columns: readonly number[],
+  fields: CopyRecord['fields'],
+  dear: readonly number[],
+): StatementSteps<DearFields> {
+  const read = new Map<number, SqlValue>()
+  for (const i of dear) {
+    const { type, modifier } = relation.columns[columns[i]!]!
+    read.set(i, yield* readInSteps(transaction, { kind: 'input', type, modifier, isBinary: false }, fields[i]!))
+  }
+  return read
+}
+
 /** What the line does not give is undefined. */
 function readDraft(
   relation: Relation,
   columns: readonly number[],
-  fields: readonly (string | null)[],
-  line: number,
+  { fields, line }: CopyRecord,
+  dear: DearFields,
 ): RowDraft {
   const where = `COPY ${relation.name}, line ${line}`
   if (fields.length > columns.length) throw failure('22P04', 'extra data after last expected column', { detail: where })
@@ -193,9 +240,13 @@ function readDraft(
   for (const [i, at] of columns.entries()) {
     const text = fields[i]!
     const { type: oid, modifier } = relation.columns[at]!
-    const type = getType(oid)
-    const value = text === null ? null : type.parseText(text, modifier)
-    draft[at] = value === null || modifier < 0 ? value : type.coerce(value, modifier, false)
+    const read = dear.get(i)
+    if (read !== undefined) draft[at] = read
+    else {
+      const type = getType(oid)
+      const value = text === null ? null : type.parseText(text, modifier)
+      draft[at] = value === null || modifier < 0 ? value : type.coerce(value, modifier, false)
+    }
   }
   return draft
 }

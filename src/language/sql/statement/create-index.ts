@@ -9,7 +9,7 @@ import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
 import { freeName, getIdleTable, isNameTaken } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
-import { checkOptions } from './table-definition.ts'
+import { checkIndexOptions } from './table-definition.ts'
 
 interface NamedColumn {
   readonly name: string
@@ -23,7 +23,7 @@ export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned 
   if (statement.whereClause !== undefined) throw notBuilt('a partial index (WHERE)')
   if (statement.indexIncludingParams !== undefined) throw notBuilt('INCLUDE')
   if (statement.nulls_not_distinct === true) throw notBuilt('NULLS NOT DISTINCT')
-  checkOptions(statement.options)
+  checkIndexOptions(statement.options)
   const columns = (statement.indexParams ?? []).map((node): NamedColumn => {
     if (!('IndexElem' in node)) throw notBuilt('this index column')
     const { name, expr, ordering, nulls_ordering: nulls, opclass } = node.IndexElem

@@ -1,5 +1,5 @@
 /** CREATE TABLE, with its keys, checks and the sequences of its serial and identity columns. */
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import type { CreateStmt, CreateTableAsStmt } from 'libpg-query'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import {
@@ -27,22 +27,26 @@ import { currentContext, type SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { collect, nothing, type Outcome } from './execution.ts'
 import { bindForeignKey, type ForeignKeyPlan } from './foreign-keys.ts'
+import { type BoundGeneration, bindGeneration } from './generated-columns.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { sequenceClauses } from './sequences.ts'
 import { storedDefault } from './stored-expressions.ts'
 import {
   bindCheck,
-  checkOptions,
   type ColumnPlan,
   type ConstraintPlan,
   type KeyPlan,
   readColumn,
   readConstraint,
+  readOptions,
 } from './table-definition.ts'
 
 interface TablePlan {
   readonly name: string
+  readonly engine?: string
+  /** Of generated columns, by their names. */
+  readonly generations: ReadonlyMap<string, BoundGeneration>
   readonly columns: readonly ColumnPlan[]
   readonly keys: readonly KeyPlan[]
   readonly checks: readonly CheckDefinition[]
@@ -51,8 +55,8 @@ interface TablePlan {
 
 export function planCreateTable(binder: Binder, statement: CreateStmt): Planned {
   refuseVariants(statement)
-  checkOptions(statement.options)
-  const plan = readTable(binder, statement)
+  const options = readOptions(statement.options)
+  const plan = { ...readTable(binder, statement), ...options }
   const relation = statement.relation!
   return planSteps({ kind: 'schema' }, 'CREATE TABLE', function* (run): StatementSteps<Outcome> {
     const namespace = targetNamespace(run, relation)
@@ -72,6 +76,12 @@ function refuseVariants(statement: CreateStmt): void {
   if (statement.partspec !== undefined) throw notBuilt('PARTITION BY')
   if (statement.ofTypename !== undefined) throw notBuilt('CREATE TABLE OF')
   if (statement.tablespacename !== undefined) throw notBuilt('TABLESPACE')
+  checkAccessMethod(statement.accessMethod)
+}
+
+/** PostgreSQL's own is the only one: where a table lies otherwise is its engine. */
+function checkAccessMethod(name: string | undefined): void {
+  if (name !== undefined && name !== 'heap') throw failure('42704', `access method "${name}" does not exist`)
 }
 
 function readTable(binder: Binder, statement: CreateStmt): TablePlan {
@@ -80,7 +90,7 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
   const constraints: ConstraintPlan[] = []
   for (const node of statement.tableElts ?? []) {
     if ('ColumnDef' in node) {
-      const column = readColumn(binder, node.ColumnDef)
+      const column = readColumn(binder, name, node.ColumnDef)
       if (columns.some((one) => one.name === column.name)) {
         throw failure('42701', `column "${column.name}" specified more than once`)
       }
@@ -104,7 +114,23 @@ function readTable(binder: Binder, statement: CreateStmt): TablePlan {
     taken.add(checkName)
     return [{ name: checkName, expression: text }]
   })
-  return { name, columns, keys, checks, foreignKeys }
+  return { name, columns, generations: bindGenerations(binder, name, columns), keys, checks, foreignKeys }
+}
+
+function bindGenerations(
+  binder: Binder,
+  table: string,
+  columns: readonly ColumnPlan[],
+): ReadonlyMap<string, BoundGeneration> {
+  const visible = columns.map(({ name, type, modifier, generated }) => {
+    return { name, type, modifier, isGenerated: generated !== undefined }
+  })
+  const bound = new Map<string, BoundGeneration>()
+  for (const column of columns) {
+    if (column.generated === undefined) continue
+    bound.set(column.name, bindGeneration(binder, table, visible, column, column.generated))
+  }
+  return bound
 }
 
 function* createFrom(
@@ -119,6 +145,9 @@ function* createFrom(
     const sequence =
       column.serial || column.identity !== undefined ? makeSequence(run, plan, column, namespace, taken) : undefined
     const bound = column.default
+    const generation = plan.generations.get(column.name)
+    // A column's number in a new table is its place.
+    const numberOf = (name: string): number => plan.columns.findIndex((one) => one.name === name) + 1
     const value = sequence?.default ?? (bound === undefined ? undefined : storedDefault(transaction.catalog, bound))
     return {
       name: column.name,
@@ -126,6 +155,9 @@ function* createFrom(
       ...(column.modifier >= 0 ? { modifier: column.modifier } : {}),
       ...(column.notNull ? { notNull: true } : {}),
       ...value,
+      ...(generation && {
+        generated: { expression: generation.expression, reads: generation.reads.map(numberOf) },
+      }),
       ...(column.identity === undefined ? {} : { identity: column.identity }),
       ...(sequence === undefined ? {} : { sequence: sequence.id }),
     }
@@ -137,7 +169,7 @@ function* createFrom(
     const name = primary.name ?? freeName(taken, plan.name, 'pkey')
     definition = withPrimaryKey(definition, { name, columns: numbersOf(definition, primary) })
   }
-  let table = createTable(transaction, namespace, plan.name, definition)
+  let table = createTable(transaction, namespace, plan.name, definition, plan.engine)
   for (const column of table.columns) giveSequence(transaction, table, column)
   const isTaken = (one: string): boolean => isNameTaken(transaction, schema, one)
   for (const key of plan.keys) {
@@ -210,6 +242,8 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
   if (statement.objtype === 'OBJECT_MATVIEW') throw notBuilt('a materialized view')
   if (query === undefined || !('SelectStmt' in query) || into?.rel === undefined) throw notBuilt('this CREATE TABLE AS')
   if (into.rel.relpersistence === 't') throw notBuilt('a temporary table', into.rel.location)
+  checkAccessMethod(into.accessMethod)
+  const { engine } = readOptions(into.options)
   const bound = binder.query(new Scope(), query.SelectStmt)
   const names = (into.colNames ?? []).map((one) => ('String' in one ? one.String.sval : undefined))
   const columns = bound.columns.map(({ name, type, modifier }, i): NewColumn => {
@@ -226,7 +260,9 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
       return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
     }
     const rows = into.skipData === true ? [] : yield* collect(plan, run)
-    const table = yield* inPlace(run.transaction, () => createTable(run.transaction, namespace, name, definition))
+    const table = yield* inPlace(run.transaction, () =>
+      createTable(run.transaction, namespace, name, definition, engine),
+    )
     for (const row of rows) {
       yield* inPlace(run.transaction, () => insertRow(run.transaction, table, row))
       if (run.transaction.slice.spend(1)) yield undefined

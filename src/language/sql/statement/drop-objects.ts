@@ -1,7 +1,7 @@
 /** RESTRICT and CASCADE in the words of PostgreSQL 15 (`dependency.c`). */
 import type { StatementSteps } from '../../../database/contract.ts'
-import { type Cascaded, dropObjects, planDrop, requiredBy } from '../../../database/dependents.ts'
-import { addressText, type ObjectAddress } from '../../../database/objects.ts'
+import { type Cascaded, dropObjects, planDrop, requiredBy } from '../../../database/catalog/dependents.ts'
+import { addressText, type ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { Notice } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'

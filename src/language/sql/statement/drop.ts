@@ -1,7 +1,7 @@
 /** DROP TABLE, INDEX, SEQUENCE and SCHEMA. */
 import type { DropStmt, Node, RangeVar } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
-import type { ObjectAddress } from '../../../database/objects.ts'
+import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers how parts of tables are dropped
 import '../../../model/table/drop-part.ts'
 import { isSequence } from '../../../model/table/sequence.ts'

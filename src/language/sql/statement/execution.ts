@@ -3,7 +3,7 @@
  * writes), and a function that answers at once.
  */
 import type { StatementSteps, Transaction, Wait } from '../../../database/contract.ts'
-import { asBatch, asWait, suspended } from '../../../database/wait.ts'
+import { asBatch, asWait, suspended } from '../../../database/transaction/wait.ts'
 import { type Batch, type Operator, paused, type Paused, takeWait } from '../../../query/operator.ts'
 import type { Execution, Notice, Row, SqlContext, SqlValue } from '../contract.ts'
 import type { PlanNode } from '../plan/plan-node.ts'

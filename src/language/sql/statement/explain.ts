@@ -1,21 +1,23 @@
-/** EXPLAIN, with the counts of ANALYZE. There are no costs: plans are chosen by rules. */
-import type { ExplainStmt, Node } from 'libpg-query'
+/** EXPLAIN: the plan, what each node was expected to hand out and to cost, and the counts of ANALYZE. */
+import type { ExplainStmt, InsertStmt, Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText } from '../bind/tree.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { planAsJson, renderPlan } from '../plan/explain-text.ts'
-import type { ExplainNode } from '../plan/plan-node.ts'
+import { planAsJson, renderPlan, type Shown } from '../plan/explain-text.ts'
+import { Measures } from '../plan/measures.ts'
+import { type ExplainNode, explainNode } from '../plan/plan-node.ts'
 import { oid } from '../types/oids.ts'
 import { collect } from './execution.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { planOutput } from './select.ts'
 import { bindTargetTable } from './found-rows.ts'
-import { Planner } from '../plan/planner.ts'
+import { isLong, Planner } from '../plan/planner.ts'
 
 interface Options {
   readonly analyze: boolean
   readonly json: boolean
+  readonly costs: boolean
 }
 
 export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node: Node) => Planned): Planned {
@@ -23,11 +25,15 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
   const node = statement.query!
   const columns = [{ name: 'QUERY PLAN', type: options.json ? oid.json : oid.text, modifier: -1 }]
   if ('SelectStmt' in node) {
-    const { plan: query } = planOutput(binder.query(new Scope(), node.SelectStmt), binder.progress)
+    const bound = binder.query(new Scope(), node.SelectStmt)
+    const { progress } = binder
+    // Bound whole, so that EXPLAIN refuses what the statement would refuse.
+    const planned = planOutput(bound, progress)
     return planSteps(
       { kind: options.analyze ? 'write' : 'read' },
       'EXPLAIN',
       function* (run) {
+        const { plan: query } = isLong(progress) ? planned : planOutput(bound, undefined, new Measures(run))
         if (options.analyze) {
           run.profile = new Map()
           yield* collect(query, run)
@@ -37,18 +43,20 @@ export function planExplain(binder: Binder, statement: ExplainStmt, plan: (node:
       columns,
     )
   }
-  const explain = describeWrite(binder, node)
+  const describe = describeWrite(binder, node)
   if (options.analyze) throw notBuilt('EXPLAIN ANALYZE of a statement that writes')
   // Bound whole, so that EXPLAIN refuses what the statement would refuse.
   plan(node)
-  return planSteps({ kind: 'read' }, 'EXPLAIN', () => answer(explain, options, undefined), columns)
+  return planSteps(
+    { kind: 'read' },
+    'EXPLAIN',
+    (run) => answer(describe(new Measures(run)), options, undefined),
+    columns,
+  )
 }
 
-function describeWrite(binder: Binder, node: Node): ExplainNode {
-  if ('InsertStmt' in node) {
-    const name = node.InsertStmt.relation?.relname ?? ''
-    return { title: `Insert on ${name}`, details: [], children: [{ title: 'Result', details: [], children: [] }] }
-  }
+function describeWrite(binder: Binder, node: Node): (measures: Measures) => ExplainNode {
+  if ('InsertStmt' in node) return describeInsert(binder, node.InsertStmt)
   const [word, inner, others] =
     'UpdateStmt' in node
       ? (['Update', node.UpdateStmt, node.UpdateStmt.fromClause] as const)
@@ -57,32 +65,54 @@ function describeWrite(binder: Binder, node: Node): ExplainNode {
         : ([undefined, undefined, undefined] as const)
   if (word === undefined) throw failure('42601', 'EXPLAIN is not possible for this statement')
   const target = bindTargetTable(binder, inner.relation!, others ?? [], inner.whereClause, inner.withClause)
-  const source = new Planner(binder.progress).planSource(target.from, target.where, [], [])
-  return { title: `${word} on ${target.relation.name}`, details: [], children: [source.explain] }
+  return (measures) => {
+    const source = new Planner(undefined, measures).planSource(target.from, target.where, [], [])
+    return writeNode(`${word} on ${target.relation.name}`, source.explain)
+  }
 }
 
-function answer(explain: ExplainNode, { json }: Options, counts: Parameters<typeof renderPlan>[1]) {
+function describeInsert(binder: Binder, { relation, selectStmt }: InsertStmt): (measures: Measures) => ExplainNode {
+  const title = `Insert on ${relation?.relname ?? ''}`
+  const select = selectStmt !== undefined && 'SelectStmt' in selectStmt ? selectStmt.SelectStmt : undefined
+  if (select === undefined || select.valuesLists !== undefined) {
+    const rows = select?.valuesLists?.length ?? 1
+    const values = explainNode(rows > 1 ? 'Values Scan' : 'Result', [], () => ({ rows, cost: rows, startup: 0 }))
+    return () => writeNode(title, values)
+  }
+  const bound = binder.query(new Scope(), select)
+  return (measures) => writeNode(title, planOutput(bound, undefined, measures).plan.explain)
+}
+
+/** Nothing comes out of it. */
+function writeNode(title: string, source: ExplainNode): ExplainNode {
+  return explainNode(title, [source], (rows) => ({ ...rows, rows: 0 }))
+}
+
+function answer(explain: ExplainNode, { json, costs }: Options, counts: Shown['counts']) {
+  const shown = { costs, counts }
   const rows = json
-    ? [[JSON.stringify([{ Plan: planAsJson(explain, counts) }], undefined, 2)]]
-    : renderPlan(explain, counts).map((line) => [line])
+    ? [[JSON.stringify([{ Plan: planAsJson(explain, shown) }], undefined, 2)]]
+    : renderPlan(explain, shown).map((line) => [line])
   return { rows, rowCount: rows.length }
 }
 
 function readOptions(nodes: readonly Node[]): Options {
   let analyze = false
   let json = false
+  let costs = true
   for (const node of nodes) {
     if (!('DefElem' in node)) continue
     const { defname = '', arg } = node.DefElem
     const text = (optionText(arg) ?? 'true').toLowerCase()
     const isOn = text !== 'false' && text !== 'off' && text !== '0'
     if (defname === 'analyze') analyze = isOn
+    else if (defname === 'costs') costs = isOn
     else if (defname === 'format') {
       if (text !== 'text' && text !== 'json') throw notBuilt(`EXPLAIN (FORMAT ${text.toUpperCase()})`)
       json = text === 'json'
-    } else if (!['costs', 'timing', 'verbose', 'summary', 'buffers', 'settings', 'wal'].includes(defname)) {
+    } else if (!['timing', 'verbose', 'summary', 'buffers', 'settings', 'wal'].includes(defname)) {
       throw failure('42601', `unrecognized EXPLAIN option "${defname}"`)
     }
   }
-  return { analyze, json }
+  return { analyze, json, costs }
 }

@@ -72,6 +72,7 @@ export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan):
   if (plan.name !== undefined && constraintNames(table).includes(plan.name)) {
     throw failure('42710', `constraint "${plan.name}" for relation "${table.name}" already exists`)
   }
+  if (columns.some(({ generated }) => generated !== undefined)) refuseActions(plan)
   for (const [i, column] of columns.entries()) checkTypes(name, column, key.columns[i]!)
   return {
     name,
@@ -86,6 +87,14 @@ export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan):
     ...(plan.deferrable === undefined ? {} : { deferrable: plan.deferrable }),
     ...(plan.notValid ? { notValid: true } : {}),
   }
+}
+
+/** Nothing sets a generated column but the columns that it follows from. */
+function refuseActions({ onDelete, onUpdate }: ForeignKeyPlan): void {
+  const sets = ['set null', 'set default']
+  const event = sets.includes(onDelete) ? 'DELETE' : [...sets, 'cascade'].includes(onUpdate) ? 'UPDATE' : undefined
+  if (event === undefined) return
+  throw failure('42601', `invalid ON ${event} action for foreign key constraint containing generated column`)
 }
 
 function referencedTable(run: SqlRun, { referenced, location }: ForeignKeyPlan): Table {
@@ -142,7 +151,7 @@ function checkCount(referencing: number, referenced: number): void {
   throw failure('42830', 'number of referencing and referenced columns for foreign key disagree')
 }
 
-function checkTypes(name: string, referencing: Column, referenced: Column): void {
+export function checkTypes(name: string, referencing: Column, referenced: Column): void {
   if (compareKeys(referencing.type, referenced.type) !== undefined) return
   const types = `${referencing.type.title} and ${referenced.type.title}`
   throw failure('42804', `foreign key constraint "${name}" cannot be implemented`, {

@@ -5,6 +5,7 @@ import { sliceOf, sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { writePrimaryKey } from '../../../model/table/rows.ts'
 import type { Relation } from '../../../query/relation.ts'
+import type { FoundRow } from '../../../query/row-target.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { bindFrom, joinItems, bindRelation, findRelation } from '../bind/bind-from.ts'
 import { bindWhere, bindWith } from '../bind/bind-select.ts'
@@ -14,11 +15,11 @@ import { Scope } from '../bind/scope.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
-import { chooseAccess } from '../plan/access-path.ts'
 import { conjunction, conjunctsOf } from '../plan/conditions.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
-import { noRow, type SqlRow, type SqlRun } from '../plan/run.ts'
+import { findPointPath } from '../plan/relation-access.ts'
+import { noRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
 import { collect, settled } from './execution.ts'
 
@@ -55,15 +56,11 @@ export function bindTargetTable(
   return { scope, relation, from, where, keyPlace: relation.columns.length, progress: binder.progress }
 }
 
-export interface FoundRow {
-  readonly key: Uint8Array
-  readonly row: SqlRow
-}
-
 export type RowFinder = (run: SqlRun) => StatementSteps<FoundRow[]>
 
 /** All rows to change, with their keys. `extra`: what else will be read of the rows. */
-export function findRows(target: BoundTarget, extra: readonly Expression[], ordinals: readonly number[]): RowFinder {
+export function findRows(target: BoundTarget, extra: readonly Expression[], needed: Iterable<number>): RowFinder {
+  const ordinals = [...needed]
   const point = findPoint(target, extra, ordinals)
   if (point !== undefined) return pointFinder(point)
   const plan = planFound(target, extra, ordinals)
@@ -111,12 +108,12 @@ function findPoint(
   if (!(relation instanceof TableRelation) || from.kind !== 'relation') return undefined
   const conditions = conjunctsOf(where)
   if ([...conditions, ...extra].some((one) => someExpression(one, ({ kind }) => kind === 'subquery'))) return undefined
-  const path = chooseAccess(relation, 0, conditions, (one) => columnsRead(one).size === 0)
-  if (path === undefined || !path.isPoint || !path.index.isPrimary) return undefined
+  const path = findPointPath(relation, 0, conditions)
+  if (path === undefined) return undefined
   const compiler = new Planner(target.progress).compilerAt(0)
   const rest = conjunction(conditions.filter((one) => !path.answered.includes(one)))
   const accepts: Predicate | undefined = rest === undefined ? undefined : compilePredicate(rest, compiler)
-  const parts: Evaluate[] = path.equal.map((one) => compile(one, compiler))
+  const parts: Evaluate[] = path.equal.map(({ value }) => compile(value, compiler))
   const needed = new Set(ordinals)
   for (const one of [...extra, ...conditions]) columnsRead(one, needed)
   const reader = relation.table.readerOf(needed)

@@ -3,7 +3,7 @@
  * is undefined; its target (`query/row-target.ts`) completes them by the rules of its model and stores them, one by one.
  */
 import type { InsertStmt, Node } from 'libpg-query'
-import { inPlace } from '../../../database/wait.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { paused, takeWait } from '../../../query/operator.ts'
 import type { Relation, RelationColumn } from '../../../query/relation.ts'
@@ -22,7 +22,7 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow } from '../plan/run.ts'
 import { compileRow, planRows } from '../plan/values-scan.ts'
-import { assignTo } from './assignment.ts'
+import { assignTo, missingColumn } from './assignment.ts'
 import { pull, settled, type Work } from './execution.ts'
 import { bindConflict, type TouchedRows } from './on-conflict.ts'
 import { type Planned, planSteps } from './prepared.ts'
@@ -32,7 +32,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const scope = new Scope()
   if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
   const relation = findRelation(binder, statement.relation!)
-  const rows = rowTargetOf(relation)
+  const rows = rowTargetOf(relation, 'insert into')
   const columns = targetColumns(relation, statement.cols)
   const source = planInsertSource(binder, scope, statement, relation, columns)
   const target = new Scope(undefined, undefined)
@@ -45,6 +45,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
     const shown: Row[] = []
     let count = 0
     const touched: TouchedRows = new Set()
+    yield* inPlace(run.transaction, () => rows.begin?.(run.transaction, 'insert'))
     const operator = source.open(run)
     for (;;) {
       const batch = pull(operator, run)
@@ -82,14 +83,7 @@ function targetColumns(relation: Relation, nodes: readonly Node[] | undefined): 
     const { name = '', location, indirection } = node.ResTarget
     if (indirection !== undefined) throw notBuilt('insertion into a part of a column', location)
     const column = columns.find((one) => one.name === name)
-    if (column === undefined) {
-      const hint =
-        relation.kind === 'documents' ? 'A field that no document has had yet is written as part of doc.' : undefined
-      throw failure('42703', `column "${name}" of relation "${relation.name}" does not exist`, {
-        location,
-        ...(hint && { hint }),
-      })
-    }
+    if (column === undefined) throw missingColumn(relation, name, location)
     if (seen.has(column)) throw failure('42701', `column "${name}" specified more than once`, { location })
     seen.add(column)
   }
@@ -115,10 +109,14 @@ function planInsertSource(
   const isValues =
     lists !== undefined && select.SelectStmt.sortClause === undefined && select.SelectStmt.limitCount === undefined
   if (!isValues) {
-    refuseGenerated(columns, overrides, () => true)
-    return planInsertQuery(binder, binder.query(scope, select.SelectStmt), width, columns, isExplicit)
+    const query = binder.query(scope, select.SelectStmt)
+    checkWidth(query.columns.length, columns.length, isExplicit)
+    refuseGenerated(columns.slice(0, query.columns.length), overrides, () => true)
+    return planInsertQuery(binder, query, width, columns)
   }
-  const hasGenerated = columns.some(({ isAlwaysIdentity }) => isAlwaysIdentity === true)
+  const hasGenerated = columns.some(
+    ({ isAlwaysIdentity, isGenerated }) => isAlwaysIdentity === true || isGenerated === true,
+  )
   const compiler = planner.compilerAt(0)
   // Row by row to what it takes to run it, so that nothing of a long list is ever looked at as a whole.
   const rows = binder.each(scope, lists, (list) => {
@@ -155,24 +153,20 @@ function refuseGenerated(
   override: string,
   isGiven: (index: number) => boolean,
 ): void {
-  if (override !== 'OVERRIDING_NOT_SET') return
   for (const [i, column] of columns.entries()) {
-    if (column.isAlwaysIdentity !== true || !isGiven(i)) continue
-    throw failure('428C9', `cannot insert a non-DEFAULT value into column "${column.name}"`, {
+    const message = `cannot insert a non-DEFAULT value into column "${column.name}"`
+    if (column.isGenerated === true && isGiven(i)) {
+      throw failure('428C9', message, { detail: `Column "${column.name}" is a generated column.` })
+    }
+    if (column.isAlwaysIdentity !== true || override !== 'OVERRIDING_NOT_SET' || !isGiven(i)) continue
+    throw failure('428C9', message, {
       detail: `Column "${column.name}" is an identity column defined as GENERATED ALWAYS.`,
       hint: 'Use OVERRIDING SYSTEM VALUE to override.',
     })
   }
 }
 
-function planInsertQuery(
-  binder: Binder,
-  query: BoundQuery,
-  width: number,
-  columns: readonly InsertColumn[],
-  isExplicit: boolean,
-): PlanNode {
-  checkWidth(query.columns.length, columns.length, isExplicit)
+function planInsertQuery(binder: Binder, query: BoundQuery, width: number, columns: readonly InsertColumn[]): PlanNode {
   const targets = query.columns.map(({ type, modifier, name }, index) => {
     const given: Expression = { kind: 'column', index, type, modifier, name }
     return assignTo(binder, unsettledTarget(binder, query, index) ?? given, columns[index]!)

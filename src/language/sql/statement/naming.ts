@@ -1,8 +1,8 @@
 /** Where new objects go, and the names that constraints and sequences get when none is given. */
-import type { RangeVar } from 'libpg-query'
-import type { Collection, Namespace } from '../../../database/catalog.ts'
+import type { RangeVar, RoleSpec } from 'libpg-query'
+import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
-import { type ObjectAddress, partsOf } from '../../../database/objects.ts'
+import { type ObjectAddress, partsOf } from '../../../database/catalog/objects.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { Table } from '../../../model/table/table.ts'
 import { searchPathOf } from '../bind/objects.ts'
@@ -119,4 +119,9 @@ export function getTable(run: SqlRun, name: RangeVar): Table {
       hint: collection.model === 'document' ? 'Use the MongoDB door.' : 'Use the Redis door.',
     },
   )
+}
+
+/** There are no roles yet: whoever is named may own things. */
+export function roleName({ context }: SqlRun, role: RoleSpec | undefined): string {
+  return role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : context.user
 }

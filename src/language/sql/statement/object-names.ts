@@ -1,6 +1,6 @@
 /** How PostgreSQL names an object in a message: `constraint orders_pkey on table orders`. */
-import type { ObjectAddress } from '../../../database/objects.ts'
-import { partsOf } from '../../../database/objects.ts'
+import type { ObjectAddress } from '../../../database/catalog/objects.ts'
+import { partsOf } from '../../../database/catalog/objects.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import { qualify } from '../bind/objects.ts'
 import type { SqlRun } from '../plan/run.ts'

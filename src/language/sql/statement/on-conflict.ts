@@ -6,11 +6,11 @@ import type { InsertStmt, Node } from 'libpg-query'
 import { type Slice, sliceOf } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { findConflict } from '../../../model/table/constraints.ts'
-import { completeRow, defaultOf, type RowDraft } from '../../../model/table/expressions.ts'
+import { defaultOf, type RowDraft } from '../../../model/table/expressions.ts'
 import {
-  checkNewRow,
-  insertRow,
   planUpdate,
+  prepareRow,
+  storeRow,
   updateRow,
   type UpdatePlan,
   writePrimaryKey,
@@ -29,7 +29,7 @@ import type { Expression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
-import { assignTo, bindAssignments, targetOf } from './assignment.ts'
+import { assignTo, bindAssignments, refuseAlways, targetOf } from './assignment.ts'
 
 /** Keys, as text, of the rows that this statement has stored or updated: none is updated after that. */
 export type TouchedRows = Set<string>
@@ -61,8 +61,6 @@ function bindTableConflict(
   const { table } = relation
   const arbiters = findArbiters(table, clause.infer, clause.action === 'ONCONFLICT_UPDATE')
   const find = (run: SqlRun, row: SqlRow): Uint8Array | undefined => {
-    // The row must be one that the table may hold, also where another is in its way.
-    checkNewRow(run.transaction, table, row)
     for (const arbiter of arbiters) {
       // Nobody named it, so that it is one is told where a row gets so far.
       if (arbiter?.deferrable !== undefined) throw deferrableArbiter()
@@ -73,18 +71,20 @@ function bindTableConflict(
   }
   if (clause.action !== 'ONCONFLICT_UPDATE') {
     return (run, draft) => {
-      const row = completeRow(run.transaction, table, draft)
-      if (find(run, row) !== undefined) return undefined
-      insertRow(run.transaction, table, row)
+      // The row must be one that the table may hold, also where another is in its way.
+      const row = prepareRow(run.transaction, table, draft)
+      if (row === undefined || find(run, row) !== undefined) return undefined
+      storeRow(run.transaction, table, row)
       return row
     }
   }
   const update = bindConflictUpdate(binder, target, clause.targetList ?? [], clause.whereClause, table, relation)
   return (run, draft, touched) => {
-    const row = completeRow(run.transaction, table, draft)
+    const row = prepareRow(run.transaction, table, draft)
+    if (row === undefined) return undefined
     const key = find(run, row)
     if (key !== undefined) return update(run, key, row, touched)
-    touched.add(keyText(insertRow(run.transaction, table, row)))
+    touched.add(keyText(storeRow(run.transaction, table, row)))
     return row
   }
 }
@@ -147,8 +147,10 @@ function bindConflictUpdate(
   scope.columns = visible
   const assignments = bindAssignments(binder, scope, list)
   const compiler = new Planner(binder.progress).compilerAt(0)
-  const changes = assignments.map(({ name, value }) => {
-    return compileChange(binder, table.getColumn(name), value, compiler)
+  const changes = assignments.map(({ name, value, location }) => {
+    const column = table.getColumn(name)
+    if (value !== undefined) refuseAlways(relation.columns[column.ordinal]!, location)
+    return compileChange(binder, column, value, compiler)
   })
   const condition = bindWhere(binder, scope, whereNode)
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
@@ -200,6 +202,5 @@ function applyConflictUpdate(
   if (where !== undefined && !where(both, run)) return undefined
   const changed: SqlValue[] = [...old]
   for (const change of changes) changed[change.ordinal] = change.value(both, run)
-  updateRow(run.transaction, plan, keySlice, old, changed)
-  return changed
+  return updateRow(run.transaction, plan, keySlice, old, changed)
 }

@@ -1,5 +1,5 @@
 /** What statements answer to `prepare`, and how their parts become the contract's `PreparedStatement`. */
-import type { Catalog } from '../../../database/catalog.ts'
+import type { Catalog } from '../../../database/catalog/catalog.ts'
 import type { Binder, Dependency } from '../bind/binder.ts'
 import type { OutputColumn } from '../bind/query.ts'
 import type {

@@ -5,9 +5,8 @@ import type { Binder } from '../bind/binder.ts'
 import { objectName } from '../bind/coerce.ts'
 import type { OutputColumn } from '../bind/query.ts'
 import type { Scope } from '../bind/scope.ts'
-import { compileAll } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
-import { Planner, projector } from '../plan/planner.ts'
+import { compileProjector, Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 
@@ -32,6 +31,6 @@ export function bindReturning(
     objectTypes.has(expression.type) ? objectName(expression) : expression,
   )
   const columns = targets.map(({ column }) => (objectTypes.has(column.type) ? { ...column, type: oid.text } : column))
-  const project = projector(compileAll(shown, compiler))
+  const project = compileProjector(shown, compiler)
   return { columns, expressions: targets.map(({ expression }) => expression), project }
 }

@@ -6,7 +6,7 @@
  */
 import type { SelectStmt } from 'libpg-query'
 import type { Transaction, Wait } from '../../../database/contract.ts'
-import { asBatch } from '../../../database/wait.ts'
+import { asBatch } from '../../../database/transaction/wait.ts'
 import type { RelationReader } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -22,12 +22,13 @@ import {
   type SqlValue,
   type StatementEffect,
 } from '../contract.ts'
-import { compile, compileAll, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
+import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
-import { chooseAccess } from '../plan/access-path.ts'
 import { conjunction, conjunctsOf } from '../plan/conditions.ts'
+import type { Measures } from '../plan/measures.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
-import { Planner, projector } from '../plan/planner.ts'
+import { compileProjector, Planner, projector } from '../plan/planner.ts'
+import { findPointPath } from '../plan/relation-access.ts'
 import { noRow, createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
 import { objectTypes, oid } from '../types/oids.ts'
@@ -60,12 +61,13 @@ export function planSelect(binder: Binder, statement: SelectStmt): Planned {
   return { ...base, execute: (parameters) => new QueryExecution(plan, parameters) }
 }
 
-/** The plan of a query as a client gets it: numbers of objects shown by their names. */
+/** The plan of a query as a client gets it: numbers of objects shown by their names. `measures`: as `Planner` has it. */
 export function planOutput(
   query: BoundQuery,
   progress?: Progress,
+  measures?: Measures,
 ): { plan: PlanNode; columns: readonly OutputColumn[] } {
-  const plan = new Planner(progress).planQuery(query)
+  const plan = new Planner(progress, measures).planQuery(query)
   if (!query.columns.some(({ type }) => objectTypes.has(type))) return { plan, columns: query.columns }
   const parts = query.columns.map(({ type, modifier, name }, index) => {
     const column: Expression = { kind: 'column', type, modifier, index, name }
@@ -99,8 +101,8 @@ function findPoint(query: BoundQuery, progress: Progress | undefined): Point | u
   const conditions = conjunctsOf(body.where)
   const all = [...body.targets, ...conditions]
   if (all.some((one) => someExpression(one, ({ kind }) => kind === 'subquery' || kind === 'set'))) return undefined
-  const path = chooseAccess(item.relation, item.first, conditions, (one) => columnsRead(one).size === 0)
-  if (path === undefined || !path.isPoint || !path.index.isPrimary) return undefined
+  const path = findPointPath(item.relation, item.first, conditions)
+  if (path === undefined) return undefined
   const needed = new Set<number>()
   for (const one of all) columnsRead(one, needed)
   const reader = item.relation.reader(needed)
@@ -109,9 +111,9 @@ function findPoint(query: BoundQuery, progress: Progress | undefined): Point | u
   const rest = conjunction(conditions.filter((one) => !path.answered.includes(one)))
   return {
     reader,
-    key: path.equal.map((one) => compile(one, compiler)),
+    key: path.equal.map(({ value }) => compile(value, compiler)),
     rest: rest === undefined ? undefined : compilePredicate(rest, compiler),
-    project: projector(compileAll(body.targets, compiler)),
+    project: compileProjector(body.targets, compiler),
   }
 }
 

@@ -1,7 +1,7 @@
 /** CREATE SEQUENCE and ALTER SEQUENCE. */
 import type { AlterSeqStmt, CreateSeqStmt, DefElem, Node } from 'libpg-query'
 import { getType } from '../../../model/table/types/registry.ts'
-import type { Collection } from '../../../database/catalog.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import {
   alterSequence,
   createSequence,

@@ -4,6 +4,7 @@ import type { Binder } from '../bind/binder.ts'
 import { kindOf } from '../bind/tree.ts'
 import type { ParsedStatement } from '../contract.ts'
 import { notBuilt } from '../failure.ts'
+import { planMoveObject } from './alter-sequence.ts'
 import { planAlterTable, planRename } from './alter-table.ts'
 import { planComment } from './comment.ts'
 import { planCopy } from './copy.ts'
@@ -49,6 +50,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node) return planRename(binder, node.RenameStmt)
+  if ('AlterObjectSchemaStmt' in node) return planMoveObject(node.AlterObjectSchemaStmt)
   if ('TruncateStmt' in node) return planTruncate(binder, node.TruncateStmt)
   if ('CreateSeqStmt' in node) return planCreateSequence(binder, node.CreateSeqStmt)
   if ('AlterSeqStmt' in node) return planAlterSequence(binder, node.AlterSeqStmt)

@@ -1,9 +1,9 @@
 /**
- * SQL as the language of the expressions that a table's definition keeps as text: defaults and checks. The table model asks
+ * SQL as the language of the expressions that a table's definition keeps as text: defaults, checks, generated columns. The table model asks
  * for them when somebody writes, by whichever door.
  */
 import type { Node } from 'libpg-query'
-import type { Catalog } from '../../../database/catalog.ts'
+import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { registerExpressionLanguage, type StoredExpression } from '../../../model/table/expressions.ts'
 import type { Table } from '../../../model/table/table.ts'
@@ -21,14 +21,16 @@ import { compile } from '../expression/compile.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
-import { isGrammarLoaded, loadGrammar, parseText } from '../parse.ts'
+import { quoteIdentifier } from '../functions/text-functions.ts'
+import { isGrammarLoaded, loadGrammar } from '../grammar.ts'
+import { parseText } from '../parse.ts'
 import type { KeptResults } from '../expression/costed.ts'
 import { Planner } from '../plan/planner.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 
 /** The tree of an expression that stands alone. */
-function parseExpression(text: string): Node {
+export function parseExpression(text: string): Node {
   const tree = parseText(`SELECT ${text}`)[0]?.tree as Node | undefined
   const target = tree !== undefined && 'SelectStmt' in tree ? tree.SelectStmt.targetList?.[0] : undefined
   if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) {
@@ -37,7 +39,10 @@ function parseExpression(text: string): Node {
   return target.ResTarget.val
 }
 
-/** A default as a definition keeps it: its text, and the sequences that it draws from. */
+/**
+ * A default as a definition keeps it: its text, and the sequences that it draws from. `expression` is not of the column's
+ * length yet: that is seen to when a row is written, since in the text it would be a cast, which cuts.
+ */
 export function storedDefault(catalog: Catalog, expression: Expression): ColumnDefault {
   const sequences = new Set<number>()
   someExpression(expression, (one) => {
@@ -48,6 +53,31 @@ export function storedDefault(catalog: Catalog, expression: Expression): ColumnD
   })
   const text = deparse(expression)
   return sequences.size === 0 ? { default: text } : { default: text, defaultSequences: [...sequences] }
+}
+
+/** An expression of the table once its column `name` is called otherwise. */
+export function renamedExpression(catalog: Catalog, table: Table, text: string, name: string, newName: string): string {
+  const { ordinal } = table.getColumn(name)
+  const bound = binderOver(catalog).expression(tableScope(table), parseExpression(text))
+  return deparse(bound, {
+    column: (index) => quoteIdentifier(index === ordinal ? newName : table.columns[index]!.name),
+  })
+}
+
+/** A default that draws from a sequence, once that has another name; `before`: the catalog in which the text holds. */
+export function movedSequenceDefault(before: Catalog, text: string, moved: Collection): string {
+  const bound = binderOver(before).expression(new Scope(), parseExpression(text))
+  return deparse(bound, {
+    objectName: (type, value) => {
+      const found = type === oid.regclass ? collectionByOid(before, value) : undefined
+      return found && nameOfCollection(found.id === moved.id ? moved : found)
+    },
+  })
+}
+
+function nameOfCollection({ namespace, name }: Collection): string {
+  const own = quoteIdentifier(name)
+  return namespace.name === 'public' ? own : `${quoteIdentifier(namespace.name)}.${own}`
 }
 
 function tableScope(table: Table): Scope {
@@ -114,6 +144,11 @@ registerExpressionLanguage({
   compileDefault: (catalog, { default: text, type, modifier }) => {
     const binder = binderOver(catalog)
     const bound = binder.expression(new Scope(), parseExpression(text!))
+    return stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
+  },
+  compileGenerated: (catalog, table, { generated, type, modifier }) => {
+    const binder = binderOver(catalog)
+    const bound = binder.expression(tableScope(table), parseExpression(generated!.expression))
     return stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
   },
   compileCheck: (catalog, table, text) => {

@@ -1,5 +1,6 @@
 /** Column definitions and constraints of CREATE TABLE and ALTER TABLE, out of the grammar's tree. */
 import type { ColumnDef, Constraint, Node } from 'libpg-query'
+import { engineNames } from '../../../database/engines.ts'
 import type { Binder } from '../bind/binder.ts'
 import { requireBoolean } from '../bind/bind-expression.ts'
 import { Scope } from '../bind/scope.ts'
@@ -10,6 +11,8 @@ import { columnsRead, type Expression, someExpression } from '../expression/expr
 import { failure, notBuilt } from '../failure.ts'
 import { assignTo } from './assignment.ts'
 import { type ForeignKeyPlan, readForeignKey } from './foreign-keys.ts'
+import { refuseTwoSources } from './generated-columns.ts'
+import { scopeOfColumns } from './table-scope.ts'
 import { oid } from '../types/oids.ts'
 
 export interface ColumnPlan {
@@ -18,6 +21,8 @@ export interface ColumnPlan {
   readonly modifier: number
   readonly notNull: boolean
   readonly default: Expression | undefined
+  /** The expression of GENERATED ALWAYS AS, bound when all columns are known. */
+  readonly generated: Node | undefined
   readonly serial: boolean
   readonly identity: 'always' | 'by default' | undefined
   readonly sequenceOptions: readonly Node[]
@@ -53,7 +58,8 @@ const serialTypes: Readonly<Record<string, number>> = {
   serial2: oid.int2,
 }
 
-export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
+/** `table`: its name, for messages. */
+export function readColumn(binder: Binder, table: string, definition: ColumnDef): ColumnPlan {
   const name = definition.colname ?? ''
   const typeName = lastName(definition.typeName?.names)
   const serial = serialTypes[typeName]
@@ -65,8 +71,11 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
   let value: Expression | undefined
   let identity: ColumnPlan['identity']
   let sequenceOptions: readonly Node[] = []
+  let generated: Node | undefined
   const constraints: ConstraintPlan[] = []
-  for (const constraint of withAttributes(definition.constraints ?? [])) {
+  const given = withAttributes(definition.constraints ?? [])
+  refuseTwoSources(table, definition, given, serial !== undefined)
+  for (const constraint of given) {
     if (constraint.contype === 'CONSTR_NOTNULL') notNull = true
     else if (constraint.contype === 'CONSTR_DEFAULT')
       value = bindColumnDefault(binder, constraint.raw_expr!, { name, type, modifier })
@@ -77,7 +86,8 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
       if (type !== oid.int2 && type !== oid.int4 && type !== oid.int8) {
         throw failure('22023', 'identity column type must be smallint, integer, or bigint')
       }
-    } else if (constraint.contype !== 'CONSTR_NULL') constraints.push(...readConstraint(constraint, name))
+    } else if (constraint.contype === 'CONSTR_GENERATED') generated = constraint.raw_expr
+    else if (constraint.contype !== 'CONSTR_NULL') constraints.push(...readConstraint(constraint, name))
   }
   return {
     name,
@@ -85,6 +95,7 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
     modifier,
     notNull,
     default: value,
+    generated,
     serial: serial !== undefined,
     identity,
     sequenceOptions,
@@ -92,6 +103,7 @@ export function readColumn(binder: Binder, definition: ColumnDef): ColumnPlan {
   }
 }
 
+/** Of the column's type, but not of its length: see `storedDefault`. */
 export function bindColumnDefault(
   binder: Binder,
   node: Node,
@@ -102,7 +114,7 @@ export function bindColumnDefault(
   if ('ColumnRef' in node) {
     throw failure('0A000', 'cannot use column reference in DEFAULT expression', { location: node.ColumnRef.location })
   }
-  const bound = assignTo(binder, binder.expression(scope, node), column)
+  const bound = assignTo(binder, binder.expression(scope, node), { ...column, modifier: -1 }, 'default expression')
   if (someExpression(bound, ({ kind }) => kind === 'subquery')) {
     throw failure('0A000', 'cannot use subquery in DEFAULT expression', { location: bound.location })
   }
@@ -176,8 +188,6 @@ export function readConstraint(constraint: Constraint, column?: string): Constra
       return [{ kind: 'check', name, node: constraint.raw_expr!, column }]
     case 'CONSTR_FOREIGN':
       return [readForeignKey(constraint, column, deferrable)]
-    case 'CONSTR_GENERATED':
-      throw notBuilt('GENERATED ALWAYS AS (…) STORED', location)
     case 'CONSTR_EXCLUSION':
       throw notBuilt('EXCLUDE', location)
     default:
@@ -192,13 +202,8 @@ export function bindCheck(
   columns: readonly { readonly name: string; readonly type: number; readonly modifier: number }[],
   node: Node,
 ): { text: string; columns: readonly string[] } {
-  const scope = new Scope()
+  const scope = scopeOfColumns(table, columns)
   scope.forbidsAggregates = 'check constraints'
-  const visible = columns.map(({ name, type, modifier }, index) => {
-    return { name, expression: { kind: 'column', index, type, modifier, name } as const, origin: undefined }
-  })
-  scope.columns = visible
-  scope.tables.push({ alias: table, schema: undefined, columns: visible, first: 0 })
   const bound = requireBoolean(binder, binder.expression(scope, node), 'CHECK')
   if (someExpression(bound, ({ kind }) => kind === 'subquery')) {
     throw failure('0A000', 'cannot use subquery in check constraint', { location: bound.location })
@@ -207,13 +212,28 @@ export function bindCheck(
   return { text: deparse(bound), columns: read }
 }
 
-/** What storage parameters are known; a fill factor means nothing to a log. */
-export function checkOptions(options: readonly Node[] | undefined): void {
+/** What storage parameters are known; a fill factor means nothing to a log. The engine, of a table that names one. */
+export function readOptions(options: readonly Node[] | undefined): { readonly engine?: string } {
+  let engine: string | undefined
   for (const option of options ?? []) {
     if (!('DefElem' in option)) continue
     const name = option.DefElem.defname ?? ''
     if (name === 'fillfactor' || name.startsWith('autovacuum_') || name.startsWith('toast.')) continue
-    if (name === 'engine' && optionText(option.DefElem.arg) === 'memory') continue
-    throw notBuilt(`the storage parameter "${name}"`, option.DefElem.location)
+    if (name === 'engine') engine = knownEngine(optionText(option.DefElem.arg) ?? '')
+    else throw notBuilt(`the storage parameter "${name}"`, option.DefElem.location)
   }
+  return engine === undefined ? {} : { engine }
+}
+
+function knownEngine(name: string): string {
+  if (engineNames.includes(name)) return name
+  const values = engineNames.map((each) => `"${each}"`)
+  throw failure('22023', `invalid value for enum option "engine": ${name}`, {
+    detail: `Valid values are ${values.slice(0, -1).join(', ')} and ${values.at(-1)}.`,
+  })
+}
+
+/** An index lies where its table does. */
+export function checkIndexOptions(options: readonly Node[] | undefined): void {
+  if (readOptions(options).engine !== undefined) throw notBuilt('the storage parameter "engine" of an index')
 }

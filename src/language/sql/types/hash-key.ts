@@ -4,6 +4,7 @@
  * Numbers, bigints and strings are their own keys; other types write themselves as they do into index keys. Several
  * columns give one string of parts with their lengths, so that ('a','b') and ('ab','') differ.
  */
+import { shortKey } from '../../../base/short-key.ts'
 import { sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { getType } from '../../../model/table/types/registry.ts'
@@ -31,14 +32,17 @@ const writer = new KeyWriter(256)
 
 /** A key function for values of one type, nulls excluded. */
 export function hashKeyOf(type: number): (value: SqlValue) => HashKey {
-  if (plain.has(type)) return (value) => value as HashKey
+  if (plain.has(type)) {
+    if (getType(type).category !== 'S') return (value) => value as HashKey
+    return (value) => shortKey(value as string)
+  }
   const entry = getType(type)
   // What has no order (json) is compared as its text, which is what PostgreSQL refuses and nothing here relies on.
-  if (!entry.isOrdered) return (value) => entry.formatText(value)
+  if (!entry.isOrdered) return (value) => shortKey(entry.formatText(value))
   return (value) => {
     writer.reset()
     entry.writeKey(value, writer)
-    return sliceToLatin1(writer)
+    return shortKey(sliceToLatin1(writer))
   }
 }
 

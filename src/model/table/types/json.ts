@@ -9,6 +9,7 @@
  * `__proto__` is only a name.
  */
 import { Decimal } from '../../../base/decimal.ts'
+import { compareText } from './text.ts'
 import { sqlError } from './type.ts'
 
 export type JsonNode = null | boolean | string | Decimal | readonly JsonNode[] | ReadonlyMap<string, JsonNode>
@@ -35,6 +36,38 @@ const escapes: Readonly<Record<string, string>> = {
   n: '\n',
   r: '\r',
   t: '\t',
+}
+
+function tooDeep(): Error {
+  return sqlError('too_large', '54001', 'stack depth limit exceeded', {
+    detail: `JSON values nest at most ${maxJsonDepth} deep here.`,
+  })
+}
+
+/** Of JSON that was put together as text: throws where `levels` around it would be more than can be read again. */
+export function checkJsonDepth(text: string, levels = 0): string {
+  const most = maxJsonDepth - levels
+  // Each level opens and closes.
+  if (text.length <= 2 * most) return text
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x22) at = stringEnd(text, at)
+    else if (code === 0x5b || code === 0x7b) {
+      if (++depth > most) throw tooDeep()
+    } else if (code === 0x5d || code === 0x7d) depth--
+  }
+  return text
+}
+
+/** Of the closing quote. */
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x5c) at++
+    else if (code === 0x22) return at
+  }
+  return text.length
 }
 
 class JsonParser {
@@ -68,11 +101,7 @@ class JsonParser {
   }
 
   #nested(open: string): JsonNode {
-    if (++this.#depth > maxJsonDepth) {
-      throw sqlError('too_large', '54001', 'stack depth limit exceeded', {
-        detail: `JSON values nest at most ${maxJsonDepth} deep here.`,
-      })
-    }
+    if (++this.#depth > maxJsonDepth) throw tooDeep()
     this.#at++
     const node = open === '{' ? this.#object() : this.#array()
     this.#depth--
@@ -240,23 +269,32 @@ class JsonParser {
 
 /** jsonb's canonical text. */
 export function formatJsonb(node: JsonNode): string {
+  return formatted(node, 0)
+}
+
+function formatted(node: JsonNode, depth: number): string {
   if (node === null) return 'null'
   if (typeof node === 'boolean') return node ? 'true' : 'false'
   if (typeof node === 'string') return quoteJson(node)
   if (node instanceof Decimal) return node.toString()
-  if (Array.isArray(node)) return `[${(node as readonly JsonNode[]).map(formatJsonb).join(', ')}]`
+  if (depth === maxJsonDepth) throw tooDeep()
+  if (Array.isArray(node)) {
+    return `[${(node as readonly JsonNode[]).map((element) => formatted(element, depth + 1)).join(', ')}]`
+  }
   const members = sortedMembers(node as ReadonlyMap<string, JsonNode>)
-  return `{${members.map(([key, value]) => `${quoteJson(key)}: ${formatJsonb(value)}`).join(', ')}}`
+  return `{${members.map(([key, value]) => `${quoteJson(key)}: ${formatted(value, depth + 1)}`).join(', ')}}`
 }
 
 /** In jsonb's order of keys. */
 export function sortedMembers(object: ReadonlyMap<string, JsonNode>): [string, JsonNode][] {
-  return [...object].sort(([a], [b]) => compareJsonKeys(a, b))
+  return sortedByKey([...object])
 }
 
-function compareJsonKeys(a: string, b: string): number {
-  const difference = Buffer.byteLength(a) - Buffer.byteLength(b)
-  return difference === 0 ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : difference
+/** Members by jsonb's order of keys. */
+export function sortedByKey<T>(members: readonly [string, T][]): [string, T][] {
+  const measured = members.map((member) => ({ member, bytes: Buffer.byteLength(member[0]) }))
+  measured.sort((a, b) => a.bytes - b.bytes || compareText(a.member[0], b.member[0]))
+  return measured.map(({ member }) => member)
 }
 
 const shortEscapes: Readonly<Record<string, string>> = {

@@ -1,0 +1,330 @@
+/**
+ * Schema changes: transactional writes to the catalog's keys.
+ *
+ * A change holds the collection's schema lock against writers of the collection (they hold it shared from their first
+ * write on) and against other changes. New names are locked by name, so that two transactions cannot create the same.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import { emptySlice, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
+import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
+import {
+  type CatalogState,
+  collectionKey,
+  commentKey,
+  commentTextKey,
+  encodeCollection,
+  encodeNamespace,
+  fieldKey,
+  namespaceKey,
+  newCollection,
+} from './catalog-state.ts'
+import type { Collection, Index, JsonObject, Namespace } from './catalog.ts'
+import { engineNames, memoryEngine } from '../engines.ts'
+import { dependenciesOf, findKind, hasPart, type ObjectAddress, partsOf, partText, referencesOf } from './objects.ts'
+import type { KernelTransaction } from '../transaction/transaction.ts'
+
+/** Lock names that are not keys begin with FF, which no key does. */
+export function collectionLockKey(id: number): string {
+  return `\xffschema ${id}`
+}
+
+function nameLock(namespace: string, name: string): string {
+  return `\xffname ${JSON.stringify([namespace, name])}`
+}
+
+function checkName(name: string): void {
+  if (name.length === 0 || Buffer.byteLength(name) > 255) {
+    throw new PolylogError('invalid_argument', `a name must have 1 to 255 bytes: "${name.slice(0, 40)}"`)
+  }
+}
+
+/** What SQL makes up: a collection of that name could not be seen. */
+const reservedNamespaces: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema', 'polylog'])
+/** Redis's numbered databases are its collections `db0`, `db1`, … */
+const keyvalueNamespace = 'redis'
+
+export function createNamespace(transaction: KernelTransaction, name: string): Namespace {
+  checkName(name)
+  if (reservedNamespaces.has(name)) {
+    throw new PolylogError('denied', `"${name}" is the system's own: it is made up when it is read`)
+  }
+  transaction.locks.lockName(nameLock(name, ''), 'update')
+  refuseTwice(transaction, name, (catalog) => catalog.namespaces.get(name)?.id)
+  const namespace: Namespace = { id: newId(transaction), name, owner: transaction.principal.user }
+  transaction.changeCatalog(namespaceKey(namespace.id), encodeNamespace(namespace))
+  return namespace
+}
+
+/**
+ * A name that exists here is a duplicate; one that others have given since the snapshot makes the statement look again.
+ * One that only the transaction itself has dropped is free.
+ */
+function refuseTwice(
+  transaction: KernelTransaction,
+  name: string,
+  idIn: (catalog: CatalogState) => number | undefined,
+): void {
+  if (idIn(transaction.ownCatalog) !== undefined) {
+    throw new PolylogError('duplicate_object', `"${name}" already exists`)
+  }
+  const newest = idIn(transaction.kernel.catalog)
+  if (newest !== undefined && newest !== idIn(transaction.baseCatalog)) transaction.changedMeanwhile(`"${name}"`)
+}
+
+/** Keeps a namespace from being dropped by others while something is put into it. */
+function holdNamespace(transaction: KernelTransaction, namespace: Namespace): void {
+  transaction.locks.lockName(nameLock(namespace.name, ''), 'key share')
+  const { id } = namespace
+  const isDropped = transaction.kernel.catalog.namespaceById(id) === undefined
+  if (isDropped && transaction.baseCatalog.namespaceById(id) !== undefined) {
+    transaction.changedMeanwhile(`"${namespace.name}"`)
+  }
+  if (transaction.catalog.namespaceById(id) !== undefined) return
+  throw new PolylogError('undefined_object', `namespace "${namespace.name}" does not exist`)
+}
+
+function newId(transaction: KernelTransaction): number {
+  transaction.createdCollections = true
+  return transaction.kernel.nextCollectionId()
+}
+
+export function dropNamespace(transaction: KernelTransaction, namespace: Namespace): void {
+  transaction.locks.lockName(nameLock(namespace.name, ''), 'update')
+  if (transaction.catalog.collectionsOf(namespace.name).length > 0) {
+    throw new PolylogError('dependent_objects', `cannot drop "${namespace.name}": it still has collections`)
+  }
+  for (const { id } of transaction.kernel.catalog.collectionsOf(namespace.name)) {
+    if (transaction.baseCatalog.collectionById(id) === undefined) transaction.changedMeanwhile(`"${namespace.name}"`)
+  }
+  dropComments(transaction, namespace.id)
+  transaction.changeCatalog(namespaceKey(namespace.id), undefined)
+}
+
+export interface NewCollection {
+  readonly namespace: Namespace
+  readonly name: string
+  readonly kind: string
+  readonly definition: JsonObject
+  /** Left out: memory. One that the database has. */
+  readonly engine?: string | undefined
+}
+
+export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
+  const { namespace, name } = created
+  checkName(name)
+  if (namespace.name === keyvalueNamespace && created.kind !== 'keyvalue') {
+    throw new PolylogError(
+      'foreign_model_violation',
+      `"${keyvalueNamespace}" holds the databases of Redis and nothing else`,
+    )
+  }
+  checkEngine(transaction, created.engine)
+  holdNamespace(transaction, namespace)
+  transaction.locks.lockName(nameLock(namespace.name, name), 'update')
+  refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
+  const id = newId(transaction)
+  transaction.locks.own(id)
+  const state = { ...created, id, version: transaction.kernel.nextVersion(), indexes: [] }
+  return write(transaction, newCollection(state, transaction.principal.user))
+}
+
+function checkEngine({ kernel }: KernelTransaction, engine: string = memoryEngine): void {
+  if (!engineNames.includes(engine)) {
+    const message = `there is no engine "${engine}": the engines are ${engineNames.join(', ')}`
+    throw new PolylogError('invalid_argument', message)
+  }
+  if (engine === memoryEngine || kernel.engines?.has(engine) === true) return
+  throw new PolylogError('unsupported', `the engine "${engine}" needs a data directory: this database lies in memory`)
+}
+
+function write(transaction: KernelTransaction, collection: Collection): Collection {
+  const { id } = collection
+  const before = transaction.catalog.collectionById(id)
+  transaction.changeCatalog(collectionKey(id), encodeCollection(collection))
+  const written = transaction.catalog.collectionById(id)!
+  holdReferred(transaction, written, before)
+  dropCommentsOnLostParts(transaction, written)
+  return written
+}
+
+/** What a definition has come to refer to must be there, and stay until the end. */
+function holdReferred(transaction: KernelTransaction, after: Collection, before: Collection | undefined): void {
+  const known = before === undefined ? new Set<number>() : referencesOf(before)
+  for (const id of referencesOf(after)) {
+    if (known.has(id)) continue
+    transaction.locks.lockName(collectionLockKey(id), 'key share')
+    const isDropped = transaction.kernel.catalog.collectionById(id) === undefined
+    if (isDropped && transaction.baseCatalog.collectionById(id) !== undefined) {
+      transaction.changedMeanwhile(`what "${after.name}" refers to`)
+    }
+    if (transaction.catalog.collectionById(id) !== undefined) continue
+    throw new PolylogError('undefined_object', `what "${after.name}" refers to does not exist`)
+  }
+}
+
+function dropCommentsOnLostParts(transaction: KernelTransaction, collection: Collection): void {
+  const comments = transaction.catalog.commentsOn(collection.id)
+  if (comments.size === 0) return
+  const parts = new Set(partsOf(collection).map(partText))
+  for (const part of comments.keys()) {
+    if (part !== '' && !parts.has(part)) transaction.changeCatalog(commentTextKey(collection.id, part), undefined)
+  }
+}
+
+function dropComments(transaction: KernelTransaction, id: number): void {
+  for (const part of transaction.catalog.commentsOn(id).keys()) {
+    transaction.changeCatalog(commentTextKey(id, part), undefined)
+  }
+}
+
+/** The comment on a namespace, a collection, or a part; none where it is undefined or empty. */
+export function setComment(transaction: KernelTransaction, address: ObjectAddress, text: string | undefined): void {
+  const { id, part } = address
+  const namespace = transaction.catalog.namespaceById(id)
+  if (namespace !== undefined) holdNamespace(transaction, namespace)
+  else transaction.locks.lockName(collectionLockKey(id), 'key share')
+  transaction.locks.lockName(`\xffcomment ${id}`, 'update')
+  const collection = transaction.catalog.collectionById(id)
+  const isThere = part === undefined || (collection !== undefined && hasPart(collection, part))
+  if ((namespace ?? collection) === undefined || !isThere) {
+    throw new PolylogError('undefined_object', 'what the comment is on does not exist')
+  }
+  if (transaction.kernel.catalog.collectionById(id)?.version !== transaction.baseCatalog.collectionById(id)?.version) {
+    transaction.changedMeanwhile('what the comment is on')
+  }
+  const value = text === undefined || text === '' ? undefined : sliceOf(Buffer.from(text))
+  if (value === undefined && transaction.catalog.commentOn(address) === undefined) return
+  transaction.changeCatalog(commentKey(id, part), value)
+}
+
+/**
+ * Locks a collection whose rows the change reads, or later statements write without locks: they must be the newest ones.
+ * An index that was built over an older snapshot would miss what others have written since.
+ */
+function holdUnchanged(transaction: KernelTransaction, collection: Collection): void {
+  transaction.locks.lockSchema(collection.id)
+  const { start, end } = keyspaceRange(collection.id)
+  const { conflicts } = transaction.kernel
+  if (!conflicts.changed(sliceToLatin1(start), sliceToLatin1(end), transaction.sequence)) return
+  transaction.changedMeanwhile(`collection "${collection.name}"`)
+}
+
+export interface CollectionChange {
+  readonly name?: string
+  readonly namespace?: Namespace
+  readonly owner?: string
+  readonly definition?: JsonObject
+}
+
+export function alterCollection(
+  transaction: KernelTransaction,
+  collection: Collection,
+  change: CollectionChange,
+): Collection {
+  holdUnchanged(transaction, collection)
+  const before = current(transaction, collection)
+  const definitionVersion = findKind(before.kind)?.version ?? before.definitionVersion
+  const version = transaction.kernel.nextVersion()
+  const altered = { ...before, ...change, ...(change.definition && { definitionVersion }), version }
+  if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
+    const { name, namespace } = altered
+    checkName(name)
+    holdNamespace(transaction, namespace)
+    transaction.locks.lockName(nameLock(namespace.name, name), 'update')
+    refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
+  }
+  return write(transaction, altered)
+}
+
+function current(transaction: KernelTransaction, collection: Collection): Collection {
+  const found = transaction.catalog.collectionById(collection.id)
+  if (found === undefined) throw new PolylogError('undefined_object', `collection "${collection.name}" does not exist`)
+  return found
+}
+
+/**
+ * Each goes with all its keys. What refers to one of them goes with it, or its reference has been taken away before, or
+ * nothing goes at all; who drops in cascade has found the dependents (`dependents.ts`) and names them here.
+ */
+export function dropCollections(transaction: KernelTransaction, collections: readonly Collection[]): void {
+  const dropped = new Set(collections.map(({ id }) => id))
+  for (const collection of collections) {
+    transaction.locks.lockSchema(collection.id)
+    refuseReferred(transaction, collection, dropped)
+  }
+  for (const collection of collections) dropCollection(transaction, collection)
+}
+
+function refuseReferred(transaction: KernelTransaction, collection: Collection, dropped: ReadonlySet<number>): void {
+  for (const referrer of transaction.catalog.referrersOf(collection.id)) {
+    if (dropped.has(referrer.id)) continue
+    const own = dependenciesOf(referrer).filter(({ on }) => on.id === collection.id)
+    const message = `cannot drop "${collection.name}": "${referrer.name}" depends on it`
+    if (own.length > 0) throw new PolylogError('dependent_objects', message, { detail: { sqlState: '2BP01' } })
+  }
+  for (const { id, name } of transaction.kernel.catalog.referrersOf(collection.id)) {
+    if (transaction.baseCatalog.collectionById(id) === undefined) transaction.changedMeanwhile(`"${name}"`)
+  }
+}
+
+function dropCollection(transaction: KernelTransaction, collection: Collection): void {
+  clearKeys(transaction, collection)
+  for (const [field, types] of current(transaction, collection).fields) {
+    for (const type of types) transaction.changeCatalog(fieldKey(collection.id, field, type), undefined)
+  }
+  dropComments(transaction, collection.id)
+  transaction.changeCatalog(collectionKey(collection.id), undefined)
+}
+
+export function clearCollection(transaction: KernelTransaction, collection: Collection): void {
+  transaction.locks.lockSchema(collection.id)
+  clearKeys(transaction, collection)
+}
+
+function clearKeys(transaction: KernelTransaction, collection: Collection): void {
+  const rows = keyspaceRange(collection.id, primaryIndex)
+  const all = keyspaceRange(collection.id)
+  transaction.deleteRange(rows)
+  transaction.deleteRange({ start: rows.end, end: all.end }, 'derived')
+}
+
+export function createIndex(
+  transaction: KernelTransaction,
+  collection: Collection,
+  index: { name: string; unique: boolean; definition: JsonObject },
+): Index {
+  holdUnchanged(transaction, collection)
+  const now = current(transaction, collection)
+  if (now.indexes.some(({ name }) => name === index.name)) {
+    throw new PolylogError('duplicate_object', `index "${index.name}" already exists`)
+  }
+  const created: Index = { id: nextIndexId(transaction, collection), ...index }
+  write(transaction, { ...now, indexes: [...now.indexes, created], version: transaction.kernel.nextVersion() })
+  return created
+}
+
+/** Never used again within the collection: entries of a dropped index may still lie in the log. */
+function nextIndexId(transaction: KernelTransaction, collection: Collection): number {
+  const ids = current(transaction, collection).indexes.map(({ id }) => id)
+  return Math.max(16, transaction.kernel.nextVersion(), ...ids) + 1
+}
+
+export function dropIndex(transaction: KernelTransaction, collection: Collection, index: Index): void {
+  holdUnchanged(transaction, collection)
+  const now = current(transaction, collection)
+  transaction.deleteRange(keyspaceRange(collection.id, index.id), 'derived')
+  const indexes = now.indexes.filter(({ id }) => id !== index.id)
+  write(transaction, { ...now, indexes, version: transaction.kernel.nextVersion() })
+}
+
+export function widenCollection(
+  transaction: KernelTransaction,
+  collection: Collection,
+  field: string,
+  type: string,
+): void {
+  if (current(transaction, collection).fields.get(field)?.has(type) === true) return
+  transaction.changeCatalog(fieldKey(collection.id, field, type), present)
+}
+
+const present: Slice = emptySlice

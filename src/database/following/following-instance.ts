@@ -1,0 +1,271 @@
+/**
+ * The databases of a data directory that another process leads: each begins with the newest checkpoint, follows the log
+ * behind it, and can take over. Nothing is written to the directory before that, and nothing of it is locked.
+ *
+ *   open ──▶ following ──promote: the lock, then the log of each──▶ an `Instance` like any other
+ *               │ ▲
+ *               └─┘ the log was trimmed before it was read, or has diverged: begun anew from the newest checkpoint
+ *
+ * The leader removes a checkpoint when the next one is there, and trims the log behind that: so what was found may be gone
+ * before it is read, and is looked for again.
+ *
+ * Invariants: a promotion that fails (the lock is held, mostly) leaves everything following as before.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import { DiskError } from '../../host/host.ts'
+import { openFileLog } from '../../log/file/file-log.ts'
+import { openLogTail } from '../../log/file/log-tail.ts'
+import { openMemoryStore } from '../../storage/memory/memory.ts'
+import { newestCheckpoint } from '../directory/checkpoints.ts'
+import type { ListedDatabase } from '../directory/contents.ts'
+import type { Sequence } from '../contract.ts'
+import { DataDirectory } from '../directory/data-directory.ts'
+import type { Database } from '../database.ts'
+import { checkFollowable } from './follow-loop.ts'
+import { FollowedLog } from './followed-log.ts'
+import { Instance, type InstanceOptions } from '../instance.ts'
+import { logErrorCode } from '../commit/log-trouble.ts'
+import { Member } from './member.ts'
+import { Outage } from '../commit/outage.ts'
+import { ProcessMemory } from '../process-memory.ts'
+import { locateDamage, translateFailure } from '../directory/start-failure.ts'
+
+export interface FollowOptions extends InstanceOptions {
+  readonly directory: string
+  /** How often it is looked whether the log has grown. Default: 10 ms. */
+  readonly pollMs?: number
+}
+
+/** How often what the leader has just replaced is looked for again. */
+const attempts = 20
+/** Where it cannot be begun anew, as long as the leader writes checkpoints faster than they are read. */
+const patienceMs = 60_000
+
+export class FollowingInstance {
+  readonly databases: Map<string, Database> = new Map()
+  readonly memory: ProcessMemory
+  readonly #options: FollowOptions
+  #listed: readonly ListedDatabase[]
+  readonly #members = new Map<string, Member>()
+  readonly #opening = new Map<string, Promise<Database>>()
+  /** Replaced ones on which something may still be open. */
+  readonly #replaced: Member[] = []
+  readonly #anew = new Map<string, Promise<void>>()
+  #promoted: Instance | undefined
+  #isClosed = false
+  /** How often a database was begun anew. */
+  restarts = 0
+
+  private constructor(options: FollowOptions, listed: readonly ListedDatabase[]) {
+    this.#options = options
+    this.#listed = listed
+    this.memory = ProcessMemory.of(options.host, options.memory)
+  }
+
+  /** Errors: `undefined_object` where the directory has no such database, `data_corrupted`, `data_newer`, `unsupported`. */
+  static async open(options: FollowOptions, defaultDatabase: string): Promise<FollowingInstance> {
+    const { host, directory } = options
+    try {
+      const instance = new FollowingInstance(options, await DataDirectory.look(host.disk, directory))
+      await instance.use(defaultDatabase)
+      return instance
+    } catch (error) {
+      throw translateFailure(error, directory)
+    }
+  }
+
+  /** As `Instance.databases`, also after the promotion. */
+  get openDatabases(): ReadonlyMap<string, Database> {
+    return this.#promoted?.databases ?? this.databases
+  }
+
+  get isPromoted(): boolean {
+    return this.#promoted !== undefined
+  }
+
+  get names(): readonly string[] {
+    return this.#promoted?.names ?? this.#listed.map(({ name }) => name)
+  }
+
+  async use(name: string): Promise<Database> {
+    if (this.#promoted !== undefined) return this.#promoted.use(name)
+    const open = this.databases.get(name)
+    if (open !== undefined) return open
+    let opening = this.#opening.get(name)
+    if (opening === undefined) {
+      opening = this.#open(name).finally(() => this.#opening.delete(name))
+      this.#opening.set(name, opening)
+    }
+    return opening
+  }
+
+  async #open(name: string): Promise<Database> {
+    const { host, directory } = this.#options
+    if (!this.names.includes(name)) this.#listed = await DataDirectory.look(host.disk, directory)
+    const listed = this.#listed.find((database) => database.name === name)
+    if (listed === undefined || this.#isClosed) {
+      throw new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
+    }
+    const member = await this.#begin(listed)
+    this.#members.set(name, member)
+    this.databases.set(name, member.database)
+    return member.database
+  }
+
+  /** From the newest checkpoint. */
+  async #begin(listed: ListedDatabase): Promise<Member> {
+    const folder = `${this.#options.directory}/databases/${listed.uuid}`
+    const outage = new Outage(this.#options.host, patienceMs)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#beginOnce(listed, folder)
+      } catch (error) {
+        if (attempt >= attempts || !isReplaced(error) || !(await outage.next())) {
+          throw locateDamage(error, listed.name, folder)
+        }
+      }
+    }
+  }
+
+  async #beginOnce(listed: ListedDatabase, folder: string): Promise<Member> {
+    const { host, limits, checkpointEveryBytes, migrationSteps, pollMs } = this.#options
+    const checkpoint = await newestCheckpoint(host.disk, `${folder}/checkpoint`)
+    const store = await openMemoryStore(host, checkpoint)
+    const tail = await openLogTail(host, `${folder}/log`, {
+      databaseId: databaseIdOf(listed),
+      ...(pollMs !== undefined && { pollMs }),
+    })
+    const log = new FollowedLog(tail, () => this.#openLog(listed, folder))
+    try {
+      const member = await Member.open(
+        {
+          host,
+          name: listed.name,
+          log,
+          store,
+          checkpointFolder: `${folder}/checkpoint`,
+          memory: this.memory,
+          consumers: { disk: host.disk, folder },
+          onFollowFailed: (error) => this.#beginAnew(listed, error),
+          ...(limits && { limits }),
+          ...(checkpointEveryBytes !== undefined && { checkpointEveryBytes }),
+          ...(migrationSteps && { migrationSteps }),
+        },
+        'follow',
+        (database) => this.databases.set(database.name, database),
+      )
+      checkEngines(member.database)
+      return member
+    } catch (error) {
+      await log.close()
+      store.close()
+      throw error
+    }
+  }
+
+  #openLog(listed: ListedDatabase, folder: string): ReturnType<typeof openFileLog> {
+    const { host, segmentBytes } = this.#options
+    return openFileLog(host, `${folder}/log`, {
+      databaseId: databaseIdOf(listed),
+      mustExist: true,
+      ...(segmentBytes !== undefined && { segmentBytes }),
+    })
+  }
+
+  /** Resolves when the newest state of the database is that of `sequence`, or a later one. */
+  async waitFor(name: string, sequence: Sequence, signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      const database = await this.use(name)
+      try {
+        await database.role.waitFor(sequence, signal)
+        return
+      } catch (error) {
+        const anew = this.#anew.get(name)
+        if (anew === undefined && this.databases.get(name) === database) throw error
+        await anew
+      }
+    }
+  }
+
+  #beginAnew(listed: ListedDatabase, cause: unknown): void {
+    const anew = this.#replace(listed, cause).finally(() => this.#anew.delete(listed.name))
+    this.#anew.set(listed.name, anew)
+  }
+
+  /** What it has is a state that was, but the way from there to the present one is lost. */
+  async #replace(listed: ListedDatabase, cause: unknown): Promise<void> {
+    const { host } = this.#options
+    const last = this.#members.get(listed.name)
+    if (last === undefined || this.#isClosed || this.#promoted !== undefined) return
+    host.log('warning', `the log cannot be followed any further: ${(cause as Error).message}`, {
+      database: listed.name,
+    })
+    try {
+      const member = await this.#begin(listed)
+      this.restarts++
+      last.database.successor = member.database
+      this.#replaced.push(last)
+      this.#members.set(listed.name, member)
+      this.databases.set(listed.name, member.database)
+    } catch (error) {
+      host.log('error', (error as Error).message, { database: listed.name })
+    }
+  }
+
+  /**
+   * Takes over from a leader that is no more: its lock must be free. Then this is an instance like any other. Errors:
+   * `directory_locked`, those of `Instance.open`.
+   */
+  async promote(defaultDatabase: string): Promise<void> {
+    if (this.#promoted !== undefined) return
+    const { directory } = this.#options
+    try {
+      await Promise.allSettled(this.#opening.values())
+      this.#promoted = await Instance.takeOver(
+        { ...this.#options, directory },
+        { members: this.#members, memory: this.memory, defaultDatabase },
+      )
+    } catch (error) {
+      throw translateFailure(error, directory)
+    }
+  }
+
+  create(name: string): Promise<void> {
+    return this.#leading().create(name)
+  }
+
+  drop(name: string): Promise<void> {
+    return this.#leading().drop(name)
+  }
+
+  #leading(): Instance {
+    if (this.#promoted !== undefined) return this.#promoted
+    throw new PolylogError('not_leading', 'the databases take no changes now: another process leads them')
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#opening.values())
+    await Promise.allSettled(this.#anew.values())
+    for (const member of this.#replaced) await member.close()
+    if (this.#promoted !== undefined) return this.#promoted.close()
+    for (const member of this.#members.values()) await member.close()
+    return undefined
+  }
+}
+
+function databaseIdOf({ uuid }: ListedDatabase): Uint8Array {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex')
+}
+
+function checkEngines({ catalog }: Database): void {
+  for (const namespace of catalog.namespaces.keys()) {
+    for (const { engine } of catalog.collectionsOf(namespace)) checkFollowable(engine)
+  }
+}
+
+/** The leader has written a checkpoint since, and what was found before is gone. */
+function isReplaced(error: unknown): boolean {
+  if (error instanceof DiskError) return error.code === 'not-found'
+  return logErrorCode(error) === 'trimmed' || (error instanceof PolylogError && error.code === 'data_corrupted')
+}

@@ -1,0 +1,128 @@
+/** Who else needs the log of a database, and how far it may be trimmed: see `consumers.ts`. */
+import { PolylogError } from '../../base/errors.ts'
+import type { CommitLog } from '../../log/commit-log.ts'
+import {
+  type Consumer,
+  type ConsumerKind,
+  type Consumers,
+  defaultMaxLagBytes,
+  heldBytes,
+  lostError,
+} from './consumers.ts'
+import type { Sequence } from '../contract.ts'
+import { notLeading } from '../commit/log-trouble.ts'
+
+export interface ConsumerOptions {
+  /** Default: `feed`. */
+  readonly kind?: ConsumerKind
+  /** The first sequence that it needs. Default: the next one. */
+  readonly from?: Sequence
+  /** The log keeps so much for it, at most. Default: 1 GiB. */
+  readonly maxLagBytes?: number
+}
+
+export interface ConsumerStatus extends Consumer {
+  /** Of the log, from its position on. */
+  readonly heldBytes: number
+}
+
+/** What it needs to know of its database. */
+export interface LogUser {
+  readonly log: CommitLog
+  readonly leads: boolean
+  /** Of what is in the log. */
+  readonly logPosition: Sequence
+}
+
+export class LogUse {
+  readonly #user: LogUser
+  readonly #consumers: Consumers
+  /** Up to there nobody but consumers needs the log. */
+  #trimmable: Sequence = 0
+  #trimming: Promise<void> = Promise.resolve()
+
+  constructor(user: LogUser, consumers: Consumers) {
+    this.#user = user
+    this.#consumers = consumers
+  }
+
+  /** Records before `before` are needed by nobody but consumers. */
+  async trim(before: Sequence): Promise<void> {
+    this.#trimmable = before
+    await this.#user.log.trim(await this.#consumers.trimLimit(before, this.#user.log.describe()))
+  }
+
+  get consumers(): ConsumerStatus[] {
+    const segments = this.#user.log.describe()
+    return this.#consumers.all.map((consumer) => {
+      const held = consumer.state === 'active' ? heldBytes(consumer.position, segments) : 0
+      return { ...consumer, heldBytes: held }
+    })
+  }
+
+  /** Errors: `undefined_object`. */
+  consumer(name: string): Consumer {
+    return this.#consumers.get(name)
+  }
+
+  /** Durable when this resolves. Errors: `duplicate_object`, `trimmed` where the log does not have `from` any more. */
+  async register(name: string, options: ConsumerOptions = {}): Promise<void> {
+    this.#checkLeads()
+    const { kind = 'feed', from = this.#user.logPosition + 1, maxLagBytes = defaultMaxLagBytes } = options
+    await this.#consumers.register({ name, kind, position: from, maxLagBytes })
+    const { oldest } = await this.#user.log.end()
+    // Looked at now that nothing of it can go any more.
+    if (from >= oldest) return
+    await this.#consumers.drop(name)
+    throw new PolylogError('trimmed', `the log begins at ${oldest}, and ${from} was asked for`, { detail: { oldest } })
+  }
+
+  /** The first sequence that it needs, all of which the log has. Errors: `trimmed`, with `oldest` in its detail. */
+  async positionOf(name: string): Promise<Sequence> {
+    const consumer = this.#consumers.get(name)
+    const { oldest } = await this.#user.log.end()
+    if (consumer.state === 'lost' || consumer.position < oldest) throw lostError(consumer, oldest)
+    return consumer.position
+  }
+
+  /** It needs nothing before `position` any more. */
+  advance(name: string, position: Sequence): void {
+    this.#checkLeads()
+    const before = this.#consumers.get(name).position
+    this.#consumers.advance(name, position)
+    // A trim that it has held back is made up for, one at a time.
+    if (before < this.#trimmable) this.#trimSoon()
+  }
+
+  #trimSoon(): void {
+    this.#trimming = this.#trimming.then(() => this.trim(this.#trimmable)).catch(() => undefined)
+  }
+
+  /** A lost one goes on at the oldest sequence that there is, which is answered. */
+  async goOn(name: string): Promise<Sequence> {
+    this.#checkLeads()
+    const { oldest } = await this.#user.log.end()
+    await this.#consumers.goOn(name, oldest)
+    return this.#consumers.get(name).position
+  }
+
+  async drop(name: string): Promise<void> {
+    this.#checkLeads()
+    await this.#consumers.drop(name)
+    if (this.#trimmable > 0) this.#trimSoon()
+  }
+
+  /** As another process has left them. */
+  takeOver(): Promise<void> {
+    return this.#consumers.read()
+  }
+
+  async close(): Promise<void> {
+    await this.#trimming
+    if (this.#user.leads) await this.#consumers.save()
+  }
+
+  #checkLeads(): void {
+    if (!this.#user.leads) throw notLeading('only who leads a log keeps its consumers')
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * What the process really has, measured, beside what its accounts say.
+ *
+ * Accounts count what values hold. They see neither the garbage that was not collected yet nor what the allocator keeps
+ * of what was given back, and a limit that is to hold must count those too. So everybody who moves bytes says how many
+ * (`moved`), and after some of them, and after each slice of a statement, the process is looked at:
+ *
+ *   resident   ┌─────────┬────────────┬─────────┬─────────┬──────────┬ ─ ─ ─ ─ ┐
+ *              │ runtime │ V8's heap  │ stored  │ buffers │ unused   │ headroom │
+ *              └─────────┴────────────┴─────────┴─────────┴──────────┴ ─ ─ ─ ─ ┘
+ *                                     └── live or garbage ┘ kept by the allocator  ▲ limit, less a margin
+ *
+ * - Buffers lie beside V8's heap, which hardly grows with them: V8 sees no reason to collect until hundreds of megabytes
+ *   are garbage. So garbage is collected here, when heap and buffers have grown by a step: the young first, which takes a millisecond
+ *   or two, and all of it where that was not enough.
+ * - Accounts may hand out no more than what is left up to the limit, and a little for what lies unused: it will be used
+ *   again where it fits. So whoever asks for more than the process can have spills, or is refused, whatever has filled it.
+ * - Who would be refused makes the process look once more, and collect; and while little is left it is looked at again
+ *   some time later, when those who had filled it may have gone.
+ *
+ * Invariants: nothing is collected where less than a half of the limit is in use, but what closed databases have left; what accounts may hand out is never
+ * more than without looking, and never less than 16 MiB beside the stored data.
+ */
+import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Host, MemoryFacts } from '../host/host.ts'
+
+/** Of the limit: below it nobody minds what lies about. */
+const calmShare = 0.5
+/** Of the limit: for what grows between two looks. */
+const marginShare = 0.12
+/** Of the limit: of what lies unused no more is trusted to be of use. */
+const reusableShare = 0.05
+/** Handed out whatever is measured, or a process that has grown once would never work again. */
+const leastWorkBytes = 16 * 1024 * 1024
+/** Of the limit: so much garbage is worth a collection. */
+const stepShare = 1 / 32
+/** So much of closed stores lies about at most, however large the limit is. */
+const mostGivenBackBytes = 128 * 1024 * 1024
+/** Of the limit: what may be moved between two looks. */
+const lookEveryShare = 1 / 256
+/** Between two full collections passes so many times what the first one took: they get a tenth of the time at most. */
+const restTimes = 9
+/** Of the limit: where less is left, the process is looked at once more a little later. */
+const scarceShare = 1 / 8
+const leastRestMs = 100
+
+function takenOf({ heapBytes, bufferBytes }: MemoryFacts): number {
+  return heapBytes + bufferBytes
+}
+
+export class MemoryPressure {
+  readonly #limitBytes: number
+  readonly #handedOutBytes: number
+  readonly #root: MemoryAccount
+  readonly #stored: MemoryAccount
+  #host: Host | undefined
+  /** The runtime's own, beside heap and buffers. */
+  #nativeBytes = 0
+  #movedBytes = 0
+  /** Of stores that were closed since garbage was last collected for them. */
+  #givenBackBytes = 0
+  /** Heap and buffers after the last full collection, and after the last one of any kind; or fewer, where they were fewer since. */
+  #settledBytes = 0
+  #collectedBytes = 0
+  /** Before that nothing is collected in full. */
+  #restUntilUs = -Infinity
+  #looksAgain = false
+  #leftBytes = Infinity
+
+  /** `root`: its limit is what may be handed out where nothing is in the way. `stored`: of it, what is there for good. */
+  constructor(limitBytes: number, root: MemoryAccount, stored: MemoryAccount) {
+    this.#limitBytes = limitBytes
+    this.#stored = stored
+    this.#handedOutBytes = root.limitBytes
+    this.#root = root
+  }
+
+  /** The process has what it may have. */
+  get isAtLimit(): boolean {
+    return this.#leftBytes <= 0
+  }
+
+  /** From here on; what nobody watches is a test's. */
+  watch(host: Host): void {
+    if (this.#limitBytes === Infinity || this.#host !== undefined) return
+    this.#host = host
+    const { residentBytes, heapBytes, bufferBytes } = host.memory()
+    this.#nativeBytes = residentBytes - heapBytes - bufferBytes
+    this.#settledBytes = heapBytes + bufferBytes
+    this.#collectedBytes = this.#settledBytes
+    this.#root.onRefusal = () => this.#refused()
+  }
+
+  /** Bytes were received, sent or copied. */
+  moved(bytes: number): void {
+    this.#movedBytes += bytes
+    if (this.#movedBytes >= this.#limitBytes * lookEveryShare) this.look()
+  }
+
+  /**
+   * A store of this size was closed. Nothing else is moved where databases come and go, so it is collected also where half of
+   * the limit is not in use; by steps, since it takes a while.
+   */
+  givenBack(bytes: number): void {
+    const host = this.#host
+    this.#givenBackBytes += bytes
+    if (host === undefined || this.#givenBackBytes < Math.min(this.#limitBytes * stepShare, mostGivenBackBytes)) return
+    if (host.monotonic() < this.#restUntilUs) return
+    this.#givenBackBytes = 0
+    this.#tighten(this.#collectAll(host))
+  }
+
+  look(): void {
+    this.#movedBytes = 0
+    const host = this.#host
+    if (host === undefined) return
+    const facts = host.memory()
+    const takenBytes = takenOf(facts)
+    this.#settledBytes = Math.min(this.#settledBytes, takenBytes)
+    this.#collectedBytes = Math.min(this.#collectedBytes, takenBytes)
+    const isCalm = facts.residentBytes < this.#limitBytes * calmShare
+    this.#tighten(isCalm ? facts : this.#collect(host, facts))
+    if (this.#leftBytes < this.#limitBytes * scarceShare) this.#lookAgain(host)
+  }
+
+  /** What has made it scarce may be gone by then, and nobody who moves bytes be left to look. */
+  #lookAgain(host: Host): void {
+    if (this.#looksAgain) return
+    this.#looksAgain = true
+    const restUs = Math.max(this.#restUntilUs - host.monotonic(), 0)
+    host.at(leastRestMs + restUs / 1000, () => {
+      this.#looksAgain = false
+      if (host.monotonic() >= this.#restUntilUs) this.#tighten(this.#collectAll(host))
+    })
+  }
+
+  #collect(host: Host, facts: MemoryFacts): MemoryFacts {
+    const stepBytes = this.#limitBytes * stepShare
+    if (takenOf(facts) < this.#collectedBytes + stepBytes) return facts
+    host.collectGarbage('young')
+    const left = host.memory()
+    this.#collectedBytes = takenOf(left)
+    const isEnough = this.#collectedBytes < this.#settledBytes + 2 * stepBytes
+    return isEnough || host.monotonic() < this.#restUntilUs ? left : this.#collectAll(host)
+  }
+
+  #collectAll(host: Host): MemoryFacts {
+    const beganUs = host.monotonic()
+    host.collectGarbage('all')
+    const endedUs = host.monotonic()
+    this.#restUntilUs = endedUs + restTimes * (endedUs - beganUs)
+    const facts = host.memory()
+    this.#settledBytes = takenOf(facts)
+    this.#collectedBytes = this.#settledBytes
+    return facts
+  }
+
+  #tighten({ residentBytes, bufferBytes, heapBytes }: MemoryFacts): void {
+    const limit = this.#limitBytes
+    const left = limit * (1 - marginShare) - residentBytes
+    const unused = residentBytes - bufferBytes - heapBytes - this.#nativeBytes
+    const reusable = Math.min(Math.max(unused / 2, 0), limit * reusableShare)
+    this.#leftBytes = left + reusable
+    const bytes = Math.max(this.#root.usedBytes + this.#leftBytes, this.#stored.usedBytes + leastWorkBytes)
+    this.#root.limitBytes = Math.min(this.#handedOutBytes, bytes)
+  }
+
+  /** Whether it is worth asking again. */
+  #refused(): boolean {
+    const host = this.#host!
+    if (host.monotonic() < this.#restUntilUs) return false
+    const before = this.#root.limitBytes
+    this.#tighten(this.#collectAll(host))
+    return this.#root.limitBytes > before
+  }
+}

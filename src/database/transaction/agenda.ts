@@ -1,0 +1,212 @@
+/**
+ * What models have put off within a transaction: to the end of the statement, or to its own end.
+ *
+ * A check that a later row of the same statement may still satisfy, or an action that follows from a change (a cascade, a
+ * trigger), is a *task*. Tasks run first in, first out, once the statement has done all its work and before it has answered;
+ * what they put off joins the same queue. Where the queue is empty those follow that were put off *behind* it: what comes
+ * after a whole statement, not after its rows. A task whose constraint is deferred stays: it runs before the transaction
+ * commits, or when SET CONSTRAINTS makes its constraint immediate. A statement that is a transaction of its own has but one
+ * end: there everything runs, what is deferred last.
+ *
+ * What a statement does once, however many rows it changes, is done by whoever asks first (`isFirst`).
+ *
+ * Everything here goes back with the transaction's writes: a savepoint remembers how many tasks there were, which of them
+ * had run, which events had begun, and which constraints were deferred.
+ *
+ * Invariants: a transaction with waiting tasks does not commit; a task runs at most once, unless a rollback took back what
+ * it did; tasks of a statement that ran within it leave nothing behind.
+ */
+import { assert } from '../../base/errors.ts'
+import type {
+  ConstraintTiming,
+  DeferrableConstraint,
+  StatementSteps,
+  Task,
+  Transaction,
+  TransactionAgenda,
+} from '../contract.ts'
+import { beginInPlace } from './wait.ts'
+
+export interface AgendaMark {
+  readonly tasks: number
+  readonly ran: number
+  readonly behind: number
+  readonly begun: number
+  readonly timings: Timings
+}
+
+/** What SET CONSTRAINTS has said in this transaction: of all, and after that of some by their names in the catalog. */
+interface Timings {
+  readonly all: ConstraintTiming | undefined
+  readonly some: ReadonlyMap<string, ConstraintTiming>
+}
+
+const noTimings: Timings = { all: undefined, some: new Map() }
+export const nothingYet: AgendaMark = { tasks: 0, ran: 0, behind: 0, begun: 0, timings: noTimings }
+
+export class Agenda implements TransactionAgenda {
+  readonly #transaction: Transaction
+  readonly #checkSize: () => void
+  /** Undefined: it has run. */
+  #tasks: (Task | undefined)[] = []
+  /** Tasks that have run since they were left behind by their statement, for a rollback to bring back. */
+  #ran: { readonly place: number; readonly task: Task }[] = []
+  #waiting = 0
+  /** Of the running statement: tasks that follow when its queue is empty. */
+  #behind: Task[] = []
+  /** Events that the running statement has asked for. */
+  #begun: string[] = []
+  /** Where the running statement's tasks begin. */
+  #from = 0
+  #timings = noTimings
+  /** Bytes that waiting tasks hold. */
+  sizeBytes = 0
+
+  /** `checkSize` throws where a transaction holds too much. */
+  constructor(transaction: Transaction, checkSize: () => void) {
+    this.#transaction = transaction
+    this.#checkSize = checkSize
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting === 0
+  }
+
+  isPending(collection: number): boolean {
+    return this.#waiting > 0 && this.#tasks.some((task) => task?.collection === collection)
+  }
+
+  putOff(task: Task): void {
+    this.#tasks.push(task)
+    this.#waiting++
+    this.sizeBytes += task.sizeBytes
+    this.#checkSize()
+  }
+
+  putOffBehind(task: Task): void {
+    this.#behind.push(task)
+    this.#waiting++
+    this.sizeBytes += task.sizeBytes
+    this.#checkSize()
+  }
+
+  isFirst(event: string): boolean {
+    if (this.#begun.includes(event)) return false
+    this.#begun.push(event)
+    return true
+  }
+
+  beginStatement(): void {
+    this.#from = this.#tasks.length
+    if (this.#begun.length > 0) this.#begun = []
+  }
+
+  *setTiming(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void> {
+    const some = new Map(constraints === undefined ? [] : this.#timings.some)
+    for (const name of constraints ?? []) some.set(name, timing)
+    this.#timings = { all: constraints === undefined ? timing : this.#timings.all, some }
+    yield* this.#runAll(0, (task) => !this.isDeferred(task.constraint))
+  }
+
+  isDeferred(constraint: DeferrableConstraint | undefined): boolean {
+    if (constraint === undefined || !constraint.isDeferrable) return false
+    const timing = this.#timings.some.get(constraint.id) ?? this.#timings.all
+    return timing === undefined ? constraint.isInitiallyDeferred : timing === 'deferred'
+  }
+
+  /** What is due at the end of a statement. `isLast`: the transaction ends with it. */
+  *runStatementEnd(isLast: boolean): StatementSteps<void> {
+    yield* this.#runAll(this.#from, (task) => !this.isDeferred(task.constraint))
+    if (isLast) yield* this.#runAll(this.#from, always)
+    this.#compact()
+  }
+
+  /** What a part of a statement has put off since `start`, and is due. */
+  partEnd(start: AgendaMark): StatementSteps<void> | undefined {
+    if (this.#tasks.length === start.tasks) return undefined
+    return this.#run(start.tasks, (task) => !this.isDeferred(task.constraint))
+  }
+
+  /** What is left before the commit. */
+  *runTransactionEnd(): StatementSteps<void> {
+    yield* this.#runAll(0, always)
+    assert(this.isEmpty, 'a task has been put off beyond the end of its transaction')
+  }
+
+  *#runAll(from: number, isDue: (task: Task) => boolean): StatementSteps<void> {
+    yield* this.#run(from, isDue)
+    while (this.#behind.length > 0) {
+      this.#tasks.push(...this.#behind.splice(0))
+      yield* this.#run(from, isDue)
+    }
+  }
+
+  *#run(from: number, isDue: (task: Task) => boolean): StatementSteps<void> {
+    const transaction = this.#transaction
+    for (let place = from; place < this.#tasks.length; place++) {
+      const task = this.#tasks[place]
+      if (task === undefined || !isDue(task)) continue
+      this.#tasks[place] = undefined
+      this.#ran.push({ place, task })
+      this.#waiting--
+      this.sizeBytes -= task.sizeBytes
+      yield* beginInPlace<void>(transaction, () => task.run(transaction))
+      if (transaction.slice.spend(1)) yield undefined
+    }
+  }
+
+  /** What a statement has both put off and done is nobody's to bring back. */
+  #compact(): void {
+    const left = this.#tasks.slice(this.#from).filter((task) => task !== undefined)
+    this.#tasks.length = this.#from
+    for (const task of left) this.#tasks.push(task)
+    this.#ran = this.#ran.filter(({ place }) => place < this.#from)
+  }
+
+  get mark(): AgendaMark {
+    // Each statement takes one, and few have put anything off.
+    const isUntouched = this.#tasks.length === 0 && this.#ran.length === 0 && this.#begun.length === 0
+    if (isUntouched && this.#behind.length === 0 && this.#timings === noTimings) return nothingYet
+    return {
+      tasks: this.#tasks.length,
+      ran: this.#ran.length,
+      behind: this.#behind.length,
+      begun: this.#begun.length,
+      timings: this.#timings,
+    }
+  }
+
+  rollbackTo({ tasks, ran, behind, begun, timings }: AgendaMark): void {
+    this.#timings = timings
+    this.#begun.splice(begun)
+    for (const task of this.#behind.splice(behind)) this.#forget(task)
+    for (const { place, task } of this.#ran.splice(ran)) if (place < tasks) this.#restore(place, task)
+    for (const task of this.#tasks.splice(tasks)) if (task !== undefined) this.#forget(task)
+  }
+
+  #restore(place: number, task: Task): void {
+    this.#tasks[place] = task
+    this.#waiting++
+    this.sizeBytes += task.sizeBytes
+  }
+
+  #forget(task: Task): void {
+    this.#waiting--
+    this.sizeBytes -= task.sizeBytes
+  }
+
+  reset(): void {
+    if (this.#timings !== noTimings) this.#timings = noTimings
+    if (this.#tasks.length > 0) this.#tasks = []
+    if (this.#ran.length > 0) this.#ran = []
+    if (this.#behind.length > 0) this.#behind = []
+    if (this.#begun.length > 0) this.#begun = []
+    this.#waiting = 0
+    this.#from = 0
+    this.sizeBytes = 0
+  }
+}
+
+function always(): boolean {
+  return true
+}

@@ -1,0 +1,305 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { PolylogError } from '../../base/errors.ts'
+import { LockWait, type LockMode } from '../contract.ts'
+import { LockTable, type LockOwner } from './locks.ts'
+
+const modes: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']
+
+/** PostgreSQL's documentation, 13.3.2, table 13.3: the modes that each conflicts with. */
+const conflicting: Record<LockMode, readonly LockMode[]> = {
+  'key share': ['update'],
+  share: ['no key update', 'update'],
+  'no key update': ['share', 'no key update', 'update'],
+  update: ['key share', 'share', 'no key update', 'update'],
+}
+
+const owner = (id: number): LockOwner => ({ id })
+
+/** `true` held, a `LockWait`, or the error's code. */
+function ask(table: LockTable, who: LockOwner, key: string, mode: LockMode): true | LockWait | string {
+  try {
+    expect(table.acquire(who, key, mode, 'wait')).toBe(true)
+    return true
+  } catch (error) {
+    if (error instanceof LockWait) return error
+    return (error as PolylogError).code
+  }
+}
+
+/** With 1, whoever holds one key has all others in a set. */
+describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) => {
+  test('what was taken since a mark is given back, and what was strengthened is as it was', async () => {
+    const table = new LockTable(objectsMax)
+    const [a, b] = [owner(1), owner(2)]
+    table.acquire(a, 'before', 'key share', 'wait')
+    table.acquire(a, '\xffname', 'key share', 'wait')
+    const outer = table.mark(a)
+    table.acquire(a, 'outer', 'update', 'wait')
+    const inner = table.mark(a)
+    table.acquire(a, 'before', 'update', 'wait')
+    table.acquire(a, 'inner', 'update', 'wait')
+    const waits = ask(table, b, 'inner', 'update') as LockWait
+    table.releaseSince(a, inner)
+    await waits.granted
+    expect(['before', 'outer', 'inner', '\xffname'].map((key) => table.holds(a, key))).toEqual([
+      'key share',
+      'update',
+      undefined,
+      'key share',
+    ])
+    expect(table.holds(b, 'inner')).toBe('update')
+    expect(table.blocked(b, 'before', 'no key update')).toBe(false)
+    table.releaseSince(a, outer)
+    expect([table.holds(a, 'before'), table.holds(a, 'outer')]).toEqual(['key share', undefined])
+    table.acquire(a, 'outer', 'share', 'wait')
+    expect(table.rows().filter(({ transaction }) => transaction === 1)).toHaveLength(3)
+    table.releaseAll(a)
+    table.releaseAll(b)
+    expect(table.size).toBe(0)
+    expect(table.isEmpty).toBe(true)
+  })
+
+  test('too many to note are kept', () => {
+    const table = new LockTable(objectsMax)
+    const a = owner(1)
+    const mark = table.mark(a)
+    for (let i = 0; i < 20_000; i++) table.acquire(a, `k${i}`, 'update', 'wait')
+    table.releaseSince(a, mark)
+    expect(table.holds(a, 'k7')).toBe('update')
+  })
+
+  test.each(modes.flatMap((held) => modes.map((wanted): [LockMode, LockMode] => [held, wanted])))(
+    '%s against %s is as in PostgreSQL',
+    (held, wanted) => {
+      const table = new LockTable(objectsMax)
+      const [a, b] = [owner(1), owner(2)]
+      table.acquire(a, 'k', held, 'wait')
+      const conflicts = conflicting[held].includes(wanted)
+      expect(table.blocked(b, 'k', wanted)).toBe(conflicts)
+      expect(table.acquire(b, 'k', wanted, 'skip')).toBe(!conflicts)
+      if (conflicts) expect(() => table.acquire(b, 'k', wanted, 'nowait')).toThrow('could not obtain lock on row')
+      table.releaseAll(a)
+      table.releaseAll(b)
+      expect(table.size).toBe(0)
+    },
+  )
+
+  test('are granted in the order in which they were asked for', async () => {
+    const table = new LockTable(objectsMax)
+    const [holder, ...owners] = [0, 1, 2, 3].map(owner)
+    const order: number[] = []
+    table.acquire(holder!, 'k', 'update', 'wait')
+    const waits = owners.map((who) => {
+      const wait = ask(table, who, 'k', 'update') as LockWait
+      return wait.granted.then(() => {
+        order.push(who.id)
+        table.releaseAll(who)
+      })
+    })
+    expect(table.rows().map((row) => [row.transaction, row.granted])).toEqual([
+      [0, true],
+      [1, false],
+      [2, false],
+      [3, false],
+    ])
+    table.releaseAll(holder!)
+    await Promise.all(waits)
+    expect(order).toEqual([1, 2, 3])
+    expect(table.size).toBe(0)
+  })
+
+  test('FIFO: a weak request does not pass a strong one that waits', async () => {
+    const table = new LockTable(objectsMax)
+    const [a, b, c] = [owner(1), owner(2), owner(3)]
+    table.acquire(a, 'k', 'share', 'wait')
+    const strong = ask(table, b, 'k', 'update') as LockWait
+    const weak = ask(table, c, 'k', 'share') as LockWait
+    expect(weak).toBeInstanceOf(LockWait)
+    const order: string[] = []
+    void strong.granted.then(() => order.push('strong'))
+    void weak.granted.then(() => order.push('weak'))
+    table.releaseAll(a)
+    await Promise.resolve()
+    expect(order).toEqual(['strong'])
+    table.releaseAll(b)
+    await weak.granted
+    expect(order).toEqual(['strong', 'weak'])
+  })
+
+  test('a request that nobody ahead conflicts with is granted though one ahead waits', async () => {
+    const table = new LockTable(objectsMax)
+    const [x, s, n, k] = [owner(1), owner(2), owner(3), owner(4)]
+    table.acquire(x, 'k', 'update', 'wait')
+    const share = ask(table, s, 'k', 'share') as LockWait
+    const writer = ask(table, n, 'k', 'no key update') as LockWait
+    const keyShare = ask(table, k, 'k', 'key share') as LockWait
+    for (const wait of [share, writer, keyShare]) expect(wait).toBeInstanceOf(LockWait)
+    table.releaseAll(x)
+    await Promise.resolve()
+    expect(table.holds(s, 'k')).toBe('share')
+    expect(table.holds(n, 'k')).toBeUndefined()
+    expect(table.holds(k, 'k')).toBe('key share')
+  })
+
+  test('when a request in the middle of the queue gives up, those behind it that can go on do', () => {
+    const table = new LockTable(objectsMax)
+    const [a, b, c, d] = [owner(1), owner(2), owner(3), owner(4)]
+    table.acquire(a, 'k', 'share', 'wait')
+    ask(table, b, 'k', 'no key update')
+    ask(table, c, 'k', 'update')
+    ask(table, d, 'k', 'key share')
+    expect(table.holds(d, 'k')).toBeUndefined()
+    table.stopWaiting(c, new PolylogError('canceled', 'canceled'))
+    expect(table.holds(d, 'k')).toBe('key share')
+    expect(table.holds(b, 'k')).toBeUndefined()
+  })
+
+  test('a holder strengthens its mode ahead of the queue', async () => {
+    const table = new LockTable(objectsMax)
+    const [a, b, c] = [owner(1), owner(2), owner(3)]
+    table.acquire(a, 'k', 'share', 'wait')
+    table.acquire(b, 'k', 'key share', 'wait')
+    expect(ask(table, c, 'k', 'update')).toBeInstanceOf(LockWait)
+    const stronger = ask(table, a, 'k', 'update') as LockWait
+    expect(stronger).toBeInstanceOf(LockWait)
+    table.releaseAll(b)
+    await stronger.granted
+    expect(table.holds(a, 'k')).toBe('update')
+    expect(table.holds(c, 'k')).toBeUndefined()
+  })
+
+  test('two that share and both want more are a deadlock', () => {
+    const table = new LockTable(objectsMax)
+    const [a, b] = [owner(1), owner(2)]
+    table.acquire(a, 'k', 'share', 'wait')
+    table.acquire(b, 'k', 'share', 'wait')
+    expect(ask(table, a, 'k', 'update')).toBeInstanceOf(LockWait)
+    expect(ask(table, b, 'k', 'update')).toBe('deadlock')
+  })
+
+  test.each([2, 3, 4, 5])('a circle of %i is found by the one that closes it', async (size) => {
+    const table = new LockTable(objectsMax)
+    const owners = Array.from({ length: size }, (_, i) => owner(i))
+    for (const who of owners) table.acquire(who, `k${who.id}`, 'update', 'wait')
+    const waits: LockWait[] = []
+    for (const who of owners.slice(1)) waits.push(ask(table, who, `k${who.id - 1}`, 'update') as LockWait)
+    for (const wait of waits) expect(wait).toBeInstanceOf(LockWait)
+    expect(ask(table, owners[0]!, `k${size - 1}`, 'update')).toBe('deadlock')
+    expect(table.deadlocks).toBe(1)
+    table.releaseAll(owners[0]!)
+    for (let i = 1; i < size; i++) {
+      await waits[i - 1]!.granted
+      table.releaseAll(owners[i]!)
+    }
+    expect(table.size).toBe(0)
+  })
+
+  test('a circle that a strengthening request closes by passing the queue is found', () => {
+    const table = new LockTable(objectsMax)
+    const [u, k, h, w] = [owner(1), owner(2), owner(3), owner(4)]
+    table.acquire(u, 'l', 'key share', 'wait')
+    table.acquire(k, 'l', 'key share', 'wait')
+    table.acquire(h, 'l', 'share', 'wait')
+    table.acquire(w, 'm', 'update', 'wait')
+    expect(ask(table, w, 'l', 'no key update')).toBeInstanceOf(LockWait)
+    expect(ask(table, k, 'm', 'update')).toBeInstanceOf(LockWait)
+    // u would wait for k, k waits for w, and w would wait for u, which went ahead of it.
+    expect(ask(table, u, 'l', 'update')).toBe('deadlock')
+    expect(table.rows().filter((row) => row.transaction === 1)).toHaveLength(1)
+  })
+
+  test('a stopped wait is told why, and the lock goes on', async () => {
+    const table = new LockTable(objectsMax)
+    const [a, b, c] = [owner(1), owner(2), owner(3)]
+    table.acquire(a, 'k', 'update', 'wait')
+    const stopped = ask(table, b, 'k', 'update') as LockWait
+    const other = ask(table, c, 'k', 'update') as LockWait
+    table.stopWaiting(b, new PolylogError('canceled', 'enough'))
+    await expect(stopped.granted).rejects.toThrow('enough')
+    table.releaseAll(a)
+    await other.granted
+    expect(table.holds(c, 'k')).toBe('update')
+  })
+
+  /** Owners take random locks, wait, and release. Nobody may wait without anybody that it waits for going on. */
+  test('random programs: holders are compatible, and whoever waits has a way out', () => {
+    const step = fc.record({
+      who: fc.nat(5),
+      key: fc.constantFrom(0, 0, 0, 1),
+      mode: fc.constantFrom(...modes),
+      end: fc.nat(7),
+    })
+    const property = fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (program) => {
+      const table = new LockTable(objectsMax)
+      const owners = Array.from({ length: 6 }, (_, i) => owner(i))
+      const waiting = new Set<LockOwner>()
+      for (const { who, key, mode, end } of program) {
+        const asker = owners[who]!
+        for (const row of table.rows())
+          if (row.granted && !isWaiting(table, row.transaction)) waiting.delete(owners[row.transaction]!)
+        if (end === 0) {
+          table.releaseAll(asker)
+          waiting.delete(asker)
+        } else if (!waiting.has(asker)) {
+          const answer = ask(table, asker, `k${key}`, mode)
+          if (answer instanceof LockWait) waiting.add(asker)
+          else if (answer === 'deadlock') table.releaseAll(asker)
+        }
+        checkHolders(table)
+        checkProgress(table, owners)
+      }
+      for (const who of owners) table.releaseAll(who)
+      expect(table.size).toBe(0)
+    })
+    fc.assert(property, { numRuns: 120 })
+  })
+})
+
+function isWaiting(table: LockTable, id: number): boolean {
+  return table.rows().some((row) => row.transaction === id && !row.granted)
+}
+
+function checkHolders(table: LockTable): void {
+  const granted = table.rows().filter((row) => row.granted)
+  for (const a of granted) {
+    for (const b of granted) {
+      if (a.key !== b.key || a.transaction === b.transaction) continue
+      expect(conflicting[a.mode]).not.toContain(b.mode)
+    }
+  }
+}
+
+/** Ending those who do not wait, again and again, must let everybody through: else there is a circle nobody was told of. */
+function checkProgress(table: LockTable, owners: readonly LockOwner[]): void {
+  const rows = table.rows()
+  const waits = rows.filter((row) => !row.granted)
+  if (waits.length === 0) return
+  const done = new Set(owners.map(({ id }) => id).filter((id) => !waits.some((row) => row.transaction === id)))
+  for (let changed = true; changed;) {
+    changed = false
+    for (const wait of waits) {
+      if (done.has(wait.transaction)) continue
+      const before = rows.filter((row) => row.key === wait.key)
+      const ahead = before.slice(0, before.indexOf(wait))
+      const blockers = ahead.filter(
+        (row) => row.transaction !== wait.transaction && conflicting[wait.mode].includes(row.mode),
+      )
+      if (blockers.every((row) => done.has(row.transaction))) {
+        done.add(wait.transaction)
+        changed = true
+      }
+    }
+  }
+  expect(done.size).toBe(owners.length)
+  // Whoever has nobody ahead that conflicts must not wait at all.
+  for (const wait of waits) {
+    const ahead = rows
+      .filter((row) => row.key === wait.key)
+      .slice(0, rows.filter((row) => row.key === wait.key).indexOf(wait))
+    const free = ahead.every(
+      (row) => row.transaction === wait.transaction || !conflicting[wait.mode].includes(row.mode),
+    )
+    expect(free).toBe(false)
+  }
+}

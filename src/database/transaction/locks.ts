@@ -1,0 +1,354 @@
+/**
+ * Key locks of interleaved transactions: PostgreSQL's four row modes, first in first out, deadlocks found at each wait.
+ *
+ * A lock is a key (latin1), its holders with their strongest mode, and a queue. A request is granted when it conflicts
+ * with no other holder and with no request before it in the queue; a holder that strengthens its mode goes to the front.
+ * Who must wait gets a promise and, once it is granted, holds the lock: asked for again, it is there.
+ *
+ * A waiter waits for the holders that conflict with it and for conflicting requests ahead of it. Before it starts to
+ * wait that graph is searched; where it leads back to the requester, the requester gets `deadlock`.
+ *
+ * Whoever holds many keys that nobody else asks for has them in a table (`key-numbers.ts`) instead of a lock each: an
+ * UPDATE of a million rows would make a million objects and end them one by one. The lock of such a key is made when
+ * somebody asks for it.
+ *
+ * A transaction with savepoints notes what it takes from its first mark on, so that what was taken or strengthened since a
+ * mark can be given back to what it was; beyond some thousands of keys it keeps them instead.
+ *
+ * Invariants: holders of one lock are pairwise compatible; every request in a queue conflicts with a holder or with a
+ * request ahead of it; a transaction waits for at most one lock; locks without holders and queue do not exist;
+ * a key of such a table has no lock, or one that the table's owner holds.
+ */
+import { PolylogError } from '../../base/errors.ts'
+import { LockWait, type LockMode, type LockPolicy } from '../contract.ts'
+import { KeyNumbers } from './key-numbers.ts'
+
+/** Strength, and what conflicts with what: PostgreSQL's table of row-level locks. */
+const strength: Record<LockMode, number> = { 'key share': 0, share: 1, 'no key update': 2, update: 3 }
+const conflicts: readonly (readonly boolean[])[] = [
+  [false, false, false, true],
+  [false, false, true, true],
+  [false, true, true, true],
+  [true, true, true, true],
+]
+
+/** Whoever holds locks: a transaction. */
+export interface LockOwner {
+  readonly id: number
+}
+
+interface Request {
+  readonly owner: LockOwner
+  mode: number
+  readonly grant: () => void
+  readonly fail: (error: PolylogError) => void
+}
+
+interface Lock {
+  readonly key: string
+  readonly holders: Map<LockOwner, number>
+  readonly queue: Request[]
+}
+
+export interface LockRow {
+  readonly key: string
+  readonly transaction: number
+  readonly mode: LockMode
+  readonly granted: boolean
+}
+
+/** Of a lock that is an object, with its holders and its entry in the table. */
+const lockBytes = 512
+
+/** In an owner's table: it was given back. */
+const givenBack = 4
+
+/** What was held of a key before, since an owner's first mark. */
+interface Journal {
+  readonly entries: { readonly key: string; readonly before: number | undefined }[]
+  isFull: boolean
+}
+
+const journalEntriesMax = 16_384
+
+/** Locks of one owner that are objects, before further keys go into its table. */
+const lockObjectsMax = 256
+
+export class LockTable {
+  readonly #lockObjectsMax: number
+  readonly #locks = new Map<string, Lock>()
+  /** Of those who hold many keys: the mode of each. */
+  readonly #tables = new Map<LockOwner, KeyNumbers>()
+  readonly #held = new Map<LockOwner, Set<Lock>>()
+  readonly #waiting = new Map<LockOwner, Lock>()
+  readonly #journals = new Map<LockOwner, Journal>()
+  deadlocks = 0
+  waits = 0
+
+  constructor(objectsMax: number = lockObjectsMax) {
+    this.#lockObjectsMax = objectsMax
+  }
+
+  get size(): number {
+    let size = this.#locks.size
+    if (this.#tables.size > 0) for (const keys of this.#tables.values()) size += keys.size
+    return size
+  }
+
+  /** Whether nobody holds anything. */
+  get isEmpty(): boolean {
+    return this.#locks.size === 0
+  }
+
+  #lockOf(key: string): Lock | undefined {
+    return this.#locks.get(key) ?? (this.#tables.size === 0 ? undefined : this.#lockFromTable(key))
+  }
+
+  #lockFromTable(key: string): Lock | undefined {
+    for (const [owner, keys] of this.#tables) {
+      const mode = modeIn(keys, key)
+      if (mode === undefined) continue
+      const lock: Lock = { key, holders: new Map(), queue: [] }
+      this.#locks.set(key, lock)
+      this.#hold(lock, owner, mode)
+      return lock
+    }
+    return undefined
+  }
+
+  /** Of a key without a lock: held in the owner's table, or put into it. */
+  #heldInTable(owner: LockOwner, key: string, mode: number): boolean {
+    let keys = this.#tables.get(owner)
+    if (keys === undefined) {
+      if ((this.#held.get(owner)?.size ?? 0) < this.#lockObjectsMax) return false
+      keys = new KeyNumbers()
+    }
+    const held = modeIn(keys, key)
+    if (held !== undefined && held >= mode) return true
+    if (held === undefined) {
+      for (const others of this.#tables.values()) if (others !== keys && modeIn(others, key) !== undefined) return false
+    }
+    this.#note(owner, key, held)
+    keys.set(key, mode)
+    this.#tables.set(owner, keys)
+    return true
+  }
+
+  /** The mode in which `owner` holds the key. */
+  holds(owner: LockOwner, key: string): LockMode | undefined {
+    const mode = this.#lockOf(key)?.holders.get(owner)
+    return mode === undefined ? undefined : modeNames[mode]
+  }
+
+  /** Whether another than `owner` holds `key` against `mode`, or waits for it ahead. */
+  blocked(owner: LockOwner, key: string, mode: LockMode): boolean {
+    const lock = this.#lockOf(key)
+    return lock !== undefined && !this.#grantable(lock, owner, strength[mode], lock.queue.length)
+  }
+
+  /** True where it is held now, false under `skip`. Throws `LockWait`, `lock_not_available` or `deadlock`. */
+  acquire(owner: LockOwner, key: string, mode: LockMode, policy: LockPolicy): boolean {
+    const wanted = strength[mode]
+    let lock = this.#locks.get(key)
+    if (lock === undefined && this.#heldInTable(owner, key, wanted)) return true
+    lock ??= this.#lockOf(key)
+    if (lock === undefined) {
+      lock = { key, holders: new Map(), queue: [] }
+      this.#locks.set(key, lock)
+    }
+    const held = lock.holders.get(owner)
+    if (held !== undefined && held >= wanted) return true
+    // Whoever holds the lock already may pass the queue: waiting behind it would be a deadlock.
+    if (this.#grantable(lock, owner, wanted, held === undefined ? lock.queue.length : 0)) {
+      this.#grant(lock, owner, wanted)
+      return true
+    }
+    if (policy === 'skip') return false
+    if (policy === 'nowait') throw new PolylogError('lock_not_available', 'could not obtain lock on row')
+    throw this.#wait(lock, owner, wanted, held !== undefined)
+  }
+
+  #wait(lock: Lock, owner: LockOwner, mode: number, holding: boolean): LockWait | PolylogError {
+    const position = holding ? 0 : lock.queue.length
+    const granted = new Promise<void>((grant, fail) => {
+      lock.queue.splice(position, 0, { owner, mode, grant, fail })
+    })
+    // Queued before the search: whoever it passes waits for it too, and that may be what closes a circle.
+    this.#waiting.set(owner, lock)
+    if (this.#reaches(lock, owner, mode, position)) {
+      this.deadlocks++
+      this.#waiting.delete(owner)
+      lock.queue.splice(position, 1)
+      return new PolylogError('deadlock', 'deadlock detected', { detail: { hint: 'Run the transaction again.' } })
+    }
+    this.waits++
+    granted.catch(() => undefined)
+    return new LockWait(lock.key, granted)
+  }
+
+  #grantable(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {
+    for (const [holder, held] of lock.holders) if (holder !== owner && conflicts[mode]![held]) return false
+    for (let i = 0; i < position; i++) {
+      const request = lock.queue[i]!
+      if (request.owner !== owner && conflicts[mode]![request.mode]) return false
+    }
+    return true
+  }
+
+  #grant(lock: Lock, owner: LockOwner, mode: number): void {
+    const held = lock.holders.get(owner)
+    this.#note(owner, lock.key, held)
+    this.#hold(lock, owner, held === undefined ? mode : Math.max(held, mode))
+  }
+
+  #hold(lock: Lock, owner: LockOwner, mode: number): void {
+    lock.holders.set(owner, mode)
+    let locks = this.#held.get(owner)
+    if (locks === undefined) {
+      locks = new Set()
+      this.#held.set(owner, locks)
+    }
+    locks.add(lock)
+  }
+
+  /** Depth-first through who waits for whom: does a wait of `owner` for `lock` lead back to `owner`? */
+  #reaches(lock: Lock, owner: LockOwner, mode: number, position: number): boolean {
+    const seen = new Set<LockOwner>()
+    const stack = this.#blockers(lock, owner, mode, position)
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      if (next === owner) return true
+      if (seen.has(next)) continue
+      seen.add(next)
+      const waitsFor = this.#waiting.get(next)
+      if (waitsFor === undefined) continue
+      const at = waitsFor.queue.findIndex((request) => request.owner === next)
+      stack.push(...this.#blockers(waitsFor, next, waitsFor.queue[at]!.mode, at))
+    }
+    return false
+  }
+
+  #blockers(lock: Lock, owner: LockOwner, mode: number, position: number): LockOwner[] {
+    const blockers: LockOwner[] = []
+    for (const [holder, held] of lock.holders) if (holder !== owner && conflicts[mode]![held]) blockers.push(holder)
+    for (let i = 0; i < position; i++) {
+      const request = lock.queue[i]!
+      if (request.owner !== owner && conflicts[mode]![request.mode]) blockers.push(request.owner)
+    }
+    return blockers
+  }
+
+  /** What the owner's locks take. */
+  bytesOf(owner: LockOwner): number {
+    return (this.#held.get(owner)?.size ?? 0) * lockBytes + (this.#tables.get(owner)?.sizeBytes ?? 0)
+  }
+
+  isWaiting(owner: LockOwner): boolean {
+    return this.#waiting.has(owner)
+  }
+
+  /** Ends a wait without the lock: cancelled, timed out, or its transaction aborted by somebody else. */
+  stopWaiting(owner: LockOwner, error: PolylogError): void {
+    const lock = this.#waiting.get(owner)
+    if (lock === undefined) return
+    this.#waiting.delete(owner)
+    const at = lock.queue.findIndex((request) => request.owner === owner)
+    const [request] = lock.queue.splice(at, 1)
+    this.#advance(lock)
+    request?.fail(error)
+  }
+
+  // ---- savepoints
+
+  /** What `releaseSince` goes back to: what the owner holds now. */
+  mark(owner: LockOwner): number {
+    let journal = this.#journals.get(owner)
+    if (journal === undefined) this.#journals.set(owner, (journal = { entries: [], isFull: false }))
+    return journal.entries.length
+  }
+
+  /** Names that are no keys (they begin with FF) are kept to the end. */
+  #note(owner: LockOwner, key: string, before: number | undefined): void {
+    const journal = this.#journals.get(owner)
+    if (journal === undefined || journal.isFull || key.startsWith('\xff')) return
+    if (journal.entries.length >= journalEntriesMax) journal.isFull = true
+    else journal.entries.push({ key, before })
+  }
+
+  /** Gives back what was taken since the mark, and to each lock that was strengthened the mode that it had. */
+  releaseSince(owner: LockOwner, mark: number): void {
+    const journal = this.#journals.get(owner)
+    if (journal === undefined || journal.isFull) return
+    while (journal.entries.length > mark) {
+      const { key, before } = journal.entries.pop()!
+      const table = this.#tables.get(owner)
+      if (table?.get(key) !== undefined) table.set(key, before ?? givenBack)
+      const lock = this.#locks.get(key)
+      if (lock === undefined) continue
+      if (before === undefined) this.#drop(lock, owner)
+      else lock.holders.set(owner, before)
+      this.#advance(lock)
+    }
+  }
+
+  #drop(lock: Lock, owner: LockOwner): void {
+    lock.holders.delete(owner)
+    this.#held.get(owner)?.delete(lock)
+  }
+
+  releaseAll(owner: LockOwner): void {
+    this.#journals.delete(owner)
+    if (this.#waiting.has(owner)) {
+      this.stopWaiting(owner, new PolylogError('transaction_aborted', 'the transaction has ended'))
+    }
+    this.#tables.delete(owner)
+    const locks = this.#held.get(owner)
+    if (locks === undefined) return
+    this.#held.delete(owner)
+    for (const lock of locks) {
+      lock.holders.delete(owner)
+      this.#advance(lock)
+    }
+  }
+
+  /** Grants what may be granted now, also behind a request that must wait but does not conflict with it. */
+  #advance(lock: Lock): void {
+    for (let at = 0; at < lock.queue.length;) {
+      const request = lock.queue[at]!
+      if (!this.#grantable(lock, request.owner, request.mode, at)) {
+        at++
+        continue
+      }
+      lock.queue.splice(at, 1)
+      this.#waiting.delete(request.owner)
+      this.#grant(lock, request.owner, request.mode)
+      request.grant()
+    }
+    if (lock.holders.size === 0 && lock.queue.length === 0) this.#locks.delete(lock.key)
+  }
+
+  rows(): LockRow[] {
+    const rows: LockRow[] = []
+    for (const lock of this.#locks.values()) {
+      for (const [owner, mode] of lock.holders) rows.push(row(lock, owner, mode, true))
+      for (const request of lock.queue) rows.push(row(lock, request.owner, request.mode, false))
+    }
+    for (const [owner, keys] of this.#tables) {
+      for (const { key, number } of keys) {
+        if (number !== givenBack && !this.#locks.has(key))
+          rows.push({ key, transaction: owner.id, mode: modeNames[number]!, granted: true })
+      }
+    }
+    return rows
+  }
+}
+
+function modeIn(keys: KeyNumbers, key: string): number | undefined {
+  const mode = keys.get(key)
+  return mode === givenBack ? undefined : mode
+}
+
+const modeNames: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']
+
+function row(lock: Lock, owner: LockOwner, mode: number, granted: boolean): LockRow {
+  return { key: lock.key, transaction: owner.id, mode: modeNames[mode]!, granted }
+}

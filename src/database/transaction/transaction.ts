@@ -1,0 +1,599 @@
+/**
+ * One transaction of the kernel: a snapshot, private writes over it, locks, and the commit that makes them one record.
+ *
+ * It begins `immediate`: everything happens in one turn of the event loop, so nobody can come between; reads go to the
+ * store's newest state, no lock is taken (only looked at), nothing is pinned. It becomes `interleaved` when it was begun
+ * by hand, when it must wait for a lock, or when its statement outlasts its time slice: from then on it holds locks on
+ * what it writes, pins its snapshot when it gives up the thread, and asks the conflict index about what was committed
+ * meanwhile. What the levels of isolation promise, and who waits for whom, is taught in `isolation.ts`.
+ *
+ * Invariants: a transaction that has given up the thread reads only pinned state, but for checks of what is newest under
+ * locks; a primary key is written only under a lock that excludes other writers of it (`no key update` to put, `update` to
+ * delete), or within the turn that commits it; it commits with an empty agenda; after `end` nothing is pinned and no lock is held.
+ */
+import { assert, PolylogError } from '../../base/errors.ts'
+import type { MemoryAccount } from '../../base/memory-account.ts'
+import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../../storage/store.ts'
+import { Agenda, nothingYet } from './agenda.ts'
+import { type CatalogChange, type CatalogState, replyKey } from '../catalog/catalog-state.ts'
+import type { Catalog, Collection, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
+import { commitTransaction } from '../commit/commit.ts'
+import type {
+  Isolation,
+  LockMode,
+  LockPolicy,
+  LockWait,
+  NewestReader,
+  Origin,
+  Principal,
+  Savepoint,
+  Sequence,
+  Statement,
+  StatementSteps,
+  Transaction,
+  TransactionServices,
+  Wait,
+  WriteKind,
+} from '../contract.ts'
+import { TakesTurns } from '../contract.ts'
+import { newerThanSnapshot } from './isolation.ts'
+import type { Kernel, TransactionOptions } from '../kernel.ts'
+import type { ObjectAddress } from '../catalog/objects.ts'
+import { PinnedPages } from './pinned-pages.ts'
+import { encodeReply, findReply, type RememberedReply } from './remembered-reply.ts'
+import { type Interruption, isLarge } from '../commit/large-commits.ts'
+import { nobody } from '../nobody.ts'
+import { ReadLog, readsChanged, type ReadValidation } from './read-log.ts'
+import * as schema from '../catalog/schema-changes.ts'
+import { takeBackInSlices } from './sliced-rollback.ts'
+import { StatementClock } from './statement-clock.ts'
+import { StatementSlice } from './time-slice.ts'
+import { TransactionCatalog } from '../catalog/transaction-catalog.ts'
+import { TransactionLocks } from './transaction-locks.ts'
+import { TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
+import { Workspace } from './workspace.ts'
+import { asWait } from './wait.ts'
+import { checkKey, WriteBudget } from './write-budget.ts'
+import { WriteSet } from './write-set.ts'
+
+export class KernelTransaction implements Transaction {
+  id = 0
+  readonly kernel: Kernel
+  /** Set by whoever runs a statement. */
+  principal: Principal = nobody
+  writes: WriteSet
+  /** Not begun by hand. */
+  isSingleStatement = false
+  readonly slice: StatementSlice
+  isolation: Isolation = 'read committed'
+  readOnly = false
+  interleaved = false
+  /** Begins and ends in one turn, or throws `TakesTurns`: nobody has changed anything in between. */
+  staysInTurn = false
+  ended = false
+  /** Why it can only be rolled back: set from outside, when the state that it has seen is gone. */
+  doomed: PolylogError | undefined
+  origin: Origin = 'client'
+  sequence: Sequence = 0
+  /** Of its own record, once that is published. */
+  committedAt: Sequence | undefined
+  /** Where it stands in `kernel.open`, which alone writes it. */
+  placeAmongOpen = -1
+  /** Collections were created: the record carries their largest number. */
+  createdCollections = false
+  usedNumbers = false
+  sessionKey: Uint8Array | undefined
+  /** Of whoever runs the statement. */
+  callerAccount: MemoryAccount
+  /** Of whoever began it, where that is somebody who may outlive a joined caller. */
+  ownerAccount: MemoryAccount | undefined
+  #workspace: Workspace | undefined
+  #agenda: Agenda | undefined
+  #newest: NewestReader | undefined
+  #pages: PinnedPages | undefined
+  readonly #budget = new WriteBudget(this)
+  /** Also for the marks of the client's savepoints. */
+  readonly locks: TransactionLocks
+  readonly #clock: StatementClock
+  #base: Reader
+  #pinned: Snapshot | undefined
+  #hasSnapshot = false
+  /** The conflict index keeps what is committed after `sequence` for this transaction. */
+  #asking = false
+  readonly #catalog: TransactionCatalog
+  #openCursors: TransactionCursor[] = []
+  reads: ReadLog | undefined
+  readonly #result = new MutableSlice()
+
+  constructor(kernel: Kernel, options: TransactionOptions) {
+    this.kernel = kernel
+    this.callerAccount = kernel.account
+    this.writes = new WriteSet(kernel.spill)
+    this.slice = new StatementSlice(
+      kernel.services,
+      () => kernel.monotonicUs(),
+      kernel.limits.sliceUs,
+      kernel.limits.sliceKeys,
+    )
+    this.#clock = new StatementClock(() => kernel.pipeline.timeMs())
+    this.locks = new TransactionLocks(this, kernel.locks)
+    this.#base = kernel.newest
+    this.#catalog = new TransactionCatalog(kernel.catalog)
+    this.reopen(options)
+  }
+
+  /** A new transaction in the same object: the single statements of a busy server would else be mostly garbage. */
+  reopen(options: TransactionOptions): this {
+    this.id = this.kernel.nextTransactionId()
+    this.isolation = options.isolation
+    this.readOnly = options.readOnly
+    this.interleaved = options.interactive
+    this.isSingleStatement = !options.interactive
+    this.staysInTurn = false
+    this.locks.reset(options.failFast === true)
+    this.ended = false
+    this.origin = 'client'
+    this.sequence = 0
+    this.committedAt = undefined
+    this.createdCollections = false
+    this.usedNumbers = false
+    this.sessionKey = undefined
+    this.callerAccount = this.kernel.account
+    this.ownerAccount = undefined
+    this.#clock.begin(options.interactive)
+    this.#catalog.reset()
+    this.reads = undefined
+    this.kernel.open.add(this)
+    return this
+  }
+
+  /** Nothing of it can be referred to by anybody any more. */
+  get reusable(): boolean {
+    return this.ended && !this.interleaved && this.doomed === undefined
+  }
+
+  // ---- statements
+
+  /** Few transactions put anything off. */
+  get agenda(): Agenda {
+    this.#agenda ??= new Agenda(this, () => this.#budget.checkSize())
+    return this.#agenda
+  }
+
+  get putOffBytes(): number {
+    return this.#agenda === undefined ? 0 : this.#agenda.sizeBytes
+  }
+
+  /** Gives the statement its snapshot and its first slice; returns where to roll back to if it fails. */
+  beginStatement(): Savepoint {
+    if (this.doomed !== undefined) throw this.doomed
+    if (!this.#hasSnapshot || this.isolation === 'read committed') this.#refresh()
+    else this.#clock.nextStatement()
+    this.slice.renew()
+    this.#agenda?.beginStatement()
+    return this.savepoint()
+  }
+
+  statementEnd(): StatementSteps<void> | undefined {
+    const agenda = this.#agenda
+    return agenda === undefined || agenda.isEmpty ? undefined : agenda.runStatementEnd(this.isSingleStatement)
+  }
+
+  takeBackPart(start: Savepoint): StatementSteps<void> {
+    return takeBackInSlices(this, start)
+  }
+
+  /** To be run as a statement before `commit`; undefined where nothing was deferred. */
+  transactionEnd(): Statement<void> | undefined {
+    const agenda = this.#agenda
+    return agenda === undefined || agenda.isEmpty ? undefined : () => agenda.runTransactionEnd()
+  }
+
+  #refresh(): void {
+    this.#unpin()
+    this.#hasSnapshot = true
+    this.#base = this.kernel.newest
+    this.sequence = this.kernel.newestSequence
+    this.#clock.forget()
+    if (this.interleaved) void this.timeMs
+    this.#catalog.refresh(this.kernel.catalog)
+    if (this.isolation === 'serializable' && this.reads === undefined) this.reads = new ReadLog()
+  }
+
+  /** Milliseconds, of the snapshot. */
+  get timeMs(): number {
+    return this.#clock.timeMs
+  }
+
+  /** Before the thread is given up while a statement or the transaction still needs this snapshot. */
+  leaveTurn(statementGoesOn: boolean): void {
+    if (this.ended || !this.#hasSnapshot) return
+    void this.timeMs
+    if (statementGoesOn) this.interleave()
+    else if (this.isolation === 'read committed') return this.#unpin()
+    if (this.#pinned !== undefined) return
+    this.#pinned = this.kernel.pin()
+    this.#base = this.#pinned
+    this.kernel.conflicts.open(this.sequence)
+    this.#asking = true
+    for (const cursor of this.#openCursors) cursor.park()
+    this.#openCursors = []
+  }
+
+  /** The statement is over: its cursors are gone. */
+  endStatement(): void {
+    this.#forgetStatement()
+    this.#pages?.release()
+  }
+
+  #forgetStatement(): void {
+    if (this.#openCursors.length > 0) this.#openCursors = []
+    if (this.#workspace !== undefined) this.#closeWorkspace()
+  }
+
+  #closeWorkspace(): void {
+    this.#workspace!.close()
+    this.#workspace = undefined
+  }
+
+  /** Few statements need one. */
+  get workspace(): Workspace {
+    this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces)
+    return this.#workspace
+  }
+
+  /** Takes the statement back to where it began, for it to begin again. The pages that it waited for stay. */
+  takeBack(start: Savepoint): void {
+    this.#forgetStatement()
+    if (!this.ended) this.rollbackTo(start)
+  }
+
+  // ---- waits
+
+  waitOf(error: unknown, start?: Savepoint): Wait {
+    const wait = asWait(error)
+    if (start !== undefined) this.rollbackTo(start)
+    return wait
+  }
+
+  batchDone(): void {
+    this.#pages?.release()
+  }
+
+  /** Brings in a page that was missed; it stays until the batch is done, or its statement is over. */
+  load(miss: Miss): Promise<void> {
+    const pages = (this.#pages ??= new PinnedPages())
+    const kept = this.#pinned
+    if (kept !== undefined) return pages.load(kept, miss)
+    const snapshot = this.kernel.pin()
+    return pages.load(snapshot, miss).finally(() => snapshot.release())
+  }
+
+  /** After a lock was granted: what the statement has read may be too old to write upon. */
+  isOutdated({ key }: LockWait): boolean {
+    return this.isolation === 'read committed' && this.#isChanged(key)
+  }
+
+  #unpin(): void {
+    if (this.#asking) {
+      this.kernel.conflicts.close(this.sequence)
+      this.#asking = false
+    }
+    this.#pinned?.release()
+    this.#pinned = undefined
+  }
+
+  /** From here on it may meet others: takes the locks that being alone has spared it. */
+  interleave(): void {
+    if (this.interleaved) return
+    this.interleaved = true
+    void this.timeMs
+    this.locks.takeNoted(this.writes)
+  }
+
+  savepoint(): Savepoint {
+    const agenda = this.#agenda === undefined ? nothingYet : this.#agenda.mark
+    return { writes: this.writes.count, catalogChanges: this.#catalog.changes.length, agenda }
+  }
+
+  /** Undoes writes and schema changes made since; locks stay. */
+  rollbackTo(savepoint: Savepoint): void {
+    this.writes.rollbackTo(savepoint.writes)
+    this.#agenda?.rollbackTo(savepoint.agenda)
+    this.#catalog.rollbackTo(savepoint.catalogChanges)
+  }
+
+  // ---- reads
+
+  /** Nobody hears of a state that was refused: any answer does there. */
+  get logPosition(): Sequence {
+    return this.kernel.pipeline.stateOf(this.sequence) ?? this.sequence
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog.own
+  }
+
+  /** The catalog that the next statement will see, outside of a statement. */
+  get nextCatalog(): Catalog {
+    const stays = this.#hasSnapshot && this.isolation !== 'read committed'
+    return stays ? this.#catalog.own : this.#catalog.over(this.kernel.catalog)
+  }
+
+  get startTimeUs(): bigint {
+    return this.#clock.startTimeUs
+  }
+
+  get statementTimeUs(): bigint {
+    return this.#clock.statementTimeUs
+  }
+
+  get services(): TransactionServices {
+    this.usedNumbers = true
+    return this.kernel.services
+  }
+
+  get newest(): NewestReader {
+    this.#newest ??= {
+      get: (key) => this.#getOver(this.kernel.newest, key),
+      scan: (range, options = {}) => this.#scanOver(() => this.kernel.newest, range, options),
+      estimate: (range) => this.kernel.newest.estimate(range) + this.writes.estimate(range),
+    }
+    return this.#newest
+  }
+
+  get(key: Slice): Slice | undefined {
+    this.reads?.read(key)
+    return this.#getOver(this.#base, key)
+  }
+
+  peek(key: Slice): Slice | undefined {
+    return this.#getOver(this.#base, key)
+  }
+
+  #getOver(base: Reader, key: Slice): Slice | undefined {
+    if (this.writes.count > 0) {
+      const own = this.writes.get(key, this.#result)
+      if (own !== undefined) return own ?? undefined
+    }
+    return base.get(key)
+  }
+
+  scan(range: KeyRange, options: ScanOptions = {}): Cursor {
+    const tracker = this.reads?.scanned(range, options.reverse === true)
+    return this.#scanOver(() => this.#base, range, options, tracker)
+  }
+
+  #scanOver(base: () => Reader, range: KeyRange, options: ScanOptions, tracker?: ReadRangeTracker): Cursor {
+    const cursor = new TransactionCursor(base, this.writes, range, options, tracker)
+    if (this.#pinned === undefined) this.#openCursors.push(cursor)
+    return cursor
+  }
+
+  count(range: KeyRange): number | undefined {
+    const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.#base)
+    if (own === undefined) return undefined
+    const counted = this.#base.count(range)
+    if (counted === undefined) return undefined
+    this.reads?.scanned(range, false)?.reached(undefined)
+    return counted + own
+  }
+
+  // ---- writes
+
+  put(key: Slice, value: Slice, kind: WriteKind = 'primary'): void {
+    this.#beforeWrite(key, kind, 'no key update')
+    this.writes.put(key, value, kind === 'derived')
+    this.#budget.added()
+  }
+
+  putNew(key: Slice, value: Slice, kind: WriteKind = 'primary'): void {
+    this.#beforeWrite(key, 'derived', 'update')
+    this.writes.putNew(key, value, kind === 'derived')
+    this.#budget.added()
+  }
+
+  delete(key: Slice, kind: WriteKind = 'primary'): void {
+    this.#beforeWrite(key, kind, 'update')
+    this.writes.delete(key, kind === 'derived')
+    this.#budget.deleted(key.end - key.start)
+  }
+
+  deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
+    this.#checkWritable()
+    this.locks.touch(range.start)
+    this.writes.deleteRange(range, kind === 'derived')
+    this.#budget.deleted(0)
+  }
+
+  notify(channel: string, payload: string): void {
+    this.#checkWritable()
+    this.writes.notify(sliceOf(Buffer.from(channel)), sliceOf(Buffer.from(payload)))
+    this.#budget.checkSize()
+  }
+
+  setOrigin(origin: Origin): void {
+    this.origin = origin
+  }
+
+  #checkWritable(): void {
+    if (this.readOnly) throw new PolylogError('read_only', 'cannot write in a read-only transaction')
+  }
+
+  #beforeWrite(key: Slice, kind: WriteKind, mode: LockMode): void {
+    this.#checkWritable()
+    checkKey(key)
+    this.writes.waitForRoom()
+    this.locks.touch(key)
+    if (kind !== 'derived') this.locks.beforeWrite(key, mode)
+  }
+
+  /** Throws where the schema of the collection was changed after the snapshot. */
+  checkSchema(keyspace: number): void {
+    if (this.#catalog.base === this.kernel.catalog) return
+    const mine = this.#catalog.base.collectionById(keyspace)
+    const newest = this.kernel.catalog.collectionById(keyspace)
+    if (mine?.version !== newest?.version) this.changedMeanwhile('the schema of the collection')
+  }
+
+  lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
+    return this.locks.lock(key, mode, policy)
+  }
+
+  hold(key: Slice, mode: LockMode): void {
+    this.locks.hold(key, mode)
+  }
+
+  /** Throws where the key was changed after the snapshot. */
+  checkUnchanged(key: string): void {
+    if (this.#isChanged(key)) this.changedMeanwhile('the row')
+  }
+
+  #isChanged(key: string): boolean {
+    return this.#asking && this.kernel.conflicts.lastChange(key) > this.sequence
+  }
+
+  /** Data newer than this statement's snapshot is in the way. */
+  changedMeanwhile(what: string): never {
+    throw newerThanSnapshot(this.isolation, what)
+  }
+
+  // ---- the catalog
+
+  get ownCatalog(): CatalogState {
+    return this.#catalog.own
+  }
+
+  /** The newest committed catalog when this statement began. */
+  get baseCatalog(): CatalogState {
+    return this.#catalog.base
+  }
+
+  get catalogChanges(): readonly CatalogChange[] {
+    return this.#catalog.changes
+  }
+
+  changeCatalog(key: Slice, value: Slice | undefined): void {
+    this.#checkWritable()
+    if (value === undefined) this.writes.delete(key, false)
+    else this.writes.put(key, value, false)
+    this.#catalog.change(key, value)
+  }
+
+  createNamespace(name: string): Namespace {
+    return schema.createNamespace(this, name)
+  }
+
+  dropNamespace(namespace: Namespace): void {
+    schema.dropNamespace(this, namespace)
+  }
+
+  createCollection(
+    namespace: Namespace,
+    name: string,
+    kind: string,
+    definition: JsonObject,
+    engine?: string,
+  ): Collection {
+    return schema.createCollection(this, { namespace, name, kind, definition, engine })
+  }
+
+  alterCollection(collection: Collection, change: schema.CollectionChange): Collection {
+    return schema.alterCollection(this, collection, change)
+  }
+
+  dropCollection(collection: Collection, together: readonly Collection[] = []): void {
+    schema.dropCollections(this, [collection, ...together])
+  }
+
+  setComment(address: ObjectAddress, text: string | undefined): void {
+    schema.setComment(this, address, text)
+  }
+
+  clearCollection(collection: Collection): void {
+    schema.clearCollection(this, collection)
+  }
+
+  createIndex(collection: Collection, index: { name: string; unique: boolean; definition: JsonObject }): Index {
+    return schema.createIndex(this, collection, index)
+  }
+
+  dropIndex(collection: Collection, index: Index): void {
+    schema.dropIndex(this, collection, index)
+  }
+
+  widenCollection(collection: Collection, field: string, type: string): void {
+    schema.widenCollection(this, collection, field, type)
+  }
+
+  // ---- retried writes
+
+  rememberReply(sessionKey: string, operation: bigint, reply: Slice): void {
+    this.sessionKey = Buffer.from(sessionKey)
+    this.writes.put(replyKey(sessionKey), encodeReply(operation, this.timeMs, reply), false)
+  }
+
+  rememberedReply(sessionKey: string): RememberedReply | undefined {
+    return findReply(this, sessionKey)
+  }
+
+  // ---- the end
+
+  /**
+   * Makes everything one record. Its sequence, or the newest that was seen where nothing was written; a promise of it where
+   * so much was written that it takes several turns. Those may be stopped: by the interruption, and by `rollback`.
+   */
+  commit(interruption?: Interruption): Sequence | Promise<Sequence> {
+    assert(!this.ended, 'a transaction is committed twice')
+    assert(this.#agenda?.isEmpty !== false, 'a transaction commits before its deferred constraints were checked')
+    if (this.doomed !== undefined) throw this.doomed
+    if (this.writes.count === 0) {
+      const seen = this.#hasSnapshot ? this.sequence : this.kernel.newestSequence
+      this.end()
+      return seen
+    }
+    const large = isLarge(this)
+    // Between the end of a statement that had to wait and its commit others may have come in.
+    if (this.staysInTurn && (large || this.sequence !== this.kernel.newestSequence)) throw new TakesTurns()
+    if (large) return this.kernel.largeCommits.run(this, interruption)
+    this.committedAt = commitTransaction(this)
+    this.end()
+    return this.committedAt
+  }
+
+  /** Told by a commit in slices, in the turn in which everybody sees it. What was written belongs to the log now. */
+  published(sequence: Sequence): void {
+    this.committedAt = sequence
+    this.writes.forgetValues()
+    this.writes = new WriteSet(this.kernel.spill)
+    this.end()
+  }
+
+  validateReads(): void {
+    if (!this.#asking || this.reads === undefined) return
+    if (this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
+  }
+
+  /** The same, bit by bit. */
+  validation(): ReadValidation | undefined {
+    return this.#asking ? this.reads?.validation(this.sequence, this.kernel.conflicts) : undefined
+  }
+
+  rollback(): void {
+    if (!this.ended) this.end()
+  }
+
+  end(): void {
+    this.ended = true
+    this.#unpin()
+    this.#hasSnapshot = false
+    this.endStatement()
+    this.locks.release()
+    if (this.interleaved) this.writes.release()
+    else this.writes.reset()
+    this.#budget.reset()
+    this.#agenda?.reset()
+    this.kernel.open.delete(this)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What a statement, cursor or portal works with: its account of memory and its temporary files. All of it goes with
+ * `close`.
+ */
+import type { MemoryAccount } from '../../base/memory-account.ts'
+import { PolylogError } from '../../base/errors.ts'
+import type { TemporaryFile, TemporaryFiles } from '../directory/temporary-files.ts'
+
+export interface WorkspaceParts {
+  /** Undefined where nothing can be spilled. */
+  readonly temporary: TemporaryFiles | undefined
+  /** What one operator may keep before it spills, where it can. */
+  readonly operatorBytes: number
+  readonly statementBytes: number
+}
+
+export class Workspace {
+  readonly memory: MemoryAccount
+  readonly operatorBytes: number
+  readonly #temporary: TemporaryFiles | undefined
+  readonly #files = new Set<TemporaryFile>()
+  #closed = false
+
+  constructor(name: string, account: MemoryAccount, { temporary, operatorBytes, statementBytes }: WorkspaceParts) {
+    this.memory = account.child(name, { limitBytes: statementBytes })
+    this.operatorBytes = operatorBytes
+    this.#temporary = temporary
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  get canSpill(): boolean {
+    return this.#temporary !== undefined
+  }
+
+  /** A file of its own; it goes with the workspace at the latest. */
+  async createFile(): Promise<TemporaryFile> {
+    if (this.#temporary === undefined) throw new PolylogError('out_of_memory', 'there are no temporary files in memory')
+    const file = await this.#temporary.create()
+    this.#files.add(file)
+    // The statement may have been canceled while the file was made.
+    if (this.#closed) this.closeFile(file)
+    return file
+  }
+
+  closeFile(file: TemporaryFile): void {
+    this.#files.delete(file)
+    file.close()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.memory.close()
+    for (const file of this.#files) file.close()
+    this.#files.clear()
+  }
+}

@@ -1,0 +1,142 @@
+/** What one run of the verifier reads and reports (`verify.ts`), and what a model brings to it. */
+import { InvariantError, PolylogError } from '../../base/errors.ts'
+import { copySlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import type { Collection, CollectionModel } from '../catalog/catalog.ts'
+import type { StatementSteps, Transaction } from '../contract.ts'
+import { advance, inPlace } from '../transaction/wait.ts'
+
+export const differenceKinds = [
+  'missing', // it follows from what is stored, and is not there
+  'extra', // it is there, and nothing stored leads to it
+  'different', // it is there with another content than what it follows from
+  'count', // a stored number is not that of what it counts
+  'reference', // it names something that does not exist
+  'unreadable', // its bytes are not what their format allows
+] as const
+export type DifferenceKind = (typeof differenceKinds)[number]
+
+export interface Difference {
+  readonly kind: DifferenceKind
+  /** `namespace.name` of a collection, or `catalog`, `store`, `log`, `checkpoint`. */
+  readonly where: string
+  /** The index, by name; null where the rows, documents or headers themselves are meant. */
+  readonly index: string | null
+  /** The stored key in hexadecimal; empty where there is none. */
+  readonly key: string
+  readonly message: string
+}
+
+export interface VerifyReport {
+  /** At most `maxReported` of them. */
+  readonly differences: readonly Difference[]
+  /** How many there are in all. */
+  readonly total: number
+  /** Keys of the snapshot that were looked at. */
+  readonly keys: number
+  /** The snapshot's place in the log. */
+  readonly sequence: number
+}
+
+const maxReported = 1_000
+
+/** What a model says of its collections. */
+export interface ModelVerifier {
+  /** The indexes that the collection's keys may have, by number, and what they are called. */
+  indexes(collection: Collection): ReadonlyMap<number, string>
+  /** Reports whatever does not follow from the collection's own data. */
+  verify(verification: Verification, collection: Collection): StatementSteps<void>
+}
+
+export type ModelVerifiers = Readonly<Record<CollectionModel, ModelVerifier>>
+
+/** One run: its snapshot, and what was found. */
+export class Verification {
+  readonly transaction: Transaction
+  /** No number from here on has been given out: generations of Redis's collections, hidden row numbers. */
+  readonly numbersEnd: number
+  readonly #differences: Difference[] = []
+  #total = 0
+  #keys = 0
+
+  constructor(transaction: Transaction, numbersEnd: number) {
+    this.transaction = transaction
+    this.numbersEnd = numbersEnd
+  }
+
+  report(kind: DifferenceKind, at: { where: string; index?: string | null; key?: Slice }, message: string): void {
+    this.#total++
+    if (this.#differences.length >= maxReported) return
+    const key = at.key === undefined ? '' : hexOf(at.key)
+    this.#differences.push({ kind, where: at.where, index: at.index ?? null, key, message })
+  }
+
+  /**
+   * Runs `look` as a batch (`wait.ts`), and reports what it throws for bytes that it cannot read. What it has reported
+   * before it met a wait it will report again.
+   */
+  reading(at: { where: string; index?: string | null; key: Slice }, look: () => void): void {
+    const [total, reported] = [this.#total, this.#differences.length]
+    try {
+      look()
+    } catch (error) {
+      if (!isUnreadable(error)) {
+        this.#total = total
+        this.#differences.length = reported
+        throw error
+      }
+      this.report('unreadable', at, (error as Error).message)
+    }
+  }
+
+  countKeys(count: number): void {
+    this.#keys += count
+  }
+
+  get result(): VerifyReport {
+    const { transaction } = this
+    return {
+      differences: this.#differences,
+      total: this.#total,
+      keys: this.#keys,
+      sequence: transaction.logPosition,
+    }
+  }
+}
+
+/** What decoders throw for damaged bytes. What the kernel throws (a wait, a cancellation) is not for the report. */
+function isUnreadable(error: unknown): boolean {
+  if (error instanceof PolylogError) return error.code !== 'canceled' && error.code !== 'timeout'
+  return error instanceof InvariantError || error instanceof RangeError || error instanceof TypeError
+}
+
+function hexOf(slice: Slice): string {
+  return Buffer.from(slice.bytes.buffer, slice.bytes.byteOffset + slice.start, slice.end - slice.start).toString('hex')
+}
+
+export function nameOf(collection: Collection): string {
+  return `${collection.namespace.name}.${collection.name}`
+}
+
+const entriesBetweenChecks = 32
+
+/** Calls `look` with copies of each entry of the range, and reports what cannot be read. */
+export function* eachEntry(
+  verification: Verification,
+  at: { where: string; index?: string | null },
+  range: KeyRange,
+  look: (key: Slice, value: Slice) => void,
+): StatementSteps<void> {
+  const { transaction } = verification
+  const cursor = transaction.scan(range)
+  let looked = 0
+  for (let found = advance(transaction, cursor); found !== false; found = advance(transaction, cursor)) {
+    if (found !== true) {
+      yield found
+      continue
+    }
+    const key = sliceOf(copySlice(cursor.key))
+    const value = sliceOf(copySlice(cursor.value))
+    yield* inPlace(transaction, () => verification.reading({ ...at, key }, () => look(key, value)))
+    if (++looked % entriesBetweenChecks === 0 && transaction.slice.spend(entriesBetweenChecks)) yield undefined
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * What must hold of the ordered store whatever is in it: one walk over all keys of the snapshot.
+ *
+ * - keys ascend, and each is found by itself: a page whose inline heads or fences are wrong answers scans and not look-ups
+ * - `count` of each run of keys is their number. A store counts by what its pages say of the keys below them, and a run
+ *   that crosses the end of a page takes that page's word for it, so every page is asked about
+ * - the key begins with a collection that exists and an index that its model knows
+ */
+import { compareSlices, copySlice, emptySlice, equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
+import { KeyReader } from '../../base/tuple-reader.ts'
+import { catalogIndex, catalogKeyspace } from '../catalog/catalog-state.ts'
+import type { StatementSteps } from '../contract.ts'
+import { nameOf, type ModelVerifiers, type Verification } from './verification.ts'
+import { advance, inPlace } from '../transaction/wait.ts'
+
+const where = 'store'
+const runKeys = 61
+/** Above every key: none begins with FF. */
+const endOfKeys: Slice = sliceOf(Uint8Array.of(0xff))
+
+export function* verifyStore(verification: Verification, models: ModelVerifiers): StatementSteps<void> {
+  const { transaction } = verification
+  const places = new Places(verification, models)
+  const cursor = transaction.scan({ start: emptySlice, end: endOfKeys })
+  let before: Slice | undefined
+  let runStart: Slice = emptySlice
+  let run = 0
+  for (let moved = advance(transaction, cursor); moved !== false; moved = advance(transaction, cursor)) {
+    if (moved !== true) {
+      yield moved
+      continue
+    }
+    const key = sliceOf(copySlice(cursor.key))
+    const value = sliceOf(copySlice(cursor.value))
+    if (before !== undefined && compareSlices(before, key) >= 0) {
+      verification.report('different', { where, key }, 'the key does not sort after the one before it')
+    }
+    if (run === runKeys) {
+      yield* checkCount(verification, runStart, key, run)
+      runStart = key
+      run = 0
+      if (transaction.slice.spend(runKeys)) yield undefined
+    }
+    run++
+    before = key
+    places.look(key)
+    yield* inPlace(transaction, () => checkLookUp(verification, key, value))
+  }
+  yield* checkCount(verification, runStart, endOfKeys, run)
+}
+
+function checkLookUp(verification: Verification, key: Slice, value: Slice): void {
+  const found = verification.transaction.get(key)
+  if (found === undefined) verification.report('missing', { where, key }, 'a scan shows the key, a look-up does not')
+  else if (!equalSlices(found, value)) {
+    verification.report('different', { where, key }, 'a scan and a look-up of the key give different values')
+  }
+}
+
+function* checkCount(verification: Verification, start: Slice, end: Slice, keys: number): StatementSteps<void> {
+  const { transaction } = verification
+  const counted = yield* inPlace(transaction, () => transaction.count({ start, end }))
+  verification.countKeys(keys)
+  if (counted === undefined || counted === keys) return
+  verification.report('count', { where, key: start }, `${keys} keys from here on are counted as ${counted}`)
+}
+
+/** Whose the keys are. They come in order, so each place is looked at once. */
+class Places {
+  readonly #verification: Verification
+  readonly #models: ModelVerifiers
+  #keyspace = -1
+  #index = -1
+  #indexes: ReadonlyMap<number, string> = new Map()
+  #where = ''
+
+  constructor(verification: Verification, models: ModelVerifiers) {
+    this.#verification = verification
+    this.#models = models
+  }
+
+  look(key: Slice): void {
+    const reader = new KeyReader(key)
+    this.#verification.reading({ where, key }, () => {
+      this.#lookAt(key, reader.orderedVarint(), reader.orderedVarint())
+    })
+  }
+
+  #lookAt(key: Slice, keyspace: number, index: number): void {
+    if (keyspace === this.#keyspace && index === this.#index) return
+    if (keyspace !== this.#keyspace) this.#enter(key, keyspace)
+    this.#index = index
+    if (this.#where === '' || this.#indexes.has(index)) return
+    this.#verification.report(
+      'extra',
+      { where: this.#where, key },
+      `there are keys of an index ${index}, which is none`,
+    )
+  }
+
+  #enter(key: Slice, keyspace: number): void {
+    this.#keyspace = keyspace
+    this.#where = ''
+    if (keyspace === catalogKeyspace) {
+      this.#where = 'catalog'
+      this.#indexes = catalogIndexes
+      return
+    }
+    const collection = this.#verification.transaction.catalog.collectionById(keyspace)
+    if (collection === undefined) {
+      this.#verification.report('extra', { where, key }, `there are keys of a collection ${keyspace}, which is none`)
+      return
+    }
+    this.#where = nameOf(collection)
+    this.#indexes = this.#models[collection.model]?.indexes(collection) ?? this.#indexes
+  }
+}
+
+const catalogIndexes: ReadonlyMap<number, string> = new Map(
+  Object.entries(catalogIndex).map(([name, index]) => [index, name]),
+)

@@ -1,0 +1,87 @@
+/**
+ * Lists in what clients send, which may be as long as a message: read and gone through in parts (`base/resumption.ts`).
+ */
+import { charge, isBounded, isTurnOver } from '../../base/work.ts'
+import { part } from '../../base/resumption.ts'
+import { suspended } from '../../database/transaction/wait.ts'
+import { type BsonValue, elementsOf, FieldCursor, fieldsOf, isNestedType } from '../../model/document/bson.ts'
+
+/** What is shorter is read at once, and evaluated as one. */
+const shortBytes: number = 16 * 1024
+
+export function isLong({ start, end }: BsonValue): boolean {
+  return end - start > shortBytes
+}
+
+const elementsAtOnce = 256
+const unitsPerElement = 100
+
+/** As `elementsOf`. */
+export function longElementsOf(value: BsonValue): BsonValue[] {
+  if (!isLong(value) || !isNestedType(value.type)) return elementsOf(value)
+  return readInParts(value, (cursor) => cursor.value.reference())
+}
+
+/** As `fieldsOf`. */
+export function longFieldsOf(value: BsonValue): [string, BsonValue][] {
+  if (!isLong(value) || !isNestedType(value.type)) return fieldsOf(value)
+  return readInParts(value, (cursor) => [cursor.name, cursor.value.reference()])
+}
+
+function readInParts<T>(value: BsonValue, read: (cursor: FieldCursor) => T): T[] {
+  const { list } = part(
+    () => ({ cursor: FieldCursor.of(value), list: [] as T[] }),
+    (state) => {
+      charge(elementsAtOnce * unitsPerElement)
+      for (let i = 0; i < elementsAtOnce; i++) {
+        if (!state.cursor.next()) return true
+        state.list.push(read(state.cursor))
+      }
+      return false
+    },
+  )
+  return list
+}
+
+export type DocumentTest = (document: BsonValue) => boolean
+
+/** A list of tests that is longer may be interrupted between two of them. */
+const fewTests = 256
+const unitsPerTest = 400
+
+/**
+ * Whether one of the tests answers `wanted`. Where there are many, and the turn is over on the way, the same document
+ * goes on at the test where it was.
+ */
+export function someTest(tests: readonly DocumentTest[], wanted: boolean): DocumentTest {
+  if (tests.length <= fewTests) {
+    return (document) => {
+      for (const test of tests) if (test(document) === wanted) return true
+      return false
+    }
+  }
+  let kept: { readonly document: BsonValue; readonly at: number } | undefined
+  return (document) => {
+    const before = kept !== undefined && isSameDocument(kept.document, document) ? kept : undefined
+    kept = undefined
+    const from = before?.at ?? 0
+    let at = from
+    try {
+      for (; at < tests.length; at++) {
+        // It has come further than before, or it would not end.
+        if (at > from && !isBounded() && isTurnOver()) throw suspended
+        charge(unitsPerTest)
+        if (tests[at]!(document) === wanted) return true
+      }
+      return false
+    } catch (error) {
+      kept = { document: before?.document ?? document.copy(), at }
+      throw error
+    }
+  }
+}
+
+function isSameDocument(a: BsonValue, b: BsonValue): boolean {
+  if (a.end - a.start !== b.end - b.start || a.type !== b.type) return false
+  return Buffer.compare(a.bytes.subarray(a.start, a.end), b.bytes.subarray(b.start, b.end)) === 0
+}

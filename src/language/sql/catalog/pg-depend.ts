@@ -1,0 +1,101 @@
+/**
+ * `pg_depend`: what the catalog knows of dependencies (`database/catalog/objects.ts`), in PostgreSQL 15's words.
+ *
+ *   normal n · automatic a · internal i
+ *
+ * Two things are told otherwise than we keep them: a generated column's dependencies are those of its default, which belongs
+ * to it (i); and a check depends on each column that it reads twice (a and n), or on its table where it reads none.
+ */
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import {
+  dependenciesOf,
+  type Dependency,
+  type ObjectAddress,
+  type PartAddress,
+} from '../../../database/catalog/objects.ts'
+import { checksOf } from '../../../model/table/expressions.ts'
+import { Table } from '../../../model/table/table.ts'
+import { columnPart, constraintPart, defaultPart, isTable } from '../../../model/table/table-kind.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
+import { collectionOid, constraintOid, defaultOid, indexOid, namespaceOid } from './identity.ts'
+import { memoryRelation } from './memory-relation.ts'
+import { collections } from './stored-tables.ts'
+import { systemViewOid } from './system-view-names.ts'
+
+/** Its catalog, its number there, and its column or 0. */
+type Place = readonly [number, number, number]
+
+function placeIn(catalog: string, object: number, column = 0): Place {
+  return [systemViewOid('pg_catalog', catalog)!, object, column]
+}
+
+function placeOf(collection: Collection, part: PartAddress | undefined): Place | undefined {
+  if (part === undefined) return placeIn('pg_class', collectionOid(collection))
+  const { kind, key } = part
+  if (kind === 'column') return placeIn('pg_class', collectionOid(collection), Number(key))
+  if (kind === 'index') return placeIn('pg_class', indexOid(collection, Number(key)))
+  if (kind === 'default') return placeIn('pg_attrdef', defaultOid(collection, Number(key)))
+  return kind === 'constraint' ? placeIn('pg_constraint', constraintOid(collection, String(key))) : undefined
+}
+
+const letters = { normal: 'n', automatic: 'a', internal: 'i' } as const
+
+function* dependencies(run: SqlRun): Generator<readonly SqlValue[]> {
+  for (const collection of collections(run)) {
+    const namespace = placeIn('pg_namespace', namespaceOid(collection.namespace))
+    yield [...placeOf(collection, undefined)!, ...namespace, 'n']
+    for (const { of, on, kind } of shownDependencies(run, collection)) {
+      const [dependent, other] = [placeOf(collection, of), placeOfAddress(run, on)]
+      if (dependent !== undefined && other !== undefined) yield [...dependent, ...other, letters[kind]]
+    }
+  }
+}
+
+function placeOfAddress(run: SqlRun, { id, part }: ObjectAddress): Place | undefined {
+  const collection = run.transaction.catalog.collectionById(id)
+  return collection && placeOf(collection, part)
+}
+
+function* shownDependencies(run: SqlRun, collection: Collection): Generator<Dependency> {
+  const table = isTable(collection) ? Table.of(collection) : undefined
+  const identities = new Set(table?.columns.filter(({ definition }) => definition.identity).map(({ number }) => number))
+  for (const dependency of dependenciesOf(collection)) {
+    const { of } = dependency
+    // The default of an identity column is not shown as one.
+    if (of?.kind === 'default' && identities.has(Number(of.key))) continue
+    yield of?.kind === 'column' ? { ...dependency, of: defaultPart(Number(of.key)) } : dependency
+  }
+  if (table === undefined) return
+  const { id } = collection
+  for (const { number, generated } of table.columns) {
+    if (generated !== undefined)
+      yield { of: defaultPart(number), on: { id, part: columnPart(number) }, kind: 'internal' }
+  }
+  for (const { name, reads } of checksOf(run.transaction.catalog, table)) {
+    const of = constraintPart(name)
+    if (reads.size === 0) yield { of, on: { id }, kind: 'automatic' }
+    for (const ordinal of reads) {
+      const part = columnPart(table.columns[ordinal]!.number)
+      yield { of, on: { id, part }, kind: 'automatic' }
+      yield { of, on: { id, part }, kind: 'normal' }
+    }
+  }
+}
+
+export const pgDepend: Relation = memoryRelation(
+  'pg_catalog',
+  'pg_depend',
+  [
+    ['classid', oid.oid],
+    ['objid', oid.oid],
+    ['objsubid', oid.int4],
+    ['refclassid', oid.oid],
+    ['refobjid', oid.oid],
+    ['refobjsubid', oid.int4],
+    ['deptype', oid.char],
+  ],
+  dependencies,
+)

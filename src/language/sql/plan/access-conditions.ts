@@ -1,0 +1,255 @@
+/**
+ * What SQL's conditions ask of single columns, in the words of `query/access-path.ts`, and its paths as a relation's scan
+ * takes them.
+ *
+ * What an index has answered exactly need not be tested again. NULL is found by IS NULL alone; a bound that is NULL finds
+ * nothing.
+ */
+import type {
+  AccessIndex,
+  AccessPath,
+  AccessRequest,
+  FieldConditions,
+  PartBound,
+  Points,
+} from '../../../query/access-path.ts'
+import type { Relation, RelationIndex } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import { type CallExpression, columnsRead, type Expression } from '../expression/expression.ts'
+import { oid } from '../types/oids.ts'
+
+export interface Comparison {
+  readonly column: number
+  readonly operator: '=' | 'null' | 'any' | '<' | '<=' | '>' | '>='
+  readonly value: Expression
+  readonly condition: Expression
+}
+
+export interface RelationAccessIndex extends AccessIndex {
+  readonly index: RelationIndex
+}
+
+export type ConditionPath = AccessPath<Comparison, RelationAccessIndex>
+
+export interface BoundExpression {
+  readonly expression: Expression
+  readonly isInclusive: boolean
+}
+
+/** How a scan reads a relation. */
+export interface RelationPath {
+  readonly index: RelationIndex
+  readonly reverse: boolean
+  /** Values of the leading columns; of a list each of its elements. */
+  readonly equal: readonly { readonly value: Expression; readonly isList: boolean; readonly isNull: boolean }[]
+  readonly lower: BoundExpression | undefined
+  readonly upper: BoundExpression | undefined
+  /** Conditions that it makes use of. */
+  readonly matched: readonly Expression[]
+  /** Those of them that hold for everything it finds, so that nothing needs to test them again. */
+  readonly answered: readonly Expression[]
+  /** All columns of a unique index are pinned to one value. */
+  readonly isPoint: boolean
+}
+
+export function relationPath({ index, bounds, order, isPoint }: ConditionPath): RelationPath {
+  const points = bounds.filter((bound) => bound.kind !== 'interval')
+  const interval = bounds.find((bound) => bound.kind === 'interval')
+  const used = [...points.map(({ value }) => value), ...endsOf(interval)]
+  const matched = [...new Set(used.map(({ condition }) => condition))]
+  return {
+    index: index.index,
+    reverse: order === 'reverse',
+    equal: points.map(({ kind, value, acceptsNull }) => {
+      return { value: value.value, isList: kind === 'list', isNull: acceptsNull }
+    }),
+    lower: boundOf(interval?.low, '>='),
+    upper: boundOf(interval?.high, '<='),
+    matched,
+    answered: index.isHint ? [] : matched,
+    isPoint,
+  }
+}
+
+function endsOf(interval: Extract<PartBound<Comparison>, { kind: 'interval' }> | undefined): Comparison[] {
+  return [interval?.low, interval?.high].filter((one) => one !== undefined)
+}
+
+function boundOf(found: Comparison | undefined, inclusive: string): BoundExpression | undefined {
+  return found === undefined ? undefined : { expression: found.value, isInclusive: found.operator === inclusive }
+}
+
+// ---- indexes
+
+const accessIndexes = new WeakMap<RelationIndex, RelationAccessIndex>()
+
+export function accessIndexesOf(relation: Relation): readonly RelationAccessIndex[] {
+  return relation.indexes.map((index) => {
+    let known = accessIndexes.get(index)
+    if (known === undefined) accessIndexes.set(index, (known = accessIndexOf(relation, index)))
+    return known
+  })
+}
+
+function accessIndexOf({ columns }: Relation, index: RelationIndex): RelationAccessIndex {
+  const isHint = index.isHint === true
+  return {
+    index,
+    parts: index.parts.map(({ column, isDescending, nullsFirst }) => {
+      const hasNulls = !index.isPrimary && columns[column]?.isNotNull !== true
+      return { field: column, isDescending, nullsFirst: hasNulls ? nullsFirst : undefined, arrays: undefined }
+    }),
+    isUnique: index.isUnique,
+    isPrimary: index.isPrimary,
+    isOrdered: !isHint,
+    isHint,
+    isSparse: false,
+  }
+}
+
+// ---- conditions
+
+/** Of comparisons with each column the best; the same for all indexes of a request. */
+export function fieldConditions(
+  comparisons: readonly Comparison[],
+): AccessRequest<Comparison, RelationAccessIndex>['conditionsOn'] {
+  const known = new Map<number | string, FieldConditions<Comparison> | undefined>()
+  return (field) => {
+    if (!known.has(field)) known.set(field, conditionsOn(comparisons.filter(({ column }) => column === field)))
+    return known.get(field)
+  }
+}
+
+function conditionsOn(comparisons: readonly Comparison[]): FieldConditions<Comparison> | undefined {
+  if (comparisons.length === 0) return undefined
+  const find = (operator: Comparison['operator']): Comparison | undefined =>
+    comparisons.find((one) => one.operator === operator)
+  return {
+    point: pointsOf(find('='), 1, false),
+    isNull: pointsOf(find('null'), 1, true),
+    list: listOf(find('any')),
+    low: find('>') ?? find('>='),
+    high: find('<') ?? find('<='),
+  }
+}
+
+function pointsOf(
+  value: Comparison | undefined,
+  count: number | undefined,
+  acceptsNull: boolean,
+): Points<Comparison> | undefined {
+  return value === undefined ? undefined : { value, count, acceptsNull }
+}
+
+function listOf(found: Comparison | undefined): Points<Comparison> | undefined {
+  const value = found?.value
+  const count =
+    value?.kind === 'constant' && value.value !== null ? (value.value as readonly SqlValue[]).length : undefined
+  return pointsOf(found, count, false)
+}
+
+const mirrored: Readonly<Record<string, Comparison['operator']>> = {
+  '=': '=',
+  '<': '>',
+  '<=': '>=',
+  '>': '<',
+  '>=': '<=',
+}
+
+/**
+ * Of the columns of a relation that begins at `first`. `isKnown`: the expression has a value before the relation is read.
+ */
+export function comparisonsOf(
+  conditions: readonly Expression[],
+  first: number,
+  { columns: { length: width } }: Relation,
+  isKnown: (expression: Expression) => boolean,
+): Comparison[] {
+  const columnOf = (expression: Expression): number | undefined => {
+    const column = underlyingColumn(expression)
+    return column !== undefined && column >= first && column < first + width ? column - first : undefined
+  }
+  return conditions.flatMap((condition) => comparisonOf(condition, columnOf, isKnown))
+}
+
+function comparisonOf(
+  condition: Expression,
+  columnOf: (expression: Expression) => number | undefined,
+  isKnown: (expression: Expression) => boolean,
+): Comparison[] {
+  if (condition.kind === 'test' && condition.test === 'null' && !condition.negated) {
+    const column = condition.argument.kind === 'column' ? columnOf(condition.argument) : undefined
+    if (column === undefined) return []
+    const value: Expression = { kind: 'constant', type: condition.argument.type, modifier: -1, value: null }
+    return [{ column, operator: 'null', value, condition }]
+  }
+  if (condition.kind === 'column' && condition.type === oid.bool) {
+    const value: Expression = { kind: 'constant', type: oid.bool, modifier: -1, value: true }
+    const column = columnOf(condition)
+    return column === undefined ? [] : [{ column, operator: '=', value, condition }]
+  }
+  if (condition.kind === 'quantified' && !condition.all && condition.operator.name === '=') {
+    const column = columnOf(condition.left)
+    const [left, right] = condition.operator.arguments
+    const plain = left?.kind === 'column' && right?.kind === 'column'
+    return column !== undefined && plain && isKnown(condition.array)
+      ? [{ column, operator: 'any', value: condition.array, condition }]
+      : []
+  }
+  return condition.kind === 'call' ? callComparisons(condition, columnOf, isKnown) : []
+}
+
+function callComparisons(
+  condition: CallExpression,
+  columnOf: (expression: Expression) => number | undefined,
+  isKnown: (expression: Expression) => boolean,
+): Comparison[] {
+  const flipped = mirrored[condition.name]
+  const [left, right] = condition.arguments
+  if (!condition.isOperator || flipped === undefined || left === undefined || right === undefined) return []
+  const found: Comparison[] = []
+  const a = columnOf(left)
+  const operator = mirrored[flipped]!
+  if (a !== undefined && isKnown(right)) found.push({ column: a, operator, value: right, condition })
+  const b = columnOf(right)
+  if (b !== undefined && isKnown(left)) found.push({ column: b, operator: flipped, value: left, condition })
+  return found
+}
+
+const wideningCasts: ReadonlySet<string> = new Set(
+  [
+    [oid.int2, oid.int4],
+    [oid.int2, oid.int8],
+    [oid.int4, oid.int8],
+    [oid.varchar, oid.text],
+    [oid.regclass, oid.oid],
+  ].map(([from, to]) => `${from}>${to}`),
+)
+
+/** A column, or one under a cast that keeps its order and its key's bytes. */
+function underlyingColumn(expression: Expression): number | undefined {
+  if (expression.kind === 'column') return expression.index
+  if (expression.kind !== 'call' || expression.name !== 'cast') return undefined
+  const [inner] = expression.arguments
+  if (inner?.kind !== 'column' || !wideningCasts.has(`${inner.type}>${expression.type}`)) return undefined
+  return inner.index
+}
+
+/** Of conditions that no index sees: how much of the rows they leave is assumed. */
+const restShares = { equality: 0.1, other: 0.3, least: 0.001 }
+
+export function restShareOf(
+  conditions: readonly Expression[],
+  comparisons: readonly Comparison[],
+  relation: Relation,
+): number {
+  const indexed = new Set(relation.indexes.flatMap(({ parts }) => parts.map(({ column }) => column)))
+  const seen = new Set(comparisons.filter(({ column }) => indexed.has(column)).map(({ condition }) => condition))
+  let share = 1
+  for (const condition of conditions) {
+    if (seen.has(condition) || columnsRead(condition).size === 0) continue
+    const isEquality = condition.kind === 'call' && condition.isOperator && condition.name === '='
+    share *= isEquality ? restShares.equality : restShares.other
+  }
+  return Math.max(share, restShares.least)
+}

@@ -1,0 +1,157 @@
+/** How many rows items of FROM have, and joins of them, for `query/join-order.ts`. */
+import { accessCost, assumedSize, entriesOf } from '../../../query/access-path.ts'
+import type { Estimate } from '../../../query/cost.ts'
+import type { JoinChoices } from '../../../query/join-order.ts'
+import type { BoundQuery, FromItem, RelationItem } from '../bind/query.ts'
+import type { Expression } from '../expression/expression.ts'
+import { comparisonsOf, type ConditionPath } from './access-conditions.ts'
+import { assumedGroups, assumedRows, assumedShares, filteredRows } from './assumed-rows.ts'
+import { conjunctsOf, isMovable, isWithin, type Span } from './conditions.ts'
+import type { FromPlanner } from './from-planner.ts'
+import { equalityOf, isOutside } from './join-keys.ts'
+import { relationAccess } from './relation-scan.ts'
+import { RelationAccess } from './relation-access.ts'
+
+/** Different values of what no index begins with. */
+const assumedDistinct = 200
+
+/** Rows of an item that satisfy the conditions, which read no other. */
+export function estimateItem(planner: FromPlanner, item: FromItem, conditions: readonly Expression[]): Estimate {
+  switch (item.kind) {
+    case 'relation': {
+      const access = relationAccess(planner, item, conditions)
+      return { rows: access.rows, cost: accessCost(access, access.choose()) }
+    }
+    case 'join': {
+      const left = estimateItem(planner, item.left, within(conditions, item.left))
+      const right = estimateItem(planner, item.right, within(conditions, item.right))
+      const on = conjunctsOf(item.condition)
+      const inner = left.rows * right.rows * shareOf(planner, [item.left], item.right, on)
+      const kept = item.join === 'inner' ? 0 : item.join === 'left' ? left.rows : Math.max(left.rows, right.rows)
+      return { rows: Math.max(inner, kept), cost: left.cost + right.cost + inner }
+    }
+    case 'function':
+      return computed(assumedRows, conditions)
+    default:
+      return computed(rowsOf(planner, item.query), conditions)
+  }
+}
+
+function within(conditions: readonly Expression[], span: Span): Expression[] {
+  return conditions.filter((one) => isMovable(one) && isWithin(one, span))
+}
+
+function computed(rows: number, conditions: readonly Expression[]): Estimate {
+  return { rows: filteredRows(rows, conditions), cost: rows }
+}
+
+function rowsOf(planner: FromPlanner, { body }: BoundQuery): number {
+  if (body.kind === 'values') return body.rows.length
+  if (body.kind === 'set') return rowsOf(planner, body.left) + rowsOf(planner, body.right)
+  const { from, where, grouping, tail } = body
+  if (from === undefined || grouping?.keys.length === 0) return 1
+  const limit = tail.limit?.kind === 'constant' && tail.limit.value !== null ? Number(tail.limit.value) : Infinity
+  const { rows } = estimateItem(planner, from, conjunctsOf(where))
+  return Math.min(limit, grouping === undefined ? rows : assumedGroups(rows))
+}
+
+// ---- joins
+
+/** The share of all pairs that satisfy the conditions between items that are joined already and another one. */
+export function shareOf(
+  planner: FromPlanner,
+  left: readonly FromItem[],
+  right: FromItem,
+  conditions: readonly Expression[],
+): number {
+  let share = 1
+  for (const condition of conditions) {
+    const [keys] = equalityOf(condition, right)
+    if (keys === undefined) share *= assumedShares.other
+    else share /= Math.max(distinctIn(planner, left, keys.left), distinctOf(planner, right, keys.right), 1)
+  }
+  return share
+}
+
+function distinctIn(planner: FromPlanner, items: readonly FromItem[], expression: Expression): number {
+  const item = items.find((one) => isWithin(expression, one))
+  return item === undefined ? assumedDistinct : distinctOf(planner, item, expression)
+}
+
+/** Different values of an expression over an item's columns. */
+function distinctOf(planner: FromPlanner, item: FromItem, expression: Expression): number {
+  if (item.kind === 'join') return distinctIn(planner, [item.left, item.right], expression)
+  if (item.kind !== 'relation' || expression.kind !== 'column') return assumedDistinct
+  const { relation, first } = item
+  const column = expression.index - first
+  const size = sizeOf(planner, item)
+  const index = relation.indexes.find(({ parts, isHint }) => isHint !== true && parts[0]?.column === column)
+  if (index === undefined) return Math.min(size, assumedDistinct)
+  if (index.isUnique && index.parts.length === 1) return size
+  const groups = planner.measures.groupsOf(relation, index, 1)
+  return groups === undefined || groups.mean === 0 ? Math.min(size, assumedDistinct) : size / groups.mean
+}
+
+/** Of the whole relation. */
+export function sizeOf(planner: FromPlanner, item: RelationItem): number {
+  return planner.measures.sizeOf(item.relation) ?? assumedSize
+}
+
+export interface LookUp {
+  readonly path: ConditionPath
+  readonly entries: number
+}
+
+/**
+ * An item looked up by an index for rows of others: undefined where none begins with what the conditions between them, which
+ * read nothing else, say.
+ */
+export function lookUpOf(
+  planner: FromPlanner,
+  right: RelationItem,
+  between: readonly Expression[],
+  own: readonly Expression[],
+): LookUp | undefined {
+  const usable = between.filter(isMovable)
+  const isKnown = (one: Expression): boolean => isMovable(one) && isOutside(one, right)
+  const all = [...usable, ...own]
+  const comparisons = comparisonsOf(all, right.first, right.relation, isKnown)
+  const counts = { measures: planner.measures, accesses: undefined }
+  const access = new RelationAccess(right.relation, { all, comparisons }, counts)
+  const path = access.choose()
+  const points = path?.bounds.filter(({ kind }) => kind !== 'interval') ?? []
+  if (path === undefined || points.length === 0) return undefined
+  const usesJoin = path.bounds.some((bound) => {
+    const used = bound.kind === 'interval' ? [bound.low, bound.high] : [bound.value]
+    return used.some((one) => one !== undefined && usable.includes(one.condition))
+  })
+  return usesJoin ? { path, entries: entriesOf(access, path) } : undefined
+}
+
+/** What conditions make of a join, whatever the number of rows on both sides. */
+export interface JoinTerms extends Pick<JoinChoices, 'lookUp' | 'hasKeys' | 'isCounted'> {
+  /** Of all pairs. */
+  readonly share: number
+}
+
+/** `between`: conditions on the right item and others of `left`; `own`: on the right item alone. */
+export function joinTerms(
+  planner: FromPlanner,
+  left: readonly FromItem[],
+  right: FromItem,
+  { between, own }: { readonly between: readonly Expression[]; readonly own: readonly Expression[] },
+): JoinTerms {
+  const found = right.kind === 'relation' ? lookUpOf(planner, right, between, own) : undefined
+  const isUnique = found?.path.isPoint === true
+  return {
+    share: isUnique ? 1 / Math.max(1, sizeOf(planner, right as RelationItem)) : shareOf(planner, left, right, between),
+    lookUp: found && { entries: found.entries, isPrimary: found.path.index.isPrimary },
+    isCounted: right.kind !== 'relation' || right.relation.estimateRows !== undefined,
+    hasKeys: between.some((one) => equalityOf(one, right).length > 0),
+  }
+}
+
+export function joinChoices(left: Estimate, right: Estimate, terms: JoinTerms): JoinChoices {
+  const { share, lookUp, hasKeys, isCounted } = terms
+  return { left, right, rows: left.rows * right.rows * share, lookUp, hasKeys, isCounted }
+}

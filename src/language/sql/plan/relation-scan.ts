@@ -1,0 +1,214 @@
+/** Scans of stored relations: by the best index for the conditions, with bounds that may read an outer row. */
+import { findType } from '../../../model/table/types/registry.ts'
+import { type Access, RelationScan } from '../../../query/relation.ts'
+import { batchRows } from '../../../query/operator.ts'
+import type { RelationItem } from '../bind/query.ts'
+import type { SqlValue } from '../contract.ts'
+import { compile, type Compiler, type Evaluate, flatten } from '../expression/compile.ts'
+import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
+import { comparatorOf } from '../functions/comparison.ts'
+import type { Progress } from '../progress.ts'
+import { sortedDistinct } from '../sorted-distinct.ts'
+import { comparisonsOf, type RelationPath } from './access-conditions.ts'
+import { isMovable } from './conditions.ts'
+import { describeAccess } from './explain-text.ts'
+import type { FromPlanner } from './from-planner.ts'
+import type { ExplainNode } from './plan-node.ts'
+import { RelationAccess, type WantedOrder } from './relation-access.ts'
+import { noRow, type SqlRow, type SqlRun } from './run.ts'
+
+const noColumns = (expression: Expression): boolean =>
+  columnsRead(expression).size === 0 &&
+  !someExpression(expression, ({ kind }) => kind === 'aggregate') &&
+  isMovable(expression)
+
+/** What is known of a relation's rows before any other is read. */
+export function relationAccess(
+  planner: FromPlanner,
+  item: RelationItem,
+  conditions: readonly Expression[],
+  wanted?: WantedOrder,
+): RelationAccess {
+  const comparisons = comparisonsOf(conditions.filter(isMovable), item.first, item.relation, noColumns)
+  const { measures } = planner
+  const accesses = (path: RelationPath) => {
+    const make = accessMaker(path, planner.compilerAt(0), undefined, 'counted')
+    return (run: SqlRun) => make(noRow, run)
+  }
+  return new RelationAccess(item.relation, { all: conditions, comparisons }, { measures, accesses }, wanted)
+}
+
+export interface Scan {
+  readonly explain: Omit<ExplainNode, 'estimate'>
+  open(outer: SqlRow, run: SqlRun): RelationScan<SqlRun>
+  /** Of a scan that depends on no outer row. */
+  readonly count: (run: SqlRun) => number | undefined
+}
+
+/** A scan whose bounds are evaluated over an outer row, which begins at `outerFirst`. */
+export function planScan(
+  planner: FromPlanner,
+  item: RelationItem,
+  path: RelationPath | undefined,
+  outerFirst: number,
+): Scan {
+  const { relation, first } = item
+  const withKeys = item.width > relation.columns.length
+  const ordinals = new Set<number>()
+  for (const column of planner.needed) {
+    if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
+  }
+  const reader = relation.reader(ordinals.size === relation.columns.length ? undefined : ordinals)
+  const accesses = accessMaker(path, planner.compilerAt(outerFirst), planner.progress, 'read')
+  return {
+    explain: describeAccess(item, path),
+    open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
+    count: (run) => {
+      let total = 0
+      let lookups = 0
+      for (const access of accesses(noRow, run)) {
+        // A scan pauses between the elements of a long list.
+        if (++lookups > batchRows) return undefined
+        const counted = reader.count?.(run, access)
+        if (counted === undefined) return undefined
+        total += counted
+      }
+      return total
+    },
+  }
+}
+
+const everything: readonly Access[] = [{ equal: [] }]
+
+/**
+ * Evaluates the bounds; no access where one is null, which nothing equals. `counted`: lists stay as they are, with what
+ * comes twice in them.
+ */
+function accessMaker(
+  path: RelationPath | undefined,
+  compiler: Compiler,
+  progress: Progress | undefined,
+  purpose: 'read' | 'counted',
+): (outer: SqlRow, run: SqlRun) => Iterable<Access> {
+  if (path === undefined) return () => everything
+  const { index, reverse } = path
+  const interval = intervalMaker(path, compiler)
+  if (!path.equal.some(({ isList }) => isList)) return singleMaker(path, compiler, interval)
+  const points = path.equal.map((_, place) => pointMaker(path, place, compiler, progress, purpose))
+  return (outer, run) => {
+    const values: (readonly SqlValue[])[] = []
+    for (const point of points) {
+      const found = point(outer, run)
+      if (found === undefined) return []
+      values.push(found)
+    }
+    if (interval === undefined) return combinations(values, { index, reverse })
+    const ends = interval(outer, run)
+    return ends === undefined ? [] : combinations(values, { index, reverse, ...ends })
+  }
+}
+
+type Interval = Pick<Access, 'lower' | 'upper' | 'skipsNulls'>
+
+/** What follows the equal columns; it answers undefined where nothing is within. */
+function intervalMaker(
+  path: RelationPath,
+  compiler: Compiler,
+): ((outer: SqlRow, run: SqlRun) => Interval | undefined) | undefined {
+  const lower = boundMaker(path.lower, compiler)
+  const upper = boundMaker(path.upper, compiler)
+  if (lower === undefined && upper === undefined) return undefined
+  return (outer, run) => {
+    const from = lower?.(outer, run)
+    const to = upper?.(outer, run)
+    if (from?.value === null || to?.value === null) return undefined
+    return { ...(from && { lower: from }), ...(to && { upper: to }), skipsNulls: true }
+  }
+}
+
+/** One access: the usual case, without anything that lists need. */
+function singleMaker(
+  { index, reverse, equal }: RelationPath,
+  compiler: Compiler,
+  interval: ReturnType<typeof intervalMaker>,
+): (outer: SqlRow, run: SqlRun) => readonly Access[] {
+  const evaluators = equal.map(({ value }) => compile(value, compiler))
+  const looksForNull = equal.map(({ isNull }) => isNull)
+  return (outer, run) => {
+    const values: SqlValue[] = []
+    for (let i = 0; i < evaluators.length; i++) {
+      const value = evaluators[i]!(outer, run)
+      if (value === null && !looksForNull[i]!) return []
+      values.push(value)
+    }
+    if (interval === undefined) return [{ index, equal: values, reverse }]
+    const ends = interval(outer, run)
+    return ends === undefined ? [] : [{ index, equal: values, reverse, ...ends }]
+  }
+}
+
+/** The values of a leading column; undefined where nothing equals them. */
+function pointMaker(
+  path: RelationPath,
+  place: number,
+  compiler: Compiler,
+  progress: Progress | undefined,
+  purpose: 'read' | 'counted',
+): (outer: SqlRow, run: SqlRun) => readonly SqlValue[] | undefined {
+  const { value: expression, isList, isNull } = path.equal[place]!
+  const evaluate = compile(expression, compiler)
+  if (!isList) {
+    return (outer, run) => {
+      const value = evaluate(outer, run)
+      return value === null && !isNull ? undefined : [value]
+    }
+  }
+  const order = purpose === 'read' ? listOrder(path, place, progress) : noNulls
+  // A literal list is sorted once, when the statement is planned.
+  const known =
+    expression.kind === 'constant' && expression.value !== null && purpose === 'read'
+      ? order(expression.value as readonly SqlValue[])
+      : undefined
+  return (outer, run) => {
+    if (known !== undefined) return known
+    const list = evaluate(outer, run)
+    return list === null ? undefined : order(list as readonly SqlValue[])
+  }
+}
+
+function noNulls(list: readonly SqlValue[]): readonly SqlValue[] {
+  return flatten(list).filter((value) => value !== null)
+}
+
+/** Each distinct element in the index's own order, so that the rows come in it as well. */
+function listOrder(
+  { index, equal, reverse }: RelationPath,
+  place: number,
+  progress: Progress | undefined,
+): (list: readonly SqlValue[]) => readonly SqlValue[] {
+  const compare = comparatorOf(findType(equal[place]!.value.type)!.element!.oid)
+  const sign = index.parts[place]!.isDescending === reverse ? 1 : -1
+  return (list) => sortedDistinct(flatten(list), (a, b) => compare(a, b) * sign, progress)
+}
+
+/** An access per combination of values, the last column's changing first. */
+function* combinations(values: readonly (readonly SqlValue[])[], rest: Omit<Access, 'equal'>): Generator<Access> {
+  if (values.some(({ length }) => length === 0)) return
+  const at = values.map(() => 0)
+  for (;;) {
+    yield { ...rest, equal: values.map((list, i) => list[at[i]!]!) }
+    let place = values.length - 1
+    while (place >= 0 && at[place] === values[place]!.length - 1) at[place--] = 0
+    if (place < 0) return
+    at[place]!++
+  }
+}
+
+function boundMaker(
+  bound: RelationPath['lower'],
+  compiler: Compiler,
+): ((outer: SqlRow, run: SqlRun) => { value: SqlValue; isInclusive: boolean }) | undefined {
+  if (bound === undefined) return undefined
+  const evaluate: Evaluate = compile(bound.expression, compiler)
+  return (outer, run) => ({ value: evaluate(outer, run), isInclusive: bound.isInclusive })
+}

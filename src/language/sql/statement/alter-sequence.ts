@@ -1,0 +1,102 @@
+/**
+ * ALTER SEQUENCE … RENAME TO, SET SCHEMA and OWNER TO; ALTER TABLE says the same of sequences.
+ *
+ * A default keeps the sequence that it draws from as text, so its text follows the new name.
+ */
+import type { AlterObjectSchemaStmt, AlterTableStmt, RangeVar, RenameStmt } from 'libpg-query'
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import type { CollectionChange } from '../../../database/catalog/schema-changes.ts'
+import type { ColumnDefinition } from '../../../model/table/definition.ts'
+import { redefine } from '../../../model/table/schema.ts'
+import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
+import { Table } from '../../../model/table/table.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
+import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { skipping } from './create-schema.ts'
+import { nothing, type Outcome } from './execution.ts'
+import { findCollection, isNameTaken, roleName, shownName } from './naming.ts'
+import { type Planned, planSteps } from './prepared.ts'
+import { movedSequenceDefault } from './stored-expressions.ts'
+
+export function planRenameSequence({ relation, newname = '', missing_ok: missingOk }: RenameStmt): Planned {
+  return planOnSequence(relation!, missingOk === true, (run, sequence) => renameSequence(run, sequence, newname))
+}
+
+export function renameSequence(run: SqlRun, sequence: Collection, name: string): void {
+  if (isNameTaken(run.transaction, sequence.namespace.name, name)) {
+    throw failure('42P07', `relation "${name}" already exists`)
+  }
+  change(run, sequence, { name })
+}
+
+export function planMoveObject(statement: AlterObjectSchemaStmt): Planned {
+  const { objectType, relation, newschema = '', missing_ok: missingOk } = statement
+  if (objectType !== 'OBJECT_SEQUENCE') throw notBuilt(`ALTER ${(objectType ?? '').replace('OBJECT_', '')} SET SCHEMA`)
+  return planOnSequence(relation!, missingOk === true, (run, sequence) => moveSequence(run, sequence, newschema))
+}
+
+function moveSequence(run: SqlRun, sequence: Collection, schema: string): void {
+  const { catalog } = run.transaction
+  const namespace = catalog.namespaces.get(schema)
+  if (namespace === undefined) throw failure('3F000', `schema "${schema}" does not exist`)
+  refuseOwned(run, sequence, 'cannot move an owned sequence into another schema')
+  if (namespace.id === sequence.namespace.id) return
+  if (isNameTaken(run.transaction, schema, sequence.name)) {
+    throw failure('42P07', `relation "${sequence.name}" already exists in schema "${schema}"`)
+  }
+  change(run, sequence, { namespace })
+}
+
+export function planOwnSequence({ relation, cmds = [], missing_ok: missingOk }: AlterTableStmt): Planned {
+  const commands = cmds.map((node) => ('AlterTableCmd' in node ? node.AlterTableCmd : {}))
+  if (commands.some(({ subtype }) => subtype !== 'AT_ChangeOwner')) throw notBuilt('this ALTER SEQUENCE')
+  return planOnSequence(relation!, missingOk === true, (run, sequence) => {
+    for (const { newowner } of commands) ownSequence(run, sequence, roleName(run, newowner))
+  })
+}
+
+/** What belongs to a column has the owner of its table. */
+export function ownSequence(run: SqlRun, sequence: Collection, owner: string): void {
+  if (sequence.owner === owner) return
+  refuseOwned(run, sequence, `cannot change owner of sequence "${sequence.name}"`)
+  run.transaction.alterCollection(sequence, { owner })
+}
+
+function planOnSequence(
+  name: RangeVar,
+  missingOk: boolean,
+  work: (run: SqlRun, sequence: Collection) => void,
+): Planned {
+  return planSteps({ kind: 'schema' }, 'ALTER SEQUENCE', (run): Outcome => {
+    const sequence = findCollection(run, name)
+    const message = `relation "${shownName(name)}" does not exist`
+    if (sequence === undefined && missingOk) return { rowCount: 0, notices: [skipping('00000', message)] }
+    if (sequence === undefined) throw failure('42P01', message)
+    if (!isSequence(sequence)) throw failure('42809', `"${sequence.name}" is not a sequence`)
+    work(run, sequence)
+    return nothing
+  })
+}
+
+function refuseOwned({ transaction }: SqlRun, sequence: Collection, message: string): void {
+  const { owner } = sequenceDefinitionOf(sequence)
+  const table = owner === undefined ? undefined : transaction.catalog.collectionById(owner.table)
+  if (table === undefined) return
+  throw failure('0A000', message, { detail: `Sequence "${sequence.name}" is linked to table "${table.name}".` })
+}
+
+/** Another name or schema, for it and for the defaults that draw from it. */
+function change({ transaction }: SqlRun, sequence: Collection, to: CollectionChange): void {
+  const before = transaction.catalog
+  const drawing = before.referrersOf(sequence.id).filter(isTable)
+  const altered = transaction.alterCollection(sequence, to)
+  for (const { id } of drawing) {
+    const table = Table.of(transaction.catalog.collectionById(id)!)
+    const columns = table.definition.columns.map((column): ColumnDefinition => {
+      if (column.default === undefined || column.defaultSequences?.includes(sequence.id) !== true) return column
+      return { ...column, default: movedSequenceDefault(before, column.default, altered) }
+    })
+    redefine(transaction, table, { ...table.definition, columns })
+  }
+}

@@ -1,0 +1,67 @@
+/** How much there is, for plans: counted where the store can tell at once, undefined where it would have to wait. */
+import type { KeyRange } from '../base/slice.ts'
+import type { Transaction } from '../database/contract.ts'
+import { type Cursor, isMiss } from '../storage/store.ts'
+
+/** Of more ranges than this, some are counted for all. */
+const countedRanges = 16
+
+/** About how many entries the ranges hold; notes nothing as read. */
+export function entriesIn({ newest }: Pick<Transaction, 'newest'>, ranges: readonly KeyRange[]): number | undefined {
+  const counted = Math.min(ranges.length, countedRanges)
+  if (counted === 0) return 0
+  return unlessMissing(() => {
+    let entries = 0
+    for (let i = 0; i < counted; i++) {
+      entries += newest.estimate(ranges[Math.floor(((i + 0.5) * ranges.length) / counted)]!)
+    }
+    return (entries * ranges.length) / counted
+  })
+}
+
+const sampledGroups = 8
+
+export interface GroupSize {
+  readonly mean: number
+  /** Of those that were looked at: one that holds much of the entries is hardly missed. */
+  readonly largest: number
+}
+
+/**
+ * The mean is entries of a range ÷ distinct groups in it: entries at even distances say how large their groups are, and
+ * 1 ÷ that is the share of a group that falls to one entry. `groupAt` gives the range of the group of the cursor's next
+ * entry.
+ */
+export function groupSize(
+  { newest }: Pick<Transaction, 'newest'>,
+  all: KeyRange,
+  groupAt: (cursor: Cursor) => KeyRange | undefined,
+): GroupSize | undefined {
+  return unlessMissing(() => {
+    const entries = newest.estimate(all)
+    let largest = 0
+    let shares = 0
+    let sampled = 0
+    const cursor = newest.scan(all)
+    const step = Math.floor(entries / sampledGroups)
+    for (let i = 0; i < sampledGroups; i++) {
+      cursor.skip(Math.max(0, i === 0 ? step >> 1 : step - 1))
+      const group = groupAt(cursor)
+      if (group === undefined) break
+      sampled++
+      const size = Math.max(1, newest.estimate(group))
+      largest = Math.max(largest, size)
+      shares += 1 / size
+    }
+    return { mean: sampled === 0 ? 0 : sampled / shares, largest }
+  })
+}
+
+function unlessMissing<T>(count: () => T): T | undefined {
+  try {
+    return count()
+  } catch (error) {
+    if (isMiss(error)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Everything that a client can make the server keep is charged while it is kept, and to nobody when the client has gone.
+ *
+ * Each case keeps about a megabyte by sending it in pieces, with everything else of the connection small. What is not
+ * charged here is what a thousand clients would fill the process with.
+ */
+import { Redis } from 'ioredis'
+import { MongoClient } from 'mongodb'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ProcessMemory } from '../database/process-memory.ts'
+import { openTestSessions, type TestSessions } from '../session/testing.ts'
+import { Server } from './server.ts'
+
+const mebibyte = 1024 * 1024
+const long = 'x'.repeat(mebibyte / 4)
+const memory = new ProcessMemory(400 * mebibyte, 0, Infinity)
+let opened: TestSessions
+let server: Server
+
+beforeAll(async () => {
+  opened = await openTestSessions({ memory, sessions: { memory } })
+  server = await Server.listen(opened.database.host, opened.sessions, { port: 0 })
+  await withPostgres(async (client) => {
+    await client.query('CREATE TABLE t (a text)')
+    await client.query('CREATE TABLE many (i int PRIMARY KEY)')
+    await client.query('INSERT INTO many SELECT generate_series(1, 20000)')
+    await client.query('INSERT INTO t SELECT repeat($1, 1024) FROM generate_series(1, 1000)', ['x'])
+  })
+})
+
+afterAll(async () => {
+  await server.close()
+  await opened.close()
+})
+
+const times = (count: number, run: (i: number) => Promise<unknown>): Promise<unknown> =>
+  Promise.all(Array.from({ length: count }, (_, i) => run(i)))
+
+async function withPostgres(use: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'me', database: 'polylog' })
+  await client.connect()
+  try {
+    await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+const postgres: Readonly<Record<string, (client: pg.Client) => Promise<unknown>>> = {
+  'prepared statements': (client) => times(4, (i) => client.query({ name: `s${i}`, text: `SELECT '${long}${i}'` })),
+  'statements of PREPARE': (client) => times(4, (i) => client.query(`PREPARE s${i} AS SELECT '${long}${i}'`)),
+  'many short prepared statements': (client) => times(2000, (i) => client.query(`PREPARE s${i} AS SELECT ${i}`)),
+  'a statement of many parts': (client) => client.query(`PREPARE s AS SELECT 1 IN (${'1,'.repeat(8000)}1)`),
+  settings: (client) => times(4, (i) => client.query(`SET a.b${i} = '${long}'`)),
+  'settings of a transaction': (client) => client.query(`BEGIN; SET LOCAL a.b = '${long}${long}'`),
+  'the application_name': (client) => client.query(`SET application_name = '${long}${long}'`),
+  'cursors with hold': (client) => client.query('DECLARE c CURSOR WITH HOLD FOR SELECT * FROM t'),
+  'cursors of a transaction': (client) => client.query('BEGIN; DECLARE c CURSOR FOR SELECT * FROM t'),
+  'locks of rows': (client) => client.query('BEGIN; SELECT count(*) FROM (SELECT i FROM many FOR UPDATE) s'),
+  'private writes': (client) =>
+    client.query(`BEGIN; INSERT INTO t SELECT repeat('y', 1024) FROM generate_series(1, 1000)`),
+}
+
+const redis: Readonly<Record<string, (client: Redis) => Promise<unknown>>> = {
+  'commands since MULTI': async (client) => {
+    await client.call('MULTI')
+    await times(4, (i) => client.call('SET', `k${i}`, long))
+  },
+  'many small commands since MULTI': async (client) => {
+    await client.call('MULTI')
+    await times(4000, (i) => client.call('SET', `k${i}`, '1'))
+  },
+  'watched keys': (client) =>
+    times(20, (i) => client.watch(...Array.from({ length: 100 }, (_, j) => `${'k'.repeat(500)}${i} ${j}`))),
+  'its name': (client) => client.client('SETNAME', long + long),
+  'the name of its library': (client) => client.call('CLIENT', 'SETINFO', 'LIB-NAME', long + long),
+}
+
+const mongo: Readonly<Record<string, (client: MongoClient) => Promise<unknown>>> = {
+  cursors: async (client) => {
+    const collection = client.db('d').collection('c')
+    await collection.insertMany(Array.from({ length: 10 }, (_, i) => ({ i })))
+    await times(4, (i) => collection.find({ text: { $nin: [`${long}${i}`] } }, { batchSize: 2 }).next())
+  },
+  'cursors that have been computed': async (client) => {
+    const collection = client.db('d').collection('e')
+    await collection.insertMany(Array.from({ length: 10 }, (_, i) => ({ i, text: long })))
+    await collection
+      .aggregate([{ $sort: { text: 1, i: -1 } }, { $group: { _id: '$i', t: { $first: '$text' } } }], { batchSize: 2 })
+      .next()
+  },
+  'the writes of a transaction': async (client) => {
+    const session = client.startSession()
+    session.startTransaction()
+    await client
+      .db('d')
+      .collection('f')
+      .insertMany(
+        Array.from({ length: 10 }, () => ({ text: long })),
+        { session },
+      )
+  },
+}
+
+test('tables are charged as stored data are, for what the catalog takes of the heap', async () => {
+  const { store } = opened.database
+  const chargedBeside = (): number => memory.stored.usedBytes - store.statistics().reservedBytes
+  await withPostgres(async (client) => {
+    for (let i = 0; i < 20; i++) {
+      const tables = Array.from({ length: 50 }, (_, j) => `CREATE TABLE charged_${i * 50 + j} (a int, b text);`)
+      await client.query(tables.join(''))
+    }
+    expect(chargedBeside()).toBeGreaterThan(500 * 4096)
+    await client.query(Array.from({ length: 1000 }, (_, i) => `DROP TABLE charged_${i};`).join(''))
+    // What is charged is looked at from time to time.
+    await client.query(`INSERT INTO t SELECT repeat('x', 1024) FROM generate_series(1, 1000)`)
+    expect(chargedBeside()).toBeLessThan(500 * 4096)
+  })
+  await allIsFreed()
+})
+
+/** Runs it with a client that has connected, and says what was charged more when it had run. */
+async function heldBy(run: () => Promise<unknown>): Promise<number> {
+  const before = memory.work.usedBytes
+  await run()
+  return memory.work.usedBytes - before
+}
+
+/** What accounts keep granted, so that they need not ask again for each byte. */
+const grantedBytes = 192 * 1024
+
+/** The server hears of the end a moment after the client. */
+async function allIsFreed(): Promise<void> {
+  const isFreed = (): boolean => memory.work.usedBytes <= grantedBytes
+  for (let turns = 0; turns < 10_000 && !isFreed(); turns++) await new Promise((resolve) => setImmediate(resolve))
+  expect(memory.work.usedBytes).toBeLessThanOrEqual(grantedBytes)
+}
+
+test.each(Object.entries(postgres))('a client of PostgreSQL: %s', async (_, keep) => {
+  await withPostgres(async (client) => {
+    await client.query('SELECT 1')
+    expect(await heldBy(() => keep(client))).toBeGreaterThan(mebibyte / 2)
+  })
+  await allIsFreed()
+})
+
+test.each(Object.entries(redis))('a client of Redis: %s', async (_, keep) => {
+  const client = new Redis(server.port, { enableReadyCheck: false })
+  await client.ping()
+  expect(await heldBy(() => keep(client))).toBeGreaterThan(mebibyte / 2)
+  client.disconnect()
+  await allIsFreed()
+})
+
+test.each(Object.entries(mongo))('a client of MongoDB: %s', async (_, keep) => {
+  const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`)
+  await client.connect()
+  expect(await heldBy(() => keep(client))).toBeGreaterThan(mebibyte / 2)
+  // A driver that ends says so for its sessions and cursors.
+  await client.close()
+  await allIsFreed()
+})

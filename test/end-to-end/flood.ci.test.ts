@@ -1,0 +1,18 @@
+/** A thousand clients that do their worst, with several limits: see `flood.test.ts`. */
+import { existsSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { runFlood } from './flood-rounds.ts'
+
+test.runIf(existsSync('/proc/self/status')).each([400, 512, 1024])(
+  'a thousand clients and %i MiB',
+  { timeout: 600_000 },
+  async (limitMib) => {
+    const result = await runFlood({ limitMib, clients: 1000, rounds: 3 })
+    expect(result.peakMib).toBeLessThan(limitMib)
+    // Some were in the way, and were told so.
+    expect(result.refused.size).toBeGreaterThan(0)
+    // Mostly some kilobytes; decision 098 has what was found at times.
+    expect(result.leftBytes).toBeLessThan((limitMib / 8) * 1024 * 1024)
+    expect(result.answerAfterwards).toBe('200')
+  },
+)

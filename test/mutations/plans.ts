@@ -1,0 +1,147 @@
+/** What plans are chosen by: access paths, counts, joins. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const paths = ['src/query/access-path.test.ts']
+const counted = ['src/language/sql/counted-plans.test.ts']
+const semiJoins = ['src/language/sql/semi-joins.test.ts']
+const joins = ['src/language/sql/counted-joins.test.ts', 'src/query/join-order.test.ts']
+
+export const planMutations: readonly Mutation[] = [
+  ...mutationsOf('src/query/access-path.ts', paths, [
+    [
+      'both ends of an interval bound an array',
+      'high: low !== undefined && arrays !== undefined ? undefined : high',
+      'high',
+    ],
+    ['two fields of one array are bounded together', 'if (arrays.has(part.arrays)) break\n', ''],
+    ['a sparse index is used for null', 'if (index.isSparse && !bounds.some(excludesNull)) return undefined\n', ''],
+    ['a unique key with a null is one row', "one.kind === 'point' && !one.acceptsNull", "one.kind === 'point'"],
+    [
+      'a list keeps an order behind it',
+      "if (isBounded && bounds[at]!.kind === 'list' && i < wanted.length - 1) return undefined\n",
+      '',
+    ],
+    ['an interval leads on to the next part', "    if (bound.kind === 'interval') break\n", ''],
+    [
+      'an order may turn in the middle',
+      'if (found === undefined || (direction !== undefined && direction !== found)) return undefined',
+      'if (found === undefined) return undefined',
+    ],
+    ['the place of nulls is no part of an order', '(part.nullsFirst !== wanted.nullsFirst) !== isAgainst', 'false'],
+    ['a hint is given a null', 'if (isNull !== undefined && !isHint)', 'if (isNull !== undefined)'],
+    ['of two indexes the larger one is read', 'const least = Math.min(...costs)', 'const least = Math.max(...costs)'],
+    ['shares of one field are taken twice', 'if (fields.some((field) => seen.has(field))) continue\n', ''],
+  ]),
+  ...mutationsOf(
+    'src/language/sql/plan/measures.ts',
+    [...counted, ...joins],
+    [
+      ['a plan is kept whatever its parameters find', "(all || often === 'each time') && ", 'all && '],
+      ['a plan is kept though sizes have changed', '++this.#executions % executionsBetween === 0', 'false'],
+    ],
+  ),
+  ...mutationsOf('src/language/sql/plan/relation-scan.ts', counted, [
+    ['of several lists the combinations are not all read', 'at[place]!++\n', 'return\n'],
+    [
+      'a list is read in the order of the text',
+      'isDescending === reverse ? 1 : -1',
+      'isDescending === reverse ? -1 : 1',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/query/cardinality.ts',
+    ['src/query/cardinality.test.ts'],
+    [['the mean of groups is that of their entries', 'shares += 1 / size', 'shares += size']],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/write-set.ts',
+    ['src/database/transaction/write-set.test.ts'],
+    [
+      [
+        'an estimate counts all own writes',
+        'if (compareSlices(key, range.start) >= 0 && compareSlices(key, range.end) < 0) hits++',
+        'hits++',
+      ],
+    ],
+  ),
+  ...mutationsOf('src/query/join-order.ts', joins, [
+    [
+      'the dearest order of joins is taken',
+      'known === undefined || next.cost < known.cost',
+      'known === undefined || next.cost > known.cost',
+    ],
+    ['the larger side is kept in the table', 'left.rows * swapGain.factor < right.rows', 'left.rows > right.rows'],
+    ['joins look up whatever it costs', 'return isWorthIt ? read : looked', 'return looked'],
+  ]),
+  ...mutationsOf('src/language/sql/plan/join-tree.ts', joins, [
+    [
+      'columns stay where the text had them',
+      'if (this.places === undefined || columnsRead(one).size === 0) return one',
+      'return one',
+    ],
+    ['a row comes out as it was joined', 'row[place]!)', 'row[places.indexOf(place)]!)'],
+    [
+      'a condition is forgotten until all of its members are there',
+      '(owners & ~all) === 0 && (owners & (1 << member)) !== 0',
+      '(owners & (1 << member)) !== 0',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plan/joins.ts', joins, [
+    [
+      'a table of the left side keeps the rows of the right one',
+      'const kind = keepsLeft ? mirroredJoins[join.kind as keyof typeof mirroredJoins] : join.kind',
+      'const kind = join.kind',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/plan/semi-join.ts', semiJoins, [
+    [
+      'NOT IN takes unknown for false',
+      "if (kind === 'semi') return equality",
+      'if (kind !== undefined) return equality',
+    ],
+    ['a volatile subquery is joined', 'if (isVolatile(condition) || isVolatileQuery(query)) return undefined', ''],
+    ['a subquery that is cut off is joined whole', 'if (limit !== undefined && !cutsNothing) return undefined', ''],
+    [
+      'NOT EXISTS is taken for EXISTS',
+      "kind: isNegated ? 'anti' : 'semi'",
+      "kind: isNegated && subquery.form !== 'exists' ? 'anti' : 'semi'",
+    ],
+    ['a set is made for each row of another block', '&& planner.isRepeated', '&& false'],
+    [
+      'a join is taken whatever it costs',
+      'return askingCost(planner, left, test, rows) < cost ? undefined :',
+      'return',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/query/group-join.ts',
+    ['src/query/spilling.test.ts'],
+    [
+      ['a row found by two keys comes twice', 'if (match.inner === this.#last) continue\n', ''],
+      ['rows found by several keys come in the order of the keys', '.sort((a, b) => a.number - b.number)', ''],
+      ['a table of inner rows is never given back', '    this.#table = new Map()\n    this.#memory.releaseAll()\n', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/mql/lookup.ts',
+    ['src/gateway/mongodb/lookup.test.ts'],
+    [
+      [
+        'a table finds arrays as a whole only',
+        "visitPath(document.bytes, document.start, path, 'elements and array'",
+        "visitPath(document.bytes, document.start, path, 'array only'",
+      ],
+      ['$lookup never makes a table', 'return this.#spent >= this.#tableCost', 'return false'],
+      [
+        'a stage that reads a variable is run once',
+        'const common = lookup.fields !== undefined ? 0 : first < 0 ? stages.length : first',
+        'const common = lookup.fields !== undefined ? 0 : stages.length',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/mql/planner.ts',
+    ['src/language/mql/query.test.ts'],
+    [['null is not undefined', 'const values = withUndefined(equality.values)', 'const values = equality.values']],
+  ),
+]

@@ -1,0 +1,100 @@
+/** The rules of tables: their places, what is put off, generated columns, references. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const golden = ['src/language/sql/golden.test.ts']
+const agenda = ['src/database/transaction/agenda.test.ts']
+const places = ['src/server/row-rules.test.ts']
+const generated = ['src/server/generated-columns.test.ts']
+const documents = ['src/server/document-errors.test.ts']
+
+export const ruleMutations: readonly Mutation[] = [
+  ...mutationsOf('src/model/table/rows.ts', places, [
+    [
+      'what a rule changes is changed again after a wait',
+      'insert.before.length === 0 ? completed : [...completed]',
+      'completed',
+    ],
+    ['a rule cannot leave a row out', 'if (!before(transaction, row)) return undefined', 'before(transaction, row)'],
+    [
+      'nothing follows a row that moves',
+      '    for (const after of places.after) after(transaction, row, oldRow, keyWriter, true)\n',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/built-in-rules.ts', golden, [
+    [
+      'a key that may wait is told behind the references',
+      "    lateUnique('deferrable primary key', true),\n    referred(changes),\n    references,\n",
+      "    referred(changes),\n    references,\n    lateUnique('deferrable primary key', true),\n",
+    ],
+    [
+      'an update into a unique constraint that may wait is not looked at',
+      'if (!isSame) checkTwin',
+      'if (isSame) checkTwin',
+    ],
+    ['an update tests the checks that it cannot break', 'meets(reads, set))', '!meets(reads, set))'],
+    [
+      'a delete does not read what others refer to',
+      '        needed: referableOrdinals(table),\n        after: (transaction, oldRow) =>',
+      '        after: (transaction, oldRow) =>',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/generated-columns.ts', generated, [
+    [
+      'a generated column stays where what it reads changes',
+      'alsoSets: (table, set) => derivedBy(table, set).map(({ ordinal }) => ordinal)',
+      'alsoSets: () => []',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/verify.ts', generated, [
+    [
+      'the verifier believes generated columns',
+      'if (isAsGenerated(verification, table, column, row)) continue',
+      'continue',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/copy.ts', generated, [
+    [
+      'COPY reads generated columns',
+      'filter((i) => relation.columns[i]!.isGenerated !== true)',
+      'filter((i) => relation.columns[i] !== undefined)',
+    ],
+  ]),
+  ...mutationsOf('src/database/transaction/agenda.ts', agenda, [
+    ['an event that was rolled back does not begin again', '    this.#begun.splice(begun)\n', ''],
+    [
+      'what stands behind a statement is forgotten',
+      '    while (this.#behind.length > 0) {',
+      '    while (this.#behind.length > 9) {',
+    ],
+  ]),
+  ...mutationsOf('src/database/transaction/part.ts', documents, [
+    ['a part leaves what it put off to the statement', '    if (end !== undefined) yield* end\n', ''],
+    ['a part that failed stays', '    if (failsAlone(error)) yield* transaction.takeBackPart(start)\n', ''],
+  ]),
+  ...mutationsOf('src/model/table/reference-rules.ts', golden, [
+    [
+      'SET DEFAULT does not look whether the default is there',
+      "    if (action === 'set default') yield* this.#refuse(transaction)\n",
+      '',
+    ],
+    [
+      'MATCH FULL mixes NULLs with values',
+      '  if (foreignKey.columns.some(({ ordinal }) => row[ordinal] === null)) return false\n  const values',
+      '  const values',
+    ],
+    [
+      'RESTRICT lets another row take the place',
+      "if (this.#action !== 'restrict') {",
+      "if (this.#action !== 'cascade') {",
+    ],
+  ]),
+  ...mutationsOf('src/model/table/key-comparison.ts', golden, [
+    [
+      'a time of day refers to its day',
+      'return us % usPerDay === 0n ? Number(us / usPerDay) : undefined',
+      'return Number(us / usPerDay)',
+    ],
+    ['a negative number refers to no oid', '(value as number) >>> 0', 'value'],
+  ]),
+]

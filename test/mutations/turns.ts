@@ -1,0 +1,44 @@
+/** Work that is cut into turns: what is resumed, what is charged for, what threads need. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const resumption = ['src/base/resumption.test.ts']
+const longFilters = ['src/language/mql/long-filters.test.ts']
+
+export const turnMutations: readonly Mutation[] = [
+  ...mutationsOf('src/base/resumption.ts', resumption, [
+    ['parts within a step are known by its neighbours', 'own.within = []\n', ''],
+    ['a turn may come no further than the one before', 'hasStepped && isTurnOver()', 'isTurnOver()'],
+    ['a statement keeps its place in the work that led to it', 'place = undefined\n}', '}'],
+  ]),
+  ...mutationsOf('src/language/mql/long-lists.ts', longFilters, [
+    [
+      'a long filter goes on for another document',
+      'kept !== undefined && isSameDocument(kept.document, document)',
+      'kept !== undefined',
+    ],
+    ['conditions of a long filter are free', 'charge(unitsPerTest)\n', ''],
+  ]),
+  ...mutationsOf(
+    'src/model/document/bson.ts',
+    ['src/language/mql/charges.test.ts'],
+    [
+      [
+        'steps through a document are free',
+        'if (type === 0) return false\n    charge(unitsPerStep)',
+        'if (type === 0) return false',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/table/types/json.ts',
+    ['src/language/sql/json-depth.test.ts'],
+    [
+      [
+        'JSON that is put together nests a level too deep',
+        'const most = maxJsonDepth - levels',
+        'const most = maxJsonDepth',
+      ],
+      ['changed jsonb nests a level too deep', 'if (depth === maxJsonDepth) throw tooDeep()\n', ''],
+    ],
+  ),
+]
