@@ -505,7 +505,13 @@ export class Database implements Kernel {
   }
 
   async #end(isKept: boolean): Promise<void> {
-    for (const transaction of this.open) transaction.rollback()
+    const closing = new PolylogError('shutting_down', 'the database is being closed')
+    for (const transaction of this.open) {
+      // Whoever holds it may not know yet, and go on with it.
+      transaction.doomed ??= closing
+      this.locks.stopWaiting(transaction, closing)
+      transaction.rollback()
+    }
     await this.role.close()
     for (const retired of this.#retired) await retired.close()
     const settled = isKept && (await this.#settledSoon())

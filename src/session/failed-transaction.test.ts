@@ -44,6 +44,20 @@ describe('a transaction that can only be rolled back', () => {
     expect(server.database.locks.size).toBe(0)
   })
 
+  test('says so after its database was closed, to a session that does not know', async () => {
+    const session = open()
+    session.begin()
+    expect(session.run(get('x'))).toBeUndefined()
+    const writer = open()
+    writer.begin()
+    void writer.run(put('x', '1'))
+    const closed = server.database.close()
+    expect(await codeOf(() => session.run(get('x')))).toBe('shutting_down')
+    expect(await session.commit()).toBe('aborted')
+    expect(await codeOf(() => writer.commit())).toBe('shutting_down')
+    await closed
+  })
+
   test('lets go of its locks at once', async () => {
     const [a, b] = [open(), open()]
     a.begin()
