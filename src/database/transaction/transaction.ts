@@ -545,9 +545,9 @@ export class KernelTransaction implements Transaction {
    * so much was written that it takes several turns. Those may be stopped: by the interruption, and by `rollback`.
    */
   commit(interruption?: Interruption): Sequence | Promise<Sequence> {
+    if (this.doomed !== undefined) throw this.doomed
     assert(!this.ended, 'a transaction is committed twice')
     assert(this.#agenda?.isEmpty !== false, 'a transaction commits before its deferred constraints were checked')
-    if (this.doomed !== undefined) throw this.doomed
     if (this.writes.count === 0) {
       const seen = this.#hasSnapshot ? this.sequence : this.kernel.newestSequence
       this.end()
