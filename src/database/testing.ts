@@ -11,7 +11,7 @@ import type { Sequence, StatementSteps } from './contract.ts'
 import type { ProcessMemory } from './process-memory.ts'
 import type { KernelLimits } from './kernel.ts'
 import type { KernelTransaction } from './transaction/transaction.ts'
-import { beginInPlace } from './transaction/wait.ts'
+import { beginInPlace, isSteps } from './transaction/wait.ts'
 
 export interface TestDatabaseOptions {
   readonly host?: Host
@@ -41,6 +41,31 @@ export function commitNow(transaction: KernelTransaction): Sequence {
   const committed = transaction.commit()
   assert(typeof committed === 'number', 'a transaction of a test is committed in slices')
   return committed
+}
+
+/** The result of steps that wait for nothing but their slices: where every page is resident and nobody else is there. */
+export function finishNow<T>(result: T | StatementSteps<T>): T {
+  if (!isSteps(result)) return result
+  for (;;) {
+    const step = result.next()
+    if (step.done === true) return step.value
+    assert(step.value === undefined, 'a statement of a test has to wait')
+  }
+}
+
+/** One statement as a transaction of its own, which waits for nothing. */
+export function runNow<T>(database: Database, statement: (transaction: KernelTransaction) => T | StatementSteps<T>): T {
+  const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+  transaction.beginStatement()
+  try {
+    const result = finishNow(statement(transaction))
+    transaction.endStatement()
+    commitNow(transaction)
+    return result
+  } catch (error) {
+    transaction.rollback()
+    throw error
+  }
 }
 
 /** One statement as a transaction of its own: waits for its pages, and for nothing else but its slices. */

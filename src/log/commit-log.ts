@@ -66,6 +66,11 @@ export interface LogBatch {
   readonly continues?: boolean
 }
 
+/** Where record `index` of the batch ends in its bytes. */
+export function endOfRecord({ bytes, offsets }: LogBatch, index: number): number {
+  return index + 1 < offsets.length ? offsets[index + 1]! : bytes.length
+}
+
 export interface AppendBatch {
   readonly bytes: Uint8Array
   /** `count` starts of records; the end of the last is `length`. */

@@ -6,7 +6,7 @@
  */
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import { keyspaceOf, keyspaceRange, KeyWriter } from '../../base/tuple.ts'
-import type { CommitLog } from '../../log/commit-log.ts'
+import { endOfRecord, type CommitLog } from '../../log/commit-log.ts'
 import { operationKinds, RecordReader } from '../../log/record.ts'
 import type { OrderedStore } from '../../storage/store.ts'
 import {
@@ -46,9 +46,8 @@ export async function replay(log: CommitLog, store: OrderedStore, engines?: Engi
     for (let i = 0; i < batch.offsets.length; i++) {
       const sequence = batch.first + i
       if (sequence <= from) continue
-      const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
       if (target !== undefined) target.sequence = sequence
-      replayer.apply(batch.bytes, batch.offsets[i]!, stop)
+      replayer.apply(batch.bytes, batch.offsets[i]!, endOfRecord(batch, i))
       if (batch.continues === true) continue
       if (engines === undefined) store.publish(sequence)
       else engines.publishReplayed(sequence)

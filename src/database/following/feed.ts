@@ -5,7 +5,7 @@
  */
 import { copySlice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { CommitLog } from '../../log/commit-log.ts'
+import { endOfRecord, type CommitLog } from '../../log/commit-log.ts'
 import { operationKinds, RecordReader } from '../../log/record.ts'
 import type { Sequence } from '../contract.ts'
 import { fullKey } from '../directory/recovery.ts'
@@ -65,8 +65,7 @@ export async function* followFeed(
       if (sequence < from) continue
       // Whoever asks for the next ones must not get this one twice, although the log reads in batches.
       if (sequence > to) return
-      const stop = i + 1 < batch.offsets.length ? batch.offsets[i + 1]! : batch.bytes.length
-      reader.open(batch.bytes, batch.offsets[i]!, stop)
+      reader.open(batch.bytes, batch.offsets[i]!, endOfRecord(batch, i))
       const part = { sequence, timeMs: Number(batch.clock >> 16n), origin: reader.origin }
       for (let decoded = 1; reader.next(); decoded++) {
         if (decoded % changesPerTurn === 0) await pause()

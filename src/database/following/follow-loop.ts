@@ -14,7 +14,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { CommitLog, LogBatch } from '../../log/commit-log.ts'
+import { endOfRecord, type CommitLog, type LogBatch } from '../../log/commit-log.ts'
 import { operationKinds, RecordReader } from '../../log/record.ts'
 import type { Draft, OrderedStore } from '../../storage/store.ts'
 import { type CatalogState, catalogKeyspace, engineOfEntry } from '../catalog/catalog-state.ts'
@@ -135,7 +135,7 @@ export class FollowLoop {
     const record = {
       bytes: batch.bytes,
       start: batch.offsets[index]!,
-      end: batch.offsets[index + 1] ?? batch.bytes.length,
+      end: endOfRecord(batch, index),
     }
     const size = record.end - record.start
     const inPieces = batch.continues === true || this.#draft !== undefined

@@ -7,7 +7,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { compareSlices, copySlice, emptySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import { DiskError, type Host } from '../../host/host.ts'
-import { LogError, type CommitLog, type LogBatch } from '../../log/commit-log.ts'
+import { endOfRecord, LogError, type CommitLog, type LogBatch } from '../../log/commit-log.ts'
 import { RecordReader } from '../../log/record.ts'
 import { readCheckpoint } from '../../storage/memory/checkpoint-read.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -83,7 +83,8 @@ class LogChecker {
   }
 
   /** The first batch may begin before what was asked for. */
-  look({ first, last, clock, bytes, offsets, continues }: LogBatch): void {
+  look(batch: LogBatch): void {
+    const { first, last, clock, bytes, offsets, continues } = batch
     if (first > this.#next || last !== first + offsets.length - 1) {
       this.#report('missing', 'log', `records ${first} to ${last} follow where ${this.#next} should`)
     }
@@ -92,8 +93,7 @@ class LogChecker {
     this.#next = continues === true ? first : last + 1
     this.#clock = clock
     for (let i = 0; i < offsets.length; i++) {
-      const stop = i + 1 < offsets.length ? offsets[i + 1]! : bytes.length
-      const record = this.#reader.open(bytes, offsets[i]!, stop)
+      const record = this.#reader.open(bytes, offsets[i]!, endOfRecord(batch, i))
       while (record.next()) {
         // Reading is the check.
       }

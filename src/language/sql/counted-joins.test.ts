@@ -1,22 +1,17 @@
 /** Joins in the order and by the method that cost least: measured by the rows that are read, and against the text's order. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
-import { createRealHost } from '../../host/real/real-host.ts'
-import { openMemoryStore } from '../../storage/memory/memory.ts'
 import { SeededRandom } from '../../host/simulated/random.ts'
-import { RelationScan } from '../../query/relation.ts'
 import { Measures } from './plan/measures.ts'
-import { loadSql } from './sql.ts'
+import { openTestDatabase } from '../../database/testing.ts'
+import { openCountedDatabase, planOf, rowsRead as readBy } from './counted-testing.ts'
 import { TestSql } from './testing.ts'
 
 let database: Database
 let sql: TestSql
 
 beforeEach(async () => {
-  await loadSql()
-  // The memory store counts without waiting; where one has to, plans are made by rules.
-  database = await openTestDatabase({ store: await openMemoryStore(createRealHost(), undefined) })
+  database = await openCountedDatabase()
   sql = new TestSql(database)
 })
 
@@ -25,18 +20,9 @@ afterEach(async () => {
   await database.close()
 })
 
-async function rowsRead(text: string): Promise<number> {
-  const spy = vi.spyOn(RelationScan.prototype, 'next')
-  await sql.query(text)
-  const batches = spy.mock.results.map(({ value }) => value as unknown).filter((batch) => Array.isArray(batch))
-  spy.mockRestore()
-  return batches.reduce((rows, { length }) => rows + length, 0)
-}
+const rowsRead = (text: string): Promise<number> => readBy(sql, text)
 
-async function plan(text: string): Promise<string> {
-  const { rows } = await sql.query(`explain ${text}`)
-  return rows.map(([line]) => line).join('\n')
-}
+const plan = (text: string): Promise<string> => planOf(sql, text)
 
 async function makeShop(): Promise<void> {
   await sql.query('create table country (id int primary key, name text)')

@@ -1,21 +1,15 @@
 /** Plans by what there is: measured by the rows that are read and the counts that are asked for, not by time. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
-import { createRealHost } from '../../host/real/real-host.ts'
-import { RelationScan } from '../../query/relation.ts'
 import { TableRelation } from '../../query/table-relation.ts'
-import { openMemoryStore } from '../../storage/memory/memory.ts'
-import { loadSql } from './sql.ts'
+import { openCountedDatabase, planOf, rowsRead as readBy } from './counted-testing.ts'
 import { TestSql } from './testing.ts'
 
 let database: Database
 let sql: TestSql
 
 beforeEach(async () => {
-  await loadSql()
-  // The memory store counts without waiting; where one has to, plans are made by rules.
-  database = await openTestDatabase({ store: await openMemoryStore(createRealHost(), undefined) })
+  database = await openCountedDatabase()
   sql = new TestSql(database)
 })
 
@@ -26,24 +20,15 @@ afterEach(async () => {
 
 const int4 = 23
 
-/** Rows that the statement reads by scans. */
-async function rowsRead(text: string, parameters: readonly number[] = []): Promise<number> {
-  const spy = vi.spyOn(RelationScan.prototype, 'next')
-  await sql.query(
+const rowsRead = (text: string, parameters: readonly number[] = []): Promise<number> =>
+  readBy(
+    sql,
     text,
     parameters,
     parameters.map(() => int4),
   )
-  const batches = spy.mock.results.map(({ value }) => value as unknown).filter((batch) => Array.isArray(batch))
-  const read = batches.reduce((rows, { length }) => rows + length, 0)
-  spy.mockRestore()
-  return read
-}
 
-async function plan(text: string): Promise<string> {
-  const { rows } = await sql.query(`explain ${text}`)
-  return rows.map(([line]) => line).join('\n')
-}
+const plan = (text: string): Promise<string> => planOf(sql, text)
 
 async function makeItems(): Promise<void> {
   await sql.query('create table item (id int primary key, kind int, part int, note text)')

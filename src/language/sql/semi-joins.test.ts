@@ -4,21 +4,15 @@
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
-import { createRealHost } from '../../host/real/real-host.ts'
 import { SeededRandom } from '../../host/simulated/random.ts'
-import { RelationScan } from '../../query/relation.ts'
-import { openMemoryStore } from '../../storage/memory/memory.ts'
-import { loadSql } from './sql.ts'
+import { openCountedDatabase, planOf, rowsRead as readBy } from './counted-testing.ts'
 import { TestSql } from './testing.ts'
 
 let database: Database
 let sql: TestSql
 
 beforeEach(async () => {
-  await loadSql()
-  // It counts without waiting, so plans are made by counts.
-  database = await openTestDatabase({ store: await openMemoryStore(createRealHost(), undefined) })
+  database = await openCountedDatabase()
   sql = new TestSql(database)
 })
 
@@ -27,23 +21,14 @@ afterEach(async () => {
   await database.close()
 })
 
-async function plan(text: string): Promise<string> {
-  const { rows } = await sql.query(`explain (costs off) ${text}`)
-  return rows.map(([line]) => line).join('\n')
-}
+const plan = (text: string): Promise<string> => planOf(sql, text, '(costs off)')
 
 async function answers(text: string): Promise<string[]> {
   const { rows } = await sql.query(text)
   return rows.map((row) => row.map(String).join('|')).sort()
 }
 
-async function rowsRead(text: string): Promise<number> {
-  const spy = vi.spyOn(RelationScan.prototype, 'next')
-  await sql.query(text)
-  const batches = spy.mock.results.map(({ value }) => value as unknown).filter((batch) => Array.isArray(batch))
-  spy.mockRestore()
-  return batches.reduce((rows, { length }) => rows + length, 0)
-}
+const rowsRead = (text: string): Promise<number> => readBy(sql, text)
 
 /** Values with many NULLs, that meet often; `v` has an index and `w` has none. */
 async function makeTables(): Promise<void> {

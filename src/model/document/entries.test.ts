@@ -5,7 +5,7 @@ import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { Database } from '../../database/database.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
+import { openTestDatabase, runNow } from '../../database/testing.ts'
 import { Verification } from '../../database/verification/verification.ts'
 import { SeededRandom } from '../../host/simulated/random.ts'
 import { bsonType, BsonValue } from './bson.ts'
@@ -15,28 +15,6 @@ import { compileIndex, indexDefinition } from './index-definition.ts'
 import { compareValues } from './order.ts'
 import { indexKeyPrefixes } from './index-keys.ts'
 import { documentVerifier } from './verify.ts'
-
-function finish<T>(result: T | StatementSteps<T>): T {
-  if (typeof result !== 'object' || result === null || !('next' in result)) return result
-  for (;;) {
-    const step = result.next()
-    if (step.done === true) return step.value
-  }
-}
-
-function run<T>(database: Database, statement: (tx: Transaction) => T | StatementSteps<T>): T {
-  const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
-  tx.beginStatement()
-  try {
-    const value = finish(statement(tx))
-    tx.endStatement()
-    commitNow(tx)
-    return value
-  } catch (error) {
-    tx.rollback()
-    throw error
-  }
-}
 
 const collectionOf = (tx: Transaction): Collection => tx.catalog.findCollection('n', 'things')!
 const bytesOf = (document: Document): Slice => sliceOf(serialize(document))
@@ -97,7 +75,7 @@ function conflicting(documents: ReadonlyMap<number, Document>, id: number, docum
 }
 
 function differences(database: Database): string[] {
-  return run(database, function* (tx) {
+  return runNow(database, function* (tx) {
     const verification = new Verification(tx, Number.MAX_SAFE_INTEGER)
     yield* documentVerifier.verify(verification, collectionOf(tx))
     return verification.result.differences.map(({ kind, index, message }) => `${kind} ${index ?? ''}: ${message}`)
@@ -112,7 +90,7 @@ function stored(tx: Transaction, id: number): Slice | undefined {
 test('documents, their unique conflicts and their entries are those of a list of documents', async () => {
   for (let seed = 1; seed <= 5; seed++) {
     const database = await openTestDatabase()
-    run(database, makeAll)
+    runNow(database, makeAll)
     const random = new SeededRandom(seed)
     const documents = new Map<number, Document>()
     for (let step = 0; step < 120; step++) {
@@ -122,7 +100,7 @@ test('documents, their unique conflicts and their entries are those of a list of
       const isThere = documents.has(id)
       const isRemoved = isThere && random.chance(0.3)
       const change = (): void =>
-        run(database, (tx) => {
+        runNow(database, (tx) => {
           const before = stored(tx, id)
           if (before === undefined) insertDocument(tx, collectionOf(tx), bytesOf(document))
           else if (isRemoved) removeDocument(tx, collectionOf(tx), before)
@@ -137,7 +115,7 @@ test('documents, their unique conflicts and their entries are those of a list of
         change()
         documents.set(id, document)
       }
-      const found = run(database, (tx) => stored(tx, id))
+      const found = runNow(database, (tx) => stored(tx, id))
       const expected = documents.get(id)
       expect(found && Buffer.from(copySlice(found)).toString('hex'), what).toBe(
         expected && Buffer.from(serialize(expected)).toString('hex'),
@@ -153,7 +131,7 @@ describe('the entries of', () => {
   const entries = async (document: Document, fields: [string, number][], sparse = false): Promise<number> => {
     const database = await openTestDatabase()
     try {
-      return run(database, (tx) => {
+      return runNow(database, (tx) => {
         const collection = ensureDocumentCollection(tx, 'n', 'things')
         const definition = indexDefinition(fields, sparse)
         const index = compileIndex({ id: 17, name: 'i', unique: false, definition })

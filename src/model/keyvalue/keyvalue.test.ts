@@ -6,7 +6,7 @@ import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction/transaction.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
+import { openTestDatabase, runNow } from '../../database/testing.ts'
 import type { Host } from '../../host/host.ts'
 import { createRealHost } from '../../host/real/real-host.ts'
 import { decodeHeader, decodeScore, Header, kind, never } from './codec.ts'
@@ -41,26 +41,7 @@ function hostWithClock(): Host {
   })
 }
 
-function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {
-  return typeof result === 'object' && result !== null && Symbol.iterator in result && 'next' in result
-}
-
-function finish<T>(steps: StatementSteps<T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
-function run<T>(statement: (tx: Transaction) => T | StatementSteps<T>): T {
-  const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
-  tx.beginStatement()
-  const result = statement(tx)
-  const value = isSteps(result) ? finish(result) : result
-  tx.endStatement()
-  commitNow(tx)
-  return value
-}
+const run = <T>(statement: (tx: Transaction) => T | StatementSteps<T>): T => runNow(database, statement)
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 const slice = (text: string): Slice => sliceOf(bytes(text))

@@ -4,7 +4,7 @@ import { sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange } from '../../base/tuple.ts'
 import type { Database } from '../../database/database.ts'
 import type { KernelTransaction } from '../../database/transaction/transaction.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
+import { commitNow, finishNow, openTestDatabase } from '../../database/testing.ts'
 import { kind } from './codec.ts'
 import { index } from './keys.ts'
 import { openCollection, saveCollection } from './keyvalue.ts'
@@ -46,13 +46,6 @@ function commit(): void {
 const slice = (text: string): Slice => sliceOf(Buffer.from(text))
 const key = slice('list')
 
-function finish<T>(steps: Generator<unknown, T, void>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
 const anyStep = fc.record({
   kind: fc.constantFrom('push', 'push', 'push', 'pop', 'set', 'insert', 'remove', 'trim'),
   item: fc.constantFrom('a', 'b', 'c'),
@@ -78,21 +71,21 @@ function perform(step: Step, model: string[], stepBits: number): void {
       step.atHead ? model.shift() : model.pop(),
     )
   } else if (step.kind === 'set') {
-    setItem(tx, space, list, finish(locateItem(tx, space, list, rank)), item)
+    setItem(tx, space, list, finishNow(locateItem(tx, space, list, rank)), item)
     model[rank] = step.item
   } else if (step.kind === 'insert') {
-    const position = finish(locateItem(tx, space, list, rank))
-    finish(insertItem(tx, space, list, position, step.atHead, item))
+    const position = finishNow(locateItem(tx, space, list, rank))
+    finishNow(insertItem(tx, space, list, position, step.atHead, item))
     model.splice(step.atHead ? rank : rank + 1, 0, step.item)
   } else if (step.kind === 'remove') {
     const limit = step.other === 0 ? Infinity : step.other
     const matches = model.flatMap((each, at) => (each === step.item ? [at] : []))
     const gone = step.atHead ? matches.slice(-limit) : matches.slice(0, limit)
-    expect(finish(removeItems(tx, space, list, item, limit, step.atHead))).toBe(gone.length)
+    expect(finishNow(removeItems(tx, space, list, item, limit, step.atHead))).toBe(gone.length)
     for (const at of gone.reverse()) model.splice(at, 1)
   } else {
     const stop = Math.min(step.other, model.length - 1)
-    finish(trimItems(tx, space, list, rank, stop))
+    finishNow(trimItems(tx, space, list, rank, stop))
     model.splice(0, model.length, ...model.slice(rank, Math.max(rank, stop + 1)))
   }
   saveCollection(tx, space, key, list)
@@ -101,7 +94,7 @@ function perform(step: Step, model: string[], stepBits: number): void {
 function show(reverse: boolean): string[] {
   const list = openCollection(tx, space, key, kind.list)
   const items: string[] = []
-  finish(walkItems(tx, space, list, 0, list.count - 1, (item) => void items.push(sliceToLatin1(item)), reverse))
+  finishNow(walkItems(tx, space, list, 0, list.count - 1, (item) => void items.push(sliceToLatin1(item)), reverse))
   return items
 }
 
@@ -119,14 +112,14 @@ function check(model: string[]): void {
   const list = openCollection(tx, space, key, kind.list)
   expect(list.count).toBe(model.length)
   const at = (rank: number): string =>
-    sliceToLatin1(getItem(tx, space, list, finish(locateItem(tx, space, list, rank)))!)
+    sliceToLatin1(getItem(tx, space, list, finishNow(locateItem(tx, space, list, rank)))!)
   expect(model.map((_, rank) => at(rank))).toEqual(model)
-  const found = finish(findItems(tx, space, list, slice('a'), { limit: 2, fromTail: true, skip: 1 }))
+  const found = finishNow(findItems(tx, space, list, slice('a'), { limit: 2, fromTail: true, skip: 1 }))
   const ranks = model.flatMap((item, rank) => (item === 'a' ? [rank] : [])).reverse()
   expect(found).toEqual(ranks.slice(1, 3))
   const part = (start: number, stop: number, reverse: boolean): string[] => {
     const items: string[] = []
-    finish(walkItems(tx, space, list, start, stop, (item) => void items.push(sliceToLatin1(item)), reverse))
+    finishNow(walkItems(tx, space, list, start, stop, (item) => void items.push(sliceToLatin1(item)), reverse))
     return items
   }
   const [third, last] = [Math.floor(model.length / 3), model.length - 2]

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
+import { commitNow, finishNow, openTestDatabase } from '../../database/testing.ts'
 import { kind, type Header } from './codec.ts'
 import { elementRange, index, type Keyspace } from './keys.ts'
 import { findCollection, openCollection, saveCollection } from './keyvalue.ts'
@@ -46,29 +46,22 @@ function inTransaction<T>(run: (tx: Transaction) => T): T {
   return result
 }
 
-function finish<T>(steps: Generator<unknown, T, void>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
-
 function checkRanks(tx: Transaction, sorted: Header, total: number): void {
   for (const n of [0, 1, 17, total >> 1, total - 2, total - 1]) {
-    expect(finish(findRank(tx, space, sorted, slice(nameOf(n)), scoreOf(n)))).toBe(n)
+    expect(finishNow(findRank(tx, space, sorted, slice(nameOf(n)), scoreOf(n)))).toBe(n)
     for (const reverse of [false, true]) {
       const names: string[] = []
       const start = reverse ? total - 1 - n : n
       const show = (member: Slice): void => void names.push(Buffer.from(copySlice(member)).toString())
-      finish(walkByRank(tx, space, sorted, start, Math.min(start + 2, total - 1), reverse, show))
+      finishNow(walkByRank(tx, space, sorted, start, Math.min(start + 2, total - 1), reverse, show))
       const expected = [n, reverse ? n - 1 : n + 1, reverse ? n - 2 : n + 2].filter((i) => i >= 0 && i < total)
       expect(names).toEqual(expected.map(nameOf))
     }
   }
   const bounds = { min: 10, max: 20, minExclusive: false, maxExclusive: true }
-  expect(finish(countRange(tx, scoreRange(space, sorted, bounds)))).toBe(30)
+  expect(finishNow(countRange(tx, scoreRange(space, sorted, bounds)))).toBe(30)
   const inverted = { min: 20, max: 10, minExclusive: false, maxExclusive: false }
-  expect(finish(countRange(tx, scoreRange(space, sorted, inverted)))).toBe(0)
+  expect(finishNow(countRange(tx, scoreRange(space, sorted, inverted)))).toBe(0)
 }
 
 describe('ranks', () => {
@@ -89,7 +82,7 @@ describe('ranks', () => {
     inTransaction((tx) => {
       const sorted = findCollection(tx, space, key, kind.sortedSet)!
       tx.deleteRange(elementRange(space, index.byScore, sorted.generation))
-      expect(finish(findRank(tx, space, sorted, slice(nameOf(500)), scoreOf(500)))).toBe(0)
+      expect(finishNow(findRank(tx, space, sorted, slice(nameOf(500)), scoreOf(500)))).toBe(0)
       add(tx, 0, 10)
     })
   })

@@ -4,7 +4,7 @@ import { sliceOf } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
+import { openTestDatabase, runNow } from '../../database/testing.ts'
 import { Verification } from '../../database/verification/verification.ts'
 import { SeededRandom } from '../../host/simulated/random.ts'
 import { newTable, withPrimaryKey } from './definition.ts'
@@ -19,28 +19,6 @@ const unique = [
   [1, 2],
   [8, 9],
 ] as const
-
-function finish<T>(result: T | StatementSteps<T>): T {
-  if (typeof result !== 'object' || result === null || !('next' in result)) return result
-  for (;;) {
-    const step = result.next()
-    if (step.done === true) return step.value
-  }
-}
-
-function run<T>(database: Database, statement: (tx: Transaction) => T | StatementSteps<T>): T {
-  const tx = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
-  tx.beginStatement()
-  try {
-    const value = finish(statement(tx))
-    tx.endStatement()
-    commitNow(tx)
-    return value
-  } catch (error) {
-    tx.rollback()
-    throw error
-  }
-}
 
 const tableOf = (tx: Transaction): Table => Table.of(tx.catalog.findCollection('public', 't')!)
 
@@ -57,7 +35,7 @@ function* makeTable(tx: Transaction): StatementSteps<void> {
 }
 
 function differences(database: Database): string[] {
-  return run(database, function* (tx) {
+  return runNow(database, function* (tx) {
     const verification = new Verification(tx, Number.MAX_SAFE_INTEGER)
     yield* tableVerifier.verify(verification, tableOf(tx).collection)
     return verification.result.differences.map(({ kind, index, message }) => `${kind} ${index ?? ''}: ${message}`)
@@ -84,7 +62,7 @@ function conflicting(rows: ReadonlyMap<number, SqlValue[]>, id: number, row: Sql
 test('rows, their unique conflicts and their entries are those of a list of rows', async () => {
   for (let seed = 1; seed <= 6; seed++) {
     const database = await openTestDatabase()
-    run(database, makeTable)
+    runNow(database, makeTable)
     const random = new SeededRandom(seed)
     const rows = new Map<number, SqlValue[]>()
     for (let step = 0; step < 150; step++) {
@@ -93,14 +71,14 @@ test('rows, their unique conflicts and their entries are those of a list of rows
       const before = rows.get(id)
       const change = randomRow(random, id)
       if (before === undefined) {
-        const insert = (): unknown => run(database, (tx) => void insertRow(tx, tableOf(tx), change))
+        const insert = (): unknown => runNow(database, (tx) => void insertRow(tx, tableOf(tx), change))
         if (conflicting(rows, id, change)) expect(insert, what).toThrow('duplicate key')
         else {
           insert()
           rows.set(id, change)
         }
       } else if (random.chance(0.3)) {
-        run(database, (tx) => {
+        runNow(database, (tx) => {
           const table = tableOf(tx)
           deleteRow(tx, table, sliceOf(writePrimaryKey(table, [id], new KeyWriter(16)).toBytes()), before)
         })
@@ -109,7 +87,7 @@ test('rows, their unique conflicts and their entries are those of a list of rows
         const ordinals = Array.from({ length: width }, (_, i) => i).filter((i) => i > 0 && random.chance(0.3))
         const after = before.map((value, i) => (ordinals.includes(i) ? change[i]! : value))
         const update = (): unknown =>
-          run(database, (tx) => {
+          runNow(database, (tx) => {
             const table = tableOf(tx)
             const key = sliceOf(writePrimaryKey(table, [id], new KeyWriter(16)).toBytes())
             updateRow(tx, planUpdate(table, ordinals), key, before, after)
@@ -120,7 +98,7 @@ test('rows, their unique conflicts and their entries are those of a list of rows
           rows.set(id, after)
         }
       }
-      const stored = run(database, (tx) => getRow(tx, tableOf(tx), tableOf(tx).reader, [id]))
+      const stored = runNow(database, (tx) => getRow(tx, tableOf(tx), tableOf(tx).reader, [id]))
       expect(stored, what).toEqual(rows.get(id))
       if (step % 10 === 0) expect(differences(database), what).toEqual([])
     }
