@@ -40,6 +40,11 @@ export const planMutations: readonly Mutation[] = [
       ['a plan is kept though sizes have changed', '++this.#executions % executionsBetween === 0', 'false'],
     ],
   ),
+  ...mutationsOf(
+    'src/language/sql/plan/adaptive-plan.ts',
+    ['src/language/sql/kept-plans.test.ts'],
+    [['a kept plan keeps the transaction that it was counted in', '  measures.close()\n', '']],
+  ),
   ...mutationsOf('src/language/sql/plan/relation-scan.ts', counted, [
     ['of several lists the combinations are not all read', 'at[place]!++\n', 'return\n'],
     [

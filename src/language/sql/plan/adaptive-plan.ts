@@ -32,5 +32,7 @@ export function adaptive(make: (measures: Measures) => PlanNode): PlanNode {
 
 function made(make: (measures: Measures) => PlanNode, run: SqlRun): Kept {
   const measures = new Measures(run)
-  return { measures, plan: make(measures) }
+  const plan = make(measures)
+  measures.close()
+  return { measures, plan }
 }

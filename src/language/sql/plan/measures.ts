@@ -25,7 +25,7 @@ const executionsBetween = 64
 const sameAnswer = { least: 64, factor: 4 }
 
 export class Measures {
-  readonly #run: SqlRun | undefined
+  #run: SqlRun | undefined
   readonly #answers: Answered[] = []
   readonly #sizes = new Map<Relation, number | undefined>()
   readonly #groups = new Map<RelationIndex, (GroupSize | undefined)[]>()
@@ -75,6 +75,11 @@ export class Measures {
     if (known === undefined) this.#groups.set(index, (known = []))
     if (!(columns in known)) known[columns] = answered(() => relation.groupRows?.(run, index, columns), run)
     return known[columns]
+  }
+
+  /** The plan is made: it may be kept, and must not keep alive what it was counted in. */
+  close(): void {
+    this.#run = undefined
   }
 
   /** Whether what is there now is about the same. */

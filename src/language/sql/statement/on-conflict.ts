@@ -147,11 +147,7 @@ function bindConflictUpdate(
   scope.columns = visible
   const assignments = bindAssignments(binder, scope, list)
   const compiler = new Planner(binder.progress).compilerAt(0)
-  const changes = assignments.map(({ name, value, location }) => {
-    const column = table.getColumn(name)
-    if (value !== undefined) refuseAlways(relation.columns[column.ordinal]!, location)
-    return compileChange(binder, column, value, compiler)
-  })
+  const changes = compileChanges(binder, assignments, relation, compiler)
   const condition = bindWhere(binder, scope, whereNode)
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
   const ordinals = changes.map(({ ordinal }) => ordinal)
@@ -166,6 +162,23 @@ function bindConflictUpdate(
     if (changed !== undefined) touched.add(keyText(plan.changesKey ? keyOfRow(table, changed) : sliceOf(key)))
     return changed
   }
+}
+
+/**
+ * A function of its own: what is returned above is kept with the plan, and with it all that any function written beside it
+ * there refers to. The binder knows its caller.
+ */
+function compileChanges(
+  binder: Binder,
+  assignments: ReturnType<typeof bindAssignments>,
+  relation: TableRelation,
+  compiler: Compiler,
+): ReturnType<typeof compileChange>[] {
+  return assignments.map(({ name, value, location }) => {
+    const column = relation.table.getColumn(name)
+    if (value !== undefined) refuseAlways(relation.columns[column.ordinal]!, location)
+    return compileChange(binder, column, value, compiler)
+  })
 }
 
 /** What an update puts into a column; `value` undefined is its default. */
