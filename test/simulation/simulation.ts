@@ -65,6 +65,12 @@ export interface SeedResult {
 const everything: Survivors = new Set<Durability>(['memory', 'written', 'synced'])
 const longestWaitMs = 20_000
 
+/** What has been acknowledged is there while the server runs, as far as trouble with the log has left it. */
+function survivorsIn({ pipeline, returns }: Database): Survivors {
+  if (pipeline.failure !== undefined) return survivorsOf.power
+  return returns > 0 ? survivorsOf.process : everything
+}
+
 class Simulation {
   readonly plan: Plan
   readonly world: SimulatedWorld
@@ -275,10 +281,11 @@ class Simulation {
     if (differences === undefined) return
     for (const violation of differences) this.#report(violation)
     for (const violation of this.shadow.unserializable(true)) this.#report(violation)
-    await this.#compareWithOracle(server, this.#survivors, true)
+    await this.#compareWithOracle(server, () => this.#survivors, true)
   }
 
-  async #compareWithOracle(server: SimulatedServer, survivors: Survivors, settles: boolean): Promise<void> {
+  /** `survivors` is asked when all has been read: a log may fail, and reads go back, while a page is waited for. */
+  async #compareWithOracle(server: SimulatedServer, survivors: () => Survivors, settles: boolean): Promise<void> {
     const { database, process } = server
     const read = (tx: Transaction): { violations: Violation[]; state: ShopState; strings: Map<string, number> } => {
       const names = ['counter', ...this.oracle.registers.keys()]
@@ -296,7 +303,7 @@ class Simulation {
     const { violations, state, strings } = found
     for (const violation of violations) this.#report(violation)
     if (this.#claimsDurability) {
-      for (const violation of this.oracle.violations(state, strings, survivors)) this.#report(violation)
+      for (const violation of this.oracle.violations(state, strings, survivors())) this.#report(violation)
     }
     if (settles) this.oracle.settle(state, strings)
   }
@@ -307,9 +314,7 @@ class Simulation {
     await this.#leadsAgain(server)
     const { database } = server
     if (!process.alive || database.catalog.findCollection('public', 'account') === undefined) return
-    const isFrozen = database.pipeline.failure !== undefined
-    const survivors = isFrozen ? survivorsOf.power : database.returns > 0 ? survivorsOf.process : everything
-    await this.#compareWithOracle(server, survivors, false)
+    await this.#compareWithOracle(server, () => survivorsIn(database), false)
     if (!process.alive) return
     await this.#within(process, database.pipeline.settled())
     if (!process.alive) return
