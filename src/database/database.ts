@@ -38,7 +38,7 @@ import { shared } from './transaction/shared-snapshot.ts'
 import type { Marked } from './commit/state-marks.ts'
 import type { SpillOptions } from './transaction/spilled-values.ts'
 import { KernelTransaction } from './transaction/transaction.ts'
-import { noFiles, verifyFiles, type FilesReport } from './verification/verify-files.ts'
+import { noFiles, verifyBases, verifyFiles, type FilesReport } from './verification/verify-files.ts'
 import type { WorkspaceParts } from './transaction/workspace.ts'
 
 const defaultCheckpointEveryBytes = 64 * 1024 * 1024
@@ -236,6 +236,7 @@ export class Database implements Kernel {
     this.#services.restart(loaded.numbers)
     this.isEmpty = isEmpty(this.store)
     await this.logUse.takeOver()
+    await this.engines?.lead()
   }
 
   async #migrate(): Promise<void> {
@@ -435,8 +436,8 @@ export class Database implements Kernel {
   /** Reads the log and the checkpoint on the disk again (`verify-files.ts`); one at a time, and no checkpoint meanwhile. */
   async verifyFiles(): Promise<FilesReport> {
     while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined)
-    if (this.pipeline.state === 'following') return noFiles
     const { host, log, engines, catalog } = this
+    if (this.pipeline.state === 'following') return engines === undefined ? noFiles : verifyBases(engines, catalog)
     this.#verifying ??= verifyFiles({
       host,
       log,

@@ -17,6 +17,9 @@
  * | fails any other way   | the database is read-only from then on, and says so                                       |
  * | gives other bytes     | `data_corrupted`, with the place, for the statement that reads them                       |
  *
+ * Of a follower the bases read what the leader hands over (`Followed`), and take nothing themselves until it leads: what the
+ * overlay holds is let go of when the leader has it in a file. Where such a file cannot be read, the ones that it has do.
+ *
  * Start: what a base holds is the state of its `persistedThrough`, so of the log what comes after it is done again, and of
  * no other collection's. The log is trimmed before that, and a checkpoint notes how far each base was when it was written
  * (`engines`, a line for each: name, sequence; then their checksum): a base that is older than that has lost data.
@@ -26,7 +29,7 @@ import { PolylogError } from '../base/errors.ts'
 import type { Slice } from '../base/slice.ts'
 import { DiskError, type Host } from '../host/host.ts'
 import { readSmallFile } from '../host/small-file.ts'
-import type { BaseStore } from '../storage/base-store.ts'
+import type { BaseStore, Followed } from '../storage/base-store.ts'
 import { MemoryStore } from '../storage/memory/memory.ts'
 import { Overlay } from '../storage/overlay/overlay.ts'
 import { RoutedStore } from '../storage/routed/routed-store.ts'
@@ -40,17 +43,18 @@ import { listFolder, writeSmallFile } from './directory/small-files.ts'
 /** Of collections for which nothing else is said. */
 export const memoryEngine = 'memory'
 
+/** `followed`: where another process writes the folder. */
 interface EngineKind {
-  open(host: Host, folder: string): Promise<BaseStore>
+  open(host: Host, folder: string, followed?: Followed): Promise<BaseStore>
   /** Where there is no folder yet. */
-  begin(host: Host, folder: string): BaseStore
+  begin(host: Host, folder: string, followed?: Followed): BaseStore
 }
 
 /** By the name that the catalog has. */
 const kinds: Readonly<Record<string, EngineKind>> = {
   sorted: {
-    open: (host, folder) => SortedFileStore.open(host.disk, folder),
-    begin: (host, folder) => SortedFileStore.begin(host.disk, folder),
+    open: (host, folder, followed) => SortedFileStore.open(host.disk, folder, { followed }),
+    begin: (host, folder, followed) => SortedFileStore.begin(host.disk, folder, { followed }),
   },
 }
 
@@ -70,6 +74,8 @@ function engineLimits({ handOverBytes = 8 << 20, overlayBytesMax }: Partial<Engi
 const retryAfterMs = 1_000
 /** Who waits for room looks whether it was canceled. */
 const roomLookMs = 50
+/** Who waits for what a leader hands over looks for it. */
+const leaderLookMs = 50
 const noteName = 'engines'
 const noteBytesMax = 64 * 1024
 
@@ -81,6 +87,8 @@ export interface EnginesParts {
   /** Where the last checkpoint is. */
   readonly checkpoint?: string | undefined
   readonly limits?: Partial<EngineLimits>
+  /** Another process leads the database of the folder: what that one hands over is read here, and nothing is written. */
+  readonly follows?: boolean
 }
 
 interface Engine {
@@ -104,14 +112,20 @@ export class Engines {
   #isOpen = false
   /** The disk of a base was full at the last try. */
   #full: DiskError | undefined
+  /** Of engines that follow. */
+  #followed: Followed | undefined
+  #lookAgain: () => void = () => undefined
+  /** Why what the leader has handed over could not be taken. */
+  #followFault = ''
   /** Told of what no later try can mend. */
   #onFailure: (error: Error) => void = () => undefined
 
-  private constructor({ host, memory, folder, limits }: EnginesParts, store?: RoutedStore) {
+  private constructor({ host, memory, folder, limits, follows }: EnginesParts, store?: RoutedStore) {
     this.#host = host
     this.#folder = folder
     this.#limits = engineLimits(limits)
     this.store = store ?? new RoutedStore(memory)
+    if (follows === true) this.#followed = this.#follow()
   }
 
   /**
@@ -126,7 +140,7 @@ export class Engines {
     const there = (await listFolder(host.disk, folder)) ?? []
     for (const [name, kind] of Object.entries(kinds)) {
       if (!there.includes(name)) continue
-      engines.#add(name, await kind.open(host, `${folder}/${name}`), 0)
+      engines.#add(name, await kind.open(host, `${folder}/${name}`, engines.#followed), 0)
     }
     for (const [name, sequence] of noted) {
       const found = engines.#engines.get(name)?.overlay.base.persistedThrough ?? 0
@@ -190,7 +204,7 @@ export class Engines {
   }
 
   #begin(name: string): Engine {
-    const base = kinds[name]!.begin(this.#host, `${this.#folder}/${name}`)
+    const base = kinds[name]!.begin(this.#host, `${this.#folder}/${name}`, this.#followed)
     return this.#add(name, base, this.#isOpen ? this.store.current.sequence : 0)
   }
 
@@ -269,15 +283,32 @@ export class Engines {
 
   #failed(error: Error): void {
     if (error instanceof DiskError && error.code === 'no-space') {
-      this.#host.at(retryAfterMs, () => {
-        this.#isHandingOver = false
-        this.look()
-      })
+      this.#lookLater()
+      return
+    }
+    if (this.#isStopped) return
+    if (this.#followed !== undefined) {
+      this.#followFailed(error)
       return
     }
     this.#isStopped = true
     this.#onFailure(error)
     this.#wake()
+  }
+
+  /** What is shown does not need the leader's file, but for memory: the next one may be whole. */
+  #followFailed({ message }: Error): void {
+    if (message !== this.#followFault)
+      this.#host.log('warning', `what the leader has handed over is not taken: ${message}`)
+    this.#followFault = message
+    this.#lookLater()
+  }
+
+  #lookLater(): void {
+    this.#host.at(retryAfterMs, () => {
+      this.#isHandingOver = false
+      this.look()
+    })
   }
 
   /** Everything that there is now, or was a moment ago; errors of the disk. */
@@ -302,6 +333,33 @@ export class Engines {
 
   async #sweep(overlay: Overlay): Promise<void> {
     while (!this.#isStopped && overlay.reclaim(500)) await new Promise<void>((resolve) => this.#host.turn(resolve))
+  }
+
+  // ---- following another process
+
+  #follow(): Followed {
+    const engines = this
+    return {
+      get sequence(): Sequence {
+        return engines.store.current.sequence
+      },
+      next: async () => {
+        await new Promise<void>((resolve) => {
+          engines.#lookAgain = resolve
+          engines.#host.at(leaderLookMs, resolve)
+        })
+        if (engines.#isStopped) throw new PolylogError('shutting_down', 'nothing is taken over any more')
+      },
+    }
+  }
+
+  /** The other process is no more, and all that it has left in the log is applied. Errors: those of the disk; then they follow as before. */
+  async lead(): Promise<void> {
+    const beginnings: (() => void)[] = []
+    for (const { base } of this.bases) beginnings.push(await base.lead())
+    for (const begin of beginnings) begin()
+    this.#followed = undefined
+    this.#lookAgain()
   }
 
   // ---- room
@@ -373,6 +431,7 @@ export class Engines {
   stop(): void {
     this.#isStopped = true
     for (const { overlay } of this.#engines.values()) overlay.stop()
+    this.#lookAgain()
     this.#wake()
   }
 

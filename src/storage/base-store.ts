@@ -20,12 +20,20 @@ export interface BaseStore {
    * Brings the store from its state to that of `batch.through`, one at a time. A batch that it has taken already, or an
    * older one, changes nothing. One without mutations only says that nothing was changed up to there, and is cheap. A
    * batch that failed is not there, and may be given again.
+   *
+   * A store that follows (`Followed`) takes nothing of the batch: it waits until who writes its folder has brought it to
+   * that state or a later one, and until that state is shown.
    */
   apply(batch: MutationBatch): Promise<void>
   /** Pins what is there now, in constant time. Of an empty store nothing is ever missing. */
   snapshot(): Snapshot
-  /** Shares everything until one side takes a batch. The fork is gone with its process. */
+  /** Shares everything until one side takes a batch. The fork is gone with its process. Of one that follows: `unsupported`. */
   fork(): BaseStore
+  /**
+   * Of a store that follows: the one who wrote its folder is no more. Calling what it answers cannot fail, and batches are
+   * written here from then on; until then it follows as before. Errors: as those of opening it.
+   */
+  lead(): Promise<() => void>
   /**
    * Writes what the store would hold after the batch into a folder that exists and is empty, and syncs it. It may be opened
    * as a store of that kind. The store's state is the one at the moment of the call.
@@ -39,6 +47,14 @@ export interface BaseStore {
   statistics(): StoreStatistics
   /** Waits for the batch that is being applied. */
   close(): Promise<void>
+}
+
+/** Of a store whose folder another process writes: what that process hands over there is read, and nothing is written. */
+export interface Followed {
+  /** The newest state that is shown: nothing later must be read. */
+  readonly sequence: Sequence
+  /** Resolves when it is time to look again. Rejects when nobody waits any more. */
+  next(): Promise<void>
 }
 
 export interface BaseReport {

@@ -145,3 +145,39 @@ test('a follower reads along while the leader goes through many segments and che
     const count = await follower.read((snapshot) => snapshot.sql('SELECT count(*) FROM t'))
     expect(count).toEqual([{ count: 6_000n }])
   }))
+
+test('a follower has tables of an engine as its leader hands them over, and takes them over with their files', () =>
+  withFolder(async (folder) => {
+    const leader = await ServerProcess.start('--data', folder, '--hand-over-size', '64KB')
+    ends.push(() => (leader.isRunning ? leader.kill() : undefined))
+    const writer = await connect(leader.port)
+    await writer.query("CREATE TABLE t (id int PRIMARY KEY, filler text) WITH (engine = 'sorted')")
+    const follower = await follow(folder)
+    const server = await serve(follower, { port: 0 })
+    ends.unshift(() => server.close())
+    const reader = await connect(server.port)
+    const sums: unknown[] = []
+    for (let round = 0; round < 12; round++) {
+      await writer.query("INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series($1::int, $2::int) g", [
+        round * 300,
+        round * 300 + 299,
+      ])
+      await writer.query('DELETE FROM t WHERE id % 3 = 0')
+      await follower.waitFor(await sequenceOf(writer))
+      const sum = 'SELECT count(*), sum(id) FROM t'
+      sums.push((await reader.query(sum)).rows)
+      expect(sums.at(-1)).toEqual((await writer.query(sum)).rows)
+    }
+    expect((await follower.verify()).differences).toEqual([])
+    await leader.kill()
+    await follower.promote()
+    expect((await reader.query('SELECT count(*), sum(id) FROM t')).rows).toEqual(sums.at(-1))
+    await reader.query('DELETE FROM t WHERE id % 2 = 0')
+    const left = (await reader.query('SELECT count(*), sum(id) FROM t')).rows
+    expect((await follower.verify()).differences).toEqual([])
+    for (const end of ends.splice(0, ends.length - 1)) await end()
+    const again = await ServerProcess.start('--data', folder)
+    const last = await connect(again.port)
+    expect((await last.query('SELECT count(*), sum(id) FROM t')).rows).toEqual(left)
+    await again.kill()
+  }))

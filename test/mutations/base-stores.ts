@@ -5,6 +5,8 @@ const overlay = ['src/storage/overlay/overlay.test.ts']
 const deadRuns = ['src/storage/overlay/dead-runs.test.ts']
 const ranges = ['src/storage/overlay/range-set.test.ts']
 const sortedFile = ['src/storage/sorted-file/sorted-file.test.ts']
+const followed = ['src/storage/sorted-file/followed.test.ts']
+const followedOverlay = ['src/database/followed-overlay.test.ts']
 const routed = ['src/storage/routed/routed-store.test.ts']
 const stepDown = ['src/server/step-down.test.ts']
 const doors = ['src/server/engines.test.ts']
@@ -12,6 +14,39 @@ const engines = ['src/database/engines.test.ts']
 const recovery = ['src/database/engines.test.ts', 'src/database/directory/recovery.test.ts']
 
 export const baseStoreMutations: readonly Mutation[] = [
+  ...mutationsOf('src/storage/sorted-file/sorted-file.ts', followed, [
+    ['a follower shows a file before its state', 'next.through > this.#followed.sequence', 'false'],
+    [
+      'a follower opens the newest file, whatever it is',
+      'newest === undefined || newest < least',
+      'newest === undefined',
+    ],
+    [
+      'a replaced file ends the following',
+      'if (!isNotFound(error)) throw error\n      }\n    }',
+      'throw error\n      }\n    }',
+    ],
+    ['who has led a folder goes on with the file it had', 'if (newest !== undefined) this.#take(newest)\n    }', '}'],
+    [
+      'a follower cleans up behind its leader',
+      'options.followed === undefined ? store.#openOwn()',
+      'true ? store.#openOwn()',
+    ],
+  ]),
+  ...mutationsOf('src/storage/sorted-file/file.ts', followed, [
+    [
+      'two files that are opened at a time have the same pages',
+      "    const file = await disk.open(path, { mode: 'read' })\n    try {\n      const { index, footer, size } = await readIndex(file, path)\n      return new SortedFile(path, file, index, footer.sequence, size, number(index.blocks))",
+      "    const first = number(0)\n    const file = await disk.open(path, { mode: 'read' })\n    try {\n      const { index, footer, size } = await readIndex(file, path)\n      return new SortedFile(path, file, index, footer.sequence, size, first + 0 * number(index.blocks))",
+    ],
+  ]),
+  ...mutationsOf('src/storage/overlay/overlay.ts', followedOverlay, [
+    [
+      'a hand-over takes away what was written while it waited',
+      'this.#handedOver = running.generation\n    const before',
+      'this.#handedOver = this.#generation\n    const before',
+    ],
+  ]),
   ...mutationsOf('src/storage/overlay/view.ts', overlay, [
     [
       'a deleted key of the overlay does not hide the base',
@@ -148,11 +183,11 @@ export const baseStoreMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/storage/sorted-file/sorted-file.ts', sortedFile, [
     ['a batch is taken twice', 'if (batch.through <= this.persistedThrough) return', ''],
-    ['a start takes the oldest state', 'Math.max(-1, ...sequences)', 'Math.min(...sequences)'],
+    ['a start takes the oldest state', 'Math.max(...sequences)', 'Math.min(...sequences)'],
     [
       'a batch counts before its folder is synced',
-      'await disk.syncFolder(folder)\n    await this.#take(name, batch.through)',
-      'await this.#take(name, batch.through)\n    await disk.syncFolder(folder)',
+      'await disk.syncFolder(folder)\n    this.#take(await this.#open(batch.through))',
+      'this.#take(await this.#open(batch.through))\n    await disk.syncFolder(folder)',
     ],
   ]),
   ...mutationsOf('src/storage/sorted-file/block-cache.ts', sortedFile, [

@@ -15,12 +15,12 @@ import { SeededRandom } from '../../host/simulated/random.ts'
 import type { SimulatedProcess } from '../../host/simulated/simulated-process.ts'
 import type { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
 import type { Durability } from '../../log/commit-log.ts'
-import { isMiss, type Snapshot } from '../../storage/store.ts'
+import { isMiss, type Reader, type Snapshot } from '../../storage/store.ts'
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
 import { LockWait, type Sequence } from '../contract.ts'
 import type { Database } from '../database.ts'
 import { memoryEngine } from '../engines.ts'
-import { Instance } from '../instance.ts'
+import { Instance, type InstanceOptions } from '../instance.ts'
 import { storedNumbers } from '../catalog/numbers.ts'
 import { PinnedPages } from '../transaction/pinned-pages.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
@@ -30,18 +30,17 @@ export const name = 'main'
 /** Some transactions are committed in slices, and meanwhile others at once. */
 const limits = { largeCommitWrites: 8, sliceKeys: 4 }
 
+export const optionsOn = (process: SimulatedProcess): InstanceOptions & { readonly directory: string } => ({
+  host: process,
+  directory: 'data',
+  segmentBytes: 16 * 1024,
+  checkpointEveryBytes: 6 * 1024,
+  limits,
+  engines: { handOverBytes: 2 * 1024, overlayBytesMax: 64 * 1024 },
+})
+
 export function openOn(process: SimulatedProcess): Promise<Instance> {
-  return Instance.open(
-    {
-      host: process,
-      directory: 'data',
-      segmentBytes: 16 * 1024,
-      checkpointEveryBytes: 6 * 1024,
-      limits,
-      engines: { handOverBytes: 2 * 1024, overlayBytesMax: 64 * 1024 },
-    },
-    name,
-  )
+  return Instance.open(optionsOn(process), name)
 }
 
 export function databaseOf(instance: Instance): Database {
@@ -49,10 +48,12 @@ export function databaseOf(instance: Instance): Database {
 }
 
 /** Everything that the memory holds, as one text: what no read has to wait for. */
-export function contentOf(database: Database): string {
+export function contentOf(
+  database: Database,
+  reader: Reader = database.engines?.store.memory.current ?? database.newest,
+): string {
   const lines: string[] = []
-  const memory = database.engines?.store.memory.current ?? database.newest
-  const cursor = memory.scan({ start: sliceOf(new Uint8Array(0)), end: sliceOf(new Uint8Array([0xff])) })
+  const cursor = reader.scan({ start: sliceOf(new Uint8Array(0)), end: sliceOf(new Uint8Array([0xff])) })
   while (cursor.next()) lines.push(`${sliceToLatin1(cursor.key)}=${sliceToLatin1(cursor.value)}`)
   return lines.join('\n')
 }

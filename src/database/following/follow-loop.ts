@@ -211,10 +211,11 @@ export class FollowLoop {
     }
   }
 
-  /** What the leader's base stores hold is in its files alone. */
+  /** Of a log without a folder there is no place for it. */
   #checkEngine(key: Slice, value: Slice): void {
     const engine = engineOfEntry(key, value)?.engine
-    if (engine !== undefined && this.#target.engines === undefined) checkFollowable(engine)
+    if (engine === undefined || engine === memoryEngine || this.#target.engines !== undefined) return
+    throw new PolylogError('unsupported', `a collection in the engine "${engine}" cannot be followed without a folder`)
   }
 
   #applyToCatalog(): void {
@@ -224,12 +225,6 @@ export class FollowLoop {
     this.#catalogChanges = []
     this.#target.catalog = catalog
   }
-}
-
-/** Errors: `unsupported` for a collection in another engine than memory. */
-export function checkFollowable(engine: string): void {
-  if (engine === memoryEngine) return
-  throw new PolylogError('unsupported', `a database with a collection in the engine "${engine}" cannot be followed yet`)
 }
 
 function gap(last: Sequence, next: Sequence): PolylogError {

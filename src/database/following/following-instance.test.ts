@@ -3,7 +3,16 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { PolylogError } from '../../base/errors.ts'
 import type { SimulatedProcess } from '../../host/simulated/simulated-process.ts'
 import { SimulatedWorld } from '../../host/simulated/simulated-world.ts'
-import { catalogOf, contentOf, databaseOf, History, name, openOn } from '../directory/crash-history.ts'
+import {
+  catalogOf,
+  contentOf,
+  databaseOf,
+  faultOfTwins,
+  History,
+  name,
+  openOn,
+  optionsOn,
+} from '../directory/crash-history.ts'
 import type { Database } from '../database.ts'
 import { FollowingInstance } from './following-instance.ts'
 import type { Instance } from '../instance.ts'
@@ -23,7 +32,7 @@ beforeEach(async () => {
 })
 
 const openFollower = (pollMs = 10): Promise<FollowingInstance> =>
-  world.complete(FollowingInstance.open({ host: follower, directory: 'data', segmentBytes: 16 * 1024, pollMs }, name))
+  world.complete(FollowingInstance.open({ ...optionsOn(follower), pollMs }, name))
 
 async function work(steps: number, database = databaseOf(instance)): Promise<void> {
   for (let i = 0; i < steps; i++) {
@@ -72,17 +81,15 @@ test('that has slept while the log was trimmed begins anew, and who reads there 
   const following = await openFollower(5_000)
   await work(10)
   const before = await caughtUp(following)
-  const reader = before.begin({ isolation: 'repeatable read', readOnly: true, interactive: true })
-  reader.beginStatement()
-  reader.leaveTurn(true)
-  const seen = contentOf(before)
+  const pinned = before.pin()
+  const seen = contentOf(before, pinned)
   await work(300)
   const after = await caughtUp(following)
   expect(following.restarts).toBe(1)
   expectSame(after)
   expect(before.successor).toBe(after)
-  expect(contentOf(before)).toBe(seen)
-  reader.rollback()
+  expect(contentOf(before, pinned)).toBe(seen)
+  pinned.release()
   await world.complete(following.close())
 })
 
@@ -133,14 +140,58 @@ describe('a promotion', () => {
   })
 })
 
-test('a collection in another engine than memory is not followed, and said to be not', async () => {
-  const following = await openFollower()
-  const transaction = databaseOf(instance).begin({ isolation: 'read committed', readOnly: false, interactive: false })
-  transaction.beginStatement()
-  transaction.createCollection(transaction.createNamespace('test'), 'x', 'table', {}, 'sorted')
-  const sequence = await world.complete(Promise.resolve(transaction.commit()))
-  expect(await codeOf(following.waitFor(name, sequence))).toBe('unsupported')
-  expect(await codeOf(FollowingInstance.open({ host: follower, directory: 'data' }, name))).toBe('unsupported')
+describe('a collection in an engine', () => {
+  const twins = new History(12, { hasTwins: true })
+
+  async function workWithTwins(steps: number): Promise<void> {
+    ;[history, twins.contents] = [twins, new Map()]
+    await work(steps)
+  }
+
+  test('is followed from where the file is, or from its first row on, and let go of when the leader has it', async () => {
+    const before = await openFollower()
+    await workWithTwins(60)
+    const after = await openFollower()
+    for (const following of [before, after]) {
+      const database = await caughtUp(following)
+      expect(await world.complete(faultOfTwins(database))).toBeUndefined()
+      expect(database.catalog.collectionsOf('test').filter(({ engine }) => engine === 'sorted').length).toBeGreaterThan(
+        0,
+      )
+    }
+    const taken = (): number => Number(before.databases.get(name)!.engines!.bases[0]!.base.statistics()['taken'])
+    const restarts = before.restarts
+    for (let round = 0; round < 40 && (taken() < 3 || before.restarts === restarts); round++) await workWithTwins(10)
+    expect(taken() + before.restarts).toBeGreaterThan(0)
+    const database = await caughtUp(before)
+    expect(await world.complete(faultOfTwins(database))).toBeUndefined()
+    const { differences, baseEntries } = await world.complete(database.verifyFiles())
+    expect([differences, baseEntries > 0]).toEqual([[], true])
+    await world.complete(before.close())
+  })
+
+  test('is verified by the bytes of the file that is read, and its damage is named', async () => {
+    await workWithTwins(60)
+    await world.complete(databaseOf(instance).checkpoint())
+    const following = await openFollower()
+    const database = await caughtUp(following)
+    world.flipBit(world.machine('machine'), '/sorted/')
+    const { differences } = await world.complete(database.verifyFiles())
+    expect(differences).toEqual([
+      expect.objectContaining({
+        kind: 'unreadable',
+        where: 'engine sorted',
+        message: expect.stringMatching(/at byte/),
+      }),
+    ])
+    await world.complete(following.close())
+  })
+
+  test('is not forked where it is followed', async () => {
+    await workWithTwins(60)
+    const database = await caughtUp(await openFollower())
+    expect(await codeOf(database.fork('fork'))).toBe('unsupported')
+  })
 })
 
 test('there is no database but those of the directory', async () => {

@@ -21,7 +21,7 @@ import type { ListedDatabase } from '../directory/contents.ts'
 import type { Sequence } from '../contract.ts'
 import { DataDirectory } from '../directory/data-directory.ts'
 import type { Database } from '../database.ts'
-import { checkFollowable } from './follow-loop.ts'
+import { Engines } from '../engines.ts'
 import { FollowedLog } from './followed-log.ts'
 import { Instance, type InstanceOptions } from '../instance.ts'
 import { logErrorCode } from '../commit/log-trouble.ts'
@@ -128,21 +128,31 @@ export class FollowingInstance {
   }
 
   async #beginOnce(listed: ListedDatabase, folder: string): Promise<Member> {
+    const engines = await this.#openEngines(folder)
+    try {
+      return await this.#follow(listed, folder, engines)
+    } catch (error) {
+      engines.stop()
+      engines.store.close()
+      throw error
+    }
+  }
+
+  async #follow(listed: ListedDatabase, folder: string, engines: Engines): Promise<Member> {
     const { host, limits, checkpointEveryBytes, migrationSteps, pollMs } = this.#options
-    const checkpoint = await newestCheckpoint(host.disk, `${folder}/checkpoint`)
-    const store = await openMemoryStore(host, checkpoint)
     const tail = await openLogTail(host, `${folder}/log`, {
       databaseId: databaseIdOf(listed),
       ...(pollMs !== undefined && { pollMs }),
     })
     const log = new FollowedLog(tail, () => this.#openLog(listed, folder))
     try {
-      const member = await Member.open(
+      return await Member.open(
         {
           host,
           name: listed.name,
           log,
-          store,
+          store: engines.store,
+          engines,
           checkpointFolder: `${folder}/checkpoint`,
           memory: this.memory,
           consumers: { disk: host.disk, folder },
@@ -154,11 +164,21 @@ export class FollowingInstance {
         'follow',
         (database) => this.databases.set(database.name, database),
       )
-      checkEngines(member.database)
-      return member
     } catch (error) {
       await log.close()
-      store.close()
+      throw error
+    }
+  }
+
+  /** Before the log is looked at, which then holds whatever they hold. */
+  async #openEngines(folder: string): Promise<Engines> {
+    const { host, engines: limits } = this.#options
+    const checkpoint = await newestCheckpoint(host.disk, `${folder}/checkpoint`)
+    const memory = await openMemoryStore(host, checkpoint)
+    try {
+      return await Engines.open({ host, memory, folder, checkpoint, follows: true, ...(limits && { limits }) })
+    } catch (error) {
+      memory.close()
       throw error
     }
   }
@@ -204,6 +224,8 @@ export class FollowingInstance {
       const member = await this.#begin(listed)
       this.restarts++
       last.database.successor = member.database
+      // What it shows does not change any more.
+      last.database.engines?.stop()
       this.#replaced.push(last)
       this.#members.set(listed.name, member)
       this.databases.set(listed.name, member.database)
@@ -256,12 +278,6 @@ export class FollowingInstance {
 
 function databaseIdOf({ uuid }: ListedDatabase): Uint8Array {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex')
-}
-
-function checkEngines({ catalog }: Database): void {
-  for (const namespace of catalog.namespaces.keys()) {
-    for (const { engine } of catalog.collectionsOf(namespace)) checkFollowable(engine)
-  }
 }
 
 /** The leader has written a checkpoint since, and what was found before is gone. */

@@ -27,7 +27,7 @@ export interface FilesReport {
   readonly baseEntries: number
 }
 
-/** Of what cannot be looked at: a follower's files are its leader's. */
+/** Of what cannot be looked at: a follower's log and checkpoint are its leader's. */
 export const noFiles: FilesReport = { differences: [], records: 0, entries: 0, baseEntries: 0 }
 
 export interface VerifiedFiles {
@@ -45,14 +45,23 @@ export interface VerifiedFiles {
 /** Nothing must be trimmed meanwhile, nor a checkpoint be replaced. */
 export async function verifyFiles(files: VerifiedFiles): Promise<FilesReport> {
   const differences: Difference[] = []
-  const report = (kind: DifferenceKind, where: string, message: string): void => {
-    differences.push({ kind, where, index: null, key: '', message })
-  }
+  const report = reporting(differences)
   const { host, log, syncedThrough, checkpointFolder, engines, catalog } = files
   const baseEntries = engines === undefined ? 0 : await verifyEngines(engines, catalog, report)
   const records = await readLog(log, syncedThrough, report)
   const entries = checkpointFolder === undefined ? 0 : await readEntries(host, checkpointFolder, report)
   return { differences, records, entries, baseEntries }
+}
+
+/** The files of engines alone: those that a follower reads. */
+export async function verifyBases(engines: Engines, catalog: Catalog): Promise<FilesReport> {
+  const differences: Difference[] = []
+  const baseEntries = await verifyEngines(engines, catalog, reporting(differences))
+  return { ...noFiles, differences, baseEntries }
+}
+
+function reporting(differences: Difference[]): Report {
+  return (kind, where, message) => void differences.push({ kind, where, index: null, key: '', message })
 }
 
 type Report = (kind: DifferenceKind, where: string, message: string) => void

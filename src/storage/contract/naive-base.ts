@@ -58,6 +58,10 @@ export class NaiveBase implements BaseStore {
     return new NaiveBase(this.#state.forkInner(), this.persistedThrough)
   }
 
+  lead(): Promise<() => void> {
+    return Promise.resolve(() => undefined)
+  }
+
   async checkpoint(_disk: Disk, folder: string, batch: MutationBatch): Promise<void> {
     const state = this.#state.forkInner()
     mutate(state, batch)

@@ -33,6 +33,11 @@
  * would have. Going back to one at C or later leaves the base: what the undo log brings back of what was swept says the
  * same as the base, or hides it with what is newer.
  *
+ * A base that follows (`Followed` of `base-store.ts`) takes no batch, but the state that another process has brought it to: one
+ * at C or later, and never later than what is shown here. That is right without more, for what changed after C is in the
+ * tree, or in ranges that bear a newer generation, and both count before the base. For the same reason it may be exchanged
+ * for a later state at any moment.
+ *
  * Drafts write generations of their own, from 2^31 on: what a draft has written before a hand-over began is not in it, and
  * belongs to the generation in which the draft is adopted.
  *

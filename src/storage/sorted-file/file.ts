@@ -29,12 +29,15 @@ export class SortedFile {
     this.firstPage = firstPage
   }
 
-  /** Checks footer and index. Errors: `data_corrupted` with the position, `data_newer`, `DiskError`. */
-  static async open(disk: Disk, path: string, firstPage: number): Promise<SortedFile> {
+  /**
+   * Checks footer and index. `number` gives numbers to so many pages, in one step: others may open files meanwhile. Errors:
+   * `data_corrupted` with the position, `data_newer`, `DiskError`.
+   */
+  static async open(disk: Disk, path: string, number: (pages: number) => number): Promise<SortedFile> {
     const file = await disk.open(path, { mode: 'read' })
     try {
       const { index, footer, size } = await readIndex(file, path)
-      return new SortedFile(path, file, index, footer.sequence, size, firstPage)
+      return new SortedFile(path, file, index, footer.sequence, size, number(index.blocks))
     } catch (error) {
       await file.close()
       throw error

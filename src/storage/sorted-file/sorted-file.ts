@@ -11,9 +11,22 @@
  * leaves one or two whole files, of which the newest counts, and perhaps a part, which does not.
  *
  * Blocks are read when they are missed, and stay in a cache (`block-cache.ts`).
+ *
+ * A store may follow a folder that another process writes. A file that has its name is whole and never changes, and who has
+ * it open keeps it, whatever becomes of the name; so following is opening the newest file, and nothing else:
+ *
+ *   the writer, meanwhile            the one who follows
+ *   hands over, removes the old one  reads the old one, which is open, until it takes a newer one
+ *   renames it (an empty batch)      likewise
+ *   either, between the look at the  finds no such file, and looks again
+ *   names and the opening
+ *   is further than what is shown    opens the file, so that it stays, and takes it once that state is shown
+ *   dies                             keeps the file that it has; once it leads, it takes the newest one and writes
+ *   has a damaged file               does not take it (`data_corrupted`), and keeps the one that it has
  */
+import { PolylogError } from '../../base/errors.ts'
 import { DiskError, type Disk } from '../../host/host.ts'
-import type { BaseReport, BaseStore, MutationBatch } from '../base-store.ts'
+import type { BaseReport, BaseStore, Followed, MutationBatch } from '../base-store.ts'
 import type { Miss, Sequence, Snapshot, StoreStatistics } from '../store.ts'
 import { BlockCache } from './block-cache.ts'
 import { isNotFound, SortedFile } from './file.ts'
@@ -24,6 +37,8 @@ import { writeSortedFile } from './write.ts'
 export interface SortedFileOptions {
   /** Blocks that are kept in memory. Default: 8 MiB. */
   readonly cacheBytes?: number
+  /** Another process writes the folder. */
+  readonly followed?: Followed | undefined
 }
 
 const defaultCacheBytes = 8 << 20
@@ -41,11 +56,19 @@ interface Family {
   forks: number
 }
 
+interface State {
+  readonly name: string
+  readonly through: Sequence
+  readonly file: SortedFile
+}
+
 export class SortedFileStore implements BaseStore {
   persistedThrough: Sequence = 0
   readonly #family: Family
   readonly #folder: string
   readonly #isFork: boolean
+  /** Of a store that follows. */
+  #followed: Followed | undefined
   #file: SortedFile | undefined
   /** Its name, which may have changed since it was opened. */
   #name = ''
@@ -53,12 +76,15 @@ export class SortedFileStore implements BaseStore {
   #snapshots = 0
   #applying: Promise<void> = Promise.resolve()
   #batches = 0
+  /** Files of the process that it follows. */
+  #taken = 0
   #writtenBytes = 0
 
-  private constructor(family: Family, folder: string, isFork: boolean) {
+  private constructor(family: Family, folder: string, isFork: boolean, followed?: Followed) {
     this.#family = family
     this.#folder = folder
     this.#isFork = isFork
+    this.#followed = followed
   }
 
   /**
@@ -66,30 +92,56 @@ export class SortedFileStore implements BaseStore {
    * `data_corrupted` with the position, `data_newer`, `DiskError`.
    */
   static async open(disk: Disk, folder: string, options: SortedFileOptions = {}): Promise<SortedFileStore> {
-    const names = await disk.list(folder).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined
-      throw error
-    })
     const store = SortedFileStore.begin(disk, folder, options)
-    if (names !== undefined) await store.#openNewest(names)
+    const newest = await (options.followed === undefined ? store.#openOwn() : store.#openLeaders(0))
+    if (newest !== undefined) store.#take(newest)
     return store
   }
 
   /** An empty one, where the caller knows that there is no folder. */
   static begin(disk: Disk, folder: string, options: SortedFileOptions = {}): SortedFileStore {
     const cache = new BlockCache(options.cacheBytes ?? defaultCacheBytes)
-    return new SortedFileStore({ disk, folder, cache, files: new Set(), forks: 0 }, folder, false)
+    return new SortedFileStore({ disk, folder, cache, files: new Set(), forks: 0 }, folder, false, options.followed)
   }
 
-  async #openNewest(names: readonly string[]): Promise<void> {
-    const sequences = names.flatMap((name) => stateName.exec(name)?.[1] ?? []).map(Number)
-    const newest = Math.max(-1, ...sequences)
-    if (newest >= 0) {
-      // Its name may not be durable yet: until it is, the one before it may be what a power failure leaves.
-      await this.#family.disk.syncFolder(this.#folder)
-      await this.#take(`state-${newest}`, newest)
+  /** The newest state, in a folder that nobody else writes; what was left behind there is removed. */
+  async #openOwn(): Promise<State | undefined> {
+    const names = await this.#names()
+    const newest = newestOf(names)
+    // Its name may not be durable yet: until it is, the one before it may be what a power failure leaves.
+    if (newest !== undefined) await this.#family.disk.syncFolder(this.#folder)
+    const state = newest === undefined ? undefined : await this.#open(newest)
+    for (const name of names) if (name !== state?.name) await this.#removeLeftOver(name)
+    return state
+  }
+
+  /** The newest one that the writer of the folder has, where it is `least` or later. */
+  async #openLeaders(least: Sequence): Promise<State | undefined> {
+    for (;;) {
+      const newest = newestOf(await this.#names())
+      if (newest === undefined || newest < least) return undefined
+      try {
+        return await this.#open(newest)
+      } catch (error) {
+        // Its place was taken by a newer one since its name was read.
+        if (!isNotFound(error)) throw error
+      }
     }
-    for (const name of names) if (name !== this.#name) await this.#removeLeftOver(name)
+  }
+
+  async #names(): Promise<readonly string[]> {
+    return this.#family.disk.list(this.#folder).catch((error: unknown) => {
+      if (isNotFound(error)) return []
+      throw error
+    })
+  }
+
+  async #open(through: Sequence): Promise<State> {
+    const { disk, cache, files } = this.#family
+    const name = `state-${through}`
+    const file = await SortedFile.open(disk, `${this.#folder}/${name}`, (pages) => cache.number(pages))
+    files.add(file)
+    return { name, through, file }
   }
 
   async #removeLeftOver(name: string): Promise<void> {
@@ -100,11 +152,7 @@ export class SortedFileStore implements BaseStore {
   }
 
   /** From now on the file is the state. */
-  async #take(name: string, through: Sequence): Promise<void> {
-    const { disk, cache, files } = this.#family
-    const file = await SortedFile.open(disk, `${this.#folder}/${name}`, cache.number(0))
-    cache.number(file.index.blocks)
-    files.add(file)
+  #take({ name, through, file }: State): void {
     const before = this.#file
     this.#file = file
     this.#name = name
@@ -130,6 +178,7 @@ export class SortedFileStore implements BaseStore {
   }
 
   async #apply(batch: MutationBatch): Promise<void> {
+    if (this.#followed !== undefined) await this.#followTo(batch.through)
     if (batch.through <= this.persistedThrough) return
     const { disk } = this.#family
     const [folder, name, before] = [this.#folder, `state-${batch.through}`, this.#name]
@@ -145,11 +194,39 @@ export class SortedFileStore implements BaseStore {
     await writeSortedFile(disk, `${folder}/${partName}`, this.#file, batch)
     await disk.rename(`${folder}/${partName}`, `${folder}/${name}`)
     await disk.syncFolder(folder)
-    await this.#take(name, batch.through)
+    this.#take(await this.#open(batch.through))
     this.#batches++
     this.#writtenBytes += this.#file!.sizeBytes
     // Left behind, it is removed by the next start.
     if (before !== '') await disk.remove(`${folder}/${before}`).catch(() => undefined)
+  }
+
+  /** Returns when it has that state or a later one, or when it leads itself. */
+  async #followTo(least: Sequence): Promise<void> {
+    let next: State | undefined
+    try {
+      while (this.#followed !== undefined && this.persistedThrough < least) {
+        next ??= await this.#openLeaders(least)
+        if (this.#followed === undefined) return
+        if (next === undefined || next.through > this.#followed.sequence) await this.#followed.next()
+        else {
+          this.#take(next)
+          this.#taken++
+          next = undefined
+        }
+      }
+    } finally {
+      if (next !== undefined) this.#letGo(next.file)
+    }
+  }
+
+  async lead(): Promise<() => void> {
+    if (this.#followed === undefined) return () => undefined
+    const newest = await this.#openOwn()
+    return () => {
+      this.#followed = undefined
+      if (newest !== undefined) this.#take(newest)
+    }
   }
 
   async #makeFolder(): Promise<void> {
@@ -183,6 +260,9 @@ export class SortedFileStore implements BaseStore {
   }
 
   fork(): SortedFileStore {
+    if (this.#followed !== undefined) {
+      throw new PolylogError('unsupported', `what another process writes in ${this.#folder} cannot be forked here`)
+    }
     const family = this.#family
     const fork = new SortedFileStore(family, `${family.folder}/fork-${++family.forks}`, true)
     fork.#file = this.#file?.use()
@@ -223,6 +303,7 @@ export class SortedFileStore implements BaseStore {
       pageLoads: cache.loads,
       fileBytes: this.#file?.sizeBytes ?? 0,
       batches: this.#batches,
+      taken: this.#taken,
       writtenBytes: this.#writtenBytes,
     }
   }
@@ -234,6 +315,11 @@ export class SortedFileStore implements BaseStore {
     if (file !== undefined) this.#letGo(file)
     if (this.#isFork && this.#hasFolder) await removeFolder(this.#family.disk, this.#folder).catch(() => undefined)
   }
+}
+
+function newestOf(names: readonly string[]): Sequence | undefined {
+  const sequences = names.flatMap((name) => stateName.exec(name)?.[1] ?? []).map(Number)
+  return sequences.length === 0 ? undefined : Math.max(...sequences)
 }
 
 async function makeFolder(disk: Disk, path: string): Promise<void> {
