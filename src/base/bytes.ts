@@ -56,6 +56,15 @@ export class ByteWriter implements Slice {
     this.#view = new DataView(this.bytes.buffer)
   }
 
+  /** One that has the bytes already, which are not copied. Write nothing behind them. */
+  static holding(bytes: Uint8Array): ByteWriter {
+    const writer = new ByteWriter(0)
+    writer.bytes = bytes
+    writer.#view = viewOf(bytes)
+    writer.end = bytes.length
+    return writer
+  }
+
   get length(): number {
     return this.end
   }

@@ -60,8 +60,14 @@ export function sliceLength(slice: Slice): number {
   return slice.end - slice.start
 }
 
+/** Likewise of comparing. */
+const nativeCompareBytes = 512
+
 /** Byte order, as unsigned: negative, zero or positive. */
 export function compareSlices(a: Slice, b: Slice): number {
+  if (Math.min(a.end - a.start, b.end - b.start) > nativeCompareBytes) {
+    return Buffer.compare(a.bytes.subarray(a.start, a.end), b.bytes.subarray(b.start, b.end))
+  }
   const aBytes = a.bytes
   const bBytes = b.bytes
   const shared = Math.min(a.end - a.start, b.end - b.start)

@@ -3,11 +3,11 @@ import { types } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
 import { copySlice, sliceOf, type Slice } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { Transaction } from '../database/contract.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { deleteKey } from '../model/keyvalue/keyvalue.ts'
 import { putField, putScore } from '../model/keyvalue/writes.ts'
 import { getField, getScore } from '../model/keyvalue/entries.ts'
-import { findString, incrementString, maxStringBytes, setString } from '../model/keyvalue/strings.ts'
+import { copyString, findString, incrementString, maxStringBytes, setString } from '../model/keyvalue/strings.ts'
 import type { Session } from '../session/contract.ts'
 import { invalidArgument, isWellFormed, kindOf } from './arguments.ts'
 import { checkCreate, type CreateOptions } from './documents.ts'
@@ -44,7 +44,10 @@ export class Keys {
   /** The string's bytes. Errors: `wrong_type`. */
   async get(key: KeyText): Promise<Uint8Array | undefined> {
     const name = sliceOf(bytesOf('the key', key))
-    return this.#read((tx, space) => copyOf(findString(tx, space, name)))
+    return this.#read((tx, space) => {
+      const found = findString(tx, space, name)
+      return found === undefined ? undefined : copyString(tx, space, found)
+    })
   }
 
   async set(key: KeyText, value: KeyText): Promise<void> {
@@ -94,7 +97,9 @@ export class Keys {
     return this.#read((tx, space) => getScore(tx, space, name, of))
   }
 
-  async #read<T>(work: (tx: Transaction, space: Collection) => T | undefined): Promise<T | undefined> {
+  async #read<T>(
+    work: (tx: Transaction, space: Collection) => T | StatementSteps<T> | undefined,
+  ): Promise<T | undefined> {
     return this.#session.run<T | undefined>(
       (tx) => {
         const space = this.#find(tx)
@@ -104,7 +109,7 @@ export class Keys {
     )
   }
 
-  async #write<T>(work: (tx: Transaction, space: Collection) => T): Promise<T> {
+  async #write<T>(work: (tx: Transaction, space: Collection) => T | StatementSteps<T>): Promise<T> {
     return this.#session.run<T>((tx) => {
       return work(tx, this.#find(tx) ?? this.#create(tx))
     })

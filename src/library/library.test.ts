@@ -22,12 +22,14 @@ describe('one transaction over models', () => {
       await tx.documents('shop', 'orders').insert({ _id: 7, total: 30 })
       await tx.keys().setScore('leaderboard', 'ada', 30)
       await tx.keys().set('greeting', 'hello')
+      await tx.keys().set('long', 'ab'.repeat(50_000))
     })
     await db.read(async (tx) => {
       expect(await tx.sql('SELECT * FROM account')).toEqual([{ id: 1, balance: 100n }])
       expect(await tx.documents('shop', 'orders').findOne({ total: { $gt: 20 } })).toEqual({ _id: 7, total: 30 })
       expect(await tx.keys().getScore('leaderboard', 'ada')).toBe(30)
       expect(text(await tx.keys().get('greeting'))).toBe('hello')
+      expect(text(await tx.keys().get('long'))).toBe('ab'.repeat(50_000))
     })
   })
 

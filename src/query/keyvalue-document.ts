@@ -48,7 +48,10 @@ export class KeyDocument {
   #fieldBytes = 0
   /** BSON can have all fields as names. */
   #areNames = true
+  /** Elements, or bytes of a long string. */
   #written = 0
+  /** Of a long string, as far as it is read. */
+  #value: Uint8Array | undefined
   /** The cursor is at an element that is not written. */
   #isPending = false
   #isRead = false
@@ -59,14 +62,15 @@ export class KeyDocument {
     this.#collection = collection
     this.#header = header
     this.#writer.value('_id', shown(key)).string('type', kindNames[header.kind] ?? 'none')
-    if (header.kind === kind.string) {
+    if (header.isInline) {
       this.#writer.value('value', shown(copySlice(header)))
       return
     }
     const of = indexOf(header.kind)
     this.#elements = reader.scan(elementRange(collection, of, header.generation))
     this.#offset = elementOffset(collection, of, header.generation)
-    if (header.kind !== kind.hash) this.#writer.beginArray('value')
+    if (header.isLong) checkSize(header.count)
+    else if (header.kind !== kind.hash) this.#writer.beginArray('value')
   }
 
   finish(): Uint8Array {
@@ -74,7 +78,8 @@ export class KeyDocument {
     if (own === kind.hash) {
       this.#readFields()
       this.#writeFields()
-    } else if (own !== kind.string) this.#writeElements()
+    } else if (this.#header.isLong) this.#writeLongString()
+    else if (own !== kind.string) this.#writeElements()
     if (expiresAtMs !== never) this.#writer.date('expiresAt', expiresAtMs)
     return this.#writer.end().toBytes()
   }
@@ -106,6 +111,18 @@ export class KeyDocument {
       this.#wrote(name.length + value.length)
     }
     writer.end()
+  }
+
+  #writeLongString(): void {
+    const cursor = this.#elements!
+    const value = (this.#value ??= new Uint8Array(this.#header.count))
+    while (cursor.next()) {
+      const { bytes, start, end } = cursor.value
+      value.set(bytes.subarray(start, end), this.#written)
+      this.#written += end - start
+      pauseAfter(end - start)
+    }
+    this.#writer.value('value', shown(value))
   }
 
   #writeElements(): void {
@@ -166,6 +183,7 @@ function pauseAfter(bytes: number): void {
 function indexOf(of: Header['kind']): number {
   if (of === kind.hash) return keyIndex.field
   if (of === kind.set) return keyIndex.member
+  if (of === kind.string) return keyIndex.piece
   return of === kind.sortedSet ? keyIndex.byScore : keyIndex.item
 }
 

@@ -7,8 +7,9 @@ import { PolylogError } from '../base/errors.ts'
 import { sliceOf } from '../base/slice.ts'
 import type { Transaction } from '../database/contract.ts'
 import { getField, getScore, isMember } from '../model/keyvalue/entries.ts'
+import { asOneBatch } from '../database/transaction/wait.ts'
 import { clearKey } from '../model/keyvalue/keyvalue.ts'
-import { findString, foundExpiry, setString } from '../model/keyvalue/strings.ts'
+import { findString, setString } from '../model/keyvalue/strings.ts'
 import { dropField, dropMember, dropScored, putField, putMember, putScore } from '../model/keyvalue/writes.ts'
 import type { RowDraft } from '../model/table/expressions.ts'
 import type { Values } from '../model/table/keys.ts'
@@ -39,8 +40,8 @@ function put(transaction: Transaction, relation: KeyvalueRelation, row: Values):
   const key = bytesOf(row[0]!)
   if (view === 'string') {
     const found = findString(transaction, collection, sliceOf(key))
-    const expiry = found === undefined ? undefined : foundExpiry()
-    setString(transaction, collection, sliceOf(key), sliceOf(bytesOf(row[1]!)), expiry)
+    const steps = setString(transaction, collection, sliceOf(key), sliceOf(bytesOf(row[1]!)), found?.expiresAtMs)
+    if (steps !== undefined) asOneBatch(steps)
   } else if (view === 'hash') putField(transaction, collection, key, bytesOf(row[1]!), bytesOf(row[2]!))
   else if (view === 'set') putMember(transaction, collection, key, bytesOf(row[1]!))
   else {

@@ -162,6 +162,20 @@ export class Outbox<W extends Witness = Witness> {
     return this.#writer
   }
 
+  /** What was written elsewhere comes behind what is written here. It is taken over, and not copied where it is large. */
+  append(written: ByteWriter): void {
+    if (written.end <= copyLimitBytes) {
+      this.writer.slice(written)
+      return
+    }
+    const isLasting = this.#lastingIn === this.#chunk
+    this.flush()
+    if (isLasting) this.noteLasting()
+    if (this.writer.end > 0) return
+    this.#writer = written
+    this.flush()
+  }
+
   /** Where the bytes of one reply go, at a door where each has a witness of its own. */
   writerFor(witness: W): ByteWriter {
     this.witness = witness

@@ -107,8 +107,8 @@ export const modelMutations: readonly Mutation[] = [
     ],
     [
       'an expiry outlives its key',
-      'if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)\n  if (header.kind',
-      'if (header.kind',
+      'if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)\n  if (header.storedCount',
+      'if (header.storedCount',
     ],
     [
       'the order of scores outlives its set',
@@ -127,6 +127,39 @@ export const modelMutations: readonly Mutation[] = [
       'header.noteStored()',
     ],
   ]),
+  ...mutationsOf(
+    'src/model/keyvalue/long-strings.ts',
+    ['src/gateway/redis/long-strings.test.ts'],
+    [
+      ['a piece forgets what was in it', 'bytes.set(old.bytes.subarray(old.start, old.end))', ''],
+      [
+        'the last piece is not written',
+        'yield* eachStep(tx, first, piecesOf(end), 1, (number) => writePiece',
+        'yield* eachStep(tx, first, piecesOf(end) - 1, 1, (number) => writePiece',
+      ],
+      [
+        'a string that becomes long forgets what it was',
+        'const old = sliceOf(lives ? copySlice(stored) : new Uint8Array(0))',
+        'const old = sliceOf(new Uint8Array(stored.end - stored.start))',
+      ],
+      [
+        'a long string that is replaced leaves its pieces',
+        'if (stored.kind !== kind.none) dropContents',
+        'if (!stored.isLong) dropContents',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/redis/watches.ts',
+    ['src/gateway/redis/long-strings.test.ts'],
+    [
+      [
+        'pieces of a string are not watched',
+        'if (existed && !header.isInline)',
+        'if (existed && header.kind !== kind.string)',
+      ],
+    ],
+  ),
   ...mutationsOf('src/model/keyvalue/expiry.ts', keyvalue, [
     ['the expiry before stays beside the new one', 'if (before !== never) deleteExpiry(tx, space, key, before)', ''],
     [
@@ -194,13 +227,13 @@ export const modelMutations: readonly Mutation[] = [
     [
       [
         'a string over a hash leaves its fields',
-        'if (stored.kind !== kind.none && (stored.kind !== kind.string || stored.expiresAtMs !== never)) {',
+        'if (stored.kind !== kind.none && !(stored.isInline && stored.expiresAtMs === never)) {',
         'if (stored.kind === kind.string && stored.expiresAtMs !== never) {',
       ],
       [
         'a SET without expiry keeps the one before',
-        '(stored.kind !== kind.string || stored.expiresAtMs !== never)) {',
-        'stored.kind !== kind.string) {',
+        '!(stored.isInline && stored.expiresAtMs === never)) {',
+        '!stored.isInline) {',
       ],
       ['SETRANGE does not pad', 'writer.bytes.fill(0, writer.end, start + length)', ''],
       [

@@ -25,8 +25,8 @@
  * It gets its CONTENTS, then FORMAT; a crash between the two leaves a directory of format 1, whose CONTENTS counts for
  * nothing. Of format 2 it is the content of the databases that was other: they are brought up to date when they are opened
  * (`migrations/migrations.ts`), and FORMAT names the present version before the first of them is. Format 4 is format 3, but
- * that large transactions may lie in pieces in the log and that collections may have stores of their own: nothing in a
- * directory of format 3 has to change.
+ * that large transactions may lie in pieces in the log, that collections may have stores of their own, and that long strings
+ * of Redis lie in pieces: nothing in a directory of format 3 has to change.
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Disk } from '../../host/host.ts'

@@ -109,6 +109,15 @@ export function* beginInPlace<T>(
   return yield* steps
 }
 
+/** Runs steps to their end within the batch that they are a part of: what they wait for is what it waits for. */
+export function asOneBatch<T>(steps: StatementSteps<T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    if (step.value !== undefined) throw step.value
+  }
+}
+
 export function isSteps<T>(result: T | StatementSteps<T>): result is StatementSteps<T> {
   return (
     typeof result === 'object' &&

@@ -15,6 +15,7 @@ const bytesPerWrite = 80
 
 /** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
 const maxKeyBytes = 0xffff
+const longestShownBytes = 1_000_000
 
 /** Of new values, which a transaction that deletes something may write in any case. */
 export const freeBesideDeletes: number = 16 * 1024 * 1024
@@ -27,7 +28,9 @@ export function noRoom(): PolylogError {
 
 export function checkKey({ start, end }: Slice): void {
   if (end - start <= maxKeyBytes) return
-  throw new PolylogError('too_large', `a key of ${end - start} bytes exceeds the limit of ${maxKeyBytes}`)
+  // Who makes keys may cut those that are far too long.
+  const size = end - start > longestShownBytes ? `more than ${longestShownBytes}` : end - start
+  throw new PolylogError('too_large', `a key of ${size} bytes exceeds the limit of ${maxKeyBytes}`)
 }
 
 /** What the budget asks of its transaction. */

@@ -3,6 +3,7 @@ import { Binary, Double, MongoClient } from 'mongodb'
 import { expect, it } from 'vitest'
 import { sliceOf } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
+import { asOneBatch } from '../../database/transaction/wait.ts'
 import { kind } from '../../model/keyvalue/codec.ts'
 import { setField } from '../../model/keyvalue/hashes.ts'
 import { openCollection, saveCollection } from '../../model/keyvalue/keyvalue.ts'
@@ -18,6 +19,7 @@ function fill(tx: Transaction): void {
   const space = tx.createCollection(namespace, 'db0', 'keyvalue', {})
   setString(tx, space, bytes('plain'), bytes('text'))
   setString(tx, space, sliceOf(new Uint8Array([255, 1])), sliceOf(new Uint8Array([254])))
+  asOneBatch(setString(tx, space, bytes('long'), bytes('ab'.repeat(50_000)))!)
   const hash = openCollection(tx, space, bytes('hash'), kind.hash)
   setField(tx, space, hash, bytes('f'), bytes('v'))
   saveCollection(tx, space, bytes('hash'), hash)
@@ -46,6 +48,7 @@ it('shows keys as documents, and refuses writes', async () => {
       ],
     },
     { _id: 'hash', type: 'hash', value: { f: 'v' } },
+    { _id: 'long', type: 'string', value: 'ab'.repeat(50_000) },
     { _id: 'plain', type: 'string', value: 'text' },
     { _id: 'set', type: 'set', value: ['a', 'b'] },
     { _id: new Binary(Buffer.from([255, 1]), 0), type: 'string', value: new Binary(Buffer.from([254]), 0) },

@@ -6,7 +6,7 @@
 import { inPlace } from '../../database/transaction/wait.ts'
 import { isTurnOver } from '../../base/work.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
-import { copySlice, type MutableSlice } from '../../base/slice.ts'
+import { copySlice, type MutableSlice, type Slice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { parseDouble } from '../../model/keyvalue/double-text.ts'
 import { parseInt64, parseShortInteger } from '../../model/keyvalue/integer-text.ts'
@@ -30,6 +30,17 @@ export type ConnectionHandler = (call: Call) => void | Promise<void>
 const plainSteps = 64
 const mostShownBytes = 128
 
+const longestNameBytes = 64 * 1024
+
+function shortened(argument: Slice): Slice {
+  const { bytes, start, end } = argument
+  return end - start <= longestNameBytes ? argument : { bytes, start, end: start + longestNameBytes + 1 }
+}
+
+function* pause(): StatementSteps<void> {
+  yield undefined
+}
+
 export class Call {
   tx!: Transaction
   arguments!: Arguments
@@ -52,14 +63,27 @@ export class Call {
     return this.arguments.at(position)
   }
 
-  /** A copy of its own, for what must outlive the command or a pause in which other arguments are looked at. */
-  bytes(position: number): Uint8Array {
-    return copySlice(this.arg(position))
+  /**
+   * A copy of a key, for what must outlive the command or a pause in which other arguments are looked at. One that is longer
+   * than any stored one is cut, and still is.
+   */
+  key(position: number): Uint8Array {
+    return copySlice(shortened(this.arg(position)))
   }
 
+  /** The name of something. One that is longer than any name is cut, and names nothing still: who keeps it asks for `name`. */
   text(position: number): string {
-    const { bytes, start, end } = this.arg(position)
+    const { bytes, start, end } = shortened(this.arg(position))
     return decodeUtf8(bytes, start, end)
+  }
+
+  /** A name that is kept. */
+  name(position: number): string {
+    const { start, end } = this.arg(position)
+    if (end - start > longestNameBytes) {
+      throw new CommandError(`ERR a name of ${end - start} bytes is longer than ${longestNameBytes}`)
+    }
+    return this.text(position)
   }
 
   /** The argument as Redis repeats it in an error: C's strings end at the first zero byte. */
@@ -126,30 +150,31 @@ export class Call {
   }
 
   /** `step` for every `stride`-th argument from `first` on, then `finish`; pauses where there are many. */
-  each(first: number, stride: number, step: (position: number) => void, finish: () => void): Steps {
+  each(first: number, stride: number, step: (position: number) => Steps, finish: () => void): Steps {
     if (this.count - first > plainSteps * stride) return this.#eachSliced(first, stride, step, finish)
     for (let at = first; at < this.count; at += stride) {
-      step(at)
-      if (isTurnOver() && at + stride < this.count) return this.#eachLater(at + stride, stride, step, finish)
+      const longer = step(at)
+      if (longer !== undefined) return this.#eachLater(longer, at + stride, stride, step, finish)
+      if (isTurnOver() && at + stride < this.count) return this.#eachLater(pause(), at + stride, stride, step, finish)
     }
     finish()
   }
 
-  /** What is done already was much. */
   *#eachLater(
+    before: StatementSteps<void>,
     first: number,
     stride: number,
-    step: (position: number) => void,
+    step: (position: number) => Steps,
     finish: () => void,
   ): StatementSteps<void> {
-    yield undefined
+    yield* before
     yield* this.#eachSliced(first, stride, step, finish)
   }
 
   *#eachSliced(
     first: number,
     stride: number,
-    step: (position: number) => void,
+    step: (position: number) => Steps,
     finish: () => void,
   ): StatementSteps<void> {
     yield* eachStep(this.tx, first, this.count, stride, step)

@@ -56,6 +56,14 @@ const lasting: ReadonlySet<string> = new Set([
   'polylog.use',
 ])
 
+/** Beside those that name keys up to the last argument, or say how many: what they are given is as long as one likes. */
+const takeElements: ReadonlySet<string> = new Set(
+  'hdel hmget hmset hset lpush lpushx rpush rpushx sadd smismember srem zadd zmscore zrem polylog.in'.split(' '),
+)
+
+/** Of all others: their arguments are options, which are read in one turn. */
+const mostOptions = 1024
+
 export class Command {
   readonly facts: CommandFacts
   readonly name: string
@@ -68,6 +76,8 @@ export class Command {
   readonly notInMulti: boolean
   /** Changes the connection itself, or may, which no error takes back. */
   readonly lasts: boolean
+  /** As many arguments as a request may have. */
+  readonly takesMany: boolean
   readonly subcommands: Map<string, Command> = new Map()
 
   constructor(facts: CommandFacts, handlers: Handlers, sub?: SubcommandFacts) {
@@ -80,6 +90,7 @@ export class Command {
     this.readOnly = !flags.includes('write')
     this.notInMulti = flags.includes('no_multi')
     this.lasts = lasting.has(name)
+    this.takesMany = facts.last === -1 || facts.keyCountAt !== undefined || takeElements.has(name)
     if (sub !== undefined) return
     for (const below of facts.subcommands ?? []) {
       this.subcommands.set(below.name.slice(name.length + 1), new Command(facts, handlers, below))
@@ -87,7 +98,8 @@ export class Command {
   }
 
   accepts(count: number): boolean {
-    return this.arity >= 0 ? count === this.arity : count >= -this.arity
+    if (this.arity >= 0) return count === this.arity
+    return count >= -this.arity && (this.takesMany || count <= mostOptions)
   }
 }
 

@@ -189,7 +189,7 @@ export class RedisConversation implements Client, Conversation {
     try {
       command = this.#server.table.resolve(args)
     } catch (error) {
-      if (args.count > 0 && httpWords.has(call.text(0).toLowerCase())) {
+      if (args.count > 0 && httpWords.has(call.option(0).toLowerCase())) {
         this.kill()
         return undefined
       }
@@ -236,11 +236,19 @@ export class RedisConversation implements Client, Conversation {
       else result = this.session.run(this.#statement, command.readOnly ? readOnlyRun : writingRun)
     } catch (error) {
       this.#fail(error)
+      this.#finish()
       return undefined
     }
     if (result instanceof Promise) return this.#await(result)
-    if (!this.#connection.hasEnded) this.#reply.settle()
+    if (!this.#connection.hasEnded) this.#finish()
     return undefined
+  }
+
+  /** The reply is whole. */
+  #finish(): void {
+    const { outbox } = this.#connection
+    if (this.#reply.isDetached) for (const piece of this.#reply.pieces) outbox.append(piece)
+    this.#reply.settle()
   }
 
   #runLasting(command: Command): void | Promise<void> {
@@ -260,7 +268,6 @@ export class RedisConversation implements Client, Conversation {
 
   #fail(error: unknown): void {
     this.#reply.restart()
-    this.#reply.settle()
     this.#reply.error(errorLine(this.#answerTo(error)))
   }
 
@@ -272,9 +279,7 @@ export class RedisConversation implements Client, Conversation {
   #await(result: Promise<void>): Promise<void> {
     this.#reply.detach()
     const end = (): void => {
-      if (this.#connection.hasEnded) return
-      this.#connection.outbox.writer.slice(this.#reply.writer)
-      this.#reply.settle()
+      if (!this.#connection.hasEnded) this.#finish()
     }
     return result.then(end, (error: unknown) => {
       if (this.#connection.hasEnded) return

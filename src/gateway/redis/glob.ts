@@ -4,7 +4,7 @@
  * A `*` that fails is retried one byte further, and only the last one: time is at most the longest part between two `*`
  * times the text, where Redis's recursion over every `*` is exponential. Patterns are bounded so that this product is, too.
  */
-import type { Slice } from '../../base/slice.ts'
+import { copySlice, sliceLength, type Slice } from '../../base/slice.ts'
 import { CommandError } from './errors.ts'
 
 const maxPatternBytes = 4096
@@ -22,8 +22,11 @@ export class Glob {
   /** Every text matches. */
   readonly all: boolean
 
-  constructor(pattern: Uint8Array) {
-    if (pattern.length > maxPatternBytes) throw new CommandError(`ERR pattern is longer than ${maxPatternBytes} bytes`)
+  constructor(argument: Slice) {
+    if (sliceLength(argument) > maxPatternBytes) {
+      throw new CommandError(`ERR pattern is longer than ${maxPatternBytes} bytes`)
+    }
+    const pattern = copySlice(argument)
     this.#pattern = pattern
     this.all = pattern.length > 0 && pattern.every((byte) => byte === asterisk)
   }

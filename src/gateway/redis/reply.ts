@@ -9,10 +9,15 @@ import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
-import type { Slice } from '../../base/slice.ts'
+import { sliceLength, type Slice } from '../../base/slice.ts'
 
 /** Of a connection's writer, which gathers the replies of a pipeline. */
 const freeBytes = 2 * 1024 * 1024
+
+/** Less is copied where replies are put together. */
+const partBytes = 1024 * 1024
+/** The line of a bulk string's length, and its end. */
+const bulkFrameBytes = 32
 
 /** Copying less is no work. */
 const smallBytes = 1024
@@ -20,10 +25,23 @@ const smallBytes = 1024
 const carriageReturn = 0x0d
 const lineFeed = 0x0a
 
+/** So much of a reply. */
+export interface ReplyPlace {
+  readonly parts: number
+  readonly end: number
+}
+
+const beginning: ReplyPlace = { parts: 0, end: 0 }
+
 export class Reply {
   writer: ByteWriter
   /** `writer` is the reply's own, and is copied to where the others are when the command has ended. */
   isDetached = false
+  /** What is written now goes into another buffer, and is counted. */
+  isCounting = false
+  /** Of a detached reply: what came before `writer`, in pieces that are not copied any more. */
+  #parts: ByteWriter[] = []
+  #partsBytes = 0
   /** Where the reply at hand begins in `writer`. */
   mark = 0
   /** 2 or 3. */
@@ -46,34 +64,81 @@ export class Reply {
 
   /** Charges as the reply grows, before it does. */
   #pay(needed: number): void {
-    if (this.writer.end > this.#maxBytes) {
-      throw new PolylogError('too_large', `the reply is larger than ${this.#maxBytes} bytes`)
-    }
+    this.#checkSize()
     const paidTo = Math.max(needed, Math.min(2 * this.#paidTo, this.#maxBytes))
     this.#memory.charge(paidTo - this.#paidTo, 'the reply')
     this.#paidTo = paidTo
   }
 
+  #checkSize(): void {
+    if (this.#partsBytes + this.writer.end <= this.#maxBytes) return
+    throw new PolylogError('too_large', `the reply is larger than ${this.#maxBytes} bytes`)
+  }
+
   /** The reply is where it leaves from: the outbox pays for it from here on. */
   settle(): void {
+    if (this.#parts.length > 0) this.#dropParts(0)
+    this.#settleWriter()
+  }
+
+  #settleWriter(): void {
     if (this.#paidTo === this.#freeBytes) return
     this.#memory.release(this.#paidTo - this.#freeBytes)
     this.#paidTo = this.#freeBytes
   }
 
   begin(writer: ByteWriter): void {
+    if (this.#parts.length > 0) this.#dropParts(0)
     this.isDetached = false
     this.writer = writer
     this.mark = writer.end
   }
 
+  /** How much is written of this reply: holds when it is detached, too. */
+  get place(): ReplyPlace {
+    return { parts: this.#parts.length, end: this.writer.end - this.mark }
+  }
+
+  /** Forgets what was written of this reply after the place. */
+  backTo({ parts, end }: ReplyPlace): void {
+    if (this.#parts.length > parts) {
+      this.writer = this.#parts[parts]!
+      this.#dropParts(parts)
+    }
+    this.writer.truncate(this.mark + end)
+  }
+
   /** Forgets what was written of this reply. */
   restart(): void {
-    this.writer.truncate(this.mark)
+    this.backTo(beginning)
+  }
+
+  #dropParts(kept: number): void {
+    for (const { end } of this.#parts.splice(kept)) {
+      this.#partsBytes -= end
+      this.#memory.release(end)
+    }
+  }
+
+  /** The detached reply, in order. */
+  get pieces(): readonly ByteWriter[] {
+    return [...this.#parts, this.writer]
+  }
+
+  /** What is written so far stays where it is, and what comes has a writer of its own with room for so many bytes. */
+  #beginPart(roomBytes: number): void {
+    const { end } = this.writer
+    this.#checkSize()
+    this.#settleWriter()
+    this.#memory.charge(end, 'the reply')
+    this.#parts.push(this.writer)
+    this.#partsBytes += end
+    this.writer = new ByteWriter(roomBytes)
   }
 
   /** Moves what was written of this reply to a buffer of its own, where it grows until the statement ends. */
   detach(): void {
+    if (this.isDetached) return
     const own = new ByteWriter(256)
     if (this.writer.end > this.mark) {
       own.copy(this.writer.bytes, this.mark, this.writer.end)
@@ -154,10 +219,45 @@ export class Reply {
   bulk(value: Slice): void {
     const { writer } = this
     const length = value.end - value.start
+    if (length > partBytes && !this.isCounting) {
+      this.beginBulk(length)
+      this.continueBulk(value)
+      this.endBulk()
+      return
+    }
     if (writer.end + length > this.#paidTo) this.#pay(writer.end + length)
     if (length > smallBytes) charge(length)
     this.#line(0x24, length)
     writer.copy(value.bytes, value.start, value.end)
+    this.#endLine()
+  }
+
+  /** A bulk string of so many bytes, which `continueBulk` brings; `endBulk` ends it. */
+  beginBulk(length: number): void {
+    this.detach()
+    if (this.writer.end > partBytes) this.#beginPart(length + bulkFrameBytes)
+    if (this.writer.end + length > this.#paidTo) this.#pay(this.writer.end + length)
+    this.writer.reserve(length + bulkFrameBytes)
+    this.#line(0x24, length)
+  }
+
+  continueBulk(piece: Slice): void {
+    if (sliceLength(piece) > smallBytes) charge(sliceLength(piece))
+    this.writer.slice(piece)
+  }
+
+  /** A bulk string of a request's own bytes, which nobody writes over: a large one is not copied. */
+  argument(value: Slice): void {
+    if (sliceLength(value) <= partBytes || this.isCounting) return this.bulk(value)
+    this.detach()
+    this.#line(0x24, sliceLength(value))
+    this.#beginPart(0)
+    this.writer = ByteWriter.holding(value.bytes.subarray(value.start, value.end))
+    this.#beginPart(256)
+    this.endBulk()
+  }
+
+  endBulk(): void {
     this.#endLine()
   }
 
@@ -248,10 +348,12 @@ class ReplyPart {
     for (;;) {
       const outer = this.#reply.writer
       this.#reply.writer = this.#items
+      this.#reply.isCounting = true
       let step: IteratorResult<Wait, T>
       try {
         step = steps.next()
       } finally {
+        this.#reply.isCounting = false
         this.#reply.writer = outer
       }
       if (step.done === true) return step.value

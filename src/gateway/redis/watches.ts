@@ -43,7 +43,7 @@ export class Watches {
     session.watch({ start: sliceOf(start), end: sliceOf(end) })
     const header = new Header()
     const existed = findHeader(tx, collection, sliceOf(key), header)
-    if (existed && header.kind !== kind.string) {
+    if (existed && !header.isInline) {
       session.watch(elementRange(collection, elementIndex(header.kind), header.generation))
     }
     this.#keys.push({ database, key, existed })

@@ -6,7 +6,7 @@
  *
  * Invariants: the arguments of a request hold until the next `next()`; `push` in between is allowed.
  */
-import { MutableSlice, type Slice } from '../../base/slice.ts'
+import { MutableSlice, sliceLength, type Slice } from '../../base/slice.ts'
 import { ReceiveBuffer } from '../receive-buffer.ts'
 
 const star = 0x2a
@@ -25,6 +25,14 @@ const chargedTogether = 1024
 const argumentsPerTurn = 64 * 1024
 
 const nothing = new Uint8Array(0)
+
+/** Shorter arguments are copied wherever they lie. */
+const sharedFromBytes = 512 * 1024
+
+function isMostOfItsBuffer(slice: Slice): boolean {
+  const length = sliceLength(slice)
+  return length >= sharedFromBytes && 2 * length >= slice.bytes.buffer.byteLength
+}
 
 export class Arguments {
   count = 0
@@ -53,18 +61,25 @@ export class Arguments {
     this.count++
   }
 
-  /** In memory of their own, from `first` on. */
+  /**
+   * For as long as one likes, from `first` on: in memory of their own, but for what is most of its buffer, which is never
+   * written over and stays where it is.
+   */
   copy(first = 0): Arguments {
     let size = 0
-    for (let i = first; i < this.count; i++) size += this.at(i).end - this.at(i).start
+    for (let i = first; i < this.count; i++) if (!isMostOfItsBuffer(this.at(i))) size += sliceLength(this.at(i))
     const bytes = new Uint8Array(size)
     const copy = new Arguments()
     let at = 0
     for (let i = first; i < this.count; i++) {
       const slice = this.at(i)
+      if (isMostOfItsBuffer(slice)) {
+        copy.add(slice.bytes, slice.start, slice.end)
+        continue
+      }
       bytes.set(slice.bytes.subarray(slice.start, slice.end), at)
-      copy.add(bytes, at, at + slice.end - slice.start)
-      at += slice.end - slice.start
+      copy.add(bytes, at, at + sliceLength(slice))
+      at += sliceLength(slice)
     }
     return copy
   }

@@ -191,6 +191,14 @@ describe('Redis data', () => {
     expect(await sql.show('update redis.db0_string set value = upper(value) returning *')).toBe(
       'key|value\ngreeting|HELLO\n(1 row)',
     )
+    expect(await sql.show("insert into redis.db0_string values ('long', repeat('ab', 50000))")).toBe('INSERT 0 1')
+    expect(await sql.show("update redis.db0_string set value = value || 'c' where key = 'long'")).toBe('UPDATE 1')
+    expect(
+      await sql.show(
+        "select md5(value) = md5(repeat('ab', 50000) || 'c') as same from redis.db0_string where key = 'long'",
+      ),
+    ).toBe('same\nt\n(1 row)')
+    expect(await sql.show("delete from redis.db0_string where key = 'long'")).toBe('DELETE 1')
     expect(await sql.show("update redis.db0_hash set value = '\\x00' where key = 'h'")).toBe('UPDATE 1')
     expect(await sql.show("select value from redis.db0_hash where key = 'h' and field = 'f'")).toBe(
       'value\n\\x00\n(1 row)',

@@ -3,10 +3,11 @@
  *
  *   header     := first ( expiry i64 little-endian )? body
  *   first      := format (4 bits, 1) · hasExpiry (1 bit) · kind (3 bits)
- *   kind       := 1 string · 2 list · 3 set · 4 sorted set · 5 hash
+ *   kind       := 1 string · 2 list · 3 set · 4 sorted set · 5 hash · 6 long string
  *   expiry     := milliseconds since 1970 after which the key is gone
  *   body       := the string's bytes
  *               | varint generation · varint count                          set, sorted set, hash
+ *               | varint generation · varint bytes                          long string
  *               | varint generation · varint count · place                list
  *   place      := i64 first                     items at first, first + 1, …: all lists up to format 2
  *               | i64 first · u8 bits           even: at first, first + 2^bits, …
@@ -31,13 +32,20 @@ const maxStepBits = 48
 export const never = -1n
 
 const format = 0x10
+/** As stored; everywhere else it is a string that `isLong`. */
+const longString = 6
 const expiryBit = 0x08
 const noBytes = new Uint8Array(0)
 
-/** A decoded header. Of a string, the value lies in `bytes` from `start` to `end`, as long as its slice holds. */
+/**
+ * A decoded header. Of a string that is not long, the value lies in `bytes` from `start` to `end`, as long as its slice
+ * holds; of everything else nothing does.
+ */
 export class Header implements Slice {
   /** `none` where the key does not exist, expired or not. */
   kind: Kind = kind.none
+  /** A string that lies in pieces under its generation, `count` bytes (`long-strings.ts`). */
+  isLong = false
   expiresAtMs: bigint = never
   generation = 0
   count = 0
@@ -57,6 +65,11 @@ export class Header implements Slice {
   start = 0
   end = 0
 
+  /** A string whose value is here: nothing lies under a generation. */
+  get isInline(): boolean {
+    return this.kind === kind.string && !this.isLong
+  }
+
   /** What is in it now is what is stored. */
   noteStored(): void {
     this.storedCount = this.count
@@ -75,6 +88,7 @@ export class Header implements Slice {
 
   /** Its elements lie under the generation as those of `other` do under theirs. */
   takeContents(other: Header): void {
+    this.isLong = other.isLong
     this.count = other.count
     this.position = other.position
     this.stepBits = other.stepBits
@@ -83,6 +97,7 @@ export class Header implements Slice {
 
   clear(): void {
     this.kind = kind.none
+    this.isLong = false
     this.expiresAtMs = never
     this.storedCount = undefined
     this.bytes = noBytes
@@ -96,8 +111,9 @@ export function decodeHeader(value: Slice, header: Header): void {
   const first = start < end ? bytes[start]! : 0
   if ((first & 0xf0) !== format) throw unknownFormat(first)
   const found = first & 0x07
-  if (found < kind.string || found > kind.hash) throw unknownFormat(first)
-  header.kind = found as Kind
+  if (found < kind.string || found > longString) throw unknownFormat(first)
+  header.isLong = found === longString
+  header.kind = header.isLong ? kind.string : (found as Kind)
   header.bytes = bytes
   header.end = end
   header.expiresAtMs = never
@@ -112,6 +128,7 @@ export function decodeHeader(value: Slice, header: Header): void {
 
 function decodeCounts(header: Header): void {
   const reader = new ByteReader(header.bytes, header.start, header.end)
+  header.start = header.end
   header.generation = reader.varint()
   header.count = reader.varint()
   if (header.kind === kind.list) decodePlace(header, reader)
@@ -145,7 +162,7 @@ export function beginString(writer: ByteWriter, expiresAtMs: bigint): ByteWriter
 
 export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter {
   writer.reset()
-  writeFirst(writer, header.kind, header.expiresAtMs)
+  writeFirst(writer, header.isLong ? longString : header.kind, header.expiresAtMs)
   writer.varint(header.generation)
   writer.varint(header.count)
   if (header.kind !== kind.list) return writer
@@ -155,7 +172,7 @@ export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter
   return writer
 }
 
-function writeFirst(writer: ByteWriter, of: Kind, expiresAtMs: bigint): void {
+function writeFirst(writer: ByteWriter, of: number, expiresAtMs: bigint): void {
   if (expiresAtMs === never) {
     writer.u8(format | of)
   } else {

@@ -13,6 +13,7 @@ import { decodeHeader, decodeScore, Header, kind, never, type Kind } from './cod
 import { decodeLastElement, elementOffset, elementRange, headerOffset, index, writeHeaderKey } from './keys.ts'
 import type { Keyspace } from './keys.ts'
 import { elementIndex, findHeader } from './keyvalue.ts'
+import { collectLongString } from './long-strings.ts'
 import { findField as findFieldOf } from './hashes.ts'
 import { hasMember as hasMemberOf } from './sets.ts'
 import { findScore as findScoreOf } from './sorted-sets.ts'
@@ -93,16 +94,23 @@ export class KeyScan {
   readonly #offset: number
   readonly #only: Kind | undefined
   readonly #view = new MutableSlice()
+  readonly #space: Keyspace
   #started = false
+  /** The key at hand is that of a long string, which is still to be read. */
+  #isPending = false
+  #long: Uint8Array | undefined
 
   constructor(reader: TransactionReader, space: Keyspace, bounds: KeyBounds = {}, only?: Kind) {
     this.#reader = reader
+    this.#space = space
     this.#cursor = new RestingCursor(reader, headerRange(space, bounds))
     this.#offset = headerOffset(space)
     this.#only = only
   }
 
   next(): boolean {
+    if (this.#isPending) return this.#readLong()
+    this.#long = undefined
     while (this.#cursor.next()) {
       this.#started = true
       const { header } = this
@@ -110,15 +118,23 @@ export class KeyScan {
       if (this.#only !== undefined && header.kind !== this.#only) continue
       if (header.expiresAtMs !== never && header.expiresAtMs < this.#reader.timeMs) continue
       this.key = copySlice(decodeLastElement(this.#cursor.key, this.#offset, this.#view))
-      return true
+      this.#isPending = header.isLong && this.#only === kind.string
+      return this.#isPending ? this.#readLong() : true
     }
     this.#started = false
     return false
   }
 
-  /** A copy of the string at the key at hand; only right after `next`. */
+  /** Called again where it had to wait. */
+  #readLong(): boolean {
+    this.#long = collectLongString(this.#reader, this.#space, this.header)
+    this.#isPending = false
+    return true
+  }
+
+  /** A copy of the string at the key at hand, of a scan of strings; only right after `next`. */
   get value(): Uint8Array {
-    return copySlice(this.header)
+    return this.#long ?? copySlice(this.header)
   }
 
   pause(): void {

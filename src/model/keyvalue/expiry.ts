@@ -17,7 +17,7 @@ export function setExpiry(tx: Transaction, space: Keyspace, key: Slice, header: 
   const before = header.expiresAtMs
   const writer = new ByteWriter(32 + header.end - header.start)
   header.expiresAtMs = expiresAtMs
-  if (header.kind === kind.string) beginString(writer, expiresAtMs).copy(header.bytes, header.start, header.end)
+  if (header.isInline) beginString(writer, expiresAtMs).copy(header.bytes, header.start, header.end)
   else encodeCollection(writer, header)
   tx.put(writeHeaderKey(headerKey, space, key), writer)
   if (before !== never) deleteExpiry(tx, space, key, before)

@@ -11,6 +11,7 @@
  * | 5 by score  | (ks, 5, int generation, float8 score, bytes member) | –                          |
  * | 6 expiry    | (ks, 6, int milliseconds, bytes key)         | –                                |
  * | 7 item      | (ks, 7, int generation, int position)        | the list's item                  |
+ * | 8 piece     | (ks, 8, int generation, int number)          | bytes of a long string           |
  *
  * 5 and 6 are derived: 5 from 4, 6 from 1.
  *
@@ -26,10 +27,18 @@ export interface Keyspace {
   readonly id: number
 }
 
-export const index = { header: 1, field: 2, member: 3, scored: 4, byScore: 5, expiry: 6, item: 7 } as const
+export const index = { header: 1, field: 2, member: 3, scored: 4, byScore: 5, expiry: 6, item: 7, piece: 8 } as const
+
+/** Of a key or element; no stored one is as long. */
+const longestWrittenBytes = 1024 * 1024
+
+/** What is longer than any that is stored is cut: it still is, so it is not found, and cannot be stored. */
+function cutEnd({ start, end }: Slice): number {
+  return Math.min(end, start + longestWrittenBytes)
+}
 
 export function writeHeaderKey(writer: KeyWriter, space: Keyspace, key: Slice): KeyWriter {
-  return writer.begin(space.id, index.header).byteString(key.bytes, key.start, key.end)
+  return writer.begin(space.id, index.header).byteString(key.bytes, key.start, cutEnd(key))
 }
 
 /** The prefix of all elements of one generation. */
@@ -45,7 +54,7 @@ export function writeElementKey(
   generation: number,
   element: Slice,
 ): KeyWriter {
-  return writeElementPrefix(writer, space, of, generation).byteString(element.bytes, element.start, element.end)
+  return writeElementPrefix(writer, space, of, generation).byteString(element.bytes, element.start, cutEnd(element))
 }
 
 export function writeScoreKey(
@@ -56,15 +65,20 @@ export function writeScoreKey(
   member: Slice,
 ): KeyWriter {
   writeElementPrefix(writer, space, index.byScore, generation).float8(score)
-  return writer.byteString(member.bytes, member.start, member.end)
+  return writer.byteString(member.bytes, member.start, cutEnd(member))
 }
 
 export function writeExpiryKey(writer: KeyWriter, space: Keyspace, expiresAtMs: bigint, key: Slice): KeyWriter {
-  return writer.begin(space.id, index.expiry).int64(expiresAtMs).byteString(key.bytes, key.start, key.end)
+  return writer.begin(space.id, index.expiry).int64(expiresAtMs).byteString(key.bytes, key.start, cutEnd(key))
 }
 
 export function writeItemKey(writer: KeyWriter, space: Keyspace, generation: number, position: number): KeyWriter {
   return writeElementPrefix(writer, space, index.item, generation).int64(position)
+}
+
+/** Of piece `number`, counted from 0. */
+export function writePieceKey(writer: KeyWriter, space: Keyspace, generation: number, number: number): KeyWriter {
+  return writeElementPrefix(writer, space, index.piece, generation).int64(number)
 }
 
 const rangeWriter = new KeyWriter(32)

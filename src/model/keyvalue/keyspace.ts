@@ -72,12 +72,17 @@ export function* randomKey(tx: Transaction, space: Keyspace): StatementSteps<Uin
  * Moves a living key, whose header was just found, to another name or collection's keyspace of the same database: its
  * expiry moves along, what was there is removed. Constant work for names; another keyspace needs `copyKey`.
  */
-export function renameKey(tx: Transaction, space: Keyspace, from: Slice, header: Header, to: Slice): void {
-  if (header.kind === kind.string) {
+export function renameKey(
+  tx: Transaction,
+  space: Keyspace,
+  from: Slice,
+  header: Header,
+  to: Slice,
+): StatementSteps<void> | undefined {
+  if (header.isInline) {
     const value = sliceOf(copySlice(header))
     removeKey(tx, space, from, header)
-    setString(tx, space, to, value, header.expiresAtMs)
-    return
+    return setString(tx, space, to, value, header.expiresAtMs)
   }
   clearKey(tx, space, to)
   const moved = new Header()
@@ -88,6 +93,7 @@ export function renameKey(tx: Transaction, space: Keyspace, from: Slice, header:
   header.storedCount = undefined
   removeKey(tx, space, from, header)
   placeCollection(tx, space, to, moved)
+  return undefined
 }
 
 /** Copies a living key, whose header was just found; what is at the target is removed. */
@@ -98,8 +104,9 @@ export function* copyKey(
   to: Keyspace,
   target: Slice,
 ): StatementSteps<void> {
-  if (header.kind === kind.string) {
-    setString(tx, to, target, sliceOf(copySlice(header)), header.expiresAtMs)
+  if (header.isInline) {
+    const steps = setString(tx, to, target, sliceOf(copySlice(header)), header.expiresAtMs)
+    if (steps !== undefined) yield* steps
     return
   }
   yield* inPlace(tx, () => clearKey(tx, to, target))

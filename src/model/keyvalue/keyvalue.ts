@@ -1,7 +1,7 @@
 /**
  * The keyvalue model: Redis data on ordered keys. Every Redis key has one header (`codec.ts`), which holds a string's
- * value or the generation and count of a hash, set, sorted set or list, whose elements lie under that generation
- * (`keys.ts`). This file finds, creates, stores and removes headers; the types of Redis each have a file of their own.
+ * value or the generation and count of a hash, set, sorted set, list or long string, whose elements or pieces lie under that
+ * generation (`keys.ts`). This file finds, creates, stores and removes headers; the types of Redis each have a file of their own.
  *
  * A key is a slice of bytes, a collection anything with a keyspace `id`. Functions that change something check everything
  * before their first write, so that an error that they throw for the caller's request leaves the transaction as it was. In the
@@ -138,7 +138,7 @@ export function removeKey(tx: Transaction, space: Keyspace, key: Slice, header: 
 /** Removes what belongs to a stored header, but not the header itself. */
 export function dropContents(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)
-  if (header.kind === kind.string || header.storedCount === undefined) return
+  if (header.storedCount === undefined) return
   tx.deleteRange(elementRange(space, elementIndex(header.kind), header.generation))
   if (header.kind === kind.sortedSet) {
     tx.deleteRange(elementRange(space, index.byScore, header.generation), 'derived')
@@ -148,6 +148,7 @@ export function dropContents(tx: Transaction, space: Keyspace, key: Slice, heade
 export function elementIndex(of: Kind): number {
   if (of === kind.hash) return index.field
   if (of === kind.set) return index.member
+  if (of === kind.string) return index.piece
   return of === kind.sortedSet ? index.scored : index.item
 }
 

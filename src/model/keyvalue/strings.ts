@@ -1,17 +1,20 @@
 /**
  * Strings: the value lies in the header itself, so GET is one read and SET one read and one write (the read finds an
- * expiry or a collection that the new value replaces).
+ * expiry or a collection that the new value replaces). That of a long string lies in pieces (`long-strings.ts`): what may
+ * meet one answers steps then.
  */
 import { charge } from '../../base/work.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
-import { MutableSlice, type Slice } from '../../base/slice.ts'
+import { copySlice, MutableSlice, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { Transaction, TransactionReader } from '../../database/contract.ts'
+import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
 import { beginString, Header, kind, never } from './codec.ts'
 import { fitsInt64, parseInt64, parseShortInteger } from './integer-text.ts'
 import { writeHeaderKey, type Keyspace } from './keys.ts'
 import { dropContents, findHeader, putExpiry, wrongType } from './keyvalue.ts'
+import { copyLongString, setLongString, shortStringBytes, writeLongString } from './long-strings.ts'
+import type { SlicedReader } from './walk.ts'
 import { addLongDoubles, formatLongDouble, parseLongDouble, type LongDouble } from './long-double.ts'
 
 /** Redis's own limit is 512 MB (`proto-max-bulk-len`); a value is one record of the log here. */
@@ -32,16 +35,27 @@ function scratchValue(): ByteWriter {
   return valueWriter
 }
 
-/** A view of the value, which holds until the next call on the transaction. Throws `wrong_type`. */
-export function findString(reader: TransactionReader, space: Keyspace, key: Slice): Slice | undefined {
+/**
+ * The header, which is a view of the value where it is not long, and holds until the next call on the transaction. Throws
+ * `wrong_type`.
+ */
+export function findString(reader: TransactionReader, space: Keyspace, key: Slice): Header | undefined {
   if (!findHeader(reader, space, key, stored)) return undefined
   if (stored.kind !== kind.string) throw wrongType()
   return stored
 }
 
-/** The expiry of the string that `findString` has just found. */
-export function foundExpiry(): bigint {
-  return stored.expiresAtMs
+/** A copy of a string that was just found. */
+export function copyString(
+  reader: SlicedReader,
+  space: Keyspace,
+  found: Header,
+): Uint8Array | StatementSteps<Uint8Array> {
+  return found.isLong ? copyLongString(reader, space, found) : copySlice(found)
+}
+
+export function lengthOf(found: Header): number {
+  return found.isLong ? found.count : found.end - found.start
 }
 
 /** SET: replaces whatever was there, its expiry included. */
@@ -51,9 +65,10 @@ export function setString(
   key: Slice,
   value: Slice,
   expiresAtMs: bigint = never,
-): void {
+): StatementSteps<void> | undefined {
+  if (value.end - value.start > shortStringBytes) return setLongString(tx, space, key, value, expiresAtMs)
   findHeader(tx, space, key, stored)
-  if (stored.kind !== kind.none && (stored.kind !== kind.string || stored.expiresAtMs !== never)) {
+  if (stored.kind !== kind.none && !(stored.isInline && stored.expiresAtMs === never)) {
     dropContents(tx, space, key, stored)
   }
   const writer = beginString(scratchValue(), expiresAtMs)
@@ -61,11 +76,12 @@ export function setString(
   if (writer.end > smallBytes) charge(writer.end * writtenUnits)
   tx.put(writeHeaderKey(headerKey, space, key), writer)
   if (expiresAtMs !== never) putExpiry(tx, space, key, expiresAtMs)
+  return undefined
 }
 
 /**
- * Opens the string at `key` for a change that keeps its expiry: its value, or an empty one where there is none. Throws
- * `wrong_type`.
+ * Opens the string at `key`, which is not long, for a change that keeps its expiry: its value, or an empty one where there
+ * is none. Throws `wrong_type`.
  */
 function openString(tx: Transaction, space: Keyspace, key: Slice): Slice {
   if (findHeader(tx, space, key, stored)) {
@@ -85,23 +101,37 @@ function storeOpened(tx: Transaction, space: Keyspace, key: Slice, writer: ByteW
 }
 
 /** The new length. */
-export function appendString(tx: Transaction, space: Keyspace, key: Slice, suffix: Slice): number {
-  checkLength(stringLength(tx, space, key) + suffix.end - suffix.start)
+export function appendString(
+  tx: Transaction,
+  space: Keyspace,
+  key: Slice,
+  suffix: Slice,
+): number | StatementSteps<number> {
+  const before = stringLength(tx, space, key)
+  const after = before + suffix.end - suffix.start
+  checkLength(after)
+  if (after > shortStringBytes) return writeLongString(tx, space, key, before, suffix)
   const value = openString(tx, space, key)
-  const length = value.end - value.start + suffix.end - suffix.start
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   writer.copy(value.bytes, value.start, value.end)
   writer.copy(suffix.bytes, suffix.start, suffix.end)
   storeOpened(tx, space, key, writer)
-  return length
+  return after
 }
 
 /** Overwrites from `offset` on, padding with zeros; the new length. An empty `part` changes nothing. */
-export function setStringRange(tx: Transaction, space: Keyspace, key: Slice, offset: number, part: Slice): number {
+export function setStringRange(
+  tx: Transaction,
+  space: Keyspace,
+  key: Slice,
+  offset: number,
+  part: Slice,
+): number | StatementSteps<number> {
   const before = stringLength(tx, space, key)
   const partLength = part.end - part.start
   if (partLength === 0) return before
   checkLength(offset + partLength)
+  if (Math.max(before, offset + partLength) > shortStringBytes) return writeLongString(tx, space, key, offset, part)
   const value = openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   const start = writer.end
@@ -118,7 +148,7 @@ export function setStringRange(tx: Transaction, space: Keyspace, key: Slice, off
 
 export function stringLength(reader: TransactionReader, space: Keyspace, key: Slice): number {
   const value = findString(reader, space, key)
-  return value === undefined ? 0 : value.end - value.start
+  return value === undefined ? 0 : lengthOf(value)
 }
 
 function checkLength(length: number): void {

@@ -23,6 +23,7 @@ import {
   writeScoreKey,
 } from './keys.ts'
 import { elementIndex } from './keyvalue.ts'
+import { pieceBytes, piecesOf } from './long-strings.ts'
 import { boundsOf, isEven } from './list-places.ts'
 
 const indexNames: ReadonlyMap<number, string> = new Map(Object.entries(index).map(([name, number]) => [number, name]))
@@ -32,7 +33,7 @@ export const keyvalueVerifier: ModelVerifier = {
   *verify(verification, collection) {
     const checker = new Checker(verification, collection)
     yield* checker.headers()
-    for (const of of [kind.list, kind.set, kind.sortedSet, kind.hash]) yield* checker.elements(of)
+    for (const of of [kind.string, kind.list, kind.set, kind.sortedSet, kind.hash]) yield* checker.elements(of)
     yield* checker.scores()
     yield* checker.expiries()
   },
@@ -67,7 +68,7 @@ class Checker {
       decodeHeader(value, header)
       const name = sliceOf(copySlice(decodeLastElement(key, offset, this.#view)))
       if (header.expiresAtMs !== never) this.#checkExpiryOf(name, header.expiresAtMs)
-      if (header.kind !== kind.string) this.#checkCollection(key, header)
+      if (!header.isInline) this.#checkCollection(key, header)
     })
     for (const generations of this.#generations.values()) generations.sort()
   }
@@ -91,7 +92,9 @@ class Checker {
     if (count === 0) report('it is empty, and is stored')
     const range = elementRange(this.#collection, elementIndex(of), generation)
     const elements = transaction.count(range)
-    if (elements !== undefined && elements !== count) report(`it says ${count} elements, and has ${elements}`)
+    const expected = header.isLong ? piecesOf(count) : count
+    if (elements !== undefined && elements !== expected) report(`it says ${expected} elements, and has ${elements}`)
+    if (header.isLong) this.#checkLastPiece(range, count, report)
     if (of === kind.list) this.#checkEnds(range, header, report)
     // Last: what comes before it may have to wait, and is run again.
     this.#generationsOf(of).add(generation)
@@ -111,6 +114,14 @@ class Checker {
     }
   }
 
+  /** The others are full: `elements` looks at them. */
+  #checkLastPiece(range: KeyRange, count: number, report: (what: string) => void): void {
+    const cursor = this.#verification.transaction.scan(range, { reverse: true })
+    if (!cursor.next()) return
+    const end = positionOf(cursor.key) * pieceBytes + cursor.value.end - cursor.value.start
+    if (end !== count) report(`it says ${count} bytes, and its pieces end at ${end}`)
+  }
+
   #generationsOf(of: Kind): Generations {
     let generations = this.#generations.get(of)
     if (generations === undefined) this.#generations.set(of, (generations = new Generations()))
@@ -125,13 +136,18 @@ class Checker {
       this.#verification.report('different', { where: this.#where, index: indexNames.get(number)! }, message)
     }
     const distances = new Distances()
+    const pieces = new Pieces()
     yield* this.#each(number, (key, value) => {
       const reader = elementReader(key)
       const generation = Number(reader.int64())
-      const element = of === kind.list ? undefined : sliceOf(reader.byteString())
+      const isNumbered = of === kind.list || of === kind.string
+      const element = isNumbered ? undefined : sliceOf(reader.byteString())
       const at = this.#at(number, key)
       if (of === kind.list && !distances.areEven(generation, Number(reader.int64())) && !this.#uneven.has(generation)) {
         this.#verification.report('different', at, 'an item of an even list lies at another distance than those before')
+      }
+      if (of === kind.string && !pieces.follow(generation, Number(reader.int64()), value.end - value.start)) {
+        this.#verification.report('different', at, 'a piece does not lie behind a full one')
       }
       if (!reader.done) this.#verification.report('unreadable', at, 'there are bytes after the element')
       if (!generations.has(generation)) {
@@ -214,6 +230,22 @@ class Distances {
     this.#generation = generation
     this.#position = position
     return isFirst || !differs
+  }
+}
+
+/** Whether each piece of a long string follows the one before, which is full. */
+class Pieces {
+  #generation = -1
+  #number = 0
+  #bytes = 0
+
+  follow(generation: number, number: number, bytes: number): boolean {
+    const isFirst = generation !== this.#generation
+    const follows = isFirst ? number === 0 : number === this.#number + 1 && this.#bytes === pieceBytes
+    this.#generation = generation
+    this.#number = number
+    this.#bytes = bytes
+    return follows && bytes > 0
   }
 }
 

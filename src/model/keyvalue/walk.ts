@@ -135,17 +135,22 @@ export function* countRange(reader: SlicedReader, range: KeyRange): StatementSte
 
 /**
  * Calls `step` for `first`, `first + stride`, … below `end`, with pauses: for commands of many arguments. Where it has to
- * wait, which it does before its first change, it is called again.
+ * wait, which it does before its first change, it is called again. It may answer steps of its own, which wait by themselves.
  */
 export function* eachStep(
   tx: Transaction,
   first: number,
   end: number,
   stride: number,
-  step: (at: number) => void,
+  step: (at: number) => StatementSteps<void> | void,
 ): StatementSteps<void> {
+  let longer = undefined as StatementSteps<void> | void
+  const begin = (at: number): void => {
+    longer = step(at)
+  }
   for (let at = first, steps = 1; at < end; at += stride, steps++) {
-    for (let wait = attempt(step, at); wait !== done; wait = attempt(step, at)) yield wait
+    for (let wait = attempt(begin, at); wait !== done; wait = attempt(begin, at)) yield wait
+    if (longer !== undefined) yield* longer
     if (isPause(tx, steps)) yield undefined
   }
 }

@@ -6,7 +6,7 @@ import { writeHelp } from './help.ts'
 
 /** Throws for names that would break CLIENT LIST apart. */
 export function checkClientName(call: Call, position: number): string {
-  const name = call.text(position)
+  const name = call.name(position)
   if (!/^[!-~]*$/.test(name)) {
     throw new CommandError('ERR Client names cannot contain spaces, newlines or special characters.')
   }
@@ -26,7 +26,7 @@ function getName(call: Call): void {
 
 function setInfo(call: Call): void {
   const attribute = call.text(2).toLowerCase()
-  const value = call.text(3)
+  const value = call.name(3)
   if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
     throw new CommandError(`ERR Unrecognized option '${call.shown(2)}'`)
   }

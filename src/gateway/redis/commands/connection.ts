@@ -6,12 +6,12 @@ import { serverVersion } from './info.ts'
 
 function ping(call: Call): void {
   if (call.count > 2) throw wrongArity('ping')
-  if (call.count === 2) call.reply.bulk(call.arg(1))
+  if (call.count === 2) call.reply.argument(call.arg(1))
   else call.reply.status('PONG')
 }
 
 function echo(call: Call): void {
-  call.reply.bulk(call.arg(1))
+  call.reply.argument(call.arg(1))
 }
 
 function select(call: Call): void {

@@ -2,6 +2,7 @@
 import type { StatementSteps } from '../../../database/contract.ts'
 import { never } from '../../../model/keyvalue/codec.ts'
 import { walkKeys } from '../../../model/keyvalue/keyspace.ts'
+import { sliceOf } from '../../../base/slice.ts'
 import { maxStringBytes } from '../../../model/keyvalue/strings.ts'
 import type { Call, ConnectionHandler, DataHandler } from '../call.ts'
 import { databaseCount, findDatabase } from '../databases.ts'
@@ -179,7 +180,7 @@ const parameters: ReadonlyMap<string, (call: Call) => string> = new Map<string, 
 function getConfig(call: Call): void {
   const found = new Set<string>()
   for (let at = 2; at < call.count; at++) {
-    const glob = new Glob(Buffer.from(call.text(at).toLowerCase()))
+    const glob = new Glob(sliceOf(Buffer.from(call.text(at).toLowerCase())))
     for (const name of parameters.keys()) {
       const bytes = Buffer.from(name)
       if (glob.matches({ bytes, start: 0, end: bytes.length })) found.add(name)

@@ -1,6 +1,6 @@
 /** Keys whatever they hold. */
 import { inPlace } from '../../../database/transaction/wait.ts'
-import { copySlice, equalSlices, sliceOf } from '../../../base/slice.ts'
+import { equalSlices, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind, kindNames } from '../../../model/keyvalue/codec.ts'
 import { copyKey, countKeys, keysWithPrefix, randomKey, renameKey, walkKeys } from '../../../model/keyvalue/keyspace.ts'
@@ -40,23 +40,25 @@ function type(call: Call): void {
   call.reply.status(kindNames[findKind(call.tx, call.space, call.arg(1))]!)
 }
 
-function rename(call: Call): void {
+function rename(call: Call): Steps {
   const header = new Header()
   const space = call.space
   if (!findHeader(call.tx, space, call.arg(1), header)) throw new CommandError('ERR no such key')
-  if (!equalSlices(call.arg(1), call.arg(2))) renameKey(call.tx, space, call.arg(1), header, call.arg(2))
+  const isSame = equalSlices(call.arg(1), call.arg(2))
+  const steps = isSame ? undefined : renameKey(call.tx, space, call.arg(1), header, call.arg(2))
   call.reply.ok()
+  return steps
 }
 
-function renameIfFree(call: Call): void {
+function renameIfFree(call: Call): Steps {
   const header = new Header()
   const space = call.space
   if (findKind(call.tx, space, call.arg(1)) === kind.none) throw new CommandError('ERR no such key')
   const isFree = findKind(call.tx, space, call.arg(2)) === kind.none
-  if (isFree && findHeader(call.tx, space, call.arg(1), header)) {
-    renameKey(call.tx, space, call.arg(1), header, call.arg(2))
-  }
+  const moves = isFree && findHeader(call.tx, space, call.arg(1), header)
+  const steps = moves ? renameKey(call.tx, space, call.arg(1), header, call.arg(2)) : undefined
   call.reply.integer(isFree ? 1 : 0)
+  return steps
 }
 
 function* random(call: Call): StatementSteps<void> {
@@ -65,7 +67,7 @@ function* random(call: Call): StatementSteps<void> {
 }
 
 function* list(call: Call): StatementSteps<void> {
-  const glob = new Glob(call.bytes(1))
+  const glob = new Glob(call.arg(1))
   const { reply, space } = call
   yield* reply.counted(
     (count) => reply.array(count),
@@ -106,7 +108,7 @@ function* copy(call: Call): StatementSteps<void> {
     throw new CommandError('ERR source and destination objects are the same')
   }
   const header = new Header()
-  const target = sliceOf(copySlice(call.arg(2)))
+  const target = sliceOf(call.key(2))
   const isTaken = findKind(call.tx, call.readableDatabase(database), target) !== kind.none
   if (!findHeader(call.tx, call.space, call.arg(1), header) || (isTaken && !replace)) {
     call.reply.integer(0)
@@ -123,7 +125,7 @@ function* move(call: Call): StatementSteps<void> {
   const database = call.databaseNumber(2, 'ERR value is not an integer or out of range')
   if (database === call.client.database) throw new CommandError('ERR source and destination objects are the same')
   const header = new Header()
-  const key = sliceOf(call.bytes(1))
+  const key = sliceOf(call.key(1))
   const isTaken = findKind(call.tx, call.readableDatabase(database), key) !== kind.none
   if (isTaken || !findHeader(call.tx, call.space, key, header)) {
     call.reply.integer(0)

@@ -44,7 +44,7 @@ function parseOptions(call: Call, first: number, allowsType: boolean): ScanOptio
     if (option === 'COUNT') {
       options.count = call.integer(at + 1)
       if (options.count < 1) throw syntaxError()
-    } else if (option === 'MATCH') options.match = new Glob(call.bytes(at + 1))
+    } else if (option === 'MATCH') options.match = new Glob(call.arg(at + 1))
     else if (allowsType && option === 'TYPE') options.kind = call.text(at + 1).toLowerCase()
     else throw syntaxError()
   }

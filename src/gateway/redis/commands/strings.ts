@@ -2,14 +2,15 @@
 import type { StatementSteps } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { eachStep } from '../../../model/keyvalue/walk.ts'
-import { emptySlice, type Slice } from '../../../base/slice.ts'
+import { emptySlice } from '../../../base/slice.ts'
 import { Header, kind, never } from '../../../model/keyvalue/codec.ts'
 import { deleteKey, findHeader, findKind } from '../../../model/keyvalue/keyvalue.ts'
+import { readLongString } from '../../../model/keyvalue/long-strings.ts'
 import { setExpiry } from '../../../model/keyvalue/expiry.ts'
 import {
   appendString,
   findString,
-  foundExpiry,
+  lengthOf,
   setString,
   setStringRange,
   stringLength,
@@ -18,81 +19,102 @@ import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, wrongArity } from '../errors.ts'
 import { parseSetOptions, readExpiry, readOptionalExpiry, type SetOptions } from './set-options.ts'
 
-function get(call: Call): void {
-  call.reply.bulkOrNull(findString(call.tx, call.space, call.arg(1)))
+function get(call: Call): Steps {
+  return replyWith(call, findString(call.tx, call.space, call.arg(1)))
 }
 
-function set(call: Call): void {
-  if (call.count === 3) {
-    setString(call.tx, call.writableSpace, call.arg(1), call.arg(2))
-    call.reply.ok()
-    return
-  }
-  setWithOptions(call, parseSetOptions(call, 3, 'set'))
+/** The string that was just found, or null. */
+function replyWith(call: Call, found: Header | undefined): StatementSteps<void> | undefined {
+  if (found?.isLong === true) return replyWithLong(call, found, 0, found.count)
+  call.reply.bulkOrNull(found)
+  return undefined
 }
 
-function setWithOptions(call: Call, options: SetOptions): void {
-  const key = call.arg(1)
-  const space = call.space
+function replyWithLong(call: Call, found: Header, from: number, to: number): StatementSteps<void> {
+  const { reply } = call
+  reply.beginBulk(to - from)
+  const steps = readLongString(call.tx, call.space, found, from, to, (piece) => reply.continueBulk(piece))
+  return inOrder(call, steps, () => reply.endBulk())
+}
+
+/** `next`, after the steps where there are any. */
+function followedBy(call: Call, steps: StatementSteps<void> | undefined, next: () => Steps): Steps {
+  return steps === undefined ? next() : inOrder(call, steps, next)
+}
+
+function* inOrder(call: Call, steps: StatementSteps<void>, next: () => Steps): StatementSteps<void> {
+  yield* steps
+  const more = yield* inPlace(call.tx, next)
+  if (more !== undefined) yield* more
+}
+
+function set(call: Call): Steps {
+  if (call.count > 3) return setWithOptions(call, parseSetOptions(call, 3, 'set'))
+  const steps = setString(call.tx, call.writableSpace, call.arg(1), call.arg(2))
+  return followedBy(call, steps, () => call.reply.ok())
+}
+
+function setWithOptions(call: Call, options: SetOptions): Steps {
   const given = readOptionalExpiry(call, options, 'set')
-  const lives = findKind(call.tx, space, key) !== kind.none
-  if (options.get) call.reply.bulkOrNull(findString(call.tx, space, key))
+  const replied = options.get ? replyWith(call, findString(call.tx, call.space, call.arg(1))) : undefined
+  return followedBy(call, replied, () => setWhereAllowed(call, options, given))
+}
+
+function setWhereAllowed(call: Call, options: SetOptions, given: bigint): Steps {
+  const key = call.arg(1)
+  const header = new Header()
+  const lives = findHeader(call.tx, call.space, key, header)
   if ((options.onlyNew && lives) || (options.onlyExisting && !lives)) {
     if (!options.get) call.reply.null()
-    return
+    return undefined
   }
-  let expiresAtMs = given
-  if (options.keepExpiry && lives) {
-    const header = new Header()
-    findHeader(call.tx, space, key, header)
-    expiresAtMs = header.expiresAtMs
-  }
-  setString(call.tx, call.writableSpace, key, call.arg(2), expiresAtMs)
-  if (!options.get) call.reply.ok()
+  const expiresAtMs = options.keepExpiry && lives ? header.expiresAtMs : given
+  const steps = setString(call.tx, call.writableSpace, key, call.arg(2), expiresAtMs)
+  return options.get ? steps : followedBy(call, steps, () => call.reply.ok())
 }
 
-function setIfNew(call: Call): void {
+function setIfNew(call: Call): Steps {
   const isNew = findKind(call.tx, call.space, call.arg(1)) === kind.none
-  if (isNew) setString(call.tx, call.writableSpace, call.arg(1), call.arg(2))
-  call.reply.integer(isNew ? 1 : 0)
+  const steps = isNew ? setString(call.tx, call.writableSpace, call.arg(1), call.arg(2)) : undefined
+  return followedBy(call, steps, () => call.reply.integer(isNew ? 1 : 0))
 }
 
 function setWithExpiry(unit: 'EX' | 'PX', name: string): DataHandler {
   return (call) => {
     const expiresAtMs = readExpiry(call, 2, unit, name)
-    setString(call.tx, call.writableSpace, call.arg(1), call.arg(3), expiresAtMs)
-    call.reply.ok()
+    const steps = setString(call.tx, call.writableSpace, call.arg(1), call.arg(3), expiresAtMs)
+    return followedBy(call, steps, () => call.reply.ok())
   }
 }
 
-function getAndSet(call: Call): void {
-  call.reply.bulkOrNull(findString(call.tx, call.space, call.arg(1)))
-  setString(call.tx, call.writableSpace, call.arg(1), call.arg(2))
+function getAndSet(call: Call): Steps {
+  const replied = replyWith(call, findString(call.tx, call.space, call.arg(1)))
+  return followedBy(call, replied, () => setString(call.tx, call.writableSpace, call.arg(1), call.arg(2)))
 }
 
-function getAndDelete(call: Call): void {
-  const value = findString(call.tx, call.space, call.arg(1))
-  call.reply.bulkOrNull(value)
-  if (value !== undefined) deleteKey(call.tx, call.space, call.arg(1))
+function getAndDelete(call: Call): Steps {
+  const found = findString(call.tx, call.space, call.arg(1))
+  const lives = found !== undefined
+  return followedBy(call, replyWith(call, found), () => {
+    if (lives) deleteKey(call.tx, call.space, call.arg(1))
+  })
 }
 
-function getAndExpire(call: Call): void {
+function getAndExpire(call: Call): Steps {
   const options = parseSetOptions(call, 2, 'getex')
-  const value = findString(call.tx, call.space, call.arg(1))
-  if (value === undefined) {
+  const found = findString(call.tx, call.space, call.arg(1))
+  if (found === undefined) {
     call.reply.null()
-    return
+    return undefined
   }
   const after = readOptionalExpiry(call, options, 'getex')
-  call.reply.bulk(value)
-  if (after === never && (!options.persist || foundExpiry() === never)) return
-  if (after !== never && after <= call.tx.timeMs) {
-    deleteKey(call.tx, call.space, call.arg(1))
-    return
-  }
-  const header = new Header()
-  findHeader(call.tx, call.space, call.arg(1), header)
-  setExpiry(call.tx, call.space, call.arg(1), header, after)
+  return followedBy(call, replyWith(call, found), () => {
+    const header = new Header()
+    findHeader(call.tx, call.space, call.arg(1), header)
+    if (after === never && (!options.persist || header.expiresAtMs === never)) return
+    if (after !== never && after <= call.tx.timeMs) deleteKey(call.tx, call.space, call.arg(1))
+    else setExpiry(call.tx, call.space, call.arg(1), header, after)
+  })
 }
 
 function getMany(call: Call): Steps {
@@ -103,7 +125,7 @@ function getMany(call: Call): Steps {
     1,
     (at) => {
       const isString = findHeader(call.tx, call.space, call.arg(at), header) && header.kind === kind.string
-      call.reply.bulkOrNull(isString ? header : undefined)
+      return replyWith(call, isString ? header : undefined)
     },
     () => undefined,
   )
@@ -134,37 +156,48 @@ function* setManyIfNew(call: Call): StatementSteps<void> {
   call.reply.integer(isFree ? 1 : 0)
 }
 
-function append(call: Call): void {
-  call.reply.integer(appendString(call.tx, call.writableSpace, call.arg(1), call.arg(2)))
+function append(call: Call): Steps {
+  return replyWithLength(call, appendString(call.tx, call.writableSpace, call.arg(1), call.arg(2)))
+}
+
+function replyWithLength(call: Call, length: number | StatementSteps<number>): Steps {
+  if (typeof length !== 'number') return replyWhenDone(call, length)
+  call.reply.integer(length)
+}
+
+function* replyWhenDone(call: Call, steps: StatementSteps<number>): StatementSteps<void> {
+  call.reply.integer(yield* steps)
 }
 
 function length(call: Call): void {
   call.reply.integer(stringLength(call.tx, call.space, call.arg(1)))
 }
 
-function getRange(call: Call): void {
+function getRange(call: Call): Steps {
   const start = call.integer(2)
   const end = call.integer(3)
-  const value = findString(call.tx, call.space, call.arg(1)) ?? emptySlice
-  call.reply.bulk(subRange(value, start, end))
+  const found = findString(call.tx, call.space, call.arg(1))
+  if (found === undefined) return call.reply.bulk(emptySlice)
+  const [from, to] = subRange(lengthOf(found), start, end)
+  if (found.isLong && from < to) return replyWithLong(call, found, from, to)
+  call.reply.bulk({ bytes: found.bytes, start: found.start + from, end: found.start + to })
 }
 
-function subRange(value: Slice, start: number, end: number): Slice {
-  const size = value.end - value.start
-  if (start < 0 && end < 0 && start > end) return emptySlice
+/** Of a string of `size` bytes: from the first to behind the last. */
+function subRange(size: number, start: number, end: number): [from: number, to: number] {
+  if (start < 0 && end < 0 && start > end) return [0, 0]
   const first = Math.max(0, start < 0 ? size + start : start)
   const last = Math.min(size - 1, Math.max(0, end < 0 ? size + end : end))
-  if (first > last || size === 0) return emptySlice
-  return { bytes: value.bytes, start: value.start + first, end: value.start + last + 1 }
+  return first > last || size === 0 ? [0, 0] : [first, last + 1]
 }
 
-function setRange(call: Call): void {
+function setRange(call: Call): Steps {
   const offset = call.integer(2)
   if (offset < 0) throw new CommandError('ERR offset is out of range')
   const part = call.arg(3)
   const isEmpty = part.end === part.start
   const space = isEmpty ? call.space : call.writableSpace
-  call.reply.integer(setStringRange(call.tx, space, call.arg(1), offset, part))
+  return replyWithLength(call, setStringRange(call.tx, space, call.arg(1), offset, part))
 }
 
 export const stringCommands: Readonly<Record<string, DataHandler>> = {

@@ -86,14 +86,13 @@ function* executeBlock(call: Call, tx: Transaction, queue: QueuedCommands): Stat
 
 function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand): StatementSteps<void> {
   const { reply } = call
-  // Relative: a pause moves the reply to another buffer.
-  const written = reply.writer.end - reply.mark
+  const { place } = reply
   call.arguments = args
   try {
     if (command.data !== undefined) {
       const { data } = command
       yield* beginInPlace<void>(call.tx, () => {
-        reply.writer.truncate(reply.mark + written)
+        reply.backTo(place)
         return data(call)
       })
     } else {
@@ -102,7 +101,7 @@ function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand)
     }
   } catch (error) {
     if (!isCommandError(error)) throw error
-    reply.writer.truncate(reply.mark + written)
+    reply.backTo(place)
     reply.error(errorLine(error))
   }
 }
@@ -115,7 +114,7 @@ function watch(call: Call): void | Promise<void> {
   }
   const { session, database, watches } = client
   if (watches.count + call.count - 1 > maxWatches) throw new CommandError('ERR too many watched keys')
-  const keys = Array.from({ length: call.count - 1 }, (_, at) => call.bytes(at + 1))
+  const keys = Array.from({ length: call.count - 1 }, (_, at) => call.key(at + 1))
   const add = (tx: Transaction): void => {
     for (const key of keys) watches.add(session, tx, database, key)
   }
