@@ -340,6 +340,11 @@ export class ByteReader {
 
   /** LEB128 of at most 2^53 - 1. */
   varint(): number {
+    const first = this.at < this.end ? this.bytes[this.at]! : 0x80
+    if (first < 0x80) {
+      this.at++
+      return first
+    }
     let value = 0
     let scale = 1
     for (let count = 0; count < 8; count++) {
@@ -358,6 +363,10 @@ export class ByteReader {
   take(count: number): Uint8Array {
     const at = this.#take(count)
     return this.bytes.subarray(at, at + count)
+  }
+
+  skip(count: number): void {
+    this.#take(count)
   }
 
   sized(): Uint8Array {

@@ -50,10 +50,11 @@ export const batchRows = 128
 export const batchBytes: number = 256 * 1024
 const leastCountedLength = 256
 
-/** Roughly, and only what is large: what small values hold does not matter to a batch. */
-export function largeBytes(row: readonly unknown[]): number {
+/** Roughly, and only what is large, from a place on: what small values hold does not matter to a batch. */
+export function largeBytes(row: readonly unknown[], from = 0): number {
   let bytes = 0
-  for (const value of row) {
+  for (let i = from; i < row.length; i++) {
+    const value = row[i]
     if (typeof value === 'string') {
       if (value.length > leastCountedLength) bytes += value.length
     } else if (typeof value === 'object' && value !== null) {

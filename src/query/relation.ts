@@ -4,6 +4,8 @@
  *
  * A `RelationReader` is made once per plan, for the columns that the plan reads; it opens a `RowSource` per execution.
  */
+import { charge } from '../base/work.ts'
+import { Resumption } from '../base/resumption.ts'
 import type { KeyBounds } from '../model/table/keys.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
@@ -84,6 +86,9 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
   readonly #reader: RelationReader
   readonly #accessesOf: (run: X) => Iterable<Access>
   readonly #withKeys: boolean
+  readonly #hasLists: boolean
+  /** Accesses of long lists are made in turns. */
+  #making: Resumption | undefined
   #accesses: Iterator<Access> | undefined
   #rows: RowSourceHandle | undefined
   /** Read, and not handed out yet: a row that has to wait must not take those before it along. */
@@ -94,11 +99,19 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
   #pauseNext = false
   #ended = false
 
-  /** Several accesses are read one after another; none finds nothing. `withKeys` appends each row's key as a value. */
-  constructor(reader: RelationReader, accessesOf: (run: X) => Iterable<Access>, withKeys = false) {
+  /**
+   * Several accesses are read one after another; none finds nothing. `withKeys` appends each row's key as a value;
+   * `hasLists`: making the accesses may take more than a turn, and is resumed.
+   */
+  constructor(
+    reader: RelationReader,
+    accessesOf: (run: X) => Iterable<Access>,
+    { withKeys = false, hasLists = false }: { readonly withKeys?: boolean; readonly hasLists?: boolean } = {},
+  ) {
     this.#reader = reader
     this.#accessesOf = accessesOf
     this.#withKeys = withKeys
+    this.#hasLists = hasLists
   }
 
   next(run: X): Batch<SqlValue[]> {
@@ -107,7 +120,7 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
       this.#pauseNext = false
       return paused
     }
-    const accesses = (this.#accesses ??= this.#accessesOf(run)[Symbol.iterator]())
+    const accesses = (this.#accesses ??= this.#makeAccesses(run)[Symbol.iterator]())
     const out = this.#out
     let opened = 0
     while (out.length < this.#target && !this.#ended) {
@@ -130,6 +143,12 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
     return out.length > 0 ? out : undefined
   }
 
+  #makeAccesses(run: X): Iterable<Access> {
+    if (!this.#hasLists) return this.#accessesOf(run)
+    this.#making ??= new Resumption()
+    return this.#making.run(() => this.#accessesOf(run))
+  }
+
   /** False where the access has no more. */
   #fill(rows: RowSourceHandle, out: SqlValue[][]): boolean {
     while (out.length < this.#target) {
@@ -137,13 +156,16 @@ export class RelationScan<X extends Run> implements Operator<SqlValue[], X> {
       if (row === undefined) return false
       if (this.#withKeys) row.push(rows.rowKey())
       out.push(row)
-      this.#outBytes += largeBytes(row)
+      const bytes = largeBytes(row)
+      if (bytes > 0) charge(bytes)
+      this.#outBytes += bytes
       if (this.#outBytes > batchBytes) this.#target = out.length
     }
     return true
   }
 
   reset(): void {
+    this.#making = undefined
     this.#accesses = undefined
     this.#rows = undefined
     this.#out = []

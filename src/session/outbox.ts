@@ -213,12 +213,7 @@ export class Outbox<W extends Witness = Witness> {
     return this.#writer.end + this.#heldBytes + this.#socket.pendingBytes
   }
 
-  /** Whether what has been written could be kept if nobody took it; what could not must not be flushed. */
-  get hasRoom(): boolean {
-    return this.hasRoomFor(0)
-  }
-
-  /** Likewise of what has been written, and `bytes` behind it. */
+  /** Whether what has been written, and `bytes` behind it, could be kept if nobody took it; what could not must not be flushed. */
   hasRoomFor(bytes: number): boolean {
     const written = this.#writer.end + bytes
     if (written <= copyLimitBytes || this.#memory === undefined) return true

@@ -5,6 +5,28 @@ const resumption = ['src/base/resumption.test.ts']
 const longFilters = ['src/language/mql/long-filters.test.ts']
 
 export const turnMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/gateway/postgres/large-values.ts',
+    ['src/gateway/postgres/large-values.test.ts'],
+    [
+      ['a large text is cut within a character', '=== 0xd800) end--', '=== 0xd800) end -= 0'],
+      [
+        'elements that are sent are free',
+        'charge(unitsPerElement)\n    if (isTurnOver()) yield undefined\n  }\n  writer.u8(0x7d)',
+        '}\n  writer.u8(0x7d)',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/sorted-distinct.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [['sorting the list of an = ANY is free', 'charge(values.length * unitsPerSorted)\n', '']],
+  ),
+  ...mutationsOf(
+    'src/language/sql/plan/expand-sets.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [['rows of a set count what they share', 'largeBytes(row, row.length - sets.length)', 'largeBytes(row)']],
+  ),
   ...mutationsOf('src/base/resumption.ts', resumption, [
     ['parts within a step are known by its neighbours', 'own.within = []\n', ''],
     ['a turn may come no further than the one before', 'hasStepped && isTurnOver()', 'isTurnOver()'],

@@ -9,7 +9,7 @@ import type { SqlValue } from '../../model/table/types/value.ts'
 import { sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
 import type { Cursor, Portal } from './portal.ts'
-import { openWaitingRows, writeWaiting } from './waiting-rows.ts'
+import { openWaitingRows, writeRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete } from './wire.ts'
 
 type EffectOf<K extends StatementEffect['kind']> = Extract<StatementEffect, { kind: K }>
@@ -63,10 +63,8 @@ function collectCursor(
 export function fetchRows(client: Client, portal: Portal, effect: EffectOf<'fetch'>): void | Promise<void> {
   const cursor: Cursor = client.getCursor(effect.name)
   if (effect.count < 0) throw sqlError('active_transaction', '55000', 'cursor can only scan forward')
-  const write = (rows: readonly SqlValue[][]): void => {
-    if (effect.move) return
-    const encoder = portal.encoder(cursor.columns)
-    for (const row of rows) encoder.write(row, client.outbox.writer)
+  const write = (rows: readonly SqlValue[][]): void | Promise<void> => {
+    return effect.move ? undefined : writeRows(client, portal.encoder(cursor.columns), rows)
   }
   return writeWaiting(client, cursor.rows, effect.count, write, (written) => {
     commandComplete(client.outbox.writer, `${effect.move ? 'MOVE' : 'FETCH'} ${written}`)

@@ -3,10 +3,11 @@ import type { StatementSteps, Transaction, Wait } from '../../database/contract.
 import { paused, type Execution, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
+import { isLargeRow } from './large-values.ts'
 import { sqlError } from './errors.ts'
 import { afterDone } from './language.ts'
 import type { ClientStatement, Portal } from './portal.ts'
-import { openWaitingRows, type WaitingRows, writeWaiting } from './waiting-rows.ts'
+import { openWaitingRows, type WaitingRows, writeRows, writeWaiting } from './waiting-rows.ts'
 import { commandComplete, copyData, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
 
 export interface ExecuteOptions {
@@ -101,6 +102,7 @@ export class QueryRun {
       const batch = execution.next(transaction, this.#client.context)
       if (batch === undefined) return undefined
       if (batch === paused) return this.#pumpOn(transaction, execution, execution.waitFor)
+      if (this.#hasLargeRow(batch)) return this.#pumpOn(transaction, execution, undefined, batch)
       const rest = this.#take(batch)
       if (rest.length > 0) return this.#pumpOn(transaction, execution, undefined, rest)
       if (this.#isFull()) return this.#pumpOn(transaction, execution, this.#room())
@@ -111,9 +113,9 @@ export class QueryRun {
     transaction: Transaction,
     execution: Execution,
     first: Wait,
-    rest: readonly Row[] = [],
+    left: readonly Row[] = [],
   ): StatementSteps<void> {
-    if (rest.length > 0) yield* this.#keep(rest)
+    if (left.length > 0) yield* this.#takeInSteps(left)
     else yield first
     for (;;) {
       const batch = execution.next(transaction, this.#client.context)
@@ -126,9 +128,41 @@ export class QueryRun {
         yield execution.waitFor
         continue
       }
-      yield* this.#keep(this.#take(batch))
+      yield* this.#takeInSteps(batch)
       if (this.#isFull()) yield this.#room()
     }
+  }
+
+  #hasLargeRow(batch: readonly Row[]): boolean {
+    return this.#prepared.copy === undefined && this.#prepared.columns !== undefined && batch.some(isLargeRow)
+  }
+
+  /** Writes those that were asked for and keeps the others; a large one is written some of it a turn. */
+  *#takeInSteps(batch: readonly Row[]): StatementSteps<void> {
+    if (!this.#hasLargeRow(batch)) {
+      yield* this.#keep(this.#take(batch))
+      return
+    }
+    for (const [i, row] of batch.entries()) {
+      if (this.#isComplete) {
+        yield* this.#keep(batch.slice(i))
+        return
+      }
+      if (!isLargeRow(row)) this.#take([row])
+      else {
+        this.#announce()
+        const written = yield* this.#portal.encoder(this.#prepared.columns!).writeInSteps(row)
+        this.#checkRoom(written.end)
+        this.#client.outbox.append(written)
+        this.#sent++
+      }
+      if (this.#isFull()) yield this.#room()
+    }
+  }
+
+  /** As many rows as were asked for have been written. */
+  get #isComplete(): boolean {
+    return this.#options.maxRows > 0 && this.#sent >= this.#options.maxRows
   }
 
   /** For a later Execute. */
@@ -151,8 +185,8 @@ export class QueryRun {
   }
 
   /** Before any of it leaves: then the statement can still end with an error. */
-  #checkRoom(): void {
-    if (this.#client.outbox.hasRoom) return
+  #checkRoom(bytes = 0): void {
+    if (this.#client.outbox.hasRoomFor(bytes)) return
     throw sqlError(
       'out_of_memory',
       '53200',
@@ -186,8 +220,7 @@ export class QueryRun {
     const execution = this.#execution!
     for (const notice of execution.notices) this.#client.notice(notice)
     if (this.#prepared.copy !== undefined) copyDone(writer)
-    const { maxRows } = this.#options
-    if (maxRows > 0 && this.#sent >= maxRows && this.#prepared.columns !== undefined) {
+    if (this.#isComplete && this.#prepared.columns !== undefined) {
       this.#portal.rest ??= openWaitingRows(this.#client)
       portalSuspended(writer)
       return
@@ -198,24 +231,23 @@ export class QueryRun {
 
   /** A later Execute of a portal that has rows left, or none. */
   #sendRest(rest: WaitingRows | undefined): void | Promise<void> {
-    const { writer } = this.#client.outbox
+    const { outbox } = this.#client
     const { maxRows } = this.#options
     this.#isAnnounced = true
     const done = (written: number): void => {
       if (maxRows > 0 && written === maxRows) {
-        portalSuspended(writer)
+        portalSuspended(outbox.writer)
         return
       }
       this.#portal.isDone = true
       rest?.close()
       this.#portal.rest = undefined
-      commandComplete(writer, commandTag(this.#prepared.command, written))
+      commandComplete(outbox.writer, commandTag(this.#prepared.command, written))
     }
     if (rest === undefined) return done(0)
     const { columns } = this.#prepared
-    const write = (rows: readonly Row[]): void => {
-      const encoder = this.#portal.encoder(columns!)
-      for (const row of rows) encoder.write(row, writer)
+    const write = (rows: readonly Row[]): void | Promise<void> => {
+      return writeRows(this.#client, this.#portal.encoder(columns!), rows)
     }
     return writeWaiting(this.#client, rest, maxRows === 0 ? Infinity : maxRows, write, done)
   }

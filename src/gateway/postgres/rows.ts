@@ -3,10 +3,11 @@
  *
  *   D · length i32 · columns i16 · per column: bytes i32 (−1 NULL) · value
  */
-import type { ByteWriter } from '../../base/bytes.ts'
+import { ByteWriter } from '../../base/bytes.ts'
 import { getType } from '../../model/table/types/registry.ts'
 import type { SqlType } from '../../model/table/types/type.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
+import { roomFor, writeLarge } from './large-values.ts'
 import type { DescribedColumn } from './wire.ts'
 
 const dataRow = 0x44
@@ -15,9 +16,13 @@ const minusOne = 0xffff_ffff
 type ValueWriter = (value: SqlValue, writer: ByteWriter) => void
 
 export class RowEncoder {
+  readonly #columns: readonly DescribedColumn[]
+  readonly #formats: readonly number[] | undefined
   readonly #writers: readonly ValueWriter[]
 
   constructor(columns: readonly DescribedColumn[], formats: readonly number[] | undefined) {
+    this.#columns = columns
+    this.#formats = formats
     this.#writers = columns.map(({ typeOid }, i) => valueWriter(getType(typeOid), formats?.[i] === 1))
   }
 
@@ -40,6 +45,26 @@ export class RowEncoder {
       writer.setU32be(at, writer.end - at - 4)
     }
     writer.setU32be(mark, writer.end - mark)
+  }
+
+  /** The same of a large row, in a buffer of its own; yields where the turn is over. */
+  *writeInSteps(row: readonly SqlValue[]): Generator<undefined, ByteWriter, void> {
+    const formats = this.#columns.map((_, i) => this.#formats?.[i] === 1)
+    const writer = new ByteWriter(roomFor(row, formats))
+    writer.u8(dataRow)
+    const mark = writer.end
+    writer.u32be(0)
+    writer.u16be(formats.length)
+    for (const [i, { typeOid }] of this.#columns.entries()) {
+      const value = row[i]!
+      const at = writer.end
+      writer.u32be(minusOne)
+      if (value === null) continue
+      yield* writeLarge(getType(typeOid), formats[i]!, value, writer)
+      writer.setU32be(at, writer.end - at - 4)
+    }
+    writer.setU32be(mark, writer.end - mark)
+    return writer
   }
 }
 

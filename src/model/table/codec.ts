@@ -61,9 +61,23 @@ function writeValue(type: SqlType, value: SqlValue, writer: ByteWriter): void {
   else writeSized(type, value, writer)
 }
 
+/** Of a longer text the size is found out first: moving what is written, and room for the widest text, cost more. */
+const longTextLength = 1024
+
 /** Most values are shorter than 128 bytes: one byte is kept free for the length, and the rest moves where that is wrong. */
 function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
   const mark = writer.end
+  if (value instanceof Uint8Array) {
+    writer.varint(value.length)
+    writer.copy(value)
+    checkSize(writer.end - mark)
+    return
+  }
+  if (typeof value === 'string' && value.length > longTextLength && type.storage === 'text') {
+    writer.sizedUtf8(value)
+    checkSize(writer.end - mark)
+    return
+  }
   writer.u8(0)
   type.writeStored(value, writer)
   const length = writer.end - mark - 1
@@ -74,12 +88,16 @@ function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
   const end = writer.end
   // The varint's own bytes beyond the first.
   const shift = length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : 3
-  if (length >= 0x1000_0000) throw new PolylogError('too_large', 'a value is larger than 256 MiB')
+  checkSize(length)
   writer.reserve(shift)
   writer.bytes.copyWithin(mark + 1 + shift, mark + 1, end)
   writer.end = mark
   writer.varint(length)
   writer.end = end + shift
+}
+
+function checkSize(length: number): void {
+  if (length >= 0x1000_0000) throw new PolylogError('too_large', 'a value is larger than 256 MiB')
 }
 
 /** What a plan reads of a table's rows: made once, used for every row. */

@@ -14,13 +14,17 @@ import { rowKeyOfEntry, writeKeyOfRowKey } from './keys.ts'
 import type { Table, TableIndex } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
+/** Of scans of the rows themselves, which write none: making one takes longer than all else of a look-up. */
+const noKey = new KeyWriter(0)
+
 export class RowScan {
   readonly #transaction: Pick<TransactionReader, 'get' | 'scan'>
   readonly #table: Table
   readonly #index: TableIndex | undefined
   readonly #reader: RowReader
   readonly #cursor: Cursor
-  readonly #key = new KeyWriter(64)
+  /** Of the row that an entry of the index leads to. */
+  readonly #key: KeyWriter
   /** The entry at hand is not answered yet: its row was not there. */
   #isPending = false
 
@@ -37,6 +41,7 @@ export class RowScan {
     this.#table = table
     this.#reader = reader
     this.#index = options.index
+    this.#key = options.index === undefined ? noKey : new KeyWriter(64)
     this.#cursor = cursor
   }
 

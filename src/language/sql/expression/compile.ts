@@ -4,6 +4,7 @@
  * A closure takes the row and the run. Rows of a leaf hold only the leaf's columns, so `base` is subtracted from a
  * column's place. Nulls are handled where the closures are joined: a strict function never sees one.
  */
+import { flatElements } from '../../../model/table/types/array.ts'
 import { PolylogError } from '../../../base/errors.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
@@ -235,7 +236,7 @@ function compileQuantified(expression: QuantifiedExpression, compiler: Compiler)
   return (row, run) => {
     const values = array(row, run)
     if (values === null) return null
-    return fold.over(left(row, run), flatten(values as readonly SqlValue[]), run)
+    return fold.over(left(row, run), flatElements(values as readonly SqlValue[]), run)
   }
 }
 
@@ -268,10 +269,4 @@ function compileMembership(
     if (value === null) return null
     return set.has(keyOf(value)) ? !all : unknown
   }
-}
-
-/** Elements of an array of any number of dimensions. */
-export function flatten(values: readonly SqlValue[]): readonly SqlValue[] {
-  if (!values.some(Array.isArray)) return values
-  return values.flatMap((value) => (Array.isArray(value) ? flatten(value as readonly SqlValue[]) : [value]))
 }

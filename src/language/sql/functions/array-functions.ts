@@ -23,7 +23,7 @@ function defineShape(): void {
     return arrayDimensions(list)[dimension - 1] === undefined ? null : 1
   })
   defineFunction('array_ndims', [anyarray], int4, (list: List) => arrayDimensions(list).length || null)
-  defineFunction('cardinality', [anyarray], int4, (list: List) => [...flatElements(list)].length)
+  defineFunction('cardinality', [anyarray], int4, (list: List) => flatElements(list).length)
 }
 
 function checkLine(list: List | null): void {
@@ -70,11 +70,11 @@ function arrayOperators(elementType: number): ReadonlyMap<string, (a: List, b: L
     for (const one of flatElements(list)) if (one !== null && value !== null && compare(one, value) === 0) return true
     return false
   }
-  const contains = (a: List, b: List): boolean => [...flatElements(b)].every((value) => has(a, value))
+  const contains = (a: List, b: List): boolean => flatElements(b).every((value) => has(a, value))
   return new Map([
     ['@>', contains],
     ['<@', (a: List, b: List) => contains(b, a)],
-    ['&&', (a: List, b: List) => [...flatElements(b)].some((value) => has(a, value))],
+    ['&&', (a: List, b: List) => flatElements(b).some((value) => has(a, value))],
   ])
 }
 

@@ -76,7 +76,9 @@ function expanded(input: PlanNode, sets: readonly CompiledSet[]): PlanNode {
     })
     return sideBySide(row, columns)
   }
-  return planNode(explain, (run) => new Expand(input.open(run), expand, largeBytes))
+  // What the row has from below it shares with the others that are made of the same one.
+  const ownBytes = (row: SqlRow): number => largeBytes(row, row.length - sets.length)
+  return planNode(explain, (run) => new Expand(input.open(run), expand, ownBytes))
 }
 
 function* sideBySide(row: SqlRow, columns: readonly Iterator<readonly SqlValue[]>[]): Generator<SqlRow> {

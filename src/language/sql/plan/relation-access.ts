@@ -31,8 +31,13 @@ export interface WantedOrder {
 
 const noOrder: WantedOrder = { order: [], limit: () => undefined }
 
+/** One after another; how many there are is known before. */
+export interface Accesses extends Iterable<Access> {
+  readonly length: number
+}
+
 /** Evaluates a path's bounds; made by whoever compiles expressions. */
-export type AccessMaker = (path: RelationPath) => (run: SqlRun) => Iterable<Access>
+export type AccessMaker = (path: RelationPath) => (run: SqlRun) => Accesses
 
 export class RelationAccess implements AccessRequest<Comparison, RelationAccessIndex> {
   readonly indexes: readonly RelationAccessIndex[]
@@ -102,15 +107,16 @@ function countsOf(
     }
     const make = accesses(scanned)
     return measures.ask('each time', (run) => {
+      const all = make(run)
       let counted = 0
       let entries = 0
-      for (const access of make(run)) {
-        if (++counted > countedAccesses) continue
+      for (const access of all) {
         const found = relation.estimateRows?.(run, access)
         if (found === undefined) return undefined
         entries += found
+        if (++counted === countedAccesses) break
       }
-      return counted > countedAccesses ? (entries * counted) / countedAccesses : entries
+      return all.length > countedAccesses ? (entries * all.length) / countedAccesses : entries
     })
   }
 }

@@ -1,20 +1,21 @@
 /** Scans of stored relations: by the best index for the conditions, with bounds that may read an outer row. */
+import { part } from '../../../base/resumption.ts'
+import { flatElements } from '../../../model/table/types/array.ts'
 import { findType } from '../../../model/table/types/registry.ts'
 import { type Access, RelationScan } from '../../../query/relation.ts'
 import { batchRows } from '../../../query/operator.ts'
 import type { RelationItem } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
-import { compile, type Compiler, type Evaluate, flatten } from '../expression/compile.ts'
+import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import { comparatorOf } from '../functions/comparison.ts'
-import type { Progress } from '../progress.ts'
 import { sortedDistinct } from '../sorted-distinct.ts'
 import { comparisonsOf, type RelationPath } from './access-conditions.ts'
 import { isMovable } from './conditions.ts'
 import { describeAccess } from './explain-text.ts'
 import type { FromPlanner } from './from-planner.ts'
 import type { ExplainNode } from './plan-node.ts'
-import { RelationAccess, type WantedOrder } from './relation-access.ts'
+import { type Accesses, RelationAccess, type WantedOrder } from './relation-access.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
 
 const noColumns = (expression: Expression): boolean =>
@@ -32,7 +33,7 @@ export function relationAccess(
   const comparisons = comparisonsOf(conditions.filter(isMovable), item.first, item.relation, noColumns)
   const { measures } = planner
   const accesses = (path: RelationPath) => {
-    const make = accessMaker(path, planner.compilerAt(0), undefined, 'counted')
+    const make = accessMaker(path, planner.compilerAt(0), 'counted')
     return (run: SqlRun) => make(noRow, run)
   }
   return new RelationAccess(item.relation, { all: conditions, comparisons }, { measures, accesses }, wanted)
@@ -59,15 +60,20 @@ export function planScan(
     if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
   }
   const reader = relation.reader(ordinals.size === relation.columns.length ? undefined : ordinals)
-  const accesses = accessMaker(path, planner.compilerAt(outerFirst), planner.progress, 'read')
+  const accesses = accessMaker(path, planner.compilerAt(outerFirst), 'read')
+  const lists = (path?.equal ?? [])
+    .filter(({ isList }) => isList)
+    .map(({ value }) => compile(value, planner.compilerAt(outerFirst)))
+  const hasLists = lists.length > 0
   return {
     explain: describeAccess(item, path),
-    open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), withKeys),
+    open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), { withKeys, hasLists }),
     count: (run) => {
+      // A scan sorts a long list in turns, and pauses between its elements.
+      if (hasLists && lists.some((list) => isLong(list(noRow, run)))) return undefined
       let total = 0
       let lookups = 0
       for (const access of accesses(noRow, run)) {
-        // A scan pauses between the elements of a long list.
         if (++lookups > batchRows) return undefined
         const counted = reader.count?.(run, access)
         if (counted === undefined) return undefined
@@ -76,6 +82,10 @@ export function planScan(
       return total
     },
   }
+}
+
+function isLong(list: SqlValue): boolean {
+  return list !== null && flatElements(list as readonly SqlValue[]).length > batchRows
 }
 
 const everything: readonly Access[] = [{ equal: [] }]
@@ -87,14 +97,13 @@ const everything: readonly Access[] = [{ equal: [] }]
 function accessMaker(
   path: RelationPath | undefined,
   compiler: Compiler,
-  progress: Progress | undefined,
   purpose: 'read' | 'counted',
-): (outer: SqlRow, run: SqlRun) => Iterable<Access> {
+): (outer: SqlRow, run: SqlRun) => Accesses {
   if (path === undefined) return () => everything
   const { index, reverse } = path
   const interval = intervalMaker(path, compiler)
   if (!path.equal.some(({ isList }) => isList)) return singleMaker(path, compiler, interval)
-  const points = path.equal.map((_, place) => pointMaker(path, place, compiler, progress, purpose))
+  const points = path.equal.map((_, place) => pointMaker(path, place, compiler, purpose))
   return (outer, run) => {
     const values: (readonly SqlValue[])[] = []
     for (const point of points) {
@@ -102,9 +111,9 @@ function accessMaker(
       if (found === undefined) return []
       values.push(found)
     }
-    if (interval === undefined) return combinations(values, { index, reverse })
+    if (interval === undefined) return new Combinations(values, { index, reverse })
     const ends = interval(outer, run)
-    return ends === undefined ? [] : combinations(values, { index, reverse, ...ends })
+    return ends === undefined ? [] : new Combinations(values, { index, reverse, ...ends })
   }
 }
 
@@ -152,7 +161,6 @@ function pointMaker(
   path: RelationPath,
   place: number,
   compiler: Compiler,
-  progress: Progress | undefined,
   purpose: 'read' | 'counted',
 ): (outer: SqlRow, run: SqlRun) => readonly SqlValue[] | undefined {
   const { value: expression, isList, isNull } = path.equal[place]!
@@ -163,44 +171,62 @@ function pointMaker(
       return value === null && !isNull ? undefined : [value]
     }
   }
-  const order = purpose === 'read' ? listOrder(path, place, progress) : noNulls
-  // A literal list is sorted once, when the statement is planned.
-  const known =
-    expression.kind === 'constant' && expression.value !== null && purpose === 'read'
-      ? order(expression.value as readonly SqlValue[])
-      : undefined
+  const order = purpose === 'read' ? listOrder(path, place) : noNulls
+  // A literal list is sorted once, when the plan is first run.
+  const isKept = expression.kind === 'constant'
+  let kept: readonly SqlValue[] | undefined
   return (outer, run) => {
-    if (known !== undefined) return known
-    const list = evaluate(outer, run)
-    return list === null ? undefined : order(list as readonly SqlValue[])
+    if (kept !== undefined) return kept
+    // Evaluated once, though the list may be sorted in many turns.
+    const list = part(
+      () => evaluate(outer, run),
+      () => true,
+    )
+    if (list === null) return undefined
+    const points = order(list as readonly SqlValue[])
+    if (isKept) kept = points
+    return points
   }
 }
 
 function noNulls(list: readonly SqlValue[]): readonly SqlValue[] {
-  return flatten(list).filter((value) => value !== null)
+  const values = flatElements(list)
+  return values.includes(null) ? values.filter((value) => value !== null) : values
 }
 
 /** Each distinct element in the index's own order, so that the rows come in it as well. */
 function listOrder(
   { index, equal, reverse }: RelationPath,
   place: number,
-  progress: Progress | undefined,
 ): (list: readonly SqlValue[]) => readonly SqlValue[] {
   const compare = comparatorOf(findType(equal[place]!.value.type)!.element!.oid)
   const sign = index.parts[place]!.isDescending === reverse ? 1 : -1
-  return (list) => sortedDistinct(flatten(list), (a, b) => compare(a, b) * sign, progress)
+  return (list) => sortedDistinct(list, (a, b) => compare(a, b) * sign)
 }
 
 /** An access per combination of values, the last column's changing first. */
-function* combinations(values: readonly (readonly SqlValue[])[], rest: Omit<Access, 'equal'>): Generator<Access> {
-  if (values.some(({ length }) => length === 0)) return
-  const at = values.map(() => 0)
-  for (;;) {
-    yield { ...rest, equal: values.map((list, i) => list[at[i]!]!) }
-    let place = values.length - 1
-    while (place >= 0 && at[place] === values[place]!.length - 1) at[place--] = 0
-    if (place < 0) return
-    at[place]!++
+class Combinations implements Accesses {
+  readonly length: number
+  readonly #values: readonly (readonly SqlValue[])[]
+  readonly #rest: Omit<Access, 'equal'>
+
+  constructor(values: readonly (readonly SqlValue[])[], rest: Omit<Access, 'equal'>) {
+    this.#values = values
+    this.#rest = rest
+    this.length = values.reduce((count, { length }) => count * length, 1)
+  }
+
+  *[Symbol.iterator](): Generator<Access> {
+    const values = this.#values
+    if (this.length === 0) return
+    const at = values.map(() => 0)
+    for (;;) {
+      yield { ...this.#rest, equal: values.map((list, i) => list[at[i]!]!) }
+      let place = values.length - 1
+      while (place >= 0 && at[place] === values[place]!.length - 1) at[place--] = 0
+      if (place < 0) return
+      at[place]!++
+    }
   }
 }
 

@@ -4,7 +4,7 @@
  * Numbers, bigints and strings are their own keys; other types write themselves as they do into index keys. Several
  * columns give one string of parts with their lengths, so that ('a','b') and ('ab','') differ.
  */
-import { shortKey } from '../../../base/short-key.ts'
+import { shortBytesKey, shortKey } from '../../../base/short-key.ts'
 import { sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { getType } from '../../../model/table/types/registry.ts'
@@ -36,6 +36,7 @@ export function hashKeyOf(type: number): (value: SqlValue) => HashKey {
     if (getType(type).category !== 'S') return (value) => value as HashKey
     return (value) => shortKey(value as string)
   }
+  if (type === oid.bytea) return (value) => shortBytesKey(value as Uint8Array)
   const entry = getType(type)
   // What has no order (json) is compared as its text, which is what PostgreSQL refuses and nothing here relies on.
   if (!entry.isOrdered) return (value) => shortKey(entry.formatText(value))

@@ -16,7 +16,7 @@ export function formatArray(values: readonly SqlValue[], formatElement: (value: 
   return `{${parts.join(',')}}`
 }
 
-function quoteElement(text: string): string {
+export function quoteElement(text: string): string {
   if (text !== '' && !/[{}",\\\s]/.test(text) && !/^null$/i.test(text)) return text
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }

@@ -54,16 +54,15 @@ export function arrayDimensions(values: Values): number[] {
   return dimensions
 }
 
-export function* flatElements(values: Values): Generator<SqlValue> {
-  for (const value of values) {
-    if (Array.isArray(value)) yield* flatElements(value as Values)
-    else yield value
-  }
+/** Elements of an array of any number of dimensions: itself where it has one. */
+export function flatElements(values: Values): Values {
+  if (!values.some(Array.isArray)) return values
+  return values.flatMap((value) => (Array.isArray(value) ? flatElements(value as Values) : [value]))
 }
 
 function compareArrays(element: SqlType, a: Values, b: Values): number {
-  const left = [...flatElements(a)]
-  const right = [...flatElements(b)]
+  const left = flatElements(a)
+  const right = flatElements(b)
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
     const difference = compareElements(element, left[i]!, right[i]!)
     if (difference !== 0) return difference
@@ -92,9 +91,15 @@ function writeStoredArray(element: SqlType, values: Values, writer: ByteWriter):
   const dimensions = arrayDimensions(values)
   writer.u8(dimensions.length)
   for (const length of dimensions) writer.varint(length)
+  const { storedBytes } = element
   for (const value of flatElements(values)) {
     if (value === null) {
-      writer.varint(0)
+      writer.u8(0)
+      continue
+    }
+    if (storedBytes > 0) {
+      writer.u8(storedBytes + 1)
+      element.writeStored(value, writer)
       continue
     }
     scratch.reset()
@@ -106,12 +111,13 @@ function writeStoredArray(element: SqlType, values: Values, writer: ByteWriter):
 
 function readStoredArray(element: SqlType, reader: ByteReader): Values {
   const dimensions = Array.from({ length: reader.u8() }, () => reader.varint())
+  const { bytes } = reader
   return readLevel(dimensions, 0, () => {
     const size = reader.varint()
     if (size === 0) return null
     const at = reader.at
-    reader.take(size - 1)
-    return element.readStored(reader.bytes, at, reader.at)
+    reader.skip(size - 1)
+    return element.readStored(bytes, at, reader.at)
   })
 }
 
@@ -126,7 +132,7 @@ function readLevel(dimensions: readonly number[], level: number, read: () => Sql
 
 function encodeArray(element: SqlType, values: Values, writer: ByteWriter): void {
   const dimensions = arrayDimensions(values)
-  const flat = [...flatElements(values)]
+  const flat = flatElements(values)
   writer.i32be(dimensions.length)
   writer.i32be(flat.includes(null) ? 1 : 0)
   writer.u32be(element.oid)
@@ -189,6 +195,6 @@ function decodeElement(element: SqlType, reader: ByteReader, title: string): Sql
   if (size === -1) return null
   if (size < 0 || size > reader.remaining) throw invalidBinary(title)
   const at = reader.at
-  reader.take(size)
+  reader.skip(size)
   return element.decodeBinary(reader.bytes, at, reader.at)
 }
