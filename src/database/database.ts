@@ -134,7 +134,12 @@ export class Database implements Kernel {
     this.lastCollectionId = loaded.lastCollectionId
     this.isEmpty = isEmpty(parts.store)
     this.#lastVersion = loaded.lastVersion
-    this.#services = this.services = new DatabaseServices(parts.host, loaded.numbers, () => this.verifyFiles())
+    this.#services = this.services = new DatabaseServices({
+      host: parts.host,
+      numbers: loaded.numbers,
+      checkLeads: () => this.pipeline.checkLeads(),
+      readFiles: () => this.verifyFiles(),
+    })
     this.#checkpointFolder = parts.checkpointFolder
     this.#checkpointEveryBytes = parts.checkpointEveryBytes ?? defaultCheckpointEveryBytes
     this.isPersistent = parts.checkpointFolder !== undefined
@@ -231,8 +236,8 @@ export class Database implements Kernel {
   async takeOver(): Promise<void> {
     const loaded = await loadCatalog(this.store, firstCollectionId)
     this.catalog = loaded.catalog
-    this.lastCollectionId = loaded.lastCollectionId
-    this.#lastVersion = loaded.lastVersion
+    this.lastCollectionId = Math.max(this.lastCollectionId, loaded.lastCollectionId)
+    this.#lastVersion = Math.max(this.#lastVersion, loaded.lastVersion)
     this.#services.restart(loaded.numbers)
     this.isEmpty = isEmpty(this.store)
     await this.logUse.takeOver()
@@ -296,10 +301,12 @@ export class Database implements Kernel {
   }
 
   nextCollectionId(): number {
+    this.pipeline.checkLeads()
     return ++this.lastCollectionId
   }
 
   nextVersion(): number {
+    this.pipeline.checkLeads()
     return ++this.#lastVersion
   }
 

@@ -6,15 +6,25 @@ import type { FilesReport } from './verification/verify-files.ts'
 /** How many numbers one record makes good for: after a crash at most so many are skipped. */
 const reservation = 1_000
 
+export interface ServicesParts {
+  readonly host: Host
+  /** All below it may have been given out. */
+  readonly numbers: number
+  /** Throws where another one leads, who gives numbers out. */
+  readonly checkLeads: () => void
+  readonly readFiles: () => Promise<FilesReport>
+}
+
 export class DatabaseServices implements TransactionServices {
   readonly verifyFiles: () => Promise<FilesReport>
   readonly #host: Host
+  readonly #checkLeads: () => void
   #next: number
   #reserved: number
 
-  /** `numbers`: all below it may have been given out. */
-  constructor(host: Host, numbers: number, readFiles: () => Promise<FilesReport>) {
+  constructor({ host, numbers, checkLeads, readFiles }: ServicesParts) {
     this.#host = host
+    this.#checkLeads = checkLeads
     this.verifyFiles = readFiles
     this.#next = numbers
     this.#reserved = numbers
@@ -29,6 +39,7 @@ export class DatabaseServices implements TransactionServices {
   }
 
   nextNumber(): number {
+    this.#checkLeads()
     return this.#next++
   }
 

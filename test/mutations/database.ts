@@ -309,6 +309,19 @@ export const databaseMutations: readonly Mutation[] = [
   ...mutationsOf('src/database/following/leadership.ts', trouble, [
     ['who takes over begins with what it has', 'await this.#newLoop().catchUp(end, leader.lost)', 'void end'],
   ]),
+  ...mutationsOf('src/database/database.ts', trouble, [
+    [
+      'a follower gives out numbers of collections',
+      '    this.pipeline.checkLeads()\n    return ++this.lastCollectionId',
+      '    return ++this.lastCollectionId',
+    ],
+  ]),
+  ...mutationsOf('src/database/services.ts', trouble, [
+    ['a follower gives out numbers', '    this.#checkLeads()\n', ''],
+  ]),
+  ...mutationsOf('src/database/commit/commit-pipeline.ts', pipeline, [
+    ['after a refusal nothing is waited for', 'resolve(error === undefined)))', 'resolve(error !== null)))'],
+  ]),
   ...mutationsOf(
     'src/database/commit/commit.ts',
     ['src/database/commit/commit.test.ts', 'src/model/keyvalue/keyvalue.test.ts'],

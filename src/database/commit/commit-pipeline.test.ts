@@ -321,6 +321,25 @@ describe('a full disk', () => {
     expect(database.newestSequence).toBe(4)
   })
 
+  test('is not settled before what is left is synced', async () => {
+    let isSettled = false
+    watch(commit('a', 'left'), 'written')
+    await turns()
+    leader.succeed()
+    watch(commit('a', 'refused'))
+    void database.pipeline.settled().then(() => (isSettled = true))
+    await turns()
+    leader.fail(noSpace())
+    await turns()
+    expect([readNow('a'), isSettled]).toEqual(['left', false])
+    for (const run of timers.splice(0)) run()
+    await turns()
+    expect(leader.pending).toMatchObject([{ what: 'flush', level: 'synced' }])
+    leader.succeed()
+    await turns()
+    expect(isSettled).toBe(true)
+  })
+
   test('refuses writes for a second, then lets one try', async () => {
     watch(commit('a', '1'))
     await turns()

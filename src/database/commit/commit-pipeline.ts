@@ -169,9 +169,14 @@ export class CommitPipeline<State> {
     return this.#leader?.epoch
   }
 
+  /** Throws where it does not lead: a number that is given out then, who leads may give out, too. */
+  checkLeads(): void {
+    if (this.#phase !== 'leading') throw this.#refusal()
+  }
+
   /** Throws where writes are refused. On a full disk one commit tries alone: if it fails too, little is burned. */
   checkWritable(): void {
-    if (this.#phase !== 'leading') throw this.#refusal()
+    this.checkLeads()
     if (this.#outage.isOn && this.#queue.bytes > this.#maxWaitingBytes) {
       throw notLeading('the log cannot be reached, and what waits for it is as much as may wait')
     }
@@ -282,9 +287,11 @@ export class CommitPipeline<State> {
     return this.#clock.timeMs(this.#host.now())
   }
 
-  /** Resolves when everything committed so far is synced, or has failed. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => this.whenDurable(this.lastSequence, 'synced', () => resolve()))
+  /** Resolves when everything committed so far is synced, or has failed: after a refusal, when what is left is synced. */
+  async settled(): Promise<void> {
+    const synced = (): Promise<boolean> =>
+      new Promise((resolve) => this.whenDurable(this.lastSequence, 'synced', (error) => resolve(error === undefined)))
+    while (!(await synced()) && this.failure === undefined);
   }
 
   /** Ends appends. Call after `settled`, or after giving up on it: who still waits then is told that nobody knows. */

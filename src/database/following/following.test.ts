@@ -198,6 +198,22 @@ describe('taking over', () => {
     await expect(async () => commit(leader, put('x', '1'))).rejects.toMatchObject({ code: 'not_leading' })
   })
 
+  test('leaves no numbers with transactions that were there before: another one gave them out', async () => {
+    const transaction = follower.begin({ isolation: 'read committed', readOnly: false, interactive: true })
+    transaction.beginStatement()
+    const make = (): unknown => transaction.createNamespace('mine')
+    expect(make).toThrow(expect.objectContaining({ code: 'not_leading' }))
+    expect(() => transaction.services.nextNumber()).toThrow(expect.objectContaining({ code: 'not_leading' }))
+    await commit(leader, (tx) => tx.createNamespace('theirs'))
+    await world.complete(leader.pipeline.settled())
+    await world.complete(follower.lead())
+    const lastId = follower.lastCollectionId
+    transaction.rollback()
+    await commit(follower, (tx) => tx.createNamespace('mine'))
+    const ids = ['theirs', 'mine'].map((name) => follower.catalog.namespaces.get(name)?.id)
+    expect(ids).toEqual([lastId, lastId + 1])
+  })
+
   test('is for followers', async () => {
     await expect(world.complete(leader.lead())).rejects.toMatchObject({ code: 'invalid_argument' })
   })
