@@ -135,7 +135,7 @@ export class Connection {
       this.#refuse(error)
       return
     }
-    if (this.#mayBegin) this.proceed()
+    if (this.#mayBegin && !this.#place.isWaiting) this.proceed()
     else this.#regulate()
   }
 

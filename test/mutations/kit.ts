@@ -27,6 +27,11 @@ export const kitMutations: readonly Mutation[] = [
       '    if (!this.#working && this.#waiting === 0) this.#end()\n',
       '    this.#end()\n',
     ],
+    [
+      'who waits for its turn is read without end',
+      'if (this.#mayBegin && !this.#place.isWaiting)',
+      'if (this.#mayBegin)',
+    ],
   ]),
   ...mutationsOf('src/gateway/redis/conversation.ts', statistics, [
     [
