@@ -42,6 +42,8 @@ export interface TransactionReader {
   get(key: Slice): Slice | undefined
   /** Own writes included. Writes made while the cursor is open are seen from its next `seek` on, not before. */
   scan(range: KeyRange, options?: ScanOptions): Cursor
+  /** Brings in a page that was missed; errors are those of the disk. Whoever yields the miss has that done. */
+  load(miss: Miss): Promise<void>
   /** How many keys the range holds, own writes included; `undefined` where only a scan can tell. Logarithmic time. */
   count(range: KeyRange): number | undefined
 }

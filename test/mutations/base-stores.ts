@@ -7,6 +7,7 @@ const ranges = ['src/storage/overlay/range-set.test.ts']
 const sortedFile = ['src/storage/sorted-file/sorted-file.test.ts']
 const followed = ['src/storage/sorted-file/followed.test.ts']
 const followedOverlay = ['src/database/followed-overlay.test.ts']
+const damaged = ['src/server/damaged-engine.test.ts']
 const routed = ['src/storage/routed/routed-store.test.ts']
 const stepDown = ['src/server/step-down.test.ts']
 const doors = ['src/server/engines.test.ts']
@@ -14,6 +15,21 @@ const engines = ['src/database/engines.test.ts']
 const recovery = ['src/database/engines.test.ts', 'src/database/directory/recovery.test.ts']
 
 export const baseStoreMutations: readonly Mutation[] = [
+  ...mutationsOf('src/database/verification/verification.ts', damaged, [
+    [
+      'what lies behind damage is not verified',
+      'eachEntry(verification, at, behind, look, true)',
+      'eachEntry(verification, at, range, look)',
+    ],
+    [
+      'an entry that cannot be read ends its walk',
+      "verification.report('unreadable', { ...at, key }, damageOf(error))",
+      'throw error',
+    ],
+  ]),
+  ...mutationsOf('src/database/verification/verify-store.ts', damaged, [
+    ['the walk over a store ends at damage', '      if (next === undefined) return\n', '      return\n'],
+  ]),
   ...mutationsOf('src/storage/sorted-file/sorted-file.ts', followed, [
     ['a follower shows a file before its state', 'next.through > this.#followed.sequence', 'false'],
     [

@@ -4,6 +4,7 @@ import { copySlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.
 import type { Collection, CollectionModel } from '../catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../contract.ts'
 import { advance, inPlace } from '../transaction/wait.ts'
+import { damageIn, damageOf } from './damage.ts'
 
 export const differenceKinds = [
   'missing', // it follows from what is stored, and is not there
@@ -39,6 +40,13 @@ export interface VerifyReport {
 
 const maxReported = 1_000
 
+/** Where something is wrong. */
+export interface Place {
+  readonly where: string
+  readonly index?: string | null
+  readonly key?: Slice
+}
+
 /** What a model says of its collections. */
 export interface ModelVerifier {
   /** The indexes that the collection's keys may have, by number, and what they are called. */
@@ -63,7 +71,7 @@ export class Verification {
     this.numbersEnd = numbersEnd
   }
 
-  report(kind: DifferenceKind, at: { where: string; index?: string | null; key?: Slice }, message: string): void {
+  report(kind: DifferenceKind, at: Place, message: string): void {
     this.#total++
     if (this.#differences.length >= maxReported) return
     const key = at.key === undefined ? '' : hexOf(at.key)
@@ -119,15 +127,47 @@ export function nameOf(collection: Collection): string {
 
 const entriesBetweenChecks = 32
 
-/** Calls `look` with copies of each entry of the range, and reports what cannot be read. */
-export function* eachEntry(
+/**
+ * As `eachEntry`, for a `look` that asks nothing of the order: where the range is damaged, what lies behind that is looked
+ * at from its end.
+ */
+export function* eachReadableEntry(
   verification: Verification,
-  at: { where: string; index?: string | null },
+  at: Place,
   range: KeyRange,
   look: (key: Slice, value: Slice) => void,
 ): StatementSteps<void> {
+  let last: Slice | undefined
+  const note = (key: Slice, value: Slice): void => {
+    last = key
+    look(key, value)
+  }
+  const damage = yield* damageIn(eachEntry(verification, at, range, note))
+  if (damage === undefined) return
+  verification.report('unreadable', at, damage)
+  const behind = { start: last === undefined ? range.start : behindKey(last), end: range.end }
+  const other = yield* damageIn(eachEntry(verification, at, behind, look, true))
+  // Mostly it is the same damage, from its other side.
+  if (other !== undefined && other !== damage) verification.report('unreadable', at, other)
+}
+
+function behindKey(key: Slice): Slice {
+  return sliceOf(Uint8Array.from([...copySlice(key), 0]))
+}
+
+/**
+ * Calls `look` with copies of each entry of the range, and reports what cannot be read. Bytes of the range itself that
+ * cannot be had end it, with their error.
+ */
+export function* eachEntry(
+  verification: Verification,
+  at: Place,
+  range: KeyRange,
+  look: (key: Slice, value: Slice) => void,
+  reverse = false,
+): StatementSteps<void> {
   const { transaction } = verification
-  const cursor = transaction.scan(range)
+  const cursor = transaction.scan(range, { reverse })
   let looked = 0
   for (let found = advance(transaction, cursor); found !== false; found = advance(transaction, cursor)) {
     if (found !== true) {
@@ -136,7 +176,11 @@ export function* eachEntry(
     }
     const key = sliceOf(copySlice(cursor.key))
     const value = sliceOf(copySlice(cursor.value))
-    yield* inPlace(transaction, () => verification.reading({ ...at, key }, () => look(key, value)))
+    try {
+      yield* inPlace(transaction, () => verification.reading({ ...at, key }, () => look(key, value)))
+    } catch (error) {
+      verification.report('unreadable', { ...at, key }, damageOf(error))
+    }
     if (++looked % entriesBetweenChecks === 0 && transaction.slice.spend(entriesBetweenChecks)) yield undefined
   }
 }

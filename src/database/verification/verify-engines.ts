@@ -17,7 +17,7 @@ type Report = (kind: DifferenceKind, where: string, message: string) => void
 /** Above every key: none begins with FF. */
 const endOfKeys: Slice = sliceOf(Uint8Array.of(0xff))
 
-export function engineWhere(engine: string): string {
+function engineWhere(engine: string): string {
   return `engine ${engine}`
 }
 

@@ -8,8 +8,10 @@
  */
 import { compareSlices, copySlice, emptySlice, equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
+import { keyspaceOf, keyspaceRange } from '../../base/tuple.ts'
 import { catalogIndex, catalogKeyspace } from '../catalog/catalog-state.ts'
-import type { StatementSteps } from '../contract.ts'
+import type { StatementSteps, Wait } from '../contract.ts'
+import { damageIn } from './damage.ts'
 import { nameOf, type ModelVerifiers, type Verification } from './verification.ts'
 import { advance, inPlace } from '../transaction/wait.ts'
 
@@ -27,7 +29,15 @@ export function* verifyStore(verification: Verification, models: ModelVerifiers)
   let run = 0
   for (let moved = advance(transaction, cursor); moved !== false; moved = advance(transaction, cursor)) {
     if (moved !== true) {
-      yield moved
+      const damage = yield* damageIn(oneWait(moved))
+      if (damage === undefined) continue
+      // What follows in the collection is for its model to look at; here it goes on with the next one.
+      verification.report('unreadable', { where }, damage)
+      const next = places.behind(before)
+      if (next === undefined) return
+      cursor.seek(next)
+      verification.countKeys(run)
+      ;[runStart, run] = [next, 0]
       continue
     }
     const key = sliceOf(copySlice(cursor.key))
@@ -49,6 +59,10 @@ export function* verifyStore(verification: Verification, models: ModelVerifiers)
   yield* checkCount(verification, runStart, endOfKeys, run)
 }
 
+function* oneWait(wait: Wait): StatementSteps<void> {
+  yield wait
+}
+
 function checkLookUp(verification: Verification, key: Slice, value: Slice): void {
   const found = verification.transaction.get(key)
   if (found === undefined) verification.report('missing', { where, key }, 'a scan shows the key, a look-up does not')
@@ -59,8 +73,11 @@ function checkLookUp(verification: Verification, key: Slice, value: Slice): void
 
 function* checkCount(verification: Verification, start: Slice, end: Slice, keys: number): StatementSteps<void> {
   const { transaction } = verification
-  const counted = yield* inPlace(transaction, () => transaction.count({ start, end }))
   verification.countKeys(keys)
+  let counted: number | undefined
+  const counting = inPlace(transaction, () => void (counted = transaction.count({ start, end })))
+  const damage = yield* damageIn(counting)
+  if (damage !== undefined) verification.report('unreadable', { where, key: start }, damage)
   if (counted === undefined || counted === keys) return
   verification.report('count', { where, key: start }, `${keys} keys from here on are counted as ${counted}`)
 }
@@ -73,10 +90,25 @@ class Places {
   #index = -1
   #indexes: ReadonlyMap<number, string> = new Map()
   #where = ''
+  /** No collection from this one on back is gone on with. */
+  #passed = -1
 
   constructor(verification: Verification, models: ModelVerifiers) {
     this.#verification = verification
     this.#models = models
+  }
+
+  /** Where the keys of the next collection begin, behind those of all that were asked for; undefined behind the last one. */
+  behind(last: Slice | undefined): Slice | undefined {
+    const { catalog } = this.#verification.transaction
+    this.#passed = Math.max(this.#passed, last === undefined ? catalogKeyspace : keyspaceOf(last))
+    let next = Infinity
+    for (const namespace of catalog.namespaces.keys()) {
+      for (const { id } of catalog.collectionsOf(namespace)) if (id > this.#passed) next = Math.min(next, id)
+    }
+    if (next === Infinity) return undefined
+    this.#passed = next
+    return keyspaceRange(next).start
   }
 
   look(key: Slice): void {

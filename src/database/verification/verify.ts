@@ -10,8 +10,7 @@
  * each entry the row that it names is looked up and must give that entry (`extra`). Neither needs a list of the other side,
  * so a billion rows take time and no room. What cannot be decoded is a difference too, and the walk goes on behind it.
  *
- * What cannot be read at all ends the walk: so the files are read before it (`verifyWithFiles`), and where an engine has
- * bytes that are not what was written, those are what is reported.
+ * Where an engine has bytes that are not what was written, they are named, and the walk goes round them (`damage.ts`).
  *
  * `verify-store.ts` looks at the ordered store under the models: order, look-ups, the counts in its pages, keys of
  * collections and indexes that do not exist. `verify-catalog.ts` looks at the catalog, `verify-files.ts` at the log, the
@@ -26,7 +25,7 @@ import { nameOf, Verification, type ModelVerifiers, type VerifyReport } from './
 import { storedNumbers } from '../catalog/numbers.ts'
 import { inPlace } from '../transaction/wait.ts'
 import { verifyCatalog } from './verify-catalog.ts'
-import { engineWhere } from './verify-engines.ts'
+import { damageIn, withReadErrors } from './damage.ts'
 import { noFiles, type FilesReport } from './verify-files.ts'
 import { verifyStore } from './verify-store.ts'
 
@@ -36,16 +35,23 @@ import { verifyStore } from './verify-store.ts'
  */
 export function* verify(transaction: Transaction, models: ModelVerifiers): StatementSteps<VerifyReport> {
   refuseWritten(transaction)
+  return yield* withReadErrors(transaction, verifyAll(transaction, models))
+}
+
+function* verifyAll(transaction: Transaction, models: ModelVerifiers): StatementSteps<VerifyReport> {
   const numbersEnd = yield* inPlace(transaction, () => storedNumbers(transaction))
   const verification = new Verification(transaction, numbersEnd)
   const { catalog } = transaction
   yield* verifyCatalog(verification)
-  yield* verifyStore(verification, models)
+  const damage = yield* damageIn(verifyStore(verification, models))
+  if (damage !== undefined) verification.report('unreadable', { where: 'store' }, damage)
   for (const namespace of catalog.namespaces.keys()) {
     for (const collection of catalog.collectionsOf(namespace)) {
       const model = models[collection.model]
-      if (model !== undefined) yield* model.verify(verification, collection)
-      else verification.report('reference', { where: nameOf(collection) }, `it is a ${collection.model}, which is none`)
+      const where = nameOf(collection)
+      if (model === undefined) verification.report('reference', { where }, `it is a ${collection.model}, which is none`)
+      const damage = model && (yield* damageIn(model.verify(verification, collection)))
+      if (damage !== undefined) verification.report('unreadable', { where }, damage)
     }
   }
   return verification.result
@@ -65,15 +71,7 @@ export function* verifyWithFiles(transaction: Transaction, models: ModelVerifier
   const reading = transaction.services.verifyFiles().then((read) => void (files = read))
   yield new Elsewhere(reading, () => undefined)
   const { records, entries, baseEntries, differences } = files
-  const data = isReadable(files) ? yield* verify(transaction, models) : nothingWalked(transaction)
+  const data = yield* verify(transaction, models)
   const total = differences.length + data.total
   return { ...data, records, entries, baseEntries, total, differences: [...differences, ...data.differences] }
-}
-
-function isReadable({ differences }: FilesReport): boolean {
-  return !differences.some(({ kind, where }) => kind === 'unreadable' && where.startsWith(engineWhere('')))
-}
-
-function nothingWalked({ logPosition }: Transaction): VerifyReport {
-  return { differences: [], total: 0, keys: 0, sequence: logPosition }
 }

@@ -6,7 +6,12 @@ import { equalSlices, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, KeyWriter, primaryIndex } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
-import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification/verification.ts'
+import {
+  eachReadableEntry,
+  nameOf,
+  type ModelVerifier,
+  type Verification,
+} from '../../database/verification/verification.ts'
 import { bsonTypeName, FieldCursor } from './bson.ts'
 import { documentStart } from './codec.ts'
 import { idOf } from './document.ts'
@@ -23,7 +28,7 @@ export const documentVerifier: ModelVerifier = {
   },
   *verify(verification, collection) {
     const where = nameOf(collection)
-    yield* eachEntry(verification, { where }, keyspaceRange(collection.id, primaryIndex), (key, value) => {
+    yield* eachReadableEntry(verification, { where }, keyspaceRange(collection.id, primaryIndex), (key, value) => {
       checkDocument(verification, collection, key, value)
     })
     for (const index of indexesOf(collection)) yield* verifyEntries(verification, collection, index)
@@ -78,7 +83,7 @@ function checkFields(verification: Verification, collection: Collection, key: Sl
 /** Each entry must be one that the document it leads to gives. */
 function verifyEntries(verification: Verification, collection: Collection, index: DocumentIndex): StatementSteps<void> {
   const at = { where: nameOf(collection), index: index.name }
-  return eachEntry(verification, at, keyspaceRange(collection.id, index.id), (key, value) => {
+  return eachReadableEntry(verification, at, keyspaceRange(collection.id, index.id), (key, value) => {
     writeEntryTarget(targetWriter, collection, index.unique, key, value)
     const stored = verification.transaction.get(targetWriter)
     if (stored === undefined) return verification.report('extra', { ...at, key }, 'the entry leads to no document')

@@ -8,7 +8,12 @@ import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceRange, KeyWriter, primaryIndex, tag } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
-import { eachEntry, nameOf, type ModelVerifier, type Verification } from '../../database/verification/verification.ts'
+import {
+  eachReadableEntry,
+  nameOf,
+  type ModelVerifier,
+  type Verification,
+} from '../../database/verification/verification.ts'
 import { generatedOf } from './expressions.ts'
 import { foreignKeysOf } from './foreign-key.ts'
 import { generatedColumns } from './generated-columns.ts'
@@ -40,11 +45,13 @@ function* verifyTable(verification: Verification, collection: Collection): State
   const where = nameOf(collection)
   const table = Table.of(collection)
   checkReferences(verification, table)
-  yield* eachEntry(verification, { where }, allRows(table), (key, value) => checkRow(verification, table, key, value))
+  yield* eachReadableEntry(verification, { where }, allRows(table), (key, value) =>
+    checkRow(verification, table, key, value),
+  )
   for (const index of table.indexes) {
     const at = { where, index: index.name }
     const isTwin = index.deferrable === undefined ? () => false : twinFinder(table, index)
-    yield* eachEntry(verification, at, keyspaceRange(table.id, index.id), (key, value) => {
+    yield* eachReadableEntry(verification, at, keyspaceRange(table.id, index.id), (key, value) => {
       const row = checkEntry(verification, table, index, key, value)
       if (row !== undefined && isTwin(row)) {
         verification.report('different', { ...at, key }, 'two rows have the values of a unique constraint')
@@ -163,7 +170,7 @@ function checkEntry(
 function* verifySequence(verification: Verification, collection: Collection): StatementSteps<void> {
   const at = { where: nameOf(collection) }
   const { minimum, maximum } = sequenceDefinitionOf(collection)
-  yield* eachEntry(verification, at, keyspaceRange(collection.id, primaryIndex), (key, value) => {
+  yield* eachReadableEntry(verification, at, keyspaceRange(collection.id, primaryIndex), (key, value) => {
     const { number } = decodeSequenceEntry(value)
     if (number >= BigInt(minimum) && number <= BigInt(maximum)) return
     verification.report('different', { ...at, key }, `number ${number} is not from ${minimum} to ${maximum}`)
