@@ -73,7 +73,7 @@ describe('a commit of many turns', () => {
       told.add(outcome)
       expect([outcome, countOf(1)]).toEqual(isPublished ? ['committed', keys] : ['canceled', 0])
       expect([one!.status, world.database.locks.size]).toEqual(['none', 0])
-      void one!.run((tx) => tx.deleteRange(keyspaceRange(collection, 1)))
+      await one!.run((tx) => tx.deleteRange(keyspaceRange(collection, 1)))
       await world.database.pipeline.settled()
     }
     expect([...told].sort()).toEqual(['canceled', 'committed'])

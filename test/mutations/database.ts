@@ -218,12 +218,12 @@ export const databaseMutations: readonly Mutation[] = [
     ],
     [
       'what was tried counts as done at a step down',
-      'const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(synced)',
+      'const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(leader, synced)',
       'const kept: number | undefined = this.#triedEnd',
     ],
     [
       'what is not known to be synced counts as not done at a step down',
-      'const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(synced)',
+      'const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(leader, synced)',
       'const kept: number | undefined = synced',
     ],
     [

@@ -76,6 +76,12 @@ class ScriptedLeader implements Leader {
     resolve()
   }
 
+  /** The oldest append is synced, and is not answered yet. */
+  sync(): void {
+    this.writtenThrough = this.syncedThrough = this.pending[0]!.through
+    this.onDurable?.()
+  }
+
   fail(error: Error): void {
     this.pending.shift()!.reject(error)
   }
@@ -246,6 +252,20 @@ describe('group commit', () => {
     expect(leader.pending.map(({ what, level }) => [what, level])).toEqual([['flush', 'synced']])
     leader.succeed()
     expect(synced.told).toBe('durable')
+  })
+
+  test('is settled when the log has answered, although it was synced before: the store lets go of its ways back', async () => {
+    const sequence = commit('a', '1')
+    const watched = watch(sequence)
+    let isSettled = false
+    void database.pipeline.settled().then(() => (isSettled = true))
+    await turns()
+    leader.sync()
+    await turns()
+    expect([watched.told, isSettled, database.store.statistics()['marks']]).toEqual(['durable', false, 2])
+    leader.succeed()
+    await turns()
+    expect([isSettled, database.store.statistics()['marks']]).toEqual([true, 1])
   })
 
   test('what nobody waits for is handed over all the same', async () => {

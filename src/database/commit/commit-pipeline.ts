@@ -59,7 +59,17 @@ import type { LargeChange } from '../transaction/conflict-index.ts'
 import type { Sequence } from '../contract.ts'
 import { DurabilityWaiters } from './durability-waiters.ts'
 import { HybridClock } from './hybrid-clock.ts'
-import { diskFull, endOfTerm, logErrorCode, messageOf, notDone, notLeading, unknownOutcome } from './log-trouble.ts'
+import {
+  diskFull,
+  findEndOfTerm,
+  isTermEnd,
+  logErrorCode,
+  messageOf,
+  notDone,
+  notLeading,
+  seenRefused,
+  unknownOutcome,
+} from './log-trouble.ts'
 import { Outage } from './outage.ts'
 import { defaultPatienceMs, type PipelineOwner, type PipelineParts, type PipelineState } from './pipeline-parts.ts'
 import { StagingQueue, type Staging } from './staging.ts'
@@ -102,7 +112,10 @@ export class CommitPipeline<State> {
   readonly #burned = new BurnedSequences()
   /** Since the last refusal, until something is appended. */
   #fullSinceUs: number | undefined
+  /** Who closes waits for the append in flight to end. */
   #idle: (() => void)[] = []
+  /** Others who wait for that. */
+  #answered: (() => void)[] = []
   lastSequence: Sequence
   /** Why nothing is written any more. */
   failure: PolylogError | undefined
@@ -287,11 +300,15 @@ export class CommitPipeline<State> {
     return this.#clock.timeMs(this.#host.now())
   }
 
-  /** Resolves when everything committed so far is synced, or has failed: after a refusal, when what is left is synced. */
+  /**
+   * Resolves when everything committed so far is synced, or has failed: after a refusal, when what is left is synced. A log
+   * may say so before it answers the append: then after that answer, with which the states before it are let go of.
+   */
   async settled(): Promise<void> {
     const synced = (): Promise<boolean> =>
       new Promise((resolve) => this.whenDurable(this.lastSequence, 'synced', (error) => resolve(error === undefined)))
     while (!(await synced()) && this.failure === undefined);
+    if (this.#turns.isHeld) await new Promise<void>((resolve) => this.#answered.push(resolve))
   }
 
   /** Ends appends. Call after `settled`, or after giving up on it: who still waits then is told that nobody knows. */
@@ -333,7 +350,7 @@ export class CommitPipeline<State> {
     }
     if (this.#loss !== undefined && this.#phase === 'leading') await this.#stepDown(this.#loss)
     this.#turns.isHeld = false
-    for (const run of this.#idle.splice(0)) run()
+    for (const run of [...this.#idle.splice(0), ...this.#answered.splice(0)]) run()
     if (this.#phase !== 'leading') return
     const isAwaited = !this.#waiters.isEmpty
     if (this.#queue.first !== undefined || !this.#pieces.isEmpty) this.#turns.schedule()
@@ -506,30 +523,16 @@ export class CommitPipeline<State> {
     }
     this.#phase = 'stepping down'
     const synced = leader.syncedThrough
-    const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(synced)
+    const kept = synced >= this.#triedEnd ? synced : await this.#endOfTerm(leader, synced)
     if (this.#phase !== 'stepping down') return
     if (kept !== undefined) this.#triedEnd = kept
     this.#end(kept ?? leader.syncedThrough, notDone(why, 'the database leads its log no longer'))
     this.#owner.steppedDown(this.failure!)
   }
 
-  /** What the log holds of this leader; undefined where it could not be asked for long enough. */
-  async #endOfTerm(synced: Sequence): Promise<Sequence | undefined> {
-    const outage = new Outage(this.#host, this.#patienceMs)
-    const over = new AbortController()
-    const cancel = this.#host.at(this.#patienceMs, () => over.abort())
-    try {
-      for (;;) {
-        try {
-          return await endOfTerm(this.#log, this.#leader!.epoch, synced, over.signal)
-        } catch (error) {
-          if (logErrorCode(error) !== 'unavailable' || this.#isClosing) return undefined
-          if (!(await outage.next())) return undefined
-        }
-      }
-    } finally {
-      cancel()
-    }
+  #endOfTerm({ epoch }: Leader, synced: Sequence): Promise<Sequence | undefined> {
+    const givesUp = (): boolean => this.#isClosing
+    return findEndOfTerm({ host: this.#host, log: this.#log, patienceMs: this.#patienceMs, givesUp }, epoch, synced)
   }
 
   /**
@@ -585,15 +588,4 @@ export class CommitPipeline<State> {
     if (isDoubtful) return unknownOutcome(cause, 'the database leads its log no longer')
     return notDone(cause ?? failure, 'the log failed before')
   }
-}
-
-/** Another one may lead now, or this one again: the log itself is well. */
-function isTermEnd(reason: unknown): boolean {
-  return ['fenced', 'unavailable'].includes(logErrorCode(reason))
-}
-
-function seenRefused(cause: PolylogError): PolylogError {
-  return new PolylogError('serialization_failure', 'what was read before has been taken back: the write was not done', {
-    cause,
-  })
 }

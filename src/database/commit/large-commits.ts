@@ -313,7 +313,8 @@ class LargeCommit {
       const draft = store.draft((key) => this.#writes.says(key))
       if (draft !== undefined) return draft
       await this.whenOver(pipeline.settled())
-      while (store.reclaim(this.#kernel.limits.sliceUs)) await this.#nextSlice()
+      do await this.#nextSlice()
+      while (store.reclaim(this.#kernel.limits.sliceUs))
     }
   }
 

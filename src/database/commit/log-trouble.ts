@@ -1,8 +1,10 @@
 /** What becomes of commits when the log does not take them, in the words of `PolylogError`. */
 import { PolylogError } from '../../base/errors.ts'
+import type { Host } from '../../host/host.ts'
 import type { CommitLog, LogErrorCode } from '../../log/commit-log.ts'
 import { LogError } from '../../log/commit-log.ts'
 import type { Sequence } from '../contract.ts'
+import { Outage } from './outage.ts'
 
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
@@ -47,7 +49,7 @@ export function tooLarge(recordBytes: number, maxBatchBytes: number): PolylogErr
  * leads, nothing of this one can come to be in it any more. Undefined where none does, for then nobody knows. Errors:
  * `LogError`.
  */
-export async function endOfTerm(
+async function endOfTerm(
   log: CommitLog,
   epoch: number,
   from: Sequence,
@@ -64,4 +66,46 @@ export async function endOfTerm(
     }
   }
   return own < end ? undefined : own
+}
+
+/** How long the log is asked, and whether it is still asked where it cannot be reached. */
+interface Asking {
+  readonly host: Host
+  readonly log: CommitLog
+  readonly patienceMs: number
+  readonly givesUp: () => boolean
+}
+
+/** `endOfTerm`, asked again while the log cannot be reached; undefined where that was so for too long. */
+export async function findEndOfTerm(
+  { host, log, patienceMs, givesUp }: Asking,
+  epoch: number,
+  synced: Sequence,
+): Promise<Sequence | undefined> {
+  const outage = new Outage(host, patienceMs)
+  const over = new AbortController()
+  const cancel = host.at(patienceMs, () => over.abort())
+  try {
+    for (;;) {
+      try {
+        return await endOfTerm(log, epoch, synced, over.signal)
+      } catch (error) {
+        if (logErrorCode(error) !== 'unavailable' || givesUp()) return undefined
+        if (!(await outage.next())) return undefined
+      }
+    }
+  } finally {
+    cancel()
+  }
+}
+
+/** Another one may lead now, or this one again: the log itself is well. */
+export function isTermEnd(reason: unknown): boolean {
+  return ['fenced', 'unavailable'].includes(logErrorCode(reason))
+}
+
+export function seenRefused(cause: PolylogError): PolylogError {
+  return new PolylogError('serialization_failure', 'what was read before has been taken back: the write was not done', {
+    cause,
+  })
 }
