@@ -1,8 +1,9 @@
 /**
  * Loaded into a server by `--import`: the processor time of each round of its event loop, by the thread's own account.
  *
- * A round runs everything that was ready, so it is at least as long as the longest turn in it. At SIGUSR2 the longest one
- * since the last signal goes to the file that the environment names, in milliseconds.
+ * A round runs everything that was ready, so it is at least as long as the longest turn in it. At SIGUSR2 it begins to look;
+ * at the next one the longest round since goes to the file that the environment names, in milliseconds, and it looks no
+ * more: looking keeps the event loop turning, and what that takes would count as the server's.
  */
 import { openSync, readSync, writeFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
@@ -17,18 +18,23 @@ function measure(into: string): void {
     const length = readSync(statistics, buffer, 0, buffer.length, 0)
     return Number(buffer.toString('latin1', 0, length).split(' ')[0]) / 1e6
   }
-  let last = spentMs()
+  let isLooking = false
+  let last = 0
   let longestMs = 0
   const round = (): void => {
+    if (!isLooking) return
     const now = spentMs()
     longestMs = Math.max(longestMs, now - last)
     last = now
     setImmediate(round)
   }
-  round()
   process.on('SIGUSR2', () => {
-    writeFileSync(into, longestMs.toFixed(2))
-    longestMs = 0
-    last = spentMs()
+    isLooking = !isLooking
+    if (isLooking) {
+      longestMs = 0
+      last = spentMs()
+      setImmediate(round)
+    }
+    writeFileSync(into, isLooking ? 'looking' : longestMs.toFixed(2))
   })
 }

@@ -101,13 +101,18 @@ export const databaseMutations: readonly Mutation[] = [
     'src/database/transaction/read-log.ts',
     ['src/database/transaction/read-log.test.ts'],
     [
-      ['a read range is one key short', '`${sliceToLatin1(key)}\\0`', 'sliceToLatin1(key)'],
+      ['a read range is one key short', '`${key}\\0`)\n  }', 'key)\n  }'],
       [
         'a range read to its end ends with its last key',
-        'key === undefined ? sliceToLatin1(this.#range.end)',
-        'key === undefined ? this.end',
+        ': sliceToLatin1(this.#range.end))\n      return',
+        ': this.#end)\n      return',
       ],
-      ['a range read backwards is not read', 'if (start < this.start) this.start = start', ''],
+      ['a range read backwards is not read', 'if (to < this.#start) this.#start = to', ''],
+      [
+        'a cursor that is sought forgets what it has read',
+        'sought(): void {\n    this.#settle()\n  }',
+        'sought(): void {}',
+      ],
       [
         'points that were read do not count',
         'if (conflicts.lastChange(key) > sequence) return true',
@@ -167,6 +172,11 @@ export const databaseMutations: readonly Mutation[] = [
       'a skip passes own writes by',
       "if (this.#limit > 0 || this.#baseState === 'held') return",
       "if (this.#baseState === 'held') return",
+    ],
+    [
+      'a cursor does not ask for own range deletes',
+      'return count > 0 && this.#writes.concerns(this.#range) ? count : 0',
+      'return count > 0 && this.#writes.touches(this.#range) ? count : 0',
     ],
     ['writes made after it show in an open cursor', 'this.#writes.newestBefore(newest, this.#limit)', 'newest'],
   ]),
@@ -377,6 +387,7 @@ export const databaseMutations: readonly Mutation[] = [
     [
       ['a piece holds what the one before held', 'this.#writer.reset()\n    this.#beginPiece()', 'this.#beginPiece()'],
       ['a refused commit leaves its pieces', 'if (!this.#isPublished) this.#staging?.abandon()', ''],
+      ['a draft is filled without the range deletes', 'await this.#fillBy(draft, () => ranges.next().value ?? -1)', ''],
     ],
   ),
   ...mutationsOf(

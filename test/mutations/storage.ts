@@ -62,6 +62,9 @@ export const storageMutations: readonly Mutation[] = [
     ['merging branches loses the separator between them', 'isLeaf ? 0 : separator)', '0)'],
     ['the separator of merged leaves leaks', 'if (isLeaf) tree.retireRecord(separator)', ''],
   ]),
+  ...mutationsOf('src/storage/memory/split.ts', tests, [
+    ['keys in order leave pages half empty', 'appending ? slot : leafCapacity >>> 1', 'leafCapacity >>> 1'],
+  ]),
   ...mutationsOf('src/storage/memory/tree.ts', tests, [
     [
       'a shared page is changed in place',
@@ -83,6 +86,11 @@ export const storageMutations: readonly Mutation[] = [
       'the root does not count',
       'for (let i = 0; i <= this.depth; i++) {\n      const page = this.path[i]!\n      pageWordsOf(this.space, page)[pageBase(page) + keysAt]! += count',
       'for (let i = 1; i <= this.depth; i++) {\n      const page = this.path[i]!\n      pageWordsOf(this.space, page)[pageBase(page) + keysAt]! += count',
+    ],
+    [
+      'a key behind the last one inserted passes by its neighbour',
+      'const above = next < size ? words[records + next]! : this.#high',
+      'const above = this.#high',
     ],
     ['a page at the edge has a prefix', 'low === 0 || high === 0 ? 0 :', 'low === 0 && high === 0 ? 0 :'],
   ]),

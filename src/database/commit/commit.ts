@@ -92,9 +92,8 @@ function encodeAll(writer: RecordWriter, writes: WriteSet): void {
 }
 
 export function encodeOperation(writer: RecordWriter, writes: WriteSet, operation: number): void {
-  const key = writes.keyOf(operation, visitedKey)
-  const value = writes.payloadOf(operation, visitedValue)
-  encode(writer, writes.kindOf(operation), key, value, writes.isDerived(operation))
+  const kind = writes.read(operation, visitedKey, visitedValue)
+  encode(writer, kind, visitedKey, visitedValue, writes.isDerived(operation))
 }
 
 const bare = new MutableSlice()
@@ -135,9 +134,9 @@ function apply(transaction: KernelTransaction, sequence: Sequence): void {
   const fed = conflicts.active
   for (let i = 0; i < writes.count; i++) {
     if (!writes.isEffective(i)) continue
-    const kind = writes.kindOf(i)
-    const key = writes.keyOf(i, visitedKey)
-    const value = writes.payloadOf(i, visitedValue)
+    const key = visitedKey
+    const value = visitedValue
+    const kind = writes.read(i, key, value)
     if (kind === writeKinds.put) store.put(key, value)
     else if (kind === writeKinds.delete) store.delete(key)
     else if (kind === writeKinds.deleteRange) {

@@ -225,6 +225,17 @@ describe('a large commit', () => {
     expect([countOf('large'), valuesOf('large')]).toEqual([5, ['new']])
   })
 
+  test('keeps what was put into a range after it was deleted, in whatever order the keys come', async () => {
+    await putMany('large', 100, 'old').commit()
+    const transaction = begin()
+    for (let n = 0; n < 60; n++) transaction.put(keyOf('large', n), valueOf('hidden'))
+    transaction.deleteRange({ start: copyOf('large', 0), end: copyOf('large', 90) })
+    for (let n = 60; n > 20; n--) transaction.put(keyOf('large', n), valueOf('new'))
+    transaction.delete(keyOf('large', 95))
+    await transaction.commit()
+    expect([countOf('large'), valuesOf('large')]).toEqual([49, ['new', 'old']])
+  })
+
   test('is a conflict in the ranges that it deletes, too', async () => {
     await putMany('large', 300, 'old').commit()
     const since = database.newestSequence

@@ -31,7 +31,7 @@
  * `publish` is the point of no return: what comes later changes neither the commit nor its answer.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { MutableSlice, type KeyRange } from '../../base/slice.ts'
+import { emptySlice, MutableSlice, type KeyRange } from '../../base/slice.ts'
 import { keyspaceOf } from '../../base/tuple.ts'
 import { RecordWriter } from '../../log/record-writer.ts'
 import type { Draft } from '../../storage/store.ts'
@@ -163,6 +163,8 @@ class LargeCommit {
   #validation: ReadValidation | undefined
   #draft: Draft | undefined
   #sliceEndUs = 0
+  /** The operation that comes next. */
+  #at = 0
   #operations = 0
   #bytes = 0
   /** In the draft so far, and when the stores were looked at last. */
@@ -220,14 +222,26 @@ class LargeCommit {
   }
 
   async #encode(): Promise<void> {
-    const encode = (operation: number): void => encodeOperation(this.#writer, this.#writes, operation)
     this.#beginPiece()
-    for (let i = 0; i < this.#writes.count; i++) {
-      if (!this.#writes.isEffective(i)) continue
-      const wait = this.#withValue(encode, i)
+    for (this.#at = 0; this.#at < this.#writes.count;) {
+      const wait = this.#tryStep(this.#encodeSome)
       if (wait !== undefined) await wait
-      if (this.#writer.openBytes >= this.#pieceBytes) await this.#stagePiece()
-      if (this.#isOver(i)) await this.#nextSlice()
+      else if (this.#writer.openBytes >= this.#pieceBytes) await this.#stagePiece()
+      else if (this.#at < this.#writes.count) await this.#nextSlice()
+    }
+  }
+
+  /** Until the slice is over or the piece is full. */
+  readonly #encodeSome = (): void => {
+    const writes = this.#writes
+    const writer = this.#writer
+    const { count } = writes
+    const pieceBytes = this.#pieceBytes
+    while (this.#at < count) {
+      const before = writer.openBytes
+      if (writes.isEffective(this.#at)) encodeOperation(writer, writes, this.#at)
+      this.#at++
+      if (writer.openBytes >= pieceBytes || this.#isOver(writer.openBytes - before)) return
     }
   }
 
@@ -256,33 +270,58 @@ class LargeCommit {
     this.#recordBytes += bytes
   }
 
-  /** Calls `step`, again where it had to wait for the value. */
-  #withValue(step: (operation: number) => void, operation: number): Promise<void> | undefined {
+  /** What a step waits for: a value that lies elsewhere. It has stopped before that one then. */
+  #tryStep(step: () => void): Promise<void> | undefined {
     try {
-      step(operation)
+      step()
       return undefined
     } catch (error) {
       if (!(error instanceof Elsewhere)) throw error
-      return this.whenOver(error.done).then(() => this.#withValue(step, operation))
+      return this.whenOver(error.done)
     }
   }
 
-  /** Ends early where the draft was discarded meanwhile. */
+  /**
+   * In the order of keys, so that neighbours come to the same page and the page to the processor's cache once: range deletes
+   * first, since what is effective of their keys came later. Spilled values are read as they were written. Ends early where
+   * the draft was discarded meanwhile.
+   */
   async #fill(): Promise<void> {
     const draft = (this.#draft = await this.#openDraft())
+    const writes = this.#writes
     this.#putBytes = this.#lookedAtBytes = 0
-    const apply = (operation: number): void => {
-      if (draft.isOpen) this.#apply(draft, operation)
+    if (writes.hasSpilled) {
+      this.#at = 0
+      await this.#fillBy(draft, () => (this.#at < writes.count ? this.#at++ : -1))
+      return
     }
-    for (let i = 0; i < this.#writes.count; i++) {
-      if (!this.#writes.isEffective(i)) continue
-      const wait = this.#withValue(apply, i)
+    const ranges = writes.rangeDeletes.values()
+    await this.#fillBy(draft, () => ranges.next().value ?? -1)
+    const { sorted } = writes
+    let place = sorted.first(emptySlice, false)
+    await this.#fillBy(draft, () => {
+      if (place < 0) return -1
+      const operation = sorted.at(place)
+      place = sorted.next(place, false)
+      return operation
+    })
+  }
+
+  /** `next`: the operations, one after the other; −1 behind the last. */
+  async #fillBy(draft: Draft, next: () => number): Promise<void> {
+    let operation = next()
+    const fillSome = (): void => {
+      while (operation >= 0 && draft.isOpen) {
+        const bytes = this.#writes.isEffective(operation) ? this.#apply(draft, operation) : 0
+        operation = next()
+        if (bytes > 0) this.#hasPut(bytes)
+        if (this.#isOver(bytes)) return
+      }
+    }
+    while (operation >= 0 && draft.isOpen) {
+      const wait = this.#tryStep(fillSome)
       if (wait !== undefined) await wait
-      if (!draft.isOpen) return
-      if (this.#writes.kindOf(i) === writeKinds.put) this.#hasPut(this.#writes.bytesOf(i))
-      if (!this.#isOver(i)) continue
-      await this.#nextSlice()
-      if (!draft.isOpen) return
+      else if (operation >= 0) await this.#nextSlice()
     }
   }
 
@@ -295,14 +334,18 @@ class LargeCommit {
     if (this.#putBytes > freeBesideDeletes && !this.#kernel.hasRoomFor(0)) throw noRoom()
   }
 
-  #apply(draft: Draft, operation: number): void {
-    const writes = this.#writes
-    const kind = writes.kindOf(operation)
-    const key = writes.keyOf(operation, this.#key)
-    const value = writes.payloadOf(operation, this.#value)
-    if (kind === writeKinds.put) draft.put(key, value)
-    else if (kind === writeKinds.delete) draft.delete(key)
+  /** How many bytes were put. */
+  #apply(draft: Draft, operation: number): number {
+    const key = this.#key
+    const value = this.#value
+    const kind = this.#writes.read(operation, key, value)
+    if (kind === writeKinds.put) {
+      draft.put(key, value)
+      return key.end - key.start + value.end - value.start
+    }
+    if (kind === writeKinds.delete) draft.delete(key)
     else if (kind === writeKinds.deleteRange) draft.deleteRange({ start: key, end: value })
+    return 0
   }
 
   /** The one before is in the way until it is durable and what it has replaced is let go of. */
@@ -363,10 +406,10 @@ class LargeCommit {
 
   // ---- slices
 
-  /** Whether this turn has done enough, with that operation. */
-  #isOver(operation: number): boolean {
+  /** Whether this turn has done enough, with an operation of so many bytes. */
+  #isOver(bytes: number): boolean {
     this.#operations++
-    this.#bytes += this.#writes.bytesOf(operation)
+    this.#bytes += bytes
     if (this.#bytes >= sliceBytes || this.#operations >= this.#kernel.limits.sliceKeys) return true
     return this.#operations % lookEvery === 0 && this.#kernel.monotonicUs() >= this.#sliceEndUs
   }

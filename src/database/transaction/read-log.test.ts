@@ -30,6 +30,7 @@ describe('what a serializable transaction has read', () => {
     expect(conflicting(log, ['b', 'd'])).toEqual([])
     tracker.reached(key('d'))
     expect(conflicting(log, ['a', 'b', 'c', 'd', 'd\0', 'e'])).toEqual(['b', 'c', 'd'])
+    tracker.sought()
     tracker.reached(key('c'))
     expect(conflictsWith(log, 'd')).toBe(true)
   })

@@ -24,30 +24,67 @@ const rangesLookedAtMax = 1000
 /** Above every key: no keyspace number begins with FF. */
 const afterAllKeys = '\xff'
 
+const noBytes = new Uint8Array(0)
+
 const everything = { start: '', end: afterAllKeys }
 
+/** As far as its scan came. That is told for each entry, so it is kept as bytes and made a string when somebody asks. */
 class ReadRange implements ReadRangeTracker {
   readonly #range: KeyRange
   readonly #reverse: boolean
-  start: string
-  end: string
+  #start: string
+  #end: string
+  /** The key reached last, which may lie further than `#start` and `#end` say, and its length; −1: it does not. */
+  #reached: Uint8Array = noBytes
+  #reachedBytes = -1
 
   constructor(range: KeyRange, reverse: boolean) {
     this.#range = range
     this.#reverse = reverse
-    this.start = sliceToLatin1(reverse ? range.end : range.start)
-    this.end = this.start
+    this.#start = sliceToLatin1(reverse ? range.end : range.start)
+    this.#end = this.#start
   }
 
-  /** A cursor may be sought back: what it has read stays read. */
+  get start(): string {
+    this.#settle()
+    return this.#start
+  }
+
+  get end(): string {
+    this.#settle()
+    return this.#end
+  }
+
   reached(key: Slice | undefined): void {
-    if (this.#reverse) {
-      const start = sliceToLatin1(key ?? this.#range.start)
-      if (start < this.start) this.start = start
-    } else {
-      const end = key === undefined ? sliceToLatin1(this.#range.end) : `${sliceToLatin1(key)}\0`
-      if (end > this.end) this.end = end
+    if (key === undefined) {
+      this.#settle()
+      this.#extend(this.#reverse ? sliceToLatin1(this.#range.start) : sliceToLatin1(this.#range.end))
+      return
     }
+    const { bytes, start, end } = key
+    const length = end - start
+    if (length > this.#reached.length) this.#reached = new Uint8Array(Math.max(64, 2 * length))
+    const reached = this.#reached
+    for (let i = 0; i < length; i++) reached[i] = bytes[start + i]!
+    this.#reachedBytes = length
+  }
+
+  /** A cursor is sought: what it has read before stays read. */
+  sought(): void {
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#reachedBytes < 0) return
+    const key = sliceToLatin1({ bytes: this.#reached, start: 0, end: this.#reachedBytes })
+    this.#reachedBytes = -1
+    this.#extend(this.#reverse ? key : `${key}\0`)
+  }
+
+  #extend(to: string): void {
+    if (this.#reverse) {
+      if (to < this.#start) this.#start = to
+    } else if (to > this.#end) this.#end = to
   }
 }
 

@@ -108,7 +108,11 @@ describe('values in a file', () => {
       }
       for (const [key, value] of state) expect(await read(set, key)).toBe(value)
       let bytes = 0
-      for (let i = 0; i < set.count; i++) bytes += set.bytesOf(i)
+      for (let i = 0; i < set.count; i++) {
+        const [key, value] = [new MutableSlice(), new MutableSlice()]
+        await finished(() => set.read(i, key, value))
+        bytes += key.end - key.start + value.end - value.start
+      }
       expect(set.hasSpilled ? set.sizeBytes >= bytes : set.sizeBytes === bytes).toBe(true)
       set.reset()
       await new Promise((resolve) => setImmediate(resolve))

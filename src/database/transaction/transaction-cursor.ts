@@ -23,6 +23,8 @@ import type { WriteSet } from './write-set.ts'
 export interface ReadRangeTracker {
   /** The scan has come to `key` (all before it, in its direction, has been read); `undefined`: to the range's end. */
   reached(key: Slice | undefined): void
+  /** What comes now is another part of the range. */
+  sought(): void
 }
 
 type BaseState = 'none' | 'held' | 'taken' | 'ended'
@@ -73,7 +75,13 @@ export class TransactionCursor implements Cursor {
     this.#reverse = options.reverse === true
     this.#tracker = tracker
     this.#base = reader().scan(range, options)
-    this.#limit = writes.count
+    this.#limit = this.#ownLimit()
+  }
+
+  /** Where no own write concerns the range, the snapshot's entries are all there is: nothing is merged then. */
+  #ownLimit(): number {
+    const { count } = this.#writes
+    return count > 0 && this.#writes.concerns(this.#range) ? count : 0
   }
 
   next(): boolean {
@@ -84,7 +92,8 @@ export class TransactionCursor implements Cursor {
   }
 
   seek(key: Slice): void {
-    this.#limit = this.#writes.count
+    this.#tracker?.sought()
+    this.#limit = this.#ownLimit()
     this.#ownVersion = -1
     this.#ownLast = undefined
     this.#ownEnded = false

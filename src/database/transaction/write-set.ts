@@ -342,6 +342,11 @@ export class WriteSet {
     return this.#ranges.length > 0
   }
 
+  /** The range deletes, in order. */
+  get rangeDeletes(): readonly number[] {
+    return this.#ranges.map(({ operation }) => operation)
+  }
+
   /** Forgets every operation from `mark` (an earlier `count`) on. */
   rollbackTo(mark: number): void {
     assert(mark <= this.#count, 'a savepoint lies behind the end of its transaction')
@@ -447,18 +452,25 @@ export class WriteSet {
     return this.#spilled.read(chunk, start, start + length, into)
   }
 
+  /** Key and payload of an operation, and which it is. Waits as `payloadOf` does. */
+  read(operation: number, key: MutableSlice, payload: MutableSlice): WriteOperation {
+    const words = this.#table.wordsOf(operation)
+    const place = at.placeOf(operation)
+    const bytes = this.#arena.chunkAt(words[place + at.chunkAt]!)
+    const keyEnd = words[place + at.keyEndAt]!
+    key.set(bytes, words[place + at.keyStartAt]!, keyEnd)
+    const flags = words[place + at.kindAt]!
+    if ((flags & spilledFlag) === 0) payload.set(bytes, keyEnd, words[place + at.valueEndAt]!)
+    else this.payloadOf(operation, payload)
+    return (flags & kindBits) as WriteOperation
+  }
+
   /** What stands behind the key. */
   #inlineOf(operation: number, into: MutableSlice): MutableSlice {
     const words = this.#table.wordsOf(operation)
     const place = at.placeOf(operation)
     const bytes = this.#arena.chunkAt(words[place + at.chunkAt]!)
     return into.set(bytes, words[place + at.keyEndAt]!, words[place + at.valueEndAt]!)
-  }
-
-  /** Of its key and value. */
-  bytesOf(operation: number): number {
-    const inline = this.#inlineBytesOf(operation)
-    return this.#hasSpilled(operation) ? inline - spilledRefBytes + this.#refOf(operation).length : inline
   }
 
   #inlineBytesOf(operation: number): number {
@@ -484,6 +496,14 @@ export class WriteSet {
     return position !== none && compareSlices(this.keyOf(sorted.at(position), this.#visitedKey), range.end) < 0
   }
 
+  /** Whether a key of the range was written to, one by one or by a range delete. */
+  concerns(range: KeyRange): boolean {
+    for (const hidden of this.#ranges) {
+      if (compareSlices(hidden.start, range.end) < 0 && compareSlices(range.start, hidden.end) < 0) return true
+    }
+    return this.touches(range)
+  }
+
   // ---- for the conflict index: what was changed, once all of it is committed
 
   touchesKey(key: string): boolean {
@@ -491,11 +511,7 @@ export class WriteSet {
   }
 
   touchesRange(start: string, end: string): boolean {
-    const range = { start: sliceOf(latin1ToBytes(start)), end: sliceOf(latin1ToBytes(end)) }
-    for (const hidden of this.#ranges) {
-      if (compareSlices(hidden.start, range.end) < 0 && compareSlices(range.start, hidden.end) < 0) return true
-    }
-    return this.touches(range)
+    return this.concerns({ start: sliceOf(latin1ToBytes(start)), end: sliceOf(latin1ToBytes(end)) })
   }
 
   /** Whether the key is written to here, one by one or by a range delete. */

@@ -1,6 +1,5 @@
 /** All keys of a collection: walking, counting, renaming, copying, and a random one. */
 import { inPlace } from '../../database/transaction/wait.ts'
-import { ByteWriter } from '../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
@@ -132,12 +131,12 @@ function* copyElements(
   to: { space: Keyspace; generation: number },
 ): StatementSteps<void> {
   const key = new KeyWriter(64)
-  const value = new ByteWriter(64)
-  const prefixLength = writeElementPrefix(key, from.space, from.of, from.generation).end
+  const fromBytes = writeElementPrefix(key, from.space, from.of, from.generation).end
+  const toBytes = writeElementPrefix(key, to.space, from.of, to.generation).end
+  const writeKind = from.of === index.byScore ? 'derived' : 'primary'
   yield* walk(tx, elementRange(from.space, from.of, from.generation), (source, stored) => {
-    writeElementPrefix(key, to.space, from.of, to.generation)
-    key.copy(source.bytes, source.start + prefixLength, source.end)
-    value.reset().slice(stored)
-    tx.putNew(key, value, from.of === index.byScore ? 'derived' : 'primary')
+    key.truncate(toBytes)
+    key.copy(source.bytes, source.start + fromBytes, source.end)
+    tx.putNew(key, stored, writeKind)
   })
 }

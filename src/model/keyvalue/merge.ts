@@ -75,11 +75,8 @@ export function* mergeMembers(
 ): StatementSteps<void> {
   const member = new MutableSlice()
   for (;;) {
-    const least = leastOf(streams)
+    const least = meetLeast(streams)
     if (least === undefined) return
-    for (const stream of streams) {
-      stream.present = stream.alive && (stream === least || compareSlices(stream.element, least.element) === 0)
-    }
     const shouldPause = reader.slice.spend(streams.length)
     let goesOn = orWait(visit, least.decode(member), undefined)
     for (; typeof goesOn === 'object'; goesOn = orWait(visit, least.decode(member), undefined)) {
@@ -87,7 +84,15 @@ export function* mergeMembers(
       yield goesOn
     }
     if (goesOn === false) return
-    for (const stream of streams) if (stream.present) yield* advanceOne(stream, streams)
+    for (let at = 0; at < streams.length; at++) {
+      const stream = streams[at]!
+      if (!stream.present) continue
+      // Not `advanceOne`: a generator for each member costs more than the rest.
+      for (let wait = attempt(advanceStream, stream); wait !== done; wait = attempt(advanceStream, stream)) {
+        keepAll(streams)
+        yield wait
+      }
+    }
     if (!shouldPause) continue
     keepAll(streams)
     yield undefined
@@ -118,11 +123,19 @@ export function* openStreams(
   return streams
 }
 
-function leastOf(streams: readonly MemberStream[]): MemberStream | undefined {
+/** A stream that shows the least member, which is `present` in it and in all others that show it. */
+function meetLeast(streams: readonly MemberStream[]): MemberStream | undefined {
   let least: MemberStream | undefined
-  for (const stream of streams) {
+  for (let at = 0; at < streams.length; at++) {
+    const stream = streams[at]!
+    stream.present = false
     if (!stream.alive) continue
-    if (least === undefined || compareSlices(stream.element, least.element) < 0) least = stream
+    const order = least === undefined ? -1 : compareSlices(stream.element, least.element)
+    if (order > 0) continue
+    stream.present = true
+    if (order === 0) continue
+    for (let before = 0; before < at; before++) streams[before]!.present = false
+    least = stream
   }
   return least
 }

@@ -6,10 +6,10 @@ import { charge, isTurnOver } from '../../base/work.ts'
 import { compareSlices, copySlice, equalSlices, type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import type { StatementSteps, TimeSlice, Transaction, TransactionReader } from '../../database/contract.ts'
 import {
-  advance,
   attempt,
   done,
   inPlace,
+  isThrownWait,
   orWait,
   type ThrownWait,
   type WaitingTransaction,
@@ -46,18 +46,53 @@ export function* walk(
   if (compareSlices(range.start, range.end) >= 0) return
   const cursor = reader.scan(range, { reverse: options.reverse ?? false })
   yield* pass(reader, cursor, options.offset ?? 0)
-  let left = options.limit ?? Infinity
-  let visited = 0
-  while (left-- > 0) {
-    let found = advance(reader, cursor)
-    for (; typeof found === 'object'; found = advance(reader, cursor)) yield found
-    if (!found) break
-    let goesOn = orWait(visit, cursor.key, cursor.value)
-    if (typeof goesOn === 'object') goesOn = yield* visitAgain(visit, cursor, goesOn)
-    if (goesOn === false) return
-    if (isPause(reader, ++visited)) yield undefined
+  const progress: Progress = { left: options.limit ?? Infinity, visited: 0, isAtEntry: false }
+  for (;;) {
+    const outcome = visitSome(reader, cursor, visit, progress)
+    if (outcome === over) break
+    if (outcome === pause) yield undefined
+    else if (!progress.isAtEntry) yield outcome
+    else {
+      const goesOn = yield* visitAgain(visit, cursor, outcome)
+      if (goesOn === false) return
+      if (isPause(reader, ++progress.visited)) yield undefined
+    }
   }
-  reader.slice.spend(visited % entriesBetweenChecks)
+  reader.slice.spend(progress.visited % entriesBetweenChecks)
+}
+
+interface Progress {
+  left: number
+  visited: number
+  /** What it waits for concerns the visit of the entry that the cursor shows. */
+  isAtEntry: boolean
+}
+
+const over: unique symbol = Symbol('over')
+const pause: unique symbol = Symbol('pause')
+
+/** Visits entries up to the next pause or wait: a plain function, since a generator costs more an entry than the cursor. */
+function visitSome(
+  reader: SlicedReader,
+  cursor: Cursor,
+  visit: Visit,
+  progress: Progress,
+): typeof over | typeof pause | ThrownWait {
+  try {
+    while (progress.left > 0) {
+      progress.isAtEntry = false
+      if (!cursor.next()) return over
+      reader.batchDone()
+      progress.isAtEntry = true
+      progress.left--
+      if (visit(cursor.key, cursor.value) === false) return over
+      if (isPause(reader, ++progress.visited)) return pause
+    }
+    return over
+  } catch (error) {
+    if (isThrownWait(error)) return error
+    throw error
+  }
 }
 
 /** Entries that are compared between two looks at what is left of the turn; fewer of longer ones, which may be alike but for a byte. */

@@ -76,7 +76,7 @@ function insert(tree: Tree, slot: number, key: Slice, value: Slice): void {
   tree.own(tree.depth)
   const size = pageField(tree.space, tree.path[tree.depth]!, sizeAt)
   if (size === leafCapacity) {
-    const appending = tree.appendedTo === tree.path[tree.depth]
+    const appending = tree.insertedInto === tree.path[tree.depth] && tree.insertedAt === slot - 1
     slot = splitLeaf(tree, slot, appending, bytes, start, end)
   }
   const leaf = tree.path[tree.depth]!
@@ -84,7 +84,8 @@ function insert(tree: Tree, slot: number, key: Slice, value: Slice): void {
   insertIntoLeaf(tree, slot, record)
   tree.addKeys(1)
   if (tree.undo.isActive && tree.fault !== 'forgotten-undo') tree.undo.push(record, 0)
-  tree.appendedTo = slot === pageField(tree.space, leaf, sizeAt) - 1 ? leaf : 0
+  tree.insertedInto = leaf
+  tree.insertedAt = slot
 }
 
 /** Puts `record` into the leaf of the path, which must be current and have room. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import type { Slice } from '../../base/slice.ts'
+import { SeededRandom } from '../../host/simulated/random.ts'
 import { describeStore, isFoundOut } from '../contract/contract-suite.ts'
 import type { OrderedStore } from '../store.ts'
 import { checkFamily, checkTree } from './check.ts'
@@ -278,4 +279,51 @@ test('a range may end behind the last key of any page, and before the first of t
       store.close()
     }
   }
+})
+
+describe('keys that come in order', () => {
+  const named = (name: string): Slice => sliceOf(Buffer.from(name))
+  const number = (n: number): string => String(n).padStart(6, '0')
+
+  test('fill the pages between others as they do behind all', () => {
+    const store = new MemoryStore({ monotonic, poison: true })
+    for (let n = 0; n < 40; n++) store.put(named(`a ${number(n)}`), value('before'))
+    for (let n = 0; n < 40; n++) store.put(named(`z ${number(n)}`), value('behind'))
+    for (let n = 0; n < 8000; n++) store.put(named(`m ${number(n)}`), value('new'))
+    store.publish(1)
+    checkFamily(store.family, [store])
+    // 82 entries to a leaf.
+    expect(store.statistics().pages).toBeLessThan((8000 / 82) * 1.1)
+    store.close()
+  })
+
+  test('come to their places among keys that come and go anywhere', () => {
+    const random = new SeededRandom(7)
+    const below = (count: number): number => random.bits() % count
+    const store = new MemoryStore({ monotonic, poison: true })
+    const model = new Map<string, string>()
+    for (let round = 0; round < 400; round++) {
+      const first = below(50) * 1000
+      const step = 1 + below(3)
+      for (let i = 0; i < 90; i++) {
+        const name = `k${number(first + i * step)}${below(20) === 0 ? 'x' : ''}`
+        store.put(named(name), value(`${round}`))
+        model.set(name, `${round}`)
+        // Beside the key that was put, in front of it or behind.
+        const other = `k${number(first + i * step + below(5) - 2)}`
+        if (below(10) > 0) continue
+        store.delete(named(other))
+        model.delete(other)
+      }
+      store.publish(round + 1)
+    }
+    checkFamily(store.family, [store])
+    const cursor = store.current.scan({ start: named('k'), end: named('l') })
+    const found: [string, string][] = []
+    while (cursor.next()) {
+      found.push([Buffer.from(copySlice(cursor.key)).toString(), Buffer.from(copySlice(cursor.value)).toString()])
+    }
+    expect(found).toEqual([...model].sort(([a], [b]) => (a < b ? -1 : 1)))
+    store.close()
+  })
 })

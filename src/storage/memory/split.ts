@@ -3,7 +3,7 @@
  *
  * A full page gives its upper part to a new page on its right; the shortest key that tells both sides apart goes up as
  * the separator, and is a record of its own, since the keys beside it may be deleted while it stays. Keys that arrive in
- * order would leave every page half empty, so an insertion at the end of a page where the last one was too splits there.
+ * order would leave every page half empty, so an insertion directly behind the last one splits there.
  */
 import {
   branchCapacity,
@@ -40,7 +40,7 @@ export function splitLeaf(
   const leaf = tree.path[tree.depth]!
   const base = pageBase(leaf)
   const words = pageWordsOf(space, leaf)
-  const middle = appending && slot === leafCapacity ? leafCapacity : leafCapacity >>> 1
+  const middle = appending ? slot : leafCapacity >>> 1
   const left = words[base + leafRecordsAt + middle - 1]!
   const right = middle === leafCapacity ? 0 : words[base + leafRecordsAt + middle]!
   const separator = right === 0 ? separatorBelow(tree, left, bytes, start, end) : separatorBetween(tree, left, right)

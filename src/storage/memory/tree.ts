@@ -24,6 +24,7 @@ import {
   depthMax,
   headsAt,
   keysAt,
+  leafRecordsAt,
   levelAt,
   moveEntries,
   pageBase,
@@ -64,8 +65,9 @@ export class Tree {
   readonly slots: number[] = new Array<number>(depthMax).fill(0)
   /** The depth of the path's last page. */
   depth = 0
-  /** The last insertion was at the end of this leaf. */
-  appendedTo = 0
+  /** Where the last insertion was, if nothing has moved since: a leaf and a slot. */
+  insertedInto = 0
+  insertedAt = -1
   /** The path leads to every key between the fences (separators, 0: none) of its leaf. */
   #isFenced = false
   #low = 0
@@ -95,6 +97,9 @@ export class Tree {
     const { space, path, slots } = this
     const before = path[this.depth]!
     if (this.#isFenced) {
+      if (before === this.insertedInto && this.#isNextBehindInserted(before, bytes, start, end)) {
+        return (slots[this.depth] = ~(this.insertedAt + 1))
+      }
       if (this.#isBetweenFences(bytes, start, end)) {
         return (slots[this.depth] = findInLeaf(space, pageWordsOf(space, before), pageBase(before), bytes, start, end))
       }
@@ -118,6 +123,20 @@ export class Tree {
     }
   }
 
+  /** Keys that come in order: between the last inserted one and its neighbour, so that nothing is searched for. */
+  #isNextBehindInserted(leaf: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const { space } = this
+    const words = pageWordsOf(space, leaf)
+    const base = pageBase(leaf)
+    const next = this.insertedAt + 1
+    const size = words[base + sizeAt]!
+    if (next > size || next === 0) return false
+    const records = base + leafRecordsAt
+    if (compareWithRecord(space, words[records + next - 1]!, bytes, start, end, 0) <= 0) return false
+    const above = next < size ? words[records + next]! : this.#high
+    return above === 0 || compareWithRecord(space, above, bytes, start, end, 0) < 0
+  }
+
   #isBetweenFences(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.#high !== 0 && compareWithRecord(this.space, this.#high, bytes, start, end, 0) >= 0) return false
     return this.#low === 0 || compareWithRecord(this.space, this.#low, bytes, start, end, 0) >= 0
@@ -136,6 +155,8 @@ export class Tree {
 
   /** Makes the path's pages down to `depth` the current epoch's own. */
   own(depth: number): void {
+    // Those above it were copied no earlier.
+    if (this.isCurrent(this.path[depth]!)) return
     for (let i = this.fault === 'shared-parent' ? depth : 0; i <= depth; i++) {
       const page = this.path[i]!
       if (this.isCurrent(page)) continue
@@ -276,7 +297,7 @@ export class Tree {
     assert(divergence !== undefined && !divergence.isAdopted, 'a draft is adopted that is not open')
     divergence.publishedRoot = this.root
     this.root = draft.root
-    this.appendedTo = 0
+    this.insertedInto = 0
     this.forgetFences()
     this.undo.pushAdoption()
   }
@@ -286,7 +307,7 @@ export class Tree {
     const { divergence } = this
     assert(divergence !== undefined, 'a draft is discarded that is not open')
     if (divergence.isAdopted) this.root = divergence.publishedRoot
-    this.appendedTo = 0
+    this.insertedInto = 0
     this.forgetFences()
     this.divergence = undefined
     this.versions.leave(new Leftover(this.space, divergence.through, root, divergence.published, divergence.drafted))
