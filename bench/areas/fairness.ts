@@ -1,31 +1,30 @@
 /**
  * What statements that write very much do to others: the longest round of the server's event loop while one runs, how
- * long a point read takes meanwhile, and how long the statement itself takes, against PostgreSQL; and Redis's commands on
- * large collections (`fairness-redis.ts`).
+ * long a point read takes meanwhile, and how much time and processor time the statement itself takes, against PostgreSQL;
+ * and Redis's commands on large collections (`fairness-redis.ts`).
  */
-import { readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { Area } from '../area.ts'
 import { spreadOf, type Row, type Spread } from '../measure.ts'
 import { findPostgres, startPostgres } from '../postgres-peer.ts'
 import { redisRows } from './fairness-redis.ts'
-import { removeFolder, scratchFolder, startPolylog, versionOf, type Running } from '../processes.ts'
+import { removeFolder, scratchFolder, versionOf, type Running } from '../processes.ts'
+import { MeteredServer, readsWhile } from '../turns.ts'
 
 interface Statement {
   readonly name: string
   readonly sql: (rows: number) => string
 }
 
-/** In this order, on one table. */
+/** In this order, on one table and one like pgbench's. */
 const statements: readonly Statement[] = [
   {
     name: 'insert',
     sql: (rows) => `insert into t select g, g * 7, 'row number ' || g from generate_series(1, ${rows}) g`,
   },
   { name: 'update', sql: () => 'update t set n = n + 1' },
+  { name: 'update-accounts', sql: () => 'update accounts set abalance = abalance + 1' },
   { name: 'rollback', sql: () => 'begin; update t set n = n + 1; rollback' },
   {
     name: 'savepoint',
@@ -34,8 +33,10 @@ const statements: readonly Statement[] = [
   { name: 'delete', sql: () => 'delete from t' },
 ]
 
-const setUp = [
-  'drop table if exists t, small',
+const setUp = (rows: number): readonly string[] => [
+  'drop table if exists t, small, accounts',
+  'create table accounts (aid int primary key, bid int, abalance int, filler char(84))',
+  `insert into accounts select g, 1, 0, '' from generate_series(1, ${rows}) g`,
   'create table t (id int primary key, n int, s text)',
   'create index on t (n)',
   'create table small (id int primary key, n int)',
@@ -44,6 +45,7 @@ const setUp = [
 
 interface Figures {
   readonly seconds: number[]
+  readonly processorSeconds: number[]
   readonly readMs: number[]
   readonly idleMs: number[]
   readonly turnMs: number[]
@@ -55,32 +57,28 @@ export const fairness: Area = {
     const rows = options.quick ? 200_000 : 1_000_000
     const rounds = options.quick ? 1 : options.pairs
     const folder = scratchFolder('fairness')
-    const meter = join(folder, 'turns')
-    const polylog = await startPolylog({
-      directory: join(folder, 'data'),
-      imports: fileURLToPath(new URL('../turn-meter.js', import.meta.url)),
-      env: { POLYLOG_TURN_METER: meter },
-    })
+    const polylog = await MeteredServer.start(folder)
     const postgres = findPostgres('initdb') === undefined ? undefined : await startPostgres()
     try {
-      const ours = await measure(polylog, 'polylog', rows, rounds, meter)
-      const peers = postgres && (await measure(postgres, 'postgres', rows, rounds, undefined))
-      for (const [name, turnMs] of await hostileTurns(polylog, meter)) yield hostileRow(name, turnMs)
-      yield* redisRows({ polylog, longestTurn: () => longestTurn(polylog, meter) }, options)
+      const ours = await measure(polylog.running, 'polylog', rows, rounds, polylog)
+      const peers = postgres && (await measure(postgres, 'postgres', rows, rounds))
+      for (const [name, turnMs] of await hostileTurns(polylog)) yield hostileRow(name, turnMs)
+      yield* redisRows(polylog, options)
       for (const { name } of statements) yield* rowsOf(name, rows, ours.get(name)!, peers?.get(name))
     } finally {
-      await Promise.all([polylog.stop(), postgres?.stop()])
+      await Promise.all([polylog.running.stop(), postgres?.stop()])
       removeFolder(folder)
     }
   },
 }
 
+/** Each round twice: for the times that statements take, and beside point reads with the meter, which takes time itself. */
 async function measure(
   server: Running,
   database: string,
   rows: number,
   rounds: number,
-  meter: string | undefined,
+  meter?: MeteredServer,
 ): Promise<Map<string, Figures>> {
   const connect = async (): Promise<pg.Client> => {
     const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'postgres', database })
@@ -88,19 +86,30 @@ async function measure(
     return client
   }
   const [writer, reader] = [await connect(), await connect()]
+  const read = (n: number): Promise<unknown> => {
+    return reader.query({ name: 'read', text: 'select n from small where id = $1', values: [1 + (n % 1000)] })
+  }
   const figures = new Map(
-    statements.map(({ name }): [string, Figures] => [name, { seconds: [], readMs: [], idleMs: [], turnMs: [] }]),
+    statements.map(({ name }): [string, Figures] => {
+      return [name, { seconds: [], processorSeconds: [], readMs: [], idleMs: [], turnMs: [] }]
+    }),
   )
   for (let round = 0; round < rounds; round++) {
-    for (const sql of setUp) await writer.query(sql)
+    for (const sql of setUp(rows)) await writer.query(sql)
     for (const { name, sql } of statements) {
-      const { seconds, readMs, idleMs, turnMs } = figures.get(name)!
-      idleMs.push(await readsWhile(reader, sleep(500)))
-      await longestTurn(server, meter)
-      const started = performance.now()
-      const running = writer.query(sql(rows)).then(() => seconds.push((performance.now() - started) / 1e3))
-      readMs.push(await readsWhile(reader, running))
-      turnMs.push(await longestTurn(server, meter))
+      const { seconds, processorSeconds } = figures.get(name)!
+      const [started, before] = [performance.now(), server.cpuSeconds()]
+      await writer.query(sql(rows))
+      seconds.push((performance.now() - started) / 1e3)
+      processorSeconds.push(server.cpuSeconds() - before)
+    }
+    for (const sql of setUp(rows)) await writer.query(sql)
+    for (const { name, sql } of statements) {
+      const { readMs, idleMs, turnMs } = figures.get(name)!
+      idleMs.push(await readsWhile(read, sleep(500)))
+      const work = async (): Promise<void> => void readMs.push(await readsWhile(read, writer.query(sql(rows))))
+      if (meter === undefined) await work()
+      else turnMs.push(await meter.longestTurnMs(work))
     }
   }
   await Promise.all([writer.end(), reader.end()])
@@ -119,14 +128,12 @@ const hostile: readonly (readonly [name: string, text: string, values?: () => un
   ['pattern', "select repeat('ab', 3000000) like '%a%b%a%b%c%'"],
 ]
 
-async function hostileTurns(server: Running, meter: string): Promise<[string, number][]> {
-  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'postgres', database: 'polylog' })
+async function hostileTurns(server: MeteredServer): Promise<[string, number][]> {
+  const client = new pg.Client({ host: '127.0.0.1', port: server.running.port, user: 'postgres', database: 'polylog' })
   await client.connect()
   const turns: [string, number][] = []
   for (const [name, text, values] of hostile) {
-    await longestTurn(server, meter)
-    await client.query(text, values?.() ?? [])
-    turns.push([name, await longestTurn(server, meter)])
+    turns.push([name, await server.longestTurnMs(() => client.query(text, values?.() ?? []))])
   }
   await client.end()
   return turns
@@ -144,43 +151,6 @@ function hostileRow(name: string, turnMs: number): Row {
     ratio: null,
     notes: 'longest round of the event loop while one such statement runs',
   }
-}
-
-/** p99 of point reads, one every millisecond or so. */
-async function readsWhile(reader: pg.Client, work: Promise<unknown>): Promise<number> {
-  const state = { isOver: false }
-  const over = work.finally(() => (state.isOver = true))
-  const delays: number[] = []
-  while (!state.isOver) {
-    const started = performance.now()
-    await reader.query({
-      name: 'read',
-      text: 'select n from small where id = $1',
-      values: [1 + (delays.length % 1000)],
-    })
-    delays.push(performance.now() - started)
-    await sleep(1)
-  }
-  await over
-  delays.sort((a, b) => a - b)
-  return delays[Math.floor(delays.length * 0.99)] ?? 0
-}
-
-/** Since this was last asked. */
-async function longestTurn(server: Running, meter: string | undefined): Promise<number> {
-  if (meter === undefined) return 0
-  rmSync(meter, { force: true })
-  process.kill(server.pid, 'SIGUSR2')
-  for (let i = 0; i < 100; i++) {
-    await sleep(20)
-    try {
-      const text = readFileSync(meter, 'utf8')
-      if (text !== '') return Number(text)
-    } catch {
-      // Not written yet.
-    }
-  }
-  throw new Error('the server does not answer the turn meter')
 }
 
 function* rowsOf(name: string, rows: number, ours: Figures, peers: Figures | undefined): Generator<Row> {
@@ -209,15 +179,21 @@ function* rowsOf(name: string, rows: number, ours: Figures, peers: Figures | und
     ...common,
     name: `fairness/${name}/time`,
     unit: 's',
-    ours: spreadOf(ours.seconds),
-    ...against(ours, peers),
+    ...against(spreadOf(ours.seconds), peers?.seconds),
     notes: `${rows} rows`,
+  }
+  yield {
+    ...common,
+    name: `fairness/${name}/processor-time`,
+    unit: 's',
+    ...against(spreadOf(ours.processorSeconds), peers?.processorSeconds),
+    notes: `${rows} rows; of all threads, and of all of PostgreSQL's processes`,
   }
 }
 
-function against(ours: Figures, peers: Figures | undefined): Pick<Row, 'peer' | 'ratio'> {
-  if (peers === undefined) return { peer: { name: 'PostgreSQL', missing: 'not installed' }, ratio: null }
-  const seconds: Spread = spreadOf(peers.seconds)
+function against(ours: Spread, peers: readonly number[] | undefined): Pick<Row, 'ours' | 'peer' | 'ratio'> {
+  if (peers === undefined) return { ours, peer: { name: 'PostgreSQL', missing: 'not installed' }, ratio: null }
+  const theirs = spreadOf(peers)
   const version = versionOf(findPostgres('postgres')!)
-  return { peer: { name: 'PostgreSQL', version, ...seconds }, ratio: seconds.median / spreadOf(ours.seconds).median }
+  return { ours, peer: { name: 'PostgreSQL', version, ...theirs }, ratio: theirs.median / ours.median }
 }
