@@ -21,10 +21,9 @@ import {
   windowsAround,
   type Window,
 } from './list-places.ts'
-import { countRange, walk, walkEqual, type SlicedReader } from './walk.ts'
+import { countRange, eachStep, walk, walkEqual, type SlicedReader } from './walk.ts'
 
 const itemKey = new KeyWriter(32)
-const itemsBetweenChecks = 64
 
 function keyAt(space: Keyspace, list: Header, position: number): KeyWriter {
   return writeItemKey(itemKey, space, list.generation, position)
@@ -221,11 +220,9 @@ function* spread(tx: Transaction, space: Keyspace, list: Header, window: Window,
   }
   yield* walk(tx, range, visit)
   yield* inPlace(tx, () => tx.deleteRange(range))
-  for (const [at, item] of items.entries()) {
-    const position = spreadPosition(window, at, items.length)
-    yield* inPlace(tx, () => setItem(tx, space, list, position, sliceOf(item)))
-    if (at % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
-  }
+  yield* eachStep(tx, 0, items.length, 1, (at) => {
+    setItem(tx, space, list, spreadPosition(window, at, items.length), sliceOf(items[at]!))
+  })
   return rank
 }
 
@@ -239,10 +236,7 @@ export function* removeItems(
   fromTail: boolean,
 ): StatementSteps<number> {
   const removed = yield* findPositions(tx, space, list, item, limit, fromTail)
-  for (const [at, position] of removed.entries()) {
-    yield* inPlace(tx, () => tx.delete(keyAt(space, list, position)))
-    if (at % itemsBetweenChecks === 0 && tx.slice.spend(itemsBetweenChecks)) yield undefined
-  }
+  yield* eachStep(tx, 0, removed.length, 1, (at) => tx.delete(keyAt(space, list, removed[at]!)))
   forget(list, fromTail ? removed.reverse() : removed)
   return removed.length
 }
