@@ -309,19 +309,20 @@ class LargeCommit {
 
   /** `next`: the operations, one after the other; −1 behind the last. */
   async #fillBy(draft: Draft, next: () => number): Promise<void> {
-    let operation = next()
+    const state = { operation: next() }
     const fillSome = (): void => {
-      while (operation >= 0 && draft.isOpen) {
+      while (state.operation >= 0 && draft.isOpen) {
+        const { operation } = state
         const bytes = this.#writes.isEffective(operation) ? this.#apply(draft, operation) : 0
-        operation = next()
+        state.operation = next()
         if (bytes > 0) this.#hasPut(bytes)
         if (this.#isOver(bytes)) return
       }
     }
-    while (operation >= 0 && draft.isOpen) {
+    while (state.operation >= 0 && draft.isOpen) {
       const wait = this.#tryStep(fillSome)
       if (wait !== undefined) await wait
-      else if (operation >= 0) await this.#nextSlice()
+      else if (state.operation >= 0) await this.#nextSlice()
     }
   }
 
