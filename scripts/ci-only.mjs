@@ -10,6 +10,7 @@
 export const storeSuites = [
   'src/session',
   'src/library',
+  'src/query',
   'src/language/sql',
   'src/language/mql',
   'src/gateway/postgres',

@@ -71,9 +71,11 @@ export function runNow<T>(database: Database, statement: (transaction: KernelTra
 /** One statement as a transaction of its own: waits for its pages, and for nothing else but its slices. */
 export async function runSteps<T>(
   database: Database,
-  statement: (transaction: KernelTransaction) => StatementSteps<T>,
+  statement: (transaction: KernelTransaction) => T | StatementSteps<T>,
+  readOnly = false,
 ): Promise<T> {
-  const transaction = database.begin({ isolation: 'read committed', readOnly: false, interactive: false })
+  const isolation = readOnly ? 'repeatable read' : 'read committed'
+  const transaction = database.begin({ isolation, readOnly, interactive: readOnly })
   transaction.beginStatement()
   try {
     const steps = beginInPlace(transaction, () => statement(transaction))

@@ -6,6 +6,23 @@ const longFilters = ['src/language/mql/long-filters.test.ts']
 
 export const turnMutations: readonly Mutation[] = [
   ...mutationsOf(
+    'src/database/transaction/draws.ts',
+    ['src/language/sql/drawn-once.test.ts'],
+    [
+      [
+        'a batch that is run again draws other numbers',
+        'again()\n    return dealt.number',
+        'again()\n    return take()',
+      ],
+      ['what a batch has drawn is dealt to the next one', 'this.#dealt = undefined\n    return value', 'return value'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/wait.ts',
+    ['src/language/sql/drawn-once.test.ts'],
+    [['a row that is inserted again has another number', 'draws.run(() => asBatch(batch))', 'asBatch(batch)']],
+  ),
+  ...mutationsOf(
     'src/gateway/postgres/large-values.ts',
     ['src/gateway/postgres/large-values.test.ts'],
     [

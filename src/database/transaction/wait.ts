@@ -16,9 +16,9 @@
  * So a batch that needs n pages reads at most n times what it reads once, and a statement reads about that: what is done
  * stays done. A batch never waits while it holds something that others wait for outside of the lock table.
  *
- * What a batch calls must not be changed by being called and interrupted: numbers of a sequence may be skipped, everything
- * else a function changes lies in the transaction's writes. A batch is therefore a row, not a statement, wherever it
- * evaluates what clients have written.
+ * What a batch calls must not be changed by being called and interrupted: what it draws, from chance or from a sequence, it
+ * is dealt again (`draws.ts`), and everything else a function changes lies in the transaction's writes. A batch is therefore
+ * a row, not a statement, wherever it evaluates what clients have written.
  *
  * Invariants: a batch that threw a wait has changed nothing that it does not make again; between the throw of a `Miss` and
  * its yield nothing is read from the store, since a store has one `Miss`.
@@ -26,6 +26,7 @@
 import { leaveResumption, Resumption, suspended } from '../../base/resumption.ts'
 import { beginTurn } from '../../base/work.ts'
 import { type Cursor, isMiss, type Miss } from '../../storage/store.ts'
+import { Draws } from './draws.ts'
 import {
   Elsewhere,
   LockWait,
@@ -70,11 +71,12 @@ export function canWait(): boolean {
 
 /** The result of a batch, which is run until it gets through. */
 export function* inPlace<T>(transaction: WaitingTransaction, batch: () => T): StatementSteps<T> {
+  const draws = new Draws()
   for (;;) {
     const start = transaction.savepoint()
     let wait: Wait
     try {
-      const result = asBatch(batch)
+      const result = draws.run(() => asBatch(batch))
       transaction.batchDone()
       return result
     } catch (error) {

@@ -29,6 +29,10 @@ async function open(wrap: (store: OrderedStore) => OrderedStore): Promise<Seeded
   await sql.query('CREATE TABLE part (id int PRIMARY KEY, name text)')
   await sql.query('INSERT INTO item SELECT i, i * 7 % 60 + 1 FROM generate_series(1, 60) i')
   await sql.query("INSERT INTO part SELECT i, 'part ' || i FROM generate_series(1, 60) i")
+  await sql.query('CREATE SEQUENCE ticket')
+  await sql.query(
+    'CREATE TABLE given (id serial PRIMARY KEY, item int REFERENCES part, at int GENERATED ALWAYS AS IDENTITY)',
+  )
   return { database, sql, seed: () => (random = new SeededRandom(7)) }
 }
 
@@ -63,6 +67,11 @@ test.each([
     'rows in a subquery',
     `SELECT random(), ARRAY(SELECT random() + length(${name}) FROM item WHERE id <= p.id) FROM part p`,
   ],
+  ['numbers of a sequence', `SELECT nextval('ticket'), ${name}, nextval('ticket') FROM item ORDER BY id`],
+  ['numbers beside a series', `SELECT nextval('ticket') + length(${name}) * 0, generate_series(1, 3) FROM item`],
+  ['numbers in a condition', `SELECT id FROM item WHERE nextval('ticket') % 2 = 0 AND ${name} <> 'part 3'`],
+  ['defaults and identities', `INSERT INTO given (item) SELECT part FROM item RETURNING *`],
+  ['how far the sequences are', "SELECT nextval('ticket'), nextval('given_id_seq'), nextval('given_at_seq')"],
   ['VALUES', `SELECT v.* FROM item, LATERAL (VALUES (random(), ${name})) v`],
   [
     'INSERT',

@@ -19,6 +19,7 @@ import type { Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import type { Collection, JsonObject, Namespace } from '../../database/catalog/catalog.ts'
+import { drawNumber } from '../../database/transaction/draws.ts'
 import type { Transaction, TransactionServices } from '../../database/contract.ts'
 import { definitionOf } from '../../database/catalog/objects.ts'
 import { checkLast, type SequenceDefinition, type SequenceOwner } from './sequence-definition.ts'
@@ -117,7 +118,19 @@ function blockKey(collection: Collection, block: number): KeyWriter {
   return keyWriter.begin(collection.id, primaryIndex).int64(block)
 }
 
+/** Work that is run again is given the same number again, and writes its block's entry, which was taken back, again. */
 export function nextValue(transaction: Transaction, collection: Collection): bigint {
+  return drawNumber(
+    collection.id,
+    () => takeValue(transaction, collection),
+    () => {
+      const counter = counterOf(transaction, collection)
+      if (counter.hasBlock) reserve(transaction, collection, counter)
+    },
+  )
+}
+
+function takeValue(transaction: Transaction, collection: Collection): bigint {
   const definition = sequenceDefinitionOf(collection)
   const counter = counterOf(transaction, collection)
   const increment = BigInt(definition.increment)

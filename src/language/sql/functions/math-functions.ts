@@ -2,7 +2,7 @@
 import { Decimal } from '../../../base/decimal.ts'
 import type { SqlValue } from '../contract.ts'
 import { failure } from '../failure.ts'
-import { draw } from '../expression/draws.ts'
+import { draw } from '../../../database/transaction/draws.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { roundHalfEven } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
@@ -249,13 +249,13 @@ const chanceView = new DataView(chance.buffer)
 
 /** 52 random bits as a fraction below 1. */
 function random(run: SqlRun): number {
-  draw(chance, run)
+  draw(chance, run.transaction.services)
   return (chanceView.getUint32(0) * 0x10_0000 + (chanceView.getUint32(4) >>> 12)) / 2 ** 52
 }
 
 function uuid(run: SqlRun): string {
   const bytes = new Uint8Array(16)
-  draw(bytes, run)
+  draw(bytes, run.transaction.services)
   bytes[6] = (bytes[6]! & 0x0f) | 0x40
   bytes[8] = (bytes[8]! & 0x3f) | 0x80
   const hex = Buffer.from(bytes).toString('hex')

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Operator, Run } from '../../../query/operator.ts'
 import type { Materialize } from '../../../query/materialize.ts'
 import type { KeptResults } from '../expression/costed.ts'
-import type { Draws } from '../expression/draws.ts'
+import type { Draws } from '../../../database/transaction/draws.ts'
 import type { Fold, FoldProgress } from '../expression/fold.ts'
 import type { SqlContext, SqlValue } from '../contract.ts'
 import type { ExplainNode } from './plan-node.ts'
@@ -25,8 +25,7 @@ export interface SqlRun extends Run {
   /** What dear calls gave for the row at hand, and how far folds have come: see `expression/costed.ts`. */
   kept?: KeptResults | undefined
   folds?: Map<Fold, FoldProgress>
-  /** What the evaluation at hand has drawn at random, and those that were interrupted: see `expression/draws.ts`. */
-  draws?: Draws | undefined
+  /** What evaluations that were interrupted have drawn: see `expression/draws.ts`. */
   drawsOfPlaces?: Map<object, Draws>
   /** Of EXPLAIN ANALYZE. */
   profile?: Map<ExplainNode, { rows: number; loops: number }>

@@ -10,7 +10,7 @@ import { entryBytes, type HashKey } from '../../../query/row-format.ts'
 import { paused } from '../../../query/operator.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler, type Evaluate } from '../expression/compile.ts'
-import { apart } from '../expression/draws.ts'
+import { apart } from '../../../database/transaction/draws.ts'
 import { Fold } from '../expression/fold.ts'
 import type { SubqueryExpression } from '../expression/expression.ts'
 import { isVolatileQuery } from '../expression/volatile.ts'
@@ -81,7 +81,7 @@ function stateFor({ id, captures, plan, isKept }: Asked, row: SqlRow, run: SqlRu
 
 function advance(state: SubqueryState, form: SubqueryExpression['form'], run: SqlRun): void {
   for (;;) {
-    const batch = apart(run, () => state.operator.next(run))
+    const batch = apart(() => state.operator.next(run))
     if (batch === paused) throw suspended
     if (batch === undefined) break
     state.rows += batch.length

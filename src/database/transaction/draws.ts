@@ -1,0 +1,92 @@
+/**
+ * What a piece of work draws, from chance or from a sequence, and is dealt again where it is run again.
+ *
+ * A batch that meets a missing page, or whose slice ends within a dear call, is run again from its beginning (`wait.ts`).
+ * What it has drawn is noted until it has come to its end, and the repeated run is dealt what the interrupted one was, in
+ * its order. So rows come out the same whatever was resident, and no number of a sequence is skipped.
+ *
+ * Work nests. What is evaluated within other work that is run again as a whole is part of it. A subquery is not: its
+ * operators keep what they have and go on behind it, so each of its rows has an evaluation of its own (`apart`).
+ *
+ * Invariant: work that was interrupted is the next that is done at its place.
+ */
+import type { TransactionServices } from '../contract.ts'
+
+/** Chance is drawn in bytes; numbers by the collection that they are drawn from. */
+type Drawn = Uint8Array | { readonly from: number; readonly number: bigint }
+
+export class Draws {
+  #dealt: Drawn[] | undefined
+  #at = 0
+
+  /** One run of the work, from its beginning; the draws are forgotten where it gets through. */
+  run<T>(work: () => T): T {
+    this.#at = 0
+    const value = within(this, work)
+    this.#dealt = undefined
+    return value
+  }
+
+  /** What the run before drew here; undefined where it drew nothing or something else. */
+  next<D extends Drawn>(isSame: (drawn: Drawn) => drawn is D): D | undefined {
+    const drawn = this.#dealt?.[this.#at]
+    if (drawn === undefined || !isSame(drawn)) return undefined
+    this.#at++
+    return drawn
+  }
+
+  note(drawn: Drawn): void {
+    this.#dealt ??= []
+    this.#dealt.length = this.#at++
+    this.#dealt.push(drawn)
+  }
+}
+
+let current: Draws | undefined
+
+function within<T>(draws: Draws | undefined, work: () => T): T {
+  const outer = current
+  current = draws
+  try {
+    return work()
+  } finally {
+    current = outer
+  }
+}
+
+/** Whether the work at hand is part of one that is dealt its draws again. */
+export function isDealing(): boolean {
+  return current !== undefined
+}
+
+/** Runs what keeps what it has when it is interrupted, and so has evaluations of its own. */
+export function apart<T>(work: () => T): T {
+  return current === undefined ? work() : within(undefined, work)
+}
+
+/** Random bytes for the work at hand. */
+export function draw(into: Uint8Array, services: Pick<TransactionServices, 'random'>): void {
+  const dealt = current?.next((drawn): drawn is Uint8Array => {
+    return drawn instanceof Uint8Array && drawn.length === into.length
+  })
+  if (dealt !== undefined) {
+    into.set(dealt)
+    return
+  }
+  services.random(into)
+  current?.note(into.slice())
+}
+
+/** A number of a sequence: what was drawn before, for which `again` does what must be done again, or what `take` gives. */
+export function drawNumber(from: number, take: () => bigint, again: () => void): bigint {
+  const dealt = current?.next((drawn): drawn is Exclude<Drawn, Uint8Array> => {
+    return !(drawn instanceof Uint8Array) && drawn.from === from
+  })
+  if (dealt !== undefined) {
+    again()
+    return dealt.number
+  }
+  const number = take()
+  current?.note({ from, number })
+  return number
+}
