@@ -150,6 +150,16 @@ export const modelMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf(
+    'src/model/keyvalue/keyspace.ts',
+    ['src/gateway/redis/long-turns.test.ts'],
+    [['what COPY copies is not charged', '    charge((stored.end - stored.start) * copiedUnits)\n', '']],
+  ),
+  ...mutationsOf(
+    'src/gateway/redis/commands/pop-options.ts',
+    ['src/gateway/redis/long-turns.test.ts'],
+    [['many keys are looked for in one turn', '    if (call.tx.slice.spend(1)) yield undefined\n', '']],
+  ),
+  ...mutationsOf(
     'src/gateway/redis/watches.ts',
     ['src/gateway/redis/long-strings.test.ts'],
     [

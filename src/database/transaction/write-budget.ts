@@ -15,7 +15,7 @@ const bytesPerWrite = 80
 
 /** Of a whole key with its collection and index numbers: stores keep lengths in 16 bits. */
 const maxKeyBytes = 0xffff
-const longestShownBytes = 1_000_000
+const longestShownBytes = 128 * 1024
 
 /** Of new values, which a transaction that deletes something may write in any case. */
 export const freeBesideDeletes: number = 16 * 1024 * 1024

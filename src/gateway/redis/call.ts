@@ -149,15 +149,15 @@ export class Call {
     return Number(value)
   }
 
-  /** `step` for every `stride`-th argument from `first` on, then `finish`; pauses where there are many. */
-  each(first: number, stride: number, step: (position: number) => Steps, finish: () => void): Steps {
+  /** `step` for every `stride`-th argument from `first` on, then `finish`; pauses where there are many. Both may answer steps. */
+  each(first: number, stride: number, step: (position: number) => Steps, finish: () => Steps): Steps {
     if (this.count - first > plainSteps * stride) return this.#eachSliced(first, stride, step, finish)
     for (let at = first; at < this.count; at += stride) {
       const longer = step(at)
       if (longer !== undefined) return this.#eachLater(longer, at + stride, stride, step, finish)
       if (isTurnOver() && at + stride < this.count) return this.#eachLater(pause(), at + stride, stride, step, finish)
     }
-    finish()
+    return finish()
   }
 
   *#eachLater(
@@ -165,7 +165,7 @@ export class Call {
     first: number,
     stride: number,
     step: (position: number) => Steps,
-    finish: () => void,
+    finish: () => Steps,
   ): StatementSteps<void> {
     yield* before
     yield* this.#eachSliced(first, stride, step, finish)
@@ -175,9 +175,10 @@ export class Call {
     first: number,
     stride: number,
     step: (position: number) => Steps,
-    finish: () => void,
+    finish: () => Steps,
   ): StatementSteps<void> {
     yield* eachStep(this.tx, first, this.count, stride, step)
-    yield* inPlace(this.tx, finish)
+    const more = yield* inPlace(this.tx, finish)
+    if (more !== undefined) yield* more
   }
 }

@@ -2,12 +2,20 @@
  * Redis's glob patterns: `*`, `?`, `[a-z]`, `[^…]`, and `\` before a character that stands for itself.
  *
  * A `*` that fails is retried one byte further, and only the last one: time is at most the longest part between two `*`
- * times the text, where Redis's recursion over every `*` is exponential. Patterns are bounded so that this product is, too.
+ * times the text, where Redis's recursion over every `*` is exponential. Patterns are bounded, and so is that product: some
+ * milliseconds for one text, beyond which the command is refused.
  */
+import { charge } from '../../base/work.ts'
 import { copySlice, sliceLength, type Slice } from '../../base/slice.ts'
 import { CommandError } from './errors.ts'
 
 const maxPatternBytes = 4096
+
+/** Of one text: those of a long class are longer, which the pattern's length bounds. */
+const mostSteps = 1_000_000
+/** Between two charges. */
+const stepsMask = 0x3ff
+const unitsPerStep = 4
 
 const asterisk = 0x2a
 const question = 0x3f
@@ -48,7 +56,9 @@ export class Glob {
     let position = text.start
     let star = -1
     let starText = 0
+    let steps = 0
     while (position < text.end) {
+      if ((++steps & stepsMask) === 0) this.#chargeFor(steps)
       const next = at < pattern.length && pattern[at] !== asterisk ? this.#matchOne(at, text.bytes[position]!) : -1
       if (next >= 0) {
         at = next
@@ -65,6 +75,13 @@ export class Glob {
     }
     while (at < pattern.length && pattern[at] === asterisk) at++
     return at === pattern.length
+  }
+
+  #chargeFor(steps: number): void {
+    charge((stepsMask + 1) * unitsPerStep)
+    if (steps > mostSteps) {
+      throw new CommandError(`ERR a pattern of ${this.#pattern.length} bytes takes too long to compare with a key`)
+    }
   }
 
   /** Where the pattern goes on after the element at `at` matched `byte`; −1 where it does not. */

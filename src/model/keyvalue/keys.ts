@@ -30,7 +30,7 @@ export interface Keyspace {
 export const index = { header: 1, field: 2, member: 3, scored: 4, byScore: 5, expiry: 6, item: 7, piece: 8 } as const
 
 /** Of a key or element; no stored one is as long. */
-const longestWrittenBytes = 1024 * 1024
+const longestWrittenBytes = 128 * 1024
 
 /** What is longer than any that is stored is cut: it still is, so it is not found, and cannot be stored. */
 function cutEnd({ start, end }: Slice): number {

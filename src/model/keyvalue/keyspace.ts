@@ -1,4 +1,5 @@
 /** All keys of a collection: walking, counting, renaming, copying, and a random one. */
+import { charge } from '../../base/work.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
@@ -125,6 +126,9 @@ export function* copyKey(
   yield* inPlace(tx, () => placeCollection(tx, to, target, copy))
 }
 
+/** Of a byte: it is read in the store, and copied into the transaction's writes. */
+const copiedUnits = 2
+
 function* copyElements(
   tx: Transaction,
   from: { space: Keyspace; of: number; generation: number },
@@ -137,6 +141,7 @@ function* copyElements(
   yield* walk(tx, elementRange(from.space, from.of, from.generation), (source, stored) => {
     key.truncate(toBytes)
     key.copy(source.bytes, source.start + fromBytes, source.end)
+    charge((stored.end - stored.start) * copiedUnits)
     tx.putNew(key, stored, writeKind)
   })
 }

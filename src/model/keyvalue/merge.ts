@@ -3,6 +3,7 @@
  * generation, so all inputs are read side by side, as in a merge join, and nothing is gathered in memory.
  */
 import { compareSlices, copySlice, MutableSlice, type Slice } from '../../base/slice.ts'
+import { PolylogError } from '../../base/errors.ts'
 import type { StatementSteps } from '../../database/contract.ts'
 import { attempt, done, orWait } from '../../database/transaction/wait.ts'
 import type { Cursor } from '../../storage/store.ts'
@@ -112,14 +113,30 @@ function keepAll(streams: readonly MemberStream[]): void {
   for (const stream of streams) stream.keep()
 }
 
+/** Each member asks all of them. */
+const mostInputs = 10_000
+
 /** One for each input, at its first member. */
 export function* openStreams(
   reader: SlicedReader,
   space: Keyspace,
   inputs: readonly (Header | undefined)[],
 ): StatementSteps<MemberStream[]> {
-  const streams = inputs.map((input) => new MemberStream(reader, space, input))
-  for (const stream of streams) yield* advanceOne(stream, streams)
+  if (inputs.length > mostInputs) {
+    throw new PolylogError(
+      'too_large',
+      `${inputs.length} collections are more than the ${mostInputs} that are read together`,
+    )
+  }
+  const streams: MemberStream[] = []
+  for (const input of inputs) {
+    const stream = new MemberStream(reader, space, input)
+    streams.push(stream)
+    yield* advanceOne(stream, streams)
+    if (!reader.slice.spend(1)) continue
+    keepAll(streams)
+    yield undefined
+  }
   return streams
 }
 

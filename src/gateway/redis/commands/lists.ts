@@ -20,7 +20,7 @@ import {
 } from '../../../model/keyvalue/lists.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
-import { parsePopMany, readPopCount } from './pop-options.ts'
+import { findFirst, parsePopMany, readPopCount } from './pop-options.ts'
 
 function find(call: Call, position = 1): Header | undefined {
   return findCollection(call.tx, call.space, call.arg(position), kind.list)
@@ -74,16 +74,16 @@ function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHea
 function* popFirst(call: Call): StatementSteps<void> {
   const { reply } = call
   const { end, side, wanted } = parsePopMany(call, 'LEFT', 'RIGHT')
-  for (let at = 2; at < end; at++) {
-    const list = find(call, at)
-    if (list === undefined) continue
-    reply.array(2)
-    reply.bulk(call.arg(at))
-    reply.array(Math.min(wanted, list.count))
-    yield* popMany(call, at, list, wanted, side === 'LEFT')
+  const found = yield* findFirst(call, 2, end, (at) => find(call, at))
+  if (found === undefined) {
+    reply.nullArray()
     return
   }
-  reply.nullArray()
+  const { at, collection: list } = found
+  reply.array(2)
+  reply.bulk(call.arg(at))
+  reply.array(Math.min(wanted, list.count))
+  yield* popMany(call, at, list, wanted, side === 'LEFT')
 }
 
 function length(call: Call): void {

@@ -1,4 +1,7 @@
 /** How many a pop takes, and from which side: the options that lists, sets and sorted sets share. */
+import type { StatementSteps } from '../../../database/contract.ts'
+import { inPlace } from '../../../database/transaction/wait.ts'
+import type { Header } from '../../../model/keyvalue/codec.ts'
 import type { Call } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { readKeyCount } from './set-algebra.ts'
@@ -8,6 +11,21 @@ export function readPopCount(call: Call): number {
   const long = call.long(2, 'ERR value is out of range, must be positive')
   if (long < 0n) throw new CommandError('ERR value is out of range, must be positive')
   return Number(long)
+}
+
+/** The first of the keys between the positions that has a collection. */
+export function* findFirst(
+  call: Call,
+  first: number,
+  end: number,
+  find: (position: number) => Header | undefined,
+): StatementSteps<{ at: number; collection: Header } | undefined> {
+  for (let at = first; at < end; at++) {
+    const collection = yield* inPlace(call.tx, () => find(at))
+    if (collection !== undefined) return { at, collection }
+    if (call.tx.slice.spend(1)) yield undefined
+  }
+  return undefined
 }
 
 export interface PopMany<Side extends string> {

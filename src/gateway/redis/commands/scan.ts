@@ -1,4 +1,7 @@
 /** SCAN, HSCAN, SSCAN, ZSCAN: see `scan-cursors.ts` for what a cursor is and what is promised. */
+import { charge } from '../../../base/work.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { eachStep, walk } from '../../../model/keyvalue/walk.ts'
 import { decodeUtf8 } from '../../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../../base/slice.ts'
 import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from '../../../model/keyvalue/codec.ts'
@@ -51,42 +54,48 @@ function parseOptions(call: Call, first: number, allowsType: boolean): ScanOptio
   return options
 }
 
-/** Shows up to `count` entries to `visit`, from where the cursor stands; the reply begins with the next cursor. */
-function scanRange(
+/**
+ * Shows up to `count` entries to `visit`, from where the cursor stands, and writes what has been gathered of them behind the
+ * next cursor.
+ */
+function* scanRange(
   call: Call,
   range: KeyRange,
   scope: string,
   cursor: bigint,
   count: number,
   visit: (key: Slice, value: Slice) => void,
-  finish: (nextCursor: number) => void,
-): void {
-  const entries = call.tx.scan(range)
+  items: readonly (Uint8Array | string)[],
+): StatementSteps<void> {
   const position = cursor === 0n ? undefined : call.server.cursors.find(cursor, scope)
-  if (position !== undefined) entries.seek(sliceOf(position))
+  const rest = position === undefined ? range : { start: sliceOf(position), end: range.end }
   let left = Math.min(count, maxCount)
-  while (entries.next()) {
+  let next: Uint8Array | undefined
+  yield* walk(call.tx, rest, (key, value) => {
     if (left-- === 0) {
-      finish(call.server.cursors.add(scope, copySlice(entries.key)))
-      return
+      next = copySlice(key)
+      return false
     }
-    visit(entries.key, entries.value)
-  }
-  finish(0)
+    visit(key, value)
+    return true
+  })
+  const nextCursor = next === undefined ? 0 : call.server.cursors.add(scope, next)
+  yield* writePage(call, nextCursor, items)
 }
 
-function writePage(call: Call, nextCursor: number, items: readonly (Uint8Array | string)[]): void {
+function* writePage(call: Call, nextCursor: number, items: readonly (Uint8Array | string)[]): StatementSteps<void> {
   const { reply } = call
   reply.array(2)
   reply.bulkInteger(nextCursor)
   reply.array(items.length)
-  for (const item of items) {
+  yield* eachStep(call.tx, 0, items.length, 1, (at) => {
+    const item = items[at]!
     if (typeof item === 'string') reply.bulkText(item)
     else reply.bulk(sliceOf(item))
-  }
+  })
 }
 
-function scanKeys(call: Call): void {
+function scanKeys(call: Call): StatementSteps<void> {
   const cursor = parseCursor(call, 1)
   const options = parseOptions(call, 2, true)
   const { space } = call
@@ -104,7 +113,7 @@ function scanKeys(call: Call): void {
     decodeLastElement(entry, offset, key)
     if (options.match === undefined || options.match.matches(key)) items.push(copySlice(key))
   }
-  scanRange(call, range, scope, cursor, options.count, visit, (next) => writePage(call, next, items))
+  return scanRange(call, range, scope, cursor, options.count, visit, items)
 }
 
 function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | undefined): DataHandler {
@@ -112,10 +121,7 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
     const cursor = parseCursor(call, 2)
     const { space } = call
     const header = findCollection(call.tx, space, call.arg(1), of)
-    if (header === undefined) {
-      writePage(call, 0, [])
-      return
-    }
+    if (header === undefined) return writePage(call, 0, [])
     const options = parseOptions(call, 3, false)
     const index = elementIndex(of)
     const offset = elementOffset(space, index, header.generation)
@@ -124,6 +130,7 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
     const visit = (entry: Slice, value: Slice): void => {
       decodeLastElement(entry, offset, element)
       if (options.match !== undefined && !options.match.matches(element)) return
+      charge(entry.end - entry.start + value.end - value.start)
       items.push(copySlice(element))
       const second = pick(value)
       if (second !== undefined) items.push(second)
@@ -131,7 +138,7 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
     const count = header.count <= wholeCount ? wholeCount : options.count
     const range = elementRange(space, index, header.generation)
     const scope = `${space.id} ${header.generation}`
-    scanRange(call, range, scope, cursor, count, visit, (next) => writePage(call, next, items))
+    return scanRange(call, range, scope, cursor, count, visit, items)
   }
 }
 

@@ -3,6 +3,7 @@ import { inPlace } from '../../../database/transaction/wait.ts'
 import type { Slice } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
+import { eachStep } from '../../../model/keyvalue/walk.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { clearKey, findCollection, newCollection, placeCollection } from '../../../model/keyvalue/keyvalue.ts'
 import { type MemberStream, mergeMembers, openStreams } from '../../../model/keyvalue/merge.ts'
@@ -25,10 +26,24 @@ export function isOver(operation: Operation, streams: readonly MemberStream[]): 
   return operation === 'intersection' ? streams.some((stream) => !stream.alive) : streams[0]?.alive !== true
 }
 
-function readSets(call: Call, first: number, end: number): (Header | undefined)[] {
+function* readSets(call: Call, first: number, end: number): StatementSteps<(Header | undefined)[]> {
   const sets: (Header | undefined)[] = []
-  for (let at = first; at < end; at++) sets.push(findCollection(call.tx, call.space, call.arg(at), kind.set))
+  const { space } = call
+  yield* eachStep(call.tx, first, end, 1, (at) => {
+    sets.push(findCollection(call.tx, space, call.arg(at), kind.set))
+  })
   return sets
+}
+
+/** Those that matter: nothing comes out of a set that is not there, but for the first of a difference. */
+export function inputsThatCount<T>(
+  operation: Operation,
+  inputs: readonly T[],
+  isThere: (input: T) => boolean,
+): readonly T[] {
+  if (operation === 'intersection')
+    return inputs.every(isThere) ? inputs : inputs.filter((one) => !isThere(one)).slice(0, 1)
+  return inputs.filter((input, at) => isThere(input) || (at === 0 && operation === 'difference'))
 }
 
 function* combine(
@@ -38,7 +53,8 @@ function* combine(
   sets: readonly (Header | undefined)[],
   visit: (member: Slice) => boolean | void,
 ): StatementSteps<void> {
-  const streams = yield* openStreams(call.tx, space, sets)
+  const inputs = inputsThatCount(operation, sets, (set) => set !== undefined)
+  const streams = yield* openStreams(call.tx, space, inputs)
   if (isOver(operation, streams)) return
   yield* mergeMembers(call.tx, streams, (member) => {
     if (belongs(operation, streams) && visit(member) === false) return false
@@ -49,7 +65,7 @@ function* combine(
 function answer(operation: Operation): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const { reply, space } = call
-    const sets = readSets(call, 1, call.count)
+    const sets = yield* readSets(call, 1, call.count)
     yield* reply.counted(
       (count) => reply.set(count),
       function* () {
@@ -66,8 +82,8 @@ function answer(operation: Operation): DataHandler {
 
 function store(operation: Operation): DataHandler {
   return function* (call: Call): StatementSteps<void> {
-    const sets = readSets(call, 2, call.count)
-    const space = call.writableSpace
+    const sets = yield* readSets(call, 2, call.count)
+    const space = yield* inPlace(call.tx, () => call.writableSpace)
     const result = newCollection(call.tx, kind.set)
     yield* combine(call, space, operation, sets, (member) => {
       appendMember(call.tx, space, result, member)
@@ -102,7 +118,7 @@ function* countIntersection(call: Call): StatementSteps<void> {
   const tooFew = new CommandError("ERR Number of keys can't be greater than number of args")
   const { end } = readKeyCount(call, 1, tooFew)
   const limit = readLimitOption(call, end)
-  const sets = readSets(call, 2, end)
+  const sets = yield* readSets(call, 2, end)
   let count = 0
   yield* combine(call, call.space, 'intersection', sets, () => ++count < limit)
   call.reply.integer(count)

@@ -8,10 +8,11 @@ import { formatDouble } from '../../../model/keyvalue/double-text.ts'
 import { clearKey, findHeader, newCollection, placeCollection, wrongType } from '../../../model/keyvalue/keyvalue.ts'
 import { mergeMembers, openStreams } from '../../../model/keyvalue/merge.ts'
 import { appendScore } from '../../../model/keyvalue/sorted-sets.ts'
+import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { SortedRuns } from '../../../query/sorted-runs.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
-import { belongs, isOver, readLimitOption, type Operation } from './set-algebra.ts'
+import { belongs, inputsThatCount, isOver, readLimitOption, type Operation } from './set-algebra.ts'
 
 type Aggregate = (a: number, b: number) => number
 
@@ -23,10 +24,14 @@ const aggregates: Readonly<Record<string, Aggregate>> = {
   MAX: (a, b) => (b > a ? b : a),
 }
 
+/** Beside weights: each may be said again. */
+const mostOptions = 1024
+
 interface Combination {
   readonly operation: Operation
   readonly inputs: readonly (Header | undefined)[]
-  readonly weights: readonly number[]
+  /** All 1 where there are none. */
+  readonly weights: readonly number[] | undefined
   readonly aggregate: Aggregate
   readonly withScores: boolean
 }
@@ -37,27 +42,38 @@ interface Scored {
 }
 
 /** The inputs whose number stands at `countAt`. */
-function readInputs(call: Call, name: string, countAt: number): (Header | undefined)[] {
+function* readInputs(call: Call, name: string, countAt: number): StatementSteps<(Header | undefined)[]> {
   const count = call.integer(countAt)
   if (count < 1) throw new CommandError(`ERR at least 1 input key is needed for '${name}' command`)
   if (count > call.count - countAt - 1) throw syntaxError()
   const inputs: (Header | undefined)[] = []
-  for (let at = countAt + 1; at <= countAt + count; at++) inputs.push(findInput(call, at))
+  const { space } = call
+  yield* eachStep(call.tx, countAt + 1, countAt + count + 1, 1, (at) => {
+    inputs.push(findInput(call, space, at))
+  })
   return inputs
 }
 
-function parse(call: Call, name: string, countAt: number, operation: Operation, stores: boolean): Combination {
-  const inputs = readInputs(call, name, countAt)
+function* parse(
+  call: Call,
+  name: string,
+  countAt: number,
+  operation: Operation,
+  stores: boolean,
+): StatementSteps<Combination> {
+  const inputs = yield* readInputs(call, name, countAt)
   const count = inputs.length
   const first = countAt + 1
-  let weights: number[] = Array.from({ length: count }, () => 1)
+  let weights: number[] | undefined
   let aggregate = aggregates['SUM']!
   let withScores = false
+  let options = 0
   for (let at = first + count; at < call.count; at++) {
+    if (++options > mostOptions) throw syntaxError()
     const option = call.option(at)
     const named = option === 'AGGREGATE' && at + 1 < call.count ? aggregates[call.option(at + 1)] : undefined
     if (operation !== 'difference' && option === 'WEIGHTS' && at + count < call.count) {
-      weights = weights.map((_, i) => call.double(at + 1 + i, 'ERR weight value is not a float'))
+      weights = yield* readWeights(call, at + 1, count)
       at += count
     } else if (operation !== 'difference' && named !== undefined) {
       aggregate = named
@@ -68,9 +84,17 @@ function parse(call: Call, name: string, countAt: number, operation: Operation, 
   return { operation, inputs, weights, aggregate, withScores }
 }
 
-function findInput(call: Call, position: number): Header | undefined {
+function* readWeights(call: Call, first: number, count: number): StatementSteps<number[]> {
+  const weights: number[] = []
+  yield* eachStep(call.tx, first, first + count, 1, (at) => {
+    weights.push(call.double(at, 'ERR weight value is not a float'))
+  })
+  return weights
+}
+
+function findInput(call: Call, space: Keyspace, position: number): Header | undefined {
   const header = new Header()
-  if (!findHeader(call.tx, call.space, call.arg(position), header)) return undefined
+  if (!findHeader(call.tx, space, call.arg(position), header)) return undefined
   if (header.kind !== kind.sortedSet && header.kind !== kind.set) throw wrongType()
   return header
 }
@@ -80,7 +104,8 @@ function findInput(call: Call, position: number): Header | undefined {
  * difference has its own order.
  */
 function inOrder({ operation, inputs, weights }: Combination): { input: Header | undefined; weight: number }[] {
-  const pairs = inputs.map((input, at) => ({ input, weight: weights[at]! }))
+  const all = inputs.map((input, at) => ({ input, weight: weights?.[at] ?? 1 }))
+  const pairs = [...inputsThatCount(operation, all, ({ input }) => input !== undefined)]
   if (operation === 'difference') return pairs
   return pairs.sort((a, b) => (a.input?.count ?? 0) - (b.input?.count ?? 0))
 }
@@ -124,7 +149,7 @@ function compareScored(a: Scored, b: Scored): number {
 function answer(name: string, operation: Operation): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const { reply } = call
-    const combination = parse(call, name, 1, operation, false)
+    const combination = yield* parse(call, name, 1, operation, false)
     const sorting = new SortedRuns(compareScored, () => undefined)
     yield* combine(call, combination, (member, score) => sorting.add({ member: copySlice(member), score }))
     for (let moved = sorting.step(); moved > 0; moved = sorting.step()) {
@@ -145,8 +170,8 @@ function answer(name: string, operation: Operation): DataHandler {
 
 function store(name: string, operation: Operation): DataHandler {
   return function* (call: Call): StatementSteps<void> {
-    const combination = parse(call, name, 2, operation, true)
-    const space = call.writableSpace
+    const combination = yield* parse(call, name, 2, operation, true)
+    const space = yield* inPlace(call.tx, () => call.writableSpace)
     const stored = newCollection(call.tx, kind.sortedSet)
     yield* combine(call, combination, (member, score) => appendScore(call.tx, space, stored, member, score))
     yield* inPlace(call.tx, () => {
@@ -158,9 +183,10 @@ function store(name: string, operation: Operation): DataHandler {
 }
 
 function* countIntersection(call: Call): StatementSteps<void> {
-  const inputs = readInputs(call, 'zintercard', 1)
+  const inputs = yield* readInputs(call, 'zintercard', 1)
   const limit = readLimitOption(call, 2 + inputs.length)
-  const streams = yield* openStreams(call.tx, call.space, inputs)
+  const isThere = (input: Header | undefined): boolean => input !== undefined
+  const streams = yield* openStreams(call.tx, call.space, inputsThatCount('intersection', inputs, isThere))
   let count = 0
   if (!isOver('intersection', streams)) {
     yield* mergeMembers(call.tx, streams, () => {

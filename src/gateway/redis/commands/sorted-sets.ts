@@ -19,7 +19,7 @@ import {
 } from '../../../model/keyvalue/sorted-sets.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
-import { parsePopMany, readPopCount } from './pop-options.ts'
+import { findFirst, parsePopMany, readPopCount } from './pop-options.ts'
 import { randomElements } from './random-elements.ts'
 import { removeElements } from './remove-elements.ts'
 
@@ -34,6 +34,9 @@ interface AddOptions {
   readonly first: number
 }
 
+/** Each may be said again. */
+const mostOptions = 1024
+
 const plain: AddOptions = { conditions: unconditional, countChanged: false, first: 2 }
 
 function parseAddOptions(call: Call): AddOptions {
@@ -41,6 +44,7 @@ function parseAddOptions(call: Call): AddOptions {
   const found = new Set<string>()
   let first = 2
   for (; first < call.count; first++) {
+    if (first > mostOptions) throw syntaxError()
     const option = call.option(first)
     if (!addOptionNames.has(option)) break
     found.add(option)
@@ -81,7 +85,11 @@ function checkConditions(conditions: ScoreConditions): void {
 function add(call: Call): Steps {
   const options = parseAddOptions(call)
   // All scores are checked before the first is stored.
-  for (let at = options.first; at < call.count; at += 2) call.double(at)
+  const check = (at: number): void => void call.double(at)
+  return call.each(options.first, 2, check, () => addChecked(call, options))
+}
+
+function addChecked(call: Call, options: AddOptions): Steps {
   if (options.conditions.increment === true) {
     incrementMember(call, options.conditions, options.first)
     return
@@ -214,32 +222,34 @@ function pop(highest: boolean): DataHandler {
     const nested = reply.protocol === 3 && call.count > 2
     reply.array(nested ? number : 2 * number)
     if (sorted === undefined || number === 0) return
-    for (const { member, score } of yield* popScored(call, call.arg(1), sorted, number, highest)) {
-      if (nested) reply.array(2)
-      reply.bulk(sliceOf(member))
-      reply.double(formatDouble(score))
-    }
+    yield* writePopped(call, yield* popScored(call, call.arg(1), sorted, number, highest), nested)
   }
 }
 
 function* popMany(call: Call): StatementSteps<void> {
   const { reply } = call
   const { end, side, wanted } = parsePopMany(call, 'MIN', 'MAX')
-  for (let at = 2; at < end; at++) {
-    const sorted = find(call, at)
-    if (sorted === undefined) continue
-    const number = Math.min(wanted, sorted.count)
-    reply.array(2)
-    reply.bulk(call.arg(at))
-    reply.array(number)
-    for (const { member, score } of yield* popScored(call, call.arg(at), sorted, number, side === 'MAX')) {
-      reply.array(2)
-      reply.bulk(sliceOf(member))
-      reply.double(formatDouble(score))
-    }
+  const found = yield* findFirst(call, 2, end, (at) => find(call, at))
+  if (found === undefined) {
+    reply.nullArray()
     return
   }
-  reply.nullArray()
+  const { at, collection: sorted } = found
+  const number = Math.min(wanted, sorted.count)
+  reply.array(2)
+  reply.bulk(call.arg(at))
+  reply.array(number)
+  yield* writePopped(call, yield* popScored(call, call.arg(at), sorted, number, side === 'MAX'), true)
+}
+
+function* writePopped(call: Call, popped: readonly Scored[], nested: boolean): StatementSteps<void> {
+  const { reply } = call
+  yield* eachStep(call.tx, 0, popped.length, 1, (at) => {
+    const { member, score } = popped[at]!
+    if (nested) reply.array(2)
+    reply.bulk(sliceOf(member))
+    reply.double(formatDouble(score))
+  })
 }
 
 function random(call: Call): StatementSteps<void> {
