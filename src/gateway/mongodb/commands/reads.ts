@@ -1,4 +1,5 @@
 /** `find`, `aggregate`, `count` and `distinct`. */
+import { charge, isTurnOver } from '../../../base/work.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { pipelineQuery } from '../../../language/mql/pipeline.ts'
@@ -7,11 +8,12 @@ import { compileProjection, type Projection } from '../../../language/mql/projec
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
 import { indexName } from '../../../model/document/bson-writer.ts'
-import { bsonType, type BsonValue, elementsOf, getField, isEmptyDocument } from '../../../model/document/bson.ts'
+import { bsonType, type BsonValue, FieldCursor, getField, isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { keyText } from '../../../model/document/order.ts'
 import { parsePath, visitPath } from '../../../model/document/path.ts'
 import { toSafeInteger } from '../../../model/document/values.ts'
+import { SortedRuns } from '../../../query/sorted-runs.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
 import { openCursor } from './cursor-reply.ts'
 import { explainQuery } from './explain-plan.ts'
@@ -183,27 +185,52 @@ function* distinctValues(
 ): StatementSteps<BsonValue[]> {
   const source = findSource(transaction.catalog, namespace, collection)
   const path = parsePath(name)
-  const found = new Map<string, BsonValue>()
+  const found = new Set<string>()
+  const sorting = new SortedRuns<readonly [string, BsonValue]>(
+    ([a], [b]) => (a < b ? -1 : a > b ? 1 : 0),
+    () => undefined,
+  )
   let bytes = 0
   if (source === undefined) return []
   const add = (value: BsonValue): void => {
     const key = keyText(value)
     if (found.has(key)) return
     bytes += value.end - value.start
+    charge(unitsPerDistinct)
     if (bytes > largestDistinctBytes) throw mongoError(17_217, 'distinct too big, 16mb cap', 'too_large')
-    found.set(key, value.copy())
+    const copy = value.copy()
+    found.add(key)
+    sorting.add([key, copy])
   }
-  const visit = (document: BsonValue): boolean => {
+  /** Arrays in memory of their own, since they may take more than a turn. */
+  const arraysOf = (document: BsonValue): BsonValue[] => {
+    const arrays: BsonValue[] = []
     visitPath(document.bytes, document.start, path, 'array only', (value) => {
-      if (value.type === bsonType.array) for (const element of elementsOf(value)) add(element)
+      if (value.type === bsonType.array) arrays.push(value.copy())
       else if (!value.isMissing) add(value)
       return false
     })
+    return arrays
+  }
+  function* visit(document: BsonValue): StatementSteps<boolean> {
+    for (const array of yield* inPlace(transaction, () => arraysOf(document))) {
+      const cursor = FieldCursor.of(array)
+      while (cursor.next()) {
+        add(cursor.value)
+        if (isTurnOver()) yield undefined
+      }
+    }
     return true
   }
-  yield* visitMatching(query, source, transaction, (document) => inPlace(transaction, () => visit(document)))
-  return [...found].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, value]) => value)
+  yield* visitMatching(query, source, transaction, visit)
+  for (let moved = sorting.step(); moved > 0; moved = sorting.step()) {
+    if (transaction.slice.spend(moved)) yield undefined
+  }
+  return sorting.takeAll().map(([, value]) => value)
 }
+
+/** Of a value that is new: its key, a copy, its place in the order. */
+const unitsPerDistinct = 500
 
 export const readCommands: readonly Command[] = [
   { name: 'find', fields: findFields, inTransaction: true, run: find },
