@@ -7,6 +7,7 @@
  * (`Restart`) is nobody's but the statement runner's: it alone runs a statement again from its beginning, so models never
  * keep state of a statement outside of it.
  */
+import type { ByteReader, ByteWriter } from '../base/bytes.ts'
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
@@ -171,12 +172,32 @@ export interface TransactionAgenda {
   partEnd(start: AgendaMark): StatementSteps<void> | undefined
   /** Whether the running statement asks for the first time. */
   isFirst(event: string): boolean
+  /**
+   * Keeps a note of an event until the statement has ended; it goes back with what is written. May throw what there is to
+   * wait for, before anything is noted.
+   */
+  note(event: string, encode: (into: ByteWriter) => void): void
+  /** Gives `look` the notes of an event in their order, each as a batch of its own. Only within the statement. */
+  eachNote(event: string, look: (note: ByteReader) => void): StatementSteps<void>
+  /**
+   * The running statement is a piece, and not the last one: nothing runs at its end. To be said at its beginning; what the next
+   * piece gives `resume`.
+   */
+  hold(): HeldStatement
+  /** First of all in a piece: it goes on with the statement before it. */
+  resume(held: HeldStatement): void
   /** Whether rows of the collection have put something off that has not been done yet. */
   isPending(collection: number): boolean
   /** As SET CONSTRAINTS has left it. */
   isDeferred(constraint: DeferrableConstraint): boolean
   /** SET CONSTRAINTS; without names: all. Runs what becomes immediate. */
   setTiming(constraints: readonly string[] | undefined, timing: ConstraintTiming): StatementSteps<void>
+}
+
+/** Of a statement that comes in pieces: where its tasks begin, and which events it has had. */
+export interface HeldStatement {
+  readonly from: number
+  readonly begun: readonly string[]
 }
 
 export type ConstraintTiming = 'deferred' | 'immediate'

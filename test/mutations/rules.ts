@@ -8,6 +8,29 @@ const generated = ['src/server/generated-columns.test.ts']
 const documents = ['src/server/document-errors.test.ts']
 
 export const ruleMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/database/transaction/statement-notes.ts',
+    ['src/database/transaction/statement-notes.test.ts'],
+    [
+      ['notes of a batch that is taken back stay', '    this.#total = total\n    this.#marked', '    this.#marked'],
+      ['a note that is cut off comes back from the file', 'Math.min(chunk.length, end - chunk.start)', 'bytes.length'],
+      ['notes never go to a file', 'if (!workspace.canSpill ||', 'if (workspace.canSpill ||'],
+      ['a batch spills its notes again and again', 'this.#total <= this.#spilledAt', 'this.#total < -1'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/postgres/copy-in.ts',
+    ['src/server/transition-rows.test.ts'],
+    [
+      ['each piece of a COPY is a statement', 'if (!isLast) held = transaction.agenda.hold()', ''],
+      ['a piece of a COPY begins its events anew', 'if (before !== undefined) transaction.agenda.resume(before)', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/table/transition-rows.ts',
+    ['src/server/transition-rows.test.ts'],
+    [['an old row is read in part', 'update: { needed, after', 'update: { after']],
+  ),
   ...mutationsOf('src/model/table/rows.ts', places, [
     [
       'what a rule changes is changed again after a wait',

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { Agenda } from './agenda.ts'
+import type { NotesOwner } from './statement-notes.ts'
 import type { StatementSteps, Task, Transaction } from '../contract.ts'
 
 const transaction = {
   slice: { spend: () => false },
   savepoint: () => ({}),
   batchDone: () => undefined,
-} as unknown as Transaction
+} as unknown as Transaction & NotesOwner
 
 class Journal {
   readonly ran: string[] = []

@@ -10,6 +10,9 @@
  *
  * What a statement does once, however many rows it changes, is done by whoever asks first (`isFirst`).
  *
+ * What rules keep of the rows until then are notes (`statement-notes.ts`). A statement that comes in pieces, as a COPY does, is
+ * *held* at the end of each but the last one, which then runs what all of them have put off.
+ *
  * Everything here goes back with the transaction's writes: a savepoint remembers how many tasks there were, which of them
  * had run, which events had begun, and which constraints were deferred.
  *
@@ -17,14 +20,17 @@
  * it did; tasks of a statement that ran within it leave nothing behind.
  */
 import { assert } from '../../base/errors.ts'
+import type { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import type {
   ConstraintTiming,
   DeferrableConstraint,
+  HeldStatement,
   StatementSteps,
   Task,
   Transaction,
   TransactionAgenda,
 } from '../contract.ts'
+import { type NotesOwner, StatementNotes } from './statement-notes.ts'
 import { beginInPlace } from './wait.ts'
 
 export interface AgendaMark {
@@ -32,6 +38,7 @@ export interface AgendaMark {
   readonly ran: number
   readonly behind: number
   readonly begun: number
+  readonly notes: number
   readonly timings: Timings
 }
 
@@ -42,7 +49,7 @@ interface Timings {
 }
 
 const noTimings: Timings = { all: undefined, some: new Map() }
-export const nothingYet: AgendaMark = { tasks: 0, ran: 0, behind: 0, begun: 0, timings: noTimings }
+export const nothingYet: AgendaMark = { tasks: 0, ran: 0, behind: 0, begun: 0, notes: 0, timings: noTimings }
 
 export class Agenda implements TransactionAgenda {
   readonly #transaction: Transaction
@@ -58,14 +65,18 @@ export class Agenda implements TransactionAgenda {
   #begun: string[] = []
   /** Where the running statement's tasks begin. */
   #from = 0
+  /** The running statement ends with a later piece. */
+  #isHeld = false
+  readonly #notes: StatementNotes
   #timings = noTimings
   /** Bytes that waiting tasks hold. */
   sizeBytes = 0
 
   /** `checkSize` throws where a transaction holds too much. */
-  constructor(transaction: Transaction, checkSize: () => void) {
+  constructor(transaction: Transaction & NotesOwner, checkSize: () => void) {
     this.#transaction = transaction
     this.#checkSize = checkSize
+    this.#notes = new StatementNotes(transaction)
   }
 
   get isEmpty(): boolean {
@@ -96,7 +107,26 @@ export class Agenda implements TransactionAgenda {
     return true
   }
 
+  note(event: string, encode: (into: ByteWriter) => void): void {
+    this.#notes.add(event, encode)
+  }
+
+  eachNote(event: string, look: (note: ByteReader) => void): StatementSteps<void> {
+    return this.#notes.each(this.#transaction, event, look)
+  }
+
+  hold(): HeldStatement {
+    this.#isHeld = true
+    return { from: this.#from, begun: this.#begun }
+  }
+
+  resume({ from, begun }: HeldStatement): void {
+    this.#from = from
+    this.#begun = [...begun]
+  }
+
   beginStatement(): void {
+    this.#isHeld = false
     this.#from = this.#tasks.length
     if (this.#begun.length > 0) this.#begun = []
   }
@@ -116,9 +146,11 @@ export class Agenda implements TransactionAgenda {
 
   /** What is due at the end of a statement. `isLast`: the transaction ends with it. */
   *runStatementEnd(isLast: boolean): StatementSteps<void> {
+    if (this.#isHeld) return
     yield* this.#runAll(this.#from, (task) => !this.isDeferred(task.constraint))
     if (isLast) yield* this.#runAll(this.#from, always)
     this.#compact()
+    this.#notes.clear()
   }
 
   /** What a part of a statement has put off since `start`, and is due. */
@@ -166,17 +198,20 @@ export class Agenda implements TransactionAgenda {
   get mark(): AgendaMark {
     // Each statement takes one, and few have put anything off.
     const isUntouched = this.#tasks.length === 0 && this.#ran.length === 0 && this.#begun.length === 0
-    if (isUntouched && this.#behind.length === 0 && this.#timings === noTimings) return nothingYet
+    const hasNothing = isUntouched && this.#behind.length === 0 && this.#notes.isEmpty
+    if (hasNothing && this.#timings === noTimings) return nothingYet
     return {
       tasks: this.#tasks.length,
       ran: this.#ran.length,
       behind: this.#behind.length,
       begun: this.#begun.length,
+      notes: this.#notes.mark(),
       timings: this.#timings,
     }
   }
 
-  rollbackTo({ tasks, ran, behind, begun, timings }: AgendaMark): void {
+  rollbackTo({ tasks, ran, behind, begun, notes, timings }: AgendaMark): void {
+    this.#notes.cutTo(notes)
     this.#timings = timings
     this.#begun.splice(begun)
     for (const task of this.#behind.splice(behind)) this.#forget(task)
@@ -201,6 +236,8 @@ export class Agenda implements TransactionAgenda {
     if (this.#ran.length > 0) this.#ran = []
     if (this.#behind.length > 0) this.#behind = []
     if (this.#begun.length > 0) this.#begun = []
+    this.#notes.clear()
+    this.#isHeld = false
     this.#waiting = 0
     this.#from = 0
     this.sizeBytes = 0

@@ -1,6 +1,7 @@
 /**
  * COPY … FROM STDIN: between CopyInResponse and CopyDone the client sends data, in pieces that need not end where lines
- * do. Each time enough has gathered it is inserted, as a statement of the one transaction that the COPY is.
+ * do. Each time enough has gathered it is inserted, by a piece of the one statement that the COPY is: what its rows put off
+ * runs at the end of the last one.
  *
  * | from the client     | here                                                            |
  * |---------------------|-----------------------------------------------------------------|
@@ -12,7 +13,7 @@
  */
 import type { CopyLoad, Execution, PreparedStatement } from '../../language/sql/contract.ts'
 import { paused } from '../../language/sql/contract.ts'
-import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import type { HeldStatement, StatementSteps, Transaction } from '../../database/contract.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Client, CopyTarget } from './client.ts'
 import { sqlError } from './errors.ts'
@@ -57,6 +58,8 @@ class CopyIn implements CopyTarget {
   readonly #resolve: (count: number) => void
   readonly #reject: (error: unknown) => void
   #count = 0
+  /** Of the pieces before. */
+  #held: HeldStatement | undefined
 
   constructor(client: Client, load: CopyLoad, resolve: (count: number) => void, reject: (error: unknown) => void) {
     this.#client = client
@@ -106,17 +109,20 @@ class CopyIn implements CopyTarget {
 
   #finish(): void | Promise<void> {
     this.#load.finish()
-    return afterDone(this.#insert(), () => {
+    return afterDone(this.#insert(true), () => {
       this.#client.copy = undefined
       this.#resolve(this.#count)
     })
   }
 
-  #insert(): void | Promise<void> {
+  #insert(isLast = false): void | Promise<void> {
     let execution: Execution | undefined
-    const load = this.#load
+    const [load, before] = [this.#load, this.#held]
+    let held: HeldStatement | undefined
     const { context, session } = this.#client
     function* insert(transaction: Transaction): StatementSteps<void> {
+      if (before !== undefined) transaction.agenda.resume(before)
+      if (!isLast) held = transaction.agenda.hold()
       if (execution === undefined) execution = load.load()
       else execution.reset()
       for (;;) {
@@ -127,6 +133,7 @@ class CopyIn implements CopyTarget {
     }
     return afterDone(session.run(insert), () => {
       this.#count += execution?.rowCount ?? 0
+      this.#held = held
     })
   }
 }

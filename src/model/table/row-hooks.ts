@@ -16,7 +16,10 @@
  * and around all rows, whichever door they come by:
  *
  *   before a statement   at its first row of the table, or before that, where the door knows that it begins
- *   after a statement    behind everything that its rows have put off, as a task of the agenda
+ *   after a statement    behind everything that its rows have put off, as a task of the agenda; it is given the rows that
+ *                        the statement has changed, old and new, where it has asked for them (`transition-rows.ts`)
+ *
+ * A statement is what a client means by it: a COPY of any size, a command of MongoDB with all of its documents.
  *
  * A place runs inside the batch of its row: where it has to wait it is run again from the beginning of the row, on the same
  * row as before. An update that moves a row to another key is a delete and an insert for `write`, and one update for all
@@ -29,6 +32,7 @@ import type { Slice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Values } from './keys.ts'
 import type { Table } from './table.ts'
+import { eventOf, transitionNotes, type TransitionNotes, transitionRows } from './transition-rows.ts'
 import type { SqlValue } from './types/value.ts'
 
 export type RowEvent = 'insert' | 'update' | 'delete'
@@ -68,8 +72,23 @@ export interface DeleteHooks {
 
 /** Once per statement, table and event, however many rows there are. */
 export interface StatementHooks {
+  /** Events of which `after` is given the rows: they are kept until then, in a temporary file where they are many. */
+  readonly rows?: readonly RowEvent[]
   before?(transaction: Transaction, event: TableEvent): void
-  after?(transaction: Transaction, event: TableEvent): StatementSteps<void> | undefined
+  after?(transaction: Transaction, event: TableEvent, rows: TransitionRows): StatementSteps<void> | undefined
+}
+
+/** A row that the statement has changed, as it was and as it is stored: both whole. */
+export interface ChangedRow {
+  /** Undefined where it was inserted. */
+  readonly oldRow: Values | undefined
+  /** Undefined where it was deleted. */
+  readonly newRow: Values | undefined
+}
+
+export interface TransitionRows {
+  /** In the order of the changes. Each is a batch of its own: `look` may write, and wait. */
+  each(look: (changed: ChangedRow) => void): StatementSteps<void>
 }
 
 /** Each answers undefined where it has nothing to do with the table. */
@@ -135,12 +154,16 @@ export class TableRules {
   readonly delete: DeletePlaces
   readonly statement: readonly StatementHooks[]
   readonly #table: Table
+  /** Events whose rows are kept until the end of the statement. */
+  readonly #noted: ReadonlySet<RowEvent>
 
   private constructor(table: Table, rules: readonly RowRule[]) {
     this.#table = table
     this.rules = rules
-    const inserts = rules.flatMap((rule) => rule.onInsert?.(table) ?? [])
-    const deletes = rules.flatMap((rule) => rule.onDelete?.(table) ?? [])
+    this.statement = rules.flatMap((rule) => rule.onStatement?.(table) ?? [])
+    this.#noted = new Set(this.statement.flatMap(({ rows }) => rows ?? []))
+    const inserts = [...this.#noting('insert'), ...rules.flatMap((rule) => rule.onInsert?.(table) ?? [])]
+    const deletes = [...this.#noting('delete'), ...rules.flatMap((rule) => rule.onDelete?.(table) ?? [])]
     this.insert = {
       before: at(inserts, 'before'),
       derive: at(inserts, 'derive'),
@@ -154,7 +177,11 @@ export class TableRules {
       write: at(deletes, 'write'),
       after: at(deletes, 'after'),
     }
-    this.statement = rules.flatMap((rule) => rule.onStatement?.(table) ?? [])
+  }
+
+  /** What notes the rows comes first, so that they are in the order of the changes. */
+  #noting<E extends RowEvent>(event: E): TransitionNotes[E][] {
+    return this.#noted.has(event) ? [transitionNotes(this.#table)[event]] : []
   }
 
   static of(table: Table): TableRules {
@@ -177,7 +204,8 @@ export class TableRules {
 
   /** `set` as `setBy` answers it. */
   update(set: ReadonlySet<number>): UpdatePlaces {
-    const updates = this.rules.flatMap((rule) => rule.onUpdate?.(this.#table, set) ?? [])
+    const own = this.rules.flatMap((rule) => rule.onUpdate?.(this.#table, set) ?? [])
+    const updates = [...this.#noting('update'), ...own]
     return {
       needed: new Set(updates.flatMap(({ needed }) => [...(needed ?? [])])),
       before: at(updates, 'before'),
@@ -208,11 +236,11 @@ export function openStatement(
   event: TableEvent,
 ): void {
   const { agenda } = transaction
-  if (!agenda.isFirst(`${table.id} ${event}`)) return
+  if (!agenda.isFirst(eventOf(table, event))) return
   for (const hook of hooks) hook.before?.(transaction, event)
   for (const hook of hooks) {
     if (hook.after === undefined) continue
-    const run = (later: Transaction) => hook.after!(later, event)
+    const run = (later: Transaction) => hook.after!(later, event, transitionRows(later, table, event))
     agenda.putOffBehind({ collection: table.id, sizeBytes: taskBytes, run })
   }
 }
