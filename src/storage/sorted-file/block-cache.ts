@@ -7,6 +7,8 @@
  * Invariants: a pinned block stays; blocks go only when others come, so what was read in one turn is there until its end; two
  * who miss the same block wait for one read.
  */
+import { PolylogError } from '../../base/errors.ts'
+import { DiskError } from '../../host/host.ts'
 import type { Miss, PagePin } from '../store.ts'
 import type { SortedFile } from './file.ts'
 import type { Block } from './format.ts'
@@ -67,7 +69,7 @@ export class BlockCache {
     return page.block
   }
 
-  /** Of the file that has the page. Errors: as `readBlocks` has them. */
+  /** Of the file that has the page. Errors: `io_error`, an answer to whoever waits for it; `data_corrupted`. */
   async load(file: SortedFile, number: number): Promise<PagePin> {
     const direction = this.#direction
     this.#direction = 0
@@ -93,7 +95,7 @@ export class BlockCache {
     file.use()
     const reading = file.readBlocks(first, end - first).then((blocks) => {
       for (const [i, each] of blocks.entries()) this.#bring(file.firstPage + first + i, each)
-    })
+    }, asAnswer)
     const number = file.firstPage + block
     this.#loading.set(number, reading)
     try {
@@ -129,4 +131,9 @@ export class BlockCache {
       this.#bytes -= page.block.sizeBytes
     }
   }
+}
+
+function asAnswer(error: unknown): never {
+  if (error instanceof DiskError) throw new PolylogError('io_error', error.message, { cause: error })
+  throw error
 }

@@ -5,6 +5,7 @@ import { PolylogError } from '../../base/errors.ts'
 import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import { type Disk, DiskError, type File } from '../../host/host.ts'
 import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
+import type { Miss } from '../store.ts'
 import { SortedFileStore } from './sorted-file.ts'
 import {
   batch,
@@ -30,6 +31,22 @@ const sample: readonly Change[] = [
   [sliceOf(Buffer.from('large')), sliceOf(new Uint8Array(9000).fill(7))],
   [sliceOf(Uint8Array.of(0xfe)), value('last')],
 ]
+
+/** Its files can be opened, and not read. */
+function diskThatFails(isBroken: () => boolean): Disk {
+  const bound = (of: object, name: string | symbol): unknown => {
+    const found: unknown = Reflect.get(of, name)
+    return typeof found === 'function' ? (found.bind(of) as unknown) : found
+  }
+  const inner = createMemoryDisk()
+  const open: Disk['open'] = async (path, options) => {
+    const file = await inner.open(path, options)
+    const readAt: File['readAt'] = (...place) =>
+      isBroken() ? Promise.reject(new DiskError('io', path, `${path}: EIO`)) : file.readAt(...place)
+    return new Proxy(file, { get: (of, name) => (name === 'readAt' ? readAt : bound(of, name)) })
+  }
+  return new Proxy(inner, { get: (of, name) => (name === 'open' ? open : bound(of, name)) })
+}
 
 async function storeOf(bytes: Uint8Array): Promise<SortedFileStore> {
   const disk = createMemoryDisk()
@@ -162,24 +179,7 @@ describe('verifying', () => {
   })
 
   test('reports an error of the disk as a fault', async () => {
-    const inner = createMemoryDisk()
-    const disk: Disk = new Proxy(inner, {
-      get: (target, property) => {
-        const call = Reflect.get(target, property) as (...args: unknown[]) => Promise<unknown>
-        if (property !== 'open') return call.bind(target)
-        return async (name: string, options: { mode: string }): Promise<File> => {
-          const file = (await call.call(target, name, options)) as File
-          return new Proxy(file, {
-            get: (of, method) => {
-              if (isBroken && method === 'readAt')
-                return () => Promise.reject(new DiskError('io', name, `${name}: EIO`))
-              const found: unknown = Reflect.get(of, method)
-              return typeof found === 'function' ? (found.bind(of) as unknown) : found
-            },
-          })
-        }
-      },
-    })
+    const disk = diskThatFails(() => isBroken)
     let isBroken = false
     const store = SortedFileStore.begin(disk, 'base')
     await store.apply(batch(41, sample))
@@ -300,6 +300,15 @@ test('scans begin and end where their ranges do, and go on from where they seek,
   snapshot.release()
 })
 
+function missOf(read: () => unknown): Miss {
+  try {
+    read()
+  } catch (error) {
+    return error as Miss
+  }
+  throw new Error('nothing is missing')
+}
+
 describe('blocks', () => {
   test('are read once where the cache holds them, ahead of a scan, and stay while they are pinned', async () => {
     const store = SortedFileStore.begin(createMemoryDisk(), 'base', { cacheBytes: 60_000 })
@@ -310,13 +319,8 @@ describe('blocks', () => {
     const snapshot = store.snapshot()
     await through(snapshot, () => snapshot.get(key(0)))
     for (let n = 0; n < 10; n++) expect(snapshot.get(key(n))).toBeDefined()
-    let miss: unknown
-    try {
-      snapshot.get(key(1000))
-    } catch (error) {
-      miss = error
-    }
-    const pins = await Promise.all([snapshot.load(miss as never), snapshot.load(miss as never)])
+    const miss = missOf(() => snapshot.get(key(1000)))
+    const pins = await Promise.all([snapshot.load(miss), snapshot.load(miss)])
     const { pageLoads: before } = store.statistics()
     await entriesOf(store)
     expect(snapshot.get(key(1000))).toBeDefined()
@@ -328,6 +332,22 @@ describe('blocks', () => {
     expect(store.statistics()['pageLoads']! - before!).toBeLessThan(2 * (pageLoads! + 4))
     await entriesOf(store)
     expect(() => snapshot.get(key(1000))).toThrow()
+    snapshot.release()
+  })
+
+  test('that the disk cannot read are an answer to all who wait for them, and are read when it can again', async () => {
+    let fails = false
+    const disk = diskThatFails(() => fails)
+    const store = SortedFileStore.begin(disk, 'base', { cacheBytes: 0 })
+    await store.apply(batch(1, numbers(0, 300, 'value')))
+    const snapshot = store.snapshot()
+    const miss = { ...missOf(() => snapshot.get(key(7))) }
+    fails = true
+    const told = await Promise.allSettled([snapshot.load(miss), snapshot.load(miss)])
+    expect(told).toMatchObject([{ reason: { code: 'io_error' } }, { reason: { code: 'io_error' } }])
+    expect(told.every((one) => one.status === 'rejected' && one.reason instanceof PolylogError)).toBe(true)
+    fails = false
+    expect(await get(store, 7)).toBe('value 7')
     snapshot.release()
   })
 
