@@ -47,6 +47,25 @@ describe('memory account', () => {
     expect(statement.tryCharge(1)).toBe(false)
   })
 
+  it('lists those that hold anything by their paths, and nobody else', () => {
+    const paths = (): string[] => Array.from(root.holders(), ({ path }) => path.join('/'))
+    const root = new MemoryAccount('process')
+    const sessions = [1, 2, 3].map((id) => root.child('session', { id, quantumBytes: 10 }))
+    const statements = sessions.map((session) => session.child('statement', { quantumBytes: 1 }))
+    expect(paths()).toEqual(['process'])
+    for (const statement of statements) statement.charge(1)
+    const listed = [3, 2, 1].flatMap((id) => [`process/session ${id}`, `process/session ${id}/statement`])
+    expect(paths()).toEqual(['process', ...listed])
+    statements[1]!.close()
+    sessions[1]!.close()
+    expect(paths()).toEqual(['process', ...listed.filter((path) => !path.includes('2'))])
+    sessions[0]!.close()
+    sessions[2]!.close()
+    expect(paths()).toEqual(['process'])
+    statements[0]!.close()
+    expect(paths()).toEqual(['process'])
+  })
+
   it('notices who gives back more than it took', () => {
     const account = new MemoryAccount('process')
     account.charge(10)

@@ -28,6 +28,9 @@
  * `assuredBytes` is what an account may always have, past every limit: what a client needs to be greeted and to ask for a
  * row. Else those who ask for much, and are refused, would have left nothing for those who ask for little.
  *
+ * An account is listed with its parent as long as anything is granted to it (`holders`), so that whoever asks why memory is
+ * short, or why it does not come back, is told by names. An account that was forgotten instead of closed stays listed.
+ *
  * Invariants: granted ≥ used; an account's grants are part of its parent's `used`; a closed account has neither, and its
  * parent has got all of it back, whatever its children still held.
  */
@@ -44,6 +47,15 @@ export interface AccountOptions {
   readonly weight?: number
   /** What is never refused. Default 0. */
   readonly assuredBytes?: number
+  /** Tells it from others of its name in `holders`. */
+  readonly id?: number
+}
+
+/** An account that holds something, as `holders` tells of it. */
+export interface Holder {
+  /** Names from the account that was asked down to this one. */
+  readonly path: readonly string[]
+  readonly account: MemoryAccount
 }
 
 export class MemoryAccount {
@@ -60,6 +72,11 @@ export class MemoryAccount {
   #peakBytes = 0
   #refusals = 0
   #closed = false
+  readonly #id: number | undefined
+  /** Of its children those to whom anything is granted, as a list: they come and go with statements. */
+  #firstHolder: MemoryAccount | undefined
+  #nextHolder: MemoryAccount | undefined
+  #previousHolder: MemoryAccount | undefined
 
   constructor(name: string, parent?: MemoryAccount, options: AccountOptions = {}) {
     this.name = name
@@ -68,6 +85,7 @@ export class MemoryAccount {
     this.#quantumBytes = options.quantumBytes ?? defaultQuantumBytes
     this.#weight = options.weight ?? 1
     this.#assuredBytes = options.assuredBytes ?? 0
+    this.#id = options.id
   }
 
   child(name: string, options?: AccountOptions): MemoryAccount {
@@ -76,6 +94,22 @@ export class MemoryAccount {
 
   get usedBytes(): number {
     return this.#usedBytes
+  }
+
+  get grantedBytes(): number {
+    return this.#grantedBytes
+  }
+
+  /** The one that all others are part of. */
+  get root(): MemoryAccount {
+    return this.#parent === undefined ? this : this.#parent.root
+  }
+
+  /** This one and all below it that hold anything, each before its children. */
+  *holders(above: readonly string[] = []): Iterable<Holder> {
+    const path = [...above, this.#id === undefined ? this.name : `${this.name} ${this.#id}`]
+    yield { path, account: this }
+    for (let one = this.#firstHolder; one !== undefined; one = one.#nextHolder) yield* one.holders(path)
   }
 
   /** The most that its grants have been. */
@@ -176,6 +210,7 @@ export class MemoryAccount {
   }
 
   #granted(bytes: number): void {
+    if (this.#grantedBytes === 0 && bytes > 0 && this.#parent !== undefined) this.#parent.#list(this)
     this.#grantedBytes += bytes
     if (this.#grantedBytes > this.#peakBytes) this.#peakBytes = this.#grantedBytes
   }
@@ -185,7 +220,25 @@ export class MemoryAccount {
     if (bytes === 0) return
     this.#grantedBytes = kept
     const parent = this.#parent
+    if (kept === 0 && parent !== undefined) parent.#unlist(this)
     if (parent !== undefined && !parent.#closed) parent.release(bytes * this.#weight)
+  }
+
+  #list(child: MemoryAccount): void {
+    const next = this.#firstHolder
+    child.#nextHolder = next
+    if (next !== undefined) next.#previousHolder = child
+    this.#firstHolder = child
+  }
+
+  #unlist(child: MemoryAccount): void {
+    const previous = child.#previousHolder
+    const next = child.#nextHolder
+    if (previous === undefined) this.#firstHolder = next
+    else previous.#nextHolder = next
+    if (next !== undefined) next.#previousHolder = previous
+    child.#previousHolder = undefined
+    child.#nextHolder = undefined
   }
 }
 

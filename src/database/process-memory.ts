@@ -42,6 +42,8 @@ const storedShare = 7 / 8
 const surelyStoredShare = 1 / 2
 /** Of work, for connections as such: some thousands at the least limit that is of use. */
 const connectionsShare = 1 / 4
+/** Of work, for cursors that outlive their connections: nobody may come for them again for minutes. */
+const cursorsShare = 1 / 4
 /** For code that is compiled later, buffers of sockets, threads. */
 const runtimeSpareBytes = 32 * 1024 * 1024
 /** With less nothing useful can be done. */
@@ -59,6 +61,8 @@ export class ProcessMemory {
   readonly work: MemoryAccount
   /** Of `work`: what connections have beside what they hold. Never refused for want of memory elsewhere. */
   readonly connections: MemoryAccount
+  /** Of `work`: what is kept for clients that may have gone. */
+  readonly cursors: MemoryAccount
   /** What is measured. */
   readonly pressure: MemoryPressure
 
@@ -78,6 +82,7 @@ export class ProcessMemory {
       // They come and go seldom enough to be asked for one by one.
       quantumBytes: 1,
     })
+    this.cursors = this.work.child('all cursors together', { limitBytes: workBytes * cursorsShare })
     this.statementBytes = options.statementBytes ?? workBytes / 2
     this.sessionBytes = (workBytes * 3) / 4
     this.operatorBytes = Math.min(options.operatorBytes ?? Math.min(workBytes / 32, mostOperatorBytes))

@@ -8,6 +8,7 @@ import { openMemoryStore } from '../storage/memory/memory.ts'
 import { isMiss, type OrderedStore } from '../storage/store.ts'
 import { Database } from './database.ts'
 import type { Sequence, StatementSteps } from './contract.ts'
+import type { TemporaryFiles } from './directory/temporary-files.ts'
 import type { ProcessMemory } from './process-memory.ts'
 import type { KernelLimits } from './kernel.ts'
 import type { KernelTransaction } from './transaction/transaction.ts'
@@ -22,6 +23,8 @@ export interface TestDatabaseOptions {
   readonly store?: OrderedStore
   /** Without a limit where it is left out. */
   readonly memory?: ProcessMemory
+  /** Nothing is spilled where it is left out. */
+  readonly temporary?: TemporaryFiles
 }
 
 export async function openTestDatabase(options: TestDatabaseOptions = {}): Promise<Database> {
@@ -33,6 +36,7 @@ export async function openTestDatabase(options: TestDatabaseOptions = {}): Promi
     store: options.store ?? (await openMemoryStore(host, undefined)),
     ...(options.limits && { limits: options.limits }),
     ...(options.memory && { memory: options.memory }),
+    ...(options.temporary && { temporary: options.temporary }),
   })
 }
 

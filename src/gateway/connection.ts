@@ -97,6 +97,7 @@ export class Connection {
       limitBytes: strangerBytes,
       quantumBytes: 4096,
       assuredBytes,
+      id: parts.id,
     })
     this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
@@ -165,7 +166,19 @@ export class Connection {
     this.#countSent()
     const isDone = this.#waiting === 0 && !this.#place.isWaiting
     if (isDone && (this.#state === 'ending' || this.#inputEnded)) this.#end()
-    else this.#regulate()
+    else {
+      this.#limitGrace()
+      this.#regulate()
+    }
+  }
+
+  /**
+   * Who has ended its half wants the answer to what runs, but not for long. Of a COPY one request waits for what follows
+   * while those of its parts end, so that the timer is set anew wherever one of them has stopped it.
+   */
+  #limitGrace(): void {
+    const isLimited = this.#timer !== undefined || this.#state !== 'open'
+    if (this.#inputEnded && this.isWaiting && !isLimited) this.#after(graceMs, () => this.giveUp())
   }
 
   #waitForTurn(): void {
@@ -203,7 +216,6 @@ export class Connection {
   #await(request: Promise<void>): void {
     this.#waiting++
     this.#place.goesOn()
-    if (this.#inputEnded) this.#after(graceMs, () => this.giveUp())
     request.then(
       () => this.#goOn(),
       (error: unknown) => {
@@ -272,7 +284,7 @@ export class Connection {
     if (this.hasEnded) return
     this.#inputEnded = true
     if (this.#waiting === 0 && !this.#place.isWaiting) this.#end()
-    else if (this.isWaiting) this.#after(graceMs, () => this.giveUp())
+    else this.#limitGrace()
   }
 
   /** Nothing more is begun, and what runs is canceled; what does not heed that is not answered. */

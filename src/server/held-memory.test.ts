@@ -8,6 +8,7 @@ import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { PolylogError } from '../base/errors.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { Server } from './server.ts'
@@ -159,5 +160,55 @@ test.each(Object.entries(mongo))('a client of MongoDB: %s', async (_, keep) => {
   expect(await heldBy(() => keep(client))).toBeGreaterThan(mebibyte / 2)
   // A driver that ends says so for its sessions and cursors.
   await client.close()
+  await allIsFreed()
+})
+
+test('what a query of MongoDB has kept for its cursor is given back where its commit fails', async () => {
+  const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`)
+  const collection = client.db('d').collection('g')
+  await collection.insertMany(Array.from({ length: 10 }, (_, i) => ({ i, text: long.slice(0, 20_000) })))
+  const pipeline = [{ $sort: { text: 1, i: -1 } }, { $group: { _id: '$i', t: { $first: '$text' } } }]
+  const { database } = opened
+  const begin = database.beginAlone.bind(database)
+  database.beginAlone = (...options) => {
+    const transaction = begin(...options)
+    transaction.commit = () => {
+      throw new PolylogError('serialization_failure', 'planted')
+    }
+    return transaction
+  }
+  const failing = collection.aggregate(pipeline, { batchSize: 2 }).next()
+  await expect(failing.finally(() => (database.beginAlone = begin))).rejects.toThrow('planted')
+  expect(heldPaths().filter((path) => path.endsWith('the cursor'))).toEqual([])
+  await client.close()
+})
+
+const heldPaths = (): string[] =>
+  Array.from(memory.root.holders(), ({ path }) => path.join(' / ').replaceAll(/[0-9]+/g, 'n'))
+
+test('a cursor does not keep the buffer that its request has come in', async () => {
+  const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`, { maxPoolSize: 1 })
+  const collection = client.db('d').collection('h')
+  // Their buffer is used on by the messages behind them.
+  await collection.insertMany(Array.from({ length: 10 }, (_, i) => ({ i, text: long })))
+  const before = memory.cursors.usedBytes
+  const cursor = collection.find({}, { batchSize: 2 })
+  await cursor.next()
+  expect(memory.cursors.usedBytes - before).toBeLessThan(mebibyte / 8)
+  await client.close()
+  await allIsFreed()
+})
+
+test('polylog.memory tells who holds how much', async () => {
+  await withPostgres(async (client) => {
+    await client.query(`SET a.b = '${long}'`)
+    const { rows } = await client.query<{ path: string; used_bytes: string }>('SELECT * FROM polylog.memory')
+    const settings = rows.find(({ path }) => path.endsWith('the settings of a connection'))!
+    expect(settings.path).toMatch(
+      /^the server \/ all statements together \/ the database polylog \/ the user me \/ the session \d+ \/ the settings/,
+    )
+    expect(Number(settings.used_bytes)).toBeGreaterThan(long.length)
+    expect(rows.map(({ path }) => path)).toEqual(expect.arrayContaining(['the server', 'the server / stored data']))
+  })
   await allIsFreed()
 })

@@ -4,6 +4,7 @@
  * They show the moment in which they are read, not the reader's snapshot.
  */
 import { KeyReader } from '../base/tuple-reader.ts'
+import type { MemoryAccount } from '../base/memory-account.ts'
 import { latin1ToBytes, sliceOf } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import type { Database } from '../database/database.ts'
@@ -45,6 +46,7 @@ export function evidenceOf(
     databaseTable(activity),
     table('server', { started_ms: 'int8' }, () => [[millisecondsOf(activity.startedMs)]]),
     slowStatements(activity),
+    memoryTable(asker.memory.root),
   ]
 }
 
@@ -351,6 +353,30 @@ function slowStatements(activity: Activity): EvidenceTable {
       BigInt(Math.floor(startedMs)),
       BigInt(tookMs),
       failed,
+    ]),
+  )
+}
+
+/** Who holds how much: every account to which anything is granted, each before its parts. No limit is NULL. */
+function memoryTable(root: MemoryAccount): EvidenceTable {
+  const columns: Columns = {
+    path: 'text',
+    depth: 'int8',
+    used_bytes: 'int8',
+    granted_bytes: 'int8',
+    peak_bytes: 'int8',
+    limit_bytes: 'int8',
+    refusals: 'int8',
+  }
+  return table('memory', columns, () =>
+    Array.from(root.holders(), ({ path, account }) => [
+      path.join(' / '),
+      BigInt(path.length),
+      BigInt(Math.round(account.usedBytes)),
+      BigInt(Math.round(account.grantedBytes)),
+      BigInt(Math.round(account.peakBytes)),
+      account.limitBytes === Infinity ? null : BigInt(Math.round(account.limitBytes)),
+      BigInt(account.refusals),
     ]),
   )
 }

@@ -49,6 +49,11 @@ export const defaultSessionsOptions: SessionsOptions = {
 
 /** A session may always hold so much: to be greeted, and to ask for a little. */
 const assuredBytes = 16 * 1024
+/**
+ * Of rows that outlive session and connection: what waits for a client that may never come again lies in a file, not in
+ * the memory that others need.
+ */
+const lastingBytes = 256 * 1024
 
 interface Principal {
   readonly account: MemoryAccount
@@ -168,6 +173,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
         limitBytes: this.memory.sessionBytes,
         quantumBytes: 4096,
         assuredBytes,
+        id,
       }),
       onClose: () => {
         this.#sessions.delete(id)
@@ -227,8 +233,9 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   openWorkspace(database: string, name: string): Workspace {
-    const { account, workspaces } = this.#find(database)
-    const workspace = new Workspace(name, account, workspaces)
+    const { workspaces } = this.#find(database)
+    const operatorBytes = Math.min(workspaces.operatorBytes, lastingBytes)
+    const workspace = new Workspace(name, this.memory.cursors, { ...workspaces, operatorBytes })
     this.#idle.workspace(database, workspace)
     return workspace
   }

@@ -6,8 +6,8 @@ import { Flood } from './flood.ts'
 import { ServerProcess, withFolder } from './server-process.ts'
 
 const mebibyte = 1024 * 1024
-/** What accounts keep granted so that they need not ask again for each byte, twice over: work counts so. */
-const grantedBytes = 1024 * 1024
+/** What accounts keep granted so that they need not ask again for each byte, and what those have who ask. */
+export const grantedBytes: number = mebibyte
 /** Asked for until what the flood held is given back. */
 const mostLooks = 2000
 
@@ -18,8 +18,10 @@ export interface FloodResult {
   readonly refused: ReadonlyMap<string, number>
   /** The longest that one small request waited during the flood. */
   readonly longestWaitMs: number
-  /** Bytes that accounts of work held when all had gone. */
+  /** Bytes that accounts of work held when all had gone, but for cursors. */
   readonly leftBytes: number
+  /** Of cursors of MongoDB, which outlive their connections. */
+  readonly cursorBytes: number
   /** What was answered when all had gone. */
   readonly answerAfterwards: string
 }
@@ -42,12 +44,12 @@ export function runFlood({ limitMib, clients: count, rounds, ways }: FloodOption
       const longestWaitMs = await others.askOften(rounds)
       const { refused } = flood
       flood.end()
-      const leftBytes = await others.leftBytes()
+      const left = await others.leftBytes()
       return {
         peakMib: peakMib(server.pid),
         refused,
         longestWaitMs,
-        leftBytes,
+        ...left,
         answerAfterwards: await others.askMuch(),
       }
     } finally {
@@ -96,16 +98,18 @@ class Others {
     return longest
   }
 
-  async leftBytes(): Promise<number> {
-    let left = Infinity
-    for (let looks = 0; looks < mostLooks && left > grantedBytes; looks++) {
+  async leftBytes(): Promise<{ leftBytes: number; cursorBytes: number }> {
+    const client = await this.#clients.postgres()
+    const sql = `SELECT coalesce(sum(granted_bytes) FILTER (WHERE path LIKE '%all statements together'), 0) AS work,
+      coalesce(sum(granted_bytes) FILTER (WHERE path LIKE '%all cursors together'), 0) AS cursors FROM polylog.memory`
+    for (let looks = 0; ; looks++) {
+      const { rows } = await client.query<{ work: string; cursors: string }>(sql)
+      const cursorBytes = Number(rows[0]!.cursors)
+      const leftBytes = Number(rows[0]!.work) - cursorBytes
+      if (leftBytes <= grantedBytes || looks >= mostLooks) return { leftBytes, cursorBytes }
       // What has gone is noticed as the server gets to it.
-      if (looks > 0) await new Promise((resolve) => setTimeout(resolve, 20))
-      const info = await this.#redis.info('memory')
-      const read = (name: string): number => Number(new RegExp(`${name}:(\\d+)`).exec(info)?.[1])
-      left = read('used_memory') - read('used_memory_dataset')
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    return left
   }
 
   /** A sort of 20 MB, which needs some memory, and must have it again. */

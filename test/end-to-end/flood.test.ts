@@ -4,14 +4,14 @@
  */
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { runFlood } from './flood-rounds.ts'
+import { grantedBytes, runFlood } from './flood-rounds.ts'
 import { worst } from './flood.ts'
 
 test.runIf(existsSync('/proc/self/status'))('each in its own way', { timeout: 120_000 }, async () => {
   const limitMib = 400
   const result = await runFlood({ limitMib, clients: Object.keys(worst).length, rounds: 5 })
   expect(result.peakMib).toBeLessThan(limitMib)
-  // Mostly some kilobytes; decision 098 has what was found at times.
-  expect(result.leftBytes).toBeLessThan((limitMib / 8) * 1024 * 1024)
+  expect(result.leftBytes).toBeLessThanOrEqual(grantedBytes)
+  expect(result.cursorBytes).toBeLessThan((limitMib / 8) * 1024 * 1024)
   expect(result.answerAfterwards).toBe('200')
 })

@@ -123,6 +123,7 @@ export const worst: Readonly<Record<string, Worst>> = {
     await client.send(query("SELECT repeat('x', 100000) FROM generate_series(1, 10000)"))
   },
   'documents of MongoDB that nobody takes': async (client, number) => {
+    await client.send(mongoHello)
     await client.send(mongoMessage({ insert: `c${number % 4}`, documents: [{ text: long }], $db: 'flood' }))
     client.stopReading()
     await client.sendMany(30, () => mongoMessage({ find: `c${number % 4}`, filter: {}, $db: 'flood' }))
@@ -187,6 +188,7 @@ export const worst: Readonly<Record<string, Worst>> = {
     )
   },
   'cursors of MongoDB': async (client, number) => {
+    await client.send(mongoHello)
     const documents = Array.from({ length: 50 }, (_, i) => ({ i, text: 'y'.repeat(10_000) }))
     await client.send(mongoMessage({ insert: `d${number % 4}`, documents, $db: 'flood' }))
     const pipeline = [{ $sort: { text: 1, i: -1 } }]
@@ -195,6 +197,7 @@ export const worst: Readonly<Record<string, Worst>> = {
     )
   },
   'documents that are unwound and sorted': async (client, number) => {
+    await client.send(mongoHello)
     const documents = Array.from({ length: 10 }, (_, i) => ({ i, text: 'y'.repeat(50_000) }))
     await client.send(mongoMessage({ insert: `e${number % 4}`, documents, $db: 'flood' }))
     const pipeline = [{ $addFields: { n: { $range: [0, 40] } } }, { $unwind: '$n' }, { $sort: { n: -1 } }]

@@ -21,6 +21,22 @@ export const kitMutations: readonly Mutation[] = [
     ['a broken kernel goes on at every door', '  if (error instanceof InvariantError) host.fatal(error)\n', ''],
     ['a fault has no number in the log', "  host.log('error', 'internal error', { id, door, stack })\n", ''],
   ]),
+  ...mutationsOf(
+    'src/gateway/connection.ts',
+    ['src/gateway/connection.test.ts'],
+    [
+      [
+        'the end of a part keeps a COPY alive whose client has gone',
+        '      this.#limitGrace()\n      this.#regulate()\n',
+        '      this.#regulate()\n',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/mongodb/commands/cursor-reply.ts',
+    ['src/server/held-memory.test.ts'],
+    [['rows for a cursor outlive a commit that failed', '    for (const workspace of opened) workspace.close()\n', '']],
+  ),
   ...mutationsOf('src/gateway/connection.ts', contract, [
     [
       'a stop ends what runs at once',
@@ -87,6 +103,11 @@ export const kitMutations: readonly Mutation[] = [
       ],
       ['checks are not asked again', 'yield* refuseRows(transaction, table, check)', 'void 0'],
     ],
+  ),
+  ...mutationsOf(
+    'src/base/memory-account.ts',
+    ['src/base/memory-account.test.ts'],
+    [['an account stays listed', 'if (kept === 0 && parent !== undefined) parent.#unlist(this)', 'void 0']],
   ),
   ...mutationsOf('src/session/evidence.ts', statistics, [
     ['a lock has no session', 'owners.set(transaction.id, session.id)', 'owners.set(session.id, session.id)'],

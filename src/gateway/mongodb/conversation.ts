@@ -12,7 +12,7 @@ import { step, type Conversation, type Step } from '../gateway.ts'
 import type { Reworded } from '../refused-replies.ts'
 import { toFailure } from './errors.ts'
 import { CommandWitness, execute, writeError } from './execute.ts'
-import { FrameReader } from './frames.ts'
+import { FrameReader, type Frame } from './frames.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { errorsFor } from './refused-replies.ts'
 import type { Request } from './request.ts'
@@ -20,6 +20,8 @@ import { beginReply, endReply, maxFirstMessageBytes, maxMessageBytes, parseMessa
 
 /** A scratch buffer that grew for a large reply is not kept. */
 const keptReplyBytes = 1024 * 1024
+/** A cursor looks into its message as long as it lives: of a buffer larger than this a small one gets its own. */
+const sharedBufferBytes = 128 * 1024
 
 export class MongoConversation implements Conversation {
   readonly input: FrameReader = new FrameReader(maxMessageBytes)
@@ -102,7 +104,8 @@ export class MongoConversation implements Conversation {
     const frame = this.input.next(this.#limitBytes)
     if (frame === undefined) return step.more
     this.#cannotOpen = false
-    const message = parseMessage(frame.bytes, frame.start, frame.end)
+    const { bytes, start, end } = aloneWhereSmall(frame)
+    const message = parseMessage(bytes, start, end)
     const done = execute(this, message, this.#reply.reset())
     if (!(done instanceof Promise)) {
       this.#answer(message, done)
@@ -172,4 +175,13 @@ export class MongoConversation implements Conversation {
     this.cancel()
     this.#session?.close()
   }
+}
+
+function aloneWhereSmall(frame: Frame): Frame {
+  const { bytes, start, end } = frame
+  const sizeBytes = end - start
+  if (bytes.length <= sharedBufferBytes || 2 * sizeBytes > bytes.length) return frame
+  const own = Buffer.allocUnsafeSlow(sizeBytes)
+  own.set(bytes.subarray(start, end))
+  return { bytes: own, start: 0, end: sizeBytes }
 }

@@ -38,9 +38,9 @@ export class Cursors {
   readonly #memory: MemoryAccount
   #sweep: (() => void) | undefined
 
-  constructor(host: Host, work: MemoryAccount) {
+  constructor(host: Host, memory: MemoryAccount) {
     this.#host = host
-    this.#memory = work.child('the cursors', { quantumBytes: 4096 })
+    this.#memory = memory.child('the cursors', { quantumBytes: 4096 })
   }
 
   get count(): number {
@@ -119,5 +119,6 @@ export class Cursors {
   close(): void {
     this.#sweep?.()
     for (const id of this.#open.keys()) this.#drop(id)
+    this.#memory.close()
   }
 }

@@ -28,16 +28,31 @@ export interface CursorOptions {
 
 export function openCursor(request: Request, query: Query, options: CursorOptions): Reply | Promise<Reply> {
   const { database } = request
-  const wants = batchWants(request, options.batchSize ?? firstBatchDocuments)
+  const opened: Workspace[] = []
+  const wants = batchWants(request, options.batchSize ?? firstBatchDocuments, opened)
   const statement: Statement<BatchResult> = (transaction) =>
     firstBatch(query, findSource(transaction.catalog, database, options.collection), transaction, wants)
-  const result = request.read(statement)
-  if (!(result instanceof Promise)) return firstReply(request, query, options, result)
-  return result.then((batch) => firstReply(request, query, options, batch))
+  /** A statement that has ended well may fail by its commit: then nobody hears of what it has kept. */
+  const failed = (error: unknown): never => {
+    for (const workspace of opened) workspace.close()
+    throw error
+  }
+  const reply = (batch: BatchResult): Reply => firstReply(request, query, options, batch)
+  try {
+    const result = request.read(statement)
+    return result instanceof Promise ? result.then(reply).catch(failed) : reply(result)
+  } catch (error) {
+    return failed(error)
+  }
 }
 
-export function batchWants({ gateway, session }: Request, documents: number): BatchWants {
-  const openWorkspace = (): Workspace => gateway.sessions.openWorkspace(session.database, 'the cursor')
+/** `opened`: gets the workspaces that a first batch opens. */
+export function batchWants({ gateway, session }: Request, documents: number, opened?: Workspace[]): BatchWants {
+  const openWorkspace = (): Workspace => {
+    const workspace = gateway.sessions.openWorkspace(session.database, 'the cursor')
+    opened?.push(workspace)
+    return workspace
+  }
   return { documents, bytes: batchBytes, openWorkspace }
 }
 
@@ -45,7 +60,9 @@ function firstReply(request: Request, query: Query, options: CursorOptions, batc
   const namespace = `${request.database}.${options.collection}`
   let id = 0n
   try {
-    if (batch.next !== undefined && !options.singleBatch) id = keepCursor(request, query, options, batch)
+    // Nobody would ask for more: its client has gone, or has given up waiting.
+    const isWanted = !options.singleBatch && !request.isCanceled
+    if (batch.next !== undefined && isWanted) id = keepCursor(request, query, options, batch)
   } finally {
     if (id === 0n) forgetPosition(batch.next)
   }
