@@ -74,8 +74,8 @@ const redis: Readonly<Record<string, (client: Redis) => Promise<unknown>>> = {
   },
   'watched keys': (client) =>
     times(20, (i) => client.watch(...Array.from({ length: 100 }, (_, j) => `${'k'.repeat(500)}${i} ${j}`))),
-  'its name': (client) => client.client('SETNAME', long + long),
-  'the name of its library': (client) => client.call('CLIENT', 'SETINFO', 'LIB-NAME', long + long),
+  'its name': (client) => client.client('SETNAME', long + long + long),
+  'the name of its library': (client) => client.call('CLIENT', 'SETINFO', 'LIB-NAME', long + long + long),
 }
 
 const mongo: Readonly<Record<string, (client: MongoClient) => Promise<unknown>>> = {
