@@ -26,8 +26,11 @@ export interface PartAddress {
   readonly key: number | string
 }
 
+/** The database itself: no namespace and no collection has its number. */
+export const databaseId = 0
+
 export interface ObjectAddress {
-  /** Of a namespace or a collection. */
+  /** Of a namespace or a collection, or `databaseId`. */
   readonly id: number
   /** Left out: all of it. */
   readonly part?: PartAddress

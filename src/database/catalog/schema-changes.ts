@@ -20,7 +20,16 @@ import {
 } from './catalog-state.ts'
 import type { Collection, Index, JsonObject, Namespace } from './catalog.ts'
 import { engineNames, memoryEngine } from '../engines.ts'
-import { dependenciesOf, findKind, hasPart, type ObjectAddress, partsOf, partText, referencesOf } from './objects.ts'
+import {
+  databaseId,
+  dependenciesOf,
+  findKind,
+  hasPart,
+  type ObjectAddress,
+  partsOf,
+  partText,
+  referencesOf,
+} from './objects.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
 
 /** Lock names that are not keys begin with FF, which no key does. */
@@ -180,6 +189,11 @@ function dropComments(transaction: KernelTransaction, id: number): void {
 /** The comment on a namespace, a collection, or a part; none where it is undefined or empty. */
 export function setComment(transaction: KernelTransaction, address: ObjectAddress, text: string | undefined): void {
   const { id, part } = address
+  if (id === databaseId) {
+    transaction.locks.lockName(`\xffcomment ${id}`, 'update')
+    storeComment(transaction, address, text)
+    return
+  }
   const namespace = transaction.catalog.namespaceById(id)
   if (namespace !== undefined) holdNamespace(transaction, namespace)
   else transaction.locks.lockName(collectionLockKey(id), 'key share')
@@ -192,6 +206,11 @@ export function setComment(transaction: KernelTransaction, address: ObjectAddres
   if (transaction.kernel.catalog.collectionById(id)?.version !== transaction.baseCatalog.collectionById(id)?.version) {
     transaction.changedMeanwhile('what the comment is on')
   }
+  storeComment(transaction, address, text)
+}
+
+function storeComment(transaction: KernelTransaction, address: ObjectAddress, text: string | undefined): void {
+  const { id, part } = address
   const value = text === undefined || text === '' ? undefined : sliceOf(Buffer.from(text))
   if (value === undefined && transaction.catalog.commentOn(address) === undefined) return
   transaction.changeCatalog(commentKey(id, part), value)

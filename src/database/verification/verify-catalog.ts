@@ -16,7 +16,7 @@ import type { StoredCollection } from '../catalog/catalog-state.ts'
 import type { Catalog, Collection } from '../catalog/catalog.ts'
 import type { StatementSteps } from '../contract.ts'
 import { decodeNumber } from '../catalog/numbers.ts'
-import { addressText, dependenciesOf, hasPart, partsOf, partText } from '../catalog/objects.ts'
+import { addressText, databaseId, dependenciesOf, hasPart, partsOf, partText } from '../catalog/objects.ts'
 import { decodeReply } from '../transaction/remembered-reply.ts'
 import { eachEntry, nameOf, type DifferenceKind, type Verification } from './verification.ts'
 import { inPlace } from '../transaction/wait.ts'
@@ -68,7 +68,7 @@ function checkEntry(verification: Verification, before: CatalogState, key: Slice
     const id = Number(reader.int64())
     const part = reader.string()
     const collection = before.collectionById(id)
-    const isOnWhole = part === '' && (collection ?? before.namespaceById(id)) !== undefined
+    const isOnWhole = part === '' && (id === databaseId || (collection ?? before.namespaceById(id)) !== undefined)
     const isOnPart = collection !== undefined && partsOf(collection).some((each) => partText(each) === part)
     if (!isOnWhole && !isOnPart) return report('reference', `a comment is on ${id} ${part}, which is none`)
   }

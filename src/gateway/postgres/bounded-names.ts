@@ -74,6 +74,12 @@ export class BoundedNames<T> {
     this.#dropped?.(kept.value)
   }
 
+  some(matches: (value: T) => boolean): boolean {
+    if (this.#unnamed !== undefined && matches(this.#unnamed.value)) return true
+    for (const { value } of this.#named.values()) if (matches(value)) return true
+    return false
+  }
+
   deleteWhere(matches: (value: T) => boolean): void {
     if (this.#unnamed !== undefined && matches(this.#unnamed.value)) this.delete('')
     for (const [name, { value }] of this.#named) if (matches(value)) this.delete(name)

@@ -17,7 +17,7 @@ import type {
   SystemTable,
 } from '../../language/sql/contract.ts'
 import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
-import type { Session, SessionHost } from '../../session/contract.ts'
+import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
@@ -95,7 +95,7 @@ export class Client {
       this.session,
       this.settings,
       (notice) => this.notice(notice),
-      () => this.#transactionEnded(),
+      (outcome) => this.#transactionEnded(outcome),
     )
     this.#sessions = parts.sessions
     this.context = this.#makeContext(parts.sessions)
@@ -121,6 +121,7 @@ export class Client {
       setSetting: (name, value, scope) => this.setSetting(name, value, scope),
       transactionToken: () => session.token(),
       backendId: session.id,
+      isBeingRead: (collection) => this.#isBeingRead(collection),
       get leads(): boolean {
         return session.databaseFacts.leads
       },
@@ -129,6 +130,14 @@ export class Client {
         return session.evidence.map(systemTableOf)
       },
     }
+  }
+
+  /** A cursor that has outlived its transaction reads nothing more. */
+  #isBeingRead(collection: number): boolean {
+    return (
+      this.portals.some((portal) => portal.reads(collection)) ||
+      this.cursors.some(({ isSettled, prepared }) => !isSettled && prepared.uses(collection))
+    )
   }
 
   createDatabase(name: string): Promise<void> {
@@ -335,9 +344,13 @@ export class Client {
     return this.statements.size > (this.statements.has('') ? 1 : 0)
   }
 
-  #transactionEnded(): void {
+  #transactionEnded(outcome: Outcome): void {
     this.portals.clear()
-    if (this.cursors.size > 0) this.cursors.deleteWhere(({ isHeld }) => !isHeld)
+    if (this.cursors.size === 0) return
+    this.cursors.deleteWhere((cursor) => {
+      if (outcome === 'committed' && cursor.isHeld) cursor.isSettled = true
+      return !cursor.isSettled
+    })
   }
 
   /** DISCARD ALL. */

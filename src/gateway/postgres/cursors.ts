@@ -55,7 +55,14 @@ function collectCursor(
     }
   }
   return afterDone(client.session.run(collect), () => {
-    const cursor = { name, columns: prepared.columns ?? [], rows, isHeld: hold }
+    const cursor = {
+      name,
+      prepared,
+      columns: prepared.columns ?? [],
+      rows,
+      isHeld: hold,
+      isSettled: client.block.kind === 'none',
+    }
     client.cursors.set(name, cursor, 0)
   })
 }

@@ -88,7 +88,7 @@ function runNamed(
   const statement = client.getStatement(effect.name)
   const parameters = (transaction: Transaction): readonly SqlValue[] =>
     effect.parameters(statement.prepared!, client.context, transaction)
-  return new QueryRun(client, portal, options, statement, parameters).start()
+  return new QueryRun(client, portal, { ...options, keepsColumns: true }, statement, parameters).start()
 }
 
 function runCursorCommand(

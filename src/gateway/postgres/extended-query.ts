@@ -12,6 +12,7 @@ import { endsBlock, endsFailedBlock, execute, resultColumns } from './execute.ts
 import { after } from './language.ts'
 import type { MessageReader } from './message-reader.ts'
 import { Portal, type ClientStatement } from './portal.ts'
+import { checkSameColumns } from './query-run.ts'
 import {
   bindComplete,
   closeComplete,
@@ -93,10 +94,7 @@ function refresh(client: Client, statement: ClientStatement): void {
   const { parsed, prepared, givenTypes } = statement
   if (prepared === undefined || client.block.isFailed || prepared.isCurrent(client.context.catalog)) return
   const fresh = client.prepare(parsed!, givenTypes)
-  const before = prepared.columns?.map(({ typeOid }) => typeOid).join()
-  if (before !== fresh.columns?.map(({ typeOid }) => typeOid).join()) {
-    throw sqlError('unsupported', '0A000', 'cached plan must not change result type')
-  }
+  checkSameColumns(fresh, prepared)
   statement.prepared = fresh
 }
 
@@ -125,6 +123,7 @@ export function describe(client: Client, message: MessageReader): void {
 }
 
 function describeStatement(client: Client, statement: ClientStatement): void {
+  refresh(client, statement)
   const { writer } = client.outbox
   const { prepared } = statement
   const columns = prepared === undefined ? undefined : resultColumns(client, prepared)

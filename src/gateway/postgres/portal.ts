@@ -33,6 +33,12 @@ export class Portal {
     this.formats = formats
   }
 
+  /** It has been begun, or may still be. */
+  reads(collection: number): boolean {
+    const { prepared } = this.statement
+    return !this.isDone && prepared?.effect.kind === 'read' && prepared.uses(collection)
+  }
+
   encoder(columns: readonly DescribedColumn[]): RowEncoder {
     this.#encoder ??= new RowEncoder(columns, this.formats)
     return this.#encoder
@@ -41,8 +47,11 @@ export class Portal {
 
 export interface Cursor {
   readonly name: string
+  readonly prepared: PreparedStatement
   readonly columns: readonly DescribedColumn[]
   readonly rows: WaitingRows
-  /** WITH HOLD: outlives its transaction. */
+  /** WITH HOLD: outlives its transaction, where that commits. */
   readonly isHeld: boolean
+  /** Its transaction has been committed. */
+  isSettled: boolean
 }

@@ -11,6 +11,8 @@ import { openWaitingRows, type WaitingRows, writeRows, writeWaiting } from './wa
 import { commandComplete, copyData, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
 
 export interface ExecuteOptions {
+  /** The columns were told when it was prepared, and stay so. */
+  readonly keepsColumns?: boolean
   /** Writes RowDescription first: the simple protocol. */
   readonly describes: boolean
   /** 0 is all. */
@@ -79,9 +81,7 @@ export class QueryRun {
     const { parsed, givenTypes } = this.#statement
     if (this.#prepared.isCurrent(transaction.catalog)) return
     const fresh = this.#client.prepare(parsed!, givenTypes, transaction.catalog)
-    if (!this.#options.describes && !sameColumns(fresh, this.#prepared)) {
-      throw sqlError('unsupported', '0A000', 'cached plan must not change result type')
-    }
+    if (this.#options.keepsColumns === true || !this.#options.describes) checkSameColumns(fresh, this.#prepared)
     this.#statement.prepared = fresh
     this.#prepared = fresh
   }
@@ -258,6 +258,12 @@ const countedCommands: ReadonlySet<string> = new Set(['SELECT', 'UPDATE', 'DELET
 function commandTag(command: string, rowCount: number): string {
   if (command === 'INSERT') return `INSERT 0 ${rowCount}`
   return countedCommands.has(command) ? `${command} ${rowCount}` : command
+}
+
+/** Of a statement that was prepared before, and is prepared anew because the catalog has changed. */
+export function checkSameColumns(fresh: PreparedStatement, before: PreparedStatement): void {
+  if (sameColumns(fresh, before)) return
+  throw sqlError('unsupported', '0A000', 'cached plan must not change result type')
 }
 
 function sameColumns(a: PreparedStatement, b: PreparedStatement): boolean {

@@ -24,7 +24,7 @@ export class TransactionBlock {
   readonly #session: Session
   readonly #settings: Settings
   readonly #notice: (notice: WireNotice) => void
-  readonly #onEnd: () => void
+  readonly #onEnd: (outcome: Outcome) => void
   kind: 'none' | 'implicit' | 'explicit' = 'none'
   /** No statement has run in it yet: joining is still possible. */
   isFresh = true
@@ -32,7 +32,12 @@ export class TransactionBlock {
   #savepoints: Savepoint[] = []
 
   /** `onEnd` runs whenever a transaction is over: cursors and portals go with it. */
-  constructor(session: Session, settings: Settings, notice: (notice: WireNotice) => void, onEnd: () => void) {
+  constructor(
+    session: Session,
+    settings: Settings,
+    notice: (notice: WireNotice) => void,
+    onEnd: (outcome: Outcome) => void,
+  ) {
     this.#session = session
     this.#settings = settings
     this.#notice = notice
@@ -136,7 +141,7 @@ export class TransactionBlock {
     this.#savepoints = []
     if (outcome === 'committed') this.#settings.dropLocal()
     else this.#settings.restore(this.#settingsBefore)
-    this.#onEnd()
+    this.#onEnd(outcome)
     return outcome
   }
 

@@ -155,7 +155,7 @@ function load(): CopyLoad {
 }
 
 function prepared(words: Words): PreparedStatement {
-  const common = { isCurrent: () => true, parameterTypes: [], columns: undefined }
+  const common = { isCurrent: () => true, uses: () => false, parameterTypes: [], columns: undefined }
   const none = (): Execution => execution(() => undefined)
   const effect = control(words)
   if (effect !== undefined) {

@@ -46,6 +46,8 @@ export interface SqlContext {
   /** polylog_transaction_token(): of the open transaction. */
   transactionToken(): string
   readonly backendId: number
+  /** Whether a query that the session has open reads the collection: a portal or a cursor of this transaction. */
+  isBeingRead?(collection: number): boolean
   /** Whether the database takes writes; left out, it does. */
   readonly leads?: boolean
   /** For pg_database and \l; the current one alone where missing. */
@@ -113,6 +115,8 @@ export interface PreparedStatement {
   readonly parameterTypes: readonly number[]
   /** Undefined where no rows come back. */
   readonly columns: readonly ResultColumn[] | undefined
+  /** Whether it reads or writes the collection. */
+  uses(collection: number): boolean
   /** The statement must be prepared again when this no longer holds. */
   isCurrent(catalog: Catalog): boolean
   /** A fresh execution; it may be restarted by `reset` (a lock wait, a restart of a read-committed statement). */

@@ -48,6 +48,10 @@ export class LiftedPlan implements PreparedStatement {
     this.columns = plan.columns
   }
 
+  uses(collection: number): boolean {
+    return this.#plan.uses(collection)
+  }
+
   isCurrent(catalog: Catalog): boolean {
     return this.#plan.isCurrent(catalog)
   }

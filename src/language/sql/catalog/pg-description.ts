@@ -1,6 +1,12 @@
 /** Comments, as `pg_description` and the functions `obj_description` and `col_description` show them. */
 import type { Collection } from '../../../database/catalog/catalog.ts'
-import { type ObjectAddress, partsOf, partText, type PartAddress } from '../../../database/catalog/objects.ts'
+import {
+  databaseId,
+  type ObjectAddress,
+  partsOf,
+  partText,
+  type PartAddress,
+} from '../../../database/catalog/objects.ts'
 import { columnPart, isTable } from '../../../model/table/table-kind.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
@@ -8,6 +14,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { collectionByOid, collectionOid, constraintOid, indexByOid, indexOid, namespaceOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
+import { databaseOids } from './pg-objects.ts'
 import { collections } from './stored-tables.ts'
 import { systemViewOid } from './system-view-names.ts'
 
@@ -54,6 +61,29 @@ export const pgDescription: Relation = memoryRelation(
   ],
   descriptions,
 )
+
+/** Of the database that is asked; what another one says of itself is there. */
+function* sharedDescriptions(run: SqlRun): Generator<readonly SqlValue[]> {
+  const comment = run.transaction.catalog.commentOn({ id: databaseId })
+  const number = databaseOids(run.context).get(run.context.database)
+  if (comment !== undefined && number !== undefined) yield [number, classOid('pg_database'), comment]
+}
+
+export const pgSharedDescription: Relation = memoryRelation(
+  'pg_catalog',
+  'pg_shdescription',
+  [
+    ['objoid', oid.oid],
+    ['classoid', oid.oid],
+    ['description', oid.text],
+  ],
+  sharedDescriptions,
+)
+
+export function sharedObjectComment(run: SqlRun, object: number, catalog: string): string | null {
+  if (catalog !== 'pg_database' || databaseOids(run.context).get(run.context.database) !== object) return null
+  return run.transaction.catalog.commentOn({ id: databaseId }) ?? null
+}
 
 /** `catalog`: the name of the one that the object is in; left out, any. */
 export function objectComment(run: SqlRun, object: number, catalog?: string): string | null {

@@ -21,7 +21,6 @@ const types: Readonly<Record<string, number>> = {
 
 /** Columns as `name:letter`. */
 const catalogs: Readonly<Record<string, string>> = {
-  pg_shdescription: 'objoid:o classoid:o description:t',
   pg_inherits: 'inhrelid:o inhparent:o inhseqno:i inhdetachpending:b',
   pg_trigger:
     'oid:o tgrelid:o tgparentid:o tgname:n tgfoid:o tgtype:s tgenabled:c tgisinternal:b tgconstrrelid:o tgconstrindid:o tgconstraint:o tgdeferrable:b tginitdeferred:b tgnargs:s tgattr:v tgargs:t tgqual:p tgoldtable:n tgnewtable:n',

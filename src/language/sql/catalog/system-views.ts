@@ -4,7 +4,7 @@ import type { SqlContext } from '../contract.ts'
 import { informationSchema } from './information-schema.ts'
 import { emptyViews } from './pg-empty.ts'
 import { pgDepend } from './pg-depend.ts'
-import { pgDescription } from './pg-description.ts'
+import { pgDescription, pgSharedDescription } from './pg-description.ts'
 import { pgObjects } from './pg-objects.ts'
 import { pgRelations } from './pg-relations.ts'
 import { pgStatistics } from './pg-statistics.ts'
@@ -19,6 +19,7 @@ for (const view of [
   ...pgStatistics,
   pgDepend,
   pgDescription,
+  pgSharedDescription,
   ...emptyViews,
   ...informationSchema,
   ...polylogViews,

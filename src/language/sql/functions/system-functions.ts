@@ -5,7 +5,7 @@ import { nextValue, isSequence, sequenceState, setValue } from '../../../model/t
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
 import { collectionByOid, collectionOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
-import { columnComment, objectComment } from '../catalog/pg-description.ts'
+import { columnComment, objectComment, sharedObjectComment } from '../catalog/pg-description.ts'
 import { roleName } from '../catalog/roles.ts'
 import { databaseSize, indexesSize, relationSize, totalSize } from '../catalog/relation-size.ts'
 import { describeIndex, describePart, indexesOfTable, type ShownIndex, tables } from '../catalog/stored-tables.ts'
@@ -239,7 +239,9 @@ function defineDescriptions(): void {
     objectComment(run, object, catalog),
   )
   define('obj_description', [oid.oid], text, (run, object: number) => objectComment(run, object))
-  define('shobj_description', [oid.oid, name], text, () => null)
+  define('shobj_description', [oid.oid, name], text, (run, object: number, catalog: string) =>
+    sharedObjectComment(run, object, catalog),
+  )
   define('col_description', [oid.oid, int4], text, (run, relation: number, column: number) =>
     columnComment(run, relation, column),
   )

@@ -1,6 +1,6 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
 import { inPlace } from '../../../database/transaction/wait.ts'
-import type { AlterTableCmd, AlterTableStmt, Node, RenameStmt, RoleSpec } from 'libpg-query'
+import type { AlterTableCmd, AlterTableStmt, Node, RangeVar, RenameStmt, RoleSpec } from 'libpg-query'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { checksOf, compileCheck, defaultOf, generatedOf } from '../../../model/table/expressions.ts'
@@ -47,7 +47,16 @@ import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
 import { bindForeignKey, constraintNames } from './foreign-keys.ts'
 import { bindGeneration } from './generated-columns.ts'
-import { findCollection, freeName, getIdleTable, isNameTaken, roleName, shownName } from './naming.ts'
+import {
+  findCollection,
+  freeName,
+  getIdleTable,
+  getTable,
+  isNameTaken,
+  refusePending,
+  roleName,
+  shownName,
+} from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { renamedExpression, storedDefault } from './stored-expressions.ts'
 import {
@@ -394,7 +403,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
         renameSequence(run, sequence, to)
         return nothing
       }
-      const table = getIdleTable(run, relation!, 'ALTER TABLE')
+      const table = getRenamedTable(run, relation!)
       if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
       renameTable(run.transaction, table, to)
       return nothing
@@ -402,7 +411,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   }
   if (statement.renameType === 'OBJECT_COLUMN') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-      const table = getIdleTable(run, relation!, 'ALTER TABLE')
+      const table = getRenamedTable(run, relation!)
       const from = statement.subname ?? ''
       if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
       const { catalog } = run.transaction
@@ -412,7 +421,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   }
   if (statement.renameType === 'OBJECT_TABCONSTRAINT') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
-      const table = getIdleTable(run, relation!, 'ALTER TABLE')
+      const table = getRenamedTable(run, relation!)
       const from = statement.subname ?? ''
       if (!constraintNames(table).includes(from)) {
         throw failure('42704', `constraint "${from}" for table "${table.name}" does not exist`)
@@ -427,4 +436,10 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
     })
   }
   throw notBuilt(`ALTER ${(statement.renameType ?? '').replace('OBJECT_', '')} RENAME`)
+}
+
+function getRenamedTable(run: SqlRun, name: RangeVar): Table {
+  const table = getTable(run, name)
+  refusePending(run, table, 'ALTER TABLE')
+  return table
 }

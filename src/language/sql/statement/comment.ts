@@ -1,20 +1,31 @@
-/** COMMENT ON: schemas, tables, columns, indexes, sequences and constraints of tables. */
+/** COMMENT ON: the database, schemas, tables, columns, indexes, sequences and constraints of tables. */
 import type { CommentStmt, Node } from 'libpg-query'
-import type { ObjectAddress } from '../../../database/catalog/objects.ts'
+import { databaseId, type ObjectAddress } from '../../../database/catalog/objects.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import type { Table } from '../../../model/table/table.ts'
+import { getType } from '../../../model/table/types/registry.ts'
 import { columnPart, constraintPart, hasConstraint, isTable } from '../../../model/table/table-kind.ts'
 import { itemsOf, stringOf, stringsOf } from '../bind/tree.ts'
+import { bindTypeName } from '../bind/type-name.ts'
+import { allRoles } from '../catalog/roles.ts'
+import { functionsNamed } from '../functions/registry.ts'
+import type { Notice } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { nameOf } from './drop.ts'
 import { nothing } from './execution.ts'
 import { findCollection, findPart, getTable, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import { oid } from '../types/oids.ts'
 
-type FindObject = (run: SqlRun, node: Node) => ObjectAddress
+/** A notice where the comment is on nothing, and that is no error. */
+type FindObject = (run: SqlRun, node: Node) => ObjectAddress | Notice
 
 const finders: Readonly<Record<string, FindObject>> = {
+  OBJECT_DATABASE: findDatabase,
+  OBJECT_ROLE: refuseRole,
+  OBJECT_TYPE: refuseType,
+  OBJECT_FUNCTION: refuseFunction,
   OBJECT_SCHEMA: findSchema,
   OBJECT_TABLE: findTable,
   OBJECT_SEQUENCE: findSequence,
@@ -28,9 +39,43 @@ export function planComment(statement: CommentStmt): Planned {
   const find = finders[kind]
   if (find === undefined) throw notBuilt(`COMMENT ON ${kind.replace('OBJECT_', '').replaceAll('_', ' ')}`)
   return planSteps({ kind: 'schema' }, 'COMMENT', (run) => {
-    run.transaction.setComment(find(run, statement.object!), statement.comment)
+    const address = find(run, statement.object!)
+    if ('message' in address) return { rowCount: 0, notices: [address] }
+    run.transaction.setComment(address, statement.comment)
     return nothing
   })
+}
+
+/** A comment lies in its database, and a transaction changes the one that it is in. */
+function findDatabase({ context }: SqlRun, node: Node): ObjectAddress | Notice {
+  const name = stringOf(node)
+  if (name === context.database) return { id: databaseId }
+  if (context.databaseNames?.().includes(name) === true) throw notBuilt('COMMENT ON DATABASE of another database')
+  return { severity: 'WARNING', sqlState: '3D000', message: `database "${name}" does not exist` }
+}
+
+function refuseRole(run: SqlRun, node: Node): never {
+  const name = stringOf(node)
+  if (allRoles(run).has(name)) throw notBuilt('COMMENT ON ROLE')
+  throw failure('42704', `role "${name}" does not exist`)
+}
+
+function refuseType(_run: SqlRun, node: Node): never {
+  if ('TypeName' in node) {
+    const { location: _, ...named } = node.TypeName
+    bindTypeName(named)
+  }
+  throw notBuilt('COMMENT ON TYPE')
+}
+
+/** `f(integer, text)`: of those that are built in the types alone are told. */
+function refuseFunction(_run: SqlRun, node: Node): never {
+  const { objname, objargs } = 'ObjectWithArgs' in node ? node.ObjectWithArgs : {}
+  const name = stringsOf(objname).join('.')
+  const types = (objargs ?? []).map((one) => ('TypeName' in one ? bindTypeName(one.TypeName).type : oid.unknown))
+  const isThere = functionsNamed(name).some(({ takes }) => takes.join() === types.join())
+  if (isThere) throw notBuilt('COMMENT ON FUNCTION')
+  throw failure('42883', `function ${name}(${types.map((type) => getType(type).title).join(', ')}) does not exist`)
 }
 
 function findSchema({ transaction }: SqlRun, node: Node): ObjectAddress {

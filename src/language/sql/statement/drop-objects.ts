@@ -5,6 +5,7 @@ import { addressText, type ObjectAddress } from '../../../database/catalog/objec
 import type { Notice } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
+import { refuseBusy } from './naming.ts'
 import { describeAddress } from './object-names.ts'
 
 /** Lines of a message; what is beyond is counted. */
@@ -23,6 +24,10 @@ export function* dropTargets(
   const { cascaded } = plan
   if (cascaded.length > 0 && !isCascade) throw dependentObjects(run, targets, cascaded)
   if (cascaded.length > 0) notices.push(cascadeNotice(run, cascaded))
+  for (const { id, part } of plan.dropped) {
+    const collection = part === undefined ? transaction.catalog.collectionById(id) : undefined
+    if (collection !== undefined) refuseBusy(run, collection, 'DROP TABLE')
+  }
   yield* dropObjects(transaction, plan)
 }
 

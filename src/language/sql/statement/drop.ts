@@ -13,7 +13,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import type { Outcome } from './execution.ts'
-import { findCollection, findPart, refusePending, shownName } from './naming.ts'
+import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 /** Undefined where there is none of this name. */
@@ -66,7 +66,7 @@ function findTable(run: SqlRun, name: RangeVar): ObjectAddress | undefined {
     throw failure('42809', `"${name.relname}" is not a table`, { hint: 'Use DROP INDEX to remove an index.' })
   }
   if (!isSequence(collection)) {
-    refusePending(run, collection, 'DROP TABLE')
+    refuseBusy(run, collection, 'DROP TABLE')
     return { id: collection.id }
   }
   throw failure('42809', `"${name.relname}" is not a table`, { hint: 'Use DROP SEQUENCE to remove a sequence.' })

@@ -10,7 +10,7 @@ import type { Notice } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { nothing } from './execution.ts'
-import { getIdleTable, refusePending } from './naming.ts'
+import { getIdleTable, refuseBusy } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
 export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned {
@@ -54,7 +54,7 @@ function withReferencing(
         sqlState: '00000',
         message: `truncate cascades to table "${referencing.name}"`,
       })
-      refusePending(run, referencing, 'TRUNCATE')
+      refuseBusy(run, referencing, 'TRUNCATE')
       all.push(referencing)
     }
   }

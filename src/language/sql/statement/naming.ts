@@ -88,18 +88,28 @@ export function shownName(name: RangeVar): string {
   return name.schemaname === undefined ? (name.relname ?? '') : `${name.schemaname}.${name.relname}`
 }
 
-/** For `command`: not while something that its rows have put off is still to be done. */
+/** For `command`: not while a query reads it, or something that its rows have put off is still to be done. */
 export function getIdleTable(run: SqlRun, name: RangeVar, command: string): Table {
   const table = getTable(run, name)
-  refusePending(run, table, command)
+  refuseBusy(run, table, command)
   return table
 }
 
-export function refusePending(
-  run: SqlRun,
-  table: { readonly id: number; readonly name: string },
-  command: string,
-): void {
+interface NamedTable {
+  readonly id: number
+  readonly name: string
+}
+
+export function refuseBusy(run: SqlRun, table: NamedTable, command: string): void {
+  if (run.context.isBeingRead?.(table.id) === true) {
+    const why = 'it is being used by active queries in this session'
+    throw failure('55006', `cannot ${command} "${table.name}" because ${why}`)
+  }
+  refusePending(run, table, command)
+}
+
+/** A new name does not concern those who read. */
+export function refusePending(run: SqlRun, table: NamedTable, command: string): void {
   if (!run.transaction.agenda.isPending(table.id)) return
   throw failure('55006', `cannot ${command} "${table.name}" because it has pending trigger events`)
 }

@@ -59,6 +59,10 @@ export class Prepared implements PreparedStatement {
     this.#checkedCatalog = binder.catalog
   }
 
+  uses(collection: number): boolean {
+    return this.#dependencies.some((one) => one.collection?.id === collection)
+  }
+
   isCurrent(catalog: Catalog): boolean {
     if (catalog === this.#checkedCatalog) return true
     for (const { namespace, name, collection } of this.#dependencies) {
