@@ -12,6 +12,16 @@ const sql = ['src/language/sql/golden.test.ts']
 
 export const upperMutations: readonly Mutation[] = [
   ...mutationsOf(
+    'src/gateway/postgres/portal.ts',
+    ['src/gateway/postgres/changed-tables.test.ts'],
+    [['a portal that has come to its end keeps its table', '!this.isDone && prepared', 'prepared']],
+  ),
+  ...mutationsOf(
+    'src/gateway/postgres/query-run.ts',
+    ['src/gateway/postgres/changed-tables.test.ts'],
+    [['EXECUTE answers other columns than were prepared', 'this.#options.keepsColumns === true || ', '']],
+  ),
+  ...mutationsOf(
     'src/query/row-operators.ts',
     [...operators, ...sql],
     [

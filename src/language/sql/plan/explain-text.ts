@@ -20,14 +20,20 @@ function relationTitle({ relation, alias }: RelationItem): string {
 
 export function describeAccess(item: RelationItem, path: RelationPath | undefined): Omit<ExplainNode, 'estimate'> {
   const name = relationTitle(item)
-  if (path === undefined) return { title: `Seq Scan on ${name}`, details: [], children: [] }
+  const { relation, alias } = item
+  const read = { 'Relation Name': relation.name, Alias: alias }
+  if (path === undefined) {
+    return { title: `Seq Scan on ${name}`, facts: { 'Node Type': 'Seq Scan', ...read }, details: [], children: [] }
+  }
+  const direction = path.reverse ? 'Backward' : 'Forward'
+  const facts = { 'Node Type': 'Index Scan', 'Scan Direction': direction, 'Index Name': path.index.name, ...read }
   const title = `Index Scan${path.reverse ? ' Backward' : ''} using ${path.index.name} on ${name}`
-  if (path.matched.length === 0) return { title, details: [], children: [] }
+  if (path.matched.length === 0) return { title, facts, details: [], children: [] }
   const text = (): string => {
     const condition = path.matched.map(describeCondition).join(' AND ')
     return path.matched.length > 1 ? `(${condition})` : condition
   }
-  return { title, details: [['Index Cond', text]], children: [] }
+  return { title, facts, details: [['Index Cond', text]], children: [] }
 }
 
 /** The plans of an expression's subqueries, each once. */
@@ -81,7 +87,7 @@ export function renderPlan(node: ExplainNode, { costs, counts }: Shown): string[
  */
 const shownUnit = 0.01
 
-function shownEstimate({ estimate }: ExplainNode): { rows: number; startup: string; total: string } {
+export function shownEstimate({ estimate }: ExplainNode): { rows: number; startup: string; total: string } {
   const { rows, startup, cost } = estimate()
   const text = (units: number): string => (units * shownUnit).toFixed(2)
   return { rows: Math.round(rows), startup: text(startup), total: text(cost) }
@@ -92,28 +98,11 @@ function estimateText(node: ExplainNode): string {
   return `  (cost=${startup}..${total} rows=${rows})`
 }
 
-function countsOf(node: ExplainNode, counts: Shown['counts']): NodeCounts | undefined {
+export function countsOf(node: ExplainNode, counts: Shown['counts']): NodeCounts | undefined {
   return counts?.get(node.isPart === true ? node.children[0]! : node)
 }
 
 function countText(counts: NodeCounts | undefined, wanted: boolean): string {
   if (!wanted) return ''
   return counts === undefined ? ' (never executed)' : ` (actual rows=${counts.rows} loops=${counts.loops})`
-}
-
-/** The same as nested values, for FORMAT JSON. */
-export function planAsJson(node: ExplainNode, shown: Shown): { [name: string]: unknown } {
-  const { costs, counts } = shown
-  const found = countsOf(node, counts)
-  const plans = [...(node.subplans ?? []).map(([, plan]) => plan), ...node.children].map((one) =>
-    planAsJson(one, shown),
-  )
-  const { rows, startup, total } = shownEstimate(node)
-  return {
-    'Node Type': node.title,
-    ...(costs ? { 'Startup Cost': Number(startup), 'Total Cost': Number(total), 'Plan Rows': rows } : {}),
-    ...Object.fromEntries(node.details.map(([label, text]) => [label, text()])),
-    ...(found === undefined ? {} : { 'Actual Rows': found.rows, 'Actual Loops': found.loops }),
-    ...(plans.length === 0 ? {} : { Plans: plans }),
-  }
 }

@@ -16,7 +16,9 @@ export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem):
   const plan = planner.planQuery(item)
   const enter = takeCaptures(planner, item)
   if (item.kind === 'query') {
-    const explain = explainNode(`Subquery Scan on ${item.alias}`, [plan.explain], (rows) => rows)
+    const explain = explainNode(`Subquery Scan on ${item.alias}`, [plan.explain], (rows) => rows, {
+      facts: { 'Node Type': 'Subquery Scan', Alias: item.alias },
+    })
     if (enter === undefined) return planNode(explain, (run) => plan.open(run))
     return planNode(explain, (opening) => {
       const rows = plan.open(opening)
@@ -29,7 +31,9 @@ export function planDerived(planner: FromPlanner, item: QueryItem | SharedItem):
       }
     })
   }
-  const explain = explainNode(`CTE Scan on ${item.alias}`, [plan.explain], (rows) => kept(rows))
+  const explain = explainNode(`CTE Scan on ${item.alias}`, [plan.explain], (rows) => kept(rows), {
+    facts: { 'Node Type': 'CTE Scan', Alias: item.alias },
+  })
   return planNode(explain, () => new SharedReader(item.id, plan, enter))
 }
 

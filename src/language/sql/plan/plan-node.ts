@@ -5,6 +5,8 @@ import type { SqlRow, SqlRun } from './run.ts'
 
 export interface ExplainNode {
   readonly title: string
+  /** What FORMAT JSON tells of it apart, where its title says more than what kind of node it is. */
+  readonly facts?: Readonly<Record<string, string>>
   /** Printed when somebody asks: of a long list the text is long, and of a prepared statement nobody may ask. */
   readonly details: readonly (readonly [label: string, text: () => string])[]
   readonly children: readonly ExplainNode[]
@@ -35,7 +37,7 @@ export function explainNode(
   title: string,
   children: readonly ExplainNode[],
   estimate: (...below: NodeEstimate[]) => NodeEstimate,
-  more: Partial<Pick<ExplainNode, 'details' | 'isPart' | 'subplans'>> = {},
+  more: Partial<Pick<ExplainNode, 'details' | 'facts' | 'isPart' | 'subplans'>> = {},
 ): ExplainNode {
   const estimated = onceEstimated(() => estimate(...children.map((child) => child.estimate())))
   return { title, details: [], children, ...more, estimate: estimated }

@@ -4,7 +4,8 @@ import type { Binder } from '../bind/binder.ts'
 import { Scope } from '../bind/scope.ts'
 import { optionText } from '../bind/tree.ts'
 import { failure, notBuilt } from '../failure.ts'
-import { planAsJson, renderPlan, type Shown } from '../plan/explain-text.ts'
+import { planAsJson } from '../plan/explain-json.ts'
+import { renderPlan, type Shown } from '../plan/explain-text.ts'
 import { Measures } from '../plan/measures.ts'
 import { type ExplainNode, explainNode } from '../plan/plan-node.ts'
 import { oid } from '../types/oids.ts'
@@ -67,25 +68,32 @@ function describeWrite(binder: Binder, node: Node): (measures: Measures) => Expl
   const target = bindTargetTable(binder, inner.relation!, others ?? [], inner.whereClause, inner.withClause)
   return (measures) => {
     const source = new Planner(undefined, measures).planSource(target.from, target.where, [], [])
-    return writeNode(`${word} on ${target.relation.name}`, source.explain)
+    const { name } = target.relation
+    return writeNode(word, { name, alias: inner.relation?.alias?.aliasname ?? name }, source.explain)
   }
 }
 
 function describeInsert(binder: Binder, { relation, selectStmt }: InsertStmt): (measures: Measures) => ExplainNode {
-  const title = `Insert on ${relation?.relname ?? ''}`
+  const name = relation?.relname ?? ''
+  const target = { name, alias: relation?.alias?.aliasname ?? name }
   const select = selectStmt !== undefined && 'SelectStmt' in selectStmt ? selectStmt.SelectStmt : undefined
   if (select === undefined || select.valuesLists !== undefined) {
     const rows = select?.valuesLists?.length ?? 1
     const values = explainNode(rows > 1 ? 'Values Scan' : 'Result', [], () => ({ rows, cost: rows, startup: 0 }))
-    return () => writeNode(title, values)
+    return () => writeNode('Insert', target, values)
   }
   const bound = binder.query(new Scope(), select)
-  return (measures) => writeNode(title, planOutput(bound, undefined, measures).plan.explain)
+  return (measures) => writeNode('Insert', target, planOutput(bound, undefined, measures).plan.explain)
 }
 
 /** Nothing comes out of it. */
-function writeNode(title: string, source: ExplainNode): ExplainNode {
-  return explainNode(title, [source], (rows) => ({ ...rows, rows: 0 }))
+function writeNode(
+  operation: string,
+  { name, alias }: { readonly name: string; readonly alias: string },
+  source: ExplainNode,
+): ExplainNode {
+  const facts = { 'Node Type': 'ModifyTable', Operation: operation, 'Relation Name': name, Alias: alias }
+  return explainNode(`${operation} on ${name}`, [source], (rows) => ({ ...rows, rows: 0 }), { facts })
 }
 
 function answer(explain: ExplainNode, { json, costs }: Options, counts: Shown['counts']) {
