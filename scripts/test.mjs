@@ -96,6 +96,7 @@ function runStep(root, step) {
     encoding: 'utf8',
     timeout: step.limitMinutes * 60_000,
     maxBuffer: 1 << 28,
+    env: { ...process.env, ...step.environment },
   })
   process.stdout.write(result.stdout)
   const isOk = result.status === 0

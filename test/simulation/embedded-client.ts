@@ -198,20 +198,22 @@ export class EmbeddedClient {
   async #transferJoined(): Promise<void> {
     const { random } = this.#parts
     const transfer = this.#newTransfer('Joined')
-    const other = this.#open()
     const session = this.#session
+    let other: Session | undefined
     try {
+      other = this.#open()
+      const joined = other
       session.begin()
-      other.join(session.token())
+      joined.join(session.token())
       const work = shuffled(random, [moveMoney, bookTransfer, placeOrder, scorePoints])
-      await Promise.all(work.map(async (step) => pick(random, [session, other]).run((tx) => step(tx, transfer))))
-      if (random.chance(0.2)) other.close()
+      await Promise.all(work.map(async (step) => pick(random, [session, joined]).run((tx) => step(tx, transfer))))
+      if (random.chance(0.2)) joined.close()
       await this.#decide(session, transfer)
     } catch (error) {
       await this.#giveUp(session)
       this.#failed(transfer, error)
     } finally {
-      other.close()
+      other?.close()
     }
   }
 

@@ -79,6 +79,8 @@ class Simulation {
   readonly violations: Violation[] = []
   readonly #plant: Plant
   readonly #random: SeededRandom
+  /** Of its own, so that what else a seed decides is as it would be without. */
+  readonly #stopRandom: SeededRandom
   readonly #pages: MissingPages | undefined
   readonly #claimsDurability: boolean
   #survivors: Survivors = everything
@@ -93,6 +95,7 @@ class Simulation {
     this.world = new SimulatedWorld(plan.seed)
     this.#plant = plant
     this.#random = new SeededRandom(plan.seed * 2)
+    this.#stopRandom = new SeededRandom(plan.seed * 2 + 4_000_001)
     const { poolPages, seed } = plan
     this.#pages =
       poolPages === undefined ? undefined : new MissingPages(poolPages, new SeededRandom(seed * 2 + 3_000_001))
@@ -375,9 +378,14 @@ class Simulation {
     isStopping.value = true
     let isOver = false
     void work.then(() => (isOver = true))
+    const waitsMs = this.#stopRandom.chance(0.5) ? 0 : 50
     // Some may wait for a lock that a client with a half-open connection holds: those end with the server.
-    await this.world.run({ until: () => isOver, untilMs: this.world.timeUs / 1000 + 50 })
+    await this.world.run({ until: () => isOver, untilMs: this.world.timeUs / 1000 + waitsMs })
     await this.#within(server.process, server.stop())
+    await this.world.run({ until: () => isOver || !server.process.alive, untilMs: this.world.timeUs / 1000 + 1_000 })
+    if (!isOver && server.process.alive) {
+      this.#report({ invariant: 'liveness', message: 'a caller does not hear that the server has stopped' })
+    }
   }
 
   async #end(server: SimulatedServer, kind: CrashKind, failed: boolean): Promise<void> {
