@@ -13,9 +13,8 @@ export const ruleMutations: readonly Mutation[] = [
     ['src/database/transaction/statement-notes.test.ts'],
     [
       ['notes of a batch that is taken back stay', '    this.#total = total\n    this.#marked', '    this.#marked'],
-      ['a note that is cut off comes back from the file', 'Math.min(chunk.length, end - chunk.start)', 'bytes.length'],
+      ['notes are cut off by whole chunks', 'last.length = total - last.start', ''],
       ['notes never go to a file', 'if (!workspace.canSpill ||', 'if (workspace.canSpill ||'],
-      ['a batch spills its notes again and again', 'this.#total <= this.#spilledAt', 'this.#total < -1'],
     ],
   ),
   ...mutationsOf(
@@ -29,7 +28,7 @@ export const ruleMutations: readonly Mutation[] = [
   ...mutationsOf(
     'src/model/table/transition-rows.ts',
     ['src/server/transition-rows.test.ts'],
-    [['an old row is read in part', 'update: { needed, after', 'update: { after']],
+    [['an old row is read in part', 'delete: { needed, after', 'delete: { after']],
   ),
   ...mutationsOf('src/model/table/rows.ts', places, [
     [
