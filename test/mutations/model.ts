@@ -155,6 +155,11 @@ export const modelMutations: readonly Mutation[] = [
     [['what COPY copies is not charged', '    charge((stored.end - stored.start) * copiedUnits)\n', '']],
   ),
   ...mutationsOf(
+    'src/gateway/mongodb/commands/reads.ts',
+    ['src/gateway/mongodb/long-turns.test.ts'],
+    [['an array is gone through in one turn', '        if (isTurnOver()) yield undefined\n', '']],
+  ),
+  ...mutationsOf(
     'src/gateway/redis/commands/pop-options.ts',
     ['src/gateway/redis/long-turns.test.ts'],
     [['many keys are looked for in one turn', '    if (call.tx.slice.spend(1)) yield undefined\n', '']],

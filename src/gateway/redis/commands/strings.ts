@@ -51,7 +51,8 @@ function* inOrder(call: Call, steps: StatementSteps<void>, next: () => Steps): S
 function set(call: Call): Steps {
   if (call.count > 3) return setWithOptions(call, parseSetOptions(call, 3, 'set'))
   const steps = setString(call.tx, call.writableSpace, call.arg(1), call.arg(2))
-  return followedBy(call, steps, () => call.reply.ok())
+  if (steps !== undefined) return inOrder(call, steps, () => call.reply.ok())
+  call.reply.ok()
 }
 
 function setWithOptions(call: Call, options: SetOptions): Steps {
