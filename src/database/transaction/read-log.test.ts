@@ -30,6 +30,12 @@ describe('what a serializable transaction has read', () => {
     expect(conflicting(log, ['b', 'd'])).toEqual([])
     tracker.reached(key('d'))
     expect(conflicting(log, ['a', 'b', 'c', 'd', 'd\0', 'e'])).toEqual(['b', 'c', 'd'])
+  })
+
+  test('is what was seen before the scan was put somewhere else, too', () => {
+    const log = new ReadLog()
+    const tracker = log.scanned(range, false)!
+    tracker.reached(key('d'))
     tracker.sought()
     tracker.reached(key('c'))
     expect(conflictsWith(log, 'd')).toBe(true)
