@@ -74,8 +74,6 @@ const redis: Readonly<Record<string, (client: Redis) => Promise<unknown>>> = {
   },
   'watched keys': (client) =>
     times(20, (i) => client.watch(...Array.from({ length: 100 }, (_, j) => `${'k'.repeat(500)}${i} ${j}`))),
-  'its name': (client) => client.client('SETNAME', long + long + long),
-  'the name of its library': (client) => client.call('CLIENT', 'SETINFO', 'LIB-NAME', long + long + long),
 }
 
 const mongo: Readonly<Record<string, (client: MongoClient) => Promise<unknown>>> = {
@@ -160,6 +158,17 @@ test.each(Object.entries(mongo))('a client of MongoDB: %s', async (_, keep) => {
   expect(await heldBy(() => keep(client))).toBeGreaterThan(mebibyte / 2)
   // A driver that ends says so for its sessions and cursors.
   await client.close()
+  await allIsFreed()
+})
+
+test('the name of a client, which may be no longer than 64 KiB, is charged', async () => {
+  const client = new Redis(server.port, { enableReadyCheck: false })
+  await client.ping()
+  const name = 'n'.repeat(60_000)
+  await client.client('SETNAME', name)
+  const names = [...memory.root.holders()].filter(({ path }) => path.at(-1) === 'the names of a client')
+  expect(Math.max(...names.map(({ account }) => account.usedBytes))).toBeGreaterThanOrEqual(name.length)
+  client.disconnect()
   await allIsFreed()
 })
 
