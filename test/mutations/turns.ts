@@ -19,7 +19,7 @@ export const turnMutations: readonly Mutation[] = [
   ),
   ...mutationsOf(
     'src/database/transaction/wait.ts',
-    ['src/language/sql/drawn-once.test.ts'],
+    ['src/database/transaction/draws.test.ts', 'src/language/sql/drawn-once.test.ts'],
     [['a row that is inserted again has another number', 'draws.run(() => asBatch(batch))', 'asBatch(batch)']],
   ),
   ...mutationsOf(
