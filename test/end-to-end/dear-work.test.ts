@@ -30,6 +30,20 @@ async function selectsBefore(client: pg.Client, other: Promise<unknown>): Promis
   }
 }
 
+/**
+ * The answer to `ask`, beside which others must have had more than `least`. Asked up to five times: where the machine is
+ * busy with something else, they may have had less of it than they could.
+ */
+async function answeredBeside<T>(client: pg.Client, least: number, ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const answer = ask()
+    const count = await selectsBefore(client, answer)
+    if (count <= least && tries < 5) continue
+    expect(count).toBeGreaterThan(least)
+    return answer
+  }
+}
+
 const range = { $range: [0, 1_000_000] }
 /** 10^24 elements. */
 const endless = [1, 2, 3].reduce<object>((body) => ({ $map: { input: range, in: body } }), range)
@@ -44,9 +58,8 @@ test('nested loops over ranges are ended by maxTimeMS, and others are answered m
     [{ $match: { $expr: endless } }],
     [{ $group: { _id: endless } }],
   ]) {
-    const failing = failureOf(items.aggregate(pipeline, { maxTimeMS: 500 }).toArray())
-    expect(await selectsBefore(reader, failing)).toBeGreaterThan(20)
-    expect(((await failing) as { code?: number }).code).toBe(50)
+    const ask = (): Promise<unknown> => failureOf(items.aggregate(pipeline, { maxTimeMS: 500 }).toArray())
+    expect(((await answeredBeside(reader, 20, ask)) as { code?: number }).code).toBe(50)
   }
   expect(await items.countDocuments()).toBe(1)
 })
@@ -63,9 +76,8 @@ test.each([
   ["SELECT cardinality(regexp_split_to_array(repeat('a1', 100000), '[0-9]')) AS n", 100_001],
 ])('%s', async (text, expected) => {
   const [worker, reader] = [await clients.postgres(), await clients.postgres()]
-  const answer = worker.query<{ n: number }>(text)
-  expect(await selectsBefore(reader, answer)).toBeGreaterThan(5)
-  expect((await answer).rows).toEqual([{ n: expected }])
+  const answer = await answeredBeside(reader, 5, () => worker.query<{ n: number }>(text))
+  expect(answer.rows).toEqual([{ n: expected }])
 })
 
 const list = (count: number): string => Array.from({ length: count }, (_, i) => i).join(',')
@@ -78,9 +90,9 @@ test.each([
   [`select jsonb_array_length('[${list(100_000)}]'::jsonb) as n`, undefined, 100_000],
 ])('a large value that a client sends is read while others are answered', async (text, parameter, expected) => {
   const [worker, reader] = [await clients.postgres(), await clients.postgres()]
-  const answer = worker.query<{ n: number }>(text, parameter === undefined ? [] : [parameter])
-  expect(await selectsBefore(reader, answer)).toBeGreaterThan(5)
-  expect((await answer).rows).toEqual([{ n: expected }])
+  const parameters = parameter === undefined ? [] : [parameter]
+  const answer = await answeredBeside(reader, 5, () => worker.query<{ n: number }>(text, parameters))
+  expect(answer.rows).toEqual([{ n: expected }])
 })
 
 test('a large parameter that does not parse is an error of its Bind, and can be given up', async () => {
