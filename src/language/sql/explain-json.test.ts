@@ -1,16 +1,14 @@
 /** EXPLAIN (FORMAT JSON) names relations, aliases, indexes and kinds of joins apart, as PostgreSQL's does. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
-import { loadSql } from './sql.ts'
+import { openCountedDatabase } from './counted-testing.ts'
 import { TestSql } from './testing.ts'
 
 let database: Database
 let sql: TestSql
 
 beforeAll(async () => {
-  await loadSql()
-  database = await openTestDatabase()
+  database = await openCountedDatabase()
   sql = new TestSql(database)
   await sql.query('CREATE TABLE e (id int PRIMARY KEY, n int)')
   await sql.query('CREATE TABLE f (id int PRIMARY KEY, n int)')
