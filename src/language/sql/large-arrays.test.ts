@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { turnUnits, unitsDone } from '../../base/work.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase } from '../../database/testing.ts'
 import { paused, type SqlValue } from './contract.ts'
-import { loadSql, parse, prepare } from './sql.ts'
+import { openCountedDatabase } from './counted-testing.ts'
+import { parse, prepare } from './sql.ts'
 import { TestSql } from './testing.ts'
 
 let database: Database
@@ -14,8 +14,8 @@ const length = 20_000
 const numbers = Array.from({ length }, (_, i) => (i * 7919) % 20_011)
 
 beforeAll(async () => {
-  await loadSql()
-  database = await openTestDatabase()
+  // Every page is resident: nothing is counted twice.
+  database = await openCountedDatabase()
   sql = new TestSql(database)
   await sql.query('CREATE TABLE item (id int PRIMARY KEY, name text UNIQUE)')
   await sql.query("INSERT INTO item SELECT i, 'no. ' || i FROM generate_series(1, 100) i")
