@@ -1,9 +1,8 @@
 /** What becomes of a start on data directories of every kind: foreign, damaged, in use, of a newer version. */
 import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
-import { databaseIn, fill, loggedAt, segmentIn, serveOn, tryToServe } from './data-folders.ts'
+import { countIn, databaseIn, fill, loggedAt, segmentIn, serveOn, tryToServe } from './data-folders.ts'
 import { withFolder } from './server-process.ts'
 
 describe('a data directory', () => {
@@ -68,11 +67,7 @@ describe('a data directory', () => {
       const last = bytes.lastIndexOf('value value')
       bytes.fill(0, last - 20, last + 8)
       writeFileSync(path, bytes)
-      const server = await serveOn(folder)
-      const redis = new Redis(server.port)
-      const count = await redis.dbsize()
-      redis.disconnect()
-      const { stderr } = await server.stop()
+      const { count, stderr } = await countIn(folder)
       expect(count).toBe(19)
       expect(loggedAt('warning', stderr)).toMatchObject([{ database: 'polylog', file: path }])
     }))
@@ -85,11 +80,7 @@ describe('a data directory', () => {
       const last = bytes.lastIndexOf('value value')
       bytes[last]! ^= 1
       writeFileSync(path, bytes)
-      const server = await serveOn(folder)
-      const redis = new Redis(server.port)
-      const count = await redis.dbsize()
-      redis.disconnect()
-      const { stderr } = await server.stop()
+      const { count, stderr } = await countIn(folder)
       expect(count).toBe(19)
       const [warning, ...more] = loggedAt('warning', stderr)
       expect(more).toEqual([])

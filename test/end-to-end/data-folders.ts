@@ -16,6 +16,15 @@ export async function fill(folder: string, end: 'stop' | 'kill' = 'stop'): Promi
   await server[end]()
 }
 
+/** How many keys there are after a start, and what the server has said until its stop. */
+export async function countIn(folder: string): Promise<{ count: number; stderr: string }> {
+  const server = await serveOn(folder)
+  const redis = new Redis(server.port)
+  const count = await redis.dbsize()
+  redis.disconnect()
+  return { count, stderr: (await server.stop()).stderr }
+}
+
 export async function oneReply(port: number, command: string, ...args: string[]): Promise<unknown> {
   const redis = new Redis(port, { retryStrategy: () => null })
   try {

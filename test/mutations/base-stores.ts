@@ -208,8 +208,10 @@ export const baseStoreMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/storage/sorted-file/block-cache.ts', sortedFile, [
     ['a block that cannot be read is an internal error', '    }, asAnswer)\n', '    })\n'],
-    ['a pin that is released twice lets go of another one', 'if (isHeld) page.pins--', 'page.pins--'],
     ['a scan reads nothing ahead', 'block + 1 + ahead)', 'block + 1)'],
+  ]),
+  ...mutationsOf('src/storage/page-pin.ts', sortedFile, [
+    ['a pin that is released twice lets go of another one', 'if (isHeld) page.pins--', 'page.pins--'],
   ]),
   ...mutationsOf('src/storage/sorted-file/snapshot.ts', sortedFile, [
     [

@@ -62,7 +62,8 @@ async function crashWhileStarting(world: SimulatedWorld, io: number): Promise<vo
   world.crash(second, 'power')
 }
 
-async function compare(
+/** The database is one of the states of its history that may be left after such a crash, and twins are alike. */
+export async function compareContents(
   world: SimulatedWorld,
   history: History,
   database: Database,
@@ -71,6 +72,16 @@ async function compare(
 ): Promise<void> {
   const fault = history.faultOf(database, kind) ?? (await world.complete(faultOfTwins(database)))
   assert(fault === undefined, `${where}: ${fault}`)
+}
+
+async function compare(
+  world: SimulatedWorld,
+  history: History,
+  database: Database,
+  kind: CrashKind,
+  where: string,
+): Promise<void> {
+  await compareContents(world, history, database, kind, where)
   const { numbers, ids } = history
   const repeated = [...numbers.repeated, ...ids.repeated]
   assert(repeated.length === 0, `${where}: given out twice: ${repeated.join(', ')}`)

@@ -5,7 +5,7 @@
  */
 import type { ByteWriter } from '../../base/bytes.ts'
 import { charge, isTurnOver } from '../../base/work.ts'
-import { arrayDimensions, flatElements } from '../../model/table/types/array.ts'
+import { beginBinaryArray, flatElements } from '../../model/table/types/array.ts'
 import { quoteElement } from '../../model/table/types/array-text.ts'
 import type { SqlType } from '../../model/table/types/type.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
@@ -115,16 +115,7 @@ function* writeElement(text: string, writer: ByteWriter): WriteSteps {
 }
 
 function* writeBinaryArray(element: SqlType, values: readonly SqlValue[], writer: ByteWriter): WriteSteps {
-  const flat = flatElements(values)
-  const dimensions = arrayDimensions(values)
-  writer.u32be(dimensions.length)
-  writer.u32be(flat.includes(null) ? 1 : 0)
-  writer.u32be(element.oid)
-  for (const length of dimensions) {
-    writer.u32be(length)
-    writer.u32be(1)
-  }
-  for (const value of flat) {
+  for (const value of beginBinaryArray(element, values, writer)) {
     const mark = writer.end
     writer.i32be(-1)
     if (value !== null) {

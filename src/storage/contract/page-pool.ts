@@ -7,6 +7,7 @@
  * pages go only when others come, so nothing that was read in one turn goes within it.
  */
 import type { Slice } from '../../base/slice.ts'
+import { pinPage } from '../page-pin.ts'
 import type { Miss, PagePin, Reader } from '../store.ts'
 
 export interface PageOptions {
@@ -109,15 +110,9 @@ export class PagePool {
     await this.options.load()
     for (const name of ahead) this.#bring(name)
     const page = this.#bring(this.#names[number]!)
-    page.pins++
+    const pin = pinPage(page)
     this.#evict()
-    let isHeld = true
-    return {
-      release: () => {
-        if (isHeld) page.pins--
-        isHeld = false
-      },
-    }
+    return pin
   }
 
   #bring(name: string): Page {

@@ -9,6 +9,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import { DiskError } from '../../host/host.ts'
+import { pinPage } from '../page-pin.ts'
 import type { Miss, PagePin } from '../store.ts'
 import type { SortedFile } from './file.ts'
 import type { Block } from './format.ts'
@@ -78,15 +79,9 @@ export class BlockCache {
       await (this.#loading.get(number) ?? this.#read(file, number - file.firstPage, direction))
       page = this.#resident.get(number)
     }
-    page.pins++
+    const pin = pinPage(page)
     this.#evict()
-    let isHeld = true
-    return {
-      release: () => {
-        if (isHeld) page.pins--
-        isHeld = false
-      },
-    }
+    return pin
   }
 
   async #read(file: SortedFile, block: number, direction: number): Promise<void> {

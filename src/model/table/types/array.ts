@@ -130,7 +130,8 @@ function readLevel(dimensions: readonly number[], level: number, read: () => Sql
   return values
 }
 
-function encodeArray(element: SqlType, values: Values, writer: ByteWriter): void {
+/** What stands before the elements of an array in PostgreSQL's binary format; those, to be written behind it. */
+export function beginBinaryArray(element: SqlType, values: Values, writer: ByteWriter): Values {
   const dimensions = arrayDimensions(values)
   const flat = flatElements(values)
   writer.i32be(dimensions.length)
@@ -140,7 +141,11 @@ function encodeArray(element: SqlType, values: Values, writer: ByteWriter): void
     writer.i32be(length)
     writer.i32be(1)
   }
-  for (const value of flat) {
+  return flat
+}
+
+function encodeArray(element: SqlType, values: Values, writer: ByteWriter): void {
+  for (const value of beginBinaryArray(element, values, writer)) {
     const mark = writer.end
     writer.i32be(-1)
     if (value === null) continue
