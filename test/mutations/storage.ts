@@ -4,7 +4,29 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 const tests = ['src/storage/memory/memory.test.ts']
 const checkpoint = ['src/storage/memory/checkpoint.test.ts']
 
+const points = ['src/storage/memory/point-index.test.ts', 'src/storage/memory/memory.test.ts']
+
 export const storageMutations: readonly Mutation[] = [
+  ...mutationsOf('src/storage/memory/point-index.ts', points, [
+    [
+      'a record that is found by hash is not asked for its key',
+      'if (record !== 0 && this.#hasKey(record, bytes, start, end)) return record',
+      'if (record !== 0) return record',
+    ],
+    [
+      'a snapshot is told of records that are younger than it',
+      'return record !== 0 && recordBirth(this.#space, record) <= epoch ? record : 0',
+      'return record',
+    ],
+    ['a snapshot is told of what came back after it', 'if (epoch < this.steadySince || this', 'if (this'],
+    ['the older record of a key stays in its bucket', 'if (table[at] === older) table[at] = newer', ''],
+    ['records of a subtree that goes stay in their buckets', 'points.forgetAll()\n    return\n', 'return\n'],
+    ['a bucket of an older generation keeps its records', 'table.fill(0, bucket, bucket + bucketWords)', ''],
+    ['records of a leaf that goes stay in their buckets', 'points.replace(words[records + slot]!, 0)', ''],
+  ]),
+  ...mutationsOf('src/storage/memory/undo.ts', points, [
+    ['a way back leaves what is found by hash', 'tree.points?.exchanged(tree.versions.epoch)', ''],
+  ]),
   ...mutationsOf('src/storage/memory/count.ts', tests, [
     [
       'an absent key counts the one before it',

@@ -256,6 +256,9 @@ export class Pair {
       case 'get':
         await this.#get(command.key, command.which)
         return
+      case 'getRun':
+        await this.#getRun(command)
+        return
       case 'scan': {
         const range = { start: this.#key(command.from), end: this.#key(command.to) }
         const readers = this.#readers(command.which)
@@ -333,6 +336,13 @@ export class Pair {
     return { subject: open.subject.current, model: open.model.current, isPinned: false, load }
   }
 
+  async #getRun({ from, count, step, which }: Command & { readonly kind: 'getRun' }): Promise<void> {
+    for (let i = 0, n = from; i < count; i++, n += step) {
+      await this.#get(n, which)
+      if (which % 2 === 0) await this.#get(n, which)
+    }
+  }
+
   async #get(n: number, which: number): Promise<void> {
     const readers = this.#readers(which)
     const { subject, model } = readers
@@ -403,7 +413,10 @@ function holdsOwn(draft: OpenDraft, range: KeyRange): boolean {
   return false
 }
 
-/** Both cursors step by step; after every few entries a skip, and a seek, if there is one left. */
+/**
+ * Both cursors step by step; after every few entries a skip, and a seek, if there is one left. Of `current` all of it is one
+ * turn, without so much as a microtask in between: a store may change by itself.
+ */
 function compareScans(
   readers: Readers,
   range: KeyRange,
@@ -413,64 +426,63 @@ function compareScans(
 ): Promise<void> {
   const steps = seeks.length + skips.length > 0 ? 100 : readers.isPinned ? Infinity : 1000
   return read(readers, async () => {
-    const a = new Missing(readers.subject.scan(range, { reverse }), readers)
+    const a = readers.subject.scan(range, { reverse })
     const b = readers.model.scan(range, { reverse })
-    for (let i = 0; i <= Math.max(seeks.length, skips.length); i++) {
-      const seek = i === 0 ? undefined : seeks[i - 1]
-      if (seek !== undefined) {
-        a.cursor.seek(seek)
-        b.seek(seek)
-      }
-      await compareSteps(a, b, i & 1)
-      const skip = skips[i]
-      if (skip !== undefined) same(await skipAll(a, skip), skipOf(b, skip), 'skipped')
-      await compareSteps(a, b, steps)
+    for (const error of compareCursors(a, b, steps, seeks, skips)) {
+      // A cursor of a snapshot goes on after a miss; that of `current` does not, and all is done again.
+      if (!isMiss(error) || !readers.isPinned) throw error
+      const pin = await readers.load(error)
+      pin.release()
     }
   })
 }
 
-/** The subject's cursor, which goes on after a miss; that of `current` throws it, and all is done again. */
-class Missing {
-  readonly cursor: Cursor
-  readonly #readers: Readers
-
-  constructor(cursor: Cursor, readers: Readers) {
-    this.cursor = cursor
-    this.#readers = readers
-  }
-
-  async load(error: unknown): Promise<void> {
-    if (!isMiss(error) || !this.#readers.isPinned) throw error
-    const pin = await this.#readers.load(error)
-    pin.release()
+/** Yields what the subject's cursor throws, and asks it again. */
+function* compareCursors(
+  a: Cursor,
+  b: Cursor,
+  steps: number,
+  seeks: readonly Slice[],
+  skips: readonly number[],
+): Generator<unknown, void> {
+  for (let i = 0; i <= Math.max(seeks.length, skips.length); i++) {
+    const seek = i === 0 ? undefined : seeks[i - 1]
+    if (seek !== undefined) {
+      a.seek(seek)
+      b.seek(seek)
+    }
+    yield* compareSteps(a, b, i & 1)
+    const skip = skips[i]
+    if (skip !== undefined) same(yield* skipAll(a, skip), skipOf(b, skip), 'skipped')
+    yield* compareSteps(a, b, steps)
   }
 }
 
-async function compareSteps(a: Missing, b: Cursor, steps: number): Promise<void> {
+function* compareSteps(a: Cursor, b: Cursor, steps: number): Generator<unknown, void> {
   for (let i = 0; i < steps; i++) {
     let more: boolean | undefined
     while (more === undefined) {
       try {
-        more = a.cursor.next()
+        more = a.next()
       } catch (error) {
-        await a.load(error)
+        yield error
       }
     }
     same(more, b.next(), 'next')
     if (!more) return
-    compareEntry(a.cursor, b)
+    compareEntry(a, b)
   }
 }
 
-async function skipAll(a: Missing, count: number): Promise<number> {
+function* skipAll(a: Cursor, count: number): Generator<unknown, number> {
   let skipped = 0
   for (;;) {
     try {
-      const passed = a.cursor.skip(count - skipped)
+      const passed = a.skip(count - skipped)
       if (passed === 0) return skipped
       skipped += passed
     } catch (error) {
-      await a.load(error)
+      yield error
     }
   }
 }

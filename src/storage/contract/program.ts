@@ -45,6 +45,14 @@ export type Command =
   /** Of stores that do so in the background: begins, and lets so many microtasks run. */
   | { readonly kind: 'handOver'; readonly ticks: number }
   | { readonly kind: 'get'; readonly key: number; readonly which: number }
+  /** Each key twice: stores may remember where they found them. */
+  | {
+      readonly kind: 'getRun'
+      readonly from: number
+      readonly count: number
+      readonly step: number
+      readonly which: number
+    }
   | {
       readonly kind: 'scan'
       readonly from: number
@@ -71,6 +79,7 @@ const count: fc.Arbitrary<number> = fc.oneof(
   { weight: 4, arbitrary: fc.integer({ min: 1, max: 400 }) },
   { weight: 1, arbitrary: fc.integer({ min: 1500, max: 6000 }) },
 )
+const few: fc.Arbitrary<number> = fc.integer({ min: 1, max: 400 })
 const step: fc.Arbitrary<number> = fc.integer({ min: 1, max: 3 })
 const fill: fc.Arbitrary<number> = fc.nat(255)
 
@@ -101,6 +110,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('handOver' as const), ticks: fc.oneof(fc.nat(20), fc.nat(400)) }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('get' as const), key, which }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant('getRun' as const), from: key, count: few, step, which }) },
   {
     weight: 5,
     arbitrary: fc.record({

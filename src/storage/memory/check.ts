@@ -6,6 +6,7 @@
  * - only a root is empty; children are one level below; key counts agree
  * - every live page and record is reached from the current root, from the undo log or from what waits to be freed, and
  *   by one of them only where both were made by this family (a leak or a double free to come otherwise)
+ * - a record that is found by hash is the one that a descent comes to
  */
 import { assert } from '../../base/errors.ts'
 import { compareSlices } from '../../base/slice.ts'
@@ -27,6 +28,7 @@ import {
   sizeAt,
 } from './page-layout.ts'
 import { recordBirth, recordBytes, recordKeyLength, recordKeyStart } from './record-layout.ts'
+import { findRecord } from './search.ts'
 import { retiredRecord, retiredSubtree } from './retired-list.ts'
 import type { MemoryStore } from './memory.ts'
 
@@ -41,6 +43,7 @@ export function checkFamily(family: Family, stores: readonly MemoryStore[]): voi
   for (const store of stores) {
     checkTree(family, store.tree.root, store.versions.epoch, all)
     checkOtherSide(family, store, all)
+    checkPoints(family, store)
   }
   for (const member of family.members) {
     const { inheritedThrough } = member.versions
@@ -61,6 +64,19 @@ export function checkFamily(family: Family, stores: readonly MemoryStore[]): voi
   assert(all.pages.size === family.pages.livePages, `${family.pages.livePages} live pages, ${all.pages.size} in use`)
   const { liveRecords } = family.records
   assert(all.records.size === liveRecords, `${liveRecords} live records, ${all.records.size} in use`)
+}
+
+function checkPoints(family: Family, store: MemoryStore): void {
+  const { space, records } = family
+  store.points.each((record) => {
+    assert(records.isLive(record), `record ${record} is found by its hash and free`)
+    const start = recordKeyStart(record)
+    const key = { bytes: recordBytes(space, record), start, end: start + recordKeyLength(space, record) }
+    assert(
+      findRecord(space, store.tree.root, key) === record,
+      `record ${record} is found by its hash and not in the tree`,
+    )
+  })
 }
 
 /** Of a tree with two sides: the other one, and what both have let go of, which may be the same objects. */

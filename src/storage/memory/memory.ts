@@ -43,8 +43,9 @@ import { Divergence } from './divergence.ts'
 import { MemoryDraft } from './draft.ts'
 import { checkLengths, deleteEntry, overwriteInPlace, putEntry } from './entries.ts'
 import { deleteKeyRange } from './range-delete.ts'
+import { PointIndex } from './point-index.ts'
 import { compareWithRecord } from './record-layout.ts'
-import { findRecord, getValue, readValue } from './search.ts'
+import { findRecord, readValue } from './search.ts'
 import type { SharedHandle } from './shared-reader.ts'
 import { Tree } from './tree.ts'
 import { undoTo } from './undo.ts'
@@ -71,6 +72,7 @@ export class MemoryStore implements OrderedStore, Member {
   readonly versions: Versions
   readonly tree: Tree
   readonly family: Family
+  readonly points: PointIndex
   readonly #options: MemoryStoreOptions
   readonly #stamp: TreeStamp
   readonly #letGo: () => void
@@ -89,6 +91,8 @@ export class MemoryStore implements OrderedStore, Member {
     this.family = origin?.family ?? new Family(options.poison === true)
     this.versions = new Versions(this.family, origin?.epoch ?? 0, options.plantedFault)
     this.tree = new Tree(this.family, this.versions, origin?.root ?? 0, options.plantedFault)
+    this.points = new PointIndex(this.family.space)
+    this.tree.points = this.points
     this.#letGo = origin?.letGo ?? doNothing
     this.#sequence = origin?.sequence ?? 0
     this.family.members.add(this)
@@ -102,7 +106,7 @@ export class MemoryStore implements OrderedStore, Member {
     const { tree } = this
     const found = this.#foundAt === this.#stamp.version ? this.#found : 0
     this.#mutates()
-    if (found === 0 || !this.#overwriteFound(found, key, value)) {
+    if (!this.#overwriteFound(found, key, value) && !this.#overwriteKnown(found, key, value)) {
       putEntry(tree, key, value)
       this.#stamp.root = tree.root
     }
@@ -251,8 +255,8 @@ export class MemoryStore implements OrderedStore, Member {
     const { family, versions } = this
     return {
       keys: this.tree.keys,
-      usedBytes: family.usedBytes,
-      reservedBytes: family.reservedBytes,
+      usedBytes: family.usedBytes + this.points.bytes,
+      reservedBytes: family.reservedBytes + this.points.bytes,
       pinnedSnapshots: versions.pins,
       pages: family.pages.livePages,
       records: family.records.liveRecords,
@@ -282,6 +286,7 @@ export class MemoryStore implements OrderedStore, Member {
     this.#stamp.version++
     this.#draft?.discard()
     this.tree.undo.close()
+    this.points.clear()
     this.versions.close(this.tree.root)
     const alone = this.family.members.size === 1 && this.versions.pins === 0
     if (!alone) return
@@ -319,12 +324,20 @@ export class MemoryStore implements OrderedStore, Member {
 
   /** Without a descent, where the record is that of this key and may be changed in place. */
   #overwriteFound(record: number, key: Slice, value: Slice): boolean {
-    if (compareWithRecord(this.tree.space, record, key.bytes, key.start, key.end, 0) !== 0) return false
+    if (record === 0 || compareWithRecord(this.tree.space, record, key.bytes, key.start, key.end, 0) !== 0) return false
     return overwriteInPlace(this.tree, record, key, value)
+  }
+
+  /** The same of a record that was found before; keys in order are at hand anyway. */
+  #overwriteKnown(found: number, key: Slice, value: Slice): boolean {
+    if (this.tree.isFenced) return false
+    const record = this.points.find(key.bytes, key.start, key.end)
+    return record !== 0 && record !== found && overwriteInPlace(this.tree, record, key, value)
   }
 
   #currentReader(): Reader {
     const store = this
+    const { points, tree } = this
     const { space } = this.family
     const result = new MutableSlice()
     const stamp = this.#stamp
@@ -333,7 +346,11 @@ export class MemoryStore implements OrderedStore, Member {
         return store.#sequence
       },
       get: (key) => {
-        const record = findRecord(space, stamp.root, key)
+        let record = points.find(key.bytes, key.start, key.end)
+        if (record === 0) {
+          record = findRecord(space, stamp.root, key)
+          if (record !== 0) points.note(record, tree.keys)
+        }
         store.#found = record
         store.#foundAt = stamp.version
         return record === 0 ? undefined : readValue(space, record, result)
@@ -388,7 +405,10 @@ class MemorySnapshot implements Snapshot {
 
   get(key: Slice): Slice | undefined {
     assert(this.#stamp.version === 0, 'read of a released snapshot')
-    return getValue(this.#store.family.space, this.#stamp.root, key, this.#result)
+    const { family, points } = this.#store
+    const record =
+      points.findAt(this.epoch, key.bytes, key.start, key.end) || findRecord(family.space, this.#stamp.root, key)
+    return record === 0 ? undefined : readValue(family.space, record, this.#result)
   }
 
   scan(range: KeyRange, options?: ScanOptions): Cursor {

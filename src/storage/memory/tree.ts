@@ -17,6 +17,7 @@ import { pageWords } from './address-space.ts'
 import type { AddressSpace } from './address-space.ts'
 import { Leftover, type Divergence } from './divergence.ts'
 import type { PageAllocator } from './page-allocator.ts'
+import { forgetSubtree, type PointIndex } from './point-index.ts'
 import {
   birthHighAt,
   birthLowAt,
@@ -74,6 +75,8 @@ export class Tree {
   #high = 0
   /** While there are two sides of the tree: see `divergence.ts`. */
   divergence: Divergence | undefined
+  /** Told of every record that the newest tree lets go of; a draft's tree is not the newest. */
+  points: PointIndex | undefined
   readonly #isDraft: boolean
 
   constructor(family: MemoryFamily, versions: Versions, root: number, fault?: PlantedFault, divergence?: Divergence) {
@@ -86,6 +89,11 @@ export class Tree {
     this.undo = new UndoLog(family.space, this)
     this.fault = fault
     this.root = root === 0 ? this.newPage(0) : root
+  }
+
+  /** Keys come in order: the path is at hand for the next one. */
+  get isFenced(): boolean {
+    return this.#isFenced
   }
 
   get keys(): number {
@@ -243,11 +251,13 @@ export class Tree {
 
   /** A value was overwritten, or a key deleted (`newer` is 0): the undo log keeps the old record for as long as it must. */
   letGoRecord(newer: number, older: number): void {
+    this.points?.replace(older, newer)
     if (this.undo.isActive) this.undo.push(newer, older)
     else this.retireRecord(older)
   }
 
   letGoSubtree(page: number): void {
+    if (this.points !== undefined) forgetSubtree(this.points, this.space, page)
     if (this.undo.isActive) this.undo.push(page, page)
     else this.retireSubtree(page)
   }
@@ -297,6 +307,7 @@ export class Tree {
     assert(divergence !== undefined && !divergence.isAdopted, 'a draft is adopted that is not open')
     divergence.publishedRoot = this.root
     this.root = draft.root
+    this.points?.exchanged(this.versions.epoch)
     this.insertedInto = 0
     this.forgetFences()
     this.undo.pushAdoption()
@@ -306,7 +317,10 @@ export class Tree {
   discard(root: number): void {
     const { divergence } = this
     assert(divergence !== undefined, 'a draft is discarded that is not open')
-    if (divergence.isAdopted) this.root = divergence.publishedRoot
+    if (divergence.isAdopted) {
+      this.root = divergence.publishedRoot
+      this.points?.exchanged(this.versions.epoch)
+    }
     this.insertedInto = 0
     this.forgetFences()
     this.divergence = undefined

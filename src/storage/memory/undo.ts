@@ -26,6 +26,7 @@ import type { Tree } from './tree.ts'
 
 export function undoTo(tree: Tree, position: number): void {
   const { undo } = tree
+  tree.points?.exchanged(tree.versions.epoch)
   /** By the record's number in the entries; that number may have been given to another record since. */
   const places = new Map<number, number>()
   while (undo.pop(position)) {
