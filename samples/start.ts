@@ -5,7 +5,8 @@
  * finds all of it. A directory that holds other data is served as it is.
  */
 import { parseServe, usage, type ServeArguments } from '../src/cli/arguments.ts'
-import { readConfig, readyLine, reportFailure, stopOnSignal } from '../src/cli/serve.ts'
+import { reportFailure } from '../src/cli/failure.ts'
+import { readConfig, readyLine, stopOnSignal } from '../src/cli/serve.ts'
 import { Instance } from '../src/database/instance.ts'
 import type { Host } from '../src/host/host.ts'
 import { DirectoryWatch } from '../src/server/directory-watch.ts'

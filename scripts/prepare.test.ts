@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -34,10 +35,13 @@ test('a build happens when sources have changed, and takes away what has lost it
   const root = makeInstalledRepository({
     ...Object.fromEntries(copies),
     'package.json': '{ "type": "module" }',
-    'src/a.ts': 'export const a: number = 1\n',
+    'src/polylog.ts': "export * from './c.ts'\n",
+    'src/cli/polylog.ts':
+      "import { c } from '../c.ts'\nimport { join } from 'node:path'\nconsole.log(join('c', String(c)))\n",
+    'src/c.ts': 'export const c: number = 1\n',
     'src/b.ts': 'export const b: number = 1\n',
   })
-  const [a, b] = [join(root, 'dist/a.js'), join(root, 'dist/b.js')]
+  const [a, b] = [join(root, 'dist/polylog.js'), join(root, 'dist/b.d.ts')]
   await prepare(root)
   utimesSync(a, 1, 1)
   utimesSync(b, 1, 1)
@@ -47,7 +51,8 @@ test('a build happens when sources have changed, and takes away what has lost it
   await prepare(root)
   expect(statSync(a).mtimeMs).toBeGreaterThan(1000)
   expect(existsSync(b)).toBe(false)
-  writeFileSync(join(root, 'src/a.ts'), "export const a: number = 'one'\n")
+  expect(execFileSync(process.execPath, [join(root, 'dist/cli/polylog.js')], { encoding: 'utf8' })).toBe('c/1\n')
+  writeFileSync(join(root, 'src/c.ts'), "export const c: number = 'one'\n")
   await expect(prepare(root)).rejects.toThrow(PreparationFailed)
   await expect(prepare(root)).rejects.toThrow(PreparationFailed)
 })

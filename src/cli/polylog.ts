@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-/** The `polylog` command. */
+/** The `polylog` command. What a command needs is loaded when it is asked for: who wants the version waits for no server. */
 import { fileURLToPath } from 'node:url'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
-import { parseServe, usage, UsageError } from './arguments.ts'
-import { readConfig, readyLine, reportFailure, serve, stopOnSignal } from './serve.ts'
 
 async function version(): Promise<string> {
   const path = fileURLToPath(new URL('../../package.json', import.meta.url))
@@ -14,21 +12,26 @@ async function version(): Promise<string> {
 
 async function main(argv: readonly string[]): Promise<void> {
   const [command, ...rest] = argv
-  if (command === '--version') process.stdout.write(`${await version()}\n`)
-  else if (command === '--help' || command === 'help' || rest.includes('--help')) process.stdout.write(usage)
+  if (command === '--version') {
+    process.stdout.write(`${await version()}\n`)
+    return
+  }
+  const { usage, UsageError } = await import('./arguments.ts')
+  if (command === '--help' || command === 'help' || rest.includes('--help')) process.stdout.write(usage)
   else if (command === 'serve') await runServe(rest)
   else if (command === 'verify') await runVerify(rest)
   else throw new UsageError(command === undefined ? 'a command is needed' : `unknown command "${command}"`)
 }
 
 async function runServe(rest: readonly string[]): Promise<void> {
+  const { parseServe } = await import('./arguments.ts')
+  const { readConfig, readyLine, serve, stopOnSignal } = await import('./serve.ts')
   const args = await parseServe(rest, readConfig)
   const running = await serve(args)
   stopOnSignal(running)
   process.stdout.write(readyLine(running, args))
 }
 
-/** Loaded where it is asked for: a server has no use for it. */
 async function runVerify(rest: readonly string[]): Promise<void> {
   const { verifyCommand } = await import('./verify.ts')
   await verifyCommand(rest)
@@ -37,5 +40,6 @@ async function runVerify(rest: readonly string[]): Promise<void> {
 try {
   await main(process.argv.slice(2))
 } catch (error) {
+  const { reportFailure } = await import('./failure.ts')
   reportFailure(error)
 }

@@ -1,12 +1,11 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
-import { PolylogError, type ErrorCode } from '../base/errors.ts'
-import { NetworkError } from '../host/host.ts'
 import { log } from '../host/real/log.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
 import { createWorkingHost } from '../server/working-host.ts'
-import { usage, UsageError, type ServeArguments } from './arguments.ts'
+import { UsageError, type ServeArguments } from './arguments.ts'
+import { exitCodes } from './failure.ts'
 
 const maxConfigBytes = 1024 * 1024
 /** Below it the garbage that V8 leaves lying by default would be much of the process. */
@@ -20,8 +19,6 @@ function endlessHeapMb(limitBytes: number): number {
   const share = Math.floor((limitBytes * endlessShare) / (1024 * 1024))
   return Math.min(Math.max(share, leastEndlessMb), mostEndlessMb)
 }
-
-export const exitCodes = { clean: 0, failed: 1, usage: 2, locked: 3, corrupt: 4 } as const
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability } = args
@@ -73,20 +70,6 @@ export function stopOnSignal(running: RunningServer): void {
   process.on('SIGINT', stop)
 }
 
-function exitCodeOf(error: unknown): number {
-  if (!(error instanceof PolylogError)) return exitCodes.failed
-  const codes: Partial<Record<ErrorCode, number>> = {
-    directory_locked: exitCodes.locked,
-    data_corrupted: exitCodes.corrupt,
-  }
-  return codes[error.code] ?? exitCodes.failed
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof PolylogError || error instanceof NetworkError) return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
-}
-
 /** The file of `--config`, parsed. */
 export async function readConfig(path: string): Promise<unknown> {
   try {
@@ -95,16 +78,5 @@ export async function readConfig(path: string): Promise<unknown> {
     return JSON.parse(text)
   } catch (error) {
     throw new UsageError(`cannot read the configuration ${path}: ${(error as Error).message}`)
-  }
-}
-
-/** Says on stderr what went wrong, and lets the process end with the exit code for it. */
-export function reportFailure(error: unknown): void {
-  if (error instanceof UsageError) {
-    process.stderr.write(`polylog: ${error.message}\n\n${usage}`)
-    process.exitCode = exitCodes.usage
-  } else {
-    log('error', messageOf(error))
-    process.exitCode = exitCodeOf(error)
   }
 }

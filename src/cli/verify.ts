@@ -10,8 +10,8 @@ import { Sessions } from '../session/sessions.ts'
 import type { DatabaseReport } from '../database/verification/verify.ts'
 import { verifyDatabase } from '../session/verification.ts'
 import { UsageError } from './arguments.ts'
+import { exitCodes } from './failure.ts'
 import { queryOnce } from './postgres-client.ts'
-import { exitCodes } from './serve.ts'
 
 const options = { data: { type: 'string' }, url: { type: 'string' }, json: { type: 'string' } } as const
 
