@@ -82,8 +82,12 @@ function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
     socket!.onData(chunk)
     return true
   }
-  const options = { handle, allowHalfOpen: true, onread: { buffer: readBuffer, callback } }
-  const reading = new net.Socket(options as net.SocketConstructorOpts)
+  const options: net.SocketConstructorOpts & { readonly handle: unknown } = {
+    handle,
+    allowHalfOpen: true,
+    onread: { buffer: readBuffer, callback },
+  }
+  const reading = new net.Socket(options)
   const outer = reading as unknown as Accepted
   // The connection is counted until its socket closes, which is the other one now.
   outer.server = inner.server
