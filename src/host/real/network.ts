@@ -66,6 +66,12 @@ interface Accepted {
   server?: unknown
 }
 
+/** Options that the constructor takes and its types do not name. */
+interface Undocumented {
+  readonly handle: unknown
+  readonly onread: { readonly buffer: Uint8Array; readonly callback: (count: number) => boolean }
+}
+
 /**
  * The accepted connection with reads that pass no stream (`onread`, which Node offers for connections that it opens): as a
  * stream each chunk costs 64 KiB of memory given out and back, and a tick. `undefined` where this Node has it otherwise.
@@ -82,7 +88,7 @@ function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
     socket!.onData(chunk)
     return true
   }
-  const options: net.SocketConstructorOpts & { readonly handle: unknown } = {
+  const options: net.SocketConstructorOpts & Undocumented = {
     handle,
     allowHalfOpen: true,
     onread: { buffer: readBuffer, callback },
