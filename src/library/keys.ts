@@ -7,6 +7,7 @@ import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { deleteKey } from '../model/keyvalue/keyvalue.ts'
 import { putField, putScore } from '../model/keyvalue/writes.ts'
 import { getField, getScore } from '../model/keyvalue/entries.ts'
+import { gatherPieces, Pieces } from '../model/keyvalue/pieces.ts'
 import { copyString, findString, incrementString, maxStringBytes, setString } from '../model/keyvalue/strings.ts'
 import type { Session } from '../session/contract.ts'
 import { invalidArgument, isWellFormed, kindOf } from './arguments.ts'
@@ -72,13 +73,16 @@ export class Keys {
     const name = bytesOf('the key', key)
     const of = bytesOf('the field', field)
     const bytes = bytesOf('the value', value)
-    await this.#write((tx, space) => putField(tx, space, name, of, bytes))
+    await this.#write<boolean>((tx, space) => putField(tx, space, name, of, bytes))
   }
 
   async getField(key: KeyText, field: KeyText): Promise<Uint8Array | undefined> {
     const name = bytesOf('the key', key)
     const of = bytesOf('the field', field)
-    return this.#read((tx, space) => copyOf(getField(tx, space, name, of)))
+    return this.#read((tx, space) => {
+      const found = getField(tx, space, name, of)
+      return found instanceof Pieces ? gatherPieces(tx, found) : copyOf(found)
+    })
   }
 
   /** ±Infinity is a score, NaN is none. */

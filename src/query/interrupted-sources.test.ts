@@ -5,12 +5,13 @@ import { copySlice, type Slice, sliceOf } from '../base/slice.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 import { openTestDatabase, runSteps } from '../database/testing.ts'
-import { inPlace } from '../database/transaction/wait.ts'
+import { inPlace, isSteps } from '../database/transaction/wait.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { type Header, type Kind, kind } from '../model/keyvalue/codec.ts'
 import { int32Value } from '../model/document/values.ts'
 import { setField } from '../model/keyvalue/hashes.ts'
-import { openCollection, saveCollection } from '../model/keyvalue/keyvalue.ts'
+import { newCollection, openCollection, placeCollection, saveCollection } from '../model/keyvalue/keyvalue.ts'
+import { pushItem } from '../model/keyvalue/lists.ts'
 import { addMember } from '../model/keyvalue/sets.ts'
 import { setScore } from '../model/keyvalue/sorted-sets.ts'
 import { newTable, withPrimaryKey } from '../model/table/definition.ts'
@@ -123,6 +124,29 @@ describe('keys of Redis', () => {
     expect(found[2]!['value'][1]).toEqual({ member: `m${elements - 2}`, score: 2 - elements })
     expect(store.pool.misses).toBeGreaterThan(30)
     expect(shown).toBe(3 * elements + 3)
+  })
+
+  test('are read with the values that lie in pieces', async () => {
+    await open(4)
+    const long = (i: number): string => 'l'.repeat(70_000 + i)
+    const values = Array.from({ length: 2000 }, (_, i) => (i % 250 === 0 ? long(i) : ''))
+    await runSteps(database, function* (tx): StatementSteps<void> {
+      const space = tx.createCollection(tx.createNamespace('test'), 'db0', 'keyvalue', {})
+      const hash = newCollection(tx, kind.hash)
+      const list = newCollection(tx, kind.list)
+      for (const [i, value] of values.entries()) {
+        const set = yield* inPlace(tx, () => setField(tx, space, hash, bytes(`f${i}`), bytes(value)))
+        if (isSteps(set)) yield* set
+        yield* pushItem(tx, space, list, bytes(value), false) ?? []
+      }
+      placeCollection(tx, space, bytes('hash'), hash)
+      placeCollection(tx, space, bytes('list'), list)
+    })
+    store.pool.forget()
+    const { found } = await runSteps(database, (tx) => read(tx, 'db0', 0, []))
+    expect(found[0]!['value']).toEqual(Object.fromEntries(values.map((value, i) => [`f${i}`, value])))
+    expect(found[1]!['value']).toEqual(values)
+    expect(store.pool.misses).toBeGreaterThan(15)
   })
 
   test('are read in turns', async () => {

@@ -25,6 +25,8 @@ import {
   index as keyIndex,
   writeElementKey,
 } from '../model/keyvalue/keys.ts'
+import { findLong } from '../model/keyvalue/long-values.ts'
+import { collectPieces } from '../model/keyvalue/pieces.ts'
 import type { Cursor } from '../storage/store.ts'
 
 /** Reading one and writing it, beside its bytes. */
@@ -87,13 +89,15 @@ export class KeyDocument {
   #readFields(): void {
     const cursor = this.#elements!
     while (!this.#isRead) {
-      if (!cursor.next()) {
+      if (!this.#isPending && !cursor.next()) {
         this.#isRead = true
         this.#writer[this.#areNames ? 'beginObject' : 'beginArray']('value')
         return
       }
+      this.#isPending = true
       const name = this.#lastElement()
-      const value = copySlice(cursor.value)
+      const value = this.#valueAt(cursor)
+      this.#isPending = false
       this.#fields.push({ name, value })
       this.#areNames &&= isUtf8(name) && !name.includes(0)
       this.#fieldBytes += name.length + value.length
@@ -139,8 +143,9 @@ export class KeyDocument {
   #writeElement(at: string, cursor: Cursor): number {
     const writer = this.#writer
     if (this.#header.kind === kind.list) {
-      writer.value(at, shown(copySlice(cursor.value)))
-      return cursor.value.end - cursor.value.start
+      const item = this.#valueAt(cursor)
+      writer.value(at, shown(item))
+      return item.length
     }
     const member = this.#lastElement()
     if (this.#header.kind === kind.sortedSet) {
@@ -148,6 +153,14 @@ export class KeyDocument {
       writer.beginObject(at).value('member', shown(member)).double('score', score).end()
     } else writer.value(at, shown(member))
     return member.length
+  }
+
+  /** A copy; one that lies in pieces is put together if it fits. */
+  #valueAt({ key, value }: Cursor): Uint8Array {
+    const pieces = findLong(this.#reader, this.#collection, this.#header, key, value)
+    if (pieces === undefined) return copySlice(value)
+    checkSize(pieces.bytes)
+    return collectPieces(this.#reader, pieces)
   }
 
   #lastElement(): Uint8Array {

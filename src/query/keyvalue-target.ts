@@ -7,7 +7,7 @@ import { PolylogError } from '../base/errors.ts'
 import { sliceOf } from '../base/slice.ts'
 import type { Transaction } from '../database/contract.ts'
 import { getField, getScore, isMember } from '../model/keyvalue/entries.ts'
-import { asOneBatch } from '../database/transaction/wait.ts'
+import { asOneBatch, isSteps } from '../database/transaction/wait.ts'
 import { clearKey } from '../model/keyvalue/keyvalue.ts'
 import { findString, setString } from '../model/keyvalue/strings.ts'
 import { dropField, dropMember, dropScored, putField, putMember, putScore } from '../model/keyvalue/writes.ts'
@@ -42,8 +42,10 @@ function put(transaction: Transaction, relation: KeyvalueRelation, row: Values):
     const found = findString(transaction, collection, sliceOf(key))
     const steps = setString(transaction, collection, sliceOf(key), sliceOf(bytesOf(row[1]!)), found?.expiresAtMs)
     if (steps !== undefined) asOneBatch(steps)
-  } else if (view === 'hash') putField(transaction, collection, key, bytesOf(row[1]!), bytesOf(row[2]!))
-  else if (view === 'set') putMember(transaction, collection, key, bytesOf(row[1]!))
+  } else if (view === 'hash') {
+    const put = putField(transaction, collection, key, bytesOf(row[1]!), bytesOf(row[2]!))
+    if (isSteps(put)) asOneBatch(put)
+  } else if (view === 'set') putMember(transaction, collection, key, bytesOf(row[1]!))
   else {
     if (Number.isNaN(row[2])) throw sqlError('invalid_argument', '22023', 'a sorted set holds no NaN')
     putScore(transaction, collection, key, bytesOf(row[1]!), row[2] as number)
@@ -54,7 +56,10 @@ function drop(transaction: Transaction, { view, collection }: KeyvalueRelation, 
   const key = bytesOf(row[0]!)
   if (view === 'key' || view === 'string') return clearKey(transaction, collection, sliceOf(key))
   const part = bytesOf(row[1]!)
-  if (view === 'hash') return dropField(transaction, collection, key, part)
+  if (view === 'hash') {
+    const dropped = dropField(transaction, collection, key, part)
+    return isSteps(dropped) ? asOneBatch(dropped) : dropped
+  }
   if (view === 'set') return dropMember(transaction, collection, key, part)
   return dropScored(transaction, collection, key, part)
 }

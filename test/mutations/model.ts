@@ -112,8 +112,8 @@ export const modelMutations: readonly Mutation[] = [
     ],
     [
       'the order of scores outlives its set',
-      "tx.deleteRange(elementRange(space, index.byScore, header.generation), 'derived')",
-      '',
+      'readonly number[] = [index.scored, index.byScore]',
+      'readonly number[] = [index.scored]',
     ],
     ['an empty collection stays', 'if (header.count === 0) {', 'if (header.count < 0) {'],
     [
@@ -147,6 +147,48 @@ export const modelMutations: readonly Mutation[] = [
         'if (stored.kind !== kind.none) dropContents',
         'if (!stored.isLong) dropContents',
       ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/keyvalue/long-values.ts',
+    ['src/gateway/redis/long-values.test.ts', 'src/model/keyvalue/lists.test.ts'],
+    [
+      ['a long value that is replaced leaves its pieces', '  dropPieces(tx, old)\n', ''],
+      [
+        'a long value is still said to be where another one is',
+        '  forgetLong(tx, space, collection, entry)\n  drop',
+        '  drop',
+      ],
+      ['a collection does not say that it has long values', '  collection.hasLong = true\n', ''],
+      [
+        'a reverse walk sees a long value for ever',
+        'rest = reverse ? { start: rest.start, end: sliceOf(key) } :',
+        'rest =',
+      ],
+      [
+        'an empty value beside long ones ends a walk',
+        'pieces === undefined && short(',
+        'pieces !== undefined && short(',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/keyvalue/keyvalue.ts',
+    ['src/gateway/redis/long-values.test.ts'],
+    [
+      [
+        'long values outlive their collection',
+        '[elementIndex(own), index.long, index.longPiece]',
+        '[elementIndex(own), index.long]',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/keyvalue/list-search.ts',
+    ['src/gateway/redis/long-values.test.ts', 'src/model/keyvalue/lists.test.ts'],
+    [
+      ['a long item is an empty one', 'if (!notEmpty.has(position)) found.push', 'found.push'],
+      ['long items of one length are alike', 'isEmpty || (yield* arePieces(reader, pieces, item))', 'true'],
     ],
   ),
   ...mutationsOf(
@@ -230,7 +272,7 @@ export const modelMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf('src/model/keyvalue/hashes.ts', keyvalue, [
-    ['a field that is there counts again', 'if (isNew) hash.count++', 'hash.count++'],
+    ['a field that is there counts again', 'if (stored === undefined) hash.count++', 'hash.count++'],
     ['a removed field is counted', '  tx.delete(key)\n  hash.count--', '  tx.delete(key)'],
   ]),
   ...mutationsOf('src/model/keyvalue/sets.ts', keyvalue, [

@@ -86,7 +86,7 @@ type Row = readonly (string | Buffer)[]
 /** Commands whose work grows with what they are given, or with what is stored; keys as `fill` makes them. */
 const rows: Readonly<Record<string, readonly Row[]>> = {
   append: [['new', longString]],
-  copy: ['long', 'hash', 'set', 'zset', 'list'].map((key) => [key, 'copy', 'REPLACE']),
+  copy: ['long', 'hash', 'set', 'zset', 'list', 'longs', 'items'].map((key) => [key, 'copy', 'REPLACE']),
   del: [many],
   exists: [many],
   get: [['long']],
@@ -95,29 +95,66 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   getrange: [['long', '1', '-2']],
   getset: [['long', longString]],
   hdel: [['hash', ...many]],
-  hgetall: [['hash']],
+  hget: [['longs', 'f']],
+  hgetall: [['hash'], ['longs']],
   hkeys: [['hash']],
-  hmget: [['hash', ...many]],
-  hmset: [['new', ...pairs]],
+  hmget: [
+    ['hash', ...many],
+    ['longs', 'f', 'none', 'f'],
+  ],
+  hmset: [
+    ['new', ...pairs],
+    ['new', 'f', longString],
+  ],
   hrandfield: [
     ['hash', keyCount, 'WITHVALUES'],
     ['hash', `-${keyCount}`],
+    ['longs', '-2', 'WITHVALUES'],
   ],
-  hscan: [['hash', '0', 'COUNT', keyCount]],
-  hset: [['new', ...pairs]],
-  hvals: [['hash']],
+  hscan: [
+    ['hash', '0', 'COUNT', keyCount],
+    ['longs', '0'],
+  ],
+  hset: [
+    ['new', ...pairs],
+    ['longs', 'f', longString],
+  ],
+  hsetnx: [['new', 'f', longString]],
+  hvals: [['hash'], ['longs']],
   keys: [['*']],
-  linsert: [['list', 'BEFORE', 'none', 'x']],
+  lindex: [['items', '1']],
+  linsert: [
+    ['list', 'BEFORE', 'none', 'x'],
+    ['items', 'BEFORE', 'x', longString],
+    ['items', 'AFTER', longString, 'x'],
+  ],
+  lmove: [['items', 'new', 'RIGHT', 'LEFT']],
   lmpop: [
     ['1', 'list', 'LEFT', 'COUNT', keyCount],
     [keyCount, ...many, 'LEFT'],
   ],
-  lpop: [['list', keyCount]],
-  lpos: [['list', 'none', 'COUNT', '0']],
-  lpush: [['new', ...many]],
+  lpop: [
+    ['list', keyCount],
+    ['items', '2'],
+  ],
+  lpos: [
+    ['list', 'none', 'COUNT', '0'],
+    ['items', longString],
+  ],
+  lpush: [
+    ['new', ...many],
+    ['new', longString],
+  ],
   lpushx: [['list', ...many]],
-  lrange: [['list', '0', '-1']],
-  lrem: [['list', '0', 'm3999']],
+  lrange: [
+    ['list', '0', '-1'],
+    ['items', '0', '-1'],
+  ],
+  lrem: [
+    ['list', '0', 'm3999'],
+    ['items', '0', longString],
+  ],
+  lset: [['items', '0', longString]],
   mget: [many, ['long', 'long']],
   move: [
     ['hash', '1'],
@@ -127,6 +164,7 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   msetnx: [pairs, ['a', longString]],
   psetex: [['new', '100000', longString]],
   rpop: [['list', keyCount]],
+  rpoplpush: [['items', 'new']],
   rpush: [['new', ...many]],
   rpushx: [['list', ...many]],
   sadd: [['new', ...many]],
@@ -230,8 +268,8 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
 /** Whatever it is given and whatever is stored, their work is bounded; `why` by `what`. */
 const bounded: Readonly<Record<string, string>> = {
   'a few values and one or two entries':
-    'decr decrby expire expireat expiretime hexists hget hincrby hincrbyfloat hlen hsetnx hstrlen incr incrby ' +
-    'incrbyfloat lindex llen lmove lset persist pexpire pexpireat pexpiretime pttl rename renamenx rpoplpush scard ' +
+    'decr decrby expire expireat expiretime hexists hincrby hincrbyfloat hlen hstrlen incr incrby ' +
+    'incrbyfloat llen persist pexpire pexpireat pexpiretime pttl rename renamenx scard ' +
     'sismember smove strlen ttl type zcard zincrby zscore',
   'counted in the pages': 'dbsize zcount zlexcount zrank zrevrank randomkey',
   'range deletes': 'flushall flushdb ltrim',
@@ -255,6 +293,8 @@ const stored: Readonly<Record<string, Row>> = {
   zset: ['ZADD', 'zset', ...scored],
   list: ['RPUSH', 'list', ...many],
   long: ['SET', 'long', longString],
+  longs: ['HSET', 'longs', 'f', longString],
+  items: ['RPUSH', 'items', 'x', longString],
 }
 
 /** The keys that a command names; many where it asks for all. */

@@ -4,16 +4,19 @@ import { Decimal } from '../../base/decimal.ts'
 import { sliceOf } from '../../base/slice.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
-import { commitNow, openTestDatabase } from '../../database/testing.ts'
+import { commitNow, openTestDatabase, runSteps } from '../../database/testing.ts'
 import { buildDocument } from '../../model/document/bson-writer.ts'
 import { ensureDocumentCollection, ensureNamespace, insertDocument } from '../../model/document/document.ts'
 import { decimalValue, doubleValue, int32Value, int64Value, stringValue } from '../../model/document/values.ts'
 import { kind } from '../../model/keyvalue/codec.ts'
+import { getField } from '../../model/keyvalue/entries.ts'
 import { setField } from '../../model/keyvalue/hashes.ts'
 import { openCollection, saveCollection } from '../../model/keyvalue/keyvalue.ts'
+import { collectPieces, Pieces } from '../../model/keyvalue/pieces.ts'
 import { setScore } from '../../model/keyvalue/sorted-sets.ts'
 import { createRealHost } from '../../host/real/real-host.ts'
 import { openMemoryStore } from '../../storage/memory/memory.ts'
+import { verifySnapshot } from '../../query/verifiers.ts'
 import { loadSql } from './sql.ts'
 import { TestSql } from './testing.ts'
 
@@ -94,6 +97,41 @@ describe('plans over other models', () => {
     expect(await estimates('select * from redis.db0_set')).toEqual(['redis 0'])
     expect(await estimates('select * from shop.orders')).toEqual(['shop 70'])
     expect(await estimates('select * from shop.orders where _id = 7')).toEqual(['shop 1'])
+  })
+})
+
+describe('fields of hashes that lie in pieces', () => {
+  const [key, field] = [bytes('h'), bytes('long')]
+  const long = (letter: string): string => letter.repeat(100_000)
+
+  function found(): string | undefined {
+    let value: string | undefined
+    write((tx) => {
+      const space = tx.catalog.findCollection('redis', 'db0')!
+      const pieces = getField(tx, space, key.bytes, field.bytes)
+      value = pieces instanceof Pieces ? Buffer.from(collectPieces(tx, pieces)).toString() : undefined
+    })
+    return value
+  }
+
+  it('are inserted, read, changed and deleted', async () => {
+    await sql.query(`insert into redis.db0_hash values ('h', 'long', repeat('a', 100000)), ('h', 'none', '')`)
+    expect(found()).toBe(long('a'))
+    const read = "select field, length(value), left(value, 1) from redis.db0_hash where key = 'h' and field <> 'f'"
+    expect((await sql.query(read)).rows).toEqual([
+      ['long', 100_000, 'a'],
+      ['none', 0, ''],
+    ])
+    await sql.query(`update redis.db0_hash set value = replace(value, 'a', 'b') where field = 'long'`)
+    expect(found()).toBe(long('b'))
+    await expect(sql.query(`insert into redis.db0_hash values ('h', 'long', 'x')`)).rejects.toThrow('duplicate key')
+    await sql.query(`update redis.db0_hash set value = 'short' where field = 'long'`)
+    expect((await sql.query(read)).rows[0]).toEqual(['long', 5, 's'])
+    await sql.query(`update redis.db0_hash set value = repeat('c', 70000), field = 'moved' where field = 'long'`)
+    await sql.query(`delete from redis.db0_hash where field = 'moved'`)
+    expect((await sql.query(read)).rows).toEqual([['none', 0, '']])
+    const { differences } = await runSteps(database, (tx) => verifySnapshot(tx))
+    expect(differences).toEqual([])
   })
 })
 

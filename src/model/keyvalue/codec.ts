@@ -2,7 +2,8 @@
  * The value of a header: one per Redis key.
  *
  *   header     := first ( expiry i64 little-endian )? body
- *   first      := format (4 bits, 1) · hasExpiry (1 bit) · kind (3 bits)
+ *   first      := 0 · 0 · hasLong (1 bit) · 1 · hasExpiry (1 bit) · kind (3 bits)
+ *   hasLong    := some fields of the hash, or items of the list, may lie in pieces (`long-values.ts`)
  *   kind       := 1 string · 2 list · 3 set · 4 sorted set · 5 hash · 6 long string
  *   expiry     := milliseconds since 1970 after which the key is gone
  *   body       := the string's bytes
@@ -32,6 +33,8 @@ const maxStepBits = 48
 export const never = -1n
 
 const format = 0x10
+const formatMask = 0xd0
+const hasLongBit = 0x20
 /** As stored; everywhere else it is a string that `isLong`. */
 const longString = 6
 const expiryBit = 0x08
@@ -46,6 +49,8 @@ export class Header implements Slice {
   kind: Kind = kind.none
   /** A string that lies in pieces under its generation, `count` bytes (`long-strings.ts`). */
   isLong = false
+  /** Of a hash or list: some of its values may lie in pieces (`long-values.ts`). */
+  hasLong = false
   expiresAtMs: bigint = never
   generation = 0
   count = 0
@@ -57,6 +62,7 @@ export class Header implements Slice {
   lastPosition = 0
   /** `count` as it is stored; undefined for a collection that is not stored yet. */
   storedCount: number | undefined = undefined
+  #storedHasLong = false
   /** Of a list: its place as it is stored. */
   #storedPosition = 0
   #storedStepBits = 0
@@ -73,6 +79,7 @@ export class Header implements Slice {
   /** What is in it now is what is stored. */
   noteStored(): void {
     this.storedCount = this.count
+    this.#storedHasLong = this.hasLong
     if (this.kind !== kind.list) return
     this.#storedPosition = this.position
     this.#storedStepBits = this.stepBits
@@ -80,7 +87,7 @@ export class Header implements Slice {
   }
 
   get isAsStored(): boolean {
-    if (this.count !== this.storedCount) return false
+    if (this.count !== this.storedCount || this.hasLong !== this.#storedHasLong) return false
     if (this.kind !== kind.list) return true
     if (this.position !== this.#storedPosition || this.stepBits !== this.#storedStepBits) return false
     return this.stepBits !== uneven || this.lastPosition === this.#storedLastPosition
@@ -89,6 +96,7 @@ export class Header implements Slice {
   /** Its elements lie under the generation as those of `other` do under theirs. */
   takeContents(other: Header): void {
     this.isLong = other.isLong
+    this.hasLong = other.hasLong
     this.count = other.count
     this.position = other.position
     this.stepBits = other.stepBits
@@ -98,6 +106,7 @@ export class Header implements Slice {
   clear(): void {
     this.kind = kind.none
     this.isLong = false
+    this.hasLong = false
     this.expiresAtMs = never
     this.storedCount = undefined
     this.bytes = noBytes
@@ -109,9 +118,11 @@ export class Header implements Slice {
 export function decodeHeader(value: Slice, header: Header): void {
   const { bytes, start, end } = value
   const first = start < end ? bytes[start]! : 0
-  if ((first & 0xf0) !== format) throw unknownFormat(first)
+  if ((first & formatMask) !== format) throw unknownFormat(first)
   const found = first & 0x07
   if (found < kind.string || found > longString) throw unknownFormat(first)
+  header.hasLong = (first & hasLongBit) !== 0
+  if (header.hasLong && found !== kind.hash && found !== kind.list) throw unknownFormat(first)
   header.isLong = found === longString
   header.kind = header.isLong ? kind.string : (found as Kind)
   header.bytes = bytes
@@ -162,7 +173,8 @@ export function beginString(writer: ByteWriter, expiresAtMs: bigint): ByteWriter
 
 export function encodeCollection(writer: ByteWriter, header: Header): ByteWriter {
   writer.reset()
-  writeFirst(writer, header.isLong ? longString : header.kind, header.expiresAtMs)
+  const first = header.isLong ? longString : header.kind
+  writeFirst(writer, header.hasLong ? first | hasLongBit : first, header.expiresAtMs)
   writer.varint(header.generation)
   writer.varint(header.count)
   if (header.kind !== kind.list) return writer

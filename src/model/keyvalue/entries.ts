@@ -5,7 +5,15 @@
  * Scans are pulled and may rest: call `pause` before the statement pauses, and `next` goes on behind the entry where it
  * stood. What `next` shows are copies.
  */
-import { compareSlices, copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import {
+  compareSlices,
+  copySlice,
+  emptySlice,
+  MutableSlice,
+  sliceOf,
+  type KeyRange,
+  type Slice,
+} from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { TransactionReader } from '../../database/contract.ts'
 import type { Cursor } from '../../storage/store.ts'
@@ -13,7 +21,9 @@ import { decodeHeader, decodeScore, Header, kind, never, type Kind } from './cod
 import { decodeLastElement, elementOffset, elementRange, headerOffset, index, writeHeaderKey } from './keys.ts'
 import type { Keyspace } from './keys.ts'
 import { elementIndex, findHeader } from './keyvalue.ts'
-import { collectLongString } from './long-strings.ts'
+import { piecesOfString } from './long-strings.ts'
+import { findLong } from './long-values.ts'
+import { collectPieces, type Pieces } from './pieces.ts'
 import { findField as findFieldOf } from './hashes.ts'
 import { hasMember as hasMemberOf } from './sets.ts'
 import { findScore as findScoreOf } from './sorted-sets.ts'
@@ -127,7 +137,7 @@ export class KeyScan {
 
   /** Called again where it had to wait. */
   #readLong(): boolean {
-    this.#long = collectLongString(this.#reader, this.#space, this.header)
+    this.#long = collectPieces(this.#reader, piecesOfString(this.#space, this.header))
     this.#isPending = false
     return true
   }
@@ -151,6 +161,9 @@ export class ElementScan {
   #elements: RestingCursor | undefined
   #offset = 0
   #moved = false
+  /** The key of the element at hand, whose value is still to be looked for elsewhere. */
+  #pending: Uint8Array | undefined
+  #found: { readonly key: Uint8Array; readonly value: Uint8Array } | undefined
   readonly #view = new MutableSlice()
 
   constructor(reader: TransactionReader, space: Keyspace, of: Kind, bounds: KeyBounds = {}) {
@@ -161,10 +174,13 @@ export class ElementScan {
   }
 
   next(): boolean {
+    if (this.#pending !== undefined) return this.#readValue(this.#pending)
+    this.#found = undefined
     for (;;) {
       if (this.#elements !== undefined && this.#elements.next()) {
         this.#moved = true
-        return true
+        const { key, value } = this.#elements
+        return this.#keys.header.hasLong && value.start === value.end ? this.#readValue(copySlice(key)) : true
       }
       this.#moved = false
       if (!this.#keys.next()) return false
@@ -175,18 +191,29 @@ export class ElementScan {
     }
   }
 
+  /** Called again where it had to wait. */
+  #readValue(key: Uint8Array): boolean {
+    this.#pending = key
+    const pieces = findLong(this.#reader, this.#space, this.#keys.header, sliceOf(key), emptySlice)
+    const value = pieces === undefined ? nothing : collectPieces(this.#reader, pieces)
+    this.#found = { key, value }
+    this.#pending = undefined
+    return true
+  }
+
   get key(): Uint8Array {
     return this.#keys.key
   }
 
   /** The field or member. */
   get element(): Uint8Array {
-    return copySlice(decodeLastElement(this.#elements!.key, this.#offset, this.#view))
+    const key = this.#found === undefined ? this.#elements!.key : sliceOf(this.#found.key)
+    return copySlice(decodeLastElement(key, this.#offset, this.#view))
   }
 
   /** Of a hash. */
   get value(): Uint8Array {
-    return copySlice(this.#elements!.value)
+    return this.#found?.value ?? copySlice(this.#elements!.value)
   }
 
   /** Of a sorted set. */
@@ -226,13 +253,13 @@ function findOfKind(reader: TransactionReader, space: Keyspace, key: Uint8Array,
   return findHeader(reader, space, sliceOf(key), header) && header.kind === of ? header : undefined
 }
 
-/** Views, which hold until the next call on the transaction. */
+/** A view, which holds until the next call on the transaction, or the pieces that the value lies in. */
 export function getField(
   reader: TransactionReader,
   space: Keyspace,
   key: Uint8Array,
   field: Uint8Array,
-): Slice | undefined {
+): Slice | Pieces | undefined {
   const hash = findOfKind(reader, space, key, kind.hash)
   return hash === undefined ? undefined : findFieldOf(reader, space, hash, sliceOf(field))
 }

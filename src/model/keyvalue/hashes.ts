@@ -1,42 +1,87 @@
-/** Hashes: one entry a field. */
+/** Hashes: one entry a field. A long value lies in pieces (`long-values.ts`): what may meet one answers steps then. */
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
-import type { Slice } from '../../base/slice.ts'
+import { sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { Transaction, TransactionReader } from '../../database/contract.ts'
+import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
 import type { Header } from './codec.ts'
 import { fitsInt64, parseInt64 } from './integer-text.ts'
 import { index, writeElementKey, type Keyspace } from './keys.ts'
 import type { LongDouble } from './long-double.ts'
+import { findValue, isLongValue, mayBeLong, removeValue, replaceValue } from './long-values.ts'
+import type { Pieces } from './pieces.ts'
 import { addFloatTexts } from './strings.ts'
 
 const fieldKey = new KeyWriter(64)
 const valueWriter = new ByteWriter(32)
 
-/** A view of the field's value. */
-export function findField(reader: TransactionReader, space: Keyspace, hash: Header, field: Slice): Slice | undefined {
+/** What is stored in the field's entry: its value, or nothing where that lies in pieces. */
+function findEntry(reader: TransactionReader, space: Keyspace, hash: Header, field: Slice): Slice | undefined {
   return reader.get(writeElementKey(fieldKey, space, index.field, hash.generation, field))
 }
 
+/** A view of the field's value, or the pieces that it lies in. */
+export function findField(
+  reader: TransactionReader,
+  space: Keyspace,
+  hash: Header,
+  field: Slice,
+): Slice | Pieces | undefined {
+  return findValue(reader, space, hash, writeElementKey(fieldKey, space, index.field, hash.generation, field))
+}
+
 /** True where the field is new. The caller saves the collection. */
-export function setField(tx: Transaction, space: Keyspace, hash: Header, field: Slice, value: Slice): boolean {
+export function setField(
+  tx: Transaction,
+  space: Keyspace,
+  hash: Header,
+  field: Slice,
+  value: Slice,
+): boolean | StatementSteps<boolean> {
   const key = writeElementKey(fieldKey, space, index.field, hash.generation, field)
-  const isNew = tx.get(key) === undefined
+  const stored = tx.get(key)
+  if (isLongValue(value) || mayBeLong(hash, stored)) return setLongField(tx, space, hash, key.toBytes(), value)
   tx.put(key, value)
+  if (stored === undefined) hash.count++
+  return stored === undefined
+}
+
+function* setLongField(
+  tx: Transaction,
+  space: Keyspace,
+  hash: Header,
+  key: Uint8Array,
+  value: Slice,
+): StatementSteps<boolean> {
+  const isNew = yield* replaceValue(tx, space, hash, sliceOf(key), value)
   if (isNew) hash.count++
   return isNew
 }
 
-export function deleteField(tx: Transaction, space: Keyspace, hash: Header, field: Slice): boolean {
+export function deleteField(
+  tx: Transaction,
+  space: Keyspace,
+  hash: Header,
+  field: Slice,
+): boolean | StatementSteps<boolean> {
   const key = writeElementKey(fieldKey, space, index.field, hash.generation, field)
-  if (tx.get(key) === undefined) return false
+  const stored = tx.get(key)
+  if (stored === undefined) return false
+  if (mayBeLong(hash, stored)) return deleteLongField(tx, space, hash, key.toBytes())
   tx.delete(key)
   hash.count--
   return true
 }
 
+function* deleteLongField(tx: Transaction, space: Keyspace, hash: Header, key: Uint8Array): StatementSteps<boolean> {
+  yield* removeValue(tx, space, hash, sliceOf(key))
+  hash.count--
+  return true
+}
+
 export function incrementField(tx: Transaction, space: Keyspace, hash: Header, field: Slice, by: bigint): bigint {
-  const found = findField(tx, space, hash, field)
+  // One that lies in pieces is no number, as an empty one.
+  const found = findEntry(tx, space, hash, field)
   const before = found === undefined ? 0n : parseInt64(found)
   if (before === undefined) throw new PolylogError('invalid_argument', 'hash value is not an integer')
   const result = before + by
@@ -52,7 +97,8 @@ export function incrementFieldByFloat(
   field: Slice,
   by: LongDouble,
 ): string {
-  const found = findField(tx, space, hash, field)
+  // One that lies in pieces is no number, as an empty one.
+  const found = findEntry(tx, space, hash, field)
   const result = addFloatTexts(found, by, 'hash value is not a float')
   setFieldText(tx, space, hash, field, result)
   return result
@@ -60,5 +106,6 @@ export function incrementFieldByFloat(
 
 function setFieldText(tx: Transaction, space: Keyspace, hash: Header, field: Slice, text: string): void {
   valueWriter.reset().latin1(text)
-  setField(tx, space, hash, field, valueWriter)
+  // At once: what is there is a number.
+  void setField(tx, space, hash, field, valueWriter)
 }

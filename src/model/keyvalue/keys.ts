@@ -12,6 +12,8 @@
  * | 6 expiry    | (ks, 6, int milliseconds, bytes key)         | –                                |
  * | 7 item      | (ks, 7, int generation, int position)        | the list's item                  |
  * | 8 piece     | (ks, 8, int generation, int number)          | bytes of a long string           |
+ * | 9 long      | (ks, 9, int generation, field or position)   | where a long value lies, see `long-values.ts` |
+ * | 10 long piece | (ks, 10, int generation, int value, int number) | bytes of a long value       |
  *
  * 5 and 6 are derived: 5 from 4, 6 from 1.
  *
@@ -27,7 +29,18 @@ export interface Keyspace {
   readonly id: number
 }
 
-export const index = { header: 1, field: 2, member: 3, scored: 4, byScore: 5, expiry: 6, item: 7, piece: 8 } as const
+export const index = {
+  header: 1,
+  field: 2,
+  member: 3,
+  scored: 4,
+  byScore: 5,
+  expiry: 6,
+  item: 7,
+  piece: 8,
+  long: 9,
+  longPiece: 10,
+} as const
 
 /** Of a key or element; no stored one is as long. */
 const longestWrittenBytes = 128 * 1024
@@ -79,6 +92,17 @@ export function writeItemKey(writer: KeyWriter, space: Keyspace, generation: num
 /** Of piece `number`, counted from 0. */
 export function writePieceKey(writer: KeyWriter, space: Keyspace, generation: number, number: number): KeyWriter {
   return writeElementPrefix(writer, space, index.piece, generation).int64(number)
+}
+
+/** Of piece `at` of value `number` of a collection. */
+export function writeLongPieceKey(
+  writer: KeyWriter,
+  space: Keyspace,
+  generation: number,
+  number: number,
+  at: number,
+): KeyWriter {
+  return writeElementPrefix(writer, space, index.longPiece, generation).int64(number).int64(at)
 }
 
 const rangeWriter = new KeyWriter(32)

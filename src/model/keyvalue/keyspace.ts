@@ -4,10 +4,10 @@ import { inPlace } from '../../database/transaction/wait.ts'
 import { copySlice, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import { decodeHeader, Header, kind, never } from './codec.ts'
+import { decodeHeader, Header, never } from './codec.ts'
 import { expiredRange } from './expiry.ts'
 import { decodeLastElement, elementRange, headerOffset, index, writeElementPrefix, type Keyspace } from './keys.ts'
-import { clearKey, elementIndex, findHeader, newCollection, placeCollection, removeKey } from './keyvalue.ts'
+import { clearKey, contentIndexes, findHeader, newCollection, placeCollection, removeKey } from './keyvalue.ts'
 import { entryNearRandomPoint, randomBelow } from './sample.ts'
 import { setString } from './strings.ts'
 import { countRange, walk, type SlicedReader } from './walk.ts'
@@ -113,14 +113,8 @@ export function* copyKey(
   const copy = newCollection(tx, header.kind)
   copy.expiresAtMs = header.expiresAtMs
   copy.takeContents(header)
-  const of = elementIndex(header.kind)
-  yield* copyElements(
-    tx,
-    { space: from, of, generation: header.generation },
-    { space: to, generation: copy.generation },
-  )
-  if (header.kind === kind.sortedSet) {
-    const source = { space: from, of: index.byScore, generation: header.generation }
+  for (const of of contentIndexes(header)) {
+    const source = { space: from, of, generation: header.generation }
     yield* copyElements(tx, source, { space: to, generation: copy.generation })
   }
   yield* inPlace(tx, () => placeCollection(tx, to, target, copy))

@@ -139,10 +139,17 @@ export function removeKey(tx: Transaction, space: Keyspace, key: Slice, header: 
 export function dropContents(tx: Transaction, space: Keyspace, key: Slice, header: Header): void {
   if (header.expiresAtMs !== never) deleteExpiry(tx, space, key, header.expiresAtMs)
   if (header.storedCount === undefined) return
-  tx.deleteRange(elementRange(space, elementIndex(header.kind), header.generation))
-  if (header.kind === kind.sortedSet) {
-    tx.deleteRange(elementRange(space, index.byScore, header.generation), 'derived')
+  for (const of of contentIndexes(header)) {
+    tx.deleteRange(elementRange(space, of, header.generation), of === index.byScore ? 'derived' : 'primary')
   }
+}
+
+const sortedSetIndexes: readonly number[] = [index.scored, index.byScore]
+
+/** What lies under a header's generation. */
+export function contentIndexes({ kind: own, hasLong }: Header): readonly number[] {
+  if (own === kind.sortedSet) return sortedSetIndexes
+  return hasLong ? [elementIndex(own), index.long, index.longPiece] : [elementIndex(own)]
 }
 
 export function elementIndex(of: Kind): number {

@@ -8,18 +8,21 @@ import { commitNow, finishNow, openTestDatabase } from '../../database/testing.t
 import { kind } from './codec.ts'
 import { index } from './keys.ts'
 import { openCollection, saveCollection } from './keyvalue.ts'
+import { findItems, removeItems } from './list-search.ts'
+import { dropPieces } from './long-values.ts'
+import { collectPieces, Pieces, piecesOf, shortValueBytes } from './pieces.ts'
 import {
-  findItems,
   getItem,
   insertItem,
+  type ItemVisitor,
   locateItem,
   popItem,
   pushItem,
-  removeItems,
   setItem,
   trimItems,
   walkItems,
 } from './lists.ts'
+import { countRange } from './walk.ts'
 
 let database: Database
 let tx: KernelTransaction
@@ -55,6 +58,20 @@ const anyStep = fc.record({
 })
 type Step = Omit<typeof anyStep extends fc.Arbitrary<infer T> ? T : never, 'item'> & { readonly item: string }
 
+function textOf(item: Slice | Pieces): string {
+  return item instanceof Pieces ? Buffer.from(collectPieces(tx, item)).toString() : sliceToLatin1(item)
+}
+
+function into(items: string[]): ItemVisitor {
+  return {
+    short: (item) => void items.push(textOf(item)),
+    *long(item) {
+      yield undefined
+      items.push(textOf(item))
+    },
+  }
+}
+
 /** Applies the step to the list and to an array; both must answer the same. */
 function perform(step: Step, model: string[], stepBits: number): void {
   const list = openCollection(tx, space, key, kind.list)
@@ -62,16 +79,16 @@ function perform(step: Step, model: string[], stepBits: number): void {
   const rank = model.length === 0 ? 0 : step.at % model.length
   const item = slice(step.item)
   if (step.kind === 'push') {
-    pushItem(tx, space, list, item, step.atHead)
+    finishNow(pushItem(tx, space, list, item, step.atHead))
     model.splice(step.atHead ? 0 : model.length, 0, step.item)
   } else if (model.length === 0) {
     return
   } else if (step.kind === 'pop') {
-    expect(Buffer.from(popItem(tx, space, list, step.atHead)).toString()).toBe(
-      step.atHead ? model.shift() : model.pop(),
-    )
+    const popped = popItem(tx, space, list, step.atHead)
+    expect(textOf(popped instanceof Pieces ? popped : sliceOf(popped))).toBe(step.atHead ? model.shift() : model.pop())
+    if (popped instanceof Pieces) dropPieces(tx, popped)
   } else if (step.kind === 'set') {
-    setItem(tx, space, list, finishNow(locateItem(tx, space, list, rank)), item)
+    finishNow(setItem(tx, space, list, finishNow(locateItem(tx, space, list, rank)), item))
     model[rank] = step.item
   } else if (step.kind === 'insert') {
     const position = finishNow(locateItem(tx, space, list, rank))
@@ -94,32 +111,44 @@ function perform(step: Step, model: string[], stepBits: number): void {
 function show(reverse: boolean): string[] {
   const list = openCollection(tx, space, key, kind.list)
   const items: string[] = []
-  finishNow(walkItems(tx, space, list, 0, list.count - 1, (item) => void items.push(sliceToLatin1(item)), reverse))
+  finishNow(walkItems(tx, space, list, 0, list.count - 1, into(items), reverse))
   return items
 }
 
-function storedItems(): number {
-  const cursor = tx.scan(keyspaceRange(space.id, index.item))
-  let count = 0
-  while (cursor.next()) count++
-  return count
+function storedEntries(of: number): number {
+  return finishNow(countRange(tx, keyspaceRange(space.id, of)))
+}
+
+/** Long items that nobody has, and pieces that belong to none of them. */
+function checkLong(model: readonly string[]): void {
+  const longs = model.filter((item) => item.length > shortValueBytes)
+  expect(storedEntries(index.long)).toBe(longs.length)
+  expect(storedEntries(index.longPiece)).toBe(longs.reduce((sum, item) => sum + piecesOf(item.length), 0))
 }
 
 function check(model: string[]): void {
+  checkLong(model)
   expect(show(false)).toEqual(model)
   expect(show(true)).toEqual([...model].reverse())
-  expect(storedItems()).toBe(model.length)
+  expect(storedEntries(index.item)).toBe(model.length)
   const list = openCollection(tx, space, key, kind.list)
   expect(list.count).toBe(model.length)
-  const at = (rank: number): string =>
-    sliceToLatin1(getItem(tx, space, list, finishNow(locateItem(tx, space, list, rank)))!)
+  const at = (rank: number): string => textOf(getItem(tx, space, list, finishNow(locateItem(tx, space, list, rank)))!)
   expect(model.map((_, rank) => at(rank))).toEqual(model)
   const found = finishNow(findItems(tx, space, list, slice('a'), { limit: 2, fromTail: true, skip: 1 }))
   const ranks = model.flatMap((item, rank) => (item === 'a' ? [rank] : [])).reverse()
   expect(found).toEqual(ranks.slice(1, 3))
+  for (const item of new Set(model.filter((each) => each === '' || each.length > shortValueBytes))) {
+    const all = model.flatMap((each, rank) => (each === item ? [rank] : []))
+    const options = { limit: Infinity, lookAt: model.length - 1 }
+    const fromHead = finishNow(findItems(tx, space, list, slice(item), { ...options, fromTail: false }))
+    expect(fromHead).toEqual(all.filter((rank) => rank < model.length - 1))
+    const fromTail = finishNow(findItems(tx, space, list, slice(item), { ...options, fromTail: true }))
+    expect(fromTail).toEqual(all.filter((rank) => rank > 0).reverse())
+  }
   const part = (start: number, stop: number, reverse: boolean): string[] => {
     const items: string[] = []
-    finishNow(walkItems(tx, space, list, start, stop, (item) => void items.push(sliceToLatin1(item)), reverse))
+    finishNow(walkItems(tx, space, list, start, stop, into(items), reverse))
     return items
   }
   const [third, last] = [Math.floor(model.length / 3), model.length - 2]
@@ -186,5 +215,21 @@ describe('lists', () => {
       written += tx.writes.count
     }
     expect(written / inserts).toBeLessThan(2 * Math.log2(inserts))
+  })
+
+  // The last one: what it has written would be a large commit.
+  it.each([0, 1, 16])('do the same with items that lie in pieces: 2^%i apart', (stepBits) => {
+    const long = 'l'.repeat(70_000)
+    const items = ['a', '', long, `${long}x`, `${long.slice(1)}x`]
+    const step = fc.tuple(anyStep, fc.constantFrom(...items)).map(([each, item]) => ({ ...each, item }))
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
+        tx.deleteRange(keyspaceRange(space.id))
+        const model: string[] = []
+        for (const each of steps) perform(each, model, stepBits)
+        check(model)
+      }),
+      { numRuns: 25 },
+    )
   })
 })

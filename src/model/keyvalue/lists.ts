@@ -1,6 +1,7 @@
 /**
  * Lists: items at growing positions (`list-places.ts`). Both ends grow and shrink in constant work; an index, and a change
- * in the middle, take logarithmic time. What looks for an item by its value walks, in slices of time.
+ * in the middle, take logarithmic time. What looks for an item by its value walks, in slices of time
+ * (`list-search.ts`). A long item lies in pieces (`long-values.ts`): what may meet one answers steps then.
  */
 import { copySlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
@@ -21,59 +22,107 @@ import {
   windowsAround,
   type Window,
 } from './list-places.ts'
-import { countRange, eachStep, walk, walkEqual, type SlicedReader } from './walk.ts'
+import {
+  dropLongs,
+  findLong,
+  findValue,
+  forgetLong,
+  forgetLongs,
+  isLongValue,
+  mayBeLong,
+  putLong,
+  replaceValue,
+  type ValueVisitor,
+  walkValues,
+} from './long-values.ts'
+import { Pieces } from './pieces.ts'
+import { countRange, eachStep, walk, type SlicedReader } from './walk.ts'
 
 const itemKey = new KeyWriter(32)
 
-function keyAt(space: Keyspace, list: Header, position: number): KeyWriter {
+export function keyAt(space: Keyspace, list: Header, position: number): KeyWriter {
   return writeItemKey(itemKey, space, list.generation, position)
 }
 
 /** Positions `from` to `to`, the latter not included. */
-function rangeOf(space: Keyspace, list: Header, from: number, to: number): KeyRange {
+export function rangeOf(space: Keyspace, list: Header, from: number, to: number): KeyRange {
   return { start: sliceOf(keyAt(space, list, from).toBytes()), end: sliceOf(keyAt(space, list, to).toBytes()) }
 }
 
-function wholeRange(space: Keyspace, list: Header): KeyRange {
+export function wholeRange(space: Keyspace, list: Header): KeyRange {
   const { first, last } = boundsOf(list)
   return rangeOf(space, list, first, last + 1)
 }
 
-function readPosition(key: Slice, offset: number): number {
+export function readPosition(key: Slice, offset: number): number {
   return Number(new KeyReader({ bytes: key.bytes, start: key.start + offset, end: key.end }).int64())
 }
 
 // ---- ends
 
-/** The caller saves the collection. */
-export function pushItem(tx: Transaction, space: Keyspace, list: Header, item: Slice, atHead: boolean): void {
+/** The caller saves the collection, when the steps are done. */
+export function pushItem(
+  tx: Transaction,
+  space: Keyspace,
+  list: Header,
+  item: Slice,
+  atHead: boolean,
+): StatementSteps<void> | undefined {
   const position = endPosition(list, atHead)
-  tx.put(keyAt(space, list, position), item)
+  const key = keyAt(space, list, position)
+  const steps = isLongValue(item) ? setLongItem(tx, space, list, key.toBytes(), item) : undefined
+  if (steps === undefined) tx.put(key, item)
+  extend(list, atHead, position)
+  return steps
+}
+
+/** The same with an item whose pieces are there, under this list. */
+export function pushPieces(tx: Transaction, space: Keyspace, list: Header, pieces: Pieces, atHead: boolean): void {
+  const position = endPosition(list, atHead)
+  putLong(tx, space, list, keyAt(space, list, position), pieces)
   extend(list, atHead, position)
 }
 
-/** A copy of what was there; the list must not be empty. */
-export function popItem(tx: Transaction, space: Keyspace, list: Header, atHead: boolean): Uint8Array {
+/**
+ * What was there: a copy, or pieces, which are there until `dropPieces`. The list must not be empty. To be called in
+ * place, since it may write twice.
+ */
+export function popItem(tx: Transaction, space: Keyspace, list: Header, atHead: boolean): Uint8Array | Pieces {
+  let position: number
+  let stored: Slice
   if (isEven(list)) {
-    const position = positionOf(list, atHead ? 0 : list.count - 1)
-    const item = copySlice(tx.get(keyAt(space, list, position))!)
-    tx.delete(keyAt(space, list, position))
-    if (atHead) list.position = positionOf(list, 1)
-    list.count--
-    return item
+    position = positionOf(list, atHead ? 0 : list.count - 1)
+    stored = tx.get(keyAt(space, list, position))!
+  } else {
+    const cursor = tx.scan(wholeRange(space, list), { reverse: !atHead })
+    cursor.next()
+    position = readPosition(cursor.key, offsetIn(space, list))
+    stored = cursor.value
   }
-  const cursor = tx.scan(wholeRange(space, list), { reverse: !atHead })
-  cursor.next()
-  const position = readPosition(cursor.key, offsetIn(space, list))
-  const item = copySlice(cursor.value)
-  tx.delete(keyAt(space, list, position))
-  if (atHead) list.position = position + 1
-  else list.lastPosition = position - 1
+  const key = keyAt(space, list, position)
+  const item = findItem(tx, space, list, key, stored)
+  if (item instanceof Pieces) forgetLong(tx, space, list, key)
+  tx.delete(key)
+  if (!isEven(list)) {
+    if (atHead) list.position = position + 1
+    else list.lastPosition = position - 1
+  } else if (atHead) list.position = positionOf(list, 1)
   list.count--
   return item
 }
 
-function offsetIn(space: Keyspace, list: Header): number {
+function findItem(
+  reader: TransactionReader,
+  space: Keyspace,
+  list: Header,
+  key: Slice,
+  stored: Slice,
+): Uint8Array | Pieces {
+  if (!mayBeLong(list, stored)) return copySlice(stored)
+  return findLong(reader, space, list, key, stored) ?? new Uint8Array(0)
+}
+
+export function offsetIn(space: Keyspace, list: Header): number {
   return elementOffset(space, index.item, list.generation)
 }
 
@@ -93,33 +142,66 @@ export function* locateItem(reader: SlicedReader, space: Keyspace, list: Header,
   return position
 }
 
-/** A view of the item at a position. */
-export function getItem(reader: TransactionReader, space: Keyspace, list: Header, position: number): Slice | undefined {
-  return reader.get(keyAt(space, list, position))
+/** A view of the item at a position, or the pieces that it lies in. */
+export function getItem(
+  reader: TransactionReader,
+  space: Keyspace,
+  list: Header,
+  position: number,
+): Slice | Pieces | undefined {
+  return findValue(reader, space, list, keyAt(space, list, position))
 }
 
-export function setItem(tx: Transaction, space: Keyspace, list: Header, position: number, item: Slice): void {
-  tx.put(keyAt(space, list, position), item)
+/** In place of what is there. */
+export function setItem(
+  tx: Transaction,
+  space: Keyspace,
+  list: Header,
+  position: number,
+  item: Slice,
+): StatementSteps<void> | undefined {
+  const key = keyAt(space, list, position)
+  // In a list with long items, whatever is there has to be looked at.
+  if (isLongValue(item) || list.hasLong) return setLongItem(tx, space, list, key.toBytes(), item)
+  tx.put(key, item)
+  return undefined
 }
 
-/** Visits ranks `start` to `stop`, both included and within the count, until `visit` answers false. */
+function* setLongItem(
+  tx: Transaction,
+  space: Keyspace,
+  list: Header,
+  key: Uint8Array,
+  item: Slice,
+): StatementSteps<void> {
+  yield* replaceValue(tx, space, list, sliceOf(key), item)
+}
+
+/** Sees the items of a list; `short` answers false to stop. */
+export interface ItemVisitor {
+  readonly short: (item: Slice) => boolean | void
+  readonly long: (item: Pieces) => StatementSteps<void>
+}
+
+/** Visits ranks `start` to `stop`, both included and within the count. */
 export function* walkItems(
   reader: SlicedReader,
   space: Keyspace,
   list: Header,
   start: number,
   stop: number,
-  visit: (item: Slice) => boolean | void,
+  { short, long }: ItemVisitor,
   reverse = false,
 ): StatementSteps<void> {
   if (start > stop) return
+  const visitor: ValueVisitor = { short: (_, item) => short(item), long: (_, item) => long(item) }
   if (isEven(list)) {
     const range = rangeOf(space, list, positionOf(list, start), positionOf(list, stop) + 1)
-    yield* walk(reader, range, (_key, item) => visit(item), { reverse })
+    yield* walkValues(reader, space, list, range, visitor, { reverse })
   } else {
     const offset = reverse ? list.count - 1 - stop : start
     const options = { reverse, offset, limit: stop - start + 1 }
-    yield* walk(reader, wholeRange(space, list), (_key, item) => visit(item), options)
+    yield* walkValues(reader, space, list, wholeRange(space, list), visitor, options)
   }
 }
 
@@ -135,13 +217,16 @@ export function* trimItems(
   const kept = Math.max(0, stop - start + 1)
   const from = kept === 0 ? last + 1 : yield* locateItem(tx, space, list, start)
   const to = kept === 0 ? last : yield* locateItem(tx, space, list, stop)
-  yield* inPlace(tx, () => {
-    if (from > first) tx.deleteRange(rangeOf(space, list, first, from))
-    if (to < last) tx.deleteRange(rangeOf(space, list, to + 1, last + 1))
-  })
+  if (from > first) yield* dropRange(tx, space, list, first, from)
+  if (to < last) yield* dropRange(tx, space, list, to + 1, last + 1)
   list.position = from
   if (!isEven(list)) list.lastPosition = to
   list.count = kept
+}
+
+function* dropRange(tx: Transaction, space: Keyspace, list: Header, from: number, to: number): StatementSteps<void> {
+  yield* dropLongs(tx, space, list, rangeOf(space, list, from, to))
+  yield* inPlace(tx, () => tx.deleteRange(rangeOf(space, list, from, to)))
 }
 
 // ---- the middle
@@ -158,13 +243,15 @@ export function* insertItem(
   const { first, last } = boundsOf(list)
   const neighbour = yield* findNeighbour(tx, space, list, position, isBefore)
   if (neighbour === undefined) {
-    yield* inPlace(tx, () => pushItem(tx, space, list, item, isBefore))
+    const steps = yield* inPlace(tx, () => pushItem(tx, space, list, item, isBefore))
+    if (steps !== undefined) yield* steps
     return
   }
   const low = isBefore ? neighbour : position
   const high = isBefore ? position : neighbour
   const between = high - low > 1 ? low + Math.floor((high - low) / 2) : yield* makeRoom(tx, space, list, low)
-  yield* inPlace(tx, () => setItem(tx, space, list, between, item))
+  const steps = yield* inPlace(tx, () => setItem(tx, space, list, between, item))
+  if (steps !== undefined) yield* steps
   makeUneven(list)
   list.position = Math.min(list.position, first)
   list.lastPosition = Math.max(list.lastPosition, last)
@@ -212,98 +299,24 @@ function* makeRoom(tx: Transaction, space: Keyspace, list: Header, low: number):
 function* spread(tx: Transaction, space: Keyspace, list: Header, window: Window, low: number): StatementSteps<number> {
   const range = rangeOf(space, list, window.from, window.to)
   const offset = offsetIn(space, list)
-  const items: Uint8Array[] = []
+  const items: (Uint8Array | Pieces)[] = []
   let rank = -1
   const visit = (key: Slice, value: Slice): void => {
-    if (readPosition(key, offset) === low) rank = items.length
-    items.push(copySlice(value))
+    const isLow = readPosition(key, offset) === low
+    const item = findItem(tx, space, list, key, value)
+    if (isLow) rank = items.length
+    items.push(item)
   }
   yield* walk(tx, range, visit)
-  yield* inPlace(tx, () => tx.deleteRange(range))
+  yield* inPlace(tx, () => {
+    tx.deleteRange(range)
+    forgetLongs(tx, space, list, range)
+  })
   yield* eachStep(tx, 0, items.length, 1, (at) => {
-    setItem(tx, space, list, spreadPosition(window, at, items.length), sliceOf(items[at]!))
+    const key = keyAt(space, list, spreadPosition(window, at, items.length))
+    const item = items[at]!
+    if (item instanceof Pieces) putLong(tx, space, list, key, item)
+    else tx.put(key, sliceOf(item))
   })
   return rank
-}
-
-/** Removes up to `limit` items equal to `item`, beginning at one end; how many there were. */
-export function* removeItems(
-  tx: Transaction,
-  space: Keyspace,
-  list: Header,
-  item: Slice,
-  limit: number,
-  fromTail: boolean,
-): StatementSteps<number> {
-  const removed = yield* findPositions(tx, space, list, item, limit, fromTail)
-  yield* eachStep(tx, 0, removed.length, 1, (at) => tx.delete(keyAt(space, list, removed[at]!)))
-  forget(list, fromTail ? removed.reverse() : removed)
-  return removed.length
-}
-
-/** The header after the removal of these positions, in order: at the ends an even list stays even. */
-function forget(list: Header, removed: readonly number[]): void {
-  let head = 0
-  let tail = removed.length
-  if (isEven(list)) {
-    while (head < tail && removed[head] === list.position) {
-      list.position = positionOf(list, 1)
-      list.count--
-      head++
-    }
-    while (head < tail && removed[tail - 1] === boundsOf(list).last) {
-      list.count--
-      tail--
-    }
-  }
-  if (head === tail) return
-  makeUneven(list)
-  list.count -= tail - head
-}
-
-/** Where items equal to `item` lie, in the order in which they are found; at most `limit`. */
-export function* findPositions(
-  reader: SlicedReader,
-  space: Keyspace,
-  list: Header,
-  item: Slice,
-  limit: number,
-  fromTail: boolean,
-): StatementSteps<number[]> {
-  const offset = offsetIn(space, list)
-  const found: number[] = []
-  const visit = (key: Slice): boolean => {
-    found.push(readPosition(key, offset))
-    return found.length < limit
-  }
-  yield* walkEqual(reader, wholeRange(space, list), item, visit, { reverse: fromTail })
-  return found
-}
-
-export interface FindOptions {
-  readonly limit: number
-  readonly fromTail: boolean
-  /** Matches to pass over first. */
-  readonly skip?: number
-  /** Items to look at. */
-  readonly lookAt?: number
-}
-
-/** The ranks of items equal to `item`, in the order in which they are found. */
-export function* findItems(
-  reader: SlicedReader,
-  space: Keyspace,
-  list: Header,
-  item: Slice,
-  options: FindOptions,
-): StatementSteps<number[]> {
-  const { limit, fromTail, lookAt = Infinity } = options
-  const found: number[] = []
-  let skip = options.skip ?? 0
-  const visit = (_key: Slice, before: number): boolean => {
-    if (skip-- <= 0) found.push(fromTail ? list.count - 1 - before : before)
-    return found.length < limit
-  }
-  yield* walkEqual(reader, wholeRange(space, list), item, visit, { reverse: fromTail, limit: lookAt })
-  return found
 }

@@ -13,7 +13,8 @@ import { beginString, Header, kind, never } from './codec.ts'
 import { fitsInt64, parseInt64, parseShortInteger } from './integer-text.ts'
 import { writeHeaderKey, type Keyspace } from './keys.ts'
 import { dropContents, findHeader, putExpiry, wrongType } from './keyvalue.ts'
-import { copyLongString, setLongString, shortStringBytes, writeLongString } from './long-strings.ts'
+import { piecesOfString, setLongString, writeLongString } from './long-strings.ts'
+import { gatherPieces, shortValueBytes } from './pieces.ts'
 import type { SlicedReader } from './walk.ts'
 import { addLongDoubles, formatLongDouble, parseLongDouble, type LongDouble } from './long-double.ts'
 
@@ -51,7 +52,7 @@ export function copyString(
   space: Keyspace,
   found: Header,
 ): Uint8Array | StatementSteps<Uint8Array> {
-  return found.isLong ? copyLongString(reader, space, found) : copySlice(found)
+  return found.isLong ? gatherPieces(reader, piecesOfString(space, found)) : copySlice(found)
 }
 
 export function lengthOf(found: Header): number {
@@ -66,7 +67,7 @@ export function setString(
   value: Slice,
   expiresAtMs: bigint = never,
 ): StatementSteps<void> | undefined {
-  if (value.end - value.start > shortStringBytes) return setLongString(tx, space, key, value, expiresAtMs)
+  if (value.end - value.start > shortValueBytes) return setLongString(tx, space, key, value, expiresAtMs)
   findHeader(tx, space, key, stored)
   if (stored.kind !== kind.none && !(stored.isInline && stored.expiresAtMs === never)) {
     dropContents(tx, space, key, stored)
@@ -110,7 +111,7 @@ export function appendString(
   const before = stringLength(tx, space, key)
   const after = before + suffix.end - suffix.start
   checkLength(after)
-  if (after > shortStringBytes) return writeLongString(tx, space, key, before, suffix)
+  if (after > shortValueBytes) return writeLongString(tx, space, key, before, suffix)
   const value = openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   writer.copy(value.bytes, value.start, value.end)
@@ -131,7 +132,7 @@ export function setStringRange(
   const partLength = part.end - part.start
   if (partLength === 0) return before
   checkLength(offset + partLength)
-  if (Math.max(before, offset + partLength) > shortStringBytes) return writeLongString(tx, space, key, offset, part)
+  if (Math.max(before, offset + partLength) > shortValueBytes) return writeLongString(tx, space, key, offset, part)
   const value = openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   const start = writer.end

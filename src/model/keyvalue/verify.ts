@@ -6,7 +6,6 @@
  * that headers name: eight bytes for each hash, list, set and sorted set.
  */
 import { copySlice, equalSlices, MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
-import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceRange, KeyWriter } from '../../base/tuple.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps } from '../../database/contract.ts'
@@ -23,8 +22,9 @@ import {
   writeScoreKey,
 } from './keys.ts'
 import { elementIndex } from './keyvalue.ts'
-import { pieceBytes, piecesOf } from './long-strings.ts'
+import { pieceBytes, piecesOf } from './pieces.ts'
 import { boundsOf, isEven } from './list-places.ts'
+import { elementReader, LongValueChecker, PieceOrder } from './verify-long-values.ts'
 
 const indexNames: ReadonlyMap<number, string> = new Map(Object.entries(index).map(([name, number]) => [number, name]))
 
@@ -36,6 +36,7 @@ export const keyvalueVerifier: ModelVerifier = {
     for (const of of [kind.string, kind.list, kind.set, kind.sortedSet, kind.hash]) yield* checker.elements(of)
     yield* checker.scores()
     yield* checker.expiries()
+    yield* checker.long.verify()
   },
 }
 
@@ -46,6 +47,7 @@ class Checker {
   readonly #generations = new Map<Kind, Generations>()
   /** Of uneven lists, which are few. */
   readonly #uneven = new Set<number>()
+  readonly long: LongValueChecker
   readonly #header = new Header()
   readonly #view = new MutableSlice()
   readonly #writer = new KeyWriter(64)
@@ -54,6 +56,7 @@ class Checker {
     this.#verification = verification
     this.#collection = collection
     this.#where = nameOf(collection)
+    this.long = new LongValueChecker(verification, collection, this.#where)
   }
 
   #each(of: number, look: (key: Slice, value: Slice) => void): StatementSteps<void> {
@@ -98,6 +101,7 @@ class Checker {
     if (of === kind.list) this.#checkEnds(range, header, report)
     // Last: what comes before it may have to wait, and is run again.
     this.#generationsOf(of).add(generation)
+    if (header.hasLong) this.long.noteCollection(generation, of)
     if (of === kind.list && !isEven(header)) this.#uneven.add(generation)
   }
 
@@ -136,7 +140,7 @@ class Checker {
       this.#verification.report('different', { where: this.#where, index: indexNames.get(number)! }, message)
     }
     const distances = new Distances()
-    const pieces = new Pieces()
+    const pieces = new PieceOrder()
     yield* this.#each(number, (key, value) => {
       const reader = elementReader(key)
       const generation = Number(reader.int64())
@@ -146,7 +150,7 @@ class Checker {
       if (of === kind.list && !distances.areEven(generation, Number(reader.int64())) && !this.#uneven.has(generation)) {
         this.#verification.report('different', at, 'an item of an even list lies at another distance than those before')
       }
-      if (of === kind.string && !pieces.follow(generation, Number(reader.int64()), value.end - value.start)) {
+      if (of === kind.string && !pieces.follow(`${generation}`, Number(reader.int64()), value.end - value.start)) {
         this.#verification.report('different', at, 'a piece does not lie behind a full one')
       }
       if (!reader.done) this.#verification.report('unreadable', at, 'there are bytes after the element')
@@ -197,14 +201,6 @@ class Checker {
   }
 }
 
-/** Behind the keyspace and the index. */
-function elementReader(key: Slice): KeyReader {
-  const reader = new KeyReader(key)
-  reader.orderedVarint()
-  reader.orderedVarint()
-  return reader
-}
-
 function positionOf(key: Slice): number {
   const reader = elementReader(key)
   reader.int64()
@@ -230,22 +226,6 @@ class Distances {
     this.#generation = generation
     this.#position = position
     return isFirst || !differs
-  }
-}
-
-/** Whether each piece of a long string follows the one before, which is full. */
-class Pieces {
-  #generation = -1
-  #number = 0
-  #bytes = 0
-
-  follow(generation: number, number: number, bytes: number): boolean {
-    const isFirst = generation !== this.#generation
-    const follows = isFirst ? number === 0 : number === this.#number + 1 && this.#bytes === pieceBytes
-    this.#generation = generation
-    this.#number = number
-    this.#bytes = bytes
-    return follows && bytes > 0
   }
 }
 

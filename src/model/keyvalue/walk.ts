@@ -124,7 +124,8 @@ export function* walkEqual(
     reader.batchDone()
     passed = looked
     if (passed === 0) return
-    charge(passed * bytes)
+    // Of others than long ones, each that was passed may have been compared to its end.
+    charge(atOnce === 1 ? Math.min(bytes, cursor.value.end - cursor.value.start) : passed * bytes)
     if (equalSlices(cursor.value, value) && !visit(cursor.key, seen + passed - 1)) return
     if (reader.slice.spend(Math.ceil(passed / comparedPerVisit)) || isTurnOver()) yield undefined
   }

@@ -4,34 +4,61 @@
  * same as its insertion, and doors that must tell them apart read first.
  */
 import { sliceOf } from '../../base/slice.ts'
-import type { Transaction } from '../../database/contract.ts'
-import { kind } from './codec.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
+import { inPlace, isSteps } from '../../database/transaction/wait.ts'
+import { type Header, kind } from './codec.ts'
 import { deleteField, setField } from './hashes.ts'
 import type { Keyspace } from './keys.ts'
 import { findCollection, openCollection, saveCollection } from './keyvalue.ts'
 import { addMember, removeMember } from './sets.ts'
 import { removeScored, setScore } from './sorted-sets.ts'
 
-/** True where the field is new. */
+/** True where the field is new; steps where one of its values is long. */
 export function putField(
   tx: Transaction,
   space: Keyspace,
   key: Uint8Array,
   field: Uint8Array,
   value: Uint8Array,
-): boolean {
+): boolean | StatementSteps<boolean> {
   const hash = openCollection(tx, space, sliceOf(key), kind.hash)
-  const isNew = setField(tx, space, hash, sliceOf(field), sliceOf(value))
-  saveCollection(tx, space, sliceOf(key), hash)
-  return isNew
+  return savedAfter(tx, space, key, hash, setField(tx, space, hash, sliceOf(field), sliceOf(value)))
 }
 
 /** False where there was no such field. */
-export function dropField(tx: Transaction, space: Keyspace, key: Uint8Array, field: Uint8Array): boolean {
+export function dropField(
+  tx: Transaction,
+  space: Keyspace,
+  key: Uint8Array,
+  field: Uint8Array,
+): boolean | StatementSteps<boolean> {
   const hash = findCollection(tx, space, sliceOf(key), kind.hash)
-  if (hash === undefined || !deleteField(tx, space, hash, sliceOf(field))) return false
+  if (hash === undefined) return false
+  return savedAfter(tx, space, key, hash, deleteField(tx, space, hash, sliceOf(field)))
+}
+
+function savedAfter(
+  tx: Transaction,
+  space: Keyspace,
+  key: Uint8Array,
+  hash: Header,
+  changed: boolean | StatementSteps<boolean>,
+): boolean | StatementSteps<boolean> {
+  if (isSteps(changed)) return saveLater(tx, space, key, hash, changed)
   saveCollection(tx, space, sliceOf(key), hash)
-  return true
+  return changed
+}
+
+function* saveLater(
+  tx: Transaction,
+  space: Keyspace,
+  key: Uint8Array,
+  hash: Header,
+  steps: StatementSteps<boolean>,
+): StatementSteps<boolean> {
+  const changed = yield* steps
+  yield* inPlace(tx, () => saveCollection(tx, space, sliceOf(key), hash))
+  return changed
 }
 
 export function putMember(tx: Transaction, space: Keyspace, key: Uint8Array, member: Uint8Array): boolean {

@@ -11,10 +11,13 @@ import {
 } from '../../../model/keyvalue/hashes.ts'
 import { decodeLastElement, elementOffset, elementRange, index, type Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection, openCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { walkValues } from '../../../model/keyvalue/long-values.ts'
+import { Pieces } from '../../../model/keyvalue/pieces.ts'
 import { readFloat } from '../../../model/keyvalue/strings.ts'
 import { walk } from '../../../model/keyvalue/walk.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, wrongArity } from '../errors.ts'
+import { replyWithPieces, replyWithValue, taken } from './long-values.ts'
 import { randomElements } from './random-elements.ts'
 import { removeElements } from './remove-elements.ts'
 
@@ -36,7 +39,9 @@ function setFields(name: string, answer: (call: Call, added: number) => void): D
       2,
       2,
       (at) => {
-        if (setField(call.tx, space, hash, call.arg(at), call.arg(at + 1))) added++
+        return taken(call, setField(call.tx, space, hash, call.arg(at), call.arg(at + 1)), (isNew) => {
+          if (isNew) added++
+        })
       },
       () => {
         saveCollection(call.tx, space, call.arg(1), hash)
@@ -46,20 +51,22 @@ function setFields(name: string, answer: (call: Call, added: number) => void): D
   }
 }
 
-function setIfNew(call: Call): void {
+function setIfNew(call: Call): Steps {
   const space = call.writableSpace
   const hash = open(call, space)
-  const isNew = findField(call.tx, space, hash, call.arg(2)) === undefined
-  if (isNew) {
-    setField(call.tx, space, hash, call.arg(2), call.arg(3))
-    saveCollection(call.tx, space, call.arg(1), hash)
+  if (findField(call.tx, space, hash, call.arg(2)) !== undefined) {
+    call.reply.integer(0)
+    return
   }
-  call.reply.integer(isNew ? 1 : 0)
+  return taken(call, setField(call.tx, space, hash, call.arg(2), call.arg(3)), () => {
+    saveCollection(call.tx, space, call.arg(1), hash)
+    call.reply.integer(1)
+  })
 }
 
-function get(call: Call): void {
+function get(call: Call): Steps {
   const hash = find(call)
-  call.reply.bulkOrNull(hash === undefined ? undefined : findField(call.tx, call.space, hash, call.arg(2)))
+  return replyWithValue(call, hash === undefined ? undefined : findField(call.tx, call.space, hash, call.arg(2)))
 }
 
 function getMany(call: Call): Steps {
@@ -69,7 +76,7 @@ function getMany(call: Call): Steps {
   return call.each(
     2,
     1,
-    (at) => call.reply.bulkOrNull(hash === undefined ? undefined : findField(call.tx, space, hash, call.arg(at))),
+    (at) => replyWithValue(call, hash === undefined ? undefined : findField(call.tx, space, hash, call.arg(at))),
     () => undefined,
   )
 }
@@ -87,20 +94,28 @@ function exists(call: Call): void {
 function valueLength(call: Call): void {
   const hash = find(call)
   const value = hash === undefined ? undefined : findField(call.tx, call.space, hash, call.arg(2))
-  call.reply.integer(value === undefined ? 0 : value.end - value.start)
+  call.reply.integer(value === undefined ? 0 : value instanceof Pieces ? value.bytes : value.end - value.start)
 }
 
-function readAll(begin: (call: Call, count: number) => void, visit: (call: Call, field: Slice, value: Slice) => void) {
+function readAll(begin: (call: Call, count: number) => void, shows: { field: boolean; value: boolean }): DataHandler {
   return function* (call: Call): StatementSteps<void> {
     const hash = find(call)
     begin(call, hash?.count ?? 0)
     if (hash === undefined) return
-    const { space } = call
+    const { reply, space, tx } = call
     const offset = elementOffset(space, index.field, hash.generation)
+    const range = elementRange(space, index.field, hash.generation)
     const field = new MutableSlice()
-    yield* walk(call.tx, elementRange(space, index.field, hash.generation), (key, value) =>
-      visit(call, decodeLastElement(key, offset, field), value),
-    )
+    const short = (key: Slice, value: Slice): void => {
+      if (shows.field) reply.bulk(decodeLastElement(key, offset, field))
+      if (shows.value) reply.bulk(value)
+    }
+    if (!shows.value) return yield* walk(tx, range, short)
+    const long = (key: Slice, value: Pieces): StatementSteps<void> => {
+      if (shows.field) reply.bulk(decodeLastElement(key, offset, field))
+      return replyWithPieces(call, value)
+    }
+    yield* walkValues(tx, space, hash, range, { short, long })
   }
 }
 
@@ -141,21 +156,9 @@ export const hashCommands: Readonly<Record<string, DataHandler>> = {
   hlen: length,
   hexists: exists,
   hstrlen: valueLength,
-  hgetall: readAll(
-    (call, count) => call.reply.map(count),
-    (call, field, value) => {
-      call.reply.bulk(field)
-      call.reply.bulk(value)
-    },
-  ),
-  hkeys: readAll(
-    (call, count) => call.reply.array(count),
-    (call, field) => call.reply.bulk(field),
-  ),
-  hvals: readAll(
-    (call, count) => call.reply.array(count),
-    (call, _field, value) => call.reply.bulk(value),
-  ),
+  hgetall: readAll((call, count) => call.reply.map(count), { field: true, value: true }),
+  hkeys: readAll((call, count) => call.reply.array(count), { field: true, value: false }),
+  hvals: readAll((call, count) => call.reply.array(count), { field: false, value: true }),
   hincrby: increment,
   hincrbyfloat: incrementByFloat,
   hrandfield: random,

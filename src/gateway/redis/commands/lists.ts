@@ -5,21 +5,23 @@ import type { StatementSteps } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { type Header, kind } from '../../../model/keyvalue/codec.ts'
 import { findCollection, openCollection, saveCollection, touchCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { findItems, findPositions, removeItems } from '../../../model/keyvalue/list-search.ts'
 import {
-  findItems,
-  findPositions,
   getItem,
   insertItem,
   locateItem,
   popItem,
   pushItem,
-  removeItems,
+  pushPieces,
   setItem,
   trimItems,
   walkItems,
 } from '../../../model/keyvalue/lists.ts'
+import { dropPieces, newPieces } from '../../../model/keyvalue/long-values.ts'
+import { copyPieces, Pieces } from '../../../model/keyvalue/pieces.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
+import { replyWithPieces, replyWithValue } from './long-values.ts'
 import { findFirst, parsePopMany, readPopCount } from './pop-options.ts'
 
 function find(call: Call, position = 1): Header | undefined {
@@ -67,8 +69,22 @@ function pop(name: string, atHead: boolean): DataHandler {
 function* popMany(call: Call, keyAt: number, list: Header, wanted: number, atHead: boolean): StatementSteps<void> {
   const { space, tx } = call
   const number = Math.min(wanted, list.count)
-  yield* eachStep(tx, 0, number, 1, () => call.reply.bulk(sliceOf(popItem(tx, space, list, atHead))))
+  yield* eachStep(tx, 0, number, 1, () => {
+    if (list.hasLong) return popLong(call, list, atHead)
+    call.reply.bulk(sliceOf(popItem(tx, space, list, atHead) as Uint8Array))
+    return undefined
+  })
   if (number > 0) yield* inPlace(tx, () => saveCollection(tx, space, call.arg(keyAt), list))
+}
+
+/** Of a list with long items. */
+function* popLong(call: Call, list: Header, atHead: boolean): StatementSteps<void> {
+  const { space, tx } = call
+  const item = yield* inPlace(tx, () => popItem(tx, space, list, atHead))
+  if (item instanceof Pieces) {
+    yield* replyWithPieces(call, item)
+    yield* inPlace(tx, () => dropPieces(tx, item))
+  } else call.reply.bulk(sliceOf(item))
 }
 
 function* popFirst(call: Call): StatementSteps<void> {
@@ -104,7 +120,10 @@ function* range(call: Call): StatementSteps<void> {
   const { start, stop } = clampRanks(list?.count ?? 0, from, to)
   call.reply.array(Math.max(0, stop - start + 1))
   if (list === undefined) return
-  yield* walkItems(call.tx, call.space, list, start, stop, (item) => call.reply.bulk(item))
+  yield* walkItems(call.tx, call.space, list, start, stop, {
+    short: (item) => call.reply.bulk(item),
+    long: (item) => replyWithPieces(call, item),
+  })
 }
 
 function* atIndex(call: Call): StatementSteps<void> {
@@ -116,7 +135,8 @@ function* atIndex(call: Call): StatementSteps<void> {
     return
   }
   const position = yield* locateItem(tx, space, list!, rank)
-  yield* inPlace(tx, () => call.reply.bulkOrNull(getItem(tx, space, list!, position)))
+  const steps = yield* inPlace(tx, () => replyWithValue(call, getItem(tx, space, list!, position)))
+  if (steps !== undefined) yield* steps
 }
 
 function findRank(call: Call, list: Header): number | undefined {
@@ -132,10 +152,9 @@ function* set(call: Call): StatementSteps<void> {
   const rank = findRank(call, list)
   if (rank === undefined) throw new CommandError('ERR index out of range')
   const position = yield* locateItem(tx, space, list, rank)
-  yield* inPlace(tx, () => {
-    setItem(tx, space, list, position, call.arg(3))
-    saveCollection(tx, space, call.arg(1), list)
-  })
+  const steps = yield* inPlace(tx, () => setItem(tx, space, list, position, call.arg(3)))
+  if (steps !== undefined) yield* steps
+  yield* inPlace(tx, () => saveCollection(tx, space, call.arg(1), list))
   call.reply.ok()
 }
 
@@ -194,11 +213,11 @@ function readSide(call: Call, position: number): boolean {
   return side === 'LEFT'
 }
 
-function move(call: Call): void {
-  moveItem(call, readSide(call, 3), readSide(call, 4))
+function move(call: Call): Steps {
+  return moveItem(call, readSide(call, 3), readSide(call, 4))
 }
 
-function moveItem(call: Call, fromHead: boolean, toHead: boolean): void {
+function moveItem(call: Call, fromHead: boolean, toHead: boolean): Steps {
   const source = find(call, 1)
   if (source === undefined) {
     call.reply.null()
@@ -206,17 +225,30 @@ function moveItem(call: Call, fromHead: boolean, toHead: boolean): void {
   }
   find(call, 2)
   const { space, tx } = call
-  const isSame = equalSlices(call.arg(1), call.arg(2))
-  const item = sliceOf(popItem(tx, space, source, fromHead))
-  if (isSame) {
-    pushItem(tx, space, source, item, toHead)
-  } else {
-    const target = openCollection(tx, space, call.arg(2), kind.list)
-    pushItem(tx, space, target, item, toHead)
-    saveCollection(tx, space, call.arg(2), target)
-  }
-  saveCollection(tx, space, call.arg(1), source)
-  call.reply.bulk(item)
+  const item = popItem(tx, space, source, fromHead)
+  const target = equalSlices(call.arg(1), call.arg(2)) ? source : openCollection(tx, space, call.arg(2), kind.list)
+  if (item instanceof Pieces) return moveLong(call, item, source, target, toHead)
+  // Not long, so it is pushed at once.
+  void pushItem(tx, space, target, sliceOf(item), toHead)
+  saveMoved(call, source, target)
+  call.reply.bulk(sliceOf(item))
+}
+
+function saveMoved(call: Call, source: Header, target: Header): void {
+  if (target !== source) saveCollection(call.tx, call.space, call.arg(2), target)
+  saveCollection(call.tx, call.space, call.arg(1), source)
+}
+
+/** Pieces stay where they are within their list, and are copied to another one. */
+function* moveLong(call: Call, item: Pieces, source: Header, target: Header, toHead: boolean): StatementSteps<void> {
+  const { space, tx } = call
+  const isSame = source === target
+  const moved = isSame ? item : yield* inPlace(tx, () => newPieces(tx, space, target, item.bytes))
+  if (!isSame) yield* copyPieces(tx, item, moved)
+  yield* inPlace(tx, () => pushPieces(tx, space, target, moved, toHead))
+  yield* replyWithPieces(call, moved)
+  if (!isSame) yield* inPlace(tx, () => dropPieces(tx, item))
+  yield* inPlace(tx, () => saveMoved(call, source, target))
 }
 
 interface PositionOptions {

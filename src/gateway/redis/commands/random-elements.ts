@@ -1,14 +1,17 @@
 /** HRANDFIELD, SRANDMEMBER and ZRANDMEMBER: one, some different ones, or (a negative count) any number with repeats. */
-import { copySlice, MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
+import { MutableSlice, type Slice, sliceOf } from '../../../base/slice.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import type { Kind } from '../../../model/keyvalue/codec.ts'
 import { decodeLastElement, elementOffset, elementRange, type Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection } from '../../../model/keyvalue/keyvalue.ts'
+import { findValue } from '../../../model/keyvalue/long-values.ts'
+import { Pieces } from '../../../model/keyvalue/pieces.ts'
 import { randomEntry, sampleDistinct } from '../../../model/keyvalue/sample.ts'
 import { eachStep } from '../../../model/keyvalue/walk.ts'
-import type { Call } from '../call.ts'
+import type { Call, Steps } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
+import { replyWithPieces } from './long-values.ts'
 
 interface Second {
   readonly space: Keyspace
@@ -45,11 +48,12 @@ export function* randomElements(
     reply.array(0)
     return
   }
-  const writePair = (entry: Uint8Array): void => {
-    const value = withSecond ? copySlice(tx.get(sliceOf(entry))!) : undefined
+  const writePair = (entry: Uint8Array): Steps => {
+    const value = withSecond ? findValue(tx, second.space, header!, sliceOf(entry))! : undefined
     if (withSecond && reply.protocol === 3) reply.array(2)
     write(entry)
-    if (value !== undefined) second.write(sliceOf(value))
+    if (value instanceof Pieces) return replyWithPieces(call, value)
+    if (value !== undefined) second.write(value)
   }
   const number = wanted < 0 ? -wanted : Math.min(wanted, header!.count)
   reply.array(withSecond && reply.protocol === 2 ? 2 * number : number)
@@ -61,7 +65,8 @@ export function* randomElements(
   for (let i = 0; i < number; i++) {
     if (i % 64 === 63 && tx.slice.spend(64)) yield undefined
     const entry = yield* randomEntry(tx, range, header!.count)
-    yield* inPlace(tx, () => writePair(entry!))
+    const longer = yield* inPlace(tx, () => writePair(entry!))
+    if (longer !== undefined) yield* longer
   }
 }
 

@@ -1,13 +1,19 @@
 /** HDEL, SREM and ZREM: takes the elements from the second argument on out, and tells how many were there. */
 import type { Slice } from '../../../base/slice.ts'
-import type { Transaction } from '../../../database/contract.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import type { Header, Kind } from '../../../model/keyvalue/codec.ts'
 import type { Keyspace } from '../../../model/keyvalue/keys.ts'
 import { findCollection, saveCollection } from '../../../model/keyvalue/keyvalue.ts'
 import type { DataHandler } from '../call.ts'
+import { taken } from './long-values.ts'
 
 /** False where the element was not there. */
-type Remove = (transaction: Transaction, space: Keyspace, collection: Header, element: Slice) => boolean
+type Remove = (
+  transaction: Transaction,
+  space: Keyspace,
+  collection: Header,
+  element: Slice,
+) => boolean | StatementSteps<boolean>
 
 export function removeElements(of: Kind, remove: Remove): DataHandler {
   return (call) => {
@@ -21,9 +27,10 @@ export function removeElements(of: Kind, remove: Remove): DataHandler {
     return call.each(
       2,
       1,
-      (at) => {
-        if (remove(tx, space, collection, call.arg(at))) removed++
-      },
+      (at) =>
+        taken(call, remove(tx, space, collection, call.arg(at)), (wasThere) => {
+          if (wasThere) removed++
+        }),
       () => {
         if (removed > 0) saveCollection(tx, space, call.arg(1), collection)
         call.reply.integer(removed)

@@ -6,12 +6,15 @@ import { decodeUtf8 } from '../../../base/bytes.ts'
 import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../../../base/slice.ts'
 import { decodeHeader, decodeScore, Header, kind, kindNames, never, type Kind } from '../../../model/keyvalue/codec.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
+import { findLong } from '../../../model/keyvalue/long-values.ts'
+import { Pieces } from '../../../model/keyvalue/pieces.ts'
 import { decodeLastElement, elementOffset, elementRange, headerOffset } from '../../../model/keyvalue/keys.ts'
 import { keysWithPrefix } from '../../../model/keyvalue/keyspace.ts'
 import { elementIndex, findCollection } from '../../../model/keyvalue/keyvalue.ts'
 import type { Call, DataHandler } from '../call.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { Glob } from '../glob.ts'
+import { replyWithPieces } from './long-values.ts'
 
 /** Redis returns small collections whole, whatever COUNT says (`hash-max-listpack-entries`). */
 const wholeCount = 128
@@ -65,7 +68,7 @@ function* scanRange(
   cursor: bigint,
   count: number,
   visit: (key: Slice, value: Slice) => void,
-  items: readonly (Uint8Array | string)[],
+  items: readonly ScanItem[],
 ): StatementSteps<void> {
   const position = cursor === 0n ? undefined : call.server.cursors.find(cursor, scope)
   const rest = position === undefined ? range : { start: sliceOf(position), end: range.end }
@@ -83,15 +86,19 @@ function* scanRange(
   yield* writePage(call, nextCursor, items)
 }
 
-function* writePage(call: Call, nextCursor: number, items: readonly (Uint8Array | string)[]): StatementSteps<void> {
+type ScanItem = Uint8Array | string | Pieces
+
+function* writePage(call: Call, nextCursor: number, items: readonly ScanItem[]): StatementSteps<void> {
   const { reply } = call
   reply.array(2)
   reply.bulkInteger(nextCursor)
   reply.array(items.length)
   yield* eachStep(call.tx, 0, items.length, 1, (at) => {
     const item = items[at]!
+    if (item instanceof Pieces) return replyWithPieces(call, item)
     if (typeof item === 'string') reply.bulkText(item)
     else reply.bulk(sliceOf(item))
+    return undefined
   })
 }
 
@@ -126,13 +133,14 @@ function scanCollection(of: Kind, pick: (value: Slice) => Uint8Array | string | 
     const index = elementIndex(of)
     const offset = elementOffset(space, index, header.generation)
     const element = new MutableSlice()
-    const items: (Uint8Array | string)[] = []
+    const items: ScanItem[] = []
     const visit = (entry: Slice, value: Slice): void => {
       decodeLastElement(entry, offset, element)
       if (options.match !== undefined && !options.match.matches(element)) return
       charge(entry.end - entry.start + value.end - value.start)
-      items.push(copySlice(element))
-      const second = pick(value)
+      const first = copySlice(element)
+      const second = findLong(call.tx, space, header, entry, value) ?? pick(value)
+      items.push(first)
       if (second !== undefined) items.push(second)
     }
     const count = header.count <= wholeCount ? wholeCount : options.count

@@ -5,7 +5,7 @@ import { eachStep } from '../../../model/keyvalue/walk.ts'
 import { emptySlice } from '../../../base/slice.ts'
 import { Header, kind, never } from '../../../model/keyvalue/codec.ts'
 import { deleteKey, findHeader, findKind } from '../../../model/keyvalue/keyvalue.ts'
-import { readLongString } from '../../../model/keyvalue/long-strings.ts'
+import { piecesOfString } from '../../../model/keyvalue/long-strings.ts'
 import { setExpiry } from '../../../model/keyvalue/expiry.ts'
 import {
   appendString,
@@ -17,6 +17,7 @@ import {
 } from '../../../model/keyvalue/strings.ts'
 import type { Call, DataHandler, Steps } from '../call.ts'
 import { CommandError, wrongArity } from '../errors.ts'
+import { followedBy, inOrder, replyWithPieces } from './long-values.ts'
 import { parseSetOptions, readExpiry, readOptionalExpiry, type SetOptions } from './set-options.ts'
 
 function get(call: Call): Steps {
@@ -25,27 +26,9 @@ function get(call: Call): Steps {
 
 /** The string that was just found, or null. */
 function replyWith(call: Call, found: Header | undefined): StatementSteps<void> | undefined {
-  if (found?.isLong === true) return replyWithLong(call, found, 0, found.count)
+  if (found?.isLong === true) return replyWithPieces(call, piecesOfString(call.space, found))
   call.reply.bulkOrNull(found)
   return undefined
-}
-
-function replyWithLong(call: Call, found: Header, from: number, to: number): StatementSteps<void> {
-  const { reply } = call
-  reply.beginBulk(to - from)
-  const steps = readLongString(call.tx, call.space, found, from, to, (piece) => reply.continueBulk(piece))
-  return inOrder(call, steps, () => reply.endBulk())
-}
-
-/** `next`, after the steps where there are any. */
-function followedBy(call: Call, steps: StatementSteps<void> | undefined, next: () => Steps): Steps {
-  return steps === undefined ? next() : inOrder(call, steps, next)
-}
-
-function* inOrder(call: Call, steps: StatementSteps<void>, next: () => Steps): StatementSteps<void> {
-  yield* steps
-  const more = yield* inPlace(call.tx, next)
-  if (more !== undefined) yield* more
 }
 
 function set(call: Call): Steps {
@@ -180,7 +163,7 @@ function getRange(call: Call): Steps {
   const found = findString(call.tx, call.space, call.arg(1))
   if (found === undefined) return call.reply.bulk(emptySlice)
   const [from, to] = subRange(lengthOf(found), start, end)
-  if (found.isLong && from < to) return replyWithLong(call, found, from, to)
+  if (found.isLong && from < to) return replyWithPieces(call, piecesOfString(call.space, found), from, to)
   call.reply.bulk({ bytes: found.bytes, start: found.start + from, end: found.start + to })
 }
 
