@@ -15,6 +15,8 @@ import {
   checkString,
   invalidArgument,
 } from './library/arguments.ts'
+import { defaultMaxLagBytes } from './database/following/consumers.ts'
+import { followerNameBytesMax } from './database/following/follower-note.ts'
 import { FollowingInstance } from './database/following/following-instance.ts'
 import { EmbeddedFollower } from './library/follower.ts'
 import { EmbeddedDatabase } from './library/library.ts'
@@ -108,22 +110,49 @@ function checkDirectory(directory: string, options: unknown): { directory: strin
 export interface FollowOptions {
   /** How often it is looked whether the leader has written more, milliseconds. Default: 10. */
   readonly pollMs?: number
+  /**
+   * By this name the leader knows it, as `polylog.consumers` shows there, and keeps its log for it; one process at a time has
+   * it. Left out: the log is kept for nobody, and who falls behind begins anew from a checkpoint.
+   */
+  readonly name?: string
+  /** With a name: the leader keeps so much of its log for it, at most. Default: 1 GiB. */
+  readonly maxLagBytes?: number
 }
 
-const checkFollowOptions = checkOptions({ pollMs: checkInteger(1, 60_000) })
+const checkFollowOptions = checkOptions({
+  pollMs: checkInteger(1, 60_000),
+  name: check(
+    (name) => typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= followerNameBytesMax,
+    `a name of 1 to ${followerNameBytesMax} bytes`,
+  ),
+  maxLagBytes: checkInteger(0),
+})
 
 /**
  * Follows the data directory at `path` that another process leads, a server's or a library's: what that one has committed
  * can be read here as soon as it is on the disk, by the library and, after `serve`, by drivers. Nothing is written there
- * before `promote`. Errors: `PolylogError` with `invalid_argument`, `undefined_object`, `unsupported` for a directory of an
- * older format, `data_corrupted`, `data_newer`.
+ * before `promote`, but for the note of one with a name. Errors: `PolylogError` with `invalid_argument`, `undefined_object`,
+ * `duplicate_object` where another process has the name, `unsupported` for a directory of an older format,
+ * `data_corrupted`, `data_newer`.
  */
 export async function openFollower(path: string, options: FollowOptions = {}): Promise<EmbeddedFollower> {
   if (typeof path !== 'string') throw invalidArgument('openFollower takes the path of a data directory')
   checkDirectory(path, {})
   checkFollowOptions('the options of openFollower', options)
   const host = createWorkingHost()
-  const instance = await FollowingInstance.open({ host, directory: path, ...options }, defaultDatabase)
+  const { pollMs, name, maxLagBytes = defaultMaxLagBytes } = options
+  if (name === undefined && options.maxLagBytes !== undefined) {
+    throw invalidArgument('openFollower has maxLagBytes for a follower with a name only')
+  }
+  const instance = await FollowingInstance.open(
+    {
+      host,
+      directory: path,
+      ...(pollMs !== undefined && { pollMs }),
+      ...(name !== undefined && { follower: { name, maxLagBytes } }),
+    },
+    defaultDatabase,
+  )
   const sessions = new Sessions(host, () => instance.openDatabases, {
     defaultDatabase,
     catalog: instance,

@@ -168,7 +168,7 @@ export class Database implements Kernel {
     this.#migrationSteps = parts.migrationSteps
     this.#onFollowFailed = parts.onFollowFailed
     this.#consumers = consumers
-    this.logUse = new LogUse(this, consumers)
+    this.logUse = new LogUse(this, consumers, parts.consumers?.folder)
     this.role = new Role(this, leadership)
     if (leader !== undefined) this.role.keepLease(leader)
     this.noteStored()

@@ -31,6 +31,15 @@ export class EmbeddedFollower extends EmbeddedDatabase {
   }
 
   /**
+   * How often a database was begun anew from a checkpoint, because the log was gone before it was read; and how often that was
+   * because the leader would have kept more of it than `maxLagBytes`, which only one with a name is told.
+   */
+  get restarts(): { readonly all: number; readonly passed: number } {
+    const { restarts, passed } = this.#instance
+    return { all: restarts, passed }
+  }
+
+  /**
    * Resolves when reads see `sequence` or what came later: who has written to the leader, and knows its `sequence`, reads its
    * own writes here from then on. Errors: `canceled` where `signal` aborts first, `shutting_down`.
    */

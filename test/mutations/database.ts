@@ -284,6 +284,48 @@ export const databaseMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf(
+    'src/database/following/noted-followers.ts',
+    ['src/database/following/follower-notes.test.ts'],
+    [
+      [
+        'a follower holds the log however long it is',
+        'if (heldBytes(position, segments) > maxLagBytes)',
+        'if (position < 0)',
+      ],
+      ['a follower that was killed holds the log for ever', "isSilent ? 'silent' : ", ''],
+      ['one that was passed is so for ever', 'lostAt === position', 'lostAt !== undefined'],
+      ['what a follower says is read once', 'if (known === undefined || Buffer', 'if (known === undefined && Buffer'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/following/follower-note.ts',
+    ['src/database/following/follower-notes.test.ts'],
+    [
+      ['a damaged note counts', ' !== checksum) return undefined', " === '') return undefined"],
+      [
+        'a follower needs nothing while it begins',
+        'this.#position?.() ?? 0',
+        'this.#position?.() ?? Number.MAX_SAFE_INTEGER',
+      ],
+      [
+        'a closed follower leaves its note',
+        "for (const ending of ['', '.part', '.passed'])",
+        "for (const ending of ['.part', '.passed'])",
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/following/log-use.ts',
+    ['src/database/following/follower-notes.test.ts'],
+    [
+      [
+        'what a follower held back is not made up for',
+        'if (this.#isHeldByFollower && this.#user.leads) this.#trimSoon()',
+        '',
+      ],
+    ],
+  ),
+  ...mutationsOf(
     'src/database/following/consumers.ts',
     ['src/database/following/consumers.test.ts'],
     [

@@ -1,6 +1,7 @@
 /**
  * The databases of a data directory that another process leads: each begins with the newest checkpoint, follows the log
- * behind it, and can take over. Nothing is written to the directory before that, and nothing of it is locked.
+ * behind it, and can take over. Nothing is written to the directory before that, and nothing of it is locked, but for the
+ * note of a follower that has a name (`follower-note.ts`), by which the leader's log is kept for it.
  *
  *   open ──▶ following ──promote: the lock, then the log of each──▶ an `Instance` like any other
  *               │ ▲
@@ -23,6 +24,7 @@ import { DataDirectory } from '../directory/data-directory.ts'
 import type { Database } from '../database.ts'
 import { Engines } from '../engines.ts'
 import { FollowedLog } from './followed-log.ts'
+import { type FollowerName, FollowerNote, type Note } from './follower-note.ts'
 import { Instance, type InstanceOptions } from '../instance.ts'
 import { logErrorCode } from '../commit/log-trouble.ts'
 import { Member } from './member.ts'
@@ -34,6 +36,8 @@ export interface FollowOptions extends InstanceOptions {
   readonly directory: string
   /** How often it is looked whether the log has grown. Default: 10 ms. */
   readonly pollMs?: number
+  /** By this name the leader keeps its log for it; left out, it does not. */
+  readonly follower?: FollowerName
 }
 
 /** How often what the leader has just replaced is looked for again. */
@@ -51,10 +55,13 @@ export class FollowingInstance {
   /** Replaced ones on which something may still be open. */
   readonly #replaced: Member[] = []
   readonly #anew = new Map<string, Promise<void>>()
+  readonly #notes = new Map<string, FollowerNote>()
   #promoted: Instance | undefined
   #isClosed = false
   /** How often a database was begun anew. */
   restarts = 0
+  /** How often because the leader would have kept too much of its log. */
+  passed = 0
 
   private constructor(options: FollowOptions, listed: readonly ListedDatabase[]) {
     this.#options = options
@@ -106,10 +113,34 @@ export class FollowingInstance {
     if (listed === undefined || this.#isClosed) {
       throw new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
     }
-    const member = await this.#begin(listed)
+    await this.#takeNote(listed)
+    const member = await this.#begin(listed).catch(async (error: unknown) => {
+      await this.#dropNote(name)
+      throw error
+    })
     this.#members.set(name, member)
     this.databases.set(name, member.database)
+    this.#noteFollows(name)
     return member.database
+  }
+
+  #noteFollows(database: string): void {
+    this.#notes.get(database)?.follow(() => this.#members.get(database)!.database.newestSequence)
+  }
+
+  async #dropNotes(): Promise<void> {
+    for (const database of this.#notes.keys()) await this.#dropNote(database)
+  }
+
+  async #takeNote({ name, uuid }: ListedDatabase): Promise<void> {
+    const { host, directory, follower } = this.#options
+    if (follower === undefined) return
+    this.#notes.set(name, await FollowerNote.take(host, `${directory}/databases/${uuid}`, follower))
+  }
+
+  async #dropNote(database: string): Promise<void> {
+    await this.#notes.get(database)?.close()
+    this.#notes.delete(database)
   }
 
   /** From the newest checkpoint. */
@@ -217,10 +248,14 @@ export class FollowingInstance {
     const { host } = this.#options
     const last = this.#members.get(listed.name)
     if (last === undefined || this.#isClosed || this.#promoted !== undefined) return
-    host.log('warning', `the log cannot be followed any further: ${(cause as Error).message}`, {
+    const note = this.#notes.get(listed.name)
+    const passed = await note?.takePassed().catch(() => undefined)
+    if (passed !== undefined) this.passed++
+    host.log('warning', `the log cannot be followed any further: ${passedText(passed) ?? (cause as Error).message}`, {
       database: listed.name,
     })
     try {
+      await note?.holdAll().catch(() => undefined)
       const member = await this.#begin(listed)
       this.restarts++
       last.database.successor = member.database
@@ -229,7 +264,9 @@ export class FollowingInstance {
       this.#replaced.push(last)
       this.#members.set(listed.name, member)
       this.databases.set(listed.name, member.database)
+      this.#noteFollows(listed.name)
     } catch (error) {
+      await this.#dropNote(listed.name)
       host.log('error', (error as Error).message, { database: listed.name })
     }
   }
@@ -247,6 +284,7 @@ export class FollowingInstance {
         { ...this.#options, directory },
         { members: this.#members, memory: this.memory, defaultDatabase },
       )
+      await this.#dropNotes()
     } catch (error) {
       throw translateFailure(error, directory)
     }
@@ -269,11 +307,18 @@ export class FollowingInstance {
     this.#isClosed = true
     await Promise.allSettled(this.#opening.values())
     await Promise.allSettled(this.#anew.values())
+    await this.#dropNotes()
     for (const member of this.#replaced) await member.close()
     if (this.#promoted !== undefined) return this.#promoted.close()
     for (const member of this.#members.values()) await member.close()
     return undefined
   }
+}
+
+function passedText(passed: Note | undefined): string | undefined {
+  if (passed === undefined) return undefined
+  const { position, maxLagBytes } = passed
+  return `the leader has trimmed it beyond sequence ${position}, because more than ${maxLagBytes} bytes would have been kept`
 }
 
 function databaseIdOf({ uuid }: ListedDatabase): Uint8Array {

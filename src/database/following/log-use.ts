@@ -1,5 +1,9 @@
-/** Who else needs the log of a database, and how far it may be trimmed: see `consumers.ts`. */
+/**
+ * Who else needs the log of a database, and how far it may be trimmed: consumers, which are registered (`consumers.ts`), and
+ * followers of its directory, which leave notes there (`noted-followers.ts`).
+ */
 import { PolylogError } from '../../base/errors.ts'
+import type { Cancel, Host } from '../../host/host.ts'
 import type { CommitLog } from '../../log/commit-log.ts'
 import {
   type Consumer,
@@ -10,6 +14,7 @@ import {
   lostError,
 } from './consumers.ts'
 import type { Sequence } from '../contract.ts'
+import { type NotedFollower, NotedFollowers } from './noted-followers.ts'
 import { notLeading } from '../commit/log-trouble.ts'
 
 export interface ConsumerOptions {
@@ -21,40 +26,64 @@ export interface ConsumerOptions {
   readonly maxLagBytes?: number
 }
 
-export interface ConsumerStatus extends Consumer {
+export type ConsumerStatus = (Consumer | NotedFollower) & {
   /** Of the log, from its position on. */
   readonly heldBytes: number
 }
 
 /** What it needs to know of its database. */
 export interface LogUser {
+  readonly host: Host
   readonly log: CommitLog
   readonly leads: boolean
   /** Of what is in the log. */
   readonly logPosition: Sequence
 }
 
+/** How often notes of followers are looked at. */
+const lookEveryMs = 2_000
+
 export class LogUse {
   readonly #user: LogUser
   readonly #consumers: Consumers
+  readonly #followers: NotedFollowers | undefined
   /** Up to there nobody but consumers needs the log. */
   #trimmable: Sequence = 0
   #trimming: Promise<void> = Promise.resolve()
+  /** Less was trimmed than could be, for a follower. */
+  #isHeldByFollower = false
+  #timer: Cancel | undefined
 
-  constructor(user: LogUser, consumers: Consumers) {
+  /** `folder`: where followers leave notes; left out of a database that has no directory. */
+  constructor(user: LogUser, consumers: Consumers, folder?: string) {
     this.#user = user
     this.#consumers = consumers
+    this.#followers = folder === undefined ? undefined : new NotedFollowers(user.host, folder)
+    if (this.#followers !== undefined) this.#lookLater(this.#followers)
   }
 
-  /** Records before `before` are needed by nobody but consumers. */
+  /** Records before `before` are needed by nobody but consumers and followers. */
   async trim(before: Sequence): Promise<void> {
     this.#trimmable = before
-    await this.#user.log.trim(await this.#consumers.trimLimit(before, this.#user.log.describe()))
+    const { log } = this.#user
+    const byConsumers = await this.#consumers.trimLimit(before, log.describe())
+    const limit = (await this.#followers?.trimLimit(byConsumers, log.describe())) ?? byConsumers
+    this.#isHeldByFollower = limit < byConsumers
+    await log.trim(limit)
+  }
+
+  /** A follower cannot say that it has gone on: it is looked for. */
+  #lookLater(followers: NotedFollowers): void {
+    this.#timer = this.#user.host.at(lookEveryMs, () => {
+      if (this.#isHeldByFollower && this.#user.leads) this.#trimSoon()
+      const looked = this.#user.leads ? followers.look() : Promise.resolve()
+      void looked.then(() => this.#timer && this.#lookLater(followers))
+    })
   }
 
   get consumers(): ConsumerStatus[] {
     const segments = this.#user.log.describe()
-    return this.#consumers.all.map((consumer) => {
+    return [...this.#consumers.all, ...(this.#followers?.all ?? [])].map((consumer) => {
       const held = consumer.state === 'active' ? heldBytes(consumer.position, segments) : 0
       return { ...consumer, heldBytes: held }
     })
@@ -118,6 +147,8 @@ export class LogUse {
   }
 
   async close(): Promise<void> {
+    this.#timer?.()
+    this.#timer = undefined
     await this.#trimming
     if (this.#user.leads) await this.#consumers.save()
   }
