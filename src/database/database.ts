@@ -71,6 +71,8 @@ export class Database implements Kernel {
   isEmpty: boolean
   readonly role: Role
   readonly logUse: LogUse
+  /** Since it was opened. */
+  readonly checkpoints: { written: number; tookUs: number } = { written: 0, tookUs: 0 }
   /** How often the newest state went back, because the log refused records or failed. */
   returns = 0
   /** Who goes on after this one has stepped down. */
@@ -434,8 +436,11 @@ export class Database implements Kernel {
     this.#bytesAtCheckpoint = this.pipeline.recordBytes
     const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence)
     const { host, store, engines } = this
+    const startedUs = host.monotonic()
     const { sequence, neededAfter } = await writeCheckpoint({ host, folder, store, engines, synced })
     this.#lastCheckpoint = sequence
+    this.checkpoints.written++
+    this.checkpoints.tookUs += host.monotonic() - startedUs
     await this.logUse.trim(neededAfter + 1)
     return sequence
   }

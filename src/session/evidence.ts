@@ -59,6 +59,8 @@ function durability(database: Database): EvidenceTable {
     group_commits: 'int8',
     record_bytes: 'int8',
     replayed_at_start: 'int8',
+    checkpoints: 'int8',
+    checkpoint_ms: 'int8',
     failure: 'text',
   }
   return table('durability', columns, () => {
@@ -72,6 +74,8 @@ function durability(database: Database): EvidenceTable {
         BigInt(pipeline.batches),
         BigInt(pipeline.recordBytes),
         BigInt(database.recovered.replayed),
+        BigInt(database.checkpoints.written),
+        BigInt(Math.round(database.checkpoints.tookUs / 1000)),
         pipeline.failure?.message ?? null,
       ],
     ]

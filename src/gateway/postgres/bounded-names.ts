@@ -9,6 +9,8 @@ const maxNames = 10_000
 
 interface Kept<T> {
   readonly value: T
+  /** Of all that were ever set. */
+  readonly serial: number
   readonly bytes: number
   readonly heldBytes: number
 }
@@ -25,6 +27,7 @@ export class BoundedNames<T> {
   /** That of the empty name, which most clients use alone: a map would be made anew every few statements. */
   #unnamed: Kept<T> | undefined
   #bytes = 0
+  #lastSerial = 0
 
   /** `kind`: what the things are called in the error, in the plural. `dropped` is told of each that goes. */
   constructor(kind: string, limitBytes: number, session: MemoryAccount, dropped?: (value: T) => void) {
@@ -58,7 +61,7 @@ export class BoundedNames<T> {
       throw sqlError('too_large', '54000', message)
     }
     this.#memory.charge(heldBytes + entryBytes)
-    const kept = { value, bytes, heldBytes }
+    const kept = { value, serial: ++this.#lastSerial, bytes, heldBytes }
     if (name === '') this.#unnamed = kept
     else this.#named.set(name, kept)
     this.#bytes += bytes
@@ -83,6 +86,17 @@ export class BoundedNames<T> {
   deleteWhere(matches: (value: T) => boolean): void {
     if (this.#unnamed !== undefined && matches(this.#unnamed.value)) this.delete('')
     for (const [name, { value }] of this.#named) if (matches(value)) this.delete(name)
+  }
+
+  /** What is set from now on comes after it: see `deleteSince`. */
+  get mark(): number {
+    return this.#lastSerial
+  }
+
+  deleteSince(mark: number): void {
+    if (this.#lastSerial === mark) return
+    if (this.#unnamed !== undefined && this.#unnamed.serial > mark) this.delete('')
+    for (const [name, { serial }] of this.#named) if (serial > mark) this.delete(name)
   }
 
   clear(): void {

@@ -8,6 +8,7 @@ import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
+import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
 import type {
   ParsedStatement,
@@ -26,7 +27,7 @@ import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
 import { reportedSettings, serverSettings } from './server-settings.ts'
 import { Settings } from './settings.ts'
-import { TransactionBlock } from './transaction-block.ts'
+import { type BlockClient, type NamesMark, TransactionBlock } from './transaction-block.ts'
 import { heldByStatement, shortTextLength } from './statement-bytes.ts'
 import { durationMs } from './timeouts.ts'
 import { noticeResponse, parameterStatus, type WireNotice } from './wire.ts'
@@ -47,7 +48,7 @@ export interface CopyTarget {
   fail(error: unknown): void
 }
 
-export class Client {
+export class Client implements BlockClient {
   readonly session: Session
   readonly host: Host
   readonly outbox: Outbox
@@ -91,12 +92,7 @@ export class Client {
     this.portals = new BoundedNames('portals', maxMessageBytes, memory, (portal) => portal.rest?.close())
     this.cursors = new BoundedNames('cursors', maxMessageBytes, memory, (cursor) => cursor.rows.close())
     this.settings = new Settings((name) => this.#settingChanged(name), memory)
-    this.block = new TransactionBlock(
-      this.session,
-      this.settings,
-      (notice) => this.notice(notice),
-      (outcome) => this.#transactionEnded(outcome),
-    )
+    this.block = new TransactionBlock(this.session, this.settings, this)
     this.#sessions = parts.sessions
     this.context = this.#makeContext(parts.sessions)
   }
@@ -142,6 +138,25 @@ export class Client {
 
   createDatabase(name: string): Promise<void> {
     return this.#sessions.createDatabase(name)
+  }
+
+  hasOther(database: string): boolean {
+    return database !== this.session.database && this.#sessions.databaseNames().includes(database)
+  }
+
+  /** Durable there when this resolves. */
+  async commentOnDatabase(database: string, comment: string | undefined): Promise<void> {
+    await this.#sessions.openDatabase(database)
+    const { user, door, remote, durability } = this.session
+    const there = this.#sessions.openSession({ user, door, remote, durability, database })
+    try {
+      await there.run((transaction) => transaction.setComment({ id: databaseId }, comment))
+      await new Promise<void>((resolve, reject) => {
+        there.durabilityWatch.whenDurable(there.seen, there.durability, (error) => (error ? reject(error) : resolve()))
+      })
+    } finally {
+      there.close()
+    }
   }
 
   async dropDatabase({
@@ -344,13 +359,23 @@ export class Client {
     return this.statements.size > (this.statements.has('') ? 1 : 0)
   }
 
-  #transactionEnded(outcome: Outcome): void {
+  transactionEnded(outcome: Outcome): void {
     this.portals.clear()
     if (this.cursors.size === 0) return
     this.cursors.deleteWhere((cursor) => {
       if (outcome === 'committed' && cursor.isHeld) cursor.isSettled = true
       return !cursor.isSettled
     })
+  }
+
+  get namesMark(): NamesMark {
+    return { portals: this.portals.mark, cursors: this.cursors.mark }
+  }
+
+  /** A cursor that was declared since a savepoint goes with what is rolled back to it, WITH HOLD or not. */
+  namesBack({ portals, cursors }: NamesMark): void {
+    this.portals.deleteSince(portals)
+    this.cursors.deleteSince(cursors)
   }
 
   /** DISCARD ALL. */

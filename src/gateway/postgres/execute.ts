@@ -56,6 +56,11 @@ export function execute(client: Client, portal: Portal, options: ExecuteOptions)
         client.block.isFresh = false
         return runQuery(client, portal, options)
       })
+    case 'comment on database':
+      refuseWrite(client, prepared)
+      if (client.hasOther(effect.name)) return commentElsewhere(client, effect)
+      client.block.isFresh = false
+      return runQuery(client, portal, options)
     case 'execute':
       client.block.isFresh = false
       return runNamed(client, portal, effect, options)
@@ -89,6 +94,16 @@ function runNamed(
   const parameters = (transaction: Transaction): readonly SqlValue[] =>
     effect.parameters(statement.prepared!, client.context, transaction)
   return new QueryRun(client, portal, { ...options, keepsColumns: true }, statement, parameters).start()
+}
+
+/** It lies in that database's own log, so that no transaction of this one could take it back. */
+async function commentElsewhere(client: Client, { name, comment }: EffectOf<'comment on database'>): Promise<void> {
+  if (client.block.kind !== 'none') {
+    const message = 'COMMENT ON DATABASE of another database cannot run inside a transaction block'
+    throw sqlError('active_transaction', '25001', message)
+  }
+  await client.commentOnDatabase(name, comment)
+  commandComplete(client.outbox.writer, 'COMMENT')
 }
 
 function runCursorCommand(

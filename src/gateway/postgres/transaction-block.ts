@@ -18,30 +18,40 @@ import type { ReadyStatus, WireNotice } from './wire.ts'
 interface Savepoint {
   readonly name: string
   readonly settings: SettingsState
+  readonly names: NamesMark
+}
+
+/** How many have been made. */
+export interface NamesMark {
+  readonly portals: number
+  readonly cursors: number
+}
+
+/** What the client has named in the transaction, and what it is told. */
+export interface BlockClient {
+  notice(notice: WireNotice): void
+  /** A transaction is over: cursors and portals go with it. */
+  transactionEnded(outcome: Outcome): void
+  /** For `namesBack`: its cursors and portals by now. */
+  readonly namesMark: NamesMark
+  /** Those that were made since go. */
+  namesBack(mark: NamesMark): void
 }
 
 export class TransactionBlock {
   readonly #session: Session
   readonly #settings: Settings
-  readonly #notice: (notice: WireNotice) => void
-  readonly #onEnd: (outcome: Outcome) => void
+  readonly #client: BlockClient
   kind: 'none' | 'implicit' | 'explicit' = 'none'
   /** No statement has run in it yet: joining is still possible. */
   isFresh = true
   #settingsBefore: SettingsState
   #savepoints: Savepoint[] = []
 
-  /** `onEnd` runs whenever a transaction is over: cursors and portals go with it. */
-  constructor(
-    session: Session,
-    settings: Settings,
-    notice: (notice: WireNotice) => void,
-    onEnd: (outcome: Outcome) => void,
-  ) {
+  constructor(session: Session, settings: Settings, client: BlockClient) {
     this.#session = session
     this.#settings = settings
-    this.#notice = notice
-    this.#onEnd = onEnd
+    this.#client = client
     this.#settingsBefore = settings.state
   }
 
@@ -73,7 +83,7 @@ export class TransactionBlock {
 
   begin(options: BeginOptions): void {
     if (this.kind === 'explicit') {
-      this.#notice(warning('25001', 'there is already a transaction in progress'))
+      this.#client.notice(warning('25001', 'there is already a transaction in progress'))
       // What it asks for is asked of the transaction in progress.
       if (options.isolation !== undefined || options.readOnly !== undefined) this.configure(options)
       return
@@ -89,7 +99,7 @@ export class TransactionBlock {
   /** SET TRANSACTION. */
   configure(options: BeginOptions): void {
     if (this.kind === 'none') {
-      this.#notice(warning('25P01', 'SET TRANSACTION can only be used in transaction blocks'))
+      this.#client.notice(warning('25P01', 'SET TRANSACTION can only be used in transaction blocks'))
       return
     }
     this.#session.configure(options)
@@ -109,7 +119,7 @@ export class TransactionBlock {
   #warnOutside(command: string, chain: boolean): void {
     if (this.kind === 'explicit') return
     if (chain) throw sqlError('no_transaction', '25P01', `${command} AND CHAIN can only be used in transaction blocks`)
-    this.#notice(warning('25P01', 'there is no transaction in progress'))
+    this.#client.notice(warning('25P01', 'there is no transaction in progress'))
   }
 
   /** AND CHAIN: the next transaction has the characteristics of the one that ends. */
@@ -141,7 +151,7 @@ export class TransactionBlock {
     this.#savepoints = []
     if (outcome === 'committed') this.#settings.dropLocal()
     else this.#settings.restore(this.#settingsBefore)
-    this.#onEnd(outcome)
+    this.#client.transactionEnded(outcome)
     return outcome
   }
 
@@ -180,7 +190,7 @@ export class TransactionBlock {
   savepoint(name: string): void | Promise<void> {
     this.#needExplicit('SAVEPOINT')
     return after(this.#session.savepoint(name), () => {
-      this.#savepoints.push({ name, settings: this.#settings.state })
+      this.#savepoints.push({ name, settings: this.#settings.state, names: this.#client.namesMark })
     })
   }
 
@@ -191,6 +201,7 @@ export class TransactionBlock {
       const found = this.#savepoints[position]
       if (found === undefined) return
       this.#settings.restore(found.settings)
+      this.#client.namesBack(found.names)
       this.#savepoints.length = position + 1
     })
   }

@@ -1,5 +1,4 @@
-/** Statistics views: sessions of every door, from the server's evidence, and the number of rows of each table. */
-import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
+/** Statistics views of what runs: sessions of every door, their locks, and databases, from the server's evidence. */
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -7,18 +6,10 @@ import { oid } from '../types/oids.ts'
 import { collectionOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
-import { tables } from './stored-tables.ts'
+import { served, timeOf } from './served-rows.ts'
 
 const { oid: oidType, bool, int4, int8, name, text, timestamptz } = oid
 type Values = readonly SqlValue[]
-
-/** Rows of a table that the server tells, as a function of a row to its columns by name. */
-function* served(run: SqlRun, table: string): Generator<(column: string) => SqlValue> {
-  const found = run.context.systemTables?.find(({ name: one }) => one === table)
-  if (found === undefined) return
-  const at = new Map(found.columns.map((column, i) => [column.name, i]))
-  for (const row of found.rows()) yield (column) => row[at.get(column)!]!
-}
 
 /** What runs is known of the statement that asks, and of all that have to wait. */
 function* activity(run: SqlRun): Generator<Values> {
@@ -51,11 +42,6 @@ function* activity(run: SqlRun): Generator<Values> {
       value('door') === 'housekeeping' ? 'background worker' : 'client backend',
     ]
   }
-}
-
-/** Of what was counted in milliseconds, a timestamp. */
-function timeOf(milliseconds: SqlValue): SqlValue {
-  return milliseconds === null ? null : (milliseconds as bigint) * 1000n
 }
 
 /** `address:port`, where there is a port. */
@@ -106,14 +92,6 @@ function* databases(run: SqlRun): Generator<Values> {
   }
   for (const [database, number] of databaseOids(run.context)) {
     yield [number, database, backends.get(database) ?? 0, ...(counted.get(database) ?? [0n, 0n, 0n])]
-  }
-}
-
-function* tableCounts(run: SqlRun): Generator<Values> {
-  for (const { collection } of tables(run)) {
-    const rows = run.transaction.count(keyspaceRange(collection.id, primaryIndex))
-    const live = rows === undefined ? null : BigInt(rows)
-    yield [collectionOid(collection), collection.namespace.name, collection.name, live, 0n]
   }
 }
 
@@ -169,17 +147,5 @@ export const pgStatistics: readonly Relation[] = [
       ['fastpath', bool],
     ],
     locks,
-  ),
-  memoryRelation(
-    'pg_catalog',
-    'pg_stat_user_tables',
-    [
-      ['relid', oidType],
-      ['schemaname', name],
-      ['relname', name],
-      ['n_live_tup', int8],
-      ['n_dead_tup', int8],
-    ],
-    tableCounts,
   ),
 ]

@@ -8,6 +8,7 @@ import { pgDescription, pgSharedDescription } from './pg-description.ts'
 import { pgObjects } from './pg-objects.ts'
 import { pgRelations } from './pg-relations.ts'
 import { pgStatistics } from './pg-statistics.ts'
+import { pgStoredStatistics } from './pg-stored-statistics.ts'
 import { polylogViews } from './polylog-schema.ts'
 import { registerView, servedView } from './registered-views.ts'
 
@@ -17,6 +18,7 @@ for (const view of [
   ...pgRelations,
   ...pgObjects,
   ...pgStatistics,
+  ...pgStoredStatistics,
   pgDepend,
   pgDescription,
   pgSharedDescription,

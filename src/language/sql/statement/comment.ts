@@ -9,7 +9,7 @@ import { itemsOf, stringOf, stringsOf } from '../bind/tree.ts'
 import { bindTypeName } from '../bind/type-name.ts'
 import { allRoles } from '../catalog/roles.ts'
 import { functionsNamed } from '../functions/registry.ts'
-import type { Notice } from '../contract.ts'
+import type { Notice, StatementEffect } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { nameOf } from './drop.ts'
@@ -38,7 +38,7 @@ export function planComment(statement: CommentStmt): Planned {
   const kind = statement.objtype ?? ''
   const find = finders[kind]
   if (find === undefined) throw notBuilt(`COMMENT ON ${kind.replace('OBJECT_', '').replaceAll('_', ' ')}`)
-  return planSteps({ kind: 'schema' }, 'COMMENT', (run) => {
+  return planSteps(effectOf(statement), 'COMMENT', (run) => {
     const address = find(run, statement.object!)
     if ('message' in address) return { rowCount: 0, notices: [address] }
     run.transaction.setComment(address, statement.comment)
@@ -46,11 +46,16 @@ export function planComment(statement: CommentStmt): Planned {
   })
 }
 
-/** A comment lies in its database, and a transaction changes the one that it is in. */
+function effectOf({ objtype, object, comment }: CommentStmt): StatementEffect {
+  if (objtype !== 'OBJECT_DATABASE') return { kind: 'schema' }
+  return { kind: 'comment on database', name: stringOf(object!), comment }
+}
+
+/** A comment lies in its database, and a transaction changes the one that it is in: who has others does it there. */
 function findDatabase({ context }: SqlRun, node: Node): ObjectAddress | Notice {
   const name = stringOf(node)
   if (name === context.database) return { id: databaseId }
-  if (context.databaseNames?.().includes(name) === true) throw notBuilt('COMMENT ON DATABASE of another database')
+  if (context.databaseNames?.().includes(name) === true) throw notBuilt('COMMENT ON DATABASE of another database here')
   return { severity: 'WARNING', sqlState: '3D000', message: `database "${name}" does not exist` }
 }
 

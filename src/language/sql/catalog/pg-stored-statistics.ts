@@ -1,0 +1,188 @@
+/**
+ * Statistics views of what is stored, with the columns of PostgreSQL 15: tables, indexes and sequences, checkpoints and the log.
+ *
+ * A number that Polylog counts is shown. One that is what it is for good is 0: there is no vacuum, so nothing was vacuumed,
+ * and no row is dead; there is no shared buffer pool, so nothing was written from one. What nobody counts here is NULL,
+ * and not 0: scans and changed rows by table, pages read by table and index. Decision 053 lists them.
+ */
+import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
+import { isSequence } from '../../../model/table/sequence.ts'
+import type { Relation } from '../../../query/relation.ts'
+import type { SqlValue } from '../contract.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { oid } from '../types/oids.ts'
+import { collectionOid } from './identity.ts'
+import { memoryRelation, type RowMaker } from './memory-relation.ts'
+import { served, timeOf } from './served-rows.ts'
+import { collections, indexesOfTable, tables } from './stored-tables.ts'
+
+type Values = readonly SqlValue[]
+type Columns = readonly (readonly [name: string, type: number])[]
+
+const { int8, float8, name, numeric, text, timestamptz } = oid
+
+const ofType = (type: number, names: string): Columns => names.split(' ').map((column) => [column, type] as const)
+
+const relationColumns: Columns = [['relid', oid.oid], ...ofType(name, 'schemaname relname')]
+
+const scanned = 'seq_scan seq_tup_read idx_scan idx_tup_fetch n_tup_ins n_tup_upd n_tup_del n_tup_hot_upd'
+
+const tableColumns: Columns = [
+  ...relationColumns,
+  ...ofType(int8, `${scanned} n_live_tup n_dead_tup n_mod_since_analyze n_ins_since_vacuum`),
+  ...ofType(timestamptz, 'last_vacuum last_autovacuum last_analyze last_autoanalyze'),
+  ...ofType(int8, 'vacuum_count autovacuum_count analyze_count autoanalyze_count'),
+]
+
+const tableBlockColumns: Columns = [
+  ...relationColumns,
+  ...ofType(int8, 'heap_blks_read heap_blks_hit idx_blks_read idx_blks_hit'),
+  ...ofType(int8, 'toast_blks_read toast_blks_hit tidx_blks_read tidx_blks_hit'),
+]
+
+const indexColumns: Columns = [
+  ['relid', oid.oid],
+  ['indexrelid', oid.oid],
+  ...ofType(name, 'schemaname relname indexrelname'),
+]
+
+const identityOf = (collection: Collection): Values => [
+  collectionOid(collection),
+  collection.namespace.name,
+  collection.name,
+]
+
+const uncounted = (columns: Columns, from: number): Values => columns.slice(from).map(() => null)
+
+/** What pg_class shows as a table: documents and the keys of Redis too. */
+function* shownTables(run: SqlRun): Generator<Collection> {
+  for (const collection of collections(run)) if (!isSequence(collection)) yield collection
+}
+
+function* sequences(run: SqlRun): Generator<Collection> {
+  for (const collection of collections(run)) if (isSequence(collection)) yield collection
+}
+
+function* tableCounts(run: SqlRun): Generator<Values> {
+  for (const collection of shownTables(run)) {
+    const rows = run.transaction.count(keyspaceRange(collection.id, primaryIndex))
+    yield [
+      ...identityOf(collection),
+      ...uncounted(
+        scanned.split(' ').map((column) => [column, int8]),
+        0,
+      ),
+      rows === undefined ? null : BigInt(rows),
+      0n,
+      null,
+      null,
+      ...[null, null, null, null],
+      ...[0n, 0n, 0n, 0n],
+    ]
+  }
+}
+
+function relationRows(kind: (run: SqlRun) => Iterable<Collection>, columns: Columns): RowMaker {
+  const rest = uncounted(columns, relationColumns.length)
+  return function* (run) {
+    for (const collection of kind(run)) yield [...identityOf(collection), ...rest]
+  }
+}
+
+function indexRows(columns: Columns): RowMaker {
+  const rest = uncounted(columns, indexColumns.length)
+  return function* (run) {
+    for (const table of tables(run)) {
+      for (const index of indexesOfTable(table)) {
+        const [relid, schema, relation] = identityOf(table.collection)
+        yield [relid!, index.oid, schema!, relation!, index.name, ...rest]
+      }
+    }
+  }
+}
+
+/** Since when everything was counted. */
+function startedAt(run: SqlRun): SqlValue {
+  for (const value of served(run, 'server')) return timeOf(value('started_ms'))
+  return null
+}
+
+/** By size or by hand: none is written because a time has passed. */
+function* checkpoints(run: SqlRun): Generator<Values> {
+  for (const value of served(run, 'durability')) {
+    const written = value('checkpoints')
+    yield [0n, written, Number(value('checkpoint_ms')), 0, ...[null, 0n, 0n, 0n, 0n, 0n], startedAt(run)]
+  }
+}
+
+function* archive(run: SqlRun): Generator<Values> {
+  yield [0n, null, null, 0n, null, null, startedAt(run)]
+}
+
+/** A group of commits is one write; whether it was synced is its commits' affair, and is not counted. */
+function* log(run: SqlRun): Generator<Values> {
+  for (const value of served(run, 'durability')) {
+    const bytes = `${value('record_bytes') as bigint}`
+    yield [null, 0n, bytes, 0n, value('group_commits'), null, 0, 0, startedAt(run)]
+  }
+}
+
+/** `pg_stat_all_tables` and what it is of user tables, and of the system's, of which there are none. */
+function threefold(prefix: string, kind: string, columns: Columns, rows: RowMaker): Relation[] {
+  const view = (which: string, maker: RowMaker): Relation =>
+    memoryRelation('pg_catalog', `${prefix}_${which}_${kind}`, columns, maker)
+  return [view('all', rows), view('user', rows), view('sys', () => [])]
+}
+
+const scannedIndexColumns: Columns = [...indexColumns, ...ofType(int8, 'idx_scan idx_tup_read idx_tup_fetch')]
+const indexBlockColumns: Columns = [...indexColumns, ...ofType(int8, 'idx_blks_read idx_blks_hit')]
+const sequenceBlockColumns: Columns = [...relationColumns, ...ofType(int8, 'blks_read blks_hit')]
+const transactionColumns: Columns = [...relationColumns, ...ofType(int8, scanned)]
+
+export const pgStoredStatistics: readonly Relation[] = [
+  ...threefold('pg_stat', 'tables', tableColumns, tableCounts),
+  ...threefold('pg_stat_xact', 'tables', transactionColumns, relationRows(shownTables, transactionColumns)),
+  ...threefold('pg_statio', 'tables', tableBlockColumns, relationRows(shownTables, tableBlockColumns)),
+  ...threefold('pg_stat', 'indexes', scannedIndexColumns, indexRows(scannedIndexColumns)),
+  ...threefold('pg_statio', 'indexes', indexBlockColumns, indexRows(indexBlockColumns)),
+  ...threefold('pg_statio', 'sequences', sequenceBlockColumns, relationRows(sequences, sequenceBlockColumns)),
+  memoryRelation(
+    'pg_catalog',
+    'pg_stat_bgwriter',
+    [
+      ...ofType(int8, 'checkpoints_timed checkpoints_req'),
+      ...ofType(float8, 'checkpoint_write_time checkpoint_sync_time'),
+      ...ofType(int8, 'buffers_checkpoint buffers_clean maxwritten_clean buffers_backend buffers_backend_fsync'),
+      ['buffers_alloc', int8],
+      ['stats_reset', timestamptz],
+    ],
+    checkpoints,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_stat_archiver',
+    [
+      ['archived_count', int8],
+      ['last_archived_wal', text],
+      ['last_archived_time', timestamptz],
+      ['failed_count', int8],
+      ['last_failed_wal', text],
+      ['last_failed_time', timestamptz],
+      ['stats_reset', timestamptz],
+    ],
+    archive,
+  ),
+  memoryRelation(
+    'pg_catalog',
+    'pg_stat_wal',
+    [
+      ...ofType(int8, 'wal_records wal_fpi'),
+      ['wal_bytes', numeric],
+      ...ofType(int8, 'wal_buffers_full wal_write wal_sync'),
+      ...ofType(float8, 'wal_write_time wal_sync_time'),
+      ['stats_reset', timestamptz],
+    ],
+    log,
+  ),
+]
