@@ -12,12 +12,39 @@ interface StoreOfTests {
 }
 
 /** What every database that is opened has in place of the memory store, where the environment names it. */
+/** The kernel's own: they read the newest state in one turn, with nobody there who would wait for a page. */
+const readInOneTurn = [
+  'src/database/commit/large-commits.test.ts',
+  'src/database/commit/pieces.test.ts',
+  'src/database/following/feed.test.ts',
+  'src/database/following/follower-notes.test.ts',
+  'src/database/following/following-instance.test.ts',
+  'src/database/instance.test.ts',
+]
+
+/** They compare a collection of an engine with its twin in memory, and read that in one turn. */
+const compareTwins = [
+  'src/database/engine-faults.test.ts',
+  'src/database/following/engine-crashes.test.ts',
+  'src/database/directory/recovery.test.ts',
+]
+
+/** They damage the files of the memory store's checkpoint, or have the verifier read them. */
+const readCheckpoints = [
+  'src/database/directory/damaged-directory.test.ts',
+  'src/database/engines.test.ts',
+  'src/server/damaged-engine.test.ts',
+]
+
 const stores: Readonly<Record<string, StoreOfTests>> = {
   // Pages that are not always resident.
   missing: {
     module: new URL('test/stores/missing-memory.ts', import.meta.url),
     // They count in the store itself, which may have to load pages for it, or change its pages.
     exclude: [
+      ...readInOneTurn,
+      ...compareTwins,
+      'src/database/catalog/catalog-model.test.ts',
       'src/query/cardinality.test.ts',
       'src/query/verified-store.test.ts',
       'src/session/canceled-commits.test.ts',
@@ -28,6 +55,9 @@ const stores: Readonly<Record<string, StoreOfTests>> = {
   sorted: {
     module: new URL('test/stores/sorted-memory.ts', import.meta.url),
     exclude: [
+      ...readInOneTurn,
+      ...compareTwins,
+      ...readCheckpoints,
       // Its overlay copies and looks up more than the counts of a turn are for.
       'src/gateway/redis/long-turns.test.ts',
       'src/language/sql/counted-rows.test.ts',

@@ -8,6 +8,8 @@
 
 /** Suites that run once more on other stores than memory: `POLYLOG_TEST_STORE` in `vitest.config.ts`. */
 export const storeSuites = [
+  'src/database',
+  'src/server',
   'src/session',
   'src/library',
   'src/query',

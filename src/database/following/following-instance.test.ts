@@ -192,6 +192,18 @@ describe('a collection in an engine', () => {
     const database = await caughtUp(await openFollower())
     expect(await codeOf(database.fork('fork'))).toBe('unsupported')
   })
+
+  test('is all that keeps a follower from being forked', async () => {
+    await work(30)
+    const database = await caughtUp(await openFollower())
+    const fork = await world.complete(database.fork('fork'))
+    expect(contentOf(fork)).toBe(contentOf(database))
+    history.restartFrom(fork)
+    await work(5, fork)
+    expect(contentOf(fork)).not.toBe(contentOf(database))
+    expectSame(await caughtUp(await openFollower()))
+    await world.complete(fork.close())
+  })
 })
 
 test('there is no database but those of the directory', async () => {

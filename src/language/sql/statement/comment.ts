@@ -48,7 +48,7 @@ export function planComment(statement: CommentStmt): Planned {
 
 function effectOf({ objtype, object, comment }: CommentStmt): StatementEffect {
   if (objtype !== 'OBJECT_DATABASE') return { kind: 'schema' }
-  return { kind: 'comment on database', name: stringOf(object!), comment }
+  return { kind: 'comment on database', name: stringOf(object), comment }
 }
 
 /** A comment lies in its database, and a transaction changes the one that it is in: who has others does it there. */
