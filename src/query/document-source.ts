@@ -9,6 +9,7 @@ import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import type { Transaction, TransactionReader } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
+import type { WriteSteps } from '../model/document/document.ts'
 import type { IndexField } from '../model/document/index-definition.ts'
 import type { Path } from '../model/document/path.ts'
 
@@ -66,13 +67,13 @@ export interface DocumentSource {
   /** All its documents, without looking at them; `undefined` where only a scan can tell. */
   count?(reader: TransactionReader): number | undefined
 
-  /** Throws where the collection's home model cannot hold the document. */
-  insert(transaction: Transaction, document: Slice): void
+  /** Throws where the collection's home model cannot hold the document; likewise the steps that are left. */
+  insert(transaction: Transaction, document: Slice): WriteSteps
   /** The newest state of a document, locked until the end of the transaction. */
   lock(transaction: Transaction, id: BsonValue): Slice | undefined
   /** `before` is a copy of what `lock` gave. */
-  replace(transaction: Transaction, before: Slice, after: Slice): void
-  remove(transaction: Transaction, document: Slice): void
+  replace(transaction: Transaction, before: Slice, after: Slice): WriteSteps
+  remove(transaction: Transaction, document: Slice): WriteSteps
 }
 
 export interface SourceScan {

@@ -4,10 +4,17 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import { copySlice, type Slice, sliceOf } from '../base/slice.ts'
-import type { Transaction } from '../database/contract.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../model/document/bson.ts'
 import { buildDocument } from '../model/document/bson-writer.ts'
-import { idOf, insertDocument, lockDocument, removeDocument, replaceDocument } from '../model/document/document.ts'
+import {
+  idOf,
+  insertDocument,
+  lockDocument,
+  removeDocument,
+  replaceDocument,
+  type WriteSteps,
+} from '../model/document/document.ts'
 import { objectIdValue } from '../model/document/values.ts'
 import type { RowDraft } from '../model/table/expressions.ts'
 import { getType } from '../model/table/types/registry.ts'
@@ -16,7 +23,7 @@ import type { SqlValue } from '../model/table/types/value.ts'
 import { documentAt, type DocumentRelation } from './collection-relation.ts'
 import { jsonToBson } from './document-json.ts'
 import { fieldToSql, sqlToBson } from './document-values.ts'
-import type { FoundRow, RowDelete, RowTarget, RowUpdate } from './row-target.ts'
+import type { Applied, FoundRow, RowDelete, RowTarget, RowUpdate } from './row-target.ts'
 
 interface FieldChange {
   readonly column: number
@@ -30,11 +37,11 @@ export class DocumentTarget implements RowTarget {
     this.#relation = relation
   }
 
-  insert(transaction: Transaction, draft: RowDraft): SqlValue[] {
+  insert(transaction: Transaction, draft: RowDraft): Applied<SqlValue[]> {
     const changes = draft.flatMap((value, column) => (value === undefined ? [] : { column, value }))
     const document = sliceOf(withId(transaction, changeDocument(this.#relation, undefined, changes)))
-    insertDocument(transaction, this.#relation.collection, document)
-    return this.#relation.rowOf(document)
+    const steps = insertDocument(transaction, this.#relation.collection, document)
+    return answerAfter(steps, () => this.#relation.rowOf(document))
   }
 
   defaultOf(): never {
@@ -53,8 +60,9 @@ export class DocumentTarget implements RowTarget {
         if (before === undefined) return undefined
         const changes = columns.map((column) => ({ column, value: changed[column]! }))
         const after = sliceOf(changeDocument(relation, before, changes))
-        replaceDocument(transaction, relation.collection, before, after)
-        return relation.rowOf(after)
+        return answerAfter(replaceDocument(transaction, relation.collection, before, after), () =>
+          relation.rowOf(after),
+        )
       },
     }
   }
@@ -66,11 +74,19 @@ export class DocumentTarget implements RowTarget {
       apply: (transaction, found) => {
         const before = lockFound(transaction, relation, found)
         if (before === undefined) return false
-        removeDocument(transaction, relation.collection, before)
-        return true
+        return answerAfter(removeDocument(transaction, relation.collection, before), () => true)
       },
     }
   }
+}
+
+function answerAfter<T>(steps: WriteSteps, answer: () => T): Applied<T> {
+  return steps === undefined ? answer() : after(steps, answer)
+}
+
+function* after<T>(steps: StatementSteps<void>, answer: () => T): StatementSteps<T> {
+  yield* steps
+  return answer()
 }
 
 /** The newest state of what was found, locked: a copy; undefined where it is gone. */

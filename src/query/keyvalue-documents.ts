@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { PolylogError } from '../base/errors.ts'
-import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
+import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange } from '../base/slice.ts'
 import { keyspaceRange, KeyWriter, prefixRange } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import type { TransactionReader } from '../database/contract.ts'
@@ -60,19 +60,19 @@ export class KeyvalueDocuments implements DocumentSource {
     return new KeyCursor(reader, this.collection, after === undefined ? scan : new ResumedCursor(scan, after))
   }
 
-  insert(): void {
+  insert(): never {
     throw this.#refused()
   }
 
-  lock(): Slice | undefined {
+  lock(): never {
     throw this.#refused()
   }
 
-  replace(): void {
+  replace(): never {
     throw this.#refused()
   }
 
-  remove(): void {
+  remove(): never {
     throw this.#refused()
   }
 

@@ -6,7 +6,7 @@
  * update sets, and what has to be read of a row for that.
  */
 import { PolylogError } from '../base/errors.ts'
-import type { Transaction } from '../database/contract.ts'
+import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { sliceOf } from '../base/slice.ts'
 import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
 import { beginEvent, type RowEvent } from '../model/table/row-hooks.ts'
@@ -34,25 +34,28 @@ export interface FoundRow {
   readonly row: readonly SqlValue[]
 }
 
+/** What a write comes to, or the steps that are left of a large one: for `toItsEnd` (`database/transaction/wait.ts`). */
+export type Applied<T> = T | StatementSteps<T>
+
 /** An update of certain columns. */
 export interface RowUpdate {
   /** Ordinals that a found row must hold. */
   readonly needed: Iterable<number>
   /** `changed`: the row with other values in those columns. Answers it as it is stored; undefined: it is gone, or was left alone. */
-  apply(transaction: Transaction, found: FoundRow, changed: SqlValue[]): SqlValue[] | undefined
+  apply(transaction: Transaction, found: FoundRow, changed: SqlValue[]): Applied<SqlValue[] | undefined>
 }
 
 export interface RowDelete {
   readonly needed: Iterable<number>
   /** False: it is gone, or was left alone. */
-  apply(transaction: Transaction, found: FoundRow): boolean
+  apply(transaction: Transaction, found: FoundRow): Applied<boolean>
 }
 
 export interface RowTarget {
   /** A statement begins that may change rows, perhaps none. */
   begin?(transaction: Transaction, event: RowEvent): void
   /** By the relation's columns, undefined where nothing is given. Answers undefined where the row was left out. */
-  insert(transaction: Transaction, draft: RowDraft, options: InsertOptions): SqlValue[] | undefined
+  insert(transaction: Transaction, draft: RowDraft, options: InsertOptions): Applied<SqlValue[] | undefined>
   /** What a column gets that is set to DEFAULT; throws where the model has no defaults. */
   defaultOf(column: number): (transaction: Transaction) => SqlValue
   /** Throws for a column that is never set. */

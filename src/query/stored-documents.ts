@@ -13,6 +13,7 @@ import {
   lockDocument,
   removeDocument,
   replaceDocument,
+  type WriteSteps,
 } from '../model/document/document.ts'
 import { indexesOf, mayHoldArray, type DocumentIndex, type IndexField } from '../model/document/index-definition.ts'
 import { writeEntryTarget } from '../model/document/keys.ts'
@@ -74,20 +75,20 @@ export class StoredDocuments implements DocumentSource {
     return reader.count(keyspaceRange(this.collection.id, primaryIndex))
   }
 
-  insert(transaction: Transaction, document: Slice): void {
-    insertDocument(transaction, this.collection, document)
+  insert(transaction: Transaction, document: Slice): WriteSteps {
+    return insertDocument(transaction, this.collection, document)
   }
 
   lock(transaction: Transaction, id: BsonValue): Slice | undefined {
     return lockDocument(transaction, this.collection, id)
   }
 
-  replace(transaction: Transaction, before: Slice, after: Slice): void {
-    replaceDocument(transaction, this.collection, before, after)
+  replace(transaction: Transaction, before: Slice, after: Slice): WriteSteps {
+    return replaceDocument(transaction, this.collection, before, after)
   }
 
-  remove(transaction: Transaction, document: Slice): void {
-    removeDocument(transaction, this.collection, document)
+  remove(transaction: Transaction, document: Slice): WriteSteps {
+    return removeDocument(transaction, this.collection, document)
   }
 }
 

@@ -97,7 +97,7 @@ export class TableDocuments implements DocumentSource {
     return values === undefined ? undefined : writePrimaryKey(this.#table, values, writer)
   }
 
-  insert(transaction: Transaction, document: Slice): void {
+  insert(transaction: Transaction, document: Slice): undefined {
     const table = this.#table
     const fields = this.#checkedFields(document)
     const draft = table.columns.map((column) => {
@@ -147,7 +147,7 @@ export class TableDocuments implements DocumentSource {
     return this.find(transaction, id)
   }
 
-  replace(transaction: Transaction, before: Slice, after: Slice): void {
+  replace(transaction: Transaction, before: Slice, after: Slice): undefined {
     const table = this.#table
     const key = this.#rowKey(getField(before, '_id')!)!
     const fields = this.#checkedFields(after)
@@ -166,7 +166,7 @@ export class TableDocuments implements DocumentSource {
     updateRow(transaction, planUpdate(table, changed), key, old, row)
   }
 
-  remove(transaction: Transaction, document: Slice): void {
+  remove(transaction: Transaction, document: Slice): undefined {
     const key = this.#rowKey(getField(document, '_id')!)!
     const row = this.#table.reader.read(transaction.get(key)!)
     deleteRow(transaction, this.#table, key, row)

@@ -303,30 +303,30 @@ export const modelMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/document/document.ts', document, [
     [
       'a removed document leaves its entries',
-      'removed: indexKeyPrefixes(collection, index, document),',
-      'removed: noKeys,',
+      '    for (const index of indexesOf(collection)) yield* entries.remove(index, document)\n',
+      '',
     ],
+    ['a field is not noted', '    noteFields(transaction, collection, after)\n', ''],
+    ['a large document is written in one turn', 'const pauses = sizeBytes', 'const pauses = Infinity <= sizeBytes'],
+  ]),
+  ...mutationsOf('src/model/document/entry-writes.ts', document, [
     [
       'an element that is gone keeps its entry',
-      'removed: old.filter((one) => !freshSet.has(one)),',
-      'removed: old.filter((one) => !freshSet.has(one)).slice(1),',
+      '      if (!isKept) transaction.delete',
+      '      if (isKept) transaction.delete',
     ],
-    [
-      'a new element has no entry',
-      'added: fresh.filter((one) => !oldSet.has(one)),',
-      'added: fresh.filter((one) => !oldSet.has(one)).slice(0, 1),',
-    ],
+    ['an entry that stays is written again', 'if (before.has(prefix)) before.set(prefix, true)\n      else ', ''],
     [
       'a unique entry is taken from another document',
-      'return holder !== undefined && !equalSlices(holder, sliceOf(own))',
+      'return holder !== undefined && !equalSlices(holder, value)',
       'return false',
     ],
-    ['a field is not noted', '  noteFields(transaction, collection, after)\n', ''],
     [
-      'one entry for one is no change',
-      'old.length === 1 && fresh.length === 1 && old[0] === fresh[0]',
-      'old.length === 1 && fresh.length === 1',
+      'fields of the same length are the same',
+      'return old.type === fresh.type && equalSlices(old, fresh)',
+      'return old.type === fresh.type && old.end - old.start === fresh.end - fresh.start',
     ],
+    ['entries do not count as work', 'if (transaction.slice.spend(1)) yield undefined\n    }\n  }\n}', '}\n  }\n}'],
   ]),
   ...mutationsOf(
     'src/model/document/index-keys.ts',
@@ -337,12 +337,8 @@ export const modelMutations: readonly Mutation[] = [
         'index.sparse && reached.every(isAbsent)',
         'index.sparse && reached.some(isAbsent)',
       ],
-      [
-        'an empty array has no entry',
-        '    keys.add(prefixOf(fields, reached.map(emptied), begin))\n    return',
-        '    return',
-      ],
-      ['a descending field is ascending', 'if (fields[i]!.descending) writer.descending(mark)', ''],
+      ['an empty array has no entry', 'if (isEmpty) yield* eachKey(fields, reached.map(emptied), into, at)', ''],
+      ['a descending field is ascending', 'if (descending) into.descending(mark)', ''],
       [
         'parallel arrays are indexed',
         'if (isAtArray(one) && one.value.start !== array.start) throw parallelArrays(fields)',

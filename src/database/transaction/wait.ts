@@ -92,6 +92,12 @@ export function* resumed<T>(transaction: WaitingTransaction, batch: () => T): St
   return yield* inPlace(transaction, () => resumption.run(batch))
 }
 
+/** A batch that answers what it has done, or the steps that are left of it: they wait in place by themselves. */
+export function* toItsEnd<T>(transaction: WaitingTransaction, batch: () => T | StatementSteps<T>): StatementSteps<T> {
+  const begun = yield* inPlace(transaction, batch)
+  return isSteps(begun) ? yield* begun : begun
+}
+
 /**
  * A part of a statement that is written like a whole one: what it does before its first yield, or all of it where it
  * returns at once, is one batch; after that it waits in place by itself.

@@ -4,6 +4,7 @@
  */
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
+import { beginTurn } from '../../base/work.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import type { Session } from '../../session/contract.ts'
 import type { Witness } from '../../session/outbox.ts'
@@ -16,8 +17,18 @@ import { FrameReader, type Frame } from './frames.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { errorsFor } from './refused-replies.ts'
 import type { Request } from './request.ts'
-import { beginReply, endReply, maxFirstMessageBytes, maxMessageBytes, parseMessage, type Message } from './wire.ts'
+import {
+  beginReply,
+  endReply,
+  maxFirstMessageBytes,
+  maxMessageBytes,
+  messageSteps,
+  parseMessage,
+  type Message,
+} from './wire.ts'
 
+/** What is shorter is looked through at once. */
+const longMessageBytes = 64 * 1024
 /** A scratch buffer that grew for a large reply is not kept. */
 const keptReplyBytes = 1024 * 1024
 /** A cursor looks into its message as long as it lives: of a buffer larger than this a small one gets its own. */
@@ -105,7 +116,27 @@ export class MongoConversation implements Conversation {
     if (frame === undefined) return step.more
     this.#cannotOpen = false
     const { bytes, start, end } = aloneWhereSmall(frame)
-    const message = parseMessage(bytes, start, end)
+    if (end - start > longMessageBytes) return this.#nextLong(bytes, start, end)
+    return this.#carryOut(parseMessage(bytes, start, end))
+  }
+
+  /** One that takes more than a turn to look through. */
+  async #nextLong(bytes: Uint8Array, start: number, end: number): Promise<void> {
+    const { host } = this.gateway.sessions
+    const steps = messageSteps(bytes, start, end)
+    for (;;) {
+      beginTurn()
+      const parsed = steps.next()
+      if (parsed.done === true) {
+        await this.#carryOut(parsed.value)
+        return
+      }
+      await new Promise<void>((resolve) => host.turn(resolve))
+      if (this.#connection.hasEnded) return
+    }
+  }
+
+  #carryOut(message: Message): Step | Promise<void> {
     const done = execute(this, message, this.#reply.reset())
     if (!(done instanceof Promise)) {
       this.#answer(message, done)

@@ -14,10 +14,11 @@
  * not is answered with that, for it is known where the next one begins.
  */
 import type { ByteWriter } from '../../base/bytes.ts'
+import { charge, isTurnOver } from '../../base/work.ts'
 import { bsonType, BsonValue, cstringEnd, documentValue, emptyDocument, readInt32 } from '../../model/document/bson.ts'
 import { mongoCode } from '../../model/document/mongo-error.ts'
 import { decodeName } from '../../model/document/names.ts'
-import { maxMessageDocumentBytes, maxMessageNesting, validateDocument } from '../../model/document/validate.ts'
+import { maxMessageDocumentBytes, maxMessageNesting, Validation } from '../../model/document/validate.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 
@@ -61,10 +62,22 @@ export function readHeader(bytes: Uint8Array, at: number): Header {
   return { length: readInt32(bytes, at), requestId: readInt32(bytes, at + 4), opcode: readInt32(bytes, at + 12) }
 }
 
+/** Steps that pause between two of them where the turn is over: a message of 48 MB may hold millions of values. */
+export type ParseSteps<T> = Generator<void, T, void>
+
 /** Throws `syntax` for what is no message. `bytes` from `start` to `end` is one whole message. */
 export function parseMessage(bytes: Uint8Array, start: number, end: number): Message {
+  const steps = messageSteps(bytes, start, end)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** The same in steps. */
+export function* messageSteps(bytes: Uint8Array, start: number, end: number): ParseSteps<Message> {
   const header = readHeader(bytes, start)
-  if (header.opcode === opcode.query) return parseQuery(bytes, start, end, header.requestId)
+  if (header.opcode === opcode.query) return yield* parseQuery(bytes, start, end, header.requestId)
   if (header.opcode !== opcode.message) throw malformed(`the opcode ${header.opcode} is not supported`)
   if (end - start < headerBytes + 5) throw malformed('an OP_MSG is cut short')
   const flags = readInt32(bytes, start + headerBytes) >>> 0
@@ -74,20 +87,22 @@ export function parseMessage(bytes: Uint8Array, start: number, end: number): Mes
   let limit = end
   if ((flags & flagChecksum) !== 0) {
     limit -= 4
-    if (readInt32(bytes, limit) >>> 0 !== crc32c(bytes, start, limit)) throw malformed('OP_MSG checksum does not match')
+    if (readInt32(bytes, limit) >>> 0 !== (yield* checksum(bytes, start, limit))) {
+      throw malformed('OP_MSG checksum does not match')
+    }
   }
   const { requestId } = header
   const moreToCome = (flags & flagMoreToCome) !== 0
-  const sections = catchFault(() => parseSections(bytes, start + headerBytes + 4, limit))
+  const sections = yield* catchFault(parseSections(bytes, start + headerBytes + 4, limit))
   return { requestId, moreToCome, isLegacy: false, database: undefined, ...sections }
 }
 
 type Sections = Pick<Message, 'body' | 'sequences' | 'fault'>
 
 /** Only documents that are damaged or nested too deep have a number of their own; other errors end the connection. */
-function catchFault(parse: () => Sections): Sections {
+function* catchFault(parsing: ParseSteps<Sections>): ParseSteps<Sections> {
   try {
-    return parse()
+    return yield* parsing
   } catch (error) {
     const isFault = error instanceof PolylogError && faults.has(error.detail.mongoCode)
     if (!isFault) throw error
@@ -97,7 +112,7 @@ function catchFault(parse: () => Sections): Sections {
 
 const faults: ReadonlySet<number | undefined> = new Set([mongoCode.invalidBson, mongoCode.overflow])
 
-function parseSections(bytes: Uint8Array, start: number, end: number): Sections {
+function* parseSections(bytes: Uint8Array, start: number, end: number): ParseSteps<Sections> {
   let body: BsonValue | undefined
   const sequences: DocumentSequence[] = []
   let at = start
@@ -105,12 +120,12 @@ function parseSections(bytes: Uint8Array, start: number, end: number): Sections 
     const kind = bytes[at++]!
     if (kind === 0) {
       if (body !== undefined) throw malformed('OP_MSG has two bodies')
-      body = parseDocument(bytes, at, end)
+      body = yield* parseDocument(bytes, at, end)
       at = body.end
     } else if (kind === 1) {
       const size = end - at >= 4 ? readInt32(bytes, at) : 0
       if (size < 5 || size > end - at) throw malformed('a document sequence has an invalid length')
-      sequences.push(parseSequence(bytes, at + 4, at + size))
+      sequences.push(yield* parseSequence(bytes, at + 4, at + size))
       at += size
     } else {
       throw malformed(`unknown section kind ${kind}`)
@@ -120,32 +135,40 @@ function parseSections(bytes: Uint8Array, start: number, end: number): Sections 
   return { body, sequences }
 }
 
-function parseSequence(bytes: Uint8Array, start: number, end: number): DocumentSequence {
+function* parseSequence(bytes: Uint8Array, start: number, end: number): ParseSteps<DocumentSequence> {
   const terminator = bytes.indexOf(0, start)
   if (terminator < 0 || terminator >= end) throw malformed('a document sequence has no name')
   const documents: BsonValue[] = []
   let at = terminator + 1
   while (at < end) {
-    const document = parseDocument(bytes, at, end)
+    const document = yield* parseDocument(bytes, at, end)
     documents.push(document)
     at = document.end
   }
   return { name: decodeName(bytes, start, terminator), documents }
 }
 
-function parseDocument(bytes: Uint8Array, at: number, end: number): BsonValue {
-  const limit = Math.min(end, at + maxMessageDocumentBytes)
-  return new BsonValue(bsonType.object, bytes, at, validateDocument(bytes, at, limit, maxMessageNesting))
+function* parseDocument(bytes: Uint8Array, at: number, end: number): ParseSteps<BsonValue> {
+  const validation = new Validation(bytes, at, Math.min(end, at + maxMessageDocumentBytes), maxMessageNesting)
+  for (let isDone = false; !isDone;) {
+    isDone = validation.step()
+    if (isTurnOver()) yield
+  }
+  return new BsonValue(bsonType.object, bytes, at, validation.end)
 }
 
-function parseQuery(bytes: Uint8Array, start: number, end: number, requestId: number): Message {
+function* parseQuery(bytes: Uint8Array, start: number, end: number, requestId: number): ParseSteps<Message> {
   const nameStart = start + headerBytes + 4
   const terminator = bytes.indexOf(0, nameStart)
   if (terminator < 0 || terminator + 9 > end) throw malformed('an OP_QUERY is cut short')
   const namespace = decodeUtf8(bytes, nameStart, cstringEnd(bytes, nameStart) - 1)
   if (!namespace.endsWith('.$cmd')) throw malformed('OP_QUERY is supported for the handshake only')
-  const sections = catchFault(() => ({ body: parseDocument(bytes, terminator + 9, end), sequences: [] }))
+  const sections = yield* catchFault(parseBody(bytes, terminator + 9, end))
   return { requestId, moreToCome: false, isLegacy: true, database: namespace.slice(0, -5), ...sections }
+}
+
+function* parseBody(bytes: Uint8Array, at: number, end: number): ParseSteps<Sections> {
+  return { body: yield* parseDocument(bytes, at, end), sequences: [] }
 }
 
 function malformed(what: string): PolylogError {
@@ -185,7 +208,25 @@ for (let byte = 0; byte < 256; byte++) {
 
 /** CRC-32C (Castagnoli), which zlib does not have. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  let crc = 0xffff_ffff
+  return (extendCrc(0xffff_ffff, bytes, start, end) ^ 0xffff_ffff) >>> 0
+}
+
+function extendCrc(before: number, bytes: Uint8Array, start: number, end: number): number {
+  let crc = before
   for (let i = start; i < end; i++) crc = crcTable[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8)
+  return crc
+}
+
+const checksumBytes = 64 * 1024
+const unitsPerByte = 3
+
+function* checksum(bytes: Uint8Array, start: number, end: number): ParseSteps<number> {
+  let crc = 0xffff_ffff
+  for (let at = start; at < end; at += checksumBytes) {
+    const stop = Math.min(at + checksumBytes, end)
+    crc = extendCrc(crc, bytes, at, stop)
+    charge(unitsPerByte * (stop - at))
+    if (isTurnOver()) yield
+  }
   return (crc ^ 0xffff_ffff) >>> 0
 }

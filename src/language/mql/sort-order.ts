@@ -6,12 +6,14 @@
  * several fields go through one array, the element counts that has the first of the keys, for all of them.
  */
 import { PolylogError } from '../../base/errors.ts'
+import { part } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import { sliceToLatin1 } from '../../base/slice.ts'
+import { compareSlices, sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { bsonType, BsonValue, FieldCursor, fieldsOf, findField } from '../../model/document/bson.ts'
 import { compoundKeys } from '../../model/document/index-keys.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
-import { compareValues, writeKeyElement } from '../../model/document/order.ts'
+import { compareValues } from '../../model/document/order.ts'
 import { parsePath, visitPath, type Path } from '../../model/document/path.ts'
 import { missingValue, nullValue, toSafeInteger } from '../../model/document/values.ts'
 
@@ -37,9 +39,66 @@ export function parseSort(sort: BsonValue): SortField[] {
   return fields
 }
 
+const writer = new KeyWriter()
+
+/** Latin1 text whose order is the sort's. Of a large document it is made in parts (`base/resumption.ts`). */
+export function sortKey(document: BsonValue, fields: readonly SortField[]): string {
+  if (fields.some(({ path }) => meetsArray(document, path))) return firstCompoundKey(document, fields)
+  writer.reset()
+  compoundKeys(fields, document, writer).next()
+  charge(unitsPerByte * writer.end)
+  return sliceToLatin1(writer)
+}
+
+const unitsPerByte = 3
+
+function meetsArray(document: BsonValue, path: Path): boolean {
+  const value = document.reference()
+  for (const name of path.encoded) {
+    if (value.type !== bsonType.object) break
+    findField(value.bytes, value.start, name, value)
+  }
+  return value.type === bsonType.array
+}
+
+interface FirstKey {
+  readonly keys: Iterator<void, void>
+  readonly candidate: KeyWriter
+  best: Uint8Array | undefined
+}
+
+const keysPerStep = 64
+
+function firstCompoundKey(document: BsonValue, fields: readonly SortField[]): string {
+  const begin = (): FirstKey => {
+    const candidate = new KeyWriter()
+    return { keys: compoundKeys(fields, document, candidate), candidate, best: undefined }
+  }
+  try {
+    const { best } = part(begin, (state) => {
+      for (let i = 0; i < keysPerStep; i++) {
+        if (state.keys.next().done === true) return true
+        const { candidate } = state
+        charge(unitsPerKey + unitsPerByte * candidate.end)
+        if (state.best === undefined || compareSlices(candidate, sliceOf(state.best)) < 0) {
+          state.best = candidate.toBytes()
+        }
+      }
+      return false
+    })
+    return sliceToLatin1(sliceOf(best!))
+  } catch (error) {
+    const isParallel = error instanceof PolylogError && error.detail.mongoCode === mongoCode.cannotIndexParallelArrays
+    if (!isParallel) throw error
+    throw mongoError(mongoCode.badValue, 'cannot sort with keys that are parallel arrays')
+  }
+}
+
+const unitsPerKey = 100
+
 const undefinedValue = new BsonValue(bsonType.undefined)
 
-/** The value that a document sorts by. */
+/** The value that a document sorts by in a short list. */
 function sortValue(document: BsonValue, { path, descending }: SortField): BsonValue {
   let best: BsonValue | undefined
   const sign = descending ? -1 : 1
@@ -61,41 +120,6 @@ function sortValue(document: BsonValue, { path, descending }: SortField): BsonVa
     return false
   })
   return best === undefined || best.type === bsonType.missing ? nullValue : best
-}
-
-const writer = new KeyWriter()
-
-/** Latin1 text whose order is the sort's. */
-export function sortKey(document: BsonValue, fields: readonly SortField[]): string {
-  if (fields.length > 1 && fields.filter(({ path }) => meetsArray(document, path)).length > 1) {
-    return firstCompoundKey(document, fields)
-  }
-  writer.reset()
-  for (const field of fields) {
-    const mark = writer.end
-    writeKeyElement(writer, sortValue(document, field))
-    if (field.descending) writer.descending(mark)
-  }
-  return sliceToLatin1(writer)
-}
-
-function meetsArray(document: BsonValue, path: Path): boolean {
-  const value = document.reference()
-  for (const name of path.encoded) {
-    if (value.type !== bsonType.object) break
-    findField(value.bytes, value.start, name, value)
-  }
-  return value.type === bsonType.array
-}
-
-function firstCompoundKey(document: BsonValue, fields: readonly SortField[]): string {
-  try {
-    return compoundKeys(fields, document).reduce((first, key) => (key < first ? key : first))
-  } catch (error) {
-    const isParallel = error instanceof PolylogError && error.detail.mongoCode === mongoCode.cannotIndexParallelArrays
-    if (!isParallel) throw error
-    throw mongoError(mongoCode.badValue, 'cannot sort with keys that are parallel arrays')
-  }
 }
 
 /** For short lists: compares values that may be no documents. */

@@ -14,12 +14,14 @@ import { inPlace } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { objectIdValue } from '../../model/document/values.ts'
+import type { WriteSteps } from '../../model/document/document.ts'
 import type { DocumentSource } from '../../query/document-source.ts'
 import type { Filter, Predicate } from './filter.ts'
 import type { Hint } from './planner.ts'
 import { computeAll, visitMatching, type Query } from './query.ts'
 import type { Projection } from './projection.ts'
 import type { SortField } from './sort-order.ts'
+import { documentBytes } from './documents.ts'
 import { withId, type Update } from './update.ts'
 import { openNode, openParent, setChild, toValue } from './update-tree.ts'
 
@@ -72,23 +74,45 @@ export interface InsertResult {
   readonly errors: readonly WriteError[]
 }
 
-/** One document's write. A write that has to wait is taken back and made again. */
-function writeOne<T>(transaction: Transaction, { hasRules }: DocumentSource, write: () => T): StatementSteps<T> {
-  return hasRules ? asPart(transaction, write, isDocumentError) : inPlace(transaction, write)
+/** One document's write. What of it has to wait before its steps is taken back and made again. */
+function* writeOne(
+  transaction: Transaction,
+  { hasRules }: DocumentSource,
+  write: () => WriteSteps,
+): StatementSteps<void> {
+  const steps = hasRules ? yield* asPart(transaction, write, isDocumentError) : yield* inPlace(transaction, write)
+  if (steps !== undefined) yield* steps
 }
 
-/** What a batch of one comes to, without steps: of a source without rules. */
-export function insertSingle(transaction: Transaction, source: DocumentSource, document: BsonValue): InsertResult {
+/** What a batch of one comes to, without steps where the document is small: of a source without rules. */
+export function insertSingle(
+  transaction: Transaction,
+  source: DocumentSource,
+  document: BsonValue,
+): InsertResult | StatementSteps<InsertResult> {
   try {
-    source.insert(transaction, withAnyId(transaction, document))
-    return insertedOne
+    const steps = source.insert(transaction, withAnyId(transaction, document))
+    return steps === undefined ? insertedOne : insertedBy(steps)
   } catch (error) {
-    if (!isDocumentError(error)) throw error
-    return { inserted: 0, errors: [{ index: 0, error }] }
+    return refusedOne(error)
   }
 }
 
 const insertedOne: InsertResult = { inserted: 1, errors: [] }
+
+function* insertedBy(steps: StatementSteps<void>): StatementSteps<InsertResult> {
+  try {
+    yield* steps
+    return insertedOne
+  } catch (error) {
+    return refusedOne(error)
+  }
+}
+
+function refusedOne(error: unknown): InsertResult {
+  if (!isDocumentError(error)) throw error
+  return { inserted: 0, errors: [{ index: 0, error }] }
+}
 
 export function* insertDocuments(
   transaction: Transaction,
@@ -144,21 +168,29 @@ export function* updateDocuments(
   let modified = 0
   let before: BsonValue | undefined
   let after: BsonValue | undefined
-  const visit = (document: BsonValue): boolean => {
+  const change = (document: BsonValue): WriteSteps => {
+    source.lock(transaction, getField(document, '_id')!)
+    const changed = operation.update.apply(document, { filter: operation.filter, isInsert: false, clock: transaction })
+    const isSame = Buffer.compare(asBytes(document), asBytes(changed)) === 0
+    const steps = isSame ? undefined : source.replace(transaction, document, changed)
     before = document
-    after = changeDocument(transaction, source, operation, before)
+    after = isSame ? document : changed
     matched++
-    if (after !== before) modified++
-    return operation.isMulti
+    if (!isSame) modified++
+    return steps
   }
-  yield* visitTargets(transaction, source, operation, visit)
+  yield* visitTargets(transaction, source, operation, change)
   if (matched > 0 || !operation.isUpsert) {
     if (!operation.isMulti && after !== undefined) after = yield* asStored(transaction, source, after)
     return { matched, modified, upserted: undefined, before, after }
   }
-  const made = yield* writeOne(transaction, source, () => upsert(transaction, source, operation))
-  const stored = yield* asStored(transaction, source, made)
-  return { matched: 0, modified: 0, upserted: getField(made, '_id')!, before: undefined, after: stored }
+  let made: BsonValue | undefined
+  yield* writeOne(transaction, source, () => {
+    made = newDocument(transaction, operation)
+    return source.insert(transaction, made)
+  })
+  const stored = yield* asStored(transaction, source, made!)
+  return { matched: 0, modified: 0, upserted: getField(made!, '_id')!, before: undefined, after: stored }
 }
 
 /** What has become of a document that was written: rules may have added to it. */
@@ -170,62 +202,58 @@ function* asStored(transaction: Transaction, source: DocumentSource, written: Bs
   })
 }
 
+/** Of larger documents a copy and a change are turns of their own. */
+const largeBytes = 1024 * 1024
+
 type Targets = Pick<UpdateOperation, 'filter' | 'hint' | 'sort' | 'isMulti'>
 
 /**
- * The documents to change: all, the first found, or the first of an order; in memory of their own. `visit` writes one.
+ * The documents to change: all, the first found, or the first of an order; in memory of their own. `write` writes one.
  */
 function* visitTargets(
   transaction: Transaction,
   source: DocumentSource,
   targets: Targets,
-  visit: (document: BsonValue) => boolean,
+  write: (document: BsonValue) => WriteSteps,
 ): StatementSteps<void> {
-  const { filter, hint, sort } = targets
+  const { filter, hint, sort, isMulti } = targets
   const { onlyId } = filter
   if (onlyId !== undefined && hint === undefined && source.find !== undefined) {
+    let large: BsonValue | undefined
     yield* writeOne(transaction, source, () => {
       const found = source.find!(transaction, onlyId)
-      if (found !== undefined) visit(new BsonValue(bsonType.object, copySlice(found)))
+      if (found === undefined) return undefined
+      const document = new BsonValue(bsonType.object, copySlice(found))
+      if (documentBytes(document) <= largeBytes) return write(document)
+      large = document
+      return undefined
     })
+    if (large === undefined) return
+    yield undefined
+    yield* writeOne(transaction, source, () => write(large!))
     return
   }
   const query: Query = { filter, sort, skip: 0, limit: undefined, hint, stages: [] }
   if (sort.length === 0) {
-    yield* visitMatching(query, source, transaction, (document) => {
-      return writeOne(transaction, source, () => visit(document))
+    yield* visitMatching(query, source, transaction, function* (document) {
+      yield* writeOne(transaction, source, () => write(document))
+      return isMulti
     })
     return
   }
   const [first] = yield* computeAll({ ...query, limit: 1 }, source, transaction)
-  if (first !== undefined) yield* writeOne(transaction, source, () => visit(first))
-}
-
-/** The new document, or `before` itself where nothing changes. */
-function changeDocument(
-  transaction: Transaction,
-  source: DocumentSource,
-  { update, filter }: UpdateOperation,
-  before: BsonValue,
-): BsonValue {
-  source.lock(transaction, getField(before, '_id')!)
-  const after = update.apply(before, { filter, isInsert: false, clock: transaction })
-  if (Buffer.compare(asBytes(before), asBytes(after)) === 0) return before
-  source.replace(transaction, before, after)
-  return after
+  if (first !== undefined) yield* writeOne(transaction, source, () => write(first))
 }
 
 function asBytes({ bytes, start, end }: BsonValue): Uint8Array {
   return bytes.subarray(start, end)
 }
 
-function upsert(transaction: Transaction, source: DocumentSource, operation: UpdateOperation): BsonValue {
-  const { update, filter } = operation
+/** Of an upsert that matches none. */
+function newDocument(transaction: Transaction, { update, filter }: UpdateOperation): BsonValue {
   const seed = seedOf(filter.predicates, update.isReplacement)
   const made = update.apply(seed, { filter, isInsert: true, clock: transaction })
-  const document = withId(made, getField(made, '_id') ?? makeObjectId(transaction))
-  source.insert(transaction, document)
-  return document
+  return withId(made, getField(made, '_id') ?? makeObjectId(transaction))
 }
 
 /** What the filter's equalities say of the document that is not there. */
@@ -271,11 +299,11 @@ export function* deleteDocuments(
   let deleted = 0
   let last: BsonValue | undefined
   yield* visitTargets(transaction, source, operation, (document) => {
-    last = document
     source.lock(transaction, getField(document, '_id')!)
-    source.remove(transaction, document)
+    const steps = source.remove(transaction, document)
+    last = document
     deleted++
-    return operation.isMulti
+    return steps
   })
   return { deleted, document: last }
 }

@@ -13,7 +13,7 @@ import { compareValues, writeKeyElement } from './order.ts'
 import { findPath, parsePath } from './path.ts'
 import { anyDocument, anyValue, valueOf } from '../../../test/documents/any-document.ts'
 import { readString } from './values.ts'
-import { checkNesting, validateDocument } from './validate.ts'
+import { NestingCheck, validateDocument } from './validate.ts'
 
 describe('validation', () => {
   it('accepts what the driver writes, and knows its end', () => {
@@ -50,8 +50,9 @@ describe('validation', () => {
     }
     expect(validateDocument(nested(100), 0, 1e6)).toBe(nested(100).length)
     expect(() => validateDocument(nested(101), 0, 1e6)).toThrow('exceeds maximum nested object depth')
-    expect(() => checkNesting(documentValue(nested(100)))).not.toThrow()
-    expect(() => checkNesting(documentValue(nested(101)))).toThrow('maximum nesting depth of 100')
+    const check = (levels: number): boolean => new NestingCheck(documentValue(nested(levels))).step()
+    expect(check(100)).toBe(true)
+    expect(() => check(101)).toThrow('maximum nesting depth of 100')
   })
 
   it('refuses bytes that are not UTF-8', () => {

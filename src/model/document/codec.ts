@@ -8,7 +8,7 @@
  */
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
-import type { Slice } from '../../base/slice.ts'
+import { sliceLength, type Slice } from '../../base/slice.ts'
 
 const format = 1
 
@@ -16,13 +16,16 @@ const format = 1
 export const documentOffset = 1
 
 const scratch = new ByteWriter(4096)
+/** A larger one gets bytes of its own: nobody keeps as much for the next. */
+const scratchBytes = 64 * 1024
 
-/** Reused: hand it to `put` at once. */
+/** Reused where the document is small: hand it to `put` at once. */
 export function encodeStored(document: Slice): Slice {
-  scratch.reset()
-  scratch.u8(format)
-  scratch.slice(document)
-  return scratch
+  const size = sliceLength(document) + documentOffset
+  const writer = size > scratchBytes ? new ByteWriter(size) : scratch.reset()
+  writer.u8(format)
+  writer.slice(document)
+  return writer
 }
 
 /** The offset of the BSON; throws for a format that is not known. */

@@ -5,28 +5,32 @@
  * reads, checks every unique index before it writes anything, and notes top-level fields for SQL. So a write that throws
  * has changed nothing, and a caller may catch a unique violation and go on in the same statement.
  *
+ * A document of 16 MB may have a million entries. So a write answers the steps that are left of it, which the caller takes
+ * in its statement; a small one is done when it answers (`WriteSteps`).
+ *
  * Invariants: a stored document is valid BSON and begins with its `_id`; the entries of each index are exactly
- * `indexKeyPrefixes` of the stored documents.
+ * `DocumentEntries` of the stored documents.
  */
-import { copySlice, equalSlices, sliceLength, sliceOf, type Slice } from '../../base/slice.ts'
+import { sliceLength, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { PolylogError } from '../../base/errors.ts'
+import { charge, isTurnOver } from '../../base/work.ts'
 import type { Collection, JsonObject, Namespace } from '../../database/catalog/catalog.ts'
 import { registerKind } from '../../database/catalog/objects.ts'
-import type { Transaction, TransactionReader } from '../../database/contract.ts'
+import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
+import { asOneBatch, inPlace } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, encodeName, fieldsOf, findField } from './bson.ts'
 import { documentStart, encodeStored } from './codec.ts'
+import { EntryWrites } from './entry-writes.ts'
 import { noteFields } from './fields.ts'
 import { indexesOf, type DocumentIndex } from './index-definition.ts'
-import { indexKeyPrefixes, writeEntry } from './index-keys.ts'
 import { writeDocumentKey } from './keys.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
-import { checkNesting, maxDocumentBytes } from './validate.ts'
+import { maxDocumentBytes, NestingCheck } from './validate.ts'
 import { describeKey } from './describe-key.ts'
 
 const idName = encodeName('_id')
 const key = new KeyWriter()
-const entryKey = new KeyWriter()
 const emptyDefinition = {}
 
 registerKind<JsonObject>({
@@ -88,26 +92,58 @@ export function findDocument(reader: TransactionReader, collection: Collection, 
   return stored === undefined ? undefined : { bytes: stored.bytes, start: documentStart(stored), end: stored.end }
 }
 
-/** `document` is valid BSON with its `_id` first. Throws `unique_violation`. */
-export function insertDocument(transaction: Transaction, collection: Collection, document: Slice): void {
-  checkStorable(document)
-  const id = idOf(document)
-  checkId(id)
-  writeDocumentKey(key, collection, id)
-  transaction.lock(key, 'update')
-  if (transaction.get(key) !== undefined) throw duplicateId(collection, id)
-  const changes = indexesOf(collection).map((index) => ({
-    index,
-    added: indexKeyPrefixes(collection, index, document),
-    removed: noKeys,
-  }))
-  checkUnique(transaction, collection, changes, id, document)
-  noteFields(transaction, collection, document)
-  writeEntries(transaction, changes, id)
-  transaction.put(writeDocumentKey(key, collection, id), encodeStored(document))
+/** What is left of a write, for its caller to carry out; undefined: it is done. */
+export type WriteSteps = StatementSteps<void> | undefined
+
+/** Of the document, for each index that it may be in: what is smaller is written in one batch. */
+const smallBytes = 16 * 1024
+
+type Write = (work: EntryWrites, pauses: boolean) => StatementSteps<void>
+
+/**
+ * In steps where there may be much to do. Of a small write the steps are taken at once, by the caller's batch, which is run
+ * again where they have to wait.
+ */
+function written(
+  transaction: Transaction,
+  collection: Collection,
+  document: Slice,
+  sizeBytes: number,
+  write: Write,
+): WriteSteps {
+  const pauses = sizeBytes * (1 + collection.indexes.length) > smallBytes
+  const steps = closing(new EntryWrites(transaction, collection, idOf(document), pauses), write, pauses)
+  if (pauses) return steps
+  asOneBatch(steps)
+  return undefined
 }
 
-const noKeys: readonly string[] = []
+function* closing(entries: EntryWrites, write: Write, pauses: boolean): StatementSteps<void> {
+  try {
+    yield* write(entries, pauses)
+  } finally {
+    entries.close()
+  }
+}
+
+/** `document` is valid BSON with its `_id` first. Throws `unique_violation`, at once or in a step. */
+export function insertDocument(transaction: Transaction, collection: Collection, document: Slice): WriteSteps {
+  return written(transaction, collection, document, sliceLength(document), function* (entries, pauses) {
+    const id = idOf(document)
+    checkId(id)
+    yield* storable(document, pauses)
+    const isNew = (): boolean => {
+      transaction.lock(writeDocumentKey(key, collection, id), 'update')
+      return transaction.get(key) === undefined
+    }
+    if (!(yield* settled(transaction, pauses, isNew))) throw duplicateId(collection, id)
+    const indexes = indexesOf(collection)
+    yield* checkAll(entries, collection, indexes, document)
+    noteFields(transaction, collection, document)
+    for (const index of indexes) yield* entries.put(index, document)
+    yield* putDocument(transaction, collection, id, document, pauses)
+  })
+}
 
 /** Locks a document that is about to be replaced or removed, and answers its newest state. */
 export function lockDocument(transaction: Transaction, collection: Collection, id: BsonValue): Slice | undefined {
@@ -116,81 +152,32 @@ export function lockDocument(transaction: Transaction, collection: Collection, i
 }
 
 /** `before` is a copy of the stored document, which is locked; `after` has the same `_id`. Throws `unique_violation`. */
-export function replaceDocument(transaction: Transaction, collection: Collection, before: Slice, after: Slice): void {
-  checkStorable(after)
-  const id = idOf(before)
-  const changes = indexesOf(collection).map((index) => changedKeys(collection, index, before, after))
-  checkUnique(transaction, collection, changes, id, after)
-  noteFields(transaction, collection, after)
-  writeEntries(transaction, changes, id)
-  transaction.put(writeDocumentKey(key, collection, id), encodeStored(after))
+export function replaceDocument(
+  transaction: Transaction,
+  collection: Collection,
+  before: Slice,
+  after: Slice,
+): WriteSteps {
+  const sizeBytes = Math.max(sliceLength(before), sliceLength(after))
+  return written(transaction, collection, before, sizeBytes, function* (entries, pauses) {
+    yield* storable(after, pauses)
+    const changed: DocumentIndex[] = []
+    for (const index of indexesOf(collection)) {
+      if (yield* entries.gatherBefore(index, before, after)) changed.push(index)
+    }
+    yield* checkAll(entries, collection, changed, after)
+    noteFields(transaction, collection, after)
+    for (const index of changed) yield* entries.put(index, after)
+    yield* putDocument(transaction, collection, idOf(before), after, pauses)
+  })
 }
 
 /** `document` is a copy of the stored one, which is locked. */
-export function removeDocument(transaction: Transaction, collection: Collection, document: Slice): void {
-  const id = idOf(document)
-  const changes = indexesOf(collection).map((index) => ({
-    index,
-    added: noKeys,
-    removed: indexKeyPrefixes(collection, index, document),
-  }))
-  writeEntries(transaction, changes, id)
-  transaction.delete(writeDocumentKey(key, collection, id))
-}
-
-interface EntryChange {
-  readonly index: DocumentIndex
-  readonly added: readonly string[]
-  readonly removed: readonly string[]
-}
-
-function changedKeys(collection: Collection, index: DocumentIndex, before: Slice, after: Slice): EntryChange {
-  const old = indexKeyPrefixes(collection, index, before)
-  const fresh = indexKeyPrefixes(collection, index, after)
-  if (old.length === 1 && fresh.length === 1 && old[0] === fresh[0]) return { index, added: noKeys, removed: noKeys }
-  const oldSet = new Set(old)
-  const freshSet = new Set(fresh)
-  return {
-    index,
-    added: fresh.filter((one) => !oldSet.has(one)),
-    removed: old.filter((one) => !freshSet.has(one)),
-  }
-}
-
-function checkUnique(
-  transaction: Transaction,
-  collection: Collection,
-  changes: readonly EntryChange[],
-  id: BsonValue,
-  document: Slice,
-): void {
-  for (const { index, added } of changes) {
-    if (!index.unique) continue
-    for (const prefix of added) {
-      if (isTaken(transaction, prefix, id)) throw duplicateKey(collection, index, document)
-    }
-  }
-}
-
-/** Locks the entry's key, so that two transactions cannot take it at once, and looks whose it is. */
-function isTaken(transaction: Transaction, prefix: string, id: BsonValue): boolean {
-  const own = copySlice(writeEntry(entryKey, true, prefix, id))
-  transaction.lock(entryKey, 'update')
-  const holder = transaction.get(entryKey)
-  return holder !== undefined && !equalSlices(holder, sliceOf(own))
-}
-
-function writeEntries(transaction: Transaction, changes: readonly EntryChange[], id: BsonValue): void {
-  for (const { index, added, removed } of changes) {
-    for (const prefix of removed) {
-      writeEntry(entryKey, index.unique, prefix, id)
-      transaction.delete(entryKey, 'derived')
-    }
-    for (const prefix of added) {
-      const value = writeEntry(entryKey, index.unique, prefix, id)
-      transaction.put(entryKey, value, 'derived')
-    }
-  }
+export function removeDocument(transaction: Transaction, collection: Collection, document: Slice): WriteSteps {
+  return written(transaction, collection, document, sliceLength(document), function* (entries) {
+    for (const index of indexesOf(collection)) yield* entries.remove(index, document)
+    transaction.delete(writeDocumentKey(key, collection, idOf(document)))
+  })
 }
 
 /** The entries of one document in an index that is being built, checked against those that are there. */
@@ -199,20 +186,55 @@ export function indexDocument(
   collection: Collection,
   index: DocumentIndex,
   document: Slice,
-): void {
-  const id = idOf(document)
-  const change = { index, added: indexKeyPrefixes(collection, index, document), removed: noKeys }
-  checkUnique(transaction, collection, [change], id, document)
-  writeEntries(transaction, [change], id)
+): WriteSteps {
+  return written(transaction, collection, document, sliceLength(document), function* (entries) {
+    yield* checkAll(entries, collection, [index], document)
+    yield* entries.put(index, document)
+  })
 }
 
-function checkStorable(document: Slice): void {
-  checkNesting(document)
+function* checkAll(
+  entries: EntryWrites,
+  collection: Collection,
+  indexes: readonly DocumentIndex[],
+  document: Slice,
+): StatementSteps<void> {
+  for (const index of indexes) {
+    if (!index.unique && index.fields.length === 1) continue
+    yield* entries.check(index, document, () => duplicateKey(collection, index, document))
+  }
+}
+
+/** The answer of what may wait, and changes nothing. */
+function* settled(transaction: Transaction, pauses: boolean, ask: () => boolean): StatementSteps<boolean> {
+  if (!pauses) return ask()
+  return yield* inPlace(transaction, ask)
+}
+
+/** A large one is copied twice, in turns of their own. */
+function* putDocument(
+  transaction: Transaction,
+  collection: Collection,
+  id: BsonValue,
+  document: Slice,
+  pauses: boolean,
+): StatementSteps<void> {
+  const stored = encodeStored(document)
+  charge(sliceLength(document))
+  if (pauses && transaction.slice.spend(1)) yield undefined
+  transaction.put(writeDocumentKey(key, collection, id), stored)
+  charge(sliceLength(document))
+  if (pauses && transaction.slice.spend(1)) yield undefined
+}
+
+function* storable(document: Slice, pauses: boolean): StatementSteps<void> {
   const size = sliceLength(document)
   if (size > maxDocumentBytes) {
     const limit = `the maximum of ${maxDocumentBytes}`
     throw mongoError(mongoCode.documentTooLarge, `a document of ${size} bytes is larger than ${limit}`, 'too_large')
   }
+  const nesting = new NestingCheck(document)
+  while (!nesting.step()) if (pauses && isTurnOver()) yield undefined
 }
 
 function duplicateId(collection: Collection, id: BsonValue): PolylogError {

@@ -1,11 +1,13 @@
 /** Random documents with arrays, nulls and nothing at all, against a list of documents; the model's verifier looks on. */
 import { serialize, type Document } from 'bson'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { Database } from '../../database/database.ts'
-import { openTestDatabase, runNow } from '../../database/testing.ts'
+import { openTestDatabase, runNow, runSteps } from '../../database/testing.ts'
+import { StatementSlice } from '../../database/transaction/time-slice.ts'
+import { KernelTransaction } from '../../database/transaction/transaction.ts'
 import { Verification } from '../../database/verification/verification.ts'
 import { SeededRandom } from '../../host/simulated/random.ts'
 import { bsonType, BsonValue } from './bson.ts'
@@ -13,7 +15,7 @@ import { ensureDocumentCollection, insertDocument, lockDocument, removeDocument,
 import { createDocumentIndex } from './index-build.ts'
 import { compileIndex, indexDefinition } from './index-definition.ts'
 import { compareValues } from './order.ts'
-import { indexKeyPrefixes } from './index-keys.ts'
+import { DocumentEntries, indexKeyPrefixes } from './index-keys.ts'
 import { documentVerifier } from './verify.ts'
 
 const collectionOf = (tx: Transaction): Collection => tx.catalog.findCollection('n', 'things')!
@@ -59,6 +61,8 @@ function randomDocument(random: SeededRandom, id: number): Document {
       { tags: [['a'], 'c'] },
     ),
     ...pick<Document>({}, { place: null }, { place: { city: 'x' } }, { place: { town: 1 } }),
+    // A large one is written in steps.
+    ...pick<Document>({}, {}, { padding: 'x'.repeat(20_000) }),
     ...pick<Document>({}, { [`new ${random.below(3)}`]: pick<unknown>(1, 'text', null) }),
   }
 }
@@ -100,11 +104,11 @@ test('documents, their unique conflicts and their entries are those of a list of
       const isThere = documents.has(id)
       const isRemoved = isThere && random.chance(0.3)
       const change = (): void =>
-        runNow(database, (tx) => {
+        runNow<void>(database, (tx) => {
           const before = stored(tx, id)
-          if (before === undefined) insertDocument(tx, collectionOf(tx), bytesOf(document))
-          else if (isRemoved) removeDocument(tx, collectionOf(tx), before)
-          else replaceDocument(tx, collectionOf(tx), before, bytesOf(document))
+          if (before === undefined) return insertDocument(tx, collectionOf(tx), bytesOf(document))
+          if (isRemoved) return removeDocument(tx, collectionOf(tx), before)
+          return replaceDocument(tx, collectionOf(tx), before, bytesOf(document))
         })
       if (isRemoved) {
         change()
@@ -125,6 +129,83 @@ test('documents, their unique conflicts and their entries are those of a list of
     expect(differences(database)).toEqual([])
     await database.close()
   }
+})
+
+test('a large document is written in turns, whatever is done with it', async () => {
+  const numbers = (from: number): Document => ({
+    _id: 1,
+    code: Array.from({ length: 5000 }, (_, i) => from + i),
+    tags: Array.from({ length: 5000 }, (_, i) => `${(i * 7919) % 5000}`),
+    place: { city: 'x' },
+  })
+  const database = await openTestDatabase()
+  runNow(database, makeAll)
+  const writes: [string, (tx: Transaction) => void | StatementSteps<void>][] = [
+    ['insert', (tx) => insertDocument(tx, collectionOf(tx), bytesOf(numbers(0)))],
+    ['replace', (tx) => replaceDocument(tx, collectionOf(tx), stored(tx, 1)!, bytesOf(numbers(5)))],
+    ['remove', (tx) => removeDocument(tx, collectionOf(tx), stored(tx, 1)!)],
+    ['insert again', (tx) => insertDocument(tx, collectionOf(tx), bytesOf(numbers(0)))],
+    [
+      'index',
+      function* (tx): StatementSteps<void> {
+        yield* createDocumentIndex(tx, collectionOf(tx), {
+          name: 'late',
+          unique: true,
+          definition: indexDefinition([['tags', 1]], false),
+        })
+      },
+    ],
+  ]
+  for (const [what, write] of writes) {
+    const most = entriesInATurn()
+    await runSteps(database, write)
+    // Five thousand entries in each of three indexes; a turn has a thousand keys.
+    expect(most(), what).toBeGreaterThan(100)
+    expect(most(), what).toBeLessThan(1100)
+    if (what !== 'remove') expect(differences(database), what).toEqual([])
+  }
+  await database.close()
+})
+
+/** The most entries that are gone through between two turns from here on. */
+function entriesInATurn(): () => number {
+  let entries = 0
+  let most = 0
+  const next = vi.spyOn(DocumentEntries.prototype, 'next').mockImplementation(function (this: DocumentEntries) {
+    entries++
+    most = Math.max(most, entries)
+    return originalNext.call(this)
+  })
+  const renew = vi.spyOn(StatementSlice.prototype, 'renew').mockImplementation(function (this: StatementSlice) {
+    entries = 0
+    originalRenew.call(this)
+  })
+  return () => {
+    next.mockRestore()
+    renew.mockRestore()
+    return most
+  }
+}
+
+const originalNext = DocumentEntries.prototype.next
+const originalRenew = StatementSlice.prototype.renew
+
+test('of a document that is replaced, entries that stay are neither locked nor written', async () => {
+  const database = await openTestDatabase()
+  runNow(database, makeAll)
+  const many = Array.from({ length: 1500 }, (_, i) => i)
+  runNow<void>(database, (tx) => insertDocument(tx, collectionOf(tx), bytesOf({ _id: 1, code: many, x: 1 })))
+  const put = vi.spyOn(KernelTransaction.prototype, 'put')
+  runNow<void>(database, (tx) =>
+    replaceDocument(tx, collectionOf(tx), stored(tx, 1)!, bytesOf({ _id: 1, code: [...many, 1500], x: 1 })),
+  )
+  runNow<void>(database, (tx) =>
+    replaceDocument(tx, collectionOf(tx), stored(tx, 1)!, bytesOf({ _id: 1, code: [...many, 1500], x: 2 })),
+  )
+  expect(put.mock.calls.filter(([, , kind]) => kind === 'derived').length).toBe(1)
+  put.mockRestore()
+  expect(differences(database)).toEqual([])
+  await database.close()
 })
 
 describe('the entries of', () => {

@@ -1,6 +1,7 @@
 import { serialize, type Document } from 'bson'
 import { expect, test } from 'vitest'
 import { sliceOf } from '../../base/slice.ts'
+import { asOneBatch } from '../../database/transaction/wait.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Database } from '../../database/database.ts'
@@ -24,7 +25,10 @@ async function collectionOf(...documents: readonly Document[]): Promise<Collecti
   let found: Collection | undefined
   run(database, (tx) => {
     const collection = tx.catalog.findCollection('n', 'things')!
-    for (const one of documents) insertDocument(tx, collection, sliceOf(serialize(one)))
+    for (const one of documents) {
+      const steps = insertDocument(tx, collection, sliceOf(serialize(one)))
+      if (steps !== undefined) asOneBatch(steps)
+    }
     found = tx.catalog.findCollection('n', 'things')
   })
   return found!

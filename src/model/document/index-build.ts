@@ -5,7 +5,7 @@ import type { Collection, Index, JsonObject } from '../../database/catalog/catal
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { documentOffset } from './codec.ts'
 import { indexDocument } from './document.ts'
-import { advance, inPlace } from '../../database/transaction/wait.ts'
+import { advance, inPlace, toItsEnd } from '../../database/transaction/wait.ts'
 import { compileIndex } from './index-definition.ts'
 
 export interface NewIndex {
@@ -31,7 +31,7 @@ export function* createDocumentIndex(
       continue
     }
     const stored = { ...sliceOf(copySlice(cursor.value)), start: documentOffset }
-    yield* inPlace(transaction, () => indexDocument(transaction, changed, compiled, stored))
+    yield* toItsEnd(transaction, () => indexDocument(transaction, changed, compiled, stored))
     if (transaction.slice.spend(1)) yield undefined
   }
   return index

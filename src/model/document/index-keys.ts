@@ -5,12 +5,12 @@
  * different key. Two fields may go through the same array, but not through two different ones ("parallel arrays"), since
  * the number of entries would be a product. An empty array at the end of a path is undefined, elsewhere null.
  */
-import { sliceToLatin1 } from '../../base/slice.ts'
-import { ByteWriter } from '../../base/bytes.ts'
+import { charge } from '../../base/work.ts'
 import { KeyWriter } from '../../base/tuple.ts'
-import type { Slice } from '../../base/slice.ts'
+import { sliceToLatin1, type Slice } from '../../base/slice.ts'
+import { ByteWriter } from '../../base/bytes.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
-import { bsonType, BsonValue, elementsOf, findField } from './bson.ts'
+import { bsonType, BsonValue, FieldCursor, findField } from './bson.ts'
 import type { DocumentIndex } from './index-definition.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
 import { writeKeyElement } from './order.ts'
@@ -24,21 +24,77 @@ interface Reached {
 }
 
 /** A field of a compound key. */
-interface KeyField {
+export interface KeyField {
   readonly path: Path
   readonly descending: boolean
 }
 
-/** Keys without the _id, as latin1 strings. */
-export function indexKeyPrefixes(collection: Collection, index: DocumentIndex, document: Slice): string[] {
-  const reached = reachedBy(index.fields, document)
-  if (index.sparse && reached.every(isAbsent)) return []
-  return keysOf(index.fields, reached, (writer) => writer.begin(collection.id, index.id))
+/**
+ * The entries of one document in an index, one after another: whoever goes through those of a large one may pause between
+ * two. The same entry may come more than once. Throws for parallel arrays, wherever they are met.
+ */
+export class DocumentEntries {
+  readonly key: KeyWriter = new KeyWriter()
+  readonly value: Slice
+  readonly #id: Slice
+  readonly #isUnique: boolean
+  readonly #keys: Iterator<void, void>
+  #prefixEnd = 0
+
+  constructor(collection: Collection, index: DocumentIndex, document: Slice, id: EncodedId) {
+    this.#isUnique = index.unique
+    this.#id = id.element
+    this.value = index.unique ? id.element : id.size
+    const reached = reachedBy(index.fields, document)
+    this.#keys = index.sparse && reached.every(isAbsent) ? none : eachKey(index.fields, reached, this.key, 0)
+    this.key.begin(collection.id, index.id)
+  }
+
+  next(): boolean {
+    if (this.#keys.next().done === true) return false
+    const { key } = this
+    this.#prefixEnd = key.end
+    if (!this.#isUnique) key.slice(this.#id)
+    charge(key.end)
+    return true
+  }
+
+  /** The key without its `_id`, as latin1. */
+  prefix(): string {
+    return sliceToLatin1({ bytes: this.key.bytes, start: 0, end: this.#prefixEnd })
+  }
 }
 
-/** The keys that an index on the fields would have, as latin1 strings that nothing leads. Throws for parallel arrays. */
-export function compoundKeys(fields: readonly KeyField[], document: Slice): string[] {
-  return keysOf(fields, reachedBy(fields, document), (writer) => writer.reset())
+const none: Iterator<void, void> = { next: () => ({ done: true, value: undefined }) }
+
+/** The `_id` as entries hold it. */
+export interface EncodedId {
+  readonly element: Slice
+  /** Of the element, as a varint. */
+  readonly size: Slice
+}
+
+export function encodeId(id: BsonValue): EncodedId {
+  const element = new KeyWriter(16)
+  writeKeyElement(element, id)
+  const size = new ByteWriter(8)
+  size.varint(element.end)
+  return { element, size }
+}
+
+/** Keys without the _id, as latin1 strings, each once: all that a small document has, for tests. */
+export function indexKeyPrefixes(collection: Collection, index: DocumentIndex, document: Slice): string[] {
+  const entries = new DocumentEntries(collection, index, document, noId)
+  const keys = new Set<string>()
+  while (entries.next()) keys.add(entries.prefix())
+  return [...keys]
+}
+
+const noId: EncodedId = { element: new KeyWriter(0), size: new KeyWriter(0) }
+
+/** Writes the keys that an index on the fields would have, one after another, each over the one before. */
+export function compoundKeys(fields: readonly KeyField[], document: Slice, into: KeyWriter): Iterator<void, void> {
+  return eachKey(fields, reachedBy(fields, document), into.reset(), 0)
 }
 
 function reachedBy(fields: readonly KeyField[], { bytes, start, end }: Slice): Reached[] {
@@ -46,25 +102,50 @@ function reachedBy(fields: readonly KeyField[], { bytes, start, end }: Slice): R
   return fields.map(({ path }) => follow({ path, depth: 0, value: root }))
 }
 
-type BeginKey = (writer: KeyWriter) => void
-
-function keysOf(fields: readonly KeyField[], reached: readonly Reached[], begin: BeginKey): string[] {
-  if (!reached.some(isAtArray)) return [prefixOf(fields, reached, begin)]
-  const keys = new Set<string>()
-  expand(fields, reached, begin, keys)
-  return [...keys]
+/** Keys behind what is written: of the fields from `from` on, those before them have their elements. */
+function* eachKey(
+  fields: readonly KeyField[],
+  reached: readonly Reached[],
+  into: KeyWriter,
+  from: number,
+): Generator<void, void> {
+  let at = from
+  for (; at < reached.length && !isAtArray(reached[at]!); at++) writeField(into, fields[at]!, reached[at]!.value)
+  if (at === reached.length) {
+    yield
+    return
+  }
+  const array = reached[at]!.value
+  for (const one of reached) {
+    if (isAtArray(one) && one.value.start !== array.start) throw parallelArrays(fields)
+  }
+  const mark = into.end
+  const isLast = at === fields.length - 1 && reached[at]!.depth === reached[at]!.path.names.length
+  const cursor = FieldCursor.of(array)
+  let isEmpty = true
+  while (cursor.next()) {
+    isEmpty = false
+    into.end = mark
+    if (isLast) {
+      writeField(into, fields[at]!, cursor.value)
+      yield
+      continue
+    }
+    const element = cursor.value.reference()
+    yield* eachKey(
+      fields,
+      reached.map((one) => (isAtArray(one) ? enter(one, element) : one)),
+      into,
+      at,
+    )
+  }
+  if (isEmpty) yield* eachKey(fields, reached.map(emptied), into, at)
 }
 
-const writer = new KeyWriter()
-
-function prefixOf(fields: readonly KeyField[], reached: readonly Reached[], begin: BeginKey): string {
-  begin(writer)
-  for (const [i, { value }] of reached.entries()) {
-    const mark = writer.end
-    writeKeyElement(writer, value)
-    if (fields[i]!.descending) writer.descending(mark)
-  }
-  return sliceToLatin1(writer)
+function writeField(into: KeyWriter, { descending }: KeyField, value: BsonValue): void {
+  const mark = into.end
+  writeKeyElement(into, value)
+  if (descending) into.descending(mark)
 }
 
 function isAbsent({ value }: Reached): boolean {
@@ -85,9 +166,7 @@ function follow(from: Reached): Reached {
     if (value.type === bsonType.object) {
       findField(value.bytes, value.start, path.encoded[depth]!, value)
     } else if (value.type === bsonType.array) {
-      const element = elementAt(value, path.positions[depth]!)
-      if (element === undefined) return { path, depth, value }
-      value.setTo(element)
+      if (!enterPosition(value, path.positions[depth]!)) return { path, depth, value }
     } else {
       value.type = bsonType.missing
       return { path, depth: path.names.length, value }
@@ -97,32 +176,15 @@ function follow(from: Reached): Reached {
   return { path, depth, value }
 }
 
-function elementAt(array: BsonValue, position: number): BsonValue | undefined {
-  return position < 0 ? undefined : elementsOf(array)[position]
-}
-
-function expand(fields: readonly KeyField[], reached: readonly Reached[], begin: BeginKey, keys: Set<string>): void {
-  const array = reached.find(isAtArray)?.value
-  if (array === undefined) {
-    keys.add(prefixOf(fields, reached, begin))
-    return
+function enterPosition(array: BsonValue, position: number): boolean {
+  if (position < 0) return false
+  const cursor = FieldCursor.of(array)
+  for (let i = 0; cursor.next(); i++) {
+    if (i < position) continue
+    array.setTo(cursor.value)
+    return true
   }
-  for (const one of reached) {
-    if (isAtArray(one) && one.value.start !== array.start) throw parallelArrays(fields)
-  }
-  const elements = elementsOf(array)
-  if (elements.length === 0) {
-    keys.add(prefixOf(fields, reached.map(emptied), begin))
-    return
-  }
-  for (const element of elements) {
-    expand(
-      fields,
-      reached.map((one) => (isAtArray(one) ? enter(one, element) : one)),
-      begin,
-      keys,
-    )
-  }
+  return false
 }
 
 /** Depth beyond the path's length marks a value that is final though it may be an array. */
@@ -141,20 +203,4 @@ function emptied(one: Reached): Reached {
 function parallelArrays(fields: readonly KeyField[]): Error {
   const names = fields.map(({ path }) => `[${path.names.at(-1)}]`).join(' ')
   return mongoError(mongoCode.cannotIndexParallelArrays, `cannot index parallel arrays ${names}`)
-}
-
-const idScratch = new KeyWriter()
-const sizeScratch = new ByteWriter(8)
-
-/** Key and value of an entry, reused by the next call. */
-export function writeEntry(into: KeyWriter, unique: boolean, prefix: string, id: BsonValue): Slice {
-  idScratch.reset()
-  writeKeyElement(idScratch, id)
-  into.reset()
-  into.latin1(prefix)
-  if (unique) return idScratch
-  into.slice(idScratch)
-  sizeScratch.reset()
-  sizeScratch.varint(idScratch.end)
-  return sizeScratch
 }

@@ -9,6 +9,7 @@
  * may call itself once a level.
  */
 import { isUtf8 } from 'node:buffer'
+import { charge } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
 import { mongoCode, mongoError } from './mongo-error.ts'
 import { bsonType, cstringEnd, isNestedType, readInt32, valueEnd } from './bson.ts'
@@ -16,6 +17,10 @@ import { bsonType, cstringEnd, isNestedType, readInt32, valueEnd } from './bson.
 const maxStoredNesting = 100
 export const maxMessageNesting = 200
 export const maxDocumentBytes: number = 16 * 1024 * 1024
+/** What is longer is looked through by a native call. */
+const nativeBytes = 256
+const elementsPerStep = 1024
+const unitsPerElement = 10
 /** A command may be a little larger than the largest document in it. */
 export const maxMessageDocumentBytes: number = maxDocumentBytes + 16 * 1024
 
@@ -26,31 +31,82 @@ export function validateDocument(
   limit: number,
   maxNesting: number = maxStoredNesting,
 ): number {
-  return validateNested(bytes, start, limit, maxNesting)
+  const validation = new Validation(bytes, start, limit, maxNesting)
+  while (!validation.step());
+  return validation.end
 }
 
-/** `levels`: so many are allowed from here on. */
-function validateNested(bytes: Uint8Array, start: number, limit: number, levels: number): number {
-  if (levels === 0) throw mongoError(mongoCode.overflow, 'BSONObj exceeds maximum nested object depth', 'too_large')
-  if (limit - start < 5) throw invalid(start, 'a document is cut short')
-  const end = start + readInt32(bytes, start)
-  if (end < start + 5 || end > limit) throw invalid(start, 'a document has an invalid length')
-  if (bytes[end - 1] !== 0) throw invalid(start, 'a document does not end with 00')
-  let at = start + 4
-  while (at < end - 1) {
-    const type = bytes[at]!
-    if (type === 0) throw invalid(at, 'a document ends before its length')
-    const nameEnd = validateCstring(bytes, at + 1, end - 1)
-    at = validateValue(bytes, type, nameEnd, end - 1, levels)
+/** The same, step by step. */
+export class Validation {
+  readonly #bytes: Uint8Array
+  /** Where the documents that are open end, the outermost first. */
+  readonly #ends: number[] = []
+  readonly #maxNesting: number
+  #at: number
+  end = 0
+
+  constructor(bytes: Uint8Array, start: number, limit: number, maxNesting: number) {
+    this.#bytes = bytes
+    this.#maxNesting = maxNesting
+    this.#at = start
+    this.end = this.#enter(start, limit)
   }
-  return end
+
+  /** Whether that was the last one; then `end` is right. */
+  step(): boolean {
+    const bytes = this.#bytes
+    const ends = this.#ends
+    const from = this.#at
+    let limit = ends.at(-1)! - 1
+    let left = elementsPerStep
+    for (; left > 0 && ends.length > 0; left--) {
+      if (this.#at >= limit) {
+        this.#at = ends.pop()!
+        limit = ends.length === 0 ? 0 : ends.at(-1)! - 1
+        continue
+      }
+      const type = bytes[this.#at]!
+      if (type === 0) throw invalid(this.#at, 'a document ends before its length')
+      const start = validateCstring(bytes, this.#at + 1, limit)
+      if (isNestedType(type)) limit = this.#enter(start, limit) - 1
+      else if (type === bsonType.codeWithScope) limit = this.#enterScope(start, limit) - 1
+      else this.#at = validateValue(bytes, type, start, limit)
+    }
+    charge(unitsPerElement * (elementsPerStep - left) + Math.ceil((this.#at - from) / bytesPerUnit))
+    return ends.length === 0
+  }
+
+  /** Of a document that begins at `start`: where it ends. */
+  #enter(start: number, limit: number): number {
+    const bytes = this.#bytes
+    if (this.#ends.length >= this.#maxNesting) {
+      throw mongoError(mongoCode.overflow, 'BSONObj exceeds maximum nested object depth', 'too_large')
+    }
+    if (limit - start < 5) throw invalid(start, 'a document is cut short')
+    const end = start + readInt32(bytes, start)
+    if (end < start + 5 || end > limit) throw invalid(start, 'a document has an invalid length')
+    if (bytes[end - 1] !== 0) throw invalid(start, 'a document does not end with 00')
+    this.#ends.push(end)
+    this.#at = start + 4
+    return end
+  }
+
+  #enterScope(start: number, limit: number): number {
+    const bytes = this.#bytes
+    if (start + 14 > limit) throw invalid(start, 'a code with scope is cut short')
+    const end = start + readInt32(bytes, start)
+    if (end > limit || end < start + 14) throw invalid(start, 'a code with scope has an invalid length')
+    const scope = validateString(bytes, start + 4, end)
+    if (this.#enter(scope, end) !== end) throw invalid(start, 'a scope does not fill its length')
+    return end
+  }
 }
 
-function validateValue(bytes: Uint8Array, type: number, start: number, limit: number, levels: number): number {
+/** Looking at the bytes of texts. */
+const bytesPerUnit = 8
+
+function validateValue(bytes: Uint8Array, type: number, start: number, limit: number): number {
   switch (type) {
-    case bsonType.object:
-    case bsonType.array:
-      return validateNested(bytes, start, limit, levels - 1)
     case bsonType.string:
     case bsonType.code:
     case bsonType.symbol:
@@ -64,8 +120,6 @@ function validateValue(bytes: Uint8Array, type: number, start: number, limit: nu
       return validateCstring(bytes, validateCstring(bytes, start, limit), limit)
     case bsonType.dbPointer:
       return fixed(validateString(bytes, start, limit), 12, limit)
-    case bsonType.codeWithScope:
-      return validateScope(bytes, start, limit, levels)
     default:
       return fixed(start, fixedWidth(type, start), limit)
   }
@@ -102,8 +156,13 @@ function fixed(start: number, width: number, limit: number): number {
 function validateCstring(bytes: Uint8Array, start: number, limit: number): number {
   let at = start
   let isAscii = true
-  for (; at < limit && bytes[at] !== 0; at++) if (bytes[at]! >= 0x80) isAscii = false
-  if (at >= limit) throw invalid(start, 'a name is not terminated')
+  const near = Math.min(limit, start + nativeBytes)
+  for (; at < near && bytes[at] !== 0; at++) if (bytes[at]! >= 0x80) isAscii = false
+  if (at === near && near < limit) {
+    at = bytes.indexOf(0, at)
+    isAscii = false
+  }
+  if (at < 0 || at >= limit) throw invalid(start, 'a name is not terminated')
   if (!isAscii && !isUtf8(bytes.subarray(start, at))) throw invalid(start, 'a name is not valid UTF-8')
   return at + 1
 }
@@ -115,7 +174,7 @@ function validateString(bytes: Uint8Array, start: number, limit: number): number
   if (size < 1 || end > limit) throw invalid(start, 'a string has an invalid length')
   if (bytes[end - 1] !== 0) throw invalid(start, 'a string does not end with 00')
   let at = start + 4
-  while (at < end && bytes[at]! < 0x80) at++
+  if (size <= nativeBytes) while (at < end && bytes[at]! < 0x80) at++
   if (at < end && !isUtf8(bytes.subarray(at, end - 1))) throw invalid(start, 'a string is not valid UTF-8')
   return end
 }
@@ -127,39 +186,45 @@ function validateBinary(bytes: Uint8Array, start: number, limit: number): number
   return start + 5 + size
 }
 
-function validateScope(bytes: Uint8Array, start: number, limit: number, levels: number): number {
-  if (start + 14 > limit) throw invalid(start, 'a code with scope is cut short')
-  const end = start + readInt32(bytes, start)
-  if (end > limit || end < start + 14) throw invalid(start, 'a code with scope has an invalid length')
-  const scope = validateString(bytes, start + 4, end)
-  if (validateNested(bytes, scope, end, levels - 1) !== end) throw invalid(start, 'a scope does not fill its length')
-  return end
-}
+/** Throws Overflow for a valid document that is nested too deep to be stored. Step by step, for a large one. */
+export class NestingCheck {
+  readonly #bytes: Uint8Array
+  #at: number
+  #depth: number
 
-/** Throws Overflow for a valid document that is nested too deep to be stored. */
-export function checkNesting({ bytes, start, end }: Slice): void {
-  // A level takes size, type, the end of a name, and its own end.
-  if (end - start <= maxStoredNesting * 7 || !isNestedDeeper(bytes, start, maxStoredNesting)) return
-  const message = `Document exceeds maximum nesting depth of ${maxStoredNesting}`
-  throw mongoError(mongoCode.overflow, message, 'too_large')
-}
-
-function isNestedDeeper(bytes: Uint8Array, start: number, levels: number): boolean {
-  if (levels === 0) return true
-  let at = start + 4
-  for (;;) {
-    const type = bytes[at]!
-    if (type === 0) return false
-    at = cstringEnd(bytes, at + 1)
-    if (isNestedType(type) && isNestedDeeper(bytes, at, levels - 1)) return true
-    if (type === bsonType.codeWithScope && isNestedDeeper(bytes, scopeStart(bytes, at), levels - 1)) return true
-    at = valueEnd(bytes, type, at)
+  constructor({ bytes, start, end }: Slice) {
+    this.#bytes = bytes
+    this.#at = start + 4
+    // A level takes size, type, the end of a name, and its own end.
+    this.#depth = end - start <= maxStoredNesting * 7 ? 0 : 1
   }
-}
 
-/** Behind the size of the whole and the code. */
-function scopeStart(bytes: Uint8Array, start: number): number {
-  return valueEnd(bytes, bsonType.string, start + 4)
+  /** Whether that was the last one. */
+  step(): boolean {
+    const bytes = this.#bytes
+    let left = elementsPerStep
+    for (; left > 0 && this.#depth > 0; left--) {
+      const type = bytes[this.#at++]!
+      if (type === 0) {
+        // Behind the end of what is nested its parent goes on.
+        this.#depth--
+        continue
+      }
+      this.#at = cstringEnd(bytes, this.#at)
+      if (isNestedType(type)) this.#enter(this.#at)
+      else if (type === bsonType.codeWithScope) this.#enter(valueEnd(bytes, bsonType.string, this.#at + 4))
+      else this.#at = valueEnd(bytes, type, this.#at)
+    }
+    charge(unitsPerElement * (elementsPerStep - left))
+    return this.#depth === 0
+  }
+
+  #enter(start: number): void {
+    this.#at = start + 4
+    if (++this.#depth <= maxStoredNesting) return
+    const message = `Document exceeds maximum nesting depth of ${maxStoredNesting}`
+    throw mongoError(mongoCode.overflow, message, 'too_large')
+  }
 }
 
 function invalid(at: number, what: string): Error {

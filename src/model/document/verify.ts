@@ -1,6 +1,6 @@
 /**
  * What must hold of a document collection, from its stored bytes: a document is valid BSON, begins with the `_id` that it
- * lies under, has its fields' types in the catalog, and has exactly the entries in each index that `indexKeyPrefixes` gives.
+ * lies under, has its fields' types in the catalog, and has exactly the entries in each index that `DocumentEntries` gives.
  */
 import { equalSlices, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, KeyWriter, primaryIndex } from '../../base/tuple.ts'
@@ -17,7 +17,7 @@ import { documentStart } from './codec.ts'
 import { idOf } from './document.ts'
 import { hasUnnoted, typeFields } from './fields.ts'
 import { indexesOf, type DocumentIndex } from './index-definition.ts'
-import { indexKeyPrefixes, writeEntry } from './index-keys.ts'
+import { DocumentEntries, encodeId } from './index-keys.ts'
 import { writeDocumentKey, writeEntryTarget } from './keys.ts'
 import { validateDocument } from './validate.ts'
 
@@ -36,7 +36,6 @@ export const documentVerifier: ModelVerifier = {
 }
 
 const targetWriter = new KeyWriter()
-const entryWriter = new KeyWriter()
 
 function documentOf(stored: Slice): Slice {
   return { bytes: stored.bytes, start: documentStart(stored), end: stored.end }
@@ -54,12 +53,12 @@ function checkDocument(verification: Verification, collection: Collection, key: 
   }
   checkFields(verification, collection, key, document)
   for (const index of indexesOf(collection)) {
-    for (const prefix of indexKeyPrefixes(collection, index, document)) {
-      const entry = writeEntry(entryWriter, index.unique, prefix, id)
-      const of = { where: nameOf(collection), index: index.name, key: entryWriter }
-      const found = verification.transaction.get(entryWriter)
+    const entries = new DocumentEntries(collection, index, document, encodeId(id))
+    while (entries.next()) {
+      const of = { where: nameOf(collection), index: index.name, key: entries.key }
+      const found = verification.transaction.get(entries.key)
       if (found === undefined) verification.report('missing', of, 'a document has no entry')
-      else if (!equalSlices(found, entry)) {
+      else if (!equalSlices(found, entries.value)) {
         const message = index.unique ? 'the entry leads to another document' : 'the entry has a wrong value'
         verification.report('different', of, message)
       }
@@ -83,16 +82,29 @@ function checkFields(verification: Verification, collection: Collection, key: Sl
 /** Each entry must be one that the document it leads to gives. */
 function verifyEntries(verification: Verification, collection: Collection, index: DocumentIndex): StatementSteps<void> {
   const at = { where: nameOf(collection), index: index.name }
+  const entriesOf = recentEntries(collection, index)
   return eachReadableEntry(verification, at, keyspaceRange(collection.id, index.id), (key, value) => {
     writeEntryTarget(targetWriter, collection, index.unique, key, value)
     const stored = verification.transaction.get(targetWriter)
     if (stored === undefined) return verification.report('extra', { ...at, key }, 'the entry leads to no document')
-    const document = documentOf(stored)
-    const id = idOf(document)
-    const isItsOwn = indexKeyPrefixes(collection, index, document).some((prefix) => {
-      writeEntry(entryWriter, index.unique, prefix, id)
-      return sliceToLatin1(entryWriter) === sliceToLatin1(key)
-    })
+    const isItsOwn = entriesOf(sliceToLatin1(targetWriter), documentOf(stored)).has(sliceToLatin1(key))
     if (!isItsOwn) verification.report('extra', { ...at, key }, 'the entry leads to a document with other values')
   })
 }
+
+/** The keys of a document's entries. Of some the last ones looked at are kept, since all of their entries ask. */
+function recentEntries(collection: Collection, index: DocumentIndex) {
+  const kept = new Map<string, ReadonlySet<string>>()
+  return (target: string, document: Slice): ReadonlySet<string> => {
+    const known = kept.get(target)
+    if (known !== undefined) return known
+    const entries = new DocumentEntries(collection, index, document, encodeId(idOf(document)))
+    const keys = new Set<string>()
+    while (entries.next()) keys.add(sliceToLatin1(entries.key))
+    if (kept.size >= mostKept) kept.clear()
+    kept.set(target, keys)
+    return keys
+  }
+}
+
+const mostKept = 16

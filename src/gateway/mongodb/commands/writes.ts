@@ -1,6 +1,6 @@
 /** `insert`, `update` and `delete`: a command's operations are one statement, answered with counts and errors by index. */
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import { inPlace, resumed } from '../../../database/transaction/wait.ts'
+import { inPlace, isSteps, resumed } from '../../../database/transaction/wait.ts'
 import { isLong } from '../../../language/mql/long-lists.ts'
 import {
   deleteDocuments,
@@ -72,13 +72,18 @@ function insert(request: Request): Reply | Promise<Reply> {
     return request.write((transaction) => {
       const source = ensureSource(transaction, database, collectionName)
       if (source.hasRules) return insertAll(transaction, request, source, documents)
-      return insertReply(request, insertSingle(transaction, source, first!))
+      const result = insertSingle(transaction, source, first!)
+      return isSteps(result) ? replyAfter(request, result) : insertReply(request, result)
     }, true)
   }
   return request.write(function* (transaction): StatementSteps<Reply> {
     const source = ensureSource(transaction, database, collectionName)
     return yield* insertAll(transaction, request, source, documents)
   }, true)
+}
+
+function* replyAfter(request: Request, steps: StatementSteps<InsertResult>): StatementSteps<Reply> {
+  return insertReply(request, yield* steps)
 }
 
 function* insertAll(

@@ -1,5 +1,5 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
-import { inPlace } from '../../../database/transaction/wait.ts'
+import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { Project } from '../../../query/row-operators.ts'
@@ -169,7 +169,9 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
             const dear = readDearFields(run.transaction, relation, columns, record)
             const read = dear === undefined ? noDearFields : yield* dear
             const draft = readDraft(relation, columns, record, read)
-            const stored = yield* inPlace(run.transaction, () => target.insert(run.transaction, draft, unconditional))
+            const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () =>
+              target.insert(run.transaction, draft, unconditional),
+            )
             if (stored !== undefined) rowCount++
             if (run.transaction.slice.spend(1)) yield undefined
           }

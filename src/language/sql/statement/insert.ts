@@ -3,7 +3,7 @@
  * is undefined; its target (`query/row-target.ts`) completes them by the rules of its model and stores them, one by one.
  */
 import type { InsertStmt, Node } from 'libpg-query'
-import { inPlace } from '../../../database/transaction/wait.ts'
+import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { paused, takeWait } from '../../../query/operator.ts'
 import type { Relation, RelationColumn } from '../../../query/relation.ts'
@@ -55,7 +55,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
         continue
       }
       for (const draft of batch) {
-        const stored = yield* inPlace(run.transaction, () => {
+        const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () => {
           return conflict === undefined ? rows.insert(run.transaction, draft, options) : conflict(run, draft, touched)
         })
         if (stored === undefined) continue

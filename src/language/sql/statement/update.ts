@@ -4,7 +4,7 @@
  * USING included, and a row that joins several times is changed once.
  */
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
-import { inPlace } from '../../../database/transaction/wait.ts'
+import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { type FoundRow, type RowTarget, rowTargetOf } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -56,7 +56,9 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
     }
     let count = 0
     for (const { one, changed } of pending) {
-      const stored = yield* inPlace(run.transaction, () => update.apply(run.transaction, one, changed))
+      const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () =>
+        update.apply(run.transaction, one, changed),
+      )
       if (stored === undefined) continue
       count++
       // RETURNING sees the new row where the old one stood, and the joined columns behind it.
@@ -110,7 +112,7 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
     const rows: Row[] = []
     let count = 0
     for (const one of found) {
-      if (!(yield* inPlace(run.transaction, () => removal.apply(run.transaction, one)))) continue
+      if (!(yield* toItsEnd<boolean>(run.transaction, () => removal.apply(run.transaction, one)))) continue
       count++
       if (returning !== undefined) rows.push(yield* settled(() => returning.project(one.row as SqlRow, run)))
       if (run.transaction.slice.spend(1)) yield undefined
