@@ -47,11 +47,12 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
   --help, --version
 
        polylog verify [options]
-                      recomputes every derived entry and names what differs; ends with status 4 where something does
+                      recomputes every derived entry and names what differs; ends with status 4 where something does.
+                      Databases that cannot be opened are named, and the others are looked at
 
   --data DIR            of a data directory that no server has open (default: ./polylog-data)
   --url postgres://…    of the database that a running server has
-  --json FILE           the report, as JSON
+  --json FILE           the report, as JSON, with every difference that is listed in short
 `
 
 function portUsage({ name, title }: Protocol): string {

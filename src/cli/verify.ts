@@ -1,6 +1,7 @@
 /** `polylog verify`: everything that is derived, recomputed (`database/verification/verify.ts`); status 4 where something differs. */
 import { parseArgs } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
+import { DataDirectory } from '../database/directory/data-directory.ts'
 import { Instance } from '../database/instance.ts'
 import type { Difference } from '../database/verification/verification.ts'
 import { DiskError, type Host } from '../host/host.ts'
@@ -14,6 +15,10 @@ import { exitCodes } from './failure.ts'
 import { queryOnce } from './postgres-client.ts'
 
 const options = { data: { type: 'string' }, url: { type: 'string' }, json: { type: 'string' } } as const
+
+const defaultDatabase = 'polylog'
+/** Of differences that have all but the key in common; `--json` has each. */
+const shownOfGroup = 3
 
 type Reported = Pick<DatabaseReport, 'differences' | 'total'> & Partial<DatabaseReport>
 
@@ -40,23 +45,55 @@ function parse(args: readonly string[]): { data?: string; url?: string; json?: s
   }
 }
 
-/** Opens it as a server does, so that what it has to say of a damaged one is said too. Makes nothing where nothing is. */
+/** Opens it as a server does, and writes no more than that, so that what it has to say of a damaged one is said too. Makes nothing where nothing is. */
 async function verifyDirectory(host: Host, directory: string): Promise<Map<string, Reported>> {
   if (directory === '' || directory.includes('\0')) throw new UsageError('--data takes the path of a folder')
   if ((await readSmallFile(host.disk, `${directory}/FORMAT`, 64)) === undefined) {
     throw new PolylogError('undefined_object', `${directory} is no data directory: it has no FORMAT`)
   }
-  const instance = await Instance.open({ host, directory }, 'polylog')
+  const instance = await openAny(host, directory)
   const sessions = new Sessions(host, () => instance.databases)
   try {
     const reports = new Map<string, Reported>()
-    for (const name of instance.names) {
-      reports.set(name, await verifyDatabase(sessions, await instance.use(name)))
-    }
+    for (const name of instance.names) reports.set(name, await verifyOne(instance, sessions, name))
     return reports
   } finally {
     sessions.close()
     await instance.close()
+  }
+}
+
+/** One whose default database is damaged is opened by another of its databases. Errors: that of the default one. */
+async function openAny(host: Host, directory: string): Promise<Instance> {
+  try {
+    return await Instance.open({ host, directory }, defaultDatabase)
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    for (const { name } of await DataDirectory.look(host.disk, directory)) {
+      if (name === defaultDatabase) continue
+      const opened = await Instance.open({ host, directory }, name).catch(() => undefined)
+      if (opened !== undefined) return opened
+    }
+    throw error
+  }
+}
+
+function isDamage(error: unknown): error is PolylogError {
+  return error instanceof PolylogError && error.code === 'data_corrupted'
+}
+
+/** What is damaged so that it cannot be opened is a difference like any other: the next ones are looked at. */
+async function verifyOne(instance: Instance, sessions: Sessions, name: string): Promise<Reported> {
+  try {
+    const database = await instance.use(name)
+    const report = await verifyDatabase(sessions, database)
+    // It is only looked at: no checkpoint is written at its end.
+    await database.discard()
+    return report
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    const message = `cannot be opened: ${error.message}`
+    return { differences: [{ kind: 'unreadable', where: 'database', index: null, key: '', message }], total: 1 }
   }
 }
 
@@ -87,16 +124,35 @@ function parseUrl(text: string): { address: { host: string; port: number }; user
 }
 
 function print(name: string, { differences, total, keys, records, entries, baseEntries }: Reported): void {
-  for (const { kind, where, index, key, message } of differences) {
-    const place = index === null ? where : `${where} ${index}`
-    process.stdout.write(`${name}: ${kind}: ${place}: ${message}${key === '' ? '' : ` (key ${key})`}\n`)
+  for (const alike of groupsOf(differences)) {
+    const [{ kind, where, index }] = alike as [Difference]
+    const place = `${name}: ${kind}: ${index === null ? where : `${where} ${index}`}`
+    for (const { key, message } of alike.slice(0, shownOfGroup)) {
+      process.stdout.write(`${place}: ${message}${key === '' ? '' : ` (key ${key})`}\n`)
+    }
+    const more = alike.length - shownOfGroup
+    if (more > 0) process.stdout.write(`${place}: the same of ${more} more ${more === 1 ? 'key' : 'keys'}\n`)
   }
+  const unlisted = total - differences.length
+  if (unlisted > 0) process.stdout.write(`${name}: ${unlisted} further differences are counted and not listed\n`)
   const ofBases = (baseEntries ?? 0) > 0 ? `${baseEntries} entries of engines, ` : ''
   const looked =
     keys === undefined
       ? ''
       : `${keys} keys, ${records} records of the log, ${entries} entries of the checkpoint, ${ofBases}`
   process.stdout.write(`${name}: ${looked}${total === 1 ? '1 difference' : `${total} differences`}\n`)
+}
+
+/** Those that differ by their key alone: a damaged block may be that of hundreds. */
+function groupsOf(differences: readonly Difference[]): Iterable<readonly Difference[]> {
+  const groups = new Map<string, Difference[]>()
+  for (const one of differences) {
+    const alike = JSON.stringify([one.kind, one.where, one.index, one.message])
+    const group = groups.get(alike)
+    if (group === undefined) groups.set(alike, [one])
+    else group.push(one)
+  }
+  return groups.values()
 }
 
 async function writeJson(host: Host, path: string, reports: Map<string, Reported>, total: number): Promise<void> {

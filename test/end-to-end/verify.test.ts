@@ -1,4 +1,5 @@
 /** `polylog verify` as people call it: of a directory and of a running server, with its exit codes and its report. */
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -18,6 +19,13 @@ async function fill(folder: string): Promise<ServerProcess> {
   await client.query("INSERT INTO t VALUES (1, 'one'), (2, NULL)")
   await client.end()
   return server
+}
+
+/** Every file below the folder, but for what a lock leaves, and names of a log's segment: a database's first start makes one. */
+function contentsOf(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile())
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name)).filter((path) => !/LOCK|newest-/.test(path))
+  return Object.fromEntries(paths.map((path) => [path, createHash('sha256').update(readFileSync(path)).digest('hex')]))
 }
 
 describe('polylog verify', () => {
@@ -60,6 +68,41 @@ describe('polylog verify', () => {
       expect(stderr).toContain('checksum')
     }))
 
+  test('looks at every database, and changes no file, where one cannot be opened', () =>
+    withFolder(async (folder) => {
+      const server = await fill(folder)
+      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'test', database: 'polylog' })
+      client.on('error', () => undefined)
+      await client.connect()
+      await client.query('CREATE DATABASE second')
+      await server.kill()
+      const before = contentsOf(folder)
+      const whole = await runPolylog('verify', '--data', folder)
+      expect([whole.status, whole.stdout.match(/^\w+: .* 0 differences$/gm)]).toEqual([
+        0,
+        Array(2).fill(expect.anything()),
+      ])
+      const after = contentsOf(folder)
+      expect(after).toMatchObject(before)
+      expect(Object.keys(after).filter((path) => path.includes('checkpoint'))).toEqual([])
+      const databases = join(folder, 'databases')
+      for (const uuid of readdirSync(databases)) {
+        if (readFileSync(join(databases, uuid, 'name'), 'utf8') !== 'polylog') continue
+        const log = join(databases, uuid, 'log')
+        const segment = join(
+          log,
+          readdirSync(log).find((name) => name.endsWith('.log'))!,
+        )
+        const content = readFileSync(segment)
+        content[600]! ^= 1
+        writeFileSync(segment, content)
+      }
+      const { status, stdout } = await runPolylog('verify', '--data', folder)
+      expect(status).toBe(4)
+      expect(stdout).toMatch(/^polylog: unreadable: database: cannot be opened: .*\.log\+512: no valid frame here/m)
+      expect(stdout).toMatch(/^second: .* 0 differences$/m)
+    }))
+
   test('names a byte of an engine that the disk has changed, of a server that runs and of its directory', () =>
     withFolder(async (folder) => {
       const server = await fill(folder)
@@ -83,6 +126,8 @@ describe('polylog verify', () => {
       await again.stop()
       const offline = await runPolylog('verify', '--data', folder)
       expect([offline.status, offline.stdout]).toEqual([4, expect.stringContaining(named)])
+      // A block holds some hundred rows.
+      expect(offline.stdout.split('\n').length).toBeLessThan(12)
     }))
 
   test('makes no directory where none is, and says what it takes', () =>

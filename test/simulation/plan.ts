@@ -98,6 +98,8 @@ export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
     const faults = only.length > 0 ? undefined : logFaultsOf(logRandom)
     return faults === undefined ? life : { ...life, logFaults: faults }
   })
+  const readRandom = new SeededRandom(seed * 2 + 5_000_001)
+  if (only.length === 0) for (const life of lives) if (readRandom.chance(0.25)) life.faults['read-error'] = 0.02
   const pageRandom = new SeededRandom(seed * 2 + 2_000_001)
   return {
     seed,
