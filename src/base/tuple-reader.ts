@@ -4,6 +4,9 @@ import { PolylogError } from './errors.ts'
 import type { Slice } from './slice.ts'
 import { orderedVarintWidth, tag } from './tuple.ts'
 
+/** So many bytes of an integer fit a number. */
+const exactBytes = 6
+
 export class KeyReader {
   #bytes: Uint8Array
   #at: number
@@ -62,11 +65,24 @@ export class KeyReader {
     const found = this.#byteAt(this.#at)
     const width = Math.abs(found - tag.int64Zero)
     if (width > 8) throw this.#unexpected(found, 'an integer')
+    if (width <= exactBytes) return BigInt(this.integer())
     this.#need(1 + width)
     let value = 0n
     for (let i = 1; i <= width; i++) value = (value << 8n) | BigInt(this.#bytes[this.#at + i]!)
     this.#at += 1 + width
     return found < tag.int64Zero ? value - (1n << BigInt(8 * width)) + 1n : value
+  }
+
+  /** The same as a number, which is exact up to 2^53. */
+  integer(): number {
+    const found = this.#byteAt(this.#at)
+    const width = Math.abs(found - tag.int64Zero)
+    if (width > exactBytes) return Number(this.int64())
+    this.#need(1 + width)
+    let value = 0
+    for (let i = 1; i <= width; i++) value = value * 0x100 + this.#bytes[this.#at + i]!
+    this.#at += 1 + width
+    return found < tag.int64Zero ? value - 0x100 ** width + 1 : value
   }
 
   float8(): number {

@@ -47,6 +47,7 @@ const byValue = <T extends number | bigint>(a: T, b: T): number => (a < b ? -1 :
 const int64s = fc.oneof(
   fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
   fc.bigInt(-300n, 300n),
+  fc.maxSafeInteger().map(BigInt),
   fc.constantFrom(-(2n ** 63n), 2n ** 63n - 1n, 2n ** 53n + 1n),
 )
 const decimals = fc.oneof(
@@ -59,8 +60,9 @@ describe('elements sort as their values do', () => {
   test('int64, from numbers and from bigints alike', () => {
     checkOrder(int64s, (w, v) => w.int64(v), byValue)
     fc.assert(
-      fc.property(fc.integer(), (n) => {
+      fc.property(fc.oneof(fc.integer(), fc.maxSafeInteger()), (n) => {
         expect(bytesOf((w) => w.int64(n))).toEqual(bytesOf((w) => w.int64(BigInt(n))))
+        expect(new KeyReader(new KeyWriter().int64(n)).integer()).toBe(n)
       }),
     )
   })

@@ -58,6 +58,13 @@ export const tag = {
 /** The number of the index that holds a collection's rows themselves. */
 export const primaryIndex = 1
 
+/** As a number where that is exact, else NaN. */
+function safeNumberOf(value: bigint): number {
+  return value >= -safeMax && value <= safeMax ? Number(value) : NaN
+}
+
+const safeMax = BigInt(Number.MAX_SAFE_INTEGER)
+
 export class KeyWriter extends ByteWriter {
   /** Begins a new key: everything before is gone. */
   begin(keyspace: number, index: number): this {
@@ -106,17 +113,23 @@ export class KeyWriter extends ByteWriter {
   }
 
   int64(value: bigint | number): this {
-    if (typeof value === 'number' && value >= -0x8000_0000 && value <= 0x7fff_ffff) return this.#int32(value)
+    const number = typeof value === 'number' ? value : safeNumberOf(value)
+    if (number >= -0x8000_0000 && number <= 0x7fff_ffff) return this.#int32(number)
+    if (Number.isSafeInteger(number)) return this.#int53(number)
     const big = BigInt(value)
     const magnitude = big < 0n ? -big : big
     let width = 1
     while (magnitude >> BigInt(8 * width) !== 0n) width++
     if (width > 8) throw new PolylogError('out_of_range', `${value} does not fit 64 bits`)
     if (magnitude === 0n) return this.#int32(0)
-    this.u8(big < 0n ? tag.int64Zero - width : tag.int64Zero + width)
+    this.#integerTag(big < 0n, width)
     const stored = big < 0n ? ~magnitude : magnitude
     for (let shift = 8 * (width - 1); shift >= 0; shift -= 8) this.u8(Number((stored >> BigInt(shift)) & 0xffn))
     return this
+  }
+
+  #integerTag(isNegative: boolean, width: number): void {
+    this.u8(isNegative ? tag.int64Zero - width : tag.int64Zero + width)
   }
 
   #int32(value: number): this {
@@ -127,8 +140,22 @@ export class KeyWriter extends ByteWriter {
     const magnitude = Math.abs(value)
     const width = magnitude < 0x100 ? 1 : magnitude < 0x1_0000 ? 2 : magnitude < 0x100_0000 ? 3 : 4
     const stored = value < 0 ? ~magnitude : magnitude
-    this.u8(value < 0 ? tag.int64Zero - width : tag.int64Zero + width)
+    this.#integerTag(value < 0, width)
     for (let shift = 8 * (width - 1); shift >= 0; shift -= 8) this.u8((stored >>> shift) & 0xff)
+    return this
+  }
+
+  /** Beyond 32 bits: a bigint for each byte costs several times as much. */
+  #int53(value: number): this {
+    const magnitude = Math.abs(value)
+    const mask = value < 0 ? -1 : 0
+    const high = Math.floor(magnitude / 0x1_0000_0000)
+    const width = 4 + (high === 0 ? 0 : high < 0x100 ? 1 : high < 0x1_0000 ? 2 : 3)
+    this.#integerTag(value < 0, width)
+    for (let shift = 8 * (width - 5); shift >= 0; shift -= 8) this.u8(((high ^ mask) >>> shift) & 0xff)
+    // What is assigned to 32 bits keeps the lower ones.
+    const low = (magnitude | 0) ^ mask
+    for (let shift = 24; shift >= 0; shift -= 8) this.u8((low >>> shift) & 0xff)
     return this
   }
 

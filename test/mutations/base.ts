@@ -19,9 +19,11 @@ export const baseMutations: readonly Mutation[] = [
     ],
     [
       'negative integers sort by the wrong tag',
-      'this.u8(value < 0 ? tag.int64Zero - width : tag.int64Zero + width)',
+      'this.u8(isNegative ? tag.int64Zero - width : tag.int64Zero + width)',
       'this.u8(tag.int64Zero + width)',
     ],
+    ['the upper bytes of a negative integer are not inverted', '(high ^ mask) >>> shift', 'high >>> shift'],
+    ['an integer of five bytes is stored in four', 'high === 0 ? 0 : high < 0x100', 'high <= 1 ? 0 : high < 0x100'],
     ['256 is an integer of one byte', 'magnitude < 0x100 ? 1', 'magnitude <= 0x100 ? 1'],
     ['negative zero keeps its sign', 'this.f64be(value === 0 ? 0 : value)', 'this.f64be(value)'],
     ['negative doubles are not inverted', 'else this.invert(at)', 'else this.bytes[at]! ^= 0x80'],
@@ -51,6 +53,7 @@ export const baseMutations: readonly Mutation[] = [
       'value - (1n << BigInt(8 * width)) + 1n',
       'value - (1n << BigInt(8 * width))',
     ],
+    ['a negative integer is read as a number one too low', '0x100 ** width + 1 : value', '0x100 ** width : value'],
     [
       'negative doubles are read without inverting',
       'byte ^ 0x80 : byte) : byte ^ 0xff)',

@@ -167,8 +167,8 @@ export class CatalogState implements Catalog {
     const reader = new KeyReader(key)
     reader.orderedVarint()
     const index = reader.orderedVarint()
-    if (index === catalogIndex.namespace) return this.#withNamespace(Number(reader.int64()), value)
-    if (index === catalogIndex.collection) return this.#withCollection(Number(reader.int64()), value)
+    if (index === catalogIndex.namespace) return this.#withNamespace(reader.integer(), value)
+    if (index === catalogIndex.collection) return this.#withCollection(reader.integer(), value)
     if (index === catalogIndex.field) return this.#withField(reader, value !== undefined)
     if (index === catalogIndex.comment) return this.#withComment(reader, value)
     return this
@@ -192,7 +192,7 @@ export class CatalogState implements Catalog {
   }
 
   #withField(reader: KeyReader, present: boolean): CatalogState {
-    const collection = this.#maps.collections.get(Number(reader.int64()))
+    const collection = this.#maps.collections.get(reader.integer())
     if (collection === undefined) return this
     const field = reader.string()
     const type = reader.string()
@@ -206,7 +206,7 @@ export class CatalogState implements Catalog {
   }
 
   #withComment(reader: KeyReader, value: Slice | undefined): CatalogState {
-    const id = Number(reader.int64())
+    const id = reader.integer()
     const part = reader.string()
     const before = this.#maps.comments.get(id) ?? noComments
     const after = value === undefined ? before.without(part) : before.with(part, textOf(value))
@@ -230,7 +230,7 @@ export class CatalogLoader {
     reader.orderedVarint()
     const index = reader.orderedVarint()
     if (index > catalogIndex.field && index !== catalogIndex.comment) return
-    const id = Number(reader.int64())
+    const id = reader.integer()
     if (index === catalogIndex.namespace) this.#namespaces.set(id, decodeNamespace(id, value))
     else if (index === catalogIndex.collection) this.#collections.push(decodeCollection(id, value, this.#namespaces))
     else if (index === catalogIndex.field) this.#takeField(id, reader.string(), reader.string())
@@ -392,7 +392,7 @@ export function engineOfEntry(key: Slice, value: Slice): { collection: number; e
   const reader = new KeyReader(key)
   if (reader.orderedVarint() !== catalogKeyspace || reader.orderedVarint() !== catalogIndex.collection) return undefined
   const { engine = defaultEngine } = decodeJson(value) as unknown as StoredCollection
-  return { collection: Number(reader.int64()), engine }
+  return { collection: reader.integer(), engine }
 }
 
 export function encodeNamespace({ name, owner }: Namespace): Slice {

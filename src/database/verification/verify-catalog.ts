@@ -61,11 +61,11 @@ function checkEntry(verification: Verification, before: CatalogState, key: Slice
     if (before.findCollection(into.name, name) === undefined) return true
     return report('different', `two collections are called ${into.name}.${name}`)
   } else if (index === catalogIndex.field) {
-    const id = Number(reader.int64())
+    const id = reader.integer()
     if (before.collectionById(id) === undefined)
       return report('reference', `a field is of a collection ${id}, which is none`)
   } else if (index === catalogIndex.comment) {
-    const id = Number(reader.int64())
+    const id = reader.integer()
     const part = reader.string()
     const collection = before.collectionById(id)
     const isOnWhole = part === '' && (id === databaseId || (collection ?? before.namespaceById(id)) !== undefined)

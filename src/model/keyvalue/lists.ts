@@ -55,7 +55,7 @@ export function wholeRange(space: Keyspace, list: Header): KeyRange {
 }
 
 export function readPosition(key: Slice, offset: number): number {
-  return Number(new KeyReader({ bytes: key.bytes, start: key.start + offset, end: key.end }).int64())
+  return new KeyReader({ bytes: key.bytes, start: key.start + offset, end: key.end }).integer()
 }
 
 // ---- ends

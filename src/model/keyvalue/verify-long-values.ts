@@ -76,7 +76,7 @@ export class LongValueChecker {
     const reader = new ByteReader(bytes, start, end)
     const number = reader.varint()
     const size = reader.varint()
-    const generation = Number(elementReader(key).int64())
+    const generation = elementReader(key).integer()
     const report = (message: string): void => this.#verification.report('extra', at, message)
     const of = this.#collections.get(generation)
     if (of === undefined) return report(`no key of generation ${generation} has long values`)
@@ -94,7 +94,7 @@ export class LongValueChecker {
   #checkPiece(order: PieceOrder, key: Slice, { start, end }: Slice, at: Place): void {
     const reader = elementReader(key)
     const value = `${reader.int64()} ${reader.int64()}`
-    const follows = order.follow(value, Number(reader.int64()), end - start)
+    const follows = order.follow(value, reader.integer(), end - start)
     const expected = this.#missing.get(value)
     if (expected === undefined) return this.#verification.report('extra', at, 'no field or item has this piece')
     expected.bytes -= end - start

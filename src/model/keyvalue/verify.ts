@@ -143,14 +143,14 @@ class Checker {
     const pieces = new PieceOrder()
     yield* this.#each(number, (key, value) => {
       const reader = elementReader(key)
-      const generation = Number(reader.int64())
+      const generation = reader.integer()
       const isNumbered = of === kind.list || of === kind.string
       const element = isNumbered ? undefined : sliceOf(reader.byteString())
       const at = this.#at(number, key)
-      if (of === kind.list && !distances.areEven(generation, Number(reader.int64())) && !this.#uneven.has(generation)) {
+      if (of === kind.list && !distances.areEven(generation, reader.integer()) && !this.#uneven.has(generation)) {
         this.#verification.report('different', at, 'an item of an even list lies at another distance than those before')
       }
-      if (of === kind.string && !pieces.follow(`${generation}`, Number(reader.int64()), value.end - value.start)) {
+      if (of === kind.string && !pieces.follow(`${generation}`, reader.integer(), value.end - value.start)) {
         this.#verification.report('different', at, 'a piece does not lie behind a full one')
       }
       if (!reader.done) this.#verification.report('unreadable', at, 'there are bytes after the element')
@@ -172,7 +172,7 @@ class Checker {
   *scores(): StatementSteps<void> {
     yield* this.#each(index.byScore, (key) => {
       const reader = elementReader(key)
-      const generation = Number(reader.int64())
+      const generation = reader.integer()
       reader.float8()
       const member = sliceOf(reader.byteString())
       const memberKey = writeElementKey(this.#writer, this.#collection, index.scored, generation, member)
@@ -204,7 +204,7 @@ class Checker {
 function positionOf(key: Slice): number {
   const reader = elementReader(key)
   reader.int64()
-  return Number(reader.int64())
+  return reader.integer()
 }
 
 /** In place of a distance: a list has been reported. */

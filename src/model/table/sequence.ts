@@ -91,7 +91,7 @@ function loadCounter(transaction: Transaction, collection: Collection): Counter 
   const key = new KeyReader(cursor.key)
   key.orderedVarint()
   key.orderedVarint()
-  const block = Number(key.int64())
+  const block = key.integer()
   const { isGiven, number } = decodeSequenceEntry(cursor.value)
   return isGiven ? { ...fresh, last: number, block } : { ...fresh, first: number, block }
 }
