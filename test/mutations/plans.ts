@@ -7,6 +7,21 @@ const semiJoins = ['src/language/sql/semi-joins.test.ts']
 const joins = ['src/language/sql/counted-joins.test.ts', 'src/query/join-order.test.ts']
 
 export const planMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/language/sql/expression/membership.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [
+      [
+        'a list of a parameter is gone through for each row',
+        'known.at < known.elements.length ? ',
+        'true ? undefined : known.at < known.elements.length ? ',
+      ],
+      ['a null in an array is no doubt', 'return set.has(null) ? null : all', 'return all'],
+      ['a set of an array takes a turn', 'if (isTurnOver() && canWait()) throw suspended', ''],
+      ['the set of the array before is the next one, too', 'if (known?.array === array)', 'if (known !== undefined)'],
+      ['sets of arrays stay charged', 'workspace.memory.release(known.heldBytes)', 'workspace.memory.release(0)'],
+    ],
+  ),
   ...mutationsOf('src/query/access-path.ts', paths, [
     [
       'both ends of an interval bound an array',

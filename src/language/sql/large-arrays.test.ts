@@ -1,5 +1,6 @@
 /** Arrays as long as a message: what a statement does with one in a turn is bounded, and charged for. Work is counted. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { MemoryAccount } from '../../base/memory-account.ts'
 import { turnUnits, unitsDone } from '../../base/work.ts'
 import type { Database } from '../../database/database.ts'
 import { paused, type SqlValue } from './contract.ts'
@@ -66,4 +67,61 @@ test('elements of a stored array come in whole batches, though each row has the 
   const { batches } = turnsOf('SELECT unnest(numbers) FROM list', [])
   expect(batches.reduce((sum, one) => sum + one, 0)).toBe(5000)
   expect(batches.length).toBeLessThan(60)
+})
+
+test.each<[string, string, SqlValue[]]>([
+  ['a parameter', 'SELECT count(*) FROM generate_series(1, 3000) i WHERE i = ANY($1)', numbers],
+  ['a parameter, negated', 'SELECT count(*) FROM generate_series(1, 3000) i WHERE i <> ALL($1)', numbers],
+  ['an outer row', 'SELECT count(*) FROM (SELECT $1::int[] a) l, generate_series(1, 3000) i WHERE i = ANY(a)', numbers],
+  ['texts', "SELECT count(*) FROM generate_series(1, 3000) i WHERE i || '' = ANY($1::text[])", numbers.map(String)],
+])('an array of %s is not gone through for every row', (_, text, list) => {
+  const { units } = turnsOf(text, [list])
+  expect(units.reduce((sum, one) => sum + one, 0)).toBeLessThan(length * 1000 + 3000 * 3000)
+  expect(Math.max(...units)).toBeLessThan(2 * turnUnits)
+})
+
+test('sets of arrays answer as the operator does, element by element', async () => {
+  // The first one meets an array that was not there before.
+  const values = [
+    "(9, 9.0, 'x', 9::float8)",
+    "(0, 1.0, 'a', '-0')",
+    "(1, 2.50, 'A', 'NaN')",
+    "(2, 7.0, '', 3)",
+    '(NULL, NULL, NULL, NULL)',
+  ]
+  const columns = [
+    ['i', 'int', ['0', '2', '5']],
+    ['n', 'numeric', ['1.00', '2.5', '8']],
+    ['t', 'text', ['a', '""', 'zz']],
+    ['f', 'float8', ['0', 'NaN', '4']],
+  ] as const
+  for (const [column, type, found] of columns) {
+    for (const nulls of [[], ['NULL']]) {
+      const ask = async (elements: readonly string[]): Promise<unknown> => {
+        const array = `'{${elements.join(',')}}'::${type}[]`
+        const { rows } = await sql.query(
+          `SELECT v.${column} = ANY(l.a), v.${column} <> ALL(l.a), v.${column} = ANY(${array}), v.${column} <> ALL(${array})
+          FROM (SELECT array_agg(x) a FROM unnest(${array}) x) l,
+            (VALUES ${values.join(', ')}) v(i, n, t, f)`,
+        )
+        return rows
+      }
+      // Beside 20 values that nobody has: more than are compared one by one.
+      const others = Array.from({ length: 20 }, (_, i) => `${1000 + i}`)
+      expect(await ask([...others, ...found, ...nulls]), column).toEqual(await ask([...found, ...nulls]))
+    }
+  }
+})
+
+test('sets of arrays that have been replaced are not held', async () => {
+  const text = `SELECT count(*) FROM (SELECT array_agg(i + j) a FROM generate_series(1, 500) i, generate_series(1, 50) j GROUP BY j) l,
+    generate_series(1, 3) i WHERE i = ANY(l.a)`
+  const most = vi.spyOn(MemoryAccount.prototype, 'charge')
+  const given = vi.spyOn(MemoryAccount.prototype, 'release')
+  await sql.query(text)
+  const sum = (calls: readonly (readonly unknown[])[]): number => calls.reduce((all, [bytes]) => all + Number(bytes), 0)
+  const charged = most.mock.calls.filter(([, what]) => what === 'the set of an array')
+  expect(charged.length).toBeGreaterThan(50)
+  expect(sum(given.mock.calls)).toBeGreaterThan(0.9 * sum(charged))
+  vi.restoreAllMocks()
 })

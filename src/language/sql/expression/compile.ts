@@ -9,12 +9,12 @@ import { PolylogError } from '../../../base/errors.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { failure } from '../failure.ts'
-import { hashKeyOf } from '../types/hash-key.ts'
-import { chunksOf, eachOf, type Progress } from '../progress.ts'
+import { eachOf, type Progress } from '../progress.ts'
 import { compileCosted, type CostedPlaces, forgetting } from './costed.ts'
 import { drawingOnce } from './draws.ts'
 import { Fold } from './fold.ts'
 import type { CallExpression, Expression, QuantifiedExpression, SubqueryExpression } from './expression.ts'
+import { answerOf, ArraySets, literalSet, membershipKey } from './membership.ts'
 import { isVolatile } from './volatile.ts'
 
 export type Evaluate = (row: SqlRow, run: SqlRun) => SqlValue
@@ -227,46 +227,20 @@ function compileCase(expression: Expression & { kind: 'case' }, compiler: Compil
 }
 
 function compileQuantified(expression: QuantifiedExpression, compiler: Compiler): Evaluate {
+  const { all } = expression
   const left = compile(expression.left, compiler)
-  const among = compileMembership(expression, left, compiler)
-  if (among !== undefined) return among
+  const keyOf = membershipKey(expression)
+  const literal = keyOf === undefined ? undefined : literalSet(expression, keyOf, compiler.progress)
+  if (literal !== undefined) return (row, run) => answerOf(literal, left(row, run), all, keyOf!)
   const array = compile(expression.array, compiler)
   const operator = compile(expression.operator, { ...compiler, base: 0 })
-  const fold = new Fold(expression.all, operator)
+  const fold = new Fold(all, operator)
+  const sets = keyOf === undefined ? undefined : new ArraySets(expression, keyOf)
   return (row, run) => {
-    const values = array(row, run)
+    const values = array(row, run) as readonly SqlValue[] | null
     if (values === null) return null
-    return fold.over(left(row, run), flatElements(values as readonly SqlValue[]), run)
-  }
-}
-
-/** From here on a set is faster than asking one by one. */
-const minSetElements = 16
-
-/** `= ANY` and `<> ALL` of a literal list, by a set that is made once. */
-function compileMembership(
-  { all, left, array, operator }: QuantifiedExpression,
-  evaluate: Evaluate,
-  compiler: Compiler,
-): Evaluate | undefined {
-  if (array.kind !== 'constant' || operator.name !== (all ? '<>' : '=')) return undefined
-  const elements = array.value as readonly SqlValue[] | null
-  const [a, b] = operator.arguments
-  if (elements === null || elements.length < minSetElements || a?.kind !== 'column' || b?.kind !== 'column')
-    return undefined
-  if (a.type !== b.type || left.type !== a.type || elements.some(Array.isArray)) return undefined
-  const keyOf = hashKeyOf(a.type)
-  const { progress } = compiler
-  const make = (): Set<unknown> => new Set()
-  const set = progress === undefined ? make() : progress.once(make)
-  eachOf(progress, chunksOf(elements), (chunk) => {
-    for (const value of chunk) set.add(value === null ? null : keyOf(value))
-    progress?.spend(chunk.length >> 1)
-  })
-  const unknown = set.has(null) ? null : all
-  return (row, run) => {
-    const value = evaluate(row, run)
-    if (value === null) return null
-    return set.has(keyOf(value)) ? !all : unknown
+    const set = sets?.find(values, run)
+    if (set !== undefined) return answerOf(set, left(row, run), all, keyOf!)
+    return fold.over(left(row, run), flatElements(values), run)
   }
 }

@@ -5,6 +5,7 @@ import type { Materialize } from '../../../query/materialize.ts'
 import type { KeptResults } from '../expression/costed.ts'
 import type { Draws } from '../../../database/transaction/draws.ts'
 import type { Fold, FoldProgress } from '../expression/fold.ts'
+import type { KnownArrays } from '../expression/membership.ts'
 import type { SqlContext, SqlValue } from '../contract.ts'
 import type { ExplainNode } from './plan-node.ts'
 
@@ -25,6 +26,8 @@ export interface SqlRun extends Run {
   /** What dear calls gave for the row at hand, and how far folds have come: see `expression/costed.ts`. */
   kept?: KeptResults | undefined
   folds?: Map<Fold, FoldProgress>
+  /** Sets of arrays that rows are asked to be among: see `expression/membership.ts`. */
+  arraySets?: KnownArrays
   /** What evaluations that were interrupted have drawn: see `expression/draws.ts`. */
   drawsOfPlaces?: Map<object, Draws>
   /** Of EXPLAIN ANALYZE. */
