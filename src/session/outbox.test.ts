@@ -188,6 +188,38 @@ describe('the outbox', () => {
     expect(peer.text).toBe('0123456789')
   })
 
+  test('lets go at once of a flush that tells only that the client may go on, in its place', () => {
+    const { peer, log, outbox, say } = open()
+    const bare = (text: string): void => {
+      const start = outbox.writer.end
+      say(text, 7)
+      outbox.noteBare(start)
+    }
+    bare('a')
+    bare('b')
+    outbox.flush()
+    expect(peer.text).toBe('ab')
+    bare('c')
+    say('d', 7)
+    bare('e')
+    outbox.flush()
+    bare('f')
+    outbox.flush()
+    expect(peer.text).toBe('ab')
+    log.reach('synced', 7)
+    expect(peer.text).toBe('abcdef')
+  })
+
+  test('holds what stands where bytes that told nothing were taken back', () => {
+    const { peer, outbox, say } = open()
+    say('tag', 7)
+    outbox.noteBare(0)
+    outbox.truncate(1)
+    say('he', 7)
+    outbox.flush()
+    expect(peer.text).toBe('')
+  })
+
   test('waits at the level of each flush, and at the strictest of those in one', () => {
     const { peer, log, outbox, say } = open()
     say('a', 1, 'memory')

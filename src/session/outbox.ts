@@ -11,6 +11,10 @@
  * A connection that goes on as another session sets `witness`. In another database, what was written before is flushed
  * first, since sequences of two databases do not compare: each part waits for the log of its own.
  *
+ * Some bytes tell only that the client may go on: the tag of a statement of a transaction that is still open (`noteBare`). Where
+ * a flush takes nothing else, they leave at once, in their place: whatever the transaction tells of later, above all how it
+ * has ended, waits for all that it has seen (decision 027).
+ *
  * What a full disk or a step down has refused was certainly not done, and the connection can go on: in place of held bytes that had seen
  * it leaves what the door puts there, its protocol's own error for each of their replies. A door that has nothing to put
  * there (half a reply has left already) loses the connection, and so does everybody whose outcome nobody knows: then
@@ -116,6 +120,8 @@ export class Outbox<W extends Witness = Witness> {
   #chunk = 0
   /** The last one that tells of what stays on the connection. */
   #lastingIn = -1
+  /** The writer's bytes up to there tell only that the client may go on. */
+  #bareEnd = 0
   /** Bytes that flushes have taken since the connection began. */
   flushedBytes = 0
 
@@ -208,6 +214,17 @@ export class Outbox<W extends Witness = Witness> {
     this.#lastingIn = this.#chunk
   }
 
+  /** What was written from `start` on tells nothing of what it has seen but that the client may go on. */
+  noteBare(start: number): void {
+    if (start === this.#bareEnd) this.#bareEnd = this.#writer.end
+  }
+
+  /** Takes back what was written behind `end`. */
+  truncate(end: number): void {
+    this.#writer.truncate(end)
+    if (this.#bareEnd > end) this.#bareEnd = end
+  }
+
   /** Bytes written that the peer's kernel has not taken yet: what a budget bounds. */
   get pendingBytes(): number {
     return this.#writer.end + this.#heldBytes + this.#socket.pendingBytes
@@ -243,13 +260,14 @@ export class Outbox<W extends Witness = Witness> {
   flush(): void {
     if (this.#writer.end === 0 || this.#closed) return
     this.#ask()
+    const isBare = this.#bareEnd === this.#writer.end
     const bytes = this.#takeWritten()
     const sequence = this.#needs
     const level = this.#level
     const witness = this.#witness
     const watch = this.#watch
     // Who is content with memory has been answered already when the log finds no space.
-    const isDurable = level === 'memory' || watch.isDurable(sequence, level)
+    const isDurable = isBare || level === 'memory' || watch.isDurable(sequence, level)
     if (isDurable && this.#held.length === 0) {
       this.#socket.write(bytes)
       this.#charge()
@@ -365,6 +383,7 @@ export class Outbox<W extends Witness = Witness> {
   #takeWritten(): Uint8Array {
     const writer = this.#writer
     this.#chunk++
+    this.#bareEnd = 0
     this.flushedBytes += writer.end
     if (writer.end > copyLimitBytes) {
       this.#writer = new ByteWriter(4096)
@@ -391,6 +410,7 @@ export class Outbox<W extends Witness = Witness> {
   #fail(error: PolylogError): void {
     this.#held = []
     this.#heldBytes = 0
+    this.#bareEnd = 0
     this.#writer.reset()
     this.#witness.forgetRefused?.()
     this.#onFailure(error)

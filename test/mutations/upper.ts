@@ -12,6 +12,19 @@ const sql = ['src/language/sql/golden.test.ts']
 
 export const upperMutations: readonly Mutation[] = [
   ...mutationsOf(
+    'src/session/outbox.ts',
+    ['src/session/outbox.test.ts'],
+    [
+      ['what follows a bare tag leaves with it', 'if (start === this.#bareEnd) this', 'this'],
+      ['bytes that were taken back stay bare', 'if (this.#bareEnd > end) this.#bareEnd = end', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/postgres/client.ts',
+    ['src/gateway/postgres/durability.test.ts'],
+    [['a tag outside of a block does not wait', "this.block.kind === 'explicit' && this.block.status === 'T'", 'true']],
+  ),
+  ...mutationsOf(
     'src/gateway/postgres/portal.ts',
     ['src/gateway/postgres/changed-tables.test.ts'],
     [['a portal that has come to its end keeps its table', '!this.isDone && prepared', 'prepared']],

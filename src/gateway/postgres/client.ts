@@ -259,11 +259,19 @@ export class Client implements BlockClient {
   /** False where some of it has left already. */
   takeBackOutput(): boolean {
     const { outbox } = this
-    // Asking for it may flush: what the bytes wait for has become another log's.
-    const { writer } = outbox
+    // Asking for the writer may flush: what the bytes wait for has become another log's.
+    void outbox.writer
     if (outbox.flushedBytes > this.#outputMark) return false
-    writer.truncate(this.#outputMark - outbox.flushedBytes)
+    outbox.truncate(this.#outputMark - outbox.flushedBytes)
     return true
+  }
+
+  /**
+   * What has been written is a tag, or less than one: in a block that is open and goes on, it tells the client no more than
+   * that. It has not ended the block.
+   */
+  noteBare(start: number): void {
+    if (this.block.kind === 'explicit' && this.block.status === 'T') this.outbox.noteBare(start)
   }
 
   // ---- statements

@@ -184,7 +184,10 @@ export class PostgresConversation implements Conversation {
     if (client.block.kind === 'none' && client.portals.size > 0) client.portals.clear()
     client.reportSettings()
     const { outbox, block } = client
-    readyForQuery(outbox.writer, block.status)
+    const { writer } = outbox
+    const start = writer.end
+    readyForQuery(writer, block.status)
+    client.noteBare(start)
     this.#outputIsDue(client)
     if (block.kind === 'explicit') this.#watchIdle(client)
   }

@@ -4,7 +4,7 @@ import { holdLog, openTestSessions, type TestSessions } from '../../session/test
 import { defaultGatewayLimits } from '../gateway.ts'
 import { Door } from '../door.ts'
 import { postgresProtocol } from './gateway.ts'
-import { bind, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
+import { bind, describePortal, execute, message, parse, query, startup, sync, TestClient } from './testing.ts'
 
 let opened: TestSessions
 let writer: TestClient
@@ -122,4 +122,47 @@ it('an answer that tells of nothing new does not wait for what others write', as
   expect(await client.ask(query(''))).toEqual(['I', 'Z I'])
   log.release()
   await writer.answers()
+})
+
+describe('inside a transaction', () => {
+  const updates = `UPDATE t SET note = 'again' WHERE id = (SELECT max(id) FROM t)`
+  const extended = (text: string): Buffer[] => [parse(text), bind(), describePortal, execute(), sync]
+
+  it('a tag does not wait for what the statement has seen, and what the transaction tells behind it does', async () => {
+    const client = await connect()
+    await client.ask(query('BEGIN'))
+    const log = holdLog(opened.database)
+    await writer.ask(query(`INSERT INTO t VALUES (${++rows}, 'new')`))
+    expect(await client.ask(query(updates))).toEqual(['C UPDATE 1', 'Z T'])
+    expect(await client.ask(query('SAVEPOINT a'))).toEqual(['C SAVEPOINT', 'Z T'])
+    expect(await client.ask(...extended(updates))).toEqual(['1', '2', 'n', 'C UPDATE 1', 'Z T'])
+    expect(await client.ask(query(`${updates} RETURNING note`))).toEqual([])
+    expect(await client.ask(query(updates))).toEqual([])
+    log.release()
+    const told = ['T 1', 'D again', 'C UPDATE 1', 'Z T', 'C UPDATE 1', 'Z T']
+    expect(await client.answers()).toEqual(told)
+    await writer.answers()
+    expect(await client.ask(query('ROLLBACK'))).toEqual(['C ROLLBACK', 'Z I'])
+  })
+
+  for (const end of ['COMMIT', 'ROLLBACK', 'COMMIT AND CHAIN', 'UPDATE nothing SET a = 1', 'SELECT count(*) FROM t']) {
+    it(`${end} waits`, async () => {
+      const client = await connect()
+      await client.ask(query('BEGIN'))
+      const log = holdLog(opened.database)
+      await writer.ask(query(`INSERT INTO t VALUES (${++rows}, 'new')`))
+      expect(await client.ask(query(updates))).toEqual(['C UPDATE 1', 'Z T'])
+      expect(await client.ask(query(end))).toEqual([])
+      log.release()
+      expect((await client.answers()).length).toBeGreaterThan(1)
+      await writer.answers()
+      await client.ask(query('ROLLBACK'))
+    })
+  }
+
+  it('a statement alone, and several that are one transaction, wait', async () => {
+    const client = await connect()
+    expect(await held(client, query(updates))).toEqual(['C UPDATE 1', 'Z I'])
+    expect(await held(client, query(`${updates}; ${updates}`))).toEqual(['C UPDATE 1', 'C UPDATE 1', 'Z I'])
+  })
 })

@@ -129,7 +129,12 @@ function runCursorCommand(
 
 function runCommand(client: Client, prepared: PreparedStatement, effect: StatementEffect): void | Promise<void> {
   const done = applyCommand(client, prepared, effect)
-  return after(done, (tag) => commandComplete(client.outbox.writer, tag ?? prepared.command))
+  return after(done, (tag) => {
+    const { writer } = client.outbox
+    const start = writer.end
+    commandComplete(writer, tag ?? prepared.command)
+    if (effect.kind === 'begin' || effect.kind === 'savepoint' || effect.kind === 'release') client.noteBare(start)
+  })
 }
 
 /** Answers the tag where it is not the command's own. */

@@ -35,7 +35,10 @@ export function parse(client: Client, message: MessageReader): void | Promise<vo
     after(client.parse(text), (statements) => prepareOne(client, statements, types)),
     (statement) => {
       client.addStatement(name, statement)
-      parseComplete(client.outbox.writer)
+      const { writer } = client.outbox
+      const start = writer.end
+      parseComplete(writer)
+      client.noteBare(start)
     },
   )
 }
@@ -74,7 +77,10 @@ export function bind(client: Client, message: MessageReader): void | Promise<voi
       new Portal(statement, parameters, spread(client, statement, formats)),
       message.sizeBytes,
     )
-    bindComplete(client.outbox.writer)
+    const { writer } = client.outbox
+    const start = writer.end
+    bindComplete(writer)
+    client.noteBare(start)
   })
 }
 
@@ -137,7 +143,10 @@ function describePortal(client: Client, portal: Portal): void {
   const { prepared } = portal.statement
   const columns = prepared === undefined ? undefined : resultColumns(client, prepared)
   if (columns === undefined) {
-    noData(client.outbox.writer)
+    const { writer } = client.outbox
+    const start = writer.end
+    noData(writer)
+    client.noteBare(start)
     return
   }
   client.block.checkNotFailed()

@@ -226,7 +226,9 @@ export class QueryRun {
       return
     }
     this.#portal.isDone = true
+    const start = writer.end
     commandComplete(writer, commandTag(this.#prepared.command, execution.rowCount))
+    if (this.#prepared.columns === undefined) this.#client.noteBare(start)
   }
 
   /** A later Execute of a portal that has rows left, or none. */

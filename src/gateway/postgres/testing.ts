@@ -62,6 +62,9 @@ export const parse = (text: string, name = ''): Buffer => message('P', name, tex
 export const sync: Buffer = message('S')
 export const execute = (maxRows = 0, portal = ''): Buffer => message('E', portal, maxRows)
 
+/** Of the unnamed portal. */
+export const describePortal: Buffer = message('D', Buffer.from('P'), '')
+
 export function bind(values: readonly (string | null)[] = [], name = '', portal = ''): Buffer {
   const encoded = values.flatMap((value) => (value === null ? [-1] : [value.length, Buffer.from(value)]))
   return message('B', portal, name, u16(0), u16(values.length), ...encoded, u16(0))
