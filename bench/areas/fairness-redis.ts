@@ -72,21 +72,24 @@ const newFigures = (): Figures => {
 }
 
 export async function* redisRows(polylog: MeteredServer, options: BenchOptions): AsyncGenerator<Row> {
-  for (const size of options.quick ? [200_000] : [200_000, 1_000_000]) yield* rowsOfSize(polylog, options, size)
+  if (options.quick) yield* rowsOfSize(polylog, 100_000, 1)
+  else {
+    yield* rowsOfSize(polylog, 200_000, 3)
+    yield* rowsOfSize(polylog, 1_000_000, 1)
+  }
 }
 
-async function* rowsOfSize(polylog: MeteredServer, options: BenchOptions, size: number): AsyncGenerator<Row> {
+async function* rowsOfSize(polylog: MeteredServer, size: number, rounds: number): AsyncGenerator<Row> {
   const redis = findProgram('redis-server') === undefined ? undefined : await startRedis('synced')
   const ours = new Redis(polylog.running.port)
   const reader = new Redis(polylog.running.port)
   const peer = redis && new Redis(redis.port)
-  const figures = new Map(commands.map(({ name }): [string, Figures] => [name, newFigures()]))
   try {
     await fill(ours, size)
     if (peer !== undefined) await fill(peer, size)
-    for (let round = 0; round < options.pairs; round++) {
-      for (const command of commands) {
-        const figure = figures.get(command.name)!
+    for (const command of commands) {
+      const figure = newFigures()
+      for (let round = 0; round < rounds; round++) {
         await take(polylog.running, ours, command, size, figure.ours)
         if (peer !== undefined) await take(redis!, peer, command, size, figure.peers)
         await prepared(polylog.running, ours, command, size)
@@ -97,8 +100,8 @@ async function* rowsOfSize(polylog: MeteredServer, options: BenchOptions, size: 
         }
         figure.turnMs.push(await polylog.longestTurnMs(work))
       }
+      yield* rowsOf(command.name, size, figure)
     }
-    for (const [name, figure] of figures) yield* rowsOf(name, size, figure)
   } finally {
     await ours.del('target', ...sources)
     ours.disconnect()

@@ -10,31 +10,38 @@ import { spreadOf, type Row, type Spread } from '../measure.ts'
 import { findPostgres, startPostgres } from '../postgres-peer.ts'
 import { redisRows } from './fairness-redis.ts'
 import { removeFolder, scratchFolder, versionOf, type Running } from '../processes.ts'
-import { MeteredServer, readsWhile } from '../turns.ts'
+import { atRest, MeteredServer, readsWhile } from '../turns.ts'
 
 interface Statement {
   readonly name: string
+  /** Brings the tables to where they were. */
+  readonly prepare: (rows: number) => readonly string[]
   readonly sql: (rows: number) => string
 }
 
-/** In this order, on one table and one like pgbench's. */
+const fill = (rows: number): string => {
+  return `insert into t select g, g * 7, 'row number ' || g from generate_series(1, ${rows}) g`
+}
+
+/** In this order, on one table and one like pgbench's. Dead rows are no part of what is compared. */
 const statements: readonly Statement[] = [
+  { name: 'insert', prepare: () => ['truncate t'], sql: fill },
+  { name: 'update', prepare: () => ['vacuum t'], sql: () => 'update t set n = n + 1' },
   {
-    name: 'insert',
-    sql: (rows) => `insert into t select g, g * 7, 'row number ' || g from generate_series(1, ${rows}) g`,
+    name: 'update-accounts',
+    prepare: () => ['vacuum accounts'],
+    sql: () => 'update accounts set abalance = abalance + 1',
   },
-  { name: 'update', sql: () => 'update t set n = n + 1' },
-  { name: 'update-accounts', sql: () => 'update accounts set abalance = abalance + 1' },
-  { name: 'rollback', sql: () => 'begin; update t set n = n + 1; rollback' },
+  { name: 'rollback', prepare: () => ['vacuum t'], sql: () => 'begin; update t set n = n + 1; rollback' },
   {
     name: 'savepoint',
+    prepare: () => ['delete from t where id = -1', 'vacuum t'],
     sql: () => 'begin; insert into t values (-1); savepoint a; update t set n = 0; rollback to a; commit',
   },
-  { name: 'delete', sql: () => 'delete from t' },
+  { name: 'delete', prepare: (rows) => ['truncate t', fill(rows)], sql: () => 'delete from t' },
 ]
 
 const setUp = (rows: number): readonly string[] => [
-  'drop table if exists t, small, accounts',
   'create table accounts (aid int primary key, bid int, abalance int, filler char(84))',
   `insert into accounts select g, 1, 0, '' from generate_series(1, ${rows}) g`,
   'create table t (id int primary key, n int, s text)',
@@ -51,20 +58,34 @@ interface Figures {
   readonly turnMs: number[]
 }
 
+const newFigures = (): Figures => {
+  return { seconds: [], processorSeconds: [], readMs: [], idleMs: [], turnMs: [] }
+}
+
+/** A statement of a million rows takes seconds, and is run four times a round. */
+const fullRounds = 2
+
 export const fairness: Area = {
   name: 'fairness',
   async *rows(options) {
-    const rows = options.quick ? 200_000 : 1_000_000
-    const rounds = options.quick ? 1 : options.pairs
+    const rows = options.quick ? 100_000 : 1_000_000
+    const rounds = options.quick ? 1 : fullRounds
     const folder = scratchFolder('fairness')
     const polylog = await MeteredServer.start(folder)
     const postgres = findPostgres('initdb') === undefined ? undefined : await startPostgres()
     try {
-      const ours = await measure(polylog.running, 'polylog', rows, rounds, polylog)
-      const peers = postgres && (await measure(postgres, 'postgres', rows, rounds))
-      for (const [name, turnMs] of await hostileTurns(polylog)) yield hostileRow(name, turnMs)
+      yield* hostileRows(polylog)
+      const ours = await Side.start(polylog.running, 'polylog', rows, polylog)
+      const peer = postgres && (await Side.start(postgres, 'postgres', rows))
+      for (const statement of statements) {
+        for (let round = 0; round < rounds; round++) {
+          await ours.measure(statement)
+          await peer?.measure(statement)
+        }
+        yield* rowsOf(statement.name, rows, ours.take(), peer?.take())
+      }
+      await Promise.all([ours.stop(), peer?.stop()])
       yield* redisRows(polylog, options)
-      for (const { name } of statements) yield* rowsOf(name, rows, ours.get(name)!, peers?.get(name))
     } finally {
       await Promise.all([polylog.running.stop(), postgres?.stop()])
       removeFolder(folder)
@@ -72,48 +93,70 @@ export const fairness: Area = {
   },
 }
 
-/** Each round twice: for the times that statements take, and beside point reads with the meter, which takes time itself. */
-async function measure(
-  server: Running,
-  database: string,
-  rows: number,
-  rounds: number,
-  meter?: MeteredServer,
-): Promise<Map<string, Figures>> {
-  const connect = async (): Promise<pg.Client> => {
-    const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'postgres', database })
-    await client.connect()
-    return client
+/** One of the two servers, with a client that writes and one that reads beside it. */
+class Side {
+  readonly #server: Running
+  readonly #writer: pg.Client
+  readonly #reader: pg.Client
+  readonly #rows: number
+  readonly #meter: MeteredServer | undefined
+  #figures = newFigures()
+
+  private constructor(server: Running, writer: pg.Client, reader: pg.Client, rows: number, meter?: MeteredServer) {
+    this.#server = server
+    this.#writer = writer
+    this.#reader = reader
+    this.#rows = rows
+    this.#meter = meter
   }
-  const [writer, reader] = [await connect(), await connect()]
-  const read = (n: number): Promise<unknown> => {
-    return reader.query({ name: 'read', text: 'select n from small where id = $1', values: [1 + (n % 1000)] })
-  }
-  const figures = new Map(
-    statements.map(({ name }): [string, Figures] => {
-      return [name, { seconds: [], processorSeconds: [], readMs: [], idleMs: [], turnMs: [] }]
-    }),
-  )
-  for (let round = 0; round < rounds; round++) {
-    for (const sql of setUp(rows)) await writer.query(sql)
-    for (const { name, sql } of statements) {
-      const { seconds, processorSeconds } = figures.get(name)!
-      const [started, before] = [performance.now(), server.cpuSeconds()]
-      await writer.query(sql(rows))
-      seconds.push((performance.now() - started) / 1e3)
-      processorSeconds.push(server.cpuSeconds() - before)
+
+  static async start(server: Running, database: string, rows: number, meter?: MeteredServer): Promise<Side> {
+    const connect = async (): Promise<pg.Client> => {
+      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user: 'postgres', database })
+      await client.connect()
+      return client
     }
-    for (const sql of setUp(rows)) await writer.query(sql)
-    for (const { name, sql } of statements) {
-      const { readMs, idleMs, turnMs } = figures.get(name)!
-      idleMs.push(await readsWhile(read, sleep(500)))
-      const work = async (): Promise<void> => void readMs.push(await readsWhile(read, writer.query(sql(rows))))
-      if (meter === undefined) await work()
-      else turnMs.push(await meter.longestTurnMs(work))
-    }
+    const side = new Side(server, await connect(), await connect(), rows, meter)
+    for (const sql of setUp(rows)) await side.#writer.query(sql)
+    return side
   }
-  await Promise.all([writer.end(), reader.end()])
-  return figures
+
+  /** Twice: for the time that it takes, and beside point reads with the meter, which takes time itself. */
+  async measure(statement: Statement): Promise<void> {
+    const { seconds, processorSeconds, readMs, idleMs, turnMs } = this.#figures
+    await this.#prepare(statement)
+    const [started, before] = [performance.now(), this.#server.cpuSeconds()]
+    await this.#writer.query(statement.sql(this.#rows))
+    seconds.push((performance.now() - started) / 1e3)
+    processorSeconds.push(this.#server.cpuSeconds() - before)
+    await this.#prepare(statement)
+    const read = (n: number): Promise<unknown> => {
+      return this.#reader.query({ name: 'read', text: 'select n from small where id = $1', values: [1 + (n % 1000)] })
+    }
+    idleMs.push(await readsWhile(read, sleep(500)))
+    const work = async (): Promise<void> => {
+      readMs.push(await readsWhile(read, this.#writer.query(statement.sql(this.#rows))))
+    }
+    if (this.#meter === undefined) await work()
+    else turnMs.push(await this.#meter.longestTurnMs(work))
+  }
+
+  async #prepare({ prepare }: Statement): Promise<void> {
+    for (const sql of prepare(this.#rows)) await this.#writer.query(sql)
+    if (this.#meter !== undefined) await atRest(this.#server)
+  }
+
+  /** Of one statement: the next one begins anew. */
+  take(): Figures {
+    const figures = this.#figures
+    this.#figures = newFigures()
+    return figures
+  }
+
+  async stop(): Promise<void> {
+    await this.#writer.query('drop table t, small, accounts')
+    await Promise.all([this.#writer.end(), this.#reader.end()])
+  }
 }
 
 /** What one client sends to stop the others. */
@@ -128,15 +171,13 @@ const hostile: readonly (readonly [name: string, text: string, values?: () => un
   ['pattern', "select repeat('ab', 3000000) like '%a%b%a%b%c%'"],
 ]
 
-async function hostileTurns(server: MeteredServer): Promise<[string, number][]> {
+async function* hostileRows(server: MeteredServer): AsyncGenerator<Row> {
   const client = new pg.Client({ host: '127.0.0.1', port: server.running.port, user: 'postgres', database: 'polylog' })
   await client.connect()
-  const turns: [string, number][] = []
   for (const [name, text, values] of hostile) {
-    turns.push([name, await server.longestTurnMs(() => client.query(text, values?.() ?? []))])
+    yield hostileRow(name, await server.longestTurnMs(() => client.query(text, values?.() ?? [])))
   }
   await client.end()
-  return turns
 }
 
 function hostileRow(name: string, turnMs: number): Row {

@@ -4,7 +4,7 @@
  * before it is checked; gateways that read from sockets check with `remaining` first.
  */
 import { PolylogError } from './errors.ts'
-import type { Slice } from './slice.ts'
+import { copySlice, type Slice } from './slice.ts'
 
 /** Buffer's own, which its types leave out: they take every `Uint8Array`, of shared memory too. */
 const methods = Buffer.prototype as unknown as {
@@ -371,6 +371,13 @@ export class ByteReader {
 
   sized(): Uint8Array {
     return this.take(this.varint())
+  }
+
+  /** In memory of its own. */
+  sizedCopy(): Uint8Array {
+    const count = this.varint()
+    const start = this.#take(count)
+    return copySlice({ bytes: this.bytes, start, end: start + count })
   }
 
   utf8(count: number): string {

@@ -15,12 +15,14 @@ function tried(): {
   buffers: { live: number; young: number; old: number; unused: number }
   collected: Garbage[]
   wait: () => void
+  looks: () => number
   later: (() => void)[]
 } {
   const buffers = { live: 0, young: 0, old: 0, unused: 0 }
   const collected: Garbage[] = []
   const later: (() => void)[] = []
   let nowUs = 0
+  let looks = 0
   const host = {
     monotonic: () => nowUs,
     at: (_: number, run: () => void) => {
@@ -28,6 +30,7 @@ function tried(): {
       return () => undefined
     },
     memory: () => {
+      looks++
       const bufferBytes = buffers.live + buffers.young + buffers.old
       const residentBytes = runtimeBytes + heapBytes + bufferBytes + buffers.unused
       return { totalBytes: Infinity, heapLimitBytes: Infinity, residentBytes, heapBytes, bufferBytes }
@@ -42,7 +45,7 @@ function tried(): {
   const root = new MemoryAccount('the server', undefined, { limitBytes: 250 * mib, quantumBytes: 1 })
   const pressure = new MemoryPressure(limitBytes, root, root.child('stored data'))
   pressure.watch(host)
-  return { pressure, root, buffers, collected, wait: () => void (nowUs += 1_000_000), later }
+  return { pressure, root, buffers, collected, wait: () => void (nowUs += 1_000_000), looks: () => looks, later }
 }
 
 describe('pressure of memory', () => {
@@ -53,6 +56,19 @@ describe('pressure of memory', () => {
     expect(collected).toEqual([])
     expect(root.limitBytes).toBe(162 * mib)
     expect(pressure.isAtLimit).toBe(false)
+  })
+
+  it('is looked at after each slice, or each eighth while half of the limit is not in use', () => {
+    const { pressure, buffers, looks } = tried()
+    const looksIn = (slices: number): number => {
+      const before = looks()
+      for (let i = 0; i < slices; i++) pressure.sliceDone()
+      return looks() - before
+    }
+    expect([looksIn(1), looksIn(7), looksIn(1), looksIn(80)]).toEqual([1, 0, 1, 10])
+    buffers.live = 110 * mib
+    pressure.look()
+    expect(looksIn(5)).toBe(5)
   })
 
   it('collects young garbage first, all of it where that was not enough, and nothing again before it has grown', () => {

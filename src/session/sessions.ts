@@ -103,7 +103,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.options = { ...defaultSessionsOptions, ...options }
     const memory = options.memory ?? ProcessMemory.unlimited()
     this.memory = memory
-    this.scheduler = new Scheduler(host, () => memory.pressure.look())
+    this.scheduler = new Scheduler(host, () => memory.pressure.sliceDone())
     this.activity = new Activity(host)
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases

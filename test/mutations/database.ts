@@ -538,4 +538,15 @@ export const databaseMutations: readonly Mutation[] = [
       ['fences stay where they were', 'this.#isFenced = false\n  }\n\n  /** Makes', '}\n\n  /** Makes'],
     ],
   ),
+  ...mutationsOf(
+    'src/database/transaction/sorted-operations.ts',
+    ['src/database/transaction/transaction-cursor.test.ts', 'src/database/transaction/write-set.test.ts'],
+    [
+      [
+        'what comes behind the last insertion is taken to be next to it',
+        'return this.#isBehind(number, at + 1, key, false) ? undefined : this.#lastInserted + 1',
+        'return this.#lastInserted + 1',
+      ],
+    ],
+  ),
 ]

@@ -164,4 +164,27 @@ export const planMutations: readonly Mutation[] = [
     ['src/language/mql/query.test.ts'],
     [['null is not undefined', 'const values = withUndefined(equality.values)', 'const values = equality.values']],
   ),
+  ...mutationsOf(
+    'src/query/packed-rows.ts',
+    ['src/query/packed-rows.test.ts'],
+    [
+      ['a block that was read stays held', 'this.#memory.release(block.heldBytes)\n  }\n\n  /** All', '}\n\n  /** All'],
+      [
+        'the rows that filled no block are lost',
+        'if (block === undefined) return this.#openRows()',
+        'if (block === undefined) return undefined',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/sql/statement/held-rows.ts',
+    ['src/language/sql/statement/held-rows.test.ts'],
+    [
+      [
+        'a row that had to wait is left out',
+        'row.concat(compute(row, run))\n        at++',
+        'row.concat((at++, compute(row, run)))',
+      ],
+    ],
+  ),
 ]

@@ -28,6 +28,8 @@ export class SortedOperations {
   readonly #keys: KeyedOperations
   #runs: Run[] = []
   readonly #probe = new MutableSlice()
+  /** Where the last one was inserted: the next one mostly belongs behind it. Any position is right. */
+  #lastInserted = 0
 
   constructor(keys: KeyedOperations) {
     this.#keys = keys
@@ -39,10 +41,22 @@ export class SortedOperations {
 
   /** In the place of an older one on the same key, where there is one. */
   add(operation: number, key: Slice): void {
-    const position = this.first(key, false)
+    const position = this.#behindLastInserted(key) ?? this.first(key, false)
     if (position === none) this.#append(operation)
     else if (compareSlices(this.#keyAt(position), key) === 0) this.#set(position, operation)
     else this.#insert(position, operation)
+  }
+
+  /**
+   * The position of the first key at or after `key` where that is the one behind the last insertion. Rows come in order, and
+   * so do the entries of each index: in the midst of what was written before, but one behind the other.
+   */
+  #behindLastInserted(key: Slice): number | undefined {
+    const number = this.#lastInserted >> runLog2
+    const at = this.#lastInserted & (runMax - 1)
+    const run = this.#runs[number]
+    if (run === undefined || at + 1 >= run.length || !this.#isBehind(number, at, key, false)) return undefined
+    return this.#isBehind(number, at + 1, key, false) ? undefined : this.#lastInserted + 1
   }
 
   /** `previous` takes its place; −1: nothing does. */
@@ -146,6 +160,7 @@ export class SortedOperations {
     run.operations.copyWithin(at + 1, at, run.length)
     run.operations[at] = operation
     run.length++
+    this.#lastInserted = (number << runLog2) | at
   }
 
   #split(number: number): void {

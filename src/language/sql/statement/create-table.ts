@@ -25,7 +25,8 @@ import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { Planner } from '../plan/planner.ts'
 import { currentContext, type SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
-import { collect, nothing, type Outcome } from './execution.ts'
+import { nothing, type Outcome } from './execution.ts'
+import { eachHeld, holdRows, RowsOfPlan } from './held-rows.ts'
 import { bindForeignKey, type ForeignKeyPlan } from './foreign-keys.ts'
 import { type BoundGeneration, bindGeneration } from './generated-columns.ts'
 import { freeName, isNameTaken, targetNamespace } from './naming.ts'
@@ -259,14 +260,15 @@ export function planCreateTableAs(binder: Binder, statement: CreateTableAsStmt):
       if (statement.if_not_exists !== true) throw failure('42P07', `relation "${name}" already exists`)
       return { rowCount: 0, notices: [skipping('42P07', `relation "${name}" already exists`)] }
     }
-    const rows = into.skipData === true ? [] : yield* collect(plan, run)
+    const held = into.skipData === true ? undefined : yield* holdRows(new RowsOfPlan(plan, run), run, 0)
     const table = yield* inPlace(run.transaction, () =>
       createTable(run.transaction, namespace, name, definition, engine),
     )
-    for (const row of rows) {
+    if (held === undefined) return { rowCount: 0 }
+    const { rowCount } = yield* eachHeld(held, run, function* (row) {
       yield* inPlace(run.transaction, () => insertRow(run.transaction, table, row))
-      if (run.transaction.slice.spend(1)) yield undefined
-    }
-    return { rowCount: rows.length }
+      return true
+    })
+    return { rowCount }
   })
 }

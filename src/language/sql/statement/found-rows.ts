@@ -1,11 +1,10 @@
 /** The rows that UPDATE and DELETE are about: the target joined with FROM or USING, each row once, with its key. */
-import type { StatementSteps } from '../../../database/contract.ts'
 import type { Node, RangeVar } from 'libpg-query'
 import { sliceOf, sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { writePrimaryKey } from '../../../model/table/rows.ts'
 import type { Relation } from '../../../query/relation.ts'
-import type { FoundRow } from '../../../query/row-target.ts'
+import { keyBytes } from '../../../query/row-format.ts'
 import { TableRelation } from '../../../query/table-relation.ts'
 import { bindFrom, joinItems, bindRelation, findRelation } from '../bind/bind-from.ts'
 import { bindWhere, bindWith } from '../bind/bind-select.ts'
@@ -19,9 +18,9 @@ import { conjunction, conjunctsOf } from '../plan/conditions.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
 import { findPointPath } from '../plan/relation-access.ts'
-import { noRow, type SqlRun } from '../plan/run.ts'
+import { noRow, type SqlRow, type SqlRun } from '../plan/run.ts'
 import type { Progress } from '../progress.ts'
-import { collect, settled } from './execution.ts'
+import { type PointFinder, type RowFinder, RowsOfPlan } from './held-rows.ts'
 
 /** The target and what is joined with it, bound in one scope. */
 export interface BoundTarget {
@@ -56,44 +55,30 @@ export function bindTargetTable(
   return { scope, relation, from, where, keyPlace: relation.columns.length, progress: binder.progress }
 }
 
-export type RowFinder = (run: SqlRun) => StatementSteps<FoundRow[]>
-
 /** All rows to change, with their keys. `extra`: what else will be read of the rows. */
 export function findRows(target: BoundTarget, extra: readonly Expression[], needed: Iterable<number>): RowFinder {
   const ordinals = [...needed]
   const point = findPoint(target, extra, ordinals)
-  if (point !== undefined) return pointFinder(point)
+  if (point !== undefined) return { point }
   const plan = planFound(target, extra, ordinals)
-  const joins = target.from.kind === 'join'
-  const { keyPlace } = target
-  return function* (run) {
-    const rows = yield* collect(plan, run)
-    const found: FoundRow[] = []
-    const seen = new Set<string>()
-    for (const [i, row] of rows.entries()) {
-      const key = row[keyPlace] as Uint8Array
-      if (!joins || isNew(seen, sliceToLatin1(sliceOf(key)))) found.push({ key, row })
-      if (i % rowsPerUnit === 0 && run.transaction.slice.spend(1)) yield undefined
-    }
-    return found
-  }
+  if (target.from.kind !== 'join') return { open: (run) => new RowsOfPlan(plan, run) }
+  return { open: (run) => new RowsOfPlan(plan, run, newKeys(target.keyPlace, run)) }
 }
 
-function pointFinder(point: (run: SqlRun) => FoundRow[]): RowFinder {
-  return (run) => settled(() => point(run))
+/** A row that joins several times is changed once. */
+function newKeys(keyPlace: number, { transaction }: SqlRun): (row: SqlRow) => boolean {
+  const seen = new Set<string>()
+  return (row) => {
+    const key = sliceToLatin1(sliceOf(row[keyPlace] as Uint8Array))
+    if (seen.has(key)) return false
+    transaction.workspace.memory.charge(keyBytes(key), 'the keys of a statement that writes')
+    seen.add(key)
+    return true
+  }
 }
 
 function planFound(target: BoundTarget, extra: readonly Expression[], ordinals: readonly number[]): PlanNode {
   return new Planner(target.progress).planSource(target.from, target.where, extra, ordinals)
-}
-
-/** Rows handed on for what one row costs elsewhere. */
-const rowsPerUnit = 16
-
-function isNew(seen: Set<string>, key: string): boolean {
-  if (seen.has(key)) return false
-  seen.add(key)
-  return true
 }
 
 const pointWriter = new KeyWriter(64)
@@ -103,7 +88,7 @@ function findPoint(
   target: BoundTarget,
   extra: readonly Expression[],
   ordinals: readonly number[],
-): ((run: SqlRun) => FoundRow[]) | undefined {
+): PointFinder | undefined {
   const { relation, from, where } = target
   if (!(relation instanceof TableRelation) || from.kind !== 'relation') return undefined
   const conditions = conjunctsOf(where)
@@ -119,11 +104,13 @@ function findPoint(
   const reader = relation.table.readerOf(needed)
   return (run) => {
     const values: SqlValue[] = parts.map((part) => part(noRow, run))
-    if (values.includes(null)) return []
+    if (values.includes(null)) return undefined
     writePrimaryKey(relation.table, values, pointWriter)
     const value = run.transaction.get(pointWriter)
-    if (value === undefined) return []
+    if (value === undefined) return undefined
     const row = reader.read(value)
-    return accepts !== undefined && !accepts(row, run) ? [] : [{ key: pointWriter.toBytes(), row }]
+    if (accepts !== undefined && !accepts(row, run)) return undefined
+    row.push(pointWriter.toBytes())
+    return row
   }
 }

@@ -6,10 +6,9 @@
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
 import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
-import { type FoundRow, type RowTarget, rowTargetOf } from '../../../query/row-target.ts'
+import { type RowTarget, rowTargetOf } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Scope } from '../bind/scope.ts'
-import type { Row } from '../contract.ts'
 import { compile, type Evaluate } from '../expression/compile.ts'
 import { drawingOnce } from '../expression/draws.ts'
 import type { Expression } from '../expression/expression.ts'
@@ -20,13 +19,14 @@ import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { assignTo, bindAssignments, missingColumn, refuseAlways } from './assignment.ts'
 import { settled, type Work } from './execution.ts'
 import { bindTargetTable, findRows } from './found-rows.ts'
+import { type ChangeRow, eachFound } from './held-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
 
 export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Planned {
   const { relation: name, fromClause = [], whereClause, withClause } = statement
   const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause)
-  const { relation } = target
+  const { relation, keyPlace } = target
   const rowTarget = rowTargetOf(relation, 'update')
   const changes = bindChanges(binder, target.scope, statement.targetList ?? [], relation, rowTarget)
   const update = rowTarget.update(changes.map(({ column }) => column))
@@ -42,31 +42,23 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   const valuesOfRow = values.some(isVolatile) ? drawingOnce(valuesOf) : valuesOf
   const width = relation.columns.length
   const cost = 1 + (binder.progress === undefined ? 0 : costOf(values))
+  const change: ChangeRow = function* (row, run, { rows }) {
+    const { transaction } = run
+    const changed = row.slice(0, width)
+    const given = row.length - compiled.length
+    for (let i = 0; i < compiled.length; i++) changed[compiled[i]!.column] = row[given + i]!
+    const one = { key: row[keyPlace] as Uint8Array, row }
+    const stored = yield* toItsEnd<SqlRow | undefined>(transaction, () => update.apply(transaction, one, changed))
+    if (stored === undefined) return false
+    if (returning === undefined) return true
+    // RETURNING sees the new row where the old one stood, and the joined columns behind it.
+    const seen = [...stored, ...row.slice(width)]
+    rows.push(yield* settled(() => returning.project(seen, run)))
+    return true
+  }
   const work: Work = function* (run) {
-    const rows: Row[] = []
     yield* inPlace(run.transaction, () => rowTarget.begin?.(run.transaction, 'update'))
-    const found = yield* finder(run)
-    const pending: { one: FoundRow; changed: SqlRow }[] = []
-    for (const one of found) {
-      const changed = one.row.slice(0, width)
-      const given = yield* settled(() => valuesOfRow(one.row as SqlRow, run))
-      for (const [i, { column }] of compiled.entries()) changed[column] = given[i]!
-      pending.push({ one, changed })
-      if (run.transaction.slice.spend(cost)) yield undefined
-    }
-    let count = 0
-    for (const { one, changed } of pending) {
-      const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () =>
-        update.apply(run.transaction, one, changed),
-      )
-      if (stored === undefined) continue
-      count++
-      // RETURNING sees the new row where the old one stood, and the joined columns behind it.
-      const seen = returning === undefined ? stored : [...stored, ...one.row.slice(width)]
-      if (returning !== undefined) rows.push(yield* settled(() => returning.project(seen, run)))
-      if (run.transaction.slice.spend(1)) yield undefined
-    }
-    return { rows, rowCount: count }
+    return yield* eachFound(finder, run, cost, valuesOfRow, change)
   }
   return planSteps({ kind: 'write' }, 'UPDATE', work, returning?.columns)
 }
@@ -103,21 +95,20 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
   const { relation: name, usingClause = [], whereClause, withClause } = statement
   const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause)
   const returning = bindReturning(binder, target.scope, statement.returningClause)
+  const { keyPlace } = target
   const rowTarget = rowTargetOf(target.relation, 'delete from')
   const removal = rowTarget.delete()
   const finder = findRows(target, returning?.expressions ?? [], removal.needed)
+  const change: ChangeRow = function* (row, run, { rows }) {
+    const { transaction } = run
+    const one = { key: row[keyPlace] as Uint8Array, row }
+    if (!(yield* toItsEnd<boolean>(transaction, () => removal.apply(transaction, one)))) return false
+    if (returning !== undefined) rows.push(yield* settled(() => returning.project(row, run)))
+    return true
+  }
   const work: Work = function* (run) {
     yield* inPlace(run.transaction, () => rowTarget.begin?.(run.transaction, 'delete'))
-    const found = yield* finder(run)
-    const rows: Row[] = []
-    let count = 0
-    for (const one of found) {
-      if (!(yield* toItsEnd<boolean>(run.transaction, () => removal.apply(run.transaction, one)))) continue
-      count++
-      if (returning !== undefined) rows.push(yield* settled(() => returning.project(one.row as SqlRow, run)))
-      if (run.transaction.slice.spend(1)) yield undefined
-    }
-    return { rows, rowCount: count }
+    return yield* eachFound(finder, run, 1, undefined, change)
   }
   return planSteps({ kind: 'write' }, 'DELETE', work, returning?.columns)
 }

@@ -151,7 +151,7 @@ function decodeValue(from: ByteReader): SqlValue {
     case 7:
       return Buffer.from(from.sized()).toString('utf16le')
     case 8:
-      return from.sized().slice()
+      return from.sizedCopy()
     case 9:
       return Decimal.of(decodeValue(from) as bigint, from.i32le())
     case 10:
