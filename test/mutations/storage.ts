@@ -19,10 +19,10 @@ export const storageMutations: readonly Mutation[] = [
       'return record',
     ],
     ['a snapshot is told of what came back after it', 'if (epoch < this.steadySince || this', 'if (this'],
-    ['the older record of a key stays in its bucket', 'if (table[at] === older) table[at] = newer', ''],
+    ['the older record of a key stays in its bucket', 'if (table[at] === older) table[at] = newer', ';'],
     ['records of a subtree that goes stay in their buckets', 'points.forgetAll()\n    return\n', 'return\n'],
     ['a bucket of an older generation keeps its records', 'table.fill(0, bucket, bucket + bucketWords)', ''],
-    ['records of a leaf that goes stay in their buckets', 'points.replace(words[records + slot]!, 0)', ''],
+    ['records of a leaf that goes stay in their buckets', 'points.replace(words[records + slot]!, 0)', ';'],
   ]),
   ...mutationsOf('src/storage/memory/undo.ts', points, [
     ['a way back leaves what is found by hash', 'tree.points?.exchanged(tree.versions.epoch)', ''],

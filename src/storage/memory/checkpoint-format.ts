@@ -1,18 +1,7 @@
 /**
  * The bytes of a checkpoint: a folder with the files `entries` and `manifest`. Little endian throughout.
  *
- * `entries` is blocks, one directly after the other, in key order:
- *
- * | byte | field |
- * |---|---|
- * | 0 | CRC-32 of bytes 4 … end of the block, begun with the block's number (0, 1, …) |
- * | 4 | payload length u32 |
- * | 8 | entries u32, at least 1 |
- * | 12 | zero u32 |
- * | 16 | payload: entries |
- *
- * Entry: varint bytes shared with the key before it in the block · varint n · varint value length · n bytes, the rest of
- * the key · the value. A block's first entry shares nothing, so every block can be read alone. A block ends once its
+ * `entries` is blocks (`entry-blocks.ts`), one directly after the other, in key order. One ends once its
  * payload has 64 KiB; a value over 128 KiB is the only entry of its block.
  *
  * `manifest` is 64 bytes, written last:
@@ -38,7 +27,6 @@ import { PolylogError } from '../../base/errors.ts'
 export const entriesFileName: string = 'entries'
 export const manifestFileName: string = 'manifest'
 export const manifestBytes: number = 64
-export const blockHeaderBytes: number = 16
 export const blockPayloadTarget: number = 64 << 10
 /** Values above this are streamed in pieces. */
 export const inlineValueMax: number = 128 << 10

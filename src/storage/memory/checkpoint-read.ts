@@ -7,8 +7,8 @@ import { MutableSlice } from '../../base/slice.ts'
 import type { Slice } from '../../base/slice.ts'
 import { DiskError } from '../../host/host.ts'
 import type { Disk, File } from '../../host/host.ts'
+import { blockHeaderBytes } from '../entry-blocks.ts'
 import {
-  blockHeaderBytes,
   chainChecksum,
   corrupt,
   decodeManifest,

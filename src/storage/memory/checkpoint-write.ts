@@ -7,13 +7,12 @@
  * is synced after it, so a checkpoint with a valid manifest is whole.
  */
 import { crc32 } from 'node:zlib'
-import { ByteWriter } from '../../base/bytes.ts'
 import { sliceOf } from '../../base/slice.ts'
 import type { Slice } from '../../base/slice.ts'
 import type { File, Host } from '../../host/host.ts'
 import type { Cursor, Sequence, Snapshot } from '../store.ts'
+import { blockHeaderBytes, EntryBlocks } from '../entry-blocks.ts'
 import {
-  blockHeaderBytes,
   blockPayloadTarget,
   chainChecksum,
   encodeManifest,
@@ -50,22 +49,17 @@ export async function writeCheckpoint(host: Host, folder: string, snapshot: Snap
 
 class BlockWriter {
   readonly #file: File
-  readonly #out = new ByteWriter(writeBytes + 2 * inlineValueMax)
+  readonly #blocks = new EntryBlocks(writeBytes + 2 * inlineValueMax)
   #position = 0
   #entries = 0
-  #blocks = 0
   #checksum = 0
-  /** Of the open block: where it begins in `#out`, or −1. */
-  #blockStart = -1
-  #blockEntries = 0
-  #previousKey = new Uint8Array(0)
-  #previousLength = 0
 
   constructor(file: File) {
     this.#file = file
   }
 
   async writeAll(cursor: Cursor): Promise<void> {
+    const blocks = this.#blocks
     while (cursor.next()) {
       const { key, value } = cursor
       this.#entries++
@@ -75,9 +69,10 @@ class BlockWriter {
         await this.#writeLarge(key, value)
         continue
       }
-      this.#add(key, value)
-      if (this.#out.end - this.#blockStart - blockHeaderBytes >= blockPayloadTarget) this.#closeBlock()
-      if (this.#out.end >= writeBytes && this.#blockStart < 0) await this.#flush()
+      if (!blocks.isOpen) blocks.open()
+      blocks.add(key, value)
+      if (blocks.payloadBytes >= blockPayloadTarget) this.#closeBlock()
+      if (blocks.out.end >= writeBytes && !blocks.isOpen) await this.#flush()
     }
     this.#closeBlock()
     await this.#flush()
@@ -86,70 +81,19 @@ class BlockWriter {
   totals(): { entries: number; blocks: number; fileBytes: number; blocksChecksum: number } {
     return {
       entries: this.#entries,
-      blocks: this.#blocks,
+      blocks: this.#blocks.blocks,
       fileBytes: this.#position,
       blocksChecksum: this.#checksum,
     }
   }
 
-  #add(key: Slice, value: Slice): void {
-    const out = this.#out
-    if (this.#blockStart < 0) this.#openBlock()
-    const shared = this.#sharedWithPrevious(key)
-    out.varint(shared)
-    out.varint(key.end - key.start - shared)
-    out.varint(value.end - value.start)
-    out.copy(key.bytes, key.start + shared, key.end)
-    out.copy(value.bytes, value.start, value.end)
-    this.#remember(key, shared)
-    this.#blockEntries++
-  }
-
-  #sharedWithPrevious(key: Slice): number {
-    const length = Math.min(this.#previousLength, key.end - key.start)
-    const previous = this.#previousKey
-    let shared = 0
-    while (shared < length && previous[shared] === key.bytes[key.start + shared]) shared++
-    return shared
-  }
-
-  #remember(key: Slice, shared: number): void {
-    const length = key.end - key.start
-    if (this.#previousKey.length < length) {
-      const longer = new Uint8Array(2 * length)
-      longer.set(this.#previousKey)
-      this.#previousKey = longer
-    }
-    for (let i = shared; i < length; i++) this.#previousKey[i] = key.bytes[key.start + i]!
-    this.#previousLength = length
-  }
-
-  #openBlock(): void {
-    this.#blockStart = this.#out.end
-    this.#blockEntries = 0
-    this.#previousLength = 0
-    for (let i = 0; i < 4; i++) this.#out.u32le(0)
-  }
-
   #closeBlock(): void {
-    const start = this.#blockStart
-    if (start < 0) return
-    const out = this.#out
-    out.setU32le(start + 4, out.end - start - blockHeaderBytes)
-    out.setU32le(start + 8, this.#blockEntries)
-    const checksum = crc32(out.bytes.subarray(start + 4, out.end), this.#blocks)
-    out.setU32le(start, checksum)
-    this.#count(checksum)
-    this.#blockStart = -1
-  }
-
-  #count(checksum: number): void {
-    this.#blocks++
-    this.#checksum = chainChecksum(this.#checksum, checksum)
+    if (!this.#blocks.isOpen) return
+    this.#checksum = chainChecksum(this.#checksum, this.#blocks.close().checksum)
   }
 
   async #flush(): Promise<void> {
-    const out = this.#out
+    const { out } = this.#blocks
     if (out.end === 0) return
     await this.#file.writeAt(this.#position, out.bytes.subarray(0, out.end))
     this.#position += out.end
@@ -161,15 +105,11 @@ class BlockWriter {
     // The cursor's slices are reused, but they keep still until its next step.
     const { bytes, start, end } = value
     const blockAt = this.#position
-    this.#openBlock()
-    const out = this.#out
-    out.varint(0)
-    out.varint(key.end - key.start)
-    out.varint(end - start)
-    out.slice(key)
-    out.setU32le(4, out.end - blockHeaderBytes + end - start)
-    out.setU32le(8, 1)
-    let checksum = crc32(out.bytes.subarray(4, out.end), this.#blocks)
+    const blocks = this.#blocks
+    const { out } = blocks
+    blocks.open()
+    blocks.addHead(key, end - start)
+    let { checksum } = blocks.close(end - start)
     const header = out.bytes.slice(0, blockHeaderBytes)
     await this.#flush()
     for (let at = start; at < end; at += writeBytes) {
@@ -179,7 +119,6 @@ class BlockWriter {
     }
     new DataView(header.buffer).setUint32(0, checksum, true)
     await this.#file.writeAt(blockAt, header)
-    this.#count(checksum)
-    this.#blockStart = -1
+    this.#checksum = chainChecksum(this.#checksum, checksum)
   }
 }

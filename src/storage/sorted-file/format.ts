@@ -1,18 +1,7 @@
 /**
  * The bytes of a sorted file: blocks of entries in key order, then their index, then a footer. Little endian throughout.
  *
- * A block:
- *
- * | byte | field |
- * |---|---|
- * | 0 | CRC-32 of bytes 4 … end of the block, begun with the block's number (0, 1, …) |
- * | 4 | payload length u32 |
- * | 8 | entries u32, at least 1 |
- * | 12 | zero u32 |
- * | 16 | payload: entries |
- *
- * Entry: varint bytes shared with the key before it in the block · varint n · varint value length · n bytes, the rest of
- * the key · the value. A block's first entry shares nothing. A block ends once its payload has 4 KiB.
+ * Blocks are those of `entry-blocks.ts`. One ends once its payload has 4 KiB.
  *
  * The index has one entry for each block, in order: varint bytes of the block, its header included · varint entries · varint
  * n · n bytes, the block's first key.
@@ -39,8 +28,8 @@ import { crc32 } from 'node:zlib'
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { compareSlices, MutableSlice, type Slice } from '../../base/slice.ts'
+import { blockHeaderBytes } from '../entry-blocks.ts'
 
-export const blockHeaderBytes: number = 16
 export const blockPayloadTarget: number = 4096
 export const footerBytes: number = 64
 

@@ -8,7 +8,8 @@ import { compareSlices, MutableSlice, type Slice } from '../../base/slice.ts'
 import type { Disk, File } from '../../host/host.ts'
 import type { MutationBatch, MutationCursor } from '../base-store.ts'
 import type { SortedFile } from './file.ts'
-import { blockHeaderBytes, blockPayloadTarget, encodeFooter } from './format.ts'
+import { EntryBlocks } from '../entry-blocks.ts'
+import { blockPayloadTarget, encodeFooter } from './format.ts'
 
 const writeBytes = 256 << 10
 /** Blocks of the older file that are read at once. */
@@ -99,16 +100,12 @@ class Merge {
 
 class FileWriter {
   readonly #file: File
-  readonly #out = new ByteWriter(writeBytes + 4 * blockPayloadTarget)
+  readonly #blocks = new EntryBlocks(writeBytes + 4 * blockPayloadTarget)
   readonly #index = new ByteWriter()
   #position = 0
   #entries = 0
-  #blocks = 0
-  /** Of the open block: where it begins in `#out`, or −1; its entries, its last key and where its first one lies. */
-  #blockStart = -1
-  #blockEntries = 0
+  /** Of the open block. */
   #firstKey: Uint8Array = new Uint8Array(0)
-  readonly #lastKey = new ByteWriter()
 
   constructor(file: File) {
     this.#file = file
@@ -116,50 +113,31 @@ class FileWriter {
 
   /** After a block's end, so that nobody has to look back at what is written. */
   get isFull(): boolean {
-    return this.#out.end >= writeBytes && this.#blockStart < 0
+    return this.#blocks.out.end >= writeBytes && !this.#blocks.isOpen
   }
 
   add(key: Slice, value: Slice): void {
-    const out = this.#out
-    if (this.#blockStart < 0) this.#openBlock(key)
-    const shared = sharedBytes(this.#lastKey, key)
-    out.varint(shared)
-    out.varint(key.end - key.start - shared)
-    out.varint(value.end - value.start)
-    out.copy(key.bytes, key.start + shared, key.end)
-    out.slice(value)
-    this.#lastKey.truncate(shared)
-    this.#lastKey.copy(key.bytes, key.start + shared, key.end)
-    this.#blockEntries++
+    const blocks = this.#blocks
+    if (!blocks.isOpen) {
+      blocks.open()
+      this.#firstKey = key.bytes.slice(key.start, key.end)
+    }
+    blocks.add(key, value)
     this.#entries++
-    if (out.end - this.#blockStart - blockHeaderBytes >= blockPayloadTarget) this.#closeBlock()
-  }
-
-  #openBlock(key: Slice): void {
-    this.#blockStart = this.#out.end
-    this.#blockEntries = 0
-    this.#lastKey.reset()
-    this.#firstKey = key.bytes.slice(key.start, key.end)
-    for (let i = 0; i < 4; i++) this.#out.u32le(0)
+    if (blocks.payloadBytes >= blockPayloadTarget) this.#closeBlock()
   }
 
   #closeBlock(): void {
-    const start = this.#blockStart
-    if (start < 0) return
-    const out = this.#out
-    out.setU32le(start + 4, out.end - start - blockHeaderBytes)
-    out.setU32le(start + 8, this.#blockEntries)
-    out.setU32le(start, crc32(out.bytes.subarray(start + 4, out.end), this.#blocks))
-    this.#index.varint(out.end - start)
-    this.#index.varint(this.#blockEntries)
+    if (!this.#blocks.isOpen) return
+    const { sizeBytes, entries } = this.#blocks.close()
+    this.#index.varint(sizeBytes)
+    this.#index.varint(entries)
     this.#index.varint(this.#firstKey.length)
     this.#index.copy(this.#firstKey)
-    this.#blocks++
-    this.#blockStart = -1
   }
 
   async flush(): Promise<void> {
-    const out = this.#out
+    const { out } = this.#blocks
     if (out.end === 0) return
     await this.#file.writeAt(this.#position, out.bytes.subarray(0, out.end))
     this.#position += out.end
@@ -175,18 +153,11 @@ class FileWriter {
     const footer = encodeFooter({
       sequence,
       entries: this.#entries,
-      blocks: this.#blocks,
+      blocks: this.#blocks.blocks,
       blocksBytes,
       indexBytes: index.length,
       indexChecksum: crc32(index),
     })
     await this.#file.writeAt(blocksBytes + index.length, footer)
   }
-}
-
-function sharedBytes(before: Slice, key: Slice): number {
-  const length = Math.min(before.end, key.end - key.start)
-  let shared = 0
-  while (shared < length && before.bytes[shared] === key.bytes[key.start + shared]) shared++
-  return shared
 }
