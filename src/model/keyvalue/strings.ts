@@ -96,6 +96,12 @@ function openString(tx: Transaction, space: Keyspace, key: Slice): Slice {
   return nothing.set(stored.bytes, 0, 0)
 }
 
+/** The same; undefined where there is none. */
+function openIfThere(tx: Transaction, space: Keyspace, key: Slice): Slice | undefined {
+  const value = openString(tx, space, key)
+  return stored.kind === kind.none ? undefined : value
+}
+
 /** Stores what was written after `beginString(…, stored.expiresAtMs)`. */
 function storeOpened(tx: Transaction, space: Keyspace, key: Slice, writer: ByteWriter): void {
   tx.put(writeHeaderKey(headerKey, space, key), writer)
@@ -160,10 +166,9 @@ function checkLength(length: number): void {
 
 /** INCR and its kin. A number where the result fits 15 digits, so that the common case computes without a bigint. */
 export function incrementString(tx: Transaction, space: Keyspace, key: Slice, by: bigint | number): bigint | number {
-  const found = findString(tx, space, key)
+  const found = openIfThere(tx, space, key)
   const short = found === undefined ? 0 : parseShortInteger(found)
   const result = typeof by === 'number' && !Number.isNaN(short) ? short + by : incrementLong(found, by)
-  openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   writer.latin1(String(result))
   storeOpened(tx, space, key, writer)
@@ -180,9 +185,8 @@ function incrementLong(found: Slice | undefined, by: bigint | number): bigint {
 
 /** INCRBYFLOAT; the text that was stored. */
 export function incrementStringByFloat(tx: Transaction, space: Keyspace, key: Slice, by: Slice): string {
-  const found = findString(tx, space, key)
+  const found = openIfThere(tx, space, key)
   const result = addFloatTexts(found, readFloat(by), 'value is not a valid float')
-  openString(tx, space, key)
   const writer = beginString(scratchValue(), stored.expiresAtMs)
   writer.latin1(result)
   storeOpened(tx, space, key, writer)
