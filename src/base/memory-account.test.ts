@@ -134,3 +134,24 @@ describe('memory account', () => {
     expect(root.usedBytes).toBe(1000)
   })
 })
+
+it('who is asked before a refusal may give back what the account itself holds and was granted', () => {
+  const root = new MemoryAccount('root', undefined, { limitBytes: 1000 })
+  const work = root.child('work', { quantumBytes: 10, weight: 2 })
+  const idle = work.child('idle', { quantumBytes: 10 })
+  const busy = work.child('busy', { quantumBytes: 10 })
+  idle.charge(300)
+  busy.charge(150)
+  const asked: number[] = []
+  root.onRefusal = (missing) => {
+    asked.push(missing)
+    idle.close()
+  }
+  busy.charge(200)
+  expect(asked).toEqual([300])
+  expect([busy.usedBytes, work.usedBytes, root.usedBytes]).toEqual([350, 350, 700])
+  expect(work.grantedBytes).toBeGreaterThanOrEqual(work.usedBytes)
+  expect(busy.tryCharge(200)).toBe(false)
+  busy.close()
+  expect([work.usedBytes, root.usedBytes]).toEqual([0, 0])
+})

@@ -61,8 +61,8 @@ export interface Holder {
 export class MemoryAccount {
   readonly name: string
   limitBytes: number
-  /** Asked when this account, not one above it, is about to refuse: true where its limit has been raised meanwhile. */
-  onRefusal: (() => boolean) | undefined
+  /** Asked when this account, not one above it, is about to refuse for want of so many bytes: they may be there afterwards. */
+  onRefusal: ((missingBytes: number) => void) | undefined
   readonly #parent: MemoryAccount | undefined
   readonly #quantumBytes: number
   readonly #weight: number
@@ -131,18 +131,16 @@ export class MemoryAccount {
 
   /** False where a limit would be passed; then nothing is charged. */
   tryCharge(bytes: number): boolean {
-    const used = this.#usedBytes + bytes
-    if (used > this.#grantedBytes && this.#grow(used) !== undefined) return false
-    this.#usedBytes = used
+    if (this.#usedBytes + bytes > this.#grantedBytes && this.#grow(bytes) !== undefined) return false
+    this.#usedBytes += bytes
     return true
   }
 
   /** Throws `out_of_memory`; `what` is who needs it, for the message. */
   charge(bytes: number, what: string = this.name): void {
-    const used = this.#usedBytes + bytes
-    const refusing = used > this.#grantedBytes ? this.#grow(used) : undefined
+    const refusing = this.#usedBytes + bytes > this.#grantedBytes ? this.#grow(bytes) : undefined
     if (refusing !== undefined) throw outOfMemory(what, bytes, refusing)
-    this.#usedBytes = used
+    this.#usedBytes += bytes
   }
 
   /** Holds exactly so many bytes from here on, past every limit where it must. */
@@ -173,33 +171,40 @@ export class MemoryAccount {
     this.#giveBack(0)
   }
 
-  /** Takes what `used` needs from those above; the account that refuses it, where one does. */
-  #grow(used: number): MemoryAccount | undefined {
+  /** Takes what `more` needs from those above; the account that refuses it, where one does. */
+  #grow(more: number): MemoryAccount | undefined {
     // What is charged to a closed account belongs to a statement that was ended while it worked.
     if (this.#closed) return this
-    if (used > this.limitBytes && !(this.onRefusal?.() === true && used <= this.limitBytes)) {
+    if (this.#usedBytes + more > this.limitBytes) this.onRefusal?.(this.#usedBytes + more - this.limitBytes)
+    // Who was asked may have given back some of what this account holds, and of what it was granted.
+    if (this.#usedBytes + more > this.limitBytes) {
       this.#refusals++
       return this
     }
     const parent = this.#parent
-    const rounded = Math.ceil(used / this.#quantumBytes) * this.#quantumBytes
+    const rounded = Math.ceil((this.#usedBytes + more) / this.#quantumBytes) * this.#quantumBytes
     const wanted = Math.min(rounded, this.limitBytes) - this.#grantedBytes
+    if (wanted <= 0) return undefined
     if (parent === undefined || parent.tryCharge(wanted * this.#weight)) {
       this.#granted(wanted)
-      return undefined
+      return this.#isShort(more) ? this.#grow(more) : undefined
     }
-    const exact = used - this.#grantedBytes
-    if (used <= this.#assuredBytes) {
+    if (!this.#isShort(more)) return undefined
+    const exact = this.#usedBytes + more - this.#grantedBytes
+    if (this.#usedBytes + more <= this.#assuredBytes) {
       this.#take(exact)
       return undefined
     }
     const bytes = exact * this.#weight
-    const refusing =
-      parent.#usedBytes + bytes > parent.#grantedBytes ? parent.#grow(parent.#usedBytes + bytes) : undefined
+    const refusing = parent.#usedBytes + bytes > parent.#grantedBytes ? parent.#grow(bytes) : undefined
     if (refusing !== undefined) return refusing
     parent.#usedBytes += bytes
     this.#granted(exact)
-    return undefined
+    return this.#isShort(more) ? this.#grow(more) : undefined
+  }
+
+  #isShort(more: number): boolean {
+    return this.#usedBytes + more > this.#grantedBytes
   }
 
   #take(bytes: number): void {

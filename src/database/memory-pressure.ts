@@ -79,6 +79,9 @@ export class MemoryPressure {
     this.#root = root
   }
 
+  /** Makes those who hold something that nobody has asked for lately give it up; whether there was any. */
+  giveUp: (missingBytes: number) => boolean = () => false
+
   /** The process has what it may have. */
   get isAtLimit(): boolean {
     return this.#leftBytes <= 0
@@ -92,7 +95,7 @@ export class MemoryPressure {
     this.#nativeBytes = residentBytes - heapBytes - bufferBytes
     this.#settledBytes = heapBytes + bufferBytes
     this.#collectedBytes = this.#settledBytes
-    this.#root.onRefusal = () => this.#refused()
+    this.#root.onRefusal = (missingBytes) => this.#refused(missingBytes)
   }
 
   /** Bytes were received, sent or copied. */
@@ -176,11 +179,9 @@ export class MemoryPressure {
   }
 
   /** Whether it is worth asking again. */
-  #refused(): boolean {
+  #refused(missingBytes: number): void {
     const host = this.#host!
-    if (host.monotonic() < this.#restUntilUs) return false
-    const before = this.#root.limitBytes
-    this.#tighten(this.#collectAll(host))
-    return this.#root.limitBytes > before
+    const isFreed = this.giveUp(missingBytes)
+    if (isFreed || host.monotonic() >= this.#restUntilUs) this.#tighten(this.#collectAll(host))
   }
 }

@@ -66,6 +66,9 @@ export class ProcessMemory {
   /** What is measured. */
   readonly pressure: MemoryPressure
 
+  /** Who can give up what nobody has asked for lately, where memory is short: how many bytes of `work` came free. */
+  readonly holders: Set<(missingBytes: number) => number> = new Set()
+
   constructor(limitBytes: number, runtimeBytes: number, heapLimitBytes: number, options: MemoryOptions = {}) {
     this.limitBytes = limitBytes
     const handedOut = Math.max(limitBytes * (1 - fragmentedShare) - runtimeBytes, leastBytes)
@@ -83,9 +86,19 @@ export class ProcessMemory {
       quantumBytes: 1,
     })
     this.cursors = this.work.child('all cursors together', { limitBytes: workBytes * cursorsShare })
+    this.pressure.giveUp = (missingBytes) => this.#giveUp(missingBytes / workWeight)
+    this.work.onRefusal = this.cursors.onRefusal = (missingBytes) => void this.#giveUp(missingBytes)
     this.statementBytes = options.statementBytes ?? workBytes / 2
     this.sessionBytes = (workBytes * 3) / 4
     this.operatorBytes = Math.min(options.operatorBytes ?? Math.min(workBytes / 32, mostOperatorBytes))
+  }
+
+  #giveUp(missingBytes: number): boolean {
+    let freedBytes = 0
+    for (const giveUp of this.holders) {
+      if (freedBytes < missingBytes) freedBytes += giveUp(missingBytes - freedBytes)
+    }
+    return freedBytes > 0
   }
 
   static of(host: Host, options: MemoryOptions = {}): ProcessMemory {

@@ -306,7 +306,7 @@ export const modelMutations: readonly Mutation[] = [
       '    for (const index of indexesOf(collection)) yield* entries.remove(index, document)\n',
       '',
     ],
-    ['a field is not noted', '    noteFields(transaction, collection, after)\n', ''],
+    ['a field is not noted', '    yield* noteFields(transaction, collection, after, pauses)\n', ''],
     ['a large document is written in one turn', 'const pauses = sizeBytes', 'const pauses = Infinity <= sizeBytes'],
   ]),
   ...mutationsOf('src/model/document/entry-writes.ts', document, [

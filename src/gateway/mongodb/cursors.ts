@@ -1,8 +1,12 @@
 /**
  * Open cursors. They belong to the server, not to a connection: drivers ask for more on any connection of their pool. One
  * that nobody asks for ten minutes is forgotten.
+ *
+ * Where somebody would be refused for want of memory, or for want of a cursor, those go that nobody has asked for longest,
+ * and not for a second at least; but none of a transaction, which would end by it. Who asks for one is told why it is gone.
  */
 import type { MemoryAccount } from '../../base/memory-account.ts'
+import type { ProcessMemory } from '../../database/process-memory.ts'
 import type { Host } from '../../host/host.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { forgetPosition, type Query, type QueryPosition } from '../../language/mql/query.ts'
@@ -31,16 +35,40 @@ const cursorBytes = 4096
 const idleTimeoutMs = 10 * 60_000
 const sweepMs = 60_000
 const mostCursors = 10_000
+/** Who has asked since will ask again. */
+const leastIdleMs = 1000
+/** Of those that were given up: for as many it is known why they are gone. */
+const mostGivenUp = 10_000
 
 export class Cursors {
   readonly #open = new Map<bigint, OpenCursor>()
   readonly #host: Host
   readonly #memory: MemoryAccount
+  readonly #process: ProcessMemory
+  readonly #givenUp = new Set<bigint>()
   #sweep: (() => void) | undefined
 
-  constructor(host: Host, memory: MemoryAccount) {
+  constructor(host: Host, memory: ProcessMemory) {
     this.#host = host
-    this.#memory = memory.child('the cursors', { quantumBytes: 4096 })
+    this.#process = memory
+    this.#memory = memory.cursors.child('the cursors', { quantumBytes: 4096 })
+    memory.holders.add(this.#giveUp)
+  }
+
+  /** Oldest first. */
+  readonly #giveUp = (missingBytes: number): number => {
+    const { cursors } = this.#process
+    const before = cursors.usedBytes
+    const limitMs = this.#host.now() - leastIdleMs
+    // The order is that of the last use: see `take`.
+    for (const { id, usedMs, isBusy, transaction } of this.#open.values()) {
+      if (usedMs > limitMs || before - cursors.usedBytes >= missingBytes) break
+      if (isBusy || transaction !== undefined) continue
+      this.#drop(id)
+      this.#givenUp.add(id)
+      if (this.#givenUp.size > mostGivenUp) this.#givenUp.delete(firstOf(this.#givenUp))
+    }
+    return before - cursors.usedBytes
   }
 
   get count(): number {
@@ -48,6 +76,7 @@ export class Cursors {
   }
 
   add(cursor: Omit<OpenCursor, 'id' | 'usedMs' | 'isBusy'>): OpenCursor {
+    if (this.#open.size >= mostCursors) this.#giveUp(1)
     if (this.#open.size >= mostCursors)
       throw mongoError(8, `more than ${mostCursors} cursors are open`, 'out_of_memory')
     this.#memory.charge(cursor.requestBytes + cursorBytes)
@@ -69,7 +98,7 @@ export class Cursors {
   /** For one `getMore`; `done` gives it back. Throws CursorNotFound. */
   take(id: bigint, namespace: string, transaction: string | undefined): OpenCursor {
     const cursor = this.#open.get(id)
-    if (cursor === undefined) throw mongoError(43, `cursor id ${id} not found`, 'undefined_object')
+    if (cursor === undefined) throw notFound(id, this.#givenUp.has(id))
     if (cursor.namespace !== namespace) {
       throw mongoError(
         13,
@@ -83,6 +112,8 @@ export class Cursors {
     if (cursor.isBusy) throw mongoError(12_051, `cursor id ${id} is already in use`)
     cursor.isBusy = true
     cursor.usedMs = this.#host.now()
+    this.#open.delete(id)
+    this.#open.set(id, cursor)
     return cursor
   }
 
@@ -119,6 +150,17 @@ export class Cursors {
   close(): void {
     this.#sweep?.()
     for (const id of this.#open.keys()) this.#drop(id)
+    this.#process.holders.delete(this.#giveUp)
     this.#memory.close()
   }
+}
+
+function firstOf(ids: ReadonlySet<bigint>): bigint {
+  for (const id of ids) return id
+  return 0n
+}
+
+function notFound(id: bigint, isGivenUp: boolean): Error {
+  const why = isGivenUp ? ': it was dropped when memory was short, since nobody had asked for it for long' : ''
+  return mongoError(43, `cursor id ${id} not found${why}`, 'undefined_object')
 }

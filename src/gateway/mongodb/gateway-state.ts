@@ -31,7 +31,7 @@ export class GatewayState implements ProtocolState {
     this.sessions = sessions
     this.counts = sessions.activity.door('mongodb')
     this.limits = limits
-    this.cursors = new Cursors(sessions.host, sessions.memory.cursors)
+    this.cursors = new Cursors(sessions.host, sessions.memory)
     this.logical = new LogicalSessions(sessions, (key) => this.cursors.killTransaction(key))
     this.startedMs = sessions.host.now()
   }

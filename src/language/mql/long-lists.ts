@@ -2,9 +2,10 @@
  * Lists in what clients send, which may be as long as a message: read and gone through in parts (`base/resumption.ts`).
  */
 import { charge, isBounded, isTurnOver } from '../../base/work.ts'
-import { part } from '../../base/resumption.ts'
+import { gatherInParts, part } from '../../base/resumption.ts'
 import { suspended } from '../../database/transaction/wait.ts'
 import { type BsonValue, elementsOf, FieldCursor, fieldsOf, isNestedType } from '../../model/document/bson.ts'
+import { SortedRuns } from '../../query/sorted-runs.ts'
 
 /** What is shorter is read at once, and evaluated as one. */
 const shortBytes: number = 16 * 1024
@@ -32,16 +33,42 @@ function readInParts<T>(value: BsonValue, read: (cursor: FieldCursor) => T): T[]
   const { list } = part(
     () => ({ cursor: FieldCursor.of(value), list: [] as T[] }),
     (state) => {
-      charge(elementsAtOnce * unitsPerElement)
-      for (let i = 0; i < elementsAtOnce; i++) {
-        if (!state.cursor.next()) return true
-        state.list.push(read(state.cursor))
+      const before = state.list.length
+      let isDone = false
+      while (!isDone && state.list.length - before < elementsAtOnce) {
+        isDone = !state.cursor.next()
+        if (!isDone) state.list.push(read(state.cursor))
       }
-      return false
+      charge(unitsPerElement * (state.list.length - before))
+      return isDone
     },
   )
   return list
 }
+
+/** Sorted, and stable: in parts where it is long. */
+export function sortedInParts<T>(list: readonly T[], compare: (a: T, b: T) => number): readonly T[] {
+  const sorting = gatherInParts(
+    list,
+    () => new SortedRuns<T>(compare, () => undefined),
+    (runs, element) => {
+      charge(unitsPerSorted)
+      runs.add(element)
+    },
+  )
+  const { all } = part(
+    () => ({ all: [] as readonly T[] }),
+    (state) => {
+      const moved = sorting.step()
+      charge(unitsPerSorted * moved)
+      if (moved === 0) state.all = sorting.takeAll()
+      return moved === 0
+    },
+  )
+  return all
+}
+
+const unitsPerSorted = 300
 
 export type DocumentTest = (document: BsonValue) => boolean
 

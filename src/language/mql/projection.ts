@@ -10,7 +10,6 @@ import {
   BsonValue,
   elementsOf,
   FieldCursor,
-  fieldsOf,
   getField,
   isEmptyDocument,
   isNestedType,
@@ -19,9 +18,12 @@ import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { splitPath } from '../../model/document/path.ts'
 import { isTruthy, missingValue, readString, toSafeInteger } from '../../model/document/values.ts'
+import { gatherInParts, mapInParts } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, type Expression } from './expression-contract.ts'
 import { compileValueTest, matchedPosition, type Filter } from './filter.ts'
+import { longElementsOf, longFieldsOf } from './long-lists.ts'
 import { rootScope, type Scope, type Variables } from './scope.ts'
 
 export type Projection = (document: BsonValue) => BsonValue
@@ -42,66 +44,88 @@ type Mode = 'include' | 'exclude' | 'add'
 
 const listed: Node = { kind: 'listed' }
 
+type Field = readonly [string, BsonValue]
+
+const newBranch = (): Branch => ({ kind: 'nested', children: new Map() })
+
 /** `find`'s projection, or `$project`'s. `filter` is the query's, for the positional operator. */
 export function compileProjection(specification: BsonValue, variables: Variables, filter?: Filter): Projection {
-  const fields = fieldsOf(specification)
+  const fields = flattened(specification)
   const mode = modeOf(fields, filter)
-  const root: Branch = { kind: 'nested', children: new Map() }
-  let idWish: boolean | undefined
-  for (const [name, value] of fields) {
-    if (name === '_id' && isFlag(value)) idWish = isTruthy(value)
-    else addNode(root, name, value, filter)
-  }
+  const begin = (): { root: Branch; idWish: boolean | undefined } => ({ root: newBranch(), idWish: undefined })
+  const { root, idWish } = gatherInParts(fields, begin, (made, [name, value]) => {
+    charge(unitsPerField)
+    if (name === '_id' && isFlag(value)) made.idWish = isTruthy(value)
+    else addNode(made.root, name, value, filter)
+  })
   const namesId = mode === 'include' ? idWish !== false : idWish === false
   if (namesId && !root.children.has('_id')) root.children.set('_id', listed)
   return (document) => projectDocument(document, root, mode, rootScope(document, variables))
 }
 
 export function compileAddFields(specification: BsonValue, variables: Variables): Projection {
-  const root: Branch = { kind: 'nested', children: new Map() }
-  for (const [name, value] of fieldsOf(specification)) addComputed(root, name, value)
+  const root = gatherInParts(flattened(specification), newBranch, (made, [name, value]) => {
+    charge(unitsPerField)
+    setNode(made, name, { kind: 'computed', expression: compileExpression(value) })
+  })
   return (document) => projectDocument(document, root, 'add', rootScope(document, variables))
 }
 
 export function compileUnset(names: readonly string[]): Projection {
-  const root: Branch = { kind: 'nested', children: new Map() }
-  for (const name of names) setNode(root, name, listed)
+  const root = gatherInParts(names, newBranch, (made, name) => {
+    charge(unitsPerField)
+    setNode(made, name, listed)
+  })
   return (document) => projectDocument(document, root, 'exclude', rootScope(document, new Map()))
 }
+
+const unitsPerField = 1000
 
 function isFlag(value: BsonValue): boolean {
   return value.isNumber || value.type === bsonType.boolean
 }
 
 function operatorOf(value: BsonValue): string | undefined {
-  const name = value.type === bsonType.object ? fieldsOf(value)[0]?.[0] : undefined
+  if (value.type !== bsonType.object) return undefined
+  const first = FieldCursor.of(value)
+  const name = first.next() ? first.name : undefined
   return name?.startsWith('$') === true ? name : undefined
 }
 
-function modeOf(fields: readonly [string, BsonValue][], filter: Filter | undefined): Mode {
-  let mode: Mode | undefined
-  for (const [name, value] of flattened(fields)) {
-    if (name === '_id' && isFlag(value)) continue
-    if (isFindSlice(value, filter)) continue
-    const found: Mode = isFlag(value) && !isTruthy(value) ? 'exclude' : 'include'
-    if (mode !== undefined && mode !== found) {
-      const kind = found === 'exclude' ? 'exclusion on field' : 'inclusion on field'
-      const place = mode === 'include' ? 'in inclusion projection' : 'in exclusion projection'
-      throw mongoError(found === 'exclude' ? 31_254 : 31_253, `Cannot do ${kind} ${name} ${place}`)
+function modeOf(fields: readonly Field[], filter: Filter | undefined): Mode {
+  const begin = (): { mode: Mode | undefined; id: BsonValue | undefined } => ({ mode: undefined, id: undefined })
+  const found = gatherInParts(fields, begin, (state, [name, value]) => {
+    charge(unitsPerField)
+    if (name === '_id') state.id ??= value
+    if ((name === '_id' && isFlag(value)) || isEmptyObject(value) || isFindSlice(value, filter)) return
+    const own: Mode = isFlag(value) && !isTruthy(value) ? 'exclude' : 'include'
+    if (state.mode !== undefined && state.mode !== own) {
+      const kind = own === 'exclude' ? 'exclusion on field' : 'inclusion on field'
+      const place = state.mode === 'include' ? 'in inclusion projection' : 'in exclusion projection'
+      throw mongoError(own === 'exclude' ? 31_254 : 31_253, `Cannot do ${kind} ${name} ${place}`)
     }
-    mode = found
-  }
-  if (mode !== undefined) return mode
-  const id = fields.find(([name]) => name === '_id')?.[1]
-  return id !== undefined && isFlag(id) && isTruthy(id) ? 'include' : 'exclude'
+    state.mode = own
+  })
+  if (found.mode !== undefined) return found.mode
+  return found.id !== undefined && isFlag(found.id) && isTruthy(found.id) ? 'include' : 'exclude'
 }
 
-/** Nested documents that are no operators stand for dotted paths. */
-function flattened(fields: readonly [string, BsonValue][]): [string, BsonValue][] {
-  return fields.flatMap(([name, value]): [string, BsonValue][] =>
-    value.type === bsonType.object && operatorOf(value) === undefined
-      ? flattened(fieldsOf(value)).map(([inner, one]) => [`${name}.${inner}`, one])
-      : [[name, value]],
+function isEmptyObject(value: BsonValue): boolean {
+  return value.type === bsonType.object && isEmptyDocument(value)
+}
+
+/** Nested documents that are no operators stand for dotted paths; empty ones stay. */
+function flattened(specification: BsonValue): readonly Field[] {
+  return gatherInParts<Field, Field[]>(
+    longFieldsOf(specification),
+    () => [],
+    (fields, [name, value]) => {
+      charge(unitsPerField)
+      const isOne = value.type !== bsonType.object || operatorOf(value) !== undefined || isEmptyDocument(value)
+      const inner = isOne ? undefined : flattened(value)
+      if (inner === undefined) fields.push([name, value])
+      else for (const [rest, one] of inner) fields.push([`${name}.${rest}`, one])
+    },
   )
 }
 
@@ -110,23 +134,10 @@ function addNode(root: Branch, name: string, value: BsonValue, filter: Filter | 
     if (name.endsWith('.$')) return setNode(root, name.slice(0, -2), positional(name, filter))
     return setNode(root, name, listed)
   }
-  const operator = operatorOf(value)
   if (isFindSlice(value, filter)) return setNode(root, name, sliced(value))
-  if (operator === '$elemMatch' && filter !== undefined) return setNode(root, name, firstMatch(value))
-  if (operator === undefined && value.type === bsonType.object) {
-    if (isEmptyDocument(value)) {
-      throw mongoError(51_270, `An empty sub-projection is not a valid value. Found empty object at path '${name}'`)
-    }
-    for (const [inner, one] of fieldsOf(value)) addNode(root, `${name}.${inner}`, one, filter)
-    return
-  }
-  setNode(root, name, { kind: 'computed', expression: compileExpression(value) })
-}
-
-function addComputed(root: Branch, name: string, value: BsonValue): void {
-  if (value.type === bsonType.object && operatorOf(value) === undefined && fieldsOf(value).length > 0) {
-    for (const [inner, one] of fieldsOf(value)) addComputed(root, `${name}.${inner}`, one)
-    return
+  if (operatorOf(value) === '$elemMatch' && filter !== undefined) return setNode(root, name, firstMatch(value))
+  if (isEmptyObject(value)) {
+    throw mongoError(51_270, `An empty sub-projection is not a valid value. Found empty object at path '${name}'`)
   }
   setNode(root, name, { kind: 'computed', expression: compileExpression(value) })
 }
@@ -302,5 +313,5 @@ function writeNewFields(
 }
 
 export function fieldNames(value: BsonValue): string[] {
-  return value.type === bsonType.array ? elementsOf(value).map(readString) : [readString(value)]
+  return value.type === bsonType.array ? mapInParts(longElementsOf(value), readString) : [readString(value)]
 }

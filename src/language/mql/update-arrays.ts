@@ -1,10 +1,13 @@
 /** The update operators on arrays. */
+import { gatherInParts } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, bsonTypeName, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, bsonTypeName, FieldCursor, fieldsOf, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, keyText } from '../../model/document/order.ts'
 import { toSafeInteger } from '../../model/document/values.ts'
 import { compileValueTest } from './filter.ts'
+import { longElementsOf, longFieldsOf } from './long-lists.ts'
 import { compileComparator } from './sort-order.ts'
 import { changeValue, type FieldChange } from './update-contract.ts'
 import { ArrayNode, openNode, toValue, type TreeNode } from './update-tree.ts'
@@ -39,18 +42,20 @@ interface PushModifiers {
 }
 
 function hasEach(operand: BsonValue): boolean {
-  return operand.type === bsonType.object && fieldsOf(operand)[0]?.[0] === '$each'
+  if (operand.type !== bsonType.object) return false
+  const first = FieldCursor.of(operand)
+  return first.next() && first.name === '$each'
 }
 
 function eachOf(operator: string, value: BsonValue | undefined): BsonValue[] {
-  if (value?.type === bsonType.array) return elementsOf(value)
+  if (value?.type === bsonType.array) return longElementsOf(value)
   throw mongoError(mongoCode.typeMismatch, `The argument to $each in ${operator} must be an array`, 'wrong_type')
 }
 
 function parsePush(operand: BsonValue): PushModifiers {
-  const hasModifiers = operand.type === bsonType.object && fieldsOf(operand).some(([name]) => name === '$each')
+  const hasModifiers = operand.type === bsonType.object && getField(operand, '$each') !== undefined
   if (!hasModifiers) return { each: [operand], position: undefined, slice: undefined, compare: undefined }
-  const modifiers = new Map(fieldsOf(operand))
+  const modifiers = new Map(longFieldsOf(operand))
   for (const name of modifiers.keys()) {
     if (!['$each', '$slice', '$sort', '$position'].includes(name)) {
       throw mongoError(mongoCode.badValue, `Unrecognized clause in $push: ${name}`)
@@ -79,11 +84,16 @@ function comparatorOf(sort: BsonValue | undefined): PushModifiers['compare'] {
   return (a, b) => compareValues(a, b) * sign
 }
 
+/** Of one that is moved and written. */
+const unitsPerElement = 50
+
 const push: FieldChange = (name, operand) => {
   const { each, position, slice, compare } = parsePush(operand)
   return changeValue((before) => {
-    let items = [...arrayAt('$push', name, before).items]
-    items.splice(position === undefined ? items.length : position, 0, ...each)
+    const present = arrayAt('$push', name, before).items
+    charge(unitsPerElement * (present.length + each.length))
+    const at = position ?? present.length
+    let items = [...present.slice(0, at), ...each, ...present.slice(at)]
     if (compare !== undefined) items = items.map(toValue).sort(compare)
     if (slice !== undefined) items = slice >= 0 ? items.slice(0, slice) : items.slice(slice)
     return withItems(items)
@@ -127,7 +137,11 @@ const pull: FieldChange = (name, operand, variables) => {
 
 const pullAll: FieldChange = (name, operand) => {
   if (operand.type !== bsonType.array) throw mongoError(mongoCode.badValue, '$pullAll requires an array argument')
-  const pulled = new Set(elementsOf(operand).map(keyText))
+  const pulled = gatherInParts(
+    longElementsOf(operand),
+    () => new Set<string>(),
+    (keys, element) => void keys.add(keyText(element)),
+  )
   return onExisting('$pullAll', name, (items) => items.filter((item) => !pulled.has(keyText(toValue(item)))))
 }
 

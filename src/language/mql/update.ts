@@ -4,7 +4,10 @@
  * An update is compiled once and applied to each document it matches; the result is new bytes, and whether they differ is
  * what counts as modified. `_id` never changes.
  */
-import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../model/document/bson.ts'
+import { ByteWriter } from '../../base/bytes.ts'
+import { gatherInParts, mapInParts, part } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
+import { bsonType, type BsonValue, elementsOf, FieldCursor, fieldsOf, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { equalValues } from '../../model/document/order.ts'
 import { describeKey } from '../../model/document/describe-key.ts'
@@ -13,6 +16,7 @@ import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { compileFilter, type Filter, matchedPosition } from './filter.ts'
 import { pipelineQuery } from './pipeline.ts'
 import { evaluation, received } from './evaluation.ts'
+import { longFieldsOf, sortedInParts } from './long-lists.ts'
 import type { SentValue } from './evaluate-job.ts'
 import type { Scope, Variables } from './scope.ts'
 import { booleanValue, dateValue, int32Value, readInt64, toSafeInteger } from '../../model/document/values.ts'
@@ -44,15 +48,19 @@ export function compileUpdate(request: UpdateRequest): Update {
   if (update.type === bsonType.array) return pipelineUpdate(request)
   if (update.type !== bsonType.object)
     throw mongoError(mongoCode.failedToParse, 'Update argument must be either an object or an array')
-  const fields = fieldsOf(update)
-  if (fields[0]?.[0].startsWith('$') !== true) return replacement(request, fields)
-  return operatorUpdate(request, fields)
+  const first = FieldCursor.of(update)
+  if (!first.next() || !isDollar(first)) return replacement(request)
+  return operatorUpdate(request, longFieldsOf(update))
 }
 
-function replacement({ update, arrayFilters }: UpdateRequest, fields: readonly [string, BsonValue][]): Update {
+function isDollar({ value, nameStart }: FieldCursor): boolean {
+  return value.bytes[nameStart] === 0x24
+}
+
+function replacement({ update, arrayFilters }: UpdateRequest): Update {
   if (arrayFilters.length > 0)
     throw mongoError(mongoCode.failedToParse, 'arrayFilters may not be specified for a replacement')
-  const operator = fields.find(([name]) => name.startsWith('$'))?.[0]
+  const operator = findName(update, isDollar)
   if (operator !== undefined) {
     throw mongoError(
       mongoCode.dollarPrefixedFieldName,
@@ -67,10 +75,59 @@ export function withId(document: BsonValue, id: BsonValue | undefined): BsonValu
   const given = getField(document, '_id')
   if (id !== undefined && given !== undefined && !equalValues(given, id)) throw immutableId(id, given)
   const first = id ?? given
-  const writer = new BsonWriter().begin()
+  const writer = new BsonWriter(new ByteWriter(document.end - document.start + idBytes)).begin()
   if (first !== undefined) writer.value('_id', first)
-  for (const [name, value] of fieldsOf(document)) if (name !== '_id') writer.value(name, value)
+  charge(document.end - document.start)
+  if (given === undefined)
+    return writer
+      .elements(document.bytes, document.start + 4, document.end - 1)
+      .end()
+      .toValue()
+  for (const [from, to] of runsBesideId(document)) writer.elements(document.bytes, from, to)
   return writer.end().toValue()
+}
+
+/** Of most; a longer one makes the writer grow. */
+const idBytes = 64
+
+/** Where the elements lie that have other names. */
+function runsBesideId(document: BsonValue): readonly (readonly [number, number])[] {
+  const begin = () => ({
+    cursor: FieldCursor.of(document),
+    runs: [] as [number, number][],
+    from: document.start + 4,
+  })
+  return part(begin, (state) => {
+    const { cursor, runs } = state
+    for (let i = 0; i < fieldsAtOnce; i++) {
+      if (!cursor.next()) {
+        runs.push([state.from, document.end - 1])
+        return true
+      }
+      if (cursor.nameEnd - cursor.nameStart !== 3 || cursor.name !== '_id') continue
+      runs.push([state.from, cursor.elementStart])
+      state.from = cursor.value.end
+    }
+    return false
+  }).runs
+}
+
+const fieldsAtOnce = 256
+
+/** The name of the first field that is looked for. */
+function findName(document: BsonValue, isWanted: (at: FieldCursor) => boolean): string | undefined {
+  return part(
+    () => ({ cursor: FieldCursor.of(document), name: undefined as string | undefined }),
+    (state) => {
+      for (let i = 0; i < fieldsAtOnce; i++) {
+        if (!state.cursor.next()) return true
+        if (!isWanted(state.cursor)) continue
+        state.name = state.cursor.name
+        return true
+      }
+      return false
+    },
+  ).name
 }
 
 function immutableId(before: BsonValue, after: BsonValue | undefined): Error {
@@ -119,27 +176,30 @@ interface Operation {
 
 function operatorChanges({ arrayFilters, variables }: UpdateRequest, fields: readonly [string, BsonValue][]): Changes {
   const filters = compileArrayFilters(arrayFilters, variables)
-  const operations = fields.flatMap(([operator, operand]) => parseOperator(operator, operand, variables))
+  const { operations, positional } = parseOperators(fields, variables)
   checkConflicts(operations)
-  checkFiltersUsed(operations, filters)
-  const ordered = operations.sort(byPath)
-  const isPositional = operations.some(({ path }) => path.some((name) => name.startsWith('$')))
-  const onInsert = ordered.some(({ operator }) => operator === '$setOnInsert')
+  checkFiltersUsed(positional, filters)
+  const ordered = sortedInParts(operations, byPath)
+  const isPositional = positional.size > 0
+  const onInsert = fields.some(([operator]) => operator === '$setOnInsert')
   const always = onInsert ? ordered.filter(({ operator }) => operator !== '$setOnInsert') : ordered
-  return (document, { position, isInsert, timeMs }) => {
+  const apply: Apply = (document, { position, isInsert, timeMs }) => {
     const root = openNode(document)
     const changed = isPositional ? noPaths() : undefined
     const wanted = isInsert ? ordered : always
     // All before the first change: array filters look at the elements as they were.
     const resolved = wanted.map(({ path }) => resolvePaths(root, path, () => position, filters))
+    charge(unitsPerOperation * wanted.length)
     for (const [i, { change }] of wanted.entries()) {
       for (const path of resolved[i]!) {
+        charge(unitsPerChange)
         if (changed !== undefined) noteChanged(changed, path)
         change(root, path, { timeMs })
       }
     }
     return checkedId(document, toValue(root))
   }
+  return { apply, hasPosition: positional.has('$') }
 }
 
 /** What the changes of a document depend on beside it. */
@@ -150,19 +210,24 @@ interface Facts {
   readonly timeMs: number
 }
 
-type Changes = (document: BsonValue, facts: Facts) => BsonValue
+type Apply = (document: BsonValue, facts: Facts) => BsonValue
+
+interface Changes {
+  readonly apply: Apply
+  /** A path goes by the element that the filter matched. */
+  readonly hasPosition: boolean
+}
 
 /** Names of the facts beside a user's variables, which begin with a letter. */
 const factNames = { position: '0position', isInsert: '0insert', timeMs: '0time' } as const
 
 /** Where the changes may be made: here, or on another thread, which is told the facts as variables. */
 function operatorUpdate(request: UpdateRequest, fields: readonly [string, BsonValue][]): Update {
-  const changes = operatorChanges(request, fields)
-  const hasPosition = fields.some(([, operand]) => operand.type === bsonType.object && hasPositional(operand))
+  const { apply: changed, hasPosition } = operatorChanges(request, fields)
   const evaluate = evaluation(
     'update',
     specificationOf(request),
-    (scope) => changes(scope.root, factsOf(scope)),
+    (scope) => changed(scope.root, factsOf(scope)),
     (sent) => received(sent as SentValue),
   )
   return {
@@ -176,10 +241,6 @@ function operatorUpdate(request: UpdateRequest, fields: readonly [string, BsonVa
       return evaluate({ root: document, variables })
     },
   }
-}
-
-function hasPositional(operand: BsonValue): boolean {
-  return fieldsOf(operand).some(([name]) => splitPath(name).includes('$'))
 }
 
 function factsOf({ variables }: Scope): Facts {
@@ -204,8 +265,8 @@ function specificationOf({ update, arrayFilters }: UpdateRequest): BsonValue {
 export function compileChanges(specification: BsonValue, variables: Variables): (scope: Scope) => BsonValue {
   const update = getField(specification, 'update')!
   const arrayFilters = elementsOf(getField(specification, 'arrayFilters')!)
-  const changes = operatorChanges({ update, arrayFilters, variables }, fieldsOf(update))
-  return (scope) => changes(scope.root, factsOf(scope))
+  const { apply } = operatorChanges({ update, arrayFilters, variables }, fieldsOf(update))
+  return (scope) => apply(scope.root, factsOf(scope))
 }
 
 /** An update that leaves `_id` as it is; a new document may get one. */
@@ -217,6 +278,32 @@ function checkedId(before: BsonValue, after: BsonValue): BsonValue {
   return after
 }
 
+interface ParsedOperators {
+  readonly operations: readonly Operation[]
+  /** Components of paths that stand for elements of arrays. */
+  readonly positional: Set<string>
+}
+
+/** Of a value that is put into a document. */
+const unitsPerChange = 200
+
+/** What it takes to parse one, to note its path, or to find where it leads. */
+const unitsPerOperation = 700
+
+function parseOperators(fields: readonly [string, BsonValue][], variables: Variables): ParsedOperators {
+  const lists = mapInParts(fields, ([operator, operand]) => parseOperator(operator, operand, variables))
+  const operations = lists.length === 1 ? lists[0]! : lists.flat()
+  const positional = gatherInParts(
+    operations,
+    () => new Set<string>(),
+    (names, { path }) => {
+      charge(path.length * 10)
+      for (const name of path) if (name.startsWith('$')) names.add(name)
+    },
+  )
+  return { operations, positional }
+}
+
 function parseOperator(operator: string, operand: BsonValue, variables: Variables): Operation[] {
   const make = makeChange(operator, variables)
   if (operand.type !== bsonType.object) {
@@ -225,8 +312,13 @@ function parseOperator(operator: string, operand: BsonValue, variables: Variable
       `Modifiers operate on fields but we found type ${describeKey(operand)} instead. For example: {$mod: {<field>: ...}} not {${operator}: ${describeKey(operand)}}`,
     )
   }
-  return fieldsOf(operand).flatMap(([name, value]) =>
-    make(name, value).map(({ path, change }) => ({ operator, path: checkedPath(path), change })),
+  return gatherInParts<[string, BsonValue], Operation[]>(
+    longFieldsOf(operand),
+    () => [],
+    (operations, [name, value]) => {
+      charge(unitsPerOperation)
+      for (const { path, change } of make(name, value)) operations.push({ operator, path: checkedPath(path), change })
+    },
   )
 }
 
@@ -253,29 +345,41 @@ function checkedPath(text: string): string[] {
 }
 
 function checkConflicts(operations: readonly Operation[]): void {
-  const changed = noPaths()
-  for (const { path } of operations) noteChanged(changed, path)
+  gatherInParts(operations, noPaths, (changed, { path }) => {
+    charge(unitsPerOperation)
+    noteChanged(changed, path)
+  })
 }
 
+/** By component: what lies below. */
 interface ChangedPaths {
-  readonly taken: Set<string>
-  readonly prefixes: Set<string>
+  isChanged: boolean
+  readonly below: Map<string, ChangedPaths>
 }
 
 function noPaths(): ChangedPaths {
-  return { taken: new Set(), prefixes: new Set() }
+  return { isChanged: false, below: new Map() }
 }
 
 /** Throws where the path is one that is changed already, or above or below it. */
-function noteChanged({ taken, prefixes }: ChangedPaths, path: readonly string[]): void {
-  const text = path.join('.')
-  const above = path.map((_, i) => path.slice(0, i + 1).join('.')).find((prefix) => taken.has(prefix))
-  if (above !== undefined || prefixes.has(text)) {
-    const message = `Updating the path '${text}' would create a conflict at '${above ?? text}'`
-    throw mongoError(mongoCode.conflictingUpdateOperators, message)
+function noteChanged(changed: ChangedPaths, path: readonly string[]): void {
+  let at = changed
+  for (const [i, name] of path.entries()) {
+    let next = at.below.get(name)
+    if (next === undefined) {
+      next = noPaths()
+      at.below.set(name, next)
+    }
+    at = next
+    if (at.isChanged) throw conflicting(path, i + 1)
   }
-  taken.add(text)
-  for (let i = 1; i < path.length; i++) prefixes.add(path.slice(0, i).join('.'))
+  if (at.below.size > 0) throw conflicting(path, path.length)
+  at.isChanged = true
+}
+
+function conflicting(path: readonly string[], depth: number): Error {
+  const message = `Updating the path '${path.join('.')}' would create a conflict at '${path.slice(0, depth).join('.')}'`
+  return mongoError(mongoCode.conflictingUpdateOperators, message)
 }
 
 /** New fields come in this order: names by code unit, array positions by number. */
@@ -283,10 +387,16 @@ function byPath(a: Operation, b: Operation): number {
   for (let i = 0; i < Math.min(a.path.length, b.path.length); i++) {
     const [left, right] = [a.path[i]!, b.path[i]!]
     if (left === right) continue
-    const areNumbers = /^\d+$/.test(left) && /^\d+$/.test(right)
+    const areNumbers = isDigit(left) && isDigit(right) && /^\d+$/.test(left) && /^\d+$/.test(right)
     return areNumbers ? Number(left) - Number(right) : left < right ? -1 : 1
   }
   return a.path.length - b.path.length
+}
+
+/** Of what begins with one; most names do not. */
+function isDigit(name: string): boolean {
+  const code = name.charCodeAt(0)
+  return code >= 0x30 && code <= 0x39
 }
 
 function compileArrayFilters(filters: readonly BsonValue[], variables: Variables): ArrayFilters {
@@ -328,10 +438,9 @@ function topLevelNames(filter: BsonValue): string[] {
   })
 }
 
-function checkFiltersUsed(operations: readonly Operation[], filters: ArrayFilters): void {
-  const used = new Set(operations.flatMap(({ path }) => path))
+function checkFiltersUsed(positional: ReadonlySet<string>, filters: ArrayFilters): void {
   for (const identifier of filters.keys()) {
-    if (!used.has(`$[${identifier}]`)) {
+    if (!positional.has(`$[${identifier}]`)) {
       throw mongoError(
         mongoCode.failedToParse,
         `The array filter for identifier '${identifier}' was not used in the update`,

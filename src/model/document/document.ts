@@ -139,7 +139,7 @@ export function insertDocument(transaction: Transaction, collection: Collection,
     if (!(yield* settled(transaction, pauses, isNew))) throw duplicateId(collection, id)
     const indexes = indexesOf(collection)
     yield* checkAll(entries, collection, indexes, document)
-    noteFields(transaction, collection, document)
+    yield* noteFields(transaction, collection, document, pauses)
     for (const index of indexes) yield* entries.put(index, document)
     yield* putDocument(transaction, collection, id, document, pauses)
   })
@@ -166,7 +166,7 @@ export function replaceDocument(
       if (yield* entries.gatherBefore(index, before, after)) changed.push(index)
     }
     yield* checkAll(entries, collection, changed, after)
-    noteFields(transaction, collection, after)
+    yield* noteFields(transaction, collection, after, pauses)
     for (const index of changed) yield* entries.put(index, after)
     yield* putDocument(transaction, collection, idOf(before), after, pauses)
   })

@@ -8,7 +8,8 @@
  */
 import type { Slice } from '../../base/slice.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
-import type { Transaction } from '../../database/contract.ts'
+import { charge } from '../../base/work.ts'
+import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { bsonTypeName, FieldCursor } from './bson.ts'
 
 export type FieldTypes = ReadonlyMap<string, ReadonlySet<string>>
@@ -35,16 +36,27 @@ export function notedNames(fields: FieldTypes): string[] {
   return [...fields.keys()].filter((name) => name !== unnoted)
 }
 
-export function noteFields(transaction: Transaction, collection: Collection, document: Slice): void {
+/** Goes through the fields once; `pauses`: in steps, since each that is new changes the catalog. */
+export function* noteFields(
+  transaction: Transaction,
+  collection: Collection,
+  document: Slice,
+  pauses: boolean,
+): StatementSteps<void> {
   const cursor = FieldCursor.of(document)
   const { fields } = collection
   for (let left = mostLookedAt; cursor.next(); left--) {
     if (left === 0) return noteUnnoted(transaction, collection)
     const { name } = cursor
     const type = bsonTypeName(cursor.value.type)
-    if (fields.get(name)?.has(type) !== true) noteField(transaction, collection, name, type)
+    if (fields.get(name)?.has(type) === true) continue
+    noteField(transaction, collection, name, type)
+    charge(unitsPerNew)
+    if (pauses && transaction.slice.spend(1)) yield undefined
   }
 }
+
+const unitsPerNew = 20_000
 
 function noteField(transaction: Transaction, collection: Collection, name: string, type: string): void {
   // What this transaction has noted already counts.
