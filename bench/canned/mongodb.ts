@@ -1,6 +1,6 @@
 /** The ceiling that Node sets for OP_MSG: frames are found, each gets the same reply for its first command name. */
-import { createServer } from 'node:net'
 import { serialize } from 'bson'
+import { serveCanned } from './serve.ts'
 
 const hello = serialize({
   isWritablePrimary: true,
@@ -42,21 +42,14 @@ function replyTo(frame: Buffer): Buffer {
   return Buffer.concat([head, document])
 }
 
-const server = createServer({ noDelay: true }, (socket) => {
+await serveCanned((write) => {
   let pending: Buffer = Buffer.alloc(0)
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (chunk: Buffer) => {
+  return (chunk) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
     while (pending.length >= 4 && pending.length >= pending.readInt32LE(0)) {
       const end = pending.readInt32LE(0)
-      socket.write(replyTo(pending.subarray(0, end)))
+      write(replyTo(pending.subarray(0, end)))
       pending = pending.subarray(end)
     }
-  })
+  }
 })
-
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as { port: number }
-  process.stdout.write(`ready ${port}\n`)
-})
-process.on('SIGTERM', () => process.exit(0))

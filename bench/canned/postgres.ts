@@ -2,7 +2,7 @@
  * The ceiling that Node sets for PostgreSQL's protocol: frames are found and each gets the reply that its kind wants, with
  * the same row every time. No SQL is read, but for whether a query is a SELECT.
  */
-import { createServer } from 'node:net'
+import { serveCanned } from './serve.ts'
 
 function message(kind: string, body: Buffer): Buffer {
   const head = Buffer.alloc(5)
@@ -59,11 +59,10 @@ function answer(kind: string, frame: Buffer): Buffer | undefined {
   return first.startsWith('BEGIN') ? simpleBegin : simpleOther
 }
 
-const server = createServer({ noDelay: true }, (socket) => {
+await serveCanned((write) => {
   let pending: Buffer = Buffer.alloc(0)
   let started = false
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (chunk: Buffer) => {
+  return (chunk) => {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
     const out: Buffer[] = []
     for (;;) {
@@ -82,12 +81,6 @@ const server = createServer({ noDelay: true }, (socket) => {
         out.push(startup)
       }
     }
-    if (out.length > 0) socket.write(out.length === 1 ? out[0]! : Buffer.concat(out))
-  })
+    if (out.length > 0) write(out.length === 1 ? out[0]! : Buffer.concat(out))
+  }
 })
-
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as { port: number }
-  process.stdout.write(`ready ${port}\n`)
-})
-process.on('SIGTERM', () => process.exit(0))

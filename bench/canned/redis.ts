@@ -2,7 +2,7 @@
  * The ceiling that Node sets for RESP: a server that counts the commands in what it receives and answers each with the
  * same bytes. It does what no server can do without: reads chunks, finds where commands end, writes once per chunk.
  */
-import { createServer } from 'node:net'
+import { serveCanned } from './serve.ts'
 
 const reply = Buffer.from(process.argv[2] === 'get' ? `$64\r\n${'x'.repeat(64)}\r\n` : '+OK\r\n')
 const replies = new Map<number, Buffer>()
@@ -25,16 +25,7 @@ function countCommands(chunk: Buffer): number {
   return count
 }
 
-const server = createServer({ noDelay: true }, (socket) => {
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (chunk: Buffer) => {
-    const count = countCommands(chunk)
-    if (count > 0) socket.write(repliesFor(count))
-  })
+await serveCanned((write) => (chunk) => {
+  const count = countCommands(chunk)
+  if (count > 0) write(repliesFor(count))
 })
-
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as { port: number }
-  process.stdout.write(`ready ${port}\n`)
-})
-process.on('SIGTERM', () => process.exit(0))
