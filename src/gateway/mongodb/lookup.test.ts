@@ -2,6 +2,7 @@
 import { Double, Int32, Long, MongoServerError, type Document } from 'mongodb'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SeededRandom } from '../../host/simulated/random.ts'
+import { PlanScan } from '../../language/mql/plan-scan.ts'
 import { GroupJoin } from '../../query/group-join.ts'
 import { openTestDriver } from './testing.ts'
 
@@ -155,6 +156,46 @@ describe('$lookup by a pipeline', () => {
     const pipeline = [{ $match: { $expr: { $lt: ['$_id', '$$own'] } } }, { $sort: { _id: 1 } }, { $limit: 3 }]
     const both = await found([{ $lookup: { ...fields, let: { own: '$_id' }, pipeline } }])
     for (const [id, ids] of plain) expect(both.get(id)).toEqual(ids.filter((one) => one < id).slice(0, 3))
+  })
+
+  it.each(['right', 'indexed'])('by an equality of $expr finds in %s what it finds by looking at all', async (from) => {
+    for (const path of ['$v', '$list.v', '$list', '$none']) {
+      for (const own of ['$v', '$list.v']) {
+        const equality = { $eq: [path, '$$own'] }
+        const by = (pipeline: Document[]) => found([{ $lookup: { from, let: { own }, pipeline, as: 'f' } }])
+        const all = await by([{ $match: { $expr: { $or: [equality] } } }])
+        expect(await by([{ $match: { $expr: equality } }]), `${path} ${own}`).toEqual(all)
+        expect(await by([{ $set: { z: 1 } }, { $match: { $expr: { $and: [equality, true] } } }])).toEqual(all)
+      }
+    }
+  })
+
+  it.each<[string, Document[]]>([
+    ['of the first stage', []],
+    ['behind stages that are kept', [{ $match: { k: { $gte: 0 } } }]],
+  ])('by an equality of $expr %s looks at rows and matches, not at all for each', async (_, before) => {
+    const count = 400
+    const shelves = client.db('shelves')
+    await shelves.dropDatabase()
+    await shelves
+      .collection<Row>('plain')
+      .insertMany(Array.from({ length: count }, (_one, _id) => ({ _id, k: _id % 40 })))
+    await shelves
+      .collection<Row>('indexed')
+      .insertMany(Array.from({ length: count }, (_one, _id) => ({ _id, k: _id % 40 })))
+    await shelves.collection('indexed').createIndex({ k: 1 })
+    const looks = vi.spyOn(PlanScan.prototype, 'step')
+    for (const from of ['plain', 'indexed']) {
+      const pipeline = [...before, { $match: { $expr: { $eq: ['$$own', '$k'] } } }]
+      looks.mockClear()
+      const [counted] = await shelves
+        .collection('plain')
+        .aggregate([{ $lookup: { from, let: { own: '$k' }, pipeline, as: 'f' } }, { $unwind: '$f' }, { $count: 'n' }])
+        .toArray()
+      expect(counted).toEqual({ n: count * 10 })
+      // Rows and matches are 4,800; all for each were 160,000.
+      expect(looks.mock.calls.length, from).toBeLessThan(8000)
+    }
   })
 
   it('within a pipeline sees both', async () => {

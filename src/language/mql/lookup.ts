@@ -8,20 +8,22 @@
  *
  * With a `pipeline` the stages that read no variable of `let` are computed once, and kept; those behind them run for each
  * document over what was kept. Where the first stage reads one already, all of them run over the collection each time. Beside
- * both fields the pipeline runs over the documents that fit.
+ * both fields the pipeline runs over the documents that fit; likewise where the first stage that reads a variable says by
+ * `$expr` that a field equals one (`lookup-equality.ts`). Those that fit are found as without a pipeline: by look-ups at first,
+ * by a table of all, or of what was kept, when that is cheaper.
  */
 import { Resumption } from '../../base/resumption.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, elementsOf, fieldsOf, isNestedType } from '../../model/document/bson.ts'
+import { bsonType, elementsOf, FieldCursor, fieldsOf, getField, isNestedType } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type Path } from '../../model/document/path.ts'
 import { keyText } from '../../model/document/order.ts'
 import { nullValue, readString } from '../../model/document/values.ts'
-import { hashJoinCost, repeatedCost } from '../../query/cost.ts'
+import { type Estimate, hashJoinCost, repeatedCost } from '../../query/cost.ts'
 import { GroupJoin } from '../../query/group-join.ts'
 import { Materialize } from '../../query/materialize.ts'
-import { type Batch, InputCursor, paused, type Run } from '../../query/operator.ts'
+import { type Batch, batchRows, InputCursor, paused, type Paused, type Run } from '../../query/operator.ts'
 import { OperatorMemory } from '../../query/operator-memory.ts'
 import { documentBytes, documentFormat, type Documents, keptBytes } from './documents.ts'
 import { compileExpression } from './expression.ts'
@@ -29,6 +31,7 @@ import { arrayOf, objectOf, type Expression } from './expression-contract.ts'
 import { compileFilter, type Filter } from './filter.ts'
 import { parseOperators } from './filter-operators.ts'
 import { longElementsOf } from './long-lists.ts'
+import { type Equality, equalityIn, valueOf } from './lookup-equality.ts'
 import type { OpenedQuery, Query } from './query.ts'
 import { replaceAtPath } from './replace-path.ts'
 import { checkVariableName, noVariables, rootScope, type Variables } from './scope.ts'
@@ -148,6 +151,35 @@ class Found {
   }
 }
 
+/** Whether a table of all is cheaper than to go on with look-ups: once those have cost as much. */
+class TableChoice {
+  #spent = 0
+  #tableCost: number | undefined
+
+  lookedUp(estimate: Estimate): void {
+    this.#spent += repeatedCost({ rows: 1, cost: 0 }, estimate.cost)
+  }
+
+  isCheaper(whole: () => Estimate): boolean {
+    if (this.#spent === 0) return false
+    this.#tableCost ??= hashJoinCost({ rows: 0, cost: 0 }, whole(), 0)
+    return this.#spent >= this.#tableCost
+  }
+}
+
+/** The input of an operator that hands the rest of it on. */
+function restOf(input: InputCursor<BsonValue, Run>): Documents {
+  return {
+    next: (run) => {
+      const document = input.current(run)
+      if (document === paused || document === undefined) return document
+      input.advance()
+      return [document]
+    },
+    reset: () => undefined,
+  }
+}
+
 class EqualityLookUp implements Documents {
   readonly #input: InputCursor<BsonValue, Run>
   readonly #lookup: Lookup & { readonly fields: Fields }
@@ -156,9 +188,7 @@ class EqualityLookUp implements Documents {
   /** For the document at hand. */
   #foreign: Documents | undefined
   #resumption = new Resumption()
-  /** Of the look-ups that were made. */
-  #spent = 0
-  #tableCost: number | undefined
+  #choice = new TableChoice()
   #joined: GroupJoin<BsonValue, BsonValue, BsonValue, Run> | undefined
 
   constructor(input: Documents, lookup: Lookup & { readonly fields: Fields }, reader: CollectionReader) {
@@ -172,7 +202,7 @@ class EqualityLookUp implements Documents {
     const document = this.#input.current(run)
     if (document === paused || document === undefined) return document
     if (this.#foreign === undefined) {
-      if (this.#isTableCheaper(run)) {
+      if (this.#choice.isCheaper(() => this.#reader(run.transaction, this.#lookup.from, everything).estimate())) {
         this.#joined = this.#join(run)
         return this.#joined.next(run)
       }
@@ -191,32 +221,14 @@ class EqualityLookUp implements Documents {
     const { from, fields } = this.#lookup
     const filter = foreignFilter(fields, document)
     const { documents, estimate } = this.#reader(transaction, from, { ...everything, filter })
-    this.#spent += repeatedCost({ rows: 1, cost: 0 }, estimate().cost)
+    this.#choice.lookedUp(estimate())
     return documents
-  }
-
-  #isTableCheaper({ transaction }: Run): boolean {
-    if (this.#spent === 0) return false
-    if (this.#tableCost === undefined) {
-      const whole = this.#reader(transaction, this.#lookup.from, everything).estimate()
-      this.#tableCost = hashJoinCost({ rows: 0, cost: 0 }, whole, 0)
-    }
-    return this.#spent >= this.#tableCost
   }
 
   #join({ transaction }: Run): GroupJoin<BsonValue, BsonValue, BsonValue, Run> {
     const { from, as, fields } = this.#lookup
     const { documents } = this.#reader(transaction, from, everything)
-    const rest: Documents = {
-      next: (run) => {
-        const document = this.#input.current(run)
-        if (document === paused || document === undefined) return document
-        this.#input.advance()
-        return [document]
-      },
-      reset: () => undefined,
-    }
-    return new GroupJoin<BsonValue, BsonValue, BsonValue, Run>(rest, documents, {
+    return new GroupJoin<BsonValue, BsonValue, BsonValue, Run>(restOf(this.#input), documents, {
       name: '$lookup',
       outerFormat: documentFormat,
       innerFormat: documentFormat,
@@ -237,10 +249,15 @@ class EqualityLookUp implements Documents {
     this.#forget()
     this.#joined?.reset()
     this.#joined = undefined
-    this.#spent = 0
-    this.#tableCost = undefined
+    this.#choice = new TableChoice()
     this.#input.reset()
   }
+}
+
+/** A document, and those that may fit it where a table has found them. */
+interface Outer {
+  readonly document: BsonValue
+  readonly fitting: BsonValue | undefined
 }
 
 class PipelineLookUp implements Documents {
@@ -251,8 +268,12 @@ class PipelineLookUp implements Documents {
   /** The stages that are the same for all documents, and the others; where nothing else says which documents fit. */
   readonly #common: BsonValue | undefined
   readonly #own: BsonValue
+  readonly #equality: Equality | undefined
   #kept: Materialize<BsonValue, Run> | undefined
   #foreign: Documents | undefined
+  #choice = new TableChoice()
+  /** Pairs of a document and an array. */
+  #joined: InputCursor<BsonValue, Run> | undefined
 
   constructor(input: Documents, lookup: Lookup & { readonly pipeline: BsonValue }, context: LookupContext) {
     this.#input = new InputCursor(input)
@@ -263,28 +284,53 @@ class PipelineLookUp implements Documents {
     const common = lookup.fields !== undefined ? 0 : first < 0 ? stages.length : first
     this.#common = common === 0 && stages.length > 0 ? undefined : arrayOf(stages.slice(0, common))
     this.#own = arrayOf(stages.slice(common))
+    const names = lookup.lets.map(([name]) => name)
+    this.#equality = lookup.fields === undefined ? equalityIn(stages[common], names) : undefined
   }
 
   next(run: Run): Batch<BsonValue> {
-    const document = this.#input.current(run)
-    if (document === paused || document === undefined) return document
-    this.#foreign ??= this.#open(document, run)
+    if (this.#foreign === undefined && this.#joined === undefined && this.#isTableCheaper(run)) {
+      this.#joined = new InputCursor(this.#join(run))
+    }
+    const outer = this.#current(run)
+    if (outer === paused || outer === undefined) return outer
+    this.#foreign ??= this.#open(outer, run)
     const found = this.#found.gather(this.#foreign, run)
     if (found === undefined) return paused
-    const joined = replaceAtPath(document, this.#lookup.as, arrayOf(found))
+    const joined = replaceAtPath(outer.document, this.#lookup.as, arrayOf(found))
     this.#forget()
-    this.#input.advance()
+    const input = this.#joined ?? this.#input
+    input.advance()
     return [joined]
   }
 
-  #open(document: BsonValue, run: Run): Documents {
-    const { lets, fields, from, pipeline } = this.#lookup
-    const { variables, reader } = this.#context
+  #current(run: Run): Outer | Paused | undefined {
+    if (this.#joined === undefined) {
+      const document = this.#input.current(run)
+      return document === paused || document === undefined ? document : { document, fitting: undefined }
+    }
+    const pair = this.#joined.current(run)
+    if (pair === paused || pair === undefined) return pair
+    return { document: getField(pair, 'document')!, fitting: getField(pair, 'fitting')! }
+  }
+
+  #variablesFor(document: BsonValue): Variables {
+    const { variables } = this.#context
     const scope = rootScope(document, variables)
-    const own = withLets(
+    return withLets(
       variables,
-      lets.map(([name, expression]) => [name, expression(scope).copy()] as const),
+      this.#lookup.lets.map(([name, expression]) => [name, expression(scope).copy()] as const),
     )
+  }
+
+  #open({ document, fitting }: Outer, run: Run): Documents {
+    const { fields, from, pipeline } = this.#lookup
+    const { variables, reader } = this.#context
+    const own = this.#variablesFor(document)
+    const value = this.#equality === undefined ? undefined : valueOf(this.#equality, own)
+    if (fitting !== undefined && (fields !== undefined || value !== undefined)) {
+      return this.#context.over(this.#own, own, new Listed(fitting))
+    }
     if (fields === undefined && this.#common !== undefined) {
       this.#kept ??= new Materialize(
         reader(run.transaction, from, this.#context.queryOf(this.#common, variables)).documents,
@@ -293,8 +339,46 @@ class PipelineLookUp implements Documents {
       return this.#context.over(this.#own, own, this.#kept.reader())
     }
     const query = this.#context.queryOf(pipeline, own)
-    const filter = fields === undefined ? query.filter : both(foreignFilter(fields, document), query.filter)
-    return reader(run.transaction, from, { ...query, filter }).documents
+    let { filter } = query
+    if (fields !== undefined) filter = both(foreignFilter(fields, document), filter)
+    else if (value !== undefined) filter = both(mayEqual(this.#equality!.path, value), filter)
+    const { documents, estimate } = reader(run.transaction, from, { ...query, filter })
+    if (fields !== undefined || value !== undefined) this.#choice.lookedUp(estimate())
+    return documents
+  }
+
+  /** What was kept is never found by an index. */
+  #isTableCheaper({ transaction }: Run): boolean {
+    if (this.#equality !== undefined && this.#common !== undefined) return true
+    if (this.#equality === undefined && this.#lookup.fields === undefined) return false
+    const { reader } = this.#context
+    return this.#choice.isCheaper(() => reader(transaction, this.#lookup.from, everything).estimate())
+  }
+
+  #join({ transaction }: Run): Documents {
+    const { from, fields } = this.#lookup
+    const { reader, variables } = this.#context
+    const query = this.#common === undefined ? everything : this.#context.queryOf(this.#common, variables)
+    const { documents } = reader(transaction, from, query)
+    const path = fields === undefined ? this.#equality!.path : fields.foreign
+    const valuesOf = (document: BsonValue): BsonValue[] => {
+      if (fields !== undefined) return localValues(document, fields.local)
+      const value = valueOf(this.#equality!, this.#variablesFor(document))
+      return value === undefined ? [] : [value]
+    }
+    return new GroupJoin<BsonValue, BsonValue, BsonValue, Run>(restOf(this.#input), documents, {
+      name: '$lookup',
+      outerFormat: documentFormat,
+      innerFormat: documentFormat,
+      outerKeys: (document) => differentKeys(valuesOf(document)),
+      innerKeys: (document) => foreignKeys(document, path),
+      combine: (document, found) =>
+        objectOf([
+          ['document', document],
+          ['fitting', arrayOf(found)],
+        ]),
+      sizeOf: documentBytes,
+    })
   }
 
   #forget(): void {
@@ -306,7 +390,42 @@ class PipelineLookUp implements Documents {
     this.#forget()
     this.#kept?.reset()
     this.#kept = undefined
+    this.#joined?.reset()
+    this.#joined = undefined
+    this.#choice = new TableChoice()
     this.#input.reset()
+  }
+}
+
+/** The documents of an array, where they lie. */
+class Listed implements Documents {
+  readonly #array: BsonValue
+  #cursor: FieldCursor
+
+  constructor(array: BsonValue) {
+    this.#array = array
+    this.#cursor = FieldCursor.of(array)
+  }
+
+  next(): Batch<BsonValue> {
+    const batch: BsonValue[] = []
+    while (batch.length < batchRows && this.#cursor.next()) batch.push(this.#cursor.value.reference())
+    return batch.length > 0 ? batch : undefined
+  }
+
+  reset(): void {
+    this.#cursor = FieldCursor.of(this.#array)
+  }
+}
+
+/** For plans: what follows looks at each document itself. */
+function mayEqual(path: Path, value: BsonValue): Filter {
+  return {
+    matches: () => true,
+    predicates: [{ path, operator: '$in', values: [value] }],
+    conditions: [],
+    onlyId: undefined,
+    isEmpty: false,
   }
 }
 
