@@ -1,6 +1,6 @@
 /**
- * What each node of a plan is expected to hand out and to cost, from what is known of the nodes below it; for EXPLAIN, and
- * for choices between plans. The unit is that of `cost.ts`.
+ * What each node of a plan is expected to hand out and to cost, from what is known of the nodes below it: to explain it,
+ * and for choices between plans. The unit is that of `cost.ts`.
  */
 import { type Estimate, hashJoinCost, keptCost, loopJoinCost, sortCost, tableCost } from './cost.ts'
 

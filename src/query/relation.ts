@@ -1,6 +1,6 @@
 /**
- * A relation: anything that SQL can name in FROM. Tables, document collections, key-value collections and system views
- * each adapt to it, so plans do not know what they read.
+ * A relation: anything whose rows a language reads by a name. Tables, document collections, key-value collections and
+ * system views each adapt to it, so plans do not know what they read.
  *
  * A `RelationReader` is made once per plan, for the columns that the plan reads; it opens a `RowSource` per execution.
  */
@@ -64,7 +64,7 @@ export interface RelationReader {
 export interface Relation {
   readonly schema: string
   readonly name: string
-  /** What the error messages and EXPLAIN call it where it is no table. */
+  /** What error messages and explained plans call it where it is no table. */
   readonly kind: 'table' | 'documents' | 'keyvalue' | 'view'
   readonly columns: readonly RelationColumn[]
   readonly indexes: readonly RelationIndex[]

@@ -85,7 +85,7 @@ export class Project<R, S, X extends Run> implements Operator<S, X> {
   }
 }
 
-/** A function that yields any number of rows for each: `unnest` in a SELECT list, `$unwind`. Pulled as far as is asked for. */
+/** A function that yields any number of rows for each, as `unnest` and `$unwind` do. Pulled as far as is asked for. */
 export class Expand<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #expand: (row: R, run: X) => Iterator<S>

@@ -1,11 +1,10 @@
 /**
- * How rows of a relation are written, whatever its home model: what INSERT, COPY, UPDATE and DELETE write through.
+ * How rows of a relation are written, whatever its home model: what the statements of a language write through.
  *
  * A target completes a row by the rules of its model and keeps them. It may be asked again for the same draft where it had
  * to wait: what it has filled in by then stays. What a statement asks of it is known before it runs: which columns an
  * update sets, and what has to be read of a row for that.
  */
-import { PolylogError } from '../base/errors.ts'
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { sliceOf } from '../base/slice.ts'
 import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
@@ -99,10 +98,10 @@ class TableTarget implements RowTarget {
   }
 }
 
-/** Throws for what cannot be written: views. `verb`: of the statement, for the message. */
-export function rowTargetOf(relation: Relation, verb: 'insert into' | 'update' | 'delete from'): RowTarget {
+/** Undefined for what cannot be written: views. */
+export function findRowTarget(relation: Relation): RowTarget | undefined {
   if (relation instanceof TableRelation) return new TableTarget(relation.table)
   if (relation instanceof DocumentRelation) return new DocumentTarget(relation)
   if (isKeyvalue(relation)) return new KeyvalueTarget(relation)
-  throw new PolylogError('denied', `cannot ${verb} view "${relation.name}"`, { detail: { sqlState: '42809' } })
+  return undefined
 }

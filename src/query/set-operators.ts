@@ -1,5 +1,6 @@
 /**
- * Operators that compare whole rows: DISTINCT, INTERSECT and EXCEPT (UNION is Distinct over Concatenate).
+ * Operators that compare whole rows: those that are distinct, the intersection and the difference of two inputs (a union
+ * is Distinct over Concatenate).
  *
  * They remember keys. When those fill their memory, rows whose keys are remembered are still answered for at once, all
  * others are divided by the hash of their keys into a temporary file, and each partition is worked on by itself after the
@@ -103,7 +104,7 @@ export class Distinct<R, X extends Run> implements Operator<R, X> {
   }
 }
 
-/** The first of neighbours that are equal: DISTINCT of an input that is sorted by its keys, in its order. */
+/** The first of neighbours that are equal: the distinct rows of an input that is sorted by its keys, in its order. */
 export class DistinctNeighbors<R, X extends Run> implements Operator<R, X> {
   readonly #input: InputCursor<R, X>
   readonly #keyOf: (row: R, run: X) => HashKey
@@ -156,7 +157,7 @@ interface DividedSides<R> {
   readonly right: Partitions<R>
 }
 
-/** INTERSECT [ALL] and EXCEPT [ALL]: counts the rows of the right input, then filters the left one. */
+/** Intersection and difference, with repetitions or without: counts the right input, then filters the left one. */
 export class SetFilter<R, X extends Run> implements Operator<R, X> {
   readonly #left: InputCursor<R, X>
   readonly #right: InputCursor<R, X>

@@ -1,5 +1,5 @@
 /**
- * Sort: reads all of its input, sorts it and hands it out; stable. With a `keep` bound (ORDER BY … LIMIT n) it keeps only
+ * Sort: reads all of its input, sorts it and hands it out; stable. With a `keep` bound (the first n) it keeps only
  * the first n rows, pruning whenever it holds twice as many.
  *
  * What does not fit into its memory is an external merge sort: what is there is sorted, written as a run to a temporary

@@ -208,8 +208,8 @@ test('a database that is dropped under its follower goes, notes and all', async 
 })
 
 /**
- * The leader is killed over and over, and started again by another process; the follower sleeps and stands still. As long as
- * it has its name it never begins anew.
+ * The leader is killed over and over, and started again by another process; the follower sleeps and stands still; now and
+ * then the power fails. As long as it has its name it never begins anew.
  */
 test.each([1, 2, 3, 4])('whatever the leader goes through, its follower misses nothing (seed %i)', async (seed) => {
   const random = new SeededRandom(seed)
@@ -219,11 +219,17 @@ test.each([1, 2, 3, 4])('whatever the leader goes through, its follower misses n
     await work(random.between(5, 40))
     await pass(random.below(3_000))
     world.faults.probability = {}
-    if (random.chance(0.4)) {
-      world.crash(leader, 'process')
+    const isPowerCut = random.chance(0.15)
+    if (isPowerCut || random.chance(0.4)) {
+      world.crash(leader, isPowerCut ? 'power' : 'process')
       leader = world.startProcess(`leader ${round}`, { machine: 'machine' })
       instance = await world.complete(openOn(leader))
       history.restartFrom(databaseOf(instance))
+    }
+    if (isPowerCut) {
+      // Both are gone. What was left of the note holds the log, or nothing does: the next one begins at a checkpoint.
+      follower = world.startProcess(`follower after power cut ${round}`, { machine: 'machine' })
+      following = await openFollower(own, random.between(10, 2_000))
     }
     if (random.chance(0.3)) expect(contentOf(await caughtUp(following))).toBe(contentOf(databaseOf(instance)))
     if (random.chance(0.2)) {

@@ -3,7 +3,7 @@ import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { Project } from '../../../query/row-operators.ts'
-import { rowTargetOf } from '../../../query/row-target.ts'
+import { getRowTarget } from './written-rows.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { findRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -153,7 +153,7 @@ function copySource(
 function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const relation = findRelation(binder, statement.relation!)
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')
-  const target = rowTargetOf(relation, 'insert into')
+  const target = getRowTarget(relation, 'insert into')
   const columns = copyColumns(relation, stringsOf(statement.attlist))
   const beginLoad = (): CopyLoad => {
     const reader = new CopyReader(format)

@@ -8,7 +8,7 @@ import type { RowDraft } from '../../../model/table/expressions.ts'
 import { paused, takeWait } from '../../../query/operator.ts'
 import type { Relation, RelationColumn } from '../../../query/relation.ts'
 import { Project } from '../../../query/row-operators.ts'
-import { rowTargetOf } from '../../../query/row-target.ts'
+import { getRowTarget } from './written-rows.ts'
 import { bindRelation, findRelation } from '../bind/bind-from.ts'
 import { bindWith, unsettledTarget } from '../bind/bind-select.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -32,7 +32,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const scope = new Scope()
   if (statement.withClause !== undefined) bindWith(binder, scope, statement.withClause)
   const relation = findRelation(binder, statement.relation!)
-  const rows = rowTargetOf(relation, 'insert into')
+  const rows = getRowTarget(relation, 'insert into')
   const columns = targetColumns(relation, statement.cols)
   const source = planInsertSource(binder, scope, statement, relation, columns)
   const target = new Scope(undefined, undefined)

@@ -6,7 +6,7 @@
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
 import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
-import { type RowTarget, rowTargetOf } from '../../../query/row-target.ts'
+import type { RowTarget } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { Scope } from '../bind/scope.ts'
 import { compile, type Evaluate } from '../expression/compile.ts'
@@ -22,12 +22,13 @@ import { bindTargetTable, findRows } from './found-rows.ts'
 import { type ChangeRow, eachFound } from './held-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
+import { getRowTarget } from './written-rows.ts'
 
 export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Planned {
   const { relation: name, fromClause = [], whereClause, withClause } = statement
   const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause)
   const { relation, keyPlace } = target
-  const rowTarget = rowTargetOf(relation, 'update')
+  const rowTarget = getRowTarget(relation, 'update')
   const changes = bindChanges(binder, target.scope, statement.targetList ?? [], relation, rowTarget)
   const update = rowTarget.update(changes.map(({ column }) => column))
   const returning = bindReturning(binder, target.scope, statement.returningClause)
@@ -96,7 +97,7 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
   const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause)
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   const { keyPlace } = target
-  const rowTarget = rowTargetOf(target.relation, 'delete from')
+  const rowTarget = getRowTarget(target.relation, 'delete from')
   const removal = rowTarget.delete()
   const finder = findRows(target, returning?.expressions ?? [], removal.needed)
   const change: ChangeRow = function* (row, run, { rows }) {
