@@ -9,6 +9,7 @@ import type { Area } from './area.ts'
 import { catalog } from './areas/catalog.ts'
 import { commit } from './areas/commit.ts'
 import { document } from './areas/document.ts'
+import { endings } from './areas/endings.ts'
 import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
 import { sql } from './areas/sql.ts'
@@ -17,7 +18,7 @@ import type { Row } from './measure.ts'
 import { performancePage } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
-const areas: readonly Area[] = [kv, sql, document, commit, fairness, catalog]
+const areas: readonly Area[] = [kv, sql, document, commit, fairness, endings, catalog]
 
 function readArguments(): BenchArguments {
   try {

@@ -9,6 +9,7 @@ export interface NodeEstimate extends Estimate {
   readonly startup: number
 }
 
+export const noRows: NodeEstimate = { rows: 0, cost: 0, startup: 0 }
 export const oneRow: NodeEstimate = { rows: 1, cost: 0, startup: 0 }
 
 /** Computed when somebody asks, and once. */

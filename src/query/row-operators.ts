@@ -44,6 +44,28 @@ export class Filter<R, X extends Run> implements Operator<R, X> {
   }
 }
 
+/** All rows of its input, or none: `passes` is asked once, before the first. */
+export class Gate<R, X extends Run> implements Operator<R, X> {
+  readonly #input: Operator<R, X>
+  readonly #passes: (run: X) => boolean
+  #isOpen: boolean | undefined
+
+  constructor(input: Operator<R, X>, passes: (run: X) => boolean) {
+    this.#input = input
+    this.#passes = passes
+  }
+
+  next(run: X): Batch<R> {
+    this.#isOpen ??= this.#passes(run)
+    return this.#isOpen ? this.#input.next(run) : undefined
+  }
+
+  reset(): void {
+    this.#isOpen = undefined
+    this.#input.reset()
+  }
+}
+
 export class Project<R, S, X extends Run> implements Operator<S, X> {
   readonly #input: InputCursor<R, X>
   readonly #project: (row: R, run: X) => S

@@ -22,6 +22,19 @@ export const planMutations: readonly Mutation[] = [
       ['sets of arrays stay charged', 'workspace.memory.release(known.heldBytes)', 'workspace.memory.release(0)'],
     ],
   ),
+  ...mutationsOf(
+    'src/language/sql/plan/one-time-filter.ts',
+    ['src/language/sql/one-time-filters.test.ts'],
+    [['a volatile condition is tested once', 'isMovable(condition) && columnsRead', 'columnsRead']],
+  ),
+  ...mutationsOf(
+    'src/query/row-operators.ts',
+    ['src/language/sql/one-time-filters.test.ts'],
+    [
+      ['a condition that does not hold lets rows pass', 'return this.#isOpen ? ', 'return true ? '],
+      ['a gate stays as it was for another outer row', 'this.#isOpen = undefined\n', ''],
+    ],
+  ),
   ...mutationsOf('src/query/access-path.ts', paths, [
     [
       'both ends of an interval bound an array',

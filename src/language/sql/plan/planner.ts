@@ -28,7 +28,7 @@ import { sqlRows } from '../types/row-format.ts'
 import { adaptive } from './adaptive-plan.ts'
 import { aggregatePlan } from './aggregation.ts'
 import { CountedRows, countsRows } from './counted-rows.ts'
-import { conjunctsOf, type Span } from './conditions.ts'
+import { conjunctsOf, partition, type Span } from './conditions.ts'
 import { expandSets, hasSets } from './expand-sets.ts'
 import { describeCondition, subplansOf } from './explain-text.ts'
 import { columnsReadIn } from './from-items.ts'
@@ -36,6 +36,7 @@ import { filtered, type FromPlanner } from './from-planner.ts'
 import { IndexOrder } from './index-order.ts'
 import { assumedGroups } from './assumed-rows.ts'
 import { LockRows } from './lock-rows.ts'
+import { gated, isOneTime } from './one-time-filter.ts'
 import { planItem } from './plan-from.ts'
 import { costOf, metered } from './metered.ts'
 import { Measures } from './measures.ts'
@@ -160,9 +161,9 @@ export class Planner {
     preferred: FromPlanner['preferred'],
   ): PlanNode {
     const planner = this.#fromPlanner(needed, preferred)
-    const conditions = conjunctsOf(where)
-    // What reads no column at all (a parameter, a subquery) is tested once the rows are there.
-    return planItem(planner, from, conditions)
+    const [once, conditions] = partition(conjunctsOf(where), isOneTime)
+    const plan = (): PlanNode => planItem(planner, from, conditions)
+    return once.length === 0 ? plan() : gated(planner, once, plan)
   }
 
   #planSelect(query: BoundQuery, body: SelectBody): PlanNode {
@@ -196,9 +197,12 @@ export class Planner {
   }
 
   #planNothing(where: Expression | undefined): PlanNode {
+    const planner = this.#fromPlanner(new Set(), undefined)
+    const [once, conditions] = partition(conjunctsOf(where), isOneTime)
+    if (once.length > 0 && conditions.length === 0) return gated(planner, once, undefined)
     const explain = explainNode('Result', [], () => oneRow)
     const one = planNode(explain, () => new RowSource<SqlRow, SqlRun>(() => [[]][Symbol.iterator]()))
-    return filtered(this.#fromPlanner(new Set(), undefined), { first: 0, width: 0 }, one, conjunctsOf(where))
+    return filtered(planner, noColumns, one, [...once, ...conditions])
   }
 
   #planGrouping(ungrouped: PlanNode, grouping: Grouping, width: number): PlanNode {
