@@ -16,6 +16,7 @@ interface StoreOfTests {
 const readInOneTurn = [
   'src/database/commit/large-commits.test.ts',
   'src/database/commit/pieces.test.ts',
+  'src/database/directory/damaged-directory.test.ts',
   'src/database/following/feed.test.ts',
   'src/database/following/follower-notes.test.ts',
   'src/database/following/following-instance.test.ts',
@@ -30,21 +31,18 @@ const compareTwins = [
 ]
 
 /** They damage the files of the memory store's checkpoint, or have the verifier read them. */
-const readCheckpoints = [
-  'src/database/directory/damaged-directory.test.ts',
-  'src/database/engines.test.ts',
-  'src/server/damaged-engine.test.ts',
-]
+const readCheckpoints = ['src/database/engines.test.ts', 'src/server/damaged-engine.test.ts']
 
 const stores: Readonly<Record<string, StoreOfTests>> = {
   // Pages that are not always resident.
   missing: {
     module: new URL('test/stores/missing-memory.ts', import.meta.url),
-    // They count in the store itself, which may have to load pages for it, or change its pages.
     exclude: [
       ...readInOneTurn,
       ...compareTwins,
+      // It loads a catalog anew beside the one that is there, in one turn.
       'src/database/catalog/catalog-model.test.ts',
+      // They count in the store itself, which may have to load pages for it, or change its pages.
       'src/query/cardinality.test.ts',
       'src/query/verified-store.test.ts',
       'src/session/canceled-commits.test.ts',

@@ -284,6 +284,18 @@ export const databaseMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf(
+    'src/database/following/following-instance.ts',
+    ['src/database/following/following-instance.test.ts'],
+    [
+      [
+        'a follower gives up at the first read error',
+        'isReplaced(error) || isReadError(error) : attempt',
+        'isReplaced(error) : attempt',
+      ],
+      ['a follower that is closed goes on trying', 'if (this.#isClosed || !passes', 'if (!passes'],
+    ],
+  ),
+  ...mutationsOf(
     'src/database/following/noted-followers.ts',
     ['src/database/following/follower-notes.test.ts'],
     [

@@ -206,6 +206,23 @@ describe('a collection in an engine', () => {
   })
 })
 
+test('a disk that cannot be read for a while is waited for, and does not keep a follower from being closed', async () => {
+  const following = await openFollower()
+  await work(20)
+  await caughtUp(following)
+  world.faults.probability = { 'read-error': 1, 'folder-error': 1 }
+  await pass(5_000)
+  world.faults.probability = {}
+  await work(20)
+  expectSame(await caughtUp(following))
+  expect(following.restarts).toBeGreaterThan(0)
+  world.faults.probability = { 'read-error': 1, 'folder-error': 1 }
+  await pass(1_000)
+  const beforeMs = world.timeUs / 1000
+  await world.complete(following.close())
+  expect(world.timeUs / 1000 - beforeMs).toBeLessThan(2_000)
+})
+
 test('there is no database but those of the directory', async () => {
   const following = await openFollower()
   expect(await codeOf(following.use('none'))).toBe('undefined_object')

@@ -143,15 +143,16 @@ export class FollowingInstance {
     this.#notes.delete(database)
   }
 
-  /** From the newest checkpoint. */
-  async #begin(listed: ListedDatabase): Promise<Member> {
+  /** From the newest checkpoint. `isAnew`: it was followed before, and nobody is there to be told of an error that passes. */
+  async #begin(listed: ListedDatabase, isAnew = false): Promise<Member> {
     const folder = `${this.#options.directory}/databases/${listed.uuid}`
     const outage = new Outage(this.#options.host, patienceMs)
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#beginOnce(listed, folder)
       } catch (error) {
-        if (attempt >= attempts || !isReplaced(error) || !(await outage.next())) {
+        const passes = isAnew ? isReplaced(error) || isReadError(error) : attempt < attempts && isReplaced(error)
+        if (this.#isClosed || !passes || !(await outage.next())) {
           throw locateDamage(error, listed.name, folder)
         }
       }
@@ -256,7 +257,7 @@ export class FollowingInstance {
     })
     try {
       await note?.holdAll().catch(() => undefined)
-      const member = await this.#begin(listed)
+      const member = await this.#begin(listed, true)
       this.restarts++
       last.database.successor = member.database
       // What it shows does not change any more.
@@ -323,6 +324,10 @@ function passedText(passed: Note | undefined): string | undefined {
 
 function databaseIdOf({ uuid }: ListedDatabase): Uint8Array {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex')
+}
+
+function isReadError(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'io'
 }
 
 /** The leader has written a checkpoint since, and what was found before is gone. */
