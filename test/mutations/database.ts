@@ -561,4 +561,26 @@ export const databaseMutations: readonly Mutation[] = [
       ],
     ],
   ),
+  ...mutationsOf(
+    'src/database/transaction/write-set.ts',
+    ['src/database/transaction/spilled-values.test.ts'],
+    [
+      [
+        'short values never leave memory',
+        'length < leastSpilledBytes ? shortSpilledAt * fromBytes',
+        'length < leastSpilledBytes ? Infinity',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/transaction.ts',
+    ['src/server/full-memory.test.ts'],
+    [
+      [
+        'changes of the catalog are free of the budget',
+        'if (sliceLength(value) > bytesBefore) this.#budget.added()',
+        'if (bytesBefore < -1) this.#budget.added()',
+      ],
+    ],
+  ),
 ]

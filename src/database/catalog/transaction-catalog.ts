@@ -35,6 +35,12 @@ export class TransactionCatalog {
     this.own = this.own.applied(key, value)
   }
 
+  /** Whether a collection has been changed between the base and what is newest. */
+  isOutdated(collection: number, newest: CatalogState): boolean {
+    if (this.base === newest) return false
+    return this.base.collectionById(collection)?.version !== newest.collectionById(collection)?.version
+  }
+
   /** Forgets all changes but the first `count`. */
   rollbackTo(count: number): void {
     if (this.changes.length === count) return

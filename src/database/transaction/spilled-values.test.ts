@@ -135,6 +135,22 @@ describe('values in a file', () => {
     set.reset()
   })
 
+  test('that are short leave memory later, but leave it', async () => {
+    const files = await newFiles()
+    const set = new WriteSet({ createFile: () => files.create(), fromBytes: 20_000, chunkBytes: 10_000 })
+    const put40 = (i: number): Promise<void> => put(set, `k${String(i).padStart(5, '0')}`, `${i}`.padEnd(40, 'x'))
+    for (let i = 0; i < 1500; i++) await put40(i)
+    expect(set.hasSpilled).toBe(false)
+    for (let i = 1500; i < 10_000; i++) await put40(i)
+    expect(set.sizeBytes).toBeGreaterThan(10_000 * 46)
+    // Keys with what stands for a value, what came before, and a few chunks.
+    expect(set.residentBytes).toBeLessThan(10_000 * 18 + 80_000 + 16 * 10_000)
+    for (const i of [0, 1499, 1500, 5000, 9999]) {
+      expect(await read(set, `k${String(i).padStart(5, '0')}`)).toBe(`${i}`.padEnd(40, 'x'))
+    }
+    set.reset()
+  })
+
   test('wait for a disk that is slower than whoever writes them', async () => {
     const files = await newFiles()
     const createFile = async (): Promise<TemporaryFile> => {

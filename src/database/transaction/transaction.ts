@@ -13,7 +13,7 @@
  */
 import { assert, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
-import { MutableSlice, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
+import { MutableSlice, sliceLength, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../../storage/store.ts'
 import { Agenda, nothingYet } from './agenda.ts'
 import { type CatalogChange, type CatalogState, replyKey } from '../catalog/catalog-state.ts'
@@ -162,7 +162,7 @@ export class KernelTransaction implements Transaction {
   }
 
   get putOffBytes(): number {
-    return this.#agenda === undefined ? 0 : this.#agenda.sizeBytes
+    return this.#agenda?.sizeBytes ?? 0
   }
 
   /** Gives the statement its snapshot and its first slice; returns where to roll back to if it fails. */
@@ -229,11 +229,7 @@ export class KernelTransaction implements Transaction {
 
   #forgetStatement(): void {
     if (this.#openCursors.length > 0) this.#openCursors = []
-    if (this.#workspace !== undefined) this.#closeWorkspace()
-  }
-
-  #closeWorkspace(): void {
-    this.#workspace!.close()
+    this.#workspace?.close()
     this.#workspace = undefined
   }
 
@@ -397,7 +393,7 @@ export class KernelTransaction implements Transaction {
   delete(key: Slice, kind: WriteKind = 'primary'): void {
     this.#beforeWrite(key, kind, 'update')
     this.writes.delete(key, kind === 'derived')
-    this.#budget.deleted(key.end - key.start)
+    this.#budget.deleted(sliceLength(key))
   }
 
   deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
@@ -431,10 +427,7 @@ export class KernelTransaction implements Transaction {
 
   /** Throws where the schema of the collection was changed after the snapshot. */
   checkSchema(keyspace: number): void {
-    if (this.#catalog.base === this.kernel.catalog) return
-    const mine = this.#catalog.base.collectionById(keyspace)
-    const newest = this.kernel.catalog.collectionById(keyspace)
-    if (mine?.version !== newest?.version) this.changedMeanwhile('the schema of the collection')
+    if (this.#catalog.isOutdated(keyspace, this.kernel.catalog)) this.changedMeanwhile('the schema of the collection')
   }
 
   lock(key: Slice, mode: LockMode, policy: LockPolicy = 'wait'): boolean {
@@ -476,8 +469,16 @@ export class KernelTransaction implements Transaction {
 
   changeCatalog(key: Slice, value: Slice | undefined): void {
     this.#checkWritable()
-    if (value === undefined) this.writes.delete(key, false)
-    else this.writes.put(key, value, false)
+    if (value === undefined) {
+      this.writes.delete(key, false)
+      this.#budget.deleted(sliceLength(key))
+    } else {
+      // Who drops a part of something makes it smaller: that needs no room.
+      const before = this.peek(key)
+      const bytesBefore = before === undefined ? -1 : sliceLength(before)
+      this.writes.put(key, value, false)
+      if (sliceLength(value) > bytesBefore) this.#budget.added()
+    }
     this.#catalog.change(key, value)
   }
 

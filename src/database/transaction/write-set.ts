@@ -10,8 +10,8 @@
  * operation per distinct key in order; it is brought up to date when somebody asks, and by the way once there are many.
  * What was put as new (`putNew`) is found by `sorted` alone: whole collections are built so, and hardly looked at again.
  *
- * Where there is a place for them (`SpilledValues`), longer values that come after the first megabytes lie there: behind the
- * key stands then where, in twelve bytes. Keys and what is known of operations stay in memory, about a hundred bytes each.
+ * Where there is a place for them (`SpilledValues`), values that come after the first megabytes lie there, longer ones first:
+ * behind the key stands then where, in twelve bytes. Keys and what is known of operations stay in memory, about a hundred bytes each.
  *
  * Invariants: `superseded` is the next operation on the same key, or none; `previous` the one before. A range
  * delete hides every earlier operation on its keys and all of the snapshot's; later ones show. An operation that is
@@ -71,8 +71,12 @@ const newFlag = 8
 /** The value lies elsewhere: what stands behind the key is its chunk, start and length. */
 const spilledFlag = 16
 const spilledRefBytes = 12
-/** Shorter values stay beside their keys. */
+/** Shorter values stay beside their keys, until so many times as many bytes lie in memory as longer ones are let have. */
 const leastSpilledBytes = 128
+const shortSpilledAt = 4
+/** Of one being written: the arena copies it. */
+const spilledRef = new DataView(new ArrayBuffer(spilledRefBytes))
+const spilledRefSlice = sliceOf(new Uint8Array(spilledRef.buffer))
 
 export class WriteSet {
   readonly #arena = new ByteArena()
@@ -207,18 +211,19 @@ export class WriteSet {
   }
 
   #isSpilled(kind: WriteOperation, { start, end }: Slice): boolean {
-    if (kind !== writeKinds.put || end - start < leastSpilledBytes) return false
-    return this.#arena.sizeBytes >= this.#spillOptions!.fromBytes
+    const length = end - start
+    if (kind !== writeKinds.put || length <= spilledRefBytes) return false
+    const { fromBytes } = this.#spillOptions!
+    return this.#arena.sizeBytes >= (length < leastSpilledBytes ? shortSpilledAt * fromBytes : fromBytes)
   }
 
   #appendSpilled(kind: WriteOperation, key: Slice, value: Slice, derived: boolean): number {
     const spilled = (this.#spilled ??= new SpilledValues(this.#spillOptions!))
     const start = spilled.add(value)
-    const ref = new DataView(new ArrayBuffer(spilledRefBytes))
-    ref.setUint32(0, spilled.lastChunk, true)
-    ref.setUint32(4, start, true)
-    ref.setUint32(8, value.end - value.start, true)
-    const operation = this.#appendInline(kind, key, sliceOf(new Uint8Array(ref.buffer)), derived)
+    spilledRef.setUint32(0, spilled.lastChunk, true)
+    spilledRef.setUint32(4, start, true)
+    spilledRef.setUint32(8, value.end - value.start, true)
+    const operation = this.#appendInline(kind, key, spilledRefSlice, derived)
     this.#table.set(operation, at.kindAt, this.#table.get(operation, at.kindAt) | spilledFlag)
     return operation
   }
