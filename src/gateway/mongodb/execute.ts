@@ -184,7 +184,7 @@ function runCommand(command: Command, request: Request): Reply | Promise<Reply> 
 }
 
 /** What is smaller is compiled at once. */
-const largeRequestBytes = 64 * 1024
+const largeRequestBytes = 16 * 1024
 
 /** Before its statement begins, a command compiles what it was sent: a large one in as many turns as that takes. */
 function carryOut(command: Command, request: Request): Reply | Promise<Reply> {

@@ -5,8 +5,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ByteWriter } from '../../base/bytes.ts'
-import type * as Work from '../../base/work.ts'
-import { turnUnits, unitsDone } from '../../base/work.ts'
+import { turnMeter } from '../../base/turn-meter.ts'
+import { turnUnits } from '../../base/work.ts'
 import { KernelTransaction } from '../../database/transaction/transaction.ts'
 import { TransactionCursor } from '../../database/transaction/transaction-cursor.ts'
 import { Call } from './call.ts'
@@ -15,57 +15,22 @@ import type { Command } from './command-table.ts'
 import { Reply } from './reply.ts'
 import { openTestServer, type TestClient, type TestServer } from './testing.ts'
 
-const meter = vi.hoisted(() => ({ begins: (): void => undefined }))
-
 vi.mock('../../base/work.ts', async (load) => {
-  const work = await load<typeof Work>()
-  return {
-    ...work,
-    beginTurn: (): void => {
-      meter.begins()
-      work.beginTurn()
-    },
-  }
+  const { metered } = await import('../../base/turn-meter.ts')
+  return metered(await load())
 })
-
-/** What was done since the last turn began, and the most of all turns. */
-const counted = { turns: 0, calls: 0, bytes: 0, mostCalls: 0, mostBytes: 0, mostUnits: 0 }
-
-function endTurn(): void {
-  counted.turns++
-  counted.mostCalls = Math.max(counted.mostCalls, counted.calls)
-  counted.mostBytes = Math.max(counted.mostBytes, counted.bytes)
-  counted.mostUnits = Math.max(counted.mostUnits, unitsDone())
-  counted.calls = counted.bytes = 0
-}
-
-type Method = (this: unknown, ...args: unknown[]) => unknown
-
-/** Counts the calls of methods, and the bytes that `bytesOf` finds in their arguments. */
-function count(prototype: object, names: readonly string[], bytesOf: (...args: never[]) => number = () => 0): void {
-  const methods = prototype as Record<string, Method>
-  for (const name of names) {
-    const method = methods[name]!
-    methods[name] = function (...args) {
-      counted.calls++
-      counted.bytes += bytesOf(...(args as never[]))
-      return method.apply(this, args)
-    }
-  }
-}
 
 const sizeOf = ({ start, end }: { start: number; end: number }): number => end - start
 
 function countWork(): void {
-  count(Call.prototype, ['arg'])
-  count(Reply.prototype, ['integer', 'bulk', 'bulkText', 'null', 'double', 'array', 'status'])
-  count(KernelTransaction.prototype, ['get', 'delete', 'scan'])
-  count(KernelTransaction.prototype, ['put', 'putNew'], (_: unknown, value: { start: number; end: number }) =>
+  turnMeter.count(Call.prototype, ['arg'])
+  turnMeter.count(Reply.prototype, ['integer', 'bulk', 'bulkText', 'null', 'double', 'array', 'status'])
+  turnMeter.count(KernelTransaction.prototype, ['get', 'delete', 'scan'])
+  turnMeter.count(KernelTransaction.prototype, ['put', 'putNew'], (_: unknown, value: { start: number; end: number }) =>
     sizeOf(value),
   )
-  count(TransactionCursor.prototype, ['next'])
-  count(ByteWriter.prototype, ['copy'], (_: unknown, start = 0, end = 0) => end - start)
-  meter.begins = endTurn
+  turnMeter.count(TransactionCursor.prototype, ['next'])
+  turnMeter.count(ByteWriter.prototype, ['copy'], (_: unknown, start = 0, end = 0) => end - start)
 }
 
 /** A turn has 1,000 keys, each of which is some of these calls. */
@@ -314,11 +279,11 @@ afterAll(async () => {
   await server.close()
 })
 
-async function measured(args: Row): Promise<typeof counted> {
-  Object.assign(counted, { turns: 0, calls: 0, bytes: 0, mostCalls: 0, mostBytes: 0, mostUnits: 0 })
+async function measured(args: Row): Promise<typeof turnMeter> {
+  turnMeter.reset()
   await client.send(...args)
-  endTurn()
-  return { ...counted }
+  turnMeter.endTurn()
+  return turnMeter
 }
 
 describe('no command does much in one turn:', () => {

@@ -301,3 +301,6 @@ const blockingStages: ReadonlyMap<string, MakeStage> = new Map<string, MakeStage
   ['$facet', facet],
   ['$lookup', lookup],
 ])
+
+/** All that can be computed. */
+export const stageNames: readonly string[] = [...documentStages.keys(), ...blockingStages.keys()]

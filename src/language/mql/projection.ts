@@ -235,12 +235,14 @@ function projectDocument(document: BsonValue, root: Branch, mode: Mode, scope: S
 function writeFields(writer: BsonWriter, document: BsonValue, branch: Branch, mode: Mode, scope: Scope): void {
   const cursor = FieldCursor.of(document)
   const { children } = branch
+  const met = new Set<string>()
   let left = children.size
   while (cursor.next()) {
     const { name, value } = cursor
     const node = left === 0 ? undefined : children.get(name)
     if (node !== undefined) {
       left--
+      met.add(name)
       writeNode(writer, name, value, node, mode, scope)
     } else if (mode !== 'include') {
       writer.elements(value.bytes, cursor.elementStart, value.end)
@@ -248,7 +250,7 @@ function writeFields(writer: BsonWriter, document: BsonValue, branch: Branch, mo
       break
     }
   }
-  writeNewFields(writer, document, branch, mode, scope)
+  writeNewFields(writer, met, branch, mode, scope)
 }
 
 function writeNode(writer: BsonWriter, name: string, value: BsonValue, node: Node, mode: Mode, scope: Scope): void {
@@ -280,10 +282,12 @@ function writeNested(writer: BsonWriter, name: string, value: BsonValue, node: B
     writer.value(name, value)
   } else if (hasComputed(node)) {
     writer.beginObject(name)
-    writeNewFields(writer, undefined, node, mode, scope)
+    writeNewFields(writer, noNames, node, mode, scope)
     writer.end()
   }
 }
+
+const noNames: ReadonlySet<string> = new Set()
 
 function hasComputed(node: Branch): boolean {
   return [...node.children.values()].some(
@@ -294,19 +298,20 @@ function hasComputed(node: Branch): boolean {
 /** Computed fields that the document lacks; in a projection all of them, behind those that it keeps. */
 function writeNewFields(
   writer: BsonWriter,
-  document: BsonValue | undefined,
+  /** Names of the branch that the document has. */
+  met: ReadonlySet<string>,
   branch: Branch,
   mode: Mode,
   scope: Scope,
 ): void {
   for (const [name, node] of branch.children) {
     if (node.kind === 'computed') {
-      if (mode === 'add' && document !== undefined && getField(document, name) !== undefined) continue
+      if (mode === 'add' && met.has(name)) continue
       writer.value(name, node.expression(scope))
     } else if (node.kind === 'nested' && hasComputed(node)) {
-      if (document !== undefined && getField(document, name) !== undefined) continue
+      if (met.has(name)) continue
       writer.beginObject(name)
-      writeNewFields(writer, undefined, node, mode, scope)
+      writeNewFields(writer, noNames, node, mode, scope)
       writer.end()
     }
   }

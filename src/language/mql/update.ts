@@ -188,8 +188,10 @@ function operatorChanges({ arrayFilters, variables }: UpdateRequest, fields: rea
     const changed = isPositional ? noPaths() : undefined
     const wanted = isInsert ? ordered : always
     // All before the first change: array filters look at the elements as they were.
-    const resolved = wanted.map(({ path }) => resolvePaths(root, path, () => position, filters))
-    charge(unitsPerOperation * wanted.length)
+    const resolved = wanted.map(({ path }) => {
+      charge(unitsPerOperation)
+      return resolvePaths(root, path, () => position, filters)
+    })
     for (const [i, { change }] of wanted.entries()) {
       for (const path of resolved[i]!) {
         charge(unitsPerChange)
