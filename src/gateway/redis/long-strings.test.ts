@@ -1,7 +1,6 @@
 /** Strings that lie in pieces: every command that reads or writes one, against the same bytes in memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { verifySnapshot } from '../../query/verifiers.ts'
-import { openTestServer, type TestClient, type TestServer } from './testing.ts'
+import { differencesOf, openTestServer, TestChance, type TestClient, type TestServer } from './testing.ts'
 
 let server: TestServer
 let client: TestClient
@@ -15,30 +14,15 @@ afterEach(async () => {
   await server.close()
 })
 
-let state = 1
-
-function below(limit: number): number {
-  state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-  return (state >>> 8) % limit
-}
-
-/** Not alike anywhere. */
-function text(length: number): Buffer {
-  const bytes = Buffer.alloc(length)
-  for (let i = 0; i < length; i++) bytes[i] = 0x61 + below(26)
-  return bytes
-}
+const chance = new TestChance()
+const below = (limit: number): number => chance.below(limit)
+const text = (length: number): Buffer => chance.text(length)
 
 function shown(value: Buffer | undefined): string {
   return value === undefined ? '(null)' : JSON.stringify(value.toString('latin1'))
 }
 
-async function problems(): Promise<readonly unknown[]> {
-  const session = server.sessions.openSession({ user: 'test', door: 'test' })
-  const { differences } = await session.run((tx) => verifySnapshot(tx))
-  session.close()
-  return differences
-}
+const problems = (): Promise<readonly unknown[]> => differencesOf(server)
 
 /** Around the lengths at which a string becomes long, and at which pieces end. */
 const edges = [0, 1, 31_999, 32_000, 32_001, 64_000, 65_535, 65_536, 65_537, 95_999, 96_000, 96_001, 300_000]

@@ -1,7 +1,6 @@
 /** Fields of hashes and items of lists that lie in pieces: every command that meets one, against the same bytes in memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { verifySnapshot } from '../../query/verifiers.ts'
-import { openTestServer, type TestClient, type TestServer } from './testing.ts'
+import { differencesOf, openTestServer, TestChance, type TestClient, type TestServer } from './testing.ts'
 
 let server: TestServer
 let client: TestClient
@@ -16,26 +15,11 @@ afterEach(async () => {
   await server.close()
 })
 
-async function problems(): Promise<readonly unknown[]> {
-  const session = server.sessions.openSession({ user: 'test', door: 'test' })
-  const { differences } = await session.run((tx) => verifySnapshot(tx))
-  session.close()
-  return differences
-}
+const problems = (): Promise<readonly unknown[]> => differencesOf(server)
 
-let state = 1
-
-function below(limit: number): number {
-  state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-  return (state >>> 8) % limit
-}
-
-/** Not alike anywhere. */
-function text(length: number): string {
-  const bytes = Buffer.alloc(length)
-  for (let i = 0; i < length; i++) bytes[i] = 0x61 + below(26)
-  return bytes.toString('latin1')
-}
+const chance = new TestChance()
+const below = (limit: number): number => chance.below(limit)
+const text = (length: number): string => chance.text(length).toString('latin1')
 
 /** Around the length at which a value becomes long, and those at which pieces end. */
 const lengths = [0, 1, 20, 65_535, 65_536, 65_537, 95_999, 96_000, 96_001, 200_000]

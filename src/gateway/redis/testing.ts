@@ -1,4 +1,5 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
+import { verifySnapshot } from '../../query/verifiers.ts'
 import type { Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
@@ -164,4 +165,28 @@ function renderItems(bytes: Buffer, start: number, type: string, count: number):
   }
   const [open, close] = type === '%' ? ['{', '}'] : type === '~' ? ['<', '>'] : ['[', ']']
   return { text: `${open}${items.join(' ')}${close}`, end: at }
+}
+
+/** What the verifier finds wrong. */
+export async function differencesOf(server: TestServer): Promise<readonly unknown[]> {
+  const session = server.sessions.openSession({ user: 'test', door: 'test' })
+  const { differences } = await session.run((tx) => verifySnapshot(tx))
+  session.close()
+  return differences
+}
+
+/** Values that are the same in every run, and not alike anywhere. */
+export class TestChance {
+  #state = 1
+
+  below(limit: number): number {
+    this.#state = (Math.imul(this.#state, 1_103_515_245) + 12_345) >>> 0
+    return (this.#state >>> 8) % limit
+  }
+
+  text(length: number): Buffer {
+    const bytes = Buffer.alloc(length)
+    for (let i = 0; i < length; i++) bytes[i] = 0x61 + this.below(26)
+    return bytes
+  }
 }
