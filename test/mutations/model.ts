@@ -309,6 +309,18 @@ export const modelMutations: readonly Mutation[] = [
     ['a field is not noted', '    yield* noteFields(transaction, collection, after, pauses)\n', ''],
     ['a large document is written in one turn', 'const pauses = sizeBytes', 'const pauses = Infinity <= sizeBytes'],
   ]),
+  ...mutationsOf(
+    'src/gateway/mongodb/cursors.ts',
+    ['src/gateway/mongodb/cursors.test.ts'],
+    [
+      [
+        'a cursor of a transaction is given up',
+        'if (isBusy || transaction !== undefined) continue',
+        'if (isBusy) continue',
+      ],
+      ['one that was just asked for is given up', 'if (usedMs > limitMs || ', 'if ('],
+    ],
+  ),
   ...mutationsOf('src/model/document/entry-writes.ts', document, [
     [
       'an element that is gone keeps its entry',
