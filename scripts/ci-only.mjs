@@ -26,6 +26,11 @@ export const storesOfSuites = ['missing', 'sorted']
 /** @type {CiStep[]} */
 export const ciOnlySteps = [
   {
+    name: 'what stands on Node, on the newest one',
+    args: ['scripts/newest-node.mjs'],
+    limitMinutes: 8,
+  },
+  {
     name: 'foreign suite redis-cts',
     args: ['.cache/tools/test/compat/compat.js', 'redis-cts'],
     limitMinutes: 3,

@@ -108,10 +108,11 @@ function runStep(root, step) {
 /**
  * @param {string} root
  * @param {Record<string, string>} environment
- * @param {string[]} paths
+ * @param {string[]} [paths]
+ * @param {string} [node] the program that runs them
  * @returns {Totals}
  */
-function runVitest(root, environment, paths = []) {
+export function runVitest(root, environment, paths = [], node = process.execPath) {
   const report = join(root, '.cache', 'vitest.json')
   mkdirSync(join(root, '.cache'), { recursive: true })
   rmSync(report, { force: true })
@@ -120,7 +121,7 @@ function runVitest(root, environment, paths = []) {
   mkdirSync(running, { recursive: true })
   const script = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const args = [script, 'run', ...paths, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const result = spawnSync(process.execPath, args, {
+  const result = spawnSync(node, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, POLYLOG_RUNNING_TESTS: running, ...environment },
