@@ -5,7 +5,7 @@
  * write on) and against other changes. New names are locked by name, so that two transactions cannot create the same.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { emptySlice, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
+import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import {
   type CatalogState,
@@ -149,7 +149,10 @@ function checkEngine({ kernel }: KernelTransaction, engine: string = memoryEngin
 function write(transaction: KernelTransaction, collection: Collection): Collection {
   const { id } = collection
   const before = transaction.catalog.collectionById(id)
-  transaction.changeCatalog(collectionKey(id), encodeCollection(collection))
+  const encoded = encodeCollection(collection)
+  // Who drops a part of it makes it smaller.
+  const isSmaller = before !== undefined && sliceLength(encoded) <= sliceLength(encodeCollection(before))
+  transaction.changeCatalog(collectionKey(id), encoded, !isSmaller)
   const written = transaction.catalog.collectionById(id)!
   holdReferred(transaction, written, before)
   dropCommentsOnLostParts(transaction, written)

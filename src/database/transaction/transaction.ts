@@ -14,7 +14,7 @@
 import { assert, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { MutableSlice, sliceLength, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
-import type { Cursor, Miss, Reader, ScanOptions, Snapshot } from '../../storage/store.ts'
+import type { Cursor, Miss, Reader, ScanOptions } from '../../storage/store.ts'
 import { Agenda, nothingYet } from './agenda.ts'
 import { type CatalogChange, type CatalogState, replyKey } from '../catalog/catalog-state.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
@@ -40,7 +40,6 @@ import { TakesTurns } from '../contract.ts'
 import { newerThanSnapshot } from './isolation.ts'
 import type { Kernel, TransactionOptions } from '../kernel.ts'
 import type { ObjectAddress } from '../catalog/objects.ts'
-import { PinnedPages } from './pinned-pages.ts'
 import { encodeReply, findReply, type RememberedReply } from './remembered-reply.ts'
 import { type Interruption, isLarge } from '../commit/large-commits.ts'
 import { nobody } from '../nobody.ts'
@@ -52,6 +51,7 @@ import { StatementSlice } from './time-slice.ts'
 import { TransactionCatalog } from '../catalog/transaction-catalog.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
+import { TransactionView } from './transaction-view.ts'
 import { Workspace } from './workspace.ts'
 import { asWait } from './wait.ts'
 import { checkKey, WriteBudget } from './write-budget.ts'
@@ -75,7 +75,6 @@ export class KernelTransaction implements Transaction {
   /** Why it can only be rolled back: set from outside, when the state that it has seen is gone. */
   doomed: PolylogError | undefined
   origin: Origin = 'client'
-  sequence: Sequence = 0
   /** Of its own record, once that is published. */
   committedAt: Sequence | undefined
   /** Where it stands in `kernel.open`, which alone writes it. */
@@ -91,18 +90,12 @@ export class KernelTransaction implements Transaction {
   #workspace: Workspace | undefined
   #agenda: Agenda | undefined
   #newest: NewestReader | undefined
-  #pages: PinnedPages | undefined
   readonly #budget = new WriteBudget(this)
   /** Also for the marks of the client's savepoints. */
   readonly locks: TransactionLocks
   readonly #clock: StatementClock
-  #base: Reader
-  #pinned: Snapshot | undefined
-  #hasSnapshot = false
-  /** The conflict index keeps what is committed after `sequence` for this transaction. */
-  #asking = false
+  readonly #view: TransactionView
   readonly #catalog: TransactionCatalog
-  #openCursors: TransactionCursor[] = []
   reads: ReadLog | undefined
   readonly #result = new MutableSlice()
 
@@ -118,7 +111,7 @@ export class KernelTransaction implements Transaction {
     )
     this.#clock = new StatementClock(() => kernel.pipeline.timeMs())
     this.locks = new TransactionLocks(this, kernel.locks)
-    this.#base = kernel.newest
+    this.#view = new TransactionView(kernel)
     this.#catalog = new TransactionCatalog(kernel.catalog)
     this.reopen(options)
   }
@@ -134,7 +127,7 @@ export class KernelTransaction implements Transaction {
     this.locks.reset(options.failFast === true)
     this.ended = false
     this.origin = 'client'
-    this.sequence = 0
+    this.#view.sequence = 0
     this.committedAt = undefined
     this.createdCollections = false
     this.usedNumbers = false
@@ -168,7 +161,7 @@ export class KernelTransaction implements Transaction {
   /** Gives the statement its snapshot and its first slice; returns where to roll back to if it fails. */
   beginStatement(): Savepoint {
     if (this.doomed !== undefined) throw this.doomed
-    if (!this.#hasSnapshot || this.isolation === 'read committed') this.#refresh()
+    if (!this.#view.isTaken || this.isolation === 'read committed') this.#refresh()
     else this.#clock.nextStatement()
     this.slice.renew()
     this.#agenda?.beginStatement()
@@ -191,14 +184,16 @@ export class KernelTransaction implements Transaction {
   }
 
   #refresh(): void {
-    this.#unpin()
-    this.#hasSnapshot = true
-    this.#base = this.kernel.newest
-    this.sequence = this.kernel.newestSequence
+    this.#view.refresh()
     this.#clock.forget()
     if (this.interleaved) void this.timeMs
     this.#catalog.refresh(this.kernel.catalog)
     if (this.isolation === 'serializable' && this.reads === undefined) this.reads = new ReadLog()
+  }
+
+  /** Of the snapshot. */
+  get sequence(): Sequence {
+    return this.#view.sequence
   }
 
   /** Milliseconds, of the snapshot. */
@@ -208,27 +203,21 @@ export class KernelTransaction implements Transaction {
 
   /** Before the thread is given up while a statement or the transaction still needs this snapshot. */
   leaveTurn(statementGoesOn: boolean): void {
-    if (this.ended || !this.#hasSnapshot) return
+    if (this.ended || !this.#view.isTaken) return
     void this.timeMs
     if (statementGoesOn) this.interleave()
-    else if (this.isolation === 'read committed') return this.#unpin()
-    if (this.#pinned !== undefined) return
-    this.#pinned = this.kernel.pin()
-    this.#base = this.#pinned
-    this.kernel.conflicts.open(this.sequence)
-    this.#asking = true
-    for (const cursor of this.#openCursors) cursor.park()
-    this.#openCursors = []
+    else if (this.isolation === 'read committed') return this.#view.unpin()
+    this.#view.pin()
   }
 
   /** The statement is over: its cursors are gone. */
   endStatement(): void {
     this.#forgetStatement()
-    this.#pages?.release()
+    this.#view.releasePages()
   }
 
   #forgetStatement(): void {
-    if (this.#openCursors.length > 0) this.#openCursors = []
+    this.#view.forgetCursors()
     this.#workspace?.close()
     this.#workspace = undefined
   }
@@ -254,30 +243,17 @@ export class KernelTransaction implements Transaction {
   }
 
   batchDone(): void {
-    this.#pages?.release()
+    this.#view.releasePages()
   }
 
   /** Brings in a page that was missed; it stays until the batch is done, or its statement is over. */
   load(miss: Miss): Promise<void> {
-    const pages = (this.#pages ??= new PinnedPages())
-    const kept = this.#pinned
-    if (kept !== undefined) return pages.load(kept, miss)
-    const snapshot = this.kernel.pin()
-    return pages.load(snapshot, miss).finally(() => snapshot.release())
+    return this.#view.load(miss)
   }
 
   /** After a lock was granted: what the statement has read may be too old to write upon. */
   isOutdated({ key }: LockWait): boolean {
-    return this.isolation === 'read committed' && this.#isChanged(key)
-  }
-
-  #unpin(): void {
-    if (this.#asking) {
-      this.kernel.conflicts.close(this.sequence)
-      this.#asking = false
-    }
-    this.#pinned?.release()
-    this.#pinned = undefined
+    return this.isolation === 'read committed' && this.#view.isChanged(key)
   }
 
   /** From here on it may meet others: takes the locks that being alone has spared it. */
@@ -313,7 +289,7 @@ export class KernelTransaction implements Transaction {
 
   /** The catalog that the next statement will see, outside of a statement. */
   get nextCatalog(): Catalog {
-    const stays = this.#hasSnapshot && this.isolation !== 'read committed'
+    const stays = this.#view.isTaken && this.isolation !== 'read committed'
     return stays ? this.#catalog.own : this.#catalog.over(this.kernel.catalog)
   }
 
@@ -341,11 +317,11 @@ export class KernelTransaction implements Transaction {
 
   get(key: Slice): Slice | undefined {
     this.reads?.read(key)
-    return this.#getOver(this.#base, key)
+    return this.#getOver(this.#view.base, key)
   }
 
   peek(key: Slice): Slice | undefined {
-    return this.#getOver(this.#base, key)
+    return this.#getOver(this.#view.base, key)
   }
 
   #getOver(base: Reader, key: Slice): Slice | undefined {
@@ -358,19 +334,19 @@ export class KernelTransaction implements Transaction {
 
   scan(range: KeyRange, options: ScanOptions = {}): Cursor {
     const tracker = this.reads?.scanned(range, options.reverse === true)
-    return this.#scanOver(() => this.#base, range, options, tracker)
+    return this.#scanOver(() => this.#view.base, range, options, tracker)
   }
 
   #scanOver(base: () => Reader, range: KeyRange, options: ScanOptions, tracker?: ReadRangeTracker): Cursor {
     const cursor = new TransactionCursor(base, this.writes, range, options, tracker)
-    if (this.#pinned === undefined) this.#openCursors.push(cursor)
+    this.#view.opened(cursor)
     return cursor
   }
 
   count(range: KeyRange): number | undefined {
-    const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.#base)
+    const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.#view.base)
     if (own === undefined) return undefined
-    const counted = this.#base.count(range)
+    const counted = this.#view.base.count(range)
     if (counted === undefined) return undefined
     this.reads?.scanned(range, false)?.reached(undefined)
     return counted + own
@@ -440,11 +416,7 @@ export class KernelTransaction implements Transaction {
 
   /** Throws where the key was changed after the snapshot. */
   checkUnchanged(key: string): void {
-    if (this.#isChanged(key)) this.changedMeanwhile('the row')
-  }
-
-  #isChanged(key: string): boolean {
-    return this.#asking && this.kernel.conflicts.lastChange(key) > this.sequence
+    if (this.#view.isChanged(key)) this.changedMeanwhile('the row')
   }
 
   /** Data newer than this statement's snapshot is in the way. */
@@ -467,17 +439,15 @@ export class KernelTransaction implements Transaction {
     return this.#catalog.changes
   }
 
-  changeCatalog(key: Slice, value: Slice | undefined): void {
+  /** `needsRoom`: false of what is smaller than what it replaces. */
+  changeCatalog(key: Slice, value: Slice | undefined, needsRoom = true): void {
     this.#checkWritable()
     if (value === undefined) {
       this.writes.delete(key, false)
       this.#budget.deleted(sliceLength(key))
     } else {
-      // Who drops a part of something makes it smaller: that needs no room.
-      const before = this.peek(key)
-      const bytesBefore = before === undefined ? -1 : sliceLength(before)
       this.writes.put(key, value, false)
-      if (sliceLength(value) > bytesBefore) this.#budget.added()
+      if (needsRoom) this.#budget.added()
     }
     this.#catalog.change(key, value)
   }
@@ -550,7 +520,7 @@ export class KernelTransaction implements Transaction {
     assert(!this.ended, 'a transaction is committed twice')
     assert(this.#agenda?.isEmpty !== false, 'a transaction commits before its deferred constraints were checked')
     if (this.writes.count === 0) {
-      const seen = this.#hasSnapshot ? this.sequence : this.kernel.newestSequence
+      const seen = this.#view.isTaken ? this.sequence : this.kernel.newestSequence
       this.end()
       return seen
     }
@@ -572,13 +542,13 @@ export class KernelTransaction implements Transaction {
   }
 
   validateReads(): void {
-    if (!this.#asking || this.reads === undefined) return
+    if (!this.#view.isPinned || this.reads === undefined) return
     if (this.reads.changedSince(this.sequence, this.kernel.conflicts)) throw readsChanged()
   }
 
   /** The same, bit by bit. */
   validation(): ReadValidation | undefined {
-    return this.#asking ? this.reads?.validation(this.sequence, this.kernel.conflicts) : undefined
+    return this.#view.isPinned ? this.reads?.validation(this.sequence, this.kernel.conflicts) : undefined
   }
 
   rollback(): void {
@@ -587,8 +557,7 @@ export class KernelTransaction implements Transaction {
 
   end(): void {
     this.ended = true
-    this.#unpin()
-    this.#hasSnapshot = false
+    this.#view.forget()
     this.endStatement()
     this.locks.release()
     if (this.interleaved) this.writes.release()
