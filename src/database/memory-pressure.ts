@@ -27,7 +27,7 @@ import type { Host, MemoryFacts } from '../host/host.ts'
 /** Of the limit: below it nobody minds what lies about. */
 const calmShare = 0.5
 /** Of the limit: for what grows between two looks. */
-const marginShare = 0.12
+const marginShare = 0.18
 /** Of the limit: of what lies unused no more is trusted to be of use. */
 const reusableShare = 0.05
 /** Handed out whatever is measured, or a process that has grown once would never work again. */

@@ -45,7 +45,7 @@ const connectionsShare = 1 / 4
 /** Of work, for cursors that outlive their connections: nobody may come for them again for minutes. */
 const cursorsShare = 1 / 4
 /** For code that is compiled later, buffers of sockets, threads. */
-const runtimeSpareBytes = 32 * 1024 * 1024
+const runtimeSpareBytes = 48 * 1024 * 1024
 /** With less nothing useful can be done. */
 const leastBytes = 16 * 1024 * 1024
 const mostOperatorBytes = 64 * 1024 * 1024

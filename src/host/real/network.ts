@@ -82,8 +82,8 @@ function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
   if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function') return undefined
   let socket: RealSocket | undefined = undefined
   const callback = (count: number): boolean => {
-    // Of Buffer's pool: a chunk of a few bytes must not hold much more.
-    const chunk = Buffer.allocUnsafe(count)
+    // Not of Buffer's pool: half a message of a few bytes would hold eight kilobytes of it.
+    const chunk = Buffer.allocUnsafeSlow(count)
     readBuffer.copy(chunk, 0, 0, count)
     socket!.onData(chunk)
     return true
