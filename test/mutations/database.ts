@@ -578,9 +578,21 @@ export const databaseMutations: readonly Mutation[] = [
     [
       [
         'changes of the catalog are free of the budget',
-        'if (sliceLength(value) > bytesBefore) this.#budget.added()',
-        'if (bytesBefore < -1) this.#budget.added()',
+        'if (needsRoom) this.#budget.added()',
+        'if (!needsRoom) this.#budget.added()',
       ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/transaction-view.ts',
+    ['src/session/session.test.ts'],
+    [
+      [
+        'a cursor of a view that is pinned reads on in the newest state',
+        'for (const cursor of this.#cursors) cursor.park()',
+        '',
+      ],
+      ['nobody has changed a key since a view was pinned', 'return this.#pinned !== undefined &&', 'return false &&'],
     ],
   ),
 ]
