@@ -303,10 +303,10 @@ export const modelMutations: readonly Mutation[] = [
   ...mutationsOf('src/model/document/document.ts', document, [
     [
       'a removed document leaves its entries',
-      '    for (const index of indexesOf(collection)) yield* entries.remove(index, document)\n',
+      '  for (const index of indexesOf(collection)) yield* entries.remove(index, document)\n',
       '',
     ],
-    ['a field is not noted', '    yield* noteFields(transaction, collection, after, pauses)\n', ''],
+    ['a field is not noted', '  yield* noteFields(transaction, collection, after, pauses)\n', ''],
     ['a large document is written in one turn', 'const pauses = sizeBytes', 'const pauses = Infinity <= sizeBytes'],
   ]),
   ...mutationsOf(

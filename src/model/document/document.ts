@@ -112,15 +112,16 @@ function written(
   write: Write,
 ): WriteSteps {
   const pauses = sizeBytes * (1 + collection.indexes.length) > smallBytes
-  const steps = closing(new EntryWrites(transaction, collection, idOf(document), pauses), write, pauses)
-  if (pauses) return steps
-  asOneBatch(steps)
+  const entries = new EntryWrites(transaction, collection, idOf(document), pauses)
+  if (pauses) return closing(entries, write)
+  // Nothing is charged for a small one.
+  asOneBatch(write(entries, false))
   return undefined
 }
 
-function* closing(entries: EntryWrites, write: Write, pauses: boolean): StatementSteps<void> {
+function* closing(entries: EntryWrites, write: Write): StatementSteps<void> {
   try {
-    yield* write(entries, pauses)
+    yield* write(entries, true)
   } finally {
     entries.close()
   }
@@ -128,21 +129,31 @@ function* closing(entries: EntryWrites, write: Write, pauses: boolean): Statemen
 
 /** `document` is valid BSON with its `_id` first. Throws `unique_violation`, at once or in a step. */
 export function insertDocument(transaction: Transaction, collection: Collection, document: Slice): WriteSteps {
-  return written(transaction, collection, document, sliceLength(document), function* (entries, pauses) {
-    const id = idOf(document)
-    checkId(id)
-    yield* storable(document, pauses)
-    const isNew = (): boolean => {
-      transaction.lock(writeDocumentKey(key, collection, id), 'update')
-      return transaction.get(key) === undefined
-    }
-    if (!(yield* settled(transaction, pauses, isNew))) throw duplicateId(collection, id)
-    const indexes = indexesOf(collection)
-    yield* checkAll(entries, collection, indexes, document)
-    yield* noteFields(transaction, collection, document, pauses)
-    for (const index of indexes) yield* entries.put(index, document)
-    yield* putDocument(transaction, collection, id, document, pauses)
-  })
+  const write: Write = (entries, pauses) => insertSteps(transaction, collection, document, entries, pauses)
+  return written(transaction, collection, document, sliceLength(document), write)
+}
+
+// A generator function of the module: one that is made anew for each write costs as much as the write of an entry.
+function* insertSteps(
+  transaction: Transaction,
+  collection: Collection,
+  document: Slice,
+  entries: EntryWrites,
+  pauses: boolean,
+): StatementSteps<void> {
+  const id = idOf(document)
+  checkId(id)
+  yield* storable(document, pauses)
+  const isNew = (): boolean => {
+    transaction.lock(writeDocumentKey(key, collection, id), 'update')
+    return transaction.get(key) === undefined
+  }
+  if (!(yield* settled(transaction, pauses, isNew))) throw duplicateId(collection, id)
+  const indexes = indexesOf(collection)
+  yield* checkAll(entries, collection, indexes, document)
+  yield* noteFields(transaction, collection, document, pauses)
+  for (const index of indexes) yield* entries.put(index, document)
+  yield* putDocument(transaction, collection, id, document, pauses)
 }
 
 /** Locks a document that is about to be replaced or removed, and answers its newest state. */
@@ -159,25 +170,43 @@ export function replaceDocument(
   after: Slice,
 ): WriteSteps {
   const sizeBytes = Math.max(sliceLength(before), sliceLength(after))
-  return written(transaction, collection, before, sizeBytes, function* (entries, pauses) {
-    yield* storable(after, pauses)
-    const changed: DocumentIndex[] = []
-    for (const index of indexesOf(collection)) {
-      if (yield* entries.gatherBefore(index, before, after)) changed.push(index)
-    }
-    yield* checkAll(entries, collection, changed, after)
-    yield* noteFields(transaction, collection, after, pauses)
-    for (const index of changed) yield* entries.put(index, after)
-    yield* putDocument(transaction, collection, idOf(before), after, pauses)
-  })
+  const write: Write = (entries, pauses) => replaceSteps(transaction, collection, before, after, entries, pauses)
+  return written(transaction, collection, before, sizeBytes, write)
+}
+
+function* replaceSteps(
+  transaction: Transaction,
+  collection: Collection,
+  before: Slice,
+  after: Slice,
+  entries: EntryWrites,
+  pauses: boolean,
+): StatementSteps<void> {
+  yield* storable(after, pauses)
+  const changed: DocumentIndex[] = []
+  for (const index of indexesOf(collection)) {
+    if (yield* entries.gatherBefore(index, before, after)) changed.push(index)
+  }
+  yield* checkAll(entries, collection, changed, after)
+  yield* noteFields(transaction, collection, after, pauses)
+  for (const index of changed) yield* entries.put(index, after)
+  yield* putDocument(transaction, collection, idOf(before), after, pauses)
 }
 
 /** `document` is a copy of the stored one, which is locked. */
 export function removeDocument(transaction: Transaction, collection: Collection, document: Slice): WriteSteps {
-  return written(transaction, collection, document, sliceLength(document), function* (entries) {
-    for (const index of indexesOf(collection)) yield* entries.remove(index, document)
-    transaction.delete(writeDocumentKey(key, collection, idOf(document)))
-  })
+  const write: Write = (entries) => removeSteps(transaction, collection, document, entries)
+  return written(transaction, collection, document, sliceLength(document), write)
+}
+
+function* removeSteps(
+  transaction: Transaction,
+  collection: Collection,
+  document: Slice,
+  entries: EntryWrites,
+): StatementSteps<void> {
+  for (const index of indexesOf(collection)) yield* entries.remove(index, document)
+  transaction.delete(writeDocumentKey(key, collection, idOf(document)))
 }
 
 /** The entries of one document in an index that is being built, checked against those that are there. */
