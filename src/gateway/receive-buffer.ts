@@ -148,9 +148,15 @@ export class ReceiveBuffer {
     this.rest()
   }
 
-  /** Nothing of what was handed out is needed any more: a connection that is idle holds no more than it must. */
+  /**
+   * Nothing of what was handed out is needed any more, but what is parsed of a message that has not come whole: a connection
+   * that is idle holds no more than it must. A small chunk is a piece of a larger buffer, which others' chunks lie in, too.
+   */
   rest(): void {
-    if (this.start < this.end) return
+    if (this.start < this.end) {
+      if (!this.#isOwn && this.bytes.buffer.byteLength > 2 * this.bytes.length) this.#move(0)
+      return
+    }
     if (this.#chargedBytes > 0) this.#charge(0)
     this.bytes = nothing
     this.#isOwn = false

@@ -23,7 +23,7 @@ export function batchOf(texts: readonly string[], clock = 1n): RecordWriter & { 
 }
 
 /** The texts of a batch of `batchOf`. */
-function textsOf(batch: LogBatch): string[] {
+export function textsOf(batch: LogBatch): string[] {
   return [...batch.offsets].map((start, i) => {
     const end = batch.offsets[i + 1] ?? batch.bytes.length
     return new TextDecoder().decode(decodeRecord(batch.bytes, start, end).operations[0]!.key)

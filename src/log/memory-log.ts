@@ -2,7 +2,11 @@
  * The commit log without a disk, for databases in memory: the same interface and the same record bytes, so that feeds
  * and everything else above the log run as they do on a file. What is appended is `synced` at once, as far as memory is.
  *
- * Batches are kept until they are trimmed, and at most `keptBytes` of them: beyond that the oldest go by themselves.
+ * Batches are kept until they are trimmed, and at most `keptBytes` of them: beyond that the oldest go by themselves. They
+ * lie in segments that are used again: buffers that come and go by the megabyte would make the collector mark the whole
+ * heap time and again, for nothing that it finds.
+ *
+ * Invariant: what a reader is given is a copy; a segment is used again once none of its batches is kept.
  */
 import { checkBatch, maxBatchBytes, notStaged } from './batch-limits.ts'
 import {
@@ -32,10 +36,52 @@ export function openMemoryLog(options: MemoryLogOptions = {}): CommitLog {
   return new MemoryLog(options)
 }
 
+const segmentBytes = 1024 * 1024
+
+/** Takes copies one behind the other. */
+class Segment {
+  readonly #buffer: ArrayBuffer
+  #usedBytes = 0
+  /** That are kept. */
+  #batches = 0
+
+  constructor(sizeBytes: number) {
+    this.#buffer = new ArrayBuffer(sizeBytes)
+  }
+
+  static sizeOf(batch: AppendBatch): number {
+    return 4 * batch.count + batch.length
+  }
+
+  hasRoomFor(sizeBytes: number): boolean {
+    return this.#usedBytes + sizeBytes <= this.#buffer.byteLength
+  }
+
+  get isSpare(): boolean {
+    return this.#batches === 0 && this.#buffer.byteLength === segmentBytes
+  }
+
+  /** Numbers first, for their place must be a multiple of four. */
+  take({ bytes, length, offsets, count }: AppendBatch): { readonly bytes: Uint8Array; readonly offsets: Uint32Array } {
+    const numbers = new Uint32Array(this.#buffer, this.#usedBytes, count)
+    const copy = new Uint8Array(this.#buffer, this.#usedBytes + 4 * count, length)
+    numbers.set(offsets.subarray(0, count))
+    copy.set(bytes.subarray(0, length))
+    this.#usedBytes = (this.#usedBytes + 4 * count + length + 3) & ~3
+    this.#batches++
+    return { bytes: copy, offsets: numbers }
+  }
+
+  letGo(): void {
+    if (--this.#batches === 0) this.#usedBytes = 0
+  }
+}
+
 /** `pieces`: what was staged of its only record before. */
 interface KeptBatch extends LogBatch {
   readonly pieces?: readonly Uint8Array[]
   readonly sizeBytes: number
+  readonly segment: Segment | undefined
 }
 
 class MemoryLog implements CommitLog {
@@ -49,6 +95,9 @@ class MemoryLog implements CommitLog {
   private dropped = 0
   private oldest: Sequence
   private usedBytes = 0
+  /** That takes the next batches. */
+  private segment: Segment | undefined
+  private spare: Segment | undefined
   private leader: MemoryLeader | undefined
   private closed = false
 
@@ -80,9 +129,11 @@ class MemoryLog implements CommitLog {
       if (batch !== undefined) {
         if (batch.first > to) return
         next = batch.last + 1
-        for (const bytes of batch.pieces ?? []) yield pieceOf(batch, bytes)
-        yield batch
-        if (batch.last >= to) return
+        const { first, last, epoch, clock, pieces } = batch
+        const copy = { first, last, epoch, clock, bytes: batch.bytes.slice(), offsets: batch.offsets.slice() }
+        for (const bytes of pieces ?? []) yield pieceOf(batch, bytes)
+        yield copy
+        if (last >= to) return
       } else if (!options.follow || this.closed) return
       else await this.followers.next(seen, options.signal)
     }
@@ -106,14 +157,22 @@ class MemoryLog implements CommitLog {
   take(batch: AppendBatch, pieces: readonly Uint8Array[] | undefined): void {
     const first = this.last + 1
     this.last += batch.count
-    const bytes = batch.bytes.slice(0, batch.length)
-    const offsets = batch.offsets.slice(0, batch.count)
     const sizeBytes = (pieces ?? []).reduce((sum, piece) => sum + piece.length, batch.length)
-    const kept = { first, last: this.last, epoch: this.epoch, clock: batch.clock, bytes, offsets, sizeBytes }
+    const segment = this.segmentFor(Segment.sizeOf(batch))
+    const copy = segment.take(batch)
+    const kept = { first, last: this.last, epoch: this.epoch, clock: batch.clock, ...copy, sizeBytes, segment }
     this.batches.push(pieces === undefined ? kept : { ...kept, pieces })
     this.usedBytes += sizeBytes
     while (this.usedBytes > this.keptBytes && this.dropped < this.batches.length - 1) this.dropOldest()
     this.followers.wake()
+  }
+
+  private segmentFor(sizeBytes: number): Segment {
+    if (this.segment?.hasRoomFor(sizeBytes) === true) return this.segment
+    if (sizeBytes > segmentBytes / 2) return new Segment(sizeBytes)
+    this.segment = this.spare ?? new Segment(segmentBytes)
+    this.spare = undefined
+    return this.segment
   }
 
   /** The batch that holds `sequence`, by binary search. */
@@ -133,6 +192,8 @@ class MemoryLog implements CommitLog {
     this.batches[this.dropped++] = emptyBatch
     this.oldest = batch.last + 1
     this.usedBytes -= batch.sizeBytes
+    batch.segment?.letGo()
+    if (batch.segment?.isSpare === true && batch.segment !== this.segment) this.spare = batch.segment
     if (this.dropped < 1024 || this.dropped * 2 < this.batches.length) return
     this.batches = this.batches.slice(this.dropped)
     this.dropped = 0
@@ -151,6 +212,7 @@ const emptyBatch: KeptBatch = {
   bytes: new Uint8Array(0),
   offsets: new Uint32Array(0),
   sizeBytes: 0,
+  segment: undefined,
 }
 
 class MemoryLeader implements Leader {

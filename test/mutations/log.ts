@@ -29,6 +29,14 @@ export const logMutations: readonly Mutation[] = [
     ['records need not fill their frame', 'return at === payload.length ? offsets : undefined', 'return offsets'],
     ['a frame keeps what lay behind it', 'bytes.fill(0, at + length, at + padded(length))', ''],
   ]),
+  ...mutationsOf(
+    'src/log/memory-log.ts',
+    ['src/log/memory-log.test.ts'],
+    [
+      ['a reader gets the bytes of a segment itself', 'bytes: batch.bytes.slice(),', 'bytes: batch.bytes,'],
+      ['a segment is used again while a batch of it is kept', '--this.#batches === 0', '--this.#batches < 3'],
+    ],
+  ),
   ...mutationsOf('src/log/file/log-scan.ts', file, [
     ['a term may go back', ' && frame.term >= this.term', ''],
     ['a synced position may go back', ' && frame.syncedOffset >= this.synced', ''],

@@ -20,6 +20,16 @@ export const upperMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf(
+    'src/gateway/receive-buffer.ts',
+    ['src/gateway/redis/wire.test.ts'],
+    [['half a message keeps the buffer that its chunk was part of', 'this.bytes.buffer.byteLength >', 'false && 0 >']],
+  ),
+  ...mutationsOf(
+    'src/gateway/redis/wire.ts',
+    ['src/gateway/redis/wire.test.ts'],
+    [['arguments stay where half a request was', 'else if (this.bytes !== bytes)', 'else if (false)']],
+  ),
+  ...mutationsOf(
     'src/gateway/postgres/client.ts',
     ['src/gateway/postgres/durability.test.ts'],
     [['a tag outside of a block does not wait', "this.block.kind === 'explicit' && this.block.status === 'T'", 'true']],

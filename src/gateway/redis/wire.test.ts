@@ -17,7 +17,10 @@ function parseAll(chunks: readonly Uint8Array[], limit = maxBytes): { requests: 
     parser.push(chunk)
     for (;;) {
       const found = parser.next()
-      if (found === parsed.more) break
+      if (found === parsed.more) {
+        parser.rest()
+        break
+      }
       if (found === parsed.pause) continue
       if (found === parsed.error) return { requests, error: parser.error }
       const args = parser.arguments
@@ -45,10 +48,29 @@ describe('requests', () => {
         const expected = requests.map((request) => request.map(latin1))
         const bytes = Buffer.concat(expected.map((request) => encodeCommand(request)))
         const ends = [...cuts.filter((cut) => cut < bytes.length), bytes.length].sort((a, b) => a - b)
-        const chunks = ends.map((end, i) => Uint8Array.from(bytes.subarray(i === 0 ? 0 : ends[i - 1], end)))
-        expect(parseAll(chunks).requests).toEqual(expected)
+        const pieces = ends.map((end, i) => bytes.subarray(i === 0 ? 0 : ends[i - 1], end))
+        expect(parseAll(pieces.map((piece) => Uint8Array.from(piece))).requests).toEqual(expected)
+        // As small chunks of a socket are: parts of a larger buffer.
+        const pool = new Uint8Array(8192)
+        const pooled = pieces.map((piece, i) => {
+          pool.set(piece, 7 + (ends[i - 1] ?? 0))
+          return pool.subarray(7 + (ends[i - 1] ?? 0), 7 + ends[i]!)
+        })
+        expect(parseAll(pooled).requests).toEqual(expected)
       }),
     )
+  })
+
+  it('keep nothing of the buffer in which half of one lay', () => {
+    const pool = new Uint8Array(8192)
+    const half = Buffer.from('*3\r\n$3\r\nSET\r\n$1\r\na\r\n$9\r\nabc')
+    pool.set(half, 100)
+    const parser = new RequestParser(maxBytes)
+    parser.push(pool.subarray(100, 100 + half.length))
+    expect(parser.next()).toBe(parsed.more)
+    parser.rest()
+    expect(parser.bytes.buffer.byteLength).toBeLessThan(1024)
+    for (let i = 0; i < 2; i++) expect(parser.arguments.at(i).bytes).toBe(parser.bytes)
   })
 
   it('come one byte at a time', () => {

@@ -61,6 +61,14 @@ export class Arguments {
     this.count++
   }
 
+  /** The bytes they lie in are now in `bytes`, so much further on. */
+  move(bytes: Uint8Array, by: number): void {
+    for (let i = 0; i < this.count; i++) {
+      const slice = this.at(i)
+      slice.set(bytes, slice.start + by, slice.end + by)
+    }
+  }
+
   /**
    * For as long as one likes, from `first` on: in memory of their own, but for what is most of its buffer, which is never
    * written over and stays where it is.
@@ -137,8 +145,10 @@ export class RequestParser extends ReceiveBuffer {
   }
 
   override rest(): void {
+    const { bytes, start } = this
     super.rest()
     if (this.#missing === 0) this.arguments.forget()
+    else if (this.bytes !== bytes) this.arguments.move(this.bytes, this.start - start)
   }
 
   next(): Parsed {

@@ -82,8 +82,8 @@ function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
   if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function') return undefined
   let socket: RealSocket | undefined = undefined
   const callback = (count: number): boolean => {
-    // Not of Buffer's pool: half a message of a few bytes would hold eight kilobytes of it.
-    const chunk = Buffer.allocUnsafeSlow(count)
+    // Small ones are of Buffer's pool: memory of its own costs as much as parsing it. Who keeps some of it copies that.
+    const chunk = Buffer.allocUnsafe(count)
     readBuffer.copy(chunk, 0, 0, count)
     socket!.onData(chunk)
     return true
