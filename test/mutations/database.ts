@@ -51,10 +51,13 @@ export const databaseMutations: readonly Mutation[] = [
       'const position = holding ? 0 : lock.queue.length',
       'const position = lock.queue.length',
     ],
+    ['locks that nobody has stay', 'if (lock.holders.size === 0 && lock.queue.length === 0) this.#forget(lock)', ''],
+    ['who has a table is taken to be alone', 'if (this.#keyLocks > 0 || this.#tables', 'if (this.#tables'],
+    ['what is taken alone is not noted for a savepoint', '|| this.#journals.get(owner)?.isFull === false', ''],
     [
-      'locks that nobody has stay',
-      'if (lock.holders.size === 0 && lock.queue.length === 0) this.#locks.delete(lock.key)',
-      '',
+      'locks that come into a table stay locks, too',
+      '      held.delete(lock)\n      this.#forget(lock)',
+      '      held.delete(lock)',
     ],
   ]),
   ...mutationsOf('src/database/transaction/conflict-index.ts', conflicts, [
@@ -555,9 +558,26 @@ export const databaseMutations: readonly Mutation[] = [
     ['src/database/transaction/transaction-cursor.test.ts', 'src/database/transaction/write-set.test.ts'],
     [
       [
-        'what comes behind the last insertion is taken to be next to it',
-        'return this.#isBehind(number, at + 1, key, false) ? undefined : this.#lastInserted + 1',
-        'return this.#lastInserted + 1',
+        'what comes behind a finger is taken to be next to it',
+        'if (!this.#isBehind(number, next, key, false)) return (number',
+        'return (number',
+      ],
+      [
+        'what comes before a finger is taken to be at it',
+        'return at > 0 && this.#isBehind(number, at - 1, key, false) ? position : undefined',
+        'return position',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/transaction/write-set.ts',
+    ['src/database/transaction/write-set.test.ts'],
+    [
+      ['few writes that stay of many are looked for in an order that is gone', '    this.#isOrdered = false\n', ''],
+      [
+        'of many writes the later one on a key leaves the earlier one in the record',
+        'this.#supersede(this.#addInOrder(operation, key), operation)',
+        'this.#addInOrder(operation, key)',
       ],
     ],
   ),

@@ -75,13 +75,6 @@ export class ByteArena {
     this.sizeBytes += end - start
   }
 
-  appendLatin1(text: string): void {
-    const target = this.#current.bytes
-    for (let i = 0, at = this.end; i < text.length; i++) target[at++] = text.charCodeAt(i)
-    this.end += text.length
-    this.sizeBytes += text.length
-  }
-
   /** Forgets entries from that place on, `bytes` of them. */
   truncate(chunk: number, end: number, bytes: number): void {
     if (this.#chunks.length > chunk + 1) {

@@ -13,14 +13,6 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number): number
   return (hash >>> 0) & 0x7fff_ffff
 }
 
-/** Of the same bytes as a latin1 string. */
-export function hashLatin1(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash ^= hash >>> 15
-  return (hash >>> 0) & 0x7fff_ffff
-}
-
 const empty = -1
 const removed = -2
 const partsLog2 = 8

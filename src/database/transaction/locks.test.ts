@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { PolylogError } from '../../base/errors.ts'
+import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
 import { LockWait, type LockMode } from '../contract.ts'
 import { LockTable, type LockOwner } from './locks.ts'
 
@@ -14,6 +15,7 @@ const conflicting: Record<LockMode, readonly LockMode[]> = {
   update: ['key share', 'share', 'no key update', 'update'],
 }
 
+const slice = (key: string): Slice => sliceOf(latin1ToBytes(key))
 const owner = (id: number): LockOwner => ({ id })
 
 /** `true` held, a `LockWait`, or the error's code. */
@@ -67,6 +69,42 @@ describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) =
     for (let i = 0; i < 20_000; i++) table.acquire(a, `k${i}`, 'update', 'wait')
     table.releaseSince(a, mark)
     expect(table.holds(a, 'k7')).toBe('update')
+  })
+
+  test('who is alone asks nobody, until somebody else asks for a key', () => {
+    const table = new LockTable(objectsMax)
+    const [a, b] = [owner(1), owner(2)]
+    expect(table.acquireAlone(a, slice('k0'), 'update')).toBe(false)
+    table.acquire(a, '\xffname', 'key share', 'wait')
+    for (let i = 0; i < objectsMax + 2; i++) table.acquire(a, `k${i}`, 'no key update', 'wait')
+    expect(table.acquireAlone(a, slice('k0'), 'update')).toBe(true)
+    expect(table.acquireAlone(a, slice('k0'), 'key share')).toBe(true)
+    expect(table.acquireAlone(a, slice('alone'), 'no key update')).toBe(true)
+    expect(['k0', 'k1', 'alone'].map((key) => table.holds(a, key))).toEqual([
+      'update',
+      'no key update',
+      'no key update',
+    ])
+    expect(table.acquireAlone(b, slice('free'), 'update')).toBe(false)
+    expect(table.blocked(b, 'k0', 'key share')).toBe(true)
+    // What was asked for is a lock of its own now, which a stronger mode has to reach.
+    expect(table.acquireAlone(a, slice('alone'), 'update')).toBe(false)
+    table.acquire(a, 'alone', 'update', 'wait')
+    expect(table.blocked(b, 'alone', 'key share')).toBe(true)
+    expect(table.isEmpty).toBe(false)
+    table.releaseAll(a)
+    expect([table.size, table.isEmpty, table.blocked(b, 'k0', 'update')]).toEqual([0, true, false])
+  })
+
+  test('who may go back to a mark notes what it takes', () => {
+    const table = new LockTable(objectsMax)
+    const a = owner(1)
+    for (let i = 0; i < objectsMax + 2; i++) table.acquire(a, `k${i}`, 'update', 'wait')
+    const mark = table.mark(a)
+    expect(table.acquireAlone(a, slice('later'), 'update')).toBe(false)
+    table.acquire(a, 'later', 'update', 'wait')
+    table.releaseSince(a, mark)
+    expect([table.holds(a, 'later'), table.holds(a, 'k0')]).toEqual([undefined, 'update'])
   })
 
   test.each(modes.flatMap((held) => modes.map((wanted): [LockMode, LockMode] => [held, wanted])))(
@@ -229,19 +267,20 @@ describe.each([256, 1])('key locks (%i of an owner are objects)', (objectsMax) =
       key: fc.constantFrom(0, 0, 0, 1),
       mode: fc.constantFrom(...modes),
       end: fc.nat(7),
+      alone: fc.boolean(),
     })
     const property = fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (program) => {
       const table = new LockTable(objectsMax)
       const owners = Array.from({ length: 6 }, (_, i) => owner(i))
       const waiting = new Set<LockOwner>()
-      for (const { who, key, mode, end } of program) {
+      for (const { who, key, mode, end, alone } of program) {
         const asker = owners[who]!
         for (const row of table.rows())
           if (row.granted && !isWaiting(table, row.transaction)) waiting.delete(owners[row.transaction]!)
         if (end === 0) {
           table.releaseAll(asker)
           waiting.delete(asker)
-        } else if (!waiting.has(asker)) {
+        } else if (!waiting.has(asker) && !(alone && table.acquireAlone(asker, slice(`k${key}`), mode))) {
           const answer = ask(table, asker, `k${key}`, mode)
           if (answer instanceof LockWait) waiting.add(asker)
           else if (answer === 'deadlock') table.releaseAll(asker)

@@ -10,7 +10,7 @@
  *
  * Whoever holds many keys that nobody else asks for has them in a table (`key-numbers.ts`) instead of a lock each: an
  * UPDATE of a million rows would make a million objects and end them one by one. The lock of such a key is made when
- * somebody asks for it.
+ * somebody asks for it. While nobody else holds or wants a key, that table is all that has to be looked at (`acquireAlone`).
  *
  * A transaction with savepoints notes what it takes from its first mark on, so that what was taken or strengthened since a
  * mark can be given back to what it was; beyond some thousands of keys it keeps them instead.
@@ -20,6 +20,7 @@
  * a key of such a table has no lock, or one that the table's owner holds.
  */
 import { PolylogError } from '../../base/errors.ts'
+import { latin1ToBytes, sliceOf, type Slice } from '../../base/slice.ts'
 import { LockWait, type LockMode, type LockPolicy } from '../contract.ts'
 import { KeyNumbers } from './key-numbers.ts'
 
@@ -77,6 +78,8 @@ const lockObjectsMax = 256
 export class LockTable {
   readonly #lockObjectsMax: number
   readonly #locks = new Map<string, Lock>()
+  /** Of those, locks of keys: not of names. */
+  #keyLocks = 0
   /** Of those who hold many keys: the mode of each. */
   readonly #tables = new Map<LockOwner, KeyNumbers>()
   readonly #held = new Map<LockOwner, Set<Lock>>()
@@ -97,7 +100,7 @@ export class LockTable {
 
   /** Whether nobody holds anything. */
   get isEmpty(): boolean {
-    return this.#locks.size === 0
+    return this.#locks.size === 0 && this.#tables.size === 0
   }
 
   #lockOf(key: string): Lock | undefined {
@@ -108,29 +111,60 @@ export class LockTable {
     for (const [owner, keys] of this.#tables) {
       const mode = modeIn(keys, key)
       if (mode === undefined) continue
-      const lock: Lock = { key, holders: new Map(), queue: [] }
-      this.#locks.set(key, lock)
+      const lock = this.#newLock(key)
       this.#hold(lock, owner, mode)
       return lock
     }
     return undefined
   }
 
+  #newLock(key: string): Lock {
+    const lock: Lock = { key, holders: new Map(), queue: [] }
+    this.#locks.set(key, lock)
+    if (!isName(key)) this.#keyLocks++
+    return lock
+  }
+
+  #forget({ key }: Lock): void {
+    this.#locks.delete(key)
+    if (!isName(key)) this.#keyLocks--
+  }
+
   /** Of a key without a lock: held in the owner's table, or put into it. */
   #heldInTable(owner: LockOwner, key: string, mode: number): boolean {
-    let keys = this.#tables.get(owner)
-    if (keys === undefined) {
-      if ((this.#held.get(owner)?.size ?? 0) < this.#lockObjectsMax) return false
-      keys = new KeyNumbers()
-    }
+    const keys = this.#tables.get(owner) ?? this.#beginTable(owner)
+    if (keys === undefined) return false
     const held = modeIn(keys, key)
     if (held !== undefined && held >= mode) return true
     if (held === undefined) {
       for (const others of this.#tables.values()) if (others !== keys && modeIn(others, key) !== undefined) return false
     }
     this.#note(owner, key, held)
-    keys.set(key, mode)
+    keys.set(sliceOf(latin1ToBytes(key)), mode)
+    return true
+  }
+
+  /** For one who holds so many locks, with those of keys that nobody else is asking for. */
+  #beginTable(owner: LockOwner): KeyNumbers | undefined {
+    const held = this.#held.get(owner)
+    if (held === undefined || held.size < this.#lockObjectsMax) return undefined
+    const keys = new KeyNumbers()
+    for (const lock of held) {
+      if (isName(lock.key) || lock.holders.size > 1 || lock.queue.length > 0) continue
+      keys.set(sliceOf(latin1ToBytes(lock.key)), lock.holders.get(owner)!)
+      held.delete(lock)
+      this.#forget(lock)
+    }
     this.#tables.set(owner, keys)
+    return keys
+  }
+
+  /** What `acquire` does of a key where nobody but the owner can hold or want any; false where that is not known. */
+  acquireAlone(owner: LockOwner, key: Slice, mode: LockMode): boolean {
+    if (this.#keyLocks > 0 || this.#tables.size !== 1) return false
+    const keys = this.#tables.get(owner)
+    if (keys === undefined || this.#journals.get(owner)?.isFull === false) return false
+    raise(keys, key, strength[mode])
     return true
   }
 
@@ -152,10 +186,7 @@ export class LockTable {
     let lock = this.#locks.get(key)
     if (lock === undefined && this.#heldInTable(owner, key, wanted)) return true
     lock ??= this.#lockOf(key)
-    if (lock === undefined) {
-      lock = { key, holders: new Map(), queue: [] }
-      this.#locks.set(key, lock)
-    }
+    lock ??= this.#newLock(key)
     const held = lock.holders.get(owner)
     if (held !== undefined && held >= wanted) return true
     // Whoever holds the lock already may pass the queue: waiting behind it would be a deadlock.
@@ -269,7 +300,7 @@ export class LockTable {
   /** Names that are no keys (they begin with FF) are kept to the end. */
   #note(owner: LockOwner, key: string, before: number | undefined): void {
     const journal = this.#journals.get(owner)
-    if (journal === undefined || journal.isFull || key.startsWith('\xff')) return
+    if (journal === undefined || journal.isFull || isName(key)) return
     if (journal.entries.length >= journalEntriesMax) journal.isFull = true
     else journal.entries.push({ key, before })
   }
@@ -281,7 +312,8 @@ export class LockTable {
     while (journal.entries.length > mark) {
       const { key, before } = journal.entries.pop()!
       const table = this.#tables.get(owner)
-      if (table?.get(key) !== undefined) table.set(key, before ?? givenBack)
+      const bytes = sliceOf(latin1ToBytes(key))
+      if (table?.get(bytes) !== undefined) table.set(bytes, before ?? givenBack)
       const lock = this.#locks.get(key)
       if (lock === undefined) continue
       if (before === undefined) this.#drop(lock, owner)
@@ -323,7 +355,7 @@ export class LockTable {
       this.#grant(lock, request.owner, request.mode)
       request.grant()
     }
-    if (lock.holders.size === 0 && lock.queue.length === 0) this.#locks.delete(lock.key)
+    if (lock.holders.size === 0 && lock.queue.length === 0) this.#forget(lock)
   }
 
   rows(): LockRow[] {
@@ -343,8 +375,19 @@ export class LockTable {
 }
 
 function modeIn(keys: KeyNumbers, key: string): number | undefined {
-  const mode = keys.get(key)
+  const mode = keys.get(sliceOf(latin1ToBytes(key)))
   return mode === givenBack ? undefined : mode
+}
+
+function raise(keys: KeyNumbers, key: Slice, mode: number): void {
+  const place = keys.placeOf(key, mode)
+  const held = keys.at(place)
+  if (held < mode || held === givenBack) keys.setAt(place, mode)
+}
+
+/** Of a namespace, of a collection, of a schema: keys begin with less. */
+function isName(key: string): boolean {
+  return key.startsWith('\xff')
 }
 
 const modeNames: readonly LockMode[] = ['key share', 'share', 'no key update', 'update']

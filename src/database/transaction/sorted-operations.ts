@@ -5,6 +5,10 @@
  * in order are appended. A position is the number of a run and a place in it; it holds until the next insertion or
  * removal, which `version` counts.
  *
+ * Who writes many keys writes several series of them by turns, each mostly in order: rows, the entries of an index that
+ * go, those that come. So each series, told by the first bytes of its keys, has a finger: where its last key was found.
+ * The next one is mostly a step or two from there, in memory that was just looked at.
+ *
  * Invariants: no run is empty; keys ascend within and across runs.
  */
 import { compareSlices, MutableSlice, type Slice } from '../../base/slice.ts'
@@ -12,6 +16,17 @@ import { compareSlices, MutableSlice, type Slice } from '../../base/slice.ts'
 const runLog2 = 9
 const runMax = 1 << runLog2
 const none = -1
+/** A power of two. Series that share one only search more. */
+const fingers = 16
+/** From a finger: an entry that goes, one that comes, and what other series have put between. */
+const fingerSteps = 4
+
+/** The numbers of a collection and of an index stand first in a key. */
+function fingerOf({ bytes, start, end }: Slice): number {
+  let hash = 0
+  for (let i = start, stop = Math.min(end, start + 4); i < stop; i++) hash = hash * 31 + bytes[i]!
+  return (hash ^ (hash >> 4)) & (fingers - 1)
+}
 
 /** Whose operations they are: the write set. */
 export interface KeyedOperations {
@@ -28,8 +43,8 @@ export class SortedOperations {
   readonly #keys: KeyedOperations
   #runs: Run[] = []
   readonly #probe = new MutableSlice()
-  /** Where the last one was inserted: the next one mostly belongs behind it. Any position is right. */
-  #lastInserted = 0
+  /** Any positions are right. */
+  readonly #fingers = new Int32Array(fingers)
 
   constructor(keys: KeyedOperations) {
     this.#keys = keys
@@ -39,29 +54,57 @@ export class SortedOperations {
     return this.#runs.length === 0
   }
 
-  /** In the place of an older one on the same key, where there is one. */
-  add(operation: number, key: Slice): void {
-    const position = this.#behindLastInserted(key) ?? this.first(key, false)
-    if (position === none) this.#append(operation)
-    else if (compareSlices(this.#keyAt(position), key) === 0) this.#set(position, operation)
-    else this.#insert(position, operation)
+  /** In the place of an older one on the same key, which is the answer; −1 where there is none. */
+  add(operation: number, key: Slice): number {
+    const position = this.#locate(key)
+    if (position === none) {
+      this.#append(operation)
+      return none
+    }
+    const older = this.at(position)
+    if (compareSlices(this.#keys.keyOf(older, this.#probe), key) !== 0) {
+      this.#insert(position, operation)
+      return none
+    }
+    this.#set(position, operation)
+    return older
   }
 
-  /**
-   * The position of the first key at or after `key` where that is the one behind the last insertion. Rows come in order, and
-   * so do the entries of each index: in the midst of what was written before, but one behind the other.
-   */
-  #behindLastInserted(key: Slice): number | undefined {
-    const number = this.#lastInserted >> runLog2
-    const at = this.#lastInserted & (runMax - 1)
+  /** The newest operation on exactly this key; −1 where there is none. */
+  find(key: Slice): number {
+    const position = this.#locate(key)
+    if (position === none) return none
+    const operation = this.at(position)
+    return compareSlices(this.#keys.keyOf(operation, this.#probe), key) === 0 ? operation : none
+  }
+
+  /** As `first` of what is at or after the key, and puts the finger of its series there. */
+  #locate(key: Slice): number {
+    const finger = fingerOf(key)
+    const position = this.#near(this.#fingers[finger]!, key) ?? this.first(key, false)
+    if (position !== none) this.#fingers[finger] = position
+    return position
+  }
+
+  /** The same, where it is a few steps from `position`, which may be anywhere; undefined where it is not. */
+  #near(position: number, key: Slice): number | undefined {
+    const number = position >> runLog2
+    const at = position & (runMax - 1)
     const run = this.#runs[number]
-    if (run === undefined || at + 1 >= run.length || !this.#isBehind(number, at, key, false)) return undefined
-    return this.#isBehind(number, at + 1, key, false) ? undefined : this.#lastInserted + 1
+    if (run === undefined || at >= run.length) return undefined
+    if (!this.#isBehind(number, at, key, false)) {
+      return at > 0 && this.#isBehind(number, at - 1, key, false) ? position : undefined
+    }
+    const last = Math.min(at + fingerSteps, run.length - 1)
+    for (let next = at + 1; next <= last; next++) {
+      if (!this.#isBehind(number, next, key, false)) return (number << runLog2) | next
+    }
+    return undefined
   }
 
   /** `previous` takes its place; −1: nothing does. */
   remove(key: Slice, previous: number): void {
-    const position = this.first(key, false)
+    const position = this.#locate(key)
     if (position === none || compareSlices(this.#keyAt(position), key) !== 0) return
     if (previous !== none) {
       this.#set(position, previous)
@@ -160,7 +203,6 @@ export class SortedOperations {
     run.operations.copyWithin(at + 1, at, run.length)
     run.operations[at] = operation
     run.length++
-    this.#lastInserted = (number << runLog2) | at
   }
 
   #split(number: number): void {

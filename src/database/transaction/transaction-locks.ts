@@ -20,6 +20,8 @@ import { writeKinds, type WriteSet } from './write-set.ts'
 export interface LockingTransaction {
   readonly id: number
   readonly interleaved: boolean
+  /** Nothing was committed since its snapshot. */
+  readonly seesNewest: boolean
   /** Who pays for its locks: its statement's caller, or its owner where it has one. */
   readonly callerAccount: MemoryAccount
   readonly ownerAccount: MemoryAccount | undefined
@@ -81,8 +83,15 @@ export class TransactionLocks {
 
   /** Of a primary key that is about to be written. */
   beforeWrite(key: Slice, mode: LockMode): void {
-    if (this.#transaction.interleaved) this.lock(key, mode, 'wait')
+    if (this.#transaction.interleaved) this.#lockBeforeWrite(key, mode)
     else if (!this.#table.isEmpty) this.#lookBeforeWrite(key, mode)
+  }
+
+  #lockBeforeWrite(key: Slice, mode: LockMode): void {
+    const isOwned = this.#owned?.has(keyspaceOf(key)) === true
+    if (isOwned || !this.#transaction.seesNewest || !this.#table.acquireAlone(this.#transaction, key, mode)) {
+      this.lock(key, mode, 'wait')
+    } else this.#chargeTaken()
   }
 
   #lookBeforeWrite(key: Slice, mode: LockMode): void {
@@ -120,8 +129,12 @@ export class TransactionLocks {
       this.#transaction.interleave()
     }
     const isHeld = this.#acquire(name, mode, policy)
-    if (++this.#taken % chargeEvery === 0) this.#charge()
+    this.#chargeTaken()
     return isHeld
+  }
+
+  #chargeTaken(): void {
+    if (++this.#taken % chargeEvery === 0) this.#charge()
   }
 
   /** Throws `out_of_memory`: the statement's error, with which the locks that it took are given back. */

@@ -414,6 +414,10 @@ export class KernelTransaction implements Transaction {
     this.locks.hold(key, mode)
   }
 
+  get seesNewest(): boolean {
+    return this.sequence === this.kernel.newestSequence
+  }
+
   /** Throws where the key was changed after the snapshot. */
   checkUnchanged(key: string): void {
     if (this.#view.isChanged(key)) this.changedMeanwhile('the row')

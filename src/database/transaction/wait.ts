@@ -71,18 +71,40 @@ export function canWait(): boolean {
 
 /** The result of a batch, which is run until it gets through. */
 export function* inPlace<T>(transaction: WaitingTransaction, batch: () => T): StatementSteps<T> {
-  const draws = new Draws()
-  for (;;) {
-    const start = transaction.savepoint()
-    let wait: Wait
+  const attempts = new Attempts(transaction, batch)
+  return attempts.succeed() ? attempts.result! : yield* attempts.goOn()
+}
+
+/** Those of one batch, which is dealt the same draws each time. */
+class Attempts<T> {
+  result: T | undefined
+  wait: Wait
+  readonly #transaction: WaitingTransaction
+  readonly #batch: () => T
+  readonly #draws = new Draws()
+
+  constructor(transaction: WaitingTransaction, batch: () => T) {
+    this.#transaction = transaction
+    this.#batch = batch
+  }
+
+  /** The next one: whether there is a result now, or a wait. */
+  succeed(): boolean {
+    const start = this.#transaction.savepoint()
     try {
-      const result = draws.run(() => asBatch(batch))
-      transaction.batchDone()
-      return result
+      this.result = this.#draws.run(() => asBatch(this.#batch))
+      this.#transaction.batchDone()
+      return true
     } catch (error) {
-      wait = transaction.waitOf(error, start)
+      this.wait = this.#transaction.waitOf(error, start)
+      return false
     }
-    yield wait
+  }
+
+  *goOn(): StatementSteps<T> {
+    do yield this.wait
+    while (!this.succeed())
+    return this.result!
   }
 }
 
@@ -90,6 +112,20 @@ export function* inPlace<T>(transaction: WaitingTransaction, batch: () => T): St
 export function* resumed<T>(transaction: WaitingTransaction, batch: () => T): StatementSteps<T> {
   const resumption = new Resumption()
   return yield* inPlace(transaction, () => resumption.run(batch))
+}
+
+/**
+ * The result of a batch that got through at once, or the steps that are left: for what is done for each of many rows, since a
+ * generator for each costs as much as a write.
+ */
+export function atOnce<T>(transaction: WaitingTransaction, batch: () => T | StatementSteps<T>): T | StatementSteps<T> {
+  const attempts = new Attempts(transaction, batch)
+  return attempts.succeed() ? attempts.result! : toTheEnd(attempts)
+}
+
+function* toTheEnd<T>(attempts: Attempts<T | StatementSteps<T>>): StatementSteps<T> {
+  const begun = yield* attempts.goOn()
+  return isSteps(begun) ? yield* begun : begun
 }
 
 /** A batch that answers what it has done, or the steps that are left of it: they wait in place by themselves. */

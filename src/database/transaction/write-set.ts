@@ -7,7 +7,9 @@
  * position in that order; rolling back cuts the arrays there, in as many steps as one likes.
  *
  * Keys are found by comparing while there are few, by a hash table of our own after that. For scans, `sorted` holds one
- * operation per distinct key in order; it is brought up to date when somebody asks, and by the way once there are many.
+ * operation per distinct key in order, brought up to date when somebody asks. From some thousands on it is kept up to date
+ * and the only way to find a key: a commit needs the order in any case, keys mostly come in series, each next to the one
+ * before, and a hash table of millions is a walk through all of memory for each.
  * What was put as new (`putNew`) is found by `sorted` alone: whole collections are built so, and hardly looked at again.
  *
  * Where there is a place for them (`SpilledValues`), values that come after the first megabytes lie there, longer ones first:
@@ -60,9 +62,8 @@ interface HiddenRange {
   readonly end: Slice
 }
 
-/** From so many operations on `sorted` is never further behind than `sortedBehindMax`. */
+/** From so many operations on all of them are in `sorted`, and none in a hash table. */
 const sortedFrom = 2048
-const sortedBehindMax = 256
 /** Going back to so few operations forgets the others all at once. */
 const rebuiltMax = 2048
 const kindBits = 3
@@ -87,6 +88,7 @@ export class WriteSet {
   #newCount = 0
   #ranges: HiddenRange[] = []
   #sorted = new SortedOperations(this)
+  #isOrdered = false
   /** Operations below it are in `sorted`. */
   #sortedThrough = 0
   readonly #visitedKey = new MutableSlice()
@@ -153,6 +155,7 @@ export class WriteSet {
     this.#sorted = new SortedOperations(this)
     this.#sorted.version = version + 1
     this.#sortedThrough = 0
+    this.#isOrdered = false
   }
 
   put(key: Slice, value: Slice, derived: boolean): void {
@@ -164,8 +167,8 @@ export class WriteSet {
     const operation = this.#append(writeKinds.put, key, value, derived)
     this.#table.set(operation, at.kindAt, this.#table.get(operation, at.kindAt) | newFlag)
     this.#newCount++
-    if (this.#index !== undefined) this.#keepOrder(operation)
-    else if (this.#count > linearLimit) this.#buildIndex()
+    if (this.#isOrdered) this.#addInOrder(operation, key)
+    else this.#speedUp()
   }
 
   delete(key: Slice, derived: boolean): void {
@@ -229,35 +232,45 @@ export class WriteSet {
   }
 
   #add(kind: WriteOperation, key: Slice, value: Slice | undefined, derived: boolean): void {
+    if (this.#isOrdered) {
+      const operation = this.#append(kind, key, value, derived)
+      this.#supersede(this.#addInOrder(operation, key), operation)
+      return
+    }
     const hash = this.#index === undefined ? 0 : hashBytes(key.bytes, key.start, key.end)
     const previous = this.#index === undefined ? this.find(key) : this.#findIndexed(hash, key)
     const operation = this.#append(kind, key, value, derived)
-    if (previous !== none) {
-      this.#table.set(previous, at.supersededAt, operation)
-      this.#table.set(operation, at.previousAt, previous)
-    }
+    this.#supersede(previous, operation)
     if (this.#index !== undefined) {
       this.#table.set(operation, at.hashAt, hash)
       this.#index.set(hash, operation, this.#indexed(previous))
-      this.#keepOrder(operation)
-    } else if (this.#count > linearLimit) this.#buildIndex()
+    }
+    this.#speedUp()
   }
 
-  #keepOrder(operation: number): void {
-    if (operation >= sortedFrom && operation - this.#sortedThrough >= sortedBehindMax) this.#extendOrder()
+  #supersede(previous: number, operation: number): void {
+    if (previous === none) return
+    this.#table.set(previous, at.supersededAt, operation)
+    this.#table.set(operation, at.previousAt, previous)
+  }
+
+  #addInOrder(operation: number, key: Slice): number {
+    this.#sortedThrough = this.#count
+    return this.#sorted.add(operation, key)
+  }
+
+  /** There are so many that keys are to be found in another way. */
+  #speedUp(): void {
+    if (this.#count >= sortedFrom) {
+      this.#extendOrder()
+      this.#isOrdered = true
+      this.#index = undefined
+    } else if (this.#index === undefined && this.#count > linearLimit) this.#buildIndex()
   }
 
   #findIndexed(hash: number, key: Slice): number {
     const found = this.#index!.find(hash, (operation) => this.#equals(operation, key))
-    return found !== none || this.#newCount === 0 ? found : this.#findSorted(key)
-  }
-
-  #findSorted(key: Slice): number {
-    const { sorted } = this
-    const position = sorted.first(key, false)
-    if (position === none) return none
-    const operation = sorted.at(position)
-    return this.#equals(operation, key) ? operation : none
+    return found !== none || this.#newCount === 0 ? found : this.sorted.find(key)
   }
 
   /** What stands for an operation in the index: itself, or nothing. */
@@ -283,6 +296,7 @@ export class WriteSet {
 
   /** The newest operation on exactly this key; −1 where there is none. Hiding ranges are not looked at. */
   find(key: Slice): number {
+    if (this.#isOrdered) return this.#sorted.find(key)
     if (this.#index !== undefined) return this.#findIndexed(hashBytes(key.bytes, key.start, key.end), key)
     for (let i = this.#count - 1; i >= 0; i--) if (this.#isKeyed(i) && this.#equals(i, key)) return i
     return none
@@ -384,8 +398,8 @@ export class WriteSet {
     this.#count = count
     table.shrink(count)
     this.#index = undefined
-    if (count > linearLimit) this.#buildIndex()
     this.#forgetOrder()
+    this.#speedUp()
   }
 
   /** Keeps the values of the first operations. */

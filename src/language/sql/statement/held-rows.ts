@@ -3,6 +3,7 @@
  * that no row is met twice and none is computed from what the statement itself has written.
  */
 import type { StatementSteps, Wait } from '../../../database/contract.ts'
+import { isSteps } from '../../../database/transaction/wait.ts'
 import { type Operator, paused, takeWait } from '../../../query/operator.ts'
 import { PackedRows } from '../../../query/packed-rows.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
@@ -29,11 +30,8 @@ export interface Changed {
   rowCount: number
 }
 
-/**
- * Answers whether the row counts. Made once per plan: a generator that is made anew for each execution costs more than what it does to
- * one row.
- */
-export type ChangeRow = (row: SqlRow, run: SqlRun, changed: Changed) => StatementSteps<boolean>
+/** Answers whether the row counts, or the steps that are left until it is known. Made once per plan. */
+export type ChangeRow = (row: SqlRow, run: SqlRun, changed: Changed) => boolean | StatementSteps<boolean>
 
 /** Finds all rows, each with what `compute` makes of it behind it, and then changes one after the other. */
 export function* eachFound(
@@ -48,7 +46,8 @@ export function* eachFound(
   const row = yield* settled(() => finder.point(run))
   if (row === undefined) return changed
   const whole = compute === undefined ? row : row.concat(yield* settled(() => compute(row, run)))
-  if (yield* change(whole, run, changed)) changed.rowCount++
+  const counts = change(whole, run, changed)
+  if (isSteps(counts) ? yield* counts : counts) changed.rowCount++
   return changed
 }
 
@@ -110,7 +109,8 @@ export function* eachHeld(held: PackedRows<SqlRow>, run: SqlRun, change: ChangeR
   const changed: Changed = { rows: [], rowCount: 0 }
   for (let rows = yield* held.take(run); rows !== undefined; rows = yield* held.take(run)) {
     for (const row of rows) {
-      if (yield* change(row, run, changed)) changed.rowCount++
+      const counts = change(row, run, changed)
+      if (isSteps(counts) ? yield* counts : counts) changed.rowCount++
       if (run.transaction.slice.spend(1)) yield undefined
     }
   }

@@ -4,7 +4,8 @@
  * USING included, and a row that joins several times is changed once.
  */
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
-import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
+import type { StatementSteps } from '../../../database/contract.ts'
+import { atOnce, inPlace, isSteps } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { RowTarget } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -19,7 +20,7 @@ import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { assignTo, bindAssignments, missingColumn, refuseAlways } from './assignment.ts'
 import { settled, type Work } from './execution.ts'
 import { bindTargetTable, findRows } from './found-rows.ts'
-import { type ChangeRow, eachFound } from './held-rows.ts'
+import { type Changed, type ChangeRow, eachFound } from './held-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
 import { getRowTarget } from './written-rows.ts'
@@ -43,19 +44,28 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
   const valuesOfRow = values.some(isVolatile) ? drawingOnce(valuesOf) : valuesOf
   const width = relation.columns.length
   const cost = 1 + (binder.progress === undefined ? 0 : costOf(values))
-  const change: ChangeRow = function* (row, run, { rows }) {
-    const { transaction } = run
-    const changed = row.slice(0, width)
-    const given = row.length - compiled.length
-    for (let i = 0; i < compiled.length; i++) changed[compiled[i]!.column] = row[given + i]!
-    const one = { key: row[keyPlace] as Uint8Array, row }
-    const stored = yield* toItsEnd<SqlRow | undefined>(transaction, () => update.apply(transaction, one, changed))
+  const returned = function* (
+    written: SqlRow | undefined | StatementSteps<SqlRow | undefined>,
+    row: SqlRow,
+    run: SqlRun,
+    { rows }: Changed,
+  ): StatementSteps<boolean> {
+    const stored = isSteps(written) ? yield* written : written
     if (stored === undefined) return false
     if (returning === undefined) return true
     // RETURNING sees the new row where the old one stood, and the joined columns behind it.
     const seen = [...stored, ...row.slice(width)]
     rows.push(yield* settled(() => returning.project(seen, run)))
     return true
+  }
+  const change: ChangeRow = (row, run, all) => {
+    const { transaction } = run
+    const changed = row.slice(0, width)
+    const given = row.length - compiled.length
+    for (let i = 0; i < compiled.length; i++) changed[compiled[i]!.column] = row[given + i]!
+    const one = { key: row[keyPlace] as Uint8Array, row }
+    const stored = atOnce<SqlRow | undefined>(transaction, () => update.apply(transaction, one, changed))
+    return isSteps(stored) || returning !== undefined ? returned(stored, row, run, all) : stored !== undefined
   }
   const work: Work = function* (run) {
     yield* inPlace(run.transaction, () => rowTarget.begin?.(run.transaction, 'update'))
@@ -100,12 +110,21 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
   const rowTarget = getRowTarget(target.relation, 'delete from')
   const removal = rowTarget.delete()
   const finder = findRows(target, returning?.expressions ?? [], removal.needed)
-  const change: ChangeRow = function* (row, run, { rows }) {
-    const { transaction } = run
-    const one = { key: row[keyPlace] as Uint8Array, row }
-    if (!(yield* toItsEnd<boolean>(transaction, () => removal.apply(transaction, one)))) return false
+  const returned = function* (
+    removed: boolean | StatementSteps<boolean>,
+    row: SqlRow,
+    run: SqlRun,
+    { rows }: Changed,
+  ): StatementSteps<boolean> {
+    if (!(isSteps(removed) ? yield* removed : removed)) return false
     if (returning !== undefined) rows.push(yield* settled(() => returning.project(row, run)))
     return true
+  }
+  const change: ChangeRow = (row, run, all) => {
+    const { transaction } = run
+    const one = { key: row[keyPlace] as Uint8Array, row }
+    const removed = atOnce<boolean>(transaction, () => removal.apply(transaction, one))
+    return isSteps(removed) || returning !== undefined ? returned(removed, row, run, all) : removed
   }
   const work: Work = function* (run) {
     yield* inPlace(run.transaction, () => rowTarget.begin?.(run.transaction, 'delete'))
