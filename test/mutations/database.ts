@@ -531,7 +531,7 @@ export const databaseMutations: readonly Mutation[] = [
     [
       [
         'what was put as new is not found',
-        'return found !== none || this.#newCount === 0 ? found : this.#findSorted(key)',
+        'return found !== none || this.#newCount === 0 ? found : this.sorted.find(key)',
         'return found',
       ],
     ],

@@ -59,6 +59,7 @@ export class SortedOperations {
     const position = this.#locate(key)
     if (position === none) {
       this.#append(operation)
+      this.#fingers[fingerOf(key)] = this.#lastPosition
       return none
     }
     const older = this.at(position)
@@ -86,7 +87,7 @@ export class SortedOperations {
     return position
   }
 
-  /** The same, where it is a few steps from `position`, which may be anywhere; undefined where it is not. */
+  /** The same, where that is a few steps from `position`, which may be anywhere; undefined where it is not. */
   #near(position: number, key: Slice): number | undefined {
     const number = position >> runLog2
     const at = position & (runMax - 1)
@@ -99,7 +100,7 @@ export class SortedOperations {
     for (let next = at + 1; next <= last; next++) {
       if (!this.#isBehind(number, next, key, false)) return (number << runLog2) | next
     }
-    return undefined
+    return ((number << runLog2) | last) === this.#lastPosition ? none : undefined
   }
 
   /** `previous` takes its place; −1: nothing does. */
@@ -147,7 +148,10 @@ export class SortedOperations {
   /** The position of the last key before (with `inclusive`: at or before) `key`; −1 where there is none. */
   last(key: Slice, inclusive: boolean): number {
     const behind = this.first(key, inclusive)
-    if (behind !== none) return this.next(behind, true)
+    return behind === none ? this.#lastPosition : this.next(behind, true)
+  }
+
+  get #lastPosition(): number {
     const run = this.#runs.length - 1
     return run < 0 ? none : (run << runLog2) | (this.#runs[run]!.length - 1)
   }
