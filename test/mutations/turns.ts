@@ -20,7 +20,13 @@ export const turnMutations: readonly Mutation[] = [
   ...mutationsOf(
     'src/database/transaction/wait.ts',
     ['src/database/transaction/draws.test.ts', 'src/language/sql/drawn-once.test.ts'],
-    [['a row that is inserted again has another number', 'draws.run(() => asBatch(batch))', 'asBatch(batch)']],
+    [
+      [
+        'a row that is inserted again has another number',
+        'this.#draws.run(() => asBatch(this.#batch))',
+        'asBatch(this.#batch)',
+      ],
+    ],
   ),
   ...mutationsOf(
     'src/gateway/postgres/large-values.ts',
