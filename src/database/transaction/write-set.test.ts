@@ -111,6 +111,55 @@ describe('private writes', () => {
     }
   })
 
+  /** Rows in order, of each the entry that goes and the one that comes, as an UPDATE writes them; and now and then anywhere. */
+  test.each(['rows and their entries', 'anywhere', 'backwards'])('in thousands say what a map says: %s', (kind) => {
+    const random = new SeededRandom(7)
+    const set = new WriteSet()
+    const written: { key: string; value: string | null }[] = []
+    const write = (key: string, value: string | null): void => {
+      written.push({ key, value })
+      if (value === null) set.delete(slice(key), true)
+      else set.put(slice(key), slice(value), false)
+    }
+    const keyAt = (part: string, number: number): string => `\x20${part}${String(number).padStart(6, '0')}`
+    const marks: number[] = []
+    for (let i = 0; i < 3_000; i++) {
+      const number = kind === 'anywhere' ? random.below(2_000) : kind === 'backwards' ? 9_000 - 3 * i : 3 * i
+      write(keyAt('r', number), `row ${i}`)
+      write(keyAt('e', number), null)
+      write(keyAt('e', number + 1), `entry ${i}`)
+      if (random.chance(0.02)) write(keyAt('r', random.below(9_000)), `again ${i}`)
+      if (i === 3 || i === 900 || i === 2_000) marks.push(written.length)
+    }
+    const check = (): void => {
+      const newest = new Map(written.map(({ key, value }, at) => [key, { value, at }]))
+      for (const [key, { value }] of newest) expect(textOf(set.get(slice(key), into))).toBe(value)
+      for (let n = 0; n < 200; n++) {
+        const key = keyAt('r', random.below(9_100))
+        expect(textOf(set.get(slice(key), into))).toBe(newest.get(key)?.value)
+      }
+      const effective: number[] = []
+      set.forEachEffective((_, _key, operation) => effective.push(operation))
+      expect(effective).toEqual([...newest.values()].map(({ at }) => at).sort((a, b) => a - b))
+      const inOrder: string[] = []
+      const { sorted } = set
+      for (let at = sorted.first(slice(''), false); at >= 0; at = sorted.next(at, false)) {
+        inOrder.push(sliceToLatin1(set.keyOf(sorted.at(at), into)))
+      }
+      expect(inOrder).toEqual([...newest.keys()].sort())
+    }
+    check()
+    for (const mark of marks.reverse()) {
+      set.rollbackTo(mark)
+      written.length = mark
+      check()
+      write(keyAt('r', 4), 'after')
+      check()
+      set.rollbackTo(mark)
+      written.length = mark
+    }
+  })
+
   test('leave their memory to the next once they are released, and nothing in it', () => {
     const first = new WriteSet()
     first.put(slice('a'), slice('1'), false)
