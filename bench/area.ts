@@ -9,10 +9,7 @@ export interface BenchOptions {
 
 export interface Area {
   readonly name: string
+  /** Whether servers get a core that nothing loads them from (`cores.ts`). */
+  readonly apart: boolean
   rows(options: BenchOptions): AsyncIterable<Row>
-}
-
-/** `0.7` as `0.70×`. */
-export function microseconds(seconds: number, operations: number): string {
-  return `${((seconds * 1e6) / operations).toFixed(1)} µs`
 }

@@ -5,8 +5,11 @@ const known = ['kv', 'sql']
 
 describe('the command line of the benchmarks', () => {
   test('is understood', () => {
-    expect(parseArguments([], known)).toEqual({ areas: known, quick: false, json: undefined, reports: undefined })
+    expect(parseArguments([], known)).toMatchObject({ areas: known, quick: false, json: undefined })
     expect(parseArguments(['sql', '--quick'], known)).toMatchObject({ areas: ['sql'], quick: true })
+    expect(parseArguments(['--guard'], known)).toMatchObject({ guard: '', areas: [] })
+    expect(parseArguments(['--guard', 'c0ffee', '--quick'], known)).toMatchObject({ guard: 'c0ffee', quick: true })
+    expect(parseArguments(['kv'], known).guard).toBeUndefined()
     expect(parseArguments(['--page', 'package.json'], known)).toMatchObject({ reports: ['package.json'] })
   })
 
@@ -19,6 +22,8 @@ describe('the command line of the benchmarks', () => {
     [['--page'], '--page takes'],
     [['--page', 'nowhere.json'], 'there is no report nowhere.json'],
     [['--page', 'a.json', '--quick'], '--page takes'],
+    [['--guard', 'a', 'b'], '--guard takes'],
+    [['--guard', '--json', 'a.json'], '--guard takes'],
   ])('%j is wrong usage', (args, message) => {
     expect(() => parseArguments(args, known)).toThrow(UsageError)
     expect(() => parseArguments(args, known)).toThrow(message)

@@ -2,17 +2,17 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { chownSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { serverCommand } from './cores.ts'
 import {
   cpuSeconds,
   endedChildrenSeconds,
-  findProgram,
   removeFolder,
-  runProgram,
   running,
   scratchFolder,
   waitUntil,
   type Running,
 } from './processes.ts'
+import { findProgram, runProgram } from './programs.ts'
 import { freePort } from './redis-peer.ts'
 
 const folders = ['/usr/lib/postgresql/15/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/17/bin']
@@ -37,7 +37,7 @@ export async function startPostgres(): Promise<Running> {
   const port = await freePort()
   const settings = ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${folder}`]
   const args = ['-D', data, '-p', String(port), ...settings]
-  const child = spawn(findPostgres('postgres')!, args, { ...user, stdio: 'ignore' })
+  const child = spawn(...serverCommand(findPostgres('postgres')!, args), { ...user, stdio: 'ignore' })
   const ready = findPostgres('pg_isready')!
   await waitUntil(
     () =>
@@ -78,9 +78,9 @@ function connection(port: number): string[] {
   return ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres']
 }
 
-/** Makes pgbench's tables at scale 1. The database is the server's default one. */
-export async function initializePgbench(port: number, database: string): Promise<void> {
-  await runProgram(findPostgres('pgbench')!, ['-i', '-q', '-s', '1', ...connection(port), database])
+/** Makes pgbench's tables. The database is the server's default one. */
+export async function initializePgbench(port: number, database: string, scale = 1): Promise<void> {
+  await runProgram(findPostgres('pgbench')!, ['-i', '-q', '-s', String(scale), ...connection(port), database])
 }
 
 /** Transactions a second. */

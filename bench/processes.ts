@@ -1,9 +1,11 @@
 /** Starting what is measured: Polylog, its peers, and the tools that drive them; and the processor time they use. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { serverCommand } from './cores.ts'
+import type { Measured } from './measure.ts'
 
 export interface Running {
   readonly port: number
@@ -19,17 +21,6 @@ export function scratchFolder(name: string): string {
 
 export function removeFolder(path: string): void {
   rmSync(path, { recursive: true, force: true })
-}
-
-/** The path of a program, or undefined where it is not installed. */
-export function findProgram(name: string, folders: readonly string[] = []): string | undefined {
-  const path = [...folders, ...(process.env['PATH'] ?? '').split(':')].map((folder) => join(folder, name))
-  return path.find((candidate) => existsSync(candidate))
-}
-
-export function versionOf(program: string): string {
-  const text = execFileSync(program, ['--version'], { encoding: 'utf8' })
-  return /(\d+(?:\.\d+)+)/.exec(text)?.[1] ?? text.trim()
 }
 
 const clockTicksPerSecond = 100
@@ -52,6 +43,25 @@ export function threadSeconds(pid: number): number {
     return Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / 1e9
   }
   return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + spentOf(thread), 0)
+}
+
+/** What some work gives, and what the server takes for each operation of it. */
+export async function measured(
+  server: Running,
+  run: () => Promise<number>,
+  operationsOf: (rate: number) => number,
+): Promise<Measured> {
+  const before = server.cpuSeconds()
+  const value = await run()
+  return { value, cpuMicros: ((server.cpuSeconds() - before) * 1e6) / operationsOf(value) }
+}
+
+/** The same of work that this process does itself. */
+export async function measuredHere(run: () => Promise<number>, operations: number): Promise<Measured> {
+  const before = process.cpuUsage()
+  const value = await run()
+  const { user, system } = process.cpuUsage(before)
+  return { value, cpuMicros: (user + system) / operations }
 }
 
 export function endedChildrenSeconds(pid: number): number {
@@ -87,9 +97,9 @@ function waitForLine(child: ChildProcess, pattern: RegExp): Promise<RegExpExecAr
   })
 }
 
-const builtServer = join(process.cwd(), 'dist/cli/polylog.js')
-
 export interface PolylogOptions {
+  /** Of the tree whose build it is; left out: this one. */
+  readonly root?: string
   /** Left out: in memory. */
   readonly directory?: string
   readonly durability?: string
@@ -100,35 +110,23 @@ export interface PolylogOptions {
 
 export async function startPolylog(options: PolylogOptions): Promise<Running> {
   const where = options.directory === undefined ? ['--memory'] : ['--data', options.directory]
-  const args = [builtServer, 'serve', '--port', '0', ...where, '--durability', options.durability ?? 'synced']
+  const built = join(options.root ?? process.cwd(), 'dist/cli/polylog.js')
+  const args = [built, 'serve', '--port', '0', ...where, '--durability', options.durability ?? 'synced']
   const imports = options.imports === undefined ? [] : ['--import', options.imports]
   const env = { ...process.env, ...options.env }
-  const child = spawn(process.execPath, [...imports, ...args], { stdio: ['ignore', 'pipe', 'inherit'], env })
+  const child = spawn(...serverCommand(process.execPath, [...imports, ...args]), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+  })
   const ready = await waitForLine(child, /polylog ready .*port=(\d+)/)
   return running(child, Number(ready[1]))
 }
 
 /** A script of the compiled benchmarks that prints `ready PORT`. */
 export async function startScript(path: string, args: readonly string[] = []): Promise<Running> {
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(...serverCommand(process.execPath, [path, ...args]), { stdio: ['ignore', 'pipe', 'inherit'] })
   const ready = await waitForLine(child, /ready (\d+)/)
   return running(child, Number(ready[1]))
-}
-
-/** Runs a program to its end; its stdout. */
-export async function runProgram(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
-  let out = ''
-  let errors = ''
-  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  if (code !== 0) throw new Error(`${program} exited with ${code}: ${errors.slice(-2000)}`)
-  return out
 }
 
 /** Asks until the answer is yes. */

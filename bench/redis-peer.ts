@@ -1,7 +1,9 @@
 /** `redis-server` as a peer, and `redis-benchmark` as the driver of both. */
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
-import { findProgram, removeFolder, runProgram, running, scratchFolder, waitUntil, type Running } from './processes.ts'
+import { serverCommand } from './cores.ts'
+import { removeFolder, running, scratchFolder, waitUntil, type Running } from './processes.ts'
+import { findProgram, runProgram } from './programs.ts'
 
 /** `synced`: every write reaches the disk before its reply. `memory`: nothing is kept. */
 export async function startRedis(durability: 'memory' | 'synced'): Promise<Running> {
@@ -9,7 +11,7 @@ export async function startRedis(durability: 'memory' | 'synced'): Promise<Runni
   const port = await freePort()
   const keep = durability === 'synced' ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...keep]
-  const child = spawn('redis-server', args, { stdio: 'ignore' })
+  const child = spawn(...serverCommand('redis-server', args), { stdio: 'ignore' })
   const cli = findProgram('redis-cli')!
   await waitUntil(async () => {
     const answer = await runProgram(cli, ['-p', String(port), 'ping']).catch(() => '')

@@ -7,22 +7,23 @@ import type { Transaction } from '../../src/database/contract.ts'
 import { Instance } from '../../src/database/instance.ts'
 import { createRealHost } from '../../src/host/real/real-host.ts'
 import { ensureDocumentCollection } from '../../src/model/document/document.ts'
-import { startServer } from '../../src/server/server.ts'
 import { Sessions } from '../../src/session/sessions.ts'
 import type { Area, BenchOptions } from '../area.ts'
-import { compare, spreadOf, type Row } from '../measure.ts'
+import { compare, figure, type Measured, type Row } from '../measure.ts'
 import { findPostgres, startPostgres } from '../postgres-peer.ts'
-import { removeFolder, scratchFolder } from '../processes.ts'
+import { measured, measuredHere, removeFolder, scratchFolder, startPolylog, type Running } from '../processes.ts'
+import { versionOf } from '../programs.ts'
 
 const fields = 10
 const perTransaction = 500
 
 export const catalog: Area = {
   name: 'catalog',
+  apart: false,
   async *rows(options) {
     yield await openMany(options)
-    yield await createBesideMany(options)
-    yield await createDatabases(options)
+    yield* await createBesideMany(options)
+    yield* await createDatabases(options)
     yield await startWithDatabases(options)
   },
 }
@@ -52,13 +53,17 @@ function milliseconds(since: bigint): number {
 }
 
 /** Of the whole directory, opened and closed so many times. */
-async function timeStarts(folder: string, count: number): Promise<number[]> {
-  const times: number[] = []
+async function timeStarts(folder: string, count: number): Promise<Measured[]> {
+  const times: Measured[] = []
   for (let i = 0; i < count; i++) {
-    const started = process.hrtime.bigint()
-    const instance = await openInstance(folder)
-    times.push(milliseconds(started))
-    await instance.close()
+    let instance: Instance | undefined
+    const start = async (): Promise<number> => {
+      const started = process.hrtime.bigint()
+      instance = await openInstance(folder)
+      return milliseconds(started)
+    }
+    times.push(await measuredHere(start, 1))
+    await instance!.close()
   }
   return times
 }
@@ -66,7 +71,7 @@ async function timeStarts(folder: string, count: number): Promise<number[]> {
 async function openMany(options: BenchOptions): Promise<Row> {
   const folder = scratchFolder('catalog')
   const collections = options.quick ? 2_000 : 10_000
-  const times: number[] = []
+  const times: Measured[] = []
   try {
     const filled = await openInstance(folder)
     await fill(filled, collections)
@@ -75,28 +80,26 @@ async function openMany(options: BenchOptions): Promise<Row> {
   } finally {
     removeFolder(folder)
   }
-  return {
+  const notes = `a data directory with ${collections} collections of ${fields} fields each, from its checkpoint`
+  const row = {
     area: 'catalog',
     name: `catalog/open/${collections}x${fields}`,
     unit: 'ms',
-    ours: spreadOf(times),
-    peer: { name: 'none', missing: 'no peer has this in its process' },
-    ratio: null,
     durability: 'synced',
     clients: 1,
-    notes: `a data directory with ${collections} collections of ${fields} fields each, from its checkpoint`,
   }
+  return figure({ ...row, notes }, times, 'no peer has this in its process')
 }
 
 /** Against the same in a database without others: what the catalog's size costs a change. */
-async function createBesideMany(options: BenchOptions): Promise<Row> {
+async function createBesideMany(options: BenchOptions): Promise<Row[]> {
   const collections = options.quick ? 2_000 : 10_000
+  const repetitions = 50
   const sides = await Promise.all([collections, 0].map((count) => inMemoryWith(count)))
   const run =
     ({ sessions }: { sessions: Sessions }) =>
     async (): Promise<number> => {
       const session = sessions.openSession({ user: 'bench', door: 'bench', durability: 'memory' })
-      const repetitions = 50
       const started = process.hrtime.bigint()
       for (let i = 0; i < repetitions; i++) {
         await session.run((tx) => {
@@ -107,7 +110,7 @@ async function createBesideMany(options: BenchOptions): Promise<Row> {
       session.close()
       return (milliseconds(started) * 1000) / repetitions
     }
-  const row = await compare(
+  const rows = await compare(
     {
       area: 'catalog',
       name: `catalog/create/beside-${collections}`,
@@ -115,14 +118,14 @@ async function createBesideMany(options: BenchOptions): Promise<Row> {
       durability: 'memory',
       clients: 1,
       lowerIsBetter: true,
-      ours: { run: run(sides[0]!) },
-      peer: { name: 'Polylog with no other collection', version: process.version, run: run(sides[1]!) },
-      notes: () => `a collection of ${fields} fields made and dropped`,
+      ours: { run: () => measuredHere(run(sides[0]!), repetitions) },
+      peers: [{ name: 'Polylog with no other collection', run: () => measuredHere(run(sides[1]!), repetitions) }],
+      notes: `a collection of ${fields} fields made and dropped`,
     },
     options.pairs,
   )
   for (const { instance } of sides) await instance.close()
-  return row
+  return rows
 }
 
 async function inMemoryWith(collections: number): Promise<{ instance: Instance; sessions: Sessions }> {
@@ -131,23 +134,29 @@ async function inMemoryWith(collections: number): Promise<{ instance: Instance; 
   return { instance, sessions: new Sessions(createRealHost(), () => instance.databases) }
 }
 
-async function createDatabases(options: BenchOptions): Promise<Row> {
+async function createDatabases(options: BenchOptions): Promise<Row[]> {
   const folder = scratchFolder('databases')
   const count = options.quick ? 5 : 20
-  const server = await startServer({ instance: { host: createRealHost(), directory: folder }, server: { port: 0 } })
-  const isThere = findPostgres('postgres') !== undefined
-  const peer = isThere ? await startPostgres() : undefined
+  const polylog = await startPolylog({ directory: folder })
+  const postgres = findPostgres('initdb') === undefined ? undefined : await startPostgres()
   let serial = 0
-  const run = (port: number, user: string, database: string) => async (): Promise<number> => {
-    const client = new pg.Client({ host: '127.0.0.1', port, user, database })
-    await client.connect()
-    const started = process.hrtime.bigint()
-    for (let i = 0; i < count; i++) await client.query(`CREATE DATABASE bench_${++serial}`)
-    const took = milliseconds(started) / count
-    await client.end()
-    return took
+  const on = (server: Running, user: string, database: string) => () => {
+    const run = async (): Promise<number> => {
+      const client = new pg.Client({ host: '127.0.0.1', port: server.port, user, database })
+      await client.connect()
+      const started = process.hrtime.bigint()
+      for (let i = 0; i < count; i++) await client.query(`CREATE DATABASE bench_${++serial}`)
+      const took = milliseconds(started) / count
+      await client.end()
+      return took
+    }
+    return measured(server, run, () => count)
   }
   try {
+    const there = postgres && {
+      version: versionOf(findPostgres('postgres')!),
+      run: on(postgres, 'postgres', 'postgres'),
+    }
     return await compare(
       {
         area: 'catalog',
@@ -156,18 +165,14 @@ async function createDatabases(options: BenchOptions): Promise<Row> {
         durability: 'synced',
         clients: 1,
         lowerIsBetter: true,
-        ours: { run: run(server.server.port, 'bench', 'polylog') },
-        peer:
-          peer === undefined
-            ? { name: 'PostgreSQL', missing: 'not installed' }
-            : { name: 'PostgreSQL', version: '15', run: run(peer.port, 'postgres', 'postgres') },
-        notes: () => 'CREATE DATABASE, one after the other',
+        ours: { run: on(polylog, 'bench', 'polylog') },
+        peers: [{ name: 'PostgreSQL', ...there }],
+        notes: 'CREATE DATABASE, one after the other',
       },
       options.pairs,
     )
   } finally {
-    await server.stop()
-    await peer?.stop()
+    await Promise.all([polylog.stop(), postgres?.stop()])
     removeFolder(folder)
   }
 }
@@ -175,7 +180,7 @@ async function createDatabases(options: BenchOptions): Promise<Row> {
 async function startWithDatabases(options: BenchOptions): Promise<Row> {
   const folder = scratchFolder('databases')
   const count = options.quick ? 200 : 1_000
-  const times: number[] = []
+  const times: Measured[] = []
   try {
     const filled = await openInstance(folder)
     for (let i = 0; i < count; i++) await filled.create(`database ${i}`)
@@ -184,15 +189,7 @@ async function startWithDatabases(options: BenchOptions): Promise<Row> {
   } finally {
     removeFolder(folder)
   }
-  return {
-    area: 'catalog',
-    name: `databases/start/${count}`,
-    unit: 'ms',
-    ours: spreadOf(times),
-    peer: { name: 'none', missing: 'PostgreSQL opens databases in processes of their own' },
-    ratio: null,
-    durability: 'synced',
-    clients: 1,
-    notes: `a data directory with ${count} databases that nobody has used yet`,
-  }
+  const notes = `a data directory with ${count} databases that nobody has used yet`
+  const row = { area: 'catalog', name: `databases/start/${count}`, unit: 'ms', durability: 'synced', clients: 1, notes }
+  return figure(row, times, 'PostgreSQL opens databases in processes of their own')
 }

@@ -13,8 +13,8 @@ import { Instance } from '../../src/database/instance.ts'
 import { createRealHost } from '../../src/host/real/real-host.ts'
 import { Sessions } from '../../src/session/sessions.ts'
 import type { Area, BenchOptions } from '../area.ts'
-import { compare, spreadOf, type Row } from '../measure.ts'
-import { removeFolder, scratchFolder } from '../processes.ts'
+import { compare, figure, type Measured, rowOf, type Row } from '../measure.ts'
+import { measuredHere, removeFolder, scratchFolder } from '../processes.ts'
 
 const waiting = 64
 const valueBytes = 64
@@ -22,8 +22,9 @@ const keyspace = 100
 
 export const commit: Area = {
   name: 'commit',
+  apart: false,
   async *rows(options) {
-    yield await groupCommit(options)
+    yield* await groupCommit(options)
     yield await startUp(options)
     yield await fairness(options)
   },
@@ -36,7 +37,7 @@ async function openInstance(folder: string): Promise<{ instance: Instance; datab
   return { instance, database: instance.databases.get('polylog')!, sessions }
 }
 
-async function groupCommit(options: BenchOptions): Promise<Row> {
+async function groupCommit(options: BenchOptions): Promise<Row[]> {
   const folder = scratchFolder('commit')
   const { instance, database, sessions } = await openInstance(folder)
   const commits = options.quick ? 50_000 : 300_000
@@ -48,13 +49,15 @@ async function groupCommit(options: BenchOptions): Promise<Row> {
         unit: 'commits/s',
         durability: 'synced',
         clients: waiting,
-        ours: { run: () => commitThrough(sessions, database, commits) },
-        peer: {
-          name: 'bare loop: preallocated, O_DSYNC',
-          version: process.version,
-          run: () => bareLoop(folder, commits),
-        },
-        notes: () => 'sessions in one process, each waits until its commit is synced',
+        ours: { run: () => measuredHere(() => commitThrough(sessions, database, commits), commits) },
+        peers: [
+          {
+            name: 'bare loop: preallocated, O_DSYNC',
+            version: process.version,
+            run: () => measuredHere(() => bareLoop(folder, commits), commits),
+          },
+        ],
+        notes: 'sessions in one process, each waits until its commit is synced',
       },
       options.pairs,
     )
@@ -130,35 +133,29 @@ async function fill(sessions: Sessions, count: number, perTransaction: number): 
 async function startUp(options: BenchOptions): Promise<Row> {
   const folder = scratchFolder('start')
   const keys = options.quick ? 200_000 : 1_000_000
-  const times: number[] = []
+  const times: Measured[] = []
   try {
     const filled = await openInstance(folder)
     await fill(filled.sessions, keys, 500)
     await filled.instance.close()
     for (let i = 0; i < options.pairs; i++) {
-      const started = process.hrtime.bigint()
-      const { instance, sessions } = await openInstance(folder)
-      const session = sessions.openSession({ user: 'bench', door: 'bench' })
-      await session.run((tx) => tx.get(new KeyWriter(32).begin(keyspace, 1).int64(keys - 1)))
-      times.push(Number(process.hrtime.bigint() - started) / 1e6)
-      await instance.close()
+      let opened: Instance | undefined
+      const start = async (): Promise<number> => {
+        const started = process.hrtime.bigint()
+        const { instance, sessions } = await openInstance(folder)
+        opened = instance
+        const session = sessions.openSession({ user: 'bench', door: 'bench' })
+        await session.run((tx) => tx.get(new KeyWriter(32).begin(keyspace, 1).int64(keys - 1)))
+        return Number(process.hrtime.bigint() - started) / 1e6
+      }
+      times.push(await measuredHere(start, 1))
+      await opened!.close()
     }
   } finally {
     removeFolder(folder)
   }
   const notes = `${keys} keys of 100 bytes, from the checkpoint to the first read`
-  const peer = { name: 'none', missing: 'no peer: the figure itself counts' }
-  return {
-    area: 'commit',
-    name: 'start-up',
-    unit: 'ms',
-    ours: spreadOf(times),
-    peer,
-    ratio: null,
-    durability: 'synced',
-    clients: 1,
-    notes,
-  }
+  return figure({ area: 'commit', name: 'start-up', unit: 'ms', durability: 'synced', clients: 1, notes }, times)
 }
 
 const scanners = 10
@@ -176,20 +173,9 @@ async function fairness(options: BenchOptions): Promise<Row> {
     const busy = await readDelays(sessions, options.pairs)
     stopped = true
     const scans = (await Promise.all(scanning)).reduce((sum, count) => sum + count, 0)
-    const peer = { name: 'the same without scans', version: process.version, ...idle }
     const notes = `p99 of a point read while ${scanners} clients scan ${keys} keys each, ${scans} scans ended meanwhile`
-    const ratio = idle.median / busy.median
-    return {
-      area: 'commit',
-      name: 'fairness/read-p99',
-      unit: 'ms',
-      ours: busy,
-      peer,
-      ratio,
-      durability: 'synced',
-      clients: scanners + 1,
-      notes,
-    }
+    const row = { area: 'commit', name: 'fairness/read-p99', unit: 'ms', durability: 'synced', clients: scanners + 1 }
+    return rowOf({ ...row, lowerIsBetter: true, notes }, { name: 'the same without scans' }, busy, idle)
   } finally {
     stopped = true
     await instance.close()
@@ -198,10 +184,10 @@ async function fairness(options: BenchOptions): Promise<Row> {
 }
 
 /** p99 of 500 reads, `rounds` times. A read's delay is that of its turn: how late the event loop comes to it. */
-async function readDelays(sessions: Sessions, rounds: number): Promise<ReturnType<typeof spreadOf>> {
+async function readDelays(sessions: Sessions, rounds: number): Promise<Measured[]> {
   const session = sessions.openSession({ user: 'bench', door: 'bench' })
   const key = new KeyWriter(32)
-  const percentiles: number[] = []
+  const percentiles: Measured[] = []
   for (let round = 0; round < rounds; round++) {
     const delays: number[] = []
     for (let i = 0; i < 500; i++) {
@@ -211,9 +197,9 @@ async function readDelays(sessions: Sessions, rounds: number): Promise<ReturnTyp
       delays.push(Math.max(0, Number(process.hrtime.bigint() - due) / 1e6))
     }
     delays.sort((a, b) => a - b)
-    percentiles.push(delays[Math.floor(delays.length * 0.99)]!)
+    percentiles.push({ value: delays[Math.floor(delays.length * 0.99)]! })
   }
-  return spreadOf(percentiles)
+  return percentiles
 }
 
 async function scanUntil(sessions: Sessions, stopped: () => boolean): Promise<number> {

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Area } from '../area.ts'
-import { spreadOf, type Row } from '../measure.ts'
+import { figure, type Row } from '../measure.ts'
 import { type Running, startPolylog } from '../processes.ts'
 
 const statements: readonly (readonly [name: string, text: string])[] = [
@@ -58,6 +58,7 @@ interface Ending {
 
 export const endings: Area = {
   name: 'endings',
+  apart: false,
   async *rows({ quick }) {
     for await (const ending of measured(quick)) yield row(ending)
   },
@@ -242,11 +243,10 @@ async function redisByDisconnect(server: Running, command: readonly string[]): P
 }
 
 function row({ name, way, ms, exitMs }: Ending): Row {
-  const none = { name: 'none', missing: 'the bound is 100 ms' }
   const exit = exitMs === undefined ? [] : [`the process ended after ${Math.round(exitMs)} ms`]
   // A faster machine wants larger statements.
   const early = ms < -headStartMs / 4 ? ['it had ended by itself'] : []
   const notes = [...early, ...(ms > boundMs ? ['over the bound'] : []), ...exit].join(', ')
-  const rest = { area: 'endings', unit: 'ms', peer: none, ratio: null, durability: 'memory', clients: 1, notes }
-  return { ...rest, name: `${name}-${way}`, ours: spreadOf([ms]) }
+  const rest = { area: 'endings', unit: 'ms', durability: 'memory', clients: 1, notes }
+  return figure({ ...rest, name: `${name}-${way}` }, [{ value: ms }], 'the bound is 100 ms')
 }

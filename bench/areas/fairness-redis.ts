@@ -6,8 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { BenchOptions } from '../area.ts'
-import { spreadOf, type Row, type Spread } from '../measure.ts'
-import { findProgram, threadSeconds, versionOf, type Running } from '../processes.ts'
+import { figure, type Measured, rowOf, type Row } from '../measure.ts'
+import { threadSeconds, type Running } from '../processes.ts'
+import { findProgram, versionOf } from '../programs.ts'
 import { startRedis } from '../redis-peer.ts'
 import { atRest, type MeteredServer, readsWhile } from '../turns.ts'
 
@@ -54,22 +55,16 @@ const commands: readonly Command[] = [
   { name: 'del', prepare: (client) => client.copy('fields', 'target'), run: (client) => client.del('target') },
 ]
 
-interface Taken {
-  readonly processorMs: number[]
-  readonly ms: number[]
-}
-
 interface Figures {
-  readonly ours: Taken
-  readonly peers: Taken
-  readonly turnMs: number[]
-  readonly readMs: number[]
-  readonly idleMs: number[]
+  /** Milliseconds, and the processor time of the command. */
+  readonly ours: Measured[]
+  readonly peers: Measured[]
+  readonly turnMs: Measured[]
+  readonly readMs: Measured[]
+  readonly idleMs: Measured[]
 }
 
-const newFigures = (): Figures => {
-  return { ours: { processorMs: [], ms: [] }, peers: { processorMs: [], ms: [] }, turnMs: [], readMs: [], idleMs: [] }
-}
+const newFigures = (): Figures => ({ ours: [], peers: [], turnMs: [], readMs: [], idleMs: [] })
 
 export async function* redisRows(polylog: MeteredServer, options: BenchOptions): AsyncGenerator<Row> {
   if (options.quick) yield* rowsOfSize(polylog, 100_000, 1)
@@ -88,19 +83,19 @@ async function* rowsOfSize(polylog: MeteredServer, size: number, rounds: number)
     await fill(ours, size)
     if (peer !== undefined) await fill(peer, size)
     for (const command of commands) {
-      const figure = newFigures()
+      const figures = newFigures()
       for (let round = 0; round < rounds; round++) {
-        await take(polylog.running, ours, command, size, figure.ours)
-        if (peer !== undefined) await take(redis!, peer, command, size, figure.peers)
+        figures.ours.push(await take(polylog.running, ours, command, size))
+        if (peer !== undefined) figures.peers.push(await take(redis!, peer, command, size))
         await prepared(polylog.running, ours, command, size)
         const read = (): Promise<unknown> => reader.get('point')
-        figure.idleMs.push(await readsWhile(read, sleep(300)))
+        figures.idleMs.push({ value: await readsWhile(read, sleep(300)) })
         const work = async (): Promise<void> => {
-          figure.readMs.push(await readsWhile(read, command.run(ours, size)))
+          figures.readMs.push({ value: await readsWhile(read, command.run(ours, size)) })
         }
-        figure.turnMs.push(await polylog.longestTurnMs(work))
+        figures.turnMs.push({ value: await polylog.longestTurnMs(work) })
       }
-      yield* rowsOf(command.name, size, figure)
+      yield* rowsOf(command.name, size, figures)
     }
   } finally {
     await ours.del('target', ...sources)
@@ -117,13 +112,13 @@ async function prepared(server: Running, client: Redis, { prepare }: Command, si
   await atRest(server)
 }
 
-async function take(server: Running, client: Redis, command: Command, size: number, into: Taken): Promise<void> {
+async function take(server: Running, client: Redis, command: Command, size: number): Promise<Measured> {
   await prepared(server, client, command, size)
   const started = performance.now()
   const before = threadSeconds(server.pid)
   await command.run(client, size)
-  into.processorMs.push((threadSeconds(server.pid) - before) * 1000)
-  into.ms.push(performance.now() - started)
+  const value = performance.now() - started
+  return { value, cpuMicros: (threadSeconds(server.pid) - before) * 1e6 }
 }
 
 async function fill(client: Redis, size: number): Promise<void> {
@@ -143,38 +138,17 @@ async function fill(client: Redis, size: number): Promise<void> {
 }
 
 function* rowsOf(name: string, size: number, { ours, peers, turnMs, readMs, idleMs }: Figures): Generator<Row> {
-  const common = { area: 'fairness', durability: 'synced', clients: 1, notes: `${size} elements` }
+  const notes = `${size} elements`
+  const common = { area: 'fairness', durability: 'synced', lowerIsBetter: true, notes }
   const at = `fairness/redis/${size}/${name}`
-  yield {
-    ...common,
-    name: `${at}/processor-time`,
-    unit: 'ms',
-    ...besideRedis(spreadOf(ours.processorMs), peers.processorMs),
-  }
-  yield { ...common, name: `${at}/time`, unit: 'ms', ...besideRedis(spreadOf(ours.ms), peers.ms) }
-  yield {
-    ...common,
-    name: `${at}/longest-turn`,
-    unit: 'ms of processor time',
-    ours: spreadOf(turnMs),
-    peer: { name: 'none', missing: 'no peer: the figure itself counts' },
-    ratio: null,
-  }
-  const [busy, idle] = [spreadOf(readMs), spreadOf(idleMs)]
-  yield {
-    ...common,
-    clients: 2,
-    name: `${at}/read-p99`,
-    unit: 'ms',
-    ours: busy,
-    peer: { name: 'the same without the command', version: process.version, ...idle },
-    ratio: idle.median / busy.median,
-  }
-}
-
-function besideRedis(ours: Spread, peers: readonly number[]): Pick<Row, 'ours' | 'peer' | 'ratio'> {
-  if (peers.length === 0) return { ours, peer: { name: 'redis-server', missing: 'not installed' }, ratio: null }
-  const theirs = spreadOf(peers)
-  const peer = { name: 'redis-server', version: versionOf(findProgram('redis-server')!), ...theirs }
-  return { ours, peer, ratio: ours.median === 0 ? null : theirs.median / ours.median }
+  const redis = findProgram('redis-server')
+  yield rowOf(
+    { ...common, clients: 1, name: `${at}/time`, unit: 'ms' },
+    { name: 'redis-server', ...(redis !== undefined && { version: versionOf(redis) }) },
+    ours,
+    peers,
+  )
+  yield figure({ ...common, clients: 1, name: `${at}/longest-turn`, unit: 'ms of processor time' }, turnMs)
+  const reads = { ...common, clients: 2, name: `${at}/read-p99`, unit: 'ms' }
+  yield rowOf(reads, { name: 'the same without the command' }, readMs, idleMs)
 }

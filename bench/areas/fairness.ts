@@ -6,10 +6,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Area } from '../area.ts'
-import { spreadOf, type Row, type Spread } from '../measure.ts'
+import { figure, type Measured, rowOf, type Row } from '../measure.ts'
 import { findPostgres, startPostgres } from '../postgres-peer.ts'
 import { redisRows } from './fairness-redis.ts'
-import { removeFolder, scratchFolder, versionOf, type Running } from '../processes.ts'
+import { removeFolder, scratchFolder, type Running } from '../processes.ts'
+import { versionOf } from '../programs.ts'
 import { atRest, MeteredServer, readsWhile } from '../turns.ts'
 
 interface Statement {
@@ -51,22 +52,21 @@ const setUp = (rows: number): readonly string[] => [
 ]
 
 interface Figures {
-  readonly seconds: number[]
-  readonly processorSeconds: number[]
-  readonly readMs: number[]
-  readonly idleMs: number[]
-  readonly turnMs: number[]
+  /** Seconds, and processor time a row. */
+  readonly taken: Measured[]
+  readonly readMs: Measured[]
+  readonly idleMs: Measured[]
+  readonly turnMs: Measured[]
 }
 
-const newFigures = (): Figures => {
-  return { seconds: [], processorSeconds: [], readMs: [], idleMs: [], turnMs: [] }
-}
+const newFigures = (): Figures => ({ taken: [], readMs: [], idleMs: [], turnMs: [] })
 
 /** A statement of a million rows takes seconds, and is run four times a round. */
 const fullRounds = 2
 
 export const fairness: Area = {
   name: 'fairness',
+  apart: false,
   async *rows(options) {
     const rows = options.quick ? 100_000 : 1_000_000
     const rounds = options.quick ? 1 : fullRounds
@@ -123,22 +123,22 @@ class Side {
 
   /** Twice: for the time that it takes, and beside point reads with the meter, which takes time itself. */
   async measure(statement: Statement): Promise<void> {
-    const { seconds, processorSeconds, readMs, idleMs, turnMs } = this.#figures
+    const { taken, readMs, idleMs, turnMs } = this.#figures
     await this.#prepare(statement)
     const [started, before] = [performance.now(), this.#server.cpuSeconds()]
     await this.#writer.query(statement.sql(this.#rows))
-    seconds.push((performance.now() - started) / 1e3)
-    processorSeconds.push(this.#server.cpuSeconds() - before)
+    const value = (performance.now() - started) / 1e3
+    taken.push({ value, cpuMicros: ((this.#server.cpuSeconds() - before) * 1e6) / this.#rows })
     await this.#prepare(statement)
     const read = (n: number): Promise<unknown> => {
       return this.#reader.query({ name: 'read', text: 'select n from small where id = $1', values: [1 + (n % 1000)] })
     }
-    idleMs.push(await readsWhile(read, sleep(500)))
+    idleMs.push({ value: await readsWhile(read, sleep(500)) })
     const work = async (): Promise<void> => {
-      readMs.push(await readsWhile(read, this.#writer.query(statement.sql(this.#rows))))
+      readMs.push({ value: await readsWhile(read, this.#writer.query(statement.sql(this.#rows))) })
     }
     if (this.#meter === undefined) await work()
-    else turnMs.push(await this.#meter.longestTurnMs(work))
+    else turnMs.push({ value: await this.#meter.longestTurnMs(work) })
   }
 
   async #prepare({ prepare }: Statement): Promise<void> {
@@ -181,60 +181,37 @@ async function* hostileRows(server: MeteredServer): AsyncGenerator<Row> {
 }
 
 function hostileRow(name: string, turnMs: number): Row {
-  return {
-    area: 'fairness',
-    durability: 'synced',
-    clients: 1,
-    name: `fairness/hostile/${name}/longest-turn`,
-    unit: 'ms of processor time',
-    ours: spreadOf([turnMs]),
-    peer: { name: 'none', missing: 'no peer: the figure itself counts' },
-    ratio: null,
-    notes: 'longest round of the event loop while one such statement runs',
-  }
+  return figure(
+    {
+      area: 'fairness',
+      durability: 'synced',
+      clients: 1,
+      name: `fairness/hostile/${name}/longest-turn`,
+      unit: 'ms of processor time',
+      notes: 'longest round of the event loop while one such statement runs',
+    },
+    [{ value: turnMs }],
+  )
 }
 
 function* rowsOf(name: string, rows: number, ours: Figures, peers: Figures | undefined): Generator<Row> {
-  const common = { area: 'fairness', durability: 'synced', clients: 2 }
-  const none = { name: 'none', missing: 'no peer: the figure itself counts' }
-  yield {
-    ...common,
-    name: `fairness/${name}/longest-turn`,
-    unit: 'ms of processor time',
-    ours: spreadOf(ours.turnMs),
-    peer: none,
-    ratio: null,
-    notes: `longest round of the event loop while ${rows} rows are written`,
-  }
-  const [busy, idle] = [spreadOf(ours.readMs), spreadOf(ours.idleMs)]
-  yield {
-    ...common,
-    name: `fairness/${name}/read-p99`,
-    unit: 'ms',
-    ours: busy,
-    peer: { name: 'the same without writes', version: process.version, ...idle },
-    ratio: idle.median / busy.median,
-    notes: `p99 of a point read meanwhile; in PostgreSQL ${peers === undefined ? '–' : spreadOf(peers.readMs).median.toFixed(1)} ms`,
-  }
-  yield {
-    ...common,
-    name: `fairness/${name}/time`,
-    unit: 's',
-    ...against(spreadOf(ours.seconds), peers?.seconds),
-    notes: `${rows} rows`,
-  }
-  yield {
-    ...common,
-    name: `fairness/${name}/processor-time`,
-    unit: 's',
-    ...against(spreadOf(ours.processorSeconds), peers?.processorSeconds),
-    notes: `${rows} rows; of all threads, and of all of PostgreSQL's processes`,
-  }
-}
-
-function against(ours: Spread, peers: readonly number[] | undefined): Pick<Row, 'ours' | 'peer' | 'ratio'> {
-  if (peers === undefined) return { ours, peer: { name: 'PostgreSQL', missing: 'not installed' }, ratio: null }
-  const theirs = spreadOf(peers)
-  const version = versionOf(findPostgres('postgres')!)
-  return { ours, peer: { name: 'PostgreSQL', version, ...theirs }, ratio: theirs.median / ours.median }
+  const common = { area: 'fairness', durability: 'synced', clients: 2, lowerIsBetter: true }
+  const postgres = findPostgres('postgres')
+  yield rowOf(
+    { ...common, name: `fairness/${name}/time`, unit: 's', notes: `${rows} rows; processor time a row` },
+    { name: 'PostgreSQL', ...(postgres !== undefined && { version: versionOf(postgres) }) },
+    ours.taken,
+    peers?.taken ?? [],
+  )
+  const turn = { ...common, name: `fairness/${name}/longest-turn`, unit: 'ms of processor time' }
+  yield figure({ ...turn, notes: `longest round of the event loop while ${rows} rows are written` }, ours.turnMs)
+  yield rowOf(
+    { ...common, name: `fairness/${name}/read-p99`, unit: 'ms', notes: 'p99 of a point read meanwhile' },
+    { name: 'the same without writes' },
+    ours.readMs,
+    ours.idleMs,
+  )
+  if (peers === undefined) return
+  const inPostgres = { ...common, name: `fairness/${name}/read-p99/postgresql`, unit: 'ms' }
+  yield rowOf({ ...inPostgres, notes: 'in PostgreSQL' }, { name: 'there without writes' }, peers.readMs, peers.idleMs)
 }

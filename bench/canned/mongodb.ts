@@ -19,37 +19,37 @@ const found = serialize({
   ok: 1,
 })
 const inserted = serialize({ n: 1, ok: 1 })
-const replies = new Map<string, Uint8Array>([
-  ['hello', hello],
-  ['ismaster', hello],
-  ['isMaster', hello],
-  ['find', found],
-])
-
-function nameOf(frame: Buffer): string {
-  const end = frame.indexOf(0, 26)
-  return frame.toString('latin1', 26, end)
-}
-
-function replyTo(frame: Buffer): Buffer {
-  const legacy = frame.readInt32LE(12) === 2004
-  const document = legacy ? hello : (replies.get(nameOf(frame)) ?? inserted)
-  const head = Buffer.alloc(legacy ? 36 : 21)
+/** A whole message, but for the number of what it answers. */
+function template(document: Uint8Array, isLegacy: boolean): Buffer {
+  const head = Buffer.alloc(isLegacy ? 36 : 21)
   head.writeInt32LE(head.length + document.length, 0)
-  head.writeInt32LE(frame.readInt32LE(4), 8)
-  head.writeInt32LE(legacy ? 1 : 2013, 12)
-  if (legacy) head.writeInt32LE(1, 32)
+  head.writeInt32LE(isLegacy ? 1 : 2013, 12)
+  if (isLegacy) head.writeInt32LE(1, 32)
   return Buffer.concat([head, document])
 }
 
-await serveCanned((write) => {
-  let pending: Buffer = Buffer.alloc(0)
-  return (chunk) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
-    while (pending.length >= 4 && pending.length >= pending.readInt32LE(0)) {
-      const end = pending.readInt32LE(0)
-      write(replyTo(pending.subarray(0, end)))
-      pending = pending.subarray(end)
-    }
+const query = 2004
+const legacyHello = template(hello, true)
+const replies = new Map([
+  ['hello', template(hello, false)],
+  ['find', template(found, false)],
+])
+const other = template(inserted, false)
+
+/** The first bytes of the command's name tell those apart that drivers send. */
+function replyTo(bytes: Buffer, at: number): Buffer {
+  const name = bytes[at + 26] === 0x68 ? 'hello' : bytes.toString('latin1', at + 26, at + 30)
+  const reply = Buffer.from(bytes.readInt32LE(at + 12) === query ? legacyHello : (replies.get(name) ?? other))
+  reply.writeInt32LE(bytes.readInt32LE(at + 4), 8)
+  return reply
+}
+
+serveCanned(() => (bytes, end) => {
+  const all: Buffer[] = []
+  let at = 0
+  while (end - at >= 4 && end - at >= bytes.readInt32LE(at)) {
+    all.push(replyTo(bytes, at))
+    at += bytes.readInt32LE(at)
   }
+  return { reply: all.length > 1 ? Buffer.concat(all) : all[0], rest: at }
 })

@@ -43,44 +43,64 @@ const simpleSelect = Buffer.concat([rowDescription, row, selected, ready])
 const simpleOther = Buffer.concat([updated, ready])
 const simpleBegin = Buffer.concat([began, ready])
 
-const replies: Record<string, Buffer> = {
+/** What each kind of frame is answered with; of queries, what they begin with. */
+const replies: Readonly<Record<string, Buffer>> = {
   P: message('1', Buffer.alloc(0)),
   B: message('2', Buffer.alloc(0)),
   D: rowDescription,
   E: Buffer.concat([row, selected]),
   S: ready,
   C: message('3', Buffer.alloc(0)),
+  startup,
+  tls: Buffer.from('N'),
+  partitions,
+  select: simpleSelect,
+  begin: simpleBegin,
+  other: simpleOther,
 }
 
-function answer(kind: string, frame: Buffer): Buffer | undefined {
-  if (kind !== 'Q') return replies[kind]
-  const first = frame.toString('latin1', 5, 11).toUpperCase()
-  if (first === 'SELECT') return frame.includes('partstrat') ? partitions : simpleSelect
-  return first.startsWith('BEGIN') ? simpleBegin : simpleOther
+/** The same frames come together again and again. */
+const joined = new Map<string, Buffer>()
+
+function replyTo(kinds: string): Buffer | undefined {
+  if (kinds === '') return undefined
+  let bytes = joined.get(kinds)
+  if (bytes === undefined) {
+    bytes = Buffer.concat(kinds.split(' ').flatMap((kind) => replies[kind] ?? []))
+    joined.set(kinds, bytes)
+  }
+  return bytes.length === 0 ? undefined : bytes
 }
 
-await serveCanned((write) => {
-  let pending: Buffer = Buffer.alloc(0)
+function kindOf(bytes: Buffer, at: number, end: number): string {
+  const kind = String.fromCharCode(bytes[at]!)
+  if (kind !== 'Q') return kind
+  const first = bytes.toString('latin1', at + 5, at + 11).toUpperCase()
+  if (first === 'SELECT') return bytes.subarray(at, end).includes('partstrat') ? 'partitions' : 'select'
+  return first.startsWith('BEGIN') ? 'begin' : 'other'
+}
+
+const tlsRequest = 80_877_103
+
+serveCanned(() => {
   let started = false
-  return (chunk) => {
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
-    const out: Buffer[] = []
+  return (bytes, end) => {
+    let at = 0
+    let kinds = ''
     for (;;) {
-      const lengthAt = started ? 1 : 0
-      if (pending.length < lengthAt + 4) break
-      const end = lengthAt + pending.readInt32BE(lengthAt)
-      if (pending.length < end) break
-      const frame = pending.subarray(0, end)
-      pending = pending.subarray(end)
-      if (started) {
-        const reply = answer(String.fromCharCode(frame[0]!), frame)
-        if (reply !== undefined) out.push(reply)
-      } else if (frame.readInt32BE(4) === 80_877_103) out.push(Buffer.from('N'))
-      else {
+      const lengthAt = at + (started ? 1 : 0)
+      if (end < lengthAt + 4) break
+      const next = lengthAt + bytes.readInt32BE(lengthAt)
+      if (end < next) break
+      let kind = 'tls'
+      if (started) kind = kindOf(bytes, at, next)
+      else if (bytes.readInt32BE(at + 4) !== tlsRequest) {
         started = true
-        out.push(startup)
+        kind = 'startup'
       }
+      kinds = kinds === '' ? kind : `${kinds} ${kind}`
+      at = next
     }
-    if (out.length > 0) write(out.length === 1 ? out[0]! : Buffer.concat(out))
+    return { reply: replyTo(kinds), rest: at }
   }
 })

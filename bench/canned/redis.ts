@@ -7,7 +7,8 @@ import { serveCanned } from './serve.ts'
 const reply = Buffer.from(process.argv[2] === 'get' ? `$64\r\n${'x'.repeat(64)}\r\n` : '+OK\r\n')
 const replies = new Map<number, Buffer>()
 
-function repliesFor(count: number): Buffer {
+function repliesFor(count: number): Buffer | undefined {
+  if (count === 0) return undefined
   let bytes = replies.get(count)
   if (bytes === undefined) {
     bytes = Buffer.concat(Array.from({ length: count }, () => reply))
@@ -17,15 +18,12 @@ function repliesFor(count: number): Buffer {
 }
 
 /** Commands that begin in the chunk: `*` behind a line's end, or first. Good enough for redis-benchmark's values. */
-function countCommands(chunk: Buffer): number {
+function countCommands(bytes: Buffer, end: number): number {
   let count = 0
-  for (let at = chunk.indexOf(42); at >= 0; at = chunk.indexOf(42, at + 1)) {
-    if (at === 0 || chunk[at - 1] === 10) count++
+  for (let at = bytes.indexOf(42); at >= 0 && at < end; at = bytes.indexOf(42, at + 1)) {
+    if (at === 0 || bytes[at - 1] === 10) count++
   }
   return count
 }
 
-await serveCanned((write) => (chunk) => {
-  const count = countCommands(chunk)
-  if (count > 0) write(repliesFor(count))
-})
+serveCanned(() => (bytes, end) => ({ reply: repliesFor(countCommands(bytes, end)), rest: end }))

@@ -72,26 +72,39 @@ interface Undocumented {
   readonly onread: { readonly buffer: Uint8Array; readonly callback: (count: number) => boolean }
 }
 
-/**
- * The accepted connection with reads that pass no stream (`onread`, which Node offers for connections that it opens): as a
- * stream each chunk costs 64 KiB of memory given out and back, and a tick. `undefined` where this Node has it otherwise.
- */
 function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
-  const inner = accepted as unknown as Accepted
-  const handle = inner._handle
-  if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function') return undefined
   let socket: RealSocket | undefined = undefined
-  const callback = (count: number): boolean => {
+  const reading = readInto(accepted, readBuffer, (count) => {
     // Small ones are of Buffer's pool: memory of its own costs as much as parsing it. Who keeps some of it copies that.
     const chunk = Buffer.allocUnsafe(count)
     readBuffer.copy(chunk, 0, 0, count)
     socket!.onData(chunk)
+  })
+  if (reading !== undefined) socket = new RealSocket(reading)
+  return socket
+}
+
+/**
+ * The accepted connection with reads that pass no stream (`onread`, which Node offers for connections that it opens): as a
+ * stream each chunk costs 64 KiB of memory given out and back, and a tick. `undefined` where this Node has it otherwise.
+ * The next read overwrites what `take` has not copied.
+ */
+export function readInto(
+  accepted: net.Socket,
+  buffer: Uint8Array,
+  take: (count: number) => void,
+): net.Socket | undefined {
+  const inner = accepted as unknown as Accepted
+  const handle = inner._handle
+  if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function') return undefined
+  const callback = (count: number): boolean => {
+    take(count)
     return true
   }
   const options: net.SocketConstructorOpts & Undocumented = {
     handle,
     allowHalfOpen: true,
-    onread: { buffer: readBuffer, callback },
+    onread: { buffer, callback },
   }
   const reading = new net.Socket(options)
   const outer = reading as unknown as Accepted
@@ -100,8 +113,7 @@ function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
   outer._server = inner._server
   inner._server = null
   inner._handle = null
-  socket = new RealSocket(reading)
-  return socket
+  return reading
 }
 
 class RealSocket implements Socket {
