@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Decimal } from './decimal.ts'
 import { compareSlices, copySlice, sliceOf } from './slice.ts'
 import { KeyReader } from './tuple-reader.ts'
-import { KeyWriter, keyspaceRange, prefixRange } from './tuple.ts'
+import { KeyWriter, keyspaceOf, keyspaceRange, prefixRange } from './tuple.ts'
 
 function bytesOf(write: (writer: KeyWriter) => void): Uint8Array {
   const writer = new KeyWriter(4)
@@ -232,6 +232,12 @@ describe('ranges', () => {
     expect(inRange(copySlice(new KeyWriter().begin(7, 1).string('a').maxKey()), range)).toBe(true)
     expect(inRange(copySlice(new KeyWriter().begin(7, 1).string('a\0')), range)).toBe(false)
     expect(inRange(copySlice(new KeyWriter().begin(7, 1).string('b')), range)).toBe(false)
+  })
+
+  test('a key says its keyspace at every width of the number', () => {
+    for (const keyspace of [0, 127, 128, 16_383, 16_384, 65_536, 2 ** 24, 2 ** 29 - 1, 2 ** 29, 2 ** 40]) {
+      expect(keyspaceOf(new KeyWriter().begin(keyspace, 1).string('a'))).toBe(keyspace)
+    }
   })
 
   test('keyspaces follow each other at every width of their number', () => {
