@@ -14,13 +14,13 @@ const usableBytes = 328 * mib
 function tried(): {
   pressure: MemoryPressure
   root: MemoryAccount
-  buffers: { live: number; young: number; old: number; unused: number }
+  buffers: { live: number; young: number; old: number; unused: number; workers: number }
   collected: Garbage[]
   wait: () => void
   looks: () => number
   later: (() => void)[]
 } {
-  const buffers = { live: 0, young: 0, old: 0, unused: 0 }
+  const buffers = { live: 0, young: 0, old: 0, unused: 0, workers: 0 }
   const collected: Garbage[] = []
   const later: (() => void)[] = []
   let nowUs = 0
@@ -34,8 +34,9 @@ function tried(): {
     memory: () => {
       looks++
       const bufferBytes = buffers.live + buffers.young + buffers.old
-      const residentBytes = runtimeBytes + heapBytes + bufferBytes + buffers.unused
-      return { totalBytes: Infinity, heapLimitBytes: Infinity, residentBytes, heapBytes, bufferBytes }
+      const workerBytes = buffers.workers
+      const residentBytes = runtimeBytes + heapBytes + bufferBytes + workerBytes + buffers.unused
+      return { totalBytes: Infinity, heapLimitBytes: Infinity, residentBytes, heapBytes, bufferBytes, workerBytes }
     },
     collectGarbage: (which: Garbage) => {
       nowUs += which === 'all' ? 20_000 : 1000
@@ -58,6 +59,18 @@ describe('pressure of memory', () => {
     expect(collected).toEqual([])
     expect(root.limitBytes).toBe(usableBytes - 190 * mib)
     expect(pressure.isAtLimit).toBe(false)
+  })
+
+  it('charges what other threads have, and takes none of it for what can be used again', () => {
+    const { pressure, root, buffers } = tried()
+    buffers.workers = 100 * mib
+    pressure.look()
+    const charged = [...root.holders()].map(({ path, account }) => [path.at(-1), account.usedBytes])
+    expect(charged).toContainEqual(['worker threads', 100 * mib])
+    expect(root.limitBytes - root.usedBytes).toBe(usableBytes - 200 * mib)
+    buffers.workers = 0
+    pressure.look()
+    expect(root.usedBytes).toBe(0)
   })
 
   it('is looked at after each slice, or each eighth while half of the limit is not in use', () => {

@@ -55,6 +55,8 @@ export class MemoryPressure {
   readonly #handedOutBytes: number
   readonly #root: MemoryAccount
   readonly #stored: MemoryAccount
+  /** What the heaps of other threads have, which nobody could refuse them. */
+  readonly #workers: MemoryAccount
   #host: Host | undefined
   /** The runtime's own, beside heap and buffers. */
   #nativeBytes = 0
@@ -77,6 +79,7 @@ export class MemoryPressure {
     this.#stored = stored
     this.#handedOutBytes = root.limitBytes
     this.#root = root
+    this.#workers = root.child('worker threads', { quantumBytes: 1 })
   }
 
   /** Makes those who hold something that nobody has asked for lately give it up; whether there was any. */
@@ -91,8 +94,8 @@ export class MemoryPressure {
   watch(host: Host): void {
     if (this.#limitBytes === Infinity || this.#host !== undefined) return
     this.#host = host
-    const { residentBytes, heapBytes, bufferBytes } = host.memory()
-    this.#nativeBytes = residentBytes - heapBytes - bufferBytes
+    const { residentBytes, heapBytes, bufferBytes, workerBytes } = host.memory()
+    this.#nativeBytes = residentBytes - heapBytes - bufferBytes - workerBytes
     this.#settledBytes = heapBytes + bufferBytes
     this.#collectedBytes = this.#settledBytes
     this.#root.onRefusal = (missingBytes) => this.#refused(missingBytes)
@@ -168,10 +171,11 @@ export class MemoryPressure {
     return facts
   }
 
-  #tighten({ residentBytes, bufferBytes, heapBytes }: MemoryFacts): void {
+  #tighten({ residentBytes, bufferBytes, heapBytes, workerBytes }: MemoryFacts): void {
+    this.#workers.force(workerBytes)
     const limit = this.#limitBytes
     const left = limit * (1 - marginShare) - residentBytes
-    const unused = residentBytes - bufferBytes - heapBytes - this.#nativeBytes
+    const unused = residentBytes - bufferBytes - heapBytes - workerBytes - this.#nativeBytes
     const reusable = Math.min(Math.max(unused / 2, 0), limit * reusableShare)
     this.#leftBytes = left + reusable
     const bytes = Math.max(this.#root.usedBytes + this.#leftBytes, this.#stored.usedBytes + leastWorkBytes)

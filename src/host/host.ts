@@ -48,6 +48,8 @@ export interface MemoryFacts {
   readonly heapBytes: number
   /** Buffers beside it: stored data, and those that are garbage and not collected yet. */
   readonly bufferBytes: number
+  /** Heaps of threads that run jobs, each as it was after its last one. */
+  readonly workerBytes: number
 }
 
 /** A worker's job is named, so that simulated workers run the same code inline. */

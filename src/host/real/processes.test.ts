@@ -220,6 +220,32 @@ describe('worker', () => {
     expect(answers[8]).toBe(42)
   })
 
+  test('tells what the heaps of threads have, and ends a thread that a large job has left large', async () => {
+    const url = await workerScript(
+      'keep',
+      `const kept = []
+       let calls = 0
+       const run = async (count) => {
+         for (let i = 0; i < count; i++) kept.push({ i })
+         return ++calls
+       }`,
+    )
+    const script = write(
+      'heaps.js',
+      `import { createRealHost } from './built/real/real-host.js'
+       const host = createRealHost({ workers: { script: new URL(${JSON.stringify(url)}), jobs: ['keep'], endlessJobs: [] }, workerLimit: 1 })
+       const mebibytes = () => host.memory().workerBytes / 1048576
+       const told = [mebibytes()]
+       for (const count of [1, 1, 4_000_000, 1]) told.push(await host.worker('keep', count), mebibytes())
+       console.log(JSON.stringify(told))`,
+    )
+    const [none, first, small, second, , third, large, fourth, after] = JSON.parse(await run(script)) as number[]
+    expect([none, first, second, third, fourth]).toEqual([0, 1, 2, 3, 1])
+    expect(small).toBeGreaterThan(1)
+    expect(large).toBeGreaterThan(64)
+    expect(after).toBeLessThan(64)
+  })
+
   test('lets endless jobs take turns, ends them when they are given up, and bounds their memory', async () => {
     const url = await workerScript(
       'job',

@@ -57,7 +57,7 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     network: createRealNetwork(),
     worker: (job, input, signal) => (endless.has(job) ? endless : workers).run(job, input, signal),
     log,
-    memory: () => memory(totalBytes),
+    memory: () => memory(totalBytes, workers.heapBytes + endless.heapBytes),
     collectGarbage: garbageCollector(),
     fatal,
   }
@@ -94,7 +94,7 @@ function machineBytes(): number {
 }
 
 /** Takes some microseconds. */
-function memory(totalBytes: number): MemoryFacts {
+function memory(totalBytes: number, workerBytes: number): MemoryFacts {
   const { rss, heapTotal, arrayBuffers } = process.memoryUsage()
   return {
     totalBytes,
@@ -102,6 +102,7 @@ function memory(totalBytes: number): MemoryFacts {
     residentBytes: rss,
     heapBytes: heapTotal,
     bufferBytes: arrayBuffers,
+    workerBytes,
   }
 }
 

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import { parentPort } from 'node:worker_threads'
 import type { Job, JobName } from '../host.ts'
 
@@ -10,7 +11,9 @@ export interface WorkerRequest {
   readonly input: unknown
 }
 
-export type WorkerAnswer = { readonly output: unknown } | { readonly error: unknown }
+export type WorkerResult = { readonly output: unknown } | { readonly error: unknown }
+/** With what the thread's heap has grown to. */
+export type WorkerAnswer = WorkerResult & { readonly heapBytes: number }
 
 export function answerJobs(jobs: Readonly<Record<JobName, () => Promise<Job>>>): void {
   parentPort?.on('message', (request: WorkerRequest) => {
@@ -18,16 +21,17 @@ export function answerJobs(jobs: Readonly<Record<JobName, () => Promise<Job>>>):
   })
 }
 
-function send(message: WorkerAnswer): void {
+function send(result: WorkerResult): void {
+  const heapBytes = getHeapStatistics().total_heap_size
   try {
-    parentPort?.postMessage(message)
+    parentPort?.postMessage({ ...result, heapBytes } satisfies WorkerAnswer)
   } catch (error) {
     // The output, or a property of the error, cannot be cloned.
-    parentPort?.postMessage({ error: new Error(String(error)) } satisfies WorkerAnswer)
+    parentPort?.postMessage({ error: new Error(String(error)), heapBytes } satisfies WorkerAnswer)
   }
 }
 
-async function answer(jobs: Parameters<typeof answerJobs>[0], { job, input }: WorkerRequest): Promise<WorkerAnswer> {
+async function answer(jobs: Parameters<typeof answerJobs>[0], { job, input }: WorkerRequest): Promise<WorkerResult> {
   try {
     const run = await jobs[job]!()
     return { output: await run(input) }

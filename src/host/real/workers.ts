@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type JobName, type Transfer, UnknownJobError, WorkerMemoryError } from '../host.ts'
-import type { WorkerAnswer, WorkerRequest } from './worker-entry.ts'
+import type { WorkerAnswer, WorkerRequest, WorkerResult } from './worker-entry.ts'
 
 /**
  * A few threads that run named jobs, one at a time each; further jobs wait in order. The script of the threads is one
  * text that needs no other file, read when the host is made: what becomes of the files of a running process does not
  * matter to it. A thread that dies takes its job with it, as an error, and is replaced when it is needed. Idle threads do not hold the process.
+ *
+ * Each says with its answer what its heap has grown to. One that a large job has left large ends: an idle thread collects
+ * nothing, and what it holds is the process's.
  *
  * A job that is given up while it runs ends with its thread: there is no other way to stop what loops. Threads whose jobs
  * may be endless (`endless`) take turns by the same means: where others wait, a job that has had its time is stopped, and
@@ -19,11 +22,19 @@ export class Workers {
   readonly #idle: Worker[] = []
   readonly #running = new Map<Worker, Task>()
   readonly #waiting: Task[] = []
+  readonly #heapBytes = new Map<Worker, number>()
   #count = 0
 
   constructor(script: WorkerScript | undefined, options: WorkersOptions = {}) {
     this.#script = script
     this.#options = options
+  }
+
+  /** Of all threads that have finished a job. */
+  get heapBytes(): number {
+    let sum = 0
+    for (const bytes of this.#heapBytes.values()) sum += bytes
+    return sum
   }
 
   has(job: JobName): boolean {
@@ -68,7 +79,7 @@ export class Workers {
       worker.postMessage(task.request)
     } catch (error) {
       // What was given cannot be cloned; the thread is as good as before.
-      this.#finish(worker, { error })
+      this.#finish(worker, { error }, this.#heapBytes.get(worker) ?? 0)
     }
   }
 
@@ -96,7 +107,7 @@ export class Workers {
       eval: true,
       ...(heapMb !== undefined && { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
     })
-    worker.on('message', (answer: WorkerAnswer) => this.#finish(worker, answer))
+    worker.on('message', (answer: WorkerAnswer) => this.#finish(worker, answer, answer.heapBytes))
     worker.on('error', (error) =>
       this.#takeTask(worker)?.reject(isOutOfMemory(error) ? new WorkerMemoryError() : error),
     )
@@ -104,12 +115,14 @@ export class Workers {
     return worker
   }
 
-  #finish(worker: Worker, answer: WorkerAnswer): void {
+  #finish(worker: Worker, answer: WorkerResult, heapBytes: number): void {
     const task = this.#takeTask(worker)
     // An answer that crossed with its thread's end.
     if (task === undefined) return
     worker.unref()
-    this.#idle.push(worker)
+    this.#heapBytes.set(worker, heapBytes)
+    if (heapBytes > mostIdleHeapBytes) void worker.terminate()
+    else this.#idle.push(worker)
     if ('error' in answer) task.reject(answer.error)
     else task.resolve(answer.output)
     this.#startNext()
@@ -117,6 +130,7 @@ export class Workers {
 
   #bury(worker: Worker, code: number): void {
     this.#count -= 1
+    this.#heapBytes.delete(worker)
     const place = this.#idle.indexOf(worker)
     if (place >= 0) this.#idle.splice(place, 1)
     this.#takeTask(worker)?.reject(new Error(`the worker thread ended with code ${code}`))
@@ -133,6 +147,9 @@ export class Workers {
     return task
   }
 }
+
+/** Some times what a thread has that has only small jobs, with their code. */
+const mostIdleHeapBytes = 64 * 1024 * 1024
 
 /** Calls `answerJobs` with these jobs. CommonJS, as everything that is evaluated in a thread. */
 export interface WorkerScript {

@@ -110,7 +110,8 @@ export class SimulatedProcess implements Host {
 
   /** The same in every run, whatever machine it runs on. */
   memory(): MemoryFacts {
-    return { totalBytes: 4 * GIB, heapLimitBytes: 2 * GIB, residentBytes: GIB / 16, heapBytes: 0, bufferBytes: 0 }
+    const used = { residentBytes: GIB / 16, heapBytes: 0, bufferBytes: 0, workerBytes: 0 }
+    return { totalBytes: 4 * GIB, heapLimitBytes: 2 * GIB, ...used }
   }
 
   fatal(error: Error): never {
