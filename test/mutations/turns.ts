@@ -64,6 +64,29 @@ export const turnMutations: readonly Mutation[] = [
     ['conditions of a long filter are free', 'charge(unitsPerTest)\n', ''],
   ]),
   ...mutationsOf(
+    'src/database/memory-pressure.ts',
+    ['src/database/memory-pressure.test.ts'],
+    [
+      ['what other threads have is charged to nobody', '    this.#workers.force(workerBytes)\n', ''],
+      [
+        'what other threads have can be used again',
+        'heapBytes - workerBytes - this.#nativeBytes',
+        'heapBytes - this.#nativeBytes',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/host/real/workers.ts',
+    ['src/host/real/processes.test.ts'],
+    [
+      [
+        'a thread stays however large a job has left it',
+        'if (heapBytes > mostIdleHeapBytes) void worker.terminate()\n    else this',
+        'this',
+      ],
+    ],
+  ),
+  ...mutationsOf(
     'src/model/document/bson.ts',
     ['src/language/mql/charges.test.ts'],
     [
