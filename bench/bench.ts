@@ -17,6 +17,7 @@ import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
 import { sql } from './areas/sql.ts'
 import { start } from './areas/start.ts'
+import { turns } from './areas/turns.ts'
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts'
 import { keepApart } from './cores.ts'
 import { guard } from './guard.ts'
@@ -24,7 +25,7 @@ import type { Row } from './measure.ts'
 import { commitOfPage, joinReports, performancePage, type Report } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
-const areas: readonly Area[] = [kv, sql, document, commit, start, fairness, endings, catalog]
+const areas: readonly Area[] = [kv, sql, document, commit, start, fairness, endings, turns, catalog]
 const page = 'docs/performance.md'
 /** As many as the comparison promises, also where each is short. */
 const pairs = 5

@@ -62,8 +62,8 @@ export interface ErrorDetail {
   readonly [name: string]: unknown
 }
 
-/** Made by the thousand where a server is flooded: where from costs more than all else of them, and says nothing. */
-const plentiful: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['out_of_memory', 'canceled'])
+/** Made by the thousand, by floods and by batches: where from costs more than all else of them, and says nothing. */
+const plentiful: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['out_of_memory', 'canceled', 'unique_violation'])
 
 export class PolylogError extends Error {
   readonly code: ErrorCode

@@ -57,6 +57,19 @@ function within<T>(own: Place | undefined, work: () => T): T {
   }
 }
 
+/** Of one argument after another: what is suspended is called again with the same one, and goes on with it. */
+export function resumable<A extends object, R extends unknown[], T>(
+  work: (argument: A, ...rest: R) => T,
+): (argument: A, ...rest: R) => T {
+  let kept: { readonly argument: A; readonly resumption: Resumption } | undefined
+  return (argument, ...rest) => {
+    if (kept?.argument !== argument) kept = { argument, resumption: new Resumption() }
+    const made = kept.resumption.run(() => work(argument, ...rest))
+    kept = undefined
+    return made
+  }
+}
+
 /** What begins now keeps its own place: a statement within the work that leads to it. */
 export function leaveResumption(): void {
   place = undefined

@@ -76,8 +76,9 @@ export class Documents {
   async insert(...documents: Document[]): Promise<void> {
     const values = documents.map((document, i) => encodeDocument(`document ${i + 1}`, document))
     await this.#write(function* (transaction, source): StatementSteps<void> {
-      const { errors } = yield* insertDocuments(transaction, source, values, true)
-      if (errors.length > 0) throw errors[0]!.error
+      yield* insertDocuments(transaction, source, values, true, (_, error) => {
+        throw error
+      })
     })
   }
 

@@ -156,12 +156,14 @@ export class GroupJoin<L, R, O, X extends Run> implements Operator<O, X> {
     const bytes = entries.reduce((sum, { row }) => sum + innerFormat.sizeOf(row), 0)
     // They lie in the table: what is new is their copies.
     this.#found.hold(run, bytes)
-    const joined = combine(
-      outer,
-      entries.map(({ row }) => row),
-    )
-    this.#found.releaseAll()
-    return joined
+    try {
+      return combine(
+        outer,
+        entries.map(({ row }) => row),
+      )
+    } finally {
+      this.#found.releaseAll()
+    }
   }
 
   #entriesOf(keys: readonly string[]): readonly Entry<R>[] {

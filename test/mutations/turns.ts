@@ -2,6 +2,7 @@
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const resumption = ['src/base/resumption.test.ts']
+const longProjections = ['src/language/mql/long-projections.test.ts']
 const longFilters = ['src/language/mql/long-filters.test.ts']
 
 export const turnMutations: readonly Mutation[] = [
@@ -55,6 +56,22 @@ export const turnMutations: readonly Mutation[] = [
     ['a turn may come no further than the one before', 'hasStepped && isTurnOver()', 'isTurnOver()'],
     ['a statement keeps its place in the work that led to it', 'place = undefined\n}', '}'],
   ]),
+  ...mutationsOf('src/language/mql/project-document.ts', longProjections, [
+    ['two computed fields share a step', 'if (this.#hasComputed) return false', ''],
+    ['a field that is added stands twice', "this.#mode === 'add' && met?.has(name) === true", 'false'],
+    ['what stays is copied once too little', 'if (!this.#copyRun()) return false\n    this.#places', 'this.#places'],
+  ]),
+  ...mutationsOf('src/language/mql/expression-contract.ts', longProjections, [
+    ['an array in parts is not ended', 'state.writer.end().takeValue()', 'state.writer.takeValue()'],
+  ]),
+  ...mutationsOf('src/base/resumption.ts', longProjections, [
+    ['what was suspended is another argument', 'if (kept?.argument !== argument) kept =', 'kept ??='],
+  ]),
+  ...mutationsOf(
+    'src/gateway/mongodb/write-errors.ts',
+    ['src/gateway/mongodb/write-errors.test.ts'],
+    [['messages of errors never end', "writtenBytes < mostMessageBytes ? message : ''", 'message']],
+  ),
   ...mutationsOf('src/language/mql/long-lists.ts', longFilters, [
     [
       'a long filter goes on for another document',

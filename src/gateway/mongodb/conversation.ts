@@ -13,6 +13,7 @@ import { step, type Conversation, type Step } from '../gateway.ts'
 import type { Reworded } from '../refused-replies.ts'
 import { toFailure } from './errors.ts'
 import { CommandWitness, execute, writeError } from './execute.ts'
+import { inTurns } from './reply.ts'
 import { FrameReader, type Frame } from './frames.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { errorsFor } from './refused-replies.ts'
@@ -29,8 +30,8 @@ import {
 
 /** What is shorter is looked through at once. */
 const longMessageBytes = 64 * 1024
-/** A scratch buffer that grew for a large reply is not kept. */
-const keptReplyBytes = 1024 * 1024
+/** A larger reply leaves in its buffer (`Outbox.append`). */
+const keptReplyBytes = 64 * 1024
 /** A cursor looks into its message as long as it lives: of a buffer larger than this a small one gets its own. */
 const sharedBufferBytes = 128 * 1024
 
@@ -70,6 +71,10 @@ export class MongoConversation implements Conversation {
 
   get id(): number {
     return this.#connection.id
+  }
+
+  get hasEnded(): boolean {
+    return this.#connection.hasEnded
   }
 
   get remote(): string {
@@ -122,22 +127,18 @@ export class MongoConversation implements Conversation {
 
   /** One that takes more than a turn to look through. */
   async #nextLong(bytes: Uint8Array, start: number, end: number): Promise<void> {
-    const { host } = this.gateway.sessions
     const steps = messageSteps(bytes, start, end)
-    for (;;) {
-      beginTurn()
-      const parsed = steps.next()
-      if (parsed.done === true) {
-        await this.#carryOut(parsed.value)
-        return
-      }
-      await new Promise<void>((resolve) => host.turn(resolve))
-      if (this.#connection.hasEnded) return
+    const parse = (): Message | undefined => {
+      const step = steps.next()
+      return step.done === true ? step.value : undefined
     }
+    beginTurn()
+    const message = parse() ?? (await inTurns(this.gateway.sessions.host, () => this.#connection.hasEnded, parse))
+    if (message !== undefined) await this.#carryOut(message)
   }
 
   #carryOut(message: Message): Step | Promise<void> {
-    const done = execute(this, message, this.#reply.reset())
+    const done = execute(this, message, this.#beginReply(message))
     if (!(done instanceof Promise)) {
       this.#answer(message, done)
       return step.done
@@ -146,6 +147,14 @@ export class MongoConversation implements Conversation {
       this.running = undefined
       this.#answer(message, witness)
     })
+  }
+
+  /** The header comes first, so that a long reply leaves in the memory that it was written in. */
+  #beginReply({ requestId, isLegacy }: Message): BsonWriter {
+    const reply = this.#reply
+    reply.out.reset()
+    beginReply(reply.out, requestId, ++this.#requestId, isLegacy)
+    return reply.keepWritten().reset()
   }
 
   /** Before its session is there: one that nobody uses may have been closed since it was asked for. */
@@ -166,23 +175,21 @@ export class MongoConversation implements Conversation {
     if (!message.moreToCome) {
       const leavesAlone = witness instanceof CommandWitness && witness.isInTransaction
       if (leavesAlone) outbox.flush()
-      const out = outbox.writerFor(witness)
-      if (!outbox.hasRoomFor(this.#reply.out.end)) this.#refuseReply()
-      const start = beginReply(out, message.requestId, ++this.#requestId, message.isLegacy)
-      out.slice(this.#reply.out)
-      endReply(out, start)
+      outbox.witness = witness
+      if (!outbox.hasRoomFor(this.#reply.out.end)) this.#refuseReply(message)
+      const { out } = this.#reply
+      endReply(out, 0)
+      outbox.append(out)
       if (leavesAlone) outbox.flush()
     }
     if (this.#reply.out.bytes.length > keptReplyBytes) this.#reply = new BsonWriter(new ByteWriter(1024))
   }
 
   /** Nobody could keep it if the client did not take it. */
-  #refuseReply(): void {
+  #refuseReply(message: Message): void {
     this.#reply = new BsonWriter(new ByteWriter(1024))
-    writeError(
-      this.#reply,
-      toFailure(new PolylogError('out_of_memory', 'out of memory: there is no room for the reply')),
-    )
+    const failure = toFailure(new PolylogError('out_of_memory', 'out of memory: there is no room for the reply'))
+    writeError(this.#beginReply(message), failure)
   }
 
   /** The protocol has no words that answer nothing. */

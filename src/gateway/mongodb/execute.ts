@@ -3,7 +3,6 @@
  * puts it into its transaction, and writes its reply or its error.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { beginTurn } from '../../base/work.ts'
 import { Resumption } from '../../base/resumption.ts'
 import { suspended } from '../../database/transaction/wait.ts'
 import type { Durability, Sequence } from '../../log/commit-log.ts'
@@ -23,7 +22,8 @@ import type { MongoConversation } from './conversation.ts'
 import type { LogicalSession } from './logical-sessions.ts'
 import { writeDuplicate, writeLabels } from './execute-errors.ts'
 import { labelsOf, toFailure, type MongoFailure, type FailurePlace } from './errors.ts'
-import { checkDatabaseName, fieldMap, Request, type Command, type Reply } from './request.ts'
+import { checkDatabaseName, fieldMap, Request, type Command } from './request.ts'
+import { inTurns, type Reply, type ReplySteps } from './reply.ts'
 import type { Message } from './wire.ts'
 
 /** What a reply waits for: what its command's session has seen, at the level that the command asked for. */
@@ -82,19 +82,10 @@ export function execute(
     if (!connection.greeted) connection.greet()
     request = makeRequest(connection, message, fields, name)
     const result = runCommand(command, request)
-    if (!(result instanceof Promise)) {
-      writeReply(reply, result)
-      return new CommandWitness(request)
-    }
-    const running = request
-    connection.running = running
-    return result.then(
-      (written) => {
-        writeReply(reply, written)
-        return new CommandWitness(running)
-      },
-      (error: unknown) => failed(connection, reply, running, error),
-    )
+    const left = result instanceof Promise ? result : writeReply(reply, result)
+    if (left === undefined) return new CommandWitness(request)
+    connection.running = request
+    return finish(connection, reply, request, left)
   } catch (error) {
     return failed(connection, reply, request, error)
   }
@@ -106,10 +97,36 @@ function firstName(fields: ReadonlyMap<string, BsonValue>): string {
   return ''
 }
 
-function writeReply(writer: BsonWriter, reply: Reply): void {
+/** The steps that are left of it where it takes more than this turn. */
+function writeReply(writer: BsonWriter, reply: Reply): ReplySteps | undefined {
   writer.begin()
-  reply(writer)
+  if (typeof reply === 'function') reply(writer)
+  else {
+    const steps = reply.steps(writer)
+    if (steps.next().done !== true) return steps
+  }
   writer.double('ok', 1).end()
+  return undefined
+}
+
+async function finish(
+  connection: MongoConversation,
+  reply: BsonWriter,
+  request: Request,
+  left: Promise<Reply> | ReplySteps,
+): Promise<Witness> {
+  try {
+    const steps = left instanceof Promise ? writeReply(reply, await left) : left
+    if (steps !== undefined) {
+      const isWritten = (): true | undefined => (steps.next().done === true ? true : undefined)
+      // What has happened is told, whoever cancels it now.
+      await inTurns(connection.gateway.sessions.host, () => connection.hasEnded, isWritten)
+      reply.double('ok', 1).end()
+    }
+    return new CommandWitness(request)
+  } catch (error) {
+    return failed(connection, reply, request, error)
+  }
 }
 
 /** Commands of the handshake see no session. */
@@ -198,18 +215,13 @@ function carryOut(command: Command, request: Request): Reply | Promise<Reply> {
       return undefined
     }
   }
-  return run() ?? inTurns(request, run)
+  return run() ?? compiled(request, run)
 }
 
-async function inTurns(request: Request, run: () => Reply | Promise<Reply> | undefined): Promise<Reply> {
-  const { host } = request.gateway.sessions
-  for (;;) {
-    await new Promise<void>((resolve) => host.turn(resolve))
-    if (request.isCanceled) throw canceled()
-    beginTurn()
-    const result = run()
-    if (result !== undefined) return result
-  }
+async function compiled(request: Request, run: () => Reply | Promise<Reply> | undefined): Promise<Reply> {
+  const result = await inTurns(request.gateway.sessions.host, () => request.isCanceled, run)
+  if (result === undefined) throw canceled()
+  return result
 }
 
 const allowed = new WeakMap<Command, ReadonlySet<string>>()

@@ -7,7 +7,7 @@ import { PolylogError } from '../../base/errors.ts'
 import { copySlice, type Slice } from '../../base/slice.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../../database/contract.ts'
-import { inPlace } from '../../database/transaction/wait.ts'
+import { inPlace, isSteps } from '../../database/transaction/wait.ts'
 import type { Durability } from '../../log/commit-log.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, bsonTypeName, elementsOf, FieldCursor } from '../../model/document/bson.ts'
@@ -19,10 +19,10 @@ import type { Session } from '../../session/contract.ts'
 import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
+import { copyElements, type LongReply, type Reply, type ShortReply } from './reply.ts'
 import type { DocumentSequence } from './wire.ts'
 
-/** Writes a reply's fields, all but `ok`. */
-export type Reply = (writer: BsonWriter) => void
+export type { Reply } from './reply.ts'
 
 export interface RetryKey {
   readonly session: string
@@ -222,11 +222,13 @@ export class Request {
     if (retry === undefined) return this.session.run(statement)
     const remembering: Statement<Reply> = (transaction) => {
       const known = transaction.rememberedReply(retry.session)
-      if (known !== undefined && known.operation === retry.operation) return copyFields(copySlice(known.reply))
+      if (known !== undefined && known.operation === retry.operation) return copyFields(copySlice(known.reply), true)
       if (known !== undefined && known.operation > retry.operation) throw tooOld(retry.operation, known.operation)
       const result = statement(transaction)
-      if (typeof result === 'function') return remember(transaction, retry, result)
-      return rememberAfter(transaction, retry, result)
+      if (isSteps(result)) return rememberAfter(transaction, retry, result)
+      return typeof result === 'function'
+        ? remember(transaction, retry, result)
+        : rememberLong(transaction, retry, result)
     }
     return this.session.run(remembering)
   }
@@ -258,7 +260,7 @@ function commitOf(session: Session): Promise<void> | undefined {
   return outcome instanceof Promise ? outcome.then(() => undefined) : undefined
 }
 
-function remember(transaction: Transaction, retry: RetryKey, reply: Reply): Reply {
+function remember(transaction: Transaction, retry: RetryKey, reply: ShortReply): Reply {
   transaction.rememberReply(retry.session, retry.operation, encodeFields(reply))
   return reply
 }
@@ -269,7 +271,17 @@ function* rememberAfter(
   steps: StatementSteps<Reply>,
 ): StatementSteps<Reply> {
   const reply = yield* steps
+  if (typeof reply !== 'function') return yield* rememberLong(transaction, retry, reply)
   return yield* inPlace(transaction, () => remember(transaction, retry, reply))
+}
+
+/** What is kept of it is what is answered: it is not written twice. */
+function* rememberLong(transaction: Transaction, retry: RetryKey, reply: LongReply): StatementSteps<Reply> {
+  const writer = new BsonWriter(new ByteWriter(1024)).begin()
+  yield* reply.steps(writer)
+  const { out } = writer.end()
+  yield* inPlace(transaction, () => transaction.rememberReply(retry.session, retry.operation, out))
+  return copyFields(out.bytes.subarray(0, out.end), false)
 }
 
 /** A scratch buffer that grew for a large reply is not kept. */
@@ -278,16 +290,18 @@ const keptReplyBytes = 64 * 1024
 let replyScratch = new BsonWriter(new ByteWriter(1024))
 
 /** Reused: what takes it copies it at once. */
-function encodeFields(reply: Reply): Slice {
+function encodeFields(reply: ShortReply): Slice {
   if (replyScratch.out.bytes.length > keptReplyBytes) replyScratch = new BsonWriter(new ByteWriter(1024))
   reply(replyScratch.reset().begin())
   return replyScratch.end().out
 }
 
-function copyFields(reply: Uint8Array): Reply {
-  return (writer) => {
-    writer.elements(reply, 4, reply.length - 1)
-    writer.boolean('retried', true)
+function copyFields(reply: Uint8Array, isRetried: boolean): Reply {
+  return {
+    *steps(writer) {
+      yield* copyElements(writer, { bytes: reply, start: 4, end: reply.length - 1 })
+      if (isRetried) writer.boolean('retried', true)
+    },
   }
 }
 

@@ -95,18 +95,29 @@ function extreme(values: Iterable<BsonValue>, sign: number): BsonValue {
   return best ?? nullValue
 }
 
-/** `lost` degrees of freedom: 0 for a population, 1 for a sample. Welford's method. */
-export function standardDeviation(values: Iterable<BsonValue>, lost: number): BsonValue {
-  let count = 0
-  let mean = 0
-  let squares = 0
-  for (const value of values) {
-    if (!value.isNumber) continue
+/** Welford's method. */
+export class RunningDeviation {
+  #count = 0
+  #mean = 0
+  #squares = 0
+
+  add(value: BsonValue): void {
+    if (!value.isNumber) return
     const number = toDouble(value)
-    count++
-    const difference = number - mean
-    mean += difference / count
-    squares += difference * (number - mean)
+    const difference = number - this.#mean
+    this.#mean += difference / ++this.#count
+    this.#squares += difference * (number - this.#mean)
   }
-  return count <= lost ? nullValue : doubleValue(Math.sqrt(squares / (count - lost)))
+
+  /** `lost` degrees of freedom: 0 for a population, 1 for a sample. */
+  result(lost: number): BsonValue {
+    if (this.#count <= lost) return nullValue
+    return doubleValue(Math.sqrt(this.#squares / (this.#count - lost)))
+  }
+}
+
+export function standardDeviation(values: Iterable<BsonValue>, lost: number): BsonValue {
+  const deviation = new RunningDeviation()
+  for (const value of values) deviation.add(value)
+  return deviation.result(lost)
 }

@@ -67,15 +67,20 @@ export function* pull(documents: Documents, run: Run): StatementSteps<readonly B
   }
 }
 
-/** All of them, in memory of their own, charged to `account`. */
-export function* collect(documents: Documents, run: Run, account: MemoryAccount): StatementSteps<BsonValue[]> {
+/** All of them, charged to `account`: copies, where they do not come in memory of their own. */
+export function* collect(
+  documents: Documents,
+  run: Run,
+  account: MemoryAccount,
+  copies = true,
+): StatementSteps<BsonValue[]> {
   const collected: BsonValue[] = []
   for (;;) {
     const batch = yield* pull(documents, run)
     if (batch === undefined) return collected
     for (const document of batch) {
       account.charge(keptBytes(document), 'the result of a query')
-      collected.push(document.copy())
+      collected.push(copies ? document.copy() : document)
     }
   }
 }

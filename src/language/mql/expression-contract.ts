@@ -1,7 +1,11 @@
 /** What the families of expression operators share. */
+import { ByteWriter } from '../../base/bytes.ts'
+import { part } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
-import { buildDocument, indexName } from '../../model/document/bson-writer.ts'
+import { BsonWriter, buildDocument, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
+import { missingValue } from '../../model/document/values.ts'
 import type { Scope } from './scope.ts'
 
 /** Answers a value; `type` 0 is a missing one. */
@@ -74,7 +78,12 @@ export function namedParts(
   return parts
 }
 
+/** Of more the array is written in parts. */
+const elementsAtOnce = 256
+const unitsPerElement = 100
+
 export function arrayOf(values: readonly BsonValue[]): BsonValue {
+  if (values.length > elementsAtOnce) return longArrayOf(values)
   const bytes = buildDocument((writer) => {
     for (const [index, value] of values.entries()) {
       if (value.type === bsonType.missing) writer.null(indexName(index))
@@ -82,6 +91,34 @@ export function arrayOf(values: readonly BsonValue[]): BsonValue {
     }
   })
   return new BsonValue(bsonType.array, bytes)
+}
+
+function longArrayOf(values: readonly BsonValue[]): BsonValue {
+  const { bytes, start, end } = part(
+    () => ({ writer: new BsonWriter(new ByteWriter(roomOf(values))).begin(), at: 0, made: missingValue }),
+    (state) => {
+      const before = state.writer.out.end
+      const stop = Math.min(values.length, state.at + elementsAtOnce)
+      for (; state.at < stop; state.at++) {
+        const value = values[state.at]!
+        if (value.type === bsonType.missing) state.writer.null(indexName(state.at))
+        else state.writer.value(indexName(state.at), value)
+      }
+      charge(unitsPerElement * elementsAtOnce + state.writer.out.end - before)
+      if (stop < values.length) return false
+      state.made = state.writer.end().takeValue()
+      return true
+    },
+  ).made
+  return new BsonValue(bsonType.array, bytes, start, end)
+}
+
+/** So that what is written need not be moved. */
+function roomOf(values: readonly BsonValue[]): number {
+  const headBytes = 2 + String(values.length).length
+  let bytes = 16
+  for (const { start, end } of values) bytes += headBytes + end - start
+  return bytes
 }
 
 /** An object of the fields that are not missing. */

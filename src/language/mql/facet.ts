@@ -1,4 +1,6 @@
 /** `$facet`: every branch sees all documents; one document with the branches' results comes out. */
+import { resumable } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { Materialize } from '../../query/materialize.ts'
 import { type Batch, paused, type Run } from '../../query/operator.ts'
@@ -21,6 +23,9 @@ export class Facet implements Documents {
   readonly #input: Materialize<BsonValue, Run>
   readonly #branches: readonly OpenBranch[]
   readonly #memory = new OperatorMemory('$facet')
+  readonly #written = resumable((branches: readonly OpenBranch[]) =>
+    objectOf(branches.map(({ name, collected }) => [name, arrayOf(collected)] as const)),
+  )
   #at = 0
 
   constructor(input: Documents, branches: readonly Branch[]) {
@@ -40,13 +45,15 @@ export class Facet implements Documents {
         for (const one of batch) {
           // Once where it lies, once in the array.
           this.#memory.hold(run, 2 * keptBytes(one))
+          charge(keptBytes(one))
           collected.push(one.copy())
         }
       }
     }
     if (this.#at > this.#branches.length) return undefined
+    const made = this.#written(this.#branches)
     this.#at++
-    return [objectOf(this.#branches.map(({ name, collected }) => [name, arrayOf(collected)] as const))]
+    return [made]
   }
 
   reset(): void {

@@ -7,7 +7,7 @@
  */
 import { charge, dearUnits, isBounded } from '../../base/work.ts'
 import { mapInParts } from '../../base/resumption.ts'
-import { bsonType, BsonValue, elementsOf, fieldsOf, isNestedType } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, fieldsOf, getField, isNestedType } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, visitPath, type LeafArrays, type Path } from '../../model/document/path.ts'
 import { isTruthy } from '../../model/document/values.ts'
@@ -17,7 +17,7 @@ import { objectOf } from './expression-contract.ts'
 import { badValue, equalityTest, type ValueTest } from './filter-values.ts'
 import { isOperatorDocument, parseOperators, type Condition } from './filter-operators.ts'
 import { IdFilter, plainId } from './id-filter.ts'
-import { type DocumentTest, isLong, longElementsOf, longFieldsOf, someTest } from './long-lists.ts'
+import { type DocumentTest, findElement, isLong, longElementsOf, longFieldsOf, someTest } from './long-lists.ts'
 import { rootScope, type Variables } from './scope.ts'
 
 /** What every matching document satisfies for some value of the path. */
@@ -243,19 +243,19 @@ function positionOf(document: BsonValue, path: Path, test: ValueTest): number | 
   for (let depth = 0; depth <= path.names.length; depth++) {
     if (value.type === bsonType.array) return elementPosition(value, path, depth, test)
     if (value.type !== bsonType.object || depth === path.names.length) return undefined
-    value = fieldsOf(value).find(([name]) => name === path.names[depth])?.[1] ?? new BsonValue()
+    value = getField(value, path.names[depth]!) ?? new BsonValue()
   }
   return undefined
 }
 
 function elementPosition(array: BsonValue, path: Path, depth: number, test: ValueTest): number | undefined {
   const rest = depth < path.names.length ? parsePath(path.names.slice(depth).join('.')) : undefined
-  const position = elementsOf(array).findIndex((element) => {
+  const isMatch: ValueTest = (element) => {
     if (rest === undefined) return test(element)
     if (!isNestedType(element.type)) return false
     return visitPath(element.bytes, element.start, rest, 'elements and array', test)
-  })
-  return position < 0 ? undefined : position
+  }
+  return findElement(array, isMatch)?.position
 }
 
 /** A test of a single value by a `$pull` condition or an `$elemMatch` of values. */

@@ -1,13 +1,15 @@
 /** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
+import { resumable } from '../../base/resumption.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, keyText } from '../../model/document/order.ts'
 import { int32Value, integerValue, nullValue, toSafeInteger } from '../../model/document/values.ts'
-import { RunningSum, standardDeviation } from './accumulate.ts'
+import { RunningDeviation, RunningSum } from './accumulate.ts'
 import { compileExpression } from './expression.ts'
 import { arrayOf, namedParts, objectOf, type Expression } from './expression-contract.ts'
 import { mergeInto } from './expression-object.ts'
+import { sortedInParts } from './long-lists.ts'
 import { rootScope, type Variables } from './scope.ts'
 import { type AggregatePlan, HashAggregate } from '../../query/aggregate.ts'
 import type { Run } from '../../query/operator.ts'
@@ -147,6 +149,24 @@ class Collected implements Accumulator {
   }
 }
 
+class Deviation implements Accumulator {
+  readonly #deviation = new RunningDeviation()
+  readonly #lost: number
+
+  constructor(lost: number) {
+    this.#lost = lost
+  }
+
+  add(value: BsonValue): number {
+    this.#deviation.add(value)
+    return 0
+  }
+
+  result(): BsonValue {
+    return this.#deviation.result(this.#lost)
+  }
+}
+
 class Counter implements Accumulator {
   #count = 0
 
@@ -171,8 +191,8 @@ export const accumulators: ReadonlyMap<string, Make> = new Map<string, Make>([
   ['$addToSet', () => new Pushed(true)],
   ['$mergeObjects', () => new Merged()],
   ['$count', () => new Counter()],
-  ['$stdDevPop', () => new Collected((values) => standardDeviation(values, 0))],
-  ['$stdDevSamp', () => new Collected((values) => standardDeviation(values, 1))],
+  ['$stdDevPop', () => new Deviation(0)],
+  ['$stdDevSamp', () => new Deviation(1)],
 ])
 
 type Pick = (values: BsonValue[], count: number) => BsonValue[]
@@ -180,14 +200,8 @@ type Pick = (values: BsonValue[], count: number) => BsonValue[]
 export const pickers: ReadonlyMap<string, Pick> = new Map<string, Pick>([
   ['$firstN', (values, count) => values.slice(0, count)],
   ['$lastN', (values, count) => values.slice(-count)],
-  ['$minN', (values, count) => present(values).sort(compareValues).slice(0, count)],
-  [
-    '$maxN',
-    (values, count) =>
-      present(values)
-        .sort((a, b) => compareValues(b, a))
-        .slice(0, count),
-  ],
+  ['$minN', (values, count) => sortedInParts(present(values), compareValues).slice(0, count)],
+  ['$maxN', (values, count) => sortedInParts(present(values), (a, b) => compareValues(b, a)).slice(0, count)],
 ])
 
 function present(values: readonly BsonValue[]): BsonValue[] {
@@ -292,11 +306,12 @@ function groupPlan(
       for (let i = 0; i < fields.length; i++) grown += group.accumulators[i]!.add(values[i] as BsonValue)
       return grown
     },
-    finish: (group) =>
+    finish: resumable((group: Group) =>
       objectOf([
         ['_id', group.id],
         ...group.accumulators.map((one, i): [string, BsonValue] => [fields[i]!.name, one.result()]),
       ]),
+    ),
   }
 }
 

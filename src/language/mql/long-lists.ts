@@ -29,6 +29,40 @@ export function longFieldsOf(value: BsonValue): [string, BsonValue][] {
   return readInParts(value, (cursor) => [cursor.name, cursor.value.reference()])
 }
 
+interface FoundElement {
+  readonly element: BsonValue
+  readonly position: number
+}
+
+/** The first element that a test accepts, and its position. */
+export function findElement(
+  array: BsonValue,
+  test: (element: BsonValue, position: number) => boolean,
+): FoundElement | undefined {
+  const begin = () => ({
+    cursor: FieldCursor.of(array),
+    position: -1,
+    element: undefined as BsonValue | undefined,
+    isFound: false,
+  })
+  const { element, position, isFound } = part(begin, (state) => {
+    for (let i = 0; i < elementsAtOnce; i++) {
+      if (state.element === undefined) {
+        if (!state.cursor.next()) return true
+        state.element = state.cursor.value.reference()
+        state.position++
+        charge(unitsPerElement)
+      }
+      // A test that is interrupted is made again.
+      state.isFound = test(state.element, state.position)
+      if (state.isFound) return true
+      state.element = undefined
+    }
+    return false
+  })
+  return isFound ? { element: element!, position } : undefined
+}
+
 function readInParts<T>(value: BsonValue, read: (cursor: FieldCursor) => T): T[] {
   const { list } = part(
     () => ({ cursor: FieldCursor.of(value), list: [] as T[] }),

@@ -12,7 +12,7 @@
  * `$expr` that a field equals one (`lookup-equality.ts`). Those that fit are found as without a pipeline: by look-ups at first,
  * by a table of all, or of what was kept, when that is cheaper.
  */
-import { Resumption } from '../../base/resumption.ts'
+import { resumable, Resumption } from '../../base/resumption.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, elementsOf, FieldCursor, fieldsOf, getField, isNestedType } from '../../model/document/bson.ts'
@@ -151,6 +151,11 @@ class Found {
   }
 }
 
+/** A document with what was found for it, which may be much. */
+function joinedTo(as: Path): (document: BsonValue, found: readonly BsonValue[]) => BsonValue {
+  return resumable((document: BsonValue, found: readonly BsonValue[]) => replaceAtPath(document, as, arrayOf(found)))
+}
+
 /** Whether a table of all is cheaper than to go on with look-ups: once those have cost as much. */
 class TableChoice {
   #spent = 0
@@ -185,6 +190,7 @@ class EqualityLookUp implements Documents {
   readonly #lookup: Lookup & { readonly fields: Fields }
   readonly #reader: CollectionReader
   readonly #found = new Found()
+  readonly #joinedTo: ReturnType<typeof joinedTo>
   /** For the document at hand. */
   #foreign: Documents | undefined
   #resumption = new Resumption()
@@ -194,6 +200,7 @@ class EqualityLookUp implements Documents {
   constructor(input: Documents, lookup: Lookup & { readonly fields: Fields }, reader: CollectionReader) {
     this.#input = new InputCursor(input)
     this.#lookup = lookup
+    this.#joinedTo = joinedTo(lookup.as)
     this.#reader = reader
   }
 
@@ -211,7 +218,7 @@ class EqualityLookUp implements Documents {
     // One document at a time: each may come out with megabytes of others.
     const found = this.#found.gather(this.#foreign, run)
     if (found === undefined) return paused
-    const joined = replaceAtPath(document, this.#lookup.as, arrayOf(found))
+    const joined = this.#joinedTo(document, found)
     this.#forget()
     this.#input.advance()
     return [joined]
@@ -234,7 +241,7 @@ class EqualityLookUp implements Documents {
       innerFormat: documentFormat,
       outerKeys: (document) => differentKeys(localValues(document, fields.local)),
       innerKeys: (document) => foreignKeys(document, fields.foreign),
-      combine: (document, found) => replaceAtPath(document, as, arrayOf(found)),
+      combine: joinedTo(as),
       sizeOf: documentBytes,
     })
   }
@@ -265,6 +272,7 @@ class PipelineLookUp implements Documents {
   readonly #lookup: Lookup & { readonly pipeline: BsonValue }
   readonly #context: LookupContext
   readonly #found = new Found()
+  readonly #joinedTo: ReturnType<typeof joinedTo>
   /** The stages that are the same for all documents, and the others; where nothing else says which documents fit. */
   readonly #common: BsonValue | undefined
   readonly #own: BsonValue
@@ -278,6 +286,7 @@ class PipelineLookUp implements Documents {
   constructor(input: Documents, lookup: Lookup & { readonly pipeline: BsonValue }, context: LookupContext) {
     this.#input = new InputCursor(input)
     this.#lookup = lookup
+    this.#joinedTo = joinedTo(lookup.as)
     this.#context = context
     const stages = elementsOf(lookup.pipeline)
     const first = stages.findIndex((stage) => readsVariable(stage, lookup.lets))
@@ -297,7 +306,7 @@ class PipelineLookUp implements Documents {
     this.#foreign ??= this.#open(outer, run)
     const found = this.#found.gather(this.#foreign, run)
     if (found === undefined) return paused
-    const joined = replaceAtPath(outer.document, this.#lookup.as, arrayOf(found))
+    const joined = this.#joinedTo(outer.document, found)
     this.#forget()
     const input = this.#joined ?? this.#input
     input.advance()

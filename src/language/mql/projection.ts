@@ -1,52 +1,35 @@
 /**
  * Projections: which fields of a document a reader gets, and computed ones.
  *
- * A specification becomes a tree by path components. Three modes say what happens to fields that the tree does not name:
- * `include` drops them, `exclude` and `add` ($addFields) keep them. A tree applied to an array applies to each of its
- * documents. Unchanged fields are copied as bytes.
+ * A specification becomes a tree by path components, which is applied to documents (`project-document.ts`). Three modes say
+ * what happens to fields that the tree does not name: `include` drops them, `exclude` and `add` ($addFields) keep them. A
+ * tree applied to an array applies to each of its documents.
  */
 import {
   bsonType,
-  BsonValue,
+  type BsonValue,
   elementsOf,
   FieldCursor,
   getField,
   isEmptyDocument,
-  isNestedType,
 } from '../../model/document/bson.ts'
-import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { splitPath } from '../../model/document/path.ts'
 import { isTruthy, missingValue, readString, toSafeInteger } from '../../model/document/values.ts'
 import { gatherInParts, mapInParts } from '../../base/resumption.ts'
 import { charge } from '../../base/work.ts'
 import { compileExpression } from './expression.ts'
-import { arrayOf, type Expression } from './expression-contract.ts'
+import { arrayOf } from './expression-contract.ts'
 import { compileValueTest, matchedPosition, type Filter } from './filter.ts'
-import { longElementsOf, longFieldsOf } from './long-lists.ts'
-import { rootScope, type Scope, type Variables } from './scope.ts'
+import { findElement, longElementsOf, longFieldsOf } from './long-lists.ts'
+import { type Branch, type Mode, newBranch, type Node, projectDocument } from './project-document.ts'
+import { rootScope, type Variables } from './scope.ts'
 
 export type Projection = (document: BsonValue) => BsonValue
-
-type Node =
-  | { readonly kind: 'listed' }
-  | { readonly kind: 'computed'; readonly expression: Expression }
-  /** Of find's `$slice` and `$elemMatch`: from the field's value. */
-  | { readonly kind: 'changed'; readonly change: (value: BsonValue, document: BsonValue) => BsonValue }
-  | Branch
-
-interface Branch {
-  readonly kind: 'nested'
-  readonly children: Map<string, Node>
-}
-
-type Mode = 'include' | 'exclude' | 'add'
 
 const listed: Node = { kind: 'listed' }
 
 type Field = readonly [string, BsonValue]
-
-const newBranch = (): Branch => ({ kind: 'nested', children: new Map() })
 
 /** `find`'s projection, or `$project`'s. `filter` is the query's, for the positional operator. */
 export function compileProjection(specification: BsonValue, variables: Variables, filter?: Filter): Projection {
@@ -149,14 +132,17 @@ function setNode(root: Branch, name: string, node: Node): void {
   if (components.some((one) => one.startsWith('$'))) {
     throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)
   }
+  const computes = node.kind === 'computed'
   let branch = root
+  branch.computes ||= computes
   for (const [i, component] of components.slice(0, -1).entries()) {
     const found = branch.children.get(component)
     if (found !== undefined && found.kind !== 'nested') {
       const rest = components.slice(i + 1).join('.')
       throw mongoError(31_249, `Path collision at ${name} remaining portion ${rest}`)
     }
-    const next: Branch = found ?? { kind: 'nested', children: new Map() }
+    const next = found ?? newBranch()
+    next.computes ||= computes
     branch.children.set(component, next)
     branch = next
   }
@@ -188,7 +174,7 @@ function sliced(value: BsonValue): Node {
     kind: 'changed',
     change: (array) => {
       if (array.type !== bsonType.array) return array
-      const elements = elementsOf(array)
+      const elements = longElementsOf(array)
       if (second === undefined) return arrayOf(first >= 0 ? elements.slice(0, first) : elements.slice(first))
       const from = first < 0 ? Math.max(0, elements.length + first) : first
       return arrayOf(elements.slice(from, from + second))
@@ -201,8 +187,8 @@ function firstMatch(value: BsonValue): Node {
   return {
     kind: 'changed',
     change: (array) => {
-      const found = array.type === bsonType.array ? elementsOf(array).find(test) : undefined
-      return found === undefined ? missingValue : arrayOf([found])
+      const found = array.type === bsonType.array ? findElement(array, test) : undefined
+      return found === undefined ? missingValue : arrayOf([found.element])
     },
   }
 }
@@ -220,100 +206,9 @@ function positional(name: string, filter: Filter | undefined): Node {
           "Executor error during find command :: caused by :: positional operator '.$' couldn't find a matching element in the array",
         )
       }
-      const element = elementsOf(array)[position]
+      const element = findElement(array, (_, at) => at === position)?.element
       return element === undefined ? array : arrayOf([element])
     },
-  }
-}
-
-function projectDocument(document: BsonValue, root: Branch, mode: Mode, scope: Scope): BsonValue {
-  const writer = new BsonWriter().begin()
-  writeFields(writer, document, root, mode, scope)
-  return new BsonValue(bsonType.object, writer.end().toBytes())
-}
-
-function writeFields(writer: BsonWriter, document: BsonValue, branch: Branch, mode: Mode, scope: Scope): void {
-  const cursor = FieldCursor.of(document)
-  const { children } = branch
-  const met = new Set<string>()
-  let left = children.size
-  while (cursor.next()) {
-    const { name, value } = cursor
-    const node = left === 0 ? undefined : children.get(name)
-    if (node !== undefined) {
-      left--
-      met.add(name)
-      writeNode(writer, name, value, node, mode, scope)
-    } else if (mode !== 'include') {
-      writer.elements(value.bytes, cursor.elementStart, value.end)
-    } else if (left === 0 && mode === 'include') {
-      break
-    }
-  }
-  writeNewFields(writer, met, branch, mode, scope)
-}
-
-function writeNode(writer: BsonWriter, name: string, value: BsonValue, node: Node, mode: Mode, scope: Scope): void {
-  if (node.kind === 'listed') {
-    if (mode === 'include') writer.value(name, value)
-  } else if (node.kind === 'changed') {
-    writer.value(name, node.change(value.reference(), scope.root))
-  } else if (node.kind === 'computed') {
-    if (mode === 'add') writer.value(name, node.expression(scope))
-  } else {
-    writeNested(writer, name, value, node, mode, scope)
-  }
-}
-
-function writeNested(writer: BsonWriter, name: string, value: BsonValue, node: Branch, mode: Mode, scope: Scope): void {
-  if (value.type === bsonType.object) {
-    writer.beginObject(name)
-    writeFields(writer, value, node, mode, scope)
-    writer.end()
-  } else if (value.type === bsonType.array) {
-    writer.beginArray(name)
-    let index = 0
-    for (const element of elementsOf(value)) {
-      if (!isNestedType(element.type) && mode === 'include') continue
-      writeNested(writer, indexName(index++), element, node, mode, scope)
-    }
-    writer.end()
-  } else if (mode === 'exclude') {
-    writer.value(name, value)
-  } else if (hasComputed(node)) {
-    writer.beginObject(name)
-    writeNewFields(writer, noNames, node, mode, scope)
-    writer.end()
-  }
-}
-
-const noNames: ReadonlySet<string> = new Set()
-
-function hasComputed(node: Branch): boolean {
-  return [...node.children.values()].some(
-    (one) => one.kind === 'computed' || (one.kind === 'nested' && hasComputed(one)),
-  )
-}
-
-/** Computed fields that the document lacks; in a projection all of them, behind those that it keeps. */
-function writeNewFields(
-  writer: BsonWriter,
-  /** Names of the branch that the document has. */
-  met: ReadonlySet<string>,
-  branch: Branch,
-  mode: Mode,
-  scope: Scope,
-): void {
-  for (const [name, node] of branch.children) {
-    if (node.kind === 'computed') {
-      if (mode === 'add' && met.has(name)) continue
-      writer.value(name, node.expression(scope))
-    } else if (node.kind === 'nested' && hasComputed(node)) {
-      if (met.has(name)) continue
-      writer.beginObject(name)
-      writeNewFields(writer, noNames, node, mode, scope)
-      writer.end()
-    }
   }
 }
 

@@ -27,6 +27,10 @@ import { parseSort } from './sort-order.ts'
 import { compileUpdate } from './update.ts'
 import { deleteDocuments, insertDocuments, updateDocuments } from './writes.ts'
 
+const throws = (_: number, error: Error): never => {
+  throw error
+}
+
 let database: Database
 beforeEach(async () => {
   database = await openTestDatabase()
@@ -48,7 +52,10 @@ const collectionOf = (transaction: Transaction): Collection => ensureDocumentCol
 function insert(documents: readonly Document[]): Promise<readonly unknown[]> {
   return run(function* (transaction): StatementSteps<readonly unknown[]> {
     const source = openSource(collectionOf(transaction))
-    return (yield* insertDocuments(transaction, source, documents.map(documentOf), false)).errors
+    const errors: unknown[] = []
+    const note = (index: number, error: Error): void => void errors.push({ index, error })
+    yield* insertDocuments(transaction, source, documents.map(documentOf), false, note)
+    return errors
   })
 }
 
@@ -351,7 +358,7 @@ describe('plans by what is there', () => {
     const bytes = Buffer.concat([Buffer.from([17, 0, 0, 0, 0x10]), name, Buffer.from([1, 0, 0, 0, 6, 0x61, 0, 0])])
     await run(function* (transaction): StatementSteps<void> {
       const document = new BsonValue(bsonType.object, bytes, 0, bytes.length)
-      yield* insertDocuments(transaction, openSource(collectionOf(transaction)), [document], false)
+      yield* insertDocuments(transaction, openSource(collectionOf(transaction)), [document], false, throws)
     })
     await insert([{ _id: 2, a: null }, { _id: 3 }, { _id: 4, a: 1 }])
     const found = async (): Promise<number[]> =>
@@ -377,7 +384,7 @@ describe('plans by what is there', () => {
     await run(function* (transaction): StatementSteps<void> {
       const source = openSource(collectionOf(transaction))
       const own = Array.from({ length: 300 }, (_, i) => documentOf({ _id: 1000 + i, kind: 5 + i, rare: 7 }))
-      yield* insertDocuments(transaction, source, own, false)
+      yield* insertDocuments(transaction, source, own, false, throws)
       expect(plansOf(queryOf({ kind: 1, rare: 7 }), source, transaction).winning.plan.index.name).toBe('kind')
     })
   })

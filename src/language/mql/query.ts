@@ -31,13 +31,14 @@ import {
   runOf,
 } from './documents.ts'
 import type { Filter } from './filter.ts'
+import { isLong } from './long-lists.ts'
 import { MatchingDocuments } from './matching-documents.ts'
 import { chain, type PipelineStage } from './pipeline.ts'
 import { PlanScan, type ScanPlace } from './plan-scan.ts'
 import { considerPlans, type ConsideredPlans, type Hint, type Plan } from './planner.ts'
 import type { SortField } from './sort-order.ts'
 import { sortDocuments } from './sorting.ts'
-import { type DocumentStage, eachOf } from './stage.ts'
+import { type DocumentStage, eachOf, OneDocument, operatorOf } from './stage.ts'
 
 export interface Query {
   readonly filter: Filter
@@ -231,7 +232,12 @@ function* scanBatch(
       continue
     }
     if (stages.length === 0) bytes += keep(document, documents, account)
-    else for (const made of yield* madeOf(stages, document, transaction)) bytes += keep(made, documents, account)
+    else if (isLong(document)) {
+      for (const made of yield* madeInTurns(stages, document, transaction)) {
+        documents.push(made)
+        bytes += documentBytes(made)
+      }
+    } else for (const made of yield* madeOf(stages, document, transaction)) bytes += keep(made, documents, account)
     if (limit !== undefined && --limit === 0) return { documents, next: undefined }
     if (documents.length < wants.documents && bytes < wants.bytes) continue
     return { documents, next: { ...position, progress: { ...scan.place(), skip, limit } } }
@@ -271,6 +277,17 @@ function* madeOf(
       yield transaction.waitOf(error)
     }
   }
+}
+
+/** The same of a long document, by operators, which pause within it: in memory of its own that is charged. */
+function* madeInTurns(
+  stages: readonly DocumentStage[],
+  document: BsonValue,
+  transaction: Transaction,
+): StatementSteps<BsonValue[]> {
+  let documents: Documents = new OneDocument(document.copy())
+  for (const stage of stages) documents = operatorOf(stage, documents)
+  return yield* collect(documents, runOf(transaction), transaction.workspace.memory, false)
 }
 
 /** The whole of a query, as an operator, and what is expected of reading its documents. */

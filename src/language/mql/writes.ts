@@ -25,10 +25,8 @@ import { documentBytes } from './documents.ts'
 import { withId, type Update } from './update.ts'
 import { openNode, openParent, setChild, toValue } from './update-tree.ts'
 
-export interface WriteError {
-  readonly index: number
-  readonly error: PolylogError
-}
+/** Hears of the operation at an index that it has failed. */
+export type OnWriteError = (index: number, error: PolylogError) => void
 
 const perDocument: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unique_violation',
@@ -69,11 +67,6 @@ function isFirst({ bytes, start, end }: BsonValue): boolean {
   return bytes[start + 5] === 0x5f && bytes[start + 6] === 0x69 && bytes[start + 7] === 0x64 && bytes[start + 8] === 0
 }
 
-export interface InsertResult {
-  readonly inserted: number
-  readonly errors: readonly WriteError[]
-}
-
 /** One document's write. What of it has to wait before its steps is taken back and made again. */
 function* writeOne(
   transaction: Transaction,
@@ -84,43 +77,45 @@ function* writeOne(
   if (steps !== undefined) yield* steps
 }
 
-/** What a batch of one comes to, without steps where the document is small: of a source without rules. */
+/** As `insertDocuments` of one, without steps where the document is small: of a source without rules. */
 export function insertSingle(
   transaction: Transaction,
   source: DocumentSource,
   document: BsonValue,
-): InsertResult | StatementSteps<InsertResult> {
+  onError: OnWriteError,
+): number | StatementSteps<number> {
   try {
     const steps = source.insert(transaction, withAnyId(transaction, document))
-    return steps === undefined ? insertedOne : insertedBy(steps)
+    return steps === undefined ? 1 : insertedBy(steps, onError)
   } catch (error) {
-    return refusedOne(error)
+    refused(error, 0, onError)
+    return 0
   }
 }
 
-const insertedOne: InsertResult = { inserted: 1, errors: [] }
-
-function* insertedBy(steps: StatementSteps<void>): StatementSteps<InsertResult> {
+function* insertedBy(steps: StatementSteps<void>, onError: OnWriteError): StatementSteps<number> {
   try {
     yield* steps
-    return insertedOne
+    return 1
   } catch (error) {
-    return refusedOne(error)
+    refused(error, 0, onError)
+    return 0
   }
 }
 
-function refusedOne(error: unknown): InsertResult {
+function refused(error: unknown, index: number, onError: OnWriteError): void {
   if (!isDocumentError(error)) throw error
-  return { inserted: 0, errors: [{ index: 0, error }] }
+  onError(index, error)
 }
 
+/** How many were inserted. `ordered`: those behind one that fails are not. */
 export function* insertDocuments(
   transaction: Transaction,
   source: DocumentSource,
   documents: readonly BsonValue[],
   ordered: boolean,
-): StatementSteps<InsertResult> {
-  const errors: WriteError[] = []
+  onError: OnWriteError,
+): StatementSteps<number> {
   let inserted = 0
   for (const [index, document] of documents.entries()) {
     if (transaction.slice.spend(1)) yield undefined
@@ -129,12 +124,11 @@ export function* insertDocuments(
       yield* writeOne(transaction, source, () => source.insert(transaction, identified))
       inserted++
     } catch (error) {
-      if (!isDocumentError(error)) throw error
-      errors.push({ index, error })
+      refused(error, index, onError)
       if (ordered) break
     }
   }
-  return { inserted, errors }
+  return inserted
 }
 
 export interface UpdateOperation {

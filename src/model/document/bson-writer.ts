@@ -16,13 +16,20 @@ export class BsonWriter {
   readonly out: ByteWriter
   /** Where the documents that are open begin. */
   #open: number[] = []
+  #base = 0
 
   constructor(out: ByteWriter = new ByteWriter()) {
     this.out = out
   }
 
+  /** What is written stays there when the writer is reset. */
+  keepWritten(): this {
+    this.#base = this.out.end
+    return this
+  }
+
   reset(): this {
-    this.out.reset()
+    this.out.truncate(this.#base)
     if (this.#open.length > 0) this.#open = []
     return this
   }
@@ -57,6 +64,12 @@ export class BsonWriter {
     this.out.u8(type)
     this.out.utf8(name)
     this.out.u8(0)
+  }
+
+  /** What comes before a value, whose bytes the caller writes. */
+  head(type: number, name: string): this {
+    this.#element(type, name)
+    return this
   }
 
   double(name: string, value: number): this {
@@ -153,6 +166,13 @@ export class BsonWriter {
 
   toBytes(): Uint8Array {
     return this.out.toBytes()
+  }
+
+  /** What was written, which is not copied where it fills most of its room: nothing more is written. */
+  takeValue(): BsonValue {
+    const { bytes, end } = this.out
+    if (bytes.length - end > bytes.length >> 2) return this.toValue()
+    return new BsonValue(bsonType.object, bytes, 0, end)
   }
 
   toValue(): BsonValue {

@@ -235,7 +235,14 @@ function compareDoubles(a: number, b: number): number {
   return Number.isNaN(a) ? (Number.isNaN(b) ? 0 : -1) : 1
 }
 
+/** A native comparison has a fixed price that shorter texts do not earn back. */
+const nativeCompareBytes = 256
+
 function compareText(a: BsonValue, b: BsonValue): number {
+  if (Math.min(a.end - a.start, b.end - b.start) > nativeCompareBytes) {
+    charge(Math.min(a.end - a.start, b.end - b.start) >> 3)
+    return Buffer.compare(a.bytes.subarray(a.start + 4, a.end - 1), b.bytes.subarray(b.start + 4, b.end - 1))
+  }
   const shared = Math.min(a.end - a.start, b.end - b.start) - 5
   const aBytes = a.bytes
   const bBytes = b.bytes

@@ -1,5 +1,6 @@
 /** Databases and collections: list, create, drop, rename. A Mongo database is a namespace, made by its first write. */
 import { keyspaceRange } from '../../../base/tuple.ts'
+import { charge } from '../../../base/work.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { engineNames, memoryEngine } from '../../../database/engines.ts'
@@ -10,7 +11,7 @@ import { bsonType, BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
-import { writeCursor } from './cursor-reply.ts'
+import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
 import { checkCollation, refuseOptions, requireCollection, variablesOf } from './query-options.ts'
 
@@ -22,18 +23,24 @@ function filterOption(request: Request): Matches | undefined {
   return filter === undefined ? undefined : compileFilter(filter, variablesOf(request)).matches
 }
 
-function* filtered(
+/** What is listed of each, where it passes. */
+function* described<T>(
   transaction: Transaction,
-  documents: readonly BsonValue[],
+  all: readonly T[],
+  describe: (one: T) => BsonValue,
   matches: Matches | undefined,
 ): StatementSteps<readonly BsonValue[]> {
-  if (matches === undefined) return documents
   const passed: BsonValue[] = []
-  for (const document of documents) {
-    if (yield* inPlace(transaction, () => matches(document))) passed.push(document)
+  for (const one of all) {
+    charge(unitsPerDescription)
+    if (transaction.slice.spend(1)) yield undefined
+    const document = describe(one)
+    if (matches === undefined || (yield* inPlace(transaction, () => matches(document)))) passed.push(document)
   }
   return passed
 }
+
+const unitsPerDescription = 3000
 
 function built(build: (writer: BsonWriter) => void): BsonValue {
   return new BsonValue(bsonType.object, buildDocument(build))
@@ -56,7 +63,7 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
         }),
       )
     }
-    return yield* filtered(transaction, databases, matches)
+    return yield* described(transaction, databases, (database) => database, matches)
   })
   const reply =
     (databases: readonly BsonValue[]): Reply =>
@@ -84,13 +91,10 @@ function listCollections(request: Request): Reply | Promise<Reply> {
   const { database } = request
   const listed = request.read((transaction) => {
     const collections = transaction.catalog.collectionsOf(database)
-    const described = collections.map((collection) => describeCollection(collection, nameOnly))
-    return filtered(transaction, described, matches)
+    return described(transaction, collections, (one) => describeCollection(one, nameOnly), matches)
   })
-  const reply =
-    (collections: readonly BsonValue[]): Reply =>
-    (writer) =>
-      writeCursor(writer, 'firstBatch', collections, 0n, `${database}.$cmd.listCollections`)
+  const reply = (collections: readonly BsonValue[]): Reply =>
+    cursorReply('firstBatch', collections, 0n, `${database}.$cmd.listCollections`)
   return listed instanceof Promise ? listed.then(reply) : reply(listed)
 }
 

@@ -8,17 +8,14 @@ import {
   type BatchWants,
   type Query,
 } from '../../../language/mql/query.ts'
-import { indexName, type BsonWriter } from '../../../model/document/bson-writer.ts'
 import type { BsonValue } from '../../../model/document/bson.ts'
-import type { Reply, Request } from '../request.ts'
+import { writeElements, type Reply } from '../reply.ts'
+import type { Request } from '../request.ts'
 import { findSource } from './query-options.ts'
 
 const firstBatchDocuments = 101
 /** A batch ends behind the document that passes this; the largest document still fits a message. */
 const batchBytes: number = 4 * 1024 * 1024
-
-/** Type and index of an array's element. */
-const elementHeadBytes = 10
 
 export interface CursorOptions {
   readonly collection: string
@@ -66,7 +63,7 @@ function firstReply(request: Request, query: Query, options: CursorOptions, batc
   } finally {
     if (id === 0n) forgetPosition(batch.next)
   }
-  return (writer) => writeCursor(writer, 'firstBatch', batch.documents, id, namespace)
+  return cursorReply('firstBatch', batch.documents, id, namespace)
 }
 
 function keepCursor(request: Request, query: Query, options: CursorOptions, batch: BatchResult): bigint {
@@ -82,17 +79,17 @@ function keepCursor(request: Request, query: Query, options: CursorOptions, batc
   }).id
 }
 
-export function writeCursor(
-  writer: BsonWriter,
+export function cursorReply(
   name: 'firstBatch' | 'nextBatch',
   documents: readonly BsonValue[],
   id: bigint,
   namespace: string,
-): void {
-  writer.beginObject('cursor').beginArray(name)
-  let bytes = 0
-  for (const document of documents) bytes += document.end - document.start + elementHeadBytes
-  writer.out.reserve(bytes)
-  for (const [i, document] of documents.entries()) writer.value(indexName(i), document)
-  writer.end().int64('id', id).string('ns', namespace).end()
+): Reply {
+  return {
+    *steps(writer) {
+      writer.beginObject('cursor').beginArray(name)
+      yield* writeElements(writer, documents)
+      writer.end().int64('id', id).string('ns', namespace).end()
+    },
+  }
 }

@@ -7,7 +7,7 @@ import { indexName } from '../../../model/document/bson-writer.ts'
 import { readInt64 } from '../../../model/document/values.ts'
 import type { OpenCursor } from '../cursors.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
-import { batchWants, writeCursor } from './cursor-reply.ts'
+import { batchWants, cursorReply } from './cursor-reply.ts'
 import { findSource, refuseOptions } from './query-options.ts'
 
 function getMore(request: Request): Reply | Promise<Reply> {
@@ -45,7 +45,7 @@ function readBatch(request: Request, cursor: OpenCursor, wants: BatchWants): Bat
 function batchReply(request: Request, cursor: OpenCursor, batch: BatchResult): Reply {
   request.gateway.cursors.done(cursor, batch.next)
   const id = batch.next === undefined ? 0n : cursor.id
-  return (writer) => writeCursor(writer, 'nextBatch', batch.documents, id, cursor.namespace)
+  return cursorReply('nextBatch', batch.documents, id, cursor.namespace)
 }
 
 /** A cursor whose batch failed is gone. */

@@ -1,13 +1,14 @@
 /** `findAndModify`: changes or removes one document and answers it as it was or as it is. */
 import type { StatementSteps } from '../../../database/contract.ts'
-import { inPlace } from '../../../database/transaction/wait.ts'
+import { resumed } from '../../../database/transaction/wait.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { compileUpdate } from '../../../language/mql/update.ts'
 import { deleteDocuments, projected, updateDocuments } from '../../../language/mql/writes.ts'
 import type { BsonValue } from '../../../model/document/bson.ts'
 import { isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
-import type { Command, Reply, Request } from '../request.ts'
+import { copyElements, type Reply, type ShortReply } from '../reply.ts'
+import type { Command, Request } from '../request.ts'
 import { checkCollation, filterOf, hintOf, refuseOptions, sortOf, variablesOf } from './query-options.ts'
 import { sourceFor } from './writes.ts'
 
@@ -44,10 +45,16 @@ function targetsOf(request: Request) {
   }
 }
 
-function writeValue(document: BsonValue | undefined): Reply {
-  return (writer) => {
-    if (document === undefined) writer.null('value')
-    else writer.value('value', document)
+/** What `write` tells, then the document. */
+function replyOf(write: ShortReply, document: BsonValue | undefined): Reply {
+  return {
+    *steps(writer) {
+      writer.beginObject('lastErrorObject')
+      write(writer)
+      writer.end()
+      if (document === undefined) writer.null('value')
+      else yield* copyElements(writer.head(document.type, 'value'), document)
+    },
   }
 }
 
@@ -57,14 +64,8 @@ function removeOne(request: Request): Reply | Promise<Reply> {
   return request.write(function* (transaction): StatementSteps<Reply> {
     const source = sourceFor(transaction, request, false)
     const found = source === undefined ? undefined : (yield* deleteDocuments(transaction, source, targets)).document
-    const value = writeValue(yield* inPlace(transaction, () => projected(found, projection)))
-    return (writer) => {
-      writer
-        .beginObject('lastErrorObject')
-        .int32('n', found === undefined ? 0 : 1)
-        .end()
-      value(writer)
-    }
+    const answered = yield* resumed(transaction, () => projected(found, projection))
+    return replyOf((writer) => writer.int32('n', found === undefined ? 0 : 1), answered)
   })
 }
 
@@ -78,19 +79,14 @@ function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> 
   return request.write(function* (transaction): StatementSteps<Reply> {
     const source = sourceFor(transaction, request, isUpsert)
     const result = source === undefined ? undefined : yield* updateDocuments(transaction, source, operation)
-    const answered = isNew ? result?.after : result?.before
-    const value = writeValue(yield* inPlace(transaction, () => projected(answered, projection)))
+    const written = isNew ? result?.after : result?.before
+    const answered = yield* resumed(transaction, () => projected(written, projection))
     const upserted = result?.upserted
     const count = (result?.matched ?? 0) + (upserted === undefined ? 0 : 1)
-    return (writer) => {
-      writer
-        .beginObject('lastErrorObject')
-        .int32('n', count)
-        .boolean('updatedExisting', (result?.matched ?? 0) > 0)
+    return replyOf((writer) => {
+      writer.int32('n', count).boolean('updatedExisting', (result?.matched ?? 0) > 0)
       if (upserted !== undefined) writer.value('upserted', upserted)
-      writer.end()
-      value(writer)
-    }
+    }, answered)
   }, isUpsert)
 }
 

@@ -11,7 +11,7 @@ import { isTruthy, readString, toDouble } from '../../../model/document/values.t
 import type { SourceIndex } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
 import { type Command, missingField, type Reply, type Request } from '../request.ts'
-import { writeCursor } from './cursor-reply.ts'
+import { cursorReply } from './cursor-reply.ts'
 import { checkCollation, requireCollection } from './query-options.ts'
 
 type KeyField = readonly [string, number]
@@ -156,10 +156,7 @@ function listIndexes(request: Request): Reply | Promise<Reply> {
         ),
     )
   })
-  const reply =
-    (indexes: BsonValue[]): Reply =>
-    (writer) =>
-      writeCursor(writer, 'firstBatch', indexes, 0n, namespace)
+  const reply = (indexes: BsonValue[]): Reply => cursorReply('firstBatch', indexes, 0n, namespace)
   return listed instanceof Promise ? listed.then(reply) : reply(listed)
 }
 

@@ -7,7 +7,6 @@ import { plainId } from '../../../language/mql/id-filter.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
 import { countMatching, visitMatching, type Query } from '../../../language/mql/query.ts'
 import { noVariables } from '../../../language/mql/scope.ts'
-import { indexName } from '../../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, FieldCursor, getField, isEmptyDocument } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { keyText } from '../../../model/document/order.ts'
@@ -15,6 +14,7 @@ import { parsePath, visitPath } from '../../../model/document/path.ts'
 import { toSafeInteger } from '../../../model/document/values.ts'
 import { SortedRuns } from '../../../query/sorted-runs.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
+import { writeElements } from '../reply.ts'
 import { openCursor } from './cursor-reply.ts'
 import { explainQuery } from './explain-plan.ts'
 import {
@@ -164,13 +164,13 @@ function distinct(request: Request): Reply | Promise<Reply> {
   const query: Query = { filter, sort: [], skip: 0, limit: undefined, hint: hintOf(request.get('hint')), stages: [] }
   const { database, collectionName } = request
   const values = request.read((transaction) => distinctValues(transaction, query, database, collectionName, name))
-  const reply =
-    (found: readonly BsonValue[]): Reply =>
-    (writer) => {
+  const reply = (found: readonly BsonValue[]): Reply => ({
+    *steps(writer) {
       writer.beginArray('values')
-      for (const [i, value] of found.entries()) writer.value(indexName(i), value)
+      yield* writeElements(writer, found)
       writer.end()
-    }
+    },
+  })
   return values instanceof Promise ? values.then(reply) : reply(values)
 }
 

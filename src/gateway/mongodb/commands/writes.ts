@@ -1,4 +1,5 @@
 /** `insert`, `update` and `delete`: a command's operations are one statement, answered with counts and errors by index. */
+import { charge, isTurnOver } from '../../../base/work.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace, isSteps, resumed } from '../../../database/transaction/wait.ts'
 import { isLong } from '../../../language/mql/long-lists.ts'
@@ -8,20 +9,18 @@ import {
   insertSingle,
   isDocumentError,
   updateDocuments,
-  type InsertResult,
   type UpdateOperation,
-  type WriteError,
 } from '../../../language/mql/writes.ts'
 import { compileUpdate } from '../../../language/mql/update.ts'
 import type { Variables } from '../../../language/mql/scope.ts'
-import { indexName, type BsonWriter } from '../../../model/document/bson-writer.ts'
+import { indexName } from '../../../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
-import { toFailure } from '../errors.ts'
-import { writeDuplicate } from '../execute-errors.ts'
-import { missingField, type Command, type Reply, type Request } from '../request.ts'
+import type { Reply, ShortReply } from '../reply.ts'
+import { missingField, type Command, type Request } from '../request.ts'
+import { WriteErrors } from '../write-errors.ts'
 import {
   addVariables,
   checkCollation,
@@ -45,21 +44,9 @@ function checkBatch(request: Request, operations: readonly BsonValue[]): void {
   request.gateway.countOperation(request.command, operations.length - 1)
 }
 
-function writeErrors(writer: BsonWriter, errors: readonly WriteError[]): void {
-  if (errors.length === 0) return
-  writer.beginArray('writeErrors')
-  for (const [i, { index, error }] of errors.entries()) {
-    const { code, message } = toFailure(error)
-    writer.beginObject(indexName(i)).int32('index', index).int32('code', code)
-    writeDuplicate(writer, error)
-    writer.string('errmsg', message).end()
-  }
-  writer.end()
-}
-
 /** In a transaction an operation's error is the transaction's: it is thrown. */
-function throwInTransaction(request: Request, errors: readonly WriteError[]): void {
-  if (request.inTransaction && errors.length > 0) throw errors[0]!.error
+function throwInTransaction(request: Request, { first }: WriteErrors): void {
+  if (request.inTransaction && first !== undefined) throw first
 }
 
 function insert(request: Request): Reply | Promise<Reply> {
@@ -72,8 +59,9 @@ function insert(request: Request): Reply | Promise<Reply> {
     return request.write((transaction) => {
       const source = ensureSource(transaction, database, collectionName)
       if (source.hasRules) return insertAll(transaction, request, source, documents)
-      const result = insertSingle(transaction, source, first!)
-      return isSteps(result) ? replyAfter(request, result) : insertReply(request, result)
+      const errors = new WriteErrors()
+      const inserted = insertSingle(transaction, source, first!, errors.add)
+      return isSteps(inserted) ? replyAfter(request, inserted, errors) : insertReply(request, inserted, errors)
     }, true)
   }
   return request.write(function* (transaction): StatementSteps<Reply> {
@@ -82,25 +70,34 @@ function insert(request: Request): Reply | Promise<Reply> {
   }, true)
 }
 
-function* replyAfter(request: Request, steps: StatementSteps<InsertResult>): StatementSteps<Reply> {
-  return insertReply(request, yield* steps)
+function* replyAfter(request: Request, steps: StatementSteps<number>, errors: WriteErrors): StatementSteps<Reply> {
+  return insertReply(request, yield* steps, errors)
 }
 
-function* insertAll(
+function insertAll(
   transaction: Transaction,
   request: Request,
   source: DocumentSource,
   documents: readonly BsonValue[],
 ): StatementSteps<Reply> {
+  const errors = new WriteErrors()
   const ordered = request.getBoolean('ordered', true)
-  return insertReply(request, yield* insertDocuments(transaction, source, documents, ordered))
+  return replyAfter(request, insertDocuments(transaction, source, documents, ordered, errors.add), errors)
 }
 
-function insertReply(request: Request, { inserted, errors }: InsertResult): Reply {
+function insertReply(request: Request, inserted: number, errors: WriteErrors): Reply {
   throwInTransaction(request, errors)
-  return (writer) => {
-    writer.count('n', inserted)
-    writeErrors(writer, errors)
+  return withErrors(errors, (writer) => writer.count('n', inserted))
+}
+
+/** Those behind what `write` writes. */
+function withErrors(errors: WriteErrors, write: ShortReply): Reply {
+  if (errors.first === undefined) return write
+  return {
+    *steps(writer) {
+      write(writer)
+      yield* errors.write(writer)
+    },
   }
 }
 
@@ -162,7 +159,7 @@ interface UpdateTotals {
   matched: number
   modified: number
   readonly upserted: { index: number; id: BsonValue }[]
-  readonly errors: WriteError[]
+  readonly errors: WriteErrors
 }
 
 function update(request: Request): Reply | Promise<Reply> {
@@ -174,7 +171,7 @@ function update(request: Request): Reply | Promise<Reply> {
   return request.write(function* (transaction): StatementSteps<Reply> {
     const totals = yield* runUpdates(transaction, request, updates, ordered, variables)
     throwInTransaction(request, totals.errors)
-    return (writer) => writeUpdateReply(writer, totals)
+    return updateReply(totals)
   }, updates.some(isUpsert))
 }
 
@@ -185,7 +182,7 @@ function* runUpdates(
   ordered: boolean,
   variables: Variables,
 ): StatementSteps<UpdateTotals> {
-  const totals: UpdateTotals = { matched: 0, modified: 0, upserted: [], errors: [] }
+  const totals: UpdateTotals = { matched: 0, modified: 0, upserted: [], errors: new WriteErrors() }
   for (const [index, one] of updates.entries()) {
     if (transaction.slice.spend(1)) yield undefined
     try {
@@ -195,7 +192,7 @@ function* runUpdates(
       yield* runUpdate(transaction, request, operation, index, totals)
     } catch (error) {
       if (!isDocumentError(error)) throw error
-      totals.errors.push({ index, error })
+      totals.errors.add(index, error)
       if (ordered) break
     }
   }
@@ -223,17 +220,27 @@ export function sourceFor(transaction: Transaction, request: Request, creates: b
   return findSource(transaction.catalog, database, collectionName)
 }
 
-function writeUpdateReply(writer: BsonWriter, { matched, modified, upserted, errors }: UpdateTotals): void {
-  writer.count('n', matched + upserted.length).count('nModified', modified)
-  if (upserted.length > 0) {
-    writer.beginArray('upserted')
-    for (const [i, { index, id }] of upserted.entries()) {
-      writer.beginObject(indexName(i)).int32('index', index).value('_id', id).end()
-    }
-    writer.end()
+function updateReply({ matched, modified, upserted, errors }: UpdateTotals): Reply {
+  const counts: ShortReply = (writer) => {
+    writer.count('n', matched + upserted.length).count('nModified', modified)
   }
-  writeErrors(writer, errors)
+  if (upserted.length === 0) return withErrors(errors, counts)
+  return {
+    *steps(writer) {
+      counts(writer)
+      writer.beginArray('upserted')
+      for (const [i, { index, id }] of upserted.entries()) {
+        if (isTurnOver()) yield undefined
+        charge(unitsPerUpserted)
+        writer.beginObject(indexName(i)).int32('index', index).value('_id', id).end()
+      }
+      writer.end()
+      yield* errors.write(writer)
+    },
+  }
 }
+
+const unitsPerUpserted = 500
 
 function remove(request: Request): Reply | Promise<Reply> {
   const deletes = request.getDocuments('deletes')
@@ -241,7 +248,7 @@ function remove(request: Request): Reply | Promise<Reply> {
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
   return request.write(function* (transaction): StatementSteps<Reply> {
-    const errors: WriteError[] = []
+    const errors = new WriteErrors()
     let deleted = 0
     for (const [index, one] of deletes.entries()) {
       if (transaction.slice.spend(1)) yield undefined
@@ -249,15 +256,12 @@ function remove(request: Request): Reply | Promise<Reply> {
         deleted += yield* runDelete(transaction, request, one, variables)
       } catch (error) {
         if (!isDocumentError(error)) throw error
-        errors.push({ index, error })
+        errors.add(index, error)
         if (ordered) break
       }
     }
     throwInTransaction(request, errors)
-    return (writer) => {
-      writer.count('n', deleted)
-      writeErrors(writer, errors)
-    }
+    return withErrors(errors, (writer) => writer.count('n', deleted))
   })
 }
 
