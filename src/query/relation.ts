@@ -22,6 +22,7 @@ export interface RelationColumn {
   /** As `pg_attribute.attnum`. */
   readonly number: number
   readonly isNotNull: boolean
+  readonly isIdentity?: boolean
   /** GENERATED ALWAYS AS IDENTITY: only OVERRIDING gives it a value. */
   readonly isAlwaysIdentity?: boolean
   /** GENERATED ALWAYS AS (…): nothing gives it a value. */

@@ -27,6 +27,7 @@ export class TableRelation implements Relation {
   private constructor(table: Table) {
     this.table = table
     this.columns = table.columns.map(({ name, type, modifier, number, isNotNull, definition, generated }) => {
+      const isIdentity = definition.identity !== undefined
       const isAlwaysIdentity = definition.identity === 'always'
       const isGenerated = generated !== undefined
       return {
@@ -35,6 +36,7 @@ export class TableRelation implements Relation {
         modifier,
         number,
         isNotNull,
+        ...(isIdentity && { isIdentity }),
         ...(isAlwaysIdentity && { isAlwaysIdentity }),
         ...(isGenerated && { isGenerated }),
       }

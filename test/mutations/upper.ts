@@ -19,6 +19,10 @@ export const upperMutations: readonly Mutation[] = [
       ['bytes that were taken back stay bare', 'if (this.#bareEnd > end) this.#bareEnd = end', ''],
     ],
   ),
+  ...mutationsOf('src/language/sql/statement/insert.ts', sql, [
+    ['OVERRIDING USER VALUE asks for ALWAYS', 'return isIdentity && overrides', 'return false && overrides'],
+    ['a query keeps what OVERRIDING USER VALUE ignores', 'isIgnored(columns[i]!) ? undefined : ', ''],
+  ]),
   ...mutationsOf(
     'src/gateway/receive-buffer.ts',
     ['src/gateway/redis/wire.test.ts'],

@@ -99,6 +99,9 @@ function planInsertSource(
   columns: readonly InsertColumn[],
 ): PlanNode {
   const overrides = statement.override ?? 'OVERRIDING_NOT_SET'
+  const isIgnored = ({ isIdentity = false }: InsertColumn): boolean => {
+    return isIdentity && overrides === 'OVERRIDING_USER_VALUE'
+  }
   const planner = new Planner(binder.progress)
   const select = statement.selectStmt
   const width = relation.columns.length
@@ -112,7 +115,7 @@ function planInsertSource(
     const query = binder.query(scope, select.SelectStmt)
     checkWidth(query.columns.length, columns.length, isExplicit)
     refuseGenerated(columns.slice(0, query.columns.length), overrides, () => true)
-    return planInsertQuery(binder, query, width, columns)
+    return planInsertQuery(binder, query, width, columns, isIgnored)
   }
   const hasGenerated = columns.some(
     ({ isAlwaysIdentity, isGenerated }) => isAlwaysIdentity === true || isGenerated === true,
@@ -129,8 +132,8 @@ function planInsertSource(
     const place = (node: Node, i: number): void => {
       const column = columns[i]!
       if ('SetToDefault' in node) return
-      if (column.isAlwaysIdentity === true && overrides === 'OVERRIDING_USER_VALUE') return
-      row[column.ordinal] = assignTo(binder, binder.expression(scope, node), column)
+      const value = assignTo(binder, binder.expression(scope, node), column)
+      if (!isIgnored(column)) row[column.ordinal] = value
     }
     nodes.forEach(place)
     binder.progress?.spend(nodes.length >> 2)
@@ -166,7 +169,14 @@ function refuseGenerated(
   }
 }
 
-function planInsertQuery(binder: Binder, query: BoundQuery, width: number, columns: readonly InsertColumn[]): PlanNode {
+/** What `isIgnored` columns are given is computed, and then their default is taken. */
+function planInsertQuery(
+  binder: Binder,
+  query: BoundQuery,
+  width: number,
+  columns: readonly InsertColumn[],
+  isIgnored: (column: InsertColumn) => boolean,
+): PlanNode {
   const targets = query.columns.map(({ type, modifier, name }, index) => {
     const given: Expression = { kind: 'column', index, type, modifier, name }
     return assignTo(binder, unsettledTarget(binder, query, index) ?? given, columns[index]!)
@@ -180,15 +190,19 @@ function planInsertQuery(binder: Binder, query: BoundQuery, width: number, colum
     columns: outputs,
     body: { kind: 'select', from, targets, tail, ...body },
   })
-  const isWhole = targets.length === width && columns.every(({ ordinal }, i) => ordinal === i)
-  return isWhole ? plan : planDrafts(plan, width, columns)
+  const isWhole = targets.length === width && columns.every((column, i) => column.ordinal === i && !isIgnored(column))
+  const ordinals = targets.map((_, i) => (isIgnored(columns[i]!) ? undefined : columns[i]!.ordinal))
+  return isWhole ? plan : planDrafts(plan, width, ordinals)
 }
 
 /** A query's rows as drafts of the table's. */
-function planDrafts(plan: PlanNode, width: number, columns: readonly InsertColumn[]): PlanNode {
+function planDrafts(plan: PlanNode, width: number, ordinals: readonly (number | undefined)[]): PlanNode {
   const toDraft = (row: SqlRow): SqlRow => {
     const draft: RowDraft = Array.from({ length: width }, () => undefined)
-    for (const [i, value] of row.entries()) draft[columns[i]!.ordinal] = value
+    for (const [i, value] of row.entries()) {
+      const ordinal = ordinals[i]
+      if (ordinal !== undefined) draft[ordinal] = value
+    }
     return draft as SqlRow
   }
   return { explain: plan.explain, open: (run) => new Project(plan.open(run), toDraft) }
