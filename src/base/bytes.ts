@@ -44,6 +44,8 @@ export function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
 }
 
 const shortTextBytes = 1024
+/** Beside a value that makes the writer grow: what ends it must not move it. */
+const endingBytes = 64
 
 export class ByteWriter implements Slice {
   bytes: Uint8Array
@@ -84,7 +86,7 @@ export class ByteWriter implements Slice {
   }
 
   #grow(count: number): void {
-    const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.end + count))
+    const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.end + count + endingBytes))
     larger.set(this.bytes.subarray(0, this.end))
     this.bytes = larger
     this.#view = new DataView(larger.buffer)

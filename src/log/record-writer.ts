@@ -16,6 +16,8 @@ import { maxVarint, varintSize, writeVarint } from './varint.ts'
 
 /** Kind, keyspace, shared, suffix length: what an operation needs at most beside its key. */
 const maxOperationHead = 1 + 5 + 5 + 5
+/** What `end` may need beside what is there: a large value is not moved for it. */
+const closingBytes = 16
 
 export class RecordWriter {
   /** Replaced when it grows: read it anew after writing. */
@@ -230,7 +232,7 @@ export class RecordWriter {
   }
 
   private grow(needed: number): void {
-    this.bytes = grown(this.bytes, needed)
+    this.bytes = grown(this.bytes, needed + closingBytes)
     this.view = viewOf(this.bytes)
   }
 

@@ -14,7 +14,7 @@
  * the thread's meter (`base/work.ts`) fills the turn; no operator returns an empty batch; after `undefined`
  * it stays at its end until `reset`.
  */
-import { isTurnOver } from '../base/work.ts'
+import { charge, isTurnOver } from '../base/work.ts'
 import type { Transaction, Wait } from '../database/contract.ts'
 
 export const paused: unique symbol = Symbol('paused')
@@ -67,6 +67,9 @@ export function largeBytes(row: readonly unknown[], from = 0): number {
   return bytes
 }
 
+/** What an operator does with a row at least, beside what its functions charge. */
+const unitsPerRow = 150
+
 /**
  * Walks the rows of an input one at a time and remembers where it is, so that an operator interrupted within a row takes
  * the same row again.
@@ -99,6 +102,7 @@ export class InputCursor<R, X extends Run> {
   }
 
   advance(): void {
+    charge(unitsPerRow)
     this.#at++
   }
 

@@ -50,6 +50,8 @@ import { writeKinds, type WriteSet } from '../transaction/write-set.ts'
 const lookEvery = 16
 /** Bytes that a slice encodes or copies at most, beyond its last operation. */
 const sliceBytes = 512 * 1024
+/** The copy of a larger piece is a turn of its own. */
+const largePieceBytes = 4 * 1024 * 1024
 /** Of new values in the draft, between two looks at what the stores hold. */
 const storedLookEveryBytes = 4 * 1024 * 1024
 /** Of one, beside its key and value: its places in pages. */
@@ -226,8 +228,11 @@ class LargeCommit {
     for (this.#at = 0; this.#at < this.#writes.count;) {
       const wait = this.#tryStep(this.#encodeSome)
       if (wait !== undefined) await wait
-      else if (this.#writer.openBytes >= this.#pieceBytes) await this.#stagePiece()
-      else if (this.#at < this.#writes.count) await this.#nextSlice()
+      else if (this.#writer.openBytes >= this.#pieceBytes) {
+        // A value may be larger than a piece: it is copied again there.
+        if (this.#writer.openBytes > largePieceBytes) await this.#nextSlice()
+        await this.#stagePiece()
+      } else if (this.#at < this.#writes.count) await this.#nextSlice()
     }
   }
 

@@ -4,6 +4,7 @@
  * A document that an operator hands out may lie in memory that is used again at the next pull; who keeps it copies it,
  * which is what the format's `keep` does.
  */
+import { charge } from '../../base/work.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
@@ -29,9 +30,15 @@ export function keptBytes(document: BsonValue): number {
   return documentBytes(document) + valueHeadBytes
 }
 
+/** Of one in memory of its own, beside its bytes. */
+const unitsPerCopy = 300
+
 export const documentFormat: RowFormat<BsonValue> = {
   sizeOf: keptBytes,
-  keep: (document) => document.copy(),
+  keep: (document) => {
+    charge(unitsPerCopy + documentBytes(document))
+    return document.copy()
+  },
   encode: (document, into) => {
     into.u8(document.type)
     into.slice(document)

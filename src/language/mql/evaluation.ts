@@ -45,11 +45,12 @@ export function evaluation<T>(
   let kept: Kept<T>[] = []
   const launch = (scope: Scope, services: TransactionServices): Elsewhere => {
     const giveUp = new AbortController()
-    const own: Kept<T> = { root: scope.root.copy(), variables: scope.variables, outcome: { error: undefined } }
+    const root = sent(scope.root)
+    const own: Kept<T> = { root: received(root), variables: scope.variables, outcome: { error: undefined } }
     const input: EvaluateInput = {
       kind,
       specification: sent(specification),
-      root: sent(scope.root),
+      root,
       variables: [...scope.variables].map(([name, value]) => [name, sent(value)] as const),
     }
     const done = answerOf(services, input, giveUp.signal).then(
@@ -67,7 +68,8 @@ export function evaluation<T>(
   }
   const valueHere = ({ root, variables }: Kept<T>): Outcome<T> => {
     try {
-      return { value: toItsEnd(() => here({ root, variables })) }
+      // Readers of texts take no shared memory.
+      return { value: toItsEnd(() => here({ root: root.copy(), variables })) }
     } catch (error) {
       return { error }
     }

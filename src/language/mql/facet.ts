@@ -1,6 +1,6 @@
 /** `$facet`: every branch sees all documents; one document with the branches' results comes out. */
 import { resumable } from '../../base/resumption.ts'
-import { charge } from '../../base/work.ts'
+import { charge, isTurnOver } from '../../base/work.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { Materialize } from '../../query/materialize.ts'
 import { type Batch, paused, type Run } from '../../query/operator.ts'
@@ -48,6 +48,7 @@ export class Facet implements Documents {
           charge(keptBytes(one))
           collected.push(one.copy())
         }
+        if (isTurnOver()) return paused
       }
     }
     if (this.#at > this.#branches.length) return undefined

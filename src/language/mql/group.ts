@@ -1,5 +1,6 @@
 /** `$group`: documents with equal `_id` expressions become one, in the order in which groups were first met. */
 import { resumable } from '../../base/resumption.ts'
+import { charge } from '../../base/work.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
 import { bsonType, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
@@ -27,6 +28,9 @@ type Make = () => Accumulator
 
 const groupBytes = 200
 const accumulatorBytes = 100
+/** Of a field for a document, and of a value of a result. */
+const unitsPerField = 200
+const unitsPerResult = 500
 
 class Sum implements Accumulator {
   readonly #sum = new RunningSum()
@@ -298,6 +302,7 @@ function groupPlan(
     },
     groupBytes: (group) => groupBytes + keptBytes(group.id) + fields.length * accumulatorBytes,
     evaluate: (document) => {
+      charge(unitsPerField * fields.length)
       const scope = rootScope(document, variables)
       return fields.map(({ input }) => input(scope))
     },
@@ -306,12 +311,13 @@ function groupPlan(
       for (let i = 0; i < fields.length; i++) grown += group.accumulators[i]!.add(values[i] as BsonValue)
       return grown
     },
-    finish: resumable((group: Group) =>
-      objectOf([
+    finish: resumable((group: Group) => {
+      charge(unitsPerResult * (1 + fields.length))
+      return objectOf([
         ['_id', group.id],
         ...group.accumulators.map((one, i): [string, BsonValue] => [fields[i]!.name, one.result()]),
-      ]),
-    ),
+      ])
+    }),
   }
 }
 

@@ -4,7 +4,7 @@
 import { charge, isBounded, isTurnOver } from '../../base/work.ts'
 import { gatherInParts, part } from '../../base/resumption.ts'
 import { suspended } from '../../database/transaction/wait.ts'
-import { type BsonValue, elementsOf, FieldCursor, fieldsOf, isNestedType } from '../../model/document/bson.ts'
+import { type BsonValue, elementsOf, FieldCursor, fieldsOf, getField, isNestedType } from '../../model/document/bson.ts'
 import { SortedRuns } from '../../query/sorted-runs.ts'
 
 /** What is shorter is read at once, and evaluated as one. */
@@ -27,6 +27,24 @@ export function longElementsOf(value: BsonValue): BsonValue[] {
 export function longFieldsOf(value: BsonValue): [string, BsonValue][] {
   if (!isLong(value) || !isNestedType(value.type)) return fieldsOf(value)
   return readInParts(value, (cursor) => [cursor.name, cursor.value.reference()])
+}
+
+/** As `getField`. */
+export function longField(document: BsonValue, name: string): BsonValue | undefined {
+  if (!isLong(document)) return getField(document, name)
+  return part(
+    () => ({ cursor: FieldCursor.of(document), found: undefined as BsonValue | undefined }),
+    (state) => {
+      const { cursor } = state
+      for (let i = 0; i < elementsAtOnce; i++) {
+        if (!cursor.next()) return true
+        if (cursor.nameEnd - cursor.nameStart !== name.length || cursor.name !== name) continue
+        state.found = cursor.value.reference()
+        return true
+      }
+      return false
+    },
+  ).found
 }
 
 interface FoundElement {

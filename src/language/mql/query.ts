@@ -7,6 +7,7 @@
  *
  * A statement may be run again (`Restart`), so a batch does not change the cursor: it answers the position that the next one takes.
  */
+import { charge } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
 import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
@@ -153,6 +154,7 @@ function batchOfOne(found: Slice | undefined): BatchResult {
   if (found === undefined) return { documents: [], next: undefined }
   // From the pool: the copy lives until the reply is written.
   const bytes = Buffer.allocUnsafe(found.end - found.start)
+  charge(bytes.length)
   bytes.set(found.bytes.subarray(found.start, found.end))
   return { documents: [new BsonValue(bsonType.object, bytes)], next: undefined }
 }
@@ -247,6 +249,7 @@ function* scanBatch(
 
 function keep(document: BsonValue, into: BsonValue[], account: MemoryAccount): number {
   account.charge(keptBytes(document), 'the batch of a cursor')
+  charge(documentBytes(document))
   into.push(document.copy())
   return documentBytes(document)
 }
@@ -369,6 +372,8 @@ export function* visitMatching(
       continue
     }
     const document = scan.document.copy()
+    charge(documentBytes(document))
+    if (transaction.slice.spend(1)) yield undefined
     if (!(yield* visit(document))) return
   }
 }

@@ -2,7 +2,7 @@
 import { gatherInParts } from '../../base/resumption.ts'
 import { charge } from '../../base/work.ts'
 import type { BsonValue } from '../../model/document/bson.ts'
-import { bsonType, bsonTypeName, FieldCursor, fieldsOf, getField } from '../../model/document/bson.ts'
+import { bsonType, bsonTypeName, elementsOf, FieldCursor, fieldsOf, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues, keyText } from '../../model/document/order.ts'
 import { toSafeInteger } from '../../model/document/values.ts'
@@ -35,7 +35,7 @@ function withItems(items: TreeNode[]): ArrayNode {
 }
 
 interface PushModifiers {
-  readonly each: readonly BsonValue[]
+  readonly each: Elements
   readonly position: number | undefined
   readonly slice: number | undefined
   readonly compare: ((a: BsonValue, b: BsonValue) => number) | undefined
@@ -47,14 +47,17 @@ function hasEach(operand: BsonValue): boolean {
   return first.next() && first.name === '$each'
 }
 
-function eachOf(operator: string, value: BsonValue | undefined): BsonValue[] {
-  if (value?.type === bsonType.array) return longElementsOf(value)
+/** A list of a million is read where it is needed: mostly that is on another thread. */
+type Elements = () => readonly BsonValue[]
+
+function eachOf(operator: string, value: BsonValue | undefined): Elements {
+  if (value?.type === bsonType.array) return () => elementsOf(value)
   throw mongoError(mongoCode.typeMismatch, `The argument to $each in ${operator} must be an array`, 'wrong_type')
 }
 
 function parsePush(operand: BsonValue): PushModifiers {
   const hasModifiers = operand.type === bsonType.object && getField(operand, '$each') !== undefined
-  if (!hasModifiers) return { each: [operand], position: undefined, slice: undefined, compare: undefined }
+  if (!hasModifiers) return { each: () => [operand], position: undefined, slice: undefined, compare: undefined }
   const modifiers = new Map(longFieldsOf(operand))
   for (const name of modifiers.keys()) {
     if (!['$each', '$slice', '$sort', '$position'].includes(name)) {
@@ -90,10 +93,11 @@ const unitsPerElement = 50
 const push: FieldChange = (name, operand) => {
   const { each, position, slice, compare } = parsePush(operand)
   return changeValue((before) => {
+    const added = each()
     const present = arrayAt('$push', name, before).items
-    charge(unitsPerElement * (present.length + each.length))
+    charge(unitsPerElement * (present.length + added.length))
     const at = position ?? present.length
-    let items = [...present.slice(0, at), ...each, ...present.slice(at)]
+    let items = [...present.slice(0, at), ...added, ...present.slice(at)]
     if (compare !== undefined) items = items.map(toValue).sort(compare)
     if (slice !== undefined) items = slice >= 0 ? items.slice(0, slice) : items.slice(slice)
     return withItems(items)
@@ -104,11 +108,11 @@ const addToSet: FieldChange = (name, operand) => {
   if (hasEach(operand) && fieldsOf(operand).length > 1) {
     throw mongoError(mongoCode.badValue, `Found unexpected fields after $each in $addToSet: '${name}'`)
   }
-  const values = hasEach(operand) ? eachOf('$addToSet', new Map(fieldsOf(operand)).get('$each')) : [operand]
+  const values = hasEach(operand) ? eachOf('$addToSet', new Map(fieldsOf(operand)).get('$each')) : () => [operand]
   return changeValue((before) => {
     const { items } = arrayAt('$addToSet', name, before)
     const known = new Set(items.map((item) => keyText(toValue(item))))
-    const added = values.filter((value) => {
+    const added = values().filter((value) => {
       const key = keyText(value)
       return !known.has(key) && known.add(key) !== undefined
     })

@@ -4,6 +4,7 @@
  * Node kinds: an opened object (fields in order), an opened array, or a value as it is. Names are keys of a `Map`, so
  * `__proto__` is one like any other.
  */
+import { ByteWriter } from '../../base/bytes.ts'
 import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
 import { BsonWriter, indexName } from '../../model/document/bson-writer.ts'
 import { arrayPosition } from '../../model/document/path.ts'
@@ -39,11 +40,14 @@ export function openNode(node: TreeNode): TreeNode {
   return node
 }
 
-export function toValue(node: TreeNode): BsonValue {
+/** `roomBytes`: about what it takes, so that nothing is moved. */
+export function toValue(node: TreeNode, roomBytes?: number): BsonValue {
   if (node instanceof BsonValue) return node
-  const writer = new BsonWriter()
+  const writer = new BsonWriter(new ByteWriter(roomBytes))
   writeNested(writer, node)
-  return new BsonValue(node instanceof ObjectNode ? bsonType.object : bsonType.array, writer.toBytes())
+  const made = writer.takeValue()
+  if (node instanceof ArrayNode) made.type = bsonType.array
+  return made
 }
 
 function writeNested(writer: BsonWriter, node: ObjectNode | ArrayNode): void {

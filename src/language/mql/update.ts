@@ -4,6 +4,7 @@
  * An update is compiled once and applied to each document it matches; the result is new bytes, and whether they differ is
  * what counts as modified. `_id` never changes.
  */
+import { equalSlices } from '../../base/slice.ts'
 import { ByteWriter } from '../../base/bytes.ts'
 import { gatherInParts, mapInParts, part } from '../../base/resumption.ts'
 import { charge } from '../../base/work.ts'
@@ -16,7 +17,7 @@ import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { compileFilter, type Filter, matchedPosition } from './filter.ts'
 import { pipelineQuery } from './pipeline.ts'
 import { evaluation, received } from './evaluation.ts'
-import { longFieldsOf, sortedInParts } from './long-lists.ts'
+import { longFieldsOf, sortedInParts, longField } from './long-lists.ts'
 import type { SentValue } from './evaluate-job.ts'
 import type { Scope, Variables } from './scope.ts'
 import { booleanValue, dateValue, int32Value, readInt64, toSafeInteger } from '../../model/document/values.ts'
@@ -67,13 +68,16 @@ function replacement({ update, arrayFilters }: UpdateRequest): Update {
       `The dollar ($) prefixed field '${operator}' in '${operator}' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.`,
     )
   }
-  return { isReplacement: true, apply: (document) => withId(update, getField(document, '_id')) }
+  return { isReplacement: true, apply: (document) => withId(update, longField(document, '_id')) }
 }
 
 /** The `_id` first, as stored documents have it. */
 export function withId(document: BsonValue, id: BsonValue | undefined): BsonValue {
-  const given = getField(document, '_id')
+  const given = longField(document, '_id')
   if (id !== undefined && given !== undefined && !equalValues(given, id)) throw immutableId(id, given)
+  const isFirst = given?.start === document.start + 4 + idHeadBytes
+  // Equal numbers of another type are not the same.
+  if (isFirst && (id === undefined || (id.type === given.type && equalSlices(id, given)))) return document
   const first = id ?? given
   const writer = new BsonWriter(new ByteWriter(document.end - document.start + idBytes)).begin()
   if (first !== undefined) writer.value('_id', first)
@@ -82,10 +86,13 @@ export function withId(document: BsonValue, id: BsonValue | undefined): BsonValu
     return writer
       .elements(document.bytes, document.start + 4, document.end - 1)
       .end()
-      .toValue()
+      .takeValue()
   for (const [from, to] of runsBesideId(document)) writer.elements(document.bytes, from, to)
-  return writer.end().toValue()
+  return writer.end().takeValue()
 }
+
+/** Type and name of its element. */
+const idHeadBytes = 5
 
 /** Of most; a longer one makes the writer grow. */
 const idBytes = 64
@@ -158,8 +165,7 @@ function pipelineUpdate({ update, variables, arrayFilters }: UpdateRequest): Upd
       for (const one of stages) {
         if (one.kind === 'document' && one.stage.kind === 'change') result = one.stage.change(result)
       }
-      const id = getField(document, '_id')
-      return withId(result, id)
+      return withId(result, longField(document, '_id'))
     },
   }
 }
@@ -199,10 +205,13 @@ function operatorChanges({ arrayFilters, variables }: UpdateRequest, fields: rea
         change(root, path, { timeMs })
       }
     }
-    return checkedId(document, toValue(root))
+    return checkedId(document, toValue(root, document.end - document.start + roomForChanges))
   }
   return { apply, hasPosition: positional.has('$') }
 }
+
+/** Of most; more makes the writer grow. */
+const roomForChanges = 256
 
 /** What the changes of a document depend on beside it. */
 interface Facts {
@@ -273,8 +282,8 @@ export function compileChanges(specification: BsonValue, variables: Variables): 
 
 /** An update that leaves `_id` as it is; a new document may get one. */
 function checkedId(before: BsonValue, after: BsonValue): BsonValue {
-  const id = getField(before, '_id')
-  const changed = getField(after, '_id')
+  const id = longField(before, '_id')
+  const changed = longField(after, '_id')
   if (id === undefined) return changed === undefined ? after : withId(after, undefined)
   if (changed === undefined || !equalValues(id, changed)) throw immutableId(id, changed)
   return after

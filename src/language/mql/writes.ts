@@ -8,9 +8,10 @@
  */
 import { PolylogError, type ErrorCode } from '../../base/errors.ts'
 import { copySlice } from '../../base/slice.ts'
+import { charge } from '../../base/work.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { asPart } from '../../database/transaction/part.ts'
-import { inPlace } from '../../database/transaction/wait.ts'
+import { inPlace, resumed } from '../../database/transaction/wait.ts'
 import { bsonType, BsonValue, getField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { objectIdValue } from '../../model/document/values.ts'
@@ -22,6 +23,7 @@ import { computeAll, visitMatching, type Query } from './query.ts'
 import type { Projection } from './projection.ts'
 import type { SortField } from './sort-order.ts'
 import { documentBytes } from './documents.ts'
+import { longField } from './long-lists.ts'
 import { withId, type Update } from './update.ts'
 import { openNode, openParent, setChild, toValue } from './update-tree.ts'
 
@@ -73,8 +75,10 @@ function* writeOne(
   { hasRules }: DocumentSource,
   write: () => WriteSteps,
 ): StatementSteps<void> {
-  const steps = hasRules ? yield* asPart(transaction, write, isDocumentError) : yield* inPlace(transaction, write)
-  if (steps !== undefined) yield* steps
+  const steps = hasRules ? yield* asPart(transaction, write, isDocumentError) : yield* resumed(transaction, write)
+  if (steps === undefined) return
+  if (transaction.slice.spend(1)) yield undefined
+  yield* steps
 }
 
 /** As `insertDocuments` of one, without steps where the document is small: of a source without rules. */
@@ -165,6 +169,7 @@ export function* updateDocuments(
   const change = (document: BsonValue): WriteSteps => {
     source.lock(transaction, getField(document, '_id')!)
     const changed = operation.update.apply(document, { filter: operation.filter, isInsert: false, clock: transaction })
+    if (documentBytes(changed) > largeBytes) charge(documentBytes(changed))
     const isSame = Buffer.compare(asBytes(document), asBytes(changed)) === 0
     const steps = isSame ? undefined : source.replace(transaction, document, changed)
     before = document
@@ -247,7 +252,7 @@ function asBytes({ bytes, start, end }: BsonValue): Uint8Array {
 function newDocument(transaction: Transaction, { update, filter }: UpdateOperation): BsonValue {
   const seed = seedOf(filter.predicates, update.isReplacement)
   const made = update.apply(seed, { filter, isInsert: true, clock: transaction })
-  return withId(made, getField(made, '_id') ?? makeObjectId(transaction))
+  return withId(made, longField(made, '_id') ?? makeObjectId(transaction))
 }
 
 /** What the filter's equalities say of the document that is not there. */

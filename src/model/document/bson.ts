@@ -284,8 +284,10 @@ export function fieldsOf(value: Slice): [string, BsonValue][] {
   requireNested(value)
   const fields: [string, BsonValue][] = []
   const cursor = FieldCursor.of(value)
-  while (cursor.next()) fields.push([cursor.name, cursor.value.reference()])
-  charge(2 * unitsPerElement * fields.length)
+  while (cursor.next()) {
+    charge(2 * unitsPerElement)
+    fields.push([cursor.name, cursor.value.reference()])
+  }
   return fields
 }
 
@@ -304,8 +306,10 @@ export function elementsOf(value: Slice): BsonValue[] {
   requireNested(value)
   const elements: BsonValue[] = []
   const cursor = FieldCursor.of(value)
-  while (cursor.next()) elements.push(cursor.value.reference())
-  charge(unitsPerElement * elements.length)
+  while (cursor.next()) {
+    charge(unitsPerElement)
+    elements.push(cursor.value.reference())
+  }
   return elements
 }
 

@@ -240,7 +240,7 @@ const nativeCompareBytes = 256
 
 function compareText(a: BsonValue, b: BsonValue): number {
   if (Math.min(a.end - a.start, b.end - b.start) > nativeCompareBytes) {
-    charge(Math.min(a.end - a.start, b.end - b.start) >> 3)
+    charge(Math.min(a.end - a.start, b.end - b.start) >> 4)
     return Buffer.compare(a.bytes.subarray(a.start + 4, a.end - 1), b.bytes.subarray(b.start + 4, b.end - 1))
   }
   const shared = Math.min(a.end - a.start, b.end - b.start) - 5
