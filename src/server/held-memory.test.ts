@@ -12,6 +12,7 @@ import { PolylogError } from '../base/errors.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { Server } from './server.ts'
+import { copyIn, type CopyConnection } from './testing.ts'
 
 const mebibyte = 1024 * 1024
 const long = 'x'.repeat(mebibyte / 4)
@@ -142,6 +143,35 @@ test.each(Object.entries(postgres))('a client of PostgreSQL: %s', async (_, keep
     expect(await heldBy(() => keep(client))).toBeGreaterThan(mebibyte / 2)
   })
   await allIsFreed()
+})
+
+test.each([
+  ['a row that has not ended', 8, 'x'],
+  ['a quoted field that has not ended', 8, '"x'],
+])('COPY: %s is charged until it is stored, or its client has gone', async (_, count, begin) => {
+  await withPostgres(async (client) => {
+    const held = (): number => memory.work.usedBytes - before
+    const before = memory.work.usedBytes
+    const gone = new Promise((resolve) => client.once('error', resolve))
+    const copying = {
+      submit: (connection: CopyConnection) => connection.query('COPY t FROM STDIN (FORMAT csv)'),
+      handleCopyInResponse(connection: CopyConnection): void {
+        connection.sendCopyFromChunk(Buffer.from(begin))
+        for (let i = 0; i < count; i++) connection.sendCopyFromChunk(Buffer.from(long))
+      },
+      handleError: () => undefined,
+    }
+    client.query(copying as never)
+    for (let turns = 0; turns < 10_000 && held() < 2 * mebibyte; turns++) await new Promise((r) => setImmediate(r))
+    expect(held()).toBeGreaterThan(2 * mebibyte)
+    ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+    await gone
+  })
+  await allIsFreed()
+  await withPostgres(async (client) => {
+    expect(await copyIn(client, 'COPY t FROM STDIN', `${long}${long}\n`)).toBe('COPY 1')
+    await allIsFreed()
+  })
 })
 
 test.each(Object.entries(redis))('a client of Redis: %s', async (_, keep) => {

@@ -42,7 +42,7 @@ export async function openAllDoors(): Promise<AllDoors> {
   }
 }
 
-interface CopyConnection {
+export interface CopyConnection {
   query(text: string): void
   sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void

@@ -19,6 +19,11 @@ export const upperMutations: readonly Mutation[] = [
       ['bytes that were taken back stay bare', 'if (this.#bareEnd > end) this.#bareEnd = end', ''],
     ],
   ),
+  ...mutationsOf(
+    'src/gateway/postgres/copy-in.ts',
+    ['src/server/held-memory.test.ts'],
+    [['what COPY holds of a row is charged to nobody', 'this.#hold()\n    return isEnough', 'return isEnough']],
+  ),
   ...mutationsOf('src/language/sql/statement/insert.ts', sql, [
     ['OVERRIDING USER VALUE asks for ALWAYS', 'return isIdentity && overrides', 'return false && overrides'],
     ['a query keeps what OVERRIDING USER VALUE ignores', 'isIgnored(columns[i]!) ? undefined : ', ''],

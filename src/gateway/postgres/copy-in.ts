@@ -15,6 +15,7 @@ import type { CopyLoad, Execution, PreparedStatement } from '../../language/sql/
 import { paused } from '../../language/sql/contract.ts'
 import type { HeldStatement, StatementSteps, Transaction } from '../../database/contract.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
+import type { MemoryAccount } from '../../base/memory-account.ts'
 import type { Client, CopyTarget } from './client.ts'
 import { sqlError } from './errors.ts'
 import { afterDone } from './language.ts'
@@ -43,8 +44,12 @@ export function runCopyIn(client: Client, prepared: PreparedStatement): Promise<
     })
 }
 
+/** What a byte of data takes as text, which has two bytes a unit where one of them needs it. */
+const weight = 2
 /** Data that is looked through in one turn. */
 const pieceBytes = 64 * 1024
+/** Asked for at once: a COPY of a few rows needs little. */
+const quantumBytes = 8 * 1024
 
 const copyDataType = 0x64
 const copyDoneType = 0x63
@@ -57,6 +62,8 @@ class CopyIn implements CopyTarget {
   readonly #load: CopyLoad
   readonly #resolve: (count: number) => void
   readonly #reject: (error: unknown) => void
+  /** Of the rows that have not been inserted yet: one alone may have 64 MB. */
+  readonly #memory: MemoryAccount
   #count = 0
   /** Of the pieces before. */
   #held: HeldStatement | undefined
@@ -66,6 +73,7 @@ class CopyIn implements CopyTarget {
     this.#load = load
     this.#resolve = resolve
     this.#reject = reject
+    this.#memory = client.session.memory.child('rows of COPY', { weight, quantumBytes })
   }
 
   receive(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {
@@ -81,13 +89,25 @@ class CopyIn implements CopyTarget {
 
   fail(error: unknown): void {
     if (this.#client.copy === this) this.#client.copy = undefined
+    this.#memory.close()
     this.#reject(error)
+  }
+
+  /** True where enough is there to be inserted. */
+  #feed(bytes: Uint8Array): boolean {
+    const isEnough = this.#load.feed(bytes)
+    this.#hold()
+    return isEnough
+  }
+
+  #hold(): void {
+    this.#memory.resize(this.#memory.usedBytes, this.#load.heldBytes)
   }
 
   #take(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {
     if (type === copyDataType) {
       if (end - start > pieceBytes) return this.#takeInPieces(bytes.subarray(start, end))
-      return this.#load.feed(bytes.subarray(start, end)) ? this.#insert() : undefined
+      return this.#feed(bytes.subarray(start, end)) ? this.#insert() : undefined
     }
     if (type === flushType || type === syncType) return undefined
     if (type === copyDoneType) return this.#finish()
@@ -102,7 +122,7 @@ class CopyIn implements CopyTarget {
   /** A message may be as long as a client likes. */
   async #takeInPieces(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; at += pieceBytes) {
-      if (this.#load.feed(bytes.subarray(at, at + pieceBytes))) await this.#insert()
+      if (this.#feed(bytes.subarray(at, at + pieceBytes))) await this.#insert()
       else await this.#client.pause()
     }
   }
@@ -111,6 +131,7 @@ class CopyIn implements CopyTarget {
     this.#load.finish()
     return afterDone(this.#insert(true), () => {
       this.#client.copy = undefined
+      this.#memory.close()
       this.#resolve(this.#count)
     })
   }
@@ -134,6 +155,7 @@ class CopyIn implements CopyTarget {
     return afterDone(session.run(insert), () => {
       this.#count += execution?.rowCount ?? 0
       this.#held = held
+      this.#hold()
     })
   }
 }

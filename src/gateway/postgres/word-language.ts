@@ -139,6 +139,9 @@ function load(): CopyLoad {
   return {
     feed: (bytes) => (text += Buffer.from(bytes).toString()).length > 20,
     finish: () => undefined,
+    get heldBytes() {
+      return text.length
+    },
     load: () => {
       const lines = text.split('\n').filter((line) => line !== '')
       text = ''

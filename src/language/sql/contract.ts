@@ -148,6 +148,8 @@ export interface CopyLoad {
   finish(): void
   /** Inserts the complete lines fed so far. Its `rowCount` is this load's. */
   load(): Execution
+  /** What was fed and has not gone into a load yet. */
+  readonly heldBytes: number
 }
 
 export interface Execution {

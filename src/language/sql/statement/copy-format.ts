@@ -82,6 +82,7 @@ export class CopyReader {
   #inQuotes = false
   #records: CopyRecord[] = []
   #line = 0
+  /** Fed, and not taken yet. */
   #pendingBytes = 0
   #isDone = false
   /** The row at hand, where it is longer than `#longLength`. */
@@ -92,6 +93,10 @@ export class CopyReader {
   constructor(format: CopyFormat, longLength: number = 64 * 1024) {
     this.#format = format
     this.#longLength = longLength
+  }
+
+  get heldBytes(): number {
+    return this.#pendingBytes
   }
 
   feed(bytes: Uint8Array): boolean {
@@ -152,7 +157,7 @@ export class CopyReader {
   take(): readonly CopyRecord[] {
     const records = this.#records
     this.#records = []
-    this.#pendingBytes = 0
+    this.#pendingBytes = this.#long === undefined ? this.#text.length + this.#piecesLength : this.#longBytes
     return records
   }
 

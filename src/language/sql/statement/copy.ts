@@ -160,6 +160,9 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
     return {
       feed: (bytes) => reader.feed(bytes),
       finish: () => reader.finish(),
+      get heldBytes() {
+        return reader.heldBytes
+      },
       load: () => {
         const records = reader.take()
         return new StepsExecution(function* (run) {
