@@ -13,21 +13,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { planted, type Mutation } from './mutation.ts'
 import { mutations } from './mutations.ts'
+import { type Result, summaryOf } from './summary.ts'
 
 const limitMs = 120_000
 const firstLimitMs = 900_000
 /** What is made, what is large, and what no test here reads. */
 const notCopied = new Set(['node_modules', '.git', '.cache', 'dist'])
-
-type Verdict = 'killed' | 'survived' | 'hung'
-
-interface Result {
-  readonly name: string
-  readonly verdict: Verdict
-  readonly seconds: number
-  /** The test that noticed, or that hung, where it is known. */
-  readonly by: string
-}
 
 interface Options {
   readonly chosen: readonly Mutation[]
@@ -125,7 +116,7 @@ async function tryOne(folder: string, mutation: Mutation): Promise<Result> {
   try {
     const { passed, hung, output, running } = await runTests(folder, mutation.tests, limitMs)
     const seconds = Math.round((Date.now() - startMs) / 1000)
-    const verdict: Verdict = hung ? 'hung' : passed ? 'survived' : 'killed'
+    const verdict = hung ? 'hung' : passed ? 'survived' : 'killed'
     return { name: mutation.name, verdict, seconds, by: passed ? '' : hung ? running.join(', ') : failedTest(output) }
   } finally {
     writeFileSync(path, text)
@@ -139,6 +130,7 @@ async function main(): Promise<void> {
   try {
     const tests = [...new Set(chosen.flatMap((one) => one.tests))]
     const first = await runTests(folder, tests, firstLimitMs)
+    if (first.hung) throw new Error(`the tests hang without any bug: ${first.running.join(', ')}`)
     if (!first.passed) throw new Error(`the tests fail without any bug: ${failedTest(first.output)}`)
     const results: Result[] = []
     for (const mutation of chosen) {
@@ -147,19 +139,12 @@ async function main(): Promise<void> {
       print(`${result.verdict.padEnd(8)} ${String(result.seconds).padStart(3)} s  ${result.name}  ${result.by}`)
       if (json !== undefined) writeFileSync(json, `${JSON.stringify(results, undefined, 2)}\n`)
     }
-    summarize(results)
+    const { lines, failed } = summaryOf(results)
+    for (const line of lines) print(line)
+    process.exitCode = failed > 0 ? 1 : 0
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** A test that hangs has noticed: it fails by its name and its time, or with the whole run's. */
-function summarize(results: readonly Result[]): void {
-  const survived = results.filter(({ verdict }) => verdict === 'survived')
-  for (const { name } of survived) print(`survived: ${name}`)
-  print(`${results.length - survived.length} killed, ${survived.length} survived`)
-  print(`${results.length - survived.length} passed, ${survived.length} failed, 0 skipped`)
-  process.exitCode = survived.length > 0 ? 1 : 0
 }
 
 function print(line: string): void {
