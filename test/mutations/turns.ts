@@ -93,6 +93,17 @@ export const turnMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf(
+    'src/database/following/follow-loop.ts',
+    ['test/simulation/simulation.test.ts'],
+    [
+      [
+        'a follower passes over a record now and then',
+        'this.#replayer.apply(record.bytes, record.start, record.end)',
+        'if (sequence % 20 !== 7) this.#replayer.apply(record.bytes, record.start, record.end)',
+      ],
+    ],
+  ),
+  ...mutationsOf(
     'src/host/real/workers.ts',
     ['src/host/real/processes.test.ts'],
     [

@@ -23,6 +23,12 @@ export interface Life {
   readonly spareBytes?: number
 }
 
+/** A follower beside the server: how often it looks, and how much log its leader keeps for it. */
+export interface FollowerPlan {
+  readonly pollMs: number
+  readonly maxLagBytes: number
+}
+
 export interface Plan {
   readonly seed: number
   readonly embeddedClients: number
@@ -35,6 +41,7 @@ export interface Plan {
   readonly sliceKeys: number
   /** Of a store whose pages are not all resident: so many are, beside those that somebody waits for. */
   readonly poolPages?: number
+  readonly follower?: FollowerPlan
   readonly lives: readonly Life[]
 }
 
@@ -109,6 +116,7 @@ export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
     ...commitSizes[seed % commitSizes.length]!,
     ...(pageRandom.chance(0.35) && { poolPages: pageRandom.between(8, 32) }),
     ...(engine !== undefined && { engine }),
+    ...followerOf(seed, lives),
     lives,
   }
 }
@@ -136,6 +144,18 @@ function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
   }
 }
 
+/**
+ * Where no sync fails or lies: of one that fails the simulated disk writes nothing ever, whoever has asked for it, so that a
+ * follower's would lose what its leader has yet to sync.
+ */
+function followerOf(seed: number, lives: readonly Life[]): { follower?: FollowerPlan } {
+  const random = new SeededRandom(seed * 2 + 6_000_001)
+  const isSound = lives.every(({ faults }) => faults['sync-error'] === undefined && faults['lying-sync'] === undefined)
+  if (!isSound || !random.chance(0.35)) return {}
+  const pollMs = [1, 10, 60][random.below(3)]!
+  return { follower: { pollMs, maxLagBytes: random.chance(0.5) ? 1 : 100_000_000 } }
+}
+
 /** One kind of trouble, or all of them. */
 function logFaultsOf(random: SeededRandom): LogFaults | undefined {
   if (!random.chance(0.3)) return undefined
@@ -153,6 +173,8 @@ export function* smallerPlans(plan: Plan): Generator<Plan> {
   if (plan.largeCommitWrites < commitSizes[0]!.largeCommitWrites) yield { ...plan, ...commitSizes[0]! }
   const { poolPages, ...resident } = plan
   if (poolPages !== undefined) yield resident
+  const { follower, ...alone } = plan
+  if (follower !== undefined) yield alone
   if (plan.networkClients > 0) yield { ...plan, networkClients: plan.networkClients - 1 }
   if (plan.embeddedClients > 0) yield { ...plan, embeddedClients: plan.embeddedClients - 1 }
   for (const [i, life] of plan.lives.entries()) {

@@ -121,6 +121,21 @@ export class Shadow {
     return violations
   }
 
+  /** Whether it is known what was there. */
+  knows(sequence: Sequence): boolean {
+    return sequence >= this.#from && sequence <= this.end
+  }
+
+  /** What a follower shows must be what the feed has told of the sequence where it is. */
+  differencesFrom(database: Database): string[] {
+    const sequence = database.newestSequence
+    const found = contentOf(database)
+    const keys = [...new Set([...found.keys(), ...this.#versions.keys()])].filter((key) => {
+      return isPrimary(database.catalog, key) && this.valueAt(key, sequence) !== found.get(key)
+    })
+    return keys.map((key) => `key ${hex(key)} is not what the feed has told of ${sequence}`)
+  }
+
   committed(sequence: Sequence, by: string, observations: readonly Observation[]): void {
     this.#pending.push({ sequence, by, observations })
   }

@@ -13,6 +13,7 @@ async function run(options: Options): Promise<void> {
   const untilMs = options.minutes === undefined ? undefined : Date.now() + options.minutes * 60_000
   const totals = { crashPoints: 0, simulatedMs: 0, transfers: 0, compared: 0, pageWaits: 0 }
   const faults: Record<string, number> = {}
+  const follower: Record<string, number> = {}
   const hashes: Record<string, string> = {}
   const failures: object[] = []
   let count = 0
@@ -26,23 +27,35 @@ async function run(options: Options): Promise<void> {
     totals.transfers += result.transfers
     totals.compared += result.serializableCompared
     totals.pageWaits += result.pageWaits
+    for (const [name, times] of Object.entries(result.follower ?? {})) follower[name] = (follower[name] ?? 0) + times
     for (const [name, struck] of Object.entries(result.faults)) faults[name] = (faults[name] ?? 0) + struck
     if (result.violations.length > 0) failures.push(await report(result))
   }
   const { crashPoints, simulatedMs } = totals
-  const summary = { seeds: count, simulatedSeconds: simulatedMs / 1000, crashPoints, faults, hashes, failures }
+  const summary = {
+    seeds: count,
+    simulatedSeconds: simulatedMs / 1000,
+    crashPoints,
+    faults,
+    follower,
+    hashes,
+    failures,
+  }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(summary, undefined, 2)}\n`)
   print(`${count} seeds, ${(simulatedMs / 1000).toFixed(1)} simulated seconds, ${crashPoints} lives of the server`)
   print(
     `${totals.transfers} transfers, ${totals.compared} serializable transactions replayed, ${totals.pageWaits} waits for pages`,
   )
-  print(
-    `faults: ${Object.entries(faults)
-      .map(([name, struck]) => `${name} ${struck}`)
-      .join(', ')}`,
-  )
+  print(`faults: ${listed(faults)}`)
+  print(`followers: ${listed(follower)}`)
   print(`${count - failures.length} passed, ${failures.length} failed, 0 skipped`)
   process.exitCode = failures.length > 0 ? 1 : 0
+}
+
+function listed(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ')
 }
 
 async function report(result: SeedResult): Promise<object> {

@@ -24,6 +24,20 @@ describe('the whole server in simulation', { timeout: 240_000 }, () => {
     expect(pageWaits).toBeGreaterThan(20)
   })
 
+  test('some seeds are followed, by a process that comes and goes', async () => {
+    const seeds = Array.from({ length: 60 }, (_, i) => i + 1).filter((seed) => planOf(seed).follower !== undefined)
+    expect(seeds.length).toBeGreaterThan(8)
+    expect(seeds.length).toBeLessThan(30)
+    const counts: Record<string, number> = {}
+    for (const seed of seeds.slice(0, 8)) {
+      const { follower, violations } = await simulate(planOf(seed))
+      expect(violations).toEqual([])
+      for (const [name, times] of Object.entries(follower!)) counts[name] = (counts[name] ?? 0) + times
+    }
+    expect(counts['compared']).toBeGreaterThan(8)
+    expect(Math.min(counts['opened']!, counts['killed']!, counts['stopped']!)).toBeGreaterThan(0)
+  })
+
   test('a disk that lies about its syncs leaves whole transactions, or says what it has done', async () => {
     for (let seed = 1; seed <= 10; seed++) {
       const { violations, plan } = await simulate(planOf(seed, ['lying-sync']))

@@ -22,6 +22,7 @@ import { runSql } from '../../src/library/sql.ts'
 import { churnTables } from './clients/churn.ts'
 import { startClients } from './clients/clients.ts'
 import { EmbeddedClient } from './embedded-client.ts'
+import { SimulatedFollower } from './follower.ts'
 import { LogTrouble } from './log-trouble.ts'
 import { MissingPages } from './missing-pages.ts'
 import { Oracle, survivorsOf, type Survivors } from './oracle.ts'
@@ -60,6 +61,8 @@ export interface SeedResult {
   readonly serializableCompared: number
   /** Times that somebody waited for a page of a store. */
   readonly pageWaits: number
+  /** What its follower has been through, where it had one. */
+  readonly follower?: Readonly<Record<string, number>>
 }
 
 const everything: Survivors = new Set<Durability>(['memory', 'written', 'synced'])
@@ -82,6 +85,7 @@ class Simulation {
   /** Of its own, so that what else a seed decides is as it would be without. */
   readonly #stopRandom: SeededRandom
   readonly #pages: MissingPages | undefined
+  readonly #follower: SimulatedFollower | undefined
   readonly #claimsDurability: boolean
   #survivors: Survivors = everything
   #crashes = 0
@@ -96,7 +100,18 @@ class Simulation {
     this.#plant = plant
     this.#random = new SeededRandom(plan.seed * 2)
     this.#stopRandom = new SeededRandom(plan.seed * 2 + 4_000_001)
-    const { poolPages, seed } = plan
+    const { poolPages, seed, follower } = plan
+    this.#follower =
+      follower &&
+      new SimulatedFollower({
+        world: this.world,
+        plan: follower,
+        seed,
+        options: this.#options,
+        hasFaults: () => this.#hasFaults,
+        isInjected: (error, hasFaults) => this.#isInjected(error, hasFaults),
+        report: (violation) => this.#report(violation),
+      })
     this.#pages =
       poolPages === undefined ? undefined : new MissingPages(poolPages, new SeededRandom(seed * 2 + 3_000_001))
     this.#claimsDurability = !plan.lives.some((life) =>
@@ -126,6 +141,7 @@ class Simulation {
       transfers: this.oracle.transfers.size,
       serializableCompared: this.shadow.compared,
       pageWaits: this.#pages?.waits ?? 0,
+      ...(this.#follower !== undefined && { follower: this.#follower.counts }),
     }
   }
 
@@ -151,10 +167,12 @@ class Simulation {
     const strikesBefore = world.faultCounts['sync-error'] ?? 0
     const isStopping = { value: false }
     const work = this.#work(server, isStopping)
+    this.#follower?.live()
     await this.#runLife(server.process, life)
     world.faults.probability = {}
     this.#logTrouble?.end()
     await this.#inspect(server)
+    await this.#compareFollower(server)
     const failedSyncs = (world.faultCounts['sync-error'] ?? 0) > strikesBefore
     const failed = failedSyncs || server.database.pipeline.failure !== undefined
     if (life.end === 'stop') await this.#stop(server, isStopping, work)
@@ -180,8 +198,10 @@ class Simulation {
     if (server === undefined || this.violations.length > 0) return
     const isStopping = { value: false }
     const work = this.#work(server, isStopping)
+    this.#follower?.live()
     await this.world.run({ untilMs: this.world.timeUs / 1000 + 2_000, until: () => this.#random.chance(0.02) })
     await this.#inspect(server)
+    await this.#compareFollower(server)
     await this.#stop(server, isStopping, work)
     await this.#end(server, 'power', false)
     await this.#start()
@@ -193,15 +213,10 @@ class Simulation {
     const process = world.startProcess('server', { machine: 'server' })
     if (crashIo !== undefined) world.faults.crashAt('server', crashIo, kind)
     const host = this.#plant.host?.(process) ?? process
-    const { largeCommitWrites, sliceKeys } = this.plan
     const options: InstanceOptions = {
       host,
-      directory: 'data',
-      limits: { largeCommitWrites, sliceKeys },
-      segmentBytes: 32 * 1024,
-      checkpointEveryBytes: this.plan.checkpointEveryBytes,
+      ...this.#options,
       ...(this.#pages !== undefined && { wrapStore: (store) => this.#pages!.of(store, host) }),
-      engines: { handOverBytes: 4_000, overlayBytesMax: 100_000 },
       ...(this.#logTrouble !== undefined && {
         wrapLog: (log) => new FaultyLog(log, this.#logTrouble!.sourceFor(host)),
       }),
@@ -218,6 +233,19 @@ class Simulation {
     } catch (error) {
       this.#startFailed(process, error)
       return undefined
+    }
+  }
+
+  /** Of the leader and of who follows it. */
+  get #options(): Omit<InstanceOptions, 'host'> {
+    const { largeCommitWrites, sliceKeys, checkpointEveryBytes } = this.plan
+    return {
+      directory: 'data',
+      limits: { largeCommitWrites, sliceKeys },
+      // Small ones are trimmed before a follower that is behind has read them.
+      segmentBytes: (this.plan.follower === undefined ? 32 : 4) * 1024,
+      checkpointEveryBytes,
+      engines: { handOverBytes: 4_000, overlayBytesMax: 100_000 },
     }
   }
 
@@ -322,6 +350,15 @@ class Simulation {
     await this.#within(process, database.pipeline.settled())
     if (!process.alive) return
     for (const violation of this.shadow.unserializable(false)) this.#report(violation)
+  }
+
+  /** What is durable by now it shows, and nothing else. */
+  async #compareFollower({ process, database }: SimulatedServer): Promise<void> {
+    if (this.#follower === undefined || !process.alive || database.pipeline.state !== 'leading') return
+    if (database.catalog.findCollection('public', 'account') === undefined) return
+    const sequence = database.pipeline.stateOf(database.newestSequence)
+    if (sequence === undefined) return
+    await this.#follower.settle(sequence, this.shadow, (who, promise) => this.#within(who, promise))
   }
 
   /** With the faults of its log it may be following, or about to step down; without them that passes. */
