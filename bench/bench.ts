@@ -13,6 +13,7 @@ import { catalog } from './areas/catalog.ts'
 import { commit } from './areas/commit.ts'
 import { document } from './areas/document.ts'
 import { endings } from './areas/endings.ts'
+import { endingsOfMongodb } from './areas/endings-mongodb.ts'
 import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
 import { sql } from './areas/sql.ts'
@@ -25,7 +26,7 @@ import type { Row } from './measure.ts'
 import { commitOfPage, joinReports, performancePage, type Report } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
-const areas: readonly Area[] = [kv, sql, document, commit, start, fairness, endings, turns, catalog]
+const areas: readonly Area[] = [kv, sql, document, commit, start, fairness, endings, endingsOfMongodb, turns, catalog]
 const page = 'docs/performance.md'
 /** As many as the comparison promises, also where each is short. */
 const pairs = 5

@@ -48,7 +48,7 @@ const rowsOfTable = 500_000
 /** Until a statement is told to end it runs so long. */
 const headStartMs = 400
 
-interface Ending {
+export interface Ending {
   readonly name: string
   readonly way: string
   readonly ms: number
@@ -60,7 +60,7 @@ export const endings: Area = {
   name: 'endings',
   apart: false,
   async *rows({ quick }) {
-    for await (const ending of measured(quick)) yield row(ending)
+    for await (const ending of measured(quick)) yield endingRow(ending)
   },
 }
 
@@ -242,7 +242,7 @@ async function redisByDisconnect(server: Running, command: readonly string[]): P
   return { way: 'disconnect', ms: await untilIdle(server, () => socket.destroy()) }
 }
 
-function row({ name, way, ms, exitMs }: Ending): Row {
+export function endingRow({ name, way, ms, exitMs }: Ending): Row {
   const exit = exitMs === undefined ? [] : [`the process ended after ${Math.round(exitMs)} ms`]
   // A faster machine wants larger statements.
   const early = ms < -headStartMs / 4 ? ['it had ended by itself'] : []

@@ -2,7 +2,8 @@
  * The longest turn of the server's event loop while a client of MongoDB does its worst: values as long as a message, arrays
  * of a hundred thousand elements, tens of thousands of errors. The rule is 10 ms of processor time for any of it (decision
  * 081); what a round takes includes its collection of garbage. Each case is run three times, and the least of its longest
- * turns counts, since a machine that does other things only ever adds to them.
+ * turns counts, since a machine that does other things only ever adds to them. POLYLOG_BENCH_ONLY=find,push runs those whose
+ * names have one of these in them.
  */
 import { Binary, type Collection, type Db, type Document, MongoClient } from 'mongodb'
 import type { Area } from '../area.ts'

@@ -9,6 +9,7 @@ import { copySlice, type Slice } from './slice.ts'
 /** Buffer's own, which its types leave out: they take every `Uint8Array`, of shared memory too. */
 const methods = Buffer.prototype as unknown as {
   utf8Write(this: Uint8Array, text: string, offset: number): number
+  latin1Write(this: Uint8Array, text: string, offset: number): number
   utf8Slice(this: Uint8Array, start: number, end: number): string
 }
 
@@ -233,6 +234,10 @@ export class ByteWriter implements Slice {
   latin1(text: string): void {
     const length = text.length
     this.reserve(length)
+    if (length > nativeCopyBytes) {
+      this.end += methods.latin1Write.call(this.bytes, text, this.end)
+      return
+    }
     for (let i = 0; i < length; i++) this.bytes[this.end++] = text.charCodeAt(i)
   }
 

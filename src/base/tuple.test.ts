@@ -222,6 +222,29 @@ describe('reading back', () => {
   })
 })
 
+describe('long runs', () => {
+  /** As short ones are written, byte by byte. */
+  function plainly(text: Uint8Array, descending: boolean): number[] {
+    const element = [0x24, ...[...text].flatMap((byte) => (byte === 0 ? [0, 0xff] : [byte])), 0]
+    return descending ? [...element.map((byte) => byte ^ 0xff), 0x80] : element
+  }
+
+  test.each([0, 1, 2, 3])('are escaped and inverted as short ones, %i bytes behind others', (before) => {
+    for (const size of [255, 256, 257, 258, 259, 1000]) {
+      for (const zeroAt of [-1, 0, size - 1]) {
+        const text = Uint8Array.from({ length: size }, (_, i) => (i === zeroAt ? 0 : 1 + (i % 255)))
+        for (const descending of [false, true]) {
+          const writer = new KeyWriter()
+          for (let i = 0; i < before; i++) writer.u8(7)
+          writer.stringBytes(text, 0, size)
+          if (descending) writer.descending(before)
+          expect([...copySlice(writer)].slice(before)).toEqual(plainly(text, descending))
+        }
+      }
+    }
+  })
+})
+
 describe('ranges', () => {
   const inRange = (key: Uint8Array, range: { start: { bytes: Uint8Array }; end: { bytes: Uint8Array } }): boolean =>
     orderOf(key, range.start.bytes) >= 0 && orderOf(key, range.end.bytes) < 0

@@ -65,6 +65,9 @@ function safeNumberOf(value: bigint): number {
 
 const safeMax = BigInt(Number.MAX_SAFE_INTEGER)
 
+/** Longer runs are looked through by native calls, and inverted four bytes at a time. */
+const nativeLength = 256
+
 export class KeyWriter extends ByteWriter {
   /** Begins a new key: everything before is gone. */
   begin(keyspace: number, index: number): this {
@@ -220,6 +223,11 @@ export class KeyWriter extends ByteWriter {
   }
 
   #escapeFrom(at: number): void {
+    if (this.end - at > nativeLength) {
+      if (this.bytes.subarray(at, this.end).includes(0)) this.#escapeSlowly(at)
+      this.u8(0)
+      return
+    }
     for (let i = at; i < this.end; i++) {
       if (this.bytes[i] === 0) {
         this.#escapeSlowly(at)
@@ -286,7 +294,15 @@ export class KeyWriter extends ByteWriter {
   }
 
   invert(mark: number): void {
-    for (let i = mark; i < this.end; i++) this.bytes[i]! ^= 0xff
+    const { bytes, end } = this
+    let at = mark
+    if (end - mark > nativeLength) {
+      while ((bytes.byteOffset + at) % 4 !== 0) bytes[at++]! ^= 0xff
+      const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >> 2)
+      for (let i = 0; i < words.length; i++) words[i]! ^= -1
+      at += 4 * words.length
+    }
+    for (; at < end; at++) bytes[at]! ^= 0xff
   }
 
   /** Everything that begins with what is written so far, the key itself included. A copy. */

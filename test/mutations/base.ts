@@ -4,6 +4,18 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 const tests = ['src/base']
 
 export const baseMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/base/tuple.ts',
+    ['src/base/tuple.test.ts'],
+    [
+      ['what is left of a long run is not inverted', 'at += 4 * words.length', 'at = end'],
+      [
+        'a zero in a long run is not escaped',
+        'this.end).includes(0)) this.#escapeSlowly(at)',
+        'this.end).includes(0)) {}',
+      ],
+    ],
+  ),
   ...mutationsOf('src/base/tuple.ts', tests, [
     ['a keyspace of two bytes keeps the bits of one', 'this.u16be(value | 0x8000)', 'this.u16be(value | 0x4000)'],
     ['an ordered varint ends one number late', 'if (value < 0x80) this.u8(value)', 'if (value <= 0x80) this.u8(value)'],

@@ -61,6 +61,22 @@ export const turnMutations: readonly Mutation[] = [
     ['a field that is added stands twice', "this.#mode === 'add' && met?.has(name) === true", 'false'],
     ['what stays is copied once too little', 'if (!this.#copyRun()) return false\n    this.#places', 'this.#places'],
   ]),
+  ...mutationsOf(
+    'src/language/mql/stage.ts',
+    ['src/gateway/mongodb/long-turns.test.ts'],
+    [
+      [
+        'a long document is projected in one turn',
+        'isLong(document) ? long(document) : change(document)',
+        'change(document)',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/language/mql/facet.ts',
+    ['src/gateway/mongodb/long-turns.test.ts'],
+    [['what comes out of a branch is gathered in one turn', 'if (isTurnOver()) return paused', '']],
+  ),
   ...mutationsOf('src/language/mql/expression-contract.ts', longProjections, [
     ['an array in parts is not ended', 'state.writer.end().takeValue()', 'state.writer.takeValue()'],
   ]),

@@ -49,6 +49,7 @@ beforeAll(async () => {
   await db.collection<Row>('wide').insertOne({ _id: 1, ...many })
   await db.collection<Row>('list').insertOne({ _id: 1, a: numbers.slice(0, 3000) })
   await db.collection<Row>('long').insertOne({ _id: 1, a: numbers, o: items, n: 1 })
+  await db.collection<Row>('huge').insertOne({ _id: 1, o: Array.from({ length: 40_000 }, (_, v) => ({ v, w: 1 })) })
   await db.collection<Row>('rows').insertMany(Array.from({ length: 800 }, (_, _id) => ({ _id, k: _id % 400 })))
   turnMeter.count(FieldCursor.prototype, ['next'])
   turnMeter.count(BsonWriter.prototype, ['value', 'elements', 'document'])
@@ -71,6 +72,8 @@ async function expectBounded(run: () => Promise<unknown>): Promise<void> {
 }
 
 const command = (document: Document) => (): Promise<unknown> => db.command(document)
+const unwound = (...stages: readonly Document[]): (() => Promise<unknown>) =>
+  command({ aggregate: 'huge', pipeline: [{ $unwind: '$o' }, ...stages], cursor: {} })
 const inIds = { _id: { $in: numbers } }
 
 /** A collection of its own, with an index of arrays. */
@@ -88,8 +91,13 @@ const commandCases: Readonly<Record<string, readonly Case[]>> = {
     { before: indexed, run: command({ insert: 'new', documents: [{ _id: 1, a: numbers }] }) },
     { before: indexed, run: command({ insert: 'new', documents: numbers.map((_id) => ({ _id })) }) },
     { before: indexed, run: command({ insert: 'new', documents: [{ _id: 1, ...many }] }) },
+    { run: command({ insert: 'wide', documents: numbers.map(() => ({ _id: 1 })), ordered: false }) },
   ],
   update: [
+    {
+      before: () => indexed({ n: 1 }),
+      run: command({ update: 'new', updates: [{ q: {}, u: [{ $set: { o: numbers, p: items } }] }] }),
+    },
     {
       before: () => indexed({ a: numbers }),
       run: command({ update: 'new', updates: [{ q: { _id: 1 }, u: { a: numbers.map((n) => n + 5) } }] }),
@@ -125,10 +133,19 @@ const commandCases: Readonly<Record<string, readonly Case[]>> = {
     },
     { run: command({ find: 'wide', projection: fields(() => 1) }) },
     { run: command({ find: 'wide', projection: fields(() => 0) }) },
+    { run: command({ find: 'huge', projection: { 'o.v': 1 } }) },
+    { run: command({ find: 'huge', projection: { 'o.v': 0 } }) },
+    { run: command({ find: 'huge', projection: { o: { $slice: -35_000 } } }) },
+    { run: command({ find: 'huge', projection: { o: { $elemMatch: { v: 39_999 } } } }) },
     { run: command({ find: 'long', sort: { 'o.w': 1, 'o.v': -1 }, projection: { _id: 1 } }) },
     { run: command({ find: 'long', filter: { a: { $all: numbers.slice(0, 20) } }, projection: { _id: 1 } }) },
   ],
-  aggregate: [{ run: command({ aggregate: 'rows', pipeline: [{ $match: inIds }], cursor: {} }) }],
+  aggregate: [
+    { run: command({ aggregate: 'rows', pipeline: [{ $match: inIds }], cursor: {} }) },
+    { run: unwound({ $sortByCount: '$o.v' }, { $limit: 1 }) },
+    { run: unwound({ $facet: { a: [{ $sort: { 'o.v': -1 } }], b: [{ $group: { _id: '$o.v' } }] } }, { $unset: 'a' }) },
+    { run: unwound({ $group: { _id: null, all: { $push: '$o' } } }) },
+  ],
   count: [{ run: command({ count: 'rows', query: { k: { $nin: numbers } } }) }],
   distinct: [
     { run: command({ distinct: 'long', key: 'a' }) },
