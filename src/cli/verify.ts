@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
 import { DataDirectory } from '../database/directory/data-directory.ts'
+import { listFolder } from '../database/directory/small-files.ts'
 import { Instance } from '../database/instance.ts'
 import type { Difference } from '../database/verification/verification.ts'
 import { DiskError, type Host } from '../host/host.ts'
@@ -48,10 +49,15 @@ function parse(args: readonly string[]): { data?: string; url?: string; json?: s
 /** Opens it as a server does, and writes no more than that, so that what it has to say of a damaged one is said too. Makes nothing where nothing is. */
 async function verifyDirectory(host: Host, directory: string): Promise<Map<string, Reported>> {
   if (directory === '' || directory.includes('\0')) throw new UsageError('--data takes the path of a folder')
-  if ((await readSmallFile(host.disk, `${directory}/FORMAT`, 64)) === undefined) {
+  const hasFormat = (await readSmallFile(host.disk, `${directory}/FORMAT`, 64)) !== undefined
+  const folders = hasFormat ? undefined : await listFolder(host.disk, `${directory}/databases`)
+  if (!hasFormat && (folders ?? []).length === 0) {
     throw new PolylogError('undefined_object', `${directory} is no data directory: it has no FORMAT`)
   }
-  const instance = await openAny(host, directory)
+  // Without FORMAT there is no other database to look for: an open says what is lost.
+  const instance = hasFormat
+    ? await openAny(host, directory)
+    : await Instance.open({ host, directory }, defaultDatabase)
   const sessions = new Sessions(host, () => instance.databases)
   try {
     const reports = new Map<string, Reported>()

@@ -1,6 +1,6 @@
 /** `polylog verify` as people call it: of a directory and of a running server, with its exit codes and its report. */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
@@ -66,6 +66,11 @@ describe('polylog verify', () => {
       const { status, stderr } = await runPolylog('verify', '--data', folder)
       expect(status).toBe(4)
       expect(stderr).toContain('checksum')
+
+      rmSync(join(folder, 'FORMAT'))
+      const lost = await runPolylog('verify', '--data', folder)
+      expect(lost.status).toBe(4)
+      expect(lost.stderr).toContain('FORMAT is missing, and there are databases')
     }))
 
   test('looks at every database, and changes no file, where one cannot be opened', () =>
