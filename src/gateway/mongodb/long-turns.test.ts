@@ -50,6 +50,7 @@ beforeAll(async () => {
   await db.collection<Row>('list').insertOne({ _id: 1, a: numbers.slice(0, 3000) })
   await db.collection<Row>('long').insertOne({ _id: 1, a: numbers, o: items, n: 1 })
   await db.collection<Row>('huge').insertOne({ _id: 1, o: Array.from({ length: 40_000 }, (_, v) => ({ v, w: 1 })) })
+  await db.collection<Row>('flat').insertOne({ _id: 1, a: Array.from({ length: 40_000 }, (_, i) => i) })
   await db.collection<Row>('rows').insertMany(Array.from({ length: 800 }, (_, _id) => ({ _id, k: _id % 400 })))
   turnMeter.count(FieldCursor.prototype, ['next'])
   turnMeter.count(BsonWriter.prototype, ['value', 'elements', 'document'])
@@ -149,6 +150,7 @@ const commandCases: Readonly<Record<string, readonly Case[]>> = {
   count: [{ run: command({ count: 'rows', query: { k: { $nin: numbers } } }) }],
   distinct: [
     { run: command({ distinct: 'long', key: 'a' }) },
+    { run: command({ distinct: 'flat', key: 'a' }) },
     { run: command({ distinct: 'rows', key: 'k', query: inIds }) },
   ],
   explain: [{ run: command({ explain: { find: 'rows', filter: { k: { $in: numbers } } } }) }],
