@@ -17,6 +17,7 @@ import { endingsOfMongodb } from './areas/endings-mongodb.ts'
 import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
 import { sql } from './areas/sql.ts'
+import { sqlTurns } from './areas/sql-turns.ts'
 import { start } from './areas/start.ts'
 import { turns } from './areas/turns.ts'
 import { type BenchArguments, parseArguments, UsageError } from './arguments.ts'
@@ -26,7 +27,19 @@ import type { Row } from './measure.ts'
 import { commitOfPage, joinReports, performancePage, type Report } from './performance-page.ts'
 import { rowLine } from './row-line.ts'
 
-const areas: readonly Area[] = [kv, sql, document, commit, start, fairness, endings, endingsOfMongodb, turns, catalog]
+const areas: readonly Area[] = [
+  kv,
+  sql,
+  document,
+  commit,
+  start,
+  fairness,
+  endings,
+  endingsOfMongodb,
+  turns,
+  sqlTurns,
+  catalog,
+]
 const page = 'docs/performance.md'
 /** As many as the comparison promises, also where each is short. */
 const pairs = 5

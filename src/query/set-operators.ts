@@ -139,8 +139,9 @@ export class DistinctNeighbors<R, X extends Run> implements Operator<R, X> {
   }
 }
 
-export interface SetFilterPlan<R> {
-  readonly keyOf: (row: R) => HashKey
+export interface SetFilterPlan<R, X> {
+  /** May be interrupted. */
+  readonly keyOf: (row: R, run: X) => HashKey
   readonly format: RowFormat<R>
   readonly kind: 'intersect' | 'except'
   readonly all: boolean
@@ -161,7 +162,7 @@ interface DividedSides<R> {
 export class SetFilter<R, X extends Run> implements Operator<R, X> {
   readonly #left: InputCursor<R, X>
   readonly #right: InputCursor<R, X>
-  readonly #plan: SetFilterPlan<R>
+  readonly #plan: SetFilterPlan<R, X>
   readonly #level: number
   readonly #memory = new OperatorMemory('SetOp')
   readonly #io = new OperatorIo()
@@ -172,7 +173,7 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
   #walk: PartitionWalk<R, X> | undefined
   #ended = false
 
-  constructor(left: Operator<R, X>, right: Operator<R, X>, plan: SetFilterPlan<R>, level = 0) {
+  constructor(left: Operator<R, X>, right: Operator<R, X>, plan: SetFilterPlan<R, X>, level = 0) {
     this.#left = new InputCursor(left)
     this.#right = new InputCursor(right)
     this.#plan = plan
@@ -188,8 +189,9 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
       const row = this.#left.current(run)
       if (row === paused) return paused
       if (row === undefined) break
+      const key = this.#plan.keyOf(row, run)
       this.#left.advance()
-      if (this.#takes(row, run)) this.#out.push(row)
+      if (this.#takes(row, key, run)) this.#out.push(row)
       if (this.#left.drained && this.#out.length > 0) break
     }
     const out = this.#out
@@ -207,8 +209,8 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
       const row = this.#right.current(run)
       if (row === paused) return paused
       if (row === undefined) break
+      const key = this.#plan.keyOf(row, run)
       this.#right.advance()
-      const key = this.#plan.keyOf(row)
       const known = this.#known.get(key) ?? this.#remember(key, run)
       if (known === undefined) this.#divided!.right.add(key, row, run)
       else known.count++
@@ -236,9 +238,8 @@ export class SetFilter<R, X extends Run> implements Operator<R, X> {
     return known
   }
 
-  #takes(row: R, run: X): boolean {
-    const { keyOf, kind, all } = this.#plan
-    const key = keyOf(row)
+  #takes(row: R, key: HashKey, run: X): boolean {
+    const { kind, all } = this.#plan
     let known = this.#known.get(key)
     if (known === undefined) {
       // No row of the right is like it, where they are all known.

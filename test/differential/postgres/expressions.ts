@@ -17,6 +17,8 @@ export interface ExpressionOptions {
   readonly hasParameters: boolean
   /** Makes a query of one column of the type, for subqueries; left out where there is no table. */
   readonly subquery?: (type: TypeName, options: ExpressionOptions) => Piece
+  /** Rows of two. */
+  readonly rows?: (types: readonly [TypeName, TypeName], options: ExpressionOptions) => Piece
 }
 
 interface Concrete {
@@ -204,7 +206,7 @@ export function predicate(random: Random, depth: number, options: ExpressionOpti
   const bool = (): Piece => (depth <= 1 ? leaf(random, 'bool', options) : predicate(random, depth - 1, options))
   const type = random.pick(types.filter((one) => one !== 'json'))
   const value = (): Piece => expression(random, type, depth - 1, options)
-  switch (random.int(0, options.subquery === undefined ? 9 : 11)) {
+  switch (random.int(0, options.subquery === undefined ? 9 : 12)) {
     case 0:
       return piece('bool', '(', bool(), random.pick([' and ', ' or ']), bool(), ')')
     case 1:
@@ -230,14 +232,29 @@ export function predicate(random: Random, depth: number, options: ExpressionOpti
       return call(random, 'bool', depth, options) ?? bool()
     case 10:
       return piece('bool', random.pick(['exists (', 'not exists (']), options.subquery!('int4', options), ')')
-    default: {
+    case 11: {
       const exact = random.pick(exactTypes)
       const left = expression(random, exact, depth - 1, options)
       const word = random.pick([' in (', ' not in (', ' = any (', ' > all ('])
       if (exact === 'bytea' || exact === 'uuid') return bool()
       return piece('bool', '(', left, word, options.subquery!(exact, options), '))')
     }
+    default:
+      return rowAmongRows(random, depth, options)
   }
+}
+
+function rowAmongRows(random: Random, depth: number, options: ExpressionOptions): Piece {
+  const pair = [random.pick(exactTypes), random.pick(exactTypes)] as const
+  const left = joined(
+    pair.map((type) => expression(random, type, depth - 1, options)),
+    ', ',
+  )
+  const words = [' in (', ' in (', ' not in (', ' not in (', ' = any (', ' <> all (', ' < any (', ' >= all (', ' = (']
+  const word = random.pick(words)
+  // More than one row is an error only where it is evaluated, which is the planner's to say.
+  const single = word === ' = (' ? ' limit 1' : ''
+  return piece('bool', '((', ...left, ')', word, options.rows!(pair, options), `${single}))`)
 }
 
 function quantified(random: Random, depth: number, options: ExpressionOptions): Piece {

@@ -32,7 +32,12 @@ export class QueryMaker {
   }
 
   options(columns: readonly ScopeColumn[], hasParameters: boolean): ExpressionOptions {
-    return { columns, hasParameters, subquery: (type, outer) => this.#subquery(type, outer) }
+    return {
+      columns,
+      hasParameters,
+      subquery: (type, outer) => this.#subquery(type, outer),
+      rows: (pair, outer) => this.#rows(pair, outer),
+    }
   }
 
   /** A whole statement. */
@@ -296,6 +301,21 @@ export class QueryMaker {
       ["unnest('{3,1,null}'::int[])", 'int4'],
     ] as const)
     return { piece: piece('from', `${call} ${name} (v)`), columns: [{ text: `${name}.v`, type }] }
+  }
+
+  /** Rows of two values, of many rows or of few, with what is outside or without. */
+  #rows(pair: readonly [TypeName, TypeName], outer: ExpressionOptions): Piece {
+    const random = this.#random
+    const { piece: from, columns } = this.#table()
+    const outside = random.chance(0.5) ? outer.columns.slice(0, 6) : []
+    const options = { columns: [...columns, ...outside], hasParameters: outer.hasParameters }
+    const values = joined(
+      pair.map((type) => expression(random, type, random.int(0, 1), options)),
+      ', ',
+    )
+    const where = piece('?where', ...(random.chance(0.6) ? [' where ', predicate(random, 1, options)] : []))
+    // So that the first row of many is the same one everywhere.
+    return piece('query', 'select ', ...values, ' from ', from, where, ' order by 1, 2')
   }
 
   /** One value of at most one row, so that it may stand anywhere. */

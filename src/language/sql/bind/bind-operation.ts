@@ -10,7 +10,9 @@ import { operatorsNamed, type FunctionEntry } from '../functions/registry.ts'
 import { concreteResult, resolve } from '../functions/resolve.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
+import { bindRowSubquery, isSingleRow } from './bind-subquery.ts'
 import { coerce, coerceAll, commonType, constantValues, firstOfEachType, fold, tryCoerce } from './coerce.ts'
+import { bindRowComparison } from './row-comparison.ts'
 import type { Scope } from './scope.ts'
 import { itemsOf, lastName } from './tree.ts'
 
@@ -73,65 +75,15 @@ function typeOfNullif(left: Expression, right: Expression): number {
 
 function bindOperator(binder: Binder, scope: Scope, node: A_Expr, name: string): Expression {
   const { lexpr, rexpr, location } = node
+  if (lexpr !== undefined && rexpr !== undefined && 'RowExpr' in lexpr && isSingleRow(rexpr)) {
+    return bindRowSubquery(binder, scope, { operands: lexpr.RowExpr.args ?? [], link: rexpr.SubLink, name, location })
+  }
   if (lexpr !== undefined && rexpr !== undefined && 'RowExpr' in lexpr && 'RowExpr' in rexpr) {
     return bindRowComparison(binder, scope, lexpr.RowExpr.args ?? [], rexpr.RowExpr.args ?? [], name, location)
   }
   const parts = [lexpr, rexpr].filter((one) => one !== undefined).map((one) => binder.expression(scope, one))
   return applyOperator(binder, name, parts, location)
 }
-
-/** PostgreSQL's MaxTupleAttributeNumber. */
-const maxRowEntries = 1664
-
-/** (a, b) = (c, d), and the lexicographic orders. */
-function bindRowComparison(
-  binder: Binder,
-  scope: Scope,
-  left: readonly Node[],
-  right: readonly Node[],
-  name: string,
-  location: number | undefined,
-): Expression {
-  if (left.length !== right.length) throw failure('42601', 'unequal number of entries in row expressions', { location })
-  if (left.length > maxRowEntries) {
-    throw failure('54011', `ROW expressions can have at most ${maxRowEntries} entries`, { location })
-  }
-  const bind = (one: Node): Expression => binder.expression(scope, one)
-  const pairs = binder.each(scope, left, (one, i) => [bind(one), bind(right[i]!)] as const)
-  const logic = (kind: 'and' | 'or', parts: readonly Expression[]): Expression =>
-    parts.length === 1 ? parts[0]! : { kind, type: oid.bool, modifier: -1, location, arguments: parts }
-  const compare = (symbol: string, at: number): Expression => applyOperator(binder, symbol, [...pairs[at]!], location)
-  if (name === '=')
-    return logic(
-      'and',
-      pairs.map((_, at) => compare('=', at)),
-    )
-  if (name === '<>')
-    return logic(
-      'or',
-      pairs.map((_, at) => compare('<>', at)),
-    )
-  const strict = name.startsWith('<') ? '<' : '>'
-  if (!['<', '<=', '>', '>='].includes(name)) throw notBuilt(`the row operator ${name}`, location)
-  const equalUpTo = (from: number, to: number): Expression[] =>
-    pairs.slice(from, to).map((_pair, i) => compare('=', from + i))
-  // By halves where it is long: (a, b) < (c, d) where a < c, or a = c and b < d.
-  const order = (from: number, to: number, last: string): Expression => {
-    if (to - from > maxFlatRow) {
-      const middle = (from + to) >> 1
-      const behind = logic('and', [...equalUpTo(from, middle), order(middle, to, last)])
-      return logic('or', [order(from, middle, strict), behind])
-    }
-    const terms = pairs.slice(from, to).map((_, i) => {
-      const at = from + i
-      return logic('and', [...equalUpTo(from, at), compare(at === to - 1 ? last : strict, at)])
-    })
-    return logic('or', terms)
-  }
-  return order(0, pairs.length, name)
-}
-
-const maxFlatRow = 8
 
 const comparisons: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>='])
 

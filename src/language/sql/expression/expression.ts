@@ -116,14 +116,17 @@ export interface QuantifiedExpression extends Typed {
 
 export interface SubqueryExpression extends Typed {
   readonly kind: 'subquery'
-  readonly form: 'scalar' | 'exists' | 'array' | 'any' | 'all'
+  /** `row`: the one row that there is, compared with the left side. */
+  readonly form: 'scalar' | 'exists' | 'array' | 'any' | 'all' | 'row'
   readonly id: number
   readonly query: BoundQuery
   readonly captures: readonly Expression[]
-  /** Of any and all: the left side, and the operator over `column` 0 (left) and 1 (the subquery's value). */
-  readonly left: Expression | undefined
+  /** Of any, all and row: the left side, and the operator over its columns with the subquery's behind them. */
+  readonly left: readonly Expression[]
   readonly operator: Expression | undefined
-  /** `=`: a set answers it. */
+  /** `=` of any and all: it is an equality for each column. */
+  readonly isMembership: boolean
+  /** The types on both sides are the same ones as well: a set answers it. */
   readonly isEquality: boolean
 }
 
@@ -212,7 +215,7 @@ export function childrenOf(expression: Expression): readonly Expression[] {
     case 'quantified':
       return [expression.left, expression.array]
     case 'subquery':
-      return expression.left === undefined ? expression.captures : [...expression.captures, expression.left]
+      return expression.left.length === 0 ? expression.captures : [...expression.captures, ...expression.left]
     case 'aggregate': {
       const parts = [...expression.arguments, ...expression.order.map((key) => key.expression)]
       return expression.filter === undefined ? parts : [...parts, expression.filter]
@@ -250,7 +253,7 @@ export function mapChildren(expression: Expression, change: (child: Expression) 
       return {
         ...expression,
         captures: expression.captures.map(change),
-        left: expression.left === undefined ? undefined : change(expression.left),
+        left: expression.left.map(change),
       }
     case 'aggregate':
       return {

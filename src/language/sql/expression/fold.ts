@@ -24,12 +24,14 @@ const unitsPerElement = 25
 
 export class Fold {
   readonly #all: boolean
-  /** Over a row of two: what is on the left, and an element. */
+  /** Over a row of two: what is on the left, and an element; where those are rows, over the one behind the other. */
   readonly #operator: Evaluate
+  readonly #isOfRows: boolean
 
-  constructor(all: boolean, operator: Evaluate) {
+  constructor(all: boolean, operator: Evaluate, isOfRows = false) {
     this.#all = all
     this.#operator = operator
+    this.#isOfRows = isOfRows
   }
 
   over(left: SqlValue, values: readonly SqlValue[], run: SqlRun): boolean | null {
@@ -41,7 +43,7 @@ export class Fold {
       for (; at < values.length; at++) {
         if (at % elementsAtOnce === elementsAtOnce - 1) this.#look()
         // A row of its own: calls tell by the row whether they have been made.
-        const result = this.#operator([left, values[at]!], run)
+        const result = this.#operator(this.#rowOf(left, values[at]!), run)
         if (result === !this.#all) return this.#end(run, !this.#all)
         if (result === null) unknown = true
       }
@@ -51,6 +53,10 @@ export class Fold {
       throw error
     }
     return this.#end(run, unknown ? null : this.#all)
+  }
+
+  #rowOf(left: SqlValue, element: SqlValue): SqlValue[] {
+    return this.#isOfRows ? [...(left as SqlValue[]), ...(element as SqlValue[])] : [left, element]
   }
 
   #look(): void {

@@ -14,6 +14,7 @@ import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { chunksOf, eachOf, type Progress } from '../progress.ts'
 import { hashKeyOf } from '../types/hash-key.ts'
+import { oid } from '../types/oids.ts'
 import { valueBytes } from '../types/row-format.ts'
 import type { QuantifiedExpression } from './expression.ts'
 
@@ -26,7 +27,8 @@ const minSetElements = 16
 export function membershipKey({ all, left, operator }: QuantifiedExpression): KeyOf | undefined {
   const [a, b] = operator.arguments
   if (operator.name !== (all ? '<>' : '=') || a?.kind !== 'column' || b?.kind !== 'column') return undefined
-  return a.type === b.type && left.type === a.type ? hashKeyOf(a.type) : undefined
+  // Documents are parsed for their keys: one by one they wait for a thread, if it comes to that.
+  return a.type === b.type && left.type === a.type && a.type !== oid.jsonb ? hashKeyOf(a.type) : undefined
 }
 
 /** Of a list that is known when the plan is made. */

@@ -10,15 +10,15 @@ import type { AggregateExpression, Expression } from '../expression/expression.t
 import { isVolatile } from '../expression/volatile.ts'
 import { comparatorOf } from '../functions/comparison.ts'
 import { SortedRuns } from '../../../query/sorted-runs.ts'
-import { groupKeyOf } from '../types/hash-key.ts'
 import { sqlRows, valuesBytes } from '../types/row-format.ts'
+import { columnsOf, groupKey, keyed, type KeyOfRow, valuesCompiler } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 interface Accumulator {
   readonly parts: readonly Evaluate[]
   readonly filter: Predicate | undefined
   readonly expression: AggregateExpression
-  readonly distinctKey: ((values: readonly SqlValue[]) => HashKey) | undefined
+  readonly distinctKey: KeyOfRow | undefined
   readonly compare: ((a: readonly SqlValue[], b: readonly SqlValue[]) => number) | undefined
 }
 
@@ -74,7 +74,7 @@ interface GroupState {
 const groupBytes = 160
 const stateBytes = 64
 
-/** What `evaluate` found for one aggregate: its arguments and sort keys, or nothing to add. */
+/** What `evaluate` found for one aggregate: its arguments, sort keys, and the key of DISTINCT last; or nothing to add. */
 type Found = SqlValue[] | undefined
 
 export function aggregatePlan(
@@ -83,7 +83,7 @@ export function aggregatePlan(
   compiler: Compiler,
 ): AggregatePlan<SqlRow, GroupState, SqlRow, SqlRun> {
   const keyParts = keys.map((key) => compile(key, compiler))
-  const keyOf = groupKeyOf(keys.map(({ type }) => type))
+  const keyOf = keyOfValues(keys)
   const accumulators = aggregates.map((one) => accumulatorOf(one, compiler))
   const evaluateAll = (row: SqlRow, run: SqlRun): Found[] => accumulators.map((one) => evaluate(one, row, run))
   const isDrawing = aggregates.some((one) => [...one.arguments, ...(one.filter ? [one.filter] : [])].some(isVolatile))
@@ -91,7 +91,7 @@ export function aggregatePlan(
   return {
     format: sqlRows,
     groupBytes: ({ keys: values }) => groupBytes + accumulators.length * stateBytes + valuesBytes(values),
-    keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(row, run)),
+    keyOf: keys.length === 0 ? undefined : (row, run) => keyOf(valuesOf(row, run), run),
     begin: (row, run) => ({
       keys: row === undefined ? [] : valuesOf(row, run),
       states: accumulators.map(({ expression }) => expression.aggregate.begin()),
@@ -113,11 +113,17 @@ export function aggregatePlan(
   }
 }
 
+/** Of what the expressions have come to: none is evaluated a second time. */
+function keyOfValues(expressions: readonly Expression[]): KeyOfRow {
+  return groupKey(columnsOf(expressions.map(({ type }) => type)), valuesCompiler)
+}
+
 function accumulatorOf(expression: AggregateExpression, compiler: Compiler): Accumulator {
   const { order, distinct, filter } = expression
-  const parts = [...expression.arguments, ...order.map((key) => key.expression)]
+  const parts = [...expression.arguments, ...order.map((key) => keyed(key.expression))]
   const offset = expression.arguments.length
-  const comparators = order.map(({ expression: { type }, descending, nullsFirst }, i) => {
+  const comparators = order.map(({ descending, nullsFirst }, i) => {
+    const { type } = parts[offset + i]!
     return { at: offset + i, sign: descending ? -1 : 1, nulls: nullsFirst ? -1 : 1, compare: comparatorOf(type) }
   })
   const compare = (a: readonly SqlValue[], b: readonly SqlValue[]): number => {
@@ -136,15 +142,17 @@ function accumulatorOf(expression: AggregateExpression, compiler: Compiler): Acc
     parts: parts.map((one) => compile(one, compiler)),
     filter: filter === undefined ? undefined : compilePredicate(filter, compiler),
     expression,
-    distinctKey: distinct ? groupKeyOf(expression.arguments.map(({ type }) => type)) : undefined,
+    distinctKey: distinct ? keyOfValues(expression.arguments) : undefined,
     compare: order.length === 0 ? undefined : compare,
   }
 }
 
-function evaluate({ parts, filter, expression }: Accumulator, row: SqlRow, run: SqlRun): Found {
+function evaluate({ parts, filter, expression, distinctKey }: Accumulator, row: SqlRow, run: SqlRun): Found {
   if (filter !== undefined && !filter(row, run)) return undefined
   const values = parts.map((part) => part(row, run))
-  return expression.aggregate.strict && values.length > 0 && values[0] === null ? undefined : values
+  if (expression.aggregate.strict && values.length > 0 && values[0] === null) return undefined
+  if (distinctKey !== undefined) values.push(distinctKey(values, run))
+  return values
 }
 
 /** The bytes that it has grown by. */
@@ -152,7 +160,7 @@ function addOne({ expression, distinctKey }: Accumulator, group: GroupState, i: 
   if (values === undefined) return 0
   let grown = 0
   if (distinctKey !== undefined) {
-    const key = distinctKey(values.slice(0, expression.arguments.length))
+    const key = values.pop() as HashKey
     if (group.seen[i]!.has(key)) return 0
     group.seen[i]!.add(key)
     grown = keyBytes(key)

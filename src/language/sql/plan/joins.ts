@@ -7,7 +7,6 @@ import { hashed, hashJoined, kept, loopJoined, type NodeEstimate } from '../../.
 import type { RelationItem } from '../bind/query.ts'
 import { compile, compilePredicate } from '../expression/compile.ts'
 import type { Expression } from '../expression/expression.ts'
-import { joinKeyOf } from '../types/hash-key.ts'
 import { sqlRows } from '../types/row-format.ts'
 import { relationPath } from './access-conditions.ts'
 import { conjunction, type Span } from './conditions.ts'
@@ -19,6 +18,7 @@ import { equalityOf } from './join-keys.ts'
 import { costOf, Metered } from './metered.ts'
 import { type ExplainNode, explainNode, type PlanNode, planNode } from './plan-node.ts'
 import { planScan } from './relation-scan.ts'
+import { joinKey } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 
 export interface PlannedSide extends Span {
@@ -86,10 +86,11 @@ const mirroredJoins = { inner: 'inner', left: 'right', right: 'left', full: 'ful
 export function hashJoin(planner: FromPlanner, join: PlannedJoin, keepsLeft = false): PlanNode {
   const { left, right, between, share } = join
   const equalities = between.flatMap((one) => equalityOf(one, right))
-  const keyOf = joinKeyOf(equalities.map((one) => one.left.type))
   const keysOf = (side: 'left' | 'right') => {
-    const parts = equalities.map((one) => compile(one[side], planner.compilerAt(join[side].first)))
-    return (row: SqlRow, run: SqlRun) => keyOf(parts.map((part) => part(row, run)))
+    return joinKey(
+      equalities.map((one) => one[side]),
+      planner.compilerAt(join[side].first),
+    )
   }
   const [leftKey, rightKey] = [keysOf('left'), keysOf('right')]
   const [outer, inner] = keepsLeft ? [right.node, left.node] : [left.node, right.node]

@@ -1,5 +1,4 @@
 /** What stands behind the SELECT list: DISTINCT, ORDER BY, LIMIT. */
-import type { HashKey } from '../../../query/row-format.ts'
 import {
   grouped as estimateGroups,
   limited as estimateLimit,
@@ -8,7 +7,7 @@ import {
 } from '../../../query/plan-estimate.ts'
 import { Limit } from '../../../query/row-operators.ts'
 import { Distinct, DistinctNeighbors } from '../../../query/set-operators.ts'
-import { Sort } from '../../../query/sort.ts'
+import { Sort, type SortPlan } from '../../../query/sort.ts'
 import type { OrderKey, QueryTail } from '../bind/query.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, type Compiler } from '../expression/compile.ts'
@@ -16,10 +15,10 @@ import { deparse } from '../expression/deparse.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { comparatorOf } from '../functions/comparison.ts'
-import { groupKeyOf } from '../types/hash-key.ts'
 import { sqlRows } from '../types/row-format.ts'
 import { assumedGroups } from './assumed-rows.ts'
 import { explainNode, type PlanNode, planNode } from './plan-node.ts'
+import { columnsOf, groupKey, isKeyed, keyed, valuesCompiler } from './row-keys.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
 
 export type Bounds = (run: SqlRun) => { offset: number; limit: number }
@@ -66,7 +65,6 @@ interface Sorting {
 }
 
 export function sorted(input: PlanNode, { order, types, targets = [], bounds }: Sorting): PlanNode {
-  const compare = rowComparator(order, types)
   const label = (target: number): string =>
     targets[target] === undefined ? String(target + 1) : deparse(targets[target])
   const keys = (): string =>
@@ -80,8 +78,25 @@ export function sorted(input: PlanNode, { order, types, targets = [], bounds }: 
           const { offset, limit } = bounds(run)
           return offset + limit
         }
-  const sorting = { format: sqlRows, keyOf: (row: SqlRow) => row, compare, keep }
+  const sorting = { format: sqlRows, keep, ...keysOfSort(order, types) }
   return planNode(explain, (run) => new Sort(input.open(run), sorting))
+}
+
+/** The rows are their own keys where bytes stand in no value's place. */
+function keysOfSort(
+  order: readonly OrderKey[],
+  types: readonly number[],
+): Pick<SortPlan<SqlRow, SqlRow, SqlRun>, 'keyOf' | 'keyFormat' | 'compare'> {
+  if (!order.some(({ target }) => isKeyed(types[target]!))) {
+    return { keyOf: (row) => row, compare: rowComparator(order, types) }
+  }
+  const columns = order.map(({ target }) => keyed(columnsOf(types, [target])[0]!))
+  const parts = columns.map((one) => compile(one, valuesCompiler))
+  const compare = rowComparator(
+    order.map((key, target) => ({ ...key, target })),
+    columns.map(({ type }) => type),
+  )
+  return { keyOf: (row, run) => parts.map((part) => part(row, run)), keyFormat: sqlRows, compare }
 }
 
 /** `isSorted`: by `places`, whose order it keeps. */
@@ -91,8 +106,7 @@ export function distinct(
   places?: readonly number[],
   isSorted = false,
 ): PlanNode {
-  const keyOf = groupKeyOf(types)
-  const key = places === undefined ? keyOf : (row: SqlRow): HashKey => keyOf(places.map((place) => row[place]!))
+  const key = groupKey(columnsOf(types, places), valuesCompiler)
   const title = places === undefined ? 'HashAggregate' : 'Unique'
   const explain = explainNode(title, [input.explain], (rows) => {
     const groups = assumedGroups(rows.rows)

@@ -23,7 +23,6 @@ import { compileAll, type Compiler, type Evaluate } from '../expression/compile.
 import { drawingOnce } from '../expression/draws.ts'
 import { columnsRead, type Expression, type SubqueryExpression } from '../expression/expression.ts'
 import { isVolatile } from '../expression/volatile.ts'
-import { groupKeyOf } from '../types/hash-key.ts'
 import { sqlRows } from '../types/row-format.ts'
 import { adaptive } from './adaptive-plan.ts'
 import { aggregatePlan } from './aggregation.ts'
@@ -42,6 +41,7 @@ import { costOf, metered } from './metered.ts'
 import { Measures } from './measures.ts'
 import { type ExplainNode, explainNode, type PlanNode, planNode } from './plan-node.ts'
 import { type Bounds, boundsOf, distinct, distinctOrder, limited, sorted } from './plan-tail.ts'
+import { columnsOf, groupKey, valuesCompiler } from './row-keys.ts'
 import type { SqlRow, SqlRun } from './run.ts'
 import { subqueryEvaluator } from './subquery.ts'
 import { compileRow, planRows } from './values-scan.ts'
@@ -310,7 +310,7 @@ export class Planner {
       plan = body.all ? all : distinct(all, types)
     } else {
       const { operation, all } = body
-      const keyOf = groupKeyOf(types)
+      const keyOf = groupKey(columnsOf(types), valuesCompiler)
       const title = `HashSetOp ${operation === 'except' ? 'Except' : 'Intersect'}${all ? ' All' : ''}`
       const hashed = explainNode(title, children, (rows, others) => estimateGroups(appended([rows, others]), rows.rows))
       plan = planNode(

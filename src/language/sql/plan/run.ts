@@ -36,12 +36,16 @@ export interface SqlRun extends Run {
 
 export interface SubqueryState {
   operator: Operator<SqlRow, SqlRun>
-  /** The rows gathered so far, reduced to what the form needs. */
+  /** The rows gathered so far, reduced to what the form needs: their one value, or those of a row. */
   gathered: SqlValue[]
   rows: number
   complete: boolean
-  /** Of `= ANY`: the gathered values by hash key, made at the end. */
-  set: Set<unknown> | undefined
+  /** Of `= ANY`: the values or rows by hash key; a null among them as itself, rows that have one apart. */
+  set: Set<unknown>
+  partial: SqlValue[]
+  /** Rows that are being gathered, and how many of them have been. */
+  batch: readonly SqlRow[]
+  at: number
   /** Charged for them. */
   heldBytes: number
 }

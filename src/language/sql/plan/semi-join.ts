@@ -8,6 +8,7 @@
  * What NULL means:
  * - EXISTS: a row for which all conditions are true. `semi`; NOT EXISTS is `anti` by the same conditions.
  * - x IN, where only true counts: one more condition, x = value. `semi`.
+ * - (x, y) IN: a condition for each, as every AND is. `semi`.
  * - NOT x IN: true where for no row of the subquery x = value is true or unknown. `anti`, where a row matches as soon as
  *   x = value IS NOT FALSE; so that can be no key, and the join needs another one.
  *
@@ -47,14 +48,10 @@ function testOf(condition: Expression): Test | undefined {
   const subquery = isNegated ? condition.argument : condition
   if (subquery.kind !== 'subquery') return undefined
   const { form, captures, query } = subquery
-  if (form !== 'exists' && !isMembership(subquery)) return undefined
+  if (form !== 'exists' && !subquery.isMembership) return undefined
   if (captures.length === 0 && (form === 'exists' || isNegated)) return undefined
   if (isVolatile(condition) || isVolatileQuery(query)) return undefined
   return { subquery, kind: isNegated ? 'anti' : 'semi' }
-}
-
-function isMembership({ form, operator }: SubqueryExpression): boolean {
-  return form === 'any' && operator?.kind === 'call' && operator.isOperator && operator.name === '='
 }
 
 interface Inner {
@@ -71,9 +68,10 @@ function innerOf({ subquery, kind }: Test, first: number): Inner | undefined {
   const { query, id } = subquery
   const width = query.columns.length
   const item: QueryItem = { kind: 'query', first, width, alias: 'IN', query, id, captures: [], isLateral: false }
-  const [{ type, modifier }] = query.columns as [(typeof query.columns)[number]]
-  const value: Expression = { kind: 'column', type, modifier, index: first, name: 'IN' }
-  return { item, conditions: [equalityTo(value, { subquery, kind })] }
+  const values = query.columns.map(({ type, modifier }, i): Expression => {
+    return { kind: 'column', type, modifier, index: first + i, name: 'IN' }
+  })
+  return { item, conditions: equalityTo(values, { subquery, kind }) }
 }
 
 interface PlainBlock extends SelectBody {
@@ -103,17 +101,17 @@ function flattened({ from, where, targets }: PlainBlock, test: Test, first: numb
     )
   const item = moveItem(from, place)
   const all = conjunctsOf(where).map(into)
-  return { item, conditions: subquery.form === 'exists' ? all : [...all, equalityTo(into(targets[0]!), test)] }
+  return { item, conditions: subquery.form === 'exists' ? all : [...all, ...equalityTo(targets.map(into), test)] }
 }
 
-/** Of the left side of IN and a value of the subquery, over the columns of both. */
-function equalityTo(value: Expression, { subquery, kind }: Test): Expression {
-  const equality = moveExpression(subquery.operator!, (leaf) => {
-    if (leaf.kind !== 'column') return undefined
-    return leaf.index === 0 ? subquery.left! : value
+/** Of the left side of IN and what the subquery selects, over the columns of both. */
+function equalityTo(values: readonly Expression[], { subquery, kind }: Test): readonly Expression[] {
+  const { left, operator } = subquery
+  const equality = moveExpression(operator!, (leaf) => {
+    return leaf.kind === 'column' ? (left[leaf.index] ?? values[leaf.index - left.length]) : undefined
   })
-  if (kind === 'semi') return equality
-  return { kind: 'test', test: 'false', negated: true, type: oid.bool, modifier: -1, argument: equality }
+  if (kind === 'semi') return conjunctsOf(equality)
+  return [{ kind: 'test', test: 'false', negated: true, type: oid.bool, modifier: -1, argument: equality }]
 }
 
 /** The join that a condition on rows of the span is. */

@@ -17,6 +17,7 @@ import {
   setFunctionsNamed,
 } from '../functions/registry.ts'
 import { findCast } from '../types/casts.ts'
+import { keyBytesOf } from '../types/hash-key.ts'
 import type { Implementation } from '../expression/expression.ts'
 
 export type RemoteCall =
@@ -32,6 +33,8 @@ export type RemoteCall =
   | { readonly kind: 'modifier'; readonly type: number; readonly modifier: number; readonly explicit: boolean }
   /** Comparison and containment of arrays of one type. */
   | { readonly kind: 'array'; readonly name: string; readonly type: number }
+  /** The bytes of a value's key: see `types/hash-key.ts`. */
+  | { readonly kind: 'key'; readonly type: number }
   /** A function that `special-functions.ts` binds, of arguments of these types. */
   | { readonly kind: 'special'; readonly name: string; readonly types: readonly number[] }
 
@@ -74,6 +77,8 @@ export function implementationOf(call: RemoteCall, special: SpecialImplementatio
     }
     case 'array':
       return arrayImplementation(call.name, call.type)
+    case 'key':
+      return keyBytesOf(call.type)
     case 'special':
       return special(call.name, call.types)
     default:

@@ -4,6 +4,7 @@
  * Numbers, bigints and strings are their own keys; other types write themselves as they do into index keys. Several
  * columns give one string of parts with their lengths, so that ('a','b') and ('ab','') differ.
  */
+import { createHash } from 'node:crypto'
 import { shortBytesKey, shortKey } from '../../../base/short-key.ts'
 import { sliceToLatin1 } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
@@ -44,6 +45,26 @@ export function hashKeyOf(type: number): (value: SqlValue) => HashKey {
     writer.reset()
     entry.writeKey(value, writer)
     return shortKey(sliceToLatin1(writer))
+  }
+}
+
+/** The bytes that stand for a value where it is dear to compare; of a text and of a bytea their digest. */
+export function keyBytesOf(type: number): (value: SqlValue) => Uint8Array {
+  if (type === oid.bytea)
+    return (value) =>
+      createHash('sha256')
+        .update(value as Uint8Array)
+        .digest()
+  const entry = getType(type)
+  if (entry.category === 'S')
+    return (value) =>
+      createHash('sha256')
+        .update(value as string, 'utf16le')
+        .digest()
+  return (value) => {
+    writer.reset()
+    entry.writeKey(value, writer)
+    return writer.toBytes()
   }
 }
 
