@@ -5,6 +5,8 @@
  * What it has drawn is noted until it has come to its end, and the repeated run is dealt what the interrupted one was, in
  * its order. So rows come out the same whatever was resident, and no number of a sequence is skipped.
  *
+ * The same goes for what has been begun and takes more than a turn (`keptForBatch`).
+ *
  * Work nests. What is evaluated within other work that is run again as a whole is part of it. A subquery is not: its
  * operators keep what they have and go on behind it, so each of its rows has an evaluation of its own (`apart`).
  *
@@ -12,8 +14,17 @@
  */
 import type { TransactionServices } from '../contract.ts'
 
-/** Chance is drawn in bytes; numbers by the collection that they are drawn from. */
-type Drawn = Uint8Array | { readonly from: number; readonly number: bigint }
+interface Kept {
+  readonly kept: object
+}
+
+interface Numbered {
+  readonly from: number
+  readonly number: bigint
+}
+
+/** Chance is drawn in bytes; numbers by the collection that they are drawn from; work that goes on is kept as it is. */
+type Drawn = Uint8Array | Numbered | Kept
 
 export class Draws {
   #dealt: Drawn[] | undefined
@@ -79,9 +90,7 @@ export function draw(into: Uint8Array, services: Pick<TransactionServices, 'rand
 
 /** A number of a sequence: what was drawn before, for which `again` does what must be done again, or what `take` gives. */
 export function drawNumber(from: number, take: () => bigint, again: () => void): bigint {
-  const dealt = current?.next((drawn): drawn is Exclude<Drawn, Uint8Array> => {
-    return !(drawn instanceof Uint8Array) && drawn.from === from
-  })
+  const dealt = current?.next((drawn): drawn is Numbered => 'from' in drawn && drawn.from === from)
   if (dealt !== undefined) {
     again()
     return dealt.number
@@ -89,4 +98,17 @@ export function drawNumber(from: number, take: () => bigint, again: () => void):
   const number = take()
   current?.note({ from, number })
   return number
+}
+
+/**
+ * What a batch has begun that takes more than a turn, such as the bytes of a large array: made once, and found again where
+ * the batch is run again, so that it goes on where it was. Undefined where nothing is run again.
+ */
+export function keptForBatch<T extends object>(begin: () => T): T | undefined {
+  if (current === undefined) return undefined
+  const dealt = current.next((drawn): drawn is Kept => 'kept' in drawn)
+  if (dealt !== undefined) return dealt.kept as T
+  const kept = begin()
+  current.note({ kept })
+  return kept
 }

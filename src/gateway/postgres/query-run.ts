@@ -3,12 +3,13 @@ import type { StatementSteps, Transaction, Wait } from '../../database/contract.
 import { paused, type Execution, type PreparedStatement, type Row } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
+import { CopyEncoder } from './copy-out.ts'
 import { isLargeRow } from './large-values.ts'
 import { sqlError } from './errors.ts'
 import { afterDone } from './language.ts'
 import type { ClientStatement, Portal } from './portal.ts'
 import { openWaitingRows, type WaitingRows, writeRows, writeWaiting } from './waiting-rows.ts'
-import { commandComplete, copyData, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
+import { commandComplete, copyDone, copyResponse, portalSuspended, rowDescription } from './wire.ts'
 
 export interface ExecuteOptions {
   /** The columns were told when it was prepared, and stay so. */
@@ -33,6 +34,7 @@ export class QueryRun {
   #isAnnounced = false
   /** Rows written. */
   #sent = 0
+  #copyLines: CopyEncoder | undefined
 
   constructor(
     client: Client,
@@ -84,6 +86,7 @@ export class QueryRun {
     if (this.#options.keepsColumns === true || !this.#options.describes) checkSameColumns(fresh, this.#prepared)
     this.#statement.prepared = fresh
     this.#prepared = fresh
+    this.#copyLines = undefined
   }
 
   /** Not before there are rows or the end: a statement that has yet to wait must not have said anything. */
@@ -92,8 +95,10 @@ export class QueryRun {
     this.#isAnnounced = true
     const { writer } = this.#client.outbox
     const { columns, copy } = this.#prepared
-    if (copy !== undefined) copyResponse(writer, 'out', copy.columnCount)
-    else if (this.#options.describes && columns !== undefined) rowDescription(writer, columns, this.#portal.formats)
+    if (copy !== undefined) {
+      copyResponse(writer, 'out', copy.columnCount)
+      this.#copyEncoder.header(writer)
+    } else if (this.#options.describes && columns !== undefined) rowDescription(writer, columns, this.#portal.formats)
   }
 
   /** All rows at once where they come at once, else in steps. */
@@ -134,7 +139,8 @@ export class QueryRun {
   }
 
   #hasLargeRow(batch: readonly Row[]): boolean {
-    return this.#prepared.copy === undefined && this.#prepared.columns !== undefined && batch.some(isLargeRow)
+    const { copy, columns } = this.#prepared
+    return (copy !== undefined || columns !== undefined) && batch.some(isLargeRow)
   }
 
   /** Writes those that were asked for and keeps the others; a large one is written some of it a turn. */
@@ -151,7 +157,9 @@ export class QueryRun {
       if (!isLargeRow(row)) this.#take([row])
       else {
         this.#announce()
-        const written = yield* this.#portal.encoder(this.#prepared.columns!).writeInSteps(row)
+        const { copy, columns } = this.#prepared
+        const encoder = copy === undefined ? this.#portal.encoder(columns!) : this.#copyEncoder
+        const written = yield* encoder.writeInSteps(row)
         this.#checkRoom(written.end)
         this.#client.outbox.append(written)
         this.#sent++
@@ -163,6 +171,10 @@ export class QueryRun {
   /** As many rows as were asked for have been written. */
   get #isComplete(): boolean {
     return this.#options.maxRows > 0 && this.#sent >= this.#options.maxRows
+  }
+
+  get #copyEncoder(): CopyEncoder {
+    return (this.#copyLines ??= new CopyEncoder(this.#prepared.copy!.lines!))
   }
 
   /** For a later Execute. */
@@ -200,7 +212,8 @@ export class QueryRun {
     const { columns, copy } = this.#prepared
     const { writer } = this.#client.outbox
     if (copy !== undefined) {
-      for (const row of batch) copyData(writer, row[0] as string)
+      for (const row of batch) this.#copyEncoder.write(row as SqlValue[], writer)
+      this.#checkRoom()
       this.#sent += batch.length
       return []
     }

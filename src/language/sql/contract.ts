@@ -8,6 +8,7 @@ import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Isolation, Transaction, Wait } from '../../database/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Paused } from '../../query/operator.ts'
+import type { CopyLines } from './statement/copy-format.ts'
 
 export type { Interval, SqlValue } from '../../model/table/types/value.ts'
 export { paused, type Paused } from '../../query/operator.ts'
@@ -128,7 +129,7 @@ export interface PreparedStatement {
 }
 
 /**
- * COPY. Out: `execute` gives rows of one string, each a line with its end; the door sends each as CopyData.
+ * COPY. Out: `execute` gives rows of values; the door makes a line of each, as `lines` has it, and sends it as CopyData.
  *
  * In: `beginLoad()`, then for whatever arrives `feed(bytes)` and, where it answers true, run the execution of `load()` as
  * a statement of one transaction (begin one where none is open); `finish()` after CopyDone, then `load()` a last time.
@@ -138,6 +139,7 @@ export interface CopyDescription {
   readonly direction: 'in' | 'out'
   readonly format: 'text' | 'csv'
   readonly columnCount: number
+  readonly lines?: CopyLines
   beginLoad?(): CopyLoad
 }
 

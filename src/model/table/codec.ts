@@ -17,7 +17,11 @@
  */
 import { decodeUtf8, type ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
+import { charge, isTurnOver } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
+import { canWait, suspended } from '../../database/transaction/wait.ts'
+import { keptForBatch } from '../../database/transaction/draws.ts'
+import { ArrayReading, ArrayStoring, isLargeArray, manyBytes } from './types/array.ts'
 import { readInt32, readInt64 } from './types/integer.ts'
 import type { SqlType } from './types/type.ts'
 import type { SqlValue } from './types/value.ts'
@@ -78,6 +82,7 @@ function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
     checkSize(writer.end - mark)
     return
   }
+  if (type.element !== undefined && writeInTurns(type.element, value as readonly SqlValue[], writer)) return
   writer.u8(0)
   type.writeStored(value, writer)
   const length = writer.end - mark - 1
@@ -96,6 +101,19 @@ function writeSized(type: SqlType, value: SqlValue, writer: ByteWriter): void {
   writer.end = end + shift
 }
 
+/** A large array, some elements a turn where the batch is run again; false where it is to be written at once. */
+function writeInTurns(element: SqlType, values: readonly SqlValue[], writer: ByteWriter): boolean {
+  if (!canWait() || !isLargeArray(values)) return false
+  const storing = keptForBatch(() => new ArrayStoring(element, values))
+  if (storing === undefined) return false
+  while (!storing.step()) if (isTurnOver()) throw suspended
+  const { bytes, end } = storing.writer
+  checkSize(end)
+  writer.varint(end)
+  writer.copy(bytes, 0, end)
+  return true
+}
+
 function checkSize(length: number): void {
   if (length >= 0x1000_0000) throw new PolylogError('too_large', 'a value is larger than 256 MiB')
 }
@@ -108,6 +126,8 @@ export class RowReader {
   readonly #last: number
   readonly #wanted: Uint8Array
   readonly #template: readonly SqlValue[]
+  /** A wanted column may hold what takes turns. */
+  readonly #hasLater: boolean
 
   /** `ordinals`: those of the wanted columns; all where it is missing. Others read as null. */
   constructor(layout: RowLayout, width: number, ordinals?: Iterable<number>) {
@@ -122,6 +142,7 @@ export class RowReader {
       last = index
     }
     this.#last = last
+    this.#hasLater = layout.some(({ type }, index) => this.#wanted[index] === 1 && isReadLater(type))
     this.#template = Array.from({ length: width }, () => null)
   }
 
@@ -137,7 +158,7 @@ export class RowReader {
   }
 
   /** Puts the wanted columns at `offset` + their ordinal; others are left as they are. */
-  readInto(value: Slice, row: SqlValue[], offset: number): void {
+  readInto(value: Slice, row: SqlValue[], offset: number, later?: LaterValue[]): void {
     const { bytes, end } = value
     const known = readHeader(value)
     const bitmap = header.bitmap
@@ -157,8 +178,83 @@ export class RowReader {
       const start = type.storedBytes > 0 ? at : readLength(bytes, at, end)
       at = start + (type.storedBytes > 0 ? type.storedBytes : header.length)
       if (at > end) throw corrupted()
-      if (this.#wanted[index] === 1) row[offset + column.ordinal] = readValue(type, bytes, start, at)
+      if (this.#wanted[index] !== 1) continue
+      const place = offset + column.ordinal
+      if (later !== undefined && at - start > manyBytes && isReadLater(type)) {
+        later.push({ type, place, start: start - value.start, end: at - value.start })
+      } else row[place] = readValue(type, bytes, start, at)
     }
+  }
+
+  /** Reading a large row some of it a turn; undefined where it has nothing that takes turns. */
+  begin(value: Slice): RowReading | undefined {
+    if (value.end - value.start <= manyBytes || !this.#hasLater) return undefined
+    const row = this.#template.slice()
+    const later: LaterValue[] = []
+    this.readInto(value, row, 0, later)
+    return later.length === 0 ? undefined : new RowReading(row, later)
+  }
+}
+
+/** Where a value lies that has not been read yet, from the beginning of the row's value on. */
+interface LaterValue {
+  readonly type: SqlType
+  readonly place: number
+  readonly start: number
+  readonly end: number
+}
+
+function isReadLater({ element, storage, name }: SqlType): boolean {
+  return storage === 'variable' && (element !== undefined || name === 'bytea')
+}
+
+const copiedAtOnce = 256 * 1024
+
+/** A row whose arrays and bytes are read in steps. */
+export class RowReading {
+  readonly row: SqlValue[]
+  readonly #later: LaterValue[]
+  #array: ArrayReading | undefined
+  #bytes: Uint8Array | undefined
+  #copied = 0
+
+  constructor(row: SqlValue[], later: LaterValue[]) {
+    this.row = row
+    this.#later = later
+  }
+
+  /** `value`: as it was, wherever its bytes lie by now. Answers whether that was all. */
+  step(value: Slice): boolean {
+    const one = this.#later[0]!
+    const isRead = one.type.element === undefined ? this.#copy(value, one) : this.#read(value, one, one.type.element)
+    if (isRead) this.#later.shift()
+    return this.#later.length === 0
+  }
+
+  #copy({ bytes, start }: Slice, one: LaterValue): boolean {
+    const into = (this.#bytes ??= new Uint8Array(one.end - one.start))
+    const end = Math.min(into.length, this.#copied + copiedAtOnce)
+    const from = start + one.start
+    into.set(bytes.subarray(from + this.#copied, from + end), this.#copied)
+    charge(end - this.#copied)
+    this.#copied = end
+    if (end < into.length) return false
+    this.row[one.place] = into
+    this.#bytes = undefined
+    this.#copied = 0
+    return true
+  }
+
+  #read({ bytes, start }: Slice, one: LaterValue, element: SqlType): boolean {
+    if (this.#array === undefined) {
+      const own = bytes.slice(start + one.start, start + one.end)
+      charge(own.length)
+      this.#array = new ArrayReading(element, own, 0, own.length)
+    }
+    if (!this.#array.step()) return false
+    this.row[one.place] = this.#array.result
+    this.#array = undefined
+    return true
   }
 }
 

@@ -6,12 +6,16 @@
  */
 import type { KeyRange, Slice } from '../../base/slice.ts'
 import { copySlice } from '../../base/slice.ts'
+import { PolylogError } from '../../base/errors.ts'
 import { KeyWriter } from '../../base/tuple.ts'
+import { isTurnOver } from '../../base/work.ts'
+import { canWait, suspended } from '../../database/transaction/wait.ts'
 import type { TransactionReader } from '../../database/contract.ts'
 import type { Cursor } from '../../storage/store.ts'
-import type { RowReader } from './codec.ts'
+import type { RowReader, RowReading } from './codec.ts'
 import { rowKeyOfEntry, writeKeyOfRowKey } from './keys.ts'
 import type { Table, TableIndex } from './table.ts'
+import { manyBytes } from './types/array.ts'
 import type { SqlValue } from './types/value.ts'
 
 /** Of scans of the rows themselves, which write none: making one takes longer than all else of a look-up. */
@@ -27,6 +31,8 @@ export class RowScan {
   readonly #key: KeyWriter
   /** The entry at hand is not answered yet: its row was not there. */
   #isPending = false
+  /** The row at hand, which takes more than a turn to read. */
+  #reading: RowReading | undefined
 
   /** `range` of the rows (`index` undefined) or of the index: see `boundedRange`. `cursor`: one that stands in it. */
   constructor(
@@ -47,16 +53,24 @@ export class RowScan {
 
   /** The next row by ordinals, or undefined at the end. */
   next(): SqlValue[] | undefined {
+    if (this.#reading !== undefined) return this.#readOn(this.#reading)
     const value = this.#advance()
-    return value === undefined ? undefined : this.#reader.read(value)
+    if (value === undefined) return undefined
+    if (value.end - value.start > manyBytes && canWait()) {
+      this.#reading = this.#reader.begin(value)
+      if (this.#reading !== undefined) return this.#readOn(this.#reading)
+    }
+    return this.#reader.read(value)
   }
 
-  /** The same into a wider row, at an offset; false at the end. */
-  nextInto(row: SqlValue[], offset: number): boolean {
-    const value = this.#advance()
-    if (value === undefined) return false
-    this.#reader.readInto(value, row, offset)
-    return true
+  /** A large row, some of it a turn. */
+  #readOn(reading: RowReading): SqlValue[] {
+    const value = this.#index === undefined ? this.#cursor.value : this.#transaction.get(this.#key)
+    if (value === undefined)
+      throw new PolylogError('internal', `a row of "${this.#table.name}" is gone while it is read`)
+    while (!reading.step(value)) if (isTurnOver() && canWait()) throw suspended
+    this.#reading = undefined
+    return reading.row
   }
 
   /** A copy of the whole key of the row that was read last. */

@@ -1,6 +1,8 @@
 /** Aggregate functions. `add` gets the arguments of one row and answers the new state. */
 import { charge } from '../../../base/work.ts'
 import { Decimal } from '../../../base/decimal.ts'
+import { arrayDimensions } from '../../../model/table/types/array.ts'
+import { maxArrayDimensions } from '../../../model/table/types/array-text.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue, Interval } from '../contract.ts'
 import type { Aggregate } from '../expression/expression.ts'
@@ -294,16 +296,20 @@ function defineLists(): void {
     },
     finish: (parts) => parts?.joined() ?? null,
   })
-  define<SqlValue[] | null>('array_agg', [oid.anyelement], oid.anyarray, {
-    strict: false,
-    keeps: 'all',
-    begin: () => null,
-    add: (list, [value]) => {
-      if (list === null) return [value!]
-      list.push(value!)
-      return list
-    },
-    finish: (list) => list,
+  define('array_agg', [oid.anyelement], oid.anyarray, ([type]): Definition<SqlValue[] | null> => {
+    const isOfArrays = getType(type!).category === 'A'
+    return {
+      strict: false,
+      keeps: 'all',
+      begin: () => null,
+      add: (list, [value]) => {
+        if (isOfArrays) checkSameShape(list?.[0], value!)
+        if (list === null) return [value!]
+        list.push(value!)
+        return list
+      },
+      finish: (list) => list,
+    }
   })
   const list =
     (partOf: (type: number, value: SqlValue) => string) =>
@@ -318,6 +324,21 @@ function defineLists(): void {
   // The canonical form of an array is that of its elements.
   define('jsonb_agg', [oid.anyelement], oid.jsonb, list(toJsonb), { through: ['to_jsonb of an element'] })
   defineObjects()
+}
+
+/** Arrays are put together to one that has a dimension more. */
+function checkSameShape(first: SqlValue | undefined, value: SqlValue): void {
+  if (value === null) throw failure('22004', 'cannot accumulate null arrays')
+  const dimensions = arrayDimensions(value as Values)
+  if (dimensions.length >= maxArrayDimensions) {
+    const message = `number of array dimensions (${dimensions.length + 1}) exceeds the maximum allowed`
+    throw failure('54000', `${message} (${maxArrayDimensions})`)
+  }
+  if (first === undefined) {
+    if (dimensions.length === 0) throw failure('2202E', 'cannot accumulate empty arrays')
+  } else if (arrayDimensions(first as Values).join() !== dimensions.join()) {
+    throw failure('2202E', 'cannot accumulate arrays of different dimensionality')
+  }
 }
 
 function keyOf(type: number, key: SqlValue): string {

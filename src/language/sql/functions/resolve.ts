@@ -202,5 +202,7 @@ function arrayTypeFor(element: number | undefined): number | undefined {
 export function concreteResult(gives: number, takes: readonly number[], concrete: readonly number[]): number {
   if (gives !== oid.anyelement && gives !== oid.anyarray) return gives
   const element = elementType(takes, concrete) ?? concrete[0]!
-  return gives === oid.anyelement ? element : (arrayTypeFor(element) ?? oid.textArray)
+  if (gives === oid.anyelement) return element
+  // An array of arrays is of the same type as they are.
+  return findType(element)?.category === 'A' ? element : (arrayTypeFor(element) ?? oid.textArray)
 }

@@ -20,7 +20,40 @@ export interface CopyFormat {
   readonly forceQuote: ReadonlySet<string>
 }
 
-const textEscapes: Readonly<Record<string, string>> = {
+/** What COPY TO makes lines of. */
+export interface CopyLines {
+  readonly format: CopyFormat
+  readonly names: readonly string[]
+  readonly types: readonly number[]
+}
+
+/** PostgreSQL's conditions on what the options say together. */
+export function checkFormat(format: CopyFormat, given: ReadonlySet<string>): CopyFormat {
+  const { kind, delimiter, nullText, quote, escape } = format
+  const isSingle = (text: string): boolean => text.length === 1 && text.charCodeAt(0) < 128
+  if (!isSingle(delimiter)) throw failure('0A000', 'COPY delimiter must be a single one-byte character')
+  if (/[\r\n]/.test(delimiter)) throw failure('22023', 'COPY delimiter cannot be newline or carriage return')
+  if (/[\r\n]/.test(nullText)) throw failure('22023', 'COPY null representation cannot use newline or carriage return')
+  if (kind === 'text') {
+    if (/[\\.a-z0-9]/.test(delimiter)) throw failure('22023', `COPY delimiter cannot be "${delimiter}"`)
+    for (const name of ['quote', 'escape', 'force_quote']) {
+      if (given.has(name)) throw failure('0A000', `COPY ${name.replace('_', ' ')} available only in CSV mode`)
+    }
+  } else {
+    if (!isSingle(quote)) throw failure('0A000', 'COPY quote must be a single one-byte character')
+    if (delimiter === quote) throw failure('22023', 'COPY delimiter and quote must be different')
+    if (!isSingle(escape)) throw failure('0A000', 'COPY escape must be a single one-byte character')
+  }
+  if (nullText.includes(delimiter)) {
+    throw failure('0A000', 'COPY delimiter must not appear in the NULL specification')
+  }
+  if (kind === 'csv' && nullText.includes(quote)) {
+    throw failure('0A000', 'CSV quote character must not appear in the NULL specification')
+  }
+  return format
+}
+
+export const textEscapes: Readonly<Record<string, string>> = {
   '\b': '\\b',
   '\f': '\\f',
   '\n': '\\n',

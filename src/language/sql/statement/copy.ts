@@ -17,7 +17,7 @@ import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import type { SqlRow } from '../plan/run.ts'
 import type { Relation } from '../../../query/relation.ts'
-import { type CopyFormat, CopyReader, type CopyRecord, formatLine } from './copy-format.ts'
+import { checkFormat, type CopyFormat, CopyReader, type CopyRecord } from './copy-format.ts'
 import { QueryExecution, StepsExecution } from './execution.ts'
 import type { Planned } from './prepared.ts'
 import { planOutput } from './select.ts'
@@ -59,13 +59,14 @@ function readFormat(nodes: readonly Node[]): CopyFormat {
     else if (defname !== 'freeze') throw notBuilt(`the COPY option "${defname}"`)
     given.add(defname)
   }
-  if (format.kind === 'text') return format
-  return {
+  if (format.kind === 'text') return checkFormat(format, given)
+  const csv = {
     ...format,
     delimiter: given.has('delimiter') ? format.delimiter : ',',
     nullText: given.has('null') ? format.nullText : '',
     escape: given.has('escape') ? format.escape : format.quote,
   }
+  return checkFormat(csv, given)
 }
 
 function copyColumns(relation: Relation, names: readonly string[]): readonly number[] {
@@ -84,50 +85,13 @@ function copyColumns(relation: Relation, names: readonly string[]): readonly num
 
 function planCopyOut(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const { plan, names, types } = copySource(binder, statement)
-  const formatters = types.map((type) => {
-    const entry = getType(type)
-    return (value: SqlValue): string => entry.formatText(value)
-  })
-  const lines: PlanNode = {
-    explain: plan.explain,
-    open: (run) =>
-      new Project(plan.open(run), (row: SqlRow): SqlRow => [
-        formatLine(
-          format,
-          row.map((value, i) => (value === null ? null : formatters[i]!(value))),
-          names,
-        ),
-      ]),
-  }
-  const headed = (parameters: readonly SqlValue[]): Execution => {
-    const execution = new QueryExecution(lines, parameters)
-    return format.header ? withHeader(execution, formatLine(format, [...names], names)) : execution
-  }
-  const copy = { direction: 'out', format: format.kind, columnCount: types.length } as const
-  return { effect: { kind: 'copy out' }, command: 'COPY', execute: headed, copy }
-}
-
-function withHeader(execution: Execution, line: string): Execution {
-  let isFirst = true
+  const lines = { format, names, types }
+  const copy = { direction: 'out', format: format.kind, columnCount: types.length, lines } as const
   return {
-    next: (transaction, context) => {
-      if (!isFirst) return execution.next(transaction, context)
-      isFirst = false
-      return [[line]]
-    },
-    get waitFor() {
-      return execution.waitFor
-    },
-    get rowCount() {
-      return execution.rowCount
-    },
-    get notices() {
-      return execution.notices
-    },
-    reset: () => {
-      isFirst = true
-      execution.reset()
-    },
+    effect: { kind: 'copy out' },
+    command: 'COPY',
+    execute: (parameters) => new QueryExecution(plan, parameters),
+    copy,
   }
 }
 

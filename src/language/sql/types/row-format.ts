@@ -17,10 +17,13 @@
 import type { ByteReader, ByteWriter } from '../../../base/bytes.ts'
 import { Decimal } from '../../../base/decimal.ts'
 import { PolylogError } from '../../../base/errors.ts'
+import { charge } from '../../../base/work.ts'
 import type { Interval } from '../../../model/table/types/value.ts'
 import { type RowFormat, textBytes } from '../../../query/row-format.ts'
 import type { SqlValue } from '../contract.ts'
 
+/** Of an element of an array, to its bytes or back. */
+const unitsPerElement = 60
 const listBytes = 32
 const slotBytes = 8
 
@@ -87,6 +90,7 @@ function encodeValue(value: SqlValue, into: ByteWriter): void {
   } else if (value instanceof Decimal) encodeDecimal(value, into)
   else if (Array.isArray(value)) {
     into.u8(14)
+    charge((value as readonly SqlValue[]).length * unitsPerElement)
     encodeValues(value as readonly SqlValue[], into)
   } else encodeInterval(value as Interval, into)
 }
@@ -101,10 +105,8 @@ function encodeBigint(value: bigint, into: ByteWriter): void {
   }
 }
 
-const loneSurrogate = /\p{Surrogate}/u
-
 function encodeText(text: string, into: ByteWriter): void {
-  if (!loneSurrogate.test(text)) {
+  if (text.isWellFormed()) {
     into.u8(6)
     into.sizedUtf8(text)
     return
@@ -162,8 +164,11 @@ function decodeValue(from: ByteReader): SqlValue {
       return Decimal.negativeInfinity
     case 13:
       return { months: from.f64le(), days: from.f64le(), us: decodeValue(from) as bigint }
-    case 14:
-      return decodeValues(from)
+    case 14: {
+      const values = decodeValues(from)
+      charge(values.length * unitsPerElement)
+      return values
+    }
     default:
       throw new PolylogError('internal', `a temporary file has a value of tag ${tag}`)
   }

@@ -7,6 +7,7 @@
  * element)*.
  */
 import { ByteReader, ByteWriter } from '../../../base/bytes.ts'
+import { charge } from '../../../base/work.ts'
 import type { KeyWriter } from '../../../base/tuple.ts'
 import { formatArray, maxArrayDimensions, parseArray } from './array-text.ts'
 import { invalidBinary, sqlError, type SqlType } from './type.ts'
@@ -63,12 +64,16 @@ export function flatElements(values: Values): Values {
 function compareArrays(element: SqlType, a: Values, b: Values): number {
   const left = flatElements(a)
   const right = flatElements(b)
-  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+  const common = Math.min(left.length, right.length)
+  for (let i = 0; i < common; i++) {
     const difference = compareElements(element, left[i]!, right[i]!)
+    if (i % elementsAtOnce === elementsAtOnce - 1) charge(elementsAtOnce * unitsPerCompared)
     if (difference !== 0) return difference
   }
   return left.length - right.length || arrayDimensions(a).length - arrayDimensions(b).length
 }
+
+const unitsPerCompared = 25
 
 function compareElements(element: SqlType, a: SqlValue, b: SqlValue): number {
   if (a === null || b === null) return Number(a === null) - Number(b === null)
@@ -88,20 +93,25 @@ function writeArrayKey(element: SqlType, values: Values, writer: KeyWriter): voi
 const scratch = new ByteWriter(64)
 
 function writeStoredArray(element: SqlType, values: Values, writer: ByteWriter): void {
+  const flat = beginStored(values, writer)
+  for (let i = 0; i < flat.length; i++) writeStoredElement(element, flat[i]!, writer)
+}
+
+/** Writes the dimensions; what has to follow. */
+function beginStored(values: Values, writer: ByteWriter): Values {
   const dimensions = arrayDimensions(values)
   writer.u8(dimensions.length)
   for (const length of dimensions) writer.varint(length)
+  return flatElements(values)
+}
+
+function writeStoredElement(element: SqlType, value: SqlValue, writer: ByteWriter): void {
   const { storedBytes } = element
-  for (const value of flatElements(values)) {
-    if (value === null) {
-      writer.u8(0)
-      continue
-    }
-    if (storedBytes > 0) {
-      writer.u8(storedBytes + 1)
-      element.writeStored(value, writer)
-      continue
-    }
+  if (value === null) writer.u8(0)
+  else if (storedBytes > 0) {
+    writer.u8(storedBytes + 1)
+    element.writeStored(value, writer)
+  } else {
     scratch.reset()
     element.writeStored(value, scratch)
     writer.varint(scratch.end + 1)
@@ -110,15 +120,99 @@ function writeStoredArray(element: SqlType, values: Values, writer: ByteWriter):
 }
 
 function readStoredArray(element: SqlType, reader: ByteReader): Values {
-  const dimensions = Array.from({ length: reader.u8() }, () => reader.varint())
-  const { bytes } = reader
-  return readLevel(dimensions, 0, () => {
-    const size = reader.varint()
-    if (size === 0) return null
-    const at = reader.at
-    reader.skip(size - 1)
-    return element.readStored(bytes, at, reader.at)
-  })
+  const dimensions = readStoredDimensions(reader)
+  return readLevel(dimensions, 0, () => readStoredElement(element, reader))
+}
+
+function readStoredDimensions(reader: ByteReader): number[] {
+  return Array.from({ length: reader.u8() }, () => reader.varint())
+}
+
+function readStoredElement(element: SqlType, reader: ByteReader): SqlValue {
+  const size = reader.varint()
+  if (size === 0) return null
+  const { at } = reader
+  reader.skip(size - 1)
+  return element.readStored(reader.bytes, at, reader.at)
+}
+
+/** From here on an array is read and written some elements a turn. */
+const manyElements = 4096
+const elementsAtOnce = 256
+export const manyBytes: number = 64 * 1024
+/** Of an element of a known size, and of others: a text, a numeric. */
+const unitsPerPlain = 30
+const unitsPerOther = 150
+
+function chargeElements(element: SqlType, count: number, bytes: number): void {
+  charge(count * (element.storedBytes > 0 ? unitsPerPlain : unitsPerOther) + bytes)
+}
+
+/** Whether writing it takes more than a part of a turn. */
+export function isLargeArray(values: Values): boolean {
+  if (values.length > manyElements) return true
+  let size = 0
+  for (const value of values) {
+    if (typeof value === 'string' || value instanceof Uint8Array) size += value.length
+    else if (Array.isArray(value) && isLargeArray(value as Values)) return true
+  }
+  return size > manyBytes || (Array.isArray(values[0]) && flatElements(values).length > manyElements)
+}
+
+/** The stored form of a large array: `step` writes some of its elements, and answers whether that was all. */
+export class ArrayStoring {
+  readonly writer: ByteWriter
+  readonly #element: SqlType
+  readonly #flat: Values
+  #at = 0
+
+  constructor(element: SqlType, values: Values) {
+    this.#element = element
+    this.writer = new ByteWriter(64 * 1024)
+    this.#flat = beginStored(values, this.writer)
+  }
+
+  step(): boolean {
+    const [begun, from] = [this.#at, this.writer.end]
+    const end = Math.min(this.#flat.length, begun + elementsAtOnce)
+    while (this.#at < end && this.writer.end - from < manyBytes) {
+      writeStoredElement(this.#element, this.#flat[this.#at++]!, this.writer)
+    }
+    chargeElements(this.#element, this.#at - begun, this.writer.end - from)
+    return this.#at === this.#flat.length
+  }
+}
+
+/** The other way round, of bytes that stay as they are. */
+export class ArrayReading {
+  readonly #element: SqlType
+  readonly #reader: ByteReader
+  readonly #dimensions: readonly number[]
+  readonly #count: number
+  readonly #flat: SqlValue[] = []
+
+  constructor(element: SqlType, bytes: Uint8Array, start: number, end: number) {
+    this.#element = element
+    this.#reader = new ByteReader(bytes, start, end)
+    this.#dimensions = readStoredDimensions(this.#reader)
+    this.#count = this.#dimensions.reduce((product, length) => product * length, this.#dimensions.length === 0 ? 0 : 1)
+  }
+
+  step(): boolean {
+    const [begun, from] = [this.#flat.length, this.#reader.at]
+    const end = Math.min(this.#count, begun + elementsAtOnce)
+    while (this.#flat.length < end && this.#reader.at - from < manyBytes) {
+      this.#flat.push(readStoredElement(this.#element, this.#reader))
+    }
+    chargeElements(this.#element, this.#flat.length - begun, this.#reader.at - from)
+    return this.#flat.length === this.#count
+  }
+
+  get result(): Values {
+    if (this.#dimensions.length <= 1) return this.#flat
+    let at = 0
+    return readLevel(this.#dimensions, 0, () => this.#flat[at++]!)
+  }
 }
 
 function readLevel(dimensions: readonly number[], level: number, read: () => SqlValue): Values {
