@@ -1,5 +1,6 @@
 /** Arrays as long as a message: what a statement does with one in a turn is bounded, and charged for. Work is counted. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Decimal } from '../../base/decimal.ts'
 import { MemoryAccount } from '../../base/memory-account.ts'
 import { turnUnits, unitsDone } from '../../base/work.ts'
 import type { Database } from '../../database/database.ts'
@@ -12,7 +13,16 @@ let database: Database
 let sql: TestSql
 
 const length = 20_000
+/** Of an array that takes several turns by itself. */
+const manyElements = 200_000
 const numbers = Array.from({ length }, (_, i) => (i * 7919) % 20_011)
+
+const largeValues: SqlValue[] = [
+  Array.from({ length: manyElements }, (_, i) => (i % 1000 === 7 ? null : i)),
+  Array.from({ length: manyElements }, (_, i) => `text ${i}`),
+  Array.from({ length: manyElements }, (_, i) => Decimal.of(BigInt(i), 2)),
+  new Uint8Array(8_000_000).fill(7),
+]
 
 beforeAll(async () => {
   // Every page is resident: nothing is counted twice.
@@ -22,15 +32,21 @@ beforeAll(async () => {
   await sql.query("INSERT INTO item SELECT i, 'no. ' || i FROM generate_series(1, 100) i")
   await sql.query('CREATE TABLE list (id int, numbers int[], bytes bytea)')
   await sql.query('INSERT INTO list VALUES (1, $1, $2)', [numbers.slice(0, 5000), new Uint8Array(1000)])
+  await sql.query('CREATE TABLE stored (id int PRIMARY KEY, numbers int[], texts text[], sums numeric[], bytes bytea)')
+  await sql.query('INSERT INTO stored VALUES (1, $1, $2, $3, $4)', largeValues)
 })
 
 afterAll(() => database.close())
 
 /** What each turn has charged, and how many rows came with each batch. */
-function turnsOf(text: string, parameters: readonly SqlValue[]): { units: number[]; batches: number[] } {
+function turnsOf(
+  text: string,
+  parameters: readonly SqlValue[],
+  readOnly = true,
+): { units: number[]; batches: number[] } {
   const prepared = prepare(parse(text)[0]!, sql.context(), [])
   const execution = prepared.execute(parameters)
-  const transaction = database.begin({ isolation: 'repeatable read', readOnly: true, interactive: true })
+  const transaction = database.begin({ isolation: 'repeatable read', readOnly, interactive: true })
   transaction.beginStatement()
   const units: number[] = []
   const batches: number[] = []
@@ -61,6 +77,37 @@ test.each<[string, string, SqlValue[]]>([
   // Sorting alone is as much.
   expect(units.reduce((sum, one) => sum + one, 0)).toBeGreaterThan(length * 500)
   expect(Math.max(...units)).toBeLessThan(2 * turnUnits)
+})
+
+test.each([
+  ['integers', 'SELECT numbers FROM stored'],
+  ['texts', 'SELECT texts FROM stored'],
+  ['numerics', 'SELECT sums FROM stored'],
+  ['arrays of all kinds', 'SELECT numbers, texts, sums FROM stored'],
+])('large %s are read some of it a turn', (_, text) => {
+  const { units } = turnsOf(text, [])
+  expect(units.length).toBeGreaterThan(3)
+  expect(Math.max(...units)).toBeLessThan(2 * turnUnits)
+})
+
+test.each([
+  ['integers', 'INSERT INTO stored (id, numbers) VALUES (2, $1)', 0],
+  ['texts', 'INSERT INTO stored (id, texts) VALUES (2, $1)', 1],
+  ['numerics', 'INSERT INTO stored (id, sums) VALUES (2, $1)', 2],
+])('large %s are written some of it a turn', (_, text, value) => {
+  const { units } = turnsOf(text, [largeValues[value]!], false)
+  expect(units.length).toBeGreaterThan(3)
+  expect(Math.max(...units)).toBeLessThan(2 * turnUnits)
+})
+
+test('what was read and written in turns is what it was', async () => {
+  const { rows } = await sql.query('SELECT numbers, texts, sums, bytes FROM stored')
+  // Element by element a matcher would take minutes.
+  for (const [i, value] of largeValues.entries()) expect(String(rows[0]![i]) === String(value), `${i}`).toBe(true)
+  const array = Array.from({ length: 3000 }, (_, i) => [`a ${i}`, null])
+  await sql.query('CREATE TABLE nested (v text[])')
+  await sql.query('INSERT INTO nested VALUES ($1)', [array])
+  expect((await sql.query('SELECT v FROM nested')).rows).toEqual([[array]])
 })
 
 test('elements of a stored array come in whole batches, though each row has the array beside it', () => {

@@ -18,6 +18,7 @@ import { nothing, type Outcome } from './execution.ts'
 import { findCollection, isNameTaken, roleName, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { movedSequenceDefault } from './stored-expressions.ts'
+import { objectWords } from './statement-names.ts'
 
 export function planRenameSequence({ relation, newname = '', missing_ok: missingOk }: RenameStmt): Planned {
   return planOnSequence(relation!, missingOk === true, (run, sequence) => renameSequence(run, sequence, newname))
@@ -32,7 +33,7 @@ export function renameSequence(run: SqlRun, sequence: Collection, name: string):
 
 export function planMoveObject(statement: AlterObjectSchemaStmt): Planned {
   const { objectType, relation, newschema = '', missing_ok: missingOk } = statement
-  if (objectType !== 'OBJECT_SEQUENCE') throw notBuilt(`ALTER ${(objectType ?? '').replace('OBJECT_', '')} SET SCHEMA`)
+  if (objectType !== 'OBJECT_SEQUENCE') throw notBuilt(`ALTER ${objectWords(objectType)} SET SCHEMA`)
   return planOnSequence(relation!, missingOk === true, (run, sequence) => moveSequence(run, sequence, newschema))
 }
 

@@ -59,6 +59,7 @@ import {
 } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { renamedExpression, storedDefault } from './stored-expressions.ts'
+import { objectWords } from './statement-names.ts'
 import {
   bindCheck,
   bindColumnDefault,
@@ -74,7 +75,7 @@ type Step = (run: SqlRun, table: Table, notices: Notice[]) => StatementSteps<Tab
 export function planAlterTable(binder: Binder, statement: AlterTableStmt): Planned {
   if (statement.objtype === 'OBJECT_SEQUENCE') return planOwnSequence(statement)
   if (statement.objtype !== 'OBJECT_TABLE') {
-    throw notBuilt(`ALTER ${(statement.objtype ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`)
+    throw notBuilt(`ALTER ${objectWords(statement.objtype)}`)
   }
   const commands = (statement.cmds ?? []).map((node) => {
     if (!('AlterTableCmd' in node)) throw notBuilt('this ALTER TABLE')
@@ -435,7 +436,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
       return nothing
     })
   }
-  throw notBuilt(`ALTER ${(statement.renameType ?? '').replace('OBJECT_', '')} RENAME`)
+  throw notBuilt(`ALTER ${objectWords(statement.renameType)} RENAME`)
 }
 
 function getRenamedTable(run: SqlRun, name: RangeVar): Table {

@@ -17,6 +17,7 @@ import { nothing } from './execution.ts'
 import { findCollection, findPart, getTable, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { oid } from '../types/oids.ts'
+import { objectWords } from './statement-names.ts'
 
 /** A notice where the comment is on nothing, and that is no error. */
 type FindObject = (run: SqlRun, node: Node) => ObjectAddress | Notice
@@ -37,7 +38,7 @@ const finders: Readonly<Record<string, FindObject>> = {
 export function planComment(statement: CommentStmt): Planned {
   const kind = statement.objtype ?? ''
   const find = finders[kind]
-  if (find === undefined) throw notBuilt(`COMMENT ON ${kind.replace('OBJECT_', '').replaceAll('_', ' ')}`)
+  if (find === undefined) throw notBuilt(`COMMENT ON ${objectWords(kind === '' ? undefined : kind)}`)
   return planSteps(effectOf(statement), 'COMMENT', (run) => {
     const address = find(run, statement.object!)
     if ('message' in address) return { rowCount: 0, notices: [address] }

@@ -15,6 +15,7 @@ import { dropTargets } from './drop-objects.ts'
 import type { Outcome } from './execution.ts'
 import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
+import { objectWords } from './statement-names.ts'
 
 /** Undefined where there is none of this name. */
 type FindTarget = (run: SqlRun, name: RangeVar) => ObjectAddress | undefined
@@ -28,8 +29,7 @@ const kinds: Readonly<Record<string, { word: string; find: FindTarget }>> = {
 
 export function planDrop(_binder: Binder, statement: DropStmt): Planned {
   const kind = kinds[statement.removeType ?? '']
-  if (kind === undefined)
-    throw notBuilt(`DROP ${(statement.removeType ?? '').replace('OBJECT_', '').replaceAll('_', ' ')}`)
+  if (kind === undefined) throw notBuilt(`DROP ${objectWords(statement.removeType)}`)
   const names = (statement.objects ?? []).map(nameOf)
   const isCascade = statement.behavior === 'DROP_CASCADE'
   return planSteps({ kind: 'schema' }, `DROP ${kind.word.toUpperCase()}`, function* (run): StatementSteps<Outcome> {

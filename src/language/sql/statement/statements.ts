@@ -1,7 +1,6 @@
 /** Which file plans which kind of statement. What the grammar knows and nothing here builds is refused by its name. */
 import type { Node } from 'libpg-query'
 import type { Binder } from '../bind/binder.ts'
-import { kindOf } from '../bind/tree.ts'
 import type { ParsedStatement } from '../contract.ts'
 import { notBuilt } from '../failure.ts'
 import { planMoveObject } from './alter-sequence.ts'
@@ -23,6 +22,7 @@ import { planSelect } from './select.ts'
 import { planAlterSequence, planCreateSequence } from './sequences.ts'
 import { planSetConstraints } from './set-constraints.ts'
 import { planSet, planShow } from './settings-statements.ts'
+import { statementName } from './statement-names.ts'
 import { planTransaction } from './transaction-control.ts'
 import { planDeleteStatement, planUpdateStatement } from './update.ts'
 
@@ -66,9 +66,5 @@ function planSession(binder: Binder, node: Node, statement: ParsedStatement): Pl
 }
 
 function refuse(node: Node): never {
-  const words = kindOf(node)
-    .replace(/Stmt$/, '')
-    .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .toUpperCase()
-  throw notBuilt(words)
+  throw notBuilt(statementName(node))
 }
