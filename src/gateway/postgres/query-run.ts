@@ -212,7 +212,7 @@ export class QueryRun {
     const { columns, copy } = this.#prepared
     const { writer } = this.#client.outbox
     if (copy !== undefined) {
-      for (const row of batch) this.#copyEncoder.write(row as SqlValue[], writer)
+      for (const row of batch) this.#copyEncoder.write(row, writer)
       this.#checkRoom()
       this.#sent += batch.length
       return []

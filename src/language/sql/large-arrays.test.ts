@@ -14,7 +14,7 @@ let sql: TestSql
 
 const length = 20_000
 /** Of an array that takes several turns by itself. */
-const manyElements = 200_000
+const manyElements = 150_000
 const numbers = Array.from({ length }, (_, i) => (i * 7919) % 20_011)
 
 const largeValues: SqlValue[] = [
@@ -83,7 +83,7 @@ test.each([
   ['integers', 'SELECT numbers FROM stored'],
   ['texts', 'SELECT texts FROM stored'],
   ['numerics', 'SELECT sums FROM stored'],
-  ['arrays of all kinds', 'SELECT numbers, texts, sums FROM stored'],
+  ['integers and texts', 'SELECT numbers, texts FROM stored'],
 ])('large %s are read some of it a turn', (_, text) => {
   const { units } = turnsOf(text, [])
   expect(units.length).toBeGreaterThan(3)

@@ -1,5 +1,5 @@
 /** Operators, and what the grammar writes as one: IN, BETWEEN, LIKE, NULLIF, IS DISTINCT FROM, ANY and ALL. */
-import type { A_Expr, Node } from 'libpg-query'
+import type { A_Expr } from 'libpg-query'
 import { findType, formatType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import type { CallExpression, Expression, Implementation } from '../expression/expression.ts'

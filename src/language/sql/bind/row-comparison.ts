@@ -3,7 +3,6 @@ import type { Node } from 'libpg-query'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
-import { applyOperator } from './bind-operation.ts'
 import type { Binder } from './binder.ts'
 import type { Scope } from './scope.ts'
 
@@ -39,7 +38,7 @@ export function compareRows(
   location: number | undefined,
 ): Expression {
   const name = symbol === '!=' ? '<>' : symbol
-  const compare = (by: string, at: number): Expression => applyOperator(binder, by, [...pairs[at]!], location)
+  const compare = (by: string, at: number): Expression => binder.operator(by, [...pairs[at]!], location)
   if (pairs.length === 1) return compare(name, 0)
   const logic = (kind: 'and' | 'or', parts: readonly Expression[]): Expression =>
     parts.length === 1 ? parts[0]! : { kind, type: oid.bool, modifier: -1, location, arguments: parts }
