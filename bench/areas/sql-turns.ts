@@ -238,6 +238,7 @@ const others: readonly (readonly [name: string, work: Work])[] = [
 
 export const sqlTurns: Area = {
   name: 'sql-turns',
+  apart: false,
   async *rows({ quick }) {
     const folder = scratchFolder('sql-turns')
     const server = await MeteredServer.start(folder)
@@ -306,6 +307,15 @@ async function measured(
   const ms = Math.min(...longest)
   const none = { name: 'none', missing: 'the bound is 10 ms' }
   const notes = [...(ms > 10 ? ['over the bound'] : []), ...(error === '' ? [] : [error])].join(', ')
-  const rest = { area: 'sql-turns', unit: 'ms', peer: none, ratio: null, durability: 'synced', clients: 1, notes }
+  const rest = {
+    area: 'sql-turns',
+    unit: 'ms',
+    peer: none,
+    ratio: null,
+    pairSpread: null,
+    durability: 'synced',
+    clients: 1,
+    notes,
+  }
   return { ...rest, name, ours: spreadOf([ms]) }
 }

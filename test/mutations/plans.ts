@@ -129,8 +129,8 @@ export const planMutations: readonly Mutation[] = [
   ...mutationsOf('src/language/sql/plan/semi-join.ts', semiJoins, [
     [
       'NOT IN takes unknown for false',
-      "if (kind === 'semi') return equality",
-      'if (kind !== undefined) return equality',
+      "if (kind === 'semi') return conjunctsOf(equality)",
+      'if (kind !== undefined) return conjunctsOf(equality)',
     ],
     ['a volatile subquery is joined', 'if (isVolatile(condition) || isVolatileQuery(query)) return undefined', ''],
     ['a subquery that is cut off is joined whole', 'if (limit !== undefined && !cutsNothing) return undefined', ''],

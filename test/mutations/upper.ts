@@ -11,6 +11,35 @@ const sessions = [
 const sql = ['src/language/sql/golden.test.ts']
 
 export const upperMutations: readonly Mutation[] = [
+  ...mutationsOf('src/language/sql/plan/subquery.ts', sql, [
+    [
+      'a row with a NULL is told apart from all rows',
+      'const others = key === undefined ? gathered : partial',
+      'const others = partial',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/gateway/postgres/copy-out.ts',
+    ['src/gateway/postgres/copy-out.test.ts'],
+    [
+      [
+        'a long field with a delimiter is not quoted',
+        'byte === newline || byte === carriageReturn || byte === delimiterByte',
+        'byte === newline || byte === carriageReturn',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/model/table/codec.ts',
+    ['src/language/sql/large-arrays.test.ts'],
+    [
+      [
+        'a large array is written in one turn',
+        'while (!storing.step()) if (isTurnOver()) throw suspended',
+        'while (!storing.step()) charge(0)',
+      ],
+    ],
+  ),
   ...mutationsOf(
     'src/session/outbox.ts',
     ['src/session/outbox.test.ts'],
@@ -142,6 +171,7 @@ export const upperMutations: readonly Mutation[] = [
       'src/gateway/postgres/transcript.test.ts',
       'src/gateway/postgres/drivers.test.ts',
       'src/gateway/postgres/connection.test.ts',
+      'src/gateway/postgres/portals.test.ts',
     ],
     [
       [
