@@ -14,7 +14,7 @@ let sql: TestSql
 
 const length = 20_000
 /** Of an array that takes several turns by itself. */
-const manyElements = 150_000
+const manyElements = 200_000
 const numbers = Array.from({ length }, (_, i) => (i * 7919) % 20_011)
 
 const largeValues: SqlValue[] = [
@@ -87,7 +87,8 @@ test.each([
 ])('large %s are read some of it a turn', (_, text) => {
   const { units } = turnsOf(text, [])
   expect(units.length).toBeGreaterThan(3)
-  expect(Math.max(...units)).toBeLessThan(2 * turnUnits)
+  // What the scan charges for a large row comes on top of what reading it has charged.
+  expect(Math.max(...units)).toBeLessThan(3 * turnUnits)
 })
 
 test.each([
