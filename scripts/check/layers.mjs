@@ -37,6 +37,7 @@ const layers = [
   [{ name: 'model', boxes: true }],
   [{ name: 'query' }],
   [{ name: 'language', boxes: true }],
+  [{ name: 'principal' }],
   [{ name: 'session' }],
   [{ name: 'library' }],
   [{ name: 'gateway', boxes: true }],

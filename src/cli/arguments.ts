@@ -32,7 +32,7 @@ export const usage: string = `Usage: polylog serve [options]
 
   --data DIR            where the data lies (default: ./polylog-data)
   --memory              keep everything in memory, write no file
-  --host ADDRESS        address to listen on (default: 127.0.0.1; only loopback until there are credentials)
+  --host ADDRESS        address to listen on (default: 127.0.0.1; only loopback until TLS is served)
   --port PORT           port for all protocols (default: 7654; 0 lets the system choose)
 ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what replies wait for: synced (default), written, memory
   --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
@@ -53,6 +53,15 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
   --data DIR            of a data directory that no server has open (default: ./polylog-data)
   --url postgres://…    of the database that a running server has
   --json FILE           the report, as JSON, with every difference that is listed in short
+
+       polylog user add NAME --admin | password NAME | remove NAME | list  [options]
+                      users, for all databases. Once there is one, everybody needs a password, at every door. It is asked
+                      for at the terminal, or read from the first line of the standard input
+
+  --data DIR            of a data directory that no server has open (default: ./polylog-data)
+  --url postgres://…    of a running server; USER:PASSWORD@ where it asks for a password
+
+Environment: POLYLOG_USER and POLYLOG_PASSWORD make the first user when a server starts that has none.
 `
 
 function portUsage({ name, title }: Protocol): string {

@@ -20,6 +20,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (command === '--help' || command === 'help' || rest.includes('--help')) process.stdout.write(usage)
   else if (command === 'serve') await runServe(rest)
   else if (command === 'verify') await runVerify(rest)
+  else if (command === 'user') await runUser(rest)
   else throw new UsageError(command === undefined ? 'a command is needed' : `unknown command "${command}"`)
 }
 
@@ -35,6 +36,11 @@ async function runServe(rest: readonly string[]): Promise<void> {
 async function runVerify(rest: readonly string[]): Promise<void> {
   const { verifyCommand } = await import('./verify.ts')
   await verifyCommand(rest)
+}
+
+async function runUser(rest: readonly string[]): Promise<void> {
+  const { userCommand } = await import('./user.ts')
+  await userCommand(rest)
 }
 
 try {

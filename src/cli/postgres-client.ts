@@ -1,11 +1,36 @@
-/** One question to a running server, over its PostgreSQL door: a start, a simple query, and its rows as texts. */
+/** One question to a running server, over its PostgreSQL door: a start, a login, a simple query, and its rows as texts. */
 import { PolylogError } from '../base/errors.ts'
 import type { Address, Host, Socket } from '../host/host.ts'
+import { ScramClient } from '../principal/scram-client.ts'
+import { UsageError } from './arguments.ts'
 
 export interface Caller {
   readonly address: Address
   readonly user: string
   readonly database: string
+  /** For a server that asks. */
+  readonly password: string | undefined
+}
+
+/** Of `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Errors: `UsageError`. */
+export function callerOf(text: string): Caller {
+  let url: URL
+  try {
+    url = new URL(text)
+  } catch {
+    throw new UsageError(`--url takes postgres://HOST:PORT/DATABASE, not "${text}"`)
+  }
+  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') {
+    throw new UsageError(`--url takes postgres://HOST:PORT/DATABASE, not "${url.protocol}"`)
+  }
+  if (url.search !== '') throw new UsageError('--url takes no parameters')
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1'
+  return {
+    address: { host, port: Number(url.port || 7654) },
+    user: decodeURIComponent(url.username) || 'polylog',
+    database: decodeURIComponent(url.pathname.slice(1)) || 'polylog',
+    password: decodeURIComponent(url.password) || undefined,
+  }
 }
 
 type Texts = readonly (string | null)[]
@@ -14,9 +39,16 @@ type Texts = readonly (string | null)[]
 const maxMessageBytes = 16 * 1024 * 1024
 const ready = 0x5a
 
-/** Errors: `NetworkError`, `io_error` where the server goes away, `denied` where it asks for a password, or the server's own. */
-export async function queryOnce(host: Host, { address, user, database }: Caller, sql: string): Promise<Texts[]> {
-  const connection = new Connection(await host.network.connect(address))
+/**
+ * Errors: `NetworkError`, `io_error` where the server goes away, `denied` where it asks for a password that there is not, or
+ * asks for it otherwise than by SCRAM, or the server's own.
+ */
+export async function queryOnce(host: Host, caller: Caller, sql: string): Promise<Texts[]> {
+  const { address, user, database, password } = caller
+  const chance = new Uint8Array(18)
+  host.random(chance)
+  const login = password === undefined ? undefined : new ScramClient(password, chance)
+  const connection = new Connection(await host.network.connect(address), login)
   try {
     await connection.ask(startup(user, database))
     return await connection.ask(message('Q', `${sql}\0`))
@@ -33,8 +65,8 @@ function startup(user: string, database: string): Buffer {
   return Buffer.concat([bytes, parameters])
 }
 
-function message(type: string, body: string): Buffer {
-  const text = Buffer.from(body)
+function message(type: string, body: string | Buffer): Buffer {
+  const text = Buffer.from(body as string)
   const head = Buffer.from(`${type}\0\0\0\0`)
   head.writeInt32BE(4 + text.length, 1)
   return Buffer.concat([head, text])
@@ -42,14 +74,16 @@ function message(type: string, body: string): Buffer {
 
 class Connection {
   readonly #socket: Socket
+  readonly #login: ScramClient | undefined
   #received: Buffer = Buffer.alloc(0)
   #rows: Texts[] = []
   #failure: Error | undefined
   #settle: { resolve: (rows: Texts[]) => void; reject: (error: Error) => void } | undefined
   #isClosed = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, login: ScramClient | undefined) {
     this.#socket = socket
+    this.#login = login
     socket.onData = (chunk) => {
       this.#received = Buffer.concat([this.#received, chunk])
       this.#takeMessages()
@@ -101,13 +135,32 @@ class Connection {
     const name = String.fromCharCode(type)
     if (name === 'D') this.#rows.push(textsOf(body))
     else if (name === 'E') this.#failure ??= errorOf(body)
-    else if (name === 'R' && body.readInt32BE(0) !== 0) {
-      this.#fail(new PolylogError('denied', 'the server asks for a password, which cannot be given here'))
+    else if (name === 'R') {
+      this.#prove(body).catch((error: unknown) => {
+        this.#fail(error as Error)
+        this.close()
+      })
     } else if (type === ready) {
       if (this.#failure !== undefined) return this.#fail(this.#failure)
       this.#settle?.resolve(this.#rows)
       this.#settle = undefined
     }
+  }
+
+  async #prove(body: Buffer): Promise<void> {
+    const code = body.readInt32BE(0)
+    if (code === 0) return
+    const login = this.#login
+    if (login === undefined) throw new PolylogError('denied', 'the server asks for a password: say it in --url')
+    const text = body.toString('utf8', 4)
+    if (code === 10 && text.split('\0').includes('SCRAM-SHA-256')) {
+      const first = Buffer.from(login.first)
+      const head = Buffer.from('SCRAM-SHA-256\0\0\0\0\0')
+      head.writeInt32BE(first.length, head.length - 4)
+      this.#socket.write(message('p', Buffer.concat([head, first])))
+    } else if (code === 11) this.#socket.write(message('p', await login.prove(text)))
+    else if (code === 12) login.check(text)
+    else throw new PolylogError('denied', 'the server asks for a password otherwise than by SCRAM-SHA-256')
   }
 }
 

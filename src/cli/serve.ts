@@ -1,6 +1,6 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
 import { log } from '../host/real/log.ts'
-import { createRealHost } from '../host/real/real-host.ts'
+import { createRealHost, readEnvironment } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
 import { createWorkingHost } from '../server/working-host.ts'
@@ -23,7 +23,9 @@ function endlessHeapMb(limitBytes: number): number {
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability } = args
   const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, handOverBytes } = args
+  const user = firstUser()
   const running = await startServer({
+    ...(user !== undefined && { firstUser: user }),
     instance: {
       host: createWorkingHost({
         tightHeap: (memoryLimitBytes ?? Infinity) < tightLimitBytes,
@@ -43,6 +45,17 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
     },
   })
   return running
+}
+
+/** As the environment of a container says it: the first user, where there is none. */
+function firstUser(): { readonly name: string; readonly password: string } | undefined {
+  const name = readEnvironment('POLYLOG_USER')
+  const password = readEnvironment('POLYLOG_PASSWORD')
+  if (name === undefined && password === undefined) return undefined
+  if (name === undefined || password === undefined || name === '' || password === '') {
+    throw new UsageError('POLYLOG_USER and POLYLOG_PASSWORD are set together, or neither')
+  }
+  return { name, password }
 }
 
 /** The one line on stdout that scripts wait for. */

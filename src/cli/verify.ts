@@ -13,7 +13,7 @@ import type { DatabaseReport } from '../database/verification/verify.ts'
 import { verifyDatabase } from '../session/verification.ts'
 import { UsageError } from './arguments.ts'
 import { exitCodes } from './failure.ts'
-import { queryOnce } from './postgres-client.ts'
+import { callerOf, queryOnce } from './postgres-client.ts'
 
 const options = { data: { type: 'string' }, url: { type: 'string' }, json: { type: 'string' } } as const
 
@@ -104,29 +104,13 @@ async function verifyOne(instance: Instance, sessions: Sessions, name: string): 
 }
 
 async function verifyServer(host: Host, url: string): Promise<Map<string, Reported>> {
-  const { address, user, database } = parseUrl(url)
-  const rows = await queryOnce(host, { address, user, database }, 'SELECT * FROM polylog_verify()')
+  const caller = callerOf(url)
+  const { database } = caller
+  const rows = await queryOnce(host, caller, 'SELECT * FROM polylog_verify()')
   const differences = rows.map(([kind, where, index, key, message]) => {
     return { kind: kind as Difference['kind'], where: where!, index: index ?? null, key: key!, message: message! }
   })
   return new Map([[database, { differences, total: differences.length }]])
-}
-
-function parseUrl(text: string): { address: { host: string; port: number }; user: string; database: string } {
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch {
-    throw new UsageError(`--url takes postgres://HOST:PORT/DATABASE, not "${text}"`)
-  }
-  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') {
-    throw new UsageError(`--url takes postgres://HOST:PORT/DATABASE, not "${url.protocol}"`)
-  }
-  if (url.password !== '' || url.search !== '') throw new UsageError('--url takes no password and no parameters yet')
-  const database = decodeURIComponent(url.pathname.slice(1)) || 'polylog'
-  const user = decodeURIComponent(url.username) || 'polylog'
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1'
-  return { address: { host, port: Number(url.port || 7654) }, user, database }
 }
 
 function print(name: string, { differences, total, keys, records, entries, baseEntries }: Reported): void {

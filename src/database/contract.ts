@@ -12,7 +12,7 @@ import type { KeyRange, Slice } from '../base/slice.ts'
 import type { JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
 import type { AgendaMark } from './transaction/agenda.ts'
-import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog/catalog.ts'
+import type { Catalog, Collection, GlobalObject, Index, JsonObject, Namespace } from './catalog/catalog.ts'
 import type { ObjectAddress } from './catalog/objects.ts'
 import type { CollectionChange } from './catalog/schema-changes.ts'
 import type { FilesReport } from './verification/verify-files.ts'
@@ -118,6 +118,11 @@ export interface Transaction extends TransactionReader {
   /** Its bytes hold until the next call on the transaction. */
   rememberedReply(sessionKey: string): { readonly operation: bigint; readonly reply: Slice } | undefined
 
+  /** Errors: `duplicate_object` where one of this kind has the name, `invalid_argument`. */
+  createGlobal(kind: string, name: string, definition: JsonObject): GlobalObject
+  /** Another name, another definition, or both. Errors: as `createGlobal`. */
+  alterGlobal(object: GlobalObject, change: Partial<Pick<GlobalObject, 'name' | 'definition'>>): GlobalObject
+  dropGlobal(object: GlobalObject): void
   createNamespace(name: string): Namespace
   dropNamespace(namespace: Namespace): void
   /**

@@ -55,6 +55,9 @@ export interface InstanceOptions {
   readonly wrapStore?: (store: OrderedStore) => OrderedStore
 }
 
+/** The server's own: who may come in. Made when there is something to keep, and never closed. */
+export const systemDatabase = 'system'
+
 const defaultTemporaryLimitBytes = 64 * 1024 * 1024 * 1024
 
 /** What was at the end of a database's log, meant to belong to it, and is cut off. */
@@ -129,6 +132,8 @@ export class Instance {
       if (!instance.names.includes(defaultDatabase))
         await data.add({ uuid: instance.#newUuid(), name: defaultDatabase })
       await instance.use(defaultDatabase)
+      // Who may come in must be known before anybody does.
+      if (instance.names.includes(systemDatabase)) await instance.use(systemDatabase)
       return instance
     } catch (error) {
       await instance.close().catch(() => undefined)
@@ -203,13 +208,12 @@ export class Instance {
   }
 
   /**
-   * Closes it; `use` opens it again. Undefined where it must stay open: the default one, one in memory, one on which anything
+   * Closes it; `use` opens it again. Undefined where it must stay open: the default one, the server's own, one in memory, one on which anything
    * is open. The caller has seen to it that nobody uses it. It is not among `databases` any more when this returns.
    */
   release(name: string): Promise<void> | undefined {
     const member = this.#members.get(name)
-    if (member === undefined || name === this.#defaultDatabase || this.#closed || this.#changing.has(name))
-      return undefined
+    if (member === undefined || this.#staysOpen(name) || this.#closed || this.#changing.has(name)) return undefined
     if (!member.database.isIdle) return undefined
     this.#members.delete(name)
     this.databases.delete(name)
@@ -221,6 +225,10 @@ export class Instance {
       .finally(() => this.#releasing.delete(name))
     this.#releasing.set(name, releasing)
     return releasing
+  }
+
+  #staysOpen(name: string): boolean {
+    return name === this.#defaultDatabase || name === systemDatabase
   }
 
   async #openListed(name: string): Promise<Database> {

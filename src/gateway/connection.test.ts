@@ -76,7 +76,8 @@ test('who ends its half in the middle of a COPY is given up also where a part of
   const clock = new Clock()
   const socket = fakeSocket()
   const conversation = new CopyConversation()
-  const sessions = { host: clock.host, memory: ProcessMemory.unlimited() } as unknown as SessionHost
+  const principals = { areProved: false }
+  const sessions = { host: clock.host, memory: ProcessMemory.unlimited(), principals } as unknown as SessionHost
   const parts = {
     sessions,
     limits: { maxPendingOutputBytes: 1024, maxMessageBytes: 1024 } as GatewayLimits,

@@ -40,6 +40,8 @@ const graceMs = 50
 const lingerMs = 1000
 /** Copied by a turn that neither receives nor sends much, by a guess. */
 const turnBytes = 4 * 1024
+/** For proving who it is, where users have passwords. */
+export const loginMs = 10_000
 /** Of any, whatever others have. */
 const assuredBytes = 8 * 1024
 /** Of one that has not shown yet that it speaks the protocol: 64 KiB with what it is charged for being there. */
@@ -78,6 +80,7 @@ export class Connection {
   #farewell: PolylogError | undefined
   #timer: Cancel | undefined
   #replyTimer: Cancel | undefined
+  #loginTimer: Cancel | undefined
 
   constructor(parts: ConnectionParts, socket: Socket, state: ProtocolState) {
     this.#parts = parts
@@ -102,6 +105,9 @@ export class Connection {
     this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
     this.#conversation.input.chargeTo(this.memory)
+    if (parts.sessions.principals.areProved) {
+      this.#loginTimer = parts.sessions.host.at(loginMs, () => this.fail(loginTooLate()))
+    }
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#endInput()
     socket.onClose = () => this.#close()
@@ -110,6 +116,12 @@ export class Connection {
   /** It has shown that it speaks the protocol, and may hold as much as a session. */
   greet(): void {
     this.memory.limitBytes = this.#parts.sessions.memory.sessionBytes
+  }
+
+  /** It is known who it is, or nobody asks. */
+  identified(): void {
+    this.#loginTimer?.()
+    this.#loginTimer = undefined
   }
 
   /** A request waits for something else than room. */
@@ -368,6 +380,7 @@ export class Connection {
     this.#state = 'closed'
     this.#stopTimer()
     this.#replyTimer?.()
+    this.identified()
     this.outbox.close()
     this.#countSent()
     if (!wasEnded) this.#conversation.close()
@@ -375,4 +388,9 @@ export class Connection {
     this.memory.close()
     this.#parts.onClose(this)
   }
+}
+
+/** As PostgreSQL says it. */
+function loginTooLate(): PolylogError {
+  return new PolylogError('canceled', 'canceling authentication due to timeout')
 }

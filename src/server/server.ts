@@ -4,10 +4,11 @@
 import { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { Instance, type InstanceOptions } from '../database/instance.ts'
+import { loginMs } from '../gateway/connection.ts'
 import { Door } from '../gateway/door.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits, type Protocol } from '../gateway/gateway.ts'
 import { Turns } from '../gateway/turns.ts'
-import type { Host, Listener, Socket } from '../host/host.ts'
+import type { Cancel, Host, Listener, Socket } from '../host/host.ts'
 import { Sessions, type SessionsOptions } from '../session/sessions.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { Housekeeping } from './housekeeping.ts'
@@ -89,9 +90,19 @@ export class Server {
         return
       }
       this.#unclear.set(socket, place)
-      sniffProtocol(socket, gateways, place, () => this.#unclear.delete(socket))
+      const stopLimit = this.#limitUnclear(socket)
+      sniffProtocol(socket, gateways, place, () => {
+        stopLimit?.()
+        this.#unclear.delete(socket)
+      })
     })
     this.#listeners.push(listener)
+  }
+
+  /** Where everybody proves who it is, nobody may keep silent for longer than that takes. */
+  #limitUnclear(socket: Socket): Cancel | undefined {
+    if (!this.sessions.principals.areProved) return undefined
+    return this.#host.at(loginMs, () => socket.destroy())
   }
 
   /** Of the shared port, the one that was chosen where 0 was asked for. */
@@ -128,6 +139,8 @@ export interface StartOptions {
   readonly instance: InstanceOptions
   readonly server?: ServerOptions
   readonly sessions?: Partial<SessionsOptions>
+  /** Made where there is no user: a superuser. */
+  readonly firstUser?: { readonly name: string; readonly password: string }
 }
 
 /** A data directory and a server on it, in one. */
@@ -141,6 +154,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     catalog: instance,
   })
   try {
+    await makeFirstUser(sessions, options)
     const server = await Server.listen(host, sessions, options.server)
     const watch = new DirectoryWatch(host, instance)
     const stop = async (): Promise<void> => {
@@ -155,4 +169,12 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await instance.close()
     throw error
   }
+}
+
+/** Before anybody can connect. */
+async function makeFirstUser({ principals, host }: Sessions, { firstUser }: StartOptions): Promise<void> {
+  if (firstUser === undefined || principals.areProved) return
+  const { name, password } = firstUser
+  await principals.create(name, { login: true, superuser: true, password })
+  host.log('info', 'the first user is made', { user: name })
 }

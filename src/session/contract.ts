@@ -17,6 +17,7 @@ import type { EvidenceTable } from './evidence.ts'
 import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
+import type { Principals } from '../principal/principals.ts'
 
 export type TransactionStatus = 'none' | 'open' | 'failed'
 
@@ -177,6 +178,8 @@ export interface SessionHost {
   /** For what belongs to no session: whoever opens it closes it. */
   openWorkspace(database: string, name: string): Workspace
   readonly defaultDatabase: string
+  /** Who may come in. */
+  readonly principals: Principals
   readonly host: Host
   /** What happens here, of all doors. */
   readonly activity: Activity

@@ -7,6 +7,9 @@ import { Workspace } from '../database/transaction/workspace.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
+import type { Transaction } from '../database/contract.ts'
+import { systemDatabase } from '../database/instance.ts'
+import { Principals } from '../principal/principals.ts'
 import { Activity } from './activity.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
@@ -63,6 +66,9 @@ interface Principal {
 /** What the server does by itself keeps nobody from dropping a database. */
 export const housekeepingDoor = 'housekeeping'
 
+/** The server itself, and the process that it runs in: they may look into its own database. */
+const ownDoors: ReadonlySet<string> = new Set([housekeepingDoor, 'library'])
+
 function noDatabase(name: string): PolylogError {
   return new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
 }
@@ -88,6 +94,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
   /** By database and user; as long as there are sessions of it. */
   readonly #principals = new Map<string, Principal>()
   readonly activity: Activity
+  readonly principals: Principals
   readonly #runner: StatementRunner
   readonly #databases: () => ReadonlyMap<string, Database>
   readonly #sessions = new Map<number, ClientSession>()
@@ -107,6 +114,11 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.activity = new Activity(host)
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases
+    this.principals = new Principals({
+      host,
+      catalog: () => databases().get(systemDatabase)?.catalog,
+      change: (run) => this.#changeSystem(run),
+    })
     this.#idle = new IdleDatabases(this.options)
   }
 
@@ -120,7 +132,8 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   databaseNames(): readonly string[] {
-    return [...(this.options.catalog?.names ?? this.#databases().keys())].sort()
+    const names = [...(this.options.catalog?.names ?? this.#databases().keys())]
+    return names.filter((name) => name !== systemDatabase).sort()
   }
 
   leads(database: string): boolean {
@@ -134,6 +147,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   openDatabase(name: string): Promise<void> | undefined {
+    if (name === systemDatabase) return undefined
     if (this.#databases().has(name)) {
       this.#idle.used(name, this.host.now())
       return undefined
@@ -154,6 +168,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
 
   openSession(options: SessionOptions): Session {
     const name = options.database ?? this.defaultDatabase
+    if (name === systemDatabase && !ownDoors.has(options.door)) throw noDatabase(name)
     const database = this.#find(name)
     const id = ++this.#lastId
     const principal = this.#principalOf(database, options.user)
@@ -211,13 +226,14 @@ export class Sessions implements SessionHost, TransactionRegistry {
   async createDatabase(name: string): Promise<void> {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be made here')
+    if (name === systemDatabase) throw new PolylogError('denied', `"${name}" is the name of the server's own database`)
     await catalog.create(name)
   }
 
   async dropDatabase(name: string, isForced: boolean): Promise<void> {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be dropped here')
-    if (!catalog.names.includes(name)) throw noDatabase(name)
+    if (name === systemDatabase || !catalog.names.includes(name)) throw noDatabase(name)
     const users = this.#sessionsIn(name)
     const others = users.filter(({ door }) => door !== housekeepingDoor)
     if (others.length > 0 && !isForced) throw inUse(name, others.length)
@@ -230,6 +246,24 @@ export class Sessions implements SessionHost, TransactionRegistry {
     await catalog.drop(name)
     this.activity.forgetDatabase(name)
     this.#idle.closed(name)
+  }
+
+  /** A change in the server's own database, which is made with the first. */
+  async #changeSystem(run: (transaction: Transaction) => void): Promise<void> {
+    const { catalog } = this.options
+    if (catalog === undefined) throw new PolylogError('unsupported', 'no role can be made here')
+    if (!catalog.names.includes(systemDatabase)) await catalog.create(systemDatabase)
+    await catalog.use(systemDatabase)
+    const session = this.openSession({ user: 'polylog', database: systemDatabase, door: housekeepingDoor })
+    try {
+      await session.run(run)
+      await new Promise<void>((resolve, reject) => {
+        const told = (error?: PolylogError): void => (error ? reject(error) : resolve())
+        session.durabilityWatch.whenDurable(session.seen, session.durability, told)
+      })
+    } finally {
+      session.close()
+    }
   }
 
   openWorkspace(database: string, name: string): Workspace {
@@ -249,7 +283,8 @@ export class Sessions implements SessionHost, TransactionRegistry {
   async #closeIdle(): Promise<void> {
     const { catalog } = this.options
     if (catalog?.release === undefined) return
-    const unused = this.openDatabaseNames().filter((name) => name !== this.defaultDatabase && !this.#isUsed(name))
+    const staysOpen = (name: string): boolean => name === this.defaultDatabase || name === systemDatabase
+    const unused = this.openDatabaseNames().filter((name) => !staysOpen(name) && !this.#isUsed(name))
     for (const name of this.#idle.toClose(unused, this.host.now())) {
       // While another one was closed, somebody may have come.
       if (this.#isUsed(name)) continue

@@ -35,13 +35,22 @@ export class ServerProcess {
 
   /** Options as on the command line; a port that the system chooses where they name none. */
   static async start(...options: string[]): Promise<ServerProcess> {
+    return ServerProcess.startIn({}, ...options)
+  }
+
+  /** With these in its environment. */
+  static async startIn(env: NodeJS.ProcessEnv, ...options: string[]): Promise<ServerProcess> {
     const port = options.includes('--port') ? [] : ['--port', '0']
-    return ServerProcess.run([binary, 'serve', ...port, ...options])
+    return ServerProcess.run([binary, 'serve', ...port, ...options], repositoryRoot, env)
   }
 
   /** Any script that prints the ready line. */
-  static async run(args: readonly string[], cwd: string = repositoryRoot): Promise<ServerProcess> {
-    const child = spawnNode(args, { cwd })
+  static async run(
+    args: readonly string[],
+    cwd: string = repositoryRoot,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<ServerProcess> {
+    const child = spawnNode(args, { cwd, env: { ...process.env, ...env } })
     const exit = exitOf(child)
     const limit = setTimeout(() => child.kill('SIGKILL'), startLimitMs)
     try {
@@ -70,6 +79,15 @@ export class ServerProcess {
 /** Runs the command to its end. */
 export function runPolylog(...args: string[]): Promise<Exit> {
   return exitOf(spawnNode([binary, ...args]))
+}
+
+/** Likewise, with this on its standard input, or in its environment. */
+export function runPolylogWith(given: { input?: string; env?: NodeJS.ProcessEnv }, ...args: string[]): Promise<Exit> {
+  const { input = '', env = {} } = given
+  const stdio = ['pipe', 'pipe', 'pipe'] as const
+  const child = spawn(process.execPath, [binary, ...args], { stdio: [...stdio], env: { ...process.env, ...env } })
+  child.stdin.end(input)
+  return exitOf(child)
 }
 
 /** Likewise another script. */

@@ -3,6 +3,7 @@ import { baseMutations } from './base.ts'
 import { databaseMutations } from './database.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
+import { loginMutations } from './logins.ts'
 import { modelMutations } from './model.ts'
 import type { Mutation } from './mutation.ts'
 import { ruleMutations } from './rules.ts'
@@ -22,6 +23,7 @@ export const mutations: readonly Mutation[] = [
   ...ruleMutations,
   ...planMutations,
   ...turnMutations,
+  ...loginMutations,
   ...upperMutations,
   ...kitMutations,
 ]

@@ -144,7 +144,7 @@ function step(random: Random, serial: number): void {
   const collections = everything()
   const some = collections[random(collections.length || 1)]
   const others = (): number[] => collections.filter(() => random(4) === 0).map(({ id }) => id)
-  const dice = random(10)
+  const dice = random(13)
   if (namespaces.length < 2) run((tx) => tx.createNamespace(`n${serial}`))
   else if (collections.length < 4 || dice < 3) {
     const owner = random(3) === 0 ? some?.id : undefined
@@ -163,7 +163,46 @@ function step(random: Random, serial: number): void {
     const address: ObjectAddress = part === undefined || random(2) === 0 ? { id: some!.id } : { id: some!.id, part }
     run((tx) => tx.setComment(address, random(4) === 0 ? undefined : `comment ${serial}`))
   } else if (dice === 7) run((tx) => tx.widenCollection(some!, `f${random(4)}`, 'string'))
+  else if (dice > 9) stepGlobal(random, serial)
   else dropOne(some!, dice === 8)
+}
+
+/** What lies in no namespace, by kind and name. */
+const globals = new Map<string, string>()
+
+function stepGlobal(random: Random, serial: number): void {
+  const kindOf = ['role', 'other'][random(2)]!
+  const all = database.catalog.globalsOf(kindOf)
+  const some = all[random(all.length || 1)]
+  const dice = random(4)
+  if (some === undefined || dice === 0) {
+    const name = random(3) === 0 && some !== undefined ? some.name : `g${serial}`
+    const create = (): unknown => run((tx) => tx.createGlobal(kindOf, name, { serial }))
+    if (name === some?.name) expect(create).toThrow('already exists')
+    else create()
+    if (name !== some?.name) globals.set(`${kindOf} ${name}`, `${serial}`)
+  } else if (dice === 1) {
+    run((tx) => tx.alterGlobal(some, { name: `h${serial}` }))
+    globals.set(`${kindOf} h${serial}`, globals.get(`${kindOf} ${some.name}`)!)
+    globals.delete(`${kindOf} ${some.name}`)
+  } else if (dice === 2) {
+    run((tx) => tx.alterGlobal(some, { definition: { serial } }))
+    globals.set(`${kindOf} ${some.name}`, `${serial}`)
+  } else {
+    run((tx) => tx.dropGlobal(some))
+    globals.delete(`${kindOf} ${some.name}`)
+  }
+}
+
+function globalsIn(catalog: CatalogState): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const one of catalog.globals()) {
+    expect(catalog.findGlobal(one.kind, one.name)).toBe(one)
+    expect(catalog.globalById(one.id)).toBe(one)
+    expect(catalog.globalsOf(one.kind)).toContain(one)
+    found[`${one.kind} ${one.name}`] = String(one.definition['serial'])
+  }
+  return found
 }
 
 function dropOne(target: Collection, isCascade: boolean): void {
@@ -203,6 +242,7 @@ describe('the catalog', () => {
       expect(describeByCatalog(database.catalog, collections)).toBe(naive)
       const fresh = loaded()
       expect(describeByCatalog(fresh, collections)).toBe(naive)
+      for (const catalog of [database.catalog, fresh]) expect(globalsIn(catalog)).toEqual(Object.fromEntries(globals))
       for (const { id, fields } of collections) {
         expect([...fresh.collectionById(id)!.fields]).toEqual([...fields])
         expect([...fresh.commentsOn(id)]).toEqual([...database.catalog.commentsOn(id)])

@@ -16,7 +16,16 @@ import { sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
-import type { Catalog, Collection, CollectionModel, Index, JsonObject, JsonValue, Namespace } from './catalog.ts'
+import type {
+  Catalog,
+  Collection,
+  CollectionModel,
+  GlobalObject,
+  Index,
+  JsonObject,
+  JsonValue,
+  Namespace,
+} from './catalog.ts'
 import { findKind, type ObjectAddress, type PartAddress, partsOf, partText, referencesOf } from './objects.ts'
 
 /** The catalog's own collection number. */
@@ -36,7 +45,17 @@ export const catalogIndex = {
   lastCollectionId: 6,
   format: 7,
   comment: 8,
+  global: 9,
 } as const
+
+/** Entries of which the catalog is made; others are found by their key. */
+const loaded: ReadonlySet<number> = new Set([
+  catalogIndex.namespace,
+  catalogIndex.collection,
+  catalogIndex.field,
+  catalogIndex.comment,
+  catalogIndex.global,
+])
 
 /** What a collection's key holds. Until format 3 there was a `model` and neither kind, owner, engine nor versions. */
 export interface StoredCollection {
@@ -67,6 +86,9 @@ interface CatalogMaps {
   /** By what is referred to, then by who refers. */
   readonly referrers: PersistentMap<number, PersistentMap<number, true>>
   readonly comments: PersistentMap<number, Comments>
+  readonly globals: PersistentMap<number, GlobalObject>
+  /** By kind and name. */
+  readonly globalNames: Names<GlobalObject>
 }
 
 const noMaps: CatalogMaps = {
@@ -77,6 +99,8 @@ const noMaps: CatalogMaps = {
   partNames: PersistentMap.empty(),
   referrers: PersistentMap.empty(),
   comments: PersistentMap.empty(),
+  globals: PersistentMap.empty(),
+  globalNames: PersistentMap.empty(),
 }
 
 /** One key put, or deleted where there is no value. */
@@ -130,7 +154,7 @@ export class CatalogState implements Catalog {
 
   /** What it takes beside what is stored. */
   get heapBytes(): number {
-    return this.#maps.collections.size * bytesPerCollection
+    return (this.#maps.collections.size + this.#maps.globals.size) * bytesPerCollection
   }
 
   collectionsOf(namespace: string): readonly Collection[] {
@@ -145,6 +169,22 @@ export class CatalogState implements Catalog {
   referrersOf(id: number): readonly Collection[] {
     const ids = this.#maps.referrers.get(id)?.keys() ?? []
     return [...ids].map((each) => this.#maps.collections.get(each)!)
+  }
+
+  findGlobal(kind: string, name: string): GlobalObject | undefined {
+    return this.#maps.globalNames.get(kind)?.get(name)
+  }
+
+  globalById(id: number): GlobalObject | undefined {
+    return this.#maps.globals.get(id)
+  }
+
+  globals(): Iterable<GlobalObject> {
+    return this.#maps.globals.values()
+  }
+
+  globalsOf(kind: string): readonly GlobalObject[] {
+    return [...(this.#maps.globalNames.get(kind)?.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   commentOn({ id, part }: ObjectAddress): string | undefined {
@@ -171,6 +211,7 @@ export class CatalogState implements Catalog {
     if (index === catalogIndex.collection) return this.#withCollection(reader.integer(), value)
     if (index === catalogIndex.field) return this.#withField(reader, value !== undefined)
     if (index === catalogIndex.comment) return this.#withComment(reader, value)
+    if (index === catalogIndex.global) return this.#withGlobal(reader.integer(), value)
     return this
   }
 
@@ -214,6 +255,16 @@ export class CatalogState implements Catalog {
     const changed = after.size > 0 ? comments.with(id, after) : comments.without(id)
     return new CatalogState({ ...this.#maps, comments: changed })
   }
+
+  #withGlobal(id: number, value: Slice | undefined): CatalogState {
+    let { globals, globalNames } = this.#maps
+    const before = globals.get(id)
+    if (before !== undefined) globalNames = withoutNested(globalNames, before.kind, before.name)
+    const after = value === undefined ? undefined : decodeGlobal(id, value)
+    if (after !== undefined) globalNames = withNested(globalNames, after.kind, after.name, after)
+    globals = after === undefined ? globals.without(id) : globals.with(id, after)
+    return new CatalogState({ ...this.#maps, globals, globalNames })
+  }
 }
 
 /** Makes a catalog of all its keys in their order: namespaces come before collections, these before their fields. */
@@ -224,16 +275,18 @@ export class CatalogLoader {
   /** Most fields have one type: one set for all of these. */
   readonly #alone = new Map<string, ReadonlySet<string>>()
   readonly #comments = new Map<number, [string, string][]>()
+  readonly #globals: GlobalObject[] = []
 
   take(key: Slice, value: Slice): void {
     const reader = new KeyReader(key)
     reader.orderedVarint()
     const index = reader.orderedVarint()
-    if (index > catalogIndex.field && index !== catalogIndex.comment) return
+    if (!loaded.has(index)) return
     const id = reader.integer()
     if (index === catalogIndex.namespace) this.#namespaces.set(id, decodeNamespace(id, value))
     else if (index === catalogIndex.collection) this.#collections.push(decodeCollection(id, value, this.#namespaces))
     else if (index === catalogIndex.field) this.#takeField(id, reader.string(), reader.string())
+    else if (index === catalogIndex.global) this.#globals.push(decodeGlobal(id, value))
     else listIn(this.#comments, id).push([reader.string(), textOf(value)])
   }
 
@@ -269,6 +322,8 @@ export class CatalogLoader {
       }
       for (const id of referencesOf(collection)) listIn(referrers, id).push([collection.id, true])
     }
+    const globalNames = new Map<string, [string, GlobalObject][]>()
+    for (const one of this.#globals) listIn(globalNames, one.kind).push([one.name, one])
     return {
       namespaces: PersistentMap.from([...this.#namespaces.values()].map((each) => [each.name, each] as const)),
       namespacesById: PersistentMap.from(this.#namespaces),
@@ -277,6 +332,8 @@ export class CatalogLoader {
       partNames: nested(partNames),
       referrers: nested(referrers),
       comments: nested(this.#comments),
+      globals: PersistentMap.from(this.#globals.map((each) => [each.id, each] as const)),
+      globalNames: nested(globalNames),
     }
   }
 }
@@ -344,6 +401,18 @@ function withoutNested<A extends string | number, B extends string | number, V>(
 function decodeNamespace(id: number, value: Slice): Namespace {
   const { name, owner } = decodeJson(value) as { name: string; owner?: string }
   return { id, name, owner: owner ?? defaultOwner }
+}
+
+function decodeGlobal(id: number, value: Slice): GlobalObject {
+  const { kind, name, owner, version, definition } = decodeJson(value) as unknown as GlobalObject
+  if (typeof kind !== 'string' || typeof name !== 'string' || typeof definition !== 'object') {
+    throw new PolylogError('data_corrupted', `the entry of object ${id} has no kind, name or definition`)
+  }
+  return { id, kind, name, owner, version, definition }
+}
+
+export function encodeGlobal({ kind, name, owner, version, definition }: GlobalObject): Slice {
+  return encodeJson({ kind, name, owner, version, definition })
 }
 
 function decodeCollection(
@@ -433,6 +502,10 @@ export function decodeJson(value: Slice): JsonObject {
 
 export function namespaceKey(id: number): KeyWriter {
   return new KeyWriter(16).begin(catalogKeyspace, catalogIndex.namespace).int64(id)
+}
+
+export function globalKey(id: number): KeyWriter {
+  return new KeyWriter(16).begin(catalogKeyspace, catalogIndex.global).int64(id)
 }
 
 export function collectionKey(id: number): KeyWriter {

@@ -14,6 +14,7 @@
  *   (0, 6)                              → u64, the largest number of a namespace or collection so far
  *   (0, 7)                              → JSON, the format of all of this: `migrations/migrations.ts`
  *   (0, 8, id, part)                    → the comment on it, UTF-8; `part` is empty, or `column 3`
+ *   (0, 9, id)                          → JSON { kind, name, owner, version, definition }: in no namespace, as a role
  */
 import type { ObjectAddress } from './objects.ts'
 
@@ -61,6 +62,19 @@ export interface Index {
   readonly definition: JsonObject
 }
 
+/** What lies in no namespace: a role. Names are unique among those of a kind. */
+export interface GlobalObject {
+  /** No namespace, collection or other global object of the database has it. */
+  readonly id: number
+  readonly kind: string
+  readonly name: string
+  readonly owner: string
+  /** Grows with every change, over the whole database. */
+  readonly version: number
+  /** Of its kind, whose code reads it. */
+  readonly definition: JsonObject
+}
+
 export interface Catalog {
   /** No other catalog of this process has it; plans cached under it need no further look. */
   readonly version: number
@@ -74,6 +88,11 @@ export interface Catalog {
   findOwnerOfPart(namespace: string, name: string): Collection | undefined
   /** The collections whose definitions refer to this one, or to a part of it. */
   referrersOf(id: number): readonly Collection[]
+  findGlobal(kind: string, name: string): GlobalObject | undefined
+  globalById(id: number): GlobalObject | undefined
+  globals(): Iterable<GlobalObject>
+  /** In order of names. */
+  globalsOf(kind: string): readonly GlobalObject[]
   commentOn(address: ObjectAddress): string | undefined
   /** By part, as `partText` writes it; '' is the whole. */
   commentsOn(id: number): ReadonlyMap<string, string>

@@ -41,7 +41,7 @@ function nameLock(namespace: string, name: string): string {
   return `\xffname ${JSON.stringify([namespace, name])}`
 }
 
-function checkName(name: string): void {
+export function checkName(name: string): void {
   if (name.length === 0 || Buffer.byteLength(name) > 255) {
     throw new PolylogError('invalid_argument', `a name must have 1 to 255 bytes: "${name.slice(0, 40)}"`)
   }
@@ -68,7 +68,7 @@ export function createNamespace(transaction: KernelTransaction, name: string): N
  * A name that exists here is a duplicate; one that others have given since the snapshot makes the statement look again.
  * One that only the transaction itself has dropped is free.
  */
-function refuseTwice(
+export function refuseTwice(
   transaction: KernelTransaction,
   name: string,
   idIn: (catalog: CatalogState) => number | undefined,
@@ -92,7 +92,7 @@ function holdNamespace(transaction: KernelTransaction, namespace: Namespace): vo
   throw new PolylogError('undefined_object', `namespace "${namespace.name}" does not exist`)
 }
 
-function newId(transaction: KernelTransaction): number {
+export function newId(transaction: KernelTransaction): number {
   transaction.createdCollections = true
   return transaction.kernel.nextCollectionId()
 }

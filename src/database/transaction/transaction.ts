@@ -17,7 +17,7 @@ import { MutableSlice, sliceLength, sliceOf, type KeyRange, type Slice } from '.
 import type { Cursor, Miss, Reader, ScanOptions } from '../../storage/store.ts'
 import { Agenda, nothingYet } from './agenda.ts'
 import { type CatalogChange, type CatalogState, replyKey } from '../catalog/catalog-state.ts'
-import type { Catalog, Collection, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
+import type { Catalog, Collection, GlobalObject, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
 import { commitTransaction } from '../commit/commit.ts'
 import type {
   Isolation,
@@ -44,6 +44,7 @@ import { encodeReply, findReply, type RememberedReply } from './remembered-reply
 import { type Interruption, isLarge } from '../commit/large-commits.ts'
 import { nobody } from '../nobody.ts'
 import { ReadLog, readsChanged, type ReadValidation } from './read-log.ts'
+import * as globals from '../catalog/global-changes.ts'
 import * as schema from '../catalog/schema-changes.ts'
 import { takeBackInSlices } from './sliced-rollback.ts'
 import { StatementClock } from './statement-clock.ts'
@@ -454,6 +455,18 @@ export class KernelTransaction implements Transaction {
       if (needsRoom) this.#budget.added()
     }
     this.#catalog.change(key, value)
+  }
+
+  createGlobal(kind: string, name: string, definition: JsonObject): GlobalObject {
+    return globals.createGlobal(this, kind, name, definition)
+  }
+
+  alterGlobal(object: GlobalObject, change: globals.GlobalChange): GlobalObject {
+    return globals.alterGlobal(this, object, change)
+  }
+
+  dropGlobal(object: GlobalObject): void {
+    globals.dropGlobal(this, object)
   }
 
   createNamespace(name: string): Namespace {

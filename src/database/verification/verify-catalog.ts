@@ -13,7 +13,7 @@ import {
   lastCollectionIdKey,
 } from '../catalog/catalog-state.ts'
 import type { StoredCollection } from '../catalog/catalog-state.ts'
-import type { Catalog, Collection } from '../catalog/catalog.ts'
+import type { Catalog, Collection, GlobalObject } from '../catalog/catalog.ts'
 import type { StatementSteps } from '../contract.ts'
 import { decodeNumber } from '../catalog/numbers.ts'
 import { addressText, databaseId, dependenciesOf, hasPart, partsOf, partText } from '../catalog/objects.ts'
@@ -71,6 +71,9 @@ function checkEntry(verification: Verification, before: CatalogState, key: Slice
     const isOnWhole = part === '' && (id === databaseId || (collection ?? before.namespaceById(id)) !== undefined)
     const isOnPart = collection !== undefined && partsOf(collection).some((each) => partText(each) === part)
     if (!isOnWhole && !isOnPart) return report('reference', `a comment is on ${id} ${part}, which is none`)
+  } else if (index === catalogIndex.global) {
+    const { kind, name } = decodeJson(value) as unknown as GlobalObject
+    if (before.findGlobal(kind, name) !== undefined) return report('different', `two are the ${kind} "${name}"`)
   }
   return true
 }
@@ -94,6 +97,9 @@ function compareCatalogs(verification: Verification, stored: CatalogState, used:
     if (stored.namespaces.get(name)?.id === used.namespaces.get(name)?.id) continue
     verification.report('different', { where }, `namespace "${name}" is not what the catalog's keys say`)
   }
+  for (const { kind, name, id } of differingGlobals(stored, used)) {
+    verification.report('different', { where }, `${kind} "${name}" (${id}) is not what the catalog's keys say`)
+  }
   const byId = new Map([...allOf(stored)].map((collection) => [collection.id, collection]))
   for (const collection of allOf(used)) {
     const found = byId.get(collection.id)
@@ -108,6 +114,13 @@ function compareCatalogs(verification: Verification, stored: CatalogState, used:
       `the catalog's keys have a collection ${nameOf(collection)} that is not used`,
     )
   }
+}
+
+function differingGlobals(stored: Catalog, used: Catalog): readonly GlobalObject[] {
+  const all = [...stored.globals(), ...used.globals()]
+  const textIn = (catalog: Catalog, id: number): string => JSON.stringify(catalog.globalById(id))
+  const isFound = ({ id, kind, name }: GlobalObject): boolean => used.findGlobal(kind, name)?.id === id
+  return all.filter((one) => textIn(stored, one.id) !== textIn(used, one.id) || !isFound(one))
 }
 
 function textOf({ fields, ...rest }: Collection): string {
@@ -132,7 +145,7 @@ function checkNumbers(verification: Verification, stored: CatalogState): void {
   const key = sliceOf(copySlice(lastCollectionIdKey()))
   const value = transaction.get(key)
   const last = value === undefined ? undefined : decodeNumber(value)
-  for (const { id } of [...stored.namespaces.values(), ...allOf(stored)]) {
+  for (const { id } of [...stored.namespaces.values(), ...allOf(stored), ...stored.globals()]) {
     if (last !== undefined && id <= last) continue
     verification.report('count', { where, key }, `number ${id} is in use, and ${last ?? 'none'} is said to be the last`)
   }

@@ -15,6 +15,7 @@ import { toFailure } from './errors.ts'
 import { CommandWitness, execute, writeError } from './execute.ts'
 import { inTurns } from './reply.ts'
 import { FrameReader, type Frame } from './frames.ts'
+import type { SaslConversation } from './commands/login.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { errorsFor } from './refused-replies.ts'
 import type { Request } from './request.ts'
@@ -43,6 +44,10 @@ export class MongoConversation implements Conversation {
   /** As the client calls itself in the handshake's metadata. */
   #clientName = ''
   #isGreeted = false
+  /** Of who is proving who it is. */
+  sasl: SaslConversation | undefined
+  /** Who it has proved to be. */
+  #user: string | undefined
   /** The command that waits. */
   running: Request | undefined
   /** Of the last command: its `maxTimeMS`, which ends waiting for the log as well. */
@@ -69,6 +74,31 @@ export class MongoConversation implements Conversation {
     this.#connection.greet()
   }
 
+  /** It may do more than prove who it is. */
+  get isIdentified(): boolean {
+    return this.#user !== undefined || !this.gateway.sessions.principals.areProved
+  }
+
+  get user(): string | undefined {
+    return this.#user
+  }
+
+  /** It has proved who it is. */
+  identify(user: string): void {
+    this.#connection.identified()
+    this.#changeUser(user)
+  }
+
+  forgetUser(): void {
+    this.#changeUser(undefined)
+  }
+
+  #changeUser(user: string | undefined): void {
+    this.#user = user
+    this.#session?.close()
+    this.#session = undefined
+  }
+
   get id(): number {
     return this.#connection.id
   }
@@ -86,7 +116,7 @@ export class MongoConversation implements Conversation {
     if (this.#session === undefined) {
       const { databaseName, remote } = this
       this.#session = this.gateway.sessions.openSession({
-        user: 'mongodb',
+        user: this.#user ?? 'mongodb',
         door: 'mongodb',
         remote,
         ...(databaseName !== undefined && { database: databaseName }),

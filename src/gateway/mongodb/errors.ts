@@ -53,6 +53,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [14, 'TypeMismatch'],
   [15, 'Overflow'],
   [17, 'ProtocolError'],
+  [18, 'AuthenticationFailed'],
   [20, 'IllegalOperation'],
   [22, 'InvalidBSON'],
   [24, 'LockTimeout'],

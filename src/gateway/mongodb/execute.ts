@@ -75,10 +75,13 @@ export function execute(
     const command = findCommand(name)
     if (command === undefined) throw mongoError(59, `no such command: '${name}'`, 'unsupported')
     if (command.isBare === true) {
-      writeReply(reply, runBare(command, connection, message, fields, name))
+      const result = runBare(command, connection, message, fields, name)
+      if (result instanceof Promise) return answerBare(connection, reply, result)
+      writeReply(reply, result)
       connection.greet()
       return nothingSeen
     }
+    if (!connection.isIdentified) throw mongoError(13, `Command ${name} requires authentication`, 'denied')
     if (!connection.greeted) connection.greet()
     request = makeRequest(connection, message, fields, name)
     const result = runCommand(command, request)
@@ -136,9 +139,9 @@ function runBare(
   message: Message,
   fields: ReadonlyMap<string, BsonValue>,
   name: string,
-): Reply {
+): Reply | Promise<Reply> {
   const { gateway } = connection
-  const reply = command.run(
+  return command.run(
     new Request({
       command: name,
       fields,
@@ -149,8 +152,16 @@ function runBare(
       session: noSession,
     }),
   )
-  if (reply instanceof Promise) throw new PolylogError('internal', `${name} waits`)
-  return reply
+}
+
+async function answerBare(connection: MongoConversation, reply: BsonWriter, result: Promise<Reply>): Promise<Witness> {
+  try {
+    writeReply(reply, await result)
+    connection.greet()
+    return nothingSeen
+  } catch (error) {
+    return failed(connection, reply, undefined, error)
+  }
 }
 
 const noSession = { durability: 'memory' } as Session

@@ -10,7 +10,9 @@ import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
+import type { Principals } from '../../principal/principals.ts'
 import type {
+  ShownRole,
   ParsedStatement,
   PreparedStatement,
   SqlContext,
@@ -122,6 +124,9 @@ export class Client implements BlockClient {
         return session.databaseFacts.leads
       },
       databaseNames: () => sessions.databaseNames(),
+      get roles(): readonly ShownRole[] {
+        return sessions.principals.roles
+      },
       get systemTables(): readonly SystemTable[] {
         return session.evidence.map(systemTableOf)
       },
@@ -134,6 +139,10 @@ export class Client implements BlockClient {
       this.portals.some((portal) => portal.reads(collection)) ||
       this.cursors.some(({ isSettled, prepared }) => !isSettled && prepared.uses(collection))
     )
+  }
+
+  get principals(): Principals {
+    return this.#sessions.principals
   }
 
   createDatabase(name: string): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * A conversation, from its first packet to its last byte.
  *
- *   starting ──start-up packet──▶ ready ⇄ running (a statement waits) ──Terminate, error of the protocol──▶ ended
+ *   starting ──start-up packet──▶ (proving who it is ──▶) ready ⇄ running (a statement waits) ──Terminate, error of the protocol──▶ ended
  *
  * After an error in the extended protocol everything up to Sync is skipped. COPY … FROM STDIN takes the messages while it
  * runs.
@@ -16,8 +16,9 @@ import { protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
 import { withPosition } from '../../language/sql/failure.ts'
 import { bind, close, describe, executePortal, parse } from './extended-query.ts'
 import { MessageFrames } from './frames.ts'
+import { PostgresLogin } from './login.ts'
 import { MessageReader } from './message-reader.ts'
-import { databaseOf, greet, openClient } from './greeting.ts'
+import { databaseOf, greet, openClient, userOf } from './greeting.ts'
 import type { PostgresState } from './postgres-protocol.ts'
 import { simpleQuery } from './simple-query.ts'
 import { errorsFor } from './refused-replies.ts'
@@ -51,6 +52,8 @@ export class PostgresConversation implements Conversation {
   readonly #message = new MessageReader()
   /** From the end of the start on. */
   #client: Client | undefined
+  /** Between the start-up packet and the greeting, where users have passwords. */
+  #login: { readonly proof: PostgresLogin; readonly packet: StartupMessage } | undefined
   #copyWaits = false
   #skipsToSync = false
   /** The client expects what was written up to here, counted from the connection's first byte. */
@@ -70,7 +73,7 @@ export class PostgresConversation implements Conversation {
 
   next(): Step | Promise<void> {
     const client = this.#client
-    if (client === undefined) return this.#startUp()
+    if (client === undefined) return this.#login === undefined ? this.#startUp() : this.#prove(this.#login)
     const { input } = this
     if (!input.next()) return step.more
     const { copy } = client
@@ -289,7 +292,7 @@ export class PostgresConversation implements Conversation {
     const packet = readStartupPacket(this.input.peekAll())
     if (packet === undefined) return step.more
     this.input.skip(packet.sizeBytes)
-    if (packet.kind === 'startup') return this.#prepare(packet).then(() => this.#open(packet))
+    if (packet.kind === 'startup') return this.#prepare(packet).then(() => this.#begin(packet))
     if (packet.kind === 'cancel') {
       this.#state.cancel(packet.process, packet.secret)
       this.#connection.endAfterReplies()
@@ -309,9 +312,27 @@ export class PostgresConversation implements Conversation {
     this.#connection.outbox.flush()
   }
 
+  #begin(packet: StartupMessage): void {
+    const connection = this.#connection
+    if (connection.hasEnded) return
+    const { principals } = this.#state.parts.sessions
+    if (!principals.areProved) return this.#open(packet)
+    this.#login = { proof: new PostgresLogin(principals, connection, userOf(packet)), packet }
+  }
+
+  #prove({ proof, packet }: { readonly proof: PostgresLogin; readonly packet: StartupMessage }): Step | Promise<void> {
+    const { input } = this
+    if (!input.next()) return step.more
+    const message = this.#message.begin(input.bytes, input.payloadStart, input.payloadEnd)
+    const proved = proof.take(input.type, message)
+    if (proved === false) return step.done
+    return Promise.resolve(proved).then(() => this.#open(packet))
+  }
+
   #open(packet: StartupMessage): void {
     const connection = this.#connection
     if (connection.hasEnded) return
+    connection.identified()
     const { parts, language } = this.#state
     const client = openClient({ ...parts, language }, connection.remote, connection.outbox, packet)
     client.onCopy = () => connection.proceed()

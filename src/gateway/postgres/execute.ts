@@ -9,6 +9,7 @@ import type { Transaction } from '../../database/contract.ts'
 import type { ParsedStatement, PreparedStatement, StatementEffect } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
+import { changeRoles } from './roles.ts'
 import { runCopyIn } from './copy-in.ts'
 import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
 import { sqlError } from './errors.ts'
@@ -160,6 +161,14 @@ function applyCommand(
         throw sqlError('active_transaction', '25001', 'CREATE DATABASE cannot run inside a transaction block')
       }
       return client.createDatabase(effect.name).then(() => undefined)
+    case 'create role':
+    case 'alter role':
+    case 'rename role':
+    case 'drop role':
+      if (block.kind !== 'none') {
+        throw sqlError('active_transaction', '25001', `${prepared.command} cannot run inside a transaction block`)
+      }
+      return changeRoles(client, effect).then(() => undefined)
     case 'drop database':
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', 'DROP DATABASE cannot run inside a transaction block')

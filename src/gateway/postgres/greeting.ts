@@ -24,8 +24,19 @@ export function openClient(
   { sessions, limits, language }: GreetingParts,
   remote: string,
   outbox: Outbox,
-  { version, parameters }: StartupMessage,
+  packet: StartupMessage,
 ): Client {
+  const { parameters } = packet
+  const replication = parameters.get('replication')
+  if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
+    throw sqlError('unsupported', '0A000', 'replication connections are not supported')
+  }
+  const session = openSession(sessions, remote, userOf(packet), databaseOf(sessions, parameters))
+  return new Client({ session, sessions, outbox, limits, language })
+}
+
+/** Of a packet that speaks our version of the protocol; else the error with which the connection ends. */
+export function userOf({ version, parameters }: StartupMessage): string {
   if (version >>> 16 !== protocolVersion >>> 16) {
     const shown = `${version >>> 16}.${version & 0xffff}`
     throw sqlError('unsupported', '0A000', `unsupported frontend protocol ${shown}: server supports 3.0 to 3.0`)
@@ -34,12 +45,7 @@ export function openClient(
   if (user === undefined || user === '') {
     throw sqlError('denied', '28000', 'no PostgreSQL user name specified in startup packet')
   }
-  const replication = parameters.get('replication')
-  if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
-    throw sqlError('unsupported', '0A000', 'replication connections are not supported')
-  }
-  const session = openSession(sessions, remote, user, databaseOf(sessions, parameters))
-  return new Client({ session, sessions, outbox, limits, language })
+  return user
 }
 
 /** A client that names no database gets the default one; PostgreSQL would take the user's name. */

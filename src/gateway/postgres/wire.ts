@@ -44,6 +44,30 @@ export function authenticationOk(writer: ByteWriter): void {
   writer.u32be(0)
 }
 
+/** Mechanisms of SASL, the one that is liked best first. */
+export function authenticationSasl(writer: ByteWriter, mechanisms: readonly string[]): void {
+  const mark = beginMessage(writer, 'R')
+  writer.u32be(10)
+  for (const mechanism of mechanisms) zeroEnded(writer, mechanism)
+  writer.u8(0)
+  endMessage(writer, mark)
+}
+
+export function authenticationSaslContinue(writer: ByteWriter, text: string): void {
+  saslData(writer, 11, text)
+}
+
+export function authenticationSaslFinal(writer: ByteWriter, text: string): void {
+  saslData(writer, 12, text)
+}
+
+function saslData(writer: ByteWriter, code: number, text: string): void {
+  const mark = beginMessage(writer, 'R')
+  writer.u32be(code)
+  writer.utf8(text)
+  endMessage(writer, mark)
+}
+
 export function parameterStatus(writer: ByteWriter, name: string, value: string): void {
   const mark = beginMessage(writer, 'S')
   zeroEnded(writer, name)

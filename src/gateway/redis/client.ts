@@ -19,6 +19,9 @@ export interface Client {
   readonly name: string
   readonly libraryName: string
   readonly libraryVersion: string
+  /** It has proved who it is, or nobody asks. */
+  readonly isIdentified: boolean
+  identify(): void
   /** Number of the selected database. */
   database: number
   /** 2 or 3. */

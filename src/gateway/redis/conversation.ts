@@ -32,6 +32,9 @@ const writingRun: RunOptions = { isAtomic: true }
 /** Run at once also between MULTI and EXEC. */
 const immediate: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
 
+/** What may be asked before it is known who asks. */
+const beforeLogin: ReadonlySet<string> = new Set(['auth', 'hello', 'quit', 'reset'])
+
 /** What a browser sends when a page makes it talk to us; Redis closes such connections, too. */
 const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
 
@@ -51,6 +54,7 @@ export class RedisConversation implements Client, Conversation {
   lastCommand = ''
   #queue: QueuedCommands | undefined
   #isGreeted = false
+  #isIdentified = false
   readonly #server: ServerState
   readonly #connection: Connection
   readonly #reply: Reply
@@ -75,6 +79,22 @@ export class RedisConversation implements Client, Conversation {
     )
     this.#call = new Call(this, server, this.#reply)
     server.clients.set(this.id, this)
+    this.#mustIdentify()
+  }
+
+  get isIdentified(): boolean {
+    return this.#isIdentified
+  }
+
+  identify(): void {
+    this.#isIdentified = true
+    this.input.isOfKnown = true
+    this.#connection.identified()
+  }
+
+  #mustIdentify(): void {
+    this.#isIdentified = !this.#server.sessions.principals.areProved
+    this.input.isOfKnown = this.#isIdentified
   }
 
   get id(): number {
@@ -197,6 +217,10 @@ export class RedisConversation implements Client, Conversation {
       return undefined
     }
     this.lastCommand = command.name
+    if (!this.#isIdentified && !beforeLogin.has(command.name)) {
+      this.#reply.error('NOAUTH Authentication required.')
+      return undefined
+    }
     if (this.queue === undefined || immediate.has(command.name)) return this.#run(command)
     this.#enqueue(command, this.queue)
     return undefined
@@ -346,6 +370,7 @@ export class RedisConversation implements Client, Conversation {
     this.protocol = 2
     this.isExemptFromEviction = false
     this.changeSession({ user: 'default' })
+    this.#mustIdentify()
   }
 
   kill(): void {

@@ -17,6 +17,9 @@ const lineFeed = 0x0a
 /** Redis's PROTO_INLINE_MAX_SIZE: an inline command, or the line that holds a length. */
 const maxLineBytes = 64 * 1024
 export const maxArguments: number = 1024 * 1024
+/** Of who has not said yet who it is: enough for AUTH and HELLO, as in Redis. */
+const strangersArguments = 10
+const strangersBulkBytes = 16_384
 const keptSlices = 1024
 /** What the heap holds for an argument, and for how many that is charged at once. */
 const argumentBytes = 48
@@ -108,6 +111,8 @@ export type Parsed = (typeof parsed)[keyof typeof parsed]
 
 export class RequestParser extends ReceiveBuffer {
   readonly arguments: Arguments = new Arguments()
+  /** It is known who sends this. */
+  isOfKnown = true
   /** What is wrong with the bytes, in Redis's words. */
   error = ''
   /** Called before more than a few arguments are kept. */
@@ -196,6 +201,7 @@ export class RequestParser extends ReceiveBuffer {
     if (lineEnd < 0) return this.#lineTooLong() ? this.#fail('too big mbulk count string') : parsed.more
     const count = this.#parseLength(this.at + 1, lineEnd)
     if (Number.isNaN(count) || count > maxArguments) return this.#fail('invalid multibulk length')
+    if (!this.isOfKnown && count > strangersArguments) return this.#fail('unauthenticated multibulk length')
     this.at = lineEnd + 2
     this.#missing = Math.max(0, count)
     this.#bulkBytes = -1
@@ -233,6 +239,7 @@ export class RequestParser extends ReceiveBuffer {
       return this.#fail(`expected '$', got '${first < 0x80 ? String.fromCharCode(first) : '\ufffd'}'`)
     const length = this.#parseLength(this.at + 1, lineEnd)
     if (Number.isNaN(length) || length < 0 || length > this.#maxBytes) return this.#fail('invalid bulk length')
+    if (!this.isOfKnown && length > strangersBulkBytes) return this.#fail('unauthenticated bulk length')
     if (lineEnd + 2 - this.start + length > this.#maxBytes + maxLineBytes) {
       return this.#fail(`request is larger than ${this.#maxBytes} bytes`)
     }

@@ -114,3 +114,8 @@ function fatal(error: Error): never {
   }
   process.exit(1)
 }
+
+/** Of the process, for the command line: nothing else is told by it. */
+export function readEnvironment(name: 'POLYLOG_USER' | 'POLYLOG_PASSWORD'): string | undefined {
+  return process.env[name]
+}

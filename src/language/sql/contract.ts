@@ -53,6 +53,8 @@ export interface SqlContext {
   readonly leads?: boolean
   /** For pg_database and \l; the current one alone where missing. */
   databaseNames?(): readonly string[]
+  /** Those that were made; left out, or empty: whoever connects is believed its name. */
+  readonly roles?: readonly ShownRole[]
   /** Rows of the `polylog` schema beyond what the catalog tells. */
   readonly systemTables?: readonly SystemTable[]
 }
@@ -66,6 +68,32 @@ export interface ParsedStatement {
   readonly offset: number
   /** The whole query string: error positions count its characters. */
   readonly source: string
+}
+
+/** What CREATE ROLE and ALTER ROLE say; what is left out stays, or has its default. */
+export interface RoleOptions {
+  readonly login?: boolean
+  readonly superuser?: boolean
+  readonly createRole?: boolean
+  readonly createDatabase?: boolean
+  readonly inherit?: boolean
+  readonly validUntilMs?: number | null
+  readonly password?: string | null
+}
+
+/** `current`: who asks. */
+export type RoleName = { readonly name: string } | 'current'
+
+/** A role as the views of the catalog show it. */
+export interface ShownRole {
+  readonly id: number
+  readonly name: string
+  readonly login: boolean
+  readonly superuser: boolean
+  readonly createRole: boolean
+  readonly createDatabase: boolean
+  readonly inherit: boolean
+  readonly validUntilMs: number | null
 }
 
 export type StatementEffect =
@@ -82,6 +110,11 @@ export type StatementEffect =
       /** There may be none of this name. */
       readonly missingOk: boolean
     }
+  /** Roles are the server's. Never inside of a transaction. */
+  | { readonly kind: 'create role'; readonly name: string; readonly options: RoleOptions }
+  | { readonly kind: 'alter role'; readonly role: RoleName; readonly options: RoleOptions }
+  | { readonly kind: 'rename role'; readonly name: string; readonly newName: string }
+  | { readonly kind: 'drop role'; readonly roles: readonly RoleName[]; readonly missingOk: boolean }
   /** COMMENT ON DATABASE: of its own the session says it by `execute`, in its transaction; of another one the door does. */
   | { readonly kind: 'comment on database'; readonly name: string; readonly comment: string | undefined }
   | { readonly kind: 'set transaction'; readonly isolation?: Isolation; readonly readOnly?: boolean }

@@ -5,6 +5,7 @@ import { cursorCommands } from './cursors.ts'
 import { explainCommands } from './explain.ts'
 import { handshakeCommands } from './handshake.ts'
 import { indexCommands } from './indexes.ts'
+import { loginCommands } from './login.ts'
 import { modifyCommands } from './find-and-modify.ts'
 import { readCommands } from './reads.ts'
 import { serverCommands } from './server.ts'
@@ -14,6 +15,7 @@ import { writeCommands } from './writes.ts'
 
 export const commands: readonly Command[] = [
   ...handshakeCommands,
+  ...loginCommands,
   ...serverCommands,
   ...transactionCommands,
   ...readCommands,

@@ -4,6 +4,7 @@ import { maxDocumentBytes } from '../../../model/document/validate.ts'
 import { readString } from '../../../model/document/values.ts'
 import type { Command, Reply, Request } from '../request.ts'
 import { maxMessageBytes } from '../wire.ts'
+import { writeAuthentication } from './login.ts'
 
 /** The wire version of server 7.0: drivers and shells choose their commands by it. */
 const maxWireVersion = 21
@@ -47,6 +48,7 @@ function hello(request: Request): Reply {
       .int32('minWireVersion', 0)
       .int32('maxWireVersion', maxWireVersion)
       .boolean('readOnly', !leads)
+    writeAuthentication(request, writer)
   }
 }
 

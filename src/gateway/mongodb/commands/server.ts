@@ -7,15 +7,14 @@ import type { OperationKind } from '../gateway-state.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
 import { serverVersion } from './handshake.ts'
 
-function connectionStatus(): Reply {
+/** Users are the server's, and of no database: tools know them by `admin`. */
+function connectionStatus({ connection }: Request): Reply {
   return (writer) => {
-    writer
-      .beginObject('authInfo')
-      .beginArray('authenticatedUsers')
-      .end()
-      .beginArray('authenticatedUserRoles')
-      .end()
-      .end()
+    writer.beginObject('authInfo').beginArray('authenticatedUsers')
+    if (connection.user !== undefined) {
+      writer.beginObject('0').string('user', connection.user).string('db', 'admin').end()
+    }
+    writer.end().beginArray('authenticatedUserRoles').end().end()
   }
 }
 

@@ -1,4 +1,5 @@
 /** Commands about the connection itself. */
+import { LoginError } from '../../../principal/principals.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
 import { checkClientName } from './client.ts'
@@ -30,11 +31,15 @@ function reset(call: Call): void {
 }
 
 /**
- * There are no credentials, so any name and any password are right, as with a `nopass` user of Redis; a password without a
+ * Where no user has a password, any name and any password are right, as with a `nopass` user of Redis; a password without a
  * name would be the default user's, who has none.
  */
-function authenticate(call: Call): void {
+function authenticate(call: Call): void | Promise<void> {
   if (call.count > 3) throw syntaxError()
+  if (call.server.sessions.principals.areProved) {
+    const [name, password] = call.count === 2 ? ['default', call.text(1)] : [call.text(1), call.text(2)]
+    return prove(call, name, password).then(() => call.reply.ok())
+  }
   if (call.count === 2) {
     throw new CommandError(
       'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
@@ -44,23 +49,42 @@ function authenticate(call: Call): void {
   call.reply.ok()
 }
 
+async function prove(call: Call, name: string, password: string): Promise<void> {
+  if (name !== call.client.session.user) checkFree(call)
+  try {
+    const role = await call.server.sessions.principals.checkPassword(name, password, call.client.remote)
+    becomeUser(call, role.name)
+    call.client.identify()
+  } catch (error) {
+    if (error instanceof LoginError) {
+      throw new CommandError('WRONGPASS invalid username-password pair or user is disabled.')
+    }
+    throw error
+  }
+}
+
 function becomeUser(call: Call, user: string): void {
+  if (user === call.client.session.user) return
+  checkFree(call)
+  call.client.changeSession({ user })
+}
+
+function checkFree(call: Call): void {
   const { session, watches, queue } = call.client
-  if (user === session.user) return
   if (session.status !== 'none' || watches.count > 0 || queue !== undefined) {
     throw new CommandError('ERR AUTH inside a transaction is not allowed')
   }
-  call.client.changeSession({ user })
 }
 
 interface Hello {
   protocol: number
   user: string | undefined
+  password: string
 }
 
 /** A name is taken even where an option after it is wrong, as in Redis. */
 function parseHello(call: Call): Hello {
-  const hello: Hello = { protocol: call.client.protocol, user: undefined }
+  const hello: Hello = { protocol: call.client.protocol, user: undefined, password: '' }
   if (call.count > 1) {
     hello.protocol = call.integer(1, 'ERR Protocol version is not an integer or out of range')
     if (hello.protocol !== 2 && hello.protocol !== 3) throw new CommandError('NOPROTO unsupported protocol version')
@@ -69,6 +93,7 @@ function parseHello(call: Call): Hello {
     const option = call.option(at)
     if (option === 'AUTH' && at + 2 < call.count) {
       hello.user = call.text(at + 1)
+      hello.password = call.text(at + 2)
       at += 2
     } else if (option === 'SETNAME' && at + 1 < call.count) call.client.keepName('name', checkClientName(call, ++at))
     else throw new CommandError(`ERR Syntax error in HELLO option '${call.shown(at)}'`)
@@ -76,8 +101,17 @@ function parseHello(call: Call): Hello {
   return hello
 }
 
-function hello(call: Call): void {
+function hello(call: Call): void | Promise<void> {
   const wanted = parseHello(call)
+  const { principals } = call.server.sessions
+  if (principals.areProved && wanted.user !== undefined) {
+    return prove(call, wanted.user, wanted.password).then(() => welcome(call, wanted))
+  }
+  if (!call.client.isIdentified) {
+    throw new CommandError(
+      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+    )
+  }
   becomeUser(call, wanted.user ?? call.client.session.user)
   welcome(call, wanted)
 }

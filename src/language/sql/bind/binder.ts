@@ -184,6 +184,10 @@ export class Binder {
       collectionsOf: (namespace) => catalog.collectionsOf(namespace),
       findOwnerOfPart: (namespace, name) => catalog.findOwnerOfPart(namespace, name),
       referrersOf: (id) => catalog.referrersOf(id),
+      findGlobal: (kind, name) => catalog.findGlobal(kind, name),
+      globalById: (id) => catalog.globalById(id),
+      globals: () => catalog.globals(),
+      globalsOf: (kind) => catalog.globalsOf(kind),
       commentOn: (address) => catalog.commentOn(address),
       commentsOn: (id) => catalog.commentsOn(id),
     }

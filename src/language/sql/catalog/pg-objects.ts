@@ -1,7 +1,7 @@
 /** Catalog views beside relations: schemas, types, functions, roles, databases, settings, access methods. */
 import { allTypes } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
-import type { SqlContext, SqlValue } from '../contract.ts'
+import type { ShownRole, SqlContext, SqlValue } from '../contract.ts'
 import { allFunctions } from '../functions/registry.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { findSetting, settingNames } from '../settings.ts'
@@ -118,14 +118,36 @@ function* functions(): Generator<Values> {
 }
 
 function* roles(run: SqlRun): Generator<Values> {
-  for (const [title, number] of allRoles(run)) {
-    yield [number, title, true, true, true, true, true, true, -1, null, null, true, null]
+  for (const { oid: number, role } of allRoles(run)) {
+    const { name: title, login, superuser, createRole, createDatabase, inherit } = role
+    const until = validUntil(role)
+    yield [
+      number,
+      title,
+      superuser,
+      inherit,
+      createRole,
+      createDatabase,
+      login,
+      superuser,
+      -1,
+      '********',
+      until,
+      superuser,
+      null,
+    ]
   }
 }
 
+function validUntil({ validUntilMs }: ShownRole): bigint | null {
+  return validUntilMs === null ? null : BigInt(validUntilMs) * 1000n
+}
+
 function* users(run: SqlRun): Generator<Values> {
-  for (const [title, number] of allRoles(run)) {
-    yield [title, number, true, true, true, true, '********', null, null]
+  for (const { oid: number, role } of allRoles(run)) {
+    if (!role.login) continue
+    const { name: title, superuser, createDatabase } = role
+    yield [title, number, createDatabase, superuser, superuser, superuser, '********', validUntil(role), null]
   }
 }
 

@@ -62,7 +62,7 @@ function findDatabase({ context }: SqlRun, node: Node): ObjectAddress | Notice {
 
 function refuseRole(run: SqlRun, node: Node): never {
   const name = stringOf(node)
-  if (allRoles(run).has(name)) throw notBuilt('COMMENT ON ROLE')
+  if (allRoles(run).some(({ role }) => role.name === name)) throw notBuilt('COMMENT ON ROLE')
   throw failure('42704', `role "${name}" does not exist`)
 }
 

@@ -18,6 +18,7 @@ import { planMaintenance, planTruncate } from './maintenance.ts'
 import { planNamed } from './named-statements.ts'
 import type { Planned } from './prepared.ts'
 import { planCreateSchema } from './create-schema.ts'
+import { planAlterRole, planCreateRole, planDropRole, planRenameRole } from './roles.ts'
 import { planSelect } from './select.ts'
 import { planAlterSequence, planCreateSequence } from './sequences.ts'
 import { planSetConstraints } from './set-constraints.ts'
@@ -47,8 +48,12 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('DropStmt' in node) return planDrop(binder, node.DropStmt)
   if ('CreatedbStmt' in node) return planCreateDatabase(node.CreatedbStmt)
   if ('DropdbStmt' in node) return planDropDatabase(node.DropdbStmt)
+  if ('CreateRoleStmt' in node) return planCreateRole(node.CreateRoleStmt)
+  if ('AlterRoleStmt' in node) return planAlterRole(node.AlterRoleStmt)
+  if ('DropRoleStmt' in node) return planDropRole(node.DropRoleStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
+  if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_ROLE') return planRenameRole(node.RenameStmt)
   if ('RenameStmt' in node) return planRename(binder, node.RenameStmt)
   if ('AlterObjectSchemaStmt' in node) return planMoveObject(node.AlterObjectSchemaStmt)
   if ('TruncateStmt' in node) return planTruncate(binder, node.TruncateStmt)

@@ -1,0 +1,59 @@
+/** A password from the terminal, which does not show it, or from the first line of the standard input. */
+import { UsageError } from './arguments.ts'
+
+const mostBytes = 8192
+
+/** Errors: `UsageError` where there is none. */
+export async function readPassword(prompt: string): Promise<string> {
+  const password = process.stdin.isTTY ? await askTwice(prompt) : await firstLine()
+  if (password === '') throw new UsageError('a password is needed: a line on the standard input')
+  return password
+}
+
+async function firstLine(): Promise<string> {
+  let text = ''
+  for await (const chunk of process.stdin.setEncoding('utf8')) {
+    text += chunk as string
+    if (text.includes('\n') || text.length > mostBytes) break
+  }
+  return text.split(/\r?\n/, 1)[0]!
+}
+
+async function askTwice(prompt: string): Promise<string> {
+  const first = await ask(prompt)
+  if ((await ask('Once more: ')) !== first) throw new UsageError('the two passwords differ')
+  return first
+}
+
+function ask(prompt: string): Promise<string> {
+  const stdin = process.stdin
+  const stderr = process.stderr
+  stderr.write(prompt)
+  stdin.setRawMode(true)
+  stdin.resume()
+  stdin.setEncoding('utf8')
+  return new Promise((resolve, reject) => {
+    let typed = ''
+    const done = (): void => {
+      stdin.off('data', take)
+      stdin.setRawMode(false)
+      stdin.pause()
+      stderr.write('\n')
+    }
+    const take = (keys: string): void => {
+      for (const key of keys) {
+        if (key === '\r' || key === '\n') {
+          done()
+          return resolve(typed)
+        }
+        if (key === '\u0003' || key === '\u0004') {
+          done()
+          return reject(new UsageError('given up'))
+        }
+        if (key === '\u007f' || key === '\b') typed = [...typed].slice(0, -1).join('')
+        else typed += key
+      }
+    }
+    stdin.on('data', take)
+  })
+}

@@ -1,0 +1,131 @@
+/**
+ * `polylog user`: who may log in. In a data directory that no server has open, or by a running server's PostgreSQL door.
+ *
+ * A password is asked for at the terminal, which does not show it, or read from the standard input: the command line would
+ * show it to everybody on the machine.
+ */
+import { parseArgs } from 'node:util'
+import { PolylogError } from '../base/errors.ts'
+import { Instance } from '../database/instance.ts'
+import type { Host } from '../host/host.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import type { Principals, RoleChange } from '../principal/principals.ts'
+import { Sessions } from '../session/sessions.ts'
+import { UsageError } from './arguments.ts'
+import { readPassword } from './password.ts'
+import { callerOf, queryOnce, type Caller } from './postgres-client.ts'
+
+const options = { data: { type: 'string' }, url: { type: 'string' }, admin: { type: 'boolean' } } as const
+
+/** What is done to users, wherever they are. */
+interface Users {
+  create(name: string, change: RoleChange): Promise<void>
+  alter(name: string, change: RoleChange): Promise<void>
+  drop(name: string): Promise<void>
+  list(): Promise<readonly (readonly [name: string, isAdmin: boolean])[]>
+}
+
+export async function userCommand(args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args)
+  const { data, url, admin = false } = values
+  if (data !== undefined && url !== undefined) throw new UsageError('--data and --url exclude each other')
+  const [action, name, ...more] = positionals
+  const takesName = action !== 'list'
+  if (!actions.has(action ?? '') || more.length > 0 || (name === undefined) === takesName) {
+    throw new UsageError('polylog user takes: add NAME [--admin], password NAME, remove NAME, or list')
+  }
+  if (admin && action !== 'add') throw new UsageError('--admin is said to polylog user add')
+  if (action === 'add' && !admin)
+    throw new UsageError('say --admin: there are no privileges yet that others could have')
+  const host = createRealHost()
+  const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', admin)
+  await (url === undefined ? inDirectory(host, data ?? 'polylog-data', work) : work(ofServer(host, callerOf(url))))
+}
+
+const actions: ReadonlySet<string> = new Set(['add', 'password', 'remove', 'list'])
+
+function parse(args: readonly string[]): {
+  values: { data?: string; url?: string; admin?: boolean }
+  positionals: string[]
+} {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+async function carryOut(users: Users, action: string, name: string, isAdmin: boolean): Promise<void> {
+  if (action === 'list') {
+    for (const [user, isSuperuser] of await users.list()) {
+      process.stdout.write(`${user}${isSuperuser ? ' (admin)' : ''}\n`)
+    }
+    return
+  }
+  if (action === 'remove') return await users.drop(name)
+  const password = await readPassword(`Password for ${name}: `)
+  if (action === 'password') await users.alter(name, { password })
+  else await users.create(name, { login: true, superuser: isAdmin, password })
+}
+
+/** Makes the directory where it is missing: who makes a user first has nothing to protect yet. */
+async function inDirectory(host: Host, directory: string, work: (users: Users) => Promise<void>): Promise<void> {
+  if (directory === '' || directory.includes('\0')) throw new UsageError('--data takes the path of a folder')
+  const instance = await open(host, directory)
+  const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
+  try {
+    await work(ofPrincipals(sessions.principals))
+  } finally {
+    sessions.close()
+    await instance.close()
+  }
+}
+
+async function open(host: Host, directory: string): Promise<Instance> {
+  try {
+    return await Instance.open({ host, directory }, 'polylog')
+  } catch (error) {
+    if (!(error instanceof PolylogError) || error.code !== 'directory_locked') throw error
+    throw new PolylogError(
+      'directory_locked',
+      `${error.message}; of a running server, say --url postgres://HOST:PORT`,
+      {
+        cause: error,
+        detail: error.detail,
+      },
+    )
+  }
+}
+
+function ofPrincipals(principals: Principals): Users {
+  return {
+    create: (name, change) => principals.create(name, change),
+    alter: (name, change) => principals.alter(name, change),
+    drop: (name) => principals.drop([name]),
+    list: async () => principals.roles.filter(({ login }) => login).map((role) => [role.name, role.superuser] as const),
+  }
+}
+
+function ofServer(host: Host, caller: Caller): Users {
+  const run = (sql: string): Promise<unknown> => queryOnce(host, caller, sql)
+  return {
+    create: async (name, { superuser, password }) => {
+      const kind = superuser === true ? 'SUPERUSER' : 'NOSUPERUSER'
+      await run(`CREATE ROLE ${quoted(name, '"')} LOGIN ${kind} PASSWORD ${quoted(password!, "'")}`)
+    },
+    alter: async (name, { password }) => {
+      await run(`ALTER ROLE ${quoted(name, '"')} PASSWORD ${quoted(password!, "'")}`)
+    },
+    drop: async (name) => void (await run(`DROP ROLE ${quoted(name, '"')}`)),
+    list: async () => {
+      const sql = 'SELECT rolname, rolsuper FROM pg_roles WHERE rolcanlogin ORDER BY rolname'
+      return (await queryOnce(host, caller, sql)).map(([name, isSuperuser]) => [name!, isSuperuser === 't'] as const)
+    },
+  }
+}
+
+/** As an identifier, or as a text: standard_conforming_strings is on in a session that is new. */
+function quoted(text: string, mark: '"' | "'"): string {
+  if (text.includes('\0')) throw new UsageError('a name or password has a NUL character')
+  return `${mark}${text.replaceAll(mark, mark + mark)}${mark}`
+}

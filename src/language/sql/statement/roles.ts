@@ -1,0 +1,81 @@
+/** CREATE, ALTER, RENAME and DROP of roles: they are the server's, and not of the database, so the door carries them out. */
+import type { AlterRoleStmt, CreateRoleStmt, DropRoleStmt, Node, RenameStmt, RoleSpec } from 'libpg-query'
+import { findType } from '../../../model/table/types/registry.ts'
+import { optionText } from '../bind/tree.ts'
+import type { RoleName, RoleOptions } from '../contract.ts'
+import { failure, notBuilt } from '../failure.ts'
+import { type Planned, planEffect } from './prepared.ts'
+
+const timestamptzOid = 1184
+
+const flags: Readonly<Record<string, 'login' | 'superuser' | 'createRole' | 'createDatabase' | 'inherit'>> = {
+  canlogin: 'login',
+  superuser: 'superuser',
+  createrole: 'createRole',
+  createdb: 'createDatabase',
+  inherit: 'inherit',
+}
+
+/** What a superuser may anyway, and what there is none of. */
+const withoutEffect: ReadonlySet<string> = new Set(['bypassrls', 'isreplication'])
+
+export function planCreateRole({ stmt_type: kind, role, options }: CreateRoleStmt): Planned {
+  const given = readOptions(options, 'CREATE ROLE')
+  const all = kind === 'ROLESTMT_USER' ? { login: true, ...given } : given
+  return planEffect({ kind: 'create role', name: role!, options: all }, 'CREATE ROLE')
+}
+
+export function planAlterRole({ role, options, action }: AlterRoleStmt): Planned {
+  if (action !== 1) throw notBuilt('ALTER GROUP … DROP USER')
+  return planEffect(
+    { kind: 'alter role', role: nameOf(role!), options: readOptions(options, 'ALTER ROLE') },
+    'ALTER ROLE',
+  )
+}
+
+export function planRenameRole({ subname, newname }: RenameStmt): Planned {
+  return planEffect({ kind: 'rename role', name: subname!, newName: newname! }, 'ALTER ROLE')
+}
+
+export function planDropRole({ roles = [], missing_ok: missingOk }: DropRoleStmt): Planned {
+  const names = roles.map((node) => nameOf((node as { RoleSpec: RoleSpec }).RoleSpec))
+  return planEffect({ kind: 'drop role', roles: names, missingOk: missingOk === true }, 'DROP ROLE')
+}
+
+function nameOf({ roletype, rolename }: RoleSpec): RoleName {
+  if (roletype === 'ROLESPEC_CSTRING') return { name: rolename! }
+  if (roletype === 'ROLESPEC_PUBLIC') throw failure('42704', 'role "public" does not exist')
+  return 'current'
+}
+
+function readOptions(options: readonly Node[] = [], command: string): RoleOptions {
+  const found: Record<string, boolean | number | string | null> = {}
+  for (const node of options) {
+    if (!('DefElem' in node)) continue
+    const { defname = '', arg } = node.DefElem
+    const flag = flags[defname]
+    const name = flag ?? defname
+    if (Object.hasOwn(found, name)) throw failure('42601', 'conflicting or redundant options')
+    if (flag !== undefined) found[flag] = optionText(arg) === 'true'
+    else if (defname === 'password') found['password'] = optionText(arg) ?? null
+    else if (defname === 'validUntil') found['validUntilMs'] = momentOf(optionText(arg) ?? '')
+    else if (defname === 'connectionlimit' && optionText(arg) === '-1') continue
+    else if (!withoutEffect.has(defname)) throw notBuilt(`${command} with ${words[defname] ?? defname}`)
+  }
+  return found
+}
+
+const words: Readonly<Record<string, string>> = {
+  connectionlimit: 'CONNECTION LIMIT',
+  rolemembers: 'ROLE',
+  adminmembers: 'ADMIN',
+  addroleto: 'IN ROLE',
+  sysid: 'SYSID',
+}
+
+/** Milliseconds since 1970; null for a moment that never comes. */
+function momentOf(text: string): number | null {
+  if (/^\s*\+?infinity\s*$/i.test(text)) return null
+  const moment = findType(timestamptzOid)!.parseText(text) as bigint
+  return Number(moment / 1000n)
+}

@@ -1,0 +1,254 @@
+/**
+ * Who may come in: proof of identity, for all doors.
+ *
+ *   no user    whoever connects is believed its name, and may do everything: the listener serves this machine alone
+ *   a user     everybody proves who it is, on this machine, too: by SCRAM, or by its password
+ *
+ * A user is a role that may log in and has a password. One is made by `polylog user add`, `CREATE ROLE`, or the environment of
+ * the first start; sessions that are open by then stay.
+ *
+ * What is answered to a wrong name and to a wrong password is the same, comes after the same work, and comes later the more
+ * often it was wrong (`throttle.ts`).
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Catalog } from '../database/catalog/catalog.ts'
+import type { Transaction } from '../database/contract.ts'
+import type { Host } from '../host/host.ts'
+import {
+  alterRole,
+  chanceOf,
+  createRole,
+  dropRole,
+  findRole,
+  isUser,
+  newRole,
+  renameRole,
+  type Role,
+  type RoleAttributes,
+  rolesOf,
+  secretOfRole,
+} from './roles.ts'
+import { parseClientFirst, ScramError, ScramExchange } from './scram.ts'
+import {
+  defaultIterations,
+  hmac,
+  isPassword,
+  parseSecret,
+  saltBytes,
+  type Secret,
+  secretOf,
+  secretText,
+  sha256,
+} from './secret.ts'
+import { Throttle } from './throttle.ts'
+
+export interface PrincipalsParts {
+  readonly host: Host
+  /** Of the database `system`; undefined where there is none. */
+  readonly catalog: () => Catalog | undefined
+  /** Runs a change there, and makes the database where it is missing. Durable when it resolves. */
+  readonly change: (run: (transaction: Transaction) => void) => Promise<void>
+}
+
+/** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
+export type RoleChange = Partial<Omit<RoleAttributes, 'secret'>> & { readonly password?: string | null }
+
+/** Who has failed to prove who it is. Doors have words of their own for it. */
+export class LoginError extends PolylogError {
+  constructor(message: string) {
+    super('denied', message)
+  }
+}
+
+export class Principals {
+  readonly #parts: PrincipalsParts
+  readonly #throttle: Throttle
+  /** Of the last catalog that was asked. */
+  #askedOf: Catalog | undefined
+  #hasUsers = false
+  /** Passwords that were right, under a key of this process: who comes again and again is not made to wait for PBKDF2. */
+  readonly #known = new Map<string, Buffer>()
+  #key: Uint8Array | undefined
+
+  constructor(parts: PrincipalsParts) {
+    this.#parts = parts
+    this.#throttle = new Throttle(parts.host)
+  }
+
+  /** Made when it is first needed. */
+  get #processKey(): Uint8Array {
+    return (this.#key ??= this.#chance(32))
+  }
+
+  #chance(bytes: number): Uint8Array {
+    const chance = new Uint8Array(bytes)
+    this.#parts.host.random(chance)
+    return chance
+  }
+
+  /** Who connects must prove who it is. */
+  get areProved(): boolean {
+    const catalog = this.#parts.catalog()
+    if (catalog !== this.#askedOf) {
+      this.#askedOf = catalog
+      this.#hasUsers = catalog !== undefined && rolesOf(catalog).some(isUser)
+    }
+    return this.#hasUsers
+  }
+
+  get roles(): readonly Role[] {
+    const catalog = this.#parts.catalog()
+    return catalog === undefined ? [] : rolesOf(catalog)
+  }
+
+  find(name: string): Role | undefined {
+    const catalog = this.#parts.catalog()
+    return catalog && findRole(catalog, name)
+  }
+
+  // ---- proof
+
+  /** Begins an exchange. `name`: where the door has it from elsewhere; else that of the message. Errors: `ScramError`. */
+  beginScram(clientFirst: string, address: string, name?: string): Login {
+    const first = parseClientFirst(clientFirst)
+    const asked = name ?? first.name
+    const exchange = new ScramExchange(this.#secretFor(asked), first, this.#chance(18))
+    return new Login(exchange, asked, (result) => this.#settle(asked, address, result))
+  }
+
+  /** Of a name that nobody has, one whose password nobody knows, always with the same salt. */
+  #secretFor(name: string): Secret {
+    const role = this.find(name)
+    const secret = role && secretOfRole(role)
+    if (secret !== undefined) return secret
+    const catalog = this.#parts.catalog()
+    const key = (catalog && chanceOf(catalog)) ?? this.#processKey
+    const salt = hmac(key, `salt ${name}`).subarray(0, saltBytes)
+    const none = this.#chance(32)
+    return { iterations: defaultIterations, salt, storedKey: none, serverKey: none }
+  }
+
+  /** The role. Errors: `LoginError`. */
+  async checkPassword(name: string, password: string, address: string): Promise<Role> {
+    const secret = this.#secretFor(name)
+    const seal = hmac(this.#processKey, Buffer.concat([sha256(secret.storedKey), sha256(Buffer.from(password))]))
+    const isKnown = this.#known.get(name)?.equals(seal) === true
+    const isRight = isKnown || (await isPassword(secret, password))
+    if (isRight && !isKnown) this.#remember(name, seal)
+    return await this.#settle(name, address, isRight)
+  }
+
+  #remember(name: string, seal: Buffer): void {
+    if (this.#known.size >= 1000) this.#known.clear()
+    this.#known.set(name, seal)
+  }
+
+  /** The proof has been looked at: what may be told of it, when it may be told. */
+  async #settle(name: string, address: string, isRight: boolean): Promise<Role> {
+    const { host } = this.#parts
+    const machine = address.replace(/:\d+$/, '')
+    const delayMs = this.#throttle.delayMs(name, machine)
+    const role = isRight ? this.find(name) : undefined
+    const isOver = role?.validUntilMs != null && host.now() >= role.validUntilMs
+    if (role === undefined || isOver || role.secret === null) {
+      this.#throttle.failed(name, machine)
+      host.log('warning', 'a login failed', { role: shown(name), address })
+      await this.#after(delayMs)
+      throw new LoginError(`password authentication failed for user "${shown(name)}"`)
+    }
+    this.#throttle.succeeded(name)
+    await this.#after(delayMs)
+    if (!role.login) throw new NoLoginError(`role "${shown(name)}" is not permitted to log in`)
+    return role
+  }
+
+  #after(delayMs: number): Promise<void> | undefined {
+    if (delayMs === 0) return undefined
+    return new Promise((resolve) => void this.#parts.host.at(delayMs, resolve))
+  }
+
+  // ---- changes
+
+  async create(name: string, { password, ...attributes }: RoleChange): Promise<void> {
+    const secret = await this.#secretText(password)
+    await this.#change((tx) => createRole(tx, name, checked({ ...newRole, ...attributes, secret }), this.#chance(32)))
+  }
+
+  async alter(name: string, { password, ...attributes }: RoleChange): Promise<void> {
+    const secret = password === undefined ? undefined : await this.#secretText(password)
+    await this.#change((tx) => {
+      const before = findRole(tx.catalog, name)
+      const change = { ...attributes, ...(secret !== undefined && { secret }) }
+      if (before !== undefined) checked({ ...before, ...change })
+      alterRole(tx, name, change)
+    })
+  }
+
+  rename(name: string, newName: string): Promise<void> {
+    return this.#change((tx) => renameRole(tx, name, newName))
+  }
+
+  /** All of them, or none. */
+  drop(names: readonly string[]): Promise<void> {
+    return this.#change((tx) => {
+      for (const name of names) dropRole(tx, name)
+    })
+  }
+
+  async #change(run: (transaction: Transaction) => void): Promise<void> {
+    await this.#parts.change(run)
+    this.#known.clear()
+  }
+
+  async #secretText(password: string | null | undefined): Promise<string | null> {
+    if (password === null || password === undefined) return null
+    const given = parseSecret(password)
+    return given === undefined ? secretText(await secretOf(password, this.#chance(saltBytes))) : password
+  }
+}
+
+/** Its password was right. */
+export class NoLoginError extends LoginError {}
+
+/** Until privileges are kept, who comes in may do everything: nobody is let in who was promised less. */
+function checked(attributes: RoleAttributes): RoleAttributes {
+  if (!attributes.login || attributes.superuser) return attributes
+  throw new PolylogError('unsupported', 'a role that may log in is a superuser: privileges are not kept yet', {
+    detail: { hint: 'Say SUPERUSER; of the command line, --admin.' },
+  })
+}
+
+function shown(name: string): string {
+  return name.slice(0, 63)
+}
+
+/** One exchange with a client. */
+export class Login {
+  readonly name: string
+  readonly #exchange: ScramExchange
+  readonly #settle: (isRight: boolean) => Promise<Role>
+
+  constructor(exchange: ScramExchange, name: string, settle: (isRight: boolean) => Promise<Role>) {
+    this.#exchange = exchange
+    this.name = name
+    this.#settle = settle
+  }
+
+  get serverFirst(): string {
+    return this.#exchange.serverFirst
+  }
+
+  /** Errors: `LoginError`, `ScramError`. */
+  async finish(clientFinal: string): Promise<{ readonly role: Role; readonly serverFinal: string }> {
+    let serverFinal: string | undefined
+    try {
+      serverFinal = this.#exchange.finish(clientFinal)
+    } catch (error) {
+      // What is no proof is a failure like a wrong one: else it would be a free try.
+      if (error instanceof ScramError) await this.#settle(false).catch(() => undefined)
+      throw error
+    }
+    const role = await this.#settle(serverFinal !== undefined)
+    return { role, serverFinal: serverFinal! }
+  }
+}

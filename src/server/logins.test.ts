@@ -1,0 +1,254 @@
+/** Who has a user has to be one, at every door: by each door's unmodified drivers, with right and wrong passwords. */
+import { createConnection } from 'node:net'
+import { Redis } from 'ioredis'
+import { MongoClient } from 'mongodb'
+import pg from 'pg'
+import { createClient } from 'redis'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Instance } from '../database/instance.ts'
+import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
+import { createRealHost } from '../host/real/real-host.ts'
+import { Sessions } from '../session/sessions.ts'
+import { Server } from './server.ts'
+
+const host = { ...createRealHost(), log: (): void => undefined }
+let disk = createMemoryDisk()
+let instance: Instance
+let sessions: Sessions
+let server: Server
+const ends: (() => unknown)[] = []
+
+async function start(): Promise<void> {
+  const onDisk = { ...host, disk }
+  instance = await Instance.open({ host: onDisk, directory: 'data' }, 'polylog')
+  sessions = new Sessions(onDisk, () => instance.databases, { catalog: instance })
+  server = await Server.listen(onDisk, sessions, { port: 0 })
+}
+
+async function stop(): Promise<void> {
+  for (const end of ends.splice(0)) await end()
+  await server.close()
+  sessions.close()
+  await instance.close()
+}
+
+beforeEach(async () => {
+  disk = createMemoryDisk()
+  await start()
+})
+afterEach(stop)
+
+const ada = { login: true, superuser: true, password: 'geheim:@/' }
+
+async function connect(user: string, password?: string): Promise<pg.Client> {
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user, password, database: 'polylog' })
+  client.on('error', () => undefined)
+  await client.connect()
+  ends.push(() => client.end())
+  return client
+}
+
+function mongo(user?: string, password?: string): MongoClient {
+  const credentials = user === undefined ? '' : `${encodeURIComponent(user)}:${encodeURIComponent(password!)}@`
+  const client = new MongoClient(`mongodb://${credentials}127.0.0.1:${server.port}/?serverSelectionTimeoutMS=20000`)
+  ends.push(() => client.close())
+  return client
+}
+
+function redis(username?: string, password?: string): Redis {
+  const options = {
+    port: server.port,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    protocol: 2 as const,
+  }
+  const client = new Redis({ ...options, ...(username !== undefined && { username, password: password! }) })
+  client.on('error', () => undefined)
+  ends.push(() => client.disconnect())
+  return client
+}
+
+describe('before there is a user', () => {
+  test('everybody is believed', async () => {
+    expect((await (await connect('anybody', 'anything')).query('SELECT current_user AS me')).rows[0].me).toBe('anybody')
+    expect(await redis('somebody', 'something').ping()).toBe('PONG')
+    expect(await mongo().db('a').command({ ping: 1 })).toMatchObject({ ok: 1 })
+  })
+
+  test('MongoDB, which cannot pretend, says what to do', async () => {
+    await expect(mongo('ada', 'x').db('a').command({ ping: 1 })).rejects.toMatchObject({
+      code: 18,
+      message: expect.stringContaining('polylog user add') as string,
+    })
+  })
+})
+
+describe('once there is a user', () => {
+  beforeEach(() => sessions.principals.create('ada', ada))
+
+  test('PostgreSQL asks for its password', async () => {
+    const client = await connect('ada', ada.password)
+    expect((await client.query('SELECT current_user AS me')).rows[0].me).toBe('ada')
+    await expect(connect('ada', 'wrong')).rejects.toMatchObject({ code: '28P01', severity: 'FATAL' })
+    await expect(connect('nobody', 'wrong')).rejects.toMatchObject({
+      code: '28P01',
+      message: 'password authentication failed for user "nobody"',
+    })
+    await expect(connect('ada', '')).rejects.toThrow()
+  })
+
+  test('Redis asks for it, by AUTH and by HELLO', async () => {
+    const client = redis('ada', ada.password)
+    expect(await client.set('a', 1)).toBe('OK')
+    const stranger = redis()
+    await expect(stranger.get('a')).rejects.toThrow('NOAUTH')
+    await expect(stranger.call('HELLO', '3')).rejects.toThrow('NOAUTH HELLO must be called')
+    await expect(stranger.call('AUTH', 'ada', 'wrong')).rejects.toThrow('WRONGPASS')
+    await expect(stranger.call('AUTH', 'wrong')).rejects.toThrow('WRONGPASS')
+    await expect(stranger.call('MULTI')).rejects.toThrow('NOAUTH')
+    const pipeline = stranger.pipeline().call('AUTH', 'ada', ada.password).get('a').call('RESET').get('a')
+    const [auth, get, reset, after] = (await pipeline.exec())!
+    expect([auth![1], get![1], reset![1]]).toEqual(['OK', '1', 'RESET'])
+    expect(after![0]?.message).toContain('NOAUTH')
+    const own = createClient({
+      socket: { port: server.port, reconnectStrategy: false },
+      username: 'ada',
+      password: ada.password,
+      RESP: 3,
+    })
+    await own.connect()
+    ends.push(() => own.close())
+    expect(await own.get('a')).toBe('1')
+  })
+
+  test('MongoDB asks for it', async () => {
+    const client = mongo('ada', ada.password)
+    await client.db('a').collection('c').insertOne({ n: 1 })
+    expect((await client.db('a').command({ connectionStatus: 1 }))['authInfo'].authenticatedUsers).toEqual([
+      { user: 'ada', db: 'admin' },
+    ])
+    await expect(mongo('ada', 'wrong').db('a').command({ ping: 1 })).rejects.toMatchObject({ code: 18 })
+    const stranger = mongo()
+    expect(await stranger.db('a').command({ ping: 1 })).toMatchObject({ ok: 1 })
+    for (const command of [
+      { find: 'c' },
+      { insert: 'c', documents: [{}] },
+      { listDatabases: 1 },
+      { serverStatus: 1 },
+    ]) {
+      await expect(stranger.db('admin').command(command)).rejects.toMatchObject({ code: 13 })
+    }
+  })
+
+  test("it is one again after a start, and the database that knows it is nobody else's", async () => {
+    await stop()
+    await start()
+    await expect(connect('anybody')).rejects.toThrow()
+    const client = await connect('ada', ada.password)
+    expect((await client.query('SELECT datname FROM pg_database')).rows).toEqual([{ datname: 'polylog' }])
+    await expect(client.query('CREATE DATABASE system')).rejects.toMatchObject({ code: '42501' })
+    await expect(client.query('DROP DATABASE system')).rejects.toMatchObject({ code: '3D000' })
+    const other = new pg.Client({
+      host: '127.0.0.1',
+      port: server.port,
+      user: 'ada',
+      password: ada.password,
+      database: 'system',
+    })
+    await expect(other.connect()).rejects.toMatchObject({ code: '3D000' })
+    await expect(redis('ada', ada.password).call('POLYLOG.USE', 'system')).rejects.toThrow('does not exist')
+  })
+
+  test('who does not say in time who it is has to go', async () => {
+    const late: (() => void)[] = []
+    const at = host.at
+    host.at = (delayMs, run) => {
+      if (delayMs !== 10_000) return at(delayMs, run)
+      late.push(run)
+      return () => void late.splice(late.indexOf(run), 1)
+    }
+    await stop()
+    await start()
+    try {
+      const client = redis()
+      await expect(client.get('a')).rejects.toThrow('NOAUTH')
+      const silent = createConnection(server.port, '127.0.0.1')
+      await new Promise((resolve) => silent.once('connect', resolve))
+      const known = redis('ada', ada.password)
+      await known.ping()
+      const closed = [client, silent].map((one) => new Promise((resolve) => one.once('close', resolve)))
+      silent.resume()
+      for (const run of late.slice()) run()
+      await Promise.all(closed)
+      expect(await known.ping()).toBe('PONG')
+    } finally {
+      host.at = at
+    }
+  })
+})
+
+describe('roles in SQL', () => {
+  test('are made, changed, renamed and dropped, and seen', async () => {
+    const client = await connect('postgres')
+    await client.query("CREATE ROLE ada LOGIN SUPERUSER PASSWORD 'one' VALID UNTIL 'infinity'")
+    await client.query("CREATE USER bob WITH SUPERUSER PASSWORD 'two'")
+    await client.query('CREATE ROLE readers')
+    const roles = 'SELECT rolname, rolcanlogin, rolsuper FROM pg_roles WHERE oid > 20000 ORDER BY 1'
+    expect((await client.query({ text: roles, rowMode: 'array' })).rows).toEqual([
+      ['ada', true, true],
+      ['bob', true, true],
+      ['readers', false, false],
+    ])
+    await connect('bob', 'two')
+    await client.query("ALTER ROLE bob PASSWORD 'three'")
+    await expect(connect('bob', 'two')).rejects.toMatchObject({ code: '28P01' })
+    await client.query('ALTER ROLE bob RENAME TO rob')
+    await connect('rob', 'three')
+    await client.query('ALTER ROLE rob NOLOGIN')
+    await expect(connect('rob', 'three')).rejects.toMatchObject({ code: '28000' })
+    await client.query("ALTER ROLE rob LOGIN VALID UNTIL '2020-01-01'")
+    await expect(connect('rob', 'three')).rejects.toMatchObject({ code: '28P01' })
+    await client.query('DROP ROLE rob, readers')
+    expect((await client.query(roles)).rows).toHaveLength(1)
+  })
+
+  test.each([
+    ["CREATE ROLE ada LOGIN PASSWORD 'x'", '0A000'],
+    ['CREATE ROLE readers', '42710'],
+    ['CREATE ROLE pg_mine', '42939'],
+    ["CREATE ROLE b LOGIN SUPERUSER PASSWORD ''", '22023'],
+    ['CREATE ROLE b SUPERUSER NOSUPERUSER', '42601'],
+    ['CREATE ROLE b IN ROLE readers', '0A000'],
+    ['CREATE ROLE b CONNECTION LIMIT 3', '0A000'],
+    ['ALTER ROLE nobody NOLOGIN', '42704'],
+    ['ALTER ROLE nobody RENAME TO somebody', '42704'],
+    ['DROP ROLE nobody', '42704'],
+    ['DROP ROLE readers, nobody', '42704'],
+  ])('%s is refused', async (text, code) => {
+    const client = await connect('postgres')
+    await client.query('CREATE ROLE readers')
+    await expect(client.query(text)).rejects.toMatchObject({ code })
+    expect(sessions.principals.roles.map(({ name }) => name)).toEqual(['readers'])
+  })
+
+  test('are not changed within a transaction block', async () => {
+    const client = await connect('postgres')
+    await client.query('BEGIN')
+    await expect(client.query('CREATE ROLE readers')).rejects.toMatchObject({ code: '25001' })
+    await client.query('ROLLBACK')
+  })
+
+  test('the last that can make others stays', async () => {
+    const client = await connect('postgres')
+    await client.query("CREATE ROLE ada LOGIN SUPERUSER PASSWORD 'one'")
+    await client.query("CREATE ROLE bob LOGIN SUPERUSER PASSWORD 'two'")
+    await expect(connect('anybody')).rejects.toThrow()
+    await client.query('DROP ROLE bob')
+    for (const text of ['ALTER ROLE ada NOSUPERUSER', "ALTER ROLE ada VALID UNTIL '2030-01-01'"]) {
+      await expect(client.query(text)).rejects.toThrow()
+    }
+    await client.query('DROP ROLE ada')
+    await connect('anybody')
+  })
+})

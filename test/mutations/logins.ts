@@ -1,0 +1,117 @@
+/** Who may come in: secrets, proofs, what is told of them and when. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const logins = ['src/server/logins.test.ts']
+
+export const loginMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/principal/scram.ts',
+    ['src/principal/scram.test.ts'],
+    [
+      [
+        'a proof of another secret is taken',
+        'if (!timingSafeEqual(sha256(clientKey), storedKey)) return undefined',
+        'timingSafeEqual(sha256(clientKey), storedKey)',
+      ],
+      [
+        'a proof of another exchange is taken',
+        "if (nonces !== this.#nonces) throw new ScramError('another nonce')",
+        '',
+      ],
+      ['any channel binding is taken', "throw new ScramError('another channel binding')", 'void 0'],
+      ['an escaped name stays escaped', "replaceAll('=2C', ',')", "replaceAll('=2C', '=2C')"],
+    ],
+  ),
+  ...mutationsOf(
+    'src/principal/secret.ts',
+    ['src/principal/scram.test.ts'],
+    [
+      [
+        'letters of a password are taken as they come',
+        'return saslprep(password)',
+        'saslprep(password)\n    return password',
+      ],
+      ['a given secret may have any number of iterations', 'secret.iterations > mostIterations', 'false'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/principal/throttle.ts',
+    ['src/principal/throttle.test.ts'],
+    [
+      [
+        'an address is not counted',
+        'for (const key of [nameKey(name), addressKey(address)])',
+        'for (const key of [nameKey(name)])',
+      ],
+      ['one right password frees its address', 'this.#failures.delete(nameKey(name))', 'this.#failures.clear()'],
+      ['failures are remembered without a bound', 'if (this.#failures.size <= mostRemembered) break', 'break'],
+    ],
+  ),
+  ...mutationsOf('src/principal/principals.ts', logins, [
+    ['a password counts for ever', 'host.now() >= role.validUntilMs', 'false'],
+    ['a role that may not log in does', 'if (!role.login) throw', 'if (false) throw'],
+    ['a password that was right stays right', 'this.#known.get(name)?.equals(seal) === true', 'this.#known.has(name)'],
+    ['what users there are is asked once', 'if (catalog !== this.#askedOf)', 'if (this.#askedOf === undefined)'],
+  ]),
+  ...mutationsOf('src/principal/roles.ts', logins, [
+    ['the last superuser may go', 'users.length === 0 || users.some', 'users.length >= 0 || users.some'],
+    [
+      'of several roles the first are dropped',
+      'const object = transaction.catalog.findGlobal(roleKind, name)\n  if (object !== undefined) return object',
+      'const object = transaction.catalog.findGlobal(roleKind, name) ?? transaction.catalog.globalsOf(roleKind)[0]\n  if (object !== undefined) return object',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/redis/conversation.ts', logins, [
+    [
+      'RESET leaves the client known',
+      "this.changeSession({ user: 'default' })\n    this.#mustIdentify()",
+      "this.changeSession({ user: 'default' })",
+    ],
+    ['a stranger may send commands', '!this.#isIdentified && !beforeLogin', 'false && !beforeLogin'],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/execute.ts', logins, [
+    ['a stranger may send commands of MongoDB', 'if (!connection.isIdentified) throw', 'if (false) throw'],
+  ]),
+  ...mutationsOf('src/gateway/postgres/conversation.ts', logins, [
+    ['PostgreSQL believes everybody', 'if (!principals.areProved) return', 'if (principals) return'],
+  ]),
+  ...mutationsOf('src/session/sessions.ts', logins, [
+    [
+      'everybody may look into the database of roles',
+      'if (name === systemDatabase && !ownDoors.has(options.door))',
+      'if (name === systemDatabase && false)',
+    ],
+    [
+      'the database of roles is listed',
+      'return names.filter((name) => name !== systemDatabase).sort()',
+      'return names.sort()',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/database/catalog/global-changes.ts',
+    ['src/session/global-objects.test.ts'],
+    [
+      [
+        'two give one name at once',
+        "transaction.locks.lockName(`\\xffglobal ${JSON.stringify([kind, name])}`, 'update')",
+        '',
+      ],
+      [
+        'what others have changed is written over',
+        'if (newest?.version !== transaction.baseCatalog.globalById(id)?.version)',
+        'if (false)',
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/database/catalog/catalog-state.ts',
+    ['src/database/catalog/catalog-model.test.ts'],
+    [
+      [
+        'a renamed object keeps its old name',
+        'if (before !== undefined) globalNames = withoutNested(globalNames, before.kind, before.name)',
+        '',
+      ],
+    ],
+  ),
+]
