@@ -25,35 +25,47 @@ async function askTwice(prompt: string): Promise<string> {
   return first
 }
 
+/** Keys that have come behind the line that was asked for: a paste of two. */
+let ahead = ''
+
+/** Arrows and their like. */
+const controlSequence = /\u001b(?:\[[0-9;]*[A-Za-z~]|O.|.)/g
+
 function ask(prompt: string): Promise<string> {
   const stdin = process.stdin
   const stderr = process.stderr
   stderr.write(prompt)
   stdin.setRawMode(true)
-  stdin.resume()
   stdin.setEncoding('utf8')
   return new Promise((resolve, reject) => {
     let typed = ''
-    const done = (): void => {
+    const end = (): void => {
       stdin.off('data', take)
       stdin.setRawMode(false)
       stdin.pause()
       stderr.write('\n')
     }
     const take = (keys: string): void => {
-      for (const key of keys) {
+      const all = [...(ahead + keys).replaceAll(controlSequence, '')]
+      ahead = ''
+      for (const [at, key] of all.entries()) {
         if (key === '\r' || key === '\n') {
-          done()
+          ahead = all.slice(at + 1).join('')
+          end()
           return resolve(typed)
         }
         if (key === '\u0003' || key === '\u0004') {
-          done()
+          end()
           return reject(new UsageError('given up'))
         }
-        if (key === '\u007f' || key === '\b') typed = [...typed].slice(0, -1).join('')
+        if (key === '\u0015') typed = ''
+        else if (key === '\u007f' || key === '\b') typed = [...typed].slice(0, -1).join('')
         else typed += key
       }
+      return undefined
     }
     stdin.on('data', take)
+    stdin.resume()
+    if (ahead !== '') take('')
   })
 }

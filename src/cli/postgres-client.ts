@@ -15,11 +15,14 @@ export interface Caller {
 /** Of `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Errors: `UsageError`. */
 export function callerOf(text: string): Caller {
   let url: URL
+  let decoded: readonly string[]
   try {
     url = new URL(text)
+    decoded = [url.username, url.password, url.pathname.slice(1)].map(decodeURIComponent)
   } catch {
-    throw new UsageError(`--url takes postgres://HOST:PORT/DATABASE, not "${text}"`)
+    throw new UsageError('--url takes postgres://USER:PASSWORD@HOST:PORT/DATABASE')
   }
+  const [user, password, database] = decoded
   if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') {
     throw new UsageError(`--url takes postgres://HOST:PORT/DATABASE, not "${url.protocol}"`)
   }
@@ -27,9 +30,9 @@ export function callerOf(text: string): Caller {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1'
   return {
     address: { host, port: Number(url.port || 7654) },
-    user: decodeURIComponent(url.username) || 'polylog',
-    database: decodeURIComponent(url.pathname.slice(1)) || 'polylog',
-    password: decodeURIComponent(url.password) || undefined,
+    user: user || 'polylog',
+    database: database || 'polylog',
+    password: password || undefined,
   }
 }
 

@@ -9,6 +9,7 @@ import { PolylogError } from '../base/errors.ts'
 import { Instance } from '../database/instance.ts'
 import type { Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
+import { readSmallFile } from '../host/small-file.ts'
 import type { Principals, RoleChange } from '../principal/principals.ts'
 import { Sessions } from '../session/sessions.ts'
 import { UsageError } from './arguments.ts'
@@ -39,7 +40,9 @@ export async function userCommand(args: readonly string[]): Promise<void> {
     throw new UsageError('say --admin: there are no privileges yet that others could have')
   const host = createRealHost()
   const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', admin)
-  await (url === undefined ? inDirectory(host, data ?? 'polylog-data', work) : work(ofServer(host, callerOf(url))))
+  await (url === undefined
+    ? inDirectory(host, data ?? 'polylog-data', action === 'add', work)
+    : work(ofServer(host, callerOf(url))))
 }
 
 const actions: ReadonlySet<string> = new Set(['add', 'password', 'remove', 'list'])
@@ -68,9 +71,17 @@ async function carryOut(users: Users, action: string, name: string, isAdmin: boo
   else await users.create(name, { login: true, superuser: isAdmin, password })
 }
 
-/** Makes the directory where it is missing: who makes a user first has nothing to protect yet. */
-async function inDirectory(host: Host, directory: string, work: (users: Users) => Promise<void>): Promise<void> {
+/** `makes`: the directory, where it is missing: who makes a user first has nothing to protect yet. */
+async function inDirectory(
+  host: Host,
+  directory: string,
+  makes: boolean,
+  work: (users: Users) => Promise<void>,
+): Promise<void> {
   if (directory === '' || directory.includes('\0')) throw new UsageError('--data takes the path of a folder')
+  const isThere = (await readSmallFile(host.disk, `${directory}/FORMAT`, 64)) !== undefined
+  if (!isThere && !makes)
+    throw new PolylogError('undefined_object', `${directory} is no data directory: it has no FORMAT`)
   const instance = await open(host, directory)
   const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
   try {

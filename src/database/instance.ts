@@ -151,6 +151,7 @@ export class Instance {
       instance.#defaultDatabase = followed.defaultDatabase
       await followed.members.get(followed.defaultDatabase)?.lead()
       for (const [name, member] of followed.members) await instance.#adopt(name, member)
+      if (instance.names.includes(systemDatabase)) await instance.use(systemDatabase)
       return instance
     } catch (error) {
       await lock.release()

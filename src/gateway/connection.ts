@@ -105,9 +105,7 @@ export class Connection {
     this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
     this.#conversation.input.chargeTo(this.memory)
-    if (parts.sessions.principals.areProved) {
-      this.#loginTimer = parts.sessions.host.at(loginMs, () => this.fail(loginTooLate()))
-    }
+    if (parts.sessions.principals.areProved) this.mustLogIn(loginMs)
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#endInput()
     socket.onClose = () => this.#close()
@@ -116,6 +114,12 @@ export class Connection {
   /** It has shown that it speaks the protocol, and may hold as much as a session. */
   greet(): void {
     this.memory.limitBytes = this.#parts.sessions.memory.sessionBytes
+  }
+
+  /** Until it is known who it is, it may stay for so long. */
+  mustLogIn(limitMs: number): void {
+    this.identified()
+    this.#loginTimer = this.#parts.sessions.host.at(limitMs, () => this.fail(loginTooLate()))
   }
 
   /** It is known who it is, or nobody asks. */

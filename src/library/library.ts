@@ -249,7 +249,8 @@ export class EmbeddedDatabase {
     this.checkOpen()
     const database = await this.#database.fork(this.#database.name)
     const databases = new Map([[database.name, database]])
-    const options = { defaultDatabase: database.name, durability: 'memory' } as const
+    const { principals } = this.sessions
+    const options = { defaultDatabase: database.name, durability: 'memory', principals } as const
     const sessions = new Sessions(database.host, () => databases, options)
     return new EmbeddedDatabase(database, sessions, async () => {
       sessions.close()

@@ -20,7 +20,6 @@ import {
   createRole,
   dropRole,
   findRole,
-  isUser,
   newRole,
   renameRole,
   type Role,
@@ -44,8 +43,10 @@ import { Throttle } from './throttle.ts'
 
 export interface PrincipalsParts {
   readonly host: Host
-  /** Of the database `system`; undefined where there is none. */
+  /** Of the database `system`; undefined where it is not open. */
   readonly catalog: () => Catalog | undefined
+  /** Whether there is that database: then it is open, or nobody can be let in. */
+  readonly exists: () => boolean
   /** Runs a change there, and makes the database where it is missing. Durable when it resolves. */
   readonly change: (run: (transaction: Transaction) => void) => Promise<void>
 }
@@ -69,6 +70,8 @@ export class Principals {
   /** Passwords that were right, under a key of this process: who comes again and again is not made to wait for PBKDF2. */
   readonly #known = new Map<string, Buffer>()
   #key: Uint8Array | undefined
+  /** Passwords are put through PBKDF2 one after another. */
+  #computing: Promise<void> = Promise.resolve()
 
   constructor(parts: PrincipalsParts) {
     this.#parts = parts
@@ -89,9 +92,10 @@ export class Principals {
   /** Who connects must prove who it is. */
   get areProved(): boolean {
     const catalog = this.#parts.catalog()
+    if (catalog === undefined) return this.#parts.exists()
     if (catalog !== this.#askedOf) {
       this.#askedOf = catalog
-      this.#hasUsers = catalog !== undefined && rolesOf(catalog).some(isUser)
+      this.#hasUsers = chanceOf(catalog) !== undefined
     }
     return this.#hasUsers
   }
@@ -113,7 +117,8 @@ export class Principals {
     const first = parseClientFirst(clientFirst)
     const asked = name ?? first.name
     const exchange = new ScramExchange(this.#secretFor(asked), first, this.#chance(18))
-    return new Login(exchange, asked, (result) => this.#settle(asked, address, result))
+    const secret = this.#currentOf(asked)
+    return new Login(exchange, asked, (check) => this.#settle(asked, address, secret, check))
   }
 
   /** Of a name that nobody has, one whose password nobody knows, always with the same salt. */
@@ -129,13 +134,31 @@ export class Principals {
   }
 
   /** The role. Errors: `LoginError`. */
-  async checkPassword(name: string, password: string, address: string): Promise<Role> {
+  checkPassword(name: string, password: string, address: string): Promise<Role> {
+    return this.#settle(name, address, this.#currentOf(name), () => this.#isPassword(name, password))
+  }
+
+  async #isPassword(name: string, password: string): Promise<boolean> {
     const secret = this.#secretFor(name)
     const seal = hmac(this.#processKey, Buffer.concat([sha256(secret.storedKey), sha256(Buffer.from(password))]))
     const isKnown = this.#known.get(name)?.equals(seal) === true
-    const isRight = isKnown || (await isPassword(secret, password))
-    if (isRight && !isKnown) this.#remember(name, seal)
-    return await this.#settle(name, address, isRight)
+    if (isKnown) return true
+    // Milliseconds each: one a turn, however many ask.
+    await this.#inTurn()
+    const isRight = await isPassword(secret, password)
+    if (isRight) this.#remember(name, seal)
+    return isRight
+  }
+
+  #inTurn(): Promise<void> {
+    const { host } = this.#parts
+    this.#computing = this.#computing.then(() => new Promise((resolve) => host.turn(resolve)))
+    return this.#computing
+  }
+
+  /** What the name's secret is now; a proof of an older one counts no more. */
+  #currentOf(name: string): string | null | undefined {
+    return this.find(name)?.secret
   }
 
   #remember(name: string, seal: Buffer): void {
@@ -143,23 +166,35 @@ export class Principals {
     this.#known.set(name, seal)
   }
 
-  /** The proof has been looked at: what may be told of it, when it may be told. */
-  async #settle(name: string, address: string, isRight: boolean): Promise<Role> {
+  /**
+   * Looks at a proof once those before it are told, after what these have cost it, and tells what may be told of it. `secret`:
+   * that of the name when the proof was begun.
+   */
+  async #settle(
+    name: string,
+    address: string,
+    secret: string | null | undefined,
+    check: () => boolean | Promise<boolean>,
+  ): Promise<Role> {
     const { host } = this.#parts
     const machine = address.replace(/:\d+$/, '')
-    const delayMs = this.#throttle.delayMs(name, machine)
-    const role = isRight ? this.find(name) : undefined
-    const isOver = role?.validUntilMs != null && host.now() >= role.validUntilMs
-    if (role === undefined || isOver || role.secret === null) {
-      this.#throttle.failed(name, machine)
-      host.log('warning', 'a login failed', { role: shown(name), address })
-      await this.#after(delayMs)
-      throw new LoginError(`password authentication failed for user "${shown(name)}"`)
+    const leave = await this.#throttle.enter(name, machine)
+    try {
+      const isRight = await check()
+      await this.#after(this.#throttle.delayMs(name, machine))
+      const role = isRight ? this.find(name) : undefined
+      const isOver = role?.validUntilMs != null && host.now() >= role.validUntilMs
+      if (role === undefined || isOver || role.secret === null || role.secret !== secret) {
+        this.#throttle.failed(name, machine)
+        host.log('warning', 'a login failed', { role: shown(name), address })
+        throw new LoginError(`password authentication failed for user "${shown(name)}"`)
+      }
+      this.#throttle.succeeded(name)
+      if (!role.login) throw new NoLoginError(`role "${shown(name)}" is not permitted to log in`)
+      return role
+    } finally {
+      leave()
     }
-    this.#throttle.succeeded(name)
-    await this.#after(delayMs)
-    if (!role.login) throw new NoLoginError(`role "${shown(name)}" is not permitted to log in`)
-    return role
   }
 
   #after(delayMs: number): Promise<void> | undefined {
@@ -180,7 +215,7 @@ export class Principals {
       const before = findRole(tx.catalog, name)
       const change = { ...attributes, ...(secret !== undefined && { secret }) }
       if (before !== undefined) checked({ ...before, ...change })
-      alterRole(tx, name, change)
+      alterRole(tx, name, change, this.#chance(32))
     })
   }
 
@@ -226,9 +261,9 @@ function shown(name: string): string {
 export class Login {
   readonly name: string
   readonly #exchange: ScramExchange
-  readonly #settle: (isRight: boolean) => Promise<Role>
+  readonly #settle: (check: () => boolean) => Promise<Role>
 
-  constructor(exchange: ScramExchange, name: string, settle: (isRight: boolean) => Promise<Role>) {
+  constructor(exchange: ScramExchange, name: string, settle: (check: () => boolean) => Promise<Role>) {
     this.#exchange = exchange
     this.name = name
     this.#settle = settle
@@ -241,14 +276,22 @@ export class Login {
   /** Errors: `LoginError`, `ScramError`. */
   async finish(clientFinal: string): Promise<{ readonly role: Role; readonly serverFinal: string }> {
     let serverFinal: string | undefined
-    try {
-      serverFinal = this.#exchange.finish(clientFinal)
-    } catch (error) {
-      // What is no proof is a failure like a wrong one: else it would be a free try.
-      if (error instanceof ScramError) await this.#settle(false).catch(() => undefined)
-      throw error
+    let fault: ScramError | undefined
+    const check = (): boolean => {
+      try {
+        serverFinal = this.#exchange.finish(clientFinal)
+      } catch (error) {
+        if (!(error instanceof ScramError)) throw error
+        fault = error
+      }
+      return serverFinal !== undefined
     }
-    const role = await this.#settle(serverFinal !== undefined)
-    return { role, serverFinal: serverFinal! }
+    try {
+      const role = await this.#settle(check)
+      return { role, serverFinal: serverFinal! }
+    } catch (error) {
+      // What is no proof is a failure like a wrong one, or it would be a free try.
+      throw fault ?? error
+    }
   }
 }

@@ -100,14 +100,22 @@ export function createRole(
   attributes: RoleAttributes,
   chance: Uint8Array,
 ): void {
-  if (reservedNames.has(name) || name.startsWith('pg_')) {
-    throw new PolylogError('denied', `role name "${name}" is reserved`, { detail: { sqlState: '42939' } })
-  }
+  checkName(name)
   if (transaction.catalog.findGlobal(roleKind, name) !== undefined) throw duplicate(name)
-  if (transaction.catalog.globalsOf(chanceKind).length === 0) {
-    transaction.createGlobal(chanceKind, 'of unknown names', { bytes: Buffer.from(chance).toString('hex') })
-  }
+  keepChance(transaction, attributes, chance)
   transaction.createGlobal(roleKind, name, definitionOf(attributes))
+  checkSomebodyRules(transaction)
+}
+
+/** With the first user; from then on everybody is asked. */
+function keepChance(transaction: Transaction, attributes: RoleAttributes, chance: Uint8Array): void {
+  if (!isUser(attributes) || transaction.catalog.globalsOf(chanceKind).length > 0) return
+  transaction.createGlobal(chanceKind, 'of unknown names', { bytes: Buffer.from(chance).toString('hex') })
+}
+
+function checkName(name: string): void {
+  if (!reservedNames.has(name) && !name.startsWith('pg_')) return
+  throw new PolylogError('denied', `role name "${name}" is reserved`, { detail: { sqlState: '42939' } })
 }
 
 function duplicate(name: string): PolylogError {
@@ -116,15 +124,22 @@ function duplicate(name: string): PolylogError {
 
 const reservedNames: ReadonlySet<string> = new Set(['public', 'none'])
 
-export function alterRole(transaction: Transaction, name: string, change: Partial<RoleAttributes>): void {
+export function alterRole(
+  transaction: Transaction,
+  name: string,
+  change: Partial<RoleAttributes>,
+  chance: Uint8Array,
+): void {
   const object = objectOf(transaction, name)
   const after = { ...roleOf(object), ...change }
   transaction.alterGlobal(object, { definition: definitionOf(after) })
+  keepChance(transaction, after, chance)
   checkSomebodyRules(transaction)
 }
 
 export function renameRole(transaction: Transaction, name: string, newName: string): void {
   const object = objectOf(transaction, name)
+  checkName(newName)
   if (transaction.catalog.findGlobal(roleKind, newName) !== undefined) throw duplicate(newName)
   transaction.alterGlobal(object, { name: newName })
 }
@@ -134,13 +149,21 @@ export function dropRole(transaction: Transaction, name: string): void {
   checkSomebodyRules(transaction)
 }
 
-/** Where anybody must log in there is one who can make others: else nobody could ever again. */
+/**
+ * Once there was a user there is one, who can make others: without it either nobody could come in ever again, or everybody
+ * could, and neither is what who takes a user away has asked for.
+ */
 function checkSomebodyRules({ catalog }: Transaction): void {
   const users = rolesOf(catalog).filter(isUser)
-  if (users.length === 0 || users.some(({ superuser, validUntilMs }) => superuser && validUntilMs === null)) return
-  throw new PolylogError('dependent_objects', 'the last superuser that can log in for ever goes last', {
-    detail: { sqlState: '2BP01' },
-  })
+  const rules = users.some(({ superuser, validUntilMs }) => superuser && validUntilMs === null)
+  if (rules || chanceOf(catalog) === undefined) return
+  throw new PolylogError(
+    'dependent_objects',
+    'no superuser would be left that can log in and whose password never ends',
+    {
+      detail: { sqlState: '2BP01', hint: 'Make another one first.' },
+    },
+  )
 }
 
 function definitionOf(attributes: RoleAttributes): JsonObject {

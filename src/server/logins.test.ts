@@ -188,6 +188,136 @@ describe('once there is a user', () => {
   })
 })
 
+describe('hostile logins', () => {
+  beforeEach(() => sessions.principals.create('ada', ada))
+
+  test('AUTH does not wait between MULTI and EXEC', async () => {
+    const client = redis('ada', ada.password)
+    for (const name of ['ada', 'bob']) {
+      for (const [command, ...rest] of [
+        ['AUTH', name, 'wrong'],
+        ['HELLO', '2', 'AUTH', name, 'wrong'],
+      ] as const) {
+        expect(await client.call('MULTI')).toBe('OK')
+        await expect(client.call(command, ...rest)).rejects.toThrow('ERR')
+        await expect(client.call('EXEC')).rejects.toThrow('EXECABORT')
+      }
+    }
+    expect(await client.call('ECHO', 'next')).toBe('next')
+  })
+
+  test('who has not proved who it is holds little, also once it has said hello', async () => {
+    const { BSON } = await import('mongodb')
+    const body = BSON.serialize({ ping: 1, $db: 'admin' })
+    const message = Buffer.alloc(21 + body.length)
+    message.writeInt32LE(message.length, 0)
+    message.writeInt32LE(2013, 12)
+    message.set(body, 21)
+    const socket = createConnection(server.port, '127.0.0.1')
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const answered = new Promise((resolve) => socket.once('data', resolve))
+    socket.write(message)
+    await answered
+    const long = Buffer.alloc(16)
+    long.writeInt32LE(45_000_000, 0)
+    long.writeInt32LE(2013, 12)
+    socket.write(long)
+    socket.resume()
+    await closed
+    const arguments_ = Buffer.from(`*9\r\n$3\r\nGET\r\n${`$16000\r\n${'x'.repeat(16_000)}\r\n`.repeat(7)}`)
+    const other = createConnection(server.port, '127.0.0.1')
+    const said = new Promise<string>((resolve) => other.once('data', (chunk) => resolve(chunk.toString())))
+    other.on('error', () => undefined)
+    other.write(arguments_)
+    expect(await said).toContain('OOM')
+  })
+
+  test('a login that nobody waits for any more leaves nothing', async () => {
+    const socket = createConnection(server.port, '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    let isLookedAt: () => void = () => undefined
+    const looked = new Promise<void>((resolve) => (isLookedAt = resolve))
+    const check = sessions.principals.checkPassword.bind(sessions.principals)
+    let letGo: () => void = () => undefined
+    const held = new Promise<void>((resolve) => (letGo = resolve))
+    const done = new Promise<void>((resolve) => {
+      sessions.principals.checkPassword = async (...args) => {
+        isLookedAt()
+        await held
+        return check(...args).finally(() => setImmediate(resolve))
+      }
+    })
+    socket.write(`*3\r\n$4\r\nAUTH\r\n$3\r\nada\r\n$${ada.password.length}\r\n${ada.password}\r\n`)
+    await looked
+    const count = [...sessions.all()].length
+    socket.destroy()
+    while ([...sessions.all()].length === count) await new Promise((resolve) => setImmediate(resolve))
+    letGo()
+    await done
+    expect([...sessions.all()].map(({ user }) => user)).not.toContain('ada')
+  })
+
+  test('a proof of an older password counts no more, nor one of a role that is gone', async () => {
+    const { ScramClient } = await import('../principal/scram-client.ts')
+    const begin = (): { prove(): Promise<unknown> } => {
+      const client = new ScramClient(ada.password, Buffer.alloc(18, 3))
+      const login = sessions.principals.beginScram(client.first, '127.0.0.1:1', 'bob')
+      return { prove: async () => login.finish(await client.prove(login.serverFirst)) }
+    }
+    await sessions.principals.create('bob', ada)
+    await begin().prove()
+    const [older, gone] = [begin(), begin()]
+    await sessions.principals.alter('bob', { password: 'other' })
+    await expect(older.prove()).rejects.toThrow('authentication failed')
+    await sessions.principals.drop(['bob'])
+    await expect(gone.prove()).rejects.toThrow('authentication failed')
+  })
+
+  test('strangers open no database', async () => {
+    const client = await connect('ada', ada.password)
+    await client.query('CREATE DATABASE other')
+    await stop()
+    await start()
+    const stranger = new MongoClient(`mongodb://127.0.0.1:${server.port}/?appName=polylog:other`)
+    ends.push(() => stranger.close())
+    expect(await stranger.db('a').command({ ping: 1 })).toMatchObject({ ok: 1 })
+    const other = { host: '127.0.0.1', port: server.port, user: 'x', password: 'x', database: 'other' }
+    await expect(new pg.Client(other).connect()).rejects.toMatchObject({ code: '28P01' })
+    expect(instance.databases.has('other')).toBe(false)
+  })
+
+  test('a driver may look at the server without end', async () => {
+    const limits: number[] = []
+    const at = host.at
+    host.at = (delayMs, run) => {
+      limits.push(delayMs)
+      return at(delayMs, run)
+    }
+    await stop()
+    await start()
+    await mongo().db('a').command({ ping: 1 })
+    host.at = at
+    expect(limits).toContain(60_000)
+  })
+})
+
+test('who was there before the first user stays, at every door', async () => {
+  const [one, two, three] = [await connect('anybody'), redis(), mongo()]
+  await two.ping()
+  await three.db('a').collection('c').insertOne({ n: 1 })
+  await sessions.principals.create('ada', ada)
+  await one.query('SELECT 1')
+  expect(await two.set('a', 1)).toBe('OK')
+  expect(await three.db('a').collection('c').countDocuments()).toBe(1)
+})
+
+test('first users that come at once are all made', async () => {
+  const clients = await Promise.all([1, 2, 3, 4].map((n) => connect(`u${n}`)))
+  const sql = (n: number): string => `CREATE ROLE u${n} LOGIN SUPERUSER PASSWORD 'x'`
+  await Promise.all(clients.map((client, n) => client.query(sql(n))))
+  expect(sessions.principals.roles).toHaveLength(4)
+})
+
 describe('roles in SQL', () => {
   test('are made, changed, renamed and dropped, and seen', async () => {
     const client = await connect('postgres')
@@ -217,7 +347,6 @@ describe('roles in SQL', () => {
     ["CREATE ROLE ada LOGIN PASSWORD 'x'", '0A000'],
     ['CREATE ROLE readers', '42710'],
     ['CREATE ROLE pg_mine', '42939'],
-    ["CREATE ROLE b LOGIN SUPERUSER PASSWORD ''", '22023'],
     ['CREATE ROLE b SUPERUSER NOSUPERUSER', '42601'],
     ['CREATE ROLE b IN ROLE readers', '0A000'],
     ['CREATE ROLE b CONNECTION LIMIT 3', '0A000'],
@@ -225,6 +354,10 @@ describe('roles in SQL', () => {
     ['ALTER ROLE nobody RENAME TO somebody', '42704'],
     ['DROP ROLE nobody', '42704'],
     ['DROP ROLE readers, nobody', '42704'],
+    ['DROP ROLE CURRENT_USER', '22023'],
+    ['ALTER ROLE readers RENAME TO pg_mine', '42939'],
+    ["CREATE ROLE b LOGIN SUPERUSER PASSWORD 'x' VALID UNTIL '2030-01-01'", '2BP01'],
+    [`CREATE ROLE b PASSWORD 'md5${'0'.repeat(32)}'`, '0A000'],
   ])('%s is refused', async (text, code) => {
     const client = await connect('postgres')
     await client.query('CREATE ROLE readers')
@@ -245,10 +378,17 @@ describe('roles in SQL', () => {
     await client.query("CREATE ROLE bob LOGIN SUPERUSER PASSWORD 'two'")
     await expect(connect('anybody')).rejects.toThrow()
     await client.query('DROP ROLE bob')
-    for (const text of ['ALTER ROLE ada NOSUPERUSER', "ALTER ROLE ada VALID UNTIL '2030-01-01'"]) {
+    for (const text of [
+      'ALTER ROLE ada NOSUPERUSER',
+      "ALTER ROLE ada VALID UNTIL '2030-01-01'",
+      'ALTER ROLE ada NOLOGIN',
+      'ALTER ROLE ada PASSWORD NULL',
+      "ALTER ROLE ada PASSWORD ''",
+      'DROP ROLE ada',
+    ]) {
       await expect(client.query(text)).rejects.toThrow()
     }
-    await client.query('DROP ROLE ada')
-    await connect('anybody')
+    await expect(connect('anybody')).rejects.toThrow()
+    await connect('ada', 'one')
   })
 })

@@ -175,6 +175,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
 async function makeFirstUser({ principals, host }: Sessions, { firstUser }: StartOptions): Promise<void> {
   if (firstUser === undefined || principals.areProved) return
   const { name, password } = firstUser
-  await principals.create(name, { login: true, superuser: true, password })
+  const attributes = { login: true, superuser: true, validUntilMs: null, password }
+  await (principals.find(name) === undefined ? principals.create(name, attributes) : principals.alter(name, attributes))
   host.log('info', 'the first user is made', { user: name })
 }

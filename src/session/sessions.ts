@@ -26,6 +26,8 @@ export interface SessionsOptions extends IdleLimits {
   readonly idleTimeoutMs: number
   /** Left out where there are just those that are open, as beside a fork. */
   readonly catalog?: DatabaseCatalog
+  /** Of others whose users are those of these, too, as beside a fork. */
+  readonly principals?: Principals
   /** That of the process; left out, there is no limit. */
   readonly memory?: ProcessMemory
 }
@@ -103,6 +105,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly #failures = new Map<string, unknown>()
   readonly #idle: IdleDatabases
   #closingIdle: Promise<void> | undefined
+  #makingSystem: Promise<void> | undefined
   #lastId = 0
 
   constructor(host: Host, databases: () => ReadonlyMap<string, Database>, options: Partial<SessionsOptions> = {}) {
@@ -114,11 +117,14 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.activity = new Activity(host)
     this.#runner = new StatementRunner(this.scheduler)
     this.#databases = databases
-    this.principals = new Principals({
-      host,
-      catalog: () => databases().get(systemDatabase)?.catalog,
-      change: (run) => this.#changeSystem(run),
-    })
+    this.principals =
+      options.principals ??
+      new Principals({
+        host,
+        catalog: () => databases().get(systemDatabase)?.catalog,
+        exists: () => this.options.catalog?.names.includes(systemDatabase) === true,
+        change: (run) => this.#changeSystem(run),
+      })
     this.#idle = new IdleDatabases(this.options)
   }
 
@@ -252,7 +258,10 @@ export class Sessions implements SessionHost, TransactionRegistry {
   async #changeSystem(run: (transaction: Transaction) => void): Promise<void> {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no role can be made here')
-    if (!catalog.names.includes(systemDatabase)) await catalog.create(systemDatabase)
+    if (!catalog.names.includes(systemDatabase)) {
+      this.#makingSystem ??= catalog.create(systemDatabase).finally(() => (this.#makingSystem = undefined))
+      await this.#makingSystem
+    }
     await catalog.use(systemDatabase)
     const session = this.openSession({ user: 'polylog', database: systemDatabase, door: housekeepingDoor })
     try {

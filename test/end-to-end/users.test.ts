@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
+import { open, openFollower, serve } from '../../src/polylog.ts'
 import { runPolylog, runPolylogWith, ServerProcess, withFolder } from './server-process.ts'
 
 async function whoAmI(port: number, user: string, password: string): Promise<string> {
@@ -77,3 +78,48 @@ test('the environment of a first start makes the first user, and no other', () =
     await server.stop()
     await expect(ServerProcess.startIn({ POLYLOG_USER: 'ada' }, '--memory')).rejects.toThrow('POLYLOG_PASSWORD')
   }))
+
+describe('who follows a server with users', () => {
+  test('asks for the same passwords, also of the first user that comes later, and once it leads', () =>
+    withFolder(async (folder) => {
+      const leader = await ServerProcess.start('--data', folder)
+      const follower = await openFollower(folder)
+      let server = await serve(follower, { port: 0 })
+      expect(await whoAmI(server.port, 'anybody', '')).toBe('anybody')
+      const url = `postgres://127.0.0.1:${leader.port}`
+      await runPolylogWith({ input: 'one\n' }, 'user', 'add', 'ada', '--admin', '--url', url)
+      let refused: unknown
+      // It looks for it now and then.
+      for (let tries = 0; tries < 100 && refused === undefined; tries++) {
+        await whoAmI(server.port, 'anybody', 'x').catch((error: unknown) => (refused = error))
+        if (refused === undefined) await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+      expect(refused).toMatchObject({ code: '28P01' })
+      expect(await whoAmI(server.port, 'ada', 'one')).toBe('ada')
+      await server.close()
+      await leader.kill()
+      await follower.promote()
+      server = await serve(follower, { port: 0 })
+      await expect(whoAmI(server.port, 'anybody', 'x')).rejects.toMatchObject({ code: '28P01' })
+      expect(await whoAmI(server.port, 'ada', 'one')).toBe('ada')
+      await server.close()
+      await follower.close()
+    }))
+
+  test('so does one that is opened afterwards, and a fork', () =>
+    withFolder(async (folder) => {
+      await runPolylogWith({ input: 'one\n' }, 'user', 'add', 'ada', '--admin', '--data', folder)
+      const database = await open(folder)
+      const follower = await openFollower(folder)
+      const fork = await database.fork()
+      for (const each of [database, follower, fork]) {
+        const server = await serve(each, { port: 0 })
+        await expect(whoAmI(server.port, 'anybody', 'x')).rejects.toMatchObject({ code: '28P01' })
+        expect(await whoAmI(server.port, 'ada', 'one')).toBe('ada')
+        await server.close()
+      }
+      await fork.close()
+      await follower.close()
+      await database.close()
+    }))
+})

@@ -13,7 +13,7 @@
  * Invariants: a promotion that fails (the lock is held, mostly) leaves everything following as before.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { DiskError } from '../../host/host.ts'
+import { type Cancel, DiskError } from '../../host/host.ts'
 import { openFileLog } from '../../log/file/file-log.ts'
 import { openLogTail } from '../../log/file/log-tail.ts'
 import { openMemoryStore } from '../../storage/memory/memory.ts'
@@ -25,7 +25,7 @@ import type { Database } from '../database.ts'
 import { Engines } from '../engines.ts'
 import { FollowedLog } from './followed-log.ts'
 import { type FollowerName, FollowerNote, type Note } from './follower-note.ts'
-import { Instance, type InstanceOptions } from '../instance.ts'
+import { Instance, type InstanceOptions, systemDatabase } from '../instance.ts'
 import { logErrorCode } from '../commit/log-trouble.ts'
 import { Member } from './member.ts'
 import { Outage } from '../commit/outage.ts'
@@ -39,6 +39,9 @@ export interface FollowOptions extends InstanceOptions {
   /** By this name the leader keeps its log for it; left out, it does not. */
   readonly follower?: FollowerName
 }
+
+/** Until there are users, how often it is looked whether there are. */
+const lookForSystemMs = 1000
 
 /** How often what the leader has just replaced is looked for again. */
 const attempts = 20
@@ -58,6 +61,8 @@ export class FollowingInstance {
   readonly #notes = new Map<string, FollowerNote>()
   #promoted: Instance | undefined
   #isClosed = false
+  #stopWatching: Cancel | undefined
+  #looking: Promise<void> | undefined
   /** How often a database was begun anew. */
   restarts = 0
   /** How often because the leader would have kept too much of its log. */
@@ -75,10 +80,32 @@ export class FollowingInstance {
     try {
       const instance = new FollowingInstance(options, await DataDirectory.look(host.disk, directory))
       await instance.use(defaultDatabase)
+      await instance.#followSystem()
+      instance.#watchForSystem()
       return instance
     } catch (error) {
       throw translateFailure(error, directory)
     }
+  }
+
+  /** Who may come in is the leader's to say: from the first user on that is followed, too. */
+  async #followSystem(): Promise<void> {
+    const { host, directory } = this.#options
+    if (this.databases.has(systemDatabase) || this.#promoted !== undefined) return
+    if (!this.names.includes(systemDatabase)) this.#listed = await DataDirectory.look(host.disk, directory)
+    if (this.names.includes(systemDatabase)) await this.use(systemDatabase)
+  }
+
+  #watchForSystem(): void {
+    this.#stopWatching = this.#options.host.at(lookForSystemMs, () => {
+      this.#looking = this.#followSystem()
+        // What is listed and not followed lets nobody in; it is tried again.
+        .catch((error: unknown) => this.#options.host.log('warning', (error as Error).message))
+        .finally(() => {
+          const isDone = this.databases.has(systemDatabase) || this.#promoted !== undefined
+          if (!isDone && !this.#isClosed) this.#watchForSystem()
+        })
+    })
   }
 
   /** As `Instance.databases`, also after the promotion. */
@@ -281,6 +308,7 @@ export class FollowingInstance {
     const { directory } = this.#options
     try {
       await Promise.allSettled(this.#opening.values())
+      await this.#followSystem()
       this.#promoted = await Instance.takeOver(
         { ...this.#options, directory },
         { members: this.#members, memory: this.memory, defaultDatabase },
@@ -306,6 +334,8 @@ export class FollowingInstance {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#stopWatching?.()
+    await this.#looking
     await Promise.allSettled(this.#opening.values())
     await Promise.allSettled(this.#anew.values())
     await this.#dropNotes()

@@ -8,7 +8,7 @@ import { beginTurn } from '../../base/work.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import type { Session } from '../../session/contract.ts'
 import type { Witness } from '../../session/outbox.ts'
-import type { Connection } from '../connection.ts'
+import { loginMs, type Connection } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
 import type { Reworded } from '../refused-replies.ts'
 import { toFailure } from './errors.ts'
@@ -33,6 +33,8 @@ import {
 const longMessageBytes = 64 * 1024
 /** A larger reply leaves in its buffer (`Outbox.append`). */
 const keptReplyBytes = 64 * 1024
+/** Between two looks of a driver at the server that it does not log in for: ten seconds and a little by default. */
+const monitorMs = 60_000
 /** A cursor looks into its message as long as it lives: of a buffer larger than this a small one gets its own. */
 const sharedBufferBytes = 128 * 1024
 
@@ -48,6 +50,8 @@ export class MongoConversation implements Conversation {
   sasl: SaslConversation | undefined
   /** Who it has proved to be. */
   #user: string | undefined
+  /** There were no users when it came. */
+  readonly #isTrusted: boolean
   /** The command that waits. */
   running: Request | undefined
   /** Of the last command: its `maxTimeMS`, which ends waiting for the log as well. */
@@ -62,6 +66,7 @@ export class MongoConversation implements Conversation {
   constructor(gateway: GatewayState, connection: Connection) {
     this.gateway = gateway
     this.#connection = connection
+    this.#isTrusted = !gateway.sessions.principals.areProved
   }
 
   get greeted(): boolean {
@@ -70,13 +75,14 @@ export class MongoConversation implements Conversation {
 
   /** A command of it was understood. */
   greet(): void {
+    if (!this.isIdentified) return
     this.#isGreeted = true
     this.#connection.greet()
   }
 
   /** It may do more than prove who it is. */
   get isIdentified(): boolean {
-    return this.#user !== undefined || !this.gateway.sessions.principals.areProved
+    return this.#user !== undefined || this.#isTrusted
   }
 
   get user(): string | undefined {
@@ -89,7 +95,14 @@ export class MongoConversation implements Conversation {
     this.#changeUser(user)
   }
 
+  /** It asks for nothing but whether the server is there, as drivers do on a connection of its own, without end. */
+  heard(): void {
+    if (!this.isIdentified) this.#connection.mustLogIn(monitorMs)
+  }
+
   forgetUser(): void {
+    this.sasl = undefined
+    if (!this.#isTrusted) this.#connection.mustLogIn(loginMs)
     this.#changeUser(undefined)
   }
 
@@ -190,7 +203,7 @@ export class MongoConversation implements Conversation {
   /** Before its session is there: one that nobody uses may have been closed since it was asked for. */
   #openDatabase(): Promise<void> | undefined {
     const { databaseName: name } = this
-    if (name === undefined || this.#session !== undefined || this.#cannotOpen) return undefined
+    if (name === undefined || this.#session !== undefined || this.#cannotOpen || !this.isIdentified) return undefined
     return this.gateway.sessions.openDatabase(name)?.catch(() => void (this.#cannotOpen = true))
   }
 

@@ -292,7 +292,7 @@ export class PostgresConversation implements Conversation {
     const packet = readStartupPacket(this.input.peekAll())
     if (packet === undefined) return step.more
     this.input.skip(packet.sizeBytes)
-    if (packet.kind === 'startup') return this.#prepare(packet).then(() => this.#begin(packet))
+    if (packet.kind === 'startup') return this.#state.language.load().then(() => this.#begin(packet))
     if (packet.kind === 'cancel') {
       this.#state.cancel(packet.process, packet.secret)
       this.#connection.endAfterReplies()
@@ -302,9 +302,11 @@ export class PostgresConversation implements Conversation {
     return step.done
   }
 
-  async #prepare({ parameters }: StartupMessage): Promise<void> {
-    await this.#state.language.load()
-    await this.#state.parts.sessions.openDatabase(databaseOf(this.#state.parts.sessions, parameters))
+  /** Databases are opened for those who may come in. */
+  async #prepare(packet: StartupMessage): Promise<void> {
+    const { sessions } = this.#state.parts
+    await sessions.openDatabase(databaseOf(sessions, packet.parameters))
+    this.#open(packet)
   }
 
   #refuseEncryption(): void {
@@ -312,12 +314,13 @@ export class PostgresConversation implements Conversation {
     this.#connection.outbox.flush()
   }
 
-  #begin(packet: StartupMessage): void {
+  #begin(packet: StartupMessage): void | Promise<void> {
     const connection = this.#connection
     if (connection.hasEnded) return
     const { principals } = this.#state.parts.sessions
-    if (!principals.areProved) return this.#open(packet)
+    if (!principals.areProved) return this.#prepare(packet)
     this.#login = { proof: new PostgresLogin(principals, connection, userOf(packet)), packet }
+    return undefined
   }
 
   #prove({ proof, packet }: { readonly proof: PostgresLogin; readonly packet: StartupMessage }): Step | Promise<void> {
@@ -326,7 +329,7 @@ export class PostgresConversation implements Conversation {
     const message = this.#message.begin(input.bytes, input.payloadStart, input.payloadEnd)
     const proved = proof.take(input.type, message)
     if (proved === false) return step.done
-    return Promise.resolve(proved).then(() => this.#open(packet))
+    return Promise.resolve(proved).then(() => this.#prepare(packet))
   }
 
   #open(packet: StartupMessage): void {

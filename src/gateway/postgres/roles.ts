@@ -1,5 +1,5 @@
 /** CREATE ROLE and its like: changes of the server's own database, durable before they are answered. */
-import type { RoleName, StatementEffect } from '../../language/sql/contract.ts'
+import type { RoleName, RoleOptions, StatementEffect } from '../../language/sql/contract.ts'
 import type { Client } from './client.ts'
 
 type RoleEffect = Extract<StatementEffect, { kind: 'create role' | 'alter role' | 'rename role' | 'drop role' }>
@@ -7,8 +7,17 @@ type RoleEffect = Extract<StatementEffect, { kind: 'create role' | 'alter role' 
 export async function changeRoles(client: Client, effect: RoleEffect): Promise<void> {
   const { principals, session } = client
   const named = (role: RoleName): string => (role === 'current' ? session.user : role.name)
-  if (effect.kind === 'create role') await principals.create(effect.name, effect.options)
-  else if (effect.kind === 'alter role') await principals.alter(named(effect.role), effect.options)
+  const given = (options: RoleOptions): RoleOptions => {
+    if (options.password !== '') return options
+    client.notice({
+      severity: 'NOTICE',
+      sqlState: '00000',
+      message: 'empty string is not a valid password, clearing password',
+    })
+    return { ...options, password: null }
+  }
+  if (effect.kind === 'create role') await principals.create(effect.name, given(effect.options))
+  else if (effect.kind === 'alter role') await principals.alter(named(effect.role), given(effect.options))
   else if (effect.kind === 'rename role') await principals.rename(effect.name, effect.newName)
   else {
     const names = effect.roles.map(named)

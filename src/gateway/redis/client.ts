@@ -21,6 +21,8 @@ export interface Client {
   readonly libraryVersion: string
   /** It has proved who it is, or nobody asks. */
   readonly isIdentified: boolean
+  /** Nobody hears what it is answered. */
+  readonly hasEnded: boolean
   identify(): void
   /** Number of the selected database. */
   database: number

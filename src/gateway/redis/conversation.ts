@@ -86,10 +86,15 @@ export class RedisConversation implements Client, Conversation {
     return this.#isIdentified
   }
 
+  get hasEnded(): boolean {
+    return this.#connection.hasEnded
+  }
+
   identify(): void {
     this.#isIdentified = true
     this.input.isOfKnown = true
     this.#connection.identified()
+    this.#meet()
   }
 
   #mustIdentify(): void {
@@ -193,7 +198,7 @@ export class RedisConversation implements Client, Conversation {
 
   /** Whose first words name a command is no stranger, also where a long argument is still on its way. */
   #meet(): void {
-    if (this.#isGreeted) return
+    if (this.#isGreeted || !this.#isIdentified) return
     const args = this.input.arguments
     if (args.count === 0 || this.#server.table.find(args.at(0)) === undefined) return
     this.#isGreeted = true
@@ -232,8 +237,13 @@ export class RedisConversation implements Client, Conversation {
     this.#reply.error(errorLine(this.#answerTo(error)))
   }
 
+  /** It would have to be waited for. */
+  #isLogin({ name }: Command): boolean {
+    return (name === 'auth' || name === 'hello') && this.#server.sessions.principals.areProved
+  }
+
   #enqueue(command: Command, queue: QueuedCommands): void {
-    if (command.notInMulti) {
+    if (command.notInMulti || this.#isLogin(command)) {
       this.#refuseCommand(new CommandError('ERR Command not allowed inside a transaction'))
       return
     }

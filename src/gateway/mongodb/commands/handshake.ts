@@ -30,6 +30,7 @@ function chooseDatabase(request: Request): void {
  */
 function hello(request: Request): Reply {
   chooseDatabase(request)
+  request.connection.heard()
   const { sessions } = request.gateway
   const leads = sessions.leads(request.connection.databaseName ?? sessions.defaultDatabase)
   return (writer) => {

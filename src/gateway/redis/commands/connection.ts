@@ -50,9 +50,10 @@ function authenticate(call: Call): void | Promise<void> {
 }
 
 async function prove(call: Call, name: string, password: string): Promise<void> {
-  if (name !== call.client.session.user) checkFree(call)
+  checkFree(call)
   try {
     const role = await call.server.sessions.principals.checkPassword(name, password, call.client.remote)
+    if (call.client.hasEnded) return
     becomeUser(call, role.name)
     call.client.identify()
   } catch (error) {

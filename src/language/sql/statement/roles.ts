@@ -38,7 +38,11 @@ export function planRenameRole({ subname, newname }: RenameStmt): Planned {
 }
 
 export function planDropRole({ roles = [], missing_ok: missingOk }: DropRoleStmt): Planned {
-  const names = roles.map((node) => nameOf((node as { RoleSpec: RoleSpec }).RoleSpec))
+  const names = roles.map((node) => {
+    const name = nameOf((node as { RoleSpec: RoleSpec }).RoleSpec)
+    if (name === 'current') throw failure('22023', 'cannot use special role specifier in DROP ROLE')
+    return name
+  })
   return planEffect({ kind: 'drop role', roles: names, missingOk: missingOk === true }, 'DROP ROLE')
 }
 
@@ -57,7 +61,7 @@ function readOptions(options: readonly Node[] = [], command: string): RoleOption
     const name = flag ?? defname
     if (Object.hasOwn(found, name)) throw failure('42601', 'conflicting or redundant options')
     if (flag !== undefined) found[flag] = optionText(arg) === 'true'
-    else if (defname === 'password') found['password'] = optionText(arg) ?? null
+    else if (defname === 'password') found['password'] = passwordOf(optionText(arg))
     else if (defname === 'validUntil') found['validUntilMs'] = momentOf(optionText(arg) ?? '')
     else if (defname === 'connectionlimit' && optionText(arg) === '-1') continue
     else if (!withoutEffect.has(defname)) throw notBuilt(`${command} with ${words[defname] ?? defname}`)
@@ -71,6 +75,11 @@ const words: Readonly<Record<string, string>> = {
   adminmembers: 'ADMIN',
   addroleto: 'IN ROLE',
   sysid: 'SYSID',
+}
+
+function passwordOf(text: string | undefined): string | null {
+  if (text !== undefined && /^md5[0-9a-f]{32}$/.test(text)) throw notBuilt('a password hashed by MD5')
+  return text ?? null
 }
 
 /** Milliseconds since 1970; null for a moment that never comes. */
