@@ -40,10 +40,12 @@ export const loginMutations: readonly Mutation[] = [
     [
       [
         'an address is not counted',
-        'for (const key of [nameKey(name), addressKey(address)])',
-        'for (const key of [nameKey(name)])',
+        'return isHere ? [nameKey(name)] : ',
+        'return isHere || !isHere ? [nameKey(name)] : ',
       ],
       ['one right password frees its address', 'this.#failures.delete(nameKey(name))', 'this.#failures.clear()'],
+      ['one may try at once as often as one likes', 'await before\n', ''],
+      ['any number may wait', 'if (tries.count >= mostWaiting) throw', 'if (false) throw'],
       ['failures are remembered without a bound', 'if (this.#failures.size <= mostRemembered) break', 'break'],
     ],
   ),
@@ -51,10 +53,20 @@ export const loginMutations: readonly Mutation[] = [
     ['a password counts for ever', 'host.now() >= role.validUntilMs', 'false'],
     ['a role that may not log in does', 'if (!role.login) throw', 'if (false) throw'],
     ['a password that was right stays right', 'this.#known.get(name)?.equals(seal) === true', 'this.#known.has(name)'],
+    ['a proof counts whatever has become of the secret', 'role.secret !== secret', 'false'],
+    [
+      'where users are not known nobody is asked',
+      'if (catalog === undefined) return this.#parts.exists()',
+      'if (catalog === undefined) return false',
+    ],
     ['what users there are is asked once', 'if (catalog !== this.#askedOf)', 'if (this.#askedOf === undefined)'],
   ]),
   ...mutationsOf('src/principal/roles.ts', logins, [
-    ['the last superuser may go', 'users.length === 0 || users.some', 'users.length >= 0 || users.some'],
+    [
+      'the last superuser may go',
+      'if (rules || chanceOf(catalog) === undefined) return',
+      'if (!rules || rules) return',
+    ],
     [
       'of several roles the first are dropped',
       'const object = transaction.catalog.findGlobal(roleKind, name)\n  if (object !== undefined) return object',
@@ -68,6 +80,13 @@ export const loginMutations: readonly Mutation[] = [
       "this.changeSession({ user: 'default' })",
     ],
     ['a stranger may send commands', '!this.#isIdentified && !beforeLogin', 'false && !beforeLogin'],
+  ]),
+  ...mutationsOf('src/gateway/redis/commands/connection.ts', logins, [
+    ['a login goes on for one who has gone', 'if (call.client.hasEnded) return\n', ''],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/conversation.ts', logins, [
+    ['a stranger of MongoDB opens databases', ' || !this.isIdentified) return undefined', ') return undefined'],
+    ['a stranger of MongoDB is greeted', 'if (!this.isIdentified) return\n', ''],
   ]),
   ...mutationsOf('src/gateway/mongodb/execute.ts', logins, [
     ['a stranger may send commands of MongoDB', 'if (!connection.isIdentified) throw', 'if (false) throw'],

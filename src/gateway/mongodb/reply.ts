@@ -22,11 +22,6 @@ export type ShortReply = (writer: BsonWriter) => void
 /** Writes a reply's fields, all but `ok`. */
 export type Reply = ShortReply | LongReply
 
-export function* replySteps(reply: Reply, writer: BsonWriter): ReplySteps {
-  if (typeof reply === 'function') reply(writer)
-  else yield* reply.steps(writer)
-}
-
 const copiedAtOnce: number = 1024 * 1024
 
 /** Elements that are written already. */
