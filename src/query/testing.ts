@@ -1,5 +1,6 @@
 /** Rows and workspaces for the tests of operators. Nothing outside of tests imports this. */
 import { MemoryAccount } from '../base/memory-account.ts'
+import { beginTurn } from '../base/work.ts'
 import type { Transaction } from '../database/contract.ts'
 import { TemporaryFiles } from '../database/directory/temporary-files.ts'
 import { Workspace } from '../database/transaction/workspace.ts'
@@ -61,8 +62,10 @@ export async function drainWaiting<R>(operator: Operator<R>, run: Run): Promise<
   for (let turns = 0; turns < 1_000_000; turns++) {
     const batch = operator.next(run)
     if (batch === undefined) return rows
-    if (batch === paused) await (takeWait(run) as Promise<void> | undefined)
-    else rows.push(...batch)
+    if (batch === paused) {
+      await (takeWait(run) as Promise<void> | undefined)
+      beginTurn()
+    } else rows.push(...batch)
   }
   throw new Error('an operator never ends')
 }
