@@ -28,8 +28,8 @@ async function askTwice(prompt: string): Promise<string> {
 /** Keys that have come behind the line that was asked for: a paste of two. */
 let ahead = ''
 
-/** Arrows and their like. */
-const controlSequence = /\u001b(?:\[[0-9;]*[A-Za-z~]|O.|.)/g
+/** Arrows and their like: an escape, and what it begins. */
+const controlSequence = new RegExp(`${String.fromCharCode(27)}(?:\\[[0-9;]*[A-Za-z~]|O.|.)`, 'g')
 
 function ask(prompt: string): Promise<string> {
   const stdin = process.stdin

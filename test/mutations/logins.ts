@@ -54,13 +54,19 @@ export const loginMutations: readonly Mutation[] = [
     ['a role that may not log in does', 'if (!role.login) throw', 'if (false) throw'],
     ['a password that was right stays right', 'this.#known.get(name)?.equals(seal) === true', 'this.#known.has(name)'],
     ['a proof counts whatever has become of the secret', 'role.secret !== secret', 'false'],
-    [
-      'where users are not known nobody is asked',
-      'if (catalog === undefined) return this.#parts.exists()',
-      'if (catalog === undefined) return false',
-    ],
     ['what users there are is asked once', 'if (catalog !== this.#askedOf)', 'if (this.#askedOf === undefined)'],
   ]),
+  ...mutationsOf(
+    'src/principal/principals.ts',
+    ['src/principal/principals.test.ts'],
+    [
+      [
+        'where users are not known nobody is asked',
+        'if (catalog === undefined) return this.#parts.exists()',
+        'if (catalog === undefined) return false',
+      ],
+    ],
+  ),
   ...mutationsOf('src/principal/roles.ts', logins, [
     [
       'the last superuser may go',
