@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Instance } from '../database/instance.ts'
 import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
 import { createRealHost } from '../host/real/real-host.ts'
+import { secretOf, secretText } from '../principal/secret.ts'
 import { Sessions } from '../session/sessions.ts'
 import { Server } from './server.ts'
 
@@ -336,6 +337,12 @@ describe('roles in SQL', () => {
     await connect('bob', 'two')
     await client.query("ALTER ROLE bob PASSWORD 'three'")
     await expect(connect('bob', 'two')).rejects.toMatchObject({ code: '28P01' })
+    // As psql's \\password: it hashes by itself.
+    expect((await client.query('SHOW password_encryption')).rows).toEqual([{ password_encryption: 'scram-sha-256' }])
+    const secret = secretText(await secretOf('four', Buffer.alloc(16, 7), 4096))
+    await client.query(`ALTER USER bob PASSWORD '${secret}'`)
+    await connect('bob', 'four')
+    await client.query("ALTER ROLE bob PASSWORD 'three'")
     await client.query('ALTER ROLE bob RENAME TO rob')
     await connect('rob', 'three')
     await client.query('ALTER ROLE rob NOLOGIN')

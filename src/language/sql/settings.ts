@@ -129,6 +129,7 @@ const settings = new Map<string, Setting>([
   ['server_version_num', { initial: '150000' }],
   ['session_authorization', { initial: (context) => context.user }],
   ['is_superuser', { initial: 'on' }],
+  ['password_encryption', { initial: 'scram-sha-256', accept: only('scram-sha-256') }],
   ['standard_conforming_strings', { initial: 'on', accept: only('on') }],
   ['statement_timeout', { initial: '0', accept: duration }],
   ['synchronous_commit', { initial: 'on', accept: oneOf('on', 'off', 'local', 'remote_write', 'remote_apply') }],
