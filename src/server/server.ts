@@ -66,6 +66,7 @@ export class Server {
     if (!isLoopback(address)) {
       throw new PolylogError('denied', `there are no credentials yet, so only loopback can be served, not ${address}`)
     }
+    await sessions.followUsers()
     const server = new Server(host, sessions, options)
     try {
       await server.#listen(address, options.port ?? defaultPort, [...server.#gateways.values()])

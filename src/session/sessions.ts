@@ -42,6 +42,8 @@ export interface DatabaseCatalog {
    * Closes it until it is used again; undefined where it must stay open. From the call on nobody finds it, but by `use`.
    */
   release?(name: string): Promise<void> | undefined
+  /** Where another process leads: brings in who may come in, and keeps looking. Before drivers are let in. */
+  followUsers?(): Promise<void>
 }
 
 export const defaultSessionsOptions: SessionsOptions = {
@@ -126,6 +128,11 @@ export class Sessions implements SessionHost, TransactionRegistry {
         change: (run) => this.#changeSystem(run),
       })
     this.#idle = new IdleDatabases(this.options)
+  }
+
+  /** Before drivers are let in. Errors: those of opening a database. */
+  async followUsers(): Promise<void> {
+    await this.options.catalog?.followUsers?.()
   }
 
   /** How often statements had to be run again. */

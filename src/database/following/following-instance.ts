@@ -80,15 +80,21 @@ export class FollowingInstance {
     try {
       const instance = new FollowingInstance(options, await DataDirectory.look(host.disk, directory))
       await instance.use(defaultDatabase)
-      await instance.#followSystem()
-      instance.#watchForSystem()
       return instance
     } catch (error) {
       throw translateFailure(error, directory)
     }
   }
 
-  /** Who may come in is the leader's to say: from the first user on that is followed, too. */
+  /**
+   * Before drivers are let in: who may come in is the leader's to say, and is followed from now on, or from the moment on in
+   * which there is somebody.
+   */
+  async followUsers(): Promise<void> {
+    await this.#followSystem()
+    if (!this.databases.has(systemDatabase) && this.#stopWatching === undefined) this.#watchForSystem()
+  }
+
   async #followSystem(): Promise<void> {
     const { host, directory } = this.#options
     if (this.databases.has(systemDatabase) || this.#promoted !== undefined) return
@@ -308,7 +314,6 @@ export class FollowingInstance {
     const { directory } = this.#options
     try {
       await Promise.allSettled(this.#opening.values())
-      await this.#followSystem()
       this.#promoted = await Instance.takeOver(
         { ...this.#options, directory },
         { members: this.#members, memory: this.memory, defaultDatabase },

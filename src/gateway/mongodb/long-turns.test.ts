@@ -172,7 +172,7 @@ const bounded: Readonly<Record<string, string>> = {
   'names and numbers':
     'hello ping buildInfo connectionStatus whatsmyuri getParameter hostInfo getCmdLineOpts getLog serverStatus ' +
     'startSession polylogDatabases listDatabases listCollections endSessions killSessions abortTransaction commitTransaction polylogJoin polylogToken create drop dropDatabase ' +
-    'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout',
+    'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout saslStart saslContinue',
 }
 
 const boundedNames = Object.values(bounded).flatMap((names) => names.split(' '))
