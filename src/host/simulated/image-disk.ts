@@ -81,7 +81,12 @@ export class ImageDisk implements Disk {
       const held = this.#image.lock(path, this.#scheduler.owner)
       return {
         isInPlace: () => this.#folder(path, () => held.isInPlace()),
-        release: () => this.#folder(path, () => held.release()),
+        // It ends with a socket or a descriptor, which no disk can refuse.
+        release: () =>
+          this.#folder(path, () => held.release()).catch((error: unknown) => {
+            if (!(error instanceof DiskError)) throw error
+            held.release()
+          }),
       }
     })
   }
