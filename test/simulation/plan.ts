@@ -146,11 +146,14 @@ function lifeOf(random: SeededRandom, only: readonly FaultName[]): Life {
 
 /**
  * Where no sync fails or lies: of one that fails the simulated disk writes nothing ever, whoever has asked for it, so that a
- * follower's would lose what its leader has yet to sync.
+ * follower's would lose what its leader has yet to sync. Nor where the log has troubles of logs on other machines, which
+ * fence a leader: who follows reads the files, and knows nothing of them.
  */
 function followerOf(seed: number, lives: readonly Life[]): { follower?: FollowerPlan } {
   const random = new SeededRandom(seed * 2 + 6_000_001)
-  const isSound = lives.every(({ faults }) => faults['sync-error'] === undefined && faults['lying-sync'] === undefined)
+  const isSound = lives.every(({ faults, logFaults }) => {
+    return logFaults === undefined && faults['sync-error'] === undefined && faults['lying-sync'] === undefined
+  })
   if (!isSound || !random.chance(0.35)) return {}
   const pollMs = [1, 10, 60][random.below(3)]!
   return { follower: { pollMs, maxLagBytes: random.chance(0.5) ? 1 : 100_000_000 } }
