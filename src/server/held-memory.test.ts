@@ -175,8 +175,8 @@ test.each([
   await allIsFreed()
   await withPostgres(async (client) => {
     expect(await copyIn(client, 'COPY t FROM STDIN', `${long}${long}\n`)).toBe('COPY 1')
-    await allIsFreed()
   })
+  await allIsFreed()
 })
 
 test.each(Object.entries(redis))('a client of Redis: %s', async (_, keep) => {

@@ -269,7 +269,7 @@ export class PostgresConversation implements Conversation {
     client?.stopReading()
     if (!this.#connection.isWaiting) this.#connection.stopWaitingForLog('the cancellation')
     // A COPY waits for its client mostly, and runs nothing then.
-    if (!this.#copyWaits) client?.copy?.fail(sqlError('canceled', '57014', 'canceling statement due to user request'))
+    if (!this.#copyWaits) client?.copy?.fail(canceled())
   }
 
   get replyLimitMs(): number {
@@ -283,6 +283,7 @@ export class PostgresConversation implements Conversation {
     if (client === undefined) return
     this.#state.cancelable.delete(client.session.id)
     client.stopReading()
+    client.copy?.fail(canceled())
     client.session.close()
   }
 
@@ -351,4 +352,8 @@ export class PostgresConversation implements Conversation {
     connection.greet()
     this.#ready(client)
   }
+}
+
+function canceled(): PolylogError {
+  return sqlError('canceled', '57014', 'canceling statement due to user request')
 }

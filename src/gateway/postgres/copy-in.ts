@@ -64,6 +64,8 @@ class CopyIn implements CopyTarget {
   readonly #reject: (error: unknown) => void
   /** Of the rows that have not been inserted yet: one alone may have 64 MB. */
   readonly #memory: MemoryAccount
+  /** Nobody waits for it any more: what still arrives is for nobody. */
+  #isOver = false
   #count = 0
   /** Of the pieces before. */
   #held: HeldStatement | undefined
@@ -89,6 +91,7 @@ class CopyIn implements CopyTarget {
 
   fail(error: unknown): void {
     if (this.#client.copy === this) this.#client.copy = undefined
+    this.#isOver = true
     this.#memory.close()
     this.#reject(error)
   }
@@ -101,7 +104,7 @@ class CopyIn implements CopyTarget {
   }
 
   #hold(): void {
-    this.#memory.resize(this.#memory.usedBytes, this.#load.heldBytes)
+    if (!this.#isOver) this.#memory.resize(this.#memory.usedBytes, this.#load.heldBytes)
   }
 
   #take(type: number, bytes: Uint8Array, start: number, end: number): void | Promise<void> {
@@ -121,7 +124,7 @@ class CopyIn implements CopyTarget {
 
   /** A message may be as long as a client likes. */
   async #takeInPieces(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += pieceBytes) {
+    for (let at = 0; at < bytes.length && !this.#isOver; at += pieceBytes) {
       if (this.#feed(bytes.subarray(at, at + pieceBytes))) await this.#insert()
       else await this.#client.pause()
     }
