@@ -61,12 +61,18 @@ export class LoginError extends PolylogError {
   }
 }
 
+/** What a catalog says of all roles. */
+interface Looked {
+  readonly catalog: Catalog
+  readonly hasUsers: boolean
+  readonly roles: readonly Role[]
+}
+
 export class Principals {
   readonly #parts: PrincipalsParts
   readonly #throttle: Throttle
-  /** Of the last catalog that was asked. */
-  #askedOf: Catalog | undefined
-  #hasUsers = false
+  /** The last catalog that was asked. */
+  #looked: Looked | undefined
   /** Passwords that were right, under a key of this process: who comes again and again is not made to wait for PBKDF2. */
   readonly #known = new Map<string, Buffer>()
   #key: Uint8Array | undefined
@@ -92,17 +98,21 @@ export class Principals {
   /** Who connects must prove who it is. */
   get areProved(): boolean {
     const catalog = this.#parts.catalog()
-    if (catalog === undefined) return this.#parts.exists()
-    if (catalog !== this.#askedOf) {
-      this.#askedOf = catalog
-      this.#hasUsers = chanceOf(catalog) !== undefined
-    }
-    return this.#hasUsers
+    return catalog === undefined ? this.#parts.exists() : this.#lookAt(catalog).hasUsers
   }
 
+  /** In order of names. */
   get roles(): readonly Role[] {
     const catalog = this.#parts.catalog()
-    return catalog === undefined ? [] : rolesOf(catalog)
+    return catalog === undefined ? [] : this.#lookAt(catalog).roles
+  }
+
+  /** Once for each catalog: a view of the catalog of tables asks for each row. */
+  #lookAt(catalog: Catalog): Looked {
+    if (this.#looked?.catalog !== catalog) {
+      this.#looked = { catalog, hasUsers: chanceOf(catalog) !== undefined, roles: rolesOf(catalog) }
+    }
+    return this.#looked
   }
 
   find(name: string): Role | undefined {

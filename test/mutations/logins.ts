@@ -54,7 +54,7 @@ export const loginMutations: readonly Mutation[] = [
     ['a role that may not log in does', 'if (!role.login) throw', 'if (false) throw'],
     ['a password that was right stays right', 'this.#known.get(name)?.equals(seal) === true', 'this.#known.has(name)'],
     ['a proof counts whatever has become of the secret', 'role.secret !== secret', 'false'],
-    ['what users there are is asked once', 'if (catalog !== this.#askedOf)', 'if (this.#askedOf === undefined)'],
+    ['what users there are is asked once', 'if (this.#looked?.catalog !== catalog)', 'if (this.#looked === undefined)'],
   ]),
   ...mutationsOf(
     'src/principal/principals.ts',
@@ -62,8 +62,8 @@ export const loginMutations: readonly Mutation[] = [
     [
       [
         'where users are not known nobody is asked',
-        'if (catalog === undefined) return this.#parts.exists()',
-        'if (catalog === undefined) return false',
+        'catalog === undefined ? this.#parts.exists()',
+        'catalog === undefined ? false',
       ],
     ],
   ),

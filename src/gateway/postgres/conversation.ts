@@ -8,6 +8,7 @@
  */
 import type { PolylogError } from '../../base/errors.ts'
 import { answerTo } from '../../session/faults.ts'
+import { canceled } from '../../session/statement-runner.ts'
 import type { Connection } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
 import type { Reworded } from '../refused-replies.ts'
@@ -352,8 +353,4 @@ export class PostgresConversation implements Conversation {
     connection.greet()
     this.#ready(client)
   }
-}
-
-function canceled(): PolylogError {
-  return sqlError('canceled', '57014', 'canceling statement due to user request')
 }

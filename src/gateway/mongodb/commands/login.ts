@@ -75,11 +75,8 @@ async function saslContinue(request: Request): Promise<Reply> {
   if (sasl === undefined || request.getInteger('conversationId') !== conversationId) {
     throw mongoError(17, 'No SASL session state found')
   }
-  if (sasl.isProved) {
-    connection.sasl = undefined
-    return (writer) => writeStep(writer, true, '')
-  }
   connection.sasl = undefined
+  if (sasl.isProved) return (writer) => writeStep(writer, true, '')
   try {
     const { role, serverFinal } = await sasl.login.finish(textOf(request.get('payload')))
     connection.identify(role.name)
