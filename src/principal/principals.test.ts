@@ -7,7 +7,13 @@ const change = (): Promise<void> => Promise.resolve()
 
 test('where it is not known who the users are nobody is believed', () => {
   let exists = false
-  const principals = new Principals({ host, catalog: () => undefined, exists: () => exists, change })
+  const principals = new Principals({
+    host,
+    catalog: () => undefined,
+    state: () => undefined,
+    exists: () => exists,
+    change,
+  })
   expect(principals.areProved).toBe(false)
   exists = true
   expect(principals.areProved).toBe(true)

@@ -14,6 +14,8 @@ import { PolylogError } from '../base/errors.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
+import type { Reader } from '../storage/store.ts'
+import { type Actor, Audit, type AuditEntry, theServer } from './audit.ts'
 import {
   alterRole,
   chanceOf,
@@ -47,12 +49,17 @@ export interface PrincipalsParts {
   readonly catalog: () => Catalog | undefined
   /** Whether there is that database: then it is open, or nobody can be let in. */
   readonly exists: () => boolean
+  /** What that database holds; undefined where it is not open. */
+  readonly state: () => { readonly reader: Reader; readonly leads: boolean } | undefined
   /** Runs a change there, and makes the database where it is missing. Durable when it resolves. */
   readonly change: (run: (transaction: Transaction) => void) => Promise<void>
 }
 
 /** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
 export type RoleChange = Partial<Omit<RoleAttributes, 'secret'>> & { readonly password?: string | null }
+
+/** Where somebody comes in. */
+export type Place = Pick<Actor, 'door' | 'remote'>
 
 /** Who has failed to prove who it is. Doors have words of their own for it. */
 export class LoginError extends PolylogError {
@@ -69,6 +76,8 @@ interface Looked {
 }
 
 export class Principals {
+  /** What happens to roles, and who comes in. */
+  readonly audit: Audit
   readonly #parts: PrincipalsParts
   readonly #throttle: Throttle
   /** The last catalog that was asked. */
@@ -82,6 +91,16 @@ export class Principals {
   constructor(parts: PrincipalsParts) {
     this.#parts = parts
     this.#throttle = new Throttle(parts.host)
+    this.audit = new Audit({
+      host: parts.host,
+      current: () => {
+        const catalog = parts.catalog()
+        const state = parts.state()
+        return catalog && state && { catalog, reader: state.reader }
+      },
+      writes: () => parts.state()?.leads === true,
+      change: parts.change,
+    })
   }
 
   /** Made when it is first needed. */
@@ -120,15 +139,20 @@ export class Principals {
     return catalog && findRole(catalog, name)
   }
 
+  /** It may do everything: a superuser, or whoever it is where nobody is asked. */
+  rules(name: string): boolean {
+    return !this.areProved || this.find(name)?.superuser === true
+  }
+
   // ---- proof
 
   /** Begins an exchange. `name`: where the door has it from elsewhere; else that of the message. Errors: `ScramError`. */
-  beginScram(clientFirst: string, address: string, name?: string): Login {
+  beginScram(clientFirst: string, from: Place, name?: string): Login {
     const first = parseClientFirst(clientFirst)
     const asked = name ?? first.name
     const exchange = new ScramExchange(this.#secretFor(asked), first, this.#chance(18))
     const secret = this.#currentOf(asked)
-    return new Login(exchange, asked, (check) => this.#settle(asked, address, secret, check))
+    return new Login(exchange, asked, (check) => this.#settle(asked, from, secret, check))
   }
 
   /** Of a name that nobody has, one whose password nobody knows, always with the same salt. */
@@ -144,8 +168,8 @@ export class Principals {
   }
 
   /** The role. Errors: `LoginError`. */
-  checkPassword(name: string, password: string, address: string): Promise<Role> {
-    return this.#settle(name, address, this.#currentOf(name), () => this.#isPassword(name, password))
+  checkPassword(name: string, password: string, from: Place): Promise<Role> {
+    return this.#settle(name, from, this.#currentOf(name), () => this.#isPassword(name, password))
   }
 
   async #isPassword(name: string, password: string): Promise<boolean> {
@@ -182,12 +206,12 @@ export class Principals {
    */
   async #settle(
     name: string,
-    address: string,
+    from: Place,
     secret: string | null | undefined,
     check: () => boolean | Promise<boolean>,
   ): Promise<Role> {
     const { host } = this.#parts
-    const machine = address.replace(/:\d+$/, '')
+    const machine = from.remote.replace(/:\d+$/, '')
     const leave = await this.#throttle.enter(name, machine)
     try {
       const isRight = await check()
@@ -196,10 +220,14 @@ export class Principals {
       const isOver = role?.validUntilMs != null && host.now() >= role.validUntilMs
       if (role === undefined || isOver || role.secret === null || role.secret !== secret) {
         this.#throttle.failed(name, machine)
-        host.log('warning', 'a login failed', { role: shown(name), address })
+        this.audit.record({ event: 'login failed', by: { user: shown(name), ...from } })
         throw new LoginError(`password authentication failed for user "${shown(name)}"`)
       }
       this.#throttle.succeeded(name)
+      const by = { user: role.name, ...from }
+      this.audit.record(
+        role.login ? { event: 'login', by } : { event: 'login failed', by, detail: 'it may not log in' },
+      )
       if (!role.login) throw new NoLoginError(`role "${shown(name)}" is not permitted to log in`)
       return role
     } finally {
@@ -214,14 +242,19 @@ export class Principals {
 
   // ---- changes
 
-  async create(name: string, { password, ...attributes }: RoleChange): Promise<void> {
+  async create(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
+    const { password, ...attributes } = role
     const secret = await this.#secretText(password)
-    await this.#change((tx) => createRole(tx, name, checked({ ...newRole, ...attributes, secret }), this.#chance(32)))
+    const entry: AuditEntry = { event: 'role created', by, object: name, detail: told(role) }
+    const all = checked({ ...newRole, ...attributes, secret })
+    await this.#change([entry], (tx) => createRole(tx, name, all, this.#chance(32)))
   }
 
-  async alter(name: string, { password, ...attributes }: RoleChange): Promise<void> {
+  async alter(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
+    const { password, ...attributes } = role
     const secret = password === undefined ? undefined : await this.#secretText(password)
-    await this.#change((tx) => {
+    const entry: AuditEntry = { event: 'role altered', by, object: name, detail: told(role) }
+    await this.#change([entry], (tx) => {
       const before = findRole(tx.catalog, name)
       const change = { ...attributes, ...(secret !== undefined && { secret }) }
       if (before !== undefined) checked({ ...before, ...change })
@@ -229,20 +262,27 @@ export class Principals {
     })
   }
 
-  rename(name: string, newName: string): Promise<void> {
-    return this.#change((tx) => renameRole(tx, name, newName))
+  rename(name: string, newName: string, by: Actor = theServer): Promise<void> {
+    const entry: AuditEntry = { event: 'role renamed', by, object: name, detail: newName }
+    return this.#change([entry], (tx) => renameRole(tx, name, newName))
   }
 
   /** All of them, or none. */
-  drop(names: readonly string[]): Promise<void> {
-    return this.#change((tx) => {
+  drop(names: readonly string[], by: Actor = theServer): Promise<void> {
+    const entries = names.map((object): AuditEntry => ({ event: 'role dropped', by, object }))
+    return this.#change(entries, (tx) => {
       for (const name of names) dropRole(tx, name)
     })
   }
 
-  async #change(run: (transaction: Transaction) => void): Promise<void> {
-    await this.#parts.change(run)
+  /** What it says in the audit is there with the change, or not at all. */
+  async #change(entries: readonly AuditEntry[], run: (transaction: Transaction) => void): Promise<void> {
+    await this.#parts.change((transaction) => {
+      run(transaction)
+      for (const entry of entries) this.audit.within(transaction, entry)
+    })
     this.#known.clear()
+    for (const entry of entries) this.audit.committed(entry)
   }
 
   async #secretText(password: string | null | undefined): Promise<string | null> {
@@ -261,6 +301,13 @@ function checked(attributes: RoleAttributes): RoleAttributes {
   throw new PolylogError('unsupported', 'a role that may log in is a superuser: privileges are not kept yet', {
     detail: { hint: 'Say SUPERUSER; of the command line, --admin.' },
   })
+}
+
+/** What is changed, for the audit; of the password only that it is. */
+function told({ password, ...attributes }: RoleChange): string {
+  const texts = Object.entries(attributes).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+  if (password !== undefined) texts.push(password === null ? 'without a password' : 'a new password')
+  return texts.join(', ')
 }
 
 function shown(name: string): string {

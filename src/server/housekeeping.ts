@@ -1,11 +1,13 @@
 /**
  * What the server does by itself, in small transactions of its own: takes away what has expired, and forgets answered
- * retries; and it closes databases that nobody uses. Each run does a bounded piece, so that it never stands in anybody's way.
+ * retries and rows of the audit; and it closes databases that nobody uses. Each run does a bounded piece, so that it never stands in anybody's way.
  */
 import type { Cancel, Host } from '../host/host.ts'
+import { systemDatabase } from '../database/instance.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import { forgetReplies } from '../database/transaction/reply-cleanup.ts'
 import { reclaimExpired } from '../model/keyvalue/expiry.ts'
+import { trimAudit } from '../principal/audit-rows.ts'
 import type { Session } from '../session/contract.ts'
 import { housekeepingDoor, type Sessions } from '../session/sessions.ts'
 
@@ -85,5 +87,6 @@ export class Housekeeping {
   async #forget(session: Session): Promise<void> {
     const beforeMs = this.#host.now() - repliesKeptMs
     await session.run((tx) => forgetReplies(tx as KernelTransaction, beforeMs))
+    if (session.database === systemDatabase) await session.run((tx) => trimAudit(tx, this.#host.now()))
   }
 }

@@ -265,7 +265,7 @@ describe('hostile logins', () => {
     const { ScramClient } = await import('../principal/scram-client.ts')
     const begin = (): { prove(): Promise<unknown> } => {
       const client = new ScramClient(ada.password, Buffer.alloc(18, 3))
-      const login = sessions.principals.beginScram(client.first, '127.0.0.1:1', 'bob')
+      const login = sessions.principals.beginScram(client.first, { door: 'test', remote: '127.0.0.1:1' }, 'bob')
       return { prove: async () => login.finish(await client.prove(login.serverFirst)) }
     }
     await sessions.principals.create('bob', ada)

@@ -160,6 +160,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     const watch = new DirectoryWatch(host, instance)
     const stop = async (): Promise<void> => {
       await server.close()
+      await sessions.principals.audit.settle()
       sessions.close()
       const lost = await watch.stop()
       await instance.close()

@@ -28,7 +28,7 @@ function open(door = 'test'): Session {
 
 function evidence(session: Session, name: string): Record<string, unknown>[] {
   const { columns, rows } = session.evidence.find((table) => table.name === name)!
-  return rows().map((row) => Object.fromEntries(columns.map((column, i) => [column.name, row[i]])))
+  return [...rows()].map((row) => Object.fromEntries(columns.map((column, i) => [column.name, row[i]])))
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => opened.sessions.host.turn(resolve))

@@ -3,26 +3,29 @@
  *
  * They show the moment in which they are read, not the reader's snapshot.
  */
+import { PolylogError } from '../base/errors.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { latin1ToBytes, sliceOf } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import type { Database } from '../database/database.ts'
+import type { Principals } from '../principal/principals.ts'
 import type { Activity } from './activity.ts'
 import type { ClientSession } from './session.ts'
 
-export type EvidenceType = 'text' | 'int8' | 'bool'
+/** `timestamptz`: microseconds since 1970. */
+export type EvidenceType = 'text' | 'int8' | 'bool' | 'timestamptz'
 export type EvidenceValue = string | bigint | boolean | null
 
 export interface EvidenceTable {
   readonly name: string
   readonly columns: readonly { readonly name: string; readonly type: EvidenceType }[]
-  rows(): (readonly EvidenceValue[])[]
+  rows(): Iterable<readonly EvidenceValue[]>
 }
 
 type Columns = Readonly<Record<string, EvidenceType>>
 
-function table(name: string, columns: Columns, rows: () => (readonly EvidenceValue[])[]): EvidenceTable {
+function table(name: string, columns: Columns, rows: () => Iterable<readonly EvidenceValue[]>): EvidenceTable {
   return { name, columns: Object.entries(columns).map(([column, type]) => ({ name: column, type })), rows }
 }
 
@@ -31,6 +34,7 @@ export function evidenceOf(
   asker: ClientSession,
   sessions: () => Iterable<ClientSession>,
   activity: Activity,
+  principals: Principals,
 ): readonly EvidenceTable[] {
   return [
     durability(database),
@@ -47,6 +51,7 @@ export function evidenceOf(
     table('server', { started_ms: 'int8' }, () => [[millisecondsOf(activity.startedMs)]]),
     slowStatements(activity),
     memoryTable(asker.memory.root),
+    audit(asker, principals),
   ]
 }
 
@@ -383,4 +388,32 @@ function memoryTable(root: MemoryAccount): EvidenceTable {
       BigInt(account.refusals),
     ]),
   )
+}
+
+/** What has happened to who may come in, from whichever database it is asked: see `principal/audit.ts`. */
+function audit({ user }: ClientSession, principals: Principals): EvidenceTable {
+  const columns: Columns = {
+    at: 'timestamptz',
+    event: 'text',
+    principal: 'text',
+    door: 'text',
+    remote: 'text',
+    object: 'text',
+    detail: 'text',
+    count: 'int8',
+  }
+  return table('audit', columns, () => {
+    if (!principals.rules(user)) {
+      throw new PolylogError('denied', 'permission denied for view audit', { detail: { sqlState: '42501' } })
+    }
+    return auditRows(principals)
+  })
+}
+
+function* auditRows(principals: Principals): Generator<readonly EvidenceValue[]> {
+  const orNull = (text: string): string | null => (text === '' ? null : text)
+  for (const { atMs, event, principal, door, remote, object, detail, count } of principals.audit.rows()) {
+    const texts = [principal, door, remote, object, detail].map(orNull)
+    yield [BigInt(atMs) * 1000n, event, ...texts, BigInt(count)]
+  }
 }

@@ -32,7 +32,7 @@ const put =
 /** As `polylog.transactions` shows the whole. */
 function isShownReadOnly(): unknown {
   const { rows } = open().evidence.find(({ name }) => name === 'transactions')!
-  return rows()[0]![2]
+  return [...rows()][0]![2]
 }
 
 function codeOf(run: () => unknown): string {

@@ -399,8 +399,9 @@ describe('one transaction, several parties', () => {
 })
 
 describe('evidence', () => {
-  const rowsOf = (session: Session, name: string): (readonly unknown[])[] =>
-    session.evidence.find((table) => table.name === name)!.rows()
+  const rowsOf = (session: Session, name: string): (readonly unknown[])[] => [
+    ...session.evidence.find((table) => table.name === name)!.rows(),
+  ]
 
   test('tables have as many values as columns, and tell of locks, sessions and transactions', () => {
     const [a, b] = [openSession(), openSession()]

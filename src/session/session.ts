@@ -12,6 +12,7 @@ import type { Database } from '../database/database.ts'
 import { Workspace } from '../database/transaction/workspace.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import type { Durability } from '../log/commit-log.ts'
+import type { Principals } from '../principal/principals.ts'
 import { runAtomic } from './atomic-run.ts'
 import type { BeginOptions, DatabaseFacts, Outcome, RunOptions, Session, TransactionStatus } from './contract.ts'
 import { evidenceOf, type EvidenceTable } from './evidence.ts'
@@ -45,6 +46,7 @@ export interface SessionParts {
   readonly everybody: () => Iterable<ClientSession>
   readonly account: MemoryAccount
   readonly activity: Activity
+  readonly principals: Principals
   readonly onClose: () => void
 }
 
@@ -76,6 +78,7 @@ export class ClientSession implements Session {
   readonly #workspaces = new Set<Workspace>()
   #closed = false
   readonly #activity: Activity
+  readonly #principals: Principals
   readonly report: SessionReport
 
   constructor(parts: SessionParts) {
@@ -100,6 +103,7 @@ export class ClientSession implements Session {
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
     this.#activity = parts.activity
+    this.#principals = parts.principals
     this.report = new SessionReport(parts.activity, parts.door, parts.database.name)
   }
 
@@ -154,7 +158,7 @@ export class ClientSession implements Session {
   }
 
   get evidence(): readonly EvidenceTable[] {
-    return evidenceOf(this.#database, this, this.#everybody, this.#activity)
+    return evidenceOf(this.#database, this, this.#everybody, this.#activity, this.#principals)
   }
 
   get status(): TransactionStatus {

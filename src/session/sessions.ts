@@ -125,6 +125,10 @@ export class Sessions implements SessionHost, TransactionRegistry {
         host,
         catalog: () => databases().get(systemDatabase)?.catalog,
         exists: () => this.options.catalog?.names.includes(systemDatabase) === true,
+        state: () => {
+          const system = databases().get(systemDatabase)
+          return system && { reader: system.store.current, leads: system.leads }
+        },
         change: (run) => this.#changeSystem(run),
       })
     this.#idle = new IdleDatabases(this.options)
@@ -197,6 +201,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
       registry: this,
       everybody: () => this.all(),
       activity: this.activity,
+      principals: this.principals,
       account: principal.account.child('the session', {
         limitBytes: this.memory.sessionBytes,
         quantumBytes: 4096,
@@ -337,6 +342,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
 
   /** Ends all: what is open is rolled back. */
   close(): void {
+    if (this.options.principals === undefined) this.principals.audit.stop()
     for (const session of this.#sessions.values()) session.close()
   }
 

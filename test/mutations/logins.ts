@@ -67,6 +67,36 @@ export const loginMutations: readonly Mutation[] = [
       ],
     ],
   ),
+  ...mutationsOf(
+    'src/principal/audit.ts',
+    ['src/principal/audit.test.ts'],
+    [
+      ['each failure is told', 'if (known !== undefined) {', 'if (false && known) {'],
+      [
+        'kinds of failures have no bound',
+        'if (kinds.size < mostKinds) return undefined',
+        'if (kinds) return undefined',
+      ],
+      ['what is counted is not told', 'if (count === 0) kinds.delete(key)', 'if (count >= 0) kinds.delete(key)'],
+      ['what cannot be written is forgotten', 'return false', 'void 0'],
+      ['rows wait without a bound', 'if (this.#waiting.length < mostWaiting)', 'if (this.#waiting)'],
+      ['a follower writes', 'if (!this.#parts.writes()) return', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/principal/audit-rows.ts',
+    ['src/server/audit.test.ts'],
+    [
+      ['pages of the audit overlap', 'copied(collection, after + 1n)', 'copied(collection, after)'],
+      ['many failures push out changes of roles', 'isFrequent(row.event) ? 1 : 0', '1'],
+      ['old rows stay', 'decode(cursor.value).row.atMs >= fromMs', 'true'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/session/evidence.ts',
+    ['src/server/audit.test.ts'],
+    [['everybody reads the audit', 'if (!principals.rules(user))', 'if (false)']],
+  ),
   ...mutationsOf('src/principal/roles.ts', logins, [
     [
       'the last superuser may go',

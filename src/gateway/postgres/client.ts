@@ -419,7 +419,7 @@ function searchPathOf(text: string | undefined): readonly string[] {
 /** NAMEDATALEN, less its end. */
 const longestName = 63
 
-const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25 }
+const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25, timestamptz: 1184 }
 
 function systemTableOf(table: EvidenceTable): SystemTable {
   const columns = table.columns.map(({ name, type }) => ({ name, typeOid: evidenceTypes[type] }))

@@ -58,7 +58,7 @@ export class PostgresLogin {
     const at = message.take(size)
     message.finish()
     const first = decodeUtf8(message.bytes, at, at + size)
-    this.#login = this.#principals.beginScram(first, this.#connection.remote, this.#user)
+    this.#login = this.#principals.beginScram(first, { door: 'postgres', remote: this.#connection.remote }, this.#user)
     authenticationSaslContinue(this.#connection.outbox.writer, this.#login.serverFirst)
   }
 

@@ -16,9 +16,9 @@ export async function changeRoles(client: Client, effect: RoleEffect): Promise<v
     })
     return { ...options, password: null }
   }
-  if (effect.kind === 'create role') await principals.create(effect.name, given(effect.options))
-  else if (effect.kind === 'alter role') await principals.alter(named(effect.role), given(effect.options))
-  else if (effect.kind === 'rename role') await principals.rename(effect.name, effect.newName)
+  if (effect.kind === 'create role') await principals.create(effect.name, given(effect.options), session)
+  else if (effect.kind === 'alter role') await principals.alter(named(effect.role), given(effect.options), session)
+  else if (effect.kind === 'rename role') await principals.rename(effect.name, effect.newName, session)
   else {
     const names = effect.roles.map(named)
     const missing = effect.missingOk ? names.filter((name) => principals.find(name) === undefined) : []
@@ -27,6 +27,6 @@ export async function changeRoles(client: Client, effect: RoleEffect): Promise<v
       client.notice({ severity: 'NOTICE', sqlState: '00000', message })
     }
     const left = names.filter((name) => !missing.includes(name))
-    if (left.length > 0) await principals.drop(left)
+    if (left.length > 0) await principals.drop(left, session)
   }
 }

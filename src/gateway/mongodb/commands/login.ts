@@ -46,7 +46,7 @@ function begin(
     throw authenticationFailed(message)
   }
   const skips = options?.type === bsonType.object ? getField(options, 'skipEmptyExchange') : undefined
-  const login = principals.beginScram(textOf(payload), connection.remote)
+  const login = principals.beginScram(textOf(payload), { door: 'mongodb', remote: connection.remote })
   connection.sasl = { login, skipsEmpty: skips !== undefined && isTruthy(skips), isProved: false }
   return login.serverFirst
 }

@@ -52,7 +52,8 @@ function authenticate(call: Call): void | Promise<void> {
 async function prove(call: Call, name: string, password: string): Promise<void> {
   checkFree(call)
   try {
-    const role = await call.server.sessions.principals.checkPassword(name, password, call.client.remote)
+    const from = { door: 'redis', remote: call.client.remote }
+    const role = await call.server.sessions.principals.checkPassword(name, password, from)
     if (call.client.hasEnded) return
     becomeUser(call, role.name)
     call.client.identify()
