@@ -128,7 +128,7 @@ export class Audit {
     const row = this.#rowOf(entry)
     const { event, principal, door, object } = row
     let kinds = this.#counted.get(event)
-    if (kinds === undefined) this.#counted.set(event, (kinds = new Map()))
+    if (kinds === undefined) this.#counted.set(event, (kinds = new Map<string, Counted>()))
     const key = JSON.stringify([principal, door, machineOf(row.remote), object])
     const known = kinds.get(key) ?? this.#othersAmong(kinds, event)
     if (known !== undefined) {

@@ -9,7 +9,7 @@ import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
 import { readAudit, trimAudit, writeAudit, type AuditRow } from '../principal/audit-rows.ts'
 import { createRole, newRole } from '../principal/roles.ts'
 import { secretOf, secretText } from '../principal/secret.ts'
-import { Sessions } from '../session/sessions.ts'
+import type { Sessions } from '../session/sessions.ts'
 import { type RunningServer, startServer } from './server.ts'
 
 const lines: string[] = []
@@ -120,6 +120,16 @@ test('changes of roles are rows, as they are made or not at all, and stay over a
     'detail',
     'count',
   ])
+})
+
+test('who ends the session of another is a row', async () => {
+  const [first, second] = [redis('ada', ada.password), redis('ada', ada.password)]
+  await Promise.all([first.ping(), second.ping()])
+  const id = await first.client('ID')
+  expect(await second.client('KILL', 'ID', `${id}`)).toBe(1)
+  const client = await connect()
+  const [row] = await rowsOf(client, "event = 'session terminated'")
+  expect(row).toMatch(/^session terminated ada redis session \d+ of ada 1$/)
 })
 
 async function inSystem(run: Parameters<ReturnType<Sessions['openSession']>['run']>[0]): Promise<void> {

@@ -145,7 +145,17 @@ function kill(call: Call): void {
 
 function end(call: Call, client: Client): void {
   if (client === call.client) client.closeAfterReplies()
-  else client.kill()
+  else {
+    const { session, remote } = client
+    const object = `session ${session.id} of ${session.user}`
+    call.server.sessions.principals.audit.record({
+      event: 'session terminated',
+      by: call.client.session,
+      object,
+      detail: remote,
+    })
+    client.kill()
+  }
 }
 
 /** Clients are never closed for the memory that they take, so this is remembered and shown, and changes nothing. */
