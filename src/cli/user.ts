@@ -36,8 +36,6 @@ export async function userCommand(args: readonly string[]): Promise<void> {
     throw new UsageError('polylog user takes: add NAME [--admin], password NAME, remove NAME, or list')
   }
   if (admin && action !== 'add') throw new UsageError('--admin is said to polylog user add')
-  if (action === 'add' && !admin)
-    throw new UsageError('say --admin: there are no privileges yet that others could have')
   const host = createRealHost()
   const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', admin)
   await (url === undefined

@@ -11,8 +11,11 @@ import type { ByteReader, ByteWriter } from '../base/bytes.ts'
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { JobName, Transfer } from '../host/host.ts'
 import type { Cursor, Miss, ScanOptions } from '../storage/store.ts'
+import type { AccessList } from './access/access-list.ts'
+import type { Rights } from './access/rights.ts'
 import type { AgendaMark } from './transaction/agenda.ts'
-import type { Catalog, Collection, GlobalObject, Index, JsonObject, Namespace } from './catalog/catalog.ts'
+import type { Catalog, Collection, Index, JsonObject, Namespace } from './catalog/catalog.ts'
+import type { GlobalChanges } from './catalog/global-changes.ts'
 import type { ObjectAddress } from './catalog/objects.ts'
 import type { CollectionChange } from './catalog/schema-changes.ts'
 import type { FilesReport } from './verification/verify-files.ts'
@@ -65,6 +68,8 @@ export interface Transaction extends TransactionReader {
   readonly services: TransactionServices
   /** Whose statement runs: of several parties each in its turn. */
   readonly principal: Principal
+  /** Until the end of the transaction what a rule does with the collection is done as its owner. */
+  actForOwner(collection: number): void
 
   /** Where a batch begins: what `waitOf` takes its writes back to. */
   savepoint(): Savepoint
@@ -112,17 +117,14 @@ export interface Transaction extends TransactionReader {
   /** A message in the record, delivered to feeds at commit. */
   notify(channel: string, payload: string): void
   /** Who wrote it, for feeds: expiry and eviction are the server's own deletes. Default `client`. */
-  setOrigin(origin: Origin): void
+  origin: Origin
   /** Kept in the record and in the catalog of answered retries: see `rememberedReply`. */
   rememberReply(sessionKey: string, operation: bigint, reply: Slice): void
   /** Its bytes hold until the next call on the transaction. */
   rememberedReply(sessionKey: string): { readonly operation: bigint; readonly reply: Slice } | undefined
 
-  /** Errors: `duplicate_object` where one of this kind has the name, `invalid_argument`. */
-  createGlobal(kind: string, name: string, definition: JsonObject): GlobalObject
-  /** Another name, another definition, or both. Errors: as `createGlobal`. */
-  alterGlobal(object: GlobalObject, change: Partial<Pick<GlobalObject, 'name' | 'definition'>>): GlobalObject
-  dropGlobal(object: GlobalObject): void
+  /** Changes what lies in no namespace. */
+  readonly globals: Pick<GlobalChanges, 'create' | 'alter' | 'drop'>
   createNamespace(name: string): Namespace
   dropNamespace(namespace: Namespace): void
   /**
@@ -145,6 +147,11 @@ export interface Transaction extends TransactionReader {
   dropCollection(collection: Collection, together?: readonly Collection[]): void
   /** Of a namespace, a collection or a part of one; undefined takes it away. */
   setComment(address: ObjectAddress, text: string | undefined): void
+  /**
+   * Who may do what with an object (0: the database) or a part of it: made of the list that is written down, if one is. Whether
+   * the caller may change it is the caller's to ask.
+   */
+  changeAccess(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void
   /** All its keys; the collection stays. */
   clearCollection(collection: Collection): void
   /** The caller writes the entries, with `put(…, 'derived')`. Waits for writers of the collection. */
@@ -227,7 +234,12 @@ export interface DeferrableConstraint {
 
 /** Who runs a statement: an expression such as `DEFAULT current_user` asks, whichever door it came by. */
 export interface Principal {
+  /** As who it acts: PostgreSQL's current_user. */
   readonly user: string
+  /** The number of that role; undefined where nobody is asked who it is. */
+  readonly roleId: number | undefined
+  /** What it may do, in the state that the running statement began on. */
+  readonly rights: Rights
   readonly database: string
   readonly sessionId: number
   /** Of the open transaction. */

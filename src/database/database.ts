@@ -255,7 +255,7 @@ export class Database implements Kernel {
   #runDurably<T>(work: (transaction: Transaction) => T): Promise<T> {
     return throughMisses(this.store, () => {
       const transaction = this.begin({ isolation: 'read committed', readOnly: false, interactive: false })
-      transaction.setOrigin('system')
+      transaction.origin = 'system'
       transaction.beginStatement()
       try {
         const result = work(transaction)

@@ -25,6 +25,8 @@ export type ChangeEvent =
   | 'role altered'
   | 'role renamed'
   | 'role dropped'
+  | 'member added'
+  | 'member removed'
   | 'settings altered'
   | 'privilege granted'
   | 'privilege revoked'
@@ -174,7 +176,7 @@ function* trim(
     if (excess-- <= 0 && decode(cursor.value).row.atMs >= fromMs) break
     gone.push(sliceOf(copySlice(cursor.key)))
   }
-  transaction.setOrigin('system')
+  transaction.origin = 'system'
   for (const one of gone) {
     if (transaction.slice.spend(1)) yield undefined
     transaction.delete(one)

@@ -18,6 +18,7 @@ import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { Reader } from '../storage/store.ts'
+import type { Member } from '../database/access/rights.ts'
 import { type AuditEvent, type AuditRow, isFrequent, readAudit, writeAudit } from './audit-rows.ts'
 
 /** Who does something, and from where. */
@@ -25,6 +26,8 @@ export interface Actor {
   readonly user: string
   readonly door: string
   readonly remote: string
+  /** Left out, or without a member: it may do everything. */
+  readonly rights?: { readonly member: Member | undefined }
 }
 
 /** The server, where nobody asked it. */

@@ -3,7 +3,7 @@ import type { Host } from '../host/host.ts'
 import { Principals } from './principals.ts'
 
 const host = { monotonic: () => 0, random: (into: Uint8Array) => into.fill(1) } as unknown as Host
-const change = (): Promise<void> => Promise.resolve()
+const done = (): Promise<void> => Promise.resolve()
 
 test('where it is not known who the users are nobody is believed', () => {
   let exists = false
@@ -12,7 +12,8 @@ test('where it is not known who the users are nobody is believed', () => {
     catalog: () => undefined,
     state: () => undefined,
     exists: () => exists,
-    change,
+    change: done,
+    checkUnused: done,
   })
   expect(principals.areProved).toBe(false)
   exists = true

@@ -11,13 +11,18 @@
  * often it was wrong (`throttle.ts`).
  */
 import { PolylogError } from '../base/errors.ts'
+import { everybody } from '../database/access/access-list.ts'
+import type { Member } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import type { Reader } from '../storage/store.ts'
 import { type Actor, Audit, type AuditEntry, theServer } from './audit.ts'
 import {
+  addMember,
   alterRole,
+  builtIn,
+  builtInRoles,
   chanceOf,
   createRole,
   dropRole,
@@ -26,9 +31,14 @@ import {
   renameRole,
   type Role,
   type RoleAttributes,
+  removeMember,
+  requireRole,
+  roleById,
+  rolesAround,
   rolesOf,
   secretOfRole,
 } from './roles.ts'
+import { type Asker, checkAlter, checkCreate, checkDrop, checkMembers, checkRename } from './role-rules.ts'
 import { parseClientFirst, ScramError, ScramExchange } from './scram.ts'
 import {
   defaultIterations,
@@ -53,6 +63,8 @@ export interface PrincipalsParts {
   readonly state: () => { readonly reader: Reader; readonly leads: boolean } | undefined
   /** Runs a change there, and makes the database where it is missing. Durable when it resolves. */
   readonly change: (run: (transaction: Transaction) => void) => Promise<void>
+  /** Errors: `dependent_objects` where it owns something in a database, or has been given something. */
+  readonly checkUnused: (role: Role) => Promise<void>
 }
 
 /** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
@@ -73,6 +85,7 @@ interface Looked {
   readonly catalog: Catalog
   readonly hasUsers: boolean
   readonly roles: readonly Role[]
+  readonly members: Map<number, Member>
 }
 
 export class Principals {
@@ -129,19 +142,42 @@ export class Principals {
   /** Once for each catalog: a view of the catalog of tables asks for each row. */
   #lookAt(catalog: Catalog): Looked {
     if (this.#looked?.catalog !== catalog) {
-      this.#looked = { catalog, hasUsers: chanceOf(catalog) !== undefined, roles: rolesOf(catalog) }
+      const hasUsers = chanceOf(catalog) !== undefined
+      this.#looked = { catalog, hasUsers, roles: rolesOf(catalog), members: new Map() }
     }
     return this.#looked
   }
 
   find(name: string): Role | undefined {
-    const catalog = this.#parts.catalog()
-    return catalog && findRole(catalog, name)
+    return findRole(this.#parts.catalog(), name)
   }
 
-  /** It may do everything: a superuser, or whoever it is where nobody is asked. */
-  rules(name: string): boolean {
-    return !this.areProved || this.find(name)?.superuser === true
+  byId(id: number): Role | undefined {
+    return roleById(this.#parts.catalog(), id)
+  }
+
+  /** Those that were made, and those that every server has. */
+  get allRoles(): readonly Role[] {
+    return [...this.roles, ...builtInRoles]
+  }
+
+  /** What is asked of a role; undefined where there is none of this number. The same object as long as no role changes. */
+  member(id: number): Member | undefined {
+    const catalog = this.#parts.catalog()
+    if (catalog === undefined) return undefined
+    const { members } = this.#lookAt(catalog)
+    let member = members.get(id)
+    if (member === undefined) {
+      const role = roleById(catalog, id)
+      if (role === undefined) return undefined
+      members.set(id, (member = memberOf(catalog, role)))
+    }
+    return member
+  }
+
+  /** Whether `id` may become `other` by SET ROLE: it is a member, whether it inherits or not. */
+  mayBecome(id: number, other: number): boolean {
+    return rolesAround(this.#parts.catalog(), id, () => true).has(other)
   }
 
   // ---- proof
@@ -244,35 +280,88 @@ export class Principals {
 
   async create(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
     const { password, ...attributes } = role
+    checkCreate(askerOf(by), attributes.superuser === true)
     const secret = await this.#secretText(password)
     const entry: AuditEntry = { event: 'role created', by, object: name, detail: told(role) }
-    const all = checked({ ...newRole, ...attributes, secret })
+    const all = { ...newRole, ...attributes, secret }
     await this.#change([entry], (tx) => createRole(tx, name, all, this.#chance(32)))
   }
 
   async alter(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
     const { password, ...attributes } = role
     const secret = password === undefined ? undefined : await this.#secretText(password)
+    const isPassword = Object.keys(attributes).length === 0
     const entry: AuditEntry = { event: 'role altered', by, object: name, detail: told(role) }
     await this.#change([entry], (tx) => {
-      const before = findRole(tx.catalog, name)
-      const change = { ...attributes, ...(secret !== undefined && { secret }) }
-      if (before !== undefined) checked({ ...before, ...change })
-      alterRole(tx, name, change, this.#chance(32))
+      checkAlter(askerOf(by), requireRole(tx.catalog, name), attributes.superuser, isPassword)
+      alterRole(tx, name, { ...attributes, ...(secret !== undefined && { secret }) }, this.#chance(32))
     })
   }
 
   rename(name: string, newName: string, by: Actor = theServer): Promise<void> {
     const entry: AuditEntry = { event: 'role renamed', by, object: name, detail: newName }
-    return this.#change([entry], (tx) => renameRole(tx, name, newName))
+    return this.#change([entry], (tx) => {
+      checkRename(askerOf(by), requireRole(tx.catalog, name))
+      renameRole(tx, name, newName)
+    })
   }
 
-  /** All of them, or none. */
-  drop(names: readonly string[], by: Actor = theServer): Promise<void> {
+  /** All of them, or none. Errors: `dependent_objects` where one of them owns something, or has been given something. */
+  async drop(names: readonly string[], by: Actor = theServer): Promise<void> {
+    const roles = names.map((name) => requireRole(this.#parts.catalog(), name))
+    for (const role of roles) checkDrop(askerOf(by), role)
+    for (const role of roles) await this.#parts.checkUnused(role)
     const entries = names.map((object): AuditEntry => ({ event: 'role dropped', by, object }))
-    return this.#change(entries, (tx) => {
-      for (const name of names) dropRole(tx, name)
+    await this.#change(entries, (tx) => {
+      for (const name of names) {
+        checkDrop(askerOf(by), requireRole(tx.catalog, name))
+        dropRole(tx, name)
+      }
     })
+  }
+
+  /** Makes each of `members` one of each of `roles`. */
+  addMembers(
+    roles: readonly string[],
+    members: readonly string[],
+    admin: boolean,
+    by: Actor = theServer,
+  ): Promise<void> {
+    const asker = askerOf(by)
+    return this.#change(memberEntries('member added', roles, members, by), (tx) => {
+      for (const name of roles) {
+        const role = this.#led(tx, name, asker)
+        for (const member of members) addMember(tx, role, member, asker?.roleId ?? 0, admin)
+      }
+    })
+  }
+
+  /** `adminOnly`: they stay members. Answers who was none: `member` of `role`. */
+  async removeMembers(
+    roles: readonly string[],
+    members: readonly string[],
+    adminOnly: boolean,
+    by: Actor = theServer,
+  ): Promise<readonly { readonly role: string; readonly member: string }[]> {
+    const none: { role: string; member: string }[] = []
+    await this.#change(memberEntries('member removed', roles, members, by), (tx) => {
+      none.length = 0
+      for (const name of roles) {
+        const role = this.#led(tx, name, askerOf(by))
+        for (const member of members) {
+          if (!removeMember(tx, role, member, adminOnly)) none.push({ role: name, member })
+        }
+      }
+    })
+    return none
+  }
+
+  /** One whose members the asker may change. */
+  #led({ catalog }: Transaction, name: string, asker: Asker): Role {
+    const role = requireRole(catalog, name)
+    const own = asker && roleById(catalog, asker.roleId)
+    checkMembers(asker, role, own?.memberOf.some((each) => each.role === role.id && each.admin) === true)
+    return role
   }
 
   /** What it says in the audit is there with the change, or not at all. */
@@ -292,22 +381,44 @@ export class Principals {
   }
 }
 
+function memberOf(catalog: Catalog, { id, name, superuser, createDatabase, createRole: createsRoles }: Role): Member {
+  const inherited = rolesAround(catalog, id, ({ inherit }) => inherit)
+  return {
+    roleId: id,
+    name,
+    isSuperuser: superuser,
+    roles: new Set([...inherited, everybody]),
+    readsAll: inherited.has(builtIn.readAllData),
+    writesAll: inherited.has(builtIn.writeAllData),
+    monitors: inherited.has(builtIn.readAllStatistics),
+    signals: inherited.has(builtIn.signalBackend),
+    checkpoints: inherited.has(builtIn.checkpoint),
+    createsDatabases: createDatabase,
+    createsRoles,
+  }
+}
+
 /** Its password was right. */
 export class NoLoginError extends LoginError {}
-
-/** Until privileges are kept, who comes in may do everything: nobody is let in who was promised less. */
-function checked(attributes: RoleAttributes): RoleAttributes {
-  if (!attributes.login || attributes.superuser) return attributes
-  throw new PolylogError('unsupported', 'a role that may log in is a superuser: privileges are not kept yet', {
-    detail: { hint: 'Say SUPERUSER; of the command line, --admin.' },
-  })
-}
 
 /** What is changed, for the audit; of the password only that it is. */
 function told({ password, ...attributes }: RoleChange): string {
   const texts = Object.entries(attributes).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
   if (password !== undefined) texts.push(password === null ? 'without a password' : 'a new password')
   return texts.join(', ')
+}
+
+function askerOf({ rights }: Actor): Asker {
+  return rights?.member
+}
+
+function memberEntries(
+  event: 'member added' | 'member removed',
+  roles: readonly string[],
+  members: readonly string[],
+  by: Actor,
+): AuditEntry[] {
+  return roles.flatMap((role) => members.map((detail): AuditEntry => ({ event, by, object: role, detail })))
 }
 
 function shown(name: string): string {

@@ -27,6 +27,18 @@ export interface RoleAttributes {
   readonly validUntilMs: number | null
   /** As `secretText` writes it; null: no password is right. */
   readonly secret: string | null
+  /** The roles that it is a member of. */
+  readonly memberOf: readonly Membership[]
+}
+
+/** What a role is in another one. */
+export interface Membership {
+  /** The other one's number. */
+  readonly role: number
+  /** The number of who made it one; 0: the server. */
+  readonly by: number
+  /** It may make others members. */
+  readonly admin: boolean
 }
 
 export interface Role extends RoleAttributes {
@@ -43,6 +55,7 @@ export const newRole: RoleAttributes = {
   connectionLimit: -1,
   validUntilMs: null,
   secret: null,
+  memberOf: [],
 }
 
 const read = new WeakMap<GlobalObject, Role>()
@@ -56,9 +69,26 @@ function roleOf(object: GlobalObject): Role {
   return role
 }
 
-export function findRole(catalog: Catalog, name: string): Role | undefined {
-  const found = catalog.findGlobal(roleKind, name)
-  return found && roleOf(found)
+/** Also those that every server has. */
+export function findRole(catalog: Catalog | undefined, name: string): Role | undefined {
+  const found = catalog?.findGlobal(roleKind, name)
+  return found ? roleOf(found) : builtInRoles.find((role) => role.name === name)
+}
+
+export function roleById(catalog: Catalog | undefined, id: number): Role | undefined {
+  const found = catalog?.globalById(id)
+  return found?.kind === roleKind ? roleOf(found) : builtInRoles.find((role) => role.id === id)
+}
+
+/** Errors: `undefined_object`. */
+export function requireRole(catalog: Catalog | undefined, name: string): Role {
+  const found = findRole(catalog, name)
+  if (found !== undefined) return found
+  throw missing(name)
+}
+
+function missing(name: string): PolylogError {
+  return new PolylogError('undefined_object', `role "${name}" does not exist`, { detail: { sqlState: '42704' } })
 }
 
 /** In order of names. */
@@ -90,7 +120,8 @@ export function chanceOf(catalog: Catalog): Buffer | undefined {
 function objectOf(transaction: Transaction, name: string): GlobalObject {
   const object = transaction.catalog.findGlobal(roleKind, name)
   if (object !== undefined) return object
-  throw new PolylogError('undefined_object', `role "${name}" does not exist`, { detail: { sqlState: '42704' } })
+  checkName(name)
+  throw missing(name)
 }
 
 /** `chance`: random bytes, kept with the first role. */
@@ -103,14 +134,14 @@ export function createRole(
   checkName(name)
   if (transaction.catalog.findGlobal(roleKind, name) !== undefined) throw duplicate(name)
   keepChance(transaction, attributes, chance)
-  transaction.createGlobal(roleKind, name, definitionOf(attributes))
+  transaction.globals.create(roleKind, name, definitionOf(attributes))
   checkSomebodyRules(transaction)
 }
 
 /** With the first user; from then on everybody is asked. */
 function keepChance(transaction: Transaction, attributes: RoleAttributes, chance: Uint8Array): void {
   if (!isUser(attributes) || transaction.catalog.globalsOf(chanceKind).length > 0) return
-  transaction.createGlobal(chanceKind, 'of unknown names', { bytes: Buffer.from(chance).toString('hex') })
+  transaction.globals.create(chanceKind, 'of unknown names', { bytes: Buffer.from(chance).toString('hex') })
 }
 
 function checkName(name: string): void {
@@ -132,7 +163,7 @@ export function alterRole(
 ): void {
   const object = objectOf(transaction, name)
   const after = { ...roleOf(object), ...change }
-  transaction.alterGlobal(object, { definition: definitionOf(after) })
+  transaction.globals.alter(object, { definition: definitionOf(after) })
   keepChance(transaction, after, chance)
   checkSomebodyRules(transaction)
 }
@@ -141,13 +172,93 @@ export function renameRole(transaction: Transaction, name: string, newName: stri
   const object = objectOf(transaction, name)
   checkName(newName)
   if (transaction.catalog.findGlobal(roleKind, newName) !== undefined) throw duplicate(newName)
-  transaction.alterGlobal(object, { name: newName })
+  transaction.globals.alter(object, { name: newName })
 }
 
+/** Nobody is a member of it any more. */
 export function dropRole(transaction: Transaction, name: string): void {
-  transaction.dropGlobal(objectOf(transaction, name))
+  const { id } = objectOf(transaction, name)
+  for (const object of transaction.catalog.globalsOf(roleKind)) {
+    const role = roleOf(object)
+    if (!role.memberOf.some(({ role: other }) => other === id)) continue
+    const memberOf = role.memberOf.filter(({ role: other }) => other !== id)
+    transaction.globals.alter(object, { definition: definitionOf({ ...role, memberOf }) })
+  }
+  transaction.globals.drop(objectOf(transaction, name))
   checkSomebodyRules(transaction)
 }
+
+/** Errors: `undefined_object`, `invalid_argument` where the two would be members of each other. */
+export function addMember(transaction: Transaction, role: Role, member: string, by: number, admin: boolean): void {
+  const object = objectOf(transaction, member)
+  const before = roleOf(object)
+  if (rolesAround(transaction.catalog, role.id, () => true).has(before.id)) {
+    throw new PolylogError('invalid_argument', `role "${member}" is a member of role "${role.name}"`, {
+      detail: { sqlState: '0LP01' },
+    })
+  }
+  const known = before.memberOf.find((each) => each.role === role.id)
+  const memberOf = [
+    ...before.memberOf.filter((each) => each !== known),
+    { role: role.id, by: known?.by ?? by, admin: admin || known?.admin === true },
+  ]
+  transaction.globals.alter(object, { definition: definitionOf({ ...before, memberOf }) })
+}
+
+/** `adminOnly`: it stays a member, and may not make others members any more. False where it was none. */
+export function removeMember(transaction: Transaction, role: Role, member: string, adminOnly: boolean): boolean {
+  const object = objectOf(transaction, member)
+  const before = roleOf(object)
+  if (!before.memberOf.some((each) => each.role === role.id)) return false
+  const memberOf = before.memberOf.flatMap((each) => {
+    if (each.role !== role.id) return [each]
+    return adminOnly ? [{ ...each, admin: false }] : []
+  })
+  transaction.globals.alter(object, { definition: definitionOf({ ...before, memberOf }) })
+  return true
+}
+
+/** Itself and all that it is a member of, through those that `passes` lets through. */
+export function rolesAround(
+  catalog: Catalog | undefined,
+  id: number,
+  passes: (role: Role) => boolean,
+): ReadonlySet<number> {
+  const found = new Set([id])
+  for (const each of found) {
+    const role = roleById(catalog, each)
+    if (role === undefined || !passes(role)) continue
+    for (const { role: other } of role.memberOf) found.add(other)
+  }
+  return found
+}
+
+// ---- roles that every server has
+
+/** Numbers below those that catalogs give out. */
+export const builtIn = {
+  readAllData: 2,
+  writeAllData: 3,
+  monitor: 4,
+  readAllSettings: 5,
+  readAllStatistics: 6,
+  signalBackend: 8,
+  checkpoint: 9,
+} as const
+
+function builtInRole(id: number, name: string, ...memberOf: readonly number[]): Role {
+  return { ...newRole, id, name, memberOf: memberOf.map((role) => ({ role, by: 0, admin: false })) }
+}
+
+export const builtInRoles: readonly Role[] = [
+  builtInRole(builtIn.readAllData, 'pg_read_all_data'),
+  builtInRole(builtIn.writeAllData, 'pg_write_all_data'),
+  builtInRole(builtIn.monitor, 'pg_monitor', builtIn.readAllSettings, builtIn.readAllStatistics),
+  builtInRole(builtIn.readAllSettings, 'pg_read_all_settings'),
+  builtInRole(builtIn.readAllStatistics, 'pg_read_all_stats'),
+  builtInRole(builtIn.signalBackend, 'pg_signal_backend'),
+  builtInRole(builtIn.checkpoint, 'pg_checkpoint'),
+]
 
 /**
  * Once there was a user there is one, who can make others: without it either nobody could come in ever again, or everybody
@@ -176,6 +287,8 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
     connectionLimit,
     validUntilMs,
     secret,
+    memberOf,
   } = attributes
-  return { login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret }
+  const own = { login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret }
+  return memberOf.length === 0 ? own : { ...own, memberOf: memberOf.map((each) => ({ ...each })) }
 }

@@ -354,7 +354,7 @@ describe('roles in SQL', () => {
   })
 
   test.each([
-    ["CREATE ROLE ada LOGIN PASSWORD 'x'", '0A000'],
+    ["CREATE ROLE ada LOGIN PASSWORD 'x'", '2BP01'],
     ['CREATE ROLE readers', '42710'],
     ['CREATE ROLE pg_mine', '42939'],
     ['CREATE ROLE b SUPERUSER NOSUPERUSER', '42601'],

@@ -6,6 +6,7 @@
  */
 import type { PolylogError } from '../base/errors.ts'
 import type { KeyRange } from '../base/slice.ts'
+import type { Rights } from '../database/access/rights.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Workspace } from '../database/transaction/workspace.ts'
 import type { ProcessMemory } from '../database/process-memory.ts'
@@ -14,6 +15,7 @@ import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
+import type { Identity } from './identity.ts'
 import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -53,7 +55,12 @@ export interface Session extends Witness {
   readonly database: string
   readonly door: string
   readonly remote: string
+  /** Who has come in. */
   readonly user: string
+  /** As who it acts: another one after SET ROLE. */
+  readonly identity: Identity
+  /** What it may do, now; the same object as long as nothing of it has changed. */
+  readonly rights: Rights
   /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
   readonly memory: MemoryAccount
   /** For what outlives a statement and may spill; whoever opens it closes it. */

@@ -3,7 +3,7 @@
  *
  * They show the moment in which they are read, not the reader's snapshot.
  */
-import { PolylogError } from '../base/errors.ts'
+import { AccessError } from '../database/access/rights.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { latin1ToBytes, sliceOf } from '../base/slice.ts'
@@ -391,7 +391,7 @@ function memoryTable(root: MemoryAccount): EvidenceTable {
 }
 
 /** What has happened to who may come in, from whichever database it is asked: see `principal/audit.ts`. */
-function audit({ user }: ClientSession, principals: Principals): EvidenceTable {
+function audit(session: ClientSession, principals: Principals): EvidenceTable {
   const columns: Columns = {
     at: 'timestamptz',
     event: 'text',
@@ -403,9 +403,7 @@ function audit({ user }: ClientSession, principals: Principals): EvidenceTable {
     count: 'int8',
   }
   return table('audit', columns, () => {
-    if (!principals.rules(user)) {
-      throw new PolylogError('denied', 'permission denied for view audit', { detail: { sqlState: '42501' } })
-    }
+    if (!session.rights.areUnlimited) throw new AccessError('view', 'audit')
     return auditRows(principals)
   })
 }

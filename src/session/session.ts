@@ -6,6 +6,7 @@
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError } from '../base/errors.ts'
 import type { KeyRange } from '../base/slice.ts'
+import type { Rights } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import { type Isolation, type Sequence, type Statement, TakesTurns } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
@@ -20,6 +21,7 @@ import type { Activity, RunningStatement } from './activity.ts'
 import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import { SessionReport } from './session-report.ts'
+import { Identity, type RightsOf } from './identity.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
@@ -35,6 +37,7 @@ export interface TransactionRegistry {
 export interface SessionParts {
   readonly id: number
   readonly user: string
+  readonly roleId: number | undefined
   readonly door: string
   readonly remote: string
   readonly database: Database
@@ -42,6 +45,7 @@ export interface SessionParts {
   readonly runner: StatementRunner
   readonly sight: Sight
   readonly registry: TransactionRegistry
+  readonly rightsOf: RightsOf
   /** All sessions of the server, for those who ask who is there. */
   readonly everybody: () => Iterable<ClientSession>
   readonly account: MemoryAccount
@@ -68,9 +72,9 @@ export class ClientSession implements Session {
   readonly #onClose: () => void
   readonly #cancellation = new Cancellation()
   readonly #caller: Caller
+  readonly identity: Identity
   #shared: SharedTransaction | undefined
   #isBeginner = false
-  /** Of this party, where it has joined: the others may write. */
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
@@ -92,12 +96,9 @@ export class ClientSession implements Session {
     this.sight = parts.sight
     this.memory = parts.account
     this.#watches = new Watches(parts.account)
-    const principal = {
-      user: parts.user,
-      database: parts.database.name,
-      sessionId: parts.id,
-      token: () => this.token(),
-    }
+    const { user, roleId, rightsOf, id: sessionId } = parts
+    const own = { user, roleId, rightsOf, sessionId, database: parts.database.name, token: () => this.token() }
+    const principal = (this.identity = new Identity(own))
     this.#caller = { cancellation: this.#cancellation, sight: parts.sight, account: parts.account, principal }
     this.#registry = parts.registry
     this.#everybody = parts.everybody
@@ -186,6 +187,11 @@ export class ClientSession implements Session {
     return shared === undefined || shared.outcome !== undefined ? this.#database.catalog : shared.kernel.nextCatalog
   }
 
+  get rights(): Rights {
+    const open = this.#shared?.outcome === undefined ? this.#shared?.kernel : undefined
+    return this.identity.rightsIn(this.#database, open?.newestCatalog ?? this.#database.catalog)
+  }
+
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {
@@ -232,6 +238,7 @@ export class ClientSession implements Session {
   }
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
+    this.identity.rights = this.rights
     return this.#shared === undefined ? this.#runAlone(statement, options) : this.#runShared(this.#shared, statement)
   }
 

@@ -1,6 +1,9 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
+import { privilege } from '../database/access/privileges.ts'
+import { type Member, Rights, unlimited } from '../database/access/rights.ts'
+import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Database } from '../database/database.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
 import { Workspace } from '../database/transaction/workspace.ts'
@@ -10,6 +13,8 @@ import type { Durability } from '../log/commit-log.ts'
 import type { Transaction } from '../database/contract.ts'
 import { systemDatabase } from '../database/instance.ts'
 import { Principals } from '../principal/principals.ts'
+import type { Role } from '../principal/roles.ts'
+import { checkUnused } from '../principal/uses.ts'
 import { Activity } from './activity.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
@@ -73,6 +78,23 @@ export const housekeepingDoor = 'housekeeping'
 /** The server itself, and the process that it runs in: they may look into its own database. */
 const ownDoors: ReadonlySet<string> = new Set([housekeepingDoor, 'library'])
 
+/** The number of a role that is not there: it may do nothing. */
+const nobodyKnown = -2
+
+const nobodyMember: Member = {
+  roleId: nobodyKnown,
+  name: '',
+  isSuperuser: false,
+  roles: new Set(),
+  readsAll: false,
+  writesAll: false,
+  monitors: false,
+  signals: false,
+  checkpoints: false,
+  createsDatabases: false,
+  createsRoles: false,
+}
+
 function noDatabase(name: string): PolylogError {
   return new PolylogError('undefined_object', `database "${name}" does not exist`, { detail: { sqlState: '3D000' } })
 }
@@ -97,6 +119,8 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly memory: ProcessMemory
   /** By database and user; as long as there are sessions of it. */
   readonly #principals = new Map<string, Principal>()
+  /** The last of each role, so that it is the same for all its sessions. */
+  readonly #rights = new WeakMap<Database, Map<number, Rights>>()
   readonly activity: Activity
   readonly principals: Principals
   readonly #runner: StatementRunner
@@ -130,6 +154,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
           return system && { reader: system.store.current, leads: system.leads }
         },
         change: (run) => this.#changeSystem(run),
+        checkUnused: (role) => this.#checkUnused(role),
       })
     this.#idle = new IdleDatabases(this.options)
   }
@@ -187,11 +212,15 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const name = options.database ?? this.defaultDatabase
     if (name === systemDatabase && !ownDoors.has(options.door)) throw noDatabase(name)
     const database = this.#find(name)
+    const roleId = this.#roleOf(options)
+    if (roleId !== undefined && roleId !== nobodyKnown) this.#checkConnect(roleId, database)
     const id = ++this.#lastId
     const principal = this.#principalOf(database, options.user)
     const session = new ClientSession({
       id,
       user: options.user,
+      roleId,
+      rightsOf: (role, where, seen) => this.#rightsOf(role, where, seen),
       door: options.door,
       remote: options.remote ?? '',
       database,
@@ -217,6 +246,34 @@ export class Sessions implements SessionHost, TransactionRegistry {
     principal.sessions++
     this.#sessions.set(id, session)
     return session
+  }
+
+  /** Undefined of those who may do everything: the server itself, its process, everybody where nobody is asked. */
+  #roleOf({ door, user, beside }: SessionOptions): number | undefined {
+    if (beside !== undefined) return beside.identity.ownRoleId
+    if (ownDoors.has(door) || !this.principals.areProved) return undefined
+    return this.principals.find(user)?.id ?? nobodyKnown
+  }
+
+  #checkConnect(roleId: number, database: Database): void {
+    const rights = this.#rightsOf(roleId, database, database.catalog)
+    if ((rights.ofDatabase & privilege.connect) !== 0) return
+    throw new PolylogError('denied', `permission denied for database "${database.name}"`, {
+      detail: { sqlState: '42501', detail: 'User does not have CONNECT privilege.' },
+    })
+  }
+
+  #rightsOf(roleId: number, database: Database, { access }: Catalog): Rights {
+    const member = this.principals.member(roleId) ?? nobodyMember
+    if (member.isSuperuser) return unlimited
+    let known = this.#rights.get(database)
+    if (known === undefined) this.#rights.set(database, (known = new Map<number, Rights>()))
+    const last = known.get(roleId)
+    if (last?.is(member, access) === true) return last
+    const rights = new Rights(member, access)
+    // Those of an open transaction that changes the lists are its own.
+    if (access === database.catalog.access) known.set(roleId, rights)
+    return rights
   }
 
   #principalOf(database: Database, user: string): Principal {
@@ -284,6 +341,15 @@ export class Sessions implements SessionHost, TransactionRegistry {
       })
     } finally {
       session.close()
+    }
+  }
+
+  /** In none of the databases; those that are not open are opened for it. */
+  async #checkUnused(role: Role): Promise<void> {
+    const { catalog } = this.options
+    for (const name of this.databaseNames()) {
+      const database = this.#databases().get(name) ?? (await catalog?.use(name))
+      if (database !== undefined) checkUnused(database.catalog, role)
     }
   }
 

@@ -224,7 +224,7 @@ export const modelMutations: readonly Mutation[] = [
       'int64(BigInt(Math.ceil(timeMs)))',
       'int64(BigInt(Math.ceil(timeMs)) + 1n)',
     ],
-    ["the server's deletes look like a client's", "if (expired.length > 0) tx.setOrigin('expiry')", ''],
+    ["the server's deletes look like a client's", "if (expired.length > 0) tx.origin = 'expiry'", ''],
   ]),
   ...mutationsOf(
     'src/model/keyvalue/sorted-sets.ts',

@@ -177,19 +177,19 @@ function stepGlobal(random: Random, serial: number): void {
   const dice = random(4)
   if (some === undefined || dice === 0) {
     const name = random(3) === 0 && some !== undefined ? some.name : `g${serial}`
-    const create = (): unknown => run((tx) => tx.createGlobal(kindOf, name, { serial }))
+    const create = (): unknown => run((tx) => tx.globals.create(kindOf, name, { serial }))
     if (name === some?.name) expect(create).toThrow('already exists')
     else create()
     if (name !== some?.name) globals.set(`${kindOf} ${name}`, `${serial}`)
   } else if (dice === 1) {
-    run((tx) => tx.alterGlobal(some, { name: `h${serial}` }))
+    run((tx) => tx.globals.alter(some, { name: `h${serial}` }))
     globals.set(`${kindOf} h${serial}`, globals.get(`${kindOf} ${some.name}`)!)
     globals.delete(`${kindOf} ${some.name}`)
   } else if (dice === 2) {
-    run((tx) => tx.alterGlobal(some, { definition: { serial } }))
+    run((tx) => tx.globals.alter(some, { definition: { serial } }))
     globals.set(`${kindOf} ${some.name}`, `${serial}`)
   } else {
-    run((tx) => tx.dropGlobal(some))
+    run((tx) => tx.globals.drop(some))
     globals.delete(`${kindOf} ${some.name}`)
   }
 }

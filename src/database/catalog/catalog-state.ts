@@ -12,6 +12,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import { PersistentMap } from '../../base/persistent-map.ts'
+import { type AccessList, decodeAccess, encodeAccess } from '../access/access-list.ts'
 import { sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
@@ -46,6 +47,7 @@ export const catalogIndex = {
   format: 7,
   comment: 8,
   global: 9,
+  access: 10,
 } as const
 
 /** Entries of which the catalog is made; others are found by their key. */
@@ -55,6 +57,7 @@ const loaded: ReadonlySet<number> = new Set([
   catalogIndex.field,
   catalogIndex.comment,
   catalogIndex.global,
+  catalogIndex.access,
 ])
 
 /** What a collection's key holds. Until format 3 there was a `model` and neither kind, owner, engine nor versions. */
@@ -65,6 +68,7 @@ export interface StoredCollection {
   readonly kind?: string
   readonly version: number
   readonly owner?: string
+  readonly ownerId?: number
   readonly engine?: string
   readonly definition: JsonObject
   readonly definitionVersion?: number
@@ -74,6 +78,7 @@ export interface StoredCollection {
 type Fields = PersistentMap<string, ReadonlySet<string>>
 type Names<T> = PersistentMap<string, PersistentMap<string, T>>
 type Comments = PersistentMap<string, string>
+type PartLists = PersistentMap<string, AccessList>
 
 interface CatalogMaps {
   readonly namespaces: PersistentMap<string, Namespace>
@@ -86,6 +91,7 @@ interface CatalogMaps {
   /** By what is referred to, then by who refers. */
   readonly referrers: PersistentMap<number, PersistentMap<number, true>>
   readonly comments: PersistentMap<number, Comments>
+  readonly access: PersistentMap<number, PartLists>
   readonly globals: PersistentMap<number, GlobalObject>
   /** By kind and name. */
   readonly globalNames: Names<GlobalObject>
@@ -99,6 +105,7 @@ const noMaps: CatalogMaps = {
   partNames: PersistentMap.empty(),
   referrers: PersistentMap.empty(),
   comments: PersistentMap.empty(),
+  access: PersistentMap.empty(),
   globals: PersistentMap.empty(),
   globalNames: PersistentMap.empty(),
 }
@@ -195,6 +202,10 @@ export class CatalogState implements Catalog {
     return this.#maps.comments.get(id) ?? noComments
   }
 
+  get access(): PersistentMap<number, PartLists> {
+    return this.#maps.access
+  }
+
   /** Of all maps, for those who count what two catalogs share. */
   nodes(): Set<object> {
     const maps = Object.values(this.#maps) as PersistentMap<string | number, unknown>[]
@@ -212,6 +223,7 @@ export class CatalogState implements Catalog {
     if (index === catalogIndex.field) return this.#withField(reader, value !== undefined)
     if (index === catalogIndex.comment) return this.#withComment(reader, value)
     if (index === catalogIndex.global) return this.#withGlobal(reader.integer(), value)
+    if (index === catalogIndex.access) return this.#withAccess(reader, value)
     return this
   }
 
@@ -256,6 +268,17 @@ export class CatalogState implements Catalog {
     return new CatalogState({ ...this.#maps, comments: changed })
   }
 
+  #withAccess(reader: KeyReader, value: Slice | undefined): CatalogState {
+    const id = reader.integer()
+    const part = reader.string()
+    let { access } = this.#maps
+    access =
+      value === undefined
+        ? withoutNested(access, id, part)
+        : withNested(access, id, part, decodeAccess(decodeJson(value)))
+    return new CatalogState({ ...this.#maps, access })
+  }
+
   #withGlobal(id: number, value: Slice | undefined): CatalogState {
     let { globals, globalNames } = this.#maps
     const before = globals.get(id)
@@ -275,6 +298,7 @@ export class CatalogLoader {
   /** Most fields have one type: one set for all of these. */
   readonly #alone = new Map<string, ReadonlySet<string>>()
   readonly #comments = new Map<number, [string, string][]>()
+  readonly #access = new Map<number, [string, AccessList][]>()
   readonly #globals: GlobalObject[] = []
 
   take(key: Slice, value: Slice): void {
@@ -287,7 +311,9 @@ export class CatalogLoader {
     else if (index === catalogIndex.collection) this.#collections.push(decodeCollection(id, value, this.#namespaces))
     else if (index === catalogIndex.field) this.#takeField(id, reader.string(), reader.string())
     else if (index === catalogIndex.global) this.#globals.push(decodeGlobal(id, value))
-    else listIn(this.#comments, id).push([reader.string(), textOf(value)])
+    else if (index === catalogIndex.access) {
+      listIn(this.#access, id).push([reader.string(), decodeAccess(decodeJson(value))])
+    } else listIn(this.#comments, id).push([reader.string(), textOf(value)])
   }
 
   #takeField(id: number, field: string, type: string): void {
@@ -332,6 +358,7 @@ export class CatalogLoader {
       partNames: nested(partNames),
       referrers: nested(referrers),
       comments: nested(this.#comments),
+      access: nested(this.#access),
       globals: PersistentMap.from(this.#globals.map((each) => [each.id, each] as const)),
       globalNames: nested(globalNames),
     }
@@ -399,8 +426,8 @@ function withoutNested<A extends string | number, B extends string | number, V>(
 }
 
 function decodeNamespace(id: number, value: Slice): Namespace {
-  const { name, owner } = decodeJson(value) as { name: string; owner?: string }
-  return { id, name, owner: owner ?? defaultOwner }
+  const { name, owner, ownerId } = decodeJson(value) as { name: string; owner?: string; ownerId?: number }
+  return { id, name, owner: owner ?? defaultOwner, ownerId }
 }
 
 function decodeGlobal(id: number, value: Slice): GlobalObject {
@@ -426,8 +453,8 @@ function decodeCollection(
   const kind = stored.kind ?? olderKind(stored)
   if (typeof kind !== 'string') throw new PolylogError('data_corrupted', `collection ${id} has no kind`)
   const { name, version, definition, indexes } = stored
-  const { owner = defaultOwner, engine = defaultEngine, definitionVersion = 1 } = stored
-  const own = { id, namespace, name, kind, model: modelOf(kind), version, owner, engine }
+  const { owner = defaultOwner, ownerId, engine = defaultEngine, definitionVersion = 1 } = stored
+  const own = { id, namespace, name, kind, model: modelOf(kind), version, owner, ownerId, engine }
   return { ...own, definition, definitionVersion, indexes, fields: noFields }
 }
 
@@ -440,7 +467,10 @@ function modelOf(kind: string): CollectionModel {
   return findKind(kind)?.model ?? kind
 }
 
-export type NewCollectionState = Omit<Collection, 'model' | 'owner' | 'engine' | 'definitionVersion' | 'fields'> & {
+export type NewCollectionState = Omit<
+  Collection,
+  'model' | 'owner' | 'ownerId' | 'engine' | 'definitionVersion' | 'fields'
+> & {
   readonly engine?: string | undefined
 }
 
@@ -464,18 +494,19 @@ export function engineOfEntry(key: Slice, value: Slice): { collection: number; e
   return { collection: reader.integer(), engine }
 }
 
-export function encodeNamespace({ name, owner }: Namespace): Slice {
-  return encodeJson({ name, owner })
+export function encodeNamespace({ name, owner, ownerId }: Namespace): Slice {
+  return encodeJson({ name, owner, ...(ownerId !== undefined && { ownerId }) })
 }
 
 export function encodeCollection(collection: Collection): Slice {
-  const { namespace, name, kind, version, owner, engine, definition, definitionVersion, indexes } = collection
+  const { namespace, name, kind, version, owner, ownerId, engine, definition, definitionVersion, indexes } = collection
   return encodeJson({
     namespace: namespace.id,
     name,
     kind,
     version,
     owner,
+    ...(ownerId !== undefined && { ownerId }),
     engine,
     definition,
     definitionVersion,
@@ -525,6 +556,14 @@ export function commentKey(id: number, part?: PartAddress): KeyWriter {
 
 export function commentTextKey(id: number, part: string): KeyWriter {
   return new KeyWriter(32).begin(catalogKeyspace, catalogIndex.comment).int64(id).string(part)
+}
+
+export function accessKey(id: number, part: string): KeyWriter {
+  return new KeyWriter(32).begin(catalogKeyspace, catalogIndex.access).int64(id).string(part)
+}
+
+export function accessValue(list: AccessList): Slice {
+  return encodeJson(encodeAccess(list))
 }
 
 /** Without a type: the prefix of all types of the field; without a field, of all fields. */

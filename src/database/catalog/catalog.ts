@@ -15,7 +15,9 @@
  *   (0, 7)                              → JSON, the format of all of this: `migrations/migrations.ts`
  *   (0, 8, id, part)                    → the comment on it, UTF-8; `part` is empty, or `column 3`
  *   (0, 9, id)                          → JSON { kind, name, owner, version, definition }: in no namespace, as a role
+ *   (0, 10, id, part)                   → JSON: who may do what with it: `access/access-list.ts`
  */
+import type { AccessList } from '../access/access-list.ts'
 import type { ObjectAddress } from './objects.ts'
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
@@ -29,8 +31,10 @@ export type CollectionModel = string
 export interface Namespace {
   readonly id: number
   readonly name: string
-  /** Who made it. */
+  /** Who made it, as it was called then. */
   readonly owner: string
+  /** Its owner's number, where that is a role. */
+  readonly ownerId?: number | undefined
 }
 
 export interface Collection {
@@ -44,6 +48,8 @@ export interface Collection {
   /** Grows with every change of the definition or the indexes, over the whole database. */
   readonly version: number
   readonly owner: string
+  /** Its owner's number, where that is a role. */
+  readonly ownerId?: number | undefined
   /** The store that holds its keys. */
   readonly engine: string
   /** The model's own: columns, constraints, options. `definitionOf` reads it. */
@@ -96,4 +102,6 @@ export interface Catalog {
   commentOn(address: ObjectAddress): string | undefined
   /** By part, as `partText` writes it; '' is the whole. */
   commentsOn(id: number): ReadonlyMap<string, string>
+  /** By the number of an object, then by part as `partText` writes it; '' is the whole. The same until one of them changes. */
+  readonly access: ReadonlyMap<number, ReadonlyMap<string, AccessList>>
 }

@@ -10,15 +10,32 @@ import type { KernelTransaction } from '../transaction/transaction.ts'
 
 export type GlobalChange = Partial<Pick<GlobalObject, 'name' | 'definition'>>
 
-export function createGlobal(
-  transaction: KernelTransaction,
-  kind: string,
-  name: string,
-  definition: JsonObject,
-): GlobalObject {
-  takeName(transaction, kind, name)
-  const owner = transaction.principal.user
-  return write(transaction, { id: newId(transaction), kind, name, owner, version: 0, definition })
+export class GlobalChanges {
+  readonly #transaction: KernelTransaction
+
+  constructor(transaction: KernelTransaction) {
+    this.#transaction = transaction
+  }
+
+  /** Errors: `duplicate_object` where one of this kind has the name, `invalid_argument`. */
+  create(kind: string, name: string, definition: JsonObject): GlobalObject {
+    const transaction = this.#transaction
+    takeName(transaction, kind, name)
+    const owner = transaction.principal.user
+    return write(transaction, { id: newId(transaction), kind, name, owner, version: 0, definition })
+  }
+
+  /** Another name, another definition, or both. Errors: as `create`. */
+  alter(object: GlobalObject, change: GlobalChange): GlobalObject {
+    const now = hold(this.#transaction, object)
+    if (change.name !== undefined && change.name !== now.name) takeName(this.#transaction, now.kind, change.name)
+    return write(this.#transaction, { ...now, ...change })
+  }
+
+  drop(object: GlobalObject): void {
+    const { id } = hold(this.#transaction, object)
+    this.#transaction.changeCatalog(globalKey(id), undefined)
+  }
 }
 
 function takeName(transaction: KernelTransaction, kind: string, name: string): void {
@@ -31,17 +48,6 @@ function write(transaction: KernelTransaction, object: GlobalObject): GlobalObje
   const written = { ...object, version: transaction.kernel.nextVersion() }
   transaction.changeCatalog(globalKey(object.id), encodeGlobal(written))
   return written
-}
-
-export function alterGlobal(transaction: KernelTransaction, object: GlobalObject, change: GlobalChange): GlobalObject {
-  const now = hold(transaction, object)
-  if (change.name !== undefined && change.name !== now.name) takeName(transaction, now.kind, change.name)
-  return write(transaction, { ...now, ...change })
-}
-
-export function dropGlobal(transaction: KernelTransaction, object: GlobalObject): void {
-  const { id } = hold(transaction, object)
-  transaction.changeCatalog(globalKey(id), undefined)
 }
 
 /** As it is now: nobody else changes it until the end. */

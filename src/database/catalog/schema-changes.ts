@@ -7,7 +7,10 @@
 import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
+import type { AccessList } from '../access/access-list.ts'
 import {
+  accessKey,
+  accessValue,
   type CatalogState,
   collectionKey,
   commentKey,
@@ -59,7 +62,13 @@ export function createNamespace(transaction: KernelTransaction, name: string): N
   }
   transaction.locks.lockName(nameLock(name, ''), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.namespaces.get(name)?.id)
-  const namespace: Namespace = { id: newId(transaction), name, owner: transaction.principal.user }
+  const { user, roleId } = transaction.principal
+  const namespace: Namespace = {
+    id: newId(transaction),
+    name,
+    owner: user,
+    ownerId: isOwned(name) ? roleId : undefined,
+  }
   transaction.changeCatalog(namespaceKey(namespace.id), encodeNamespace(namespace))
   return namespace
 }
@@ -105,7 +114,7 @@ export function dropNamespace(transaction: KernelTransaction, namespace: Namespa
   for (const { id } of transaction.kernel.catalog.collectionsOf(namespace.name)) {
     if (transaction.baseCatalog.collectionById(id) === undefined) transaction.changedMeanwhile(`"${namespace.name}"`)
   }
-  dropComments(transaction, namespace.id)
+  dropNotes(transaction, namespace.id)
   transaction.changeCatalog(namespaceKey(namespace.id), undefined)
 }
 
@@ -134,7 +143,10 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
   const id = newId(transaction)
   transaction.locks.own(id)
   const state = { ...created, id, version: transaction.kernel.nextVersion(), indexes: [] }
-  return write(transaction, newCollection(state, transaction.principal.user))
+  const { user, roleId } = transaction.principal
+  const collection = newCollection(state, user)
+  // Documents and the keys of Redis are nobody's own: their protocols know no owners.
+  return write(transaction, collection.model === 'table' ? { ...collection, ownerId: roleId } : collection)
 }
 
 function checkEngine({ kernel }: KernelTransaction, engine: string = memoryEngine): void {
@@ -155,7 +167,7 @@ function write(transaction: KernelTransaction, collection: Collection): Collecti
   transaction.changeCatalog(collectionKey(id), encoded, !isSmaller)
   const written = transaction.catalog.collectionById(id)!
   holdReferred(transaction, written, before)
-  dropCommentsOnLostParts(transaction, written)
+  dropNotesOnLostParts(transaction, written)
   return written
 }
 
@@ -174,19 +186,56 @@ function holdReferred(transaction: KernelTransaction, after: Collection, before:
   }
 }
 
-function dropCommentsOnLostParts(transaction: KernelTransaction, collection: Collection): void {
-  const comments = transaction.catalog.commentsOn(collection.id)
-  if (comments.size === 0) return
-  const parts = new Set(partsOf(collection).map(partText))
-  for (const part of comments.keys()) {
-    if (part !== '' && !parts.has(part)) transaction.changeCatalog(commentTextKey(collection.id, part), undefined)
+function dropNotesOnLostParts(transaction: KernelTransaction, { id }: Collection): void {
+  const { catalog } = transaction
+  if (catalog.commentsOn(id).size === 0 && catalog.access.get(id) === undefined) return
+  const parts = new Set(partsOf(catalog.collectionById(id)!).map(partText))
+  dropNotes(transaction, id, (part) => part !== '' && !parts.has(part))
+}
+
+/** Comments and access lists, of the parts that are asked for. */
+function dropNotes(transaction: KernelTransaction, id: number, isLost: (part: string) => boolean = () => true): void {
+  const { catalog } = transaction
+  for (const part of catalog.commentsOn(id).keys()) {
+    if (isLost(part)) transaction.changeCatalog(commentTextKey(id, part), undefined)
+  }
+  for (const part of catalog.access.get(id)?.keys() ?? []) {
+    if (isLost(part)) transaction.changeCatalog(accessKey(id, part), undefined)
   }
 }
 
-function dropComments(transaction: KernelTransaction, id: number): void {
-  for (const part of transaction.catalog.commentsOn(id).keys()) {
-    transaction.changeCatalog(commentTextKey(id, part), undefined)
+/** `public`, and the one of Redis, are nobody's: who comes first makes them. */
+function isOwned(namespace: string): boolean {
+  return namespace !== 'public' && namespace !== keyvalueNamespace
+}
+
+/**
+ * The access list of an object or a part of it, made of the one that it has now (undefined: none is written down). Two
+ * that change it at once do so one after the other.
+ */
+export function changeAccess(
+  transaction: KernelTransaction,
+  id: number,
+  part: string,
+  change: (before: AccessList | undefined) => AccessList,
+): void {
+  const { catalog } = transaction
+  transaction.locks.lockName(`\xffaccess ${id}`, 'update')
+  if (transaction.kernel.catalog.access.get(id) !== transaction.baseCatalog.access.get(id)) {
+    transaction.changedMeanwhile('what is given on it')
   }
+  const namespace = catalog.namespaceById(id)
+  if (namespace !== undefined) holdNamespace(transaction, namespace)
+  else if (id !== databaseId) {
+    transaction.locks.lockName(collectionLockKey(id), 'key share')
+    if (
+      transaction.kernel.catalog.collectionById(id)?.version !== transaction.baseCatalog.collectionById(id)?.version
+    ) {
+      transaction.changedMeanwhile('what is given')
+    }
+    if (catalog.collectionById(id) === undefined) throw new PolylogError('undefined_object', 'it does not exist')
+  }
+  transaction.changeCatalog(accessKey(id, part), accessValue(change(catalog.access.get(id)?.get(part))))
 }
 
 /** The comment on a namespace, a collection, or a part; none where it is undefined or empty. */
@@ -235,6 +284,7 @@ export interface CollectionChange {
   readonly name?: string
   readonly namespace?: Namespace
   readonly owner?: string
+  readonly ownerId?: number | undefined
   readonly definition?: JsonObject
 }
 
@@ -294,7 +344,7 @@ function dropCollection(transaction: KernelTransaction, collection: Collection):
   for (const [field, types] of current(transaction, collection).fields) {
     for (const type of types) transaction.changeCatalog(fieldKey(collection.id, field, type), undefined)
   }
-  dropComments(transaction, collection.id)
+  dropNotes(transaction, collection.id)
   transaction.changeCatalog(collectionKey(collection.id), undefined)
 }
 

@@ -152,7 +152,7 @@ describe('a feed', () => {
     first.notify('channel', 'payload')
     commitNow(first)
     const second = begin(database)
-    second.setOrigin('expiry')
+    second.origin = 'expiry'
     second.delete(key(1))
     second.delete(key(17), 'derived')
     commitNow(second)

@@ -8,7 +8,7 @@ import type { KernelTransaction } from './transaction.ts'
 
 /** Deletes replies from before `beforeMs`; how many. */
 export function* forgetReplies(transaction: KernelTransaction, beforeMs: number): StatementSteps<number> {
-  transaction.setOrigin('system')
+  transaction.origin = 'system'
   let count = 0
   const cursor = transaction.scan(keyspaceRange(catalogKeyspace, catalogIndex.reply))
   while (cursor.next()) {

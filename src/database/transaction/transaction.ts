@@ -15,9 +15,12 @@ import { assert, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { MutableSlice, sliceLength, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions } from '../../storage/store.ts'
+import type { AccessList } from '../access/access-list.ts'
+import { Guard } from '../access/guard.ts'
+import { unlimited } from '../access/rights.ts'
 import { Agenda, nothingYet } from './agenda.ts'
 import { type CatalogChange, type CatalogState, replyKey } from '../catalog/catalog-state.ts'
-import type { Catalog, Collection, GlobalObject, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
+import type { Catalog, Collection, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
 import { commitTransaction } from '../commit/commit.ts'
 import type {
   Isolation,
@@ -44,7 +47,7 @@ import { encodeReply, findReply, type RememberedReply } from './remembered-reply
 import { type Interruption, isLarge } from '../commit/large-commits.ts'
 import { nobody } from '../nobody.ts'
 import { ReadLog, readsChanged, type ReadValidation } from './read-log.ts'
-import * as globals from '../catalog/global-changes.ts'
+import { GlobalChanges } from '../catalog/global-changes.ts'
 import * as schema from '../catalog/schema-changes.ts'
 import { takeBackInSlices } from './sliced-rollback.ts'
 import { StatementClock } from './statement-clock.ts'
@@ -99,6 +102,7 @@ export class KernelTransaction implements Transaction {
   readonly #catalog: TransactionCatalog
   reads: ReadLog | undefined
   readonly #result = new MutableSlice()
+  #guard: Guard | undefined
 
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
@@ -138,6 +142,8 @@ export class KernelTransaction implements Transaction {
     this.#clock.begin(options.interactive)
     this.#catalog.reset()
     this.reads = undefined
+    this.#guard = undefined
+    this.principal = nobody
     this.kernel.open.add(this)
     return this
   }
@@ -149,7 +155,6 @@ export class KernelTransaction implements Transaction {
 
   // ---- statements
 
-  /** Few transactions put anything off. */
   get agenda(): Agenda {
     this.#agenda ??= new Agenda(this, () => this.#budget.checkSize())
     return this.#agenda
@@ -223,7 +228,6 @@ export class KernelTransaction implements Transaction {
     this.#workspace = undefined
   }
 
-  /** Few statements need one. */
   get workspace(): Workspace {
     this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces)
     return this.#workspace
@@ -294,6 +298,11 @@ export class KernelTransaction implements Transaction {
     return stays ? this.#catalog.own : this.#catalog.over(this.kernel.catalog)
   }
 
+  /** The newest one, with what this transaction has changed. */
+  get newestCatalog(): Catalog {
+    return this.#catalog.over(this.kernel.catalog)
+  }
+
   get startTimeUs(): bigint {
     return this.#clock.startTimeUs
   }
@@ -316,6 +325,15 @@ export class KernelTransaction implements Transaction {
     return this.#newest
   }
 
+  actForOwner(collection: number): void {
+    if (this.principal.rights !== unlimited) (this.#guard ??= new Guard()).actForOwner(collection)
+  }
+
+  #mayTouch(key: Slice, writes: boolean): void {
+    const { rights } = this.principal
+    if (rights !== unlimited) (this.#guard ??= new Guard()).check(rights, this.#catalog.own, key, writes)
+  }
+
   get(key: Slice): Slice | undefined {
     this.reads?.read(key)
     return this.#getOver(this.#view.base, key)
@@ -326,6 +344,7 @@ export class KernelTransaction implements Transaction {
   }
 
   #getOver(base: Reader, key: Slice): Slice | undefined {
+    this.#mayTouch(key, false)
     if (this.writes.count > 0) {
       const own = this.writes.get(key, this.#result)
       if (own !== undefined) return own ?? undefined
@@ -339,6 +358,7 @@ export class KernelTransaction implements Transaction {
   }
 
   #scanOver(base: () => Reader, range: KeyRange, options: ScanOptions, tracker?: ReadRangeTracker): Cursor {
+    this.#mayTouch(range.start, false)
     const cursor = new TransactionCursor(base, this.writes, range, options, tracker)
     this.#view.opened(cursor)
     return cursor
@@ -375,6 +395,7 @@ export class KernelTransaction implements Transaction {
 
   deleteRange(range: KeyRange, kind: WriteKind = 'primary'): void {
     this.#checkWritable()
+    this.#mayTouch(range.start, true)
     this.locks.touch(range.start)
     this.writes.deleteRange(range, kind === 'derived')
     this.#budget.deleted(0)
@@ -386,16 +407,13 @@ export class KernelTransaction implements Transaction {
     this.#budget.checkSize()
   }
 
-  setOrigin(origin: Origin): void {
-    this.origin = origin
-  }
-
   #checkWritable(): void {
     if (this.readOnly) throw new PolylogError('read_only', 'cannot write in a read-only transaction')
   }
 
   #beforeWrite(key: Slice, kind: WriteKind, mode: LockMode): void {
     this.#checkWritable()
+    this.#mayTouch(key, true)
     checkKey(key)
     this.writes.waitForRoom()
     this.locks.touch(key)
@@ -457,16 +475,8 @@ export class KernelTransaction implements Transaction {
     this.#catalog.change(key, value)
   }
 
-  createGlobal(kind: string, name: string, definition: JsonObject): GlobalObject {
-    return globals.createGlobal(this, kind, name, definition)
-  }
-
-  alterGlobal(object: GlobalObject, change: globals.GlobalChange): GlobalObject {
-    return globals.alterGlobal(this, object, change)
-  }
-
-  dropGlobal(object: GlobalObject): void {
-    globals.dropGlobal(this, object)
+  get globals(): GlobalChanges {
+    return new GlobalChanges(this)
   }
 
   createNamespace(name: string): Namespace {
@@ -497,6 +507,10 @@ export class KernelTransaction implements Transaction {
 
   setComment(address: ObjectAddress, text: string | undefined): void {
     schema.setComment(this, address, text)
+  }
+
+  changeAccess(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void {
+    schema.changeAccess(this, id, part, change)
   }
 
   clearCollection(collection: Collection): void {

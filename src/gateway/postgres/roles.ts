@@ -6,7 +6,7 @@ type RoleEffect = Extract<StatementEffect, { kind: 'create role' | 'alter role' 
 
 export async function changeRoles(client: Client, effect: RoleEffect): Promise<void> {
   const { principals, session } = client
-  const named = (role: RoleName): string => (role === 'current' ? session.user : role.name)
+  const named = (role: RoleName): string => (role === 'current' ? session.identity.user : role.name)
   const given = (options: RoleOptions): RoleOptions => {
     if (options.password !== '') return options
     client.notice({

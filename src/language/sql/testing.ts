@@ -2,6 +2,7 @@
  * A SQL session straight over a database in memory, and its results as text, for the tests of this folder and of doors.
  * Nothing outside of tests imports this.
  */
+import { nobody } from '../../database/nobody.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { Elsewhere, LockWait, Restart, type Principal, type Wait } from '../../database/contract.ts'
@@ -44,7 +45,13 @@ export class TestSql {
     this.#context = this.#makeContext()
   }
 
-  readonly #principal: Principal = { user: 'postgres', database: 'postgres', sessionId: 1, token: () => 'token' }
+  readonly #principal: Principal = {
+    ...nobody,
+    user: 'postgres',
+    database: 'postgres',
+    sessionId: 1,
+    token: () => 'token',
+  }
   #catalog: Catalog | undefined
   readonly #context: { -readonly [K in keyof SqlContext]: SqlContext[K] }
 

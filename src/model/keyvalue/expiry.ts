@@ -30,7 +30,7 @@ export function setExpiry(tx: Transaction, space: Keyspace, key: Slice, header: 
  */
 export function reclaimExpired(tx: Transaction, space: Keyspace, limit: number): number {
   const expired = findExpired(tx, space, limit)
-  if (expired.length > 0) tx.setOrigin('expiry')
+  if (expired.length > 0) tx.origin = 'expiry'
   for (const key of expired) {
     const header = new Header()
     const lives = findHeader(tx, space, sliceOf(key), header)

@@ -190,6 +190,7 @@ export class Binder {
       globalsOf: (kind) => catalog.globalsOf(kind),
       commentOn: (address) => catalog.commentOn(address),
       commentsOn: (id) => catalog.commentsOn(id),
+      access: catalog.access,
     }
     return Object.create(this.context, { catalog: { value: noting } }) as SqlContext
   }

@@ -1,0 +1,58 @@
+/**
+ * Who may change roles: PostgreSQL's rules of version 15.
+ *
+ * `asker` is undefined where nobody is asked who it is, and of the command line: it may do everything.
+ */
+import { PolylogError } from '../base/errors.ts'
+import type { Member } from '../database/access/rights.ts'
+import type { Role } from './roles.ts'
+
+export type Asker = Member | undefined
+
+function mayAll(asker: Asker): boolean {
+  return asker === undefined || asker.isSuperuser
+}
+
+function denied(message: string, sqlState = '42501'): PolylogError {
+  return new PolylogError('denied', message, { detail: { sqlState } })
+}
+
+export function checkCreate(asker: Asker, superuser: boolean): void {
+  if (mayAll(asker)) return
+  if (superuser) throw denied('must be superuser to create superusers')
+  if (!asker!.createsRoles) throw denied('permission denied to create role')
+}
+
+/** `isOwnPassword`: nothing but the password is changed. */
+export function checkAlter(asker: Asker, role: Role, superuser: boolean | undefined, isOwnPassword: boolean): void {
+  if (mayAll(asker)) return
+  if (role.superuser || superuser !== undefined) {
+    throw denied('must be superuser to alter superuser roles or change superuser attribute')
+  }
+  if (asker!.createsRoles || (isOwnPassword && asker!.roleId === role.id)) return
+  throw denied('permission denied')
+}
+
+export function checkRename(asker: Asker, role: Role): void {
+  if (role.id === asker?.roleId) throw new PolylogError('unsupported', 'session user cannot be renamed')
+  if (mayAll(asker)) return
+  if (role.superuser) throw denied('must be superuser to rename superusers')
+  if (!asker!.createsRoles) throw denied('permission denied to rename role')
+}
+
+export function checkDrop(asker: Asker, role: Role): void {
+  if (role.id === asker?.roleId) {
+    throw new PolylogError('active_transaction', 'current user cannot be dropped', { detail: { sqlState: '55006' } })
+  }
+  if (mayAll(asker)) return
+  if (role.superuser) throw denied('must be superuser to drop superusers')
+  if (!asker!.createsRoles) throw denied('permission denied to drop role')
+}
+
+/** To make others members of `role`, or not any more. `isAdmin`: the asker has been given that. */
+export function checkMembers(asker: Asker, role: Role, isAdmin: boolean): void {
+  if (mayAll(asker)) return
+  if (role.superuser) throw denied('must be superuser to alter superusers')
+  if (isAdmin || asker!.createsRoles) return
+  throw denied(`must have admin option on role "${role.name}"`)
+}

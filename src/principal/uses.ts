@@ -1,0 +1,49 @@
+/** Where a role is used in a database: what it owns, and what it has been given. */
+import { PolylogError } from '../base/errors.ts'
+import type { Catalog, Collection, Namespace } from '../database/catalog/catalog.ts'
+import type { Role } from './roles.ts'
+
+export interface Uses {
+  readonly namespaces: readonly Namespace[]
+  readonly collections: readonly Collection[]
+  /** Of what it has been given something, or has given it: the number of the object, and the part. */
+  readonly access: readonly { readonly id: number; readonly part: string }[]
+}
+
+export function usesOf(catalog: Catalog, roleId: number): Uses {
+  const namespaces = [...catalog.namespaces.values()]
+  const access: { id: number; part: string }[] = []
+  for (const [id, parts] of catalog.access) {
+    for (const [part, list] of parts) {
+      if (list.some(({ to, by }) => to === roleId || by === roleId)) access.push({ id, part })
+    }
+  }
+  return {
+    namespaces: namespaces.filter(({ ownerId }) => ownerId === roleId),
+    collections: namespaces
+      .flatMap(({ name }) => catalog.collectionsOf(name))
+      .filter(({ ownerId }) => ownerId === roleId),
+    access,
+  }
+}
+
+/** Errors: `dependent_objects`. */
+export function checkUnused(catalog: Catalog, { id, name }: Role): void {
+  const { namespaces, collections, access } = usesOf(catalog, id)
+  const shown = [
+    ...namespaces.map((one) => `owner of schema ${one.name}`),
+    ...collections.map((one) => `owner of ${one.kind === 'sequence' ? 'sequence' : 'table'} ${one.name}`),
+    ...access.map((one) => `privileges for ${nameOf(catalog, one.id)}`),
+  ]
+  if (shown.length === 0) return
+  const hint = 'REASSIGN OWNED and DROP OWNED take it off there.'
+  throw new PolylogError('dependent_objects', `role "${name}" cannot be dropped because some objects depend on it`, {
+    detail: { sqlState: '2BP01', detail: shown.slice(0, 100).join('\n'), hint },
+  })
+}
+
+function nameOf(catalog: Catalog, id: number): string {
+  if (id === 0) return 'the database'
+  const namespace = catalog.namespaceById(id)
+  return namespace === undefined ? `table ${catalog.collectionById(id)?.name ?? id}` : `schema ${namespace.name}`
+}

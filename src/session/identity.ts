@@ -1,0 +1,56 @@
+/**
+ * Who a session acts as, and what that may do: it is the principal of its statements.
+ *
+ * The rights are looked up before each statement, in the newest lists, or those of the open transaction over them: what is
+ * taken away counts for the next statement of every open session. They stay the same object as long as nothing has changed.
+ */
+import { type Rights, unlimited } from '../database/access/rights.ts'
+import type { Catalog } from '../database/catalog/catalog.ts'
+import type { Principal } from '../database/contract.ts'
+import type { Database } from '../database/database.ts'
+
+/** What a role may do in a database, where its access lists are those of `catalog`. */
+export type RightsOf = (roleId: number, database: Database, catalog: Catalog) => Rights
+
+export interface IdentityParts {
+  readonly user: string
+  /** Undefined where nobody asks who it is, and of the server itself: it may do everything. */
+  readonly roleId: number | undefined
+  readonly database: string
+  readonly sessionId: number
+  readonly token: () => string
+  readonly rightsOf: RightsOf
+}
+
+export class Identity implements Principal {
+  user: string
+  roleId: number | undefined
+  /** Who has come in. */
+  readonly ownRoleId: number | undefined
+  /** Of the statement that runs. */
+  rights: Rights = unlimited
+  readonly database: string
+  readonly sessionId: number
+  readonly token: () => string
+  readonly #rightsOf: RightsOf
+
+  constructor(parts: IdentityParts) {
+    this.user = parts.user
+    this.roleId = this.ownRoleId = parts.roleId
+    this.database = parts.database
+    this.sessionId = parts.sessionId
+    this.token = parts.token
+    this.#rightsOf = parts.rightsOf
+  }
+
+  /** Whether it may is the caller's to ask. */
+  actAs(user: string, roleId: number | undefined): void {
+    this.user = user
+    this.roleId = roleId
+  }
+
+  /** `catalog`: the newest one, with what the open transaction has changed. */
+  rightsIn(database: Database, catalog: Catalog): Rights {
+    return this.roleId === undefined ? unlimited : this.#rightsOf(this.roleId, database, catalog)
+  }
+}
