@@ -4,6 +4,7 @@
  * No side effects on import; nothing here needs a network.
  */
 import { Instance } from './database/instance.ts'
+import { decodeGivenKey, keyForms } from './host/encrypted/given-key.ts'
 import type { Host } from './host/host.ts'
 import {
   check,
@@ -49,11 +50,25 @@ export interface OpenOptions {
   readonly memory?: boolean
   /** What `write` waits for. Default: `synced`. */
   readonly durability?: Durability
+  /**
+   * Of a directory that is encrypted, which it is from its first opening on, or never: 32 random bytes, or their text in
+   * hexadecimal or base64.
+   */
+  readonly encryptionKey?: Uint8Array | string
 }
 
 const defaultDatabase = 'polylog'
 
-const checkOpenOptions = checkOptions({ memory: checkBoolean, durability: checkOneOf('synced', 'written', 'memory') })
+const checkKey = check(
+  (key) => (typeof key === 'string' || key instanceof Uint8Array) && decodeKey(key) !== undefined,
+  `a key: ${keyForms}`,
+)
+
+const checkOpenOptions = checkOptions({
+  memory: checkBoolean,
+  durability: checkOneOf('synced', 'written', 'memory'),
+  encryptionKey: checkKey,
+})
 
 const checkDatabase = check((value) => value instanceof EmbeddedDatabase, 'a database that open has opened')
 const checkLimit = checkInteger(1)
@@ -72,9 +87,9 @@ const checkServeOptions = checkOptions({
 export async function open(path: string, options?: OpenOptions & { readonly memory?: false }): Promise<EmbeddedDatabase>
 export async function open(options: OpenOptions & { readonly memory: true }): Promise<EmbeddedDatabase>
 export async function open(where: string | OpenOptions, more?: OpenOptions): Promise<EmbeddedDatabase> {
-  const { directory, durability } = checkOpen(where, more)
+  const { directory, durability, key } = checkOpen(where, more)
   const host = createWorkingHost()
-  const instance = await Instance.open({ host, ...(directory !== undefined && { directory }) }, defaultDatabase)
+  const instance = await Instance.open({ host, ...(directory !== undefined && { directory }), ...key }, defaultDatabase)
   const sessions = new Sessions(host, () => instance.databases, {
     defaultDatabase,
     durability,
@@ -87,24 +102,40 @@ export async function open(where: string | OpenOptions, more?: OpenOptions): Pro
   })
 }
 
-function checkOpen(where: unknown, more: unknown): { directory: string | undefined; durability: Durability } {
+interface Opening {
+  readonly directory: string | undefined
+  readonly durability: Durability
+  readonly key?: { readonly encryptionKey?: Uint8Array }
+}
+
+function checkOpen(where: unknown, more: unknown): Opening {
   if (typeof where === 'string') return checkDirectory(where, more === undefined ? {} : more)
   if (more !== undefined) throw invalidArgument('open takes a path and options, or options alone')
   checkOpenOptions('the options of open, where it gets no path,', where)
-  const { memory = false, durability = 'memory' } = where as OpenOptions
+  const { memory = false, durability = 'memory', encryptionKey } = where as OpenOptions
   if (!memory) throw invalidArgument("open takes a path or { memory: true }, as in open('./data')")
+  if (encryptionKey !== undefined) throw invalidArgument('a database in memory has no file that a key could encrypt')
   if (durability === 'memory') return { directory: undefined, durability }
   throw invalidArgument(`a database in memory cannot be ${durability}`)
 }
 
-function checkDirectory(directory: string, options: unknown): { directory: string; durability: Durability } {
+function checkDirectory(directory: string, options: unknown): Opening & { directory: string } {
   if (directory === '' || directory.includes('\0')) {
     throw invalidArgument('the path of a data directory must not be empty, nor have a zero character')
   }
   checkOpenOptions('the options of open', options)
-  const { memory, durability = 'synced' } = options as OpenOptions
+  const { memory, durability = 'synced', encryptionKey } = options as OpenOptions
   if (memory === true) throw invalidArgument(`open({ memory: true }) takes no path, but "${directory}" was given`)
-  return { directory, durability }
+  return { directory, durability, key: keyOf(encryptionKey) }
+}
+
+function keyOf(given: Uint8Array | string | undefined): { readonly encryptionKey?: Uint8Array } {
+  const encryptionKey = given === undefined ? undefined : decodeKey(given)
+  return encryptionKey === undefined ? {} : { encryptionKey }
+}
+
+function decodeKey(given: Uint8Array | string): Uint8Array | undefined {
+  return decodeGivenKey(typeof given === 'string' ? Buffer.from(given) : given)
 }
 
 export interface FollowOptions {
@@ -117,6 +148,8 @@ export interface FollowOptions {
   readonly name?: string
   /** With a name: the leader keeps so much of its log for it, at most. Default: 1 GiB. */
   readonly maxLagBytes?: number
+  /** As of `open`. */
+  readonly encryptionKey?: Uint8Array | string
 }
 
 const checkFollowOptions = checkOptions({
@@ -126,6 +159,7 @@ const checkFollowOptions = checkOptions({
     `a name of 1 to ${followerNameBytesMax} bytes`,
   ),
   maxLagBytes: checkInteger(0),
+  encryptionKey: checkKey,
 })
 
 /**
@@ -140,7 +174,7 @@ export async function openFollower(path: string, options: FollowOptions = {}): P
   checkDirectory(path, {})
   checkFollowOptions('the options of openFollower', options)
   const host = createWorkingHost()
-  const { pollMs, name, maxLagBytes = defaultMaxLagBytes } = options
+  const { pollMs, name, maxLagBytes = defaultMaxLagBytes, encryptionKey } = options
   if (name === undefined && options.maxLagBytes !== undefined) {
     throw invalidArgument('openFollower has maxLagBytes for a follower with a name only')
   }
@@ -148,6 +182,7 @@ export async function openFollower(path: string, options: FollowOptions = {}): P
     {
       host,
       directory: path,
+      ...keyOf(encryptionKey),
       ...(pollMs !== undefined && { pollMs }),
       ...(name !== undefined && { follower: { name, maxLagBytes } }),
     },

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Durability } from '../log/commit-log.ts'
 import type { Protocol } from '../gateway/gateway.ts'
 import { type ProtocolName, protocols } from '../server/protocols.ts'
+import type { KeyValues } from './encryption-key.ts'
 
 export class UsageError extends Error {}
 
@@ -22,6 +23,8 @@ export interface ServeArguments {
   readonly idleDatabases: number | undefined
   /** Of what is written to an engine on the disk, in memory before it moves there. */
   readonly handOverBytes: number | undefined
+  /** Where the key comes from with which the directory is encrypted (`encryption-key.ts`). */
+  readonly encryptionKey: KeyValues
 }
 
 const portFlags: readonly (readonly [flag: `port-${ProtocolName}`, name: ProtocolName])[] = [...protocols.keys()].map(
@@ -43,6 +46,9 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
                         used again
   --hand-over-size SIZE   what tables of an engine on the disk gather in memory before it moves there (default: 8MB);
                         at eight times that, who writes to them waits
+  --encryption-key-file FILE  the key of a directory that is encrypted from its first start on: 32 random bytes, as they
+                        are, in hexadecimal or in base64; all commands that take --data take it
+  --encryption-key-command CMD  the same, as the command prints it
   --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
   --help, --version
 
@@ -60,6 +66,14 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
 
   --data DIR            of a data directory that no server has open (default: ./polylog-data)
   --url postgres://…    of a running server; USER:PASSWORD@ where it asks for a password
+
+       polylog key rotate [options]
+                      another key for an encrypted directory that no process has open; what is written from then on is
+                      encrypted with a new data key
+
+  --data DIR            (default: ./polylog-data)
+  --encryption-key-file FILE, --encryption-key-command CMD  the present key
+  --new-key-file FILE, --new-key-command CMD  the one that opens it from then on
 
 Environment: POLYLOG_USER and POLYLOG_PASSWORD make the first user when a server starts that has none.
 `
@@ -79,6 +93,8 @@ const fixedOptions = {
   'transaction-limit': { type: 'string' },
   'idle-databases': { type: 'string' },
   'hand-over-size': { type: 'string' },
+  'encryption-key-file': { type: 'string' },
+  'encryption-key-command': { type: 'string' },
   config: { type: 'string' },
 } as const
 
@@ -115,7 +131,17 @@ export async function parseServe(
     transactionLimitBytes: sizeOf('transaction-limit', values['transaction-limit'], 1),
     idleDatabases: countOf('idle-databases', values['idle-databases']),
     handOverBytes: sizeOf('hand-over-size', values['hand-over-size'], 1),
+    encryptionKey: keyOf(values, inMemory),
   }
+}
+
+function keyOf(values: Values, inMemory: boolean): KeyValues {
+  const file = values['encryption-key-file']
+  const command = values['encryption-key-command']
+  if (inMemory && (file !== undefined || command !== undefined)) {
+    throw new UsageError('--memory writes no file that a key could encrypt')
+  }
+  return { 'encryption-key-file': file, 'encryption-key-command': command }
 }
 
 function parse(args: readonly string[]): Values {

@@ -12,6 +12,8 @@ function exitCodeOf(error: unknown): number {
     directory_locked: exitCodes.locked,
     data_corrupted: exitCodes.corrupt,
   }
+  // What was said with the command does not fit the directory.
+  if (error.detail['isEncryptionKey'] === true) return exitCodes.usage
   return codes[error.code] ?? exitCodes.failed
 }
 

@@ -21,6 +21,7 @@ async function main(argv: readonly string[]): Promise<void> {
   else if (command === 'serve') await runServe(rest)
   else if (command === 'verify') await runVerify(rest)
   else if (command === 'user') await runUser(rest)
+  else if (command === 'key') await runKey(rest)
   else throw new UsageError(command === undefined ? 'a command is needed' : `unknown command "${command}"`)
 }
 
@@ -41,6 +42,11 @@ async function runVerify(rest: readonly string[]): Promise<void> {
 async function runUser(rest: readonly string[]): Promise<void> {
   const { userCommand } = await import('./user.ts')
   await userCommand(rest)
+}
+
+async function runKey(rest: readonly string[]): Promise<void> {
+  const { keyCommand } = await import('./key.ts')
+  await keyCommand(rest)
 }
 
 try {

@@ -5,6 +5,7 @@ import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
 import { createWorkingHost } from '../server/working-host.ts'
 import { UsageError, type ServeArguments } from './arguments.ts'
+import { readEncryptionKey } from './encryption-key.ts'
 import { exitCodes } from './failure.ts'
 
 const maxConfigBytes = 1024 * 1024
@@ -24,6 +25,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, durability } = args
   const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, handOverBytes } = args
   const user = firstUser()
+  const key = await readEncryptionKey(args.encryptionKey)
   const running = await startServer({
     ...(user !== undefined && { firstUser: user }),
     instance: {
@@ -32,6 +34,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
         ...(memoryLimitBytes !== undefined && { endlessHeapMb: endlessHeapMb(memoryLimitBytes) }),
       }),
       ...(directory !== undefined && { directory }),
+      ...key,
       ...(memoryLimitBytes !== undefined && { memory: { limitBytes: memoryLimitBytes } }),
       ...(temporaryLimitBytes !== undefined && { temporaryLimitBytes }),
       ...(transactionLimitBytes !== undefined && { limits: { maxTransactionBytes: transactionLimitBytes } }),

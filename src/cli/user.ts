@@ -6,17 +6,23 @@
  */
 import { parseArgs } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
-import { Instance } from '../database/instance.ts'
+import { Instance, type InstanceOptions } from '../database/instance.ts'
 import type { Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readSmallFile } from '../host/small-file.ts'
 import type { Principals, RoleChange } from '../principal/principals.ts'
 import { Sessions } from '../session/sessions.ts'
 import { UsageError } from './arguments.ts'
+import { keyOptions, type KeyValues, readEncryptionKey } from './encryption-key.ts'
 import { readPassword } from './password.ts'
 import { callerOf, queryOnce, type Caller } from './postgres-client.ts'
 
-const options = { data: { type: 'string' }, url: { type: 'string' }, admin: { type: 'boolean' } } as const
+const options = {
+  data: { type: 'string' },
+  url: { type: 'string' },
+  admin: { type: 'boolean' },
+  ...keyOptions,
+} as const
 
 /** What is done to users, wherever they are. */
 interface Users {
@@ -29,6 +35,7 @@ interface Users {
 export async function userCommand(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args)
   const { data, url, admin = false } = values
+  const key = await readEncryptionKey(values)
   if (data !== undefined && url !== undefined) throw new UsageError('--data and --url exclude each other')
   const [action, name, ...more] = positionals
   const takesName = action !== 'list'
@@ -39,14 +46,14 @@ export async function userCommand(args: readonly string[]): Promise<void> {
   const host = createRealHost()
   const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', admin)
   await (url === undefined
-    ? inDirectory(host, data ?? 'polylog-data', action === 'add', work)
+    ? inDirectory({ host, directory: data ?? 'polylog-data', ...key }, action === 'add', work)
     : work(ofServer(host, callerOf(url))))
 }
 
 const actions: ReadonlySet<string> = new Set(['add', 'password', 'remove', 'list'])
 
 function parse(args: readonly string[]): {
-  values: { data?: string; url?: string; admin?: boolean }
+  values: { data?: string; url?: string; admin?: boolean } & KeyValues
   positionals: string[]
 } {
   try {
@@ -71,16 +78,16 @@ async function carryOut(users: Users, action: string, name: string, isAdmin: boo
 
 /** `makes`: the directory, where it is missing: who makes a user first has nothing to protect yet. */
 async function inDirectory(
-  host: Host,
-  directory: string,
+  options: InstanceOptions & { readonly directory: string },
   makes: boolean,
   work: (users: Users) => Promise<void>,
 ): Promise<void> {
+  const { host, directory } = options
   if (directory === '' || directory.includes('\0')) throw new UsageError('--data takes the path of a folder')
   const isThere = (await readSmallFile(host.disk, `${directory}/FORMAT`, 64)) !== undefined
   if (!isThere && !makes)
     throw new PolylogError('undefined_object', `${directory} is no data directory: it has no FORMAT`)
-  const instance = await open(host, directory)
+  const instance = await open(options)
   const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
   try {
     await work(ofPrincipals(sessions.principals))
@@ -90,9 +97,9 @@ async function inDirectory(
   }
 }
 
-async function open(host: Host, directory: string): Promise<Instance> {
+async function open(options: InstanceOptions): Promise<Instance> {
   try {
-    return await Instance.open({ host, directory }, 'polylog')
+    return await Instance.open(options, 'polylog')
   } catch (error) {
     if (!(error instanceof PolylogError) || error.code !== 'directory_locked') throw error
     throw new PolylogError(

@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
 import { DataDirectory } from '../database/directory/data-directory.ts'
 import { listFolder } from '../database/directory/small-files.ts'
-import { Instance } from '../database/instance.ts'
+import { unlock } from '../database/directory/keys-file.ts'
+import { Instance, type InstanceOptions } from '../database/instance.ts'
 import type { Difference } from '../database/verification/verification.ts'
 import { DiskError, type Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
@@ -12,10 +13,11 @@ import { Sessions } from '../session/sessions.ts'
 import type { DatabaseReport } from '../database/verification/verify.ts'
 import { verifyDatabase } from '../session/verification.ts'
 import { UsageError } from './arguments.ts'
+import { keyOptions, type KeyValues, readEncryptionKey } from './encryption-key.ts'
 import { exitCodes } from './failure.ts'
 import { callerOf, queryOnce } from './postgres-client.ts'
 
-const options = { data: { type: 'string' }, url: { type: 'string' }, json: { type: 'string' } } as const
+const options = { data: { type: 'string' }, url: { type: 'string' }, json: { type: 'string' }, ...keyOptions } as const
 
 const defaultDatabase = 'polylog'
 /** Of differences that have all but the key in common; `--json` has each. */
@@ -24,11 +26,14 @@ const shownOfGroup = 3
 type Reported = Pick<DatabaseReport, 'differences' | 'total'> & Partial<DatabaseReport>
 
 export async function verifyCommand(args: readonly string[]): Promise<void> {
-  const { data, url, json } = parse(args)
+  const { data, url, json, ...keyValues } = parse(args)
   if (data !== undefined && url !== undefined) throw new UsageError('--data and --url exclude each other')
   const host = createRealHost()
+  const key = await readEncryptionKey(keyValues)
   const reports =
-    url === undefined ? await verifyDirectory(host, data ?? 'polylog-data') : await verifyServer(host, url)
+    url === undefined
+      ? await verifyDirectory({ host, directory: data ?? 'polylog-data', ...key })
+      : await verifyServer(host, url)
   let total = 0
   for (const [name, report] of reports) {
     total += report.total
@@ -38,7 +43,7 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
   if (total > 0) process.exitCode = exitCodes.corrupt
 }
 
-function parse(args: readonly string[]): { data?: string; url?: string; json?: string } {
+function parse(args: readonly string[]): { data?: string; url?: string; json?: string } & KeyValues {
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
   } catch (error) {
@@ -46,8 +51,11 @@ function parse(args: readonly string[]): { data?: string; url?: string; json?: s
   }
 }
 
+type DirectoryOptions = InstanceOptions & { readonly directory: string }
+
 /** Opens it as a server does, and writes no more than that, so that what it has to say of a damaged one is said too. Makes nothing where nothing is. */
-async function verifyDirectory(host: Host, directory: string): Promise<Map<string, Reported>> {
+async function verifyDirectory(options: DirectoryOptions): Promise<Map<string, Reported>> {
+  const { host, directory } = options
   if (directory === '' || directory.includes('\0')) throw new UsageError('--data takes the path of a folder')
   const hasFormat = (await readSmallFile(host.disk, `${directory}/FORMAT`, 64)) !== undefined
   const folders = hasFormat ? undefined : await listFolder(host.disk, `${directory}/databases`)
@@ -55,9 +63,7 @@ async function verifyDirectory(host: Host, directory: string): Promise<Map<strin
     throw new PolylogError('undefined_object', `${directory} is no data directory: it has no FORMAT`)
   }
   // Without FORMAT there is no other database to look for: an open says what is lost.
-  const instance = hasFormat
-    ? await openAny(host, directory)
-    : await Instance.open({ host, directory }, defaultDatabase)
+  const instance = hasFormat ? await openAny(options) : await Instance.open(options, defaultDatabase)
   const sessions = new Sessions(host, () => instance.databases)
   try {
     const reports = new Map<string, Reported>()
@@ -70,14 +76,16 @@ async function verifyDirectory(host: Host, directory: string): Promise<Map<strin
 }
 
 /** One whose default database is damaged is opened by another of its databases. Errors: that of the default one. */
-async function openAny(host: Host, directory: string): Promise<Instance> {
+async function openAny(options: DirectoryOptions): Promise<Instance> {
   try {
-    return await Instance.open({ host, directory }, defaultDatabase)
+    return await Instance.open(options, defaultDatabase)
   } catch (error) {
     if (!isDamage(error)) throw error
+    const { directory, encryptionKey } = options
+    const host = await unlock(options.host, directory, { encryptionKey, makes: false })
     for (const { name } of await DataDirectory.look(host.disk, directory)) {
       if (name === defaultDatabase) continue
-      const opened = await Instance.open({ host, directory }, name).catch(() => undefined)
+      const opened = await Instance.open(options, name).catch(() => undefined)
       if (opened !== undefined) return opened
     }
     throw error

@@ -37,7 +37,7 @@ class FaultyDisk {
   readonly disk: Disk = new Proxy(this.inner, {
     get: (target, property) => {
       const call = Reflect.get(target, property) as (...args: unknown[]) => Promise<unknown>
-      if (property !== 'open') return call.bind(target)
+      if (property !== 'open') return typeof call === 'function' ? call.bind(target) : call
       return async (path: string, ...rest: unknown[]): Promise<File> => {
         if (path.includes('/sorted/next.part')) {
           await this.#held

@@ -2,6 +2,7 @@
  * All databases of one process: those of a data directory, or their likeness in memory.
  *
  *   LOCK                              held by the process
+ *   KEYS                              where all that follows is encrypted: its data keys (`keys-file.ts`)
  *   FORMAT, CONTENTS                  the version of everything below, and what must be there (`data-directory.ts`)
  *   temporary/                        what statements have spilled (`temporary-files.ts`); empty at start
  *   databases/<uuid>/name             the database's name
@@ -32,6 +33,7 @@ import { Member, type MemberParts } from './following/member.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it registers the step
 import './directory/migrations/catalog-step.ts'
 import type { MigrationStep } from './directory/migrations/migrations.ts'
+import { unlock } from './directory/keys-file.ts'
 import { type MemoryOptions, ProcessMemory } from './process-memory.ts'
 import { listFolder, makeFolders, syncAncestors } from './directory/small-files.ts'
 import { TemporaryFiles } from './directory/temporary-files.ts'
@@ -41,6 +43,8 @@ export interface InstanceOptions {
   readonly host: Host
   /** Left out: in memory. */
   readonly directory?: string
+  /** 32 bytes: everything in the directory is encrypted, from its first file on (`keys-file.ts`). */
+  readonly encryptionKey?: Uint8Array
   readonly limits?: Partial<KernelLimits>
   readonly segmentBytes?: number
   readonly checkpointEveryBytes?: number
@@ -117,11 +121,17 @@ export class Instance {
   }
 
   static async #openLocked(
-    options: InstanceOptions,
+    given: InstanceOptions,
     directory: string,
     lock: DiskLock,
     defaultDatabase: string,
   ): Promise<Instance> {
+    const { encryptionKey } = given
+    const host = await unlock(given.host, directory, { encryptionKey, makes: true }).catch(async (error: unknown) => {
+      await lock.release()
+      throw error
+    })
+    const options = { ...given, host }
     const instance = new Instance(options, lock)
     try {
       const data = await DataDirectory.open(options.host.disk, directory)
@@ -141,7 +151,10 @@ export class Instance {
     }
   }
 
-  /** Databases that have followed the directory's logs lead them from now on: its lock must be free. Errors: as `open`. */
+  /**
+   * Databases that have followed the directory's logs lead them from now on: its lock must be free. The host is the one with
+   * which they followed. Errors: as `open`.
+   */
   static async takeOver(options: InstanceOptions & { directory: string }, followed: Followed): Promise<Instance> {
     const { host, directory } = options
     const lock = await host.disk.lock(`${directory}/LOCK`)

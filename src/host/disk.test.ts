@@ -1,8 +1,11 @@
+import { randomFillSync } from 'node:crypto'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { Disk, DiskError, DiskErrorCode } from './host.ts'
+import { encryptedDisk } from './encrypted/encrypted-disk.ts'
+import { Encryption } from './encrypted/encryption.ts'
 import { createRealHost } from './real/real-host.ts'
 import { createMemoryDisk } from './simulated/memory-disk.ts'
 import { SimulatedWorld } from './simulated/simulated-world.ts'
@@ -38,6 +41,17 @@ const subjects: Subject[] = [
         await body(disk, 'data')
       }
       await world.complete(whole())
+    },
+  },
+  {
+    name: 'encrypted',
+    run: async (body) => {
+      const disk = createMemoryDisk()
+      await disk.makeFolder('data')
+      await body(
+        encryptedDisk(disk, 'data', new Encryption(new Map([[1, new Uint8Array(32)]]), randomFillSync)),
+        'data',
+      )
     },
   },
   {

@@ -1,3 +1,5 @@
+import type { Encryption } from './encrypted/encryption.ts'
+
 /**
  * The only way from Polylog to the world (rule 5): time, randomness, disk, network, workers and the log for people.
  *
@@ -76,6 +78,8 @@ export type Job = (input: Transfer) => Transfer
 
 /** Paths are absolute or relative to the process, with `/` between their parts. Errors: `DiskError`. */
 export interface Disk {
+  /** Of a disk that encrypts its files (`encrypted/encrypted-disk.ts`): for who encrypts by itself what it writes. */
+  readonly encryption?: Encryption
   open(path: string, options: OpenOptions): Promise<File>
   /** Names in the folder, sorted by code unit; throws `not-found` where there is no such folder. */
   list(path: string): Promise<string[]>
@@ -96,6 +100,8 @@ export interface OpenOptions {
   readonly mode: 'read' | 'write' | 'create' // create: fails with `exists` where the file exists; write: read and write
   /** `O_DSYNC`: a write is durable when it completes. */
   readonly syncWrites?: boolean
+  /** A disk that encrypts its files leaves this one to the caller. */
+  readonly encryptsItself?: boolean
 }
 
 export interface DiskLock {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -18,3 +18,12 @@ test.each(['memory', 'sorted'])(
     expect(result.acknowledged).toBeGreaterThan(0)
   },
 )
+
+test('so does one whose directory is encrypted', async () => {
+  const encryptionKeyFile = join(directory, 'key')
+  await writeFile(encryptionKeyFile, 'ab'.repeat(32), { mode: 0o600 })
+  const options = { directory: join(directory, 'data'), seed: 5, rounds: 3, engine: 'sorted', encryptionKeyFile }
+  const result = await runRounds(options)
+  expect(result.failures).toEqual([])
+  expect(result.acknowledged).toBeGreaterThan(0)
+})

@@ -18,6 +18,8 @@ export interface RoundsOptions {
   readonly longestMs?: number
   /** The ledger, the orders and the Redis data lie in it, and some transfers are handed over at a time. */
   readonly engine?: string
+  /** The directory is encrypted. */
+  readonly encryptionKeyFile?: string
 }
 
 export interface RoundsResult {
@@ -32,10 +34,11 @@ export interface RoundsResult {
 }
 
 /** Tests and tools run in the repository's root, wherever they lie themselves. */
-function startServer({ directory, engine }: RoundsOptions): Promise<ServerProcess> {
+function startServer({ directory, engine, encryptionKeyFile }: RoundsOptions): Promise<ServerProcess> {
   const binary = join(process.cwd(), 'dist', 'cli', 'polylog.js')
   const handOver = engine === undefined ? [] : ['--hand-over-size', '2kb']
-  return ServerProcess.run([binary, 'serve', '--port', '0', '--data', directory, ...handOver], process.cwd())
+  const key = encryptionKeyFile === undefined ? [] : ['--encryption-key-file', encryptionKeyFile]
+  return ServerProcess.run([binary, 'serve', '--port', '0', '--data', directory, ...handOver, ...key], process.cwd())
 }
 
 export async function runRounds(options: RoundsOptions): Promise<RoundsResult> {

@@ -42,6 +42,8 @@ export interface Plan {
   /** Of a store whose pages are not all resident: so many are, beside those that somebody waits for. */
   readonly poolPages?: number
   readonly follower?: FollowerPlan
+  /** The data directory is. */
+  readonly isEncrypted?: boolean
   readonly lives: readonly Life[]
 }
 
@@ -117,6 +119,7 @@ export function planOf(seed: number, only: readonly FaultName[] = []): Plan {
     ...(pageRandom.chance(0.35) && { poolPages: pageRandom.between(8, 32) }),
     ...(engine !== undefined && { engine }),
     ...followerOf(seed, lives),
+    ...(seed % 7 === 3 && { isEncrypted: true }),
     lives,
   }
 }

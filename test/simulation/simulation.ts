@@ -238,9 +238,10 @@ class Simulation {
 
   /** Of the leader and of who follows it. */
   get #options(): Omit<InstanceOptions, 'host'> {
-    const { largeCommitWrites, sliceKeys, checkpointEveryBytes } = this.plan
+    const { largeCommitWrites, sliceKeys, checkpointEveryBytes, isEncrypted = false } = this.plan
     return {
       directory: 'data',
+      ...(isEncrypted && { encryptionKey: new Uint8Array(32).fill(1) }),
       limits: { largeCommitWrites, sliceKeys },
       // Small ones are trimmed before a follower that is behind has read them.
       segmentBytes: (this.plan.follower === undefined ? 32 : 4) * 1024,

@@ -30,7 +30,7 @@ function counting(disk: Disk, counts: SyncCounts): Disk {
     },
   }
   return new Proxy(disk, {
-    get: (target, name: keyof Disk) => own[name] ?? (target[name] as () => unknown).bind(target),
+    get: (target, name: keyof Disk) => own[name] ?? (target[name] as (() => unknown) | undefined)?.bind(target),
   })
 }
 

@@ -67,9 +67,12 @@ function checksumOf(body: string): string {
   return crc32(body).toString(16).padStart(8, '0')
 }
 
-/** Undefined where there is none. Errors: `DiskError`. */
+/** Undefined where there is none; no bytes where what is there was cut short and does not decrypt. Errors: `DiskError`. */
 export function readNote(disk: Disk, path: string): Promise<Uint8Array | undefined> {
-  return readSmallFile(disk, path, noteBytesMax)
+  return readSmallFile(disk, path, noteBytesMax).catch((error: unknown) => {
+    if (error instanceof PolylogError && error.code === 'data_corrupted') return new Uint8Array(0)
+    throw error
+  })
 }
 
 /** In place of what has the name: all of it, or what was there. Errors: `DiskError`. */

@@ -30,6 +30,7 @@ import { logErrorCode } from '../commit/log-trouble.ts'
 import { Member } from './member.ts'
 import { Outage } from '../commit/outage.ts'
 import { ProcessMemory } from '../process-memory.ts'
+import { unlock } from '../directory/keys-file.ts'
 import { locateDamage, translateFailure } from '../directory/start-failure.ts'
 
 export interface FollowOptions extends InstanceOptions {
@@ -76,9 +77,10 @@ export class FollowingInstance {
 
   /** Errors: `undefined_object` where the directory has no such database, `data_corrupted`, `data_newer`, `unsupported`. */
   static async open(options: FollowOptions, defaultDatabase: string): Promise<FollowingInstance> {
-    const { host, directory } = options
+    const { directory, encryptionKey } = options
     try {
-      const instance = new FollowingInstance(options, await DataDirectory.look(host.disk, directory))
+      const host = await unlock(options.host, directory, { encryptionKey, makes: false })
+      const instance = new FollowingInstance({ ...options, host }, await DataDirectory.look(host.disk, directory))
       await instance.use(defaultDatabase)
       return instance
     } catch (error) {

@@ -177,10 +177,11 @@ export async function runWorkload(
   process: SimulatedProcess,
   workload: Workload,
   steps: number,
+  host: Host = process,
 ): Promise<CommitLog | undefined> {
   let log: CommitLog | undefined
   let failure: unknown
-  workload.run(process, steps).then(
+  workload.run(host, steps).then(
     (result) => (log = result),
     (error: unknown) => (failure = error),
   )

@@ -12,7 +12,14 @@
 import { crc32 } from 'node:zlib'
 import type { File } from '../../host/host.ts'
 import type { Sequence } from '../commit-log.ts'
-import { frameHeaderBytes, maxFrameBytes, padded, plausibleFrameLength, sectorBytes } from './frame.ts'
+import {
+  frameHeaderBytes,
+  type FrameSegment,
+  maxFrameBytes,
+  padded,
+  plausibleFrameLength,
+  sectorBytes,
+} from './frame.ts'
 import { readU64, writeU64 } from './position.ts'
 
 export interface DroppedTail {
@@ -25,7 +32,7 @@ export interface DroppedTail {
 
 export interface EndOfLog {
   readonly path: string
-  readonly segment: number
+  readonly segment: FrameSegment
   /** Where the last valid frame ends. */
   readonly offset: number
   /** Of the file. */
@@ -44,7 +51,7 @@ export async function findDroppedTail(file: File, end: EndOfLog): Promise<Droppe
   }
   const bytes = await bytesAt(file, offset, Math.min(maxFrameBytes, fileBytes - offset))
   const view = new DataView(bytes.buffer)
-  const length = plausibleFrameLength(bytes, view, 0, bytes.length)
+  const length = plausibleFrameLength(bytes, view, 0, bytes.length, end.segment.key)
   const isNext = readU64(view, 8) === end.next
   if (!isNext && staleEnd === offset && !matchesWithFirst(bytes, view, length, end)) return undefined
   const size = length === 0 ? filledLength(bytes) : length
@@ -62,7 +69,7 @@ function matchesWithFirst(bytes: Uint8Array, view: DataView, length: number, { s
   if (length === 0) return false
   const repaired = bytes.slice(0, length)
   writeU64(new DataView(repaired.buffer), 8, next)
-  return crc32(repaired.subarray(4), segment) === view.getUint32(0, true)
+  return crc32(repaired.subarray(4), segment.number) === view.getUint32(0, true)
 }
 
 /** Up to the first empty sector. */

@@ -24,10 +24,10 @@ import {
 } from '../commit-log.ts'
 import { Followers } from '../followers.ts'
 import type { DroppedTail } from './dropped-tail.ts'
-import { frameHeaderBytes, maxFrameBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
+import { headerBytesWith, maxFrameBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
 import { Framer } from './framer.ts'
 import { FrameScanner } from './frame-scanner.ts'
-import { corrupt } from './log-scan.ts'
+import { corrupt } from './damage.ts'
 import { LogReader, type ReadableLog } from './log-reader.ts'
 import type { LogPosition } from './position.ts'
 import { type Recovered, recover } from './recovery.ts'
@@ -62,13 +62,13 @@ export interface FileLogOptions {
 export async function openFileLog(host: Host, folder: string, options: FileLogOptions): Promise<CommitLog> {
   assert(options.databaseId.length === 16, 'the identity of a database has 16 bytes')
   const segmentBytes = options.segmentBytes ?? 64 * 1024 * 1024
-  const largestPart = segmentBytes - sectorBytes - frameHeaderBytes - partHeaderBytes
-  const partBytes = Math.min(options.partBytes ?? 256 * 1024, largestPart)
   const { firstSegmentBytes = defaultFirstSegmentBytes } = options
   const files = new SegmentFiles(host, folder, segmentBytes, firstSegmentBytes)
   const recovered = await findOrBegin(host, files, options)
   if (recovered.dropped !== undefined) options.onDropped?.(recovered.dropped)
   const newest = recovered.segments.at(-1)!
+  const largestPart = segmentBytes - sectorBytes - headerBytesWith(newest.key) - partHeaderBytes
+  const partBytes = Math.min(options.partBytes ?? 256 * 1024, largestPart)
   files.growBeyond(newest.sizeBytes)
   const pair = await files.openForWriting(newest.number)
   await secure(files, recovered, pair)
@@ -104,7 +104,7 @@ async function begin(host: Host, files: SegmentFiles, options: FileLogOptions): 
   const pair = await files.activate({ databaseId, segment: 1, firstSequence: end + 1, createdMs, previousChecksum: 0 })
   await pair.plain.close()
   await pair.syncing.close()
-  const segments = [new Segment(1, end + 1, sizeBytes, sectorBytes, new OpenGroups())]
+  const segments = [new Segment(1, end + 1, sizeBytes, sectorBytes, new OpenGroups(), pair.key)]
   return { segments, end, term: 0, oldest: end + 1, unsyncedFrom: sectorBytes, staleSectors: [], dropped: undefined }
 }
 
@@ -126,7 +126,7 @@ async function secure(files: SegmentFiles, recovered: Recovered, pair: SegmentPa
 /** Reads the frames from `from` on, checks them once more, and writes them back, some at a time. */
 async function rewrite(file: File, segment: Segment, from: number): Promise<void> {
   const { number, end } = segment
-  const scanner = new FrameScanner(file, number)
+  const scanner = new FrameScanner(file, segment)
   const image = new Uint8Array(Math.max(0, Math.min(rewriteBytes + maxFrameBytes, end - from)))
   for (let start = from; start < end;) {
     let at = start

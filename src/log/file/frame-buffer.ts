@@ -4,8 +4,9 @@
 import { grown } from '../record.ts'
 import {
   type FrameHead,
-  frameHeaderBytes,
   type FramePart,
+  type FrameSegment,
+  headerBytesWith,
   padded,
   partHeaderBytes,
   sealFrame,
@@ -41,16 +42,17 @@ export class FrameBuffer {
   }
 
   /** Adds a frame; returns its checksum. `payload` holds whole records, or the bytes of `part`. */
-  add(segment: number, head: FrameHead, payload: Uint8Array, part: FramePart | undefined): number {
+  add(segment: FrameSegment, head: FrameHead, payload: Uint8Array, part: FramePart | undefined): number {
     const extra = part === undefined ? 0 : partHeaderBytes
     const at = this.length
-    const needed = at + padded(frameHeaderBytes + extra + payload.length)
+    const start = at + headerBytesWith(segment.key)
+    const needed = at + padded(start - at + extra + payload.length)
     if (needed > this.bytes.length) this.replace(grown(this.bytes, needed))
-    const flags = part === undefined ? 0 : writePartHeader(this.view, at + frameHeaderBytes, part)
-    this.bytes.set(payload, at + frameHeaderBytes + extra)
+    const flags = part === undefined ? 0 : writePartHeader(this.view, start, part)
+    this.bytes.set(payload, start + extra)
     this.length = needed
     this.records += head.transactions
-    return sealFrame(this.bytes, this.view, at, extra + payload.length, segment, head, flags)
+    return sealFrame(this.bytes, this.view, at, extra + payload.length, segment, this.start + at, head, flags)
   }
 
   /** Takes over the frames of `other`, which follow these. */

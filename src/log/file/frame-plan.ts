@@ -3,7 +3,7 @@
  * what belongs to a staged transaction always in parts.
  */
 import type { AppendBatch } from '../commit-log.ts'
-import { frameHeaderBytes, padded, partHeaderBytes } from './frame.ts'
+import { padded, partHeaderBytes } from './frame.ts'
 
 export interface PlannedFrame {
   /** Of the batch's bytes. */
@@ -50,17 +50,22 @@ export function planFrames(batch: AppendBatch, partBytes: number, newGroup: () =
   return frames
 }
 
-/** What the frame takes in a segment. */
-export function sizeOf(frame: PlannedFrame): number {
+/** What the frame takes in a segment; `headerBytes` as `headerBytesWith`. */
+export function sizeOf(frame: PlannedFrame, headerBytes: number): number {
   const part = frame.piece === undefined ? 0 : partHeaderBytes
-  return padded(frameHeaderBytes + part + frame.end - frame.start)
+  return padded(headerBytes + part + frame.end - frame.start)
 }
 
 /** How many segments of `capacity` bytes the frames need beside the `room` that is left in the one that is open. */
-export function segmentsNeeded(frames: readonly PlannedFrame[], room: number, capacity: number): number {
+export function segmentsNeeded(
+  frames: readonly PlannedFrame[],
+  headerBytes: number,
+  room: number,
+  capacity: number,
+): number {
   let needed = 0
   for (const frame of frames) {
-    const size = sizeOf(frame)
+    const size = sizeOf(frame, headerBytes)
     if (size > room) {
       needed++
       room = capacity

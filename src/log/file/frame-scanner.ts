@@ -3,19 +3,26 @@
  * its way there. Each chunk is memory of its own, so frames stay valid for as long as somebody holds them.
  */
 import type { File } from '../../host/host.ts'
-import { decodeFrame, type Frame, frameHeaderBytes, plausibleFrameLength, sectorBytes } from './frame.ts'
+import {
+  decodeFrame,
+  type Frame,
+  frameHeaderBytes,
+  type FrameSegment,
+  plausibleFrameLength,
+  sectorBytes,
+} from './frame.ts'
 
 const chunkBytes = 1024 * 1024
 
 export class FrameScanner {
-  readonly segment: number
+  readonly segment: FrameSegment
   private readonly file: File
   private bytes = new Uint8Array(0)
   private view = new DataView(this.bytes.buffer)
   private start = 0
   private end = 0
 
-  constructor(file: File, segment: number) {
+  constructor(file: File, segment: FrameSegment) {
     this.file = file
     this.segment = segment
   }
@@ -51,7 +58,7 @@ export class FrameScanner {
   }
 
   private plausibleLength(offset: number, limit: number): number {
-    return plausibleFrameLength(this.bytes, this.view, offset - this.start, limit - offset)
+    return plausibleFrameLength(this.bytes, this.view, offset - this.start, limit - offset, this.segment.key)
   }
 
   private holds(offset: number, size: number): boolean {

@@ -22,8 +22,17 @@ function decoded(
   const bytes = new Uint8Array(1024)
   const view = new DataView(bytes.buffer)
   bytes.set(payload, frameHeaderBytes)
-  sealFrame(bytes, view, 0, payload.length, segment, { ...head, ...change.head }, change.flags ?? 0)
-  return decodeFrame(bytes, view, 0, frameHeaderBytes + payload.length, readAs, offset)
+  sealFrame(
+    bytes,
+    view,
+    0,
+    payload.length,
+    { number: segment, key: undefined },
+    offset,
+    { ...head, ...change.head },
+    change.flags ?? 0,
+  )
+  return decodeFrame(bytes, view, 0, frameHeaderBytes + payload.length, { number: readAs, key: undefined }, offset)
 }
 
 function part(at: number, pieceLength: number, last: boolean, size = 4): ReturnType<typeof decodeFrame> {

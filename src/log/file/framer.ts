@@ -9,6 +9,7 @@ import type { FrameBuffer } from './frame-buffer.ts'
 import type { PlannedFrame } from './frame-plan.ts'
 import { noteNeeded, OpenGroups } from './parts.ts'
 import { type LogPosition, positionOf } from './position.ts'
+import type { OpenedHeader } from './segment-encryption.ts'
 import type { SegmentHeader } from './segment-header.ts'
 import { Segment } from './segment.ts'
 
@@ -91,7 +92,7 @@ export class Framer {
     const { active, term } = this
     const offset = active.end
     const first = this.end + 1
-    const checksum = buffer.add(active.number, { first, transactions, clock, syncedOffset, term }, payload, part)
+    const checksum = buffer.add(active, { first, transactions, clock, syncedOffset, term }, payload, part)
     active.extend(offset, buffer.end, first, transactions, checksum, part !== undefined || this.groups.size > 0)
     this.end = active.last
     if (part === undefined) return
@@ -129,9 +130,8 @@ export class Framer {
     }
   }
 
-  begin(header: SegmentHeader, sizeBytes: number): void {
-    const { segment, firstSequence } = header
-    this.segments.push(new Segment(segment, firstSequence, sizeBytes, sectorBytes, this.groups.copy()))
+  begin({ segment, firstSequence, key }: OpenedHeader, sizeBytes: number): void {
+    this.segments.push(new Segment(segment, firstSequence, sizeBytes, sectorBytes, this.groups.copy(), key))
   }
 }
 

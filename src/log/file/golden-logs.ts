@@ -115,7 +115,7 @@ function interleaved(): LogFiles {
   let next = 1
   const add = (payload: Uint8Array, transactions: number, part?: FramePart): void => {
     const head = { first: next, transactions, clock, syncedOffset: 2 ** 32 + buffer.end, term: next < 5 ? 1 : 2 }
-    buffer.add(1, head, payload, part)
+    buffer.add({ number: 1, key: undefined }, head, payload, part)
     next += transactions
   }
   const part = (which: number, from: number, to: number): void => {

@@ -11,7 +11,7 @@ import { type Frame, type FramePart, padded, recordOffsets, sectorBytes } from '
 import { FrameScanner } from './frame-scanner.ts'
 import { OpenGroups, type PartGroup } from './parts.ts'
 import { type LogPosition, offsetOf, segmentOf } from './position.ts'
-import { corrupt } from './log-scan.ts'
+import { corrupt } from './damage.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import type { Segment } from './segment.ts'
 
@@ -93,14 +93,17 @@ export class LogReader {
 
   private durableEnd(): number {
     const { syncedPosition } = this.log
-    return segmentOf(syncedPosition) > this.segment.number ? this.segment.end : offsetOf(syncedPosition)
+    const durable = segmentOf(syncedPosition)
+    if (durable === this.segment.number) return offsetOf(syncedPosition)
+    // A segment that was begun and has no frame yet comes after what is durable.
+    return durable > this.segment.number ? this.segment.end : 0
   }
 
   private async frame(): Promise<Frame> {
     const { number } = this.segment
     if (this.scanner === undefined) {
       this.file = await this.log.files.openForReading(number)
-      this.scanner = new FrameScanner(this.file, number)
+      this.scanner = new FrameScanner(this.file, this.segment)
     }
     const frame = await this.scanner.frameAgain(this.offset, this.durableEnd())
     if (frame === undefined) throw corrupt(number, this.offset, 'a frame that was valid is not any more')
@@ -159,8 +162,9 @@ export class LogReader {
     for (const { segment, frameOffset } of group.places) {
       const file = await this.log.files.openForReading(segment)
       try {
-        const limit = this.log.segments.find(({ number }) => number === segment)!.end
-        const scanner = new FrameScanner(file, segment)
+        const held = this.log.segments.find(({ number }) => number === segment)!
+        const limit = held.end
+        const scanner = new FrameScanner(file, held)
         for (let offset = frameOffset; offset < limit;) {
           const frame = await scanner.frameAgain(offset, limit)
           if (frame === undefined) throw corrupt(segment, offset, 'a frame that was valid is not any more')

@@ -4,11 +4,14 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { File } from '../../host/host.ts'
-import { LogError, type Sequence } from '../commit-log.ts'
+import type { Encryption } from '../../host/encrypted/encryption.ts'
+import type { Sequence } from '../commit-log.ts'
+import { corrupt } from './damage.ts'
 import { type Frame, type FramePart, padded, recordOffsets, sectorBytes } from './frame.ts'
 import { noteNeeded, OpenGroups } from './parts.ts'
 import type { LogPosition } from './position.ts'
-import { decodeSegmentHeader, type SegmentHeader, segmentHeaderBytes } from './segment-header.ts'
+import { keyOfSegment, type OpenedHeader } from './segment-encryption.ts'
+import { decodeSegmentHeader, type SegmentHeader } from './segment-header.ts'
 import { Segment, segmentName } from './segment.ts'
 
 export class LogScan {
@@ -22,14 +25,16 @@ export class LogScan {
   /** Known to be durable by what the last frame says. */
   synced: LogPosition = 0
   private readonly databaseId: Uint8Array
+  private readonly encryption: Encryption | undefined
   private readonly groups = new OpenGroups()
 
-  constructor(databaseId: Uint8Array) {
+  constructor(databaseId: Uint8Array, encryption: Encryption | undefined) {
     this.databaseId = databaseId
+    this.encryption = encryption
   }
 
   /** Errors: `corrupt`, `data_newer`. */
-  async readHeader(file: File, number: number): Promise<SegmentHeader> {
+  async readHeader(file: File, number: number): Promise<OpenedHeader> {
     let header = await readHeader(file)
     // A bit may flip on its way from the disk: what is damaged on the disk is so twice.
     if (header === 'damaged') header = await readHeader(file)
@@ -40,14 +45,15 @@ export class LogScan {
     if (Buffer.compare(header.databaseId, this.databaseId) !== 0) {
       throw corrupt(number, 8, 'the segment belongs to another database')
     }
-    return header
+    return { ...header, key: keyOfSegment(header, this.encryption) }
   }
 
   /** The next segment, of a file with so many bytes. It proves that the one before is whole, or throws `corrupt`. */
-  begin(header: SegmentHeader, fileBytes: number): Segment {
+  begin(header: OpenedHeader, fileBytes: number): Segment {
     this.link(header)
     const sizeBytes = Math.floor(Math.min(fileBytes, 0xffffffff) / sectorBytes) * sectorBytes
-    const segment = new Segment(header.segment, header.firstSequence, sizeBytes, sectorBytes, this.groups.copy())
+    const { segment: number, firstSequence, key } = header
+    const segment = new Segment(number, firstSequence, sizeBytes, sectorBytes, this.groups.copy(), key)
     this.segments.push(segment)
     return segment
   }
@@ -101,13 +107,8 @@ export class LogScan {
   }
 }
 
-export function corrupt(segment: number, offset: number, what: string): LogError {
-  const position = `${segmentName(segment)}+${offset}`
-  return new LogError('corrupt', `the log is damaged at ${position}: ${what}`, { position })
-}
-
 async function readHeader(file: File): Promise<ReturnType<typeof decodeSegmentHeader>> {
-  const bytes = new Uint8Array(segmentHeaderBytes)
+  const bytes = new Uint8Array(sectorBytes)
   const read = await file.readAt(0, bytes)
   return decodeSegmentHeader(bytes.subarray(0, read))
 }

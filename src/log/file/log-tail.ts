@@ -44,7 +44,8 @@ import { Followers } from '../followers.ts'
 import { frameHeaderBytes } from './frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
 import { LogReader, type ReadableLog } from './log-reader.ts'
-import { corrupt, LogScan } from './log-scan.ts'
+import { corrupt } from './damage.ts'
+import { LogScan } from './log-scan.ts'
 import { type LogPosition, positionOf } from './position.ts'
 import { defaultFirstSegmentBytes, SegmentFiles } from './segment-files.ts'
 import { type Segment, segmentNumber } from './segment.ts'
@@ -100,7 +101,7 @@ export class LogTail implements ReadableLog {
     this.host = host
     this.pollMs = options.pollMs ?? defaultPollMs
     this.files = new SegmentFiles(host, folder, 0, defaultFirstSegmentBytes)
-    this.scan = new LogScan(options.databaseId)
+    this.scan = new LogScan(options.databaseId, host.disk.encryption)
   }
 
   async open(): Promise<void> {
@@ -207,10 +208,10 @@ export class LogTail implements ReadableLog {
     if (this.active === undefined) return
     const { segment, file, fileBytes } = this.active
     const bad = segment.end
-    const later = await new FrameScanner(file, segment.number).findFrame(bad, fileBytes)
+    const later = await new FrameScanner(file, segment).findFrame(bad, fileBytes)
     if (later === undefined || later.syncedOffset <= positionOf(segment.number, bad)) return
     // Both may have come since the last look.
-    const now = await new FrameScanner(file, segment.number).frameAgain(bad, fileBytes)
+    const now = await new FrameScanner(file, segment).frameAgain(bad, fileBytes)
     if (now === undefined || !this.scan.follows(now)) {
       throw corrupt(
         segment.number,
@@ -266,7 +267,7 @@ export class LogTail implements ReadableLog {
   }
 
   private async takeFrames({ segment, file, fileBytes }: Active): Promise<boolean> {
-    const scanner = new FrameScanner(file, segment.number)
+    const scanner = new FrameScanner(file, segment)
     const begun = segment.end
     for (;;) {
       const frame = await scanner.frameAt(segment.end, fileBytes)

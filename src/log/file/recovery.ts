@@ -15,7 +15,8 @@ import { LogError, type Sequence } from '../commit-log.ts'
 import { type DroppedTail, findDroppedTail } from './dropped-tail.ts'
 import { padded, sectorBytes } from './frame.ts'
 import { FrameScanner } from './frame-scanner.ts'
-import { corrupt, LogScan } from './log-scan.ts'
+import { corrupt } from './damage.ts'
+import { LogScan } from './log-scan.ts'
 import { maxSegment, offsetOf, positionOf, segmentOf } from './position.ts'
 import type { SegmentFiles } from './segment-files.ts'
 import { type Segment, segmentName, segmentNumber } from './segment.ts'
@@ -56,7 +57,7 @@ class Recovery {
 
   constructor(files: SegmentFiles, databaseId: Uint8Array) {
     this.files = files
-    this.scan = new LogScan(databaseId)
+    this.scan = new LogScan(databaseId, files.encryption)
   }
 
   async segment(number: number): Promise<void> {
@@ -69,10 +70,10 @@ class Recovery {
       this.dropped = undefined
       this.staleSectors = []
       this.checkSize(number, size)
-      await this.frames(new FrameScanner(file, number), segment, size)
+      await this.frames(new FrameScanner(file, segment), segment, size)
       this.dropped = await findDroppedTail(file, {
         path: `${this.files.folder}/${segmentName(number)}`,
-        segment: number,
+        segment,
         offset: segment.end,
         size,
         next: this.scan.end + 1,

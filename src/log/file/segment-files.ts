@@ -13,8 +13,10 @@
  * before anything is written to the segment. So a log that ends before the segment it names, or in which that one is
  * shorter, has lost its end. A log that was made and never opened is its note alone, of segment 0.
  */
-import { type Disk, DiskError, type File, type Host } from '../../host/host.ts'
+import type { Encryption, FileKey } from '../../host/encrypted/encryption.ts'
+import { type Disk, DiskError, type File, type Host, type OpenOptions } from '../../host/host.ts'
 import { LogError } from '../commit-log.ts'
+import { encryptedHeader } from './segment-encryption.ts'
 import { encodeSegmentHeader, type SegmentHeader } from './segment-header.ts'
 import { sectorBytes } from './frame.ts'
 import { segmentName, segmentNumber } from './segment.ts'
@@ -23,6 +25,11 @@ import { segmentName, segmentNumber } from './segment.ts'
 export interface SegmentPair {
   readonly syncing: File
   readonly plain: File
+}
+
+/** One that was just made, with the key of its frames where they are encrypted. */
+export interface NewSegment extends SegmentPair {
+  readonly key: FileKey | undefined
 }
 
 const sparePattern = /^spare-(\d{1,15})$/
@@ -109,7 +116,7 @@ export class SegmentFiles {
       const match = sparePattern.exec(name)
       if (match === null) continue
       this.nextSpare = Math.max(this.nextSpare, Number(match[1]) + 1)
-      const file = await this.host.disk.open(this.path(name), { mode: 'read' })
+      const file = await this.open(name, { mode: 'read' })
       const size = await file.size()
       await file.close()
       if (size === this.segmentBytes && this.spares.length < keptSpares) this.spares.push({ name, sizeBytes: size })
@@ -117,14 +124,22 @@ export class SegmentFiles {
     }
   }
 
+  get encryption(): Encryption | undefined {
+    return this.host.disk.encryption
+  }
+
   openForReading(segment: number): Promise<File> {
-    return this.host.disk.open(this.path(segmentName(segment)), { mode: 'read' })
+    return this.open(segmentName(segment), { mode: 'read' })
+  }
+
+  private open(name: string, options: OpenOptions): Promise<File> {
+    return this.host.disk.open(this.path(name), { ...options, encryptsItself: true })
   }
 
   async openForWriting(segment: number): Promise<SegmentPair> {
-    const path = this.path(segmentName(segment))
-    const plain = await this.host.disk.open(path, { mode: 'write' })
-    return { plain, syncing: await this.host.disk.open(path, { mode: 'write', syncWrites: true }) }
+    const name = segmentName(segment)
+    const plain = await this.open(name, { mode: 'write' })
+    return { plain, syncing: await this.open(name, { mode: 'write', syncWrites: true }) }
   }
 
   /** Makes sure that `count` spares are there. `LogError('no-space')` where the disk is full. */
@@ -158,37 +173,39 @@ export class SegmentFiles {
   }
 
   /** Turns a spare into the segment with this header, durably named, and opens it. */
-  async activate(header: SegmentHeader): Promise<SegmentPair> {
+  async activate(header: SegmentHeader): Promise<NewSegment> {
     await this.ensureSpares(1)
     const { name, sizeBytes } = this.spares[0]!
     const spare = this.path(name)
     // Until the rename it is still a spare, whatever its bytes are.
-    await noSpaceAsLogError(this.writeHeader(spare, header))
+    const key = await noSpaceAsLogError(this.writeHeader(name, header))
     await noSpaceAsLogError(this.host.disk.rename(spare, this.path(segmentName(header.segment))))
     this.spares.shift()
     await this.host.disk.syncFolder(this.folder)
     await noSpaceAsLogError(this.noteNewest({ number: header.segment, sizeBytes }))
     this.growBeyond(sizeBytes)
-    return this.openForWriting(header.segment)
+    return { ...(await this.openForWriting(header.segment)), key }
   }
 
   /** Notes, durably, that the log goes as far as this segment, whose name is durable already. */
   async noteNewest(segment: NotedSegment): Promise<void> {
     if (this.noted?.number === segment.number) return
-    const path = this.path(noteOf(segment))
-    if (this.noted === undefined) await (await this.host.disk.open(path, { mode: 'create' })).close()
-    else await this.host.disk.rename(this.path(noteOf(this.noted)), path)
+    const note = noteOf(segment)
+    if (this.noted === undefined) await (await this.open(note, { mode: 'create' })).close()
+    else await this.host.disk.rename(this.path(noteOf(this.noted)), this.path(note))
     this.noted = segment
     await this.host.disk.syncFolder(this.folder)
   }
 
-  private async writeHeader(path: string, header: SegmentHeader): Promise<void> {
-    const file = await this.host.disk.open(path, { mode: 'write' })
+  private async writeHeader(name: string, header: SegmentHeader): Promise<FileKey | undefined> {
+    const encrypted = this.encryption && encryptedHeader(header, this.encryption)
+    const file = await this.open(name, { mode: 'write' })
     try {
       const sector = new Uint8Array(sectorBytes)
-      sector.set(encodeSegmentHeader(header))
+      sector.set(encrypted?.bytes ?? encodeSegmentHeader(header))
       await file.writeAt(0, sector)
       await file.sync()
+      return encrypted?.key
     } finally {
       await file.close()
     }
@@ -217,7 +234,7 @@ export class SegmentFiles {
   private async makeSpare(): Promise<void> {
     const name = `spare-${this.nextSpare++}`
     const sizeBytes = this.spareBytes
-    const file = await this.host.disk.open(this.path(name), { mode: 'create' })
+    const file = await this.open(name, { mode: 'create' })
     try {
       for (let from = 0; from < sizeBytes; from += sliceBytes) {
         if (from > 0) await this.pause()
@@ -257,7 +274,8 @@ export class SegmentFiles {
  */
 export async function makeEmptyLog(disk: Disk, folder: string): Promise<void> {
   await disk.makeFolder(folder)
-  const note = await disk.open(`${folder}/${noteOf({ number: 0, sizeBytes: 0 })}`, { mode: 'create' })
+  const path = `${folder}/${noteOf({ number: 0, sizeBytes: 0 })}`
+  const note = await disk.open(path, { mode: 'create', encryptsItself: true })
   await note.close()
 }
 

@@ -2,7 +2,7 @@
  * The first 64 bytes of a segment, in a sector of their own (little endian):
  *
  *    0  magic `PLOG`
- *    4  format u16                  1
+ *    4  format u16                  1; 2: the frames are encrypted, and more of the header follows (`segment-encryption.ts`)
  *    6  flags u16                   0
  *    8  database                    16 bytes, its UUID
  *   24  segment u64                 its number, from 1; also in the file's name
@@ -19,7 +19,8 @@ import type { Sequence } from '../commit-log.ts'
 import { readU64, writeU64 } from './position.ts'
 
 export const segmentHeaderBytes = 64
-const formatVersion = 1
+const plainFormat = 1
+const encryptedFormat = 2
 
 export interface SegmentHeader {
   readonly databaseId: Uint8Array
@@ -29,11 +30,18 @@ export interface SegmentHeader {
   readonly previousChecksum: number
 }
 
-export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
+/** `isEncrypted`: of a segment whose frames are. */
+export interface DecodedHeader extends SegmentHeader {
+  readonly isEncrypted: boolean
+  /** The sector that it was decoded from. */
+  readonly bytes: Uint8Array
+}
+
+export function encodeSegmentHeader(header: SegmentHeader, isEncrypted = false): Uint8Array {
   const bytes = new Uint8Array(segmentHeaderBytes)
   const view = new DataView(bytes.buffer)
   bytes.set([0x50, 0x4c, 0x4f, 0x47])
-  view.setUint16(4, formatVersion, true)
+  view.setUint16(4, isEncrypted ? encryptedFormat : plainFormat, true)
   bytes.set(header.databaseId.subarray(0, 16), 8)
   writeU64(view, 24, header.segment)
   writeU64(view, 32, header.firstSequence)
@@ -44,12 +52,13 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
 }
 
 /** `newer`: an intact header of a format that this version does not know. `damaged`: anything else that is not valid. */
-export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | 'damaged' | 'newer' {
+export function decodeSegmentHeader(bytes: Uint8Array): DecodedHeader | 'damaged' | 'newer' {
   if (bytes.length < segmentHeaderBytes) return 'damaged'
   const view = new DataView(bytes.buffer, bytes.byteOffset, segmentHeaderBytes)
   if (view.getUint32(0, true) !== 0x474f4c50) return 'damaged'
   if (view.getUint32(60, true) !== crc32(bytes.subarray(0, 60))) return 'damaged'
-  if (view.getUint16(4, true) > formatVersion) return 'newer'
+  const format = view.getUint16(4, true)
+  if (format > encryptedFormat) return 'newer'
   const segment = readU64(view, 24)
   const firstSequence = readU64(view, 32)
   const createdMs = readU64(view, 40)
@@ -61,5 +70,7 @@ export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | 'damaged
     firstSequence,
     createdMs,
     previousChecksum: view.getUint32(48, true),
+    isEncrypted: format === encryptedFormat,
+    bytes,
   }
 }

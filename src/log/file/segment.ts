@@ -1,4 +1,5 @@
 /** A segment of the file log as it is known in memory. */
+import type { FileKey } from '../../host/encrypted/encryption.ts'
 import type { LogSegment, Sequence } from '../commit-log.ts'
 import type { OpenGroups } from './parts.ts'
 
@@ -16,6 +17,8 @@ export class Segment {
   neededThrough: Sequence
   /** Large transactions that were on their way when the segment began. */
   readonly openAtStart: OpenGroups
+  /** Of its frames, where they are encrypted. */
+  readonly key: FileKey | undefined
   private readonly marks: { first: Sequence; offset: number }[] = []
 
   constructor(
@@ -24,6 +27,7 @@ export class Segment {
     sizeBytes: number,
     firstFrame: number,
     openAtStart: OpenGroups,
+    key: FileKey | undefined,
   ) {
     this.number = segment
     this.firstSequence = firstSequence
@@ -31,6 +35,7 @@ export class Segment {
     this.last = this.neededThrough = firstSequence - 1
     this.end = firstFrame
     this.openAtStart = openAtStart
+    this.key = key
   }
 
   get name(): string {

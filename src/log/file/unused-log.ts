@@ -11,7 +11,7 @@ export async function holdsFrames(disk: Disk, folder: string): Promise<boolean> 
   const numbers = (await disk.list(folder)).map(segmentNumber).filter((number) => number !== undefined)
   if (numbers.length === 0) return false
   if (numbers.length > 1 || numbers[0] !== 1) return true
-  const file = await disk.open(`${folder}/${segmentName(1)}`, { mode: 'read' })
+  const file = await disk.open(`${folder}/${segmentName(1)}`, { mode: 'read', encryptsItself: true })
   try {
     const sector = new Uint8Array(sectorBytes)
     await file.readAt(sectorBytes, sector)

@@ -18,17 +18,14 @@
 import { assert, InvariantError } from '../../base/errors.ts'
 import type { Cancel, Host } from '../../host/host.ts'
 import { type AppendBatch, type Durability, LogError, type Sequence } from '../commit-log.ts'
-import { frameHeaderBytes, padded, partHeaderBytes, sectorBytes } from './frame.ts'
+import { headerBytesWith, padded, partHeaderBytes, sectorBytes } from './frame.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { type PlannedFrame, planFrames, planPiece, segmentsNeeded, sizeOf } from './frame-plan.ts'
 import type { FramedBytes, Framer, FramerMark } from './framer.ts'
 import { type LogPosition, positionOf } from './position.ts'
 import { assertSegmentNumber } from './recovery.ts'
-import { isNoSpace, type SegmentFiles, type SegmentPair } from './segment-files.ts'
+import { isNoSpace, type NewSegment, type SegmentFiles, type SegmentPair } from './segment-files.ts'
 import { WriteLatency } from './write-latency.ts'
-
-/** Of the frame that says that a transaction was given up. */
-const abandonedBytes = padded(frameHeaderBytes + partHeaderBytes)
 
 /** Gathered bytes beyond which an append waits for the disk, whatever its durability. */
 const maxGatheredBytes = 4 * 1024 * 1024
@@ -117,7 +114,7 @@ export class WritePath {
 
   /** Nothing more comes of what was staged. Where that cannot be written it is forgotten with the term. */
   abandon(group: bigint, clock: bigint): void {
-    if (this.failure !== undefined || this.framer.roomBytes < abandonedBytes) return
+    if (this.failure !== undefined || this.framer.roomBytes < padded(this.headerBytes + partHeaderBytes)) return
     this.framer.addAbandoned(this.gathering, group, clock, this.durablePosition)
     // Of a batch that is being framed nothing counts before its last frame.
     if (this.batch === undefined) this.framed = { through: this.framer.end, position: this.framer.position }
@@ -127,7 +124,7 @@ export class WritePath {
   private async write(batch: FramedBytes, frames: readonly PlannedFrame[], durability: Durability): Promise<void> {
     this.refuseAfterFailure()
     if (this.stalled) await this.retryStalled()
-    if (frames.length > 1 || sizeOf(frames[0]!) > this.framer.roomBytes) await this.makeRoom(frames)
+    if (frames.length > 1 || sizeOf(frames[0]!, this.headerBytes) > this.framer.roomBytes) await this.makeRoom(frames)
     this.batch = { start: this.framer.mark(), refused: false }
     try {
       await this.frameAll(batch, frames)
@@ -159,6 +156,11 @@ export class WritePath {
     await this.closePair()
   }
 
+  /** Of a frame: all segments have keys, or none has. */
+  private get headerBytes(): number {
+    return headerBytesWith(this.framer.active.key)
+  }
+
   private refuseAfterFailure(): void {
     if (this.failure === undefined) return
     throw new LogError('unavailable', 'the log takes no more appends, because a write to it has failed', {
@@ -169,7 +171,7 @@ export class WritePath {
   private async frameAll(batch: FramedBytes, frames: readonly PlannedFrame[]): Promise<void> {
     const { framer } = this
     for (const frame of frames) {
-      if (sizeOf(frame) > framer.roomBytes) await this.rotateWithinBatch()
+      if (sizeOf(frame, this.headerBytes) > framer.roomBytes) await this.rotateWithinBatch()
       if (this.gathering.length > maxGatheredBytes) await this.drain()
       framer.add(this.gathering, batch, frame, this.durablePosition)
     }
@@ -180,13 +182,14 @@ export class WritePath {
 
   /** Has every segment ready that the batch will need, before any of it is framed; in one segment if one takes it. */
   private async makeRoom(frames: readonly PlannedFrame[]): Promise<void> {
-    const total = frames.reduce((sum, frame) => sum + sizeOf(frame), 0)
+    const { headerBytes } = this
+    const total = frames.reduce((sum, frame) => sum + sizeOf(frame, headerBytes), 0)
     const room = this.framer.roomBytes
     if (total <= room) return
     const capacity = this.files.nextBytes - sectorBytes
     const fits = total <= capacity
-    await this.files.ensureSpares(segmentsNeeded(frames, fits ? 0 : room, capacity))
-    if (fits || sizeOf(frames[0]!) > room) await this.rotate()
+    await this.files.ensureSpares(segmentsNeeded(frames, headerBytes, fits ? 0 : room, capacity))
+    if (fits || sizeOf(frames[0]!, headerBytes) > room) await this.rotate()
   }
 
   /** Here a refusal would leave a batch half framed: so there is none, spares having been made. */
@@ -205,7 +208,7 @@ export class WritePath {
     assert(!this.dirty, 'a segment is left with bytes that are not synced')
     const header = this.framer.nextHeader(this.options.databaseId, this.host.now())
     assertSegmentNumber(header.segment)
-    let pair: SegmentPair
+    let pair: NewSegment
     let sizeBytes: number
     try {
       await this.files.ensureSpares(1)
@@ -217,7 +220,7 @@ export class WritePath {
     }
     await this.closePair()
     this.pair = pair
-    this.framer.begin(header, sizeBytes)
+    this.framer.begin({ ...header, key: pair.key }, sizeBytes)
     this.gathering.restart(sectorBytes)
     this.syncedPosition = this.writtenPosition = this.durablePosition = this.framer.position
   }
