@@ -1,6 +1,7 @@
 /** All planted bugs, by layer from the lowest up. */
 import { baseMutations } from './base.ts'
 import { databaseMutations } from './database.ts'
+import { encryptionMutations } from './encryption.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { loginMutations } from './logins.ts'
@@ -26,4 +27,5 @@ export const mutations: readonly Mutation[] = [
   ...loginMutations,
   ...upperMutations,
   ...kitMutations,
+  ...encryptionMutations,
 ]
