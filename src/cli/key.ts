@@ -3,8 +3,13 @@ import { parseArgs } from 'node:util'
 import { PolylogError } from '../base/errors.ts'
 import { changeKey } from '../database/directory/keys-file.ts'
 import { translateFailure } from '../database/directory/start-failure.ts'
+import { Instance } from '../database/instance.ts'
+import type { Host } from '../host/host.ts'
+import { log } from '../host/real/log.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readSmallFile } from '../host/small-file.ts'
+import { theServer } from '../principal/audit.ts'
+import { Sessions } from '../session/sessions.ts'
 import { UsageError } from './arguments.ts'
 import { keyOptions, readEncryptionKey } from './encryption-key.ts'
 
@@ -52,5 +57,20 @@ async function rotate(directory: string, from: Uint8Array, to: Uint8Array): Prom
     await changeKey(host, directory, from, to).finally(() => lock.release())
   } catch (error) {
     throw translateFailure(error, directory)
+  }
+  await tellAudit(host, directory, to)
+}
+
+/** Where there are users, it is written down; the key is changed in any case. */
+async function tellAudit(host: Host, directory: string, encryptionKey: Uint8Array): Promise<void> {
+  try {
+    const instance = await Instance.open({ host, directory, encryptionKey }, 'polylog')
+    const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
+    const { audit } = sessions.principals
+    audit.record({ event: 'encryption key changed', by: theServer, object: directory })
+    await audit.settle().finally(() => sessions.close())
+    await instance.close()
+  } catch (error) {
+    log('warning', `the key is changed, and the audit has no row of it: ${(error as Error).message}`)
   }
 }

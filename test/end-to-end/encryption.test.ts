@@ -3,10 +3,10 @@ import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { open, openFollower } from '../../src/polylog.ts'
-import { oneReply } from './data-folders.ts'
+import { loggedAt, oneReply } from './data-folders.ts'
 import { runPolylog, runPolylogWith, ServerProcess, withFolder } from './server-process.ts'
 
-const [first, second] = ['11', '22'].map((byte) => byte.repeat(32)) as [string, string]
+const [first, second] = ['11', 'a2'].map((byte) => byte.repeat(32)) as [string, string]
 
 test('a directory is served, followed, verified and changed with its key, and with no other', () =>
   withFolder(async (outer) => {
@@ -19,7 +19,7 @@ test('a directory is served, followed, verified and changed with its key, and wi
     const server = await ServerProcess.start(...withOld)
     await oneReply(server.port, 'SET', 'key', 'value')
     const follower = await openFollower(data, { encryptionKey: first })
-    expect(await follower.read((snapshot) => snapshot.keys().get('key'))).toEqual(Buffer.from('value'))
+    expect(await follower.read((snapshot) => snapshot.keys().get('key'))).toEqual(new Uint8Array(Buffer.from('value')))
     await follower.close()
     await expect(openFollower(data, { encryptionKey: second })).rejects.toMatchObject({ code: 'invalid_argument' })
     await server.kill()
@@ -36,20 +36,23 @@ test('a directory is served, followed, verified and changed with its key, and wi
     expect(await runPolylog('verify', ...withOld)).toMatchObject({ status: 0 })
     expect(await runPolylogWith({ input: 'pw\n' }, 'user', 'add', 'ada', '--admin', ...withOld)).toMatchObject({
       status: 0,
-      stderr: '',
     })
 
     const rotate = ['key', 'rotate', ...withOld, '--new-key-file', newFile]
     const running = await ServerProcess.start(...withOld)
     expect((await runPolylog(...rotate)).status).toBe(3)
     await running.stop()
-    expect(await runPolylog(...rotate)).toMatchObject({ status: 0, stderr: '' })
+    const rotated = await runPolylog(...rotate)
+    expect([rotated.status, loggedAt('info', rotated.stderr)]).toEqual([
+      0,
+      [expect.objectContaining({ message: 'encryption key changed' })],
+    ])
     expect((await runPolylog(...rotate)).status).toBe(2)
     expect((await runPolylog('serve', ...withOld)).status).toBe(2)
     const after = await ServerProcess.start(...withNew)
     await after.stop()
     const db = await open(data, { encryptionKey: Buffer.from(second, 'hex') })
-    expect(await db.read((snapshot) => snapshot.keys().get('key'))).toEqual(Buffer.from('value'))
+    expect(await db.read((snapshot) => snapshot.keys().get('key'))).toEqual(new Uint8Array(Buffer.from('value')))
     await db.close()
     await expect(open(data)).rejects.toMatchObject({ code: 'invalid_argument' })
     expect((await readFile(join(data, 'FORMAT'))).toString()).toBe('4\n')

@@ -8,17 +8,17 @@ export const logMutations: readonly Mutation[] = [
   ...mutationsOf('src/log/file/frame.ts', file, [
     [
       'a frame is believed without its checksum',
-      'if (crc32(bytes.subarray(at + 4, at + length), segment) !== checksum) return undefined',
+      'if (crc32(bytes.subarray(at + 4, at + length), number) !== checksum) return undefined',
       '',
     ],
     [
       'a frame of another segment passes',
-      'crc32(bytes.subarray(at + 4, at + length), segment) !== checksum',
-      'crc32(bytes.subarray(at + 4, at + length), segment) !== checksum && crc32(bytes.subarray(at + 4, at + length), segment - 1) !== checksum',
+      'crc32(bytes.subarray(at + 4, at + length), number) !== checksum',
+      'crc32(bytes.subarray(at + 4, at + length), number) !== checksum && crc32(bytes.subarray(at + 4, at + length), number - 1) !== checksum',
     ],
     [
       'a frame may say that what follows it is synced',
-      'syncedOffset > positionOf(segment, offset)) return undefined',
+      'syncedOffset > positionOf(number, offset)) return undefined',
       'syncedOffset > positionOf(segment + 1, offset)) return undefined',
     ],
     [
