@@ -68,7 +68,8 @@ async function tellAudit(host: Host, directory: string, encryptionKey: Uint8Arra
     const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
     const { audit } = sessions.principals
     audit.record({ event: 'encryption key changed', by: theServer, object: directory })
-    await audit.settle().finally(() => sessions.close())
+    await audit.settle()
+    await sessions.close()
     await instance.close()
   } catch (error) {
     log('warning', `the key is changed, and the audit has no row of it: ${(error as Error).message}`)

@@ -32,8 +32,14 @@ function recorded(disk: Disk): { disk: Disk; written: Map<string, Buffer[]> } {
     }
     const { writeAt, writeAtSync } = file
     return Object.assign(file, {
-      writeAt: (position: number, bytes: Uint8Array) => (note(bytes), writeAt.call(file, position, bytes)),
-      writeAtSync: (position: number, bytes: Uint8Array) => (note(bytes), writeAtSync.call(file, position, bytes)),
+      writeAt(position: number, bytes: Uint8Array): Promise<void> {
+        note(bytes)
+        return writeAt.call(file, position, bytes)
+      },
+      writeAtSync(position: number, bytes: Uint8Array): void {
+        note(bytes)
+        writeAtSync.call(file, position, bytes)
+      },
     })
   }
   const bound = (method: keyof Disk): unknown => (disk[method] as (() => unknown) | undefined)?.bind(disk)

@@ -11,9 +11,7 @@ export const encryptionMutations: readonly Mutation[] = [
     ['a nonce comes again', '    this.#at += nonceBytes\n', ''],
     ['what was changed is read all the same', '      return undefined\n', '      return text\n'],
   ]),
-  ...mutationsOf('src/host/encrypted/encryption.ts', log, [
-    ['all files have one key', '    this.#random(salt)\n', ''],
-  ]),
+  ...mutationsOf('src/host/encrypted/encryption.ts', log, [['all files have one key', '    this.#random(salt)\n', '']]),
   ...mutationsOf('src/host/encrypted/encrypted-file.ts', file, [
     ['a unit may stand at another place', '  view.setUint32(0, unit % 2 ** 32, true)\n', ''],
     ['a file may be cut off between units', 'context[8] = isLast ? 1 : 0', 'context[8] = 0'],

@@ -121,7 +121,7 @@ function openKeys(bytes: Uint8Array, directory: string, given: Uint8Array, host:
   const salt = Buffer.from(saltHex!, 'hex')
   const key = wrappingKey(given, salt, (into) => host.random(into))
   const keys = new Map<number, Uint8Array>()
-  for (const line of lines!.trimEnd().split('\n')) {
+  for (const line of lines.trimEnd().split('\n')) {
     const [, number, sealed] = line.split(' ')
     const dataKey = key.decrypt(Buffer.from(sealed!, 'hex'), place, contextOf(Number(number), salt))
     if (dataKey === undefined) throw wrongKey(`the key that was given is not the one of ${directory}`)
