@@ -54,7 +54,11 @@ async function rotate(directory: string, from: Uint8Array, to: Uint8Array): Prom
   }
   try {
     const lock = await host.disk.lock(`${directory}/LOCK`)
-    await changeKey(host, directory, from, to).finally(() => lock.release())
+    try {
+      await changeKey(host, directory, from, to)
+    } finally {
+      await lock.release()
+    }
   } catch (error) {
     throw translateFailure(error, directory)
   }
@@ -69,7 +73,7 @@ async function tellAudit(host: Host, directory: string, encryptionKey: Uint8Arra
     const { audit } = sessions.principals
     audit.record({ event: 'encryption key changed', by: theServer, object: directory })
     await audit.settle()
-    await sessions.close()
+    sessions.close()
     await instance.close()
   } catch (error) {
     log('warning', `the key is changed, and the audit has no row of it: ${(error as Error).message}`)
