@@ -152,6 +152,8 @@ export interface Session extends Witness {
 
 export interface SessionOptions {
   readonly user: string
+  /** Of who has proved to be it; left out, the role of that name. */
+  readonly roleId?: number | undefined
   /** Default: the server's default database. */
   readonly database?: string
   readonly durability?: Durability

@@ -249,8 +249,9 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   /** Undefined of those who may do everything: the server itself, its process, everybody where nobody is asked. */
-  #roleOf({ door, user, beside }: SessionOptions): number | undefined {
+  #roleOf({ door, user, roleId, beside }: SessionOptions): number | undefined {
     if (beside !== undefined) return beside.identity.ownRoleId
+    if (roleId !== undefined) return roleId
     if (ownDoors.has(door) || !this.principals.areProved) return undefined
     return this.principals.find(user)?.id ?? nobodyKnown
   }

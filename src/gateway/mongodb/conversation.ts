@@ -6,6 +6,7 @@ import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { beginTurn } from '../../base/work.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
+import type { Role } from '../../principal/roles.ts'
 import type { Session } from '../../session/contract.ts'
 import type { Witness } from '../../session/outbox.ts'
 import { loginMs, type Connection } from '../connection.ts'
@@ -49,7 +50,7 @@ export class MongoConversation implements Conversation {
   /** Of who is proving who it is. */
   sasl: SaslConversation | undefined
   /** Who it has proved to be. */
-  #user: string | undefined
+  #user: Role | undefined
   /** There were no users when it came. */
   readonly #isTrusted: boolean
   /** The command that waits. */
@@ -86,11 +87,11 @@ export class MongoConversation implements Conversation {
   }
 
   get user(): string | undefined {
-    return this.#user
+    return this.#user?.name
   }
 
   /** It has proved who it is. */
-  identify(user: string): void {
+  identify(user: Role): void {
     this.#connection.identified()
     this.#changeUser(user)
   }
@@ -106,7 +107,7 @@ export class MongoConversation implements Conversation {
     this.#changeUser(undefined)
   }
 
-  #changeUser(user: string | undefined): void {
+  #changeUser(user: Role | undefined): void {
     this.#user = user
     this.#session?.close()
     this.#session = undefined
@@ -129,7 +130,8 @@ export class MongoConversation implements Conversation {
     if (this.#session === undefined) {
       const { databaseName, remote } = this
       this.#session = this.gateway.sessions.openSession({
-        user: this.#user ?? 'mongodb',
+        user: this.#user?.name ?? 'mongodb',
+        roleId: this.#user?.id,
         door: 'mongodb',
         remote,
         ...(databaseName !== undefined && { database: databaseName }),

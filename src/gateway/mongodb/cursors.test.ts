@@ -30,6 +30,7 @@ function open(transaction?: string): OpenCursor {
     collection: 'c',
     mongoDatabase: 'd',
     database: 'd',
+    owner: undefined,
     transaction,
     query: {} as Query,
     position: { kind: 'scan' } as QueryPosition,
@@ -37,7 +38,9 @@ function open(transaction?: string): OpenCursor {
   })
 }
 
-const ask = (cursor: OpenCursor): OpenCursor => cursors.take(cursor.id, 'd.c', cursor.transaction)
+const anybody = { roleId: undefined, database: 'd', mayEndAll: true }
+
+const ask = (cursor: OpenCursor): OpenCursor => cursors.take(cursor.id, 'd.c', anybody, cursor.transaction)
 
 /** As many as there is room for. */
 function fill(): OpenCursor[] {
@@ -90,6 +93,6 @@ describe('cursors that nobody asks for', () => {
   })
 
   it('that never were are not found, and no more is said', () => {
-    expect(() => cursors.take(77n, 'd.c', undefined)).toThrow(/cursor id 77 not found$/)
+    expect(() => cursors.take(77n, 'd.c', anybody, undefined)).toThrow(/cursor id 77 not found$/)
   })
 })

@@ -18,6 +18,8 @@ export interface OpenCursor {
   /** Of the namespace, in Mongo's words. */
   readonly mongoDatabase: string
   readonly database: string
+  /** The number of the role that opened it; undefined where nobody is asked who it is. */
+  readonly owner: number | undefined
   /** The transaction it lives in, or none: it is used by that one only and ends with it. */
   readonly transaction: string | undefined
   readonly query: Query
@@ -27,6 +29,14 @@ export interface OpenCursor {
   isBusy: boolean
   /** Of what it was asked with: it looks into the message as long as it lives. */
   readonly requestBytes: number
+}
+
+/** Who asks for a cursor, and in which database. */
+export interface CursorAsker {
+  readonly roleId: number | undefined
+  readonly database: string
+  /** Also those of others. */
+  readonly mayEndAll: boolean
 }
 
 /** Of one beside its request: the query and its plan. */
@@ -95,10 +105,13 @@ export class Cursors {
     }
   }
 
-  /** For one `getMore`; `done` gives it back. Throws CursorNotFound. */
-  take(id: bigint, namespace: string, transaction: string | undefined): OpenCursor {
+  /** For one `getMore`; `done` gives it back. Throws CursorNotFound, and Unauthorized for one of somebody else. */
+  take(id: bigint, namespace: string, asker: CursorAsker, transaction: string | undefined): OpenCursor {
     const cursor = this.#open.get(id)
-    if (cursor === undefined) throw notFound(id, this.#givenUp.has(id))
+    if (cursor?.database !== asker.database) throw notFound(id, this.#givenUp.has(id))
+    if (cursor.owner !== asker.roleId) {
+      throw mongoError(13, `cursor id ${id} was not created by the authenticated user`, 'denied')
+    }
     if (cursor.namespace !== namespace) {
       throw mongoError(
         13,
@@ -124,8 +137,14 @@ export class Cursors {
     else cursor.position = position
   }
 
-  kill(id: bigint, namespace: string): boolean {
-    return this.#open.get(id)?.namespace === namespace && this.#drop(id)
+  /** Throws Unauthorized for one of somebody else. */
+  kill(id: bigint, namespace: string, asker: CursorAsker): boolean {
+    const cursor = this.#open.get(id)
+    if (cursor?.namespace !== namespace || cursor.database !== asker.database) return false
+    if (cursor.owner !== asker.roleId && !asker.mayEndAll) {
+      throw mongoError(13, `not authorized to kill cursor id ${id}`, 'denied')
+    }
+    return this.#drop(id)
   }
 
   killTransaction(transaction: string): void {

@@ -17,9 +17,11 @@ import { answerTo } from '../../session/faults.ts'
 import { canceled } from '../../session/statement-runner.ts'
 import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/outbox.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
+import { checkAccess } from './access.ts'
+import { worded } from './denials.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
 import type { MongoConversation } from './conversation.ts'
-import type { LogicalSession } from './logical-sessions.ts'
+import { type LogicalSession, logicalKey } from './logical-sessions.ts'
 import { writeDuplicate, writeLabels } from './execute-errors.ts'
 import { labelsOf, toFailure, type MongoFailure, type FailurePlace } from './errors.ts'
 import { checkDatabaseName, fieldMap, Request, type Command } from './request.ts'
@@ -190,6 +192,7 @@ function makeRequest(
 }
 
 function runCommand(command: Command, request: Request): Reply | Promise<Reply> {
+  checkAccess(command.access, request.session)
   request.checkFields(allowedFields(command))
   checkReadPreference(request)
   request.durability = durabilityOf(request) ?? request.session.durability
@@ -260,7 +263,7 @@ function enterSession(command: Command, request: Request): void {
     if (autocommit === undefined) return
     throw mongoError(mongoCode.invalidOptions, "'autocommit' field requires a transaction number to also be specified")
   }
-  const key = `${request.session.database} ${toHex(id.bytes, id.start + 5, id.end)}`
+  const key = logicalKey(request.session, toHex(id.bytes, id.start + 5, id.end))
   const logical = request.gateway.logical.get(key)
   if (autocommit === undefined) {
     if (!retryableCommands.has(command.name)) {
@@ -297,9 +300,13 @@ function enterTransaction(command: Command, request: Request, number: bigint): v
   }
   const { connection } = request
   const token = command.name === 'polylogJoin' ? joinToken(request) : undefined
-  const { user, database } = connection.session
+  const { user, database, identity } = connection.session
   request.beginsTransaction = token === undefined
-  request.session = logical.start(number, { user, database, remote: connection.remote }, token)
+  request.session = logical.start(
+    number,
+    { user, roleId: identity.ownRoleId, database, remote: connection.remote },
+    token,
+  )
 }
 
 function notFirst(name: string): PolylogError {
@@ -359,7 +366,8 @@ function failed(
   request: Request | undefined,
   error: unknown,
 ): Witness {
-  const failure = toFailure(answerTo(connection.gateway.sessions.host, 'mongodb', error))
+  const told = answerTo(connection.gateway.sessions.host, 'mongodb', error)
+  const failure = toFailure(request === undefined ? told : worded(request, told))
   const place = placeOf(request)
   // After the decision a party stays until it leaves by commit or abort, which report truthfully.
   const isDecided = failure.error.code === 'transaction_ended'

@@ -16,6 +16,12 @@ import type { Cancel, Host } from '../../host/host.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
 
+/** `lsid`: of another user it is another session. */
+export function logicalKey({ database, identity }: Session, lsid: string): string {
+  const { ownRoleId } = identity
+  return ownRoleId === undefined ? `${database} ${lsid}` : `${database} ${ownRoleId} ${lsid}`
+}
+
 export type TransactionState = 'none' | 'open' | 'committed' | 'aborted'
 
 export const transactionIdleMs = 60_000
@@ -26,6 +32,7 @@ const mostSessions = 100_000
 
 export interface SessionOpener {
   readonly user: string
+  readonly roleId: number | undefined
   readonly database: string
   readonly remote: string
 }

@@ -16,6 +16,7 @@ import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { decodeName } from '../../model/document/names.ts'
 import { readBoolean, readInt64, readNumber, readString, toDouble } from '../../model/document/values.ts'
 import type { Session } from '../../session/contract.ts'
+import { type Access, requireCreate } from './access.ts'
 import type { MongoConversation } from './conversation.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { LogicalSession } from './logical-sessions.ts'
@@ -246,7 +247,10 @@ function beginDatabase(session: Session, database: string): Promise<void> | unde
   }
   session.begin({ failFast: true })
   try {
-    const made = session.run((transaction) => ensureNamespace(transaction, database))
+    const made = session.run((transaction) => {
+      requireCreate(transaction, database)
+      return ensureNamespace(transaction, database)
+    })
     if (made instanceof Promise) return made.then(() => commitOf(session)).catch(giveUp)
     return commitOf(session)?.catch(giveUp)
   } catch (error) {
@@ -368,6 +372,7 @@ export interface Command {
   /** Other spellings that the server knows. */
   readonly aliases?: readonly string[]
   readonly fields: readonly string[]
+  readonly access: Access
   /** May run in a transaction. */
   readonly inTransaction?: boolean
   /** Needs no session: answered before and without any database. */

@@ -37,8 +37,12 @@ import { replaceAtPath } from './replace-path.ts'
 import { checkVariableName, noVariables, rootScope, type Variables } from './scope.ts'
 import type { Stage } from './stage.ts'
 
-/** A query of a collection of the query's namespace. */
-export type CollectionReader = (transaction: Transaction, collection: string, query: Query) => OpenedQuery
+export interface CollectionReader {
+  /** Those that stages name, whether they come to be read or not; known once the stages are compiled. */
+  readonly names: Set<string>
+  /** A query of a collection of the query's namespace. */
+  open(transaction: Transaction, collection: string, query: Query): OpenedQuery
+}
 
 export interface LookupContext {
   readonly variables: Variables
@@ -64,6 +68,7 @@ interface Lookup {
 export function compileLookup(specification: BsonValue, context: LookupContext): Stage {
   const lookup = readLookup(specification)
   const { pipeline, fields } = lookup
+  context.reader.names.add(lookup.from)
   if (pipeline === undefined)
     return (input) => new EqualityLookUp(input, { ...lookup, fields: fields! }, context.reader)
   // What is wrong with it is said even where no document comes.
@@ -209,7 +214,7 @@ class EqualityLookUp implements Documents {
     const document = this.#input.current(run)
     if (document === paused || document === undefined) return document
     if (this.#foreign === undefined) {
-      if (this.#choice.isCheaper(() => this.#reader(run.transaction, this.#lookup.from, everything).estimate())) {
+      if (this.#choice.isCheaper(() => this.#reader.open(run.transaction, this.#lookup.from, everything).estimate())) {
         this.#joined = this.#join(run)
         return this.#joined.next(run)
       }
@@ -227,14 +232,14 @@ class EqualityLookUp implements Documents {
   #lookUp(document: BsonValue, { transaction }: Run): Documents {
     const { from, fields } = this.#lookup
     const filter = foreignFilter(fields, document)
-    const { documents, estimate } = this.#reader(transaction, from, { ...everything, filter })
+    const { documents, estimate } = this.#reader.open(transaction, from, { ...everything, filter })
     this.#choice.lookedUp(estimate())
     return documents
   }
 
   #join({ transaction }: Run): GroupJoin<BsonValue, BsonValue, BsonValue, Run> {
     const { from, as, fields } = this.#lookup
-    const { documents } = this.#reader(transaction, from, everything)
+    const { documents } = this.#reader.open(transaction, from, everything)
     return new GroupJoin<BsonValue, BsonValue, BsonValue, Run>(restOf(this.#input), documents, {
       name: '$lookup',
       outerFormat: documentFormat,
@@ -342,7 +347,7 @@ class PipelineLookUp implements Documents {
     }
     if (fields === undefined && this.#common !== undefined) {
       this.#kept ??= new Materialize(
-        reader(run.transaction, from, this.#context.queryOf(this.#common, variables)).documents,
+        reader.open(run.transaction, from, this.#context.queryOf(this.#common, variables)).documents,
         documentFormat,
       )
       return this.#context.over(this.#own, own, this.#kept.reader())
@@ -351,7 +356,7 @@ class PipelineLookUp implements Documents {
     let { filter } = query
     if (fields !== undefined) filter = both(foreignFilter(fields, document), filter)
     else if (value !== undefined) filter = both(mayEqual(this.#equality!.path, value), filter)
-    const { documents, estimate } = reader(run.transaction, from, { ...query, filter })
+    const { documents, estimate } = reader.open(run.transaction, from, { ...query, filter })
     if (fields !== undefined || value !== undefined) this.#choice.lookedUp(estimate())
     return documents
   }
@@ -361,14 +366,14 @@ class PipelineLookUp implements Documents {
     if (this.#equality !== undefined && this.#common !== undefined) return true
     if (this.#equality === undefined && this.#lookup.fields === undefined) return false
     const { reader } = this.#context
-    return this.#choice.isCheaper(() => reader(transaction, this.#lookup.from, everything).estimate())
+    return this.#choice.isCheaper(() => reader.open(transaction, this.#lookup.from, everything).estimate())
   }
 
   #join({ transaction }: Run): Documents {
     const { from, fields } = this.#lookup
     const { reader, variables } = this.#context
     const query = this.#common === undefined ? everything : this.#context.queryOf(this.#common, variables)
-    const { documents } = reader(transaction, from, query)
+    const { documents } = reader.open(transaction, from, query)
     const path = fields === undefined ? this.#equality!.path : fields.foreign
     const valuesOf = (document: BsonValue): BsonValue[] => {
       if (fields !== undefined) return localValues(document, fields.local)

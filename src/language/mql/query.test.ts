@@ -458,7 +458,7 @@ describe('what nobody looks at', () => {
     const { result, shown } = await entriesShown((transaction) => {
       const context = {
         variables: new Map(),
-        reader: (): never => expect.fail('no other collection is read'),
+        reader: { names: new Set<string>(), open: (): never => expect.fail('no other collection is read') },
       }
       const query = pipelineQuery(list, context)
       return computeAll(query, openSource(collectionOf(transaction)), transaction)

@@ -48,6 +48,8 @@ export interface Query {
   readonly limit: number | undefined
   readonly hint: Hint | undefined
   readonly stages: readonly PipelineStage[]
+  /** Other collections that its stages name. */
+  readonly reads?: ReadonlySet<string>
 }
 
 /** Where the next batch begins. */

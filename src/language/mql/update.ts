@@ -15,6 +15,7 @@ import { describeKey } from '../../model/document/describe-key.ts'
 import { splitPath } from '../../model/document/path.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
 import { compileFilter, type Filter, matchedPosition } from './filter.ts'
+import type { CollectionReader } from './lookup.ts'
 import { pipelineQuery } from './pipeline.ts'
 import { evaluation, received } from './evaluation.ts'
 import { longFieldsOf, sortedInParts, longField } from './long-lists.ts'
@@ -170,8 +171,11 @@ function pipelineUpdate({ update, variables, arrayFilters }: UpdateRequest): Upd
   }
 }
 
-const noCollections = (): never => {
-  throw mongoError(mongoCode.invalidOptions, 'an update reads no other collection')
+const noCollections: CollectionReader = {
+  names: new Set(),
+  open: () => {
+    throw mongoError(mongoCode.invalidOptions, 'an update reads no other collection')
+  },
 }
 
 interface Operation {

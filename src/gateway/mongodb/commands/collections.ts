@@ -1,6 +1,7 @@
 /** Databases and collections: list, create, drop, rename. A Mongo database is a namespace, made by its first write. */
 import { keyspaceRange } from '../../../base/tuple.ts'
 import { charge } from '../../../base/work.ts'
+import { ofCollections, privilege } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { engineNames, memoryEngine } from '../../../database/engines.ts'
@@ -10,6 +11,7 @@ import { buildDocument, type BsonWriter } from '../../../model/document/bson-wri
 import { bsonType, BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import { findAllowed, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
@@ -46,16 +48,19 @@ function built(build: (writer: BsonWriter) => void): BsonValue {
   return new BsonValue(bsonType.object, buildDocument(build))
 }
 
+/** Those with a collection that the caller may see; `authorizedDatabases: false` asks for all, or none. */
 function listDatabases(request: Request): Reply | Promise<Reply> {
-  refuseOptions(request, ['authorizedDatabases'])
+  const wantsAll = request.get('authorizedDatabases') !== undefined && !request.getBoolean('authorizedDatabases', true)
   const nameOnly = request.getBoolean('nameOnly', false)
   const matches = filterOption(request)
   const listed = request.read(function* (transaction): StatementSteps<readonly BsonValue[]> {
     const databases: BsonValue[] = []
+    if (wantsAll) transaction.principal.rights.requireInDatabase(privilege.read, 'admin')
     for (const name of transaction.catalog.namespaces.keys()) {
       // As in the server, a database without collections is none.
-      if (transaction.catalog.collectionsOf(name).length === 0) continue
-      const sizeBytes = nameOnly ? 0 : yield* namespaceBytes(transaction, name)
+      const collections = visibleIn(transaction, name)
+      if (collections.length === 0) continue
+      const sizeBytes = nameOnly ? 0 : yield* bytesOf(transaction, collections)
       databases.push(
         built((writer) => {
           writer.string('name', name)
@@ -75,22 +80,30 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
   return listed instanceof Promise ? listed.then(reply) : reply(listed)
 }
 
-/** Keys and values of a namespace's collections. */
-function* namespaceBytes(transaction: Transaction, name: string): StatementSteps<number> {
+function visibleIn({ catalog, principal }: Transaction, namespace: string): readonly Collection[] {
+  const all = catalog.collectionsOf(namespace)
+  return principal.rights.areUnlimited ? all : all.filter((collection) => maySee(principal.rights, collection))
+}
+
+/** Keys and values. */
+function* bytesOf(transaction: Transaction, collections: readonly Collection[]): StatementSteps<number> {
   let bytes = 0
-  for (const { id } of transaction.catalog.collectionsOf(name)) {
+  for (const { id } of collections) {
     const { keyBytes, valueBytes } = yield* sizeOfRange(transaction, keyspaceRange(id))
     bytes += keyBytes + valueBytes
   }
   return bytes
 }
 
+/** All of a database, or with `nameOnly` and `authorizedCollections` those that the caller may see. */
 function listCollections(request: Request): Reply | Promise<Reply> {
   const nameOnly = request.getBoolean('nameOnly', false)
+  const isForAnybody = nameOnly && request.getBoolean('authorizedCollections', false)
   const matches = filterOption(request)
   const { database } = request
   const listed = request.read((transaction) => {
-    const collections = transaction.catalog.collectionsOf(database)
+    if (!isForAnybody) requireAnyInAll(transaction, database, ofCollections)
+    const collections = visibleIn(transaction, database)
     return described(transaction, collections, (one) => describeCollection(one, nameOnly), matches)
   })
   const reply = (collections: readonly BsonValue[]): Reply =>
@@ -156,6 +169,7 @@ function create(request: Request): Reply | Promise<Reply> {
   const engine = engineOption(request)
   const { database, collectionName } = request
   return request.session.run((transaction): Reply => {
+    requireCreate(transaction, database)
     if (transaction.catalog.findCollection(database, collectionName) !== undefined) {
       throw mongoError(
         mongoCode.namespaceExists,
@@ -171,7 +185,7 @@ function create(request: Request): Reply | Promise<Reply> {
 function drop(request: Request): Reply | Promise<Reply> {
   const { database, collectionName } = request
   return request.session.run((transaction): Reply => {
-    const collection = transaction.catalog.findCollection(database, collectionName)
+    const collection = findAllowed(transaction, database, collectionName, privilege.schema)
     if (collection === undefined) return (writer) => writer.string('ns', `${database}.${collectionName}`)
     const count = collection.indexes.length + 1
     refuseTables([collection])
@@ -189,15 +203,18 @@ function refuseTables(collections: readonly Collection[]): void {
   throw mongoError(mongoCode.commandNotSupported, message, 'foreign_model_violation')
 }
 
+/** What has been given on it stays, as in the server, where a database is a name: then it is left empty. */
 function dropDatabase(request: Request): Reply | Promise<Reply> {
   const { database } = request
   return request.session.run((transaction): Reply => {
+    requireInAll(transaction, database, privilege.schema)
     const namespace = transaction.catalog.namespaces.get(database)
     if (namespace === undefined) return () => undefined
     const collections = transaction.catalog.collectionsOf(database)
     refuseTables(collections)
     for (const collection of collections) transaction.dropCollection(collection)
-    transaction.dropNamespace(transaction.catalog.namespaces.get(database)!)
+    const isGiven = transaction.catalog.access.has(namespace.id)
+    if (!isGiven) transaction.dropNamespace(transaction.catalog.namespaces.get(database)!)
     return (writer) => writer.string('dropped', database)
   })
 }
@@ -213,10 +230,12 @@ function renameCollection(request: Request): Reply | Promise<Reply> {
   const [toDatabase, to] = splitNamespace(request.getString('to') ?? '')
   const dropTarget = request.getBoolean('dropTarget', false)
   return request.session.run((transaction): Reply => {
-    const collection = requireCollection(transaction.catalog, fromDatabase, from)
+    const collection = requireCollection(transaction, fromDatabase, from)
+    requireCreate(transaction, toDatabase)
     refuseTables([collection])
     const target = transaction.catalog.findCollection(toDatabase, to)
     if (target !== undefined) {
+      findAllowed(transaction, toDatabase, to, privilege.schema)
       if (!dropTarget) throw mongoError(mongoCode.namespaceExists, 'target namespace exists', 'duplicate_object')
       refuseTables([target])
       transaction.dropCollection(target)
@@ -228,8 +247,13 @@ function renameCollection(request: Request): Reply | Promise<Reply> {
 }
 
 export const collectionCommands: readonly Command[] = [
-  { name: 'listDatabases', fields: ['filter', 'nameOnly', 'authorizedDatabases'], run: listDatabases },
-  { name: 'listCollections', fields: ['filter', 'nameOnly', 'authorizedCollections', 'cursor'], run: listCollections },
+  { name: 'listDatabases', fields: ['filter', 'nameOnly', 'authorizedDatabases'], access: 'user', run: listDatabases },
+  {
+    name: 'listCollections',
+    fields: ['filter', 'nameOnly', 'authorizedCollections', 'cursor'],
+    access: 'collections',
+    run: listCollections,
+  },
   {
     name: 'create',
     fields: [
@@ -240,10 +264,11 @@ export const collectionCommands: readonly Command[] = [
       'validationLevel',
       'validationAction',
     ],
+    access: 'collections',
     inTransaction: true,
     run: create,
   },
-  { name: 'drop', fields: [], run: drop },
-  { name: 'dropDatabase', fields: [], run: dropDatabase },
-  { name: 'renameCollection', fields: ['to', 'dropTarget'], run: renameCollection },
+  { name: 'drop', fields: [], access: 'collections', run: drop },
+  { name: 'dropDatabase', fields: [], access: 'collections', run: dropDatabase },
+  { name: 'renameCollection', fields: ['to', 'dropTarget'], access: 'collections', run: renameCollection },
 ]

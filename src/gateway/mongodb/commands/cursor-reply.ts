@@ -11,7 +11,7 @@ import {
 import type { BsonValue } from '../../../model/document/bson.ts'
 import { writeElements, type Reply } from '../reply.ts'
 import type { Request } from '../request.ts'
-import { findSource } from './query-options.ts'
+import { sourceOfQuery } from './query-options.ts'
 
 const firstBatchDocuments = 101
 /** A batch ends behind the document that passes this; the largest document still fits a message. */
@@ -28,7 +28,7 @@ export function openCursor(request: Request, query: Query, options: CursorOption
   const opened: Workspace[] = []
   const wants = batchWants(request, options.batchSize ?? firstBatchDocuments, opened)
   const statement: Statement<BatchResult> = (transaction) =>
-    firstBatch(query, findSource(transaction.catalog, database, options.collection), transaction, wants)
+    firstBatch(query, sourceOfQuery(transaction, database, options.collection, query), transaction, wants)
   /** A statement that has ended well may fail by its commit: then nobody hears of what it has kept. */
   const failed = (error: unknown): never => {
     for (const workspace of opened) workspace.close()
@@ -72,6 +72,7 @@ function keepCursor(request: Request, query: Query, options: CursorOptions, batc
     collection: options.collection,
     mongoDatabase: request.database,
     database: request.session.database,
+    owner: request.session.identity.ownRoleId,
     transaction: request.inTransaction ? request.logical!.transactionKey : undefined,
     query,
     position: batch.next!,

@@ -5,10 +5,11 @@ import { bsonType } from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { indexName } from '../../../model/document/bson-writer.ts'
 import { readInt64 } from '../../../model/document/values.ts'
-import type { OpenCursor } from '../cursors.ts'
+import { mayAdminister } from '../access.ts'
+import type { CursorAsker, OpenCursor } from '../cursors.ts'
 import { checkCollectionName, missingField, type Command, type Reply, type Request } from '../request.ts'
 import { batchWants, cursorReply } from './cursor-reply.ts'
-import { findSource, refuseOptions } from './query-options.ts'
+import { refuseOptions, sourceOfQuery } from './query-options.ts'
 
 function getMore(request: Request): Reply | Promise<Reply> {
   // Only a cursor that waits for new documents can be given a time to wait, and there are none.
@@ -18,7 +19,7 @@ function getMore(request: Request): Reply | Promise<Reply> {
   if (collection === undefined) throw missingField('getMore', 'collection')
   const namespace = `${request.database}.${checkCollectionName(request.database, collection)}`
   const transaction = request.inTransaction ? request.logical!.transactionKey : undefined
-  const cursor = request.gateway.cursors.take(id, namespace, transaction)
+  const cursor = request.gateway.cursors.take(id, namespace, askerOf(request), transaction)
   const batchSize = request.getCount('batchSize')
   const wants = batchWants(request, batchSize === undefined || batchSize === 0 ? Infinity : batchSize)
   try {
@@ -33,12 +34,16 @@ function getMore(request: Request): Reply | Promise<Reply> {
   }
 }
 
+function askerOf({ session }: Request): CursorAsker {
+  const { identity, database } = session
+  return { roleId: identity.ownRoleId, database, mayEndAll: mayAdminister(session.rights) }
+}
+
 function readBatch(request: Request, cursor: OpenCursor, wants: BatchWants): BatchResult | Promise<BatchResult> {
   const { query, position } = cursor
   return request.read(function* (transaction): StatementSteps<BatchResult> {
-    const open = (): ReturnType<typeof findSource> =>
-      findSource(transaction.catalog, cursor.mongoDatabase, cursor.collection)
-    return yield* nextBatch(query, open, transaction, wants, position)
+    const source = sourceOfQuery(transaction, cursor.mongoDatabase, cursor.collection, query)
+    return yield* nextBatch(query, () => source, transaction, wants, position)
   })
 }
 
@@ -63,7 +68,7 @@ function killCursors(request: Request): Reply {
   for (const value of list) {
     if (value.type !== bsonType.int64) throw mongoError(mongoCode.typeMismatch, 'cursor ids are longs', 'wrong_type')
     const id = readInt64(value)
-    if (request.gateway.cursors.kill(id, namespace)) killed.push(id)
+    if (request.gateway.cursors.kill(id, namespace, askerOf(request))) killed.push(id)
     else unknown.push(id)
   }
   return (writer) => {
@@ -77,6 +82,6 @@ function killCursors(request: Request): Reply {
 }
 
 export const cursorCommands: readonly Command[] = [
-  { name: 'getMore', fields: ['collection', 'batchSize'], inTransaction: true, run: getMore },
-  { name: 'killCursors', fields: ['cursors'], inTransaction: true, run: killCursors },
+  { name: 'getMore', fields: ['collection', 'batchSize'], access: 'collections', inTransaction: true, run: getMore },
+  { name: 'killCursors', fields: ['cursors'], access: 'user', inTransaction: true, run: killCursors },
 ]

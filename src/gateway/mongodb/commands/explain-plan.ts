@@ -6,7 +6,7 @@ import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { describeKey } from '../../../model/document/describe-key.ts'
 import type { FieldBounds } from '../../../query/document-source.ts'
 import type { Reply, Request } from '../request.ts'
-import { findSource } from './query-options.ts'
+import { sourceOfQuery } from './query-options.ts'
 
 export function explainQuery(
   request: Request,
@@ -16,7 +16,7 @@ export function explainQuery(
 ): Reply | Promise<Reply> {
   const { database } = request
   return request.read(function* (transaction): StatementSteps<Reply> {
-    const source = findSource(transaction.catalog, database, collection)
+    const source = sourceOfQuery(transaction, database, collection, query)
     const plans = source === undefined ? undefined : plansOf(query, source, transaction)
     const returned = runs ? yield* countReturned(transaction, query, source) : undefined
     return (writer) => {
@@ -35,7 +35,7 @@ export function explainQuery(
 function* countReturned(
   transaction: Transaction,
   query: Query,
-  source: ReturnType<typeof findSource>,
+  source: ReturnType<typeof sourceOfQuery>,
 ): StatementSteps<number> {
   return (yield* computeAll(query, source, transaction)).length
 }

@@ -40,4 +40,6 @@ function queryOf(request: Request): { query: Query; collection: string } {
   }
 }
 
-export const explainCommands: readonly Command[] = [{ name: 'explain', fields: ['verbosity'], run: explain }]
+export const explainCommands: readonly Command[] = [
+  { name: 'explain', fields: ['verbosity'], access: 'collections', run: explain },
+]

@@ -1,4 +1,5 @@
 /** `findAndModify`: changes or removes one document and answers it as it was or as it is. */
+import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { resumed } from '../../../database/transaction/wait.ts'
 import { compileProjection, type Projection } from '../../../language/mql/projection.ts'
@@ -62,7 +63,7 @@ function removeOne(request: Request): Reply | Promise<Reply> {
   const targets = targetsOf(request)
   const projection = projectionOf(request)
   return request.write(function* (transaction): StatementSteps<Reply> {
-    const source = sourceFor(transaction, request, false)
+    const source = sourceFor(transaction, request, false, privilege.read | privilege.delete)
     const found = source === undefined ? undefined : (yield* deleteDocuments(transaction, source, targets)).document
     const answered = yield* resumed(transaction, () => projected(found, projection))
     return replyOf((writer) => writer.int32('n', found === undefined ? 0 : 1), answered)
@@ -76,8 +77,9 @@ function updateOne(request: Request, update: BsonValue): Reply | Promise<Reply> 
   const arrayFilters = request.getArray('arrayFilters') ?? []
   const compiled = compileUpdate({ update, arrayFilters, variables: variablesOf(request) })
   const operation = { ...targetsOf(request), update: compiled, isUpsert }
+  const wanted = privilege.read | privilege.update | (isUpsert ? privilege.insert : 0)
   return request.write(function* (transaction): StatementSteps<Reply> {
-    const source = sourceFor(transaction, request, isUpsert)
+    const source = sourceFor(transaction, request, isUpsert, wanted)
     const result = source === undefined ? undefined : yield* updateDocuments(transaction, source, operation)
     const written = isNew ? result?.after : result?.before
     const answered = yield* resumed(transaction, () => projected(written, projection))
@@ -108,6 +110,7 @@ export const modifyCommands: readonly Command[] = [
       'hint',
       'let',
     ],
+    access: 'collections',
     inTransaction: true,
     run: findAndModify,
   },

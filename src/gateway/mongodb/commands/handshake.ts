@@ -65,7 +65,7 @@ function buildInfo(): Reply {
 }
 
 export const handshakeCommands: readonly Command[] = [
-  { name: 'hello', aliases: ['isMaster', 'ismaster'], fields: [], isBare: true, run: hello },
-  { name: 'ping', fields: [], isBare: true, run: () => () => undefined },
-  { name: 'buildInfo', aliases: ['buildinfo'], fields: [], isBare: true, run: buildInfo },
+  { name: 'hello', aliases: ['isMaster', 'ismaster'], fields: [], access: 'anybody', isBare: true, run: hello },
+  { name: 'ping', fields: [], access: 'anybody', isBare: true, run: () => () => undefined },
+  { name: 'buildInfo', aliases: ['buildinfo'], fields: [], access: 'anybody', isBare: true, run: buildInfo },
 ]

@@ -1,4 +1,5 @@
 /** `createIndexes`, `listIndexes`, `dropIndexes`. */
+import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection, Index } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { buildDocument, type BsonWriter } from '../../../model/document/bson-writer.ts'
@@ -10,9 +11,10 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readString, toDouble } from '../../../model/document/values.ts'
 import type { SourceIndex } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
+import { findAllowed, findDescribed, requireCreate } from '../access.ts'
 import { type Command, missingField, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
-import { checkCollation, requireCollection } from './query-options.ts'
+import { checkCollation, requireCollection, there } from './query-options.ts'
 
 type KeyField = readonly [string, number]
 
@@ -78,7 +80,8 @@ function createIndexes(request: Request): Reply | Promise<Reply> {
   if (specifications.length === 0) throw mongoError(mongoCode.badValue, 'Must specify at least one index to create')
   const { database, collectionName } = request
   return request.session.run(function* (transaction): StatementSteps<Reply> {
-    const existing = transaction.catalog.findCollection(database, collectionName)
+    const existing = findAllowed(transaction, database, collectionName, privilege.schema)
+    if (existing === undefined) requireCreate(transaction, database)
     const collection = existing ?? ensureDocumentCollection(transaction, database, collectionName)
     requireDocuments(collection)
     for (const specification of specifications) yield* createOne(transaction, collection.id, specification)
@@ -147,7 +150,7 @@ function writeIndex(writer: BsonWriter, index: SourceIndex): void {
 function listIndexes(request: Request): Reply | Promise<Reply> {
   const { database, collectionName, namespace } = request
   const listed = request.read((transaction) => {
-    const collection = requireCollection(transaction.catalog, database, collectionName)
+    const collection = there(findDescribed(transaction, database, collectionName), database, collectionName)
     return openSource(collection).indexes.map(
       (index) =>
         new BsonValue(
@@ -165,7 +168,7 @@ function dropIndexes(request: Request): Reply | Promise<Reply> {
   const wanted = request.get('index')
   if (wanted === undefined) throw missingField('dropIndexes', 'index')
   return request.session.run((transaction): Reply => {
-    const collection = requireCollection(transaction.catalog, database, collectionName)
+    const collection = requireCollection(transaction, database, collectionName)
     requireDocuments(collection)
     const before = collection.indexes.length + 1
     for (const index of indexesNamed(collection, wanted)) {
@@ -192,7 +195,13 @@ function indexesNamed(collection: Collection, wanted: BsonValue): readonly Index
 }
 
 export const indexCommands: readonly Command[] = [
-  { name: 'createIndexes', fields: ['indexes', 'commitQuorum'], inTransaction: true, run: createIndexes },
-  { name: 'listIndexes', fields: ['cursor'], run: listIndexes },
-  { name: 'dropIndexes', aliases: ['deleteIndexes'], fields: ['index'], run: dropIndexes },
+  {
+    name: 'createIndexes',
+    fields: ['indexes', 'commitQuorum'],
+    access: 'collections',
+    inTransaction: true,
+    run: createIndexes,
+  },
+  { name: 'listIndexes', fields: ['cursor'], access: 'collections', run: listIndexes },
+  { name: 'dropIndexes', aliases: ['deleteIndexes'], fields: ['index'], access: 'collections', run: dropIndexes },
 ]

@@ -79,7 +79,7 @@ async function saslContinue(request: Request): Promise<Reply> {
   if (sasl.isProved) return (writer) => writeStep(writer, true, '')
   try {
     const { role, serverFinal } = await sasl.login.finish(textOf(request.get('payload')))
-    connection.identify(role.name)
+    connection.identify(role)
     if (!sasl.skipsEmpty) connection.sasl = { ...sasl, isProved: true }
     return (writer) => writeStep(writer, sasl.skipsEmpty, serverFinal)
   } catch (error) {
@@ -125,7 +125,13 @@ export function writeAuthentication(request: Request, writer: BsonWriter): void 
 }
 
 export const loginCommands: readonly Command[] = [
-  { name: 'saslStart', fields: ['mechanism', 'payload', 'options', 'autoAuthorize'], isBare: true, run: saslStart },
-  { name: 'saslContinue', fields: ['conversationId', 'payload'], isBare: true, run: saslContinue },
-  { name: 'logout', fields: [], isBare: true, run: logout },
+  {
+    name: 'saslStart',
+    fields: ['mechanism', 'payload', 'options', 'autoAuthorize'],
+    access: 'anybody',
+    isBare: true,
+    run: saslStart,
+  },
+  { name: 'saslContinue', fields: ['conversationId', 'payload'], access: 'anybody', isBare: true, run: saslContinue },
+  { name: 'logout', fields: [], access: 'anybody', isBare: true, run: logout },
 ]

@@ -1,11 +1,12 @@
 /** Options that several commands share: sources, filters, sorts, hints, variables, collation. */
-import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
+import { privilege, type Privileges } from '../../../database/access/privileges.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { compileFilter, type Filter } from '../../../language/mql/filter.ts'
 import { evaluateConstant } from '../../../language/mql/expression.ts'
 import type { CollectionReader } from '../../../language/mql/lookup.ts'
 import type { Hint } from '../../../language/mql/planner.ts'
-import { openQuery } from '../../../language/mql/query.ts'
+import { openQuery, type Query } from '../../../language/mql/query.ts'
 import { checkVariableName, rootScope, type Variables } from '../../../language/mql/scope.ts'
 import { parseSort, type SortField } from '../../../language/mql/sort-order.ts'
 import {
@@ -21,13 +22,31 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { dateValue, isTruthy, readString, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
+import { type Asked, findAllowed, requireCreate } from '../access.ts'
 import type { Request } from '../request.ts'
 
 const emptyFilter: BsonValue = new BsonValue(bsonType.object, emptyDocument)
 
-export function findSource(catalog: Catalog, namespace: string, name: string): DocumentSource | undefined {
-  const collection = catalog.findCollection(namespace, name)
+/** `wanted`: what is done with it. Errors: `AccessError`. */
+export function findSource(
+  asked: Asked,
+  namespace: string,
+  name: string,
+  wanted: Privileges,
+): DocumentSource | undefined {
+  const collection = findAllowed(asked, namespace, name, wanted)
   return collection === undefined ? undefined : sourceOf(collection)
+}
+
+/** What a query begins with; the other collections that it names are asked for, too. */
+export function sourceOfQuery(
+  asked: Asked,
+  namespace: string,
+  name: string,
+  { reads }: Query,
+): DocumentSource | undefined {
+  if (reads !== undefined) for (const other of reads) findAllowed(asked, namespace, other, privilege.read)
+  return findSource(asked, namespace, name, privilege.read)
 }
 
 /** A version of a collection is the same source for all. */
@@ -43,13 +62,24 @@ function sourceOf(collection: Collection): DocumentSource {
 }
 
 /** The source to write to; the first write makes the collection. */
-export function ensureSource(transaction: Transaction, namespace: string, name: string): DocumentSource {
-  const found = transaction.catalog.findCollection(namespace, name)
-  return sourceOf(found ?? ensureDocumentCollection(transaction, namespace, name))
+export function ensureSource(
+  transaction: Transaction,
+  namespace: string,
+  name: string,
+  wanted: Privileges,
+): DocumentSource {
+  const found = findAllowed(transaction, namespace, name, wanted)
+  if (found !== undefined) return sourceOf(found)
+  requireCreate(transaction, namespace)
+  return sourceOf(ensureDocumentCollection(transaction, namespace, name))
 }
 
-export function requireCollection(catalog: Catalog, namespace: string, name: string): Collection {
-  const collection = catalog.findCollection(namespace, name)
+/** To change its definition. */
+export function requireCollection(asked: Asked, namespace: string, name: string): Collection {
+  return there(findAllowed(asked, namespace, name, privilege.schema), namespace, name)
+}
+
+export function there(collection: Collection | undefined, namespace: string, name: string): Collection {
   if (collection !== undefined) return collection
   throw mongoError(mongoCode.namespaceNotFound, `ns does not exist: ${namespace}.${name}`, 'undefined_object')
 }
@@ -116,5 +146,10 @@ export function refuseOptions(request: Request, names: readonly string[]): void 
 }
 
 export function collectionReader(namespace: string): CollectionReader {
-  return (transaction, name, query) => openQuery(query, findSource(transaction.catalog, namespace, name), transaction)
+  return {
+    names: new Set(),
+    open: (transaction, name, query) => {
+      return openQuery(query, findSource(transaction, namespace, name, privilege.read), transaction)
+    },
+  }
 }

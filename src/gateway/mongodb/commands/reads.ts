@@ -1,5 +1,6 @@
 /** `find`, `aggregate`, `count` and `distinct`. */
 import { charge, isTurnOver } from '../../../base/work.ts'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { pipelineQuery } from '../../../language/mql/pipeline.ts'
@@ -107,8 +108,9 @@ export function parseAggregate(request: Request): { query: Query; collection: st
   const pipeline = request.get('pipeline')
   if (pipeline === undefined) throw missingField('aggregate', 'pipeline')
   const variables = variablesOf(request)
-  const query = pipelineQuery(pipeline, { variables, reader: collectionReader(request.database) })
-  return { query: { ...query, hint: hintOf(request.get('hint')) }, collection }
+  const reader = collectionReader(request.database)
+  const query = pipelineQuery(pipeline, { variables, reader })
+  return { query: { ...query, hint: hintOf(request.get('hint')), reads: reader.names }, collection }
 }
 
 function aggregate(request: Request): Reply | Promise<Reply> {
@@ -146,7 +148,7 @@ function count(request: Request): Reply | Promise<Reply> {
   const query = parseCount(request)
   const { database, collectionName } = request
   const counted = request.read(function* (transaction): StatementSteps<number> {
-    const source = findSource(transaction.catalog, database, collectionName)
+    const source = findSource(transaction, database, collectionName, privilege.read)
     return source === undefined ? 0 : yield* countMatching(query, source, transaction)
   })
   const reply =
@@ -183,7 +185,7 @@ function* distinctValues(
   collection: string,
   name: string,
 ): StatementSteps<BsonValue[]> {
-  const source = findSource(transaction.catalog, namespace, collection)
+  const source = findSource(transaction, namespace, collection, privilege.read)
   const path = parsePath(name)
   const found = new Set<string>()
   const sorting = new SortedRuns<readonly [string, BsonValue]>(
@@ -233,8 +235,20 @@ function* distinctValues(
 const unitsPerDistinct = 500
 
 export const readCommands: readonly Command[] = [
-  { name: 'find', fields: findFields, inTransaction: true, run: find },
-  { name: 'aggregate', fields: aggregateFields, inTransaction: true, run: aggregate },
-  { name: 'count', fields: ['query', 'limit', 'skip', 'hint', 'collation', 'fields'], inTransaction: true, run: count },
-  { name: 'distinct', fields: ['key', 'query', 'collation', 'hint'], inTransaction: true, run: distinct },
+  { name: 'find', fields: findFields, access: 'collections', inTransaction: true, run: find },
+  { name: 'aggregate', fields: aggregateFields, access: 'collections', inTransaction: true, run: aggregate },
+  {
+    name: 'count',
+    fields: ['query', 'limit', 'skip', 'hint', 'collation', 'fields'],
+    access: 'collections',
+    inTransaction: true,
+    run: count,
+  },
+  {
+    name: 'distinct',
+    fields: ['key', 'query', 'collation', 'hint'],
+    access: 'collections',
+    inTransaction: true,
+    run: distinct,
+  },
 ]

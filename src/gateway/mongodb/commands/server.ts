@@ -1,8 +1,11 @@
 /** Commands about the server and the connection, as far as shells and tools ask for them. */
+import { AccessError } from '../../../database/access/rights.ts'
 import { mongoError } from '../../../model/document/mongo-error.ts'
 import { bsonType, getField } from '../../../model/document/bson.ts'
 import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { readBinary, toHex } from '../../../model/document/values.ts'
+import { mayAdminister, mayMonitor } from '../access.ts'
+import { logicalKey } from '../logical-sessions.ts'
 import type { OperationKind } from '../gateway-state.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
 import { serverVersion } from './handshake.ts'
@@ -79,15 +82,18 @@ function writeQueues(writer: BsonWriter, { gateway }: Request): void {
 const mebibyte = 1024 * 1024
 const operationKindNames: readonly OperationKind[] = ['insert', 'query', 'update', 'delete', 'getmore', 'command']
 
-/** What runs and has to wait, at any door: what ends in its turn nobody can see. */
+/** What runs and has to wait, at any door; of others to those who may see that. What ends in its turn nobody can see. */
 function currentOp(request: Request): Reply {
   const { sessions } = request.gateway
   const { activity } = sessions
+  const { rights, identity } = request.session
+  const seesAll = mayMonitor(rights)
   return (writer) => {
     writer.beginArray('inprog')
     let index = 0
-    for (const { id, door, remote, user, database, running, waitsFor, report } of sessions.all()) {
-      if (running === undefined) continue
+    for (const session of sessions.all()) {
+      const { id, door, remote, user, database, running, waitsFor, report } = session
+      if (running === undefined || !(seesAll || session.identity.ownRoleId === identity.ownRoleId)) continue
       const tookMs = activity.tookMs(running)
       writer.beginObject(String(index++)).string('type', 'op').string('desc', door).count('opid', id)
       writer
@@ -107,7 +113,12 @@ function currentOp(request: Request): Reply {
 function killOp(request: Request): Reply {
   const op = request.getInteger('op')
   if (op === undefined) throw missingField('killOp', 'op')
-  request.gateway.sessions.findSession(op)?.cancel()
+  const target = request.gateway.sessions.findSession(op)
+  const { rights, identity } = request.session
+  if (target !== undefined && target.identity.ownRoleId !== identity.ownRoleId && !mayAdminister(rights)) {
+    throw new AccessError('session', String(op))
+  }
+  target?.cancel()
   return (writer) => writer.string('info', 'attempting to kill op')
 }
 
@@ -124,7 +135,7 @@ function endSessions(request: Request): Reply {
     if (id?.type !== bsonType.binary)
       throw mongoError(14, 'endSessions needs documents with a UUID as id', 'wrong_type')
     const { bytes } = readBinary(id)
-    request.gateway.logical.end(`${request.session.database} ${toHex(bytes, 0, bytes.length)}`)
+    request.gateway.logical.end(logicalKey(request.session, toHex(bytes, 0, bytes.length)))
   }
   return () => undefined
 }
@@ -148,14 +159,14 @@ function polylogDatabases(request: Request): Reply {
 }
 
 export const serverCommands: readonly Command[] = [
-  { name: 'connectionStatus', fields: ['showPrivileges'], run: connectionStatus },
-  { name: 'whatsmyuri', fields: [], run: whatsMyUri },
-  { name: 'getParameter', fields: ['featureCompatibilityVersion'], run: getParameter },
-  { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], run: serverStatus },
-  { name: 'currentOp', fields: [], run: currentOp },
-  { name: 'killOp', fields: ['op'], run: killOp },
-  { name: 'getLog', fields: [], run: getLog },
-  { name: 'endSessions', fields: [], run: endSessions },
-  { name: 'startSession', fields: [], run: startSession },
-  { name: 'polylogDatabases', fields: [], run: polylogDatabases },
+  { name: 'connectionStatus', fields: ['showPrivileges'], access: 'user', run: connectionStatus },
+  { name: 'whatsmyuri', fields: [], access: 'user', run: whatsMyUri },
+  { name: 'getParameter', fields: ['featureCompatibilityVersion'], access: 'monitor', run: getParameter },
+  { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], access: 'monitor', run: serverStatus },
+  { name: 'currentOp', fields: [], access: 'user', run: currentOp },
+  { name: 'killOp', fields: ['op'], access: 'user', run: killOp },
+  { name: 'getLog', fields: [], access: 'monitor', run: getLog },
+  { name: 'endSessions', fields: [], access: 'user', run: endSessions },
+  { name: 'startSession', fields: [], access: 'user', run: startSession },
+  { name: 'polylogDatabases', fields: [], access: 'user', run: polylogDatabases },
 ]

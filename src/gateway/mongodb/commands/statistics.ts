@@ -1,7 +1,9 @@
 /** `collStats`, `dbStats` and `dataSize`: counted, not estimated. */
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { findDescribed, requireAnyInAll } from '../access.ts'
 import type { Command, Reply, Request } from '../request.ts'
 import { sizeOfRange } from './range-size.ts'
 
@@ -29,7 +31,7 @@ function collStats(request: Request): Reply | Promise<Reply> {
   const { database, collectionName, namespace } = request
   const scale = perUnit(request)
   return request.read(function* (transaction): StatementSteps<Reply> {
-    const collection = transaction.catalog.findCollection(database, collectionName)
+    const collection = findDescribed(transaction, database, collectionName)
     const totals =
       collection === undefined ? { count: 0, sizeBytes: 0, indexBytes: 0 } : yield* totalsOf(transaction, collection)
     const { count, sizeBytes, indexBytes } = totals
@@ -51,6 +53,7 @@ function dbStats(request: Request): Reply | Promise<Reply> {
   const { database } = request
   const scale = perUnit(request)
   return request.read(function* (transaction): StatementSteps<Reply> {
+    requireAnyInAll(transaction, database, privilege.read | privilege.schema)
     const collections = transaction.catalog.collectionsOf(database)
     let [objects, sizeBytes, indexBytes] = [0, 0, 0]
     for (const collection of collections) {
@@ -73,6 +76,12 @@ function dbStats(request: Request): Reply | Promise<Reply> {
 }
 
 export const statisticsCommands: readonly Command[] = [
-  { name: 'collStats', aliases: ['collstats'], fields: ['scale'], run: collStats },
-  { name: 'dbStats', aliases: ['dbstats'], fields: ['scale', 'freeStorage'], run: dbStats },
+  { name: 'collStats', aliases: ['collstats'], fields: ['scale'], access: 'collections', run: collStats },
+  {
+    name: 'dbStats',
+    aliases: ['dbstats'],
+    fields: ['scale', 'freeStorage'],
+    access: 'collections',
+    run: dbStats,
+  },
 ]

@@ -93,8 +93,8 @@ function outsideOfTransaction({ command }: Request): PolylogError {
 }
 
 export const transactionCommands: readonly Command[] = [
-  { name: 'commitTransaction', fields: ['recoveryToken'], inTransaction: true, run: commitTransaction },
-  { name: 'abortTransaction', fields: ['recoveryToken'], inTransaction: true, run: abortTransaction },
-  { name: 'polylogJoin', fields: [], inTransaction: true, run: join },
-  { name: 'polylogToken', aliases: ['polylogBegin'], fields: [], inTransaction: true, run: token },
+  { name: 'commitTransaction', fields: ['recoveryToken'], access: 'user', inTransaction: true, run: commitTransaction },
+  { name: 'abortTransaction', fields: ['recoveryToken'], access: 'user', inTransaction: true, run: abortTransaction },
+  { name: 'polylogJoin', fields: [], access: 'user', inTransaction: true, run: join },
+  { name: 'polylogToken', aliases: ['polylogBegin'], fields: [], access: 'user', inTransaction: true, run: token },
 ]

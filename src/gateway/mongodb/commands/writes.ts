@@ -1,5 +1,6 @@
 /** `insert`, `update` and `delete`: a command's operations are one statement, answered with counts and errors by index. */
 import { charge, isTurnOver } from '../../../base/work.ts'
+import { noPrivileges, privilege, type Privileges } from '../../../database/access/privileges.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { inPlace, isSteps, resumed } from '../../../database/transaction/wait.ts'
 import { isLong } from '../../../language/mql/long-lists.ts'
@@ -14,11 +15,19 @@ import {
 import { compileUpdate } from '../../../language/mql/update.ts'
 import type { Variables } from '../../../language/mql/scope.ts'
 import { indexName } from '../../../model/document/bson-writer.ts'
-import { bsonType, type BsonValue, elementsOf, fieldsOf, getField } from '../../../model/document/bson.ts'
+import {
+  bsonType,
+  type BsonValue,
+  elementsOf,
+  fieldsOf,
+  getField,
+  isEmptyDocument,
+} from '../../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, toSafeInteger } from '../../../model/document/values.ts'
 import type { DocumentSource } from '../../../query/document-source.ts'
 import type { Reply, ShortReply } from '../reply.ts'
+import { findAllowed } from '../access.ts'
 import { missingField, type Command, type Request } from '../request.ts'
 import { WriteErrors } from '../write-errors.ts'
 import {
@@ -57,7 +66,7 @@ function insert(request: Request): Reply | Promise<Reply> {
   const [first] = documents
   if (documents.length === 1) {
     return request.write((transaction) => {
-      const source = ensureSource(transaction, database, collectionName)
+      const source = ensureSource(transaction, database, collectionName, privilege.insert)
       if (source.hasRules) return insertAll(transaction, request, source, documents)
       const errors = new WriteErrors()
       const inserted = insertSingle(transaction, source, first!, errors.add)
@@ -65,7 +74,7 @@ function insert(request: Request): Reply | Promise<Reply> {
     }, true)
   }
   return request.write(function* (transaction): StatementSteps<Reply> {
-    const source = ensureSource(transaction, database, collectionName)
+    const source = ensureSource(transaction, database, collectionName, privilege.insert)
     return yield* insertAll(transaction, request, source, documents)
   }, true)
 }
@@ -150,6 +159,12 @@ function parseUpdate(operation: BsonValue, shared: Variables): UpdateOperation {
   }
 }
 
+/** What a condition looks at is read: else who may only write could find out what is there by trying. */
+function readBy(operation: BsonValue): Privileges {
+  const condition = getField(operation, 'q')
+  return condition !== undefined && isEmptyDocument(condition) ? noPrivileges : privilege.read
+}
+
 function isUpsert(operation: BsonValue): boolean {
   const upsert = getField(operation, 'upsert')
   return upsert !== undefined && isTruthy(upsert)
@@ -169,6 +184,7 @@ function update(request: Request): Reply | Promise<Reply> {
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
   return request.write(function* (transaction): StatementSteps<Reply> {
+    findAllowed(transaction, request.database, request.collectionName, privilege.update)
     const totals = yield* runUpdates(transaction, request, updates, ordered, variables)
     throwInTransaction(request, totals.errors)
     return updateReply(totals)
@@ -189,7 +205,7 @@ function* runUpdates(
       const operation = isLong(one)
         ? yield* resumed(transaction, () => parseUpdate(one, variables))
         : parseUpdate(one, variables)
-      yield* runUpdate(transaction, request, operation, index, totals)
+      yield* runUpdate(transaction, request, operation, readBy(one), index, totals)
     } catch (error) {
       if (!isDocumentError(error)) throw error
       totals.errors.add(index, error)
@@ -203,10 +219,13 @@ function* runUpdate(
   transaction: Transaction,
   request: Request,
   operation: UpdateOperation,
+  reads: Privileges,
   index: number,
   totals: UpdateTotals,
 ): StatementSteps<void> {
-  const source = yield* inPlace(transaction, () => sourceFor(transaction, request, operation.isUpsert))
+  const { isUpsert: creates } = operation
+  const wanted = reads | privilege.update | (creates ? privilege.insert : noPrivileges)
+  const source = yield* inPlace(transaction, () => sourceFor(transaction, request, creates, wanted))
   if (source === undefined) return
   const result = yield* updateDocuments(transaction, source, operation)
   totals.matched += result.matched
@@ -214,10 +233,15 @@ function* runUpdate(
   if (result.upserted !== undefined) totals.upserted.push({ index, id: result.upserted })
 }
 
-export function sourceFor(transaction: Transaction, request: Request, creates: boolean): DocumentSource | undefined {
+export function sourceFor(
+  transaction: Transaction,
+  request: Request,
+  creates: boolean,
+  wanted: Privileges,
+): DocumentSource | undefined {
   const { database, collectionName } = request
-  if (creates) return ensureSource(transaction, database, collectionName)
-  return findSource(transaction.catalog, database, collectionName)
+  const find = creates ? ensureSource : findSource
+  return find(transaction, database, collectionName, wanted)
 }
 
 function updateReply({ matched, modified, upserted, errors }: UpdateTotals): Reply {
@@ -248,6 +272,7 @@ function remove(request: Request): Reply | Promise<Reply> {
   const ordered = request.getBoolean('ordered', true)
   const variables = variablesOf(request)
   return request.write(function* (transaction): StatementSteps<Reply> {
+    findAllowed(transaction, request.database, request.collectionName, privilege.delete)
     const errors = new WriteErrors()
     let deleted = 0
     for (const [index, one] of deletes.entries()) {
@@ -279,19 +304,26 @@ function* runDelete(
     throw mongoError(mongoCode.failedToParse, 'The limit field in delete objects must be 0 or 1.')
   const q = objectIn(fields, 'q')
   const filter = isLong(q) ? yield* resumed(transaction, () => filterOf(q, variables)) : filterOf(q, variables)
-  const source = sourceFor(transaction, request, false)
+  const source = sourceFor(transaction, request, false, privilege.delete | readBy(operation))
   if (source === undefined) return 0
   const hint = hintOf(fields.get('hint'))
   return (yield* deleteDocuments(transaction, source, { filter, isMulti: most === 0, hint, sort: [] })).deleted
 }
 
 export const writeCommands: readonly Command[] = [
-  { name: 'insert', fields: ['documents', 'ordered', 'bypassDocumentValidation'], inTransaction: true, run: insert },
+  {
+    name: 'insert',
+    fields: ['documents', 'ordered', 'bypassDocumentValidation'],
+    access: 'collections',
+    inTransaction: true,
+    run: insert,
+  },
   {
     name: 'update',
     fields: ['updates', 'ordered', 'bypassDocumentValidation', 'let'],
+    access: 'collections',
     inTransaction: true,
     run: update,
   },
-  { name: 'delete', fields: ['deletes', 'ordered', 'let'], inTransaction: true, run: remove },
+  { name: 'delete', fields: ['deletes', 'ordered', 'let'], access: 'collections', inTransaction: true, run: remove },
 ]
