@@ -3,6 +3,8 @@
  *
  * A connection has one `Call` and moves it along from command to command, so that nothing is allocated per command.
  */
+import type { Privileges } from '../../database/access/privileges.ts'
+import { unlimited } from '../../database/access/rights.ts'
 import { inPlace } from '../../database/transaction/wait.ts'
 import { isTurnOver } from '../../base/work.ts'
 import { decodeUtf8 } from '../../base/bytes.ts'
@@ -13,8 +15,10 @@ import { parseInt64, parseShortInteger } from '../../model/keyvalue/integer-text
 import type { Keyspace } from '../../model/keyvalue/keys.ts'
 import { eachStep } from '../../model/keyvalue/walk.ts'
 import type { Client } from './client.ts'
-import { databaseCount, DatabaseLookup } from './databases.ts'
+import type { Command } from './command-table.ts'
+import { databaseCount, DatabaseLookup, nowhere } from './databases.ts'
 import { CommandError, notAFloat, notAnInteger } from './errors.ts'
+import { Permissions } from './permissions.ts'
 import type { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
 import type { Arguments } from './wire.ts'
@@ -47,6 +51,7 @@ export class Call {
   readonly reply: Reply
   readonly client: Client
   readonly server: ServerState
+  readonly permissions: Permissions = new Permissions()
   readonly #databases = new DatabaseLookup()
 
   constructor(client: Client, server: ServerState, reply: Reply) {
@@ -119,6 +124,35 @@ export class Call {
 
   readableDatabase(number: number): Keyspace {
     return new DatabaseLookup().forReading(this.tx, number)
+  }
+
+  // ---- what the caller may, of this statement
+
+  /** Errors: `Denial`. */
+  checkMay(command: Command): void {
+    const { rights } = this.tx.principal
+    if (rights === unlimited) return
+    this.permissions.check(rights, this.tx.catalog, this.client.database, command, this.arguments)
+  }
+
+  /** Which keys of the selected database may be told of; undefined: all. */
+  get visibleKeys(): ((key: Slice) => boolean) | undefined {
+    return this.permissions.visible(this.tx.principal.rights, this.tx.catalog, this.client.database)
+  }
+
+  /** The selected database, for what looks through all that may be told of. */
+  get visibleSpace(): Keyspace {
+    const { rights } = this.tx.principal
+    return this.permissions.seesNothing(rights, this.tx.catalog, this.client.database) ? nowhere : this.space
+  }
+
+  /** To make a key in another database, or overwrite it there. Errors: `Denial`. */
+  checkMayWriteTo(database: number, key: Slice): void {
+    this.permissions.requireWrite(this.tx.principal.rights, this.tx.catalog, database, key)
+  }
+
+  mayAll(database: number, wanted: Privileges): boolean {
+    return this.permissions.hasAll(this.tx.principal.rights, this.tx.catalog, database, wanted)
   }
 
   /** A 64-bit integer. */

@@ -4,6 +4,8 @@
  */
 import { decodeUtf8 } from '../../base/bytes.ts'
 import type { Slice } from '../../base/slice.ts'
+import { noPrivileges, privilege, type Privileges } from '../../database/access/privileges.ts'
+import { parseInt64 } from '../../model/keyvalue/integer-text.ts'
 import type { ConnectionHandler, DataHandler } from './call.ts'
 import facts from './commands.json' with { type: 'json' }
 import { CommandError, wrongArity } from './errors.ts'
@@ -20,9 +22,23 @@ export interface CommandFacts {
   readonly group: string
   readonly since: string
   readonly summary: string
-  /** Where the number of keys stands, for commands that say it. */
-  readonly keyCountAt?: number
+  /** Redis's ACL categories, without their `@`. */
+  readonly categories: readonly string[]
+  readonly keys?: readonly KeySpecification[]
   readonly subcommands?: readonly SubcommandFacts[]
+}
+
+/**
+ * Which arguments are keys, and what becomes of them, in Redis's words: `access` reads the value, `insert`, `update` and
+ * `delete` change it; `RM` takes the key away. Either from `at` on to the argument `last` places behind it (negative: counted
+ * from the end), or as many behind `countAt` as stand there.
+ */
+export interface KeySpecification {
+  readonly flags: readonly string[]
+  readonly at?: number
+  readonly last?: number
+  readonly step?: number
+  readonly countAt?: number
 }
 
 export interface SubcommandFacts {
@@ -32,6 +48,7 @@ export interface SubcommandFacts {
   readonly flags: readonly string[]
   readonly since: string
   readonly summary: string
+  readonly categories: readonly string[]
 }
 
 export interface Handlers {
@@ -64,6 +81,16 @@ const takeElements: ReadonlySet<string> = new Set(
 /** Of all others: their arguments are options, which are read in one turn. */
 const mostOptions = 1024
 
+/** What becomes of one or several of a command's arguments. */
+export interface KeyUse {
+  readonly specification: KeySpecification
+  readonly wanted: Privileges
+  /** It is read only where the command says GET. */
+  readonly isOfGet: boolean
+  /** It lies in a database that the command names: the command asks for it itself. */
+  readonly isElsewhere: boolean
+}
+
 export class Command {
   readonly facts: CommandFacts
   readonly name: string
@@ -71,6 +98,9 @@ export class Command {
   /** Runs in a statement. Exactly one of the two is there, none for a command that only has subcommands. */
   readonly data: DataHandler | undefined
   readonly connection: ConnectionHandler | undefined
+  readonly flags: readonly string[]
+  readonly categories: readonly string[]
+  readonly keys: readonly KeyUse[]
   readonly readOnly: boolean
   /** Must not stand between MULTI and EXEC. */
   readonly notInMulti: boolean
@@ -81,16 +111,24 @@ export class Command {
   readonly subcommands: Map<string, Command> = new Map()
 
   constructor(facts: CommandFacts, handlers: Handlers, sub?: SubcommandFacts) {
-    const { name, arity, flags } = sub ?? facts
+    const { name, arity, flags, categories } = sub ?? facts
     this.facts = facts
     this.name = name
     this.arity = arity
     this.data = handlers.data[name]
     this.connection = handlers.connection[name]
+    this.flags = flags
+    this.categories = categories
+    this.keys = (facts.keys ?? []).map((specification, i) => ({
+      specification,
+      wanted: privilegesFor(specification),
+      isOfGet: specification.flags.includes('variable_flags'),
+      isElsewhere: name === 'copy' && i === 1,
+    }))
     this.readOnly = !flags.includes('write')
     this.notInMulti = flags.includes('no_multi')
     this.lasts = lasting.has(name)
-    this.takesMany = facts.last === -1 || facts.keyCountAt !== undefined || takeElements.has(name)
+    this.takesMany = facts.last === -1 || countsKeys(facts) || takeElements.has(name)
     if (sub !== undefined) return
     for (const below of facts.subcommands ?? []) {
       this.subcommands.set(below.name.slice(name.length + 1), new Command(facts, handlers, below))
@@ -191,20 +229,39 @@ function unknownCommand(args: Arguments, first: number): CommandError {
   return new CommandError(`ERR unknown command '${printed(args.at(first))}', with args beginning with: ${shown}`)
 }
 
+/** What a role must have for it: `permissions.ts`. */
+function privilegesFor({ flags }: KeySpecification): Privileges {
+  const { read, insert, update, delete: remove } = privilege
+  const reads = flags.includes('access') ? read : noPrivileges
+  const writes = flags.includes('RW') || flags.includes('OW') ? insert | update : noPrivileges
+  return reads | writes | (flags.includes('delete') ? remove : noPrivileges)
+}
+
+function countsKeys({ keys = [] }: CommandFacts): boolean {
+  return keys.some(({ countAt }) => countAt !== undefined)
+}
+
 /** The positions of the keys among the arguments; throws where the arguments do not fit. */
-export function findKeys(command: CommandFacts, args: Arguments, first: number): number[] {
-  const keys: number[] = []
-  const count = args.count - first
-  if (command.first > 0) {
-    const last = command.last < 0 ? count + command.last : command.last
-    for (let at = command.first; at <= last; at += command.step) keys.push(first + at)
-  }
-  if (command.keyCountAt === undefined) return keys
-  const { bytes, start, end } = args.at(first + command.keyCountAt)
-  const number = Number(decodeUtf8(bytes, start, end))
-  if (!(number > 0) || command.keyCountAt + number >= count) {
-    throw new CommandError('ERR Invalid arguments specified for command')
-  }
-  for (let i = 1; i <= number; i++) keys.push(first + command.keyCountAt + i)
-  return keys
+export function findKeys({ keys = [] }: CommandFacts, args: Arguments, first: number): number[] {
+  return keys.flatMap((specification) => {
+    const found = keysOf(specification, args, first)
+    if (found === undefined) throw new CommandError('ERR Invalid arguments specified for command')
+    return found
+  })
+}
+
+/** Undefined where a number of keys stands there that cannot be. */
+export function keysOf(specification: KeySpecification, args: Arguments, first: number): number[] | undefined {
+  const { at = 0, last = 0, step = 1, countAt } = specification
+  if (countAt !== undefined) return countedKeys(args, first + countAt)
+  const found: number[] = []
+  const end = last < 0 ? args.count + last : first + at + last
+  for (let position = first + at; position <= end; position += step) found.push(position)
+  return found
+}
+
+function countedKeys(args: Arguments, countAt: number): number[] | undefined {
+  const number = countAt < args.count ? Number(parseInt64(args.at(countAt)) ?? 0) : 0
+  if (number <= 0 || countAt + number >= args.count) return undefined
+  return Array.from({ length: number }, (_, i) => countAt + 1 + i)
 }

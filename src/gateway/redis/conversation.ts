@@ -8,6 +8,7 @@
  */
 import type { ErrorCode, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
+import { unlimited } from '../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RunOptions, Session } from '../../session/contract.ts'
 import { answerTo } from '../../session/faults.ts'
@@ -254,6 +255,7 @@ export class RedisConversation implements Client, Conversation {
     }
     const limit = this.#server.limits.maxMessageBytes
     try {
+      this.#checkMay(command)
       if (queue.add(command, this.#call.arguments, limit)) this.#reply.status('QUEUED')
       else this.#refuseCommand(new CommandError(`ERR the commands since MULTI are larger than ${limit} bytes`))
     } catch (error) {
@@ -266,7 +268,7 @@ export class RedisConversation implements Client, Conversation {
     let result: void | Promise<void>
     try {
       if (command.lasts) result = this.#runLasting(command)
-      else if (command.connection !== undefined) result = command.connection(this.#call)
+      else if (command.connection !== undefined) result = this.#runOutside(command)
       else result = this.session.run(this.#statement, command.readOnly ? readOnlyRun : writingRun)
     } catch (error) {
       this.#fail(error)
@@ -287,16 +289,33 @@ export class RedisConversation implements Client, Conversation {
 
   #runLasting(command: Command): void | Promise<void> {
     const lasts = command.name !== 'exec' || this.queue?.commands.some((queued) => queued.command.lasts) === true
-    const result = command.connection!(this.#call)
+    const result = this.#runOutside(command)
     if (!lasts) return result
     const note = (): void => this.#connection.outbox.noteLasting()
     note()
     return result instanceof Promise ? result.finally(note) : undefined
   }
 
+  #runOutside(command: Command): void | Promise<void> {
+    this.#checkMay(command)
+    return command.connection!(this.#call)
+  }
+
+  /** Of what runs outside of a statement, or later. Errors: `Denial`. */
+  #checkMay(command: Command): void {
+    if (!this.#isIdentified) return
+    const { session } = this
+    const { rights } = session
+    // Not before it is needed: who looks at the catalog waits for all that it tells of.
+    if (rights === unlimited) return
+    const { catalog } = session
+    this.#call.permissions.check(rights, catalog, this.database, command, this.#call.arguments)
+  }
+
   readonly #statement = (tx: Transaction): void | StatementSteps<void> => {
     this.#call.tx = tx
     this.#reply.restart()
+    this.#call.checkMay(this.#command!)
     return this.#command!.data!(this.#call)
   }
 

@@ -8,9 +8,10 @@ import type { Transaction } from '../../database/contract.ts'
 import type { Keyspace } from '../../model/keyvalue/keys.ts'
 
 export const databaseCount = 16
-const redisNamespace = 'redis'
+export const redisNamespace = 'redis'
 
-const nowhere: Keyspace = { id: Number.MAX_SAFE_INTEGER }
+/** Where every read finds nothing. */
+export const nowhere: Keyspace = { id: Number.MAX_SAFE_INTEGER }
 
 function databaseName(number: number): string {
   return `db${number}`

@@ -1,5 +1,11 @@
 /** A client of the gateway within the process, for its tests. Nothing outside of tests imports this. */
 import { verifySnapshot } from '../../query/verifiers.ts'
+import { given, noOwner } from '../../database/access/access-list.ts'
+import type { Privileges } from '../../database/access/privileges.ts'
+import { Instance } from '../../database/instance.ts'
+import { createRealHost } from '../../host/real/real-host.ts'
+import { createMemoryDisk } from '../../host/simulated/memory-disk.ts'
+import { Sessions } from '../../session/sessions.ts'
 import type { Host, Socket } from '../../host/host.ts'
 import { openTestSessions, type TestSessions } from '../../session/testing.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits } from '../gateway.ts'
@@ -104,6 +110,65 @@ export class TestClient {
 export interface TestServer extends TestSessions {
   readonly gateway: Gateway
   connect(): TestClient
+}
+
+export interface TestServerWithUsers {
+  readonly sessions: Sessions
+  readonly instance: Instance
+  connect(): TestClient
+  /** Of a new connection. */
+  login(name: string, password?: string): Promise<TestClient>
+  /** Gives on the namespace `redis`, a collection in it, or the keys of a pattern there. */
+  give(to: string, may: Privileges, where?: { readonly collection?: string; readonly keys?: string }): Promise<void>
+  /** All that was given there to it. */
+  takeAll(from: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** A server with a superuser `ada`, and room for more. All passwords are `secret`. */
+export async function openTestServerWithUsers(): Promise<TestServerWithUsers> {
+  const host = { ...createRealHost(), disk: createMemoryDisk(), log: (): void => undefined }
+  const instance = await Instance.open({ host, directory: 'data' }, 'polylog')
+  const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
+  const gateway = new Door(redisProtocol, sessions, defaultGatewayLimits)
+  await sessions.principals.create('ada', { login: true, superuser: true, password: 'secret' })
+  const server = sessions.openSession({ user: 'polylog', door: 'library' })
+  const connect = (): TestClient => new TestClient(gateway, host)
+  return {
+    sessions,
+    instance,
+    connect,
+    login: async (name, password = 'secret') => {
+      const client = connect()
+      const reply = await client.send('AUTH', name, password)
+      if (reply !== '+OK') throw new Error(reply)
+      return client
+    },
+    give: async (to, may, { collection, keys } = {}) => {
+      const role = sessions.principals.find(to)!
+      await server.run((tx) => {
+        const namespace = tx.catalog.namespaces.get('redis') ?? tx.createNamespace('redis')
+        const id = collection === undefined ? namespace.id : tx.catalog.findCollection('redis', collection)!.id
+        const giving = { to: role.id, by: noOwner, privileges: may, option: false, ...(keys !== undefined && { keys }) }
+        tx.changeAccess(id, keys === undefined ? '' : 'keys', (before) => given(before ?? [], giving))
+      })
+    },
+    takeAll: async (from) => {
+      const role = sessions.principals.find(from)!
+      await server.run((tx) => {
+        for (const [id, parts] of tx.catalog.access) {
+          for (const part of parts.keys()) {
+            tx.changeAccess(id, part, (before) => before!.filter(({ to }) => to !== role.id))
+          }
+        }
+      })
+    },
+    close: async () => {
+      await gateway.close(0)
+      sessions.close()
+      await instance.close()
+    },
+  }
 }
 
 export async function openTestServer(limits: Partial<GatewayLimits> = {}): Promise<TestServer> {

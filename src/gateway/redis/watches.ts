@@ -81,5 +81,7 @@ function isLeftOver(tx: Transaction, space: Keyspace, key: Uint8Array, header: H
 export function makeWatchable(tx: Transaction, database: number, keys: readonly Uint8Array[]): void {
   const space = new DatabaseLookup().forWriting(tx, database)
   const header = new Header()
+  // What has expired is nobody's: who may only read watches it, too.
+  tx.actForOwner(space.id)
   for (const key of keys) if (isLeftOver(tx, space, key, header)) removeKey(tx, space, sliceOf(key), header)
 }

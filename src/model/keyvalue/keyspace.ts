@@ -49,11 +49,18 @@ export function* countKeys(reader: SlicedReader, space: Keyspace): StatementStep
   return all - (yield* countRange(reader, expiredRange(space, reader.timeMs)))
 }
 
-/** A living key, see `sample.ts` for how random; undefined where there is none. */
-export function* randomKey(tx: Transaction, space: Keyspace): StatementSteps<Uint8Array | undefined> {
+/**
+ * A living key, see `sample.ts` for how random; undefined where there is none. `isWanted`: which count; where these are few
+ * among many, all are looked at.
+ */
+export function* randomKey(
+  tx: Transaction,
+  space: Keyspace,
+  isWanted: (key: Slice) => boolean = () => true,
+): StatementSteps<Uint8Array | undefined> {
   const few: Uint8Array[] = []
   yield* walkKeys(tx, space, (key) => {
-    few.push(copySlice(key))
+    if (isWanted(key)) few.push(copySlice(key))
     return few.length <= 64
   })
   if (few.length <= 64) return few.length === 0 ? undefined : few[randomBelow(tx.services, few.length)]
@@ -63,6 +70,7 @@ export function* randomKey(tx: Transaction, space: Keyspace): StatementSteps<Uin
     const entry = yield* entryNearRandomPoint(tx, range)
     if (entry === undefined) break
     const key = copySlice(decodeLastElement(sliceOf(entry), headerOffset(space), new MutableSlice()))
+    if (!isWanted(sliceOf(key))) continue
     if (yield* inPlace(tx, () => findHeader(tx, space, sliceOf(key), header))) return key
   }
   return few[randomBelow(tx.services, few.length)]

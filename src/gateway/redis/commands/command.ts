@@ -1,31 +1,14 @@
 /** COMMAND: the command table as clients read it. */
 import type { Call, ConnectionHandler } from '../call.ts'
-import { findKeys, type Command, type CommandFacts, type SubcommandFacts } from '../command-table.ts'
+import {
+  findKeys,
+  type Command,
+  type CommandFacts,
+  type KeySpecification,
+  type SubcommandFacts,
+} from '../command-table.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { writeHelp } from './help.ts'
-
-/** The ACL categories that follow from a command's flags and group. */
-function categories(flags: readonly string[], group: string): string[] {
-  const found: string[] = []
-  if (flags.includes('write')) found.push('@write')
-  if (flags.includes('readonly')) found.push('@read')
-  if (flags.includes('admin')) found.push('@admin', '@dangerous')
-  found.push(flags.includes('fast') ? '@fast' : '@slow')
-  const category = groupCategories[group]
-  if (category !== undefined) found.push(category)
-  return found
-}
-
-const groupCategories: Readonly<Record<string, string>> = {
-  string: '@string',
-  hash: '@hash',
-  set: '@set',
-  'sorted-set': '@sortedset',
-  list: '@list',
-  generic: '@keyspace',
-  connection: '@connection',
-  transactions: '@transaction',
-}
 
 function writeFlags(call: Call, flags: readonly string[]): void {
   call.reply.set(flags.length)
@@ -34,7 +17,7 @@ function writeFlags(call: Call, flags: readonly string[]): void {
 
 function writeCommand(call: Call, facts: CommandFacts, sub?: SubcommandFacts): void {
   const { reply } = call
-  const { name, arity, flags } = sub ?? facts
+  const { name, arity, flags, categories } = sub ?? facts
   const [first, last, step] = sub === undefined ? [facts.first, facts.last, facts.step] : [0, 0, 0]
   reply.array(10)
   reply.bulkText(name)
@@ -43,35 +26,34 @@ function writeCommand(call: Call, facts: CommandFacts, sub?: SubcommandFacts): v
   reply.integer(first)
   reply.integer(last)
   reply.integer(step)
-  writeFlags(call, categories(flags, facts.group))
+  writeFlags(
+    call,
+    categories.map((name) => `@${name}`),
+  )
   reply.array(0)
-  writeKeySpecifications(call, sub === undefined ? facts : undefined)
+  writeKeySpecifications(call, sub === undefined ? (facts.keys ?? []) : [])
   const below = sub === undefined ? (facts.subcommands ?? []) : []
   reply.array(below.length)
   for (const each of below) writeCommand(call, facts, each)
 }
 
-function writeKeySpecifications(call: Call, facts: CommandFacts | undefined): void {
-  const { reply } = call
-  const hasRange = facts !== undefined && facts.first > 0
-  const countAt = facts?.keyCountAt
-  reply.set((hasRange ? 1 : 0) + (countAt === undefined ? 0 : 1))
-  if (facts === undefined) return
-  const access = facts.flags.includes('write') ? ['RW', 'ACCESS', 'UPDATE'] : ['RO', 'ACCESS']
-  const lastKey = facts.last < 0 ? facts.last : facts.last - facts.first
-  if (hasRange) {
-    writeSpecification(call, access, facts.first, 'range', [
-      ['lastkey', lastKey],
-      ['keystep', facts.step],
-      ['limit', 0],
-    ])
+function writeKeySpecifications(call: Call, keys: readonly KeySpecification[]): void {
+  call.reply.set(keys.length)
+  for (const { flags, at = 0, last = 0, step = 1, countAt } of keys) {
+    if (countAt === undefined) {
+      writeSpecification(call, flags, at, 'range', [
+        ['lastkey', last],
+        ['keystep', step],
+        ['limit', 0],
+      ])
+    } else {
+      writeSpecification(call, flags, countAt, 'keynum', [
+        ['keynumidx', 0],
+        ['firstkey', 1],
+        ['keystep', 1],
+      ])
+    }
   }
-  if (countAt === undefined) return
-  writeSpecification(call, access, countAt, 'keynum', [
-    ['keynumidx', 0],
-    ['firstkey', 1],
-    ['keystep', 1],
-  ])
 }
 
 function writeSpecification(
@@ -170,7 +152,7 @@ function writeDocs(call: Call, facts: CommandFacts, sub?: SubcommandFacts): void
 function getKeys(call: Call): void {
   const command = call.server.table.find(call.arg(2))
   if (command === undefined) throw new CommandError('ERR Invalid command specified')
-  if (command.facts.first === 0 && command.facts.keyCountAt === undefined) {
+  if (command.facts.keys === undefined) {
     throw new CommandError('ERR The command has no key arguments')
   }
   if (!command.accepts(call.count - 2)) {

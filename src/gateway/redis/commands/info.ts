@@ -1,4 +1,5 @@
 /** INFO, TIME and CONFIG. */
+import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { never } from '../../../model/keyvalue/codec.ts'
 import { walkKeys } from '../../../model/keyvalue/keyspace.ts'
@@ -138,7 +139,7 @@ function* keyspaceLines(call: Call): StatementSteps<string[]> {
   const lines: string[] = []
   for (let number = 0; number < databaseCount; number++) {
     const collection = findDatabase(call.tx.catalog, number)
-    if (collection === undefined) continue
+    if (collection === undefined || !call.mayAll(number, privilege.read)) continue
     let keys = 0
     let expires = 0
     let leftMs = 0

@@ -1,6 +1,7 @@
 /** Keys whatever they hold. */
 import { inPlace } from '../../../database/transaction/wait.ts'
 import { equalSlices, sliceOf } from '../../../base/slice.ts'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { Header, kind, kindNames } from '../../../model/keyvalue/codec.ts'
 import { copyKey, countKeys, keysWithPrefix, randomKey, renameKey, walkKeys } from '../../../model/keyvalue/keyspace.ts'
@@ -9,6 +10,7 @@ import type { Call, DataHandler, Steps } from '../call.ts'
 import { databaseCount, findDatabase } from '../databases.ts'
 import { CommandError, syntaxError } from '../errors.ts'
 import { Glob } from '../glob.ts'
+import { Denial } from '../permissions.ts'
 
 function remove(call: Call): Steps {
   let count = 0
@@ -62,19 +64,19 @@ function renameIfFree(call: Call): Steps {
 }
 
 function* random(call: Call): StatementSteps<void> {
-  const key = yield* randomKey(call.tx, call.space)
+  const key = yield* randomKey(call.tx, call.visibleSpace, call.visibleKeys)
   call.reply.bulkOrNull(key === undefined ? undefined : sliceOf(key))
 }
 
 function* list(call: Call): StatementSteps<void> {
   const glob = new Glob(call.arg(1))
-  const { reply, space } = call
+  const { reply, visibleSpace: space, visibleKeys } = call
   yield* reply.counted(
     (count) => reply.array(count),
     function* () {
       let count = 0
       const visit = (key: Parameters<Glob['matches']>[0]): void => {
-        if (!glob.matches(key)) return
+        if (!glob.matches(key) || visibleKeys?.(key) === false) return
         reply.bulk(key)
         count++
       }
@@ -109,6 +111,7 @@ function* copy(call: Call): StatementSteps<void> {
   }
   const header = new Header()
   const target = sliceOf(call.key(2))
+  call.checkMayWriteTo(database, target)
   const isTaken = findKind(call.tx, call.readableDatabase(database), target) !== kind.none
   if (!findHeader(call.tx, call.space, call.arg(1), header) || (isTaken && !replace)) {
     call.reply.integer(0)
@@ -126,6 +129,7 @@ function* move(call: Call): StatementSteps<void> {
   if (database === call.client.database) throw new CommandError('ERR source and destination objects are the same')
   const header = new Header()
   const key = sliceOf(call.key(1))
+  call.checkMayWriteTo(database, key)
   const isTaken = findKind(call.tx, call.readableDatabase(database), key) !== kind.none
   if (isTaken || !findHeader(call.tx, call.space, key, header)) {
     call.reply.integer(0)
@@ -157,6 +161,10 @@ function flush(call: Call): void {
 
 function flushAll(call: Call): void {
   checkFlushOption(call)
+  for (let number = 0; number < databaseCount; number++) {
+    const mayClear = findDatabase(call.tx.catalog, number) === undefined || call.mayAll(number, privilege.delete)
+    if (!mayClear) throw new Denial('command', 'flushall')
+  }
   for (let number = 0; number < databaseCount; number++) clear(call, number)
   call.reply.ok()
 }

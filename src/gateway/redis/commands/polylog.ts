@@ -5,12 +5,14 @@
  * ever runs on its own.
  */
 import { PolylogError } from '../../../base/errors.ts'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { Isolation, StatementSteps, Transaction } from '../../../database/contract.ts'
 import { engineNames } from '../../../database/engines.ts'
 import type { BeginOptions, Outcome } from '../../../session/contract.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import type { Command } from '../command-table.ts'
 import { CommandError, syntaxError } from '../errors.ts'
+import { Denial } from '../permissions.ts'
 import { createDatabase, findDatabase } from '../databases.ts'
 import { Arguments } from '../wire.ts'
 
@@ -110,6 +112,7 @@ function statementOf(call: Call, command: Command, inner: Arguments) {
     call.tx = tx
     call.arguments = inner
     call.reply.restart()
+    call.checkMay(command)
     return command.data!(call)
   }
 }
@@ -166,6 +169,10 @@ function engine(call: Call): void | Promise<void> {
   const found = session.run<string | undefined>((tx) => {
     const existing = findDatabase(tx.catalog, number)
     if (wanted === undefined || existing?.engine === wanted) return existing?.engine
+    const { rights } = tx.principal
+    if (!call.permissions.hasAll(rights, tx.catalog, number, privilege.insert | privilege.update)) {
+      throw new Denial('command', 'polylog.engine')
+    }
     if (existing === undefined) return createDatabase(tx, number, wanted).engine
     throw new CommandError(`ERR database ${number} lies in the engine '${existing.engine}' for good`)
   })

@@ -105,7 +105,7 @@ function* writePage(call: Call, nextCursor: number, items: readonly ScanItem[]):
 function scanKeys(call: Call): StatementSteps<void> {
   const cursor = parseCursor(call, 1)
   const options = parseOptions(call, 2, true)
-  const { space } = call
+  const { visibleSpace: space, visibleKeys } = call
   const offset = headerOffset(space)
   const key = new MutableSlice()
   const header = new Header()
@@ -118,7 +118,8 @@ function scanKeys(call: Call): StatementSteps<void> {
     if (header.expiresAtMs !== never && header.expiresAtMs < call.tx.timeMs) return
     if (options.kind !== undefined && kindNames[header.kind] !== options.kind) return
     decodeLastElement(entry, offset, key)
-    if (options.match === undefined || options.match.matches(key)) items.push(copySlice(key))
+    if (options.match?.matches(key) === false || visibleKeys?.(key) === false) return
+    items.push(copySlice(key))
   }
   return scanRange(call, range, scope, cursor, options.count, visit, items)
 }

@@ -9,6 +9,7 @@ import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { beginInPlace } from '../../../database/transaction/wait.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, errorLine, isCommandError } from '../errors.ts'
+import { Denial } from '../permissions.ts'
 import { isWatchable, makeWatchable, maxWatches } from '../watches.ts'
 import { QueuedCommands, type QueuedCommand } from '../queue.ts'
 
@@ -89,6 +90,7 @@ function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand)
   const { place } = reply
   call.arguments = args
   try {
+    call.checkMay(command)
     if (command.data !== undefined) {
       const { data } = command
       yield* beginInPlace<void>(call.tx, () => {
@@ -102,8 +104,20 @@ function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand)
   } catch (error) {
     if (!isCommandError(error)) throw error
     reply.backTo(place)
-    reply.error(errorLine(error))
+    reply.error(errorLine(error instanceof Denial ? meanwhileDenied(error) : error))
   }
+}
+
+/** It was allowed when it was queued. */
+function meanwhileDenied({ reason }: Denial): CommandError {
+  const why = {
+    command: 'no permission to execute the command or subcommand',
+    key: 'no permission to touch the specified keys',
+  }
+  return new CommandError(
+    'NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. ' +
+      `This command is no longer allowed for the following reason: ${why[reason]}`,
+  )
 }
 
 function watch(call: Call): void | Promise<void> {

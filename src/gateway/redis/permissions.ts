@@ -1,0 +1,192 @@
+/**
+ * What a role may do at this door: which commands it may send, and which keys it may name.
+ *
+ * Every command says in `commands.json` which of its arguments are keys and what becomes of them, in Redis's words. They mean
+ * privileges of the one list that all doors share:
+ *
+ *   a value is read (`access`)              read
+ *   a value is written (`RW`, `OW`)         insert and update: a write makes a key, or changes it, and does not know which
+ *   it may go with that (`delete`, `RM`)    delete
+ *   nothing of it is told but that it is    any of these
+ *
+ * They may be there for all keys (on the collection of the numbered database, on the namespace `redis`, or on the database), or
+ * for those that a pattern fits; as in Redis one pattern has to allow all that a command does with a key. What names no key
+ * has a line of its own below. Commands that Redis calls `admin` need the privilege `administer`.
+ *
+ * Who may do everything is not asked. Of others what was found for these rights, this catalog and this database is kept.
+ */
+import type { Slice } from '../../base/slice.ts'
+import { sliceOf, sliceToLatin1 } from '../../base/slice.ts'
+import { noPrivileges, privilege, type Privileges, writing } from '../../database/access/privileges.ts'
+import type { Rights } from '../../database/access/rights.ts'
+import type { Catalog, Namespace } from '../../database/catalog/catalog.ts'
+import { type Command, keysOf } from './command-table.ts'
+import { DatabaseLookup, redisNamespace } from './databases.ts'
+import { CommandError } from './errors.ts'
+import { Glob } from './glob.ts'
+import type { Arguments } from './wire.ts'
+
+const { read, insert, update, administer, usage, delete: remove } = privilege
+const reachable: Privileges = read | writing
+
+/** Of all keys, by commands that name none. */
+const needsOfAll: ReadonlyMap<string, Privileges> = new Map([
+  ['dbsize', read],
+  ['flushdb', remove],
+  ['flushall', remove],
+])
+
+/** Of these it is enough to belong to pg_monitor. */
+const monitoring: ReadonlySet<string> = new Set(['client|list', 'config|get', 'slowlog|get', 'slowlog|len'])
+
+/** Redis lets anybody send them, known or not. */
+const beforeRules = 'no_auth'
+
+export type DenialReason = 'command' | 'key'
+
+/** Redis's words, of version 7.0. */
+const lines: Readonly<Record<DenialReason, (object: string) => string>> = {
+  command: (name) => `NOPERM this user has no permissions to run the '${name}' command`,
+  key: () => 'NOPERM this user has no permissions to access one of the keys used as arguments',
+}
+
+const shownBytes = 128
+
+export class Denial extends CommandError {
+  readonly reason: DenialReason
+  /** The command's name, or the key. */
+  readonly object: string
+
+  constructor(reason: DenialReason, object: string) {
+    super(lines[reason](object))
+    this.reason = reason
+    this.object = object
+  }
+}
+
+function keyDenied({ bytes, start, end }: Slice): Denial {
+  return new Denial('key', sliceToLatin1({ bytes, start, end: Math.min(end, start + shownBytes) }))
+}
+
+interface Pattern {
+  readonly glob: Glob
+  readonly may: Privileges
+}
+
+/** Stands for the namespace as long as nothing was written there: what is given on the database counts for it, too. */
+const toCome: Namespace = { id: -1, name: redisNamespace } as Namespace
+
+export class Permissions {
+  readonly #databases = new DatabaseLookup()
+  #rights: Rights | undefined
+  #catalog: Catalog | undefined
+  #number = -1
+  /** Of all keys. */
+  #whole: Privileges = noPrivileges
+  #patterns: readonly Pattern[] = []
+
+  /** Errors: `Denial`. `first`: where the command stands among the arguments. */
+  check(rights: Rights, catalog: Catalog, database: number, command: Command, args: Arguments, first = 0): void {
+    const denial = this.find(rights, catalog, database, command, args, first)
+    if (denial !== undefined) throw denial
+  }
+
+  find(
+    rights: Rights,
+    catalog: Catalog,
+    database: number,
+    command: Command,
+    args: Arguments,
+    first: number,
+  ): Denial | undefined {
+    if (!this.#mayRun(rights, command)) return new Denial('command', command.name)
+    this.#look(rights, catalog, database)
+    const { keys } = command
+    if (keys.length > 0) return this.#whole === reachable ? undefined : this.#findKey(command, args, first)
+    const wanted = needsOfAll.get(command.name)
+    return wanted === undefined || (this.#whole & wanted) === wanted ? undefined : new Denial('command', command.name)
+  }
+
+  #mayRun(rights: Rights, command: Command): boolean {
+    const { flags } = command
+    if (flags.includes(beforeRules) || !flags.includes('admin') || rights.areUnlimited) return true
+    if (monitoring.has(command.name) && rights.member!.monitors) return true
+    return (rights.ofDatabase & administer) !== 0
+  }
+
+  /** Finds out once what the rights are here. */
+  #look(rights: Rights, catalog: Catalog, database: number): void {
+    if (rights === this.#rights && catalog === this.#catalog && database === this.#number) return
+    const namespace = catalog.namespaces.get(redisNamespace)
+    const collection = this.#databases.find(catalog, database)
+    const all = rights.ofNamespace(namespace ?? toCome)
+    const whole = collection === undefined || (all & usage) === 0 ? all : rights.onCollection(collection)
+    const patterns = namespace === undefined ? [] : rights.keysOf(namespace)
+    this.#whole = whole & reachable
+    this.#patterns = patterns.map(({ keys = '', may }) => ({ glob: new Glob(sliceOf(Buffer.from(keys))), may }))
+    this.#rights = rights
+    this.#catalog = catalog
+    this.#number = database
+  }
+
+  #findKey({ keys, name }: Command, args: Arguments, first: number): Denial | undefined {
+    for (const { specification, wanted, isOfGet, isElsewhere } of keys) {
+      if (isElsewhere) continue
+      const asked = isOfGet && !asksForValue(args, first) ? wanted & ~read : wanted
+      if (this.#mayAll(asked)) continue
+      // A number of keys that cannot be: the command will refuse it, and must not be the one to find out.
+      const positions = keysOf(specification, args, first)
+      if (positions === undefined) return new Denial('command', name)
+      for (const at of positions) if (!this.#may(args.at(at), asked)) return keyDenied(args.at(at))
+    }
+    return undefined
+  }
+
+  #mayAll(wanted: Privileges): boolean {
+    return wanted === noPrivileges ? this.#whole !== noPrivileges : (this.#whole & wanted) === wanted
+  }
+
+  #may(key: Slice, wanted: Privileges): boolean {
+    return (
+      this.#mayAll(wanted) ||
+      this.#patterns.some(({ glob, may }) => ((may | this.#whole) & wanted) === wanted && glob.matches(key))
+    )
+  }
+
+  /** What of a database may be read by its name; undefined: everything. */
+  visible(rights: Rights, catalog: Catalog, database: number): ((key: Slice) => boolean) | undefined {
+    if (rights.areUnlimited) return undefined
+    this.#look(rights, catalog, database)
+    return this.#mayAll(read) ? undefined : (key) => this.#may(key, read)
+  }
+
+  /** Not even the name of a key. */
+  seesNothing(rights: Rights, catalog: Catalog, database: number): boolean {
+    if (rights.areUnlimited) return false
+    this.#look(rights, catalog, database)
+    return this.#whole === noPrivileges && this.#patterns.length === 0
+  }
+
+  /** To make or overwrite a key there. Errors: `Denial`. */
+  requireWrite(rights: Rights, catalog: Catalog, database: number, key: Slice): void {
+    if (rights.areUnlimited) return
+    this.#look(rights, catalog, database)
+    if (!this.#may(key, insert | update)) throw keyDenied(key)
+  }
+
+  /** All of these on all keys. */
+  hasAll(rights: Rights, catalog: Catalog, database: number, wanted: Privileges): boolean {
+    if (rights.areUnlimited) return true
+    this.#look(rights, catalog, database)
+    return this.#mayAll(wanted)
+  }
+}
+
+/** SET … GET answers what was there. */
+function asksForValue(args: Arguments, first: number): boolean {
+  for (let at = first + 3; at < args.count; at++) {
+    const argument = args.at(at)
+    if (argument.end - argument.start === 3 && sliceToLatin1(argument).toLowerCase() === 'get') return true
+  }
+  return false
+}
