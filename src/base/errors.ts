@@ -36,6 +36,7 @@ export type ErrorCode =
   // limits and trouble
   | 'too_large' // a value, statement or transaction beyond its stated limit
   | 'out_of_memory' // a budget ran out
+  | 'too_many_connections' // of a role, a database, an address, or all
   | 'disk_full'
   | 'outcome_unknown' // the sync failed: the commit may or may not have reached the disk
   | 'data_corrupted'

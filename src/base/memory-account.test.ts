@@ -28,6 +28,30 @@ describe('memory account', () => {
     expect(statement.tryCharge(1)).toBe(true)
   })
 
+  it('counts beside, in whichever tree it lies, and is refused there, too', () => {
+    const root = new MemoryAccount('process', undefined, { limitBytes: 10_000 })
+    const principal = new MemoryAccount('the principal', undefined, { limitBytes: 1000, quantumBytes: 1 })
+    const accounts = ['a', 'b'].map((name) =>
+      root.child(name, { quantumBytes: 1 }).child('principal', { quantumBytes: 64, beside: principal }),
+    )
+    const [first, second] = accounts.map((account) => account.child('session', { quantumBytes: 16 }))
+    first!.charge(700)
+    expect(principal.usedBytes).toBe(704)
+    expect(() => second!.charge(400)).toThrow('the principal may use 1000 bytes')
+    expect(principal.refusals).toBeGreaterThan(0)
+    // A quantum is asked for no further than there is room.
+    second!.charge(296)
+    expect(principal.usedBytes).toBe(1000)
+    first!.release(700)
+    second!.charge(400)
+    const other = new MemoryAccount('another', undefined, { limitBytes: 100, quantumBytes: 1 })
+    accounts[1]!.countBeside(other)
+    expect(other.usedBytes).toBe(accounts[1]!.grantedBytes)
+    expect(second!.tryCharge(200)).toBe(false)
+    for (const account of accounts) account.close()
+    expect([root.usedBytes, principal.usedBytes, other.usedBytes]).toEqual([0, 0, 0])
+  })
+
   it('is the error out_of_memory', () => {
     const account = new MemoryAccount('process', undefined, { limitBytes: 10 })
     expect(() => account.charge(11)).toThrow(expect.objectContaining({ code: 'out_of_memory' }))

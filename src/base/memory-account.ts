@@ -28,6 +28,9 @@
  * `assuredBytes` is what an account may always have, past every limit: what a client needs to be greeted and to ask for a
  * row. Else those who ask for much, and are refused, would have left nothing for those who ask for little.
  *
+ * An account may be counted by another tree, too (`beside`): what a principal has in each database is part of what the database
+ * has, and of what the principal may have in all of them. What is granted is charged there as well, and its limit refuses.
+ *
  * An account is listed with its parent as long as anything is granted to it (`holders`), so that whoever asks why memory is
  * short, or why it does not come back, is told by names. An account that was forgotten instead of closed stays listed.
  *
@@ -47,6 +50,8 @@ export interface AccountOptions {
   readonly weight?: number
   /** What is never refused. Default 0. */
   readonly assuredBytes?: number
+  /** Whose limit counts as well. */
+  readonly beside?: MemoryAccount
   /** Tells it from others of its name in `holders`. */
   readonly id?: number
 }
@@ -67,6 +72,7 @@ export class MemoryAccount {
   readonly #quantumBytes: number
   readonly #weight: number
   readonly #assuredBytes: number
+  #beside: MemoryAccount | undefined
   #usedBytes = 0
   #grantedBytes = 0
   #peakBytes = 0
@@ -86,10 +92,19 @@ export class MemoryAccount {
     this.#weight = options.weight ?? 1
     this.#assuredBytes = options.assuredBytes ?? 0
     this.#id = options.id
+    this.#beside = options.beside
   }
 
   child(name: string, options?: AccountOptions): MemoryAccount {
     return new MemoryAccount(name, this, options)
+  }
+
+  /** What it holds counts there from now on, past that one's limit where it must. */
+  countBeside(beside: MemoryAccount | undefined): void {
+    if (this.#closed || beside === this.#beside) return
+    this.#beside?.release(this.#grantedBytes)
+    this.#beside = beside
+    beside?.force(beside.#usedBytes + this.#grantedBytes)
   }
 
   get usedBytes(): number {
@@ -177,20 +192,19 @@ export class MemoryAccount {
     if (this.#closed) return this
     if (this.#usedBytes + more > this.limitBytes) this.onRefusal?.(this.#usedBytes + more - this.limitBytes)
     // Who was asked may have given back some of what this account holds, and of what it was granted.
-    if (this.#usedBytes + more > this.limitBytes) {
-      this.#refusals++
-      return this
-    }
+    if (this.#usedBytes + more > this.limitBytes) return this.#refuse()
     const parent = this.#parent
     const rounded = Math.ceil((this.#usedBytes + more) / this.#quantumBytes) * this.#quantumBytes
-    const wanted = Math.min(rounded, this.limitBytes) - this.#grantedBytes
+    const exact = this.#usedBytes + more - this.#grantedBytes
+    const roomBytes = this.#beside === undefined ? Infinity : this.#beside.limitBytes - this.#beside.#usedBytes
+    if (exact > roomBytes) return this.#beside!.#refuse()
+    const wanted = Math.min(Math.min(rounded, this.limitBytes) - this.#grantedBytes, roomBytes)
     if (wanted <= 0) return undefined
     if (parent === undefined || parent.tryCharge(wanted * this.#weight)) {
       this.#granted(wanted)
       return this.#isShort(more) ? this.#grow(more) : undefined
     }
     if (!this.#isShort(more)) return undefined
-    const exact = this.#usedBytes + more - this.#grantedBytes
     if (this.#usedBytes + more <= this.#assuredBytes) {
       this.#take(exact)
       return undefined
@@ -201,6 +215,11 @@ export class MemoryAccount {
     parent.#usedBytes += bytes
     this.#granted(exact)
     return this.#isShort(more) ? this.#grow(more) : undefined
+  }
+
+  #refuse(): this {
+    this.#refusals++
+    return this
   }
 
   #isShort(more: number): boolean {
@@ -217,6 +236,8 @@ export class MemoryAccount {
   #granted(bytes: number): void {
     if (this.#grantedBytes === 0 && bytes > 0 && this.#parent !== undefined) this.#parent.#list(this)
     this.#grantedBytes += bytes
+    const beside = this.#beside
+    beside?.force(beside.#usedBytes + bytes)
     if (this.#grantedBytes > this.#peakBytes) this.#peakBytes = this.#grantedBytes
   }
 
@@ -224,6 +245,7 @@ export class MemoryAccount {
     const bytes = this.#grantedBytes - kept
     if (bytes === 0) return
     this.#grantedBytes = kept
+    this.#beside?.release(bytes)
     const parent = this.#parent
     if (kept === 0 && parent !== undefined) parent.#unlist(this)
     if (parent !== undefined && !parent.#closed) parent.release(bytes * this.#weight)

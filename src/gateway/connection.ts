@@ -25,6 +25,7 @@ import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Cancel, Socket } from '../host/host.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
+import type { SessionLimits } from '../session/limits.ts'
 import { nothingSeen, Outbox } from '../session/outbox.ts'
 import { step, type Conversation, type DoorParts, type ProtocolState } from './gateway.ts'
 import { standInFor } from './refused-replies.ts'
@@ -73,6 +74,8 @@ export class Connection {
   #working = false
   #paused = false
   #countedBytes = 0
+  /** Above it the client is not served until it has read. */
+  #queuedBytes: number
   #state: 'open' | 'ending' | 'ended' | 'closed' = 'open'
   /** The client sends nothing more; what it has sent is still carried out. */
   #inputEnded = false
@@ -85,6 +88,7 @@ export class Connection {
   constructor(parts: ConnectionParts, socket: Socket, state: ProtocolState) {
     this.#parts = parts
     this.#socket = socket
+    this.#queuedBytes = parts.limits.maxPendingOutputBytes
     this.#place = parts.turns.place(() => this.proceed())
     this.id = parts.id
     this.remote = socket.remote
@@ -111,9 +115,12 @@ export class Connection {
     socket.onClose = () => this.#close()
   }
 
-  /** It has shown that it speaks the protocol, and may hold as much as a session. */
-  greet(): void {
-    this.memory.limitBytes = this.#parts.sessions.memory.sessionBytes
+  /** It has shown that it speaks the protocol, and may hold as much as a session: as its session, where it has one. */
+  greet(limits?: SessionLimits): void {
+    const { sessionBytes } = this.#parts.sessions.memory
+    this.memory.limitBytes = Math.min(sessionBytes, limits?.sessionBytes ?? Infinity)
+    this.memory.countBeside(limits?.principalMemory)
+    this.#queuedBytes = Math.min(this.#parts.limits.maxPendingOutputBytes, limits?.queuedBytes ?? Infinity)
   }
 
   /** Until it is known who it is, it may stay for so long. */
@@ -210,8 +217,7 @@ export class Connection {
 
   #carryOut(): void {
     const conversation = this.#conversation
-    const { counts, limits } = this.#parts
-    const { maxPendingOutputBytes } = limits
+    const { counts } = this.#parts
     this.outbox.askSocket()
     while (this.#mayBegin) {
       const result = conversation.next()
@@ -221,7 +227,7 @@ export class Connection {
       }
       counts.requests++
       if (result !== step.done) this.#await(result)
-      else if (this.outbox.mayReach(maxPendingOutputBytes)) this.#awaitRoom()
+      else if (this.outbox.mayReach(this.#queuedBytes)) this.#awaitRoom()
       if (this.#place.isOver && conversation.input.bufferedBytes > 0) {
         this.#waitForTurn()
         return
@@ -263,7 +269,7 @@ export class Connection {
 
   /** A client that does not read its replies is not served until it does. */
   #awaitRoom(): void {
-    const room = this.outbox.roomBelow(this.#parts.limits.maxPendingOutputBytes)
+    const room = this.outbox.roomBelow(this.#queuedBytes)
     if (room === undefined) return
     this.#waiting++
     this.#waitsForRoom = true

@@ -38,7 +38,15 @@ import {
   rolesOf,
   secretOfRole,
 } from './roles.ts'
-import { type Asker, checkAlter, checkCreate, checkDrop, checkMembers, checkRename } from './role-rules.ts'
+import {
+  type Asker,
+  checkAlter,
+  checkCreate,
+  checkDrop,
+  checkMembers,
+  checkRename,
+  checkAlterSettings,
+} from './role-rules.ts'
 import { parseClientFirst, ScramError, ScramExchange } from './scram.ts'
 import {
   defaultIterations,
@@ -51,6 +59,18 @@ import {
   secretText,
   sha256,
 } from './secret.ts'
+import {
+  alterSettings,
+  databaseLimit,
+  forgetDatabaseSettings,
+  hasDatabaseSettings,
+  isLimit,
+  limitDatabase,
+  type PlacedSettings,
+  placedSettings,
+  type SettingChange,
+  settingsIn,
+} from './settings.ts'
 import { Throttle } from './throttle.ts'
 
 export interface PrincipalsParts {
@@ -70,6 +90,8 @@ export interface PrincipalsParts {
 /** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
 export type RoleChange = Partial<Omit<RoleAttributes, 'secret'>> & { readonly password?: string | null }
 
+const noSettings: ReadonlyMap<string, string> = new Map()
+
 /** Where somebody comes in. */
 export type Place = Pick<Actor, 'door' | 'remote'>
 
@@ -86,6 +108,9 @@ interface Looked {
   readonly hasUsers: boolean
   readonly roles: readonly Role[]
   readonly members: Map<number, Member>
+  readonly placed: readonly PlacedSettings[]
+  /** By role and database, as far as they were asked for. */
+  readonly settings: Map<string, ReadonlyMap<string, string>>
 }
 
 export class Principals {
@@ -143,7 +168,8 @@ export class Principals {
   #lookAt(catalog: Catalog): Looked {
     if (this.#looked?.catalog !== catalog) {
       const hasUsers = chanceOf(catalog) !== undefined
-      this.#looked = { catalog, hasUsers, roles: rolesOf(catalog), members: new Map() }
+      const [roles, placed] = [rolesOf(catalog), placedSettings(catalog)]
+      this.#looked = { catalog, hasUsers, roles, members: new Map(), placed, settings: new Map() }
     }
     return this.#looked
   }
@@ -178,6 +204,61 @@ export class Principals {
   /** Whether `id` may become `other` by SET ROLE: it is a member, whether it inherits or not. */
   mayBecome(id: number, other: number): boolean {
     return rolesAround(this.#parts.catalog(), id, () => true).has(other)
+  }
+
+  // ---- what sessions begin with
+
+  /** Of a name that nobody has, what all begin with. An empty name of a database: what holds in each. */
+  settingsOf(name: string, database: string): ReadonlyMap<string, string> {
+    const catalog = this.#parts.catalog()
+    const looked = catalog && this.#lookAt(catalog)
+    if (looked === undefined || looked.placed.length === 0) return noSettings
+    const roleId = findRole(looked.catalog, name)?.id ?? 0
+    const key = `${roleId}/${database}`
+    let settings = looked.settings.get(key)
+    if (settings === undefined) {
+      settings = settingsIn(looked.catalog, { roleId, database })
+      looked.settings.set(key, settings)
+    }
+    return settings
+  }
+
+  /** All that were given, for those who list them. */
+  get placedSettings(): readonly PlacedSettings[] {
+    const catalog = this.#parts.catalog()
+    return catalog === undefined ? [] : this.#lookAt(catalog).placed
+  }
+
+  /** Connections at once; −1: any number. */
+  databaseLimit(database: string): number {
+    const catalog = this.#parts.catalog()
+    return catalog === undefined ? -1 : databaseLimit(catalog, database)
+  }
+
+  /** Without a role, or a database: of all. Errors: `undefined_object`. */
+  async alterSettings(place: { role?: string; database?: string }, change: SettingChange, by: Actor): Promise<void> {
+    const { role, database = '' } = place
+    const object = [role ?? 'all', ...(database === '' ? [] : [`in ${database}`])].join(' ')
+    const detail = change === 'none' ? 'none' : `${change.name}: ${change.value ?? 'none'}`
+    await this.#change([{ event: 'settings altered', by, object, detail }], (tx) => {
+      const owner = role === undefined ? undefined : requireRole(tx.catalog, role)
+      checkAlterSettings(askerOf(by), owner, change === 'none' || isLimit(change.name))
+      alterSettings(tx, { roleId: owner?.id ?? 0, database }, change)
+    })
+  }
+
+  async limitDatabase(database: string, connectionLimit: number, by: Actor): Promise<void> {
+    checkAlterSettings(askerOf(by), undefined, true)
+    const detail = `connection limit: ${connectionLimit}`
+    const entry: AuditEntry = { event: 'settings altered', by, object: `in ${database}`, detail }
+    await this.#change([entry], (tx) => limitDatabase(tx, database, connectionLimit))
+  }
+
+  /** Of one that is gone, or is to be made. */
+  async forgetDatabase(database: string): Promise<void> {
+    const catalog = this.#parts.catalog()
+    if (catalog === undefined || !hasDatabaseSettings(catalog, database)) return
+    await this.#change([], (tx) => forgetDatabaseSettings(tx, database))
   }
 
   // ---- proof

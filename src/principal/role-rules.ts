@@ -49,6 +49,18 @@ export function checkDrop(asker: Asker, role: Role): void {
   if (!asker!.createsRoles) throw denied('permission denied to drop role')
 }
 
+/**
+ * What sessions begin with: those of `role`, or of all, or of a database. `isLimit`: who is limited by it must not change it, nor
+ * take it away.
+ */
+export function checkAlterSettings(asker: Asker, role: Role | undefined, isLimit: boolean): void {
+  if (mayAll(asker)) return
+  if (role === undefined) throw denied('must be superuser to alter settings of databases, or of all roles')
+  if (role.superuser) throw denied('must be superuser to alter superusers')
+  if (isLimit) throw denied('must be superuser to alter limits')
+  if (!asker!.createsRoles && asker!.roleId !== role.id) throw denied('permission denied')
+}
+
 /** To make others members of `role`, or not any more. `isAdmin`: the asker has been given that. */
 export function checkMembers(asker: Asker, role: Role, isAdmin: boolean): void {
   if (mayAll(asker)) return

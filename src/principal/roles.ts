@@ -8,6 +8,7 @@
 import { PolylogError } from '../base/errors.ts'
 import type { Catalog, GlobalObject, JsonObject } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
+import { forgetRoleSettings } from './settings.ts'
 import { parseSecret, type Secret } from './secret.ts'
 
 const roleKind = 'role'
@@ -185,6 +186,7 @@ export function dropRole(transaction: Transaction, name: string): void {
     transaction.globals.alter(object, { definition: definitionOf({ ...role, memberOf }) })
   }
   transaction.globals.drop(objectOf(transaction, name))
+  forgetRoleSettings(transaction, id)
   checkSomebodyRules(transaction)
 }
 

@@ -16,6 +16,7 @@ import type { Isolation, Sequence, Statement } from '../database/contract.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
 import type { Identity } from './identity.ts'
+import type { SessionLimits } from './limits.ts'
 import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -57,12 +58,16 @@ export interface Session extends Witness {
   readonly remote: string
   /** Who has come in. */
   readonly user: string
+  /** A client's own. */
+  readonly isConnection: boolean
   /** As who it acts: another one after SET ROLE. */
   readonly identity: Identity
   /** What it may do, now; the same object as long as nothing of it has changed. */
   readonly rights: Rights
   /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
   readonly memory: MemoryAccount
+  /** By what was given to its role and its database. */
+  readonly limits: SessionLimits
   /** For what outlives a statement and may spill; whoever opens it closes it. */
   openWorkspace(name: string): Workspace
   durability: Durability
@@ -160,13 +165,17 @@ export interface SessionOptions {
   /** Shown in `polylog.sessions`: the gateway's name. */
   readonly door: string
   readonly remote?: string
+  /** A client's own, and not one beside it: those of a role and of a database may be limited. */
+  readonly isConnection?: boolean
+  /** Of the same client, which goes on in the new one; it is closed next. */
+  readonly instead?: Session
   /** Of the same caller, in the same database: what either of the two has seen, the replies of both wait for. */
   readonly beside?: Session
 }
 
 /** What the server gives to each gateway. */
 export interface SessionHost {
-  /** Throws `undefined_object` for an unknown database. */
+  /** Throws `undefined_object` for an unknown database, `too_many_connections`. */
   openSession(options: SessionOptions): Session
   databaseNames(): readonly string[]
   /** Whether the database takes writes; of one that is not open, what the default one says. */

@@ -50,7 +50,7 @@ export function evidenceOf(
     databaseTable(activity),
     table('server', { started_ms: 'int8' }, () => [[millisecondsOf(activity.startedMs)]]),
     slowStatements(activity),
-    memoryTable(asker.memory.root),
+    memoryTable(asker.memory.root, sessions),
     audit(asker, principals),
   ]
 }
@@ -366,8 +366,11 @@ function slowStatements(activity: Activity): EvidenceTable {
   )
 }
 
-/** Who holds how much: every account to which anything is granted, each before its parts. No limit is NULL. */
-function memoryTable(root: MemoryAccount): EvidenceTable {
+/**
+ * Who holds how much: every account to which anything is granted, each before its parts; then what principals have in all
+ * databases together, which is part of that. No limit is NULL.
+ */
+function memoryTable(root: MemoryAccount, sessions: () => Iterable<ClientSession>): EvidenceTable {
   const columns: Columns = {
     path: 'text',
     depth: 'int8',
@@ -377,8 +380,10 @@ function memoryTable(root: MemoryAccount): EvidenceTable {
     limit_bytes: 'int8',
     refusals: 'int8',
   }
-  return table('memory', columns, () =>
-    Array.from(root.holders(), ({ path, account }) => [
+  return table('memory', columns, () => {
+    const principals = new Set([...sessions()].map(({ limits }) => limits.principalMemory))
+    const holders = [root, ...principals].flatMap((account) => [...account.holders()])
+    return holders.map(({ path, account }) => [
       path.join(' / '),
       BigInt(path.length),
       BigInt(Math.round(account.usedBytes)),
@@ -386,8 +391,8 @@ function memoryTable(root: MemoryAccount): EvidenceTable {
       BigInt(Math.round(account.peakBytes)),
       account.limitBytes === Infinity ? null : BigInt(Math.round(account.limitBytes)),
       BigInt(account.refusals),
-    ]),
-  )
+    ])
+  })
 }
 
 /** What has happened to who may come in, from whichever database it is asked: see `principal/audit.ts`. */

@@ -22,6 +22,7 @@ import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import { SessionReport } from './session-report.ts'
 import { Identity, type RightsOf } from './identity.ts'
+import type { SessionLimits } from './limits.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
@@ -49,6 +50,8 @@ export interface SessionParts {
   /** All sessions of the server, for those who ask who is there. */
   readonly everybody: () => Iterable<ClientSession>
   readonly account: MemoryAccount
+  readonly limits: SessionLimits
+  readonly isConnection: boolean
   readonly activity: Activity
   readonly principals: Principals
   readonly onClose: () => void
@@ -61,6 +64,8 @@ export class ClientSession implements Session {
   readonly remote: string
   readonly sight: Sight
   readonly memory: MemoryAccount
+  readonly limits: SessionLimits
+  readonly isConnection: boolean
   durability: Durability
   defaultIsolation: Isolation = 'read committed'
   describeStatement: (() => string) | undefined
@@ -96,10 +101,12 @@ export class ClientSession implements Session {
     this.sight = parts.sight
     this.memory = parts.account
     this.#watches = new Watches(parts.account)
-    const { user, roleId, rightsOf, id: sessionId } = parts
+    const { user, roleId, rightsOf, id: sessionId, sight, account, limits } = parts
     const own = { user, roleId, rightsOf, sessionId, database: parts.database.name, token: () => this.token() }
     const principal = (this.identity = new Identity(own))
-    this.#caller = { cancellation: this.#cancellation, sight: parts.sight, account: parts.account, principal }
+    this.limits = limits
+    this.isConnection = parts.isConnection
+    this.#caller = { cancellation: this.#cancellation, sight, account, principal, limits }
     this.#registry = parts.registry
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
@@ -134,7 +141,7 @@ export class ClientSession implements Session {
 
   openWorkspace(name: string): Workspace {
     for (const one of this.#workspaces) if (one.isClosed) this.#workspaces.delete(one)
-    const workspace = new Workspace(name, this.memory, this.#database.workspaces)
+    const workspace = new Workspace(name, this.memory, this.#database.workspaces, this.limits)
     this.#workspaces.add(workspace)
     return workspace
   }

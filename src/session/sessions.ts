@@ -18,6 +18,8 @@ import { checkUnused } from '../principal/uses.ts'
 import { Activity } from './activity.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
+import { limitBytes, type PrincipalBudget, SessionLimits } from './limits.ts'
+import { PrincipalBudgets } from './principal-budgets.ts'
 import { Scheduler } from './scheduler.ts'
 import { ClientSession, type TransactionRegistry } from './session.ts'
 import { Sight } from './sight.ts'
@@ -124,6 +126,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly activity: Activity
   readonly principals: Principals
   readonly #runner: StatementRunner
+  readonly #budgets: PrincipalBudgets
   readonly #databases: () => ReadonlyMap<string, Database>
   readonly #sessions = new Map<number, ClientSession>()
   readonly #joinable = new Map<string, Joinable>()
@@ -141,7 +144,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.memory = memory
     this.scheduler = new Scheduler(host, () => memory.pressure.sliceDone())
     this.activity = new Activity(host)
-    this.#runner = new StatementRunner(this.scheduler)
+    this.#runner = new StatementRunner(this.scheduler, host)
     this.#databases = databases
     this.principals =
       options.principals ??
@@ -156,6 +159,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
         change: (run) => this.#changeSystem(run),
         checkUnused: (role) => this.#checkUnused(role),
       })
+    this.#budgets = new PrincipalBudgets(this.principals)
     this.#idle = new IdleDatabases(this.options)
   }
 
@@ -212,10 +216,20 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const name = options.database ?? this.defaultDatabase
     if (name === systemDatabase && !ownDoors.has(options.door)) throw noDatabase(name)
     const database = this.#find(name)
+    const { isConnection = false } = options
     const roleId = this.#roleOf(options)
     if (roleId !== undefined && roleId !== nobodyKnown) this.#checkConnect(roleId, database)
+    const budget = this.#budgets.enter({
+      user: options.user,
+      roleId,
+      database: name,
+      isConnection,
+      instead: options.instead,
+    })
+    const limits = new SessionLimits(this.principals.settingsOf(options.user, name), budget)
     const id = ++this.#lastId
-    const principal = this.#principalOf(database, options.user)
+    const principal = this.#principalOf(database, options.user, budget)
+    database.account.limitBytes = limitBytes(this.principals.settingsOf('', name), 'polylog.database_memory')
     const session = new ClientSession({
       id,
       user: options.user,
@@ -231,14 +245,17 @@ export class Sessions implements SessionHost, TransactionRegistry {
       everybody: () => this.all(),
       activity: this.activity,
       principals: this.principals,
+      isConnection,
+      limits,
       account: principal.account.child('the session', {
-        limitBytes: this.memory.sessionBytes,
+        limitBytes: Math.min(this.memory.sessionBytes, limits.sessionBytes),
         quantumBytes: 4096,
         assuredBytes,
         id,
       }),
       onClose: () => {
         this.#sessions.delete(id)
+        budget.leave()
         if (options.door !== housekeepingDoor) this.#idle.used(name, this.host.now())
         if (--principal.sessions === 0) this.#endPrincipal(database, options.user)
       },
@@ -277,11 +294,12 @@ export class Sessions implements SessionHost, TransactionRegistry {
     return rights
   }
 
-  #principalOf(database: Database, user: string): Principal {
+  #principalOf(database: Database, user: string, { memory: beside }: PrincipalBudget): Principal {
     const key = `${database.name}\0${user}`
     let principal = this.#principals.get(key)
     if (principal === undefined) {
-      principal = { account: database.account.child(`the user ${user}`, { quantumBytes: 16 * 1024 }), sessions: 0 }
+      const account = database.account.child(`the user ${user}`, { quantumBytes: 16 * 1024, beside })
+      principal = { account, sessions: 0 }
       this.#principals.set(key, principal)
     }
     return principal
@@ -303,6 +321,8 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be made here')
     if (name === systemDatabase) throw new PolylogError('denied', `"${name}" is the name of the server's own database`)
+    // A crash may have come between the end of one of this name and that of what was kept of it.
+    if (!catalog.names.includes(name)) await this.principals.forgetDatabase(name)
     await catalog.create(name)
   }
 
@@ -322,6 +342,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     await catalog.drop(name)
     this.activity.forgetDatabase(name)
     this.#idle.closed(name)
+    await this.principals.forgetDatabase(name)
   }
 
   /** A change in the server's own database, which is made with the first. */

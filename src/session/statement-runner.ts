@@ -35,6 +35,8 @@ import { prepareRollback } from '../database/transaction/sliced-rollback.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
 import { isSteps, isThrownWait, type ThrownWait } from '../database/transaction/wait.ts'
 import { isMiss } from '../storage/store.ts'
+import type { Host } from '../host/host.ts'
+import type { SessionLimits } from './limits.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Sight } from './sight.ts'
 
@@ -91,6 +93,10 @@ export function canceled(): PolylogError {
   return new PolylogError('canceled', 'canceling statement due to user request')
 }
 
+function lockTimeout(): PolylogError {
+  return new PolylogError('lock_not_available', 'canceling statement due to lock timeout')
+}
+
 /** Whose statement it is. */
 export interface Caller {
   readonly cancellation: Cancellation
@@ -99,6 +105,7 @@ export interface Caller {
   readonly sight: Sight
   /** What its statements keep is charged there. */
   readonly account: MemoryAccount
+  readonly limits: SessionLimits
 }
 
 /** How often statements were run again, and why. */
@@ -112,14 +119,17 @@ export interface RepeatCounts {
 export class StatementRunner {
   readonly repeats: RepeatCounts = { restarts: 0, batches: 0 }
   readonly #scheduler: Scheduler
+  readonly #host: Host
 
-  constructor(slices: Scheduler) {
+  constructor(slices: Scheduler, host: Host) {
     this.#scheduler = slices
+    this.#host = host
   }
 
   /** The result, or a promise of it where something had to be waited for. The transaction stays open either way. */
   run<T>(transaction: KernelTransaction, statement: Statement<T>, caller: Caller, isRepeat = false): T | Promise<T> {
     transaction.callerAccount = caller.account
+    transaction.callerLimits = caller.limits
     const start = transaction.beginStatement()
     transaction.principal = caller.principal
     caller.sight.saw(transaction.sequence)
@@ -168,7 +178,7 @@ export class StatementRunner {
     try {
       for (let slices = 1; ; slices++) {
         transaction.leaveTurn(true)
-        await this.#whenOver(transaction, wait, caller.cancellation, slices)
+        await this.#whenOver(transaction, wait, caller, slices)
         checkGoesOn(transaction, caller)
         if (wait instanceof LockWait && transaction.isOutdated(wait))
           throw new Restart('what it waited for has changed')
@@ -188,10 +198,17 @@ export class StatementRunner {
   }
 
   /** `count`: of the slices that the statement has had. */
-  async #whenOver(transaction: KernelTransaction, wait: Wait, cancellation: Cancellation, count = 0): Promise<void> {
-    if (wait instanceof LockWait) return wait.granted
-    if (wait !== undefined) await cancellation.orWoken(promiseOf(transaction, wait))
+  async #whenOver(transaction: KernelTransaction, wait: Wait, caller: Caller, count = 0): Promise<void> {
+    if (wait instanceof LockWait) return this.#granted(transaction, wait, caller.limits.lockTimeoutMs)
+    if (wait !== undefined) await caller.cancellation.orWoken(promiseOf(transaction, wait))
     return this.#slice(count)
+  }
+
+  /** Of each lock anew, as PostgreSQL's lock_timeout. */
+  #granted(transaction: KernelTransaction, { granted }: LockWait, limitMs: number): Promise<void> {
+    if (limitMs === 0) return granted
+    const stop = this.#host.at(limitMs, () => transaction.kernel.locks.stopWaiting(transaction, lockTimeout()))
+    return granted.finally(stop)
   }
 
   #slice(count: number): Promise<void> {
@@ -240,7 +257,7 @@ export class StatementRunner {
   async #whenReady(transaction: KernelTransaction, wait: Wait, caller: Caller): Promise<void> {
     try {
       transaction.leaveTurn(false)
-      await this.#whenOver(transaction, wait, caller.cancellation)
+      await this.#whenOver(transaction, wait, caller)
       checkGoesOn(transaction, caller)
     } catch (error) {
       if (wait instanceof Elsewhere) wait.abandon()

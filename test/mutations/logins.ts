@@ -95,7 +95,7 @@ export const loginMutations: readonly Mutation[] = [
   ...mutationsOf(
     'src/session/evidence.ts',
     ['src/server/audit.test.ts'],
-    [['everybody reads the audit', 'if (!principals.rules(user))', 'if (false)']],
+    [['everybody reads the audit', 'if (!session.rights.areUnlimited) throw', 'if (false) throw']],
   ),
   ...mutationsOf('src/principal/roles.ts', logins, [
     [
@@ -110,11 +110,7 @@ export const loginMutations: readonly Mutation[] = [
     ],
   ]),
   ...mutationsOf('src/gateway/redis/conversation.ts', logins, [
-    [
-      'RESET leaves the client known',
-      "this.changeSession({ user: 'default' })\n    this.#mustIdentify()",
-      "this.changeSession({ user: 'default' })",
-    ],
+    ['RESET leaves the client known', 'this.#mustIdentify()\n    const { database }', 'const { database }'],
     ['a stranger may send commands', '!this.#isIdentified && !beforeLogin', 'false && !beforeLogin'],
   ]),
   ...mutationsOf('src/gateway/redis/commands/connection.ts', logins, [

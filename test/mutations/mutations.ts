@@ -4,6 +4,7 @@ import { databaseMutations } from './database.ts'
 import { encryptionMutations } from './encryption.ts'
 import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
+import { limitMutations } from './limits.ts'
 import { loginMutations } from './logins.ts'
 import { modelMutations } from './model.ts'
 import type { Mutation } from './mutation.ts'
@@ -24,6 +25,7 @@ export const mutations: readonly Mutation[] = [
   ...ruleMutations,
   ...planMutations,
   ...turnMutations,
+  ...limitMutations,
   ...loginMutations,
   ...upperMutations,
   ...kitMutations,

@@ -5,12 +5,49 @@
  * is never synced, and what a crash leaves is removed at the next start. The folder is made when first needed. A file's name goes as soon as it is open, where the
  * system lets it, so even a killed process leaves its space free.
  *
- * All of them together have a limit; a disk that is full, or the limit, is the error of the statement that wrote last and
+ * All of them together have a limit, and those of a session or a principal may have one; a disk that is full, or the limit, is the error of the statement that wrote last and
  * concerns nobody else. Beside a database in memory there are none.
  */
 import { assert, PolylogError } from '../../base/errors.ts'
 import { type Disk, DiskError, type File } from '../../host/host.ts'
 import { listFolder, makeFolders } from './small-files.ts'
+
+/** What somebody may spill, as part of what somebody else may. */
+export class SpaceBudget {
+  limitBytes: number
+  readonly #name: string
+  readonly #parent: SpaceBudget | undefined
+  #usedBytes = 0
+
+  constructor(name: string, limitBytes: number, parent?: SpaceBudget) {
+    this.#name = name
+    this.limitBytes = limitBytes
+    this.#parent = parent
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  take(bytes: number): void {
+    if (this.#usedBytes + bytes > this.limitBytes) {
+      throw new PolylogError(
+        'disk_full',
+        `temporary files of ${this.#name} would take more than ${this.limitBytes} bytes`,
+        {
+          detail: { sqlState: '53400', hint: 'Narrow the query, or raise the limit.' },
+        },
+      )
+    }
+    this.#parent?.take(bytes)
+    this.#usedBytes += bytes
+  }
+
+  giveBack(bytes: number): void {
+    this.#usedBytes -= bytes
+    this.#parent?.giveBack(bytes)
+  }
+}
 
 export class TemporaryFiles {
   readonly #disk: Disk
@@ -40,7 +77,8 @@ export class TemporaryFiles {
     return this.#open
   }
 
-  async create(): Promise<TemporaryFile> {
+  /** `space`: whose it is, where that is limited. */
+  async create(space?: SpaceBudget): Promise<TemporaryFile> {
     const path = `${this.#folder}/${++this.#lastName}`
     this.#open++
     try {
@@ -49,7 +87,7 @@ export class TemporaryFiles {
         await file.close()
         throw error
       })
-      return new TemporaryFile(this, file)
+      return new TemporaryFile(this, file, space)
     } catch (error) {
       this.#open--
       throw failureOf(error)
@@ -67,12 +105,13 @@ export class TemporaryFiles {
   }
 
   /** Of a file: before it writes. */
-  take(bytes: number): void {
+  take(bytes: number, space: SpaceBudget | undefined): void {
     if (this.#usedBytes + bytes > this.#limitBytes) {
       throw new PolylogError('disk_full', `temporary files would take more than ${this.#limitBytes} bytes`, {
         detail: { sqlState: '53400', hint: 'Narrow the query, or raise the limit of temporary files.' },
       })
     }
+    space?.take(bytes)
     this.#usedBytes += bytes
   }
 
@@ -86,12 +125,14 @@ export class TemporaryFiles {
 export class TemporaryFile {
   readonly #files: TemporaryFiles
   readonly #file: File
+  readonly #space: SpaceBudget | undefined
   #sizeBytes = 0
   #closed = false
 
-  constructor(files: TemporaryFiles, file: File) {
+  constructor(files: TemporaryFiles, file: File, space?: SpaceBudget) {
     this.#files = files
     this.#file = file
+    this.#space = space
   }
 
   get sizeBytes(): number {
@@ -101,7 +142,7 @@ export class TemporaryFile {
   /** Where they begin is the size before. `bytes` must not change until it resolves. */
   async append(bytes: Uint8Array): Promise<void> {
     const at = this.#sizeBytes
-    this.#files.take(bytes.length)
+    this.#files.take(bytes.length, this.#space)
     this.#sizeBytes += bytes.length
     try {
       await this.#file.writeAt(at, bytes)
@@ -126,6 +167,7 @@ export class TemporaryFile {
     if (this.#closed) return
     this.#closed = true
     this.#files.gone(this.#sizeBytes)
+    this.#space?.giveBack(this.#sizeBytes)
     // Nobody reads it any more; that its end cannot be reported hurts nobody.
     this.#file.close().catch(() => undefined)
   }

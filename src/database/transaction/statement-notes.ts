@@ -17,11 +17,12 @@ import type { MemoryAccount } from '../../base/memory-account.ts'
 import { Elsewhere, type StatementSteps, type Transaction } from '../contract.ts'
 import type { TemporaryFile } from '../directory/temporary-files.ts'
 import { inPlace } from './wait.ts'
-import { Workspace, type WorkspaceParts } from './workspace.ts'
+import { type CallerLimits, Workspace, type WorkspaceParts } from './workspace.ts'
 
 /** The transaction. */
 export interface NotesOwner {
   readonly callerAccount: MemoryAccount
+  readonly callerLimits?: CallerLimits | undefined
   readonly kernel: { readonly workspaces: WorkspaceParts }
 }
 
@@ -83,7 +84,8 @@ export class StatementNotes {
 
   /** Of its own: a COPY goes over several statements of its transaction. */
   #newWorkspace(): Workspace {
-    return new Workspace('rows of a statement', this.#owner.callerAccount, this.#owner.kernel.workspaces)
+    const { callerAccount, callerLimits, kernel } = this.#owner
+    return new Workspace('rows of a statement', callerAccount, kernel.workspaces, callerLimits)
   }
 
   #numberOf(event: string): number {

@@ -56,7 +56,7 @@ import { TransactionCatalog } from '../catalog/transaction-catalog.ts'
 import { TransactionLocks } from './transaction-locks.ts'
 import { TransactionCursor, type ReadRangeTracker } from './transaction-cursor.ts'
 import { TransactionView } from './transaction-view.ts'
-import { Workspace } from './workspace.ts'
+import { type CallerLimits, Workspace } from './workspace.ts'
 import { asWait } from './wait.ts'
 import { checkKey, WriteBudget } from './write-budget.ts'
 import { WriteSet } from './write-set.ts'
@@ -89,6 +89,7 @@ export class KernelTransaction implements Transaction {
   sessionKey: Uint8Array | undefined
   /** Of whoever runs the statement. */
   callerAccount: MemoryAccount
+  callerLimits: CallerLimits | undefined
   /** Of whoever began it, where that is somebody who may outlive a joined caller. */
   ownerAccount: MemoryAccount | undefined
   #workspace: Workspace | undefined
@@ -134,11 +135,10 @@ export class KernelTransaction implements Transaction {
     this.origin = 'client'
     this.#view.sequence = 0
     this.committedAt = undefined
-    this.createdCollections = false
-    this.usedNumbers = false
+    this.createdCollections = this.usedNumbers = false
     this.sessionKey = undefined
     this.callerAccount = this.kernel.account
-    this.ownerAccount = undefined
+    this.callerLimits = this.ownerAccount = undefined
     this.#clock.begin(options.interactive)
     this.#catalog.reset()
     this.reads = undefined
@@ -229,7 +229,7 @@ export class KernelTransaction implements Transaction {
   }
 
   get workspace(): Workspace {
-    this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces)
+    this.#workspace ??= new Workspace('the statement', this.callerAccount, this.kernel.workspaces, this.callerLimits)
     return this.#workspace
   }
 

@@ -4,7 +4,7 @@
  */
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { PolylogError } from '../../base/errors.ts'
-import type { TemporaryFile, TemporaryFiles } from '../directory/temporary-files.ts'
+import type { SpaceBudget, TemporaryFile, TemporaryFiles } from '../directory/temporary-files.ts'
 
 export interface WorkspaceParts {
   /** Undefined where nothing can be spilled. */
@@ -12,19 +12,29 @@ export interface WorkspaceParts {
   /** What one operator may keep before it spills, where it can. */
   readonly operatorBytes: number
   readonly statementBytes: number
+  /** Whose temporary files they are, where that is limited. */
+  readonly space?: SpaceBudget
+}
+
+/** What limits a caller beyond what limits everybody. */
+export interface CallerLimits {
+  workspaces(all: WorkspaceParts): WorkspaceParts
 }
 
 export class Workspace {
   readonly memory: MemoryAccount
   readonly operatorBytes: number
   readonly #temporary: TemporaryFiles | undefined
+  readonly #space: SpaceBudget | undefined
   readonly #files = new Set<TemporaryFile>()
   #closed = false
 
-  constructor(name: string, account: MemoryAccount, { temporary, operatorBytes, statementBytes }: WorkspaceParts) {
+  constructor(name: string, account: MemoryAccount, all: WorkspaceParts, limits?: CallerLimits) {
+    const { temporary, operatorBytes, statementBytes, space } = limits?.workspaces(all) ?? all
     this.memory = account.child(name, { limitBytes: statementBytes })
     this.operatorBytes = operatorBytes
     this.#temporary = temporary
+    this.#space = space
   }
 
   get isClosed(): boolean {
@@ -38,7 +48,7 @@ export class Workspace {
   /** A file of its own; it goes with the workspace at the latest. */
   async createFile(): Promise<TemporaryFile> {
     if (this.#temporary === undefined) throw new PolylogError('out_of_memory', 'there are no temporary files in memory')
-    const file = await this.#temporary.create()
+    const file = await this.#temporary.create(this.#space)
     this.#files.add(file)
     // The statement may have been canceled while the file was made.
     if (this.#closed) this.closeFile(file)

@@ -78,7 +78,7 @@ export class MongoConversation implements Conversation {
   greet(): void {
     if (!this.isIdentified) return
     this.#isGreeted = true
-    this.#connection.greet()
+    this.#connection.greet(this.#session?.limits)
   }
 
   /** It may do more than prove who it is. */
@@ -90,10 +90,19 @@ export class MongoConversation implements Conversation {
     return this.#user?.name
   }
 
-  /** It has proved who it is. */
+  /** It has proved who it is. Errors: `too_many_connections`. */
   identify(user: Role): void {
-    this.#connection.identified()
     this.#changeUser(user)
+    try {
+      void this.session
+    } catch (error) {
+      // Anything else is the error of the first command.
+      if (error instanceof PolylogError && error.code === 'too_many_connections') {
+        this.#changeUser(undefined)
+        throw error
+      }
+    }
+    this.#connection.identified()
   }
 
   /** It asks for nothing but whether the server is there, as drivers do on a connection of its own, without end. */
@@ -134,9 +143,11 @@ export class MongoConversation implements Conversation {
         roleId: this.#user?.id,
         door: 'mongodb',
         remote,
+        isConnection: true,
         ...(databaseName !== undefined && { database: databaseName }),
       })
       this.#session.report.clientName = this.#clientName
+      if (this.#isGreeted) this.#connection.greet(this.#session.limits)
       this.#session.onTerminated = (reason) => this.#connection.fail(reason)
     }
     return this.#session

@@ -32,6 +32,8 @@ const numbers: Record<ErrorCode, number> = {
   timeout: 50,
   too_large: 10_334,
   out_of_memory: 146,
+  // The server closes such connections; a login that is refused is the nearest that drivers know.
+  too_many_connections: 18,
   disk_full: 14_031,
   outcome_unknown: 64,
   data_corrupted: 8,

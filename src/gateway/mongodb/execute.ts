@@ -331,13 +331,19 @@ function sessionId(lsid: BsonValue): BsonValue {
   return id
 }
 
-/** Cancels a statement that runs longer than `maxTimeMS`; its reply waits no longer for the log, either. */
+/** Of two limits, of which 0 is none. */
+function shorter(a: number, b: number): number {
+  return a === 0 || b === 0 ? Math.max(a, b) : Math.min(a, b)
+}
+
+/** Cancels a statement that runs longer than `maxTimeMS`, or `statement_timeout` of its role; its reply waits no longer for the log, either. */
 function withTimeLimit(request: Request, run: () => Reply | Promise<Reply>): Reply | Promise<Reply> {
   const given = request.get('maxTimeMS')
-  const limitMs = given?.isNumber === true ? toDouble(given) : 0
-  if (given !== undefined && (!given.isNumber || limitMs < 0 || limitMs > 0x7fff_ffff)) {
+  const askedMs = given?.isNumber === true ? toDouble(given) : 0
+  if (given !== undefined && (!given.isNumber || askedMs < 0 || askedMs > 0x7fff_ffff)) {
     throw mongoError(mongoCode.badValue, 'maxTimeMS must be a number from 0 to 2147483647')
   }
+  const limitMs = shorter(askedMs, request.session.limits.statementTimeoutMs)
   request.connection.replyLimitMs = limitMs
   const result = run()
   if (limitMs === 0 || !(result instanceof Promise) || request.command === 'getMore') return result

@@ -5,14 +5,17 @@
  * `takeBackOutput` when it fails or has to run again.
  */
 import type { MemoryAccount } from '../../base/memory-account.ts'
+import { durationMs, formatSize } from '../../base/units.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
+import { theServer } from '../../principal/audit.ts'
 import type { Principals } from '../../principal/principals.ts'
 import type {
   ShownRole,
+  ShownSettings,
   ParsedStatement,
   PreparedStatement,
   SqlContext,
@@ -31,7 +34,6 @@ import { reportedSettings, serverSettings } from './server-settings.ts'
 import { Settings } from './settings.ts'
 import { type BlockClient, type NamesMark, TransactionBlock } from './transaction-block.ts'
 import { heldByStatement, shortTextLength } from './statement-bytes.ts'
-import { durationMs } from './timeouts.ts'
 import { noticeResponse, parameterStatus, type WireNotice } from './wire.ts'
 
 export interface ClientParts {
@@ -124,6 +126,10 @@ export class Client implements BlockClient {
         return session.databaseFacts.leads
       },
       databaseNames: () => sessions.databaseNames(),
+      connectionLimit: (database) => sessions.principals.databaseLimit(database),
+      get placedSettings(): readonly ShownSettings[] {
+        return sessions.principals.placedSettings
+      },
       get roles(): readonly ShownRole[] {
         return sessions.principals.roles
       },
@@ -145,12 +151,20 @@ export class Client implements BlockClient {
     return this.#sessions.principals
   }
 
-  createDatabase(name: string): Promise<void> {
-    return this.#sessions.createDatabase(name)
+  async createDatabase({
+    name,
+    connectionLimit,
+  }: Extract<StatementEffect, { kind: 'create database' }>): Promise<void> {
+    await this.#sessions.createDatabase(name)
+    if (connectionLimit !== undefined) await this.principals.limitDatabase(name, connectionLimit, theServer)
+  }
+
+  hasDatabase(name: string): boolean {
+    return this.#sessions.databaseNames().includes(name)
   }
 
   hasOther(database: string): boolean {
-    return database !== this.session.database && this.#sessions.databaseNames().includes(database)
+    return database !== this.session.database && this.hasDatabase(database)
   }
 
   /** Durable there when this resolves. */
@@ -188,7 +202,13 @@ export class Client implements BlockClient {
     if (name === 'transaction_isolation') return this.session.isolation
     if (name === 'transaction_read_only') return this.isReadOnly || !this.session.databaseFacts.leads ? 'on' : 'off'
     if (name === 'in_hot_standby') return this.#inHotStandby
-    return this.settings.get(name) ?? serverSettings.get(name)
+    return this.settings.get(name) ?? (name === 'work_mem' ? this.#workMemory : serverSettings.get(name))
+  }
+
+  /** Where nobody has set it, what the process has for each. */
+  get #workMemory(): string | undefined {
+    const { operatorBytes } = this.#sessions.memory
+    return operatorBytes === Infinity ? undefined : formatSize(1024 * Math.floor(operatorBytes / 1024))
   }
 
   get #inHotStandby(): 'on' | 'off' {
@@ -211,9 +231,6 @@ export class Client implements BlockClient {
       this.block.configure({ isolation: isolationOf(value) })
       return
     }
-    if (name === 'lock_timeout' && durationMs(value) > 0) {
-      throw sqlError('unsupported', '0A000', 'lock_timeout is not supported', 'Set statement_timeout, or use NOWAIT.')
-    }
     if (scope === 'transaction' && this.block.kind === 'none') {
       const message = 'SET LOCAL can only be used in transaction blocks'
       this.notice({ severity: 'WARNING', sqlState: '25P01', message })
@@ -227,7 +244,10 @@ export class Client implements BlockClient {
     if (reportedSettings.has(name)) this.#toReport.add(name)
     const value = this.settings.get(name)
     if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
-    if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
+    const { limits } = this.session
+    if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
+    else if (name === 'work_mem') limits.workMemory = value
+    else if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {
       this.session.defaultIsolation = value === 'serializable' || value === 'repeatable read' ? value : 'read committed'
     }

@@ -24,7 +24,8 @@ import type { PostgresState } from './postgres-protocol.ts'
 import { simpleQuery } from './simple-query.ts'
 import { errorsFor } from './refused-replies.ts'
 import { readStartupPacket, type StartupMessage } from './startup.ts'
-import { durationMs, Timeout } from './timeouts.ts'
+import { Timeout } from '../timeout.ts'
+import { durationMs } from '../../base/units.ts'
 import { errorResponse, readyForQuery } from './wire.ts'
 
 const codes = {
@@ -45,6 +46,11 @@ const codes = {
 
 /** As large as PostgreSQL's own buffer. */
 const keptOutputBytes = 8192
+
+const idleTimeouts = {
+  inTransaction: { setting: 'idle_in_transaction_session_timeout', sqlState: '25P03', title: 'idle-in-transaction' },
+  outside: { setting: 'idle_session_timeout', sqlState: '57P05', title: 'idle-session' },
+} as const
 
 export class PostgresConversation implements Conversation {
   readonly input: MessageFrames
@@ -193,17 +199,19 @@ export class PostgresConversation implements Conversation {
     readyForQuery(writer, block.status)
     client.noteBare(start)
     this.#outputIsDue(client)
-    if (block.kind === 'explicit') this.#watchIdle(client)
+    this.#watchIdle(client)
   }
 
   #outputIsDue({ outbox }: Client): void {
     this.#dueThrough = outbox.flushedBytes + outbox.writer.end
   }
 
-  #watchIdle(client: Client): void {
-    const limit = durationMs(client.settings.get('idle_in_transaction_session_timeout'))
-    this.#idleTimeout.start(limit, () => {
-      this.#connection.fail(sqlError('timeout', '25P03', 'terminating connection due to idle-in-transaction timeout'))
+  #watchIdle({ block, settings }: Client): void {
+    const kind = block.kind === 'explicit' ? idleTimeouts.inTransaction : idleTimeouts.outside
+    const limit = settings.get(kind.setting)
+    if (limit === undefined) return
+    this.#idleTimeout.start(durationMs(limit), () => {
+      this.#connection.fail(sqlError('timeout', kind.sqlState, `terminating connection due to ${kind.title} timeout`))
     })
   }
 
@@ -350,7 +358,7 @@ export class PostgresConversation implements Conversation {
     }
     this.#client = client
     client.session.onTerminated = (reason) => connection.fail(reason)
-    connection.greet()
+    connection.greet(client.session.limits)
     this.#ready(client)
   }
 }

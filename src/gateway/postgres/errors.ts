@@ -33,6 +33,7 @@ const sqlStates: Readonly<Record<ErrorCode, string>> = {
   timeout: '57014',
   too_large: '54000',
   out_of_memory: '53200',
+  too_many_connections: '53300',
   disk_full: '53100',
   outcome_unknown: '08007',
   data_corrupted: 'XX001',

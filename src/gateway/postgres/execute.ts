@@ -9,7 +9,7 @@ import type { Transaction } from '../../database/contract.ts'
 import type { ParsedStatement, PreparedStatement, StatementEffect } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
-import { changeRoles } from './roles.ts'
+import { changeRoles, changeSettings } from './roles.ts'
 import { runCopyIn } from './copy-in.ts'
 import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
 import { sqlError } from './errors.ts'
@@ -160,7 +160,7 @@ function applyCommand(
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', 'CREATE DATABASE cannot run inside a transaction block')
       }
-      return client.createDatabase(effect.name).then(() => undefined)
+      return client.createDatabase(effect).then(() => undefined)
     case 'create role':
     case 'alter role':
     case 'rename role':
@@ -169,6 +169,12 @@ function applyCommand(
         throw sqlError('active_transaction', '25001', `${prepared.command} cannot run inside a transaction block`)
       }
       return changeRoles(client, effect).then(() => undefined)
+    case 'alter settings':
+    case 'limit database':
+      if (block.kind !== 'none') {
+        throw sqlError('active_transaction', '25001', `${prepared.command} cannot run inside a transaction block`)
+      }
+      return changeSettings(client, effect).then(() => undefined)
     case 'drop database':
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', 'DROP DATABASE cannot run inside a transaction block')

@@ -32,7 +32,8 @@ export function openClient(
     throw sqlError('unsupported', '0A000', 'replication connections are not supported')
   }
   const session = openSession(sessions, remote, userOf(packet), databaseOf(sessions, parameters))
-  return new Client({ session, sessions, outbox, limits, language })
+  const maxPendingOutputBytes = Math.min(limits.maxPendingOutputBytes, session.limits.queuedBytes)
+  return new Client({ session, sessions, outbox, limits: { ...limits, maxPendingOutputBytes }, language })
 }
 
 /** Of a packet that speaks our version of the protocol; else the error with which the connection ends. */
@@ -58,12 +59,13 @@ function openSession(sessions: SessionHost, remote: string, user: string, name: 
   if (!sessions.databaseNames().includes(name)) {
     throw sqlError('undefined_object', '3D000', `database "${name}" does not exist`)
   }
-  return sessions.openSession({ user, database: name, door: 'postgres', remote })
+  return sessions.openSession({ user, database: name, door: 'postgres', remote, isConnection: true })
 }
 
 /** Answers the secret that a CancelRequest must name. */
 export function greet(client: Client, { version, parameters }: StartupMessage, host: Host): number {
   const { writer } = client.outbox
+  applyGivenSettings(client)
   applyStartupSettings(client, parameters)
   client.settings.keepAsInitial()
   // Nothing of what SET answered is for the client.
@@ -77,6 +79,11 @@ export function greet(client: Client, { version, parameters }: StartupMessage, h
   const secret = new DataView(random.buffer).getUint32(0)
   backendKeyData(writer, client.session.id, secret)
   return secret
+}
+
+/** What ALTER ROLE and ALTER DATABASE have given it, checked when they did; the client's own go before. */
+function applyGivenSettings({ session, settings }: Client): void {
+  for (const [name, value] of session.limits.settings) settings.set(name, value, 'session')
 }
 
 /** Parameters of the start-up packet that are not settings. */

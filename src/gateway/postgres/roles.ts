@@ -1,12 +1,31 @@
-/** CREATE ROLE and its like: changes of the server's own database, durable before they are answered. */
+/** CREATE ROLE, ALTER ROLE … SET and their like: changes of the server's own database, durable before they are answered. */
 import type { RoleName, RoleOptions, StatementEffect } from '../../language/sql/contract.ts'
 import type { Client } from './client.ts'
+import { sqlError } from './errors.ts'
 
 type RoleEffect = Extract<StatementEffect, { kind: 'create role' | 'alter role' | 'rename role' | 'drop role' }>
+type SettingsEffect = Extract<StatementEffect, { kind: 'alter settings' | 'limit database' }>
+
+function roleNamed({ session }: Client, role: RoleName): string {
+  return role === 'current' ? session.identity.user : role.name
+}
+
+/** For the sessions that begin from then on. */
+export async function changeSettings(client: Client, effect: SettingsEffect): Promise<void> {
+  const { principals, session } = client
+  const database = effect.kind === 'limit database' ? effect.name : effect.database
+  if (database !== undefined && !client.hasDatabase(database)) {
+    throw sqlError('undefined_object', '3D000', `database "${database}" does not exist`)
+  }
+  if (effect.kind === 'limit database') return principals.limitDatabase(effect.name, effect.connectionLimit, session)
+  const { role, change } = effect
+  const place = { ...(role && { role: roleNamed(client, role) }), ...(database !== undefined && { database }) }
+  return principals.alterSettings(place, change, session)
+}
 
 export async function changeRoles(client: Client, effect: RoleEffect): Promise<void> {
   const { principals, session } = client
-  const named = (role: RoleName): string => (role === 'current' ? session.identity.user : role.name)
+  const named = (role: RoleName): string => roleNamed(client, role)
   const given = (options: RoleOptions): RoleOptions => {
     if (options.password !== '') return options
     client.notice({

@@ -6,14 +6,15 @@
  *
  * Invariant: a statement that runs again has left nothing in the reply.
  */
-import type { ErrorCode, PolylogError } from '../../base/errors.ts'
+import { type ErrorCode, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { unlimited } from '../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
-import type { RunOptions, Session } from '../../session/contract.ts'
+import type { RunOptions, Session, SessionOptions } from '../../session/contract.ts'
 import { answerTo } from '../../session/faults.ts'
 import type { Connection } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
+import { Timeout } from '../timeout.ts'
 import type { Reworded } from '../refused-replies.ts'
 import { Call } from './call.ts'
 import type { Client, ClientName } from './client.ts'
@@ -61,6 +62,7 @@ export class RedisConversation implements Client, Conversation {
   readonly #reply: Reply
   readonly #names: MemoryAccount
   readonly #call: Call
+  readonly #timeout: Timeout
   #command: Command | undefined
 
   constructor(server: ServerState, connection: Connection) {
@@ -68,7 +70,7 @@ export class RedisConversation implements Client, Conversation {
     this.#connection = connection
     this.input = new RequestParser(server.limits.maxMessageBytes)
     this.input.onMany = () => this.#meet()
-    this.session = this.#openSession({})
+    this.session = this.#openSession({ isConnection: !server.sessions.principals.areProved })
     connection.outbox.witness = this.session
     this.parties = new Parties(() => this.#openParty())
     this.#names = connection.memory.child('the names of a client', { quantumBytes: 4096 })
@@ -79,6 +81,7 @@ export class RedisConversation implements Client, Conversation {
       server.tally,
     )
     this.#call = new Call(this, server, this.#reply)
+    this.#timeout = new Timeout(server.sessions.host)
     server.clients.set(this.id, this)
     this.#mustIdentify()
   }
@@ -157,7 +160,7 @@ export class RedisConversation implements Client, Conversation {
     return this.#openSession({ user: session.user, database: session.database, beside: session })
   }
 
-  #openSession(options: { user?: string; database?: string; beside?: Session }): Session {
+  #openSession(options: Partial<SessionOptions>): Session {
     const session = this.#server.sessions.openSession({
       user: 'default',
       ...options,
@@ -203,7 +206,7 @@ export class RedisConversation implements Client, Conversation {
     const args = this.input.arguments
     if (args.count === 0 || this.#server.table.find(args.at(0)) === undefined) return
     this.#isGreeted = true
-    this.#connection.greet()
+    this.#connection.greet(this.session.limits)
   }
 
   #takeRequest(): void | Promise<void> {
@@ -331,14 +334,24 @@ export class RedisConversation implements Client, Conversation {
   /** The command has not ended: its reply goes on beside, and comes in when it has. */
   #await(result: Promise<void>): Promise<void> {
     this.#reply.detach()
+    let isTimedOut = false
+    this.#timeout.start(this.session.limits.statementTimeoutMs, () => {
+      isTimedOut = true
+      this.cancel()
+    })
     const end = (): void => {
+      this.#timeout.stop()
       if (!this.#connection.hasEnded) this.#finish()
     }
     return result.then(end, (error: unknown) => {
-      if (this.#connection.hasEnded) return
-      this.#fail(error)
+      if (!this.#connection.hasEnded) this.#fail(isTimedOut ? worded(error) : error)
       end()
     })
+  }
+
+  /** `statement_timeout` of its role or its database, which ends waiting for the log as well. */
+  get replyLimitMs(): number {
+    return this.session.limits.statementTimeoutMs
   }
 
   // ---- a full disk
@@ -380,7 +393,12 @@ export class RedisConversation implements Client, Conversation {
    */
   changeSession(change: { user?: string; database?: string }): void {
     const last = this.session
-    const next = this.#openSession({ user: last.user, database: last.database, ...change })
+    const { user, database } = last
+    this.#goOnWith(this.#openSession({ user, database, isConnection: true, instead: last, ...change }))
+  }
+
+  #goOnWith(next: Session): void {
+    const last = this.session
     next.durability = last.durability
     this.parties.close()
     last.close()
@@ -388,6 +406,7 @@ export class RedisConversation implements Client, Conversation {
     this.session = next
     const { outbox } = this.#connection
     outbox.witness = next
+    if (this.#isGreeted) this.#connection.greet(next.limits)
     if (!this.#reply.isDetached) this.#reply.begin(outbox.writer)
   }
 
@@ -398,8 +417,9 @@ export class RedisConversation implements Client, Conversation {
     this.database = 0
     this.protocol = 2
     this.isExemptFromEviction = false
-    this.changeSession({ user: 'default' })
     this.#mustIdentify()
+    const { database } = this.session
+    this.#goOnWith(this.#openSession({ database, isConnection: this.#isIdentified, instead: this.session }))
   }
 
   kill(): void {
@@ -421,9 +441,16 @@ export class RedisConversation implements Client, Conversation {
   }
 
   close(): void {
+    this.#timeout.stop()
     this.#server.clients.delete(this.id)
     this.queue = undefined
     this.parties.close()
     this.session.close()
   }
+}
+
+/** Of a command that took longer than `statement_timeout`. */
+function worded(error: unknown): unknown {
+  if (!(error instanceof PolylogError) || error.code !== 'canceled') return error
+  return new PolylogError('timeout', 'canceling statement due to statement timeout', { cause: error })
 }

@@ -42,6 +42,7 @@ const prefixes: Readonly<Record<ErrorCode, string>> = {
   timeout: 'ERR',
   too_large: 'ERR',
   out_of_memory: 'OOM',
+  too_many_connections: 'ERR max number of clients reached:',
   disk_full: 'MISCONF',
   outcome_unknown: 'POLYLOGUNKNOWN',
   data_corrupted: 'ERR',

@@ -55,6 +55,9 @@ export interface SqlContext {
   databaseNames?(): readonly string[]
   /** Those that were made; left out, or empty: whoever connects is believed its name. */
   readonly roles?: readonly ShownRole[]
+  /** Connections that a database may have at once; left out, or -1: any number. */
+  connectionLimit?(database: string): number
+  readonly placedSettings?: readonly ShownSettings[]
   /** Rows of the `polylog` schema beyond what the catalog tells. */
   readonly systemTables?: readonly SystemTable[]
 }
@@ -77,6 +80,8 @@ export interface RoleOptions {
   readonly createRole?: boolean
   readonly createDatabase?: boolean
   readonly inherit?: boolean
+  /** Connections at once; -1: any number. */
+  readonly connectionLimit?: number
   readonly validUntilMs?: number | null
   readonly password?: string | null
 }
@@ -93,7 +98,20 @@ export interface ShownRole {
   readonly createRole: boolean
   readonly createDatabase: boolean
   readonly inherit: boolean
+  readonly connectionLimit: number
   readonly validUntilMs: number | null
+}
+
+/** What sessions begin with: one setting, none of it where `value` is missing; or `none` at all. */
+export type SettingChange = { readonly name: string; readonly value: string | undefined } | 'none'
+
+/** What was given by ALTER ROLE and ALTER DATABASE SET, as the views show it. */
+export interface ShownSettings {
+  /** `ShownRole.id`; 0: of all. */
+  readonly roleId: number
+  /** Empty: in all. */
+  readonly database: string
+  readonly values: Readonly<Record<string, string>>
 }
 
 export type StatementEffect =
@@ -102,7 +120,7 @@ export type StatementEffect =
   | { readonly kind: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
   /** CREATE DATABASE: never inside of a transaction. */
-  | { readonly kind: 'create database'; readonly name: string }
+  | { readonly kind: 'create database'; readonly name: string; readonly connectionLimit?: number }
   | {
       readonly kind: 'drop database'
       readonly name: string
@@ -114,6 +132,14 @@ export type StatementEffect =
   | { readonly kind: 'create role'; readonly name: string; readonly options: RoleOptions }
   | { readonly kind: 'alter role'; readonly role: RoleName; readonly options: RoleOptions }
   | { readonly kind: 'rename role'; readonly name: string; readonly newName: string }
+  /** ALTER ROLE and ALTER DATABASE SET; without a role, or a database: of all. */
+  | {
+      readonly kind: 'alter settings'
+      readonly role?: RoleName
+      readonly database?: string
+      readonly change: SettingChange
+    }
+  | { readonly kind: 'limit database'; readonly name: string; readonly connectionLimit: number }
   | { readonly kind: 'drop role'; readonly roles: readonly RoleName[]; readonly missingOk: boolean }
   /** COMMENT ON DATABASE: of its own the session says it by `execute`, in its transaction; of another one the door does. */
   | { readonly kind: 'comment on database'; readonly name: string; readonly comment: string | undefined }

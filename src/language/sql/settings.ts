@@ -6,12 +6,15 @@
  */
 import type { SqlContext } from './contract.ts'
 import { failure } from './failure.ts'
+import { formatDuration, formatSize, parseDurationMs, parseSizeBytes } from '../../base/units.ts'
 import { zoneOffsetUs } from './functions/date-functions.ts'
 
 interface Setting {
   readonly initial: string | ((context: SqlContext) => string)
   /** Missing: cannot be set. Answers the text to keep. */
   readonly accept?: (value: string, name: string) => string
+  /** What a session begins with, by ALTER ROLE or ALTER DATABASE; it cannot change it. */
+  readonly isFixed?: boolean
 }
 
 const anything = (value: string): string => value
@@ -56,22 +59,30 @@ function integer(low: number, high: number): (value: string, name: string) => st
 
 /** Milliseconds, with PostgreSQL's units; shown as it shows them. */
 function duration(value: string, name: string): string {
-  const found = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$/.exec(value)
-  if (found === null) throw invalid(name, value)
-  const factor = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 }[found[2] ?? 'ms']!
-  const milliseconds = Math.round(Number(found[1]) * factor)
-  if (milliseconds > 2_147_483_647) throw invalid(name, value)
-  if (milliseconds === 0) return '0'
-  for (const [unit, size] of [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['min', 60_000],
-    ['s', 1000],
-  ] as const) {
-    if (milliseconds % size === 0) return `${milliseconds / size}${unit}`
-  }
-  return `${milliseconds}ms`
+  const milliseconds = parseDurationMs(value)
+  if (milliseconds === undefined || milliseconds > 2_147_483_647) throw invalid(name, value)
+  return formatDuration(milliseconds)
 }
+
+/** Kilobytes, with PostgreSQL's units; shown as it shows them. */
+function size(leastBytes: number): (value: string, name: string) => string {
+  return (value, name) => {
+    const bytes = parseSizeBytes(value)
+    if (bytes === undefined || bytes > Number.MAX_SAFE_INTEGER) throw invalid(name, value)
+    if (bytes >= leastBytes) return formatSize(bytes)
+    const least = formatSize(leastBytes)
+    throw failure('22023', `${formatSize(bytes)} is outside the valid range for parameter "${name}" (${least} or more)`)
+  }
+}
+
+/** -1: there is none. */
+function limit(leastBytes: number): (value: string, name: string) => string {
+  const accept = size(leastBytes)
+  return (value, name) => (/^\s*-1\s*$/.test(value) ? '-1' : accept(value, name))
+}
+
+/** With less a session could not be greeted, or its client not told what is wrong. */
+const leastLimitBytes = 64 * 1024
 
 const isolation = oneOf('read committed', 'repeatable read', 'serializable', 'read uncommitted')
 
@@ -113,6 +124,7 @@ const settings = new Map<string, Setting>([
   ['default_transaction_read_only', { initial: 'off', accept: boolean }],
   ['extra_float_digits', { initial: '1', accept: integer(-15, 3) }],
   ['idle_in_transaction_session_timeout', { initial: '0', accept: duration }],
+  ['idle_session_timeout', { initial: '0', accept: duration }],
   ['integer_datetimes', { initial: 'on' }],
   ['intervalstyle', { initial: 'postgres', accept: only('postgres') }],
   ['lc_collate', { initial: 'C' }],
@@ -138,8 +150,14 @@ const settings = new Map<string, Setting>([
   ['transaction_read_only', { initial: 'off', accept: boolean }],
   ['transaction_deferrable', { initial: 'off', accept: only('off') }],
   ['wal_level', { initial: 'logical' }],
-  ['work_mem', { initial: '4MB', accept: anything }],
-  ['maintenance_work_mem', { initial: '64MB', accept: anything }],
+  ['temp_file_limit', { initial: '-1', accept: limit(0), isFixed: true }],
+  ['work_mem', { initial: '4MB', accept: size(64 * 1024) }],
+  ['maintenance_work_mem', { initial: '64MB', accept: size(1024 * 1024) }],
+  ['polylog.session_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
+  ['polylog.principal_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
+  ['polylog.database_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
+  ['polylog.principal_temporary', { initial: '-1', accept: limit(0), isFixed: true }],
+  ['polylog.queued_bytes', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
   ['xmloption', { initial: 'content', accept: only('content') }],
   ['jit', { initial: 'off', accept: boolean }],
   ['enable_seqscan', { initial: 'on', accept: boolean }],
@@ -186,14 +204,35 @@ export function changeSetting(
   scope: 'session' | 'transaction',
 ): string | undefined {
   const lower = name.toLowerCase()
+  if (find(lower)?.isFixed === true) throw failure('55P02', `parameter "${lower}" cannot be set after connection start`)
+  const kept = checkSetting(lower, value)
+  context.setSetting(lower, kept, scope)
+  return kept
+}
+
+/** The text to keep of a value, whoever gives it; undefined goes back to the default. */
+function checkSetting(lower: string, value: string | undefined): string | undefined {
   const setting = find(lower)
-  if (setting === undefined && !lower.includes('.')) throw unknown(name)
+  if (setting === undefined && !lower.includes('.')) throw unknown(lower)
   if (setting !== undefined && setting.accept === undefined) {
     throw failure('55P02', `parameter "${lower}" cannot be changed`)
   }
-  const kept = value === undefined ? undefined : (setting?.accept ?? anything)(value, lower)
-  context.setSetting(lower, kept, scope)
-  return kept
+  return value === undefined ? undefined : (setting?.accept ?? anything)(value, lower)
+}
+
+/** ALTER ROLE and ALTER DATABASE SET: what sessions are to begin with. */
+export function checkInitialSetting(
+  name: string,
+  value: string | undefined,
+): { name: string; value: string | undefined } {
+  const lower = name.toLowerCase()
+  if (lower.startsWith('transaction_')) throw failure('55P02', `parameter "${lower}" is of one transaction`)
+  return { name: lower, value: checkSetting(lower, value) }
+}
+
+/** Limits of a session, which who is limited by them cannot change. */
+export function isFixedSetting(name: string): boolean {
+  return find(name)?.isFixed === true
 }
 
 export function settingNames(): readonly string[] {

@@ -66,7 +66,7 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
 }
 
 function becomeUser(call: Call, user: string): void {
-  if (user === call.client.session.user) return
+  if (user === call.client.session.user && call.client.isIdentified) return
   checkFree(call)
   call.client.changeSession({ user })
 }

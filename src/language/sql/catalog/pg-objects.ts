@@ -1,14 +1,14 @@
 /** Catalog views beside relations: schemas, types, functions, roles, databases, settings, access methods. */
 import { allTypes } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
-import type { ShownRole, SqlContext, SqlValue } from '../contract.ts'
+import type { ShownRole, ShownSettings, SqlContext, SqlValue } from '../contract.ts'
 import { allFunctions } from '../functions/registry.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { findSetting, settingNames } from '../settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { allRoles, ownRoleOid, roleOid } from './roles.ts'
+import { allRoles, firstRoleOid, ownRoleOid, roleOid } from './roles.ts'
 
 type Values = readonly SqlValue[]
 
@@ -130,11 +130,11 @@ function* roles(run: SqlRun): Generator<Values> {
       createDatabase,
       login,
       superuser,
-      -1,
+      role.connectionLimit,
       '********',
       until,
       superuser,
-      null,
+      configOf(run, role.id),
     ]
   }
 }
@@ -153,7 +153,26 @@ function* users(run: SqlRun): Generator<Values> {
 
 function* databases({ context }: SqlRun): Generator<Values> {
   for (const [title, number] of databaseOids(context)) {
-    yield [number, title, owner, 6, 'c', false, true, -1, 0, 1, 1663, 'C', 'C', null, null, null]
+    const limit = context.connectionLimit?.(title) ?? -1
+    yield [number, title, owner, 6, 'c', false, true, limit, 0, 1, 1663, 'C', 'C', null, null, null]
+  }
+}
+
+/** ALTER ROLE … SET, of every database: `name=value`. */
+function configOf({ context }: SqlRun, roleId: number): string[] | null {
+  const found = context.placedSettings?.find((placed) => placed.roleId === roleId && placed.database === '')
+  return roleId === 0 || found === undefined ? null : settingTexts(found)
+}
+
+function settingTexts({ values }: ShownSettings): string[] {
+  return Object.entries(values).map(([title, value]) => `${title}=${value}`)
+}
+
+function* placedSettings({ context }: SqlRun): Generator<Values> {
+  const databaseNumbers = databaseOids(context)
+  for (const placed of context.placedSettings ?? []) {
+    const role = placed.roleId === 0 ? 0 : firstRoleOid + placed.roleId
+    yield [placed.database === '' ? 0 : (databaseNumbers.get(placed.database) ?? 0), role, settingTexts(placed)]
   }
 }
 
@@ -290,6 +309,16 @@ export const pgObjects: readonly Relation[] = [
     functions,
   ),
   memoryRelation('pg_catalog', 'pg_roles', roleColumns, roles),
+  memoryRelation(
+    'pg_catalog',
+    'pg_db_role_setting',
+    [
+      ['setdatabase', oidType],
+      ['setrole', oidType],
+      ['setconfig', textArray],
+    ],
+    placedSettings,
+  ),
   memoryRelation('pg_catalog', 'pg_authid', roleColumns, roles),
   memoryRelation(
     'pg_catalog',

@@ -8,7 +8,7 @@ import type { SqlRun } from '../plan/run.ts'
 
 export const ownRoleOid = 10
 const firstOwnerOid = 15_000
-const firstRoleOid = 20_000
+export const firstRoleOid = 20_000
 
 const owners = new WeakMap<Catalog, readonly string[]>()
 
@@ -46,7 +46,7 @@ function findShown(roles: readonly ShownRole[] | undefined, name: string): Shown
 /** Where nobody is asked who it is, anybody may do anything. */
 function believed(name: string): ShownRole {
   const may = { login: true, superuser: true, createRole: true, createDatabase: true, inherit: true }
-  return { id: 0, name, ...may, validUntilMs: null }
+  return { id: 0, name, ...may, connectionLimit: -1, validUntilMs: null }
 }
 
 /** With their numbers. */

@@ -2,6 +2,7 @@
 import type { CreatedbStmt } from 'libpg-query'
 import { optionText } from '../bind/tree.ts'
 import { notBuilt } from '../failure.ts'
+import { readConnectionLimit } from './roles.ts'
 import { type Planned, planEffect } from './prepared.ts'
 
 /** Options that ask for what every database here has. */
@@ -14,11 +15,17 @@ const harmless: Readonly<Record<string, readonly string[]>> = {
 }
 
 export function planCreateDatabase(statement: CreatedbStmt): Planned {
+  let connectionLimit: number | undefined
   for (const node of statement.options ?? []) {
     if (!('DefElem' in node)) continue
     const { defname = '', arg } = node.DefElem
     const value = optionText(arg)?.toLowerCase() ?? ''
+    if (defname === 'connection_limit') {
+      connectionLimit = readConnectionLimit(arg)
+      continue
+    }
     if (harmless[defname]?.includes(value) !== true) throw notBuilt(`CREATE DATABASE with ${defname} "${value}"`)
   }
-  return planEffect({ kind: 'create database', name: statement.dbname! }, 'CREATE DATABASE')
+  const limit = connectionLimit === undefined ? {} : { connectionLimit }
+  return planEffect({ kind: 'create database', name: statement.dbname!, ...limit }, 'CREATE DATABASE')
 }

@@ -1,10 +1,21 @@
 /** CREATE, ALTER, RENAME and DROP of roles: they are the server's, and not of the database, so the door carries them out. */
-import type { AlterRoleStmt, CreateRoleStmt, DropRoleStmt, Node, RenameStmt, RoleSpec } from 'libpg-query'
+import type {
+  AlterDatabaseSetStmt,
+  AlterDatabaseStmt,
+  AlterRoleSetStmt,
+  AlterRoleStmt,
+  CreateRoleStmt,
+  DropRoleStmt,
+  Node,
+  RenameStmt,
+  RoleSpec,
+} from 'libpg-query'
 import { findType } from '../../../model/table/types/registry.ts'
 import { optionText } from '../bind/tree.ts'
 import type { RoleName, RoleOptions } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { type Planned, planEffect } from './prepared.ts'
+import { settingChange } from './settings-statements.ts'
 
 const timestamptzOid = 1184
 
@@ -63,18 +74,45 @@ function readOptions(options: readonly Node[] = [], command: string): RoleOption
     if (flag !== undefined) found[flag] = optionText(arg) === 'true'
     else if (defname === 'password') found['password'] = passwordOf(optionText(arg))
     else if (defname === 'validUntil') found['validUntilMs'] = momentOf(optionText(arg) ?? '')
-    else if (defname === 'connectionlimit' && optionText(arg) === '-1') continue
+    else if (defname === 'connectionlimit') found['connectionLimit'] = readConnectionLimit(arg)
     else if (!withoutEffect.has(defname)) throw notBuilt(`${command} with ${words[defname] ?? defname}`)
   }
   return found
 }
 
 const words: Readonly<Record<string, string>> = {
-  connectionlimit: 'CONNECTION LIMIT',
   rolemembers: 'ROLE',
   adminmembers: 'ADMIN',
   addroleto: 'IN ROLE',
   sysid: 'SYSID',
+}
+
+export function readConnectionLimit(arg: Node | undefined): number {
+  const limit = Number(optionText(arg))
+  if (Number.isInteger(limit) && limit >= -1) return limit
+  throw failure('22023', `invalid connection limit: ${optionText(arg) ?? ''}`)
+}
+
+export function planAlterRoleSettings({ role, database, setstmt }: AlterRoleSetStmt): Planned {
+  const place = { ...(role && { role: nameOf(role) }), ...(database !== undefined && { database }) }
+  return planEffect({ kind: 'alter settings', ...place, change: settingChange(setstmt!) }, 'ALTER ROLE')
+}
+
+export function planAlterDatabaseSettings({ dbname, setstmt }: AlterDatabaseSetStmt): Planned {
+  const change = settingChange(setstmt!)
+  return planEffect({ kind: 'alter settings', database: dbname!, change }, 'ALTER DATABASE')
+}
+
+export function planAlterDatabase({ dbname, options = [] }: AlterDatabaseStmt): Planned {
+  let connectionLimit: number | undefined
+  for (const node of options) {
+    if (!('DefElem' in node)) continue
+    const { defname = '', arg } = node.DefElem
+    if (defname !== 'connection_limit') throw notBuilt(`ALTER DATABASE with ${defname}`)
+    connectionLimit = readConnectionLimit(arg)
+  }
+  if (connectionLimit === undefined) throw notBuilt('ALTER DATABASE')
+  return planEffect({ kind: 'limit database', name: dbname!, connectionLimit }, 'ALTER DATABASE')
 }
 
 function passwordOf(text: string | undefined): string | null {

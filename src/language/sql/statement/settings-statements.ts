@@ -1,9 +1,17 @@
 /** SET, RESET and SHOW. */
 import type { Node, VariableSetStmt, VariableShowStmt } from 'libpg-query'
 import { optionText } from '../bind/tree.ts'
+import type { SettingChange } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
-import { changeSetting, findSetting, readSetting, settingNames } from '../settings.ts'
+import {
+  changeSetting,
+  checkInitialSetting,
+  findSetting,
+  isFixedSetting,
+  readSetting,
+  settingNames,
+} from '../settings.ts'
 import { oid } from '../types/oids.ts'
 import { type Planned, planEffect, planSteps } from './prepared.ts'
 import { transactionModes } from './transaction-control.ts'
@@ -18,8 +26,9 @@ export function planSet(statement: VariableSetStmt): Planned {
   if (name === 'SESSION CHARACTERISTICS') return planCharacteristics(statement)
   if (statement.kind === 'VAR_RESET_ALL') {
     return planSteps({ kind: 'session' }, 'RESET', ({ context }) => {
-      for (const one of settingNames())
-        if (context.getSetting(one) !== undefined) context.setSetting(one, undefined, 'session')
+      for (const one of settingNames()) {
+        if (context.getSetting(one) !== undefined && !isFixedSetting(one)) context.setSetting(one, undefined, 'session')
+      }
       return { rowCount: 0 }
     })
   }
@@ -29,6 +38,15 @@ export function planSet(statement: VariableSetStmt): Planned {
     changeSetting(context, name === 'timezone' ? 'timezone' : name, value, scope)
     return { rowCount: 0 }
   })
+}
+
+/** What ALTER ROLE and ALTER DATABASE say of a setting. */
+export function settingChange(statement: VariableSetStmt): SettingChange {
+  const { kind, name = '', args = [] } = statement
+  if (kind === 'VAR_RESET_ALL') return 'none'
+  if (kind === 'VAR_SET_CURRENT') throw notBuilt('SET … FROM CURRENT')
+  const isReset = kind === 'VAR_RESET' || kind === 'VAR_SET_DEFAULT'
+  return checkInitialSetting(name, isReset ? undefined : settingText(name, args))
 }
 
 /** Lists keep their parts' quotes: a search_path is read again. */

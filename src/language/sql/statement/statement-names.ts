@@ -15,6 +15,7 @@ type Planned =
   | `${'Create' | 'CreateTableAs' | 'Index' | 'Drop' | 'Createdb' | 'Dropdb' | 'CreateSchema' | 'AlterTable'}Stmt`
   | `${'Rename' | 'AlterObjectSchema' | 'CreateSeq' | 'AlterSeq' | 'VariableSet' | 'VariableShow' | 'Vacuum'}Stmt`
   | `${'ConstraintsSet' | 'Prepare' | 'Execute' | 'Deallocate' | 'DeclareCursor' | 'Fetch' | 'ClosePortal'}Stmt`
+  | `${'AlterDatabase' | 'AlterDatabaseSet' | 'AlterRoleSet'}Stmt`
   | `${'Discard' | 'Raw' | 'SetOperation' | 'PLAssign' | 'Return' | 'ReplicaIdentity'}Stmt`
 
 type Name = string | ((fields: { readonly [field: string]: unknown }) => string)
@@ -22,8 +23,6 @@ type Name = string | ((fields: { readonly [field: string]: unknown }) => string)
 const names: Readonly<Record<Exclude<StatementKind, Planned>, Name>> = {
   AlterCollationStmt: 'ALTER COLLATION',
   AlterDatabaseRefreshCollStmt: 'ALTER DATABASE',
-  AlterDatabaseSetStmt: 'ALTER DATABASE',
-  AlterDatabaseStmt: 'ALTER DATABASE',
   AlterDefaultPrivilegesStmt: 'ALTER DEFAULT PRIVILEGES',
   AlterDomainStmt: 'ALTER DOMAIN',
   AlterEnumStmt: 'ALTER TYPE',
@@ -39,7 +38,6 @@ const names: Readonly<Record<Exclude<StatementKind, Planned>, Name>> = {
   AlterOwnerStmt: ({ objectType }) => `ALTER ${objectWords(objectType as ObjectType)} OWNER TO`,
   AlterPolicyStmt: 'ALTER POLICY',
   AlterPublicationStmt: 'ALTER PUBLICATION',
-  AlterRoleSetStmt: 'ALTER ROLE',
   AlterRoleStmt: 'ALTER ROLE',
   AlterStatsStmt: 'ALTER STATISTICS',
   AlterSubscriptionStmt: 'ALTER SUBSCRIPTION',

@@ -18,7 +18,15 @@ import { planMaintenance, planTruncate } from './maintenance.ts'
 import { planNamed } from './named-statements.ts'
 import type { Planned } from './prepared.ts'
 import { planCreateSchema } from './create-schema.ts'
-import { planAlterRole, planCreateRole, planDropRole, planRenameRole } from './roles.ts'
+import {
+  planAlterDatabase,
+  planAlterDatabaseSettings,
+  planAlterRole,
+  planAlterRoleSettings,
+  planCreateRole,
+  planDropRole,
+  planRenameRole,
+} from './roles.ts'
 import { planSelect } from './select.ts'
 import { planAlterSequence, planCreateSequence } from './sequences.ts'
 import { planSetConstraints } from './set-constraints.ts'
@@ -50,6 +58,9 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('DropdbStmt' in node) return planDropDatabase(node.DropdbStmt)
   if ('CreateRoleStmt' in node) return planCreateRole(node.CreateRoleStmt)
   if ('AlterRoleStmt' in node) return planAlterRole(node.AlterRoleStmt)
+  if ('AlterRoleSetStmt' in node) return planAlterRoleSettings(node.AlterRoleSetStmt)
+  if ('AlterDatabaseSetStmt' in node) return planAlterDatabaseSettings(node.AlterDatabaseSetStmt)
+  if ('AlterDatabaseStmt' in node) return planAlterDatabase(node.AlterDatabaseStmt)
   if ('DropRoleStmt' in node) return planDropRole(node.DropRoleStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
