@@ -25,6 +25,8 @@ export interface ServeArguments {
   readonly handOverBytes: number | undefined
   /** Where the key comes from with which the directory is encrypted (`encryption-key.ts`). */
   readonly encryptionKey: KeyValues
+  /** Errors in the log say what they quote of statements and data. */
+  readonly logLiterals: boolean
 }
 
 const portFlags: readonly (readonly [flag: `port-${ProtocolName}`, name: ProtocolName])[] = [...protocols.keys()].map(
@@ -49,6 +51,7 @@ ${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what r
   --encryption-key-file FILE  the key of a directory that is encrypted from its first start on: 32 random bytes, as they
                         are, in hexadecimal or in base64; all commands that take --data take it
   --encryption-key-command CMD  the same, as the command prints it
+  --log-literals        let errors in the log say what they quote of statements, keys and values
   --config FILE         JSON with the same names: { "data": "DIR", "port": 7654, … }; the command line goes first
   --help, --version
 
@@ -93,6 +96,7 @@ const fixedOptions = {
   'transaction-limit': { type: 'string' },
   'idle-databases': { type: 'string' },
   'hand-over-size': { type: 'string' },
+  'log-literals': { type: 'boolean' },
   'encryption-key-file': { type: 'string' },
   'encryption-key-command': { type: 'string' },
   config: { type: 'string' },
@@ -132,6 +136,7 @@ export async function parseServe(
     idleDatabases: countOf('idle-databases', values['idle-databases']),
     handOverBytes: sizeOf('hand-over-size', values['hand-over-size'], 1),
     encryptionKey: keyOf(values, inMemory),
+    logLiterals: values['log-literals'] === true,
   }
 }
 
@@ -152,6 +157,11 @@ function parse(args: readonly string[]): Values {
   }
 }
 
+/** Said without a value on the command line, as true or false in a file. */
+function isSwitch(name: string): boolean {
+  return options[name]!.type === 'boolean'
+}
+
 function checkConfig(config: unknown): Values {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
     throw new UsageError('the configuration is not a JSON object')
@@ -159,7 +169,7 @@ function checkConfig(config: unknown): Values {
   const values: Record<string, string | boolean> = {}
   for (const [name, value] of Object.entries(config)) {
     if (!Object.hasOwn(options, name) || name === 'config') throw new UsageError(`unknown setting "${name}"`)
-    if (name === 'memory' ? typeof value !== 'boolean' : typeof value !== 'string' && typeof value !== 'number') {
+    if (isSwitch(name) ? typeof value !== 'boolean' : typeof value !== 'string' && typeof value !== 'number') {
       throw new UsageError(`setting "${name}" has the wrong type`)
     }
     values[name] = typeof value === 'boolean' ? value : String(value)

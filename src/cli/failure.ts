@@ -1,5 +1,6 @@
 /** How the command says that something went wrong, and what its status means to scripts. */
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
+import { errorText } from '../base/logged-error.ts'
 import { NetworkError } from '../host/host.ts'
 import { log } from '../host/real/log.ts'
 import { usage, UsageError } from './arguments.ts'
@@ -19,7 +20,7 @@ function exitCodeOf(error: unknown): number {
 
 function messageOf(error: unknown): string {
   if (error instanceof PolylogError || error instanceof NetworkError) return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return errorText(error, false)
 }
 
 /** Says on stderr what went wrong, and lets the process end with the exit code for it. */

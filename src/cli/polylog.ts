@@ -30,7 +30,7 @@ async function runServe(rest: readonly string[]): Promise<void> {
   const { readConfig, readyLine, serve, stopOnSignal } = await import('./serve.ts')
   const args = await parseServe(rest, readConfig)
   const running = await serve(args)
-  stopOnSignal(running)
+  stopOnSignal(running, args.logLiterals)
   process.stdout.write(readyLine(running, args))
 }
 

@@ -1,5 +1,6 @@
 /** `polylog serve`: starts, says when it is ready, stops on a signal. */
-import { log } from '../host/real/log.ts'
+import { logError } from '../base/logged-error.ts'
+import { log, logWith } from '../host/real/log.ts'
 import { createRealHost, readEnvironment } from '../host/real/real-host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import { startServer, type RunningServer } from '../server/server.ts'
@@ -30,6 +31,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
     ...(user !== undefined && { firstUser: user }),
     instance: {
       host: createWorkingHost({
+        logLiterals: args.logLiterals,
         tightHeap: (memoryLimitBytes ?? Infinity) < tightLimitBytes,
         ...(memoryLimitBytes !== undefined && { endlessHeapMb: endlessHeapMb(memoryLimitBytes) }),
       }),
@@ -68,7 +70,7 @@ export function readyLine(running: RunningServer, args: ServeArguments): string 
 }
 
 /** The first signal stops cleanly; a second one at once. */
-export function stopOnSignal(running: RunningServer): void {
+export function stopOnSignal(running: RunningServer, logLiterals = false): void {
   let stopping = false
   const stop = (signal: string): void => {
     if (stopping) process.exit(exitCodes.failed)
@@ -77,7 +79,7 @@ export function stopOnSignal(running: RunningServer): void {
     running.stop().then(
       () => process.exit(exitCodes.clean),
       (error: unknown) => {
-        log('error', (error as Error).message)
+        logError({ log: logWith(logLiterals) }, 'error', error)
         process.exit(exitCodes.failed)
       },
     )

@@ -245,7 +245,7 @@ export class Engines {
   handOverFor(database: string, pipeline: { engineFailed(cause: Error): void }): void {
     this.#isOpen = true
     this.#onFailure = (error) => {
-      this.#host.log('error', `an engine of the database "${database}" failed`, { error: error.message })
+      this.#host.log('error', `an engine of the database "${database}" failed`, { error })
       pipeline.engineFailed(error)
     }
   }

@@ -16,6 +16,7 @@
  * nobody uses may be closed again (`release`; `session/idle-databases.ts` says which).
  */
 import { PolylogError } from '../base/errors.ts'
+import { logError } from '../base/logged-error.ts'
 import { DiskError, type DiskLock, type Host } from '../host/host.ts'
 import type { CommitLog } from '../log/commit-log.ts'
 import type { DroppedTail } from '../log/file/dropped-tail.ts'
@@ -178,7 +179,7 @@ export class Instance {
     if (!member.database.pipeline.leads) {
       await member.lead().catch((error: unknown) => {
         member.database.pipeline.neverLeads(error)
-        this.#options.host.log('error', (error as Error).message, { database: name })
+        logError(this.#options.host, 'error', error, { database: name })
       })
     }
     this.databases.set(name, member.database)
@@ -235,7 +236,7 @@ export class Instance {
     const releasing = member
       .close()
       .then(() => this.memory.pressure.givenBack(reservedBytes))
-      .catch((error: unknown) => this.#options.host.log('error', (error as Error).message, { database: name }))
+      .catch((error: unknown) => logError(this.#options.host, 'error', error, { database: name }))
       .finally(() => this.#releasing.delete(name))
     this.#releasing.set(name, releasing)
     return releasing

@@ -23,7 +23,10 @@ export interface Host {
    * job may be stopped and begun anew, so it has no effects; where `signal` is raised it ends, and its promise is rejected.
    */
   worker(job: JobName, input: Transfer, signal?: AbortSignal): Promise<Transfer>
-  /** A line for the people who run the server. */
+  /**
+   * A line for the people who run the server. No literal of a statement, no key and no value of a client's is in the message or
+   * in a field, but within an `Error` that is a field: of that the host says no more than it may (`base/logged-error.ts`).
+   */
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void
   memory(): MemoryFacts
   /** Gives back what nobody refers to any more, where the host can be asked for that. */

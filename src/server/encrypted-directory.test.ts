@@ -57,7 +57,7 @@ async function write(port: number): Promise<void> {
   try {
     for (const engine of ['memory', 'sorted']) {
       await pg.query(`CREATE TABLE ${marker}_${engine} (id int PRIMARY KEY, t text) WITH (engine = '${engine}')`)
-      const insert = `INSERT INTO ${marker}_${engine} SELECT i, '${marker}' || i || repeat('${marker}', 20) FROM generate_series(1, 3000) i`
+      const insert = `INSERT INTO ${marker}_${engine} SELECT i, '${marker}' || i || repeat('${marker}', 20) FROM generate_series(1, 1000) i`
       await pg.query(insert)
       await pg.query(`CREATE INDEX ON ${marker}_${engine} (t)`)
       await mongo.db('shop').createCollection(`${marker}${engine}`, { storageEngine: { [engine]: {} } })
@@ -70,7 +70,7 @@ async function write(port: number): Promise<void> {
     await redis.call('POLYLOG.ENGINE', 'sorted')
     for (const database of [0, 3]) {
       await redis.select(database)
-      await redis.set(`${marker}key`, marker.repeat(100_000))
+      await redis.set(`${marker}key`, marker.repeat(20_000))
       await redis.hset(`${marker}hash`, `${marker}field`, marker)
     }
     await pg.query(`SELECT t FROM ${marker}_memory ORDER BY t DESC`)

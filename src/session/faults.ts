@@ -4,7 +4,7 @@
  *   where it was thrown                           what happens
  *   the kernel: commit, locks, store, log         the process ends before it can write (`host.fatal`)
  *   parsing, binding, planning, evaluating, a     that statement's error, `internal`, with a number that stands in
- *     door's own commands                         the log beside the stack; everybody else goes on
+ *     door's own commands                         the log beside the error; everybody else goes on
  *   the engine: no memory for one value, a        that statement's error, `out_of_memory` or `too_large`: not our
  *     stack too deep                              fault, and nothing broken
  *
@@ -15,6 +15,7 @@
  * The client is told the number and no more: messages of the engine name our code and may hold others' data.
  */
 import { InvariantError, PolylogError } from '../base/errors.ts'
+import { asError } from '../base/logged-error.ts'
 import type { Sequence } from '../database/contract.ts'
 import type { Interruption } from '../database/commit/large-commits.ts'
 import type { KernelTransaction } from '../database/transaction/transaction.ts'
@@ -31,8 +32,7 @@ function logFault(host: Host, door: string, error: unknown): PolylogError {
   const bytes = new Uint8Array(4)
   host.random(bytes)
   const id = Buffer.from(bytes).toString('hex')
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  host.log('error', 'internal error', { id, door, stack })
+  host.log('error', 'internal error', { id, door, error: asError(error) })
   return new PolylogError('internal', `internal error ${id}: the server's log tells more`, {
     cause: error,
     detail: { id },

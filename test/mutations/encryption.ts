@@ -1,4 +1,4 @@
-/** Encryption at rest: keys, nonces, and what each unit is bound to. */
+/** Encryption at rest: keys, nonces, and what each unit is bound to; and what the log keeps to itself. */
 import { mutationsOf, type Mutation } from './mutation.ts'
 
 const file = ['src/host/encrypted/encrypted-file.test.ts']
@@ -54,6 +54,23 @@ export const encryptionMutations: readonly Mutation[] = [
       'return durable > this.segment.number ? this.segment.end : offsetOf(syncedPosition)',
     ],
   ]),
+  ...mutationsOf(
+    'src/base/logged-error.ts',
+    ['src/base/logged-error.test.ts'],
+    [
+      [
+        'an answer to a statement is logged',
+        'aboutTheMachine.has(error.code) ? error.message : undefined',
+        'error.message',
+      ],
+      [
+        "a broken invariant is logged with another error's words",
+        'error.cause === undefined ? error.message',
+        'true ? error.message',
+      ],
+      ['a message that looks like a stack is logged', 'stack.slice(at + message.length)', 'stack'],
+    ],
+  ),
   ...mutationsOf('src/database/directory/keys-file.ts', keys, [
     ['a new key leaves the old data key in use', '[...keys, [next, randomKey(host)]]', '[...keys]'],
     [

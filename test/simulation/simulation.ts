@@ -6,6 +6,7 @@
  * its faults, is looked at once more, and ends. The last life has no faults.
  */
 import { PolylogError } from '../../src/base/errors.ts'
+import { errorText } from '../../src/base/logged-error.ts'
 import type { Transaction } from '../../src/database/contract.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { InstanceOptions } from '../../src/database/instance.ts'
@@ -127,7 +128,8 @@ class Simulation {
     if (this.violations.length === 0) await this.#liveLast()
     const { world } = this
     for (const { message, fields } of world.logged) {
-      if (message === 'internal error') this.#report({ invariant: 'no surprise', message: String(fields['stack']) })
+      if (message === 'internal error')
+        this.#report({ invariant: 'no surprise', message: errorText(fields['error'], true) })
     }
     return {
       seed: this.plan.seed,

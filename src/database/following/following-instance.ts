@@ -13,6 +13,7 @@
  * Invariants: a promotion that fails (the lock is held, mostly) leaves everything following as before.
  */
 import { PolylogError } from '../../base/errors.ts'
+import { logError, ownWords } from '../../base/logged-error.ts'
 import { type Cancel, DiskError } from '../../host/host.ts'
 import { openFileLog } from '../../log/file/file-log.ts'
 import { openLogTail } from '../../log/file/log-tail.ts'
@@ -108,7 +109,7 @@ export class FollowingInstance {
     this.#stopWatching = this.#options.host.at(lookForSystemMs, () => {
       this.#looking = this.#followSystem()
         // What is listed and not followed lets nobody in; it is tried again.
-        .catch((error: unknown) => this.#options.host.log('warning', (error as Error).message))
+        .catch((error: unknown) => logError(this.#options.host, 'warning', error))
         .finally(() => {
           const isDone = this.databases.has(systemDatabase) || this.#promoted !== undefined
           if (!isDone && !this.#isClosed) this.#watchForSystem()
@@ -287,9 +288,13 @@ export class FollowingInstance {
     const note = this.#notes.get(listed.name)
     const passed = await note?.takePassed().catch(() => undefined)
     if (passed !== undefined) this.passed++
-    host.log('warning', `the log cannot be followed any further: ${passedText(passed) ?? (cause as Error).message}`, {
-      database: listed.name,
-    })
+    host.log(
+      'warning',
+      `the log cannot be followed any further: ${passedText(passed) ?? ownWords(cause) ?? 'unexpected error'}`,
+      {
+        database: listed.name,
+      },
+    )
     try {
       await note?.holdAll().catch(() => undefined)
       const member = await this.#begin(listed, true)
@@ -303,7 +308,7 @@ export class FollowingInstance {
       this.#noteFollows(listed.name)
     } catch (error) {
       await this.#dropNote(listed.name)
-      host.log('error', (error as Error).message, { database: listed.name })
+      logError(host, 'error', error, { database: listed.name })
     }
   }
 

@@ -3,9 +3,10 @@ import { readFileSync, writeSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { errorText } from '../../base/logged-error.ts'
 import type { Cancel, Garbage, Host, JobName, MemoryFacts } from '../host.ts'
 import { createRealDisk } from './disk.ts'
-import { log } from './log.ts'
+import { logWith } from './log.ts'
 import { createRealNetwork } from './network.ts'
 import { type WorkerScript, Workers } from './workers.ts'
 
@@ -15,6 +16,8 @@ export interface RealHostOptions {
   readonly workerLimit?: number
   /** Collect garbage early, so that the process takes little more than what lives in it; costs processor time. */
   readonly tightHeap?: boolean
+  /** What errors say of clients' values goes to the log, too. */
+  readonly logLiterals?: boolean
   /** What a thread of endless jobs may need before it is ended. */
   readonly endlessHeapMb?: number
 }
@@ -56,10 +59,10 @@ export function createRealHost(options: RealHostOptions = {}): Host {
     disk: createRealDisk(),
     network: createRealNetwork(),
     worker: (job, input, signal) => (endless.has(job) ? endless : workers).run(job, input, signal),
-    log,
+    log: logWith(options.logLiterals === true),
     memory: () => memory(totalBytes, workers.heapBytes + endless.heapBytes),
     collectGarbage: garbageCollector(),
-    fatal,
+    fatal: (error) => fatal(error, options.logLiterals === true),
   }
 }
 
@@ -106,9 +109,9 @@ function memory(totalBytes: number, workerBytes: number): MemoryFacts {
   }
 }
 
-function fatal(error: Error): never {
+function fatal(error: Error, literals: boolean): never {
   try {
-    writeSync(2, `polylog: fatal: ${error.stack ?? error.message}\n`)
+    writeSync(2, `polylog: fatal: ${errorText(error, literals)}\n`)
   } catch {
     // Nobody may be reading; the end is what matters.
   }
