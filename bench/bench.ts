@@ -16,6 +16,7 @@ import { endings } from './areas/endings.ts'
 import { endingsOfMongodb } from './areas/endings-mongodb.ts'
 import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
+import { security } from './areas/security.ts'
 import { sql } from './areas/sql.ts'
 import { sqlTurns } from './areas/sql-turns.ts'
 import { start } from './areas/start.ts'
@@ -39,6 +40,7 @@ const areas: readonly Area[] = [
   turns,
   sqlTurns,
   catalog,
+  security,
 ]
 const page = 'docs/performance.md'
 /** As many as the comparison promises, also where each is short. */

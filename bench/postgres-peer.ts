@@ -1,6 +1,6 @@
 /** PostgreSQL as a peer, and `pgbench` as the driver of both. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chownSync, readFileSync } from 'node:fs'
+import { chownSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serverCommand } from './cores.ts'
 import {
@@ -13,7 +13,7 @@ import {
   type Running,
 } from './processes.ts'
 import { findProgram, runProgram } from './programs.ts'
-import { freePort } from './redis-peer.ts'
+import { freePort, type TlsPaths } from './redis-peer.ts'
 
 const folders = ['/usr/lib/postgresql/15/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/17/bin']
 
@@ -28,7 +28,8 @@ function owner(): { uid?: number; gid?: number } {
   return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
-export async function startPostgres(): Promise<Running> {
+/** `tls`: clients may ask for it. */
+export async function startPostgres(tls?: TlsPaths): Promise<Running> {
   const folder = scratchFolder('postgres')
   const user = owner()
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid!)
@@ -36,7 +37,8 @@ export async function startPostgres(): Promise<Running> {
   execFileSync(findPostgres('initdb')!, ['-D', data, '-U', 'postgres', '-A', 'trust'], { ...user, stdio: 'ignore' })
   const port = await freePort()
   const settings = ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${folder}`]
-  const args = ['-D', data, '-p', String(port), ...settings]
+  const secure = tls === undefined ? [] : tlsSettings(tls, data, user)
+  const args = ['-D', data, '-p', String(port), ...settings, ...secure]
   const child = spawn(...serverCommand(findPostgres('postgres')!, args), { ...user, stdio: 'ignore' })
   const ready = findPostgres('pg_isready')!
   await waitUntil(
@@ -49,6 +51,19 @@ export async function startPostgres(): Promise<Running> {
   )
   const server = running(child, port, () => removeFolder(folder))
   return { ...server, cpuSeconds: () => familySeconds(child.pid!) }
+}
+
+/** The key has to be the server's own. */
+function tlsSettings({ certificate, key }: TlsPaths, data: string, user: { uid?: number; gid?: number }): string[] {
+  for (const [from, name] of [
+    [certificate, 'server.crt'],
+    [key, 'server.key'],
+  ] as const) {
+    const to = join(data, name)
+    writeFileSync(to, readFileSync(from), { mode: 0o600 })
+    if (user.uid !== undefined) chownSync(to, user.uid, user.gid!)
+  }
+  return ['-c', 'ssl=on']
 }
 
 /** Of the postmaster, of the processes that it runs, and of those that have ended and it has waited for. */

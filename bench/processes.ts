@@ -106,12 +106,15 @@ export interface PolylogOptions {
   /** A module that the server's process loads first. */
   readonly imports?: string
   readonly env?: NodeJS.ProcessEnv
+  /** More of the command line. */
+  readonly args?: readonly string[]
 }
 
 export async function startPolylog(options: PolylogOptions): Promise<Running> {
   const where = options.directory === undefined ? ['--memory'] : ['--data', options.directory]
   const built = join(options.root ?? process.cwd(), 'dist/cli/polylog.js')
-  const args = [built, 'serve', '--port', '0', ...where, '--durability', options.durability ?? 'synced']
+  const more = ['--durability', options.durability ?? 'synced', ...(options.args ?? [])]
+  const args = [built, 'serve', '--port', '0', ...where, ...more]
   const imports = options.imports === undefined ? [] : ['--import', options.imports]
   const env = { ...process.env, ...options.env }
   const child = spawn(...serverCommand(process.execPath, [...imports, ...args]), {

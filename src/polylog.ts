@@ -43,6 +43,7 @@ export type { ConsumerFeedOptions, EmbeddedConsumer } from './library/consumer.t
 export type { EmbeddedFollower, WaitOptions } from './library/follower.ts'
 export type { EmbeddedDatabase, EmbeddedTransaction, PinnedSnapshot, WriteOptions } from './library/library.ts'
 export type { DatabaseReport } from './database/verification/verify.ts'
+export type { TlsFiles } from './server/certificates.ts'
 export type { Server, ServerOptions } from './server/server.ts'
 
 export interface OpenOptions {
@@ -72,8 +73,26 @@ const checkOpenOptions = checkOptions({
 
 const checkDatabase = check((value) => value instanceof EmbeddedDatabase, 'a database that open has opened')
 const checkLimit = checkInteger(1)
+const checkTlsNames = checkOptions({
+  certificateFile: checkString,
+  keyFile: checkString,
+  clientAuthoritiesFile: checkString,
+  certificate: checkString,
+  key: checkString,
+})
+const checkTlsPair = check((value) => {
+  const { certificateFile, keyFile, certificate, key } = value as Record<string, unknown>
+  const [byFile, byText] = [certificateFile !== undefined, certificate !== undefined]
+  return byFile !== byText && (keyFile !== undefined) === byFile && (key !== undefined) === byText
+}, 'certificateFile and keyFile, or certificate and key')
 const checkServeOptions = checkOptions({
   host: checkString,
+  socketPath: checkString,
+  insecureTransport: checkBoolean,
+  tls: (what, value) => {
+    checkTlsNames(what, value)
+    checkTlsPair(what, value)
+  },
   port: checkPort,
   protocolPorts: checkOptions(Object.fromEntries([...protocols.keys()].map((name) => [name, checkPort]))),
   limits: checkOptions({ maxMessageBytes: checkLimit, maxPendingOutputBytes: checkLimit }),
@@ -201,7 +220,8 @@ export async function openFollower(path: string, options: FollowOptions = {}): P
 
 /**
  * Lets drivers of all protocols connect to an open database. `port` 0 lets the system choose; see `server.port`. Close
- * the server before the database. Errors: `NetworkError`, `PolylogError('denied')` for an address that is not loopback.
+ * the server before the database. Errors: `NetworkError`, `DiskError` for files of `tls`, `PolylogError('denied')` for an address that others
+ * reach without a user, or without `tls` and `insecureTransport`.
  */
 export async function serve(database: EmbeddedDatabase, options: ServerOptions = {}): Promise<Server> {
   checkDatabase('what serve is given', database)

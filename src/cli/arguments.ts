@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import type { Durability } from '../log/commit-log.ts'
 import type { Protocol } from '../gateway/gateway.ts'
+import type { TlsFiles } from '../server/certificates.ts'
 import { type ProtocolName, protocols } from '../server/protocols.ts'
 import type { KeyValues } from './encryption-key.ts'
 
@@ -13,6 +14,9 @@ export interface ServeArguments {
   readonly host: string
   readonly port: number
   readonly protocolPorts: Readonly<Partial<Record<ProtocolName, number>>>
+  readonly socket: string | undefined
+  readonly tls: TlsFiles | undefined
+  readonly insecureTransport: boolean
   readonly durability: Durability
   /** Bytes, or a share of what there is; undefined: the default share. */
   readonly memoryLimitBytes: number | undefined
@@ -37,9 +41,16 @@ export const usage: string = `Usage: polylog serve [options]
 
   --data DIR            where the data lies (default: ./polylog-data)
   --memory              keep everything in memory, write no file
-  --host ADDRESS        address to listen on (default: 127.0.0.1; only loopback until TLS is served)
+  --host ADDRESS        address to listen on (default: 127.0.0.1). Any other one needs a user, and TLS: without --tls-cert a
+                        certificate is made in the data directory, and its fingerprint is logged
   --port PORT           port for all protocols (default: 7654; 0 lets the system choose)
-${[...protocols.values()].map(portUsage).join('')}  --durability LEVEL    what replies wait for: synced (default), written, memory
+${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a socket in the file system, too, for its owner alone; of a folder, .s.PGSQL.PORT and polylog.sock
+                        in it, as psql and MongoDB's drivers look for them
+  --tls-cert FILE       certificate in PEM, with those above it, and
+  --tls-key FILE        its key: TLS on every port, beside the open protocols; read again on SIGHUP and when they change
+  --tls-ca FILE         clients by TLS must show a certificate that one of these has signed, beside their password
+  --insecure-transport  let passwords and data pass between machines in the open
+  --durability LEVEL    what replies wait for: synced (default), written, memory
   --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
                         group's); with a unit: 512MB, 4GB
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
@@ -90,6 +101,11 @@ const fixedOptions = {
   memory: { type: 'boolean' },
   host: { type: 'string' },
   port: { type: 'string' },
+  socket: { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'insecure-transport': { type: 'boolean' },
   durability: { type: 'string' },
   'memory-limit': { type: 'string' },
   'temporary-limit': { type: 'string' },
@@ -120,7 +136,7 @@ export async function parseServe(
   if (given.memory === true && given.data !== undefined) throw new UsageError('--data and --memory exclude each other')
   const inMemory = given.memory === true || (values.memory === true && given.data === undefined)
   return {
-    directory: inMemory ? undefined : directoryOf(values.data ?? 'polylog-data'),
+    directory: inMemory ? undefined : pathOf('data', values.data ?? 'polylog-data'),
     host: String(values.host ?? '127.0.0.1'),
     port: portOf('port', values.port ?? '7654'),
     protocolPorts: Object.fromEntries(
@@ -129,6 +145,9 @@ export async function parseServe(
         return port === undefined ? [] : [[name, portOf(flag, port)]]
       }),
     ),
+    socket: values.socket === undefined ? undefined : pathOf('socket', values.socket),
+    tls: tlsOf(values),
+    insecureTransport: values['insecure-transport'] === true,
     durability: durabilityOf(values.durability ?? 'synced'),
     memoryLimitBytes: sizeOf('memory-limit', values['memory-limit'], leastMemoryBytes),
     temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),
@@ -177,10 +196,26 @@ function checkConfig(config: unknown): Values {
   return values
 }
 
-function directoryOf(value: string | boolean): string {
+function pathOf(name: string, value: string | boolean): string {
   const path = String(value)
-  if (path === '' || path.includes('\0')) throw new UsageError('--data takes the path of a folder, not an empty one')
+  if (path === '' || path.includes('\0')) throw new UsageError(`--${name} takes a path, not an empty one`)
   return path
+}
+
+function tlsOf(values: Values): TlsFiles | undefined {
+  const [certificate, key, authorities] = [values['tls-cert'], values['tls-key'], values['tls-ca']]
+  if ((certificate === undefined) !== (key === undefined)) {
+    throw new UsageError('--tls-cert and --tls-key are given together')
+  }
+  if (authorities !== undefined && (certificate === undefined || values['insecure-transport'] === true)) {
+    throw new UsageError('--tls-ca needs --tls-cert, and has no sense with --insecure-transport')
+  }
+  if (certificate === undefined || key === undefined) return undefined
+  return {
+    certificateFile: pathOf('tls-cert', certificate),
+    keyFile: pathOf('tls-key', key),
+    ...(authorities !== undefined && { clientAuthoritiesFile: pathOf('tls-ca', authorities) }),
+  }
 }
 
 function portOf(name: string, value: string | boolean): number {

@@ -27,10 +27,11 @@ async function main(argv: readonly string[]): Promise<void> {
 
 async function runServe(rest: readonly string[]): Promise<void> {
   const { parseServe } = await import('./arguments.ts')
-  const { readConfig, readyLine, serve, stopOnSignal } = await import('./serve.ts')
+  const { readConfig, readyLine, reloadOnSignal, serve, stopOnSignal } = await import('./serve.ts')
   const args = await parseServe(rest, readConfig)
   const running = await serve(args)
   stopOnSignal(running, args.logLiterals)
+  reloadOnSignal(running, args)
   process.stdout.write(readyLine(running, args))
 }
 

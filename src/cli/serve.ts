@@ -23,7 +23,7 @@ function endlessHeapMb(limitBytes: number): number {
 }
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
-  const { directory, host, port, protocolPorts, durability } = args
+  const { directory, host, port, protocolPorts, socket, tls, insecureTransport, durability } = args
   const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, handOverBytes } = args
   const user = firstUser()
   const key = await readEncryptionKey(args.encryptionKey)
@@ -42,7 +42,14 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
       ...(transactionLimitBytes !== undefined && { limits: { maxTransactionBytes: transactionLimitBytes } }),
       ...(handOverBytes !== undefined && { engines: { handOverBytes } }),
     },
-    server: { host, port, protocolPorts },
+    server: {
+      host,
+      port,
+      protocolPorts,
+      insecureTransport,
+      ...(tls !== undefined && { tls }),
+      ...(socket !== undefined && { socketPath: socket }),
+    },
     // In memory there is nothing to wait for.
     sessions: {
       durability: directory === undefined ? 'memory' : durability,
@@ -86,6 +93,11 @@ export function stopOnSignal(running: RunningServer, logLiterals = false): void 
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** For renewed certificates; who has none that could be renewed is ended by the signal, as others are. */
+export function reloadOnSignal(running: RunningServer, { tls }: ServeArguments): void {
+  if (tls !== undefined) process.on('SIGHUP', () => void running.server.reloadCertificates())
 }
 
 /** The file of `--config`, parsed. */

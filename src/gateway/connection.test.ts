@@ -4,7 +4,7 @@ import { ProcessMemory } from '../database/process-memory.ts'
 import type { Host, Socket } from '../host/host.ts'
 import { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
-import { Connection } from './connection.ts'
+import { loginMs, Connection } from './connection.ts'
 import { type Conversation, type GatewayLimits, step, type Step } from './gateway.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { Turns } from './turns.ts'
@@ -84,6 +84,8 @@ test('who ends its half in the middle of a COPY is given up also where a part of
     turns: new Turns(clock.host, Infinity),
     counts: new DoorCounts('test'),
     id: 1,
+    isExposed: false,
+    loginMs,
     onClose: () => undefined,
   }
   const connection = new Connection(parts, socket, { converse: () => conversation as unknown as Conversation })

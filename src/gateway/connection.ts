@@ -52,6 +52,8 @@ const strangerBytes = 56 * 1024
 export interface ConnectionParts extends DoorParts {
   readonly counts: DoorCounts
   readonly id: number
+  readonly isExposed: boolean
+  readonly loginMs: number
   /** Told once, when the connection is no more. */
   readonly onClose: (connection: Connection) => void
 }
@@ -109,7 +111,7 @@ export class Connection {
     this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
     this.#conversation.input.chargeTo(this.memory)
-    if (parts.sessions.principals.areProved) this.mustLogIn(loginMs)
+    if (parts.sessions.principals.areProved) this.mustLogIn(parts.loginMs)
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#endInput()
     socket.onClose = () => this.#close()
@@ -127,6 +129,11 @@ export class Connection {
   mustLogIn(limitMs: number): void {
     this.identified()
     this.#loginTimer = this.#parts.sessions.host.at(limitMs, () => this.fail(loginTooLate()))
+  }
+
+  /** Others may read what passes: a proof of who it is would be theirs, too. Says so. */
+  get isExposed(): boolean {
+    return this.#parts.isExposed && this.#parts.sessions.principals.areProved
   }
 
   /** It is known who it is, or nobody asks. */
@@ -399,6 +406,9 @@ export class Connection {
     this.#parts.onClose(this)
   }
 }
+
+/** To who would prove over the network, in the open, who it is. */
+export const noEncryption: string = 'no encryption: logins from other machines are taken over TLS only'
 
 /** As PostgreSQL says it. */
 function loginTooLate(): PolylogError {

@@ -1,12 +1,20 @@
 /** All connections of one protocol: from the first to the end of the last. */
 import { PolylogError } from '../base/errors.ts'
-import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Socket } from '../host/host.ts'
-import { Connection } from './connection.ts'
+import { Connection, loginMs as usualLoginMs } from './connection.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
 import { Turns } from './turns.ts'
-import type { DoorParts, Gateway, GatewayLimits, Protocol, ProtocolState, Sniff } from './gateway.ts'
+import type {
+  DoorParts,
+  EncryptionRequest,
+  Entry,
+  Gateway,
+  GatewayLimits,
+  Protocol,
+  ProtocolState,
+  Sniff,
+} from './gateway.ts'
 
 /** For the last replies of who reads slowly, after what ran has been canceled. */
 const cutAfterMs = 2000
@@ -41,7 +49,15 @@ export class Door implements Gateway {
     return this.#protocol.sniff(bytes)
   }
 
-  accept(socket: Socket, first: Uint8Array, place?: MemoryAccount | 'full'): void {
+  get alpn(): string | undefined {
+    return this.#protocol.alpn
+  }
+
+  findEncryptionRequest(bytes: Uint8Array): EncryptionRequest | undefined {
+    return this.#protocol.findEncryptionRequest?.(bytes)
+  }
+
+  accept(socket: Socket, first: Uint8Array, { place, isExposed = false, loginMs = usualLoginMs }: Entry = {}): void {
     const counts = this.#counts
     const id = ++this.#lastId
     const onClose = (closed: Connection): void => {
@@ -50,7 +66,8 @@ export class Door implements Gateway {
     }
     counts.connectionsOpened++
     counts.connectionsOpen++
-    const connection = new Connection({ ...this.#parts, counts, id, onClose }, socket, this.#state)
+    const parts = { ...this.#parts, counts, id, onClose, isExposed, loginMs }
+    const connection = new Connection(parts, socket, this.#state)
     this.#connections.add(connection)
     if (place === 'full') connection.fail(tooMany())
     else if (first.length > 0) connection.receive(first)

@@ -18,6 +18,21 @@ import type { Turns } from './turns.ts'
 /** `more`: the bytes so far fit this protocol and may fit others; `no` is final, `yes` is where nobody else hopes. */
 export type Sniff = 'yes' | 'no' | 'more'
 
+/**
+ * What a client asks for in the open, before anything else: whether the rest may be encrypted. The listener answers it where
+ * it can encrypt, and the protocol itself, with "no", where it cannot.
+ */
+export interface EncryptionRequest {
+  /** Of the request: behind it nothing may come before the answer, or who stands between could put words in. */
+  readonly sizeBytes: number
+  /** What is asked for is TLS; else it is refused. */
+  readonly isTls: boolean
+  readonly accepted: Uint8Array
+  readonly refused: Uint8Array
+  /** For who has said more already. */
+  readonly tooEarly: Uint8Array
+}
+
 /** A protocol, as it is registered. */
 export interface Protocol<Name extends string = string> {
   /** As in `--port-redis` and in `polylog.sessions`. */
@@ -25,6 +40,13 @@ export interface Protocol<Name extends string = string> {
   /** As people call it. */
   readonly title: string
   sniff(bytes: Uint8Array): Sniff
+  /** The request at the head of bytes that are sniffed as this protocol's, if it is one. */
+  readonly findEncryptionRequest?: (bytes: Uint8Array) => EncryptionRequest | undefined
+  /**
+   * By which clients that begin with TLS must say that they will speak it (ALPN); a client that says so speaks nothing
+   * else. Left out: it is spoken by who says nothing.
+   */
+  readonly alpn?: string | undefined
   /** For a door that opens: what its connections share. */
   open(parts: DoorParts): ProtocolState
 }
@@ -72,15 +94,20 @@ export interface Conversation extends Rewording {
   close(): void
 }
 
+/** How a connection comes in. */
+export interface Entry {
+  /** Charged for the connection as long as it is open; where it is not to be had, "full", the client is told so. */
+  readonly place?: MemoryAccount | 'full'
+  /** Others may read what passes, so that nobody proves here who it is. */
+  readonly isExposed?: boolean
+  /** What is left of the time in which it must be known who it is. */
+  readonly loginMs?: number
+}
+
 /** A protocol that is served. */
-export interface Gateway {
-  readonly name: string
-  sniff(bytes: Uint8Array): Sniff
-  /**
-   * Takes the socket over; `first` is what has been received already. `place` is charged for the connection as long as it
-   * is open; where it is not to be had, "full", the client is told so.
-   */
-  accept(socket: Socket, first: Uint8Array, place?: MemoryAccount | 'full'): void
+export interface Gateway extends Pick<Protocol, 'name' | 'sniff' | 'findEncryptionRequest' | 'alpn'> {
+  /** Takes the socket over; `first` is what has been received already. */
+  accept(socket: Socket, first: Uint8Array, entry?: Entry): void
   /**
    * Idle connections end at once, others when what runs has ended. What still runs after `graceMs` is canceled; whose
    * client then does not take its replies is cut. Resolves when all have ended.

@@ -151,9 +151,41 @@ export class DiskError extends Error {
 export interface Network {
   listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener>
   connect(address: Address): Promise<Socket>
+  /** Reads what a server shows of itself. Errors: `certificate` where it is none, or the key is another's. */
+  identity(text: IdentityText): Identity
+  /** A new key, and a certificate that it signs itself, for ten years. */
+  makeIdentity(names: readonly string[]): Promise<KeyPair>
+  /**
+   * The server's side of TLS over an accepted socket whose first bytes are read already. From here on only what is returned
+   * is used. Before `onSecured` it can be destroyed, and nothing else; where the handshake fails it closes.
+   */
+  secure(socket: Socket, identity: Identity, first: Uint8Array): SecureSocket
 }
 
-export type NetworkErrorCode = 'refused' | 'address-in-use' | 'no-address' | 'access' | 'io'
+/** In PEM. */
+export interface KeyPair {
+  /** With those that lead to one that clients know. */
+  readonly certificate: string
+  readonly key: string
+}
+
+export interface IdentityText extends KeyPair {
+  /** Clients must show a certificate that one of these has signed. */
+  readonly clientAuthorities?: string | undefined
+  /** By which a client may say in its handshake what it will speak (ALPN). One that names none of these is refused. */
+  readonly protocols: readonly string[]
+}
+
+/** What handshakes show, checked; made by a host, for that host. */
+export interface Identity {
+  /** SHA-256 of the certificate, in hexadecimal digits. */
+  readonly fingerprint: string
+  readonly validUntilMs: number
+  /** The same for people. */
+  readonly validUntil: string
+}
+
+export type NetworkErrorCode = 'refused' | 'address-in-use' | 'no-address' | 'access' | 'certificate' | 'io'
 
 export class NetworkError extends Error {
   readonly code: NetworkErrorCode
@@ -168,6 +200,11 @@ export class NetworkError extends Error {
 export interface Address {
   readonly host: string
   readonly port: number
+  /**
+   * A socket in the file system instead of the two, for its owner alone. What nobody answers at is replaced; it goes with
+   * its listener. Node's paths of sockets end after about 100 bytes.
+   */
+  readonly path?: string
 }
 
 export interface Listener {
@@ -183,6 +220,8 @@ export interface Listener {
  */
 export interface Socket {
   readonly remote: string
+  /** From this machine itself: by loopback, or by a socket in the file system. */
+  readonly isLocal: boolean
   onData: (chunk: Uint8Array) => void
   /** The other side has ended its half. */
   onEnd: () => void
@@ -199,4 +238,17 @@ export interface Socket {
   end(): void
   /** Closes at once. */
   destroy(): void
+}
+
+/** What a handshake has told. */
+export interface Secured {
+  /** As the client calls the server (SNI). */
+  readonly serverName: string | undefined
+  /** Of the identity's `protocols`. */
+  readonly protocol: string | undefined
+}
+
+export interface SecureSocket extends Socket {
+  /** The handshake has ended well. */
+  onSecured: (secured: Secured) => void
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Host, Socket } from './host.ts'
+import type { Host, Listener, Socket } from './host.ts'
 import { createRealHost } from './real/real-host.ts'
 import { SimulatedWorld } from './simulated/simulated-world.ts'
 
@@ -146,5 +146,26 @@ describe.each(subjects)('$name network', ({ run }) => {
       client.socket.end()
       server.socket.end()
       await client.until((events) => events.includes('close'))
+    }))
+
+  test('a socket in the file system carries bytes as a port does', () =>
+    run(async (host) => {
+      const path = `/tmp/polylog-network-${process.pid}.sock`
+      let accept: (server: Witness) => void
+      const arrival = new Promise<Witness>((resolve) => (accept = resolve))
+      const listen = (): Promise<Listener> =>
+        host.network.listen({ host: '', port: 0, path }, (socket) => accept(new Witness(socket)))
+      const listener = await listen()
+      const client = new Witness(await host.network.connect({ host: '', port: 0, path }))
+      client.socket.write(bytes('question'))
+      const accepted = await arrival
+      expect(accepted.socket.isLocal).toBe(true)
+      await accepted.until((events) => events[0] === 'data question')
+      accepted.socket.end()
+      client.socket.end()
+      await client.until((events) => events.includes('close'))
+      await expect(listen()).rejects.toMatchObject({ code: 'address-in-use' })
+      await listener.close()
+      await (await listen()).close()
     }))
 })

@@ -14,6 +14,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Host } from '../host/host.ts'
+import { isLoopback } from '../host/loopback.ts'
 
 const freeFailures = 3
 const firstDelayMs = 100
@@ -96,6 +97,6 @@ function nameKey(name: string): string {
 
 /** What a failure counts for. */
 function keysOf(name: string, address: string): readonly string[] {
-  const isHere = /^(?:::ffff:)?127\.|^::1$|^\[::1\]$/.test(address)
+  const isHere = isLoopback(address) || address.startsWith('/')
   return isHere ? [nameKey(name)] : [nameKey(name), `address ${address}`]
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ProcessMemory } from '../database/process-memory.ts'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { Server } from './server.ts'
-import { connectionBytes } from './sniffing.ts'
+import { connectionBytes } from './newcomer.ts'
 
 const mebibyte = 1024 * 1024
 const memory = new ProcessMemory(40 * mebibyte, 0, Infinity)

@@ -1,25 +1,34 @@
 /**
  * The server: one port for all protocols, further ports for one each, and an end that loses nothing.
  */
-import { PolylogError } from '../base/errors.ts'
-import type { MemoryAccount } from '../base/memory-account.ts'
 import { Instance, type InstanceOptions } from '../database/instance.ts'
-import { loginMs } from '../gateway/connection.ts'
 import { Door } from '../gateway/door.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits, type Protocol } from '../gateway/gateway.ts'
 import { Turns } from '../gateway/turns.ts'
-import type { Cancel, Host, Listener, Socket } from '../host/host.ts'
+import type { Address, Host, KeyPair, Listener } from '../host/host.ts'
+import { isLoopback } from '../host/loopback.ts'
 import { Sessions, type SessionsOptions } from '../session/sessions.ts'
+import { Certificates, type TlsFiles } from './certificates.ts'
 import { DirectoryWatch } from './directory-watch.ts'
+import { Handshakes } from './handshakes.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { checkMayLeave } from './leaving.ts'
+import { connectionBytes, type Entrance, Newcomer } from './newcomer.ts'
 import { protocols, type ProtocolName } from './protocols.ts'
-import { connectionBytes, sniffProtocol } from './sniffing.ts'
+import { ownIdentity } from './own-identity.ts'
+import { socketPaths } from './socket-paths.ts'
 
 export interface ServerOptions {
   readonly host?: string
   readonly port?: number
   /** Further ports on which only one protocol is spoken. */
   readonly protocolPorts?: Partial<Record<ProtocolName, number>>
+  /** A socket in the file system for all protocols; of a folder, two in it, as clients look for them (`socket-paths.ts`). */
+  readonly socketPath?: string
+  /** A certificate and its key: all ports speak TLS, too, to who begins with it. */
+  readonly tls?: TlsFiles | KeyPair
+  /** Passwords and data may pass between machines in the open. */
+  readonly insecureTransport?: boolean
   readonly limits?: Partial<GatewayLimits>
   /** What runs gets this long when the server stops, then it is canceled. Default: 50. */
   readonly stopTimeoutMs?: number
@@ -32,11 +41,6 @@ const defaultStopTimeoutMs = 50
 /** Where connections have no memory left: who has not said what it speaks beyond these is not waited for. */
 const mostUnclearWhenFull = 64
 
-/** Without credentials only this machine may connect. */
-function isLoopback(address: string): boolean {
-  return address === 'localhost' || address === '::1' || /^127(\.\d{1,3}){3}$/.test(address)
-}
-
 export class Server {
   readonly sessions: Sessions
   readonly #host: Host
@@ -45,8 +49,11 @@ export class Server {
   readonly #stopTimeoutMs: number
   readonly #listeners: Listener[] = []
   readonly #housekeeping: Housekeeping
+  readonly #handshakes: Handshakes
+  readonly #allowsInsecure: boolean
+  #certificates: Certificates | undefined
   /** Connections that have not said yet what they speak. */
-  readonly #unclear = new Map<Socket, MemoryAccount | 'full'>()
+  readonly #unclear = new Set<Newcomer>()
 
   private constructor(host: Host, sessions: Sessions, options: ServerOptions) {
     this.#host = host
@@ -54,25 +61,25 @@ export class Server {
     this.#stopTimeoutMs = options.stopTimeoutMs ?? defaultStopTimeoutMs
     this.#housekeeping = new Housekeeping(host, sessions)
     this.#turns = new Turns(host)
+    this.#handshakes = new Handshakes(host)
+    this.#allowsInsecure = options.insecureTransport === true
     const limits = { ...defaultGatewayLimits, ...options.limits }
     const turns = this.#turns
     const open = (protocol: Protocol): Gateway => new Door(protocol, sessions, limits, turns)
     this.#gateways = new Map([...protocols].map(([name, protocol]) => [name, open(protocol)]))
   }
 
-  /** Errors: `denied` for an address that is not loopback, `NetworkError` of the host. */
+  /**
+   * Errors: `denied` for an address that others can reach where nobody is asked for a password, or asked in the open;
+   * `NetworkError` of the host.
+   */
   static async listen(host: Host, sessions: Sessions, options: ServerOptions = {}): Promise<Server> {
     const address = options.host ?? '127.0.0.1'
-    if (!isLoopback(address)) {
-      throw new PolylogError('denied', `there are no credentials yet, so only loopback can be served, not ${address}`)
-    }
     await sessions.followUsers()
+    checkMayLeave(host, address, sessions.principals.areProved, options)
     const server = new Server(host, sessions, options)
     try {
-      await server.#listen(address, options.port ?? defaultPort, [...server.#gateways.values()])
-      for (const [name, port] of Object.entries(options.protocolPorts ?? {})) {
-        await server.#listen(address, port, [server.#gateways.get(name as ProtocolName)!])
-      }
+      await server.#open(address, options)
     } catch (error) {
       await server.close()
       throw error
@@ -80,8 +87,30 @@ export class Server {
     return server
   }
 
-  async #listen(host: string, port: number, gateways: readonly Gateway[]): Promise<void> {
-    const listener = await this.#host.network.listen({ host, port }, (socket) => {
+  async #open(host: string, { tls, port = defaultPort, protocolPorts = {}, socketPath }: ServerOptions): Promise<void> {
+    const all = [...this.#gateways.values()]
+    if (tls !== undefined) {
+      const protocolNames = all.flatMap(({ alpn }) => (alpn === undefined ? [] : [alpn]))
+      this.#certificates = await Certificates.open(this.#host, this.#handshakes, tls, protocolNames)
+    }
+    await this.#listen({ host, port }, all)
+    for (const [name, one] of Object.entries(protocolPorts)) {
+      await this.#listen({ host, port: one }, [this.#gateways.get(name as ProtocolName)!])
+    }
+    if (socketPath === undefined) return
+    for (const path of await socketPaths(this.#host.disk, socketPath, this.port)) {
+      await this.#listen({ host, port: 0, path }, all)
+    }
+  }
+
+  async #listen(address: Address, gateways: readonly Gateway[]): Promise<void> {
+    const entrance: Entrance = {
+      sessions: this.sessions,
+      gateways,
+      handshakes: this.#handshakes,
+      allowsInsecure: this.#allowsInsecure,
+    }
+    const listener = await this.#host.network.listen(address, (socket) => {
       this.#turns.accepted()
       this.sessions.scheduler.standBack()
       const account = this.sessions.memory.connections.child('the connection', { quantumBytes: 1024 })
@@ -90,20 +119,15 @@ export class Server {
         socket.destroy()
         return
       }
-      this.#unclear.set(socket, place)
-      const stopLimit = this.#limitUnclear(socket)
-      sniffProtocol(socket, gateways, place, () => {
-        stopLimit?.()
-        this.#unclear.delete(socket)
-      })
+      const newcomer = new Newcomer(entrance, socket, place, () => this.#unclear.delete(newcomer))
+      this.#unclear.add(newcomer)
     })
     this.#listeners.push(listener)
   }
 
-  /** Where everybody proves who it is, nobody may keep silent for longer than that takes. */
-  #limitUnclear(socket: Socket): Cancel | undefined {
-    if (!this.sessions.principals.areProved) return undefined
-    return this.#host.at(loginMs, () => socket.destroy())
+  /** Reads the files of its certificate again; where they are none, the server goes on with the one that it has. */
+  async reloadCertificates(): Promise<void> {
+    await this.#certificates?.reload()
   }
 
   /** Of the shared port, the one that was chosen where 0 was asked for. */
@@ -118,13 +142,11 @@ export class Server {
   /** Accepts nothing more, lets what runs end, closes every connection. Sessions that others have opened go on. */
   async close(): Promise<void> {
     this.#housekeeping.stop()
+    this.#certificates?.stop()
     const listeners = this.#listeners.splice(0)
     const closed = listeners.map((listener) => listener.close())
     // Before the gateways: one that has closed must not be given a connection any more.
-    for (const [socket, place] of this.#unclear) {
-      socket.destroy()
-      if (place !== 'full') place.close()
-    }
+    for (const newcomer of this.#unclear) newcomer.cut()
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close(this.#stopTimeoutMs)))
     await Promise.all(closed)
   }
@@ -156,7 +178,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   })
   try {
     await makeFirstUser(sessions, options)
-    const server = await Server.listen(host, sessions, options.server)
+    const server = await Server.listen(host, sessions, await identified(options, sessions))
     const watch = new DirectoryWatch(host, instance)
     const stop = async (): Promise<void> => {
       await server.close()
@@ -171,6 +193,14 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     await instance.close()
     throw error
   }
+}
+
+/** Who leaves this machine without a certificate gets one that is made here. */
+async function identified({ instance, server = {} }: StartOptions, { principals }: Sessions): Promise<ServerOptions> {
+  const { host: address = '127.0.0.1', tls, insecureTransport } = server
+  const needsNone = isLoopback(address) || tls !== undefined || insecureTransport === true
+  if (needsNone || !principals.areProved) return server
+  return { ...server, tls: await ownIdentity(instance.host, instance.directory, address) }
 }
 
 /** Before anybody can connect. */

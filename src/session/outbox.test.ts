@@ -61,6 +61,7 @@ class Peer {
   onEnd: () => void = () => undefined
   onClose: () => void = () => undefined
   remote = 'peer'
+  isLocal = true
 
   write(bytes: Uint8Array): boolean {
     this.writes++

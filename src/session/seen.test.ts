@@ -124,6 +124,7 @@ function forgetfulDoor(session: Session): { outbox: Outbox; sent: () => string; 
   const outbox = new Outbox(
     {
       remote: 'peer',
+      isLocal: true,
       pendingBytes: 0,
       onData: () => undefined,
       onEnd: () => undefined,

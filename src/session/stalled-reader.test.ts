@@ -27,6 +27,7 @@ beforeEach(async () => {
 /** A client that takes what the test says it takes. */
 class Peer {
   readonly remote = 'peer'
+  readonly isLocal = true
   pendingBytes = 0
   onDrain: () => void = () => undefined
   onData: () => void = () => undefined

@@ -77,10 +77,10 @@ describe('the end of serve', () => {
     expect(await runPolylog('--version')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+/) })
   })
 
-  test('an address that is not loopback is 1, because there are no credentials', async () => {
+  test('an address that is not loopback is 1, because there is no user', async () => {
     const { status, stderr } = await runPolylog('serve', '--memory', '--port', '0', '--host', '0.0.0.0')
     expect(status).toBe(1)
-    expect(stderr).toContain('only loopback')
+    expect(stderr).toContain('polylog user add')
   })
 
   test('a port in use is 1 and named', async () => {

@@ -44,13 +44,14 @@ export class ServerProcess {
     return ServerProcess.run([binary, 'serve', ...port, ...options], repositoryRoot, env)
   }
 
-  /** Any script that prints the ready line. */
+  /** Any script that prints the ready line. `under`: a command that becomes what it is given. */
   static async run(
     args: readonly string[],
     cwd: string = repositoryRoot,
     env: NodeJS.ProcessEnv = {},
+    under: readonly string[] = [],
   ): Promise<ServerProcess> {
-    const child = spawnNode(args, { cwd, env: { ...process.env, ...env } })
+    const child = spawnNode(args, { cwd, env: { ...process.env, ...env } }, under)
     const exit = exitOf(child)
     const limit = setTimeout(() => child.kill('SIGKILL'), startLimitMs)
     try {
@@ -95,8 +96,9 @@ export function runScript(script: string, ...args: string[]): Promise<Exit> {
   return exitOf(spawnNode([script, ...args], { cwd: repositoryRoot }))
 }
 
-function spawnNode(args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-  return spawn(process.execPath, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+function spawnNode(args: readonly string[], options: SpawnOptions = {}, under: readonly string[] = []): ChildProcess {
+  const [command, ...rest] = [...under, process.execPath, ...args]
+  return spawn(command!, rest, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 async function exitOf(child: ChildProcess): Promise<Exit> {

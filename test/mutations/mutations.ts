@@ -12,6 +12,7 @@ import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
 import { planMutations } from './plans.ts'
 import { storageMutations } from './storage.ts'
+import { transportMutations } from './transport.ts'
 import { turnMutations } from './turns.ts'
 import { upperMutations } from './upper.ts'
 
@@ -27,6 +28,7 @@ export const mutations: readonly Mutation[] = [
   ...turnMutations,
   ...limitMutations,
   ...loginMutations,
+  ...transportMutations,
   ...upperMutations,
   ...kitMutations,
   ...encryptionMutations,

@@ -232,13 +232,13 @@ export const upperMutations: readonly Mutation[] = [
     [['all blocks are moved at once', 'isWhole ? Infinity : 2 * chunk.length', 'Infinity']],
   ),
   ...mutationsOf(
-    'src/server/sniffing.ts',
-    ['src/server/crowded.test.ts'],
+    'src/server/newcomer.ts',
+    ['src/server/crowded.test.ts', 'src/server/newcomer.test.ts'],
     [
       [
         'a connection that nobody speaks on any more stays charged',
-        "if (place !== 'full') place.close()\n    onTold()",
-        'onTold()',
+        "if (this.#place !== 'full') this.#place.close()\n    this.#told()",
+        'this.#told()',
       ],
     ],
   ),

@@ -90,6 +90,10 @@ export class MongoConversation implements Conversation {
     return this.#user?.name
   }
 
+  get isExposed(): boolean {
+    return this.#connection.isExposed
+  }
+
   /** It has proved who it is. Errors: `too_many_connections`. */
   identify(user: Role): void {
     this.#changeUser(user)

@@ -60,6 +60,7 @@ async function connectRaw(host: Host, port: number): Promise<RawClient> {
 /** One end of a connection within the process: what one end writes the other has at once. */
 class LocalSocket implements Socket {
   readonly remote = 'test'
+  readonly isLocal = true
   readonly pendingBytes = 0
   onData: (chunk: Uint8Array) => void = () => undefined
   onEnd: () => void = () => undefined

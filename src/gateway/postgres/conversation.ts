@@ -9,7 +9,7 @@
 import type { PolylogError } from '../../base/errors.ts'
 import { answerTo } from '../../session/faults.ts'
 import { canceled } from '../../session/statement-runner.ts'
-import type { Connection } from '../connection.ts'
+import { type Connection, noEncryption } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
 import type { Reworded } from '../refused-replies.ts'
 import type { Client } from './client.ts'
@@ -329,6 +329,7 @@ export class PostgresConversation implements Conversation {
     if (connection.hasEnded) return
     const { principals } = this.#state.parts.sessions
     if (!principals.areProved) return this.#prepare(packet)
+    if (connection.isExposed) throw sqlError('denied', '28000', noEncryption)
     this.#login = { proof: new PostgresLogin(principals, connection, userOf(packet)), packet }
     return undefined
   }

@@ -3,13 +3,16 @@ import type { Connection } from '../connection.ts'
 import type { Conversation, DoorParts, Protocol, ProtocolState } from '../gateway.ts'
 import { PostgresConversation } from './conversation.ts'
 import type { SqlLanguage } from './language.ts'
-import { sniffPostgres } from './startup.ts'
+import { findEncryptionRequest, sniffPostgres } from './startup.ts'
 
 export function postgresOver(language: SqlLanguage): Protocol<'postgres'> {
   return {
     name: 'postgres',
     title: 'PostgreSQL',
     sniff: sniffPostgres,
+    findEncryptionRequest,
+    // As PostgreSQL 17 asks of who begins with TLS.
+    alpn: 'postgresql',
     open: (parts) => new PostgresState(parts, language),
   }
 }

@@ -6,11 +6,12 @@
  * | code                | packet                                                                                 |
  * |---------------------|----------------------------------------------------------------------------------------|
  * | 3 << 16 and minors  | start-up: (name zero value zero)* zero                                                 |
- * | 80877103, 80877104  | SSLRequest, GSSENCRequest: answered `N`, and the client goes on in the open            |
+ * | 80877103, 80877104  | SSLRequest, GSSENCRequest: answered by the listener where it has TLS (`S` and `N`); here  |
+ * |                     | both are answered `N`, and the client goes on in the open                              |
  * | 80877102            | CancelRequest: process i32, secret i32                                                 |
  */
 import { decodeUtf8 } from '../../base/bytes.ts'
-import type { Sniff } from '../gateway.ts'
+import type { EncryptionRequest, Sniff } from '../gateway.ts'
 import { protocolViolation } from './errors.ts'
 import { readLength } from './frames.ts'
 
@@ -41,6 +42,24 @@ export function sniffPostgres(bytes: Uint8Array): Sniff {
   const code = readLength(bytes, 4)
   if (code >>> 16 === 3 || code >>> 16 === 2) return 'yes'
   return code === sslRequest || code === gssRequest || code === cancelRequest ? 'yes' : 'no'
+}
+
+const accepted = Buffer.from('S')
+const refused = Buffer.from('N')
+/** What PostgreSQL says since CVE-2021-23214: before the handshake anybody on the way could have put it in. */
+const tooEarly = fatalMessage('08P01', 'received unencrypted data after SSL request')
+
+export function findEncryptionRequest(bytes: Uint8Array): EncryptionRequest | undefined {
+  if (bytes.length < 8 || readLength(bytes, 0) !== 8) return undefined
+  const code = readLength(bytes, 4)
+  if (code !== sslRequest && code !== gssRequest) return undefined
+  return { sizeBytes: 8, isTls: code === sslRequest, accepted, refused, tooEarly }
+}
+
+function fatalMessage(sqlState: string, message: string): Uint8Array {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${sqlState}\0M${message}\0\0`)
+  const head = Buffer.from([0x45, 0, 0, 0, 4 + fields.length])
+  return Buffer.concat([head, fields])
 }
 
 /** Undefined where more has to arrive. */

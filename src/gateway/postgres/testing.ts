@@ -4,6 +4,7 @@ import type { Gateway } from '../gateway.ts'
 
 export class FakeSocket implements Socket {
   readonly remote = 'test'
+  readonly isLocal = true
   onData: (chunk: Uint8Array) => void = () => undefined
   onEnd: () => void = () => undefined
   onDrain: () => void = () => undefined

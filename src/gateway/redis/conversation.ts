@@ -12,7 +12,7 @@ import { unlimited } from '../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RunOptions, Session, SessionOptions } from '../../session/contract.ts'
 import { answerTo } from '../../session/faults.ts'
-import type { Connection } from '../connection.ts'
+import { type Connection, noEncryption } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
 import { Timeout } from '../timeout.ts'
 import type { Reworded } from '../refused-replies.ts'
@@ -183,6 +183,7 @@ export class RedisConversation implements Client, Conversation {
   }
 
   next(): Step | Promise<void> {
+    if (this.#connection.isExposed && !this.#isIdentified) return this.#refuseExposed()
     const found = this.input.next()
     this.#meet()
     if (found === parsed.more) return step.more
@@ -190,6 +191,14 @@ export class RedisConversation implements Client, Conversation {
     if (found === parsed.pause) return this.#pause()
     this.#reply.begin(this.#connection.outbox.writer)
     this.#reply.error(`ERR Protocol error: ${this.input.error}`)
+    this.#connection.endAfterReplies()
+    return step.done
+  }
+
+  /** Before a command is looked at: its first one may hold the password, and the next ones would hold data. */
+  #refuseExposed(): Step {
+    this.#reply.begin(this.#connection.outbox.writer)
+    this.#reply.error(`DENIED ${noEncryption}`)
     this.#connection.endAfterReplies()
     return step.done
   }

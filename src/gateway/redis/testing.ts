@@ -16,6 +16,7 @@ import { splitWords } from './wire.ts'
 /** Keeps what the gateway writes; hands over what the test sends. */
 class TestSocket implements Socket {
   readonly remote: string
+  readonly isLocal = true
   onData: (chunk: Uint8Array) => void = () => undefined
   onEnd: () => void = () => undefined
   onDrain: () => void = () => undefined

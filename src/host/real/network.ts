@@ -1,5 +1,9 @@
+import fs from 'node:fs'
 import net from 'node:net'
 import { NetworkError, type Address, type Listener, type Network, type NetworkErrorCode, type Socket } from '../host.ts'
+import { originOf, RealSocket } from './real-socket.ts'
+import { RealIdentity } from './secure-socket.ts'
+import { makeIdentity } from './self-signed.ts'
 
 /**
  * Connections that wait to be accepted: of a thousand that come at once, those beyond it would try again after seconds.
@@ -7,33 +11,80 @@ import { NetworkError, type Address, type Listener, type Network, type NetworkEr
  */
 const backlog = 4096
 
-/** TCP by `node:net`, Nagle off. An error of a socket is followed by its close and is told by `onClose` alone. */
+/** Of a socket's path, of which the system would cut off the rest: Linux takes 107, others less. */
+const mostPathBytes = 100
+
+/** TCP by `node:net`, Nagle off; sockets in the file system; TLS by `node:tls`. */
 export function createRealNetwork(): Network {
-  return { listen, connect }
+  return {
+    listen,
+    connect,
+    identity: (text) => new RealIdentity(text),
+    makeIdentity,
+    secure: (socket, identity, first) => (identity as RealIdentity).begin(socket as RealSocket, first),
+  }
 }
 
-function listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener> {
+async function listen(address: Address, onConnection: (socket: Socket) => void): Promise<Listener> {
+  const { path } = address
+  if (path !== undefined) await preparePath(path)
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
-    onConnection(readsAtOnce(socket) ?? new RealSocket(socket)),
+    onConnection(readsAtOnce(socket, path) ?? new RealSocket(socket, originOf(socket, path)).follow()),
   )
   return new Promise<Listener>((resolve, reject) => {
     server.once('error', (error) => reject(toNetworkError(error, address)))
-    server.listen({ port: address.port, host: address.host, backlog }, () => {
-      // Accepting may fail for lack of descriptors; the next connection may find one.
-      server.on('error', () => {})
-      resolve(new RealListener(server, address.host))
-    })
+    asOwner(path, () =>
+      server.listen({ ...whereOf(address), backlog }, () => {
+        // Accepting may fail for lack of descriptors; the next connection may find one.
+        server.on('error', () => {})
+        resolve(new RealListener(server, address))
+      }),
+    )
   })
 }
 
-function connect(address: Address): Promise<Socket> {
-  const socket = net.connect({ host: address.host, port: address.port, allowHalfOpen: true, noDelay: true })
+function whereOf({
+  host,
+  port,
+  path,
+}: Address): { readonly path: string } | { readonly host: string; readonly port: number } {
+  return path === undefined ? { host, port } : { path }
+}
+
+/** A socket in the file system is made within the call, and is its owner's alone from its first moment. */
+function asOwner(path: string | undefined, make: () => void): void {
+  if (path === undefined) return make()
+  const before = process.umask(0o077)
+  try {
+    make()
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** Removes what a server has left that was killed: it lies there, and nobody answers. */
+async function preparePath(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > mostPathBytes) {
+    throw new NetworkError('no-address', `${path}: the path of a socket takes ${mostPathBytes} bytes at most`)
+  }
+  const found = fs.lstatSync(path, { throwIfNoEntry: false })
+  if (found?.isSocket() !== true) return
+  try {
+    const other = await connect({ host: '', port: 0, path })
+    other.destroy()
+  } catch (error) {
+    if (error instanceof NetworkError && error.code === 'refused') fs.rmSync(path, { force: true })
+  }
+}
+
+async function connect(address: Address): Promise<Socket> {
+  const socket = net.connect({ ...whereOf(address), allowHalfOpen: true, noDelay: true })
   return new Promise<Socket>((resolve, reject) => {
     const refuse = (error: Error): void => reject(toNetworkError(error, address))
     socket.once('error', refuse)
     socket.once('connect', () => {
       socket.off('error', refuse)
-      resolve(new RealSocket(socket))
+      resolve(new RealSocket(socket, originOf(socket, address.path)).follow())
     })
   })
 }
@@ -42,9 +93,10 @@ class RealListener implements Listener {
   readonly address: Address
   readonly #server: net.Server
 
-  constructor(server: net.Server, host: string) {
+  constructor(server: net.Server, address: Address) {
     this.#server = server
-    this.address = { host, port: (server.address() as net.AddressInfo).port }
+    const chosen = server.address()
+    this.address = typeof chosen === 'object' && chosen !== null ? { ...address, port: chosen.port } : address
   }
 
   /** `server.close` calls back only after the last connection's end; the port is free at once. */
@@ -53,8 +105,6 @@ class RealListener implements Listener {
     return new Promise((resolve) => setImmediate(resolve))
   }
 }
-
-const ignore = (): void => {}
 
 /** For the reads of all connections: each is copied before the next one. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
@@ -72,7 +122,7 @@ interface Undocumented {
   readonly onread: { readonly buffer: Uint8Array; readonly callback: (count: number) => boolean }
 }
 
-function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
+function readsAtOnce(accepted: net.Socket, path: string | undefined): RealSocket | undefined {
   let socket: RealSocket | undefined = undefined
   const reading = readInto(accepted, readBuffer, (count) => {
     // Small ones are of Buffer's pool: memory of its own costs as much as parsing it. Who keeps some of it copies that.
@@ -80,7 +130,7 @@ function readsAtOnce(accepted: net.Socket): RealSocket | undefined {
     readBuffer.copy(chunk, 0, 0, count)
     socket!.onData(chunk)
   })
-  if (reading !== undefined) socket = new RealSocket(reading)
+  if (reading !== undefined) socket = new RealSocket(reading, originOf(reading, path)).follow()
   return socket
 }
 
@@ -116,62 +166,17 @@ export function readInto(
   return reading
 }
 
-class RealSocket implements Socket {
-  onData: (chunk: Uint8Array) => void = ignore
-  onEnd: () => void = ignore
-  onDrain: () => void = ignore
-  onClose: () => void = ignore
-  readonly remote: string
-  readonly #socket: net.Socket
-
-  constructor(socket: net.Socket) {
-    this.#socket = socket
-    this.remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
-    // Where reads pass no stream, there are none.
-    socket.on('data', (chunk) => this.onData(chunk))
-    socket.on('end', () => this.onEnd())
-    socket.on('drain', () => this.onDrain())
-    socket.on('close', () => this.onClose())
-    socket.on('error', ignore)
-  }
-
-  write(bytes: Uint8Array): boolean {
-    // Node answers a write after the end with an error event that would destroy what is still being sent.
-    if (this.#socket.destroyed || this.#socket.writableEnded) return true
-    return this.#socket.write(bytes)
-  }
-
-  get pendingBytes(): number {
-    return this.#socket.destroyed ? 0 : this.#socket.writableLength
-  }
-
-  pause(): void {
-    this.#socket.pause()
-  }
-
-  resume(): void {
-    this.#socket.resume()
-  }
-
-  end(): void {
-    if (!this.#socket.destroyed) this.#socket.end()
-  }
-
-  destroy(): void {
-    this.#socket.destroy()
-  }
-}
-
 const CODES: ReadonlyMap<string, NetworkErrorCode> = new Map([
   ['ECONNREFUSED', 'refused'],
   ['EADDRINUSE', 'address-in-use'],
   ['EADDRNOTAVAIL', 'no-address'],
   ['ENOTFOUND', 'no-address'],
+  ['ENOENT', 'no-address'],
   ['EACCES', 'access'],
   ['EPERM', 'access'],
 ])
 
-function toNetworkError(error: Error, address: Address): NetworkError {
+function toNetworkError(error: Error, { host, port, path }: Address): NetworkError {
   const code = CODES.get((error as NodeJS.ErrnoException).code ?? '') ?? 'io'
-  return new NetworkError(code, `${address.host}:${address.port}: ${error.message}`, { cause: error })
+  return new NetworkError(code, `${path ?? `${host}:${port}`}: ${error.message}`, { cause: error })
 }

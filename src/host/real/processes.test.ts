@@ -15,7 +15,7 @@ const built = path.join(folder, 'built')
 const children = new Set<ChildProcess>()
 
 beforeAll(async () => {
-  const sources = ['real/real-host.ts', 'real/worker-entry.ts'].map((name) =>
+  const sources = ['real/real-host.ts', 'real/worker-entry.ts', 'real/node-forge.d.ts'].map((name) =>
     path.join(import.meta.dirname, '..', name),
   )
   const tsc = path.join(import.meta.dirname, '../../../node_modules/typescript/bin/tsc')

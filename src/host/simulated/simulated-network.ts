@@ -1,4 +1,5 @@
 import { NetworkError, type Address, type Listener, type Network, type Socket } from '../host.ts'
+import { SimulatedSecureSocket } from './simulated-secure-socket.ts'
 import { SimulatedSocket } from './simulated-socket.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
@@ -23,6 +24,12 @@ export class SimulatedNetwork {
     return {
       listen: (address, onConnection) => this.#listen(process, address, onConnection),
       connect: (address) => this.#connect(process, address),
+      identity: ({ certificate }) => ({ fingerprint: certificate, validUntilMs: Infinity, validUntil: 'ever' }),
+      makeIdentity: () => Promise.resolve({ certificate: 'simulated', key: 'simulated' }),
+      secure: (socket, _identity, first) =>
+        new SimulatedSecureSocket(socket, first, (run) => {
+          this.#world.schedule(process, this.#world.random.between(10, 1000), 'handshake', run)
+        }),
     }
   }
 
@@ -43,12 +50,12 @@ export class SimulatedNetwork {
 
   #listen(owner: SimulatedProcess, address: Address, onConnection: (socket: Socket) => void): Promise<Listener> {
     return this.#answer(owner, 'listen', () => {
-      const port = address.port === 0 ? this.#nextPort++ : address.port
-      const key = `${owner.machine.name}:${port}`
+      const port = address.port === 0 && address.path === undefined ? this.#nextPort++ : address.port
+      const key = `${owner.machine.name}:${address.path ?? port}`
       if (this.#listeners.has(key)) throw new NetworkError('address-in-use', `${key}: the port is in use`)
       const listener: SimulatedListener = {
         owner,
-        address: { host: address.host, port },
+        address: { ...address, port },
         onConnection,
         close: () => this.#close(key, listener),
       }
@@ -65,8 +72,8 @@ export class SimulatedNetwork {
 
   #connect(client: SimulatedProcess, address: Address): Promise<Socket> {
     const { faults } = this.#world
-    const local = LOOPBACK.has(address.host)
-    const key = `${local ? client.machine.name : address.host}:${address.port}`
+    const local = address.path !== undefined || LOOPBACK.has(address.host)
+    const key = `${local ? client.machine.name : address.host}:${address.path ?? address.port}`
     return this.#answer(client, 'connect', () => {
       const listener = this.#listeners.get(key)
       const refused = faults.strikes('refuse', { process: client.name, path: key })
@@ -78,16 +85,17 @@ export class SimulatedNetwork {
   #join(client: SimulatedProcess, listener: SimulatedListener): Socket {
     const serial = this.#nextConnection++
     const forget = (socket: SimulatedSocket): void => void this.#sockets.delete(socket)
+    const isLocal = LOOPBACK.has(listener.address.host) || client.machine === listener.owner.machine
     const ours = new SimulatedSocket(
       this.#world,
       client,
-      `${listener.owner.machine.name}:${listener.address.port}`,
+      { remote: `${listener.owner.machine.name}:${listener.address.port}`, isLocal },
       forget,
     )
     const theirs = new SimulatedSocket(
       this.#world,
       listener.owner,
-      `${client.name}:${FIRST_CLIENT_PORT + serial}`,
+      { remote: `${client.name}:${FIRST_CLIENT_PORT + serial}`, isLocal },
       forget,
     )
     SimulatedSocket.join(ours, theirs)

@@ -23,6 +23,7 @@ export class SimulatedSocket implements Socket {
   onClose: () => void = ignore
   readonly owner: SimulatedProcess
   readonly remote: string
+  readonly isLocal: boolean
   pendingBytes = 0
   readonly #world: SimulatedWorld
   readonly #forget: (socket: SimulatedSocket) => void
@@ -48,12 +49,13 @@ export class SimulatedSocket implements Socket {
   constructor(
     world: SimulatedWorld,
     owner: SimulatedProcess,
-    remote: string,
+    { remote, isLocal }: Pick<Socket, 'remote' | 'isLocal'>,
     forget: (socket: SimulatedSocket) => void,
   ) {
     this.#world = world
     this.owner = owner
     this.remote = remote
+    this.isLocal = isLocal
     this.#forget = forget
   }
 

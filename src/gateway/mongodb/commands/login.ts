@@ -12,6 +12,7 @@ import { mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readBinary, readString } from '../../../model/document/values.ts'
 import { LoginError, type Login } from '../../../principal/principals.ts'
 import { ScramError } from '../../../principal/scram.ts'
+import { noEncryption } from '../../connection.ts'
 import type { MongoConversation } from '../conversation.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
 
@@ -45,6 +46,7 @@ function begin(
       'Authentication failed: no user has a password here. Connect without one, or make a user: polylog user add'
     throw authenticationFailed(message)
   }
+  if (connection.isExposed) throw authenticationFailed(`Authentication failed: ${noEncryption}`)
   const skips = options?.type === bsonType.object ? getField(options, 'skipEmptyExchange') : undefined
   const login = principals.beginScram(textOf(payload), { door: 'mongodb', remote: connection.remote })
   connection.sasl = { login, skipsEmpty: skips !== undefined && isTruthy(skips), isProved: false }

@@ -1,0 +1,80 @@
+import type net from 'node:net'
+import { resolve } from 'node:path'
+import type { Socket } from '../host.ts'
+import { isLoopback } from '../loopback.ts'
+
+const ignore = (): void => {}
+
+/** Where a connection comes from. */
+export type Origin = Pick<Socket, 'remote' | 'isLocal'>
+
+/** `path`: of the socket in the file system that it came by. */
+export function originOf({ remoteAddress, remotePort }: net.Socket, path: string | undefined): Origin {
+  return {
+    remote: `${path === undefined ? (remoteAddress ?? '?') : resolve(path)}:${remotePort ?? 0}`,
+    isLocal: path !== undefined || isLoopback(remoteAddress ?? '?'),
+  }
+}
+
+/** A connection of Node's. An error of it is followed by its close and is told by `onClose` alone. */
+export class RealSocket implements Socket {
+  onData: (chunk: Uint8Array) => void = ignore
+  onEnd: () => void = ignore
+  onDrain: () => void = ignore
+  onClose: () => void = ignore
+  readonly remote: string
+  readonly isLocal: boolean
+  protected stream: net.Socket
+
+  constructor(stream: net.Socket, { remote, isLocal }: Origin) {
+    this.stream = stream
+    this.remote = remote
+    this.isLocal = isLocal
+  }
+
+  /** Tells of what comes; before the turn in which it was made ends. */
+  follow(): this {
+    const { stream } = this
+    stream.on('close', () => this.onClose())
+    stream.on('error', ignore)
+    stream.on('end', () => this.onEnd())
+    stream.on('drain', () => this.onDrain())
+    // Where reads pass no stream, there are none.
+    stream.on('data', (chunk) => this.onData(chunk))
+    return this
+  }
+
+  /** It is read by somebody else from now on, who begins with what is put back; and nothing more is told here. */
+  release(): net.Socket {
+    const { stream } = this
+    for (const event of ['close', 'end', 'drain', 'data']) stream.removeAllListeners(event)
+    stream.pause()
+    return stream
+  }
+
+  write(bytes: Uint8Array): boolean {
+    // Node answers a write after the end with an error event that would destroy what is still being sent.
+    if (this.stream.destroyed || this.stream.writableEnded) return true
+    return this.stream.write(bytes)
+  }
+
+  get pendingBytes(): number {
+    return this.stream.destroyed ? 0 : this.stream.writableLength
+  }
+
+  pause(): void {
+    this.stream.pause()
+  }
+
+  resume(): void {
+    this.stream.resume()
+  }
+
+  end(): void {
+    if (!this.stream.destroyed) this.stream.end()
+  }
+
+  destroy(): void {
+    this.stream.destroy()
+  }
+}

@@ -1,0 +1,107 @@
+/** What passes between machines: who is let in how, what is taken for what came encrypted, and what strangers may hold. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+export const transportMutations: readonly Mutation[] = [
+  ...mutationsOf(
+    'src/server/newcomer.ts',
+    ['src/server/newcomer.test.ts', 'src/server/tls.test.ts'],
+    [
+      [
+        'what came in the open before the handshake is taken for what came in it',
+        'const isEarly = this.#first.length > sizeBytes',
+        'const isEarly = this.#first.length < sizeBytes',
+      ],
+      [
+        'who was told that it may begin with TLS goes on in the open',
+        "(this.#tls === 'asked' || this.#first[0] === handshakeRecord)",
+        'this.#first[0] === handshakeRecord',
+      ],
+      [
+        'who asked in one protocol speaks another within TLS',
+        'asked === undefined ? one.alpn === protocol : one === asked',
+        'asked === undefined ? one.alpn === protocol : one !== null',
+      ],
+      ['PostgreSQL needs no ALPN', 'asked === undefined ? one.alpn === protocol', 'asked === undefined ? one !== null'],
+      [
+        'passwords are taken in the open from other machines',
+        "isExposed: !this.#socket.isLocal && this.#tls !== 'secured' && !allowsInsecure",
+        'isExposed: this.#socket.isLocal && !allowsInsecure',
+      ],
+      ['a handshake may last', '    this.#limit()\n    const hello', '    const hello'],
+      [
+        'who has asked for encryption may keep silent',
+        '    this.#limit()\n    this.#first = nothing\n',
+        '    this.#first = nothing\n',
+      ],
+      ['a login has ten seconds beside those of the handshake', 'loginMs - (sessions', 'loginMs + 0 * (sessions'],
+      ['TLS is not charged', '!this.#place.tryCharge(secureBytes)', '!this.#place.tryCharge(0)'],
+      ['any number of refusals of GSSAPI', 'else if (this.#wasRefused) this.cut()', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/server/client-hello.ts',
+    ['src/server/newcomer.test.ts'],
+    [
+      [
+        'OpenSSL takes memory for any length',
+        "return messageBytes > maxHelloBytes ? 'no' : 'yes'",
+        "return messageBytes < 0 ? 'no' : 'yes'",
+      ],
+      [
+        'a hello that is not whole goes to OpenSSL',
+        "if (bytes.length < recordHeadBytes + recordBytes) return 'more'",
+        "if (bytes.length < recordHeadBytes + 4) return 'more'",
+      ],
+    ],
+  ),
+  ...mutationsOf(
+    'src/server/handshakes.ts',
+    ['src/server/newcomer.test.ts'],
+    [['all handshakes begin at once', 'if (this.#begun >= mostInTurn) break', '']],
+  ),
+  ...mutationsOf(
+    'src/server/certificates.ts',
+    ['src/server/certificates.test.ts'],
+    [
+      ['files are read once', "if ('keyFile' in tls) certificates.#watch()", ''],
+      ['what is no pair is said again and again', 'if (this.#isSeen(String(error))) return', ''],
+    ],
+  ),
+  ...mutationsOf(
+    'src/server/leaving.ts',
+    ['src/server/tls.test.ts'],
+    [
+      ['others are let in without a user', 'if (!hasUsers) {', 'if (hasUsers === undefined) {'],
+      ['passwords may pass in the open without a word', 'options.tls === undefined', 'options.tls === null'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/host/real/secure-socket.ts',
+    ['src/server/newcomer.test.ts', 'src/server/tls.test.ts', 'src/server/certificates.test.ts'],
+    [
+      ['half a handshake stays', 'lower.allowHalfOpen = false', 'lower.allowHalfOpen = true'],
+      ['a failed handshake stays', '(_error, upper) => upper.destroy()', '(_error, upper) => void upper'],
+      ['any client certificate is taken', 'rejectUnauthorized: true', 'rejectUnauthorized: false'],
+      [
+        'a handshake can be done again',
+        'secureOptions: constants.SSL_OP_NO_RENEGOTIATION,',
+        'secureOptions: constants.SSL_OP_NO_TICKET,',
+      ],
+      [
+        'any key is taken for the certificate',
+        'if (!shown.checkPrivateKey(createPrivateKey(key))) throw',
+        'if (false) throw',
+      ],
+      ['TLS 1.1 is spoken', "minVersion: 'TLSv1.2'", "minVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0'"],
+    ],
+  ),
+  ...mutationsOf(
+    'src/host/real/network.ts',
+    ['src/host/real/local-sockets.test.ts'],
+    [
+      ['a socket is for everybody', 'process.umask(0o077)', 'process.umask(0)'],
+      ["a living server's socket is taken away", 'other.destroy()', 'other.destroy()\n    fs.rmSync(path)'],
+      ['what a killed server has left stays', 'if (path !== undefined) await preparePath(path)', ''],
+    ],
+  ),
+]
