@@ -16,6 +16,9 @@ import { EmbeddedDatabase, type EmbeddedTransaction } from '../../src/library/li
 import { Sessions } from '../../src/session/sessions.ts'
 
 const goldens = join(import.meta.dirname, 'golden')
+/** Of the present version, with this key. */
+const encrypted = 'encrypted'
+const keyOf = (name: string): Uint8Array | undefined => (name === encrypted ? new Uint8Array(32).fill(0x42) : undefined)
 
 /** A few dozen rows are a large commit, of several pieces. */
 const limits = { largeCommitWrites: 50, pieceBytes: 1_000 }
@@ -25,9 +28,10 @@ interface Opened {
   readonly instance: Instance
 }
 
-async function openDirectory(directory: string): Promise<Opened> {
+async function openDirectory(directory: string, encryptionKey?: Uint8Array): Promise<Opened> {
   const host = createRealHost()
-  const instance = await Instance.open({ host, directory, segmentBytes: 64 * 1024, limits }, 'polylog')
+  const options = { host, directory, segmentBytes: 64 * 1024, limits, ...(encryptionKey && { encryptionKey }) }
+  const instance = await Instance.open(options, 'polylog')
   const sessions = new Sessions(host, () => instance.databases)
   const db = new EmbeddedDatabase(instance.databases.get('polylog')!, sessions, () => instance.close())
   return { db, instance }
@@ -83,11 +87,11 @@ function contentOf(db: EmbeddedDatabase): Promise<unknown> {
   })
 }
 
-async function writeGolden(): Promise<void> {
-  const folder = join(goldens, String(formatVersion))
+async function writeGolden(name: string): Promise<void> {
+  const folder = join(goldens, name)
   rmSync(folder, { recursive: true, force: true })
   const scratch = mkdtempSync(join(tmpdir(), 'polylog-golden-'))
-  const { db, instance } = await openDirectory(scratch)
+  const { db, instance } = await openDirectory(scratch, keyOf(name))
   await db.write(fillBeforeCheckpoint)
   await instance.databases.get('polylog')!.checkpoint()
   await db.write(fillAfterCheckpoint)
@@ -99,9 +103,9 @@ async function writeGolden(): Promise<void> {
 }
 
 describe('a directory of every format version', () => {
-  test('there is one of the present version', async () => {
-    if (process.env['REWRITE'] === '1') await writeGolden()
-    expect(existsSync(join(goldens, String(formatVersion)))).toBe(true)
+  test.each([String(formatVersion), encrypted])('there is one of the present version: %s', async (name) => {
+    if (process.env['REWRITE'] === '1') await writeGolden(name)
+    expect(existsSync(join(goldens, name))).toBe(true)
   })
 
   const versions = existsSync(goldens) ? readdirSync(goldens) : []
@@ -109,14 +113,14 @@ describe('a directory of every format version', () => {
     const scratch = mkdtempSync(join(tmpdir(), 'polylog-golden-'))
     try {
       cpSync(join(goldens, version, 'data'), scratch, { recursive: true })
-      const { db, instance } = await openDirectory(scratch)
+      const { db, instance } = await openDirectory(scratch, keyOf(version))
       expect(instance.databases.get('polylog')!.recovered.replayed).toBeGreaterThan(0)
       expect(await contentOf(db)).toEqual(JSON.parse(readFileSync(join(goldens, version, 'expected.json'), 'utf8')))
-      if (Number(version) >= 4) expect(await manyOf(db)).toEqual({ count: '100', length: '1985' })
+      if (version === encrypted || Number(version) >= 4) expect(await manyOf(db)).toEqual({ count: '100', length: '1985' })
       await db.write((tx) => tx.sql("INSERT INTO item (id, name) VALUES (3, 'three')"))
       await db.close()
       expect(readFileSync(join(scratch, 'FORMAT'), 'utf8')).toBe(`${formatVersion}\n`)
-      await (await openDirectory(scratch)).db.close()
+      await (await openDirectory(scratch, keyOf(version))).db.close()
     } finally {
       rmSync(scratch, { recursive: true, force: true })
     }

@@ -28,10 +28,13 @@ export function encryptedDisk(disk: Disk, directory: string, encryption: Encrypt
     const uuid = databasePattern.exec(name)?.[1]
     return uuid === undefined ? 'directory' : `database ${uuid}`
   }
+  /** What a database's file is called anew is that database's. */
+  const checkSame = (from: string, to: string): void => {
+    if (purposeOf(from) !== purposeOf(to)) assert(false, `${from} would be ${to}, whose key is another one`)
+  }
   const open = async (path: string, options: OpenOptions): Promise<File> => {
     const purpose = options.encryptsItself === true ? undefined : purposeOf(path)
     if (purpose === undefined) return disk.open(path, options)
-    // Of its units some are written again before the write is done: the file itself does the syncing.
     const { mode, syncWrites: syncsWrites = false } = options
     const under = await disk.open(path, options)
     if (mode === 'create') return EncryptedFile.make(under, path, encryption, { purpose, syncsWrites })
@@ -48,11 +51,13 @@ export function encryptedDisk(disk: Disk, directory: string, encryption: Encrypt
     list: (path) => disk.list(path),
     makeFolder: (path) => disk.makeFolder(path),
     rename: async (from, to) => {
-      // What a database's file is renamed to is that database's.
-      if (purposeOf(from) !== purposeOf(to)) assert(false, `${from} would be ${to}, whose key is another one`)
+      checkSame(from, to)
       await disk.rename(from, to)
     },
-    link: (from, to) => disk.link(from, to),
+    link: async (from, to) => {
+      checkSame(from, to)
+      await disk.link(from, to)
+    },
     remove: (path) => disk.remove(path),
     syncFolder: (path) => disk.syncFolder(path),
     lock: (path) => disk.lock(path),

@@ -15,7 +15,8 @@
  * whole file is not. An empty file has one unit without text.
  *
  * The last unit stays in memory until `sync` or `close`: by then it is known to be the last one, and appending writes each
- * unit once.
+ * unit once. What is appended after a sync writes the last unit again, in its place: a crash may then cost what was synced in
+ * it. So these are files that are written, synced, and named; what grows by synced writes is the log, which does otherwise.
  *
  * Invariants: a unit below the last one is on the disk; what is read was authenticated, or an error is thrown.
  */
