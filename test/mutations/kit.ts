@@ -19,7 +19,11 @@ export const kitMutations: readonly Mutation[] = [
   ),
   ...mutationsOf('src/session/faults.ts', contract, [
     ['a broken kernel goes on at every door', '  if (error instanceof InvariantError) host.fatal(error)\n', ''],
-    ['a fault has no number in the log', "  host.log('error', 'internal error', { id, door, error: asError(error) })\n", ''],
+    [
+      'a fault has no number in the log',
+      "  host.log('error', 'internal error', { id, door, error: asError(error) })\n",
+      '',
+    ],
   ]),
   ...mutationsOf(
     'src/gateway/connection.ts',
