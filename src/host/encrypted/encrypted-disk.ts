@@ -21,7 +21,7 @@ const databasePattern = /^databases\/([^/]+)\//
 
 export function encryptedDisk(disk: Disk, directory: string, encryption: Encryption): Disk {
   const purposeOf = (path: string): string | undefined => {
-    if (path === directory) return undefined
+    if (path === directory) return 'directory'
     assert(path.startsWith(`${directory}/`), `${path} does not lie in the encrypted directory ${directory}`)
     const name = path.slice(directory.length + 1)
     if (openFiles.has(name)) return undefined
