@@ -125,7 +125,8 @@ export interface Transaction extends TransactionReader {
 
   /** Changes what lies in no namespace. */
   readonly globals: Pick<GlobalChanges, 'create' | 'alter' | 'drop'>
-  createNamespace(name: string): Namespace
+  /** `hasOwner`: it belongs to who makes it; else to nobody. */
+  createNamespace(name: string, hasOwner?: boolean): Namespace
   dropNamespace(namespace: Namespace): void
   /**
    * `kind`: of `objects.ts`, with a definition of that kind's present version. `engine`: where its rows lie, for good; memory

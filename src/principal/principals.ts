@@ -483,8 +483,9 @@ function memberOf(catalog: Catalog, { id, name, superuser, createDatabase, creat
 export class NoLoginError extends LoginError {}
 
 /** What is changed, for the audit; of the password only that it is. */
-function told({ password, ...attributes }: RoleChange): string {
+function told({ password, customData, ...attributes }: RoleChange): string {
   const texts = Object.entries(attributes).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+  if (customData !== undefined) texts.push('other customData')
   if (password !== undefined) texts.push(password === null ? 'without a password' : 'a new password')
   return texts.join(', ')
 }

@@ -30,6 +30,8 @@ export interface RoleAttributes {
   readonly secret: string | null
   /** The roles that it is a member of. */
   readonly memberOf: readonly Membership[]
+  /** MongoDB's `customData`: a BSON document in base64. */
+  readonly customData?: string
 }
 
 /** What a role is in another one. */
@@ -290,7 +292,12 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
     validUntilMs,
     secret,
     memberOf,
+    customData,
   } = attributes
-  const own = { login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret }
+  const said = customData !== undefined && { customData }
+  const own = {
+    ...{ login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret },
+    ...said,
+  }
   return memberOf.length === 0 ? own : { ...own, memberOf: memberOf.map((each) => ({ ...each })) }
 }

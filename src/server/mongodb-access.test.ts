@@ -8,11 +8,13 @@ import { ServerWithUsers } from './testing-users.ts'
 const { read, insert, update, schema, usage, create, administer } = privilege
 let world: ServerWithUsers
 let root: Db
+const ofOrders = { resource: { db: 'shop', collection: 'orders' }, actions: ['find'] }
 const unauthorized = { code: 13, codeName: 'Unauthorized' }
 
 beforeAll(async () => {
   world = await ServerWithUsers.start()
   root = world.mongo().db('shop')
+  await world.system.create('clerk', { login: false })
   await root.collection('orders').insertMany([1, 2, 3].map((n) => ({ _id: n, n })) as Document[])
   await root.collection('secrets').insertOne({ word: 'plum' })
   await world.mongo().db('bank').collection('accounts').insertOne({ owner: 'eve' })
@@ -78,6 +80,21 @@ describe('a user who has been given nothing', () => {
     collStats: [{ collStats: 'orders' }, 'refused'],
     dbStats: [{ dbStats: 1 }, 'refused'],
     explain: [{ explain: { find: 'orders' } }, 'refused'],
+    createUser: [{ createUser: 'mallory', pwd: 'x', roles: [] }, 'refused'],
+    updateUser: [{ updateUser: 'root', pwd: 'x' }, 'refused'],
+    dropUser: [{ dropUser: 'root' }, 'refused'],
+    dropAllUsersFromDatabase: [{ dropAllUsersFromDatabase: 1 }, 'refused'],
+    grantRolesToUser: [{ grantRolesToUser: 'root', roles: ['read'] }, 'refused'],
+    revokeRolesFromUser: [{ revokeRolesFromUser: 'root', roles: ['read'] }, 'refused'],
+    usersInfo: [{ usersInfo: 'root' }, 'refused'],
+    createRole: [{ createRole: 'mallory', roles: [], privileges: [] }, 'refused'],
+    updateRole: [{ updateRole: 'clerk', roles: ['clerk'] }, 'refused'],
+    dropRole: [{ dropRole: 'clerk' }, 'refused'],
+    grantRolesToRole: [{ grantRolesToRole: 'clerk', roles: ['read'] }, 'refused'],
+    revokeRolesFromRole: [{ revokeRolesFromRole: 'clerk', roles: ['read'] }, 'refused'],
+    grantPrivilegesToRole: [{ grantPrivilegesToRole: 'clerk', privileges: [ofOrders] }, 'refused'],
+    revokePrivilegesFromRole: [{ revokePrivilegesFromRole: 'clerk', privileges: [ofOrders] }, 'refused'],
+    rolesInfo: [{ rolesInfo: 'clerk' }, 'refused'],
   }
 
   test.each(commands.map((command) => [command.name] as const))('%s', async (name) => {

@@ -113,7 +113,7 @@ export function taken(list: AccessList, taking: Giving, owner: number, cascade: 
     if (!isOf(item, taking)) return item
     return { ...item, may: option ? item.may : item.may & ~privileges, mayGive: item.mayGive & ~privileges }
   })
-  return withoutOrphans(left, privileges, owner, cascade).filter(({ may }) => may !== noPrivileges)
+  return withoutOrphans(left, privileges, owner, cascade).filter(({ may, mayGive }) => (may | mayGive) !== noPrivileges)
 }
 
 /** What was given by somebody who may not give it any more. */

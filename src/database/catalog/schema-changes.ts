@@ -55,7 +55,7 @@ const reservedNamespaces: ReadonlySet<string> = new Set(['pg_catalog', 'informat
 /** Redis's numbered databases are its collections `db0`, `db1`, … */
 const keyvalueNamespace = 'redis'
 
-export function createNamespace(transaction: KernelTransaction, name: string): Namespace {
+export function createNamespace(transaction: KernelTransaction, name: string, hasOwner: boolean): Namespace {
   checkName(name)
   if (reservedNamespaces.has(name)) {
     throw new PolylogError('denied', `"${name}" is the system's own: it is made up when it is read`)
@@ -67,7 +67,7 @@ export function createNamespace(transaction: KernelTransaction, name: string): N
     id: newId(transaction),
     name,
     owner: user,
-    ownerId: isOwned(name) ? roleId : undefined,
+    ownerId: hasOwner && isOwned(name) ? roleId : undefined,
   }
   transaction.changeCatalog(namespaceKey(namespace.id), encodeNamespace(namespace))
   return namespace

@@ -479,8 +479,8 @@ export class KernelTransaction implements Transaction {
     return new GlobalChanges(this)
   }
 
-  createNamespace(name: string): Namespace {
-    return schema.createNamespace(this, name)
+  createNamespace(name: string, hasOwner = true): Namespace {
+    return schema.createNamespace(this, name, hasOwner)
   }
 
   dropNamespace(namespace: Namespace): void {

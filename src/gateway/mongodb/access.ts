@@ -37,6 +37,10 @@ export interface Asked {
   readonly principal: { readonly rights: Rights }
 }
 
+export function askedOf({ catalog, rights }: Session): Asked {
+  return { catalog, principal: { rights } }
+}
+
 /** Errors: `AccessError`. */
 export function checkAccess(access: Access, { rights }: Session): void {
   if (access === 'monitor' && !mayMonitor(rights)) throw new AccessError('database', 'admin')

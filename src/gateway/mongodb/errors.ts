@@ -62,6 +62,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [26, 'NamespaceNotFound'],
   [27, 'IndexNotFound'],
   [28, 'PathNotViable'],
+  [31, 'RoleNotFound'],
   [40, 'ConflictingUpdateOperators'],
   [43, 'CursorNotFound'],
   [48, 'NamespaceExists'],

@@ -41,9 +41,9 @@ registerKind<JsonObject>({
   parts: (_, { indexes }) => indexes.map(({ id, name }) => ({ kind: 'index', key: id, name })),
 })
 
-/** The namespace, made where there is none: Mongo's databases begin with their first write. */
+/** The namespace, made where there is none: Mongo's databases begin with their first write, and belong to nobody. */
 export function ensureNamespace(transaction: Transaction, name: string): Namespace {
-  return transaction.catalog.namespaces.get(name) ?? transaction.createNamespace(name)
+  return transaction.catalog.namespaces.get(name) ?? transaction.createNamespace(name, false)
 }
 
 /** `engine`: of one that is made now. */

@@ -8,9 +8,11 @@ import { indexCommands } from './indexes.ts'
 import { loginCommands } from './login.ts'
 import { modifyCommands } from './find-and-modify.ts'
 import { readCommands } from './reads.ts'
+import { roleCommands } from './roles.ts'
 import { serverCommands } from './server.ts'
 import { statisticsCommands } from './statistics.ts'
 import { transactionCommands } from './transactions.ts'
+import { userCommands } from './users.ts'
 import { writeCommands } from './writes.ts'
 
 export const commands: readonly Command[] = [
@@ -26,6 +28,8 @@ export const commands: readonly Command[] = [
   ...indexCommands,
   ...statisticsCommands,
   ...explainCommands,
+  ...userCommands,
+  ...roleCommands,
 ]
 
 const byName = new Map<string, Command>()

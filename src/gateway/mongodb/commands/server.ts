@@ -10,17 +10,6 @@ import type { OperationKind } from '../gateway-state.ts'
 import { missingField, type Command, type Reply, type Request } from '../request.ts'
 import { serverVersion } from './handshake.ts'
 
-/** Users are the server's, and of no database: tools know them by `admin`. */
-function connectionStatus({ connection }: Request): Reply {
-  return (writer) => {
-    writer.beginObject('authInfo').beginArray('authenticatedUsers')
-    if (connection.user !== undefined) {
-      writer.beginObject('0').string('user', connection.user).string('db', 'admin').end()
-    }
-    writer.end().beginArray('authenticatedUserRoles').end().end()
-  }
-}
-
 function whatsMyUri(request: Request): Reply {
   return (writer) => writer.string('you', request.connection.remote)
 }
@@ -159,7 +148,6 @@ function polylogDatabases(request: Request): Reply {
 }
 
 export const serverCommands: readonly Command[] = [
-  { name: 'connectionStatus', fields: ['showPrivileges'], access: 'user', run: connectionStatus },
   { name: 'whatsmyuri', fields: [], access: 'user', run: whatsMyUri },
   { name: 'getParameter', fields: ['featureCompatibilityVersion'], access: 'monitor', run: getParameter },
   { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], access: 'monitor', run: serverStatus },
