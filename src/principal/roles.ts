@@ -294,10 +294,16 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
     memberOf,
     customData,
   } = attributes
-  const said = customData !== undefined && { customData }
-  const own = {
-    ...{ login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret },
-    ...said,
+  const required = {
+    login,
+    superuser,
+    createRole: roles,
+    createDatabase,
+    inherit,
+    connectionLimit,
+    validUntilMs,
+    secret,
   }
+  const own = customData === undefined ? required : { ...required, customData }
   return memberOf.length === 0 ? own : { ...own, memberOf: memberOf.map((each) => ({ ...each })) }
 }

@@ -7,6 +7,7 @@ import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
 import { loginMutations } from './logins.ts'
 import { modelMutations } from './model.ts'
+import { mongodbUserMutations } from './mongodb-users.ts'
 import type { Mutation } from './mutation.ts'
 import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
@@ -29,6 +30,7 @@ export const mutations: readonly Mutation[] = [
   ...limitMutations,
   ...loginMutations,
   ...transportMutations,
+  ...mongodbUserMutations,
   ...upperMutations,
   ...kitMutations,
   ...encryptionMutations,

@@ -51,6 +51,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [2, 'BadValue'],
   [8, 'UnknownError'],
   [9, 'FailedToParse'],
+  [11, 'UserNotFound'],
   [13, 'Unauthorized'],
   [14, 'TypeMismatch'],
   [15, 'Overflow'],

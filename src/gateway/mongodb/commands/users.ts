@@ -11,7 +11,7 @@ import type { RoleChange } from '../../../principal/principals.ts'
 import { checkDrop } from '../../../principal/role-rules.ts'
 import type { Role } from '../../../principal/roles.ts'
 import { AccessError } from '../../../database/access/rights.ts'
-import { type Command, type Reply, type Request } from '../request.ts'
+import type { Command, Reply, Request } from '../request.ts'
 import {
   checkUserOptions,
   nameOf,

@@ -2,7 +2,7 @@
 import { type AccessItem, type AccessList, everybody, firstList } from '../../../database/access/access-list.ts'
 import { allPrivileges, noPrivileges, ofCollections, ofSequences } from '../../../database/access/privileges.ts'
 import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
-import { BsonWriter, indexName } from '../../../model/document/bson-writer.ts'
+import { type BsonWriter, indexName } from '../../../model/document/bson-writer.ts'
 import type { Principals } from '../../../principal/principals.ts'
 import { type Role, rolesAround } from '../../../principal/roles.ts'
 import { actionsOfPrivileges } from './actions.ts'
