@@ -18,6 +18,7 @@ import type { Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import type { Reader } from '../storage/store.ts'
 import { type Actor, Audit, type AuditEntry, theServer } from './audit.ts'
+import { isRightAtRedis, letsIn } from './redis-rules.ts'
 import {
   addMember,
   alterRole,
@@ -86,6 +87,9 @@ export interface PrincipalsParts {
   /** Errors: `dependent_objects` where it owns something in a database, or has been given something. */
   readonly checkUnused: (role: Role) => Promise<void>
 }
+
+/** As its sessions and logins are named. */
+const redisDoor = 'redis'
 
 /** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
 export type RoleChange = Partial<Omit<RoleAttributes, 'secret'>> & { readonly password?: string | null }
@@ -268,8 +272,8 @@ export class Principals {
     const first = parseClientFirst(clientFirst)
     const asked = name ?? first.name
     const exchange = new ScramExchange(this.#secretFor(asked), first, this.#chance(18))
-    const secret = this.#currentOf(asked)
-    return new Login(exchange, asked, (check) => this.#settle(asked, from, secret, check))
+    const proof = this.#proofOf(asked, from)
+    return new Login(exchange, asked, (check) => this.#settle(asked, from, proof, check))
   }
 
   /** Of a name that nobody has, one whose password nobody knows, always with the same salt. */
@@ -286,7 +290,17 @@ export class Principals {
 
   /** The role. Errors: `LoginError`. */
   checkPassword(name: string, password: string, from: Place): Promise<Role> {
-    return this.#settle(name, from, this.#currentOf(name), () => this.#isPassword(name, password))
+    return this.#settle(name, from, this.#proofOf(name, from), () => this.#isRight(name, password, from))
+  }
+
+  #isRight(name: string, password: string, { door }: Place): boolean | Promise<boolean> {
+    const isRight = isRightAtRedis(this.find(name)?.redis ?? null, password)
+    return (door === redisDoor && isRight) || this.#isPassword(name, password)
+  }
+
+  /** Of the role's own one, whatever else lets it in. */
+  isOwnPassword(name: string, password: string): Promise<boolean> {
+    return this.#isPassword(name, password)
   }
 
   async #isPassword(name: string, password: string): Promise<boolean> {
@@ -307,9 +321,13 @@ export class Principals {
     return this.#computing
   }
 
-  /** What the name's secret is now; a proof of an older one counts no more. */
-  #currentOf(name: string): string | null | undefined {
-    return this.find(name)?.secret
+  /** By what the name is proved now, undefined where by nothing; a proof by something older counts no more. */
+  #proofOf(name: string, { door }: Place): string | undefined {
+    const role = this.find(name)
+    if (role === undefined) return undefined
+    const { secret, redis } = role
+    if (door !== redisDoor || !letsIn(redis)) return secret ?? undefined
+    return `${secret ?? ''} ${redis!.isOpen === true} ${redis!.hashes?.join(' ') ?? ''}`
   }
 
   #remember(name: string, seal: Buffer): void {
@@ -318,13 +336,13 @@ export class Principals {
   }
 
   /**
-   * Looks at a proof once those before it are told, after what these have cost it, and tells what may be told of it. `secret`:
-   * that of the name when the proof was begun.
+   * Looks at a proof once those before it are told, after what these have cost it, and tells what may be told of it. `proof`:
+   * what the name was proved by when that was begun.
    */
   async #settle(
     name: string,
     from: Place,
-    secret: string | null | undefined,
+    proof: string | undefined,
     check: () => boolean | Promise<boolean>,
   ): Promise<Role> {
     const { host } = this.#parts
@@ -335,7 +353,7 @@ export class Principals {
       await this.#after(this.#throttle.delayMs(name, machine))
       const role = isRight ? this.find(name) : undefined
       const isOver = role?.validUntilMs != null && host.now() >= role.validUntilMs
-      if (role === undefined || isOver || role.secret === null || role.secret !== secret) {
+      if (role === undefined || isOver || proof === undefined || proof !== this.#proofOf(name, from)) {
         this.#throttle.failed(name, machine)
         this.audit.record({ event: 'login failed', by: { user: shown(name), ...from } })
         throw new LoginError(`password authentication failed for user "${shown(name)}"`)
@@ -387,10 +405,15 @@ export class Principals {
     })
   }
 
+  /** Errors: `denied`. */
+  checkMayDrop(name: string, by: Actor): void {
+    checkDrop(askerOf(by), requireRole(this.#parts.catalog(), name))
+  }
+
   /** All of them, or none. Errors: `dependent_objects` where one of them owns something, or has been given something. */
   async drop(names: readonly string[], by: Actor = theServer): Promise<void> {
     const roles = names.map((name) => requireRole(this.#parts.catalog(), name))
-    for (const role of roles) checkDrop(askerOf(by), role)
+    for (const name of names) this.checkMayDrop(name, by)
     for (const role of roles) await this.#parts.checkUnused(role)
     const entries = names.map((object): AuditEntry => ({ event: 'role dropped', by, object }))
     await this.#change(entries, (tx) => {
@@ -462,7 +485,8 @@ export class Principals {
   }
 }
 
-function memberOf(catalog: Catalog, { id, name, superuser, createDatabase, createRole: createsRoles }: Role): Member {
+function memberOf(catalog: Catalog, role: Role): Member {
+  const { id, name, superuser, createDatabase, createRole: createsRoles, redis } = role
   const inherited = rolesAround(catalog, id, ({ inherit }) => inherit)
   return {
     roleId: id,
@@ -476,6 +500,7 @@ function memberOf(catalog: Catalog, { id, name, superuser, createDatabase, creat
     checkpoints: inherited.has(builtIn.checkpoint),
     createsDatabases: createDatabase,
     createsRoles,
+    ...(redis?.commands !== undefined && { redisCommands: redis.commands }),
   }
 }
 
@@ -483,9 +508,10 @@ function memberOf(catalog: Catalog, { id, name, superuser, createDatabase, creat
 export class NoLoginError extends LoginError {}
 
 /** What is changed, for the audit; of the password only that it is. */
-function told({ password, customData, ...attributes }: RoleChange): string {
+function told({ password, customData, redis, ...attributes }: RoleChange): string {
   const texts = Object.entries(attributes).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
   if (customData !== undefined) texts.push('other customData')
+  if (redis !== undefined) texts.push('other rules of Redis')
   if (password !== undefined) texts.push(password === null ? 'without a password' : 'a new password')
   return texts.join(', ')
 }

@@ -9,6 +9,7 @@ import { PolylogError } from '../base/errors.ts'
 import type { Catalog, GlobalObject, JsonObject } from '../database/catalog/catalog.ts'
 import type { Transaction } from '../database/contract.ts'
 import { forgetRoleSettings } from './settings.ts'
+import { letsIn, type RedisRules } from './redis-rules.ts'
 import { parseSecret, type Secret } from './secret.ts'
 
 const roleKind = 'role'
@@ -32,6 +33,8 @@ export interface RoleAttributes {
   readonly memberOf: readonly Membership[]
   /** MongoDB's `customData`: a BSON document in base64. */
   readonly customData?: string
+  /** What Redis's door alone knows of it. */
+  readonly redis: RedisRules | null
 }
 
 /** What a role is in another one. */
@@ -59,6 +62,7 @@ export const newRole: RoleAttributes = {
   validUntilMs: null,
   secret: null,
   memberOf: [],
+  redis: null,
 }
 
 const read = new WeakMap<GlobalObject, Role>()
@@ -99,8 +103,8 @@ export function rolesOf(catalog: Catalog): readonly Role[] {
   return catalog.globalsOf(roleKind).map(roleOf)
 }
 
-export function isUser({ login, secret }: RoleAttributes): boolean {
-  return login && secret !== null
+export function isUser({ login, secret, redis }: RoleAttributes): boolean {
+  return login && (secret !== null || letsIn(redis))
 }
 
 /** Errors: `data_corrupted`. */
@@ -270,7 +274,9 @@ export const builtInRoles: readonly Role[] = [
  */
 function checkSomebodyRules({ catalog }: Transaction): void {
   const users = rolesOf(catalog).filter(isUser)
-  const rules = users.some(({ superuser, validUntilMs }) => superuser && validUntilMs === null)
+  const rules = users.some(
+    ({ superuser, validUntilMs, secret }) => superuser && validUntilMs === null && secret !== null,
+  )
   if (rules || chanceOf(catalog) === undefined) return
   throw new PolylogError(
     'dependent_objects',
@@ -293,17 +299,13 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
     secret,
     memberOf,
     customData,
+    redis,
   } = attributes
-  const required = {
-    login,
-    superuser,
-    createRole: roles,
-    createDatabase,
-    inherit,
-    connectionLimit,
-    validUntilMs,
-    secret,
+  const own = { login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret }
+  return {
+    ...own,
+    ...(customData !== undefined && { customData }),
+    ...(memberOf.length > 0 && { memberOf: memberOf.map((each) => ({ ...each })) }),
+    ...(redis !== null && { redis: JSON.parse(JSON.stringify(redis)) as JsonObject }),
   }
-  const own = customData === undefined ? required : { ...required, customData }
-  return memberOf.length === 0 ? own : { ...own, memberOf: memberOf.map((each) => ({ ...each })) }
 }

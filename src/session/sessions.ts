@@ -2,7 +2,7 @@
 import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { privilege } from '../database/access/privileges.ts'
-import { type Member, Rights, unlimited } from '../database/access/rights.ts'
+import { type Member, Rights, rightsOfSuperuser } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Database } from '../database/database.ts'
 import { ProcessMemory } from '../database/process-memory.ts'
@@ -283,7 +283,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
 
   #rightsOf(roleId: number, database: Database, { access }: Catalog): Rights {
     const member = this.principals.member(roleId) ?? nobodyMember
-    if (member.isSuperuser) return unlimited
+    if (member.isSuperuser) return rightsOfSuperuser(member)
     let known = this.#rights.get(database)
     if (known === undefined) this.#rights.set(database, (known = new Map<number, Rights>()))
     const last = known.get(roleId)

@@ -46,6 +46,8 @@ export interface Member {
   readonly checkpoints: boolean
   readonly createsDatabases: boolean
   readonly createsRoles: boolean
+  /** Narrow what it may send at Redis's door, whatever it may do; left out: nothing does. */
+  readonly redisCommands?: readonly string[]
 }
 
 /** By the number of an object, then by part; '' is the whole. */
@@ -73,13 +75,20 @@ export class Rights {
   /** Undefined of those who may do everything. */
   readonly member: Member | undefined
   readonly access: AccessLists | undefined
+  /** As `Member` has them, also of those who may do everything. */
+  readonly redisCommands: readonly string[] | undefined
   readonly #known = new Map<number, Known>()
   readonly #spread: Privileges
   readonly #ofDatabase: Privileges
 
-  constructor(member: Member | undefined, access: AccessLists | undefined) {
+  constructor(
+    member: Member | undefined,
+    access: AccessLists | undefined,
+    redisCommands: readonly string[] | undefined = member?.redisCommands,
+  ) {
     this.member = member
     this.access = access
+    this.redisCommands = redisCommands
     this.#ofDatabase = member === undefined ? allPrivileges : this.#givenIn(0, firstList('database', ''))
     this.#spread = member === undefined ? allPrivileges : (this.#ofDatabase & spreading) | builtIn(member)
   }
@@ -248,3 +257,13 @@ function builtIn({ readsAll, writesAll }: Member): Privileges {
 
 /** Of superusers, of the server itself, of the process that it runs in; and of everybody where there are no users. */
 export const unlimited: Rights = new Rights(undefined, undefined)
+
+const narrowed = new WeakMap<Member, Rights>()
+
+/** Those of a superuser. */
+export function rightsOfSuperuser(member: Member): Rights {
+  if (member.redisCommands === undefined) return unlimited
+  let rights = narrowed.get(member)
+  if (rights === undefined) narrowed.set(member, (rights = new Rights(undefined, undefined, member.redisCommands)))
+  return rights
+}

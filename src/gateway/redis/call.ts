@@ -51,13 +51,14 @@ export class Call {
   readonly reply: Reply
   readonly client: Client
   readonly server: ServerState
-  readonly permissions: Permissions = new Permissions()
+  readonly permissions: Permissions
   readonly #databases = new DatabaseLookup()
 
   constructor(client: Client, server: ServerState, reply: Reply) {
     this.client = client
     this.server = server
     this.reply = reply
+    this.permissions = new Permissions(server.table)
   }
 
   get count(): number {

@@ -1,5 +1,6 @@
 /** Joins the command table with the families of commands. */
 import { CommandTable } from './command-table.ts'
+import { aclCommands } from './commands/acl.ts'
 import { clientCommands } from './commands/client.ts'
 import { commandCommands } from './commands/command.ts'
 import { connectionCommands } from './commands/connection.ts'
@@ -39,6 +40,7 @@ export function createCommandTable(): CommandTable {
     },
     connection: {
       ...connectionCommands,
+      ...aclCommands,
       ...clientCommands,
       ...commandCommands,
       ...serverCommands,

@@ -78,6 +78,16 @@ const takeElements: ReadonlySet<string> = new Set(
   'hdel hmget hmset hset lpush lpushx rpush rpushx sadd smismember srem zadd zmscore zrem polylog.in'.split(' '),
 )
 
+/** What commands that name no key need of all keys. */
+export const needsOfAll: ReadonlyMap<string, Privileges> = new Map([
+  ['dbsize', privilege.read],
+  ['flushdb', privilege.delete],
+  ['flushall', privilege.delete],
+])
+
+/** They tell the names of keys that may be read. */
+export const showsNames: ReadonlySet<string> = new Set(['keys', 'scan', 'randomkey'])
+
 /** Of all others: their arguments are options, which are read in one turn. */
 const mostOptions = 1024
 
@@ -101,6 +111,10 @@ export class Command {
   readonly flags: readonly string[]
   readonly categories: readonly string[]
   readonly keys: readonly KeyUse[]
+  /** Redis lets anybody send it, known or not. */
+  readonly isForStrangers: boolean
+  /** It is for those who look after the server. */
+  readonly administers: boolean
   readonly readOnly: boolean
   /** Must not stand between MULTI and EXEC. */
   readonly notInMulti: boolean
@@ -119,6 +133,8 @@ export class Command {
     this.connection = handlers.connection[name]
     this.flags = flags
     this.categories = categories
+    this.isForStrangers = flags.includes('no_auth')
+    this.administers = flags.includes('admin')
     this.keys = (facts.keys ?? []).map((specification, i) => ({
       specification,
       wanted: privilegesFor(specification),

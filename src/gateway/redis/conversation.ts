@@ -11,6 +11,7 @@ import type { MemoryAccount } from '../../base/memory-account.ts'
 import { unlimited } from '../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RunOptions, Session, SessionOptions } from '../../session/contract.ts'
+import type { Role } from '../../principal/roles.ts'
 import { answerTo } from '../../session/faults.ts'
 import { type Connection, noEncryption } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
@@ -19,9 +20,11 @@ import type { Reworded } from '../refused-replies.ts'
 import { Call } from './call.ts'
 import type { Client, ClientName } from './client.ts'
 import type { Command } from './command-table.ts'
+import { noteDenial } from './denial-log.ts'
 import { CommandError, errorLine } from './errors.ts'
 import { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
+import { Denial } from './permissions.ts'
 import { errorsFor } from './refused-replies.ts'
 import { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
@@ -42,6 +45,11 @@ const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
 
 /** What a client has brought about by what it sent last. */
 const tellsOfRequest: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['internal', 'out_of_memory', 'too_large'])
+
+/** As in Redis: who says nothing is the user `default`, where that needs no password. */
+function isOpenToAll(role: Role | undefined): boolean {
+  return role?.login === true && role.redis?.isOpen === true
+}
 
 export class RedisConversation implements Client, Conversation {
   readonly input: RequestParser
@@ -102,7 +110,8 @@ export class RedisConversation implements Client, Conversation {
   }
 
   #mustIdentify(): void {
-    this.#isIdentified = !this.#server.sessions.principals.areProved
+    const { principals } = this.#server.sessions
+    this.#isIdentified = !principals.areProved || isOpenToAll(principals.find('default'))
     this.input.isOfKnown = this.#isIdentified
   }
 
@@ -309,8 +318,19 @@ export class RedisConversation implements Client, Conversation {
   }
 
   #runOutside(command: Command): void | Promise<void> {
-    this.#checkMay(command)
+    try {
+      this.#checkMay(command)
+    } catch (error) {
+      throw command.name === 'exec' ? this.#refuseBlock(error) : error
+    }
     return command.connection!(this.#call)
+  }
+
+  /** EXEC ends its block even so. */
+  #refuseBlock(error: unknown): CommandError {
+    this.queue = undefined
+    this.watches.clear(this.session)
+    return new CommandError(`EXECABORT Transaction discarded because of: ${errorLine(this.#answerTo(error))}`)
   }
 
   /** Of what runs outside of a statement, or later. Errors: `Denial`. */
@@ -337,6 +357,7 @@ export class RedisConversation implements Client, Conversation {
   }
 
   #answerTo(error: unknown): unknown {
+    if (error instanceof Denial) noteDenial(this.#server, this, error.reason, error.object)
     return error instanceof CommandError ? error : answerTo(this.#server.sessions.host, 'redis', error)
   }
 

@@ -175,7 +175,7 @@ describe('what is given for the keys of a pattern', () => {
 describe('the command table', () => {
   /** These touch no key, tell nothing of others, and change their own connection alone. */
   const free = new Set(
-    `auth hello quit reset ping echo select time role info multi exec discard unwatch client|getname client|help client|id
+    `acl|cat acl|genpass acl|help acl|whoami auth hello quit reset ping echo select time role info multi exec discard unwatch client|getname client|help client|id
      client|info client|setname client|setinfo command command|count command|docs command|getkeys command|help command|info
      command|list config|help slowlog|help polylog.begin polylog.commit polylog.durability polylog.in polylog.join
      polylog.leave polylog.rollback polylog.token polylog.use`.split(/\s+/),

@@ -20,27 +20,18 @@ import { sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { noPrivileges, privilege, type Privileges, writing } from '../../database/access/privileges.ts'
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog, Namespace } from '../../database/catalog/catalog.ts'
-import { type Command, keysOf } from './command-table.ts'
+import { allowedBy } from './command-rules.ts'
+import { type Command, type CommandTable, keysOf, needsOfAll } from './command-table.ts'
 import { DatabaseLookup, redisNamespace } from './databases.ts'
 import { CommandError } from './errors.ts'
 import { Glob } from './glob.ts'
 import type { Arguments } from './wire.ts'
 
-const { read, insert, update, administer, usage, delete: remove } = privilege
+const { read, insert, update, administer, usage } = privilege
 const reachable: Privileges = read | writing
-
-/** Of all keys, by commands that name none. */
-const needsOfAll: ReadonlyMap<string, Privileges> = new Map([
-  ['dbsize', read],
-  ['flushdb', remove],
-  ['flushall', remove],
-])
 
 /** Of these it is enough to belong to pg_monitor. */
 const monitoring: ReadonlySet<string> = new Set(['client|list', 'config|get', 'slowlog|get', 'slowlog|len'])
-
-/** Redis lets anybody send them, known or not. */
-const beforeRules = 'no_auth'
 
 export type DenialReason = 'command' | 'key'
 
@@ -77,6 +68,7 @@ interface Pattern {
 const toCome: Namespace = { id: -1, name: redisNamespace } as Namespace
 
 export class Permissions {
+  readonly #table: CommandTable
   readonly #databases = new DatabaseLookup()
   #rights: Rights | undefined
   #catalog: Catalog | undefined
@@ -84,6 +76,11 @@ export class Permissions {
   /** Of all keys. */
   #whole: Privileges = noPrivileges
   #patterns: readonly Pattern[] = []
+  #commands: ReadonlySet<Command> | undefined
+
+  constructor(table: CommandTable) {
+    this.#table = table
+  }
 
   /** Errors: `Denial`. `first`: where the command stands among the arguments. */
   check(rights: Rights, catalog: Catalog, database: number, command: Command, args: Arguments, first = 0): void {
@@ -99,8 +96,9 @@ export class Permissions {
     args: Arguments,
     first: number,
   ): Denial | undefined {
-    if (!this.#mayRun(rights, command)) return new Denial('command', command.name)
     this.#look(rights, catalog, database)
+    if (!this.#mayRun(rights, command)) return new Denial('command', command.name)
+    if (rights.areUnlimited) return undefined
     const { keys } = command
     if (keys.length > 0) return this.#whole === reachable ? undefined : this.#findKey(command, args, first)
     const wanted = needsOfAll.get(command.name)
@@ -108,8 +106,10 @@ export class Permissions {
   }
 
   #mayRun(rights: Rights, command: Command): boolean {
-    const { flags } = command
-    if (flags.includes(beforeRules) || !flags.includes('admin') || rights.areUnlimited) return true
+    if (command.isForStrangers) return true
+    if (this.#commands?.has(command) === false) return false
+    if (!command.administers || rights.areUnlimited) return true
+    if (command.facts.name === 'acl') return rights.member!.createsRoles
     if (monitoring.has(command.name) && rights.member!.monitors) return true
     return (rights.ofDatabase & administer) !== 0
   }
@@ -117,6 +117,8 @@ export class Permissions {
   /** Finds out once what the rights are here. */
   #look(rights: Rights, catalog: Catalog, database: number): void {
     if (rights === this.#rights && catalog === this.#catalog && database === this.#number) return
+    const { redisCommands } = rights
+    this.#commands = redisCommands && allowedBy(this.#table, redisCommands)
     const namespace = catalog.namespaces.get(redisNamespace)
     const collection = this.#databases.find(catalog, database)
     const all = rights.ofNamespace(namespace ?? toCome)

@@ -5,6 +5,7 @@ import type { Connection } from '../connection.ts'
 import type { Conversation, DoorParts, GatewayLimits, ProtocolState } from '../gateway.ts'
 import type { Client } from './client.ts'
 import type { CommandTable } from './command-table.ts'
+import { DenialLog } from './denial-log.ts'
 import { RedisConversation } from './conversation.ts'
 import { ScanCursors } from './scan-cursors.ts'
 
@@ -20,6 +21,8 @@ export class ServerState implements ProtocolState {
   /** 40 hexadecimal digits, new with every start. */
   readonly runId: string
   readonly counts: DoorCounts
+  /** ACL LOG. */
+  readonly denials: DenialLog = new DenialLog()
   /** Error lines that were written. */
   readonly tally = { errors: 0 }
   /** Slow statements up to this number are not shown by this door: SLOWLOG RESET. */

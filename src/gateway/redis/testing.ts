@@ -127,12 +127,14 @@ export interface TestServerWithUsers {
 }
 
 /** A server with a superuser `ada`, and room for more. All passwords are `secret`. */
-export async function openTestServerWithUsers(): Promise<TestServerWithUsers> {
+export async function openTestServerWithUsers({
+  hasUsers = true,
+}: { readonly hasUsers?: boolean } = {}): Promise<TestServerWithUsers> {
   const host = { ...createRealHost(), disk: createMemoryDisk(), log: (): void => undefined }
   const instance = await Instance.open({ host, directory: 'data' }, 'polylog')
   const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
   const gateway = new Door(redisProtocol, sessions, defaultGatewayLimits)
-  await sessions.principals.create('ada', { login: true, superuser: true, password: 'secret' })
+  if (hasUsers) await sessions.principals.create('ada', { login: true, superuser: true, password: 'secret' })
   const server = sessions.openSession({ user: 'polylog', door: 'library' })
   const connect = (): TestClient => new TestClient(gateway, host)
   return {

@@ -42,7 +42,8 @@ function flagsOf(client: Client): string {
   return flags === '' ? 'N' : flags
 }
 
-function describe(client: Client, nowMs: number): string {
+/** As CLIENT LIST and ACL LOG tell of it. */
+export function describeClient(client: Client, nowMs: number): string {
   const seconds = (since: number): number => Math.max(0, Math.floor((nowMs - since) / 1000))
   return [
     `id=${client.id}`,
@@ -68,13 +69,13 @@ function describe(client: Client, nowMs: number): string {
 }
 
 function info(call: Call): void {
-  call.reply.verbatim(`${describe(call.client, call.server.now())}\n`)
+  call.reply.verbatim(`${describeClient(call.client, call.server.now())}\n`)
 }
 
 function list(call: Call): void {
   const chosen = chooseListed(call)
   const now = call.server.now()
-  call.reply.verbatim(chosen.map((client) => `${describe(client, now)}\n`).join(''))
+  call.reply.verbatim(chosen.map((client) => `${describeClient(client, now)}\n`).join(''))
 }
 
 const clientTypes: ReadonlySet<string> = new Set(['NORMAL', 'MASTER', 'REPLICA', 'SLAVE', 'PUBSUB'])

@@ -2,7 +2,7 @@
 import { LoginError } from '../../../principal/principals.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
-import { checkClientName } from './client.ts'
+import { checkClientName, describeClient } from './client.ts'
 import { serverVersion } from './info.ts'
 
 function ping(call: Call): void {
@@ -59,6 +59,11 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
     call.client.identify()
   } catch (error) {
     if (error instanceof LoginError) {
+      call.server.denials.add(
+        { reason: 'auth', context: 'toplevel', object: call.client.lastCommand.toUpperCase(), user: name.slice(0, 63) },
+        describeClient(call.client, call.server.now()),
+        call.server.now(),
+      )
       throw new CommandError('WRONGPASS invalid username-password pair or user is disabled.')
     }
     throw error

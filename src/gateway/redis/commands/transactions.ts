@@ -9,6 +9,7 @@ import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { beginInPlace } from '../../../database/transaction/wait.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, errorLine, isCommandError } from '../errors.ts'
+import { noteDenial } from '../denial-log.ts'
 import { Denial } from '../permissions.ts'
 import { isWatchable, makeWatchable, maxWatches } from '../watches.ts'
 import { QueuedCommands, type QueuedCommand } from '../queue.ts'
@@ -103,6 +104,7 @@ function* executeQueued(call: Call, { command, arguments: args }: QueuedCommand)
     }
   } catch (error) {
     if (!isCommandError(error)) throw error
+    if (error instanceof Denial) noteDenial(call.server, call.client, error.reason, error.object)
     reply.backTo(place)
     reply.error(errorLine(error instanceof Denial ? meanwhileDenied(error) : error))
   }
