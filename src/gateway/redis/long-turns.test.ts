@@ -239,7 +239,7 @@ const bounded: Readonly<Record<string, string>> = {
   'counted in the pages': 'dbsize zcount zlexcount zrank zrevrank randomkey',
   'range deletes': 'flushall flushdb ltrim',
   'at most 1,024 arguments, of which names and options are read':
-    'auth client command config echo hello info ping polylog.begin polylog.commit polylog.durability polylog.engine ' +
+    'acl auth client command config echo hello info ping polylog.begin polylog.commit polylog.durability polylog.engine ' +
     'polylog.join polylog.leave polylog.rollback polylog.token polylog.use quit reset role select slowlog time',
   'at most 2,000 keys': 'unwatch watch',
   'what is queued is done one by one': 'multi exec discard',
