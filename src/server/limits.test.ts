@@ -122,6 +122,19 @@ describe('connections', () => {
     await expect(admin.query('ALTER DATABASE nowhere CONNECTION LIMIT 1')).rejects.toMatchObject({ code: '3D000' })
   })
 
+  test('who has not said who it is takes the place of nobody', async () => {
+    await admin.query('ALTER DATABASE polylog CONNECTION LIMIT 1')
+    const strangers = [1, 2, 3].map(
+      () => new Redis({ port: running.server.port, enableReadyCheck: false, protocol: 2 }),
+    )
+    for (const stranger of strangers) {
+      ends.push(() => stranger.disconnect())
+      await expect(stranger.get('a')).rejects.toThrow('NOAUTH')
+    }
+    await connect('bob')
+    await expect(redis('eve').ping()).rejects.toThrow()
+  })
+
   test('what was kept of a database goes with it', async () => {
     await admin.query('CREATE DATABASE other CONNECTION LIMIT 0')
     await admin.query("ALTER DATABASE other SET statement_timeout = '5s'")
