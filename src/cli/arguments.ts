@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Durability } from '../log/commit-log.ts'
 import type { Protocol } from '../gateway/gateway.ts'
 import type { TlsFiles } from '../server/certificates.ts'
+import type { ConnectionLimits } from '../session/connection-counts.ts'
 import { type ProtocolName, protocols } from '../server/protocols.ts'
 import type { KeyValues } from './encryption-key.ts'
 
@@ -25,6 +26,8 @@ export interface ServeArguments {
   readonly transactionLimitBytes: number | undefined
   /** Databases that nobody uses, and that stay open. */
   readonly idleDatabases: number | undefined
+  /** Connections at once, in all and of each address. */
+  readonly connections: ConnectionLimits
   /** Of what is written to an engine on the disk, in memory before it moves there. */
   readonly handOverBytes: number | undefined
   /** Where the key comes from with which the directory is encrypted (`encryption-key.ts`). */
@@ -55,6 +58,8 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
                         group's); with a unit: 512MB, 4GB
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
   --transaction-limit SIZE  what one transaction may write (default: 8GB)
+  --max-connections N   connections at once, of all protocols (default: 20000)
+  --max-connections-per-address N  of each address (default: 1000 of another machine, any number of this one)
   --idle-databases N    databases that stay open though nobody uses them (default: 64); others are closed until they are
                         used again
   --hand-over-size SIZE   what tables of an engine on the disk gather in memory before it moves there (default: 8MB);
@@ -111,6 +116,8 @@ const fixedOptions = {
   'temporary-limit': { type: 'string' },
   'transaction-limit': { type: 'string' },
   'idle-databases': { type: 'string' },
+  'max-connections': { type: 'string' },
+  'max-connections-per-address': { type: 'string' },
   'hand-over-size': { type: 'string' },
   'log-literals': { type: 'boolean' },
   'encryption-key-file': { type: 'string' },
@@ -153,6 +160,7 @@ export async function parseServe(
     temporaryLimitBytes: sizeOf('temporary-limit', values['temporary-limit'], 0),
     transactionLimitBytes: sizeOf('transaction-limit', values['transaction-limit'], 1),
     idleDatabases: countOf('idle-databases', values['idle-databases']),
+    connections: connectionsOf(values),
     handOverBytes: sizeOf('hand-over-size', values['hand-over-size'], 1),
     encryptionKey: keyOf(values, inMemory),
     logLiterals: values['log-literals'] === true,
@@ -200,6 +208,12 @@ function pathOf(name: string, value: string | boolean): string {
   const path = String(value)
   if (path === '' || path.includes('\0')) throw new UsageError(`--${name} takes a path, not an empty one`)
   return path
+}
+
+function connectionsOf(values: Values): ConnectionLimits {
+  const most = countOf('max-connections', values['max-connections'])
+  const mostPerAddress = countOf('max-connections-per-address', values['max-connections-per-address'])
+  return { ...(most !== undefined && { most }), ...(mostPerAddress !== undefined && { mostPerAddress }) }
 }
 
 function tlsOf(values: Values): TlsFiles | undefined {

@@ -24,7 +24,8 @@ function endlessHeapMb(limitBytes: number): number {
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
   const { directory, host, port, protocolPorts, socket, tls, insecureTransport, durability } = args
-  const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, handOverBytes } = args
+  const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, connections, handOverBytes } =
+    args
   const user = firstUser()
   const key = await readEncryptionKey(args.encryptionKey)
   const running = await startServer({
@@ -53,6 +54,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
     // In memory there is nothing to wait for.
     sessions: {
       durability: directory === undefined ? 'memory' : durability,
+      connections,
       ...(idleDatabases !== undefined && { mostIdleDatabases: idleDatabases }),
     },
   })

@@ -61,7 +61,7 @@ export class Door implements Gateway {
     const counts = this.#counts
     const id = ++this.#lastId
     const onClose = (closed: Connection): void => {
-      if (place !== 'full') place?.close()
+      place?.close()
       this.#closed(closed)
     }
     counts.connectionsOpened++
@@ -69,7 +69,7 @@ export class Door implements Gateway {
     const parts = { ...this.#parts, counts, id, onClose, isExposed, loginMs }
     const connection = new Connection(parts, socket, this.#state)
     this.#connections.add(connection)
-    if (place === 'full') connection.fail(tooMany())
+    if (place?.refusal !== undefined) connection.fail(place.refusal)
     else if (first.length > 0) connection.receive(first)
   }
 
@@ -98,11 +98,4 @@ export class Door implements Gateway {
   #forAll(run: (connection: Connection) => void): void {
     for (const connection of this.#connections) run(connection)
   }
-}
-
-/** PostgreSQL has a state of its own for it. */
-function tooMany(): PolylogError {
-  return new PolylogError('out_of_memory', 'too many clients: the server has no memory left for another connection', {
-    detail: { sqlState: '53300' },
-  })
 }

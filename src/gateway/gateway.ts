@@ -7,10 +7,10 @@
  * `refused-replies.ts` says what leaves in place of replies whose writes were refused.
  */
 import type { PolylogError } from '../base/errors.ts'
-import type { MemoryAccount } from '../base/memory-account.ts'
 import type { Socket } from '../host/host.ts'
 import type { SessionHost } from '../session/contract.ts'
 import type { Connection } from './connection.ts'
+import type { Place } from './place.ts'
 import type { ReceiveBuffer } from './receive-buffer.ts'
 import type { Rewording } from './refused-replies.ts'
 import type { Turns } from './turns.ts'
@@ -96,8 +96,8 @@ export interface Conversation extends Rewording {
 
 /** How a connection comes in. */
 export interface Entry {
-  /** Charged for the connection as long as it is open; where it is not to be had, "full", the client is told so. */
-  readonly place?: MemoryAccount | 'full'
+  /** Held as long as the connection is open; of one that has none the client is told why. */
+  readonly place?: Place
   /** Others may read what passes, so that nobody proves here who it is. */
   readonly isExposed?: boolean
   /** What is left of the time in which it must be known who it is. */

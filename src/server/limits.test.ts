@@ -6,6 +6,7 @@ import { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createRealHost } from '../host/real/real-host.ts'
 import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
+import type { ConnectionLimits } from '../session/connection-counts.ts'
 import { type RunningServer, startServer } from './server.ts'
 
 const host = { ...createRealHost(), log: (): void => undefined }
@@ -15,22 +16,29 @@ let admin: pg.Client
 const ends: (() => unknown)[] = []
 const ada = { name: 'ada', password: 'geheim' }
 
-beforeEach(async () => {
-  disk = createMemoryDisk()
+async function start(connections: ConnectionLimits = {}): Promise<void> {
   running = await startServer({
     instance: { host: { ...host, disk }, directory: 'data' },
     server: { port: 0 },
+    sessions: { connections },
     firstUser: ada,
   })
+}
+
+async function stop(): Promise<void> {
+  for (const end of ends.splice(0)) await end()
+  await running.stop()
+}
+
+beforeEach(async () => {
+  disk = createMemoryDisk()
+  await start()
   admin = await connect(ada.name, ada.password)
   await admin.query("CREATE ROLE bob LOGIN PASSWORD 'x'")
   await admin.query("CREATE ROLE eve LOGIN PASSWORD 'x'")
 })
 
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end()
-  await running.stop()
-})
+afterEach(stop)
 
 async function connect(user: string, password = 'x', options: pg.ClientConfig = {}): Promise<pg.Client> {
   const client = new pg.Client({
@@ -62,8 +70,8 @@ function mongo(user: string, password = 'x'): MongoClient {
   return client
 }
 
-async function gone(user: string): Promise<void> {
-  while ([...running.server.sessions.all()].some((session) => session.user === user)) {
+async function gone(user: string, left = 0): Promise<void> {
+  while ([...running.server.sessions.all()].filter((session) => session.user === user).length > left) {
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
@@ -95,13 +103,48 @@ describe('connections', () => {
     await first.end()
     await gone('bob')
     await connect('bob')
+    await admin.query('ALTER ROLE bob CONNECTION LIMIT 2')
+    const second = redis('bob')
+    await second.ping()
+    second.disconnect()
+    await gone('bob', 1)
+    await connect('bob')
+  })
+
+  test('of an address and in all, before anybody has said who it is', async () => {
+    await stop()
+    await start({ mostPerAddress: 2 })
+    const first = await connect(ada.name, ada.password)
+    const second = redis(ada.name, ada.password)
+    expect(await second.call('CONFIG', 'GET', 'maxclients')).toEqual(['maxclients', '20000'])
+    const refused = { code: '53300', message: 'too many connections from address 127.0.0.1' }
+    await expect(connect(ada.name, ada.password)).rejects.toMatchObject(refused)
+    await expect(redis('nobody').ping()).rejects.toThrow()
+    const reason = await new Promise<string>((resolve) => {
+      const socket = connectSocket(running.server.port, '127.0.0.1', () => void socket.write('PING\r\n'))
+      socket.on('data', (bytes) => resolve(String(bytes)))
+    })
+    expect(reason).toMatch(/^-ERR max number of clients reached/)
+    await first.end()
+    await gone(ada.name, 1)
+    await stop()
+    await start()
+    const [admin, other] = [redis(ada.name, ada.password), await connect(ada.name, ada.password)]
+    await admin.ping()
+    expect(await admin.config('SET', 'maxclients', '2')).toBe('OK')
+    expect(await valuesOf(other, 'SHOW max_connections')).toEqual([['2']])
+    const all = { code: '53300', message: 'sorry, too many clients already' }
+    await expect(connect(ada.name, ada.password)).rejects.toMatchObject(all)
+    await expect(admin.config('SET', 'maxclients', '0')).rejects.toThrow('must be between')
   })
 
   test('a Redis client changes its user and its database with the place it has', async () => {
     await admin.query('ALTER ROLE bob CONNECTION LIMIT 1')
+    await admin.query('CREATE DATABASE other')
     const client = redis('bob')
     await client.ping()
     expect(await client.call('AUTH', 'bob', 'x')).toBe('OK')
+    expect(await client.call('POLYLOG.USE', 'other')).toBe('OK')
     await expect(connect('bob')).rejects.toMatchObject({ code: '53300' })
     await client.call('RESET')
     await connect('bob')
@@ -123,7 +166,7 @@ describe('connections', () => {
   })
 
   test('who has not said who it is takes the place of nobody', async () => {
-    await admin.query('ALTER DATABASE polylog CONNECTION LIMIT 1')
+    await admin.query('ALTER DATABASE polylog CONNECTION LIMIT 2')
     const strangers = [1, 2, 3].map(
       () => new Redis({ port: running.server.port, enableReadyCheck: false, protocol: 2 }),
     )

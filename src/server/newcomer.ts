@@ -12,9 +12,9 @@
  *
  * What a connection takes is charged from its first moment on: itself, what has gathered, and what OpenSSL keeps for it.
  */
-import type { MemoryAccount } from '../base/memory-account.ts'
 import { loginMs } from '../gateway/connection.ts'
 import type { EncryptionRequest, Gateway } from '../gateway/gateway.ts'
+import type { Place } from '../gateway/place.ts'
 import type { Cancel, Identity, Secured, Socket } from '../host/host.ts'
 import type { SessionHost } from '../session/contract.ts'
 import { handshakeRecord, sniffClientHello } from './client-hello.ts'
@@ -46,7 +46,7 @@ export interface Entrance {
 
 export class Newcomer {
   readonly #entrance: Entrance
-  readonly #place: MemoryAccount | 'full'
+  readonly #place: Place
   readonly #onTold: () => void
   readonly #sinceUs: number
   #socket: Socket
@@ -60,8 +60,8 @@ export class Newcomer {
   #wasRefused = false
   #stopLimit: Cancel | undefined
 
-  /** `place`: what it is charged to, "full" where nothing is to be had. `onTold` is called when it is a gateway's or gone. */
-  constructor(entrance: Entrance, socket: Socket, place: MemoryAccount | 'full', onTold: () => void) {
+  /** `onTold` is called when it is a gateway's or gone. */
+  constructor(entrance: Entrance, socket: Socket, place: Place, onTold: () => void) {
     this.#entrance = entrance
     this.#gateways = entrance.gateways
     this.#socket = socket
@@ -90,7 +90,7 @@ export class Newcomer {
   }
 
   #leave(): void {
-    if (this.#place !== 'full') this.#place.close()
+    this.#place.close()
     this.#told()
   }
 
@@ -104,7 +104,7 @@ export class Newcomer {
     if (this.#tls === 'refused') return
     this.#first = this.#first.length === 0 ? chunk : Buffer.concat([this.#first, chunk])
     const { identity } = this.#entrance.handshakes
-    const mayEncrypt = identity !== undefined && this.#tls !== 'secured' && this.#place !== 'full'
+    const mayEncrypt = identity !== undefined && this.#tls !== 'secured' && this.#place.refusal === undefined
     if (mayEncrypt && (this.#tls === 'asked' || this.#first[0] === handshakeRecord)) this.#takeHello()
     else this.#sniff(mayEncrypt)
   }
@@ -114,10 +114,7 @@ export class Newcomer {
   }
 
   #mayKeep(bytes: number): boolean {
-    const place = this.#place
-    if (place === 'full') return true
-    const more = this.#ownBytes + Math.max(0, bytes - freeBytes) - place.usedBytes
-    return more <= 0 || place.tryCharge(more)
+    return this.#place.mayHold(this.#ownBytes + Math.max(0, bytes - freeBytes))
   }
 
   get #ownBytes(): number {
@@ -141,7 +138,7 @@ export class Newcomer {
     const { sessions, allowsInsecure } = this.#entrance
     const place = this.#place
     this.#told()
-    if (place !== 'full') place.force(connectionBytes)
+    place.force(connectionBytes)
     gateway.accept(this.#socket, this.#first, {
       place,
       isExposed: !this.#socket.isLocal && this.#tls !== 'secured' && !allowsInsecure,
@@ -173,7 +170,11 @@ export class Newcomer {
     this.#limit()
     const hello = sniffClientHello(this.#first)
     if (hello === 'more') return this.#gather()
-    if (hello === 'no' || (this.#place !== 'full' && !this.#place.tryCharge(secureBytes))) return this.cut()
+    if (
+      hello === 'no' ||
+      !this.#place.mayHold(connectionBytes + Math.max(0, this.#first.length - freeBytes) + secureBytes)
+    )
+      return this.cut()
     this.#tls = 'waiting'
     this.#socket.pause()
     this.#entrance.handshakes.enter(this)

@@ -4,6 +4,7 @@
 import { Instance, type InstanceOptions } from '../database/instance.ts'
 import { Door } from '../gateway/door.ts'
 import { defaultGatewayLimits, type Gateway, type GatewayLimits, type Protocol } from '../gateway/gateway.ts'
+import { Place } from '../gateway/place.ts'
 import { Turns } from '../gateway/turns.ts'
 import type { Address, Host, KeyPair, Listener } from '../host/host.ts'
 import { isLoopback } from '../host/loopback.ts'
@@ -113,9 +114,10 @@ export class Server {
     const listener = await this.#host.network.listen(address, (socket) => {
       this.#turns.accepted()
       this.sessions.scheduler.standBack()
-      const account = this.sessions.memory.connections.child('the connection', { quantumBytes: 1024 })
-      const place = account.tryCharge(connectionBytes) ? account : 'full'
-      if (place === 'full' && this.#unclear.size >= mostUnclearWhenFull) {
+      const { memory, connections } = this.sessions
+      const place = Place.take(memory.connections, connectionBytes, connections.enter(socket))
+      if (place.refusal !== undefined && this.#unclear.size >= mostUnclearWhenFull) {
+        place.close()
         socket.destroy()
         return
       }

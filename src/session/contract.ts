@@ -13,6 +13,7 @@ import type { ProcessMemory } from '../database/process-memory.ts'
 import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Isolation, Sequence, Statement } from '../database/contract.ts'
+import type { ConnectionCounts } from './connection-counts.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import type { EvidenceTable } from './evidence.ts'
 import type { Identity } from './identity.ts'
@@ -199,6 +200,8 @@ export interface SessionHost {
   /** Who may come in. */
   readonly principals: Principals
   readonly host: Host
+  /** How many connections there are and may be. */
+  readonly connections: Pick<ConnectionCounts, 'most'>
   /** What happens here, of all doors. */
   readonly activity: Activity
   /** All that are open. */

@@ -16,6 +16,7 @@ import { Principals } from '../principal/principals.ts'
 import type { Role } from '../principal/roles.ts'
 import { checkUnused } from '../principal/uses.ts'
 import { Activity } from './activity.ts'
+import { ConnectionCounts, type ConnectionLimits } from './connection-counts.ts'
 import type { Session, SessionHost, SessionOptions } from './contract.ts'
 import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
 import { limitBytes, type PrincipalBudget, SessionLimits } from './limits.ts'
@@ -35,6 +36,7 @@ export interface SessionsOptions extends IdleLimits {
   readonly catalog?: DatabaseCatalog
   /** Of others whose users are those of these, too, as beside a fork. */
   readonly principals?: Principals
+  readonly connections?: ConnectionLimits
   /** That of the process; left out, there is no limit. */
   readonly memory?: ProcessMemory
 }
@@ -123,6 +125,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
   readonly #principals = new Map<string, Principal>()
   /** The last of each role, so that it is the same for all its sessions. */
   readonly #rights = new WeakMap<Database, Map<number, Rights>>()
+  readonly connections: ConnectionCounts
   readonly activity: Activity
   readonly principals: Principals
   readonly #runner: StatementRunner
@@ -144,6 +147,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     this.memory = memory
     this.scheduler = new Scheduler(host, () => memory.pressure.sliceDone())
     this.activity = new Activity(host)
+    this.connections = new ConnectionCounts(options.connections)
     this.#runner = new StatementRunner(this.scheduler, host)
     this.#databases = databases
     this.principals =

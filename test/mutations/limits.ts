@@ -20,6 +20,15 @@ export const limitMutations: readonly Mutation[] = [
     ['connections that ended are counted', 'counted.connections -= connections', ''],
     ['a principal may have any memory', "limitBytes(settings, 'polylog.principal_memory')", 'Infinity'],
   ]),
+  ...mutationsOf(
+    'src/session/connection-counts.ts',
+    ['src/session/connection-counts.test.ts'],
+    [
+      ['an address is one with each port', "remote.replace(/:\\d+$/, '')", 'remote'],
+      ['this machine has the limit of others', 'isLocal ? Infinity : defaultPerAddress', 'defaultPerAddress'],
+      ['connections of an address that have gone count', 'else this.#byAddress.set(address, left)', ''],
+    ],
+  ),
   ...mutationsOf('src/session/limits.ts', limits, [
     ['nothing that is spilled is limited', '...(this.#space && { space: this.#space }),', ''],
     ['work_mem changes nothing', 'operatorBytes: Math.min(', 'operatorBytes: Math.max('],

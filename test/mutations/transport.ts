@@ -34,7 +34,7 @@ export const transportMutations: readonly Mutation[] = [
         '    this.#first = nothing\n',
       ],
       ['a login has ten seconds beside those of the handshake', 'loginMs - (sessions', 'loginMs + 0 * (sessions'],
-      ['TLS is not charged', '!this.#place.tryCharge(secureBytes)', '!this.#place.tryCharge(0)'],
+      ['TLS is not charged', '+ secureBytes)) return', ')) return'],
       ['any number of refusals of GSSAPI', 'else if (this.#wasRefused) this.cut()', ''],
     ],
   ),

@@ -202,6 +202,7 @@ export class Client implements BlockClient {
     if (name === 'transaction_isolation') return this.session.isolation
     if (name === 'transaction_read_only') return this.isReadOnly || !this.session.databaseFacts.leads ? 'on' : 'off'
     if (name === 'in_hot_standby') return this.#inHotStandby
+    if (name === 'max_connections') return `${this.#sessions.connections.most}`
     return this.settings.get(name) ?? (name === 'work_mem' ? this.#workMemory : serverSettings.get(name))
   }
 

@@ -44,7 +44,12 @@ const beforeLogin: ReadonlySet<string> = new Set(['auth', 'hello', 'quit', 'rese
 const httpWords: ReadonlySet<string> = new Set(['post', 'host:'])
 
 /** What a client has brought about by what it sent last. */
-const tellsOfRequest: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['internal', 'out_of_memory', 'too_large'])
+const tellsOfRequest: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'internal',
+  'out_of_memory',
+  'too_large',
+  'too_many_connections',
+])
 
 /** As in Redis: who says nothing is the user `default`, where that needs no password. */
 function isOpenToAll(role: Role | undefined): boolean {

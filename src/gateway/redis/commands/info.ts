@@ -98,6 +98,7 @@ const sections: Readonly<Record<string, Section>> = {
   server: serverSection,
   clients: (call) => [
     `connected_clients:${call.server.counts.connectionsOpen}`,
+    `maxclients:${call.server.sessions.connections.most}`,
     `blocked_clients:${blockedCount(call)}`,
   ],
   memory: memorySection,
@@ -163,12 +164,13 @@ function time(call: Call): void {
   call.reply.bulkInteger(us % 1_000_000n)
 }
 
-/** What clients and redis-benchmark ask for, as it is here. None can be changed at run time. */
+/** What clients and redis-benchmark ask for, as it is here. None but `maxclients` can be changed at run time. */
 const parameters: ReadonlyMap<string, (call: Call) => string> = new Map<string, (call: Call) => string>([
   ['appendfsync', (call) => (call.client.session.durability === 'synced' ? 'always' : 'no')],
   ['appendonly', (call) => (isPersistent(call) ? 'yes' : 'no')],
   ['cluster-enabled', () => 'no'],
   ['databases', () => `${databaseCount}`],
+  ['maxclients', (call) => `${call.server.sessions.connections.most}`],
   ['maxmemory', (call) => `${maxMemory(call)}`],
   ['maxmemory-policy', () => 'noeviction'],
   ['notify-keyspace-events', () => ''],
@@ -194,8 +196,22 @@ function getConfig(call: Call): void {
   }
 }
 
+/** All of a server's connections: those of the other doors, too. */
+function setMaxClients(call: Call): void {
+  const text = call.text(3)
+  const most = Number(text)
+  if (!/^\d{1,9}$/.test(text) || most < 1) {
+    throw new CommandError(
+      "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and 999999999 inclusive",
+    )
+  }
+  call.server.sessions.connections.most = most
+  call.reply.ok()
+}
+
 function setConfig(call: Call): void {
   const name = call.text(2)
+  if (call.count === 4 && name.toLowerCase() === 'maxclients') return setMaxClients(call)
   if (call.count % 2 !== 0 || !parameters.has(name.toLowerCase())) {
     throw new CommandError(`ERR Unknown option or number of arguments for CONFIG SET - '${name}'`)
   }
