@@ -170,11 +170,7 @@ export class Newcomer {
     this.#limit()
     const hello = sniffClientHello(this.#first)
     if (hello === 'more') return this.#gather()
-    if (
-      hello === 'no' ||
-      !this.#place.mayHold(connectionBytes + Math.max(0, this.#first.length - freeBytes) + secureBytes)
-    )
-      return this.cut()
+    if (hello === 'no' || !this.#mayKeep(this.#first.length + secureBytes)) return this.cut()
     this.#tls = 'waiting'
     this.#socket.pause()
     this.#entrance.handshakes.enter(this)

@@ -34,7 +34,7 @@ export const transportMutations: readonly Mutation[] = [
         '    this.#first = nothing\n',
       ],
       ['a login has ten seconds beside those of the handshake', 'loginMs - (sessions', 'loginMs + 0 * (sessions'],
-      ['TLS is not charged', '+ secureBytes)) return', ')) return'],
+      ['TLS is not charged', 'this.#mayKeep(this.#first.length + secureBytes)', 'this.#mayKeep(this.#first.length)'],
       ['any number of refusals of GSSAPI', 'else if (this.#wasRefused) this.cut()', ''],
     ],
   ),

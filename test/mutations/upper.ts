@@ -237,7 +237,7 @@ export const upperMutations: readonly Mutation[] = [
     [
       [
         'a connection that nobody speaks on any more stays charged',
-        "if (this.#place !== 'full') this.#place.close()\n    this.#told()",
+        'this.#place.close()\n    this.#told()',
         'this.#told()',
       ],
     ],
