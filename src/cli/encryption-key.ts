@@ -33,6 +33,12 @@ export async function readEncryptionKey(
   return { encryptionKey }
 }
 
+/** A server that runs has its own. */
+export function checkOfDirectory(key: { readonly encryptionKey?: Uint8Array }, url: string | undefined): void {
+  if (key.encryptionKey === undefined || url === undefined) return
+  throw new UsageError('an encryption key is for --data: a running server, which --url names, has its own')
+}
+
 async function readFile(path: string): Promise<Uint8Array> {
   const { bytes, isShared } = await readKeyFile(path)
   if (isShared)

@@ -13,7 +13,7 @@ import { readSmallFile } from '../host/small-file.ts'
 import type { Principals, RoleChange } from '../principal/principals.ts'
 import { Sessions } from '../session/sessions.ts'
 import { UsageError } from './arguments.ts'
-import { keyOptions, type KeyValues, readEncryptionKey } from './encryption-key.ts'
+import { checkOfDirectory, keyOptions, type KeyValues, readEncryptionKey } from './encryption-key.ts'
 import { readPassword } from './password.ts'
 import { callerOf, queryOnce, type Caller } from './postgres-client.ts'
 
@@ -36,6 +36,7 @@ export async function userCommand(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args)
   const { data, url, admin = false } = values
   const key = await readEncryptionKey(values)
+  checkOfDirectory(key, url)
   if (data !== undefined && url !== undefined) throw new UsageError('--data and --url exclude each other')
   const [action, name, ...more] = positionals
   const takesName = action !== 'list'

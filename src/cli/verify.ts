@@ -13,7 +13,7 @@ import { Sessions } from '../session/sessions.ts'
 import type { DatabaseReport } from '../database/verification/verify.ts'
 import { verifyDatabase } from '../session/verification.ts'
 import { UsageError } from './arguments.ts'
-import { keyOptions, type KeyValues, readEncryptionKey } from './encryption-key.ts'
+import { checkOfDirectory, keyOptions, type KeyValues, readEncryptionKey } from './encryption-key.ts'
 import { exitCodes } from './failure.ts'
 import { callerOf, queryOnce } from './postgres-client.ts'
 
@@ -30,6 +30,7 @@ export async function verifyCommand(args: readonly string[]): Promise<void> {
   if (data !== undefined && url !== undefined) throw new UsageError('--data and --url exclude each other')
   const host = createRealHost()
   const key = await readEncryptionKey(keyValues)
+  checkOfDirectory(key, url)
   const reports =
     url === undefined
       ? await verifyDirectory({ host, directory: data ?? 'polylog-data', ...key })
