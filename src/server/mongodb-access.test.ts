@@ -203,15 +203,20 @@ describe('writing', () => {
     await writer.collection('orders').insertOne({ n: 5 })
     await expect(writer.collection('fresh').insertOne({ n: 5 })).rejects.toMatchObject(unauthorized)
     const maker = await userWith({ shop: insert | schema })
+    await world.mongo().db('other').createCollection('there')
     await maker.db('shop').collection('fresh').insertOne({ n: 5 })
     await maker.db('shop').collection('fresh').createIndex({ n: 1 })
     await maker.db('shop').collection('fresh').drop()
-    await expect(maker.db('other').collection('fresh').insertOne({ n: 5 })).rejects.toMatchObject(unauthorized)
+    await expect(maker.db('another').collection('fresh').insertOne({ n: 5 })).rejects.toMatchObject(unauthorized)
     await expect(
-      maker.db('admin').command({ renameCollection: 'shop.orders', to: 'other.orders' }),
+      maker.db('admin').command({ renameCollection: 'shop.orders', to: 'another.orders' }),
     ).rejects.toMatchObject(unauthorized)
+    // Nor is renaming a way to read.
+    const keeper = await userWith({ shop: schema, other: read | insert | schema, '': create })
+    const moved = keeper.db('admin').command({ renameCollection: 'shop.secrets', to: 'other.secrets' })
+    await expect(moved).rejects.toMatchObject(unauthorized)
     const anywhere = await userWith({ '': insert | create })
-    await anywhere.db('other').collection('fresh').insertOne({ n: 5 })
+    await anywhere.db('brandnew').collection('fresh').insertOne({ n: 5 })
     await root.collection('orders').deleteMany({ n: 5 })
   })
 

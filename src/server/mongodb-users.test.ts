@@ -172,6 +172,8 @@ describe('a user', () => {
       await expect(command({ createUser: 'ada', ...rest })).rejects.toThrow(words)
     }
     await expect(command({ createUser: 'root', pwd: 'x', roles: [] })).rejects.toMatchObject({ code: 51_003 })
+    const large = { text: 'x'.repeat(16 * 1024) }
+    await expect(command({ createUser: 'ada', pwd: 'x', roles: [], customData: large })).rejects.toThrow('customData')
     await expect(command({ usersInfo: 1, showCredentials: true })).rejects.toMatchObject({ code: 115 })
     await expect(command({ dropAllUsersFromDatabase: 1 }, 'admin')).rejects.toMatchObject({ code: 115 })
     expect(await command({ dropAllUsersFromDatabase: 1 })).toMatchObject({ n: 0 })
@@ -233,6 +235,13 @@ describe('who looks after users', () => {
     await ada.command({ grantRolesToUser: 'bob', roles: ['clerk'] })
     await ada.command({ updateUser: 'bob', pwd: 'other' })
     await expect(ada.command({ createUser: 'eve', pwd: 'x', roles: ['root'] })).rejects.toMatchObject(unauthorized)
+    await world.system.create('sql', { login: true, password, createRole: true })
+    const half = world
+      .mongo('sql')
+      .db('shop')
+      .command({ createUser: 'eve', pwd: 'x', roles: ['read'] })
+    await expect(half).rejects.toMatchObject(unauthorized)
+    expect(world.system.find('eve')).toBeUndefined()
     await expect(ada.command({ grantRolesToUser: 'ada', roles: ['root'] })).rejects.toMatchObject(unauthorized)
     await expect(ada.command({ updateUser: 'root', pwd: 'x' })).rejects.toMatchObject(unauthorized)
     await expect(ada.command({ dropUser: 'root' })).rejects.toMatchObject(unauthorized)
@@ -300,6 +309,11 @@ describe('a role that is made', () => {
       if (typeof expected === 'number') await expect(tried).rejects.toMatchObject({ code: expected })
       else await expect(tried).rejects.toThrow(expected)
     }
+    // What cannot be given as it was asked for is not made.
+    const missing = { resource: { db: 'shop', collection: 'missing' }, actions: ['find'] }
+    const half = command({ createRole: 'half', roles: ['read'], privileges: [missing] })
+    await expect(half).rejects.toMatchObject({ code: 26 })
+    expect((await command({ rolesInfo: 'half' }))['roles']).toEqual([])
     await expect(command({ createRole: 'read', roles: [], privileges: [] })).rejects.toThrow('built-in')
     await expect(command({ createRole: 'clerk', roles: [], privileges: [] })).rejects.toMatchObject({ code: 51_002 })
     await expect(command({ createRole: 'root', roles: [], privileges: [] })).rejects.toThrow()

@@ -1,7 +1,7 @@
 /** Databases and collections: list, create, drop, rename. A Mongo database is a namespace, made by its first write. */
 import { keyspaceRange } from '../../../base/tuple.ts'
 import { charge } from '../../../base/work.ts'
-import { ofCollections, privilege } from '../../../database/access/privileges.ts'
+import { ofCollections, privilege, writing } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { engineNames, memoryEngine } from '../../../database/engines.ts'
@@ -232,6 +232,8 @@ function renameCollection(request: Request): Reply | Promise<Reply> {
   return request.session.run((transaction): Reply => {
     const collection = requireCollection(transaction, fromDatabase, from)
     requireCreate(transaction, toDatabase)
+    // Else who may not read it could move it to where everything may be read.
+    if (toDatabase !== fromDatabase) findAllowed(transaction, fromDatabase, from, privilege.read | writing)
     refuseTables([collection])
     const target = transaction.catalog.findCollection(toDatabase, to)
     if (target !== undefined) {

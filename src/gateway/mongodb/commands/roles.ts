@@ -40,7 +40,7 @@ import {
   writePrivileges,
   writeRoles,
 } from '../users/holdings.ts'
-import { dropRole as drop } from './users.ts'
+import { dropRole as drop, orNotAtAll } from './users.ts'
 
 const empty: Reply = () => undefined
 
@@ -57,7 +57,7 @@ async function createRole(request: Request): Promise<Reply> {
     throw mongoError(roleExists, `Role "${name}@${adminDatabase}" already exists`, 'duplicate_object')
   }
   await principals.create(name, { login: false }, request.session)
-  await give(request, principals.find(name)!, roles, privileges)
+  await orNotAtAll(request, principals.find(name)!, (role) => give(request, role, roles, privileges))
   return empty
 }
 

@@ -27,11 +27,17 @@ import { inheritedPrivileges, rolesInherited, rolesOfRole, writePrivileges, writ
 import { askedOf } from '../access.ts'
 import { variablesOf } from './query-options.ts'
 
+/** It lies in memory, as all that is known of roles. */
+const mostCustomDataBytes = 16 * 1024
+
 const empty: Reply = () => undefined
 
 function customDataOf(request: Request): Pick<RoleChange, 'customData'> {
   const given = request.getObject('customData')
   if (given === undefined) return {}
+  if (given.end - given.start > mostCustomDataBytes) {
+    throw mongoError(mongoCode.badValue, `customData is larger than ${mostCustomDataBytes} bytes`, 'too_large')
+  }
   return { customData: Buffer.from(given.bytes.subarray(given.start, given.end)).toString('base64') }
 }
 
@@ -57,12 +63,20 @@ async function createUser(request: Request): Promise<Reply> {
   }
   const superuser = roles.some(isRoot)
   await principals.create(name, { login: true, superuser, password, ...customDataOf(request) }, request.session)
-  await grantRoles(
-    request,
-    principals.find(name)!,
-    roles.filter((one) => !isRoot(one)),
-  )
+  const others = roles.filter((one) => !isRoot(one))
+  await orNotAtAll(request, principals.find(name)!, (user) => grantRoles(request, user, others))
   return empty
+}
+
+/** One that cannot be given what was asked for it is not made. */
+export async function orNotAtAll(request: Request, made: Role, give: (role: Role) => Promise<void>): Promise<void> {
+  try {
+    await give(made)
+  } catch (error) {
+    // What the command fails of is what is told.
+    await dropRole(request, made).catch(() => undefined)
+    throw error
+  }
 }
 
 /** Those of its roles that are not named go first, and those that are new come last. */
