@@ -8,6 +8,7 @@ import { limitMutations } from './limits.ts'
 import { loginMutations } from './logins.ts'
 import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
+import { redisUserMutations } from './redis-users.ts'
 import type { Mutation } from './mutation.ts'
 import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
@@ -31,6 +32,7 @@ export const mutations: readonly Mutation[] = [
   ...loginMutations,
   ...transportMutations,
   ...mongodbUserMutations,
+  ...redisUserMutations,
   ...upperMutations,
   ...kitMutations,
   ...encryptionMutations,

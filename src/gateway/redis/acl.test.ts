@@ -229,6 +229,21 @@ describe('what is told', () => {
   })
 })
 
+describe('a connection', () => {
+  it('stays of the role that came in, whoever has its name later', async () => {
+    await say(ada, 'ACL SETUSER bob on >secret ~a +@all')
+    const bob = await server.login('bob')
+    await server.takeAll('bob')
+    await server.sessions.principals.drop(['bob'])
+    await say(ada, 'ACL SETUSER bob on >other ~* +@all')
+    expect(await say(bob, 'GET a', 'POLYLOG.USE polylog', 'GET a')).toEqual([
+      noKey,
+      expect.stringMatching(/OK|NOPERM/),
+      noKey,
+    ])
+  })
+})
+
 describe('ACL DELUSER', () => {
   it('takes what the role was given, the role, and its connections', async () => {
     await say(ada, 'ACL SETUSER bob on >secret ~a ~* +@all')

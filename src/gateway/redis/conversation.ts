@@ -429,7 +429,9 @@ export class RedisConversation implements Client, Conversation {
   changeSession(change: { user?: string; database?: string }): void {
     const last = this.session
     const { user, database } = last
-    this.#goOnWith(this.#openSession({ user, database, isConnection: true, instead: last, ...change }))
+    // Another role may have its name by now.
+    const roleId = change.user === undefined ? last.identity.ownRoleId : undefined
+    this.#goOnWith(this.#openSession({ user, roleId, database, isConnection: true, instead: last, ...change }))
   }
 
   #goOnWith(next: Session): void {

@@ -7,6 +7,7 @@ import { sliceOf } from '../../../base/slice.ts'
 import { maxStringBytes } from '../../../model/keyvalue/strings.ts'
 import type { Call, ConnectionHandler, DataHandler } from '../call.ts'
 import { databaseCount, findDatabase } from '../databases.ts'
+import { mostDenials } from '../denial-log.ts'
 import { CommandError } from '../errors.ts'
 import { Glob } from '../glob.ts'
 import { writeHelp } from './help.ts'
@@ -166,15 +167,21 @@ function time(call: Call): void {
 
 /** What clients and redis-benchmark ask for, as it is here. None but `maxclients` can be changed at run time. */
 const parameters: ReadonlyMap<string, (call: Call) => string> = new Map<string, (call: Call) => string>([
+  ['acl-pubsub-default', () => 'resetchannels'],
+  ['aclfile', () => ''],
+  ['acllog-max-len', () => `${mostDenials}`],
   ['appendfsync', (call) => (call.client.session.durability === 'synced' ? 'always' : 'no')],
   ['appendonly', (call) => (isPersistent(call) ? 'yes' : 'no')],
   ['cluster-enabled', () => 'no'],
   ['databases', () => `${databaseCount}`],
+  ['masterauth', () => ''],
+  ['masteruser', () => ''],
   ['maxclients', (call) => `${call.server.sessions.connections.most}`],
   ['maxmemory', (call) => `${maxMemory(call)}`],
   ['maxmemory-policy', () => 'noeviction'],
   ['notify-keyspace-events', () => ''],
   ['proto-max-bulk-len', () => `${maxStringBytes}`],
+  // Empty where the user `default` has a password, too, which cannot be told.
   ['requirepass', () => ''],
   ['save', () => ''],
   ['timeout', () => '0'],
