@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
@@ -16,9 +17,9 @@ import { runRedisBenchmark, startRedis, type RedisLoad, type TlsPaths } from '..
 
 const canned = fileURLToPath(new URL('../canned/idle.js', import.meta.url))
 const files: TlsPaths = {
-  certificate: 'test/certificates/server.pem',
-  key: 'test/certificates/server.key',
-  authority: 'test/certificates/authority.pem',
+  certificate: resolve('test/certificates/server.pem'),
+  key: resolve('test/certificates/server.key'),
+  authority: resolve('test/certificates/authority.pem'),
 }
 const tlsArguments = ['--tls-cert', files.certificate, '--tls-key', files.key]
 const ping = '*1\r\n$4\r\nPING\r\n'
