@@ -187,6 +187,21 @@ describe('every door', () => {
     await expect(secure({ ALPNProtocols: ['h2', 'http/1.1'] })).rejects.toThrow()
   })
 
+  test('who asked for TLS in PostgreSQL speaks nothing else within it', async () => {
+    const raw = createConnection({ host: '127.0.0.1', port: server.port })
+    raw.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))
+    expect((await new Promise<Buffer>((resolve) => raw.once('data', resolve))).toString()).toBe('S')
+    const socket = connectTls({ socket: raw, ca, servername: 'localhost' }, () => socket.write('PING\r\n'))
+    const received: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => {
+      received.push(chunk)
+      socket.destroy()
+    })
+    socket.on('error', () => undefined)
+    await new Promise((resolve) => socket.on('close', resolve))
+    expect(received).toEqual([])
+  })
+
   test('nothing older than TLS 1.2, and no client that says nothing of its certificate is turned away', async () => {
     await expect(secure({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL@SECLEVEL=0' })).rejects.toThrow()
     expect((await secure({ maxVersion: 'TLSv1.2' })).getProtocol()).toBe('TLSv1.2')

@@ -56,7 +56,7 @@ export const transportMutations: readonly Mutation[] = [
   ),
   ...mutationsOf(
     'src/server/handshakes.ts',
-    ['src/server/newcomer.test.ts'],
+    ['src/server/handshakes.test.ts'],
     [['all handshakes begin at once', 'if (this.#begun >= mostInTurn) break', '']],
   ),
   ...mutationsOf(
