@@ -42,6 +42,11 @@ export const ciOnlySteps = [
     limitMinutes: 8,
   },
   {
+    name: '100,000 inputs of every parser',
+    args: ['.cache/tools/test/fuzz/fuzz.js'],
+    limitMinutes: 15,
+  },
+  {
     name: 'simulation of 1,000 seeds',
     args: ['.cache/tools/test/simulation/simulate.js', '--seeds', '201-1200'],
     limitMinutes: 20,

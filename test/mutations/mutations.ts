@@ -1,4 +1,5 @@
 /** All planted bugs, by layer from the lowest up. */
+import { attackMutations } from './attacks.ts'
 import { baseMutations } from './base.ts'
 import { databaseMutations } from './database.ts'
 import { encryptionMutations } from './encryption.ts'
@@ -33,6 +34,7 @@ export const mutations: readonly Mutation[] = [
   ...transportMutations,
   ...mongodbUserMutations,
   ...redisUserMutations,
+  ...attackMutations,
   ...upperMutations,
   ...kitMutations,
   ...encryptionMutations,

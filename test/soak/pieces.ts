@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { runRounds } from '../crash/rounds.ts'
 import { runPostgresDifferential } from '../differential/postgres/differential.ts'
 import { runRedisDifferential } from '../differential/redis/differential.ts'
+import { fuzzAll } from '../fuzz/apart.ts'
 import { planOf } from '../simulation/plan.ts'
 import { shrink, simulate } from '../simulation/simulation.ts'
 import { runProperties } from './properties.ts'
@@ -28,6 +29,7 @@ const roundsOfPiece = 10
 const seedsOfPiece = 50
 const redisProgramsOfPiece = 200
 const sqlProgramsOfPiece = 40
+const fuzzedInputsOfPiece = 50_000
 
 export const pieces: readonly Piece[] = [
   { name: `${roundsOfPiece} crash rounds`, piecesOfRun: 20, run: crashPiece },
@@ -35,6 +37,7 @@ export const pieces: readonly Piece[] = [
   { name: 'all property tests', piecesOfRun: 10, run: propertyPiece },
   { name: `${redisProgramsOfPiece} programs compared with redis-server`, piecesOfRun: 10, run: redisPiece },
   { name: `${sqlProgramsOfPiece} programs compared with PostgreSQL`, piecesOfRun: 10, run: sqlPiece },
+  { name: `${fuzzedInputsOfPiece} inputs of every parser`, piecesOfRun: 5, run: fuzzPiece },
 ]
 
 async function crashPiece(totals: Totals): Promise<Outcome> {
@@ -110,4 +113,16 @@ async function sqlPiece(totals: Totals): Promise<Outcome> {
     sqlDifferences: differences.length,
   }
   return { totals: addTo(totals, added), failures: differences }
+}
+
+async function fuzzPiece(totals: Totals): Promise<Outcome> {
+  const seed = totals.nextFuzzSeed
+  const failures: string[] = []
+  let fuzzInputs = 0
+  await fuzzAll({ seed, inputs: fuzzedInputsOfPiece }, ({ target, inputs, findings }) => {
+    fuzzInputs += inputs
+    for (const finding of findings) failures.push(`fuzz seed ${seed}: ${target}: ${finding}`)
+  })
+  const added = { nextFuzzSeed: 1, fuzzInputs, fuzzFindings: failures.length }
+  return { totals: addTo(totals, added), failures }
 }

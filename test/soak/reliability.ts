@@ -49,6 +49,16 @@ their own; every run of \`npm test\` tries the same ones.
 |---:|---:|---:|
 | ${count(totals.nextPropertySeed - emptyTotals.nextPropertySeed)} | ${count(totals.propertyTests)} | ${count(totals.propertyFailures)} |
 
+## Fuzzing
+
+Inputs that are changed and chosen by the code that they reach, for each parser and each door (\`test/fuzz/targets.ts\`):
+nothing may be thrown but the format's own errors, no reply may be anything but whole messages, no heap may grow, and no
+input may take more steps than are in proportion to its length. 100,000 inputs of each are in continuous integration.
+
+| seeds | inputs | findings |
+|---:|---:|---:|
+| ${count(totals.nextFuzzSeed - emptyTotals.nextFuzzSeed)} | ${count(totals.fuzzInputs)} | ${count(totals.fuzzFindings)} |
+
 ## The same answers as the real servers
 
 Random programs, right and wrong, sent to Polylog and to the real server: replies are compared byte for byte, apart from

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { sliceOf } from '../../base/slice.ts'
+import { beginTurn, unitsDone } from '../../base/work.ts'
 import { Glob } from './glob.ts'
 
 function matches(pattern: string, text: string): boolean {
@@ -37,6 +38,14 @@ describe('glob patterns', () => {
 
   it('does not take exponential time', () => {
     expect(matches(`${'a*'.repeat(40)}b`, 'a'.repeat(5_000))).toBe(false)
+  })
+
+  it('count what stands in a class', () => {
+    beginTurn()
+    const long = `*[${'b'.repeat(1000)}]`
+    expect(matches(long, 'a'.repeat(900))).toBe(false)
+    expect(unitsDone()).toBeGreaterThan(900 * 1000)
+    expect(() => matches(long, 'a'.repeat(2000))).toThrow('ERR a pattern of 1003 bytes takes too long')
   })
 
   it('are bounded', () => {

@@ -11,10 +11,10 @@ import { CommandError } from './errors.ts'
 
 const maxPatternBytes = 4096
 
-/** Of one text: those of a long class are longer, which the pattern's length bounds. */
+/** Of one text; what stands in a class counts, too. */
 const mostSteps = 1_000_000
 /** Between two charges. */
-const stepsMask = 0x3ff
+const stepsBetween = 1024
 const unitsPerStep = 4
 
 const asterisk = 0x2a
@@ -29,6 +29,9 @@ export class Glob {
   readonly #pattern: Uint8Array
   /** Every text matches. */
   readonly all: boolean
+  /** Of the text at hand. */
+  #steps = 0
+  #chargedSteps = 0
 
   constructor(argument: Slice) {
     if (sliceLength(argument) > maxPatternBytes) {
@@ -56,9 +59,10 @@ export class Glob {
     let position = text.start
     let star = -1
     let starText = 0
-    let steps = 0
+    this.#steps = 0
+    this.#chargedSteps = 0
     while (position < text.end) {
-      if ((++steps & stepsMask) === 0) this.#chargeFor(steps)
+      if (++this.#steps - this.#chargedSteps >= stepsBetween) this.#charge()
       const next = at < pattern.length && pattern[at] !== asterisk ? this.#matchOne(at, text.bytes[position]!) : -1
       if (next >= 0) {
         at = next
@@ -77,9 +81,10 @@ export class Glob {
     return at === pattern.length
   }
 
-  #chargeFor(steps: number): void {
-    charge((stepsMask + 1) * unitsPerStep)
-    if (steps > mostSteps) {
+  #charge(): void {
+    charge((this.#steps - this.#chargedSteps) * unitsPerStep)
+    this.#chargedSteps = this.#steps
+    if (this.#steps > mostSteps) {
       throw new CommandError(`ERR a pattern of ${this.#pattern.length} bytes takes too long to compare with a key`)
     }
   }
@@ -114,6 +119,7 @@ export class Glob {
         found = true
       }
     }
+    this.#steps += at - start
     return found === negated ? -1 : Math.min(at + 1, pattern.length)
   }
 }

@@ -33,6 +33,9 @@ export interface ReplyPlace {
 
 const beginning: ReplyPlace = { parts: 0, end: 0 }
 
+/** A null of RESP3. */
+const leastItemBytes = 3
+
 export class Reply {
   writer: ByteWriter
   /** `writer` is the reply's own, and is copied to where the others are when the command has ended. */
@@ -71,7 +74,10 @@ export class Reply {
   }
 
   #checkSize(): void {
-    if (this.#partsBytes + this.writer.end <= this.#maxBytes) return
+    if (this.#partsBytes + this.writer.end > this.#maxBytes) this.#refuse()
+  }
+
+  #refuse(): never {
     throw new PolylogError('too_large', `the reply is larger than ${this.#maxBytes} bytes`)
   }
 
@@ -300,6 +306,8 @@ export class Reply {
   }
 
   array(count: number): void {
+    // What cannot fit is not begun: a count of a few digits may stand for hours of work.
+    if (count * leastItemBytes > this.#maxBytes) this.#refuse()
     this.#line(0x2a, count)
   }
 

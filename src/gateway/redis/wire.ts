@@ -123,6 +123,8 @@ export class RequestParser extends ReceiveBuffer {
   /** Length of the argument whose bytes come next; −1 where its length line comes next. */
   #bulkBytes = -1
 
+  /** From `at` on, in which no line ends: a line that comes byte by byte is looked through once. */
+  #linelessBytes = 0
   /** Charged for the arguments of the request at hand: a million empty ones are little on the wire. */
   #argumentBytes = 0
 
@@ -133,6 +135,7 @@ export class RequestParser extends ReceiveBuffer {
 
   override drop(): void {
     this.#missing = 0
+    this.#linelessBytes = 0
     this.#releaseArguments()
     super.drop()
   }
@@ -188,7 +191,13 @@ export class RequestParser extends ReceiveBuffer {
   #findLineEnd(): number {
     const bytes = this.bytes
     const stop = Math.min(this.end, this.at + maxLineBytes)
-    for (let i = this.at; i < stop; i++) if (bytes[i] === carriageReturn) return i + 1 < this.end ? i : -1
+    let i = this.at + this.#linelessBytes
+    while (i < stop && bytes[i] !== carriageReturn) i++
+    if (i < stop && i + 1 < this.end) {
+      if (this.#linelessBytes > 0) this.#linelessBytes = 0
+      return i
+    }
+    this.#linelessBytes = i - this.at
     return -1
   }
 
@@ -265,9 +274,13 @@ export class RequestParser extends ReceiveBuffer {
 
   #parseInline(): Parsed {
     const stop = Math.min(this.end, this.at + maxLineBytes)
-    let lineEnd = this.at
+    let lineEnd = this.at + this.#linelessBytes
     while (lineEnd < stop && this.bytes[lineEnd] !== lineFeed) lineEnd++
-    if (lineEnd === stop) return this.#lineTooLong() ? this.#fail('too big inline request') : parsed.more
+    if (lineEnd === stop) {
+      this.#linelessBytes = lineEnd - this.at
+      return this.#lineTooLong() ? this.#fail('too big inline request') : parsed.more
+    }
+    this.#linelessBytes = 0
     const line = { bytes: this.bytes, start: this.at, end: lineEnd }
     this.at = lineEnd + 1
     if (line.end > line.start && line.bytes[line.end - 1] === carriageReturn) line.end--

@@ -7,7 +7,7 @@
  *
  * Time zones are UTC and numeric offsets: a zone's name is refused with an error that names it.
  */
-import { calendarFromDays, daysFromCalendar, daysInMonth } from './calendar.ts'
+import { calendarFromDays, daysFromCalendar, daysInMonth, usPerDay } from './calendar.ts'
 import { sqlError, trimSpace } from './type.ts'
 
 export interface DateTimeFields {
@@ -239,10 +239,9 @@ class Reading {
   }
 
   #setTime(hours: number, minutes: number, seconds: number, fraction: string): void {
-    const us = roundFraction(fraction)
-    const isMidnight = hours === 24 && minutes === 0 && seconds === 0 && us === 0n
-    if ((hours > 23 && !isMidnight) || minutes > 59 || seconds > 60) throw fieldOutOfRange(this.#text)
-    this.#draft.timeUs = BigInt(hours * 3600 + minutes * 60 + seconds) * 1_000_000n + us
+    const us = BigInt(hours * 3600 + minutes * 60 + seconds) * 1_000_000n + roundFraction(fraction)
+    if (hours > 24 || minutes > 59 || seconds > 60 || us > usPerDay) throw fieldOutOfRange(this.#text)
+    this.#draft.timeUs = us
   }
 
   #number(text: string): void {

@@ -1,0 +1,51 @@
+/** What is sent or stored by somebody who means ill: lengths, patterns, bytes of browsers, and the fuzzer itself. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const fuzzer = ['test/fuzz']
+const attacks = ['test/end-to-end/known-attacks.test.ts']
+
+export const attackMutations: readonly Mutation[] = [
+  ...mutationsOf('src/gateway/postgres/message-reader.ts', fuzzer, [
+    ['a field may reach beyond its message', 'if (count < 0 || count > this.end - at) throw', 'if (count < 0) throw'],
+  ]),
+  ...mutationsOf('src/model/document/validate.ts', fuzzer, [
+    ['the length of binary data is believed', 'if (size < 0 || start + 5 + size > limit) throw', 'if (size < 0) throw'],
+    ['a document may end anywhere', 'if (end < start + 5 || end > limit) throw', 'if (end < start + 5) throw'],
+  ]),
+  ...mutationsOf('src/log/record.ts', fuzzer, [
+    ['a value of a record may reach beyond it', "this.fail('length of a run of bytes')", 'void 0'],
+  ]),
+  ...mutationsOf('src/log/file/frame.ts', fuzzer, [
+    ['a count of records is believed', 'if (count > payload.length) return undefined', ''],
+  ]),
+  ...mutationsOf('src/storage/sorted-file/format.ts', fuzzer, [
+    [
+      'a key of a sorted file may share more than there is',
+      "if (shared > end - before) throw reader.damaged('a key shares more than there is')",
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/redis/wire.ts', fuzzer, [
+    [
+      'a line that comes in pieces is looked through again',
+      'this.#linelessBytes = i - this.at',
+      'this.#linelessBytes = 0',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/gateway/redis/glob.ts',
+    ['src/gateway/redis/glob.test.ts'],
+    [['what stands in a class costs nothing', 'this.#steps += at - start', 'this.#steps += 0']],
+  ),
+  ...mutationsOf('src/gateway/redis/conversation.ts', attacks, [
+    ['a browser may post', "new Set(['post', 'host:'])", 'new Set<string>([])'],
+  ]),
+  ...mutationsOf(
+    'src/host/real/network.ts',
+    ['test/end-to-end/uninitialised-bytes.test.ts'],
+    [['a byte that was not received is handed on', 'Buffer.allocUnsafe(count)', 'Buffer.allocUnsafe(count + 4)']],
+  ),
+  ...mutationsOf('test/fuzz/coverage.ts', fuzzer, [
+    ['the fuzzer is not guided', 'if (innermost(ranges, start).count > 0) fresh.push(key)', 'void fresh'],
+  ]),
+]
