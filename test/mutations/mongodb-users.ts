@@ -56,8 +56,8 @@ export const mongodbUserMutations: readonly Mutation[] = [
     ],
     [
       'what other roles stand for is taken away, too',
-      'take(transaction, object, from, without(sum(all.roles.filter(named)), kept))',
-      'take(transaction, object, from, sum(all.roles.filter(named)))',
+      'all.roles.filter(named).reduce(together, nothing)',
+      'all.roles.reduce(together, nothing)',
     ],
     ['what is given on a collection does not let anybody come to it', 'give(transaction, namespace, to, {', 'void ({'],
     ['who goes leaves what it has been given', 'to !== role.id && by !== role.id', 'to !== -7 && by !== -7'],

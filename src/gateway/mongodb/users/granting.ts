@@ -21,7 +21,7 @@ import { checkUnused, usesOf } from '../../../principal/uses.ts'
 import type { Asked } from '../access.ts'
 import type { Request } from '../request.ts'
 import type { GivenPrivilege, NamedGrant, Place } from './arguments.ts'
-import { type BuiltInRole, type Held, nothing, rolesEverywhere, rolesIn, together, without } from './built-in-roles.ts'
+import { type BuiltInRole, type Held, nothing, rolesEverywhere, rolesIn, together } from './built-in-roles.ts'
 import { heldBy, heldOn, standingOf } from './holdings.ts'
 
 /** On one object. */
@@ -87,7 +87,7 @@ function placesOf(roles: readonly NamedGrant[]): ReadonlySet<string | undefined>
   return new Set(roles.flatMap((one) => (one.kind === 'built-in' ? [one.namespace] : [])))
 }
 
-/** Takes those that it has, but for what the others that it has stand for. */
+/** Takes those that it has; of one that another one stands for it has that other one only. */
 function takeRoles(
   transaction: Transaction,
   request: Request,
@@ -102,9 +102,7 @@ function takeRoles(
   const all = namespace === undefined ? rolesEverywhere(standingOf(principals, from), held) : rolesIn(held)
   const named = (role: BuiltInRole): boolean =>
     roles.some((one) => one.kind === 'built-in' && one.role === role && one.namespace === namespace)
-  const sum = (some: readonly BuiltInRole[]): Held => some.reduce(together, nothing)
-  const kept = sum(all.roles.filter((role) => !named(role)))
-  take(transaction, object, from, without(sum(all.roles.filter(named)), kept))
+  take(transaction, object, from, all.roles.filter(named).reduce(together, nothing))
 }
 
 // ---- privileges
