@@ -68,8 +68,7 @@ export interface Transaction extends TransactionReader {
   readonly services: TransactionServices
   /** Whose statement runs: of several parties each in its turn. */
   readonly principal: Principal
-  /** Until the end of the transaction what a rule does with the collection is done as its owner. */
-  actForOwner(collection: number): void
+  readonly access: AccessOfTransaction
 
   /** Where a batch begins: what `waitOf` takes its writes back to. */
   savepoint(): Savepoint
@@ -148,11 +147,6 @@ export interface Transaction extends TransactionReader {
   dropCollection(collection: Collection, together?: readonly Collection[]): void
   /** Of a namespace, a collection or a part of one; undefined takes it away. */
   setComment(address: ObjectAddress, text: string | undefined): void
-  /**
-   * Who may do what with an object (0: the database) or a part of it: made of the list that is written down, if one is. Whether
-   * the caller may change it is the caller's to ask.
-   */
-  changeAccess(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void
   /** All its keys; the collection stays. */
   clearCollection(collection: Collection): void
   /** The caller writes the entries, with `put(…, 'derived')`. Waits for writers of the collection. */
@@ -231,6 +225,20 @@ export interface DeferrableConstraint {
   readonly id: string
   readonly isDeferrable: boolean
   readonly isInitiallyDeferred: boolean
+}
+
+export interface AccessOfTransaction {
+  /**
+   * Who may do what with an object (0: the database) or a part of it: made of the list that is written down, if one is. Whether
+   * the caller may change it is the caller's to ask.
+   */
+  change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void
+  giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void
+  /** Until the end of the transaction what a rule does with rows of the collection is done as its owner. */
+  actForOwner(collection: number): void
+  /** What changes its definition from here on to `endChange` is done as its owner: it goes along with a change of another. */
+  beginChange(collection: number): void
+  endChange(collection: number): void
 }
 
 /** Who runs a statement: an expression such as `DEFAULT current_user` asks, whichever door it came by. */

@@ -29,7 +29,7 @@ export async function runSql(
   const bound = prepareOn(host, statements[0]!, context)
   let prepared = bound instanceof Promise ? await bound : bound
   // Others may have changed a table while a long text was bound.
-  while (!prepared.isCurrent(context.catalog)) prepared = await prepareOn(host, statements[0]!, context)
+  while (!prepared.isCurrent(context.catalog, session.rights)) prepared = await prepareOn(host, statements[0]!, context)
   const { kind } = prepared.effect
   if (kind !== 'read' && kind !== 'write' && kind !== 'schema') {
     throw new PolylogError('unsupported', `${prepared.command} is not for the embedded API, which has its own calls`)
@@ -37,7 +37,7 @@ export async function runSql(
   let values = convertParameters(prepared.parameterTypes, parameters)
   const attempt = (transaction: Transaction): StatementSteps<Row[]> => {
     // It may have waited for who has changed a table: a plan of before would not know of the new index.
-    if (!prepared.isCurrent(transaction.catalog)) {
+    if (!prepared.isCurrent(transaction.catalog, transaction.principal.rights)) {
       prepared = prepare(statements[0]!, { ...context, catalog: transaction.catalog })
       values = convertParameters(prepared.parameterTypes, parameters)
     }
@@ -66,6 +66,7 @@ function* allRows(
 
 function contextOf(session: Session): SqlContext {
   return {
+    rights: session.rights,
     get catalog(): Catalog {
       return session.catalog
     },

@@ -201,7 +201,7 @@ export function addMember(transaction: Transaction, role: Role, member: string, 
   const object = objectOf(transaction, member)
   const before = roleOf(object)
   if (rolesAround(transaction.catalog, role.id, () => true).has(before.id)) {
-    throw new PolylogError('invalid_argument', `role "${member}" is a member of role "${role.name}"`, {
+    throw new PolylogError('invalid_argument', `role "${role.name}" is a member of role "${member}"`, {
       detail: { sqlState: '0LP01' },
     })
   }
@@ -278,13 +278,13 @@ function checkSomebodyRules({ catalog }: Transaction): void {
     ({ superuser, validUntilMs, secret }) => superuser && validUntilMs === null && secret !== null,
   )
   if (rules || chanceOf(catalog) === undefined) return
-  throw new PolylogError(
-    'dependent_objects',
-    'no superuser would be left that can log in and whose password never ends',
-    {
-      detail: { sqlState: '2BP01', hint: 'Make another one first.' },
-    },
-  )
+  const message =
+    users.length < 2
+      ? 'the only user is a superuser whose password never ends: say SUPERUSER; of the command line, --admin'
+      : 'no superuser would be left that can log in and whose password never ends'
+  throw new PolylogError('dependent_objects', message, {
+    detail: { sqlState: '2BP01', hint: 'Make another one first.' },
+  })
 }
 
 function definitionOf(attributes: RoleAttributes): JsonObject {

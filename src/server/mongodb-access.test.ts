@@ -255,7 +255,7 @@ describe('what others have opened', () => {
     const { id } = world.system.find(name)!
     await session.run((transaction) => {
       const orders = transaction.catalog.findCollection('shop', 'orders')!
-      transaction.changeAccess(orders.id, '', (list) => list!.filter(({ to }) => to !== id))
+      transaction.access.change(orders.id, '', (list) => list!.filter(({ to }) => to !== id))
     })
     await expect(db.command(more)).rejects.toMatchObject(unauthorized)
     const { cursor: second } = await root.command({ find: 'orders', batchSize: 1 })

@@ -89,7 +89,7 @@ export class ServerWithUsers {
           : collection === undefined
             ? catalog.namespaces.get(namespace)!.id
             : catalog.findCollection(namespace, collection)!.id
-      transaction.changeAccess(id, part, (before) =>
+      transaction.access.change(id, part, (before) =>
         given(before ?? firstList(kind, namespace), { to, by: -1, privileges, option: false }),
       )
     })

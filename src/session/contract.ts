@@ -65,6 +65,8 @@ export interface Session extends Witness {
   readonly identity: Identity
   /** What it may do, now; the same object as long as nothing of it has changed. */
   readonly rights: Rights
+  /** What another role may do in the same database. */
+  rightsOf(roleId: number): Rights
   /** Everything that is kept for this session beyond a statement is charged to it: queues, portals, cursors. */
   readonly memory: MemoryAccount
   /** By what was given to its role and its database. */
@@ -186,8 +188,11 @@ export interface SessionHost {
    * that does not exist included.
    */
   openDatabase(name: string): Promise<void> | undefined
-  /** A new, empty database. Errors: `duplicate_object`, `unsupported`, `invalid_argument`. */
-  createDatabase(name: string): Promise<void>
+  /**
+   * A new, empty database; `roleId`: of who may do everything in it. Errors: `duplicate_object`, `unsupported`,
+   * `invalid_argument`.
+   */
+  createDatabase(name: string, roleId?: number): Promise<void>
   /**
    * Takes the database away; `isForced`: and the sessions in it. Errors: `undefined_object`, `active_transaction` where others
    * use it, `denied` for the default one.

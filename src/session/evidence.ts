@@ -3,6 +3,7 @@
  *
  * They show the moment in which they are read, not the reader's snapshot.
  */
+import { privilege } from '../database/access/privileges.ts'
 import { AccessError } from '../database/access/rights.ts'
 import { KeyReader } from '../base/tuple-reader.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
@@ -42,14 +43,14 @@ export function evidenceOf(
     consumers(database),
     logSegments(database),
     storage(database),
-    locks(database, sessions),
+    locks(asker, database, sessions),
     transactions(database),
     concurrency(database),
     sessionTable(asker, sessions, activity),
     doorTable(activity),
     databaseTable(activity),
     table('server', { started_ms: 'int8' }, () => [[millisecondsOf(activity.startedMs)]]),
-    slowStatements(activity),
+    slowStatements(asker, activity),
     memoryTable(asker.memory.root, sessions),
     audit(asker, principals),
   ]
@@ -175,7 +176,7 @@ function storage(database: Database): EvidenceTable {
   )
 }
 
-function locks(database: Database, sessions: () => Iterable<ClientSession>): EvidenceTable {
+function locks(asker: ClientSession, database: Database, sessions: () => Iterable<ClientSession>): EvidenceTable {
   const columns: Columns = {
     collection: 'text',
     key: 'text',
@@ -192,7 +193,7 @@ function locks(database: Database, sessions: () => Iterable<ClientSession>): Evi
       const owner = owners.get(transaction)
       return [
         collection === undefined ? null : `${collection.namespace.name}.${collection.name}`,
-        Buffer.from(key, 'latin1').toString('hex'),
+        maySee(asker, owner === asker.id) ? Buffer.from(key, 'latin1').toString('hex') : null,
         BigInt(transaction),
         mode,
         granted,
@@ -278,7 +279,7 @@ function sessionTable(
       BigInt(session.id),
       session.user,
       session.door,
-      session.remote,
+      maySee(asker, session.user === asker.user) ? session.remote : null,
       session.database,
       session.status,
       session.joined,
@@ -287,8 +288,8 @@ function sessionTable(
       BigInt(session.seen),
       ...(session === asker
         ? [asker.describeStatement?.() ?? null, null, null, null]
-        : runningColumns(session, activity)),
-      session.report.clientName,
+        : runningColumns(session, activity, maySee(asker, session.user === asker.user))),
+      maySee(asker, session.user === asker.user) ? session.report.clientName : null,
       millisecondsOf(session.report.openedMs),
       millisecondsOf(session.transactionStartedMs),
     ]),
@@ -299,10 +300,23 @@ function millisecondsOf(timeMs: number | undefined): bigint | null {
   return timeMs === undefined ? null : BigInt(Math.floor(timeMs))
 }
 
-function runningColumns({ running, waitsFor }: ClientSession, activity: Activity): readonly EvidenceValue[] {
+/** What others do is for those to see who watch over all: values of theirs may stand in it. */
+function maySee({ rights }: ClientSession, isOwn: boolean): boolean {
+  if (isOwn || rights.member === undefined) return true
+  return rights.member.monitors || (rights.ofDatabase & privilege.administer) !== 0
+}
+
+/** PostgreSQL's words for what is not shown. */
+const hidden = '<insufficient privilege>'
+
+function runningColumns(
+  { running, waitsFor }: ClientSession,
+  activity: Activity,
+  isShown: boolean,
+): readonly EvidenceValue[] {
   if (running === undefined) return [null, null, null, null]
   const startedMs = BigInt(Math.floor(running.startedMs))
-  return [running.text, startedMs, BigInt(activity.tookMs(running)), waitsFor ?? null]
+  return [isShown ? running.text : hidden, startedMs, BigInt(activity.tookMs(running)), waitsFor ?? null]
 }
 
 function doorTable(activity: Activity): EvidenceTable {
@@ -341,7 +355,7 @@ function databaseTable(activity: Activity): EvidenceTable {
   )
 }
 
-function slowStatements(activity: Activity): EvidenceTable {
+function slowStatements(asker: ClientSession, activity: Activity): EvidenceTable {
   const columns: Columns = {
     session: 'int8',
     user_name: 'text',
@@ -358,7 +372,7 @@ function slowStatements(activity: Activity): EvidenceTable {
       owner.user,
       owner.door,
       owner.database,
-      text,
+      maySee(asker, owner.user === asker.user) ? text : hidden,
       BigInt(Math.floor(startedMs)),
       BigInt(tookMs),
       failed,

@@ -32,7 +32,7 @@ export class Identity implements Principal {
   readonly database: string
   readonly sessionId: number
   readonly token: () => string
-  readonly #rightsOf: RightsOf
+  readonly rightsOf: RightsOf
 
   constructor(parts: IdentityParts) {
     this.user = parts.user
@@ -40,7 +40,7 @@ export class Identity implements Principal {
     this.database = parts.database
     this.sessionId = parts.sessionId
     this.token = parts.token
-    this.#rightsOf = parts.rightsOf
+    this.rightsOf = parts.rightsOf
   }
 
   /** Whether it may is the caller's to ask. */
@@ -51,6 +51,6 @@ export class Identity implements Principal {
 
   /** `catalog`: the newest one, with what the open transaction has changed. */
   rightsIn(database: Database, catalog: Catalog): Rights {
-    return this.roleId === undefined ? unlimited : this.#rightsOf(this.roleId, database, catalog)
+    return this.roleId === undefined ? unlimited : this.rightsOf(this.roleId, database, catalog)
   }
 }

@@ -199,6 +199,10 @@ export class ClientSession implements Session {
     return this.identity.rightsIn(this.#database, open?.newestCatalog ?? this.#database.catalog)
   }
 
+  rightsOf(roleId: number): Rights {
+    return this.identity.rightsOf(roleId, this.#database, this.#database.catalog)
+  }
+
   // ---- statements
 
   run<T>(statement: Statement<T>, options?: RunOptions): T | Promise<T> {

@@ -1,7 +1,8 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import { privilege } from '../database/access/privileges.ts'
+import { firstList, given, noOwner } from '../database/access/access-list.ts'
+import { ofDatabases, privilege } from '../database/access/privileges.ts'
 import { type Member, Rights, rightsOfSuperuser } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Database } from '../database/database.ts'
@@ -321,13 +322,16 @@ export class Sessions implements SessionHost, TransactionRegistry {
     return this.#sessions.get(beside.id)?.sight
   }
 
-  async createDatabase(name: string): Promise<void> {
+  async createDatabase(name: string, roleId?: number): Promise<void> {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be made here')
     if (name === systemDatabase) throw new PolylogError('denied', `"${name}" is the name of the server's own database`)
     // A crash may have come between the end of one of this name and that of what was kept of it.
     if (!catalog.names.includes(name)) await this.principals.forgetDatabase(name)
     await catalog.create(name)
+    if (roleId === undefined) return
+    const all = { to: roleId, by: noOwner, privileges: ofDatabases & ~privilege.fork, option: true }
+    await this.#changeIn(name, ({ access }) => access.change(0, '', () => given(firstList('database', name), all)))
   }
 
   async dropDatabase(name: string, isForced: boolean): Promise<void> {
@@ -357,8 +361,13 @@ export class Sessions implements SessionHost, TransactionRegistry {
       this.#makingSystem ??= catalog.create(systemDatabase).finally(() => (this.#makingSystem = undefined))
       await this.#makingSystem
     }
-    await catalog.use(systemDatabase)
-    const session = this.openSession({ user: 'polylog', database: systemDatabase, door: housekeepingDoor })
+    await this.#changeIn(systemDatabase, run)
+  }
+
+  /** Durable when it resolves. */
+  async #changeIn(database: string, run: (transaction: Transaction) => void): Promise<void> {
+    await this.options.catalog?.use(database)
+    const session = this.openSession({ user: 'polylog', database, door: housekeepingDoor })
     try {
       await session.run(run)
       await new Promise<void>((resolve, reject) => {

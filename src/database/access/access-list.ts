@@ -116,23 +116,32 @@ export function taken(list: AccessList, taking: Giving, owner: number, cascade: 
   return withoutOrphans(left, privileges, owner, cascade).filter(({ may, mayGive }) => (may | mayGive) !== noPrivileges)
 }
 
-/** What was given by somebody who may not give it any more. */
+/**
+ * Without what was given by somebody who may not give it any more: whom no chain of givers leads to from the owner. Two who have
+ * given it to each other do not hold each other up.
+ */
 function withoutOrphans(list: AccessList, privileges: Privileges, owner: number, cascade: boolean): AccessList {
   let left = list
-  for (;;) {
-    const before = left
-    left = before.map((item) => {
-      if (item.by === owner || item.by === noOwner) return item
-      const held = givableIn(before, new Set([item.by]))
-      const orphaned = item.may & privileges & ~held
-      if (orphaned === noPrivileges) return item
+  for (let bit = 1; bit <= privileges; bit *= 2) {
+    if ((privileges & bit) === 0) continue
+    const givers = giversOf(left, bit, owner)
+    left = left.map((item) => {
+      if (((item.may | item.mayGive) & bit) === 0 || givers.has(item.by)) return item
       if (!cascade) {
         throw new PolylogError('dependent_objects', 'dependent privileges exist', {
           detail: { sqlState: '2BP01', hint: 'Use CASCADE to revoke them too.' },
         })
       }
-      return { ...item, may: item.may & ~orphaned, mayGive: item.mayGive & ~orphaned }
+      return { ...item, may: item.may & ~bit, mayGive: item.mayGive & ~bit }
     })
-    if (left.every((item, i) => item === before[i])) return left
   }
+  return left
+}
+
+function giversOf(list: AccessList, bit: Privileges, owner: number): ReadonlySet<number> {
+  const givers = new Set([owner, noOwner])
+  for (const giver of givers) {
+    for (const { by, to, mayGive } of list) if (by === giver && (mayGive & bit) !== 0) givers.add(to)
+  }
+  return givers
 }

@@ -166,6 +166,13 @@ export class Rights {
     return this.owns({ ownerId }) ? allPrivileges : givableIn(list, this.member!.roles)
   }
 
+  /** Anything of an object: a collection with its columns, a namespace, 0 the database. */
+  onObject(id: number, collection: Collection | undefined): Privileges {
+    if (this.member === undefined) return allPrivileges
+    if (collection !== undefined) return this.onAnyColumn(collection)
+    return id === 0 ? this.#ofDatabase : this.#givenIn(id, [])
+  }
+
   /** What it may do with some keys of a namespace only: items with patterns. */
   keysOf(namespace: Namespace): readonly AccessItem[] {
     const { member } = this

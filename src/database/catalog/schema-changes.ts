@@ -7,10 +7,10 @@
 import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
-import type { AccessList } from '../access/access-list.ts'
+import { privilege } from '../access/privileges.ts'
+import { AccessError } from '../access/rights.ts'
 import {
   accessKey,
-  accessValue,
   type CatalogState,
   collectionKey,
   commentKey,
@@ -60,6 +60,7 @@ export function createNamespace(transaction: KernelTransaction, name: string, ha
   if (reservedNamespaces.has(name)) {
     throw new PolylogError('denied', `"${name}" is the system's own: it is made up when it is read`)
   }
+  mayCreateNamespace(transaction, name)
   transaction.locks.lockName(nameLock(name, ''), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.namespaces.get(name)?.id)
   const { user, roleId } = transaction.principal
@@ -90,7 +91,7 @@ export function refuseTwice(
 }
 
 /** Keeps a namespace from being dropped by others while something is put into it. */
-function holdNamespace(transaction: KernelTransaction, namespace: Namespace): void {
+export function holdNamespace(transaction: KernelTransaction, namespace: Namespace): void {
   transaction.locks.lockName(nameLock(namespace.name, ''), 'key share')
   const { id } = namespace
   const isDropped = transaction.kernel.catalog.namespaceById(id) === undefined
@@ -106,7 +107,19 @@ export function newId(transaction: KernelTransaction): number {
   return transaction.kernel.nextCollectionId()
 }
 
+/** That of Redis is the system's own, and made by its first write. */
+function mayCreateNamespace({ principal }: KernelTransaction, name: string): void {
+  if (name === keyvalueNamespace) return
+  const { rights, database } = principal
+  if ((rights.ofDatabase & (privilege.create | privilege.schema)) !== 0) return
+  throw name === 'public' ? new AccessError('schema', name) : new AccessError('database', database)
+}
+
 export function dropNamespace(transaction: KernelTransaction, namespace: Namespace): void {
+  const { rights } = transaction.principal
+  if (!rights.owns(namespace) && (rights.ofNamespace(namespace) & privilege.schema) === 0) {
+    throw new AccessError('', '', `must be owner of schema ${namespace.name}`)
+  }
   transaction.locks.lockName(nameLock(namespace.name, ''), 'update')
   if (transaction.catalog.collectionsOf(namespace.name).length > 0) {
     throw new PolylogError('dependent_objects', `cannot drop "${namespace.name}": it still has collections`)
@@ -137,6 +150,7 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
     )
   }
   checkEngine(transaction, created.engine)
+  if (created.kind !== 'keyvalue') transaction.principal.rights.requireInNamespace(namespace, privilege.create)
   holdNamespace(transaction, namespace)
   transaction.locks.lockName(nameLock(namespace.name, name), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
@@ -209,35 +223,6 @@ function isOwned(namespace: string): boolean {
   return namespace !== 'public' && namespace !== keyvalueNamespace
 }
 
-/**
- * The access list of an object or a part of it, made of the one that it has now (undefined: none is written down). Two
- * that change it at once do so one after the other.
- */
-export function changeAccess(
-  transaction: KernelTransaction,
-  id: number,
-  part: string,
-  change: (before: AccessList | undefined) => AccessList,
-): void {
-  const { catalog } = transaction
-  transaction.locks.lockName(`\xffaccess ${id}`, 'update')
-  if (transaction.kernel.catalog.access.get(id) !== transaction.baseCatalog.access.get(id)) {
-    transaction.changedMeanwhile('what is given on it')
-  }
-  const namespace = catalog.namespaceById(id)
-  if (namespace !== undefined) holdNamespace(transaction, namespace)
-  else if (id !== databaseId) {
-    transaction.locks.lockName(collectionLockKey(id), 'key share')
-    if (
-      transaction.kernel.catalog.collectionById(id)?.version !== transaction.baseCatalog.collectionById(id)?.version
-    ) {
-      transaction.changedMeanwhile('what is given')
-    }
-    if (catalog.collectionById(id) === undefined) throw new PolylogError('undefined_object', 'it does not exist')
-  }
-  transaction.changeCatalog(accessKey(id, part), accessValue(change(catalog.access.get(id)?.get(part))))
-}
-
 /** The comment on a namespace, a collection, or a part; none where it is undefined or empty. */
 export function setComment(transaction: KernelTransaction, address: ObjectAddress, text: string | undefined): void {
   const { id, part } = address
@@ -251,6 +236,7 @@ export function setComment(transaction: KernelTransaction, address: ObjectAddres
   else transaction.locks.lockName(collectionLockKey(id), 'key share')
   transaction.locks.lockName(`\xffcomment ${id}`, 'update')
   const collection = transaction.catalog.collectionById(id)
+  if (collection !== undefined) transaction.principal.rights.requireOwner(collection)
   const isThere = part === undefined || (collection !== undefined && hasPart(collection, part))
   if ((namespace ?? collection) === undefined || !isThere) {
     throw new PolylogError('undefined_object', 'what the comment is on does not exist')
@@ -293,6 +279,7 @@ export function alterCollection(
   collection: Collection,
   change: CollectionChange,
 ): Collection {
+  transaction.access.requireChange(collection)
   holdUnchanged(transaction, collection)
   const before = current(transaction, collection)
   const definitionVersion = findKind(before.kind)?.version ?? before.definitionVersion
@@ -300,6 +287,7 @@ export function alterCollection(
   const altered = { ...before, ...change, ...(change.definition && { definitionVersion }), version }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
     const { name, namespace } = altered
+    transaction.principal.rights.requireInNamespace(namespace, privilege.create)
     checkName(name)
     holdNamespace(transaction, namespace)
     transaction.locks.lockName(nameLock(namespace.name, name), 'update')
@@ -321,6 +309,7 @@ function current(transaction: KernelTransaction, collection: Collection): Collec
 export function dropCollections(transaction: KernelTransaction, collections: readonly Collection[]): void {
   const dropped = new Set(collections.map(({ id }) => id))
   for (const collection of collections) {
+    if (!transaction.principal.rights.owns(collection.namespace)) transaction.access.requireChange(collection)
     transaction.locks.lockSchema(collection.id)
     refuseReferred(transaction, collection, dropped)
   }
@@ -349,6 +338,7 @@ function dropCollection(transaction: KernelTransaction, collection: Collection):
 }
 
 export function clearCollection(transaction: KernelTransaction, collection: Collection): void {
+  transaction.principal.rights.requireAny(collection, privilege.truncate | privilege.delete | privilege.schema)
   transaction.locks.lockSchema(collection.id)
   clearKeys(transaction, collection)
 }
@@ -365,6 +355,7 @@ export function createIndex(
   collection: Collection,
   index: { name: string; unique: boolean; definition: JsonObject },
 ): Index {
+  transaction.access.requireChange(collection)
   holdUnchanged(transaction, collection)
   const now = current(transaction, collection)
   if (now.indexes.some(({ name }) => name === index.name)) {
@@ -382,6 +373,7 @@ function nextIndexId(transaction: KernelTransaction, collection: Collection): nu
 }
 
 export function dropIndex(transaction: KernelTransaction, collection: Collection, index: Index): void {
+  transaction.access.requireChange(collection)
   holdUnchanged(transaction, collection)
   const now = current(transaction, collection)
   transaction.deleteRange(keyspaceRange(collection.id, index.id), 'derived')

@@ -15,8 +15,7 @@ import { assert, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { MutableSlice, sliceLength, sliceOf, type KeyRange, type Slice } from '../../base/slice.ts'
 import type { Cursor, Miss, Reader, ScanOptions } from '../../storage/store.ts'
-import type { AccessList } from '../access/access-list.ts'
-import { Guard } from '../access/guard.ts'
+import { TransactionAccess } from '../access/transaction-access.ts'
 import { unlimited } from '../access/rights.ts'
 import { Agenda, nothingYet } from './agenda.ts'
 import { type CatalogChange, type CatalogState, replyKey } from '../catalog/catalog-state.ts'
@@ -103,7 +102,7 @@ export class KernelTransaction implements Transaction {
   readonly #catalog: TransactionCatalog
   reads: ReadLog | undefined
   readonly #result = new MutableSlice()
-  #guard: Guard | undefined
+  readonly access: TransactionAccess = new TransactionAccess(this)
 
   constructor(kernel: Kernel, options: TransactionOptions) {
     this.kernel = kernel
@@ -142,7 +141,7 @@ export class KernelTransaction implements Transaction {
     this.#clock.begin(options.interactive)
     this.#catalog.reset()
     this.reads = undefined
-    this.#guard = undefined
+    this.access.reset()
     this.principal = nobody
     this.kernel.open.add(this)
     return this
@@ -325,13 +324,9 @@ export class KernelTransaction implements Transaction {
     return this.#newest
   }
 
-  actForOwner(collection: number): void {
-    if (this.principal.rights !== unlimited) (this.#guard ??= new Guard()).actForOwner(collection)
-  }
-
   #mayTouch(key: Slice, writes: boolean): void {
     const { rights } = this.principal
-    if (rights !== unlimited) (this.#guard ??= new Guard()).check(rights, this.#catalog.own, key, writes)
+    if (rights !== unlimited) this.access.check(rights, key, writes)
   }
 
   get(key: Slice): Slice | undefined {
@@ -507,10 +502,6 @@ export class KernelTransaction implements Transaction {
 
   setComment(address: ObjectAddress, text: string | undefined): void {
     schema.setComment(this, address, text)
-  }
-
-  changeAccess(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void {
-    schema.changeAccess(this, id, part, change)
   }
 
   clearCollection(collection: Collection): void {

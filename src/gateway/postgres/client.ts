@@ -9,9 +9,11 @@ import { durationMs, formatSize } from '../../base/units.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
+import { actAsSet, checkRole } from './acting-role.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
 import { theServer } from '../../principal/audit.ts'
+import type { Rights } from '../../database/access/rights.ts'
 import type { Principals } from '../../principal/principals.ts'
 import type {
   ShownRole,
@@ -109,7 +111,13 @@ export class Client implements BlockClient {
         return client.#catalog ?? session.catalog
       },
       get user(): string {
-        return session.user
+        return session.identity.user
+      },
+      get sessionUser(): string {
+        return settings.get('session_authorization') ?? session.user
+      },
+      get rights(): Rights {
+        return session.rights
       },
       get database(): string {
         return session.database
@@ -131,8 +139,10 @@ export class Client implements BlockClient {
         return sessions.principals.placedSettings
       },
       get roles(): readonly ShownRole[] {
-        return sessions.principals.roles
+        return sessions.principals.allRoles
       },
+      rightsOf: (roleId) => session.rightsOf(roleId),
+      mayBecome: (roleId, other) => sessions.principals.mayBecome(roleId, other),
       get systemTables(): readonly SystemTable[] {
         return session.evidence.map(systemTableOf)
       },
@@ -155,7 +165,11 @@ export class Client implements BlockClient {
     name,
     connectionLimit,
   }: Extract<StatementEffect, { kind: 'create database' }>): Promise<void> {
-    await this.#sessions.createDatabase(name)
+    const { rights } = this.session
+    if (rights.member !== undefined && !rights.member.createsDatabases) {
+      throw sqlError('denied', '42501', 'permission denied to create database')
+    }
+    await this.#sessions.createDatabase(name, rights.member?.roleId)
     if (connectionLimit !== undefined) await this.principals.limitDatabase(name, connectionLimit, theServer)
   }
 
@@ -191,6 +205,8 @@ export class Client implements BlockClient {
     if (missingOk && !sessions.databaseNames().includes(name)) {
       const message = `database "${name}" does not exist, skipping`
       this.notice({ severity: 'NOTICE', sqlState: '00000', message })
+    } else if (sessions.databaseNames().includes(name) && !this.session.rights.areUnlimited) {
+      throw sqlError('denied', '42501', `must be owner of database ${name}`)
     } else if (name === this.session.database) {
       throw sqlError('active_transaction', '55006', 'cannot drop the currently open database')
     } else await sessions.dropDatabase(name, isForced)
@@ -232,6 +248,7 @@ export class Client implements BlockClient {
       this.block.configure({ isolation: isolationOf(value) })
       return
     }
+    if (value !== undefined) checkRole(this, name, value)
     if (scope === 'transaction' && this.block.kind === 'none') {
       const message = 'SET LOCAL can only be used in transaction blocks'
       this.notice({ severity: 'WARNING', sqlState: '25P01', message })
@@ -246,7 +263,8 @@ export class Client implements BlockClient {
     const value = this.settings.get(name)
     if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
     const { limits } = this.session
-    if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
+    if (name === 'role' || name === 'session_authorization') actAsSet(this)
+    else if (name === 'lock_timeout') limits.lockTimeoutMs = durationMs(value)
     else if (name === 'work_mem') limits.workMemory = value
     else if (name === 'synchronous_commit') this.session.durability = value === 'off' ? 'written' : 'synced'
     else if (name === 'default_transaction_isolation') {

@@ -165,6 +165,7 @@ function applyCommand(
     case 'alter role':
     case 'rename role':
     case 'drop role':
+    case 'grant role':
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', `${prepared.command} cannot run inside a transaction block`)
       }

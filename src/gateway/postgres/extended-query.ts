@@ -98,7 +98,8 @@ const smallBindBytes = 1024
 /** Binds a kept statement anew where the catalog has changed since. */
 function refresh(client: Client, statement: ClientStatement): void {
   const { parsed, prepared, givenTypes } = statement
-  if (prepared === undefined || client.block.isFailed || prepared.isCurrent(client.context.catalog)) return
+  if (prepared === undefined || client.block.isFailed) return
+  if (prepared.isCurrent(client.context.catalog, client.session.rights)) return
   const fresh = client.prepare(parsed!, givenTypes)
   checkSameColumns(fresh, prepared)
   statement.prepared = fresh

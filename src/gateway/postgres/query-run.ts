@@ -81,7 +81,7 @@ export class QueryRun {
   /** Binds anew where the catalog has changed since; the client has been told the old columns. */
   #refresh(transaction: Transaction): void {
     const { parsed, givenTypes } = this.#statement
-    if (this.#prepared.isCurrent(transaction.catalog)) return
+    if (this.#prepared.isCurrent(transaction.catalog, transaction.principal.rights)) return
     const fresh = this.#client.prepare(parsed!, givenTypes, transaction.catalog)
     if (this.#options.keepsColumns === true || !this.#options.describes) checkSameColumns(fresh, this.#prepared)
     this.#statement.prepared = fresh

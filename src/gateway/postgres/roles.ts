@@ -1,9 +1,13 @@
 /** CREATE ROLE, ALTER ROLE … SET and their like: changes of the server's own database, durable before they are answered. */
 import type { RoleName, RoleOptions, StatementEffect } from '../../language/sql/contract.ts'
+import type { Principals } from '../../principal/principals.ts'
 import type { Client } from './client.ts'
 import { sqlError } from './errors.ts'
 
-type RoleEffect = Extract<StatementEffect, { kind: 'create role' | 'alter role' | 'rename role' | 'drop role' }>
+type RoleEffect = Extract<
+  StatementEffect,
+  { kind: 'create role' | 'alter role' | 'rename role' | 'drop role' | 'grant role' }
+>
 type SettingsEffect = Extract<StatementEffect, { kind: 'alter settings' | 'limit database' }>
 
 function roleNamed({ session }: Client, role: RoleName): string {
@@ -35,8 +39,18 @@ export async function changeRoles(client: Client, effect: RoleEffect): Promise<v
     })
     return { ...options, password: null }
   }
-  if (effect.kind === 'create role') await principals.create(effect.name, given(effect.options), session)
-  else if (effect.kind === 'alter role') await principals.alter(named(effect.role), given(effect.options), session)
+  if (effect.kind === 'create role') {
+    const { inRoles = [], members = [], admins = [], ...options } = given(effect.options)
+    for (const name of [...inRoles, ...members, ...admins]) requireRole(principals, name)
+    await principals.create(effect.name, options, session)
+    if (inRoles.length > 0) await principals.addMembers(inRoles, [effect.name], false, session)
+    if (members.length > 0) await principals.addMembers([effect.name], members, false, session)
+    if (admins.length > 0) await principals.addMembers([effect.name], admins, true, session)
+  } else if (effect.kind === 'alter role') {
+    const { inRoles: _, members = [], admins: __, ...options } = given(effect.options)
+    if (members.length > 0) await principals.addMembers([named(effect.role)], members, false, session)
+    else await principals.alter(named(effect.role), options, session)
+  } else if (effect.kind === 'grant role') await changeMembers(client, effect, effect.members.map(named))
   else if (effect.kind === 'rename role') await principals.rename(effect.name, effect.newName, session)
   else {
     const names = effect.roles.map(named)
@@ -47,5 +61,22 @@ export async function changeRoles(client: Client, effect: RoleEffect): Promise<v
     }
     const left = names.filter((name) => !missing.includes(name))
     if (left.length > 0) await principals.drop(left, session)
+  }
+}
+
+function requireRole(principals: Principals, name: string): void {
+  if (principals.find(name) === undefined) throw sqlError('undefined_object', '42704', `role "${name}" does not exist`)
+}
+
+type GrantRole = Extract<StatementEffect, { kind: 'grant role' }>
+
+async function changeMembers(client: Client, effect: GrantRole, members: readonly string[]): Promise<void> {
+  const { principals, session } = client
+  const { roles, isGrant, admin } = effect
+  for (const name of [...roles, ...members]) requireRole(principals, name)
+  if (isGrant) return principals.addMembers(roles, members, admin, session)
+  for (const { role, member } of await principals.removeMembers(roles, members, admin, session)) {
+    const message = `role "${member}" is not a member of role "${role}"`
+    client.notice({ severity: 'WARNING', sqlState: '01000', message })
   }
 }

@@ -65,7 +65,7 @@ export function changeKeys(tx: Transaction, grant: KeyGrant, takesOnly: boolean)
     const before = tx.catalog.access.get(namespace.id)?.get(part) ?? []
     const isChanged = changed(before, part, grant, takesOnly) !== before
     if (!isChanged) continue
-    tx.changeAccess(namespace.id, part, (list = []) => changed(list, part, grant, takesOnly))
+    tx.access.change(namespace.id, part, (list = []) => changed(list, part, grant, takesOnly))
   }
 }
 

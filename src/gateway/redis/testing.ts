@@ -153,7 +153,7 @@ export async function openTestServerWithUsers({
         const namespace = tx.catalog.namespaces.get('redis') ?? tx.createNamespace('redis')
         const id = collection === undefined ? namespace.id : tx.catalog.findCollection('redis', collection)!.id
         const giving = { to: role.id, by: noOwner, privileges: may, option: false, ...(keys !== undefined && { keys }) }
-        tx.changeAccess(id, keys === undefined ? '' : 'keys', (before) => given(before ?? [], giving))
+        tx.access.change(id, keys === undefined ? '' : 'keys', (before) => given(before ?? [], giving))
       })
     },
     takeAll: async (from) => {
@@ -161,7 +161,7 @@ export async function openTestServerWithUsers({
       await server.run((tx) => {
         for (const [id, parts] of tx.catalog.access) {
           for (const part of parts.keys()) {
-            tx.changeAccess(id, part, (before) => before!.filter(({ to }) => to !== role.id))
+            tx.access.change(id, part, (before) => before!.filter(({ to }) => to !== role.id))
           }
         }
       })

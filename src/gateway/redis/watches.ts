@@ -82,6 +82,6 @@ export function makeWatchable(tx: Transaction, database: number, keys: readonly 
   const space = new DatabaseLookup().forWriting(tx, database)
   const header = new Header()
   // What has expired is nobody's: who may only read watches it, too.
-  tx.actForOwner(space.id)
+  tx.access.actForOwner(space.id)
   for (const key of keys) if (isLeftOver(tx, space, key, header)) removeKey(tx, space, sliceOf(key), header)
 }

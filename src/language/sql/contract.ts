@@ -4,6 +4,7 @@
  * The door is `sql.ts`: `await loadSql()` once at start, then `parse(text)`, `prepare(statement, context, types)` and
  * `prepared.execute(parameters)`. Values are in the representation that `model/table/types/value.ts` lists.
  */
+import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Isolation, Transaction, Wait } from '../../database/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
@@ -36,8 +37,15 @@ export interface SystemTable {
  */
 export interface SqlContext {
   readonly catalog: Catalog
+  /** As who it acts. */
   readonly user: string
+  /** Who has come in; left out, the same. */
+  readonly sessionUser?: string
+  /** What the caller may do; the same object as long as that has not changed. Left out, everything. */
+  readonly rights?: Rights
   readonly database: string
+  /** An expression that is kept with a table: what it draws from is the table's. */
+  readonly isStored?: boolean
   /** As set: may hold `"$user"`, which stands for `user`. `pg_catalog` comes first by itself. */
   readonly searchPath: readonly string[]
   /** What the session has set, else undefined: the language knows defaults and validity, the session keeps the text. */
@@ -58,6 +66,10 @@ export interface SqlContext {
   /** Connections that a database may have at once; left out, or -1: any number. */
   connectionLimit?(database: string): number
   readonly placedSettings?: readonly ShownSettings[]
+  /** What another role may do here. */
+  rightsOf?(roleId: number): Rights
+  /** By SET ROLE: it is a member. */
+  mayBecome?(roleId: number, other: number): boolean
   /** Rows of the `polylog` schema beyond what the catalog tells. */
   readonly systemTables?: readonly SystemTable[]
 }
@@ -75,6 +87,10 @@ export interface ParsedStatement {
 
 /** What CREATE ROLE and ALTER ROLE say; what is left out stays, or has its default. */
 export interface RoleOptions {
+  /** Of CREATE ROLE: whose member it becomes, who becomes its member, and who may make others so. */
+  readonly inRoles?: readonly string[]
+  readonly members?: readonly string[]
+  readonly admins?: readonly string[]
   readonly login?: boolean
   readonly superuser?: boolean
   readonly createRole?: boolean
@@ -100,6 +116,7 @@ export interface ShownRole {
   readonly inherit: boolean
   readonly connectionLimit: number
   readonly validUntilMs: number | null
+  readonly memberOf: readonly { readonly role: number; readonly by: number; readonly admin: boolean }[]
 }
 
 /** What sessions begin with: one setting, none of it where `value` is missing; or `none` at all. */
@@ -141,6 +158,14 @@ export type StatementEffect =
     }
   | { readonly kind: 'limit database'; readonly name: string; readonly connectionLimit: number }
   | { readonly kind: 'drop role'; readonly roles: readonly RoleName[]; readonly missingOk: boolean }
+  | {
+      readonly kind: 'grant role'
+      readonly roles: readonly string[]
+      readonly members: readonly RoleName[]
+      readonly isGrant: boolean
+      /** WITH ADMIN OPTION; of REVOKE: only that. */
+      readonly admin: boolean
+    }
   /** COMMENT ON DATABASE: of its own the session says it by `execute`, in its transaction; of another one the door does. */
   | { readonly kind: 'comment on database'; readonly name: string; readonly comment: string | undefined }
   | { readonly kind: 'set transaction'; readonly isolation?: Isolation; readonly readOnly?: boolean }
@@ -180,7 +205,7 @@ export interface PreparedStatement {
   /** Whether it reads or writes the collection. */
   uses(collection: number): boolean
   /** The statement must be prepared again when this no longer holds. */
-  isCurrent(catalog: Catalog): boolean
+  isCurrent(catalog: Catalog, rights: Rights): boolean
   /** A fresh execution; it may be restarted by `reset` (a lock wait, a restart of a read-committed statement). */
   execute(parameters: readonly SqlValue[]): Execution
   /** Of COPY. */

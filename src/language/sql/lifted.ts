@@ -1,4 +1,5 @@
 /** A statement whose integers were lifted out of its text (`literals.ts`), and its plan with them put in again. */
+import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type {
   Execution,
@@ -52,8 +53,8 @@ export class LiftedPlan implements PreparedStatement {
     return this.#plan.uses(collection)
   }
 
-  isCurrent(catalog: Catalog): boolean {
-    return this.#plan.isCurrent(catalog)
+  isCurrent(catalog: Catalog, rights: Rights): boolean {
+    return this.#plan.isCurrent(catalog, rights)
   }
 
   execute(parameters: readonly SqlValue[]): Execution {

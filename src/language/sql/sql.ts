@@ -6,6 +6,7 @@
  */
 import type { Node } from 'libpg-query'
 import { createBinder } from './bind/bind.ts'
+import { unlimited } from '../../database/access/rights.ts'
 import type { Binder } from './bind/binder.ts'
 import type { ParsedStatement, PreparedStatement, SqlContext } from './contract.ts'
 import { failure, withPosition } from './failure.ts'
@@ -65,7 +66,7 @@ export function prepare(
   }
   const key = keyOf(statement, context, parameterTypes)
   const known = key === undefined ? undefined : plans.get(key)
-  if (known !== undefined && known.isCurrent(context.catalog)) return known
+  if (known !== undefined && known.isCurrent(context.catalog, context.rights ?? unlimited)) return known
   const prepared = prepareFresh(statement, createBinder(context, parameterTypes))
   if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + 64)
   return prepared

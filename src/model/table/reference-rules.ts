@@ -90,6 +90,7 @@ function isSame({ ordinal, type }: Column, oldRow: Values, newRow: Values): bool
 
 function checkReference(transaction: Transaction, foreignKey: ForeignKey, row: Values, key: Slice): void {
   if (foreignKey.refersToNothing(row)) return
+  transaction.access.actForOwner(foreignKey.referenced.id)
   const isLate = transaction.agenda.isDeferred(foreignKey.constraint)
   if (!isLate && isReferenceMet(transaction, foreignKey, row)) return
   transaction.agenda.putOff(new ReferenceCheck(foreignKey, copySlice(key)))
@@ -178,6 +179,7 @@ export function followReferred(
   changes: RowChanges,
 ): void {
   for (const foreignKey of foreignKeysTo(transaction.catalog, table)) {
+    transaction.access.actForOwner(foreignKey.referencing.id)
     const key = foreignKey.keyOf(oldRow)
     if (key === undefined) continue
     if (newRow !== undefined && foreignKey.referencedColumns.every((column) => isIdentical(column, oldRow, newRow)))

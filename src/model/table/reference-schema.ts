@@ -33,13 +33,19 @@ function noteReferencing(transaction: Transaction, referencedId: number, id: num
   const collection = transaction.catalog.collectionById(referencedId)
   if (collection === undefined) return
   const referenced = Table.of(collection)
-  redefine(transaction, referenced, withReferencing(referenced.definition, id, isReferencing))
+  transaction.access.beginChange(referencedId)
+  try {
+    redefine(transaction, referenced, withReferencing(referenced.definition, id, isReferencing))
+  } finally {
+    transaction.access.endChange(referencedId)
+  }
 }
 
 /** Rows that there are must refer to something, too. */
 export function* refuseUnmet(transaction: Transaction, table: Table, name: string): StatementSteps<void> {
   const definition = table.foreignKeys.find((one) => one.name === name)!
   const referenced = Table.of(transaction.catalog.collectionById(definition.references)!)
+  transaction.access.actForOwner(referenced.id)
   const foreignKey = ForeignKey.between(table, referenced, definition)
   yield* eachRow(transaction, table, (row) => {
     if (!foreignKey.isMetBy(row, transaction.newest)) throw unmetReference(foreignKey, row)

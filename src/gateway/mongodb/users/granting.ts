@@ -176,7 +176,7 @@ async function giveOn(request: Request, to: Role, grants: readonly ObjectGrant[]
 
 function give(transaction: Transaction, object: ObjectOfGrant, { id: to }: Role, held: Held): void {
   const by = object.ownerId ?? noOwner
-  transaction.changeAccess(object.id, '', (written) => {
+  transaction.access.change(object.id, '', (written) => {
     const list = written ?? object.first
     const before = list.find((item) => item.to === to && item.by === by && item.keys === undefined)
     if (before === undefined) return [...list, { to, by, ...pick(held) }]
@@ -192,7 +192,7 @@ function pick({ may, mayGive }: Held): Held {
 function take(transaction: Transaction, object: ObjectOfGrant, { id: to }: Role, held: Held): void {
   const gone = held.may | held.mayGive
   if (gone === noPrivileges || transaction.catalog.access.get(object.id)?.get('') === undefined) return
-  transaction.changeAccess(object.id, '', (written) => {
+  transaction.access.change(object.id, '', (written) => {
     let list = written ?? object.first
     for (const { by } of list.filter((item) => item.to === to && item.keys === undefined)) {
       const owner = object.ownerId ?? noOwner
@@ -295,7 +295,7 @@ export async function forget(request: Request, role: Role): Promise<void> {
     const uses = usesOf(catalog, role.id)
     if (uses.namespaces.length > 0 || uses.collections.length > 0) checkUnused(catalog, role)
     for (const { id, part } of uses.access) {
-      transaction.changeAccess(id, part, (list) => {
+      transaction.access.change(id, part, (list) => {
         return list!.filter(({ to, by }) => to !== role.id && by !== role.id)
       })
     }

@@ -27,7 +27,7 @@ import { bindTypeName } from './type-name.ts'
 
 export function bindExpression(binder: Binder, scope: Scope, node: Node): Expression {
   if ('A_Const' in node) return bindConstant(node.A_Const)
-  if ('ColumnRef' in node) return bindColumn(scope, node.ColumnRef)
+  if ('ColumnRef' in node) return bindColumn(binder, scope, node.ColumnRef)
   if ('ParamRef' in node) {
     const number = node.ParamRef.number ?? 0
     const type = locate(node.ParamRef.location ?? 0, () => binder.parameterType(number))
@@ -93,7 +93,7 @@ function bindNumber(text: string, location: number): Expression {
   return constant(getType(oid.numeric).parseText(plain), oid.numeric, location)
 }
 
-function bindColumn(scope: Scope, reference: ColumnRef): Expression {
+function bindColumn(binder: Binder, scope: Scope, reference: ColumnRef): Expression {
   const fields = reference.fields ?? []
   const location = reference.location
   if (fields.some((field) => 'A_Star' in field)) {
@@ -101,6 +101,7 @@ function bindColumn(scope: Scope, reference: ColumnRef): Expression {
   }
   const path = fields.map(stringOf)
   const found = scope.findColumn(path, location)
+  binder.access.reads(found?.source)
   if (found !== undefined) return { ...found.expression, location }
   if (path.length === 1) {
     if (scope.findTable(path) !== undefined) throw notBuilt(`the whole row "${path[0]!}" as a value`, location)

@@ -1,5 +1,6 @@
 /** FROM: names to relations, joins, subqueries and functions, each at its place in the block's row. */
 import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { Relation } from '../../../query/relation.ts'
 import { relationOf, relationOid } from '../catalog/relations.ts'
 import { systemRelation } from '../catalog/system-views.ts'
@@ -56,6 +57,7 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
     }
   }
   const relation = findRelation(binder, name)
+  binder.access.any(relation.collection, privilege.read)
   return bindRelation(scope, relation, alias, name.alias)
 }
 
@@ -63,6 +65,7 @@ export function bindRelation(scope: Scope, relation: Relation, alias: string, na
   const first = scope.width
   const tableOid = relationOid(relation)
   const columnNames = aliasColumns(names, relation.columns.length, alias)
+  const { collection } = relation
   const columns = relation.columns.map((column, i): ScopeColumn => {
     const { type, modifier, number } = column
     const name = columnNames[i] ?? column.name
@@ -70,6 +73,7 @@ export function bindRelation(scope: Scope, relation: Relation, alias: string, na
       name,
       expression: { kind: 'column', type, modifier, index: first + i, name: `${alias}.${name}` },
       origin: { tableOid, columnNumber: number },
+      ...(collection !== undefined && { source: { collection, column: number } }),
     }
   })
   const width = columns.length + (scope.reservesKeys && isWritable(relation) ? 1 : 0)
@@ -106,8 +110,10 @@ export function findRelation(binder: Binder, name: RangeVar): Relation {
     const full = `${name.catalogname}.${name.schemaname}.${relname}`
     throw failure('0A000', `cross-database references are not implemented: "${full}"`, { location: name.location })
   }
+  if (name.schemaname !== undefined) binder.requireSchema(name.schemaname)
   const schemas = name.schemaname === undefined ? binder.searchPath : [name.schemaname]
   for (const schema of schemas) {
+    if (!binder.maySearch(schema)) continue
     const view = systemRelation(binder.context, schema, relname)
     if (view !== undefined) return view
     const relation = relationOf(binder, schema, relname)
@@ -325,6 +331,7 @@ function mergeColumn(
     throw failure('42703', `column "${name}" specified in USING clause does not exist in ${which} table`)
   }
   const [a, b] = [find(left, 'left'), find(right, 'right')]
+  for (const { source } of [a, b]) binder.access.reads(source)
   const equal = binder.operator('=', [a.expression, b.expression])
   if (kind === 'inner' || kind === 'left') return { column: a, equal }
   if (kind === 'right') return { column: b, equal }

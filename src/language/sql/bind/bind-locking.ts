@@ -1,9 +1,12 @@
 /** FOR UPDATE and its weaker forms. */
 import type { SelectStmt } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
+import type { Binder } from './binder.ts'
 import type { FromItem, Locking } from './query.ts'
 import type { Scope } from './scope.ts'
 
@@ -21,6 +24,7 @@ const policies: Readonly<Record<string, LockPolicy>> = {
 }
 
 export function bindLocking(
+  binder: Binder,
   scope: Scope,
   statement: SelectStmt,
   from: FromItem | undefined,
@@ -45,7 +49,9 @@ export function bindLocking(
         throw failure('42P01', `relation "${name}" in FOR ${mode.toUpperCase()} clause not found in FROM clause`)
       }
     }
-    const items = from === undefined ? [] : lockable(from, names)
+    const found = from === undefined ? [] : lockable(from, names)
+    for (const { collection } of found) binder.access.any(collection, privilege.update)
+    const items = found.map(({ first }) => first)
     return [{ items, mode, policy: policies[waitPolicy ?? 'LockWaitBlock'] ?? 'wait' }]
   })
 }
@@ -62,10 +68,17 @@ export function keyPlace(from: FromItem, first: number): number {
   return from.first + from.width - 1
 }
 
-function lockable(item: FromItem, names: readonly string[]): number[] {
+interface Lockable {
+  readonly first: number
+  readonly collection: Collection | undefined
+}
+
+function lockable(item: FromItem, names: readonly string[]): Lockable[] {
   if (item.kind === 'join') return [...lockable(item.left, names), ...lockable(item.right, names)]
   if (names.length > 0 && !names.includes(item.alias)) return []
-  if (item.kind === 'relation' && item.relation.kind === 'table') return [item.first]
+  if (item.kind === 'relation' && item.relation.kind === 'table') {
+    return [{ first: item.first, collection: item.relation.collection }]
+  }
   if (names.length === 0) return []
   throw failure('0A000', `rows of "${item.alias}" cannot be locked: it is not a table`)
 }

@@ -65,7 +65,7 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   const sorted = bindOrder(binder, scope, statement.sortClause ?? [], targets, expressions)
   const grouped = group(binder, scope, statement, targets, expressions)
   const isDistinct = statement.distinctClause !== undefined
-  const locking = bindLocking(scope, statement, from, grouped.grouping !== undefined || isDistinct)
+  const locking = bindLocking(binder, scope, statement, from, grouped.grouping !== undefined || isDistinct)
   const on = isDistinct ? distinctOn(binder, scope, statement.distinctClause!, targets, expressions) : undefined
   if (isDistinct && on === undefined && expressions.length > visible) {
     const { location } = expressions[visible]!
@@ -111,7 +111,7 @@ export function bindTarget(binder: Binder, scope: Scope, node: Node): Target[] {
     const fields = val.ColumnRef.fields ?? []
     const last = fields[fields.length - 1]
     if (last !== undefined && 'A_Star' in last)
-      return bindStar(scope, fields.slice(0, -1).map(stringOf), val.ColumnRef.location)
+      return bindStar(binder, scope, fields.slice(0, -1).map(stringOf), val.ColumnRef.location)
   }
   const expression = settle(binder, binder.expression(scope, val!))
   const { type, modifier } = expression
@@ -123,7 +123,7 @@ function originOf(scope: Scope, fields: readonly Node[]): OutputColumn['origin']
   return scope.findColumn(fields.map(stringOf), undefined)?.origin
 }
 
-function bindStar(scope: Scope, path: readonly string[], location: number | undefined): Target[] {
+function bindStar(binder: Binder, scope: Scope, path: readonly string[], location: number | undefined): Target[] {
   let columns: readonly ScopeColumn[] = scope.columns
   if (path.length > 0) {
     const found = scope.findTable(path)
@@ -136,7 +136,8 @@ function bindStar(scope: Scope, path: readonly string[], location: number | unde
   }
   return columns
     .filter((column) => column.isHidden !== true)
-    .map(({ name, expression, origin }) => {
+    .map(({ name, expression, origin, source }) => {
+      binder.access.reads(source)
       return { column: { name, type: expression.type, modifier: expression.modifier, origin }, expression }
     })
 }

@@ -1,5 +1,8 @@
 /** What binding one statement shares: the caller's context, parameter types, and what the plan will depend on. */
 import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
+import { privilege } from '../../../database/access/privileges.ts'
+import { type Rights, unlimited } from '../../../database/access/rights.ts'
+import { AccessNeeds } from './access-needs.ts'
 import type { SqlContext } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { Marked, Progress } from '../progress.ts'
@@ -56,6 +59,8 @@ export class Binder {
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
   writes = false
+  /** What its caller must be allowed. */
+  readonly access: AccessNeeds = new AccessNeeds()
   /** Of a long text: what is done of it. */
   readonly progress: Progress | undefined
   readonly #givenTypes: readonly number[]
@@ -241,6 +246,22 @@ export class Binder {
         throw failure('42P18', `could not determine data type of parameter $${i + 1}`)
       }
     }
+  }
+
+  get rights(): Rights {
+    return this.context.rights ?? unlimited
+  }
+
+  /** Errors: `AccessError` where the caller may not look anything up there. */
+  requireSchema(schema: string): void {
+    const namespace = this.catalog.namespaces.get(schema)
+    if (namespace !== undefined) this.rights.requireUse(namespace)
+  }
+
+  /** A schema of the search path that may not be used is passed over. */
+  maySearch(schema: string): boolean {
+    const namespace = this.catalog.namespaces.get(schema)
+    return namespace === undefined || (this.rights.ofNamespace(namespace) & privilege.usage) !== 0
   }
 
   /** The schemas that unqualified names are looked for in, `pg_catalog` first. */

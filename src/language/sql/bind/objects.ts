@@ -13,6 +13,7 @@ import {
   namespaceNameByOid,
   namespaceOidByName,
 } from '../catalog/identity.ts'
+import { namedRoleOid, shownRoleName } from '../catalog/roles.ts'
 import { registerSystemView, systemViewNameByOid, systemViewOid } from '../catalog/system-view-names.ts'
 
 /** `a.b` and `"A"."b"` to their parts, folded as identifiers are. */
@@ -56,7 +57,12 @@ export function lookUpObject(context: SqlContext, type: number, text: string): n
     if (found !== undefined) return found
     throw failure('3F000', `schema "${text}" does not exist`)
   }
-  if (type === oid.regrole) return 10
+  if (type === oid.regrole) {
+    const name = splitName(text)[0]!
+    const found = namedRoleOid(context, name)
+    if (found !== undefined) return found
+    throw failure('42704', `role "${name}" does not exist`)
+  }
   throw failure('42883', `function "${text}" does not exist`)
 }
 
@@ -99,7 +105,7 @@ export function describeObject(context: SqlContext, type: number, value: number)
     const name = namespaceNameByOid(context.catalog, value)
     return name === undefined ? String(value) : quoteIdentifier(name)
   }
-  if (type === oid.regrole) return quoteIdentifier(context.user)
+  if (type === oid.regrole) return quoteIdentifier(shownRoleName(context, value))
   if (type !== oid.regclass) return findType(value)?.name ?? String(value)
   const found = relationNameByOid(context, value)
   if (found === undefined) return String(value)

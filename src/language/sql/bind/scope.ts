@@ -5,6 +5,7 @@
  * value of the `Frame`: the subquery (or lateral item) whose captures carry it in.
  */
 import { type Expression, fingerprint } from '../expression/expression.ts'
+import type { ColumnSource } from './access-needs.ts'
 import { failure } from '../failure.ts'
 import type { BoundQuery, ColumnOrigin } from './query.ts'
 
@@ -12,6 +13,8 @@ export interface ScopeColumn {
   readonly name: string
   readonly expression: Expression
   readonly origin: ColumnOrigin | undefined
+  /** Of a column that whoever names it must be allowed to read. */
+  readonly source?: ColumnSource | undefined
   /** Only found by its name, not by a star. */
   readonly isHidden?: boolean
 }

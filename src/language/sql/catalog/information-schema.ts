@@ -1,4 +1,6 @@
 /** The standard's views of the catalog, as far as tools read them. */
+import { allPrivileges, noPrivileges, privilege, type Privileges } from '../../../database/access/privileges.ts'
+import type { Collection } from '../../../database/catalog/catalog.ts'
 import { formatType, getType } from '../../../model/table/types/registry.ts'
 import { unpackNumericModifier } from '../../../model/table/types/numeric.ts'
 import type { Relation } from '../../../query/relation.ts'
@@ -6,10 +8,12 @@ import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import type { ForeignKey } from '../../../model/table/foreign-key.ts'
+import { accessViews } from './information-schema-access.ts'
 import { constraintsOf } from './constraints.ts'
 import { systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
+import { ownerName } from './roles.ts'
 import { relationsOf } from './relations.ts'
 import { collections, tables } from './stored-tables.ts'
 
@@ -21,9 +25,19 @@ const texts = (names: string): (readonly [string, number])[] => names.split(' ')
 
 function* allRelations(run: SqlRun): Generator<Relation> {
   for (const collection of collections(run)) {
-    if (collection.kind !== 'sequence') yield* relationsOf(collection)
+    if (collection.kind !== 'sequence' && mayAny(run, collection)) yield* relationsOf(collection)
   }
   yield* viewsOf(run.context)
+}
+
+/** The standard shows nobody what it has nothing to do with. */
+function mayAny({ transaction }: SqlRun, collection: Collection, of: Privileges = allPrivileges): boolean {
+  return (transaction.principal.rights.onAnyColumn(collection) & of) !== noPrivileges
+}
+
+function maySeeColumn({ transaction }: SqlRun, { collection }: Relation, column: number): boolean {
+  if (collection === undefined) return true
+  return transaction.principal.rights.onColumn(collection, column) !== noPrivileges
 }
 
 function* tableRows(run: SqlRun): Generator<Values> {
@@ -60,6 +74,7 @@ function* columnRows(run: SqlRun): Generator<Values> {
   }
   for (const relation of allRelations(run)) {
     for (const [i, column] of relation.columns.entries()) {
+      if (!maySeeColumn(run, relation, column.number)) continue
       const key = `${relation.schema}\0${relation.name}\0${column.name}`
       const type = getType(column.type)
       const isText = column.type === oid.varchar || column.type === oid.bpchar
@@ -96,6 +111,7 @@ const constraintKinds = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN
 function* constraintRows(run: SqlRun): Generator<Values> {
   const { database } = run.context
   for (const { table, name, kind, deferrable } of constraintsOf(run)) {
+    if (!mayAny(run, table.collection, ~privilege.read)) continue
     const own = [database, table.schema, name, database, table.schema, table.name]
     yield [
       ...own,
@@ -110,6 +126,7 @@ function* constraintRows(run: SqlRun): Generator<Values> {
 function* keyColumnRows(run: SqlRun): Generator<Values> {
   const { database } = run.context
   for (const { table, name, index, foreignKey } of constraintsOf(run)) {
+    if (!mayAny(run, table.collection)) continue
     const own = [database, table.schema, name, database, table.schema, table.name]
     const key = foreignKey === undefined ? [] : referencedKey(foreignKey)
     for (const [i, { column }] of (index?.parts ?? []).entries()) yield [...own, column.name, i + 1, null]
@@ -128,7 +145,7 @@ function referencedKey({ referenced, definition }: ForeignKey): number[] {
 function* referentialRows(run: SqlRun): Generator<Values> {
   const { database } = run.context
   for (const { table, name, foreignKey } of constraintsOf(run)) {
-    if (foreignKey === undefined) continue
+    if (foreignKey === undefined || !mayAny(run, table.collection, ~privilege.read)) continue
     const { referenced, definition } = foreignKey
     const index = referenced.indexes.find(({ id }) => id === definition.index)
     const relies = index === undefined ? referenced.primaryKeyName! : index.isConstraint ? index.name : null
@@ -151,6 +168,7 @@ function* columnUsageRows(run: SqlRun): Generator<Values> {
   const { database } = run.context
   for (const { table, name, index, foreignKey } of constraintsOf(run)) {
     const owner = foreignKey?.referenced ?? table
+    if (!run.transaction.principal.rights.owns(owner.collection)) continue
     const columns = foreignKey?.referencedColumns ?? index?.parts.map(({ column }) => column) ?? []
     for (const column of columns) {
       yield [database, owner.schema, owner.name, column.name, database, table.schema, name]
@@ -160,11 +178,16 @@ function* columnUsageRows(run: SqlRun): Generator<Values> {
 
 function* schemaRows(run: SqlRun): Generator<Values> {
   const { database, user } = run.context
-  for (const name of [...systemNamespaces.keys(), ...run.transaction.catalog.namespaces.keys()])
-    yield [database, name, user]
+  const { catalog, principal } = run.transaction
+  for (const name of systemNamespaces.keys()) yield [database, name, user]
+  for (const namespace of catalog.namespaces.values()) {
+    if (principal.rights.ofNamespace(namespace) !== noPrivileges)
+      yield [database, namespace.name, ownerName(run, namespace)]
+  }
 }
 
 export const informationSchema: readonly Relation[] = [
+  ...accessViews,
   memoryRelation(
     schema,
     'tables',

@@ -41,7 +41,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_enum: 'oid:o enumtypid:o enumsortorder:f enumlabel:n',
   pg_range: 'rngtypid:o rngsubtype:o rngmultitypid:o rngcollation:o rngsubopc:o',
   pg_extension: 'oid:o extname:n extowner:o extnamespace:o extrelocatable:b extversion:t extconfig:O extcondition:a',
-  pg_auth_members: 'roleid:o member:o grantor:o admin_option:b',
   pg_event_trigger: 'oid:o evtname:n evtevent:n evtowner:o evtfoid:o evtenabled:c evttags:a',
   pg_shdepend: 'dbid:o classid:o objid:o objsubid:i refclassid:o refobjid:o deptype:c',
   pg_default_acl: 'oid:o defaclrole:o defaclnamespace:o defaclobjtype:c defaclacl:a',

@@ -1,4 +1,6 @@
 /** Catalog views beside relations: schemas, types, functions, roles, databases, settings, access methods. */
+import { privilege } from '../../../database/access/privileges.ts'
+import { AccessError } from '../../../database/access/rights.ts'
 import { allTypes } from '../../../model/table/types/registry.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { ShownRole, ShownSettings, SqlContext, SqlValue } from '../contract.ts'
@@ -8,7 +10,8 @@ import { findSetting, settingNames } from '../settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { allRoles, firstRoleOid, ownRoleOid, roleOid } from './roles.ts'
+import { accessTexts } from './access-text.ts'
+import { allRoles, firstRoleOid, ownerOid, ownRoleOid, roleOidById } from './roles.ts'
 
 type Values = readonly SqlValue[]
 
@@ -29,6 +32,7 @@ const {
   timestamptz,
 } = oid
 const owner = ownRoleOid
+const databaseWords = privilege.create | privilege.temporary | privilege.connect
 
 function* namespaces(run: SqlRun): Generator<Values> {
   const { transaction } = run
@@ -37,7 +41,8 @@ function* namespaces(run: SqlRun): Generator<Values> {
   if (!transaction.catalog.namespaces.has('public')) yield [2200, 'public', owner, null]
   for (const namespace of transaction.catalog.namespaces.values()) {
     if (systemNamespaces.has(namespace.name)) continue
-    yield [namespaceOid(namespace), namespace.name, roleOid(run, namespace.owner), null]
+    const access = accessTexts(run, namespace, '', privilege.usage | privilege.create)
+    yield [namespaceOid(namespace), namespace.name, ownerOid(run, namespace), access]
   }
 }
 
@@ -139,6 +144,11 @@ function* roles(run: SqlRun): Generator<Values> {
   }
 }
 
+function secretRoles(run: SqlRun): Generator<Values> {
+  if (!run.transaction.principal.rights.areUnlimited) throw new AccessError('table', 'pg_authid')
+  return roles(run)
+}
+
 function validUntil({ validUntilMs }: ShownRole): bigint | null {
   return validUntilMs === null ? null : BigInt(validUntilMs) * 1000n
 }
@@ -151,10 +161,37 @@ function* users(run: SqlRun): Generator<Values> {
   }
 }
 
-function* databases({ context }: SqlRun): Generator<Values> {
+function* members(run: SqlRun): Generator<Values> {
+  for (const { oid: number, role } of allRoles(run)) {
+    for (const { role: other, by, admin } of role.memberOf) {
+      yield [roleOidById(run, other), number, by === 0 ? ownRoleOid : roleOidById(run, by), admin]
+    }
+  }
+}
+
+function* databases(run: SqlRun): Generator<Values> {
+  const { context } = run
+  const ofOwn = accessTexts(run, { id: 0, ownerId: undefined, owner: 'postgres' }, '', databaseWords)
   for (const [title, number] of databaseOids(context)) {
     const limit = context.connectionLimit?.(title) ?? -1
-    yield [number, title, owner, 6, 'c', false, true, limit, 0, 1, 1663, 'C', 'C', null, null, null]
+    yield [
+      number,
+      title,
+      owner,
+      6,
+      'c',
+      false,
+      true,
+      limit,
+      0,
+      1,
+      1663,
+      'C',
+      'C',
+      null,
+      null,
+      title === context.database ? ofOwn : null,
+    ]
   }
 }
 
@@ -319,7 +356,18 @@ export const pgObjects: readonly Relation[] = [
     ],
     placedSettings,
   ),
-  memoryRelation('pg_catalog', 'pg_authid', roleColumns, roles),
+  memoryRelation(
+    'pg_catalog',
+    'pg_auth_members',
+    [
+      ['roleid', oidType],
+      ['member', oidType],
+      ['grantor', oidType],
+      ['admin_option', bool],
+    ],
+    members,
+  ),
+  memoryRelation('pg_catalog', 'pg_authid', roleColumns, secretRoles),
   memoryRelation(
     'pg_catalog',
     'pg_user',

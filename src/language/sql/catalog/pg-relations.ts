@@ -1,4 +1,6 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
+import { ofSequences, privilege, ofCollections } from '../../../database/access/privileges.ts'
+import { partText } from '../../../database/catalog/objects.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { memoryEngine } from '../../../database/engines.ts'
 import { constraintRows } from './constraints.ts'
@@ -11,7 +13,8 @@ import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './identity.ts'
-import { ownRoleOid, roleOid } from './roles.ts'
+import { accessTexts } from './access-text.ts'
+import { ownerName, ownerOid, ownRoleOid } from './roles.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
 import { relationOid, relationsOf } from './relations.ts'
@@ -48,6 +51,7 @@ interface ClassRow {
   /** What PostgreSQL keeps references by: psql looks for those only where it is true. */
   readonly hasTriggers?: boolean
   readonly options?: readonly string[]
+  readonly access?: readonly string[] | null
 }
 
 function classRow(one: ClassRow): Values {
@@ -81,17 +85,26 @@ function classRow(one: ClassRow): Values {
     'd',
     false,
     0,
-    null,
+    one.access ?? null,
     one.options ?? null,
     null,
   ]
 }
 
+const tableWords = ofCollections & ~(privilege.schema | privilege.feed | privilege.history)
+const sequenceWords = ofSequences & ~privilege.schema
+
+/** What the owner has of it, and whoever has been given something. */
+function accessOf(run: SqlRun, collection: Collection): string[] | null {
+  return accessTexts(run, collection, '', isSequence(collection) ? sequenceWords : tableWords)
+}
+
 function* classes(run: SqlRun): Generator<Values> {
   for (const collection of collections(run)) {
     const namespace = namespaceOid(collection.namespace)
-    const owner = roleOid(run, collection.owner)
-    const base = { oid: collectionOid(collection), name: collection.name, namespace, owner }
+    const owner = ownerOid(run, collection)
+    const access = accessOf(run, collection)
+    const base = { oid: collectionOid(collection), name: collection.name, namespace, owner, access }
     if (isSequence(collection)) yield classRow({ ...base, kind: 'S', columns: 3 })
     else if (isTable(collection)) yield* tableClasses(Table.of(collection), base)
     else {
@@ -106,7 +119,7 @@ function* classes(run: SqlRun): Generator<Values> {
   }
 }
 
-type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner'>
+type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner' | 'access'>
 
 function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
   const indexes = indexesOfTable(table)
@@ -125,6 +138,7 @@ function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
       ...base,
       oid: index.oid,
       name: index.name,
+      access: null,
       kind: 'i',
       columns: index.parts.length,
     })
@@ -145,7 +159,7 @@ function attributeRow(
     readonly number: number
     readonly isNotNull: boolean
   },
-  more: { readonly hasDefault?: boolean; readonly identity?: string; readonly generated?: string } = {},
+  more: AttributeMore = {},
 ): Values {
   const type = findType(column.type)
   const length = type?.lengthBytes ?? -1
@@ -172,16 +186,23 @@ function attributeRow(
     true,
     0,
     type?.category === 'S' ? 100 : 0,
-    null,
+    more.access ?? null,
     null,
     null,
     null,
   ]
 }
 
+interface AttributeMore {
+  readonly hasDefault?: boolean
+  readonly identity?: string
+  readonly generated?: string
+  readonly access?: readonly string[] | null
+}
+
 function* attributes(run: SqlRun): Generator<Values> {
   for (const collection of collections(run)) {
-    if (isTable(collection)) yield* tableAttributes(Table.of(collection))
+    if (isTable(collection)) yield* tableAttributes(run, Table.of(collection))
     else {
       for (const relation of relationsOf(collection).slice(0, 1)) {
         for (const column of relation.columns) yield attributeRow(collectionOid(collection), column)
@@ -192,18 +213,19 @@ function* attributes(run: SqlRun): Generator<Values> {
     for (const column of view.columns) yield attributeRow(relationOid(view), column)
 }
 
-function* tableAttributes(table: Table): Generator<Values> {
+function* tableAttributes(run: SqlRun, table: Table): Generator<Values> {
   const relation = collectionOid(table.collection)
   for (const column of table.columns) {
     const { name: columnName, type, modifier, number, isNotNull, definition } = column
     const identity = definition.identity === 'always' ? 'a' : definition.identity === 'by default' ? 'd' : ''
     // An identity column's default belongs to it and is not shown as one.
     const isGenerated = column.generated !== undefined
+    const access = accessTexts(run, table.collection, partText({ kind: 'column', key: number }), 0)
     const hasDefault = isGenerated || (column.default !== undefined && identity === '')
     yield attributeRow(
       relation,
       { name: columnName, type: type.oid, modifier, number, isNotNull },
-      { hasDefault, identity, ...(isGenerated && { generated: 's' }) },
+      { hasDefault, identity, access, ...(isGenerated && { generated: 's' }) },
     )
   }
   for (const index of indexesOfTable(table)) {
@@ -267,7 +289,7 @@ function* tableRows(run: SqlRun): Generator<Values> {
     yield [
       table.schema,
       table.name,
-      table.collection.owner,
+      ownerName(run, table.collection),
       null,
       indexesOfTable(table).length > 0,
       false,

@@ -21,7 +21,7 @@ function* activity(run: SqlRun): Generator<Values> {
     const state = isActive ? 'active' : value('status') === 'failed' ? `${idle} (aborted)` : idle
     const database = value('database') as string
     const isWaiting = value('waits_for') === 'lock'
-    const [address, port] = splitAddress(value('remote') as string)
+    const [address, port] = splitAddress((value('remote') as string | null) ?? '')
     yield [
       oids.get(database) ?? null,
       database,

@@ -1,7 +1,8 @@
 /** Functions about the session, the catalog and sequences. */
 import { describeConstraint } from '../catalog/constraints.ts'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { nextValue, isSequence, sequenceState, setValue } from '../../../model/table/sequence.ts'
+import { isSequence, nextValue, sequenceDefinitionOf, sequenceState, setValue } from '../../../model/table/sequence.ts'
+import { privilege, type Privileges } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'
 import { collectionByOid, collectionOid, indexByOid, systemNamespaces } from '../catalog/identity.ts'
@@ -38,8 +39,8 @@ function defineSession(): void {
     define(title, [], name, ({ context }) => context.database)
   define('current_schema', [], name, (run) => currentSchemas(run, false)[0] ?? null)
   define('current_schemas', [bool], oid.nameArray, (run, implicit: boolean) => currentSchemas(run, implicit))
-  for (const title of ['current_user', 'session_user', 'current_role', 'user'])
-    define(title, [], name, ({ context }) => context.user)
+  for (const title of ['current_user', 'current_role', 'user']) define(title, [], name, ({ context }) => context.user)
+  define('session_user', [], name, ({ context }) => context.sessionUser ?? context.user)
   define('pg_backend_pid', [], int4, ({ context }) => context.backendId)
   define('pg_is_in_recovery', [], bool, ({ context }) => context.leads === false, volatile)
   define('current_setting', [text], text, ({ context }, setting: string) => readSetting(context, setting))
@@ -91,6 +92,18 @@ function sequenceOf({ transaction }: SqlRun, number: number): Collection {
   return collection
 }
 
+/** One of these must be had; an identity column's numbers are the table's to give. */
+function allowed(run: SqlRun, number: number, oneOf: Privileges): Collection {
+  const sequence = sequenceOf(run, number)
+  const { rights } = run.transaction.principal
+  if (run.context.isStored === true && sequenceDefinitionOf(sequence).owner?.isIdentity === true) {
+    run.transaction.access.actForOwner(sequence.id)
+    return sequence
+  }
+  if ((rights.onCollection(sequence) & oneOf) === 0) throw rights.refusal(sequence)
+  return sequence
+}
+
 /** What nextval gave each session last: currval. */
 const lastValues = new WeakMap<object, Map<number, bigint>>()
 
@@ -101,7 +114,7 @@ function defineSequences(): void {
     [regclass],
     int8,
     (run, number: number) => {
-      const value = nextValue(run.transaction, sequenceOf(run, number))
+      const value = nextValue(run.transaction, allowed(run, number, privilege.usage | privilege.update))
       let own = lastValues.get(run.transaction.principal)
       if (own === undefined) lastValues.set(run.transaction.principal, (own = new Map<number, bigint>()))
       own.set(number, value)
@@ -115,9 +128,9 @@ function defineSequences(): void {
     [regclass],
     int8,
     (run, number: number) => {
+      const { name: title } = allowed(run, number, privilege.usage | privilege.read)
       const value = lastValues.get(run.transaction.principal)?.get(number)
       if (value !== undefined) return value
-      const { name: title } = sequenceOf(run, number)
       throw failure('55000', `currval of sequence "${title}" is not yet defined in this session`)
     },
     volatile,
@@ -137,7 +150,7 @@ function defineSequences(): void {
     'setval',
     [regclass, int8],
     int8,
-    (run, number: number, value: bigint) => setValue(run.transaction, sequenceOf(run, number), value),
+    (run, number: number, value: bigint) => setValue(run.transaction, allowed(run, number, privilege.update), value),
     volatile,
   )
   define(
@@ -145,12 +158,12 @@ function defineSequences(): void {
     [regclass, int8, bool],
     int8,
     (run, number: number, value: bigint, called: boolean) => {
-      return setValue(run.transaction, sequenceOf(run, number), value, called)
+      return setValue(run.transaction, allowed(run, number, privilege.update), value, called)
     },
     volatile,
   )
   define('pg_sequence_last_value', [regclass], int8, (run, number: number) => {
-    const { last, isCalled } = sequenceState(run.transaction, sequenceOf(run, number))
+    const { last, isCalled } = sequenceState(run.transaction, allowed(run, number, privilege.usage | privilege.read))
     return isCalled ? last : null
   })
   define('pg_get_serial_sequence', [text, text], text, (run, table: string, column: string) => {
@@ -261,19 +274,6 @@ function defineDescriptions(): void {
     ({ context }, title: string) => findRelationOid(context, title.split('.')) ?? null,
   )
   define('to_regtype', [text], oid.regtype, (_run, title: string) => findTypeByName(title.toLowerCase())?.oid ?? null)
-  for (const title of [
-    'has_table_privilege',
-    'has_schema_privilege',
-    'has_database_privilege',
-    'has_column_privilege',
-    'has_function_privilege',
-    'has_sequence_privilege',
-  ]) {
-    for (const object of [text, oid.oid]) {
-      define(title, [object, text], bool, () => true)
-      define(title, [name, object, text], bool, () => true)
-    }
-  }
   defineSizes()
 }
 

@@ -7,6 +7,7 @@ import { oid } from '../types/oids.ts'
 import { defineSetFunction } from './registry.ts'
 
 function differences({ transaction }: SqlRun): Iterator<readonly SqlValue[] | Paused, void> {
+  transaction.principal.rights.requireSuperuser('verify a database')
   const steps = verifyDatabaseOf(transaction)
   let rows: Iterator<readonly SqlValue[], void> | undefined
   const next = (): IteratorResult<readonly SqlValue[] | Paused, void> => {

@@ -15,7 +15,8 @@ import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
-import { findCollection, isNameTaken, roleName, shownName } from './naming.ts'
+import { findCollection, isNameTaken, shownName } from './naming.ts'
+import { giveCollection, newOwner, type Owner } from './owners.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { movedSequenceDefault } from './stored-expressions.ts'
 import { objectWords } from './statement-names.ts'
@@ -53,15 +54,15 @@ export function planOwnSequence({ relation, cmds = [], missing_ok: missingOk }: 
   const commands = cmds.map((node) => ('AlterTableCmd' in node ? node.AlterTableCmd : {}))
   if (commands.some(({ subtype }) => subtype !== 'AT_ChangeOwner')) throw notBuilt('this ALTER SEQUENCE')
   return planOnSequence(relation!, missingOk === true, (run, sequence) => {
-    for (const { newowner } of commands) ownSequence(run, sequence, roleName(run, newowner))
+    for (const { newowner } of commands) ownSequence(run, sequence, newOwner(run, newowner))
   })
 }
 
 /** What belongs to a column has the owner of its table. */
-export function ownSequence(run: SqlRun, sequence: Collection, owner: string): void {
-  if (sequence.owner === owner) return
+export function ownSequence(run: SqlRun, sequence: Collection, to: Owner): void {
+  if (sequence.owner === to.owner && sequence.ownerId === to.ownerId) return
   refuseOwned(run, sequence, `cannot change owner of sequence "${sequence.name}"`)
-  run.transaction.alterCollection(sequence, { owner })
+  giveCollection(run, sequence, to)
 }
 
 function planOnSequence(
@@ -75,6 +76,7 @@ function planOnSequence(
     if (sequence === undefined && missingOk) return { rowCount: 0, notices: [skipping('00000', message)] }
     if (sequence === undefined) throw failure('42P01', message)
     if (!isSequence(sequence)) throw failure('42809', `"${sequence.name}" is not a sequence`)
+    run.transaction.principal.rights.requireOwner(sequence)
     work(run, sequence)
     return nothing
   })

@@ -47,16 +47,8 @@ import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome, settled } from './execution.ts'
 import { bindForeignKey, constraintNames } from './foreign-keys.ts'
 import { bindGeneration } from './generated-columns.ts'
-import {
-  findCollection,
-  freeName,
-  getIdleTable,
-  getTable,
-  isNameTaken,
-  refusePending,
-  roleName,
-  shownName,
-} from './naming.ts'
+import { findCollection, freeName, getOwnTable, getTable, isNameTaken, refusePending, shownName } from './naming.ts'
+import { giveCollection, newOwner } from './owners.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { renamedExpression, storedDefault } from './stored-expressions.ts'
 import { objectWords } from './statement-names.ts'
@@ -90,10 +82,10 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     const notices: Notice[] = []
     const sequence = ownedSequence(run, statement)
     if (sequence !== undefined) {
-      ownSequence(run, sequence.collection, roleName(run, sequence.owner))
+      ownSequence(run, sequence.collection, newOwner(run, sequence.owner))
       return nothing
     }
-    let table = getIdleTable(run, relation, 'ALTER TABLE')
+    let table = getOwnTable(run, relation, 'ALTER TABLE')
     for (const step of steps) {
       const before = table
       const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
@@ -155,8 +147,7 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string):
       return dropExpressionStep(name, missingOk)
     case 'AT_ChangeOwner':
       return (run, table) => {
-        const owner = roleName(run, command.newowner)
-        return Table.of(run.transaction.alterCollection(table.collection, { owner }))
+        return Table.of(giveCollection(run, table.collection, newOwner(run, command.newowner)))
       }
     case 'AT_SetStatistics':
     case 'AT_ClusterOn':
@@ -441,6 +432,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
 
 function getRenamedTable(run: SqlRun, name: RangeVar): Table {
   const table = getTable(run, name)
+  run.transaction.principal.rights.requireOwner(table.collection)
   refusePending(run, table, 'ALTER TABLE')
   return table
 }

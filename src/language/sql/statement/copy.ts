@@ -1,4 +1,5 @@
 /** COPY FROM STDIN and TO STDOUT, in text and CSV. */
+import { privilege } from '../../../database/access/privileges.ts'
 import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { CopyStmt, Node } from 'libpg-query'
 import type { RowDraft } from '../../../model/table/expressions.ts'
@@ -118,6 +119,7 @@ function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Pl
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')
   const target = getRowTarget(relation, 'insert into')
   const columns = copyColumns(relation, stringsOf(statement.attlist))
+  for (const at of columns) binder.access.column(relation.collection, relation.columns[at]!.number, privilege.insert)
   const beginLoad = (): CopyLoad => {
     const reader = new CopyReader(format)
     return {

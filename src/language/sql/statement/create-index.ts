@@ -7,7 +7,7 @@ import type { Binder } from '../bind/binder.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { skipping } from './create-schema.ts'
 import { nothing, type Outcome } from './execution.ts'
-import { freeName, getIdleTable, isNameTaken } from './naming.ts'
+import { freeName, getOwnTable, isNameTaken } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { checkIndexOptions } from './table-definition.ts'
 
@@ -34,7 +34,7 @@ export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned 
     return { name, descending, nullsFirst }
   })
   return planSteps({ kind: 'schema' }, 'CREATE INDEX', function* (run): StatementSteps<Outcome> {
-    const table = getIdleTable(run, statement.relation!, 'CREATE INDEX')
+    const table = getOwnTable(run, statement.relation!, 'CREATE INDEX')
     const taken = (one: string): boolean => isNameTaken(run.transaction, table.schema, one)
     const name = statement.idxname ?? freeName(taken, table.name, ...columns.map((column) => column.name), 'idx')
     if (taken(name)) {

@@ -1,5 +1,6 @@
 /** RESTRICT and CASCADE in the words of PostgreSQL 15 (`dependency.c`). */
-import type { StatementSteps } from '../../../database/contract.ts'
+import { privilege } from '../../../database/access/privileges.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { type Cascaded, dropObjects, planDrop, requiredBy } from '../../../database/catalog/dependents.ts'
 import { addressText, type ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { Notice } from '../contract.ts'
@@ -19,6 +20,7 @@ export function* dropTargets(
   notices: Notice[],
 ): StatementSteps<void> {
   const { transaction } = run
+  for (const target of targets) requireOwner(transaction, target)
   refuseRequired(run, targets)
   const plan = planDrop(transaction.catalog, targets)
   const { cascaded } = plan
@@ -28,7 +30,27 @@ export function* dropTargets(
     const collection = part === undefined ? transaction.catalog.collectionById(id) : undefined
     if (collection !== undefined) refuseBusy(run, collection, 'DROP TABLE')
   }
-  yield* dropObjects(transaction, plan)
+  // What goes along goes as its owner would have it.
+  for (const { dependent } of cascaded) transaction.access.beginChange(dependent.id)
+  try {
+    yield* dropObjects(transaction, plan)
+  } finally {
+    for (const { dependent } of cascaded) transaction.access.endChange(dependent.id)
+  }
+}
+
+/** Of the object, or of the schema that it is in. */
+function requireOwner({ catalog, principal }: Transaction, { id }: ObjectAddress): void {
+  const { rights } = principal
+  const collection = catalog.collectionById(id)
+  if (collection !== undefined) {
+    if (!rights.owns(collection.namespace)) rights.requireOwner(collection)
+    return
+  }
+  const namespace = catalog.namespaceById(id)
+  if (namespace === undefined || rights.owns(namespace)) return
+  if ((rights.ofNamespace(namespace) & privilege.schema) !== 0) return
+  throw failure('42501', `must be owner of schema ${namespace.name}`)
 }
 
 function refuseRequired(run: SqlRun, targets: readonly ObjectAddress[]): void {

@@ -1,5 +1,6 @@
 /** FOREIGN KEY and REFERENCES: from the grammar's tree to the model's definition, with PostgreSQL's refusals. */
 import type { Constraint, RangeVar } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { ForeignKeyAction, ForeignKeyDefinition } from '../../../model/table/definition.ts'
 import { compareKeys } from '../../../model/table/key-comparison.ts'
 import type { NewForeignKey } from '../../../model/table/reference-schema.ts'
@@ -68,6 +69,10 @@ export function bindForeignKey(run: SqlRun, table: Table, plan: ForeignKeyPlan):
   const referenced = referencedTable(run, plan)
   const columns = plan.columns.map((name) => columnNamed(table, name))
   const key = referencedKey(referenced, plan)
+  const { rights } = run.transaction.principal
+  const mayRefer = ({ number }: Column): boolean =>
+    (rights.onColumn(referenced.collection, number) & privilege.references) !== 0
+  if (!key.columns.every(mayRefer)) throw rights.refusal(referenced.collection)
   const name = plan.name ?? freeName((one) => isConstraintName(run, table, one), table.name, ...plan.columns, 'fkey')
   if (plan.name !== undefined && constraintNames(table).includes(plan.name)) {
     throw failure('42710', `constraint "${plan.name}" for relation "${table.name}" already exists`)

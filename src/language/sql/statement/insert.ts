@@ -3,6 +3,7 @@
  * is undefined; its target (`query/row-target.ts`) completes them by the rules of its model and stores them, one by one.
  */
 import type { InsertStmt, Node } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
 import { inPlace, toItsEnd } from '../../../database/transaction/wait.ts'
 import type { RowDraft } from '../../../model/table/expressions.ts'
 import { paused, takeWait } from '../../../query/operator.ts'
@@ -34,6 +35,8 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const relation = findRelation(binder, statement.relation!)
   const rows = getRowTarget(relation, 'insert into')
   const columns = targetColumns(relation, statement.cols)
+  for (const { number } of columns) binder.access.column(relation.collection, number, privilege.insert)
+  binder.access.any(relation.collection, privilege.insert)
   const source = planInsertSource(binder, scope, statement, relation, columns)
   const target = new Scope(undefined, undefined)
   const alias = statement.relation?.alias?.aliasname ?? relation.name

@@ -1,4 +1,6 @@
 /** TRUNCATE; VACUUM and ANALYZE, which have nothing to do here: space is reclaimed and counted as transactions commit. */
+import { privilege } from '../../../database/access/privileges.ts'
+import type { Relation } from '../../../query/relation.ts'
 import type { TruncateStmt, VacuumStmt } from 'libpg-query'
 import { foreignKeysTo } from '../../../model/table/foreign-key.ts'
 import { truncateTable } from '../../../model/table/schema.ts'
@@ -9,7 +11,6 @@ import type { Table } from '../../../model/table/table.ts'
 import type { Notice } from '../contract.ts'
 import { failure } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { nothing } from './execution.ts'
 import { getIdleTable, refuseBusy } from './naming.ts'
 import { type Planned, planSteps } from './prepared.ts'
 
@@ -17,8 +18,11 @@ export function planTruncate(_binder: Binder, statement: TruncateStmt): Planned 
   const names = (statement.relations ?? []).flatMap((node) => ('RangeVar' in node ? [node.RangeVar] : []))
   return planSteps({ kind: 'write' }, 'TRUNCATE TABLE', (run) => {
     const notices: Notice[] = []
+    const { rights } = run.transaction.principal
     const named = names.map((name) => getIdleTable(run, name, 'TRUNCATE'))
+    for (const { collection } of named) rights.require(collection, privilege.truncate)
     for (const table of withReferencing(run, named, statement.behavior === 'DROP_CASCADE', notices)) {
+      rights.require(table.collection, privilege.truncate)
       truncateTable(run.transaction, table)
       if (statement.restart_seqs !== true) continue
       for (const { definition } of table.columns) {
@@ -62,9 +66,19 @@ function withReferencing(
 }
 
 export function planMaintenance(binder: Binder, statement: VacuumStmt): Planned {
+  const named: Relation[] = []
   for (const node of statement.rels ?? []) {
     const relation = 'VacuumRelation' in node ? node.VacuumRelation.relation : undefined
-    if (relation !== undefined) findRelation(binder, relation)
+    if (relation !== undefined) named.push(findRelation(binder, relation))
   }
-  return planSteps({ kind: 'session' }, statement.is_vacuumcmd === true ? 'VACUUM' : 'ANALYZE', () => nothing)
+  const command = statement.is_vacuumcmd === true ? 'VACUUM' : 'ANALYZE'
+  return planSteps({ kind: 'session' }, command, ({ transaction }) => {
+    const { rights } = transaction.principal
+    const others = named.filter(({ collection }) => collection !== undefined && !rights.owns(collection))
+    const notices = others.map(({ name }): Notice => {
+      const message = `skipping "${name}" --- only table or database owner can ${command.toLowerCase()} it`
+      return { severity: 'WARNING', sqlState: '01000', message }
+    })
+    return { rowCount: 0, notices }
+  })
 }

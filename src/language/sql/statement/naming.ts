@@ -1,5 +1,6 @@
 /** Where new objects go, and the names that constraints and sequences get when none is given. */
-import type { RangeVar, RoleSpec } from 'libpg-query'
+import type { RangeVar } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { type ObjectAddress, partsOf } from '../../../database/catalog/objects.ts'
@@ -22,17 +23,22 @@ export function targetNamespace(run: SqlRun, name: RangeVar): Namespace {
       })
     }
     const found = transaction.catalog.namespaces.get(schema)
-    if (found !== undefined) return found
+    if (found !== undefined) return creatable(run, found)
     if (schema === 'public') return transaction.createNamespace('public')
     throw failure('3F000', `schema "${schema}" does not exist`, { location: name.location })
   }
   for (const part of context.searchPath) {
     const candidate = part === '"$user"' || part === '$user' ? context.user : part
     const found = transaction.catalog.namespaces.get(candidate)
-    if (found !== undefined) return found
+    if (found !== undefined && maySearch(run, candidate, false)) return creatable(run, found)
     if (candidate === 'public') return transaction.createNamespace('public')
   }
   throw failure('3F000', 'no schema has been selected to create in')
+}
+
+function creatable({ transaction }: SqlRun, namespace: Namespace): Namespace {
+  transaction.principal.rights.requireInNamespace(namespace, privilege.create)
+  return namespace
 }
 
 /** Tables, sequences and indexes share one space of names in a schema. */
@@ -66,10 +72,20 @@ export function findCollection(run: SqlRun, name: RangeVar): Collection | undefi
   const path = name.schemaname === undefined ? context.searchPath : [name.schemaname]
   for (const part of path) {
     const schema = part === '"$user"' || part === '$user' ? context.user : part
+    if (!maySearch(run, schema, name.schemaname !== undefined)) continue
     const found = transaction.catalog.findCollection(schema, relname)
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** Whether names are looked for in a schema; of one that was named, 42501 where the caller may not use it. */
+function maySearch({ transaction }: SqlRun, schema: string, isNamed: boolean): boolean {
+  const namespace = transaction.catalog.namespaces.get(schema)
+  if (namespace === undefined) return true
+  const { rights } = transaction.principal
+  if (isNamed) rights.requireUse(namespace)
+  return (rights.ofNamespace(namespace) & privilege.usage) !== 0
 }
 
 /** An existing index by name, through the search path; undefined where there is none. */
@@ -77,6 +93,7 @@ export function findPart(run: SqlRun, name: RangeVar): ObjectAddress | undefined
   const { transaction, context } = run
   const relname = name.relname ?? ''
   for (const schema of name.schemaname === undefined ? searchPathOf(context) : [name.schemaname]) {
+    if (!maySearch(run, schema, name.schemaname !== undefined)) continue
     const owner = transaction.catalog.findOwnerOfPart(schema, relname)
     const part = owner && partsOf(owner).find((each) => each.isRelation === true && each.name === relname)
     if (part !== undefined) return { id: owner!.id, part: { kind: part.kind, key: part.key } }
@@ -91,6 +108,14 @@ export function shownName(name: RangeVar): string {
 /** For `command`: not while a query reads it, or something that its rows have put off is still to be done. */
 export function getIdleTable(run: SqlRun, name: RangeVar, command: string): Table {
   const table = getTable(run, name)
+  refuseBusy(run, table, command)
+  return table
+}
+
+/** The same, for who may change it: its owner. */
+export function getOwnTable(run: SqlRun, name: RangeVar, command: string): Table {
+  const table = getTable(run, name)
+  run.transaction.principal.rights.requireOwner(table.collection)
   refuseBusy(run, table, command)
   return table
 }
@@ -129,9 +154,4 @@ export function getTable(run: SqlRun, name: RangeVar): Table {
       hint: collection.model === 'document' ? 'Use the MongoDB door.' : 'Use the Redis door.',
     },
   )
-}
-
-/** There are no roles yet: whoever is named may own things. */
-export function roleName({ context }: SqlRun, role: RoleSpec | undefined): string {
-  return role?.roletype === 'ROLESPEC_CSTRING' ? (role.rolename ?? '') : context.user
 }

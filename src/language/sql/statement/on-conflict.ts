@@ -3,6 +3,7 @@
  * under it.
  */
 import type { InsertStmt, Node } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
 import { type Slice, sliceOf } from '../../../base/slice.ts'
 import { KeyWriter } from '../../../base/tuple.ts'
 import { findConflict } from '../../../model/table/constraints.ts'
@@ -59,6 +60,10 @@ function bindTableConflict(
   relation: TableRelation,
 ): Conflict {
   const { table } = relation
+  for (const node of clause.infer?.indexElems ?? []) {
+    const number = relation.columns.find(({ name }) => 'IndexElem' in node && node.IndexElem.name === name)?.number
+    if (number !== undefined) binder.access.column(relation.collection, number, privilege.read)
+  }
   const arbiters = findArbiters(table, clause.infer, clause.action === 'ONCONFLICT_UPDATE')
   const find = (run: SqlRun, row: SqlRow): Uint8Array | undefined => {
     for (const arbiter of arbiters) {
@@ -151,6 +156,7 @@ function bindConflictUpdate(
   const condition = bindWhere(binder, scope, whereNode)
   const where: Predicate | undefined = condition === undefined ? undefined : compilePredicate(condition, compiler)
   const ordinals = changes.map(({ ordinal }) => ordinal)
+  for (const at of ordinals) binder.access.column(relation.collection, relation.columns[at]!.number, privilege.update)
   const plan = planUpdate(table, ordinals)
   return (run, key, row, touched) => {
     if (touched.has(keyText(sliceOf(key)))) {

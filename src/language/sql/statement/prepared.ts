@@ -1,4 +1,5 @@
 /** What statements answer to `prepare`, and how their parts become the contract's `PreparedStatement`. */
+import type { Rights } from '../../../database/access/rights.ts'
 import type { Catalog } from '../../../database/catalog/catalog.ts'
 import type { Binder, Dependency } from '../bind/binder.ts'
 import type { OutputColumn } from '../bind/query.ts'
@@ -44,11 +45,15 @@ export class Prepared implements PreparedStatement {
   readonly copy?: CopyDescription
   readonly #planned: Planned
   readonly #dependencies: readonly Dependency[]
+  /** Under which it was seen to be allowed. */
+  readonly #rights: Rights
   /** The newest catalog under which the plan was seen to hold. */
   #checkedCatalog: Catalog
 
   constructor(planned: Planned, binder: Binder) {
     binder.checkParameters()
+    binder.access.check(binder.rights)
+    this.#rights = binder.rights
     this.#planned = planned
     this.effect = planned.effect
     this.command = planned.command
@@ -63,7 +68,8 @@ export class Prepared implements PreparedStatement {
     return this.#dependencies.some((one) => one.collection?.id === collection)
   }
 
-  isCurrent(catalog: Catalog): boolean {
+  isCurrent(catalog: Catalog, rights: Rights): boolean {
+    if (rights !== this.#rights) return false
     if (catalog === this.#checkedCatalog) return true
     for (const { namespace, name, collection } of this.#dependencies) {
       if (catalog.findCollection(namespace, name) !== collection) return false

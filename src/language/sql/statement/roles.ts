@@ -11,7 +11,7 @@ import type {
   RoleSpec,
 } from 'libpg-query'
 import { findType } from '../../../model/table/types/registry.ts'
-import { optionText } from '../bind/tree.ts'
+import { itemsOf, optionText } from '../bind/tree.ts'
 import type { RoleName, RoleOptions } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { type Planned, planEffect } from './prepared.ts'
@@ -75,15 +75,27 @@ function readOptions(options: readonly Node[] = [], command: string): RoleOption
     else if (defname === 'password') found['password'] = passwordOf(optionText(arg))
     else if (defname === 'validUntil') found['validUntilMs'] = momentOf(optionText(arg) ?? '')
     else if (defname === 'connectionlimit') found['connectionLimit'] = readConnectionLimit(arg)
+    else if (memberOptions[defname] !== undefined) Object.assign(found, { [memberOptions[defname]]: namesOf(arg) })
     else if (!withoutEffect.has(defname)) throw notBuilt(`${command} with ${words[defname] ?? defname}`)
   }
   return found
 }
 
+const memberOptions: Readonly<Record<string, 'inRoles' | 'members' | 'admins'>> = {
+  rolemembers: 'members',
+  adminmembers: 'admins',
+  addroleto: 'inRoles',
+}
+
+function namesOf(list: Node | undefined): string[] {
+  return itemsOf(list).map((node) => {
+    const { roletype, rolename } = (node as { RoleSpec: RoleSpec }).RoleSpec
+    if (roletype !== 'ROLESPEC_CSTRING') throw notBuilt('CURRENT_USER among the members of a new role')
+    return rolename!
+  })
+}
+
 const words: Readonly<Record<string, string>> = {
-  rolemembers: 'ROLE',
-  adminmembers: 'ADMIN',
-  addroleto: 'IN ROLE',
   sysid: 'SYSID',
 }
 

@@ -13,9 +13,11 @@ import { planCreateTable, planCreateTableAs } from './create-table.ts'
 import { planDrop } from './drop.ts'
 import { planDropDatabase } from './drop-database.ts'
 import { planExplain } from './explain.ts'
+import { planGrant, planGrantRole } from './grant.ts'
 import { planInsert } from './insert.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
 import { planNamed } from './named-statements.ts'
+import { planAlterOwner, planDropOwned, planReassignOwned } from './owners.ts'
 import type { Planned } from './prepared.ts'
 import { planCreateSchema } from './create-schema.ts'
 import {
@@ -62,6 +64,11 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('AlterDatabaseSetStmt' in node) return planAlterDatabaseSettings(node.AlterDatabaseSetStmt)
   if ('AlterDatabaseStmt' in node) return planAlterDatabase(node.AlterDatabaseStmt)
   if ('DropRoleStmt' in node) return planDropRole(node.DropRoleStmt)
+  if ('GrantStmt' in node) return planGrant(node.GrantStmt)
+  if ('GrantRoleStmt' in node) return planGrantRole(node.GrantRoleStmt)
+  if ('AlterOwnerStmt' in node) return planAlterOwner(node.AlterOwnerStmt)
+  if ('ReassignOwnedStmt' in node) return planReassignOwned(node.ReassignOwnedStmt)
+  if ('DropOwnedStmt' in node) return planDropOwned(node.DropOwnedStmt)
   if ('CreateSchemaStmt' in node) return planCreateSchema(node.CreateSchemaStmt)
   if ('AlterTableStmt' in node) return planAlterTable(binder, node.AlterTableStmt)
   if ('RenameStmt' in node && node.RenameStmt.renameType === 'OBJECT_ROLE') return planRenameRole(node.RenameStmt)

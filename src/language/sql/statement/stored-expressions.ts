@@ -105,6 +105,7 @@ const ambient: SqlContext = {
     return writing!.principal.sessionId
   },
   searchPath: ['public'],
+  isStored: true,
   getSetting: () => undefined,
   setSetting: () => undefined,
   transactionToken: () => writing!.principal.token(),

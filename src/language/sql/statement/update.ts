@@ -4,6 +4,7 @@
  * USING included, and a row that joins several times is changed once.
  */
 import type { DeleteStmt, Node, UpdateStmt } from 'libpg-query'
+import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { atOnce, inPlace, isSteps } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
@@ -96,6 +97,7 @@ function bindChanges(
     const column = relation.columns.findIndex((one) => one.name === name)
     if (column < 0) throw missingColumn(relation, name, location)
     const into = relation.columns[column]!
+    binder.access.column(relation.collection, into.number, privilege.update)
     if (value === undefined) target.defaultOf(column)
     else refuseAlways(into, location)
     return { column, expression: value === undefined ? undefined : assignTo(binder, value, into) }
@@ -107,6 +109,7 @@ export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Plan
   const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause)
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   const { keyPlace } = target
+  binder.access.any(target.relation.collection, privilege.delete)
   const rowTarget = getRowTarget(target.relation, 'delete from')
   const removal = rowTarget.delete()
   const finder = findRows(target, returning?.expressions ?? [], removal.needed)

@@ -1,0 +1,84 @@
+/**
+ * Who may do what, within one transaction: changes of it, and the last line below all doors.
+ *
+ * A transaction touches no key of a collection with which whose statement it is has nothing to do. Doors ask for what a
+ * statement is about to do, by its names, before it runs. A door that forgets to, or a way around its question, meets this: it
+ * knows no more than the key, so it asks whether the caller has any privilege at all there, or one that changes something.
+ * Checks of rules act as the owner of what they look at (`actForOwner`), as in PostgreSQL.
+ *
+ * The same collections are asked for again and again: the answers are kept, by the rights they were given for.
+ */
+import type { Slice } from '../../base/slice.ts'
+import { KeyReader } from '../../base/tuple-reader.ts'
+import type { Collection, Namespace } from '../catalog/catalog.ts'
+import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
+import type { KernelTransaction } from '../transaction/transaction.ts'
+import type { AccessList } from './access-list.ts'
+import { AccessError, type Rights } from './rights.ts'
+
+/** Smaller ones are the system's own; the catalog is everybody's to read. */
+const firstGuarded = 16
+
+export class TransactionAccess {
+  readonly #transaction: KernelTransaction
+  #rights: Rights | undefined
+  readonly #read = new Set<number>()
+  readonly #written = new Set<number>()
+  /** Whose rows rules of others look at, and change. */
+  #exempt: Set<number> | undefined
+  /** Whose definitions change along with those of others. */
+  readonly #changing = new Set<number>()
+
+  constructor(transaction: KernelTransaction) {
+    this.#transaction = transaction
+  }
+
+  /** Of the next transaction. */
+  reset(): void {
+    this.#rights = undefined
+    this.#exempt = undefined
+    this.#changing.clear()
+  }
+
+  /** Errors: `AccessError`. */
+  check(rights: Rights, key: Slice, writes: boolean): void {
+    if (rights !== this.#rights) {
+      this.#rights = rights
+      this.#read.clear()
+      this.#written.clear()
+    }
+    const id = new KeyReader(key).orderedVarint()
+    const known = writes ? this.#written : this.#read
+    if (id < firstGuarded || known.has(id) || this.#exempt?.has(id) === true) return
+    const collection = this.#transaction.catalog.collectionById(id)
+    if (collection === undefined) return
+    if (!rights.touches(collection, writes)) throw new AccessError('table', collection.name)
+    known.add(id)
+  }
+
+  actForOwner(collection: number): void {
+    this.#exempt ??= new Set()
+    this.#exempt.add(collection)
+  }
+
+  beginChange(collection: number): void {
+    this.#changing.add(collection)
+  }
+
+  endChange(collection: number): void {
+    this.#changing.delete(collection)
+  }
+
+  /** Errors: `AccessError` where its definition is not the caller's to change. */
+  requireChange(collection: Collection): void {
+    if (!this.#changing.has(collection.id)) this.#transaction.principal.rights.requireOwner(collection)
+  }
+
+  change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void {
+    changeAccess(this.#transaction, id, part, change)
+  }
+
+  giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void {
+    changeNamespaceOwner(this.#transaction, { ...namespace, owner, ownerId })
+  }
+}

@@ -1,0 +1,65 @@
+/** Access lists as PostgreSQL writes them: `ada=arw/postgres`, a letter for each privilege, with a star where it may be given on. */
+import { type AccessItem, type AccessList, firstList, noOwner } from '../../../database/access/access-list.ts'
+import { privilege, type PrivilegeName, type Privileges } from '../../../database/access/privileges.ts'
+import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
+import { quoteIdentifier } from '../functions/text-functions.ts'
+import type { SqlRun } from '../plan/run.ts'
+
+/** PostgreSQL's, in its order; behind them those of Polylog's own. */
+const letters: readonly (readonly [PrivilegeName, string])[] = [
+  ['insert', 'a'],
+  ['read', 'r'],
+  ['update', 'w'],
+  ['delete', 'd'],
+  ['truncate', 'D'],
+  ['references', 'x'],
+  ['trigger', 't'],
+  ['usage', 'U'],
+  ['create', 'C'],
+  ['temporary', 'T'],
+  ['connect', 'c'],
+  ['schema', 'S'],
+  ['feed', 'F'],
+  ['history', 'H'],
+  ['fork', 'K'],
+  ['administer', 'A'],
+]
+
+function textOf(may: Privileges, mayGive: Privileges): string {
+  let text = ''
+  for (const [name, letter] of letters) {
+    if ((may & privilege[name]) === 0) continue
+    text += (mayGive & privilege[name]) === 0 ? letter : `${letter}*`
+  }
+  return text
+}
+
+function nameOf({ context }: SqlRun, id: number, owner: string): string {
+  if (id === 0) return ''
+  if (id === noOwner) return quoteIdentifier(owner)
+  return quoteIdentifier(context.roles?.find((role) => role.id === id)?.name ?? String(id))
+}
+
+function itemText(run: SqlRun, { to, by, may, mayGive }: AccessItem, owner: string): string {
+  return `${nameOf(run, to, owner)}=${textOf(may, mayGive)}/${nameOf(run, by, owner)}`
+}
+
+/** Null where nothing has been given or taken. `all`: what the owner has. */
+export function accessTexts(
+  run: SqlRun,
+  of: Collection | Namespace | { readonly id: 0; readonly ownerId: undefined; readonly owner: string },
+  part: string,
+  all: Privileges,
+): string[] | null {
+  const list = run.transaction.catalog.access.get(of.id)?.get(part)
+  if (list === undefined) return null
+  const { owner, ownerId = noOwner } = of
+  const own: AccessList = part === '' ? [{ to: ownerId, by: ownerId, may: all, mayGive: 0 }] : []
+  return [...own, ...list].map((item) => itemText(run, item, owner))
+}
+
+/** The list of an object, what it begins with where nothing is written down. */
+export function accessOf({ transaction }: SqlRun, id: number, namespace?: string): AccessList {
+  const first = id === 0 ? firstList('database', '') : namespace === undefined ? [] : firstList('namespace', namespace)
+  return transaction.catalog.access.get(id)?.get('') ?? first
+}

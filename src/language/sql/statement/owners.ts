@@ -1,0 +1,152 @@
+/**
+ * Who owns what: OWNER TO, REASSIGN OWNED and DROP OWNED.
+ *
+ * An owner is a role by its number. Where no role was ever made, whoever is named may own things, by name, as a dump of another
+ * server names them.
+ */
+import type { AlterOwnerStmt, DropOwnedStmt, Node, ReassignOwnedStmt, RoleSpec } from 'libpg-query'
+import { type AccessList, noOwner } from '../../../database/access/access-list.ts'
+import { privilege } from '../../../database/access/privileges.ts'
+import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
+import type { ObjectAddress } from '../../../database/catalog/objects.ts'
+import type { StatementSteps, Transaction } from '../../../database/contract.ts'
+import { isTable } from '../../../model/table/table-kind.ts'
+import { Table } from '../../../model/table/table.ts'
+import { stringOf } from '../bind/tree.ts'
+import { isMade } from '../catalog/roles.ts'
+import type { Notice } from '../contract.ts'
+import { failure, notBuilt } from '../failure.ts'
+import type { SqlRun } from '../plan/run.ts'
+import { dropTargets } from './drop-objects.ts'
+import { nothing, type Outcome } from './execution.ts'
+import { requireRole } from './grant.ts'
+import { type Planned, planSteps } from './prepared.ts'
+import { objectWords } from './statement-names.ts'
+
+export interface Owner {
+  readonly owner: string
+  readonly ownerId: number | undefined
+}
+
+/** Errors: 42704; 42501 for who is no member of it. */
+export function newOwner({ context, transaction }: SqlRun, role: RoleSpec | undefined): Owner {
+  const name = role?.roletype === 'ROLESPEC_CSTRING' ? role.rolename! : context.user
+  const found = context.roles?.find((one) => one.name === name)
+  const { rights } = transaction.principal
+  if (found === undefined) {
+    if (context.roles?.some(isMade) !== true && rights.areUnlimited) return { owner: name, ownerId: undefined }
+    throw failure('42704', `role "${name}" does not exist`)
+  }
+  if (!rights.areUnlimited && !rights.member!.roles.has(found.id)) {
+    throw failure('42501', `must be member of role "${name}"`)
+  }
+  return { owner: name, ownerId: found.id }
+}
+
+/** With what belongs to it: sequences of its columns. */
+export function giveCollection({ transaction }: SqlRun, collection: Collection, to: Owner): Collection {
+  transaction.principal.rights.requireOwner(collection)
+  requireCreate(transaction, collection.namespace, to)
+  changeGiver(transaction, collection, to)
+  const given = transaction.alterCollection(collection, to)
+  if (!isTable(given)) return given
+  for (const { definition } of Table.of(given).columns) {
+    const sequence =
+      definition.sequence === undefined ? undefined : transaction.catalog.collectionById(definition.sequence)
+    if (sequence === undefined) continue
+    changeGiver(transaction, sequence, to)
+    transaction.alterCollection(sequence, to)
+  }
+  return transaction.catalog.collectionById(given.id)!
+}
+
+/** The new owner must be able to make it there. */
+function requireCreate({ principal }: Transaction, namespace: Namespace, { ownerId }: Owner): void {
+  const { rights } = principal
+  if (rights.areUnlimited || ownerId === undefined) return
+  rights.requireInNamespace(namespace, privilege.create)
+}
+
+/** What the old owner has given the new one has. */
+function changeGiver({ access, catalog }: Transaction, of: Collection | Namespace, { ownerId }: Owner): void {
+  const [from, to] = [of.ownerId ?? noOwner, ownerId ?? noOwner]
+  // An owner has everything by being it.
+  const given = (list: AccessList): AccessList => {
+    return list.filter((item) => item.to !== to).map((item) => (item.by === from ? { ...item, by: to } : item))
+  }
+  for (const part of catalog.access.get(of.id)?.keys() ?? []) access.change(of.id, part, (list) => given(list ?? []))
+}
+
+function giveNamespace({ transaction }: SqlRun, namespace: Namespace, to: Owner): void {
+  if (!transaction.principal.rights.owns(namespace)) {
+    throw failure('42501', `must be owner of schema ${namespace.name}`)
+  }
+  changeGiver(transaction, namespace, to)
+  transaction.access.giveNamespace(namespace, to.owner, to.ownerId)
+}
+
+export function planAlterOwner({ objectType, object, newowner }: AlterOwnerStmt): Planned {
+  if (objectType !== 'OBJECT_SCHEMA') throw notBuilt(`ALTER ${objectWords(objectType)} … OWNER TO`)
+  return planSteps({ kind: 'schema' }, 'ALTER SCHEMA', (run) => {
+    const name = stringOf(object)
+    const namespace = run.transaction.catalog.namespaces.get(name)
+    if (namespace === undefined) throw failure('3F000', `schema "${name}" does not exist`)
+    giveNamespace(run, namespace, newOwner(run, newowner))
+    return nothing
+  })
+}
+
+function idsOf(run: SqlRun, roles: readonly Node[] = []): number[] {
+  return roles.map((node) => {
+    const { roletype, rolename } = (node as { RoleSpec: RoleSpec }).RoleSpec
+    const name = roletype === 'ROLESPEC_CSTRING' ? rolename! : run.context.user
+    const id = requireRole(run.context, name)
+    const { rights } = run.transaction.principal
+    if (rights.areUnlimited || rights.member!.roles.has(id)) return id
+    throw failure('42501', `permission denied to change objects of role "${name}"`)
+  })
+}
+
+function collectionsOf({ transaction }: SqlRun, owners: readonly number[]): Collection[] {
+  const { catalog } = transaction
+  const all = [...catalog.namespaces.keys()].flatMap((name) => catalog.collectionsOf(name))
+  return all.filter(({ ownerId }) => ownerId !== undefined && owners.includes(ownerId))
+}
+
+function namespacesOf({ transaction }: SqlRun, owners: readonly number[]): Namespace[] {
+  const all = [...transaction.catalog.namespaces.values()]
+  return all.filter(({ ownerId }) => ownerId !== undefined && owners.includes(ownerId))
+}
+
+export function planReassignOwned({ roles, newrole }: ReassignOwnedStmt): Planned {
+  return planSteps({ kind: 'schema' }, 'REASSIGN OWNED', (run) => {
+    const owners = idsOf(run, roles)
+    const to = newOwner(run, newrole)
+    for (const namespace of namespacesOf(run, owners)) giveNamespace(run, namespace, to)
+    for (const { id } of collectionsOf(run, owners)) {
+      const now = run.transaction.catalog.collectionById(id)!
+      if (now.ownerId !== to.ownerId) giveCollection(run, now, to)
+    }
+    return nothing
+  })
+}
+
+/** What they own in this database, and what they have been given. */
+export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
+  return planSteps({ kind: 'schema' }, 'DROP OWNED', function* (run): StatementSteps<Outcome> {
+    const owners = idsOf(run, roles)
+    const notices: Notice[] = []
+    const targets = [...collectionsOf(run, owners), ...namespacesOf(run, owners)].map(({ id }): ObjectAddress => ({
+      id,
+    }))
+    yield* dropTargets(run, targets, behavior === 'DROP_CASCADE', notices)
+    const { access, catalog } = run.transaction
+    for (const [id, parts] of catalog.access) {
+      for (const [part, list] of parts) {
+        if (!list.some(({ to }) => owners.includes(to))) continue
+        access.change(id, part, (before) => (before ?? []).filter(({ to }) => !owners.includes(to)))
+      }
+    }
+    return { rowCount: 0, notices }
+  })
+}
