@@ -358,7 +358,7 @@ describe('roles in SQL', () => {
     ['CREATE ROLE readers', '42710'],
     ['CREATE ROLE pg_mine', '42939'],
     ['CREATE ROLE b SUPERUSER NOSUPERUSER', '42601'],
-    ['CREATE ROLE b IN ROLE readers', '0A000'],
+    ['CREATE ROLE b IN ROLE nobody', '42704'],
     ['ALTER ROLE nobody NOLOGIN', '42704'],
     ['ALTER ROLE nobody RENAME TO somebody', '42704'],
     ['DROP ROLE nobody', '42704'],

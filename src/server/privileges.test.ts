@@ -116,6 +116,57 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     expect(await answerTo('ada', 'INSERT INTO shop.later VALUES (1)')).toBe('INSERT 1 []')
   })
 
+  test('who may change definitions only comes to rows by no way around', async () => {
+    await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
+    await answerTo('admin', 'CREATE SCHEMA shop')
+    await answerTo('admin', 'CREATE SCHEMA hers')
+    await answerTo('admin', 'CREATE TABLE shop.secret (id int, word text)')
+    await answerTo('admin', 'GRANT SCHEMA ON SCHEMA shop TO ada')
+    await answerTo('admin', 'GRANT CREATE, SELECT ON SCHEMA hers TO ada')
+    expect(await answerTo('ada', 'ALTER TABLE shop.secret ADD COLUMN more int')).toBe('ALTER null []')
+    for (const text of [
+      'SELECT * FROM shop.secret',
+      'ALTER TABLE shop.secret OWNER TO ada',
+      'REASSIGN OWNED BY admin TO ada',
+      'GRANT SELECT ON shop.secret TO ada',
+      'CREATE TABLE hers.copy AS SELECT * FROM shop.secret',
+      'SELECT * FROM polylog_verify()',
+    ]) {
+      expect(await answerTo('ada', text), text).toMatch(/^E 42501|no privileges were granted/)
+    }
+    expect(await answerTo('ada', 'SELECT * FROM hers.secret')).toMatch(/^E 42P01/)
+  })
+
+  test('who sees what runs sees no values of others', async () => {
+    await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
+    await answerTo('admin', 'CREATE TABLE t (id int PRIMARY KEY)')
+    await answerTo('admin', 'INSERT INTO t VALUES (1)')
+    const holder = new pg.Client({
+      port: server.port,
+      host: '127.0.0.1',
+      user: 'admin',
+      password: 'admin',
+      database: 'polylog',
+    })
+    holder.on('error', () => undefined)
+    await holder.connect()
+    await holder.query('BEGIN')
+    await holder.query('DELETE FROM t')
+    const waiting = (await as('admin')).query("DELETE FROM t WHERE 'marker' <> ''")
+    const client = await as('ada')
+    const running = "SELECT statement FROM polylog.sessions WHERE waits_for = 'lock'"
+    let shown = ''
+    while (shown === '')
+      shown = ((await client.query(running)).rows[0] as { statement: string } | undefined)?.statement ?? ''
+    expect(shown).toBe('<insufficient privilege>')
+    const { rows } = await client.query('SELECT key FROM polylog.locks')
+    expect(rows.length).toBeGreaterThan(0)
+    expect(rows.every((row: { key: unknown }) => row.key === null)).toBe(true)
+    await holder.query('ROLLBACK')
+    await waiting
+    await holder.end()
+  })
+
   test('who may not connect cannot', async () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
     await answerTo('admin', 'REVOKE CONNECT ON DATABASE polylog FROM PUBLIC')

@@ -7,6 +7,7 @@ import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
 import { loginMutations } from './logins.ts'
+import { privilegeMutations } from './privileges.ts'
 import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
 import { redisUserMutations } from './redis-users.ts'
@@ -31,6 +32,7 @@ export const mutations: readonly Mutation[] = [
   ...turnMutations,
   ...limitMutations,
   ...loginMutations,
+  ...privilegeMutations,
   ...transportMutations,
   ...mongodbUserMutations,
   ...redisUserMutations,

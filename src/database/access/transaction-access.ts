@@ -69,6 +69,10 @@ export class TransactionAccess {
     this.#changing.delete(collection)
   }
 
+  isChanging(collection: number): boolean {
+    return this.#changing.has(collection)
+  }
+
   /** Errors: `AccessError` where its definition is not the caller's to change. */
   requireChange(collection: Collection): void {
     if (!this.#changing.has(collection.id)) this.#transaction.principal.rights.requireOwner(collection)

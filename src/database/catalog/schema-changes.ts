@@ -7,7 +7,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
-import { privilege } from '../access/privileges.ts'
+import { privilege, writing } from '../access/privileges.ts'
 import { AccessError } from '../access/rights.ts'
 import {
   accessKey,
@@ -140,6 +140,12 @@ export interface NewCollection {
   readonly engine?: string | undefined
 }
 
+/** Whoever has just made a namespace fills it. */
+function mayCreateIn({ baseCatalog, principal }: KernelTransaction, namespace: Namespace): void {
+  if (baseCatalog.namespaceById(namespace.id) === undefined) return
+  principal.rights.requireInNamespace(namespace, privilege.create)
+}
+
 export function createCollection(transaction: KernelTransaction, created: NewCollection): Collection {
   const { namespace, name } = created
   checkName(name)
@@ -150,7 +156,7 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
     )
   }
   checkEngine(transaction, created.engine)
-  if (created.kind !== 'keyvalue') transaction.principal.rights.requireInNamespace(namespace, privilege.create)
+  if (created.kind !== 'keyvalue') mayCreateIn(transaction, namespace)
   holdNamespace(transaction, namespace)
   transaction.locks.lockName(nameLock(namespace.name, name), 'update')
   refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
@@ -284,9 +290,11 @@ export function alterCollection(
   const before = current(transaction, collection)
   const definitionVersion = findKind(before.kind)?.version ?? before.definitionVersion
   const version = transaction.kernel.nextVersion()
+  if (change.ownerId !== undefined && change.ownerId !== before.ownerId) mayGive(transaction, before)
   const altered = { ...before, ...change, ...(change.definition && { definitionVersion }), version }
   if (altered.name !== collection.name || altered.namespace.id !== collection.namespace.id) {
     const { name, namespace } = altered
+    if (altered.namespace.id !== collection.namespace.id) mayMove(transaction, before)
     transaction.principal.rights.requireInNamespace(namespace, privilege.create)
     checkName(name)
     holdNamespace(transaction, namespace)
@@ -294,6 +302,22 @@ export function alterCollection(
     refuseTwice(transaction, name, (catalog) => catalog.findCollection(namespace.name, name)?.id)
   }
   return write(transaction, altered)
+}
+
+/** Who may change definitions only does not come to rows by having them where it may read. */
+function mayMove({ principal }: KernelTransaction, collection: Collection): void {
+  const { rights } = principal
+  if (!rights.owns(collection)) rights.require(collection, privilege.read | writing)
+}
+
+/** Nor by becoming the owner. */
+function mayGive({ principal, access }: KernelTransaction, collection: Collection): void {
+  if (principal.rights.owns(collection) || access.isChanging(collection.id)) return
+  throw new AccessError(
+    '',
+    '',
+    `must be owner of ${collection.kind === 'sequence' ? 'sequence' : 'table'} ${collection.name}`,
+  )
 }
 
 function current(transaction: KernelTransaction, collection: Collection): Collection {

@@ -1,5 +1,5 @@
 /** Access lists as PostgreSQL writes them: `ada=arw/postgres`, a letter for each privilege, with a star where it may be given on. */
-import { type AccessItem, type AccessList, firstList, noOwner } from '../../../database/access/access-list.ts'
+import { type AccessItem, type AccessList, noOwner } from '../../../database/access/access-list.ts'
 import { privilege, type PrivilegeName, type Privileges } from '../../../database/access/privileges.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
@@ -56,10 +56,4 @@ export function accessTexts(
   const { owner, ownerId = noOwner } = of
   const own: AccessList = part === '' ? [{ to: ownerId, by: ownerId, may: all, mayGive: 0 }] : []
   return [...own, ...list].map((item) => itemText(run, item, owner))
-}
-
-/** The list of an object, what it begins with where nothing is written down. */
-export function accessOf({ transaction }: SqlRun, id: number, namespace?: string): AccessList {
-  const first = id === 0 ? firstList('database', '') : namespace === undefined ? [] : firstList('namespace', namespace)
-  return transaction.catalog.access.get(id)?.get('') ?? first
 }
