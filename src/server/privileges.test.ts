@@ -137,6 +137,26 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     expect(await answerTo('ada', 'SELECT * FROM hers.secret')).toMatch(/^E 42P01/)
   })
 
+  test('nobody becomes another by a setting that it begins with', async () => {
+    await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
+    await answerTo('admin', 'CREATE TABLE t (id int)')
+    for (const name of ['role', 'session_authorization']) {
+      await answerTo('ada', `ALTER ROLE ada SET ${name} = 'admin'`)
+      await answerTo('admin', `ALTER ROLE ada SET ${name} = 'admin'`)
+    }
+    await clients.get('ada')?.end()
+    clients.delete('ada')
+    expect(await answerTo('ada', 'SELECT * FROM t')).toMatch(/^E 42501/)
+    expect(await answerTo('ada', 'SELECT current_user, session_user')).toBe('SELECT 1 [["ada","ada"]]')
+    for (const options of ['-c role=admin', '-c session_authorization=admin']) {
+      const given = { host: '127.0.0.1', port: server.port, user: 'ada', password: 'ada', database: 'polylog', options }
+      const client = new pg.Client(given)
+      client.on('error', () => undefined)
+      await expect(client.connect()).rejects.toMatchObject({ code: '42501' })
+    }
+    expect(await answerTo('ada', "SELECT set_config('role', 'admin', false)")).toMatch(/^E 42501/)
+  })
+
   test('who sees what runs sees no values of others', async () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
     await answerTo('admin', 'CREATE TABLE t (id int PRIMARY KEY)')

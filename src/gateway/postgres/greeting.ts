@@ -2,6 +2,7 @@
  * From the start-up packet to the first ReadyForQuery: who it is, which database, which settings, and what the server
  * tells of itself. What cannot be granted is thrown and ends the connection.
  */
+import { checkRole } from './acting-role.ts'
 import type { Host } from '../../host/host.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
@@ -81,9 +82,23 @@ export function greet(client: Client, { version, parameters }: StartupMessage, h
   return secret
 }
 
-/** What ALTER ROLE and ALTER DATABASE have given it, checked when they did; the client's own go before. */
-function applyGivenSettings({ session, settings }: Client): void {
-  for (const [name, value] of session.limits.settings) settings.set(name, value, 'session')
+/**
+ * What ALTER ROLE and ALTER DATABASE have given it, checked when they did; the client's own go before. Whether it may act as
+ * another role is asked now: one that it may not be is left out.
+ */
+function applyGivenSettings(client: Client): void {
+  for (const [name, value] of client.session.limits.settings) {
+    if (mayBegin(client, name, value)) client.settings.set(name, value, 'session')
+  }
+}
+
+function mayBegin(client: Client, name: string, value: string): boolean {
+  try {
+    checkRole(client, name, value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Parameters of the start-up packet that are not settings. */
