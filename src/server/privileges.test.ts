@@ -157,6 +157,38 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     expect(await answerTo('ada', "SELECT set_config('role', 'admin', false)")).toMatch(/^E 42501/)
   })
 
+  test('the audit hears of what was given and taken, once that holds, and of who may not', async () => {
+    await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
+    for (const text of [
+      'CREATE TABLE t (id int)',
+      'GRANT SELECT ON t TO ada',
+      'BEGIN',
+      'GRANT INSERT ON t TO ada',
+      'SAVEPOINT s',
+      'GRANT UPDATE ON t TO ada',
+      'ROLLBACK TO s',
+      'COMMIT',
+      'BEGIN',
+      'GRANT DELETE ON t TO ada',
+      'ROLLBACK',
+      'REVOKE SELECT ON t FROM ada',
+    ]) {
+      await answerTo('admin', text)
+    }
+    await answerTo('ada', "SELECT * FROM t WHERE 'marker' = ''")
+    const { rows } = await (
+      await as('admin')
+    ).query<{ event: string; principal: string; detail: string }>(
+      "SELECT event, principal, detail FROM polylog.audit WHERE event LIKE 'privilege%' OR event = 'access denied'",
+    )
+    expect(rows.map(({ event, principal, detail }) => `${principal}: ${event}: ${detail}`)).toEqual([
+      'admin: privilege granted: GRANT SELECT ON t TO ada',
+      'admin: privilege granted: GRANT INSERT ON t TO ada',
+      'admin: privilege revoked: REVOKE SELECT ON t FROM ada',
+      'ada: access denied: permission denied for table t',
+    ])
+  })
+
   test('who sees what runs sees no values of others', async () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
     await answerTo('admin', 'CREATE TABLE t (id int PRIMARY KEY)')

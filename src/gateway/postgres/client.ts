@@ -9,6 +9,7 @@ import { durationMs, formatSize } from '../../base/units.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
+import { AuditedGrants } from './audited.ts'
 import { actAsSet, checkRole } from './acting-role.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
@@ -66,6 +67,7 @@ export class Client implements BlockClient {
   readonly portals: BoundedNames<Portal>
   readonly cursors: BoundedNames<Cursor>
   readonly context: SqlContext
+  readonly grants: AuditedGrants = new AuditedGrants(this)
   /** COPY … FROM STDIN is under way and takes the client's messages. */
   copy: CopyTarget | undefined
   /** The query string that is being answered: errors tell places in it. */
@@ -416,6 +418,7 @@ export class Client implements BlockClient {
   }
 
   transactionEnded(outcome: Outcome): void {
+    this.grants.ended(outcome)
     this.portals.clear()
     if (this.cursors.size === 0) return
     this.cursors.deleteWhere((cursor) => {
@@ -425,11 +428,12 @@ export class Client implements BlockClient {
   }
 
   get namesMark(): NamesMark {
-    return { portals: this.portals.mark, cursors: this.cursors.mark }
+    return { portals: this.portals.mark, cursors: this.cursors.mark, grants: this.grants.mark }
   }
 
   /** A cursor that was declared since a savepoint goes with what is rolled back to it, WITH HOLD or not. */
-  namesBack({ portals, cursors }: NamesMark): void {
+  namesBack({ portals, cursors, grants }: NamesMark): void {
+    this.grants.rollbackTo(grants)
     this.portals.deleteSince(portals)
     this.cursors.deleteSince(cursors)
   }

@@ -7,6 +7,7 @@
  * runs.
  */
 import type { PolylogError } from '../../base/errors.ts'
+import { auditDenial } from './audited.ts'
 import { answerTo } from '../../session/faults.ts'
 import { canceled } from '../../session/statement-runner.ts'
 import { type Connection, noEncryption } from '../connection.ts'
@@ -222,6 +223,7 @@ export class PostgresConversation implements Conversation {
     if (error instanceof ProtocolViolation) throw error
     const answer = answerTo(this.#state.parts.sessions.host, 'postgres', withPosition(error, client.text))
     client.takeBackOutput()
+    auditDenial(client, answer)
     errorResponse(this.#connection.outbox.writer, this.#wordTimeout(answer), 'ERROR')
     client.block.fail()
     const isSimple = type === codes.query || type === codes.functionCall

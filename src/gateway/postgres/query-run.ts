@@ -239,6 +239,7 @@ export class QueryRun {
       return
     }
     this.#portal.isDone = true
+    this.#client.grants.done(this.#prepared.command, this.#statement.parsed?.text ?? '')
     const start = writer.end
     commandComplete(writer, commandTag(this.#prepared.command, execution.rowCount))
     if (this.#prepared.columns === undefined) this.#client.noteBare(start)

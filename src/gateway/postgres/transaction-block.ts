@@ -25,6 +25,8 @@ interface Savepoint {
 export interface NamesMark {
   readonly portals: number
   readonly cursors: number
+  /** Privileges given or taken that the audit has to hear of. */
+  readonly grants: number
 }
 
 /** What the client has named in the transaction, and what it is told. */
