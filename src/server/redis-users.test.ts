@@ -69,6 +69,12 @@ test('one of some keys reads these by Redis, and no key by MongoDB, which does n
   ])
   await expect(app.multi().get('cache:2').get('other:1').exec()).rejects.toThrow(/EXECABORT/)
   await expect(mongo('app').db('redis').collection('db0').find().toArray()).rejects.toThrow()
+  // What is given of some keys is given of no rows: a door that cannot keep them apart refuses the whole.
+  const refused = { code: '42501' }
+  const byRows = await sql('app')
+  for (const text of ['SELECT * FROM redis.db0', 'SELECT count(*) FROM redis.db0_hash', 'DELETE FROM redis.db0']) {
+    await expect(byRows.query(text)).rejects.toMatchObject(refused)
+  }
 })
 
 test('one of all keys that may only get reads by every door, and writes by none', async () => {
