@@ -233,6 +233,8 @@ export interface AccessOfTransaction {
    * the caller may change it is the caller's to ask.
    */
   change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void
+  /** What the server does of its own, for a caller that may have it done. */
+  asServer<T>(run: () => T): T
   giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void
   /** Until the end of the transaction what a rule does with rows of the collection is done as its owner. */
   actForOwner(collection: number): void

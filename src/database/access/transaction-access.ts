@@ -12,6 +12,7 @@ import type { Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import type { Collection, Namespace } from '../catalog/catalog.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
+import { nobody } from '../nobody.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
 import type { AccessList } from './access-list.ts'
 import { AccessError, type Rights } from './rights.ts'
@@ -76,6 +77,18 @@ export class TransactionAccess {
   /** Errors: `AccessError` where its definition is not the caller's to change. */
   requireChange(collection: Collection): void {
     if (!this.#changing.has(collection.id)) this.#transaction.principal.rights.requireOwner(collection)
+  }
+
+  /** What the server does of its own, for a caller that may have it done. */
+  asServer<T>(run: () => T): T {
+    const transaction = this.#transaction
+    const { principal } = transaction
+    transaction.principal = nobody
+    try {
+      return run()
+    } finally {
+      transaction.principal = principal
+    }
   }
 
   change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void {

@@ -173,6 +173,9 @@ const bounded: Readonly<Record<string, string>> = {
     'hello ping buildInfo connectionStatus whatsmyuri getParameter hostInfo getCmdLineOpts getLog serverStatus ' +
     'startSession polylogDatabases listDatabases listCollections endSessions killSessions abortTransaction commitTransaction polylogJoin polylogToken create drop dropDatabase ' +
     'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout saslStart saslContinue',
+  'roles and what they have been given, by name':
+    'createUser updateUser dropUser dropAllUsersFromDatabase grantRolesToUser revokeRolesFromUser usersInfo rolesInfo ' +
+    'createRole updateRole dropRole grantRolesToRole revokeRolesFromRole grantPrivilegesToRole revokePrivilegesFromRole',
 }
 
 const boundedNames = Object.values(bounded).flatMap((names) => names.split(' '))

@@ -252,7 +252,7 @@ describe('ACL DELUSER', () => {
     expect(await say(ada, 'ACL DELUSER bob nobody', 'ACL USERS', 'ACL DELUSER ada')).toEqual([
       ':1',
       '[ada]',
-      expect.stringContaining('-ERR no superuser would be left'),
+      expect.stringContaining('-ERR the only user is a superuser'),
     ])
     expect(bob.socket.isClosed).toBe(true)
     expect(given('bob')).toEqual({})

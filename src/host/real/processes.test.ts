@@ -24,6 +24,8 @@ beforeAll(async () => {
     tsc,
     ...options.split(' '),
     '--skipLibCheck',
+    '--rootDir',
+    path.join(import.meta.dirname, '../..'),
     '--outDir',
     built,
     ...sources,
@@ -64,7 +66,7 @@ function line(child: ChildProcess): Promise<string> {
 async function workerScript(name: string, text: string): Promise<string> {
   const input = write(
     `${name}-main.js`,
-    `import { answerJobs } from './built/real/worker-entry.js'\n${text}\nanswerJobs({ ${name}: async () => run })`,
+    `import { answerJobs } from './built/host/real/worker-entry.js'\n${text}\nanswerJobs({ ${name}: async () => run })`,
   )
   const bundled = await rolldown({ input, platform: 'node', logLevel: 'silent' })
   const file = path.join(folder, `${name}.cjs`)
@@ -86,7 +88,7 @@ describe('lock', () => {
   const locker = (): string =>
     write(
       'locker.js',
-      `import { createRealHost } from './built/real/real-host.js'
+      `import { createRealHost } from './built/host/real/real-host.js'
        const host = createRealHost()
        process.stdin.resume()
        try {
@@ -169,7 +171,7 @@ describe('lock', () => {
   test('a held lock does not keep a process alive', async () => {
     const script = write(
       'idle.js',
-      `import { createRealHost } from './built/real/real-host.js'
+      `import { createRealHost } from './built/host/real/real-host.js'
        const host = createRealHost()
        await host.disk.lock(process.argv[2])
        host.at(1e9, () => {})
@@ -196,7 +198,7 @@ describe('worker', () => {
     const script = write(
       'jobs.js',
       `import { rmSync } from 'node:fs'
-       import { createRealHost } from './built/real/real-host.js'
+       import { createRealHost } from './built/host/real/real-host.js'
        const host = createRealHost({ workers: { script: new URL(${JSON.stringify(url)}), jobs: ['echo'], endlessJobs: [] }, workerLimit: 1 })
        rmSync(new URL(${JSON.stringify(url)}))
        const text = (promise) => promise.then((value) => JSON.stringify(value), (error) => error.name + ': ' + error.message)
@@ -232,7 +234,7 @@ describe('worker', () => {
     )
     const script = write(
       'heaps.js',
-      `import { createRealHost } from './built/real/real-host.js'
+      `import { createRealHost } from './built/host/real/real-host.js'
        const host = createRealHost({ workers: { script: new URL(${JSON.stringify(url)}), jobs: ['keep'], endlessJobs: [] }, workerLimit: 1 })
        const mebibytes = () => host.memory().workerBytes / 1048576
        const told = [mebibytes()]
@@ -257,7 +259,7 @@ describe('worker', () => {
     )
     const script = write(
       'endless-jobs.js',
-      `import { createRealHost } from './built/real/real-host.js'
+      `import { createRealHost } from './built/host/real/real-host.js'
        const script = new URL(${JSON.stringify(url)})
        const host = createRealHost({ workers: { script, jobs: [], endlessJobs: ['job'] }, workerLimit: 1, endlessHeapMb: 32 })
        const text = (promise) => promise.then((value) => JSON.stringify(value), (error) => error.name + ': ' + error.message)
@@ -284,10 +286,10 @@ describe('worker', () => {
 test('fatal says what happened and ends the process with 1', async () => {
   const script = write(
     'fatal.js',
-    `import { createRealHost } from './built/real/real-host.js'
+    `import { createRealHost } from './built/host/real/real-host.js'
      createRealHost().fatal(new Error('the invariant'))`,
   )
   const failure = (await run(script).catch((error: unknown) => error)) as { code: number; stderr: string }
   expect(failure.code).toBe(1)
-  expect(failure.stderr).toMatch(/^polylog: fatal: Error: the invariant/)
+  expect(failure.stderr).toMatch(/^polylog: fatal: Error: \(its message is left out: --log-literals\)\n +at /)
 })

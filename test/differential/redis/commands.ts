@@ -208,6 +208,7 @@ const connection: readonly string[] = [
   'CLIENT KILL (<value>|ID (0|-1|999999999)|SKIPME (yes|no|<value>)|ADDR <value>|<value> <value>)',
   'CLIENT <value>',
   ...keyPositions,
+  'ACL (<value>|CAT|CAT <value>)',
   'CONFIG (<value>|GET|RESETSTAT)',
   '<value> <value>*',
   'GETX <value>*',

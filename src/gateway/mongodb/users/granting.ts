@@ -164,7 +164,8 @@ async function giveOn(request: Request, to: Role, grants: readonly ObjectGrant[]
   await change(request, to, 'privilege granted', (transaction) => {
     checkMayGive(transaction, grants)
     for (const { held, ...place } of grants) {
-      if (place.namespace !== undefined) ensureNamespace(transaction, place.namespace)
+      const { namespace: home } = place
+      if (home !== undefined) transaction.access.asServer(() => ensureNamespace(transaction, home))
       give(transaction, requireObject(transaction, place), to, held)
       // Without the use of its namespace nobody comes to a collection.
       if (place.collection === undefined) continue
