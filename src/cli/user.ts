@@ -44,7 +44,10 @@ export async function userCommand(args: readonly string[]): Promise<void> {
     throw new UsageError('polylog user takes: add NAME [--admin], password NAME, remove NAME, or list')
   }
   if (admin && action !== 'add') throw new UsageError('--admin is said to polylog user add')
-  const host = createRealHost()
+  // What is done is what was asked for: only what is wrong is said.
+  const real = createRealHost()
+  const log: Host['log'] = (level, ...rest) => (level === 'info' ? undefined : real.log(level, ...rest))
+  const host: Host = { ...real, log }
   const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', admin)
   await (url === undefined
     ? inDirectory({ host, directory: data ?? 'polylog-data', ...key }, action === 'add', work)

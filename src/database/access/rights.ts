@@ -23,8 +23,6 @@ import {
   ofColumns,
   ofSequences,
   privilege,
-  type PrivilegeName,
-  privilegeNames,
   type Privileges,
   spreading,
   writing,
@@ -243,11 +241,6 @@ export class Rights {
     let any = noPrivileges
     for (const { may } of this.keysOf(namespace)) any |= may
     return any
-  }
-
-  /** For people. */
-  describe(collection: Collection): readonly PrivilegeName[] {
-    return privilegeNames(this.onCollection(collection))
   }
 }
 

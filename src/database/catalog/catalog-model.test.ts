@@ -2,11 +2,12 @@
  * The catalog against a naive model of it: random creates, changes, comments, drops and cascades, each compared with what
  * plain maps and a walk over everything say, and with what a start would load from the keys.
  */
+import { given } from '../access/access-list.ts'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keyspaceRange } from '../../base/tuple.ts'
 import { CatalogLoader, catalogKeyspace, type CatalogState, collectionKey, encodeCollection } from './catalog-state.ts'
-import type { Collection, JsonObject } from './catalog.ts'
+import type { Collection, JsonObject, Namespace } from './catalog.ts'
 import type { Transaction } from '../contract.ts'
 import type { Database } from '../database.ts'
 import { dropObjects, planDrop } from './dependents.ts'
@@ -92,7 +93,7 @@ function describeNaively(collections: readonly Collection[]): string {
   const lines = collections.map((collection) => {
     const referrers = collections.filter((one) => one !== collection && refersTo(one, collection.id))
     const owners = partsOf(collection).map(({ name }) => `${name}@${collection.id}`)
-    return `${collection.id} ${collection.namespace.name}.${collection.name} by ${referrers.map(({ id }) => id).join()} ${owners.join()}`
+    return `${describeOwners(collection, database.catalog.namespaceById(collection.namespace.id)!)} ${collection.namespace.name}.${collection.name} by ${referrers.map(({ id }) => id).join()} ${owners.join()}`
   })
   return lines.join('\n')
 }
@@ -105,9 +106,13 @@ function describeByCatalog(catalog: CatalogState, collections: readonly Collecti
       return `${part.name}@${catalog.findOwnerOfPart(namespace.name, part.name)?.id}`
     })
     const referrers = catalog.referrersOf(id).map((one) => one.id)
-    return `${id} ${namespace.name}.${name} by ${referrers.join()} ${owners.join()}`
+    return `${describeOwners(collection, collection.namespace)} ${namespace.name}.${name} by ${referrers.join()} ${owners.join()}`
   })
   return lines.join('\n')
+}
+
+function describeOwners({ id, ownerId }: Collection, { owner, ownerId: namespaceOwner }: Namespace): string {
+  return `${id} of ${ownerId} in ${owner} ${namespaceOwner}`
 }
 
 function refersTo(collection: Collection, id: number): boolean {
@@ -144,7 +149,7 @@ function step(random: Random, serial: number): void {
   const collections = everything()
   const some = collections[random(collections.length || 1)]
   const others = (): number[] => collections.filter(() => random(4) === 0).map(({ id }) => id)
-  const dice = random(13)
+  const dice = random(16)
   if (namespaces.length < 2) run((tx) => tx.createNamespace(`n${serial}`))
   else if (collections.length < 4 || dice < 3) {
     const owner = random(3) === 0 ? some?.id : undefined
@@ -162,7 +167,14 @@ function step(random: Random, serial: number): void {
     const [part] = partsOf(some!)
     const address: ObjectAddress = part === undefined || random(2) === 0 ? { id: some!.id } : { id: some!.id, part }
     run((tx) => tx.setComment(address, random(4) === 0 ? undefined : `comment ${serial}`))
-  } else if (dice === 7) run((tx) => tx.widenCollection(some!, `f${random(4)}`, 'string'))
+  } else if (dice === 13) {
+    const item = { to: random(3), by: -1, privileges: 1 + random(7), option: random(2) === 0 }
+    run((tx) => tx.access.change(some!.id, random(2) === 0 ? '' : 'column 1', (list) => given(list ?? [], item)))
+  } else if (dice === 14) {
+    const ownerId = random(2) === 0 ? undefined : 20 + random(3)
+    run((tx) => tx.access.giveNamespace(some!.namespace, `o${serial}`, ownerId))
+  } else if (dice === 15) run((tx) => tx.alterCollection(some!, { owner: `o${serial}`, ownerId: 20 + random(3) }))
+  else if (dice === 7) run((tx) => tx.widenCollection(some!, `f${random(4)}`, 'string'))
   else if (dice > 9) stepGlobal(random, serial)
   else dropOne(some!, dice === 8)
 }
@@ -246,6 +258,7 @@ describe('the catalog', () => {
       for (const { id, fields } of collections) {
         expect([...fresh.collectionById(id)!.fields]).toEqual([...fields])
         expect([...fresh.commentsOn(id)]).toEqual([...database.catalog.commentsOn(id)])
+        expect([...(fresh.access.get(id) ?? [])]).toEqual([...(database.catalog.access.get(id) ?? [])])
         const parts = new Set(['', ...partsOf(fresh.collectionById(id)!).map(({ key }) => `index ${key}`)])
         for (const part of fresh.commentsOn(id).keys()) expect(parts).toContain(part)
       }

@@ -234,7 +234,12 @@ export class CatalogState implements Catalog {
     const after = value === undefined ? undefined : decodeNamespace(id, value)
     if (after !== undefined) namespaces = namespaces.with(after.name, after)
     namespacesById = after === undefined ? namespacesById.without(id) : namespacesById.with(id, after)
-    return new CatalogState({ ...this.#maps, namespaces, namespacesById })
+    let maps: CatalogMaps = { ...this.#maps, namespaces, namespacesById }
+    // What is in it knows it as it is now.
+    for (const one of before === undefined || after === undefined ? [] : this.collectionsOf(before.name)) {
+      maps = withSameParts(maps, { ...one, namespace: after! })
+    }
+    return new CatalogState(maps)
   }
 
   #withCollection(id: number, value: Slice | undefined): CatalogState {
