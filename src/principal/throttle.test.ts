@@ -64,7 +64,7 @@ test('tries of one name from one place are looked at one after another, and not 
   leave()
   ;(await second)()
   expect(order).toEqual(['ada a', 'bob a', 'ada a'])
-  const waiting = Array.from({ length: 10 }, () => throttle.enter('ada', 'a'))
+  const waiting = Array.from({ length: 1000 }, () => throttle.enter('ada', 'a'))
   const next = throttle.enter('ada', 'a').catch((error: unknown) => error)
   const turn = new Promise((resolve) => setImmediate(resolve))
   expect(await Promise.race([next, turn.then(() => 'it waits')])).toMatchObject({ code: 'denied' })

@@ -23,7 +23,7 @@ const halfLifeMs = 60_000
 const mostRemembered = 10_000
 /** With it the delay is the longest. */
 const mostWeight = freeFailures + Math.log2(mostDelayMs / firstDelayMs)
-const mostWaiting = 10
+const mostWaiting = 1000
 
 interface Failures {
   weight: number

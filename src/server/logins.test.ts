@@ -401,3 +401,11 @@ describe('roles in SQL', () => {
     await connect('ada', 'one')
   })
 })
+
+test('a pool of a hundred connections of one user comes in at once, at every door', async () => {
+  await sessions.principals.create('ada', ada)
+  const pool = Array.from({ length: 100 }, async () => (await connect('ada', ada.password)).query('SELECT 1'))
+  expect(await Promise.all(pool)).toHaveLength(100)
+  const clients = Array.from({ length: 100 }, () => redis('ada', ada.password).ping())
+  expect(new Set(await Promise.all(clients))).toEqual(new Set(['PONG']))
+})

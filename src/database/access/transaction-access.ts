@@ -28,17 +28,17 @@ export class TransactionAccess {
   /** Whose rows rules of others look at, and change. */
   #exempt: Set<number> | undefined
   /** Whose definitions change along with those of others. */
-  readonly #changing = new Set<number>()
+  #changing: Set<number> | undefined
 
   constructor(transaction: KernelTransaction) {
     this.#transaction = transaction
   }
 
-  /** Of the next transaction. */
+  /** Of the next transaction. Most have asked nothing. */
   reset(): void {
     this.#rights = undefined
     this.#exempt = undefined
-    this.#changing.clear()
+    this.#changing = undefined
   }
 
   /** Errors: `AccessError`. */
@@ -63,20 +63,21 @@ export class TransactionAccess {
   }
 
   beginChange(collection: number): void {
+    this.#changing ??= new Set()
     this.#changing.add(collection)
   }
 
   endChange(collection: number): void {
-    this.#changing.delete(collection)
+    this.#changing?.delete(collection)
   }
 
   isChanging(collection: number): boolean {
-    return this.#changing.has(collection)
+    return this.#changing?.has(collection) === true
   }
 
   /** Errors: `AccessError` where its definition is not the caller's to change. */
   requireChange(collection: Collection): void {
-    if (!this.#changing.has(collection.id)) this.#transaction.principal.rights.requireOwner(collection)
+    if (!this.isChanging(collection.id)) this.#transaction.principal.rights.requireOwner(collection)
   }
 
   /** What the server does of its own, for a caller that may have it done. */
