@@ -94,6 +94,13 @@ const redisDoor = 'redis'
 /** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
 export type RoleChange = Partial<Omit<RoleAttributes, 'secret'>> & { readonly password?: string | null }
 
+/** Whose member a new role is, who is its member, and who may make others so. */
+export interface Joins {
+  readonly inRoles?: readonly string[]
+  readonly members?: readonly string[]
+  readonly admins?: readonly string[]
+}
+
 const noSettings: ReadonlyMap<string, string> = new Map()
 
 /** Where somebody comes in. */
@@ -377,13 +384,16 @@ export class Principals {
 
   // ---- changes
 
-  async create(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
+  async create(name: string, role: RoleChange, by: Actor = theServer, joins: Joins = {}): Promise<void> {
     const { password, ...attributes } = role
     checkCreate(askerOf(by), attributes.superuser === true)
     const secret = await this.#secretText(password)
     const entry: AuditEntry = { event: 'role created', by, object: name, detail: told(role) }
     const all = { ...newRole, ...attributes, secret }
-    await this.#change([entry], (tx) => createRole(tx, name, all, this.#chance(32)))
+    await this.#change([entry], (tx) => {
+      createRole(tx, name, all, this.#chance(32))
+      this.#join(tx, name, joins, by)
+    })
   }
 
   async alter(name: string, role: RoleChange, by: Actor = theServer): Promise<void> {
@@ -458,6 +468,15 @@ export class Principals {
       }
     })
     return none
+  }
+
+  /** With the role itself, or not at all. */
+  #join(tx: Transaction, name: string, { inRoles = [], members = [], admins = [] }: Joins, by: Actor): void {
+    const asker = askerOf(by)
+    for (const other of inRoles) addMember(tx, this.#led(tx, other, asker), name, asker?.roleId ?? 0, false)
+    const role = requireRole(tx.catalog, name)
+    for (const member of members) addMember(tx, role, member, asker?.roleId ?? 0, false)
+    for (const member of admins) addMember(tx, role, member, asker?.roleId ?? 0, true)
   }
 
   /** One whose members the asker may change. */

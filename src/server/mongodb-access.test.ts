@@ -177,10 +177,12 @@ describe('a pipeline', () => {
 })
 
 describe('writing', () => {
-  test('asks for what is written, and for `read` where a condition looks at it', async () => {
+  test('asks for what is written, and for `read` where what is there is looked at', async () => {
     const orders = (await userWith({ shop: usage, 'shop.orders': insert | update })).db('shop').collection('orders')
     await orders.insertOne({ n: 4 })
-    expect(await orders.updateMany({}, { $set: { seen: 1 } })).toMatchObject({ matchedCount: 4 })
+    // Also without a condition: a pipeline, a filter of elements, or an error tells what is there.
+    await expect(orders.updateMany({}, { $set: { seen: 1 } })).rejects.toMatchObject(unauthorized)
+    await expect(orders.updateMany({}, [{ $set: { seen: '$n' } }])).rejects.toMatchObject(unauthorized)
     await expect(orders.updateOne({ n: 4 }, { $set: { n: 4 } })).rejects.toMatchObject(unauthorized)
     await expect(orders.deleteMany({})).rejects.toMatchObject(unauthorized)
     await expect(orders.findOneAndUpdate({}, { $set: { n: 4 } })).rejects.toMatchObject(unauthorized)
@@ -290,7 +292,7 @@ describe('what others have opened', () => {
       .db('shop')
       .collection('locked')
       .updateOne({}, { $set: { a: 1 } }, { session })
-    const client = await userWith({ shop: update })
+    const client = await userWith({ shop: read | update })
     const waiting = client
       .db('shop')
       .collection('locked')

@@ -123,7 +123,7 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     await answerTo('admin', 'CREATE TABLE shop.secret (id int, word text)')
     await answerTo('admin', 'GRANT SCHEMA ON SCHEMA shop TO ada')
     await answerTo('admin', 'GRANT CREATE, SELECT ON SCHEMA hers TO ada')
-    expect(await answerTo('ada', 'ALTER TABLE shop.secret ADD COLUMN more int')).toBe('ALTER null []')
+    expect(await answerTo('ada', 'ALTER TABLE shop.secret RENAME word TO words')).toBe('ALTER null []')
     for (const text of [
       'SELECT * FROM shop.secret',
       'ALTER TABLE shop.secret OWNER TO ada',
@@ -258,5 +258,149 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     server = await Server.listen(same, sessions, { port: 0 })
     expect(await answerTo('ada', 'SELECT id FROM t')).toBe('SELECT 0 []')
     expect(await answerTo('ada', 'SELECT b FROM t')).toMatch(/^E 42501/)
+  })
+})
+
+/** What attackers have found, each as it was found. */
+describe('ways around', { timeout: 60_000 }, () => {
+  const make = async (name: string, more = ''): Promise<void> => {
+    await answerTo('admin', `CREATE ROLE ${name} LOGIN PASSWORD '${name}' ${more}`)
+  }
+  const run = async (user: string, ...texts: readonly string[]): Promise<string> => {
+    let last = ''
+    for (const text of texts) last = await answerTo(user, text)
+    return last
+  }
+
+  test('a session of a role that is gone becomes nobody', async () => {
+    await make('dz')
+    await run('dz', 'SELECT 1')
+    await run('admin', 'DROP ROLE dz')
+    await run('dz', 'SET SESSION AUTHORIZATION dz')
+    expect(await run('dz', 'SET ROLE admin')).toMatch(/^E 42501/)
+    await make('vic')
+    await run('vic', 'SET SESSION AUTHORIZATION vic')
+    await run('admin', 'ALTER ROLE vic RENAME TO vic2')
+    expect(await run('vic', 'SET ROLE admin')).toMatch(/^E 42501/)
+  })
+
+  test('a role that comes later under a name is not the one that was said', async () => {
+    await make('kl')
+    await run('admin', 'CREATE ROLE kg', 'GRANT kg TO kl', 'CREATE TABLE t (id int)')
+    await run('kl', 'SET ROLE kg')
+    await run('admin', 'DROP ROLE kg', 'CREATE ROLE kg SUPERUSER')
+    await run('kl', 'BEGIN', 'SET LOCAL ROLE none', 'ROLLBACK')
+    expect(await run('kl', 'SELECT * FROM t')).toMatch(/^E 42P01/)
+    expect(await run('kl', 'SELECT * FROM pg_authid')).toMatch(/^E 42501/)
+  })
+
+  test('who makes a database looks over nobody of the others', async () => {
+    await make('cdx', 'CREATEDB')
+    await run('cdx', 'CREATE DATABASE hers')
+    const there = new pg.Client({
+      port: server.port,
+      host: '127.0.0.1',
+      user: 'cdx',
+      password: 'cdx',
+      database: 'hers',
+    })
+    await there.connect()
+    const { rows } = await there.query<{ may: boolean }>("SELECT has_database_privilege('hers', 'administer') AS may")
+    expect(rows).toEqual([{ may: false }])
+    await there.end()
+  })
+
+  test('errors show no rows to who may not read them', async () => {
+    await make('lim')
+    await run(
+      'admin',
+      'CREATE TABLE sec (id int PRIMARY KEY, secret text, price int NOT NULL CHECK (price < 1000))',
+      "INSERT INTO sec VALUES (1, 'TOPSECRET', 1)",
+      'GRANT UPDATE (price), SELECT (id, price) ON sec TO lim',
+    )
+    const client = await as('lim')
+    for (const price of ['NULL', '5000']) {
+      const error = await client.query(`UPDATE sec SET price = ${price} WHERE id = 1`).catch((each: unknown) => each)
+      expect(error).toMatchObject({ code: expect.stringMatching(/^23/), detail: undefined })
+    }
+    await expect((await as('admin')).query('UPDATE sec SET price = NULL')).rejects.toMatchObject({
+      detail: 'Failing row contains (1, TOPSECRET, null).',
+    })
+  })
+
+  test('what is taken of a table is taken of its columns, with what others had because of it', async () => {
+    for (const name of ['rx', 'g1', 'g2']) await make(name)
+    await run('admin', 'CREATE TABLE rc (id int, s text)', 'GRANT SELECT (id, s), UPDATE (s) ON rc TO rx')
+    await run('admin', 'REVOKE ALL ON rc FROM rx')
+    expect(await run('rx', 'SELECT * FROM rc')).toMatch(/^E 42501/)
+    expect(await run('rx', "UPDATE rc SET s = 'x'")).toMatch(/^E 42501/)
+    await run('admin', 'GRANT SELECT ON rc TO g1 WITH GRANT OPTION')
+    await run('g1', 'GRANT SELECT (id) ON rc TO g2')
+    expect(await run('g2', 'SELECT id FROM rc')).toBe('SELECT 0 []')
+    await run('admin', 'REVOKE SELECT ON rc FROM g1 CASCADE')
+    expect(await run('g2', 'SELECT id FROM rc')).toMatch(/^E 42501/)
+    await run('admin', 'GRANT SELECT ON rc TO g1 WITH GRANT OPTION')
+    await run('g1', 'GRANT SELECT ON rc TO g2')
+    await run('admin', 'DROP OWNED BY g1')
+    expect(await run('g2', 'SELECT id FROM rc')).toMatch(/^E 42501/)
+  })
+
+  test('what a member gives by its group is given by the group', async () => {
+    for (const name of ['mem', 'third', 'fourth']) await make(name)
+    await run('admin', 'CREATE ROLE grp', 'CREATE TABLE p (id int)', 'GRANT SELECT ON p TO grp WITH GRANT OPTION')
+    await run('admin', 'GRANT grp TO mem')
+    await run('mem', 'GRANT SELECT ON p TO third')
+    await run('admin', 'GRANT SELECT ON p TO fourth')
+    expect(await run('admin', 'REVOKE SELECT ON p FROM fourth')).toBe('REVOKE null []')
+    expect(await run('third', 'SELECT * FROM p')).toBe('SELECT 0 []')
+  })
+
+  test('who may change definitions looks at no rows, nor writes them', async () => {
+    await make('sch')
+    await run('admin', 'CREATE TABLE s (id int, pub text, priv text)', "INSERT INTO s VALUES (1, 'a', 'TOPSECRET')")
+    await run('admin', 'GRANT SCHEMA, SELECT (pub) ON s TO sch')
+    for (const text of [
+      'ALTER TABLE s ALTER pub TYPE text USING priv',
+      "ALTER TABLE s ADD CHECK (priv <> 'TOPSECRET')",
+      'ALTER TABLE s ALTER priv SET NOT NULL',
+      'CREATE UNIQUE INDEX ON s (priv)',
+    ]) {
+      expect(await run('sch', text), text).toMatch(/^E 42501/)
+    }
+    expect(await run('sch', 'CREATE INDEX ON s (priv)')).toBe('CREATE null []')
+  })
+
+  test('who owns a schema gives what is in it by others to nobody', async () => {
+    await make('so')
+    await run('admin', 'CREATE SCHEMA shop', 'ALTER SCHEMA shop OWNER TO so', 'CREATE TABLE shop.t (id int)')
+    await run('so', 'GRANT SELECT, DELETE ON SCHEMA shop TO so')
+    expect(await run('so', 'SELECT * FROM shop.t')).toMatch(/^E 42501/)
+  })
+
+  test('sequences of others are not set by a default, nor owned by a table of others', async () => {
+    await make('o1')
+    await run(
+      'admin',
+      'GRANT CREATE ON SCHEMA public TO o1',
+      'CREATE TABLE inv (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text)',
+      "INSERT INTO inv (v) VALUES ('a'), ('b')",
+    )
+    await run('o1', "CREATE TABLE k1 (x int, n bigint DEFAULT setval('inv_id_seq', 1))")
+    expect(await run('o1', 'INSERT INTO k1 (x) VALUES (1)')).toMatch(/^E 42501/)
+    expect(await run('o1', 'CREATE SEQUENCE os OWNED BY inv.id')).toMatch(/^E 42501/)
+  })
+
+  test('what is refused changes nothing: a role in a role that is not to be given', async () => {
+    await make('bob', 'CREATEROLE')
+    expect(await run('bob', "CREATE ROLE leftover LOGIN PASSWORD 'leftover' IN ROLE admin")).toMatch(/^E 42501/)
+    expect(await run('leftover', 'SELECT 1')).toMatch(/^E 28P01/)
+  })
+
+  test('nobody comments on what it does not own, nor makes the schema of Redis', async () => {
+    await make('lim')
+    await run('admin', 'CREATE SCHEMA s')
+    for (const text of ["COMMENT ON SCHEMA s IS 'x'", "COMMENT ON DATABASE polylog IS 'x'", 'CREATE SCHEMA redis']) {
+      expect(await run('lim', text), text).toMatch(/^E 42501/)
+    }
   })
 })

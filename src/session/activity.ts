@@ -37,6 +37,8 @@ export class DatabaseCounts {
 export interface StatementOwner {
   readonly id: number
   readonly user: string
+  /** The number of that role. */
+  readonly identity: { readonly ownRoleId: number | undefined }
   readonly door: string
   readonly remote: string
   readonly database: string
@@ -132,10 +134,10 @@ export class Activity {
     if (tookMs < slowMs) return
     const { owner, text, startedMs } = statement
     // What is remembered of a session must not keep all of it.
-    const { id, user, door, remote, database, clientName } = owner
+    const { id, user, identity, door, remote, database, clientName } = owner
     this.slow.push({
       id: ++this.#slowCount,
-      owner: { id, user, door, remote, database, clientName },
+      owner: { id, user, identity: { ownRoleId: identity.ownRoleId }, door, remote, database, clientName },
       text,
       startedMs,
       tookMs,

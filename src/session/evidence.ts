@@ -279,7 +279,7 @@ function sessionTable(
       BigInt(session.id),
       session.user,
       session.door,
-      maySee(asker, session.user === asker.user) ? session.remote : null,
+      maySee(asker, isSame(session, asker)) ? session.remote : null,
       session.database,
       session.status,
       session.joined,
@@ -288,8 +288,8 @@ function sessionTable(
       BigInt(session.seen),
       ...(session === asker
         ? [asker.describeStatement?.() ?? null, null, null, null]
-        : runningColumns(session, activity, maySee(asker, session.user === asker.user))),
-      maySee(asker, session.user === asker.user) ? session.report.clientName : null,
+        : runningColumns(session, activity, maySee(asker, isSame(session, asker)))),
+      maySee(asker, isSame(session, asker)) ? session.report.clientName : null,
       millisecondsOf(session.report.openedMs),
       millisecondsOf(session.transactionStartedMs),
     ]),
@@ -304,6 +304,11 @@ function millisecondsOf(timeMs: number | undefined): bigint | null {
 function maySee({ rights }: ClientSession, isOwn: boolean): boolean {
   if (isOwn || rights.member === undefined) return true
   return rights.member.monitors || (rights.ofDatabase & privilege.administer) !== 0
+}
+
+/** Not by name: another role may have had it. */
+function isSame({ identity }: ClientSession, asker: ClientSession): boolean {
+  return identity.ownRoleId === asker.identity.ownRoleId
 }
 
 /** PostgreSQL's words for what is not shown. */
@@ -372,7 +377,7 @@ function slowStatements(asker: ClientSession, activity: Activity): EvidenceTable
       owner.user,
       owner.door,
       owner.database,
-      maySee(asker, owner.user === asker.user) ? text : hidden,
+      maySee(asker, owner.identity.ownRoleId === asker.identity.ownRoleId) ? text : hidden,
       BigInt(Math.floor(startedMs)),
       BigInt(tookMs),
       failed,

@@ -330,7 +330,12 @@ export class Sessions implements SessionHost, TransactionRegistry {
     if (!catalog.names.includes(name)) await this.principals.forgetDatabase(name)
     await catalog.create(name)
     if (roleId === undefined) return
-    const all = { to: roleId, by: noOwner, privileges: ofDatabases & ~privilege.fork, option: true }
+    const all = {
+      to: roleId,
+      by: noOwner,
+      privileges: ofDatabases & ~(privilege.fork | privilege.administer),
+      option: true,
+    }
     await this.#changeIn(name, ({ access }) => access.change(0, '', () => given(firstList('database', name), all)))
   }
 

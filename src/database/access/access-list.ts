@@ -104,27 +104,39 @@ export function given(list: AccessList, giving: Giving): AccessList {
 }
 
 /**
- * `owner`: may always give. `cascade`: what others could only give because of it goes, too; else that is an error.
+ * `owner`: may always give. `whole`: of a part, the list of the whole, whose givers may give parts. `cascade`: what others could only give because of it goes, too; else that is an error.
  * Errors: `dependent_objects`.
  */
-export function taken(list: AccessList, taking: Giving, owner: number, cascade: boolean): AccessList {
+export function taken(
+  list: AccessList,
+  taking: Giving,
+  owner: number,
+  cascade: boolean,
+  whole: AccessList = [],
+): AccessList {
   const { privileges, option } = taking
   const left = list.map((item) => {
     if (!isOf(item, taking)) return item
     return { ...item, may: option ? item.may : item.may & ~privileges, mayGive: item.mayGive & ~privileges }
   })
-  return withoutOrphans(left, privileges, owner, cascade).filter(({ may, mayGive }) => (may | mayGive) !== noPrivileges)
+  return withoutOrphans(left, privileges, owner, cascade, whole)
 }
 
 /**
  * Without what was given by somebody who may not give it any more: whom no chain of givers leads to from the owner. Two who have
  * given it to each other do not hold each other up.
  */
-function withoutOrphans(list: AccessList, privileges: Privileges, owner: number, cascade: boolean): AccessList {
+export function withoutOrphans(
+  list: AccessList,
+  privileges: Privileges,
+  owner: number,
+  cascade: boolean,
+  whole: AccessList = [],
+): AccessList {
   let left = list
   for (let bit = 1; bit <= privileges; bit *= 2) {
     if ((privileges & bit) === 0) continue
-    const givers = giversOf(left, bit, owner)
+    const givers = giversOf([...whole, ...left], bit, owner)
     left = left.map((item) => {
       if (((item.may | item.mayGive) & bit) === 0 || givers.has(item.by)) return item
       if (!cascade) {
@@ -135,7 +147,7 @@ function withoutOrphans(list: AccessList, privileges: Privileges, owner: number,
       return { ...item, may: item.may & ~bit, mayGive: item.mayGive & ~bit }
     })
   }
-  return left
+  return left.filter(({ may, mayGive }) => (may | mayGive) !== noPrivileges)
 }
 
 function giversOf(list: AccessList, bit: Privileges, owner: number): ReadonlySet<number> {

@@ -107,19 +107,20 @@ export function newId(transaction: KernelTransaction): number {
   return transaction.kernel.nextCollectionId()
 }
 
-/** That of Redis is the system's own, and made by its first write. */
 function mayCreateNamespace({ principal }: KernelTransaction, name: string): void {
-  if (name === keyvalueNamespace) return
   const { rights, database } = principal
   if ((rights.ofDatabase & (privilege.create | privilege.schema)) !== 0) return
   throw name === 'public' ? new AccessError('schema', name) : new AccessError('database', database)
 }
 
+function requireNamespace({ principal }: KernelTransaction, namespace: Namespace): void {
+  const { rights } = principal
+  if (rights.owns(namespace) || (rights.ofNamespace(namespace) & privilege.schema) !== 0) return
+  throw new AccessError('', '', `must be owner of schema ${namespace.name}`)
+}
+
 export function dropNamespace(transaction: KernelTransaction, namespace: Namespace): void {
-  const { rights } = transaction.principal
-  if (!rights.owns(namespace) && (rights.ofNamespace(namespace) & privilege.schema) === 0) {
-    throw new AccessError('', '', `must be owner of schema ${namespace.name}`)
-  }
+  requireNamespace(transaction, namespace)
   transaction.locks.lockName(nameLock(namespace.name, ''), 'update')
   if (transaction.catalog.collectionsOf(namespace.name).length > 0) {
     throw new PolylogError('dependent_objects', `cannot drop "${namespace.name}": it still has collections`)
@@ -233,13 +234,18 @@ function isOwned(namespace: string): boolean {
 export function setComment(transaction: KernelTransaction, address: ObjectAddress, text: string | undefined): void {
   const { id, part } = address
   if (id === databaseId) {
+    const { rights, database } = transaction.principal
+    if ((rights.ofDatabase & privilege.schema) === 0)
+      throw new AccessError('', '', `must be owner of database ${database}`)
     transaction.locks.lockName(`\xffcomment ${id}`, 'update')
     storeComment(transaction, address, text)
     return
   }
   const namespace = transaction.catalog.namespaceById(id)
-  if (namespace !== undefined) holdNamespace(transaction, namespace)
-  else transaction.locks.lockName(collectionLockKey(id), 'key share')
+  if (namespace !== undefined) {
+    requireNamespace(transaction, namespace)
+    holdNamespace(transaction, namespace)
+  } else transaction.locks.lockName(collectionLockKey(id), 'key share')
   transaction.locks.lockName(`\xffcomment ${id}`, 'update')
   const collection = transaction.catalog.collectionById(id)
   if (collection !== undefined) transaction.principal.rights.requireOwner(collection)

@@ -8,6 +8,7 @@
  */
 import type { PolylogError } from '../../base/errors.ts'
 import { auditDenial } from './audited.ts'
+import { withoutHiddenRows } from './error-details.ts'
 import { answerTo } from '../../session/faults.ts'
 import { canceled } from '../../session/statement-runner.ts'
 import { type Connection, noEncryption } from '../connection.ts'
@@ -221,7 +222,8 @@ export class PostgresConversation implements Conversation {
   /** Throws what ends the connection. */
   #failed(client: Client, type: number, error: unknown): void | Promise<void> {
     if (error instanceof ProtocolViolation) throw error
-    const answer = answerTo(this.#state.parts.sessions.host, 'postgres', withPosition(error, client.text))
+    const told = answerTo(this.#state.parts.sessions.host, 'postgres', withPosition(error, client.text))
+    const answer = withoutHiddenRows(client, told)
     client.takeBackOutput()
     auditDenial(client, answer)
     errorResponse(this.#connection.outbox.writer, this.#wordTimeout(answer), 'ERROR')

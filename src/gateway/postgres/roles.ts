@@ -42,10 +42,7 @@ export async function changeRoles(client: Client, effect: RoleEffect): Promise<v
   if (effect.kind === 'create role') {
     const { inRoles = [], members = [], admins = [], ...options } = given(effect.options)
     for (const name of [...inRoles, ...members, ...admins]) requireRole(principals, name)
-    await principals.create(effect.name, options, session)
-    if (inRoles.length > 0) await principals.addMembers(inRoles, [effect.name], false, session)
-    if (members.length > 0) await principals.addMembers([effect.name], members, false, session)
-    if (admins.length > 0) await principals.addMembers([effect.name], admins, true, session)
+    await principals.create(effect.name, options, session, { inRoles, members, admins })
   } else if (effect.kind === 'alter role') {
     const { inRoles: _, members = [], admins: __, ...options } = given(effect.options)
     if (members.length > 0) await principals.addMembers([named(effect.role)], members, false, session)

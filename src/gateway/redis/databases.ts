@@ -3,7 +3,7 @@
  * then its keyspace is one that no collection ever has, where every read finds nothing.
  */
 import { PolylogError } from '../../base/errors.ts'
-import type { Catalog, Collection } from '../../database/catalog/catalog.ts'
+import type { Catalog, Collection, Namespace } from '../../database/catalog/catalog.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { Keyspace } from '../../model/keyvalue/keys.ts'
 
@@ -28,9 +28,14 @@ export function findDatabase(catalog: Catalog, number: number): Collection | und
   return collection
 }
 
+/** The namespace of Redis is the server's own: whoever writes first has it made. */
+export function createHome(tx: Transaction): Namespace {
+  return tx.access.asServer(() => tx.createNamespace(redisNamespace))
+}
+
 /** `engine`: where it lies; left out, in memory. */
 export function createDatabase(tx: Transaction, number: number, engine?: string): Collection {
-  const namespace = tx.catalog.namespaces.get(redisNamespace) ?? tx.createNamespace(redisNamespace)
+  const namespace = tx.catalog.namespaces.get(redisNamespace) ?? createHome(tx)
   return tx.createCollection(namespace, databaseName(number), 'keyvalue', {}, engine)
 }
 

@@ -14,7 +14,7 @@ import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog } from '../../database/catalog/catalog.ts'
 import type { Transaction } from '../../database/contract.ts'
 import type { KeyRule } from '../../principal/redis-rules.ts'
-import { redisNamespace } from './databases.ts'
+import { createHome, redisNamespace } from './databases.ts'
 
 const { read } = privilege
 const all = '*'
@@ -59,7 +59,7 @@ export interface KeyGrant {
 export function changeKeys(tx: Transaction, grant: KeyGrant, takesOnly: boolean): void {
   const givesSome = !takesOnly && grant.privileges.size > 0
   const found = tx.catalog.namespaces.get(redisNamespace)
-  const namespace = found ?? (givesSome ? tx.createNamespace(redisNamespace) : undefined)
+  const namespace = found ?? (givesSome ? createHome(tx) : undefined)
   if (namespace === undefined) return
   for (const part of ['', 'keys']) {
     const before = tx.catalog.access.get(namespace.id)?.get(part) ?? []

@@ -205,7 +205,7 @@ function* runUpdates(
       const operation = isLong(one)
         ? yield* resumed(transaction, () => parseUpdate(one, variables))
         : parseUpdate(one, variables)
-      yield* runUpdate(transaction, request, operation, readBy(one), index, totals)
+      yield* runUpdate(transaction, request, operation, privilege.read, index, totals)
     } catch (error) {
       if (!isDocumentError(error)) throw error
       totals.errors.add(index, error)

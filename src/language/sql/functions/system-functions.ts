@@ -96,7 +96,8 @@ function sequenceOf({ transaction }: SqlRun, number: number): Collection {
 function allowed(run: SqlRun, number: number, oneOf: Privileges): Collection {
   const sequence = sequenceOf(run, number)
   const { rights } = run.transaction.principal
-  if (run.context.isStored === true && sequenceDefinitionOf(sequence).owner?.isIdentity === true) {
+  const isDraw = oneOf === (privilege.usage | privilege.update)
+  if (isDraw && run.context.isStored === true && sequenceDefinitionOf(sequence).owner?.isIdentity === true) {
     run.transaction.access.actForOwner(sequence.id)
     return sequence
   }

@@ -1,4 +1,5 @@
 /** ALTER TABLE: columns, keys, checks, defaults, names. */
+import { privilege } from '../../../database/access/privileges.ts'
 import { inPlace } from '../../../database/transaction/wait.ts'
 import type { AlterTableCmd, AlterTableStmt, Node, RangeVar, RenameStmt, RoleSpec } from 'libpg-query'
 import type { Collection } from '../../../database/catalog/catalog.ts'
@@ -86,6 +87,7 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
       return nothing
     }
     let table = getOwnTable(run, relation, 'ALTER TABLE')
+    if (commands.some(({ subtype }) => readsRows.has(subtype ?? ''))) requireRows(run, table)
     for (const step of steps) {
       const before = table
       const changed = yield* inPlace(run.transaction, () => step(run, before, notices))
@@ -93,6 +95,21 @@ export function planAlterTable(binder: Binder, statement: AlterTableStmt): Plann
     }
     return { rowCount: 0, notices }
   })
+}
+
+/** What looks at the rows that are there, or writes them anew. */
+const readsRows: ReadonlySet<string> = new Set([
+  'AT_AlterColumnType',
+  'AT_AddConstraint',
+  'AT_ValidateConstraint',
+  'AT_SetNotNull',
+  'AT_AddColumn',
+])
+
+/** Who may change definitions only comes to no row by it. */
+function requireRows({ transaction }: SqlRun, { collection }: Table): void {
+  const { rights } = transaction.principal
+  if (!rights.owns(collection)) rights.require(collection, privilege.read | privilege.update)
 }
 
 /** As PostgreSQL's passes: what goes first, then all new types together, then what comes. */

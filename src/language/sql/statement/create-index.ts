@@ -1,4 +1,5 @@
 /** CREATE [UNIQUE] INDEX over plain columns. */
+import { privilege } from '../../../database/access/privileges.ts'
 import type { IndexStmt } from 'libpg-query'
 import type { StatementSteps } from '../../../database/contract.ts'
 import type { IndexColumn } from '../../../model/table/definition.ts'
@@ -35,6 +36,8 @@ export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned 
   })
   return planSteps({ kind: 'schema' }, 'CREATE INDEX', function* (run): StatementSteps<Outcome> {
     const table = getOwnTable(run, statement.relation!, 'CREATE INDEX')
+    const { rights } = run.transaction.principal
+    if (statement.unique === true && !rights.owns(table.collection)) rights.require(table.collection, privilege.read)
     const taken = (one: string): boolean => isNameTaken(run.transaction, table.schema, one)
     const name = statement.idxname ?? freeName(taken, table.name, ...columns.map((column) => column.name), 'idx')
     if (taken(name)) {

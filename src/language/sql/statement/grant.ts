@@ -10,6 +10,7 @@ import {
   type AccessList,
   everybody,
   firstList,
+  givableIn,
   given,
   type Giving,
   noOwner,
@@ -115,31 +116,65 @@ interface Change {
 }
 
 function changeOne(run: SqlRun, change: Change, notices: Notice[]): void {
-  const { target, part, option, grantees, isGrant } = change
-  const { transaction } = run
-  const { rights, roleId } = transaction.principal
-  transaction.access.change(target.id, part, (written) => {
+  const { target, part, isGrant } = change
+  const giver = giverOf(run, target, part, change.wanted)
+  const privileges = change.wanted & giver.may
+  if (privileges !== change.wanted) notices.push(tooLittle(target, isGrant, privileges))
+  if (privileges === noPrivileges) {
+    if (run.transaction.principal.rights.onObject(target.id, target.collection) === noPrivileges) throw refused(target)
+    return
+  }
+  changeList(run, change, part, privileges, giver.by)
+  if (isGrant || part !== '') return
+  // What is taken of the whole is taken of its columns, and what was given of them because of it.
+  for (const column of run.transaction.catalog.access.get(target.id)?.keys() ?? []) {
+    if (column !== '' && column !== 'keys') changeList(run, change, column, privileges & ofColumns, giver.by)
+  }
+}
+
+function changeList(run: SqlRun, change: Change, part: string, privileges: Privileges, by: number): void {
+  const { target, option, grantees, isGrant, cascade } = change
+  const owner = target.ownerId ?? noOwner
+  run.transaction.access.change(target.id, part, (written) => {
     let list = written ?? (part === '' ? target.first : [])
-    const may = rights.givable(list, target.ownerId) | (part === '' ? noPrivileges : givableOnWhole(run, target))
-    const privileges = change.wanted & may
-    if (privileges !== change.wanted) notices.push(tooLittle(target, isGrant, privileges))
-    if (privileges === noPrivileges) {
-      if (rights.onObject(target.id, target.collection) === noPrivileges) throw refused(target)
-      return list
-    }
-    // Who may by being the owner, or more than that, gives as the owner.
-    const owner = target.ownerId ?? noOwner
-    const by = rights.owns(target) || roleId === undefined ? owner : roleId
+    const whole = part === '' ? [] : (run.transaction.catalog.access.get(target.id)?.get('') ?? [])
     for (const to of grantees) {
       const giving: Giving = { to, by, privileges, option }
-      list = isGrant ? given(list, giving) : taken(list, giving, owner, change.cascade)
+      list = isGrant ? given(list, giving) : taken(list, giving, owner, cascade, whole)
     }
     return list
   })
 }
 
-function givableOnWhole({ transaction }: SqlRun, { id, first, ownerId }: Target): Privileges {
-  return transaction.principal.rights.givable(transaction.catalog.access.get(id)?.get('') ?? first, ownerId)
+/** As whom it is given, and how much of it: the owner where the caller may do as it does, else the role that may give most. */
+function giverOf(
+  { transaction }: SqlRun,
+  target: Target,
+  part: string,
+  wanted: Privileges,
+): { readonly by: number; readonly may: Privileges } {
+  const { rights } = transaction.principal
+  const owner = target.ownerId ?? noOwner
+  if (rights.member === undefined) return { by: owner, may: wanted }
+  const lists = transaction.catalog.access.get(target.id)
+  const whole = lists?.get('') ?? target.first
+  const held = part === '' ? whole : [...whole, ...(lists?.get(part) ?? [])]
+  let best = { by: rights.member.roleId, may: noPrivileges }
+  if (rights.owns(target)) best = { by: owner, may: wanted & ofOwner[target.kind] }
+  for (const role of [rights.member.roleId, ...rights.member.roles]) {
+    const may = wanted & givableIn(held, new Set([role]))
+    if (count(may) > count(best.may)) best = { by: role, may }
+  }
+  return best
+}
+
+/** Who owns a schema owns what it makes in it, and not what others do. */
+const ofOwner: Readonly<Record<Kind, Privileges>> = { ...possible, schema: all.schema, database: noPrivileges }
+
+function count(set: Privileges): number {
+  let bits = 0
+  for (let left = set; left !== 0; left &= left - 1) bits++
+  return bits
 }
 
 function refused({ kind, name }: Target): Error {

@@ -5,8 +5,8 @@
  * server names them.
  */
 import type { AlterOwnerStmt, DropOwnedStmt, Node, ReassignOwnedStmt, RoleSpec } from 'libpg-query'
-import { type AccessList, noOwner } from '../../../database/access/access-list.ts'
-import { privilege } from '../../../database/access/privileges.ts'
+import { type AccessList, noOwner, withoutOrphans } from '../../../database/access/access-list.ts'
+import { allPrivileges, privilege } from '../../../database/access/privileges.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
@@ -143,8 +143,15 @@ export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
     const { access, catalog } = run.transaction
     for (const [id, parts] of catalog.access) {
       for (const [part, list] of parts) {
-        if (!list.some(({ to }) => owners.includes(to))) continue
-        access.change(id, part, (before) => (before ?? []).filter(({ to }) => !owners.includes(to)))
+        if (!list.some(({ to, by }) => owners.includes(to) || owners.includes(by))) continue
+        const { ownerId = noOwner } = catalog.collectionById(id) ?? catalog.namespaceById(id) ?? {}
+        const whole =
+          part === '' ? [] : (catalog.access.get(id)?.get('') ?? []).filter(({ to }) => !owners.includes(to))
+        // And what others have because of it.
+        access.change(id, part, (before = []) => {
+          const left = before.filter(({ to }) => !owners.includes(to))
+          return withoutOrphans(left, allPrivileges, ownerId, true, whole)
+        })
       }
     }
     return { rowCount: 0, notices }

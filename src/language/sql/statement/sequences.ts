@@ -78,6 +78,7 @@ function setOwnedBy(run: SqlRun, sequence: Collection, names: readonly string[] 
   if (names === 'none') return setOwner(run.transaction, sequence, undefined)
   const [relname = '', schemaname] = names.slice(0, -1).reverse()
   const table = getTable(run, schemaname === undefined ? { relname } : { relname, schemaname })
+  run.transaction.principal.rights.requireOwner(table.collection)
   if (table.collection.namespace.id !== sequence.namespace.id) {
     throw failure('55000', 'sequence must be in same schema as table it is linked to')
   }
