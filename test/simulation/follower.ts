@@ -145,7 +145,8 @@ export class SimulatedFollower {
     if (following === undefined || !process.alive) return
     await within(process, following.waitFor(databaseName, sequence))
     const database = following.databases.get(databaseName)
-    if (database === undefined || !process.alive) return
+    // Its leader has ended before it wrote so far.
+    if (database === undefined || !process.alive || database.newestSequence < sequence) return
     await this.#compare(database, process, shadow, within)
   }
 

@@ -273,15 +273,20 @@ class Simulation {
     return error instanceof PolylogError && ['io_error', 'disk_full', 'outcome_unknown'].includes(error.code)
   }
 
-  /** The promise's value; undefined where the process has ended first. */
-  async #within<T>(process: SimulatedProcess, promise: Promise<T>): Promise<T | undefined> {
+  /** The promise's value; undefined where the process has ended first, or the one that it waits for. */
+  async #within<T>(
+    process: SimulatedProcess,
+    promise: Promise<T>,
+    leader: SimulatedProcess = process,
+  ): Promise<T | undefined> {
     let settled = false
     const settle = (): void => void (settled = true)
     promise.then(settle, settle)
     const untilMs = this.world.timeUs / 1000 + longestWaitMs
-    await this.world.run({ until: () => settled || !process.alive, untilMs })
+    const areAlive = (): boolean => process.alive && leader.alive
+    await this.world.run({ until: () => settled || !areAlive(), untilMs })
     if (settled) return promise
-    if (process.alive) this.#report({ invariant: 'liveness', message: 'what was waited for has not come' })
+    if (areAlive()) this.#report({ invariant: 'liveness', message: 'what was waited for has not come' })
     return undefined
   }
 
@@ -361,7 +366,7 @@ class Simulation {
     if (database.catalog.findCollection('public', 'account') === undefined) return
     const sequence = database.pipeline.stateOf(database.newestSequence)
     if (sequence === undefined) return
-    await this.#follower.settle(sequence, this.shadow, (who, promise) => this.#within(who, promise))
+    await this.#follower.settle(sequence, this.shadow, (who, promise) => this.#within(who, promise, process))
   }
 
   /** With the faults of its log it may be following, or about to step down; without them that passes. */
