@@ -56,6 +56,20 @@ describe('limits', () => {
     })
   }
 
+  it('calls functions with a text before all else for nothing that is none', async () => {
+    expect(await sql.show("select format('%s'::name, 1), concat_ws('-'::varchar, 1, 2)")).toContain('1|1-2')
+    expect(await sql.show('select format(0)')).toContain('function format(integer) does not exist')
+    expect(await sql.show("select concat_ws(1.5, 'x')")).toContain(
+      'function concat_ws(numeric, unknown) does not exist',
+    )
+  })
+
+  it('compares no rows that are empty', async () => {
+    for (const one of ['row() = row()', 'row() < row()', 'row() in (row())']) {
+      expect(await sql.show(`select ${one}`)).toContain('cannot compare rows of zero length')
+    }
+  })
+
   it('finds a linear time for patterns that are exponential elsewhere', async () => {
     expect(await sql.show(`select repeat('a', 5000) ~ '^(a+)+$', repeat('a', 5000) || 'b' ~ '^(a+)+$'`)).toContain(
       't|f',

@@ -18,6 +18,7 @@ export function bindRowComparison(
   location: number | undefined,
 ): Expression {
   if (left.length !== right.length) throw failure('42601', 'unequal number of entries in row expressions', { location })
+  if (left.length === 0) throw failure('0A000', 'cannot compare rows of zero length', { location })
   checkWidth(left.length, location)
   const bind = (one: Node): Expression => binder.expression(scope, one)
   const pairs = binder.each(scope, left, (one, i) => [bind(one), bind(right[i]!)] as const)

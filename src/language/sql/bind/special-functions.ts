@@ -12,6 +12,7 @@ import { undeterminedType } from '../functions/resolve.ts'
 import { buildJsonArray, buildJsonObject, toJsonb, toJsonText } from '../functions/json-functions.ts'
 import { checkGrownLength, joinTexts } from '../functions/text-length.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
+import { findCast } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import { coerce, commonType, fold } from './coerce.ts'
@@ -64,9 +65,25 @@ function settled(binder: Binder, parts: readonly Expression[]): Expression[] {
 }
 
 function needArguments(name: string, parts: readonly Expression[], count: number, location: number | undefined): void {
-  if (parts.length >= count) return
+  if (parts.length < count) throw noSuchFunction(name, parts, location)
+}
+
+/** Of functions whose first parameter is a text and whose others are anything. */
+function textFirst(
+  binder: Binder,
+  name: string,
+  given: readonly Expression[],
+  location: number | undefined,
+): Expression[] {
+  const [first, ...rest] = settled(binder, given)
+  if (first!.type === oid.text) return [first!, ...rest]
+  if (findCast(first!.type, oid.text, 'implicit') === undefined) throw noSuchFunction(name, given, location)
+  return [coerce(binder, first!, oid.text), ...rest]
+}
+
+function noSuchFunction(name: string, parts: readonly Expression[], location: number | undefined): Error {
   const types = parts.map(({ type }) => formatType(type, -1)).join(', ')
-  throw failure('42883', `function ${name}(${types}) does not exist`, {
+  return failure('42883', `function ${name}(${types}) does not exist`, {
     location,
     hint: 'No function matches the given name and argument types. You might need to add explicit type casts.',
   })
@@ -90,7 +107,7 @@ specialFunctions.set('concat', (binder, given, location) => {
 
 specialFunctions.set('concat_ws', (binder, given, location) => {
   needArguments('concat_ws', given, 2, location)
-  const parts = settled(binder, given)
+  const parts = textFirst(binder, 'concat_ws', given, location)
   const format = formatters(parts)
   const join = (...values: SqlValue[]): SqlValue => {
     const [separator] = values
@@ -103,7 +120,7 @@ specialFunctions.set('concat_ws', (binder, given, location) => {
 
 specialFunctions.set('format', (binder, given, location) => {
   needArguments('format', given, 1, location)
-  const parts = settled(binder, given)
+  const parts = textFirst(binder, 'format', given, location)
   const format = formatters(parts)
   const run = (...values: SqlValue[]): SqlValue => {
     if (values[0] === null) return null
