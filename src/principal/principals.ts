@@ -388,11 +388,17 @@ export class Principals {
     const { password, ...attributes } = role
     checkCreate(askerOf(by), attributes.superuser === true)
     const secret = await this.#secretText(password)
-    const entry: AuditEntry = { event: 'role created', by, object: name, detail: told(role) }
-    const all = { ...newRole, ...attributes, secret }
-    await this.#change([entry], (tx) => {
-      createRole(tx, name, all, this.#chance(32))
-      this.#join(tx, name, joins, by)
+    const { inRoles = [], members = [], admins = [] } = joins
+    const entries: AuditEntry[] = [
+      { event: 'role created', by, object: name, detail: told(role) },
+      ...memberEntries('member added', inRoles, [name], by),
+      ...memberEntries('member added', [name], [...members, ...admins], by),
+    ]
+    await this.#change(entries, (tx) => {
+      createRole(tx, name, { ...newRole, ...attributes, secret }, this.#chance(32))
+      this.#addMembers(tx, inRoles, [name], false, askerOf(by))
+      this.#addMembers(tx, [name], members, false, askerOf(by))
+      this.#addMembers(tx, [name], admins, true, askerOf(by))
     })
   }
 
@@ -441,13 +447,22 @@ export class Principals {
     admin: boolean,
     by: Actor = theServer,
   ): Promise<void> {
-    const asker = askerOf(by)
     return this.#change(memberEntries('member added', roles, members, by), (tx) => {
-      for (const name of roles) {
-        const role = this.#led(tx, name, asker)
-        for (const member of members) addMember(tx, role, member, asker?.roleId ?? 0, admin)
-      }
+      this.#addMembers(tx, roles, members, admin, askerOf(by))
     })
+  }
+
+  #addMembers(
+    tx: Transaction,
+    roles: readonly string[],
+    members: readonly string[],
+    admin: boolean,
+    asker: Asker,
+  ): void {
+    for (const name of roles) {
+      const role = this.#led(tx, name, asker)
+      for (const member of members) addMember(tx, role, member, asker?.roleId ?? 0, admin)
+    }
   }
 
   /** `adminOnly`: they stay members. Answers who was none: `member` of `role`. */
@@ -468,15 +483,6 @@ export class Principals {
       }
     })
     return none
-  }
-
-  /** With the role itself, or not at all. */
-  #join(tx: Transaction, name: string, { inRoles = [], members = [], admins = [] }: Joins, by: Actor): void {
-    const asker = askerOf(by)
-    for (const other of inRoles) addMember(tx, this.#led(tx, other, asker), name, asker?.roleId ?? 0, false)
-    const role = requireRole(tx.catalog, name)
-    for (const member of members) addMember(tx, role, member, asker?.roleId ?? 0, false)
-    for (const member of admins) addMember(tx, role, member, asker?.roleId ?? 0, true)
   }
 
   /** One whose members the asker may change. */

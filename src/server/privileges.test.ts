@@ -176,16 +176,18 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
       await answerTo('admin', text)
     }
     await answerTo('ada', "SELECT * FROM t WHERE 'marker' = ''")
+    await answerTo('admin', 'CREATE ROLE eva IN ROLE ada')
     const { rows } = await (
       await as('admin')
     ).query<{ event: string; principal: string; detail: string }>(
-      "SELECT event, principal, detail FROM polylog.audit WHERE event LIKE 'privilege%' OR event = 'access denied'",
+      "SELECT event, principal, detail FROM polylog.audit WHERE event ~ '^(privilege|member)' OR event = 'access denied'",
     )
     expect(rows.map(({ event, principal, detail }) => `${principal}: ${event}: ${detail}`)).toEqual([
       'admin: privilege granted: GRANT SELECT ON t TO ada',
       'admin: privilege granted: GRANT INSERT ON t TO ada',
       'admin: privilege revoked: REVOKE SELECT ON t FROM ada',
       'ada: access denied: permission denied for table t',
+      'admin: member added: eva',
     ])
   })
 
