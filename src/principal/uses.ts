@@ -1,5 +1,6 @@
 /** Where a role is used in a database: what it owns, and what it has been given. */
 import { PolylogError } from '../base/errors.ts'
+import { wordOf } from '../database/access/rights.ts'
 import type { Catalog, Collection, Namespace } from '../database/catalog/catalog.ts'
 import type { Role } from './roles.ts'
 
@@ -32,7 +33,7 @@ export function checkUnused(catalog: Catalog, { id, name }: Role): void {
   const { namespaces, collections, access } = usesOf(catalog, id)
   const shown = [
     ...namespaces.map((one) => `owner of schema ${one.name}`),
-    ...collections.map((one) => `owner of ${one.kind === 'sequence' ? 'sequence' : 'table'} ${one.name}`),
+    ...collections.map((one) => `owner of ${wordOf(one)} ${one.name}`),
     ...access.map((one) => `privileges for ${nameOf(catalog, one.id)}`),
   ]
   if (shown.length === 0) return

@@ -49,8 +49,9 @@ export class Identity implements Principal {
     this.roleId = roleId
   }
 
-  /** `catalog`: the newest one, with what the open transaction has changed. */
-  rightsIn(database: Database, catalog: Catalog): Rights {
-    return this.roleId === undefined ? unlimited : this.rightsOf(this.roleId, database, catalog)
+  /** Nothing is looked up for who may do everything. `open`: the transaction whose own changes of the lists count, too. */
+  rightsIn(database: Database, open: { readonly newestCatalog: Catalog } | undefined): Rights {
+    if (this.roleId === undefined) return unlimited
+    return this.rightsOf(this.roleId, database, open?.newestCatalog ?? database.catalog)
   }
 }

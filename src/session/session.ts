@@ -196,7 +196,7 @@ export class ClientSession implements Session {
 
   get rights(): Rights {
     const open = this.#shared?.outcome === undefined ? this.#shared?.kernel : undefined
-    return this.identity.rightsIn(this.#database, open?.newestCatalog ?? this.#database.catalog)
+    return this.identity.rightsIn(this.#database, open)
   }
 
   rightsOf(roleId: number): Rights {

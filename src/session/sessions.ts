@@ -1,7 +1,7 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import { firstList, given, noOwner } from '../database/access/access-list.ts'
+import { firstList, given, noOwner, noRole } from '../database/access/access-list.ts'
 import { ofDatabases, privilege } from '../database/access/privileges.ts'
 import { type Member, Rights, rightsOfSuperuser } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -83,11 +83,8 @@ export const housekeepingDoor = 'housekeeping'
 /** The server itself, and the process that it runs in: they may look into its own database. */
 const ownDoors: ReadonlySet<string> = new Set([housekeepingDoor, 'library'])
 
-/** The number of a role that is not there: it may do nothing. */
-const nobodyKnown = -2
-
 const nobodyMember: Member = {
-  roleId: nobodyKnown,
+  roleId: noRole,
   name: '',
   isSuperuser: false,
   roles: new Set(),
@@ -223,7 +220,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     const database = this.#find(name)
     const { isConnection = false } = options
     const roleId = this.#roleOf(options)
-    if (roleId !== undefined && roleId !== nobodyKnown) this.#checkConnect(roleId, database)
+    if (roleId !== undefined && roleId !== noRole) this.#checkConnect(roleId, database)
     const budget = this.#budgets.enter({
       user: options.user,
       roleId,
@@ -275,7 +272,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
     if (beside !== undefined) return beside.identity.ownRoleId
     if (roleId !== undefined) return roleId
     if (ownDoors.has(door) || !this.principals.areProved) return undefined
-    return this.principals.find(user)?.id ?? nobodyKnown
+    return this.principals.find(user)?.id ?? noRole
   }
 
   #checkConnect(roleId: number, database: Database): void {

@@ -20,6 +20,8 @@ import { noPrivileges, privilege, privilegeNames, type Privileges, privilegesOf 
 export const everybody = 0
 /** What belongs to nobody, or the system, as the number of a role: no role has it. */
 export const noOwner = -1
+/** A role that is not there, as the number of one: it may do nothing. */
+export const noRole = -2
 
 export interface AccessItem {
   readonly to: number
@@ -104,8 +106,8 @@ export function given(list: AccessList, giving: Giving): AccessList {
 }
 
 /**
- * `owner`: may always give. `whole`: of a part, the list of the whole, whose givers may give parts. `cascade`: what others could only give because of it goes, too; else that is an error.
- * Errors: `dependent_objects`.
+ * `owner`: may always give. `whole`: of a part, the list of the whole, whose givers may give parts. `cascade`: what others could
+ * only give because of it goes, too; else that is an error. Errors: `dependent_objects`.
  */
 export function taken(
   list: AccessList,

@@ -10,7 +10,7 @@
  *   its owner      has everything; who belongs to the owner's role, too
  *   a superuser    is never asked: `unlimited`
  *
- * Beside what doors ask by name, a transaction asks `touches` for each key that it reads or writes (`guard.ts`).
+ * Beside what doors ask by name, a transaction asks `touches` for each key that it reads or writes (`transaction-access.ts`).
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
@@ -59,8 +59,17 @@ export class AccessError extends PolylogError {
   }
 }
 
+/** Whether an error says that somebody may not: also of roles, whose rules are others. */
+export function isDenial(error: PolylogError): boolean {
+  return error.code === 'denied' && error.detail['sqlState'] === '42501'
+}
+
+export function notOwner(what: string, name: string): AccessError {
+  return new AccessError(what, name, `must be owner of ${what} ${name}`)
+}
+
 /** As PostgreSQL calls them. */
-function wordOf({ kind }: Collection): string {
+export function wordOf({ kind }: Collection): string {
   return kind === 'sequence' ? 'sequence' : 'table'
 }
 
@@ -205,12 +214,18 @@ export class Rights {
   /** To change its definition, to drop it, to give it away. */
   requireOwner(collection: Collection): void {
     if (this.ownsAsIf(collection)) return
-    throw new AccessError('', '', `must be owner of ${wordOf(collection)} ${collection.name}`)
+    throw notOwner(wordOf(collection), collection.name)
   }
 
   /** It is the owner, or may do what an owner may with the definition. */
   ownsAsIf(collection: Collection): boolean {
     return this.owns(collection) || (this.onCollection(collection) & privilege.schema) !== 0
+  }
+
+  /** To drop it, or to say something of it. */
+  requireNamespaceOwner(namespace: Namespace): void {
+    if (this.owns(namespace) || (this.ofNamespace(namespace) & privilege.schema) !== 0) return
+    throw notOwner('schema', namespace.name)
   }
 
   requireInNamespace(namespace: Namespace, wanted: Privileges): void {

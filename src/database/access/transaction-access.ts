@@ -10,6 +10,7 @@
  */
 import type { Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
+import { firstCollectionId } from '../catalog/catalog-state.ts'
 import type { Collection, Namespace } from '../catalog/catalog.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
 import { nobody } from '../nobody.ts'
@@ -17,14 +18,12 @@ import type { KernelTransaction } from '../transaction/transaction.ts'
 import type { AccessList } from './access-list.ts'
 import { AccessError, type Rights } from './rights.ts'
 
-/** Smaller ones are the system's own; the catalog is everybody's to read. */
-const firstGuarded = 16
-
 export class TransactionAccess {
   readonly #transaction: KernelTransaction
+  /** Whose answers are kept. */
   #rights: Rights | undefined
-  readonly #read = new Set<number>()
-  readonly #written = new Set<number>()
+  #read: Set<number> | undefined
+  #written: Set<number> | undefined
   /** Whose rows rules of others look at, and change. */
   #exempt: Set<number> | undefined
   /** Whose definitions change along with those of others. */
@@ -45,12 +44,12 @@ export class TransactionAccess {
   check(rights: Rights, key: Slice, writes: boolean): void {
     if (rights !== this.#rights) {
       this.#rights = rights
-      this.#read.clear()
-      this.#written.clear()
+      this.#read = this.#written = undefined
     }
+    // Smaller ones are the system's own; the catalog is everybody's to read.
     const id = new KeyReader(key).orderedVarint()
-    const known = writes ? this.#written : this.#read
-    if (id < firstGuarded || known.has(id) || this.#exempt?.has(id) === true) return
+    const known = writes ? (this.#written ??= new Set()) : (this.#read ??= new Set())
+    if (id < firstCollectionId || known.has(id) || this.#exempt?.has(id) === true) return
     const collection = this.#transaction.catalog.collectionById(id)
     if (collection === undefined) return
     if (!rights.touches(collection, writes)) throw new AccessError('table', collection.name)

@@ -8,7 +8,7 @@ import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
 import { privilege, writing } from '../access/privileges.ts'
-import { AccessError } from '../access/rights.ts'
+import { AccessError, notOwner, wordOf } from '../access/rights.ts'
 import {
   accessKey,
   type CatalogState,
@@ -113,14 +113,8 @@ function mayCreateNamespace({ principal }: KernelTransaction, name: string): voi
   throw name === 'public' ? new AccessError('schema', name) : new AccessError('database', database)
 }
 
-function requireNamespace({ principal }: KernelTransaction, namespace: Namespace): void {
-  const { rights } = principal
-  if (rights.owns(namespace) || (rights.ofNamespace(namespace) & privilege.schema) !== 0) return
-  throw new AccessError('', '', `must be owner of schema ${namespace.name}`)
-}
-
 export function dropNamespace(transaction: KernelTransaction, namespace: Namespace): void {
-  requireNamespace(transaction, namespace)
+  transaction.principal.rights.requireNamespaceOwner(namespace)
   transaction.locks.lockName(nameLock(namespace.name, ''), 'update')
   if (transaction.catalog.collectionsOf(namespace.name).length > 0) {
     throw new PolylogError('dependent_objects', `cannot drop "${namespace.name}": it still has collections`)
@@ -235,15 +229,14 @@ export function setComment(transaction: KernelTransaction, address: ObjectAddres
   const { id, part } = address
   if (id === databaseId) {
     const { rights, database } = transaction.principal
-    if ((rights.ofDatabase & privilege.schema) === 0)
-      throw new AccessError('', '', `must be owner of database ${database}`)
+    if ((rights.ofDatabase & privilege.schema) === 0) throw notOwner('database', database)
     transaction.locks.lockName(`\xffcomment ${id}`, 'update')
     storeComment(transaction, address, text)
     return
   }
   const namespace = transaction.catalog.namespaceById(id)
   if (namespace !== undefined) {
-    requireNamespace(transaction, namespace)
+    transaction.principal.rights.requireNamespaceOwner(namespace)
     holdNamespace(transaction, namespace)
   } else transaction.locks.lockName(collectionLockKey(id), 'key share')
   transaction.locks.lockName(`\xffcomment ${id}`, 'update')
@@ -319,11 +312,7 @@ function mayMove({ principal }: KernelTransaction, collection: Collection): void
 /** Nor by becoming the owner. */
 function mayGive({ principal, access }: KernelTransaction, collection: Collection): void {
   if (principal.rights.owns(collection) || access.isChanging(collection.id)) return
-  throw new AccessError(
-    '',
-    '',
-    `must be owner of ${collection.kind === 'sequence' ? 'sequence' : 'table'} ${collection.name}`,
-  )
+  throw notOwner(wordOf(collection), collection.name)
 }
 
 function current(transaction: KernelTransaction, collection: Collection): Collection {

@@ -2,19 +2,12 @@
  * What is answered to who may not: as the server words it, but without what the command holds beside its name, its collection
  * and its database, since errors go to logs. Each is told to the audit.
  */
-import { AccessError } from '../../database/access/rights.ts'
+import { isDenial } from '../../database/access/rights.ts'
 import type { PolylogError } from '../../base/errors.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { bsonType } from '../../model/document/bson.ts'
 import { readString } from '../../model/document/values.ts'
 import type { Request } from './request.ts'
-
-/** PostgreSQL's number for it: who changes roles is refused by it, too. */
-const insufficientPrivilege = '42501'
-
-function isDenial(error: PolylogError): boolean {
-  return error instanceof AccessError || (error.code === 'denied' && error.detail['sqlState'] === insufficientPrivilege)
-}
 
 export function worded(request: Request, error: PolylogError): PolylogError {
   if (!isDenial(error)) return error

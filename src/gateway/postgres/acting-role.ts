@@ -2,6 +2,7 @@
  * SET ROLE and SET SESSION AUTHORIZATION: as who a session acts. They are settings, so that they go back with a transaction, and
  * SET LOCAL ends with it.
  */
+import { noRole } from '../../database/access/access-list.ts'
 import type { Client } from './client.ts'
 import { sqlError } from './errors.ts'
 
@@ -12,11 +13,8 @@ import { sqlError } from './errors.ts'
 const said = new WeakMap<Client, Map<string, number>>()
 
 function idSaid(client: Client, name: string): number {
-  return said.get(client)?.get(name) ?? missing
+  return said.get(client)?.get(name) ?? noRole
 }
-
-/** No role has this number. */
-const missing = -2
 
 /** Whose rights count for what it may become: who has come in, or what a superuser has said it is. */
 function ownId(client: Client): number | undefined {
@@ -55,7 +53,7 @@ export function actAsSet(client: Client): void {
   const { session, settings } = client
   const role = settings.get('role')
   const name = role === undefined || role === 'none' ? settings.get('session_authorization') : role
-  const isOwn = name === undefined || (name === session.user && idSaid(client, name) === missing)
+  const isOwn = name === undefined || (name === session.user && idSaid(client, name) === noRole)
   if (isOwn) session.identity.actAs(session.user, session.identity.ownRoleId)
   else session.identity.actAs(name, idSaid(client, name))
 }

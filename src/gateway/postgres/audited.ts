@@ -3,6 +3,7 @@
  *
  * Of a block that is rolled back, or back to a savepoint, nothing was given: what was said since is forgotten with it.
  */
+import { isDenial } from '../../database/access/rights.ts'
 import type { PolylogError } from '../../base/errors.ts'
 import type { AuditEntry } from '../../principal/audit.ts'
 import type { Outcome } from '../../session/contract.ts'
@@ -49,6 +50,6 @@ export class AuditedGrants {
 }
 
 export function auditDenial({ session, principals }: Client, error: PolylogError): void {
-  if (error.code !== 'denied' || error.detail['sqlState'] !== '42501') return
+  if (!isDenial(error)) return
   principals.audit.record({ event: 'access denied', by: session, object: session.database, detail: error.message })
 }

@@ -2,6 +2,7 @@
  * Roles as the views show them: those that were made, those that every server has, and whoever owns something. Where none was
  * made everybody may be anybody: who asks is shown, with the number of PostgreSQL's first superuser.
  */
+import { firstCollectionId } from '../../../database/catalog/catalog-state.ts'
 import type { Catalog, Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { ShownRole, SqlContext } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -9,8 +10,6 @@ import type { SqlRun } from '../plan/run.ts'
 export const ownRoleOid = 10
 const firstOwnerOid = 15_000
 export const firstRoleOid = 20_000
-/** Numbers of roles that were made; smaller ones are of those that every server has. */
-const firstMadeId = 16
 
 /** PostgreSQL's numbers of its own roles. */
 const builtInOids: ReadonlyMap<string, number> = new Map([
@@ -99,9 +98,9 @@ function believed(name: string): ShownRole {
   return { id: 0, name, ...may, connectionLimit: -1, validUntilMs: null, memberOf: [] }
 }
 
-/** Whether it was made by somebody. */
+/** Whether it was made by somebody: smaller numbers are of those that every server has. */
 export function isMade({ id }: ShownRole): boolean {
-  return id >= firstMadeId
+  return id >= firstCollectionId
 }
 
 /** With their numbers. */

@@ -10,7 +10,7 @@ import { allPrivileges, noPrivileges, privilege, type Privileges } from '../../.
 import { type Rights, unlimited } from '../../../database/access/rights.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import { relationsOf } from '../catalog/relations.ts'
-import { roleByOid } from '../catalog/roles.ts'
+import { ownRoleOid, roleByOid } from '../catalog/roles.ts'
 import { findRelationOid } from '../bind/objects.ts'
 import { collectionByOid, namespaceNameByOid } from '../catalog/identity.ts'
 import type { ShownRole, SqlValue } from '../contract.ts'
@@ -201,7 +201,7 @@ function hasRole(run: SqlRun, member: ShownRole | 'caller', role: ShownRole, kin
 function namedRole(run: SqlRun, given: Named): ShownRole | undefined {
   if (typeof given === 'number') return roleByOid(run, given)
   const found = roleNamed(run, given)
-  return found === 'caller' ? roleByOid(run, 10) : found
+  return found === 'caller' ? roleByOid(run, ownRoleOid) : found
 }
 
 for (const role of [oid.name, oid.oid]) {

@@ -1,5 +1,4 @@
 /** RESTRICT and CASCADE in the words of PostgreSQL 15 (`dependency.c`). */
-import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { type Cascaded, dropObjects, planDrop, requiredBy } from '../../../database/catalog/dependents.ts'
 import { addressText, type ObjectAddress } from '../../../database/catalog/objects.ts'
@@ -48,9 +47,7 @@ function requireOwner({ catalog, principal }: Transaction, { id }: ObjectAddress
     return
   }
   const namespace = catalog.namespaceById(id)
-  if (namespace === undefined || rights.owns(namespace)) return
-  if ((rights.ofNamespace(namespace) & privilege.schema) !== 0) return
-  throw failure('42501', `must be owner of schema ${namespace.name}`)
+  if (namespace !== undefined) rights.requireNamespaceOwner(namespace)
 }
 
 function refuseRequired(run: SqlRun, targets: readonly ObjectAddress[]): void {

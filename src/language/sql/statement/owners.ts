@@ -7,6 +7,7 @@
 import type { AlterOwnerStmt, DropOwnedStmt, Node, ReassignOwnedStmt, RoleSpec } from 'libpg-query'
 import { type AccessList, noOwner, withoutOrphans } from '../../../database/access/access-list.ts'
 import { allPrivileges, privilege } from '../../../database/access/privileges.ts'
+import { notOwner } from '../../../database/access/rights.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
@@ -78,9 +79,7 @@ function changeGiver({ access, catalog }: Transaction, of: Collection | Namespac
 }
 
 function giveNamespace({ transaction }: SqlRun, namespace: Namespace, to: Owner): void {
-  if (!transaction.principal.rights.owns(namespace)) {
-    throw failure('42501', `must be owner of schema ${namespace.name}`)
-  }
+  if (!transaction.principal.rights.owns(namespace)) throw notOwner('schema', namespace.name)
   changeGiver(transaction, namespace, to)
   transaction.access.giveNamespace(namespace, to.owner, to.ownerId)
 }
