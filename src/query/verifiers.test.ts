@@ -11,7 +11,7 @@ import {
   lastCollectionIdKey,
   namespaceKey,
   numbersKey,
-} from '../database/catalog/catalog-state.ts'
+} from '../database/catalog/catalog-entries.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
 import type { Statement, StatementSteps, Transaction } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'

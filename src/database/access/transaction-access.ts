@@ -10,7 +10,7 @@
  */
 import type { Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
-import { firstCollectionId } from '../catalog/catalog-state.ts'
+import { firstCollectionId } from '../catalog/catalog-entries.ts'
 import type { Collection, Namespace } from '../catalog/catalog.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
 import { nobody } from '../nobody.ts'

@@ -1,7 +1,7 @@
 /** Changes of who may do what, and of who owns a namespace. Whether the caller may is the caller's to ask. */
 import { PolylogError } from '../../base/errors.ts'
 import type { AccessList } from '../access/access-list.ts'
-import { accessKey, accessValue, encodeNamespace, namespaceKey } from './catalog-state.ts'
+import { accessKey, accessValue, encodeNamespace, namespaceKey } from './catalog-entries.ts'
 import type { Namespace } from './catalog.ts'
 import { databaseId } from './objects.ts'
 import { collectionLockKey, holdNamespace } from './schema-changes.ts'

@@ -3,7 +3,7 @@
  * give it at once; an object is locked by its number, so that two cannot change it.
  */
 import { PolylogError } from '../../base/errors.ts'
-import { encodeGlobal, globalKey } from './catalog-state.ts'
+import { encodeGlobal, globalKey } from './catalog-entries.ts'
 import type { GlobalObject, JsonObject } from './catalog.ts'
 import { checkName, collectionLockKey, newId, refuseTwice } from './schema-changes.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'

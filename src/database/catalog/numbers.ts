@@ -1,7 +1,7 @@
 /** Counters in the catalog: u64 little endian. */
 import { ByteReader, ByteWriter } from '../../base/bytes.ts'
 import type { Slice } from '../../base/slice.ts'
-import { numbersKey } from './catalog-state.ts'
+import { numbersKey } from './catalog-entries.ts'
 import type { TransactionReader } from '../contract.ts'
 
 export function encodeNumber(value: number): Slice {

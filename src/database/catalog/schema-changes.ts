@@ -11,7 +11,6 @@ import { privilege, writing } from '../access/privileges.ts'
 import { AccessError, notOwner, wordOf } from '../access/rights.ts'
 import {
   accessKey,
-  type CatalogState,
   collectionKey,
   commentKey,
   commentTextKey,
@@ -20,7 +19,8 @@ import {
   fieldKey,
   namespaceKey,
   newCollection,
-} from './catalog-state.ts'
+} from './catalog-entries.ts'
+import { type CatalogState } from './catalog-state.ts'
 import type { Collection, Index, JsonObject, Namespace } from './catalog.ts'
 import { engineNames, memoryEngine } from '../engines.ts'
 import {

@@ -9,13 +9,8 @@ import { keyspaceOf, keyspaceRange, KeyWriter } from '../../base/tuple.ts'
 import { endOfRecord, type CommitLog } from '../../log/commit-log.ts'
 import { operationKinds, RecordReader } from '../../log/record.ts'
 import type { OrderedStore } from '../../storage/store.ts'
-import {
-  CatalogLoader,
-  type CatalogState,
-  catalogKeyspace,
-  lastCollectionIdKey,
-  numbersKey,
-} from '../catalog/catalog-state.ts'
+import { catalogKeyspace, lastCollectionIdKey, numbersKey } from '../catalog/catalog-entries.ts'
+import { CatalogLoader, type CatalogState } from '../catalog/catalog-state.ts'
 import { checkpointGap } from './checkpoints.ts'
 import type { Sequence } from '../contract.ts'
 import type { Engines } from '../engines.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { sliceOf, type Slice, sliceToLatin1 } from '../../base/slice.ts'
-import { collectionKey } from '../catalog/catalog-state.ts'
+import { collectionKey } from '../catalog/catalog-entries.ts'
 import { ConflictIndex } from './conflict-index.ts'
 import { ReadLog } from './read-log.ts'
 

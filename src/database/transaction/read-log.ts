@@ -6,7 +6,7 @@
 import { PolylogError } from '../../base/errors.ts'
 import { sliceToLatin1, type KeyRange, type Slice } from '../../base/slice.ts'
 import { keyspaceOf } from '../../base/tuple.ts'
-import { catalogKeyspace, definitionsRange } from '../catalog/catalog-state.ts'
+import { catalogKeyspace, definitionsRange } from '../catalog/catalog-entries.ts'
 import type { ConflictIndex, RecentChanges } from './conflict-index.ts'
 import type { Sequence } from '../contract.ts'
 import type { ReadRangeTracker } from './transaction-cursor.ts'

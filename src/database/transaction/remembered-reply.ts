@@ -5,7 +5,7 @@
 import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import type { Slice } from '../../base/slice.ts'
-import { replyKey } from '../catalog/catalog-state.ts'
+import { replyKey } from '../catalog/catalog-entries.ts'
 import type { Transaction } from '../contract.ts'
 
 export interface RememberedReply {

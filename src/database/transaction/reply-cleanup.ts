@@ -1,7 +1,7 @@
 /** Forgets answered retryable writes that no driver can repeat any more. */
 import { copySlice, sliceOf } from '../../base/slice.ts'
 import { keyspaceRange } from '../../base/tuple.ts'
-import { catalogIndex, catalogKeyspace } from '../catalog/catalog-state.ts'
+import { catalogIndex, catalogKeyspace } from '../catalog/catalog-entries.ts'
 import type { StatementSteps } from '../contract.ts'
 import { decodeReply } from './remembered-reply.ts'
 import type { KernelTransaction } from './transaction.ts'

@@ -5,14 +5,9 @@
 import { copySlice, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceRange } from '../../base/tuple.ts'
-import {
-  catalogIndex,
-  catalogKeyspace,
-  CatalogState,
-  decodeJson,
-  lastCollectionIdKey,
-} from '../catalog/catalog-state.ts'
-import type { StoredCollection } from '../catalog/catalog-state.ts'
+import { catalogIndex, catalogKeyspace, decodeJson, lastCollectionIdKey } from '../catalog/catalog-entries.ts'
+import { CatalogState } from '../catalog/catalog-state.ts'
+import type { StoredCollection } from '../catalog/catalog-entries.ts'
 import type { Catalog, Collection, GlobalObject } from '../catalog/catalog.ts'
 import type { StatementSteps } from '../contract.ts'
 import { decodeNumber } from '../catalog/numbers.ts'

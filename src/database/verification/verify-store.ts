@@ -9,7 +9,7 @@
 import { compareSlices, copySlice, emptySlice, equalSlices, sliceOf, type Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { keyspaceOf, keyspaceRange } from '../../base/tuple.ts'
-import { catalogIndex, catalogKeyspace } from '../catalog/catalog-state.ts'
+import { catalogIndex, catalogKeyspace } from '../catalog/catalog-entries.ts'
 import type { StatementSteps, Wait } from '../contract.ts'
 import { damageIn } from './damage.ts'
 import { nameOf, type ModelVerifiers, type Verification } from './verification.ts'

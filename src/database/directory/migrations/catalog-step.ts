@@ -1,5 +1,5 @@
 /** From format 2 to 3: namespaces and collections have owners, collections a kind and an engine. */
-import { collectionKey, encodeCollection, encodeNamespace, namespaceKey } from '../../catalog/catalog-state.ts'
+import { collectionKey, encodeCollection, encodeNamespace, namespaceKey } from '../../catalog/catalog-entries.ts'
 import type { Collection, JsonObject } from '../../catalog/catalog.ts'
 import type { Transaction } from '../../contract.ts'
 import { registerStep } from './migrations.ts'

@@ -24,7 +24,7 @@
 import { assert, PolylogError } from '../../../base/errors.ts'
 import type { Slice } from '../../../base/slice.ts'
 import type { OrderedStore } from '../../../storage/store.ts'
-import { decodeJson, encodeJson, formatKey } from '../../catalog/catalog-state.ts'
+import { decodeJson, encodeJson, formatKey } from '../../catalog/catalog-entries.ts'
 import type { Transaction } from '../../contract.ts'
 import { throughMisses } from '../../transaction/pinned-pages.ts'
 

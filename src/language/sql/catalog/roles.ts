@@ -2,7 +2,7 @@
  * Roles as the views show them: those that were made, those that every server has, and whoever owns something. Where none was
  * made everybody may be anybody: who asks is shown, with the number of PostgreSQL's first superuser.
  */
-import { firstCollectionId } from '../../../database/catalog/catalog-state.ts'
+import { firstCollectionId } from '../../../database/catalog/catalog-entries.ts'
 import type { Catalog, Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import type { ShownRole, SqlContext } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
