@@ -12,7 +12,7 @@ import { openMemoryLog } from '../log/memory-log.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { firstCollectionId } from './catalog/catalog-entries.ts'
 import { type CatalogState } from './catalog/catalog-state.ts'
-import { writeCheckpoint } from './directory/checkpoints.ts'
+import { Checkpointing } from './directory/checkpointing.ts'
 import type { Batch } from './commit/batch-queue.ts'
 import { CommitPipeline } from './commit/commit-pipeline.ts'
 import { ConflictIndex } from './transaction/conflict-index.ts'
@@ -23,7 +23,6 @@ import type { Engines } from './engines.ts'
 import { followFeed, type FeedOptions, type FeedTransaction } from './following/feed.ts'
 import { defaultKernelLimits, type Kernel, type KernelLimits, type TransactionOptions } from './kernel.ts'
 import { LargeCommits } from './commit/large-commits.ts'
-import { notLeading } from './commit/log-trouble.ts'
 import { LogUse } from './following/log-use.ts'
 import { Role, soleLeadership } from './following/leadership.ts'
 import { LockTable } from './transaction/locks.ts'
@@ -39,13 +38,11 @@ import { shared } from './transaction/shared-snapshot.ts'
 import type { Marked } from './commit/state-marks.ts'
 import type { SpillOptions } from './transaction/spilled-values.ts'
 import { KernelTransaction } from './transaction/transaction.ts'
-import { noFiles, verifyBases, verifyFiles, type FilesReport } from './verification/verify-files.ts'
+import type { FilesReport } from './verification/verify-files.ts'
 import type { WorkspaceParts } from './transaction/workspace.ts'
 
-const defaultCheckpointEveryBytes = 64 * 1024 * 1024
 /** How long the end waits for what was committed to be synced. */
 const closeTimeoutMs = 5_000
-/** Reclaiming what nobody sees any more gets this much of a turn, when there is something. */
 /** After so many bytes of records the store is asked what it holds. */
 const storedLookEveryBytes = 256 * 1024
 
@@ -72,8 +69,7 @@ export class Database implements Kernel {
   isEmpty: boolean
   readonly role: Role
   readonly logUse: LogUse
-  /** Since it was opened. */
-  readonly checkpoints: { written: number; tookUs: number } = { written: 0, tookUs: 0 }
+  readonly checkpoints: Checkpointing
   /** How often the newest state went back, because the log refused records or failed. */
   returns = 0
   /** Who goes on after this one has stepped down. */
@@ -83,10 +79,8 @@ export class Database implements Kernel {
   #lastTransaction = 0
   #frozen: Snapshot | undefined
   #services: DatabaseServices
-  #checkpointFolder: string | undefined
   /** It has a directory. */
   readonly isPersistent: boolean
-  #checkpointEveryBytes: number
   #stored: MemoryAccount | undefined
   /** Those that have stepped down before, and on which something is still open. */
   readonly #retired: Database[]
@@ -94,10 +88,6 @@ export class Database implements Kernel {
   readonly #migrationSteps: readonly MigrationStep[] | undefined
   #isFull = false
   #storedLookAt = 0
-  #bytesAtCheckpoint = 0
-  #checkpointing: Promise<Sequence> | undefined
-  #verifying: Promise<FilesReport> | undefined
-  #lastCheckpoint: Sequence
   readonly #reclaimer: Reclaimer
   #recycled: KernelTransaction | undefined
   readonly #alone: { isolation: Isolation; readOnly: boolean; readonly interactive: false } = {
@@ -143,10 +133,7 @@ export class Database implements Kernel {
       checkLeads: () => this.pipeline.checkLeads(),
       readFiles: () => this.verifyFiles(),
     })
-    this.#checkpointFolder = parts.checkpointFolder
-    this.#checkpointEveryBytes = parts.checkpointEveryBytes ?? defaultCheckpointEveryBytes
     this.isPersistent = parts.checkpointFolder !== undefined
-    this.#lastCheckpoint = parts.checkpointFolder === undefined ? 0 : parts.store.persistedThrough
     const database = this
     const leadership = parts.leadership ?? soleLeadership
     const { patienceMs } = leadership
@@ -172,6 +159,7 @@ export class Database implements Kernel {
     this.#onFollowFailed = parts.onFollowFailed
     this.#consumers = consumers
     this.logUse = new LogUse(this, consumers, parts.consumers?.folder)
+    this.checkpoints = new Checkpointing(this, parts.checkpointFolder, parts.checkpointEveryBytes)
     this.role = new Role(this, leadership)
     if (leader !== undefined) this.role.keepLease(leader)
     this.noteStored()
@@ -262,7 +250,7 @@ export class Database implements Kernel {
         const result = work(transaction)
         const committed = transaction.commit()
         return Promise.resolve(committed)
-          .then((sequence) => this.#synced(sequence))
+          .then((sequence) => this.synced(sequence))
           .then(() => result)
       } catch (error) {
         transaction.rollback()
@@ -325,10 +313,7 @@ export class Database implements Kernel {
     this.#reclaimer.schedule()
     this.engines?.look()
     if (this.pipeline.recordBytes >= this.#storedLookAt) this.noteStored()
-    if (this.#checkpointFolder === undefined || !this.pipeline.leads) return
-    const grown = this.pipeline.recordBytes - this.#bytesAtCheckpoint
-    if (grown < this.#checkpointEveryBytes || this.#checkpointing !== undefined) return
-    this.checkpoint().catch(() => undefined)
+    this.checkpoints.noteCommit()
   }
 
   /** What the store has is there already: it is charged whatever the limit says, and refuses the next writes. */
@@ -399,7 +384,7 @@ export class Database implements Kernel {
     const engines = this.engines?.fork()
     const store = engines?.store ?? this.store.fork()
     try {
-      await this.#synced(store.current.sequence)
+      await this.synced(store.current.sequence)
     } catch (error) {
       store.close()
       throw error
@@ -420,52 +405,20 @@ export class Database implements Kernel {
   // ---- checkpoints, failure, end
 
   get lastCheckpoint(): Sequence {
-    return this.#lastCheckpoint
+    return this.checkpoints.last
   }
 
-  /** Writes a checkpoint and trims the log; one at a time. Its sequence. */
+  /** Writes a checkpoint and trims the log. Its sequence. */
   checkpoint(): Promise<Sequence> {
-    this.#checkpointing ??= this.#writeCheckpoint().finally(() => (this.#checkpointing = undefined))
-    return this.#checkpointing
+    return this.checkpoints.write()
   }
 
-  async #writeCheckpoint(): Promise<Sequence> {
-    const folder = this.#checkpointFolder
-    if (folder === undefined) throw new PolylogError('unsupported', 'a database in memory has no checkpoints')
-    if (!this.pipeline.leads) throw notLeading('only who leads a log writes its checkpoints')
-    await this.#verifying?.catch(() => undefined)
-    this.#bytesAtCheckpoint = this.pipeline.recordBytes
-    const synced = (sequence: Sequence): Promise<void> => this.#synced(sequence)
-    const { host, store, engines } = this
-    const startedUs = host.monotonic()
-    const { sequence, neededAfter } = await writeCheckpoint({ host, folder, store, engines, synced })
-    this.#lastCheckpoint = sequence
-    this.checkpoints.written++
-    this.checkpoints.tookUs += host.monotonic() - startedUs
-    await this.logUse.trim(neededAfter + 1)
-    return sequence
-  }
-
-  /** Reads the log and the checkpoint on the disk again (`verify-files.ts`); one at a time, and no checkpoint meanwhile. */
-  async verifyFiles(): Promise<FilesReport> {
-    while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined)
-    const { host, log, engines, catalog } = this
-    if (this.pipeline.state === 'following') return engines === undefined ? noFiles : verifyBases(engines, catalog)
-    this.#verifying ??= verifyFiles({
-      host,
-      log,
-      engines,
-      catalog,
-      syncedThrough: this.durableThrough('synced'),
-      checkpointFolder: this.#checkpointFolder,
-    }).finally(() => {
-      this.#verifying = undefined
-    })
-    return this.#verifying
+  verifyFiles(): Promise<FilesReport> {
+    return this.checkpoints.verifyFiles()
   }
 
   /** Rejects where the sequence is lost. */
-  #synced(sequence: Sequence): Promise<void> {
+  synced(sequence: Sequence): Promise<void> {
     return new Promise((resolve, reject) => {
       this.whenDurable(sequence, 'synced', (error) => (error === undefined ? resolve() : reject(error)))
     })
@@ -529,10 +482,7 @@ export class Database implements Kernel {
     await this.role.close()
     for (const retired of this.#retired) await retired.close()
     const settled = isKept && (await this.#settledSoon())
-    const grown = this.store.current.sequence > this.#lastCheckpoint
-    if (settled && this.#checkpointFolder !== undefined && grown && this.pipeline.leads) {
-      await this.checkpoint().catch(() => undefined)
-    }
+    if (settled) await this.checkpoints.writeLast()
     await this.logUse.close().catch(() => undefined)
     this.#reclaimer.stop()
     // Those of one that has stepped down are its successor's.

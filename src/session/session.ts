@@ -23,17 +23,11 @@ import type { DurabilityWatch, SlowClient } from './outbox.ts'
 import { SessionReport } from './session-report.ts'
 import { Identity, type RightsOf } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
+import { Party, type TransactionRegistry } from './party.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
 import { Watches } from './watches.ts'
-
-/** What a session needs of the server: the transactions that can be joined. */
-export interface TransactionRegistry {
-  share(transaction: KernelTransaction, database: Database): SharedTransaction
-  tokenOf(shared: SharedTransaction, database: Database): string
-  find(token: string, database: Database): SharedTransaction | undefined
-}
 
 export interface SessionParts {
   readonly id: number
@@ -72,14 +66,12 @@ export class ClientSession implements Session {
   onTerminated: ((reason: PolylogError) => void) | undefined
   #home: Database
   readonly #runner: StatementRunner
-  readonly #registry: TransactionRegistry
   readonly #everybody: () => Iterable<ClientSession>
   readonly #onClose: () => void
   readonly #cancellation = new Cancellation()
   readonly #caller: Caller
   readonly identity: Identity
-  #shared: SharedTransaction | undefined
-  #isBeginner = false
+  readonly #party: Party
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
@@ -107,7 +99,13 @@ export class ClientSession implements Session {
     this.limits = limits
     this.isConnection = parts.isConnection
     this.#caller = { cancellation: this.#cancellation, sight, account, principal, limits }
-    this.#registry = parts.registry
+    this.#party = new Party({
+      database: () => this.#database,
+      defaultIsolation: () => this.defaultIsolation,
+      runner: parts.runner,
+      caller: this.#caller,
+      registry: parts.registry,
+    })
     this.#everybody = parts.everybody
     this.#onClose = parts.onClose
     this.#activity = parts.activity
@@ -129,7 +127,7 @@ export class ClientSession implements Session {
 
   #moveOn(): Database {
     while (this.#home.successor !== undefined) {
-      const isOpen = this.#shared !== undefined || this.#alone !== undefined
+      const isOpen = this.#party.shared !== undefined || this.#alone !== undefined
       const isTold = this.#home.isClosed || this.#home.isDurable(this.sight.sequence, this.durability)
       if (isOpen || !isTold) break
       this.#home = this.#home.successor
@@ -162,7 +160,7 @@ export class ClientSession implements Session {
 
   /** Of an outbox: it concerns others where a statement of this session keeps them waiting in a transaction. */
   waitsForClient(client: SlowClient, room: Promise<void>): void {
-    if (this.#cancellation.isRunning) this.#shared?.waitForClient(client, room)
+    if (this.#cancellation.isRunning) this.#party.shared?.waitForClient(client, room)
   }
 
   get evidence(): readonly EvidenceTable[] {
@@ -170,32 +168,30 @@ export class ClientSession implements Session {
   }
 
   get status(): TransactionStatus {
-    const shared = this.#shared
-    if (shared === undefined) return 'none'
-    return shared.failed || shared.outcome !== undefined ? 'failed' : 'open'
+    return this.#party.status
   }
 
   get joined(): boolean {
-    return this.#shared !== undefined && !this.#isBeginner
+    return this.#party.joined
   }
 
   get isolation(): Isolation {
-    return this.#shared?.kernel.isolation ?? this.defaultIsolation
+    return this.#party.shared?.kernel.isolation ?? this.defaultIsolation
   }
 
   get readOnly(): boolean {
-    return this.#shared?.readsOnly(this) === true
+    return this.#party.readOnly
   }
 
   /** Whoever looks at it may tell of it (a statement that does not bind, the columns of one that does). */
   get catalog(): Catalog {
     this.sight.saw(this.#database.newestSequence)
-    const shared = this.#shared
+    const shared = this.#party.shared
     return shared === undefined || shared.outcome !== undefined ? this.#database.catalog : shared.kernel.nextCatalog
   }
 
   get rights(): Rights {
-    const open = this.#shared?.outcome === undefined ? this.#shared?.kernel : undefined
+    const open = this.#party.shared?.outcome === undefined ? this.#party.shared?.kernel : undefined
     return this.identity.rightsIn(this.#database, open)
   }
 
@@ -235,11 +231,11 @@ export class ClientSession implements Session {
 
   /** The one in which its statements run now. */
   get transaction(): KernelTransaction | undefined {
-    return this.#alone ?? this.#shared?.kernel
+    return this.#alone ?? this.#party.shared?.kernel
   }
 
   get transactionStartedMs(): number | undefined {
-    return this.#shared?.startedMs ?? this.running?.startedMs
+    return this.#party.shared?.startedMs ?? this.running?.startedMs
   }
 
   /** What the running statement waits for, where it is not the processor. */
@@ -250,7 +246,8 @@ export class ClientSession implements Session {
 
   #runNow<T>(statement: Statement<T>, options: RunOptions | undefined): T | Promise<T> {
     this.identity.rights = this.rights
-    return this.#shared === undefined ? this.#runAlone(statement, options) : this.#runShared(this.#shared, statement)
+    const { shared } = this.#party
+    return shared === undefined ? this.#runAlone(statement, options) : this.#party.run(shared, statement)
   }
 
   /**
@@ -333,189 +330,30 @@ export class ClientSession implements Session {
     }
   }
 
-  #runShared<T>(shared: SharedTransaction, statement: Statement<T>): T | Promise<T> {
-    const { requests } = this.#cancellation
-    return shared.inTurn(() => {
-      this.#checkOpen(shared)
-      if (this.#cancellation.requests !== requests) throw canceled()
-      return this.#runInTurn(shared, statement)
-    })
-  }
-
-  #runInTurn<T>(shared: SharedTransaction, statement: Statement<T>): T | Promise<T> {
-    const { kernel } = shared
-    shared.begin(this.#cancellation, this)
-    this.#cancellation.begin(() => this.#database.locks.stopWaiting(kernel, canceled()))
-    try {
-      const result = this.#runner.run(kernel, statement, this.#caller)
-      if (!(result instanceof Promise)) {
-        this.#statementEnded(shared)
-        return result
-      }
-      return result.then(
-        (value) => {
-          this.#statementEnded(shared)
-          return value
-        },
-        (error: unknown) => this.#statementFailed(shared, error),
-      )
-    } catch (error) {
-      return this.#statementFailed(shared, error)
-    }
-  }
-
-  /** An answer that tells of the decision waits until that is durable. */
-  #checkOpen(shared: SharedTransaction): void {
-    this.#hear(shared)
-    shared.checkOpen()
-  }
-
-  /** Throws where the commit was lost after all: nobody may be told of it any more. */
-  #hear(shared: SharedTransaction): void {
-    this.sight.saw(shared.committedAt)
-    if (shared.lost !== undefined) throw shared.lost
-  }
-
-  #statementEnded(shared: SharedTransaction): void {
-    this.#cancellation.end()
-    shared.ended()
-    shared.kernel.leaveTurn(false)
-  }
-
-  #statementFailed(shared: SharedTransaction, error: unknown): never {
-    this.#cancellation.end()
-    shared.ended()
-    if (error instanceof PolylogError && (error.retryable || shared.kernel.doomed !== undefined)) shared.fail()
-    if (shared.outcome === undefined) shared.kernel.leaveTurn(false)
-    // Another party has ended the transaction under it: it hears what any later statement will hear.
-    else if (error instanceof PolylogError && error.code === 'transaction_aborted') this.#checkOpen(shared)
-    throw error
-  }
-
   // ---- transactions
 
   begin(options: BeginOptions = {}): void {
-    if (this.#shared !== undefined) {
-      throw new PolylogError('active_transaction', 'there is already a transaction in progress')
-    }
-    const kernel = this.#database.begin({
-      isolation: options.isolation ?? this.defaultIsolation,
-      readOnly: options.readOnly ?? false,
-      interactive: true,
-      failFast: options.failFast ?? false,
-    })
-    kernel.ownerAccount = this.memory
-    this.#shared = this.#registry.share(kernel, this.#database)
-    this.#isBeginner = true
+    this.#party.begin(options)
   }
 
   configure(options: BeginOptions): void {
-    const shared = this.#open()
-    const changes = options.isolation !== undefined && options.isolation !== shared.kernel.isolation
-    const isTooLate = shared.started || !this.#isBeginner
-    if (changes && isTooLate) {
-      throw new PolylogError('active_transaction', 'SET TRANSACTION ISOLATION LEVEL must be called before any query')
-    }
-    if (options.isolation !== undefined) shared.kernel.isolation = options.isolation
-    if (options.readOnly === false && this.readOnly && isTooLate) {
-      throw new PolylogError('active_transaction', 'transaction read-write mode must be set before any query')
-    }
-    if (options.readOnly === undefined) return
-    if (this.#isBeginner) shared.restrictAll(options.readOnly)
-    else shared.restrictParty(this, options.readOnly)
-  }
-
-  #open(): SharedTransaction {
-    if (this.#shared === undefined) throw new PolylogError('no_transaction', 'there is no transaction in progress')
-    return this.#shared
+    this.#party.configure(options)
   }
 
   commit(): Promise<Outcome> | Outcome {
-    return this.#inOrder(() => {
-      const shared = this.#open()
-      if (!this.#isBeginner) return this.#leaveNow()
-      const { requests } = this.#cancellation
-      return shared.inTurn(() => {
-        if (this.#cancellation.requests === requests) return this.#checkAndDecide(shared)
-        this.#shared = undefined
-        shared.abort()
-        throw canceled()
-      })
-    })
-  }
-
-  /** Deferred constraints are checked by a last statement; where one is violated, nothing stays. */
-  #checkAndDecide(shared: SharedTransaction): Outcome | Promise<Outcome> {
-    const last = shared.outcome === undefined && !shared.failed ? shared.kernel.transactionEnd() : undefined
-    if (last === undefined) return this.#decide(shared)
-    const violated = (error: unknown): never => {
-      this.#shared = undefined
-      shared.abort()
-      throw error
-    }
-    try {
-      const checked = this.#runInTurn(shared, last)
-      if (checked instanceof Promise) return checked.then(() => this.#decide(shared), violated)
-    } catch (error) {
-      return violated(error)
-    }
-    return this.#decide(shared)
-  }
-
-  #decide(shared: SharedTransaction): Outcome | Promise<Outcome> {
-    try {
-      const outcome = shared.commit(this.#cancellation)
-      if (!(outcome instanceof Promise)) return this.#decided(shared, outcome)
-      this.#cancellation.begin(() => undefined)
-      return outcome
-        .then((decided) => this.#decided(shared, decided))
-        .finally(() => {
-          this.#cancellation.end()
-          this.#shared = undefined
-        })
-    } catch (error) {
-      this.#shared = undefined
-      throw error
-    }
-  }
-
-  #decided(shared: SharedTransaction, outcome: Outcome): Outcome {
-    this.#shared = undefined
-    this.sight.saw(shared.committedAt)
-    if (shared.parties > 1) {
-      this.#database.whenDurable(shared.committedAt, 'synced', (error) => (shared.lost = error))
-    }
-    return outcome
+    return this.#inOrder(() => this.#party.commit())
   }
 
   rollback(): Promise<void> | void {
-    return this.#inOrder(() => {
-      const shared = this.#open()
-      this.#shared = undefined
-      if (shared.outcome !== undefined) return undefined
-      return shared.inTurn(() => shared.abort())
-    })
+    return this.#inOrder(() => this.#party.rollback())
   }
 
   leave(): Promise<Outcome> | Outcome {
-    return this.#inOrder(() => this.#leaveNow())
-  }
-
-  #leaveNow(): Promise<Outcome> | Outcome {
-    const shared = this.#open()
-    if (this.#isBeginner) throw new PolylogError('active_transaction', 'the party that began a transaction ends it')
-    if (shared.outcome !== undefined) return this.#left(shared, shared.outcome)
-    return shared.whenDecided().then((outcome) => this.#left(shared, outcome))
-  }
-
-  #left(shared: SharedTransaction, outcome: Outcome): Outcome {
-    if (this.#shared === shared) this.#shared = undefined
-    this.#hear(shared)
-    return outcome
+    return this.#inOrder(() => this.#party.leave())
   }
 
   fail(): void {
-    this.#shared?.fail()
+    this.#party.fail()
   }
 
   savepoint(name: string): Promise<void> | void {
@@ -531,13 +369,7 @@ export class ClientSession implements Session {
   }
 
   #onSavepoints(change: (shared: SharedTransaction) => void | Promise<void>): Promise<void> | void {
-    return this.#inOrder(() => {
-      const shared = this.#open()
-      return shared.inTurn(() => {
-        this.#hear(shared)
-        return change(shared)
-      })
-    })
+    return this.#inOrder(() => this.#party.onSavepoints(change))
   }
 
   // ---- watching
@@ -558,20 +390,11 @@ export class ClientSession implements Session {
   // ---- joining
 
   token(): string {
-    const shared = this.#open()
-    this.#checkOpen(shared)
-    return this.#registry.tokenOf(shared, this.#database)
+    return this.#party.token()
   }
 
   join(token: string): void {
-    if (this.#shared !== undefined) {
-      throw new PolylogError('active_transaction', 'a transaction is open here: joining comes first')
-    }
-    const shared = this.#registry.find(token, this.#database)
-    if (shared === undefined) throw new PolylogError('no_transaction', 'no open transaction has this token')
-    shared.join()
-    this.#shared = shared
-    this.#isBeginner = false
+    this.#party.join(token)
   }
 
   // ---- the end
@@ -589,9 +412,7 @@ export class ClientSession implements Session {
     this.#closed = true
     this.#cancellation.request()
     this.unwatch()
-    const shared = this.#shared
-    this.#shared = undefined
-    shared?.abort()
+    this.#party.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
     for (const one of this.#workspaces) one.close()
     this.memory.close()

@@ -504,7 +504,7 @@ export const databaseMutations: readonly Mutation[] = [
     ],
   ),
   ...mutationsOf(
-    'src/session/session.ts',
+    'src/session/party.ts',
     ['src/session/canceled-commits.test.ts'],
     [['a commit cannot be canceled', 'shared.commit(this.#cancellation)', 'shared.commit(new Cancellation())']],
   ),
