@@ -1,16 +1,12 @@
 /**
- * Who may come in: proof of identity, for all doors.
+ * Who there is, for all doors: roles as the newest catalog of the database `system` has them, and their changes.
  *
  *   no user    whoever connects is believed its name, and may do everything: the listener serves this machine alone
- *   a user     everybody proves who it is, on this machine, too: by SCRAM, or by its password
+ *   a user     everybody proves who it is, on this machine, too (`proofs.ts`)
  *
  * A user is a role that may log in and has a password. One is made by `polylog user add`, `CREATE ROLE`, or the environment of
  * the first start; sessions that are open by then stay.
- *
- * What is answered to a wrong name and to a wrong password is the same, comes after the same work, and comes later the more
- * often it was wrong (`throttle.ts`).
  */
-import { PolylogError } from '../base/errors.ts'
 import { everybody } from '../database/access/access-list.ts'
 import type { Member } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -18,7 +14,7 @@ import type { Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import type { Reader } from '../storage/store.ts'
 import { type Actor, Audit, type AuditEntry, theServer } from './audit.ts'
-import { isRightAtRedis, letsIn } from './redis-rules.ts'
+import { Proofs } from './proofs.ts'
 import {
   addMember,
   alterRole,
@@ -37,7 +33,6 @@ import {
   roleById,
   rolesAround,
   rolesOf,
-  secretOfRole,
 } from './roles.ts'
 import {
   type Asker,
@@ -48,18 +43,7 @@ import {
   checkRename,
   checkAlterSettings,
 } from './role-rules.ts'
-import { parseClientFirst, ScramError, ScramExchange } from './scram.ts'
-import {
-  defaultIterations,
-  hmac,
-  isPassword,
-  parseSecret,
-  saltBytes,
-  type Secret,
-  secretOf,
-  secretText,
-  sha256,
-} from './secret.ts'
+import { chanceFrom, parseSecret, saltBytes, secretOf, secretText } from './secret.ts'
 import {
   alterSettings,
   databaseLimit,
@@ -72,7 +56,6 @@ import {
   type SettingChange,
   settingsIn,
 } from './settings.ts'
-import { Throttle } from './throttle.ts'
 
 export interface PrincipalsParts {
   readonly host: Host
@@ -88,9 +71,6 @@ export interface PrincipalsParts {
   readonly checkUnused: (role: Role) => Promise<void>
 }
 
-/** As its sessions and logins are named. */
-const redisDoor = 'redis'
-
 /** What a role is to be; `password` in the clear, or a secret as PostgreSQL writes it; null: none. */
 export type RoleChange = Partial<Omit<RoleAttributes, 'secret'>> & { readonly password?: string | null }
 
@@ -102,16 +82,6 @@ export interface Joins {
 }
 
 const noSettings: ReadonlyMap<string, string> = new Map()
-
-/** Where somebody comes in. */
-export type Place = Pick<Actor, 'door' | 'remote'>
-
-/** Who has failed to prove who it is. Doors have words of their own for it. */
-export class LoginError extends PolylogError {
-  constructor(message: string) {
-    super('denied', message)
-  }
-}
 
 /** What a catalog says of all roles. */
 interface Looked {
@@ -127,19 +97,13 @@ interface Looked {
 export class Principals {
   /** What happens to roles, and who comes in. */
   readonly audit: Audit
+  readonly proofs: Proofs
   readonly #parts: PrincipalsParts
-  readonly #throttle: Throttle
   /** The last catalog that was asked. */
   #looked: Looked | undefined
-  /** Passwords that were right, under a key of this process: who comes again and again is not made to wait for PBKDF2. */
-  readonly #known = new Map<string, Buffer>()
-  #key: Uint8Array | undefined
-  /** Passwords are put through PBKDF2 one after another. */
-  #computing: Promise<void> = Promise.resolve()
 
   constructor(parts: PrincipalsParts) {
     this.#parts = parts
-    this.#throttle = new Throttle(parts.host)
     this.audit = new Audit({
       host: parts.host,
       current: () => {
@@ -150,17 +114,15 @@ export class Principals {
       writes: () => parts.state()?.leads === true,
       change: parts.change,
     })
-  }
-
-  /** Made when it is first needed. */
-  get #processKey(): Uint8Array {
-    return (this.#key ??= this.#chance(32))
-  }
-
-  #chance(bytes: number): Uint8Array {
-    const chance = new Uint8Array(bytes)
-    this.#parts.host.random(chance)
-    return chance
+    this.proofs = new Proofs({
+      host: parts.host,
+      audit: this.audit,
+      find: (name) => this.find(name),
+      chanceOfNames: () => {
+        const catalog = parts.catalog()
+        return catalog && chanceOf(catalog)
+      },
+    })
   }
 
   /** Who connects must prove who it is. */
@@ -272,116 +234,6 @@ export class Principals {
     await this.#change([], (tx) => forgetDatabaseSettings(tx, database))
   }
 
-  // ---- proof
-
-  /** Begins an exchange. `name`: where the door has it from elsewhere; else that of the message. Errors: `ScramError`. */
-  beginScram(clientFirst: string, from: Place, name?: string): Login {
-    const first = parseClientFirst(clientFirst)
-    const asked = name ?? first.name
-    const exchange = new ScramExchange(this.#secretFor(asked), first, this.#chance(18))
-    const proof = this.#proofOf(asked, from)
-    return new Login(exchange, asked, (check) => this.#settle(asked, from, proof, check))
-  }
-
-  /** Of a name that nobody has, one whose password nobody knows, always with the same salt. */
-  #secretFor(name: string): Secret {
-    const role = this.find(name)
-    const secret = role && secretOfRole(role)
-    if (secret !== undefined) return secret
-    const catalog = this.#parts.catalog()
-    const key = (catalog && chanceOf(catalog)) ?? this.#processKey
-    const salt = hmac(key, `salt ${name}`).subarray(0, saltBytes)
-    const none = this.#chance(32)
-    return { iterations: defaultIterations, salt, storedKey: none, serverKey: none }
-  }
-
-  /** The role. Errors: `LoginError`. */
-  checkPassword(name: string, password: string, from: Place): Promise<Role> {
-    return this.#settle(name, from, this.#proofOf(name, from), () => this.#isRight(name, password, from))
-  }
-
-  #isRight(name: string, password: string, { door }: Place): boolean | Promise<boolean> {
-    const isRight = isRightAtRedis(this.find(name)?.redis ?? null, password)
-    return (door === redisDoor && isRight) || this.#isPassword(name, password)
-  }
-
-  /** Of the role's own one, whatever else lets it in. */
-  isOwnPassword(name: string, password: string): Promise<boolean> {
-    return this.#isPassword(name, password)
-  }
-
-  async #isPassword(name: string, password: string): Promise<boolean> {
-    const secret = this.#secretFor(name)
-    const seal = hmac(this.#processKey, Buffer.concat([sha256(secret.storedKey), sha256(Buffer.from(password))]))
-    const isKnown = this.#known.get(name)?.equals(seal) === true
-    if (isKnown) return true
-    // Milliseconds each: one a turn, however many ask.
-    await this.#inTurn()
-    const isRight = await isPassword(secret, password)
-    if (isRight) this.#remember(name, seal)
-    return isRight
-  }
-
-  #inTurn(): Promise<void> {
-    const { host } = this.#parts
-    this.#computing = this.#computing.then(() => new Promise((resolve) => host.turn(resolve)))
-    return this.#computing
-  }
-
-  /** By what the name is proved now, undefined where by nothing; a proof by something older counts no more. */
-  #proofOf(name: string, { door }: Place): string | undefined {
-    const role = this.find(name)
-    if (role === undefined) return undefined
-    const { secret, redis } = role
-    if (door !== redisDoor || !letsIn(redis)) return secret ?? undefined
-    return `${secret ?? ''} ${redis!.isOpen === true} ${redis!.hashes?.join(' ') ?? ''}`
-  }
-
-  #remember(name: string, seal: Buffer): void {
-    if (this.#known.size >= 1000) this.#known.clear()
-    this.#known.set(name, seal)
-  }
-
-  /**
-   * Looks at a proof once those before it are told, after what these have cost it, and tells what may be told of it. `proof`:
-   * what the name was proved by when that was begun.
-   */
-  async #settle(
-    name: string,
-    from: Place,
-    proof: string | undefined,
-    check: () => boolean | Promise<boolean>,
-  ): Promise<Role> {
-    const { host } = this.#parts
-    const machine = from.remote.replace(/:\d+$/, '')
-    const leave = await this.#throttle.enter(name, machine)
-    try {
-      const isRight = await check()
-      await this.#after(this.#throttle.delayMs(name, machine))
-      const role = isRight ? this.find(name) : undefined
-      const isOver = role?.validUntilMs != null && host.now() >= role.validUntilMs
-      if (role === undefined || isOver || proof === undefined || proof !== this.#proofOf(name, from)) {
-        this.#throttle.failed(name, machine)
-        this.audit.record({ event: 'login failed', by: { user: shown(name), ...from } })
-        throw new LoginError(`password authentication failed for user "${shown(name)}"`)
-      }
-      this.#throttle.succeeded(name)
-      const by = { user: role.name, ...from }
-      this.audit.record(
-        role.login ? { event: 'login', by } : { event: 'login failed', by, detail: 'it may not log in' },
-      )
-      if (!role.login) throw new NoLoginError(`role "${shown(name)}" is not permitted to log in`)
-      return role
-    } finally {
-      leave()
-    }
-  }
-
-  #after(delayMs: number): Promise<void> | undefined {
-    if (delayMs === 0) return undefined
-    return new Promise((resolve) => void this.#parts.host.at(delayMs, resolve))
-  }
-
   // ---- changes
 
   async create(name: string, role: RoleChange, by: Actor = theServer, joins: Joins = {}): Promise<void> {
@@ -395,7 +247,7 @@ export class Principals {
       ...memberEntries('member added', [name], [...members, ...admins], by),
     ]
     await this.#change(entries, (tx) => {
-      createRole(tx, name, { ...newRole, ...attributes, secret }, this.#chance(32))
+      createRole(tx, name, { ...newRole, ...attributes, secret }, chanceFrom(this.#parts.host, 32))
       this.#addMembers(tx, inRoles, [name], false, askerOf(by))
       this.#addMembers(tx, [name], members, false, askerOf(by))
       this.#addMembers(tx, [name], admins, true, askerOf(by))
@@ -409,7 +261,7 @@ export class Principals {
     const entry: AuditEntry = { event: 'role altered', by, object: name, detail: told(role) }
     await this.#change([entry], (tx) => {
       checkAlter(askerOf(by), requireRole(tx.catalog, name), attributes.superuser, isPassword)
-      alterRole(tx, name, { ...attributes, ...(secret !== undefined && { secret }) }, this.#chance(32))
+      alterRole(tx, name, { ...attributes, ...(secret !== undefined && { secret }) }, chanceFrom(this.#parts.host, 32))
     })
   }
 
@@ -499,14 +351,16 @@ export class Principals {
       run(transaction)
       for (const entry of entries) this.audit.within(transaction, entry)
     })
-    this.#known.clear()
+    this.proofs.forget()
     for (const entry of entries) this.audit.committed(entry)
   }
 
   async #secretText(password: string | null | undefined): Promise<string | null> {
     if (password === null || password === undefined) return null
     const given = parseSecret(password)
-    return given === undefined ? secretText(await secretOf(password, this.#chance(saltBytes))) : password
+    return given === undefined
+      ? secretText(await secretOf(password, chanceFrom(this.#parts.host, saltBytes)))
+      : password
   }
 }
 
@@ -529,9 +383,6 @@ function memberOf(catalog: Catalog, role: Role): Member {
   }
 }
 
-/** Its password was right. */
-export class NoLoginError extends LoginError {}
-
 /** What is changed, for the audit; of the password only that it is. */
 function told({ password, customData, redis, ...attributes }: RoleChange): string {
   const texts = Object.entries(attributes).map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
@@ -552,47 +403,4 @@ function memberEntries(
   by: Actor,
 ): AuditEntry[] {
   return roles.flatMap((role) => members.map((detail): AuditEntry => ({ event, by, object: role, detail })))
-}
-
-function shown(name: string): string {
-  return name.slice(0, 63)
-}
-
-/** One exchange with a client. */
-export class Login {
-  readonly name: string
-  readonly #exchange: ScramExchange
-  readonly #settle: (check: () => boolean) => Promise<Role>
-
-  constructor(exchange: ScramExchange, name: string, settle: (check: () => boolean) => Promise<Role>) {
-    this.#exchange = exchange
-    this.name = name
-    this.#settle = settle
-  }
-
-  get serverFirst(): string {
-    return this.#exchange.serverFirst
-  }
-
-  /** Errors: `LoginError`, `ScramError`. */
-  async finish(clientFinal: string): Promise<{ readonly role: Role; readonly serverFinal: string }> {
-    let serverFinal: string | undefined
-    let fault: ScramError | undefined
-    const check = (): boolean => {
-      try {
-        serverFinal = this.#exchange.finish(clientFinal)
-      } catch (error) {
-        if (!(error instanceof ScramError)) throw error
-        fault = error
-      }
-      return serverFinal !== undefined
-    }
-    try {
-      const role = await this.#settle(check)
-      return { role, serverFinal: serverFinal! }
-    } catch (error) {
-      // What is no proof is a failure like a wrong one, or it would be a free try.
-      throw fault ?? error
-    }
-  }
 }

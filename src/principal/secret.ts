@@ -12,6 +12,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import { PolylogError } from '../base/errors.ts'
+import type { Host } from '../host/host.ts'
 
 /** MongoDB's default; PostgreSQL's is 4,096, which is the least that MongoDB's drivers take. 3 ms. */
 export const defaultIterations = 15_000
@@ -28,6 +29,13 @@ export interface Secret {
   readonly salt: Uint8Array
   readonly storedKey: Uint8Array
   readonly serverKey: Uint8Array
+}
+
+/** So many random bytes. */
+export function chanceFrom(host: Host, bytes: number): Uint8Array {
+  const chance = new Uint8Array(bytes)
+  host.random(chance)
+  return chance
 }
 
 export function hmac(key: Uint8Array, text: string | Uint8Array): Buffer {

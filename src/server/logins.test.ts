@@ -241,11 +241,11 @@ describe('hostile logins', () => {
     await new Promise((resolve) => socket.once('connect', resolve))
     let isLookedAt: () => void = () => undefined
     const looked = new Promise<void>((resolve) => (isLookedAt = resolve))
-    const check = sessions.principals.checkPassword.bind(sessions.principals)
+    const check = sessions.principals.proofs.checkPassword.bind(sessions.principals.proofs)
     let letGo: () => void = () => undefined
     const held = new Promise<void>((resolve) => (letGo = resolve))
     const done = new Promise<void>((resolve) => {
-      sessions.principals.checkPassword = async (...args) => {
+      sessions.principals.proofs.checkPassword = async (...args) => {
         isLookedAt()
         await held
         return check(...args).finally(() => setImmediate(resolve))
@@ -265,7 +265,7 @@ describe('hostile logins', () => {
     const { ScramClient } = await import('../principal/scram-client.ts')
     const begin = (): { prove(): Promise<unknown> } => {
       const client = new ScramClient(ada.password, Buffer.alloc(18, 3))
-      const login = sessions.principals.beginScram(client.first, { door: 'test', remote: '127.0.0.1:1' }, 'bob')
+      const login = sessions.principals.proofs.beginScram(client.first, { door: 'test', remote: '127.0.0.1:1' }, 'bob')
       return { prove: async () => login.finish(await client.prove(login.serverFirst)) }
     }
     await sessions.principals.create('bob', ada)

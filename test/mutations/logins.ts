@@ -49,11 +49,13 @@ export const loginMutations: readonly Mutation[] = [
       ['failures are remembered without a bound', 'if (this.#failures.size <= mostRemembered) break', 'break'],
     ],
   ),
-  ...mutationsOf('src/principal/principals.ts', logins, [
+  ...mutationsOf('src/principal/proofs.ts', logins, [
     ['a password counts for ever', 'host.now() >= role.validUntilMs', 'false'],
     ['a role that may not log in does', 'if (!role.login) throw', 'if (false) throw'],
     ['a password that was right stays right', 'this.#known.get(name)?.equals(seal) === true', 'this.#known.has(name)'],
     ['a proof counts whatever has become of the secret', 'proof !== this.#proofOf(name, from)', 'false'],
+  ]),
+  ...mutationsOf('src/principal/principals.ts', logins, [
     ['what users there are is asked once', 'if (this.#looked?.catalog !== catalog)', 'if (this.#looked === undefined)'],
   ]),
   ...mutationsOf(

@@ -43,7 +43,7 @@ export const redisUserMutations: readonly Mutation[] = [
       'if (!rights.areUnlimited) return noOwner',
     ],
   ]),
-  ...mutationsOf('src/principal/principals.ts', users, [
+  ...mutationsOf('src/principal/proofs.ts', users, [
     ['a hash of Redis is right at every door', '(door === redisDoor && isRight) ||', 'isRight ||'],
   ]),
   ...mutationsOf('src/database/access/rights.ts', users, [

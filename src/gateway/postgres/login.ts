@@ -9,7 +9,8 @@
  *   R 12 · server final                    ──▶   then the greeting
  */
 import { decodeUtf8 } from '../../base/bytes.ts'
-import { LoginError, NoLoginError, type Login, type Principals } from '../../principal/principals.ts'
+import type { Principals } from '../../principal/principals.ts'
+import { LoginError, NoLoginError, type Login } from '../../principal/proofs.ts'
 import { ScramError } from '../../principal/scram.ts'
 import type { Connection } from '../connection.ts'
 import { protocolViolation, sqlError } from './errors.ts'
@@ -58,7 +59,11 @@ export class PostgresLogin {
     const at = message.take(size)
     message.finish()
     const first = decodeUtf8(message.bytes, at, at + size)
-    this.#login = this.#principals.beginScram(first, { door: 'postgres', remote: this.#connection.remote }, this.#user)
+    this.#login = this.#principals.proofs.beginScram(
+      first,
+      { door: 'postgres', remote: this.#connection.remote },
+      this.#user,
+    )
     authenticationSaslContinue(this.#connection.outbox.writer, this.#login.serverFirst)
   }
 

@@ -142,13 +142,13 @@ describe('passwords', () => {
     await say(ada, 'ACL SETUSER bob on >one')
     const place = { door: 'postgres', remote: '' }
     const { principals } = server.sessions
-    expect((await principals.checkPassword('bob', 'one', place)).name).toBe('bob')
+    expect((await principals.proofs.checkPassword('bob', 'one', place)).name).toBe('bob')
     await say(ada, 'ACL SETUSER bob >two')
     await server.login('bob', 'one')
     await server.login('bob', 'two')
-    await expect(principals.checkPassword('bob', 'two', place)).rejects.toThrow(/password authentication failed/)
+    await expect(principals.proofs.checkPassword('bob', 'two', place)).rejects.toThrow(/password authentication failed/)
     await say(ada, 'ACL SETUSER bob >three <one')
-    expect((await principals.checkPassword('bob', 'three', place)).name).toBe('bob')
+    expect((await principals.proofs.checkPassword('bob', 'three', place)).name).toBe('bob')
     await expect(server.login('bob', 'one')).rejects.toThrow('WRONGPASS')
     await say(ada, 'ACL SETUSER bob resetpass')
     for (const password of ['one', 'two', 'three']) await expect(server.login('bob', password)).rejects.toThrow()

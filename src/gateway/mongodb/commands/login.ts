@@ -10,7 +10,7 @@ import { bsonType, getField, type BsonValue } from '../../../model/document/bson
 import type { BsonWriter } from '../../../model/document/bson-writer.ts'
 import { mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readBinary, readString } from '../../../model/document/values.ts'
-import { LoginError, type Login } from '../../../principal/principals.ts'
+import { LoginError, type Login } from '../../../principal/proofs.ts'
 import { ScramError } from '../../../principal/scram.ts'
 import { noEncryption } from '../../connection.ts'
 import type { MongoConversation } from '../conversation.ts'
@@ -48,7 +48,7 @@ function begin(
   }
   if (connection.isExposed) throw authenticationFailed(`Authentication failed: ${noEncryption}`)
   const skips = options?.type === bsonType.object ? getField(options, 'skipEmptyExchange') : undefined
-  const login = principals.beginScram(textOf(payload), { door: 'mongodb', remote: connection.remote })
+  const login = principals.proofs.beginScram(textOf(payload), { door: 'mongodb', remote: connection.remote })
   connection.sasl = { login, skipsEmpty: skips !== undefined && isTruthy(skips), isProved: false }
   return login.serverFirst
 }

@@ -159,7 +159,7 @@ async function setUser(call: Call): Promise<void> {
   const role = principals.find(name)
   const edit = new AclEdit(role === undefined ? newUser() : userToChange(call, role), {
     table: server.table,
-    isOwnPassword: (password) => principals.isOwnPassword(name, password),
+    isOwnPassword: (password) => principals.proofs.isOwnPassword(name, password),
   })
   for (const word of words) await edit.apply(word)
   const { user, rules, ownPassword: password } = edit

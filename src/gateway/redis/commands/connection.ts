@@ -1,5 +1,5 @@
 /** Commands about the connection itself. */
-import { LoginError } from '../../../principal/principals.ts'
+import { LoginError } from '../../../principal/proofs.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
 import { checkClientName, describeClient } from './client.ts'
@@ -53,7 +53,7 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
   checkFree(call)
   try {
     const from = { door: 'redis', remote: call.client.remote }
-    const role = await call.server.sessions.principals.checkPassword(name, password, from)
+    const role = await call.server.sessions.principals.proofs.checkPassword(name, password, from)
     if (call.client.hasEnded) return
     becomeUser(call, role.name)
     call.client.identify()
