@@ -11,7 +11,7 @@ import { type CommitLog, type Durability, type Leader, LogError } from '../log/c
 import { openMemoryLog } from '../log/memory-log.ts'
 import type { OrderedStore, Reader, Snapshot } from '../storage/store.ts'
 import { firstCollectionId } from './catalog/catalog-entries.ts'
-import { type CatalogState } from './catalog/catalog-state.ts'
+import type { CatalogState } from './catalog/catalog-state.ts'
 import { Checkpointing } from './directory/checkpointing.ts'
 import type { Batch } from './commit/batch-queue.ts'
 import { CommitPipeline } from './commit/commit-pipeline.ts'

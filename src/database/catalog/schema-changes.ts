@@ -20,7 +20,7 @@ import {
   namespaceKey,
   newCollection,
 } from './catalog-entries.ts'
-import { type CatalogState } from './catalog-state.ts'
+import type { CatalogState } from './catalog-state.ts'
 import type { Collection, Index, JsonObject, Namespace } from './catalog.ts'
 import { engineNames, memoryEngine } from '../engines.ts'
 import {

@@ -18,7 +18,7 @@ import { endOfRecord, type CommitLog, type LogBatch } from '../../log/commit-log
 import { operationKinds, RecordReader } from '../../log/record.ts'
 import type { Draft, OrderedStore } from '../../storage/store.ts'
 import { catalogKeyspace, engineOfEntry } from '../catalog/catalog-entries.ts'
-import { type CatalogState } from '../catalog/catalog-state.ts'
+import type { CatalogState } from '../catalog/catalog-state.ts'
 import type { ConflictIndex } from '../transaction/conflict-index.ts'
 import type { Sequence } from '../contract.ts'
 import { type Engines, memoryEngine } from '../engines.ts'
