@@ -9,7 +9,7 @@ import { PersistentMap } from '../../base/persistent-map.ts'
 import { type KeyRange, type Slice, sliceOf } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { KeyWriter, keyspaceRange } from '../../base/tuple.ts'
-import { type AccessList, decodeAccess, encodeAccess } from '../access/access-list.ts'
+import { type AccessList, encodeAccess } from '../access/access-list.ts'
 import type { Collection, CollectionModel, GlobalObject, Index, JsonObject, JsonValue, Namespace } from './catalog.ts'
 import { findKind, type PartAddress, partText } from './objects.ts'
 

@@ -19,7 +19,7 @@ import { TransactionAccess } from '../access/transaction-access.ts'
 import { unlimited } from '../access/rights.ts'
 import { Agenda, nothingYet } from './agenda.ts'
 import { replyKey } from '../catalog/catalog-entries.ts'
-import { type CatalogChange, type CatalogState } from '../catalog/catalog-state.ts'
+import type { CatalogChange, CatalogState } from '../catalog/catalog-state.ts'
 import type { Catalog, Collection, Index, JsonObject, Namespace } from '../catalog/catalog.ts'
 import { commitTransaction } from '../commit/commit.ts'
 import type {
