@@ -235,6 +235,8 @@ export interface AccessOfTransaction {
   change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void
   /** What the server does of its own, for a caller that may have it done. */
   asServer<T>(run: () => T): T
+  /** What a rule does to the rows of what is owned: with the rights of its owner, and in its name. */
+  asOwner<T>(owned: Owned, run: () => T): T
   giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void
   /** Until the end of the transaction what a rule does with rows of the collection is done as its owner. */
   actForOwner(collection: number): void
@@ -255,6 +257,15 @@ export interface Principal {
   readonly sessionId: number
   /** Of the open transaction. */
   token(): string
+  /** The role that owns something: whose rights its rules act with. Left out: it may do everything anyway. */
+  asOwner?(owned: Owned): Principal
+}
+
+/** A collection or a namespace, as far as who owns it. */
+export interface Owned {
+  readonly owner: string
+  /** Undefined of what was made before there were roles. */
+  readonly ownerId?: number | undefined
 }
 
 export interface TransactionServices {

@@ -64,7 +64,7 @@ async function answerTo(user: string, text: string): Promise<string> {
 }
 
 describe('the privileges of SQL', { timeout: 60_000 }, () => {
-  test.each(['privileges', 'privileges-of-parts'])('%s: as PostgreSQL answers', async (name) => {
+  test.each(['privileges', 'privileges-of-parts', 'privileges-of-rules'])('%s: as PostgreSQL answers', async (name) => {
     const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
     const found: string[] = []

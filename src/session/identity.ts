@@ -6,7 +6,7 @@
  */
 import { type Rights, unlimited } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
-import type { Principal } from '../database/contract.ts'
+import type { Owned, Principal } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 
 /** What a role may do in a database, where its access lists are those of `catalog`. */
@@ -20,6 +20,8 @@ export interface IdentityParts {
   readonly sessionId: number
   readonly token: () => string
   readonly rightsOf: RightsOf
+  /** What a role may do where the session is. */
+  readonly rightsHere: (roleId: number) => Rights
 }
 
 export class Identity implements Principal {
@@ -33,6 +35,7 @@ export class Identity implements Principal {
   readonly sessionId: number
   readonly token: () => string
   readonly rightsOf: RightsOf
+  readonly #rightsHere: (roleId: number) => Rights
 
   constructor(parts: IdentityParts) {
     this.user = parts.user
@@ -41,12 +44,21 @@ export class Identity implements Principal {
     this.sessionId = parts.sessionId
     this.token = parts.token
     this.rightsOf = parts.rightsOf
+    this.#rightsHere = parts.rightsHere
   }
 
   /** Whether it may is the caller's to ask. */
   actAs(user: string, roleId: number | undefined): void {
     this.user = user
     this.roleId = roleId
+  }
+
+  /** What belongs to nobody in particular is the server's. */
+  asOwner({ owner, ownerId }: Owned): Principal {
+    if (this.roleId === undefined || ownerId === this.roleId) return this
+    const rights = ownerId === undefined ? unlimited : this.#rightsHere(ownerId)
+    const { database, sessionId, token } = this
+    return { user: owner, roleId: ownerId, rights, database, sessionId, token, asOwner: (owned) => this.asOwner(owned) }
   }
 
   /** Nothing is looked up for who may do everything. `open`: the transaction whose own changes of the lists count, too. */

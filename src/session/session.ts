@@ -94,7 +94,9 @@ export class ClientSession implements Session {
     this.memory = parts.account
     this.#watches = new Watches(parts.account)
     const { user, roleId, rightsOf, id: sessionId, sight, account, limits } = parts
-    const own = { user, roleId, rightsOf, sessionId, database: parts.database.name, token: () => this.token() }
+    const rightsHere = (role: number): Rights => this.rightsOf(role)
+    const database = parts.database.name
+    const own = { user, roleId, rightsOf, rightsHere, sessionId, database, token: () => this.token() }
     const principal = (this.identity = new Identity(own))
     this.limits = limits
     this.isConnection = parts.isConnection

@@ -12,6 +12,7 @@ import type { Slice } from '../../base/slice.ts'
 import { KeyReader } from '../../base/tuple-reader.ts'
 import { firstCollectionId } from '../catalog/catalog-entries.ts'
 import type { Collection, Namespace } from '../catalog/catalog.ts'
+import type { Owned } from '../contract.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
 import { nobody } from '../nobody.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
@@ -84,6 +85,18 @@ export class TransactionAccess {
     const transaction = this.#transaction
     const { principal } = transaction
     transaction.principal = nobody
+    try {
+      return run()
+    } finally {
+      transaction.principal = principal
+    }
+  }
+
+  /** What a rule does to the rows of what is owned: with the rights of its owner, and in its name. */
+  asOwner<T>(owned: Owned, run: () => T): T {
+    const transaction = this.#transaction
+    const { principal } = transaction
+    transaction.principal = principal.asOwner?.(owned) ?? principal
     try {
       return run()
     } finally {

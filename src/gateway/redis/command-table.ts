@@ -91,12 +91,29 @@ export const showsNames: ReadonlySet<string> = new Set(['keys', 'scan', 'randomk
 /** Of all others: their arguments are options, which are read in one turn. */
 const mostOptions = 1024
 
+/** An option by which a command that writes answers a value. */
+export interface AnswersIf {
+  readonly option: string
+  /** Where options begin. */
+  readonly from: number
+  /** Where they end: before the first that is none of these. Left out: with the command. */
+  readonly beside?: ReadonlySet<string>
+}
+
+export const longestOption = 4
+
+/** Redis 7.0 knows the one of SET, and lets who may only write a key add 0 to what is in a sorted set, and hear the sum. */
+const answering: ReadonlyMap<string, AnswersIf> = new Map([
+  ['set', { option: 'get', from: 3 }],
+  ['zadd', { option: 'incr', from: 2, beside: new Set(['nx', 'xx', 'gt', 'lt', 'ch']) }],
+])
+
 /** What becomes of one or several of a command's arguments. */
 export interface KeyUse {
   readonly specification: KeySpecification
   readonly wanted: Privileges
-  /** It is read only where the command says GET. */
-  readonly isOfGet: boolean
+  /** It is read only where an option is there: SET's GET, ZADD's INCR. */
+  readonly answersIf: AnswersIf | undefined
   /** It lies in a database that the command names: the command asks for it itself. */
   readonly isElsewhere: boolean
 }
@@ -137,8 +154,8 @@ export class Command {
     this.administers = flags.includes('admin')
     this.keys = (facts.keys ?? []).map((specification, i) => ({
       specification,
-      wanted: privilegesFor(specification),
-      isOfGet: specification.flags.includes('variable_flags'),
+      wanted: privilegesFor(specification) | (answering.has(name) ? privilege.read : noPrivileges),
+      answersIf: answering.get(name),
       isElsewhere: name === 'copy' && i === 1,
     }))
     this.readOnly = !flags.includes('write')

@@ -21,7 +21,7 @@ import { noPrivileges, privilege, type Privileges, writing } from '../../databas
 import type { Rights } from '../../database/access/rights.ts'
 import type { Catalog, Namespace } from '../../database/catalog/catalog.ts'
 import { allowedBy } from './command-rules.ts'
-import { type Command, type CommandTable, keysOf, needsOfAll } from './command-table.ts'
+import { type AnswersIf, type Command, type CommandTable, longestOption, keysOf, needsOfAll } from './command-table.ts'
 import { DatabaseLookup, redisNamespace } from './databases.ts'
 import { CommandError } from './errors.ts'
 import { Glob } from './glob.ts'
@@ -132,9 +132,9 @@ export class Permissions {
   }
 
   #findKey({ keys, name }: Command, args: Arguments, first: number): Denial | undefined {
-    for (const { specification, wanted, isOfGet, isElsewhere } of keys) {
+    for (const { specification, wanted, answersIf, isElsewhere } of keys) {
       if (isElsewhere) continue
-      const asked = isOfGet && !asksForValue(args, first) ? wanted & ~read : wanted
+      const asked = answersIf === undefined || asksForValue(answersIf, args, first) ? wanted : wanted & ~read
       if (this.#mayAll(asked)) continue
       // A number of keys that cannot be: the command will refuse it, and must not be the one to find out.
       const positions = keysOf(specification, args, first)
@@ -184,11 +184,13 @@ export class Permissions {
   }
 }
 
-/** SET … GET answers what was there. */
-function asksForValue(args: Arguments, first: number): boolean {
-  for (let at = first + 3; at < args.count; at++) {
+/** SET … GET answers what was there, ZADD … INCR what it is now. */
+function asksForValue({ option, from, beside }: AnswersIf, args: Arguments, first: number): boolean {
+  for (let at = first + from; at < args.count; at++) {
     const argument = args.at(at)
-    if (argument.end - argument.start === 3 && sliceToLatin1(argument).toLowerCase() === 'get') return true
+    const word = argument.end - argument.start <= longestOption ? sliceToLatin1(argument).toLowerCase() : ''
+    if (word === option) return true
+    if (beside?.has(word) === false) return false
   }
   return false
 }

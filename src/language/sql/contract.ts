@@ -44,8 +44,8 @@ export interface SqlContext {
   /** What the caller may do; the same object as long as that has not changed. Left out, everything. */
   readonly rights?: Rights
   readonly database: string
-  /** An expression that is kept with a table: what it draws from is the table's. */
-  readonly isStored?: boolean
+  /** The sequence of the identity column whose value is made: its numbers are the table's to give. */
+  readonly ownSequence?: number | undefined
   /** As set: may hold `"$user"`, which stands for `user`. `pg_catalog` comes first by itself. */
   readonly searchPath: readonly string[]
   /** What the session has set, else undefined: the language knows defaults and validity, the session keeps the text. */

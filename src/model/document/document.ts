@@ -15,6 +15,7 @@ import { sliceLength, type Slice } from '../../base/slice.ts'
 import { KeyWriter } from '../../base/tuple.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { charge, isTurnOver } from '../../base/work.ts'
+import { privilege } from '../../database/access/privileges.ts'
 import type { Collection, JsonObject, Namespace } from '../../database/catalog/catalog.ts'
 import { registerKind } from '../../database/catalog/objects.ts'
 import type { StatementSteps, Transaction, TransactionReader } from '../../database/contract.ts'
@@ -217,7 +218,7 @@ export function indexDocument(
   document: Slice,
 ): WriteSteps {
   return written(transaction, collection, document, sliceLength(document), function* (entries) {
-    yield* checkAll(entries, collection, [index], document)
+    yield* checkAll(entries, collection, [index], document, mayShow(transaction, collection))
     yield* entries.put(index, document)
   })
 }
@@ -227,11 +228,17 @@ function* checkAll(
   collection: Collection,
   indexes: readonly DocumentIndex[],
   document: Slice,
+  shows = true,
 ): StatementSteps<void> {
   for (const index of indexes) {
     if (!index.unique && index.fields.length === 1) continue
-    yield* entries.check(index, document, () => duplicateKey(collection, index, document))
+    yield* entries.check(index, document, () => duplicateKey(collection, index, shows ? document : undefined))
   }
+}
+
+/** Of documents that others have written. */
+function mayShow({ principal }: Transaction, collection: Collection): boolean {
+  return (principal.rights.onCollection(collection) & privilege.read) !== 0
 }
 
 /** The answer of what may wait, and changes nothing. */
@@ -270,7 +277,9 @@ function duplicateId(collection: Collection, id: BsonValue): PolylogError {
   return duplicate(collection, '_id_', [['_id', 1, id]])
 }
 
-function duplicateKey(collection: Collection, index: DocumentIndex, document: Slice): PolylogError {
+/** Without the document: to who may not see its values. */
+function duplicateKey(collection: Collection, index: DocumentIndex, document: Slice | undefined): PolylogError {
+  if (document === undefined) return duplicate(collection, index.name, undefined)
   const fields = index.fields.map(({ path, descending }): [string, number, BsonValue] => {
     const value = new BsonValue()
     let { start } = document
@@ -286,11 +295,16 @@ function duplicateKey(collection: Collection, index: DocumentIndex, document: Sl
 function duplicate(
   collection: Collection,
   index: string,
-  fields: readonly [string, number, BsonValue][],
+  fields: readonly [string, number, BsonValue][] | undefined,
 ): PolylogError {
-  const shown = fields.map(([name, , value]) => `${name}: ${describeKey(value)}`).join(', ')
   const name = `${collection.namespace.name}.${collection.name}`
-  const message = `E11000 duplicate key error collection: ${name} index: ${index} dup key: { ${shown} }`
+  const where = `E11000 duplicate key error collection: ${name} index: ${index}`
+  if (fields === undefined) {
+    const detail = { collection: collection.name, constraint: index }
+    return mongoError(mongoCode.duplicateKey, where, 'unique_violation', detail)
+  }
+  const shown = fields.map(([path, , value]) => `${path}: ${describeKey(value)}`).join(', ')
+  const message = `${where} dup key: { ${shown} }`
   return mongoError(mongoCode.duplicateKey, message, 'unique_violation', {
     collection: collection.name,
     constraint: index,

@@ -242,7 +242,10 @@ class FollowUp implements Task {
       yield* this.#refuse(transaction)
       return
     }
-    yield* this.#eachReferring(transaction, (one) => this.#apply(transaction, one, action))
+    const { collection: owned } = foreignKey.referencing
+    yield* this.#eachReferring(transaction, (one) => {
+      transaction.access.asOwner(owned, () => this.#apply(transaction, one, action))
+    })
     // A row that refers to its default already would be updated to what it is: it must not go unnoticed.
     if (action === 'set default') yield* this.#refuse(transaction)
   }

@@ -63,10 +63,11 @@ function bindSelect(binder: Binder, scope: Scope, statement: SelectStmt): BoundQ
   const visible = targets.length
   const expressions = targets.map(({ expression }) => expression)
   const sorted = bindOrder(binder, scope, statement.sortClause ?? [], targets, expressions)
-  const grouped = group(binder, scope, statement, targets, expressions)
   const isDistinct = statement.distinctClause !== undefined
-  const locking = bindLocking(binder, scope, statement, from, grouped.grouping !== undefined || isDistinct)
   const on = isDistinct ? distinctOn(binder, scope, statement.distinctClause!, targets, expressions) : undefined
+  // Last: what was added to be sorted or told apart by is grouped like the rest.
+  const grouped = group(binder, scope, statement, targets, expressions)
+  const locking = bindLocking(binder, scope, statement, from, grouped.grouping !== undefined || isDistinct)
   if (isDistinct && on === undefined && expressions.length > visible) {
     const { location } = expressions[visible]!
     throw failure('42P10', 'for SELECT DISTINCT, ORDER BY expressions must appear in select list', { location })

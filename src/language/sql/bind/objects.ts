@@ -1,4 +1,6 @@
 /** Names of objects and their numbers: what the casts to and from regclass, regtype, regnamespace and regrole do. */
+import { noPrivileges, privilege } from '../../../database/access/privileges.ts'
+import { unlimited } from '../../../database/access/rights.ts'
 import { findType, findTypeByName, formatType } from '../../../model/table/types/registry.ts'
 import { partsOf } from '../../../database/catalog/objects.ts'
 import type { SqlContext } from '../contract.ts'
@@ -73,22 +75,36 @@ function lookUpRelation(context: SqlContext, text: string): number {
   throw failure('42P01', `relation "${text}" does not exist`)
 }
 
+/** Errors: `AccessError` where a schema is named that the caller may not use; one of the search path is passed over. */
 export function findRelationOid(context: SqlContext, parts: readonly string[]): number | undefined {
   const name = parts[parts.length - 1]!
-  const schemas = parts.length > 1 ? [parts[parts.length - 2]!] : searchPathOf(context)
-  for (const schema of schemas) {
-    const view = systemViewOid(schema, name) ?? servedViewOid(context, schema, name)
-    if (view !== undefined) return view
-    const collection = context.catalog.findCollection(schema, name)
-    if (collection !== undefined) return collectionOid(collection)
-    const owner = context.catalog.findOwnerOfPart(schema, name)
-    const index = owner && partsOf(owner).find((one) => one.isRelation === true && one.name === name)
-    if (owner === undefined || index === undefined) continue
-    // Who notes what an answer depends on hears of the index's table, too.
-    context.catalog.findCollection(schema, owner.name)
-    return indexOid(owner, Number(index.key))
+  const rights = context.rights ?? unlimited
+  if (parts.length > 1) {
+    const schema = parts[parts.length - 2]!
+    const namespace = context.catalog.namespaces.get(schema)
+    if (namespace !== undefined) rights.requireUse(namespace)
+    return relationOidIn(context, schema, name)
+  }
+  for (const schema of searchPathOf(context)) {
+    const namespace = context.catalog.namespaces.get(schema)
+    if (namespace !== undefined && (rights.ofNamespace(namespace) & privilege.usage) === noPrivileges) continue
+    const found = relationOidIn(context, schema, name)
+    if (found !== undefined) return found
   }
   return undefined
+}
+
+function relationOidIn(context: SqlContext, schema: string, name: string): number | undefined {
+  const view = systemViewOid(schema, name) ?? servedViewOid(context, schema, name)
+  if (view !== undefined) return view
+  const collection = context.catalog.findCollection(schema, name)
+  if (collection !== undefined) return collectionOid(collection)
+  const owner = context.catalog.findOwnerOfPart(schema, name)
+  const index = owner && partsOf(owner).find((one) => one.isRelation === true && one.name === name)
+  if (owner === undefined || index === undefined) return undefined
+  // Who notes what an answer depends on hears of the index's table, too.
+  context.catalog.findCollection(schema, owner.name)
+  return indexOid(owner, Number(index.key))
 }
 
 /** Of a table of what the server knows. */
@@ -114,7 +130,7 @@ export function describeObject(context: SqlContext, type: number, value: number)
 
 export function qualify(context: SqlContext, schema: string, name: string): string {
   const seen = findRelationOid(context, [name])
-  const own = findRelationOid(context, [schema, name])
+  const own = relationOidIn(context, schema, name)
   return seen === own ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
 }
 

@@ -15,6 +15,7 @@ import { oid } from '../types/oids.ts'
 import { collectionOid } from './identity.ts'
 import { memoryRelation, type RowMaker } from './memory-relation.ts'
 import { served, timeOf } from './served-rows.ts'
+import { tellsSize } from './relation-size.ts'
 import { collections, indexesOfTable, tables } from './stored-tables.ts'
 
 type Values = readonly SqlValue[]
@@ -72,7 +73,8 @@ const noBuffers: Values = [0, null, 0n, 0n, 0n, 0n, 0n]
 
 function* tableCounts(run: SqlRun): Generator<Values> {
   for (const collection of shownTables(run)) {
-    const rows = run.transaction.count(keyspaceRange(collection.id, primaryIndex))
+    const isTold = tellsSize(run.transaction, collection)
+    const rows = isTold ? run.transaction.count(keyspaceRange(collection.id, primaryIndex)) : undefined
     const live = rows === undefined ? null : BigInt(rows)
     yield [...identityOf(collection), ...ofScans, live, 0n, null, null, ...neverVacuumed]
   }

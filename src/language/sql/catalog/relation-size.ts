@@ -1,7 +1,11 @@
 /**
  * pg_table_size and its kin: what relations take, in bytes of keys and values. An estimate: the number of entries, which is
  * exact where the store can tell it, times the mean of the first ones. A primary key takes nothing beside its rows.
+ *
+ * As in PostgreSQL everybody may ask for the size of a table. What lies behind other doors tells its own to those only who have
+ * anything to do with it, as these doors do; of all others it is NULL.
  */
+import type { Transaction } from '../../../database/contract.ts'
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import type { KeyRange } from '../../../base/slice.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
@@ -11,11 +15,16 @@ import { collections } from './stored-tables.ts'
 
 const sampledEntries = 64
 
+export function tellsSize({ principal }: Transaction, collection: Collection): boolean {
+  const { rights } = principal
+  return collection.model === 'table' || rights.member?.monitors === true || rights.touches(collection, false)
+}
+
 /** Of a relation's own data: rows, or an index's entries. `undefined`: there is none of this number. */
 export function relationSize(run: SqlRun, oid: number): bigint | undefined {
   const { catalog } = run.transaction
   const collection = collectionByOid(catalog, oid)
-  if (collection !== undefined) return rowsSize(run, collection)
+  if (collection !== undefined) return tellsSize(run.transaction, collection) ? rowsSize(run, collection) : undefined
   const found = indexByOid(catalog, oid)
   if (found === undefined) return undefined
   return found.indexId === 0 ? 0n : sizeOf(run, keyspaceRange(found.collection.id, found.indexId))
@@ -23,7 +32,7 @@ export function relationSize(run: SqlRun, oid: number): bigint | undefined {
 
 export function indexesSize(run: SqlRun, oid: number): bigint | undefined {
   const collection = collectionByOid(run.transaction.catalog, oid)
-  if (collection === undefined) return undefined
+  if (collection === undefined || !tellsSize(run.transaction, collection)) return undefined
   let total = 0n
   for (const { id } of collection.indexes) total += sizeOf(run, keyspaceRange(collection.id, id))
   return total
@@ -47,6 +56,10 @@ function rowsSize(run: SqlRun, collection: Collection): bigint {
 }
 
 function sizeOf({ transaction }: SqlRun, range: KeyRange): bigint {
+  return transaction.access.asServer(() => sampledSize(transaction, range))
+}
+
+function sampledSize(transaction: Transaction, range: KeyRange): bigint {
   const cursor = transaction.scan(range)
   let bytes = 0
   let entries = 0

@@ -92,12 +92,12 @@ function sequenceOf({ transaction }: SqlRun, number: number): Collection {
   return collection
 }
 
-/** One of these must be had; an identity column's numbers are the table's to give. */
+/** One of these must be had. A number of a sequence says nothing of its schema: who names it by its name is asked for that. */
 function allowed(run: SqlRun, number: number, oneOf: Privileges): Collection {
   const sequence = sequenceOf(run, number)
   const { rights } = run.transaction.principal
   const isDraw = oneOf === (privilege.usage | privilege.update)
-  if (isDraw && run.context.isStored === true && sequenceDefinitionOf(sequence).owner?.isIdentity === true) {
+  if (isDraw && run.context.ownSequence === sequence.id) {
     run.transaction.access.actForOwner(sequence.id)
     return sequence
   }

@@ -99,7 +99,7 @@ function keysOfSort(
   return { keyOf: (row, run) => parts.map((part) => part(row, run)), keyFormat: sqlRows, compare }
 }
 
-/** `isSorted`: by `places`, whose order it keeps. */
+/** `types`: of all columns; `places`: of those that tell rows apart, where these are not all; `isSorted`: by these. */
 export function distinct(
   input: PlanNode,
   types: readonly number[],

@@ -181,12 +181,7 @@ export class Planner {
       if (tail.order.length > 0) {
         plan = sorted(plan, { order: distinctOrder(body.distinctOn, tail.order), types, targets: body.targets })
       }
-      plan = distinct(
-        plan,
-        body.distinctOn.map((place) => types[place]!),
-        body.distinctOn,
-        tail.order.length > 0,
-      )
+      plan = distinct(plan, types, body.distinctOn, tail.order.length > 0)
     } else if (tail.order.length > 0 && !ordering.isSatisfied) {
       const bounds = body.locking.length === 0 && !tail.withTies ? this.#boundsOf(tail) : undefined
       plan = sorted(plan, { order: tail.order, types, targets: body.targets, bounds })

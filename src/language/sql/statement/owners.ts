@@ -45,9 +45,11 @@ export function newOwner({ context, transaction }: SqlRun, role: RoleSpec | unde
 }
 
 /** With what belongs to it: sequences of its columns. */
-export function giveCollection({ transaction }: SqlRun, collection: Collection, to: Owner): Collection {
+export function giveCollection(run: SqlRun, collection: Collection, to: Owner): Collection {
+  const { transaction } = run
   transaction.principal.rights.requireOwner(collection)
-  requireCreate(transaction, collection.namespace, to)
+  if (to.ownerId !== undefined && collection.ownerId === to.ownerId) return collection
+  requireCreate(run, collection.namespace, to)
   changeGiver(transaction, collection, to)
   const given = transaction.alterCollection(collection, to)
   if (!isTable(given)) return given
@@ -61,11 +63,10 @@ export function giveCollection({ transaction }: SqlRun, collection: Collection, 
   return transaction.catalog.collectionById(given.id)!
 }
 
-/** The new owner must be able to make it there. */
-function requireCreate({ principal }: Transaction, namespace: Namespace, { ownerId }: Owner): void {
-  const { rights } = principal
-  if (rights.areUnlimited || ownerId === undefined) return
-  rights.requireInNamespace(namespace, privilege.create)
+/** The new owner must be able to make it there: what it may counts, and not what the caller may. */
+function requireCreate({ context, transaction }: SqlRun, namespace: Namespace, { ownerId }: Owner): void {
+  if (transaction.principal.rights.areUnlimited || ownerId === undefined) return
+  context.rightsOf?.(ownerId).requireInNamespace(namespace, privilege.create)
 }
 
 /** What the old owner has given the new one has. */

@@ -89,6 +89,8 @@ function tableScope(table: Table): Scope {
 
 /** The transaction that an expression runs for: stored expressions have no subqueries and no state of their own. */
 let writing: Transaction | undefined
+/** Of the identity column whose default runs. */
+let ownSequence: number | undefined
 
 /** No settings but the defaults: what a stored expression means does not depend on who writes. */
 const ambient: SqlContext = {
@@ -105,7 +107,9 @@ const ambient: SqlContext = {
     return writing!.principal.sessionId
   },
   searchPath: ['public'],
-  isStored: true,
+  get ownSequence() {
+    return ownSequence
+  },
   getSetting: () => undefined,
   setSetting: () => undefined,
   transactionToken: () => writing!.principal.token(),
@@ -140,12 +144,27 @@ function stored(bound: Expression): StoredExpression {
   }
 }
 
+function drawingFrom(sequence: number | undefined, { reads, evaluate }: StoredExpression): StoredExpression {
+  return {
+    reads,
+    evaluate: (row, transaction) => {
+      ownSequence = sequence
+      try {
+        return evaluate(row, transaction)
+      } finally {
+        ownSequence = undefined
+      }
+    },
+  }
+}
+
 registerExpressionLanguage({
   loading: () => (isGrammarLoaded() ? undefined : loadGrammar()),
-  compileDefault: (catalog, { default: text, type, modifier }) => {
+  compileDefault: (catalog, { default: text, type, modifier, definition }) => {
     const binder = binderOver(catalog)
     const bound = binder.expression(new Scope(), parseExpression(text!))
-    return stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
+    const made = stored(coerce(binder, bound, type.oid, modifier, 'assignment'))
+    return definition.identity === undefined ? made : drawingFrom(definition.sequence, made)
   },
   compileGenerated: (catalog, table, { generated, type, modifier }) => {
     const binder = binderOver(catalog)

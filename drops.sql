@@ -1,0 +1,3 @@
+DROP ROLE ada;
+DROP ROLE bob;
+DROP ROLE grp;
