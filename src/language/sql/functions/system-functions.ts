@@ -1,7 +1,7 @@
 /** Functions about the session, the catalog and sequences. */
 import { describeConstraint } from '../catalog/constraints.ts'
 import { findTypeByName, formatType } from '../../../model/table/types/registry.ts'
-import { isSequence, nextValue, sequenceDefinitionOf, sequenceState, setValue } from '../../../model/table/sequence.ts'
+import { isSequence, nextValue, sequenceState, setValue } from '../../../model/table/sequence.ts'
 import { privilege, type Privileges } from '../../../database/access/privileges.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { findRelationOid, relationNameByOid, searchPathOf } from '../bind/objects.ts'

@@ -144,13 +144,13 @@ function stored(bound: Expression): StoredExpression {
   }
 }
 
-function drawingFrom(sequence: number | undefined, { reads, evaluate }: StoredExpression): StoredExpression {
+function drawingFrom(sequence: number | undefined, made: StoredExpression): StoredExpression {
   return {
-    reads,
+    reads: made.reads,
     evaluate: (row, transaction) => {
       ownSequence = sequence
       try {
-        return evaluate(row, transaction)
+        return made.evaluate(row, transaction)
       } finally {
         ownSequence = undefined
       }
