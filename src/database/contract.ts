@@ -232,7 +232,7 @@ export interface AccessOfTransaction {
    * Who may do what with an object (0: the database) or a part of it: made of the list that is written down, if one is. Whether
    * the caller may change it is the caller's to ask.
    */
-  change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void
+  change(id: number, part: string, change: (before: AccessList | undefined) => AccessList | undefined): void
   /** What the server does of its own, for a caller that may have it done. */
   asServer<T>(run: () => T): T
   /** What a rule does to the rows of what is owned: with the rights of its owner, and in its name. */

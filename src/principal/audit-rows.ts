@@ -30,6 +30,7 @@ export type ChangeEvent =
   | 'settings altered'
   | 'privilege granted'
   | 'privilege revoked'
+  | 'default privileges altered'
   | 'encryption key changed'
   | 'session terminated'
   | 'audit rows lost'

@@ -1,5 +1,6 @@
 /** Where a role is used in a database: what it owns, and what it has been given. */
 import { PolylogError } from '../base/errors.ts'
+import { readDefaultPart } from '../database/access/default-access.ts'
 import { wordOf } from '../database/access/rights.ts'
 import type { Catalog, Collection, Namespace } from '../database/catalog/catalog.ts'
 import type { Role } from './roles.ts'
@@ -34,13 +35,20 @@ export function checkUnused(catalog: Catalog, { id, name }: Role): void {
   const shown = [
     ...namespaces.map((one) => `owner of schema ${one.name}`),
     ...collections.map((one) => `owner of ${wordOf(one)} ${one.name}`),
-    ...access.map((one) => `privileges for ${nameOf(catalog, one.id)}`),
+    ...access.map(({ id: object, part }) => `${heldOn(part, id)} ${nameOf(catalog, object)}`),
   ]
   if (shown.length === 0) return
   const hint = 'REASSIGN OWNED and DROP OWNED take it off there.'
   throw new PolylogError('dependent_objects', `role "${name}" cannot be dropped because some objects depend on it`, {
     detail: { sqlState: '2BP01', detail: shown.slice(0, 100).join('\n'), hint },
   })
+}
+
+function heldOn(part: string, roleId: number): string {
+  const defaults = readDefaultPart(part)
+  if (defaults === undefined) return 'privileges for'
+  const whose = defaults.roleId === roleId ? 'owner of' : 'privileges for'
+  return `${whose} default privileges on new ${defaults.kind}s in`
 }
 
 function nameOf(catalog: Catalog, id: number): string {

@@ -64,16 +64,19 @@ async function answerTo(user: string, text: string): Promise<string> {
 }
 
 describe('the privileges of SQL', { timeout: 60_000 }, () => {
-  test.each(['privileges', 'privileges-of-parts', 'privileges-of-rules'])('%s: as PostgreSQL answers', async (name) => {
-    const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)
-    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
-    const found: string[] = []
-    for (let at = 0; at < lines.length; at += 2) {
-      const [, user, text] = /^(\w+)> (.*)$/.exec(lines[at]!)!
-      found.push(lines[at]!, `  ${await answerTo(user!, text!)}`)
-    }
-    expect(found).toEqual(lines)
-  })
+  test.each(['privileges', 'privileges-of-parts', 'privileges-of-rules', 'privileges-of-defaults'])(
+    '%s: as PostgreSQL answers',
+    async (name) => {
+      const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)
+      const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+      const found: string[] = []
+      for (let at = 0; at < lines.length; at += 2) {
+        const [, user, text] = /^(\w+)> (.*)$/.exec(lines[at]!)!
+        found.push(lines[at]!, `  ${await answerTo(user!, text!)}`)
+      }
+      expect(found).toEqual(lines)
+    },
+  )
 
   test('what PostgreSQL does not ask for is asked for: a WITH query that nobody reads', async () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")

@@ -104,7 +104,7 @@ export class TransactionAccess {
     }
   }
 
-  change(id: number, part: string, change: (before: AccessList | undefined) => AccessList): void {
+  change(id: number, part: string, change: (before: AccessList | undefined) => AccessList | undefined): void {
     changeAccess(this.#transaction, id, part, change)
   }
 

@@ -8,14 +8,14 @@ import { collectionLockKey, holdNamespace } from './schema-changes.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
 
 /**
- * The access list of an object or a part of it, made of the one that it has now (undefined: none is written down). Two
- * that change it at once do so one after the other.
+ * The access list of an object or a part of it, made of the one that it has now (undefined: none is written down, or is to
+ * be). Two that change it at once do so one after the other.
  */
 export function changeAccess(
   transaction: KernelTransaction,
   id: number,
   part: string,
-  change: (before: AccessList | undefined) => AccessList,
+  change: (before: AccessList | undefined) => AccessList | undefined,
 ): void {
   const { catalog } = transaction
   transaction.locks.lockName(`\xffaccess ${id}`, 'update')
@@ -33,7 +33,8 @@ export function changeAccess(
     }
     if (catalog.collectionById(id) === undefined) throw new PolylogError('undefined_object', 'it does not exist')
   }
-  transaction.changeCatalog(accessKey(id, part), accessValue(change(catalog.access.get(id)?.get(part))))
+  const after = change(catalog.access.get(id)?.get(part))
+  transaction.changeCatalog(accessKey(id, part), after && accessValue(after))
 }
 
 export function changeNamespaceOwner(transaction: KernelTransaction, namespace: Namespace): void {

@@ -7,10 +7,13 @@
 import { PolylogError } from '../../base/errors.ts'
 import { emptySlice, sliceLength, sliceOf, sliceToLatin1, type Slice } from '../../base/slice.ts'
 import { keyspaceRange, primaryIndex } from '../../base/tuple.ts'
+import type { AccessList } from '../access/access-list.ts'
+import { defaultsFor, firstAccess } from '../access/default-access.ts'
 import { privilege, writing } from '../access/privileges.ts'
 import { AccessError, notOwner, wordOf } from '../access/rights.ts'
 import {
   accessKey,
+  accessValue,
   collectionKey,
   commentKey,
   commentTextKey,
@@ -71,7 +74,14 @@ export function createNamespace(transaction: KernelTransaction, name: string, ha
     ownerId: hasOwner && isOwned(name) ? roleId : undefined,
   }
   transaction.changeCatalog(namespaceKey(namespace.id), encodeNamespace(namespace))
+  const { ownerId } = namespace
+  beginWith(transaction, namespace.id, defaultsFor(transaction.catalog.access, ownerId, 'schema'))
   return namespace
+}
+
+/** Default privileges of who makes it. */
+function beginWith(transaction: KernelTransaction, id: number, list: AccessList): void {
+  if (list.length > 0) transaction.changeCatalog(accessKey(id, ''), accessValue(list))
 }
 
 /**
@@ -161,7 +171,9 @@ export function createCollection(transaction: KernelTransaction, created: NewCol
   const { user, roleId } = transaction.principal
   const collection = newCollection(state, user)
   // Documents and the keys of Redis are nobody's own: their protocols know no owners.
-  return write(transaction, collection.model === 'table' ? { ...collection, ownerId: roleId } : collection)
+  const made = write(transaction, collection.model === 'table' ? { ...collection, ownerId: roleId } : collection)
+  beginWith(transaction, id, firstAccess(transaction.catalog.access, roleId, made))
+  return made
 }
 
 function checkEngine({ kernel }: KernelTransaction, engine: string = memoryEngine): void {

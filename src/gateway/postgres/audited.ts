@@ -11,7 +11,8 @@ import type { Client } from './client.ts'
 
 /** Statements that give and take hold names only, no values. */
 const longest = 500
-const events: ReadonlyMap<string, 'privilege granted' | 'privilege revoked'> = new Map([
+const events: ReadonlyMap<string, 'privilege granted' | 'privilege revoked' | 'default privileges altered'> = new Map([
+  ['ALTER DEFAULT PRIVILEGES', 'default privileges altered'],
   ['GRANT', 'privilege granted'],
   ['REVOKE', 'privilege revoked'],
 ])

@@ -1,6 +1,12 @@
 /** Access lists as PostgreSQL writes them: `ada=arw/postgres`, a letter for each privilege, with a star where it may be given on. */
 import { type AccessItem, type AccessList, noOwner } from '../../../database/access/access-list.ts'
-import { privilege, type PrivilegeName, type Privileges } from '../../../database/access/privileges.ts'
+import {
+  ofCollections,
+  ofSequences,
+  privilege,
+  type PrivilegeName,
+  type Privileges,
+} from '../../../database/access/privileges.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import type { SqlRun } from '../plan/run.ts'
@@ -40,8 +46,15 @@ function nameOf({ context }: SqlRun, id: number, owner: string): string {
   return quoteIdentifier(context.roles?.find((role) => role.id === id)?.name ?? String(id))
 }
 
-function itemText(run: SqlRun, { to, by, may, mayGive }: AccessItem, owner: string): string {
+export function itemText(run: SqlRun, { to, by, may, mayGive }: AccessItem, owner: string): string {
   return `${nameOf(run, to, owner)}=${textOf(may, mayGive)}/${nameOf(run, by, owner)}`
+}
+
+/** What an owner has, as far as PostgreSQL knows of it. */
+export const ownerPrivileges: Readonly<Record<'table' | 'sequence' | 'schema', Privileges>> = {
+  table: ofCollections & ~(privilege.schema | privilege.feed | privilege.history),
+  sequence: ofSequences & ~privilege.schema,
+  schema: privilege.usage | privilege.create,
 }
 
 /** Null where nothing has been given or taken. `all`: what the owner has. */

@@ -10,7 +10,7 @@ import { findSetting, settingNames } from '../settings.ts'
 import { oid } from '../types/oids.ts'
 import { namespaceOid, systemNamespaces } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
-import { accessTexts } from './access-text.ts'
+import { accessTexts, ownerPrivileges } from './access-text.ts'
 import { allRoles, firstRoleOid, ownerOid, ownRoleOid, roleOidById } from './roles.ts'
 
 type Values = readonly SqlValue[]
@@ -41,7 +41,7 @@ function* namespaces(run: SqlRun): Generator<Values> {
   if (!transaction.catalog.namespaces.has('public')) yield [2200, 'public', owner, null]
   for (const namespace of transaction.catalog.namespaces.values()) {
     if (systemNamespaces.has(namespace.name)) continue
-    const access = accessTexts(run, namespace, '', privilege.usage | privilege.create)
+    const access = accessTexts(run, namespace, '', ownerPrivileges.schema)
     yield [namespaceOid(namespace), namespace.name, ownerOid(run, namespace), access]
   }
 }

@@ -1,5 +1,4 @@
 /** pg_class and what describes relations: columns, indexes, constraints, defaults. */
-import { ofSequences, privilege, ofCollections } from '../../../database/access/privileges.ts'
 import { partText } from '../../../database/catalog/objects.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { memoryEngine } from '../../../database/engines.ts'
@@ -13,7 +12,7 @@ import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { collectionOid, defaultOid, namespaceOid, systemNamespaces } from './identity.ts'
-import { accessTexts } from './access-text.ts'
+import { accessTexts, ownerPrivileges } from './access-text.ts'
 import { ownerName, ownerOid, ownRoleOid } from './roles.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { viewsOf } from './registered-views.ts'
@@ -91,12 +90,9 @@ function classRow(one: ClassRow): Values {
   ]
 }
 
-const tableWords = ofCollections & ~(privilege.schema | privilege.feed | privilege.history)
-const sequenceWords = ofSequences & ~privilege.schema
-
 /** What the owner has of it, and whoever has been given something. */
 function accessOf(run: SqlRun, collection: Collection): string[] | null {
-  return accessTexts(run, collection, '', isSequence(collection) ? sequenceWords : tableWords)
+  return accessTexts(run, collection, '', ownerPrivileges[isSequence(collection) ? 'sequence' : 'table'])
 }
 
 function* classes(run: SqlRun): Generator<Values> {

@@ -5,6 +5,7 @@ import { informationSchema } from './information-schema.ts'
 import { emptyViews } from './pg-empty.ts'
 import { pgDepend } from './pg-depend.ts'
 import { pgDescription, pgSharedDescription } from './pg-description.ts'
+import { pgDefaultAcl } from './pg-default-acl.ts'
 import { pgObjects } from './pg-objects.ts'
 import { pgRelations } from './pg-relations.ts'
 import { pgStatistics } from './pg-statistics.ts'
@@ -16,6 +17,7 @@ const views = new Map<string, Relation>()
 
 for (const view of [
   ...pgRelations,
+  pgDefaultAcl,
   ...pgObjects,
   ...pgStatistics,
   ...pgStoredStatistics,

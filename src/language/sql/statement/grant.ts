@@ -29,6 +29,7 @@ import {
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
 import { partText } from '../../../database/catalog/objects.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
+import { ownerPrivileges } from '../catalog/access-text.ts'
 import { relationsOf } from '../catalog/relations.ts'
 import { stringOf, stringsOf } from '../bind/tree.ts'
 import type { Notice, RoleName, SqlContext } from '../contract.ts'
@@ -59,17 +60,20 @@ export const privilegeWords: ReadonlyMap<string, Privileges> = new Map([
   ['administer', privilege.administer],
 ])
 
+type Kind = 'table' | 'sequence' | 'schema' | 'database'
+
 /** What PostgreSQL has for each kind: what `ALL` says. */
-const all = {
-  table: ofCollections & ~(privilege.schema | privilege.feed | privilege.history),
-  sequence: ofSequences & ~privilege.schema,
-  schema: privilege.usage | privilege.create,
+export const allOf: Readonly<Record<Kind, Privileges>> = {
+  ...ownerPrivileges,
   database: privilege.create | privilege.connect | privilege.temporary,
-} as const
+}
 
-const possible = { table: ofCollections, sequence: ofSequences, schema: ofNamespaces, database: ofDatabases } as const
-
-type Kind = keyof typeof all
+export const possibleOf: Readonly<Record<Kind, Privileges>> = {
+  table: ofCollections,
+  sequence: ofSequences,
+  schema: ofNamespaces,
+  database: ofDatabases,
+}
 
 /** What a statement is about: its list, and who may always give. */
 interface Target {
@@ -82,18 +86,16 @@ interface Target {
 }
 
 export function planGrant(statement: GrantStmt): Planned {
-  const { is_grant: isGrant = false, targtype, behavior } = statement
+  const { is_grant: isGrant = false, behavior, grantor } = statement
   const command = isGrant ? 'GRANT' : 'REVOKE'
-  if (targtype === 'ACL_TARGET_DEFAULTS') throw notBuilt('ALTER DEFAULT PRIVILEGES')
-  if (statement.grantor !== undefined && statement.grantor.roletype === 'ROLESPEC_CSTRING') {
-    throw notBuilt(`${command} … GRANTED BY another role`)
-  }
   return planSteps({ kind: 'schema' }, command, (run) => {
     const notices: Notice[] = []
-    const grantees = (statement.grantees ?? []).map((node) => granteeId(run, (node as { RoleSpec: RoleSpec }).RoleSpec))
-    if (isGrant && statement.grant_option === true && grantees.includes(everybody)) {
-      throw failure('0LP01', 'grant options can only be granted to roles')
+    // As whom it is given is found out; PostgreSQL takes the name for the standard's sake.
+    if (grantor?.roletype === 'ROLESPEC_CSTRING') {
+      requireRole(run.context, grantor.rolename!)
+      if (grantor.rolename !== run.context.user) throw failure('0A000', 'grantor must be current user')
     }
+    const grantees = requireGrantees(run, statement)
     for (const target of targetsOf(run, statement)) {
       for (const { part, wanted } of wantedOn(target, statement.privileges)) {
         const option = statement.grant_option === true
@@ -103,6 +105,16 @@ export function planGrant(statement: GrantStmt): Planned {
     }
     return { rowCount: 0, notices }
   })
+}
+
+/** Numbers of roles, 0 is everybody. */
+export function requireGrantees(
+  run: SqlRun,
+  { grantees = [], is_grant: isGrant, grant_option: option }: GrantStmt,
+): number[] {
+  const found = grantees.map((node) => granteeId(run, (node as { RoleSpec: RoleSpec }).RoleSpec))
+  if (isGrant !== true || option !== true || !found.includes(everybody)) return found
+  throw failure('0LP01', 'grant options can only be granted to roles')
 }
 
 interface Change {
@@ -128,8 +140,13 @@ function changeOne(run: SqlRun, change: Change, notices: Notice[]): void {
   if (isGrant || part !== '') return
   // What is taken of the whole is taken of its columns, and what was given of them because of it.
   for (const column of run.transaction.catalog.access.get(target.id)?.keys() ?? []) {
-    if (column !== '' && column !== 'keys') changeList(run, change, column, privileges & ofColumns, giver.by)
+    if (isColumnPart(column)) changeList(run, change, column, privileges & ofColumns, giver.by)
   }
+}
+
+/** The others are the whole, keys of Redis, and default privileges. */
+function isColumnPart(part: string): boolean {
+  return part.startsWith('column ')
 }
 
 function changeList(run: SqlRun, change: Change, part: string, privileges: Privileges, by: number): void {
@@ -169,7 +186,7 @@ function giverOf(
 }
 
 /** Who owns a schema owns what it makes in it, and not what others do. */
-const ofOwner: Readonly<Record<Kind, Privileges>> = { ...possible, schema: all.schema, database: noPrivileges }
+const ofOwner: Readonly<Record<Kind, Privileges>> = { ...possibleOf, schema: allOf.schema, database: noPrivileges }
 
 function count(set: Privileges): number {
   let bits = 0
@@ -212,7 +229,7 @@ function targetsOf(run: SqlRun, { targtype, objtype, objects = [] }: GrantStmt):
   throw notBuilt(`GRANT and REVOKE on a ${objectWords(objtype).toLowerCase()}`)
 }
 
-function requireNamespace({ transaction }: SqlRun, name: string): Namespace {
+export function requireNamespace({ transaction }: SqlRun, name: string): Namespace {
   const found = transaction.catalog.namespaces.get(name)
   if (found !== undefined) return found
   if (name === 'public') return transaction.createNamespace(name)
@@ -254,14 +271,14 @@ function allIn(run: SqlRun, schema: string, objtype: GrantStmt['objtype']): Targ
 
 /** By part: '' is the whole. */
 function wantedOn(target: Target, nodes: readonly Node[] | undefined): { part: string; wanted: Privileges }[] {
-  if (nodes === undefined) return [{ part: '', wanted: all[target.kind] }]
+  if (nodes === undefined) return [{ part: '', wanted: allOf[target.kind] }]
   const parts = new Map<string, Privileges>()
   const add = (part: string, wanted: Privileges): void =>
     void parts.set(part, (parts.get(part) ?? noPrivileges) | wanted)
   for (const node of nodes) {
     const { priv_name: word, cols } = (node as { AccessPriv: AccessPriv }).AccessPriv
     const columns = stringsOf(cols)
-    const wanted = word === undefined ? (columns.length > 0 ? ofColumns : all[target.kind]) : wantedBy(target, word)
+    const wanted = word === undefined ? (columns.length > 0 ? ofColumns : allOf[target.kind]) : wantedBy(target, word)
     if (columns.length === 0) add('', wanted)
     else if ((wanted & ~ofColumns) !== noPrivileges) {
       throw failure('0LP01', `invalid privilege type ${word!.toUpperCase()} for column`)
@@ -274,7 +291,7 @@ function wantedBy({ kind }: Target, word: string): Privileges {
   const wanted = privilegeWords.get(word)
   if (wanted === undefined) throw failure('42601', `unrecognized privilege type "${word}"`)
   // A sequence is a table to who says TABLE.
-  if ((wanted & possible[kind]) !== noPrivileges) return wanted
+  if ((wanted & possibleOf[kind]) !== noPrivileges) return wanted
   throw failure('0LP01', `invalid privilege type ${word.toUpperCase()} for ${kind}`)
 }
 

@@ -6,6 +6,7 @@
  */
 import type { AlterOwnerStmt, DropOwnedStmt, Node, ReassignOwnedStmt, RoleSpec } from 'libpg-query'
 import { type AccessList, noOwner, withoutOrphans } from '../../../database/access/access-list.ts'
+import { readDefaultPart } from '../../../database/access/default-access.ts'
 import { allPrivileges, privilege } from '../../../database/access/privileges.ts'
 import { notOwner } from '../../../database/access/rights.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
@@ -76,7 +77,9 @@ function changeGiver({ access, catalog }: Transaction, of: Collection | Namespac
   const given = (list: AccessList): AccessList => {
     return list.filter((item) => item.to !== to).map((item) => (item.by === from ? { ...item, by: to } : item))
   }
-  for (const part of catalog.access.get(of.id)?.keys() ?? []) access.change(of.id, part, (list) => given(list ?? []))
+  for (const part of catalog.access.get(of.id)?.keys() ?? []) {
+    if (readDefaultPart(part) === undefined) access.change(of.id, part, (list) => given(list ?? []))
+  }
 }
 
 function giveNamespace({ transaction }: SqlRun, namespace: Namespace, to: Owner): void {
@@ -131,6 +134,12 @@ export function planReassignOwned({ roles, newrole }: ReassignOwnedStmt): Planne
   })
 }
 
+/** Of default privileges: they go with who has said them. */
+function withoutRoles(list: AccessList, roles: readonly number[]): AccessList | undefined {
+  const left = list.filter(({ to, by }) => !roles.includes(to) && !roles.includes(by))
+  return left.length === 0 ? undefined : left
+}
+
 /** What they own in this database, and what they have been given. */
 export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
   return planSteps({ kind: 'schema' }, 'DROP OWNED', function* (run): StatementSteps<Outcome> {
@@ -144,6 +153,10 @@ export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
     for (const [id, parts] of catalog.access) {
       for (const [part, list] of parts) {
         if (!list.some(({ to, by }) => owners.includes(to) || owners.includes(by))) continue
+        if (readDefaultPart(part) !== undefined) {
+          access.change(id, part, (before = []) => withoutRoles(before, owners))
+          continue
+        }
         const { ownerId = noOwner } = catalog.collectionById(id) ?? catalog.namespaceById(id) ?? {}
         const whole =
           part === '' ? [] : (catalog.access.get(id)?.get('') ?? []).filter(({ to }) => !owners.includes(to))

@@ -13,6 +13,7 @@ import { planCreateTable, planCreateTableAs } from './create-table.ts'
 import { planDrop } from './drop.ts'
 import { planDropDatabase } from './drop-database.ts'
 import { planExplain } from './explain.ts'
+import { planAlterDefaultPrivileges } from './default-privileges.ts'
 import { planGrant, planGrantRole } from './grant.ts'
 import { planInsert } from './insert.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
@@ -65,6 +66,7 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('AlterDatabaseStmt' in node) return planAlterDatabase(node.AlterDatabaseStmt)
   if ('DropRoleStmt' in node) return planDropRole(node.DropRoleStmt)
   if ('GrantStmt' in node) return planGrant(node.GrantStmt)
+  if ('AlterDefaultPrivilegesStmt' in node) return planAlterDefaultPrivileges(node.AlterDefaultPrivilegesStmt)
   if ('GrantRoleStmt' in node) return planGrantRole(node.GrantRoleStmt)
   if ('AlterOwnerStmt' in node) return planAlterOwner(node.AlterOwnerStmt)
   if ('ReassignOwnedStmt' in node) return planReassignOwned(node.ReassignOwnedStmt)
