@@ -32,8 +32,12 @@ const compareTwins = [
   'src/database/directory/recovery.test.ts',
 ]
 
-/** They damage the files of the memory store's checkpoint, or have the verifier read them. */
-const readCheckpoints = ['src/database/engines.test.ts', 'src/server/damaged-engine.test.ts']
+/** They name or damage the files of the memory store's checkpoint, or have a verifier or a follower read them. */
+const readCheckpoints = [
+  'src/database/engines.test.ts',
+  'src/server/damaged-engine.test.ts',
+  'src/server/encrypted-directory.test.ts',
+]
 
 const stores: Readonly<Record<string, StoreOfTests>> = {
   // Pages that are not always resident.

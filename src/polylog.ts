@@ -77,6 +77,8 @@ const checkTlsNames = checkOptions({
   certificateFile: checkString,
   keyFile: checkString,
   clientAuthoritiesFile: checkString,
+  clientsMayShowNone: checkBoolean,
+  revocationsFile: checkString,
   certificate: checkString,
   key: checkString,
 })
@@ -89,6 +91,7 @@ const checkServeOptions = checkOptions({
   host: checkString,
   socketPath: checkString,
   insecureTransport: checkBoolean,
+  domain: checkString,
   tls: (what, value) => {
     checkTlsNames(what, value)
     checkTlsPair(what, value)

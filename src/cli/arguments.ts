@@ -5,6 +5,7 @@ import type { Protocol } from '../gateway/gateway.ts'
 import type { TlsFiles } from '../server/certificates.ts'
 import type { ConnectionLimits } from '../session/connection-counts.ts'
 import { type ProtocolName, protocols } from '../server/protocols.ts'
+import { normalizedDomain } from '../server/server-names.ts'
 import type { KeyValues } from './encryption-key.ts'
 
 export class UsageError extends Error {}
@@ -17,6 +18,7 @@ export interface ServeArguments {
   readonly protocolPorts: Readonly<Partial<Record<ProtocolName, number>>>
   readonly socket: string | undefined
   readonly tls: TlsFiles | undefined
+  readonly domain: string | undefined
   readonly insecureTransport: boolean
   readonly durability: Durability
   /** Bytes, or a share of what there is; undefined: the default share. */
@@ -51,7 +53,11 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
                         in it, as psql and MongoDB's drivers look for them
   --tls-cert FILE       certificate in PEM, with those above it, and
   --tls-key FILE        its key: TLS on every port, beside the open protocols; read again on SIGHUP and when they change
-  --tls-ca FILE         clients by TLS must show a certificate that one of these has signed, beside their password
+  --tls-client-ca FILE  clients by TLS must show a certificate that one of these has signed; of the users that
+                        polylog user add --certificate made it is the proof of who they are, of others beside a password
+  --tls-client-certificates required|optional  whether who shows none is let in, too (default: required)
+  --tls-crl FILE        what these authorities have revoked, a list of each; read again as the certificate is
+  --tls-domain NAME     whoever calls the server DATABASE.NAME by TLS, and names no database, uses that one
   --insecure-transport  let passwords and data pass between machines in the open
   --durability LEVEL    what replies wait for: synced (default), written, memory
   --memory-limit SIZE   memory of the whole process, stored data included (default: 60 % of the machine's or control
@@ -79,9 +85,10 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
   --url postgres://…    of the database that a running server has
   --json FILE           the report, as JSON, with every difference that is listed in short
 
-       polylog user add NAME --admin | password NAME | remove NAME | list  [options]
+       polylog user add NAME [--admin] [--certificate] | password NAME | remove NAME | list  [options]
                       users, for all databases. Once there is one, everybody needs a password, at every door. It is asked
-                      for at the terminal, or read from the first line of the standard input
+                      for at the terminal, or read from the first line of the standard input; not with --certificate: a
+                      client's certificate of that name is the proof then
 
   --data DIR            of a data directory that no server has open (default: ./polylog-data)
   --url postgres://…    of a running server; USER:PASSWORD@ where it asks for a password
@@ -109,7 +116,10 @@ const fixedOptions = {
   socket: { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
-  'tls-ca': { type: 'string' },
+  'tls-client-ca': { type: 'string' },
+  'tls-client-certificates': { type: 'string' },
+  'tls-crl': { type: 'string' },
+  'tls-domain': { type: 'string' },
   'insecure-transport': { type: 'boolean' },
   durability: { type: 'string' },
   'memory-limit': { type: 'string' },
@@ -154,6 +164,7 @@ export async function parseServe(
     ),
     socket: values.socket === undefined ? undefined : pathOf('socket', values.socket),
     tls: tlsOf(values),
+    domain: domainOf(values['tls-domain']),
     insecureTransport: values['insecure-transport'] === true,
     durability: durabilityOf(values.durability ?? 'synced'),
     memoryLimitBytes: sizeOf('memory-limit', values['memory-limit'], leastMemoryBytes),
@@ -217,19 +228,35 @@ function connectionsOf(values: Values): ConnectionLimits {
 }
 
 function tlsOf(values: Values): TlsFiles | undefined {
-  const [certificate, key, authorities] = [values['tls-cert'], values['tls-key'], values['tls-ca']]
+  const [certificate, key, authorities] = [values['tls-cert'], values['tls-key'], values['tls-client-ca']]
+  const [shown, revoked] = [values['tls-client-certificates'], values['tls-crl']]
   if ((certificate === undefined) !== (key === undefined)) {
     throw new UsageError('--tls-cert and --tls-key are given together')
   }
   if (authorities !== undefined && (certificate === undefined || values['insecure-transport'] === true)) {
-    throw new UsageError('--tls-ca needs --tls-cert, and has no sense with --insecure-transport')
+    throw new UsageError('--tls-client-ca needs --tls-cert, and has no sense with --insecure-transport')
+  }
+  if (authorities === undefined && (shown !== undefined || revoked !== undefined)) {
+    throw new UsageError('--tls-client-certificates and --tls-crl need --tls-client-ca')
+  }
+  if (shown !== undefined && shown !== 'required' && shown !== 'optional') {
+    throw new UsageError(`--tls-client-certificates is required or optional, not "${String(shown)}"`)
   }
   if (certificate === undefined || key === undefined) return undefined
   return {
     certificateFile: pathOf('tls-cert', certificate),
     keyFile: pathOf('tls-key', key),
-    ...(authorities !== undefined && { clientAuthoritiesFile: pathOf('tls-ca', authorities) }),
+    ...(authorities !== undefined && { clientAuthoritiesFile: pathOf('tls-client-ca', authorities) }),
+    ...(shown === 'optional' && { clientsMayShowNone: true }),
+    ...(revoked !== undefined && { revocationsFile: pathOf('tls-crl', revoked) }),
   }
+}
+
+function domainOf(value: string | boolean | undefined): string | undefined {
+  if (value === undefined) return undefined
+  const domain = normalizedDomain(String(value))
+  if (/^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(domain)) return domain
+  throw new UsageError(`--tls-domain takes a domain such as db.example.com, not "${String(value)}"`)
 }
 
 function portOf(name: string, value: string | boolean): number {

@@ -23,7 +23,7 @@ function endlessHeapMb(limitBytes: number): number {
 }
 
 export async function serve(args: ServeArguments): Promise<RunningServer> {
-  const { directory, host, port, protocolPorts, socket, tls, insecureTransport, durability } = args
+  const { directory, host, port, protocolPorts, socket, tls, domain, insecureTransport, durability } = args
   const { memoryLimitBytes, temporaryLimitBytes, transactionLimitBytes, idleDatabases, connections, handOverBytes } =
     args
   const user = firstUser()
@@ -49,6 +49,7 @@ export async function serve(args: ServeArguments): Promise<RunningServer> {
       protocolPorts,
       insecureTransport,
       ...(tls !== undefined && { tls }),
+      ...(domain !== undefined && { domain }),
       ...(socket !== undefined && { socketPath: socket }),
     },
     // In memory there is nothing to wait for.

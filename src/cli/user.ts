@@ -10,6 +10,7 @@ import { Instance, type InstanceOptions } from '../database/instance.ts'
 import type { Host } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
 import { readSmallFile } from '../host/small-file.ts'
+import { certificateProves, certificateSetting, proveByCertificate } from '../principal/certificates.ts'
 import type { Principals, RoleChange } from '../principal/principals.ts'
 import { Sessions } from '../session/sessions.ts'
 import { UsageError } from './arguments.ts'
@@ -21,34 +22,45 @@ const options = {
   data: { type: 'string' },
   url: { type: 'string' },
   admin: { type: 'boolean' },
+  certificate: { type: 'boolean' },
   ...keyOptions,
 } as const
+
+interface ListedUser {
+  readonly name: string
+  readonly isAdmin: boolean
+  readonly hasCertificate: boolean
+}
 
 /** What is done to users, wherever they are. */
 interface Users {
   create(name: string, change: RoleChange): Promise<void>
   alter(name: string, change: RoleChange): Promise<void>
   drop(name: string): Promise<void>
-  list(): Promise<readonly (readonly [name: string, isAdmin: boolean])[]>
+  /** A client's certificate of its name is its proof. */
+  proveByCertificate(name: string): Promise<void>
+  list(): Promise<readonly ListedUser[]>
 }
 
 export async function userCommand(args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args)
-  const { data, url, admin = false } = values
+  const { data, url, admin = false, certificate = false } = values
   const key = await readEncryptionKey(values)
   checkOfDirectory(key, url)
   if (data !== undefined && url !== undefined) throw new UsageError('--data and --url exclude each other')
   const [action, name, ...more] = positionals
   const takesName = action !== 'list'
   if (!actions.has(action ?? '') || more.length > 0 || (name === undefined) === takesName) {
-    throw new UsageError('polylog user takes: add NAME [--admin], password NAME, remove NAME, or list')
+    throw new UsageError('polylog user takes: add NAME [--admin] [--certificate], password NAME, remove NAME, or list')
   }
-  if (admin && action !== 'add') throw new UsageError('--admin is said to polylog user add')
+  if ((admin || certificate) && action !== 'add') {
+    throw new UsageError('--admin and --certificate are said to polylog user add')
+  }
   // What is done is what was asked for: only what is wrong is said.
   const real = createRealHost()
   const log: Host['log'] = (level, ...rest) => (level === 'info' ? undefined : real.log(level, ...rest))
   const host: Host = { ...real, log }
-  const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', admin)
+  const work = (users: Users): Promise<void> => carryOut(users, action!, name ?? '', { admin, certificate })
   await (url === undefined
     ? inDirectory({ host, directory: data ?? 'polylog-data', ...key }, action === 'add', work)
     : work(ofServer(host, callerOf(url))))
@@ -57,7 +69,7 @@ export async function userCommand(args: readonly string[]): Promise<void> {
 const actions: ReadonlySet<string> = new Set(['add', 'password', 'remove', 'list'])
 
 function parse(args: readonly string[]): {
-  values: { data?: string; url?: string; admin?: boolean } & KeyValues
+  values: { data?: string; url?: string; admin?: boolean; certificate?: boolean } & KeyValues
   positionals: string[]
 } {
   try {
@@ -67,14 +79,24 @@ function parse(args: readonly string[]): {
   }
 }
 
-async function carryOut(users: Users, action: string, name: string, isAdmin: boolean): Promise<void> {
+async function carryOut(
+  users: Users,
+  action: string,
+  name: string,
+  { admin: isAdmin, certificate }: { readonly admin: boolean; readonly certificate: boolean },
+): Promise<void> {
   if (action === 'list') {
-    for (const [user, isSuperuser] of await users.list()) {
-      process.stdout.write(`${user}${isSuperuser ? ' (admin)' : ''}\n`)
+    for (const user of await users.list()) {
+      const marks = [user.isAdmin ? ' (admin)' : '', user.hasCertificate ? ' (certificate)' : '']
+      process.stdout.write(`${user.name}${marks.join('')}\n`)
     }
     return
   }
   if (action === 'remove') return await users.drop(name)
+  if (certificate) {
+    await users.create(name, { login: true, superuser: isAdmin })
+    return await users.proveByCertificate(name)
+  }
   const password = await readPassword(`Password for ${name}: `)
   if (action === 'password') await users.alter(name, { password })
   else await users.create(name, { login: true, superuser: isAdmin, password })
@@ -122,7 +144,15 @@ function ofPrincipals(principals: Principals): Users {
     create: (name, change) => principals.create(name, change),
     alter: (name, change) => principals.alter(name, change),
     drop: (name) => principals.drop([name]),
-    list: async () => principals.roles.filter(({ login }) => login).map((role) => [role.name, role.superuser] as const),
+    proveByCertificate: (name) => proveByCertificate(principals, name),
+    list: async () =>
+      principals.roles
+        .filter(({ login }) => login)
+        .map(({ name, superuser: isAdmin }) => ({
+          name,
+          isAdmin,
+          hasCertificate: certificateProves(principals, name),
+        })),
   }
 }
 
@@ -131,15 +161,25 @@ function ofServer(host: Host, caller: Caller): Users {
   return {
     create: async (name, { superuser, password }) => {
       const kind = superuser === true ? 'SUPERUSER' : 'NOSUPERUSER'
-      await run(`CREATE ROLE ${quoted(name, '"')} LOGIN ${kind} PASSWORD ${quoted(password!, "'")}`)
+      const proof = password == null ? '' : ` PASSWORD ${quoted(password, "'")}`
+      await run(`CREATE ROLE ${quoted(name, '"')} LOGIN ${kind}${proof}`)
     },
     alter: async (name, { password }) => {
       await run(`ALTER ROLE ${quoted(name, '"')} PASSWORD ${quoted(password!, "'")}`)
     },
     drop: async (name) => void (await run(`DROP ROLE ${quoted(name, '"')}`)),
+    proveByCertificate: async (name) => {
+      await run(`ALTER ROLE ${quoted(name, '"')} SET ${certificateSetting} = on`)
+    },
     list: async () => {
-      const sql = 'SELECT rolname, rolsuper FROM pg_roles WHERE rolcanlogin ORDER BY rolname'
-      return (await queryOnce(host, caller, sql)).map(([name, isSuperuser]) => [name!, isSuperuser === 't'] as const)
+      const sql = `SELECT r.rolname, r.rolsuper, '${certificateSetting}=on' = ANY (s.setconfig) FROM pg_roles r
+        LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 WHERE r.rolcanlogin ORDER BY 1`
+      const rows = await queryOnce(host, caller, sql)
+      return rows.map(([name, isAdmin, has]) => ({
+        name: name!,
+        isAdmin: isAdmin === 't',
+        hasCertificate: has === 't',
+      }))
     },
   }
 }

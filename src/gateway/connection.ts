@@ -22,7 +22,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import type { Cancel, Socket } from '../host/host.ts'
+import type { Cancel, ClientCertificate, Socket } from '../host/host.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
 import type { SessionLimits } from '../session/limits.ts'
@@ -54,6 +54,8 @@ export interface ConnectionParts extends DoorParts {
   readonly id: number
   readonly isExposed: boolean
   readonly loginMs: number
+  readonly certificate?: ClientCertificate | undefined
+  readonly database?: string | undefined
   /** Told once, when the connection is no more. */
   readonly onClose: (connection: Connection) => void
 }
@@ -134,6 +136,16 @@ export class Connection {
   /** Others may read what passes: a proof of who it is would be theirs, too. Says so. */
   get isExposed(): boolean {
     return this.#parts.isExposed && this.#parts.sessions.principals.areProved
+  }
+
+  /** That its client has shown within TLS, and that was found good. */
+  get certificate(): ClientCertificate | undefined {
+    return this.#parts.certificate
+  }
+
+  /** As the client has called the server: the database that it uses where it names none. */
+  get database(): string | undefined {
+    return this.#parts.database
   }
 
   /** It is known who it is, or nobody asks. */

@@ -57,7 +57,8 @@ export class Door implements Gateway {
     return this.#protocol.findEncryptionRequest?.(bytes)
   }
 
-  accept(socket: Socket, first: Uint8Array, { place, isExposed = false, loginMs = usualLoginMs }: Entry = {}): void {
+  accept(socket: Socket, first: Uint8Array, entry: Entry = {}): void {
+    const { place, isExposed = false, loginMs = usualLoginMs, certificate, database } = entry
     const counts = this.#counts
     const id = ++this.#lastId
     const onClose = (closed: Connection): void => {
@@ -66,7 +67,7 @@ export class Door implements Gateway {
     }
     counts.connectionsOpened++
     counts.connectionsOpen++
-    const parts = { ...this.#parts, counts, id, onClose, isExposed, loginMs }
+    const parts = { ...this.#parts, counts, id, onClose, isExposed, loginMs, certificate, database }
     const connection = new Connection(parts, socket, this.#state)
     this.#connections.add(connection)
     if (place?.refusal !== undefined) connection.fail(place.refusal)

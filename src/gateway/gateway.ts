@@ -7,7 +7,7 @@
  * `refused-replies.ts` says what leaves in place of replies whose writes were refused.
  */
 import type { PolylogError } from '../base/errors.ts'
-import type { Socket } from '../host/host.ts'
+import type { ClientCertificate, Socket } from '../host/host.ts'
 import type { SessionHost } from '../session/contract.ts'
 import type { Connection } from './connection.ts'
 import type { Place } from './place.ts'
@@ -102,6 +102,10 @@ export interface Entry {
   readonly isExposed?: boolean
   /** What is left of the time in which it must be known who it is. */
   readonly loginMs?: number
+  /** That it has shown, and that was found good. */
+  readonly certificate?: ClientCertificate | undefined
+  /** The one that it uses where it names none. */
+  readonly database?: string | undefined
 }
 
 /** A protocol that is served. */

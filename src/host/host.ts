@@ -170,8 +170,12 @@ export interface KeyPair {
 }
 
 export interface IdentityText extends KeyPair {
-  /** Clients must show a certificate that one of these has signed. */
+  /** A certificate that a client shows must be one that one of these has signed; left out, none is asked for. */
   readonly clientAuthorities?: string | undefined
+  /** Who shows none is let in, too. */
+  readonly clientsMayShowNone?: boolean | undefined
+  /** Lists of what is revoked, in PEM, of every authority that has signed: one that is missing or too old lets nobody in. */
+  readonly revocations?: string | undefined
   /** By which a client may say in its handshake what it will speak (ALPN). One that names none of these is refused. */
   readonly protocols: readonly string[]
 }
@@ -240,8 +244,17 @@ export interface Socket {
   destroy(): void
 }
 
+/** Of a client's certificate that was signed by an authority that is believed, and is not revoked. */
+export interface ClientCertificate {
+  /** The first one of its subject; undefined where there is none, or none that is a text. */
+  readonly commonName: string | undefined
+  /** The whole subject as RFC 2253 writes it, the last part first: `CN=ada,OU=db,O=Acme`. */
+  readonly subject: string
+}
+
 /** What a handshake has told. */
 export interface Secured {
+  readonly certificate?: ClientCertificate | undefined
   /** As the client calls the server (SNI). */
   readonly serverName: string | undefined
   /** Of the identity's `protocols`. */

@@ -5,7 +5,7 @@
  * Files are replaced one after another, so that for a moment they are no pair. What is no pair, or no certificate, changes
  * nothing and is said once.
  */
-import { type Cancel, DiskError, type Host, type KeyPair, NetworkError } from '../host/host.ts'
+import { type Cancel, DiskError, type Host, type IdentityText, type KeyPair, NetworkError } from '../host/host.ts'
 import { readTextFile } from '../host/small-file.ts'
 import type { Handshakes } from './handshakes.ts'
 
@@ -13,13 +13,15 @@ import type { Handshakes } from './handshakes.ts'
 export interface TlsFiles {
   readonly certificateFile: string
   readonly keyFile: string
-  /** Clients must show a certificate that one of these has signed, beside their password. */
+  /** Clients must show a certificate that one of these has signed. */
   readonly clientAuthoritiesFile?: string
+  /** Who shows none is let in, too, and proves by a password who it is. */
+  readonly clientsMayShowNone?: boolean
+  /** What their authorities have revoked. */
+  readonly revocationsFile?: string
 }
 
-interface Texts extends KeyPair {
-  readonly clientAuthorities: string | undefined
-}
+type Texts = Omit<IdentityText, 'protocols'>
 
 const everyMs = 10_000
 const maxFileBytes = 1024 * 1024
@@ -106,12 +108,14 @@ export class Certificates {
 
   async #read(): Promise<Texts> {
     const tls = this.#tls
-    if (!('keyFile' in tls)) return { ...tls, clientAuthorities: undefined }
-    const { certificateFile, keyFile, clientAuthoritiesFile } = tls
+    if (!('keyFile' in tls)) return tls
+    const { certificateFile, keyFile, clientAuthoritiesFile, clientsMayShowNone, revocationsFile } = tls
     return {
       certificate: await this.#readFile(certificateFile),
       key: await this.#readFile(keyFile),
-      clientAuthorities: clientAuthoritiesFile === undefined ? undefined : await this.#readFile(clientAuthoritiesFile),
+      clientAuthorities: clientAuthoritiesFile && (await this.#readFile(clientAuthoritiesFile)),
+      clientsMayShowNone,
+      revocations: revocationsFile && (await this.#readFile(revocationsFile)),
     }
   }
 

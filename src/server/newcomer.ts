@@ -15,8 +15,9 @@
 import { loginMs } from '../gateway/connection.ts'
 import type { EncryptionRequest, Gateway } from '../gateway/gateway.ts'
 import type { Place } from '../gateway/place.ts'
-import type { Cancel, Identity, Secured, Socket } from '../host/host.ts'
+import type { Cancel, ClientCertificate, Identity, Secured, Socket } from '../host/host.ts'
 import type { SessionHost } from '../session/contract.ts'
+import { databaseOfName } from './server-names.ts'
 import { handshakeRecord, sniffClientHello } from './client-hello.ts'
 import type { Handshakes } from './handshakes.ts'
 import { choose, maxSniffBytes } from './sniffing.ts'
@@ -42,6 +43,8 @@ export interface Entrance {
   readonly handshakes: Handshakes
   /** Passwords may pass in the open, between machines. */
   readonly allowsInsecure: boolean
+  /** Names of the server within it name a database (`server-names.ts`). */
+  readonly domain: string | undefined
 }
 
 export class Newcomer {
@@ -59,6 +62,8 @@ export class Newcomer {
   /** Of the kinds of encryption that we do not have, it has asked for one. */
   #wasRefused = false
   #stopLimit: Cancel | undefined
+  #certificate: ClientCertificate | undefined
+  #database: string | undefined
 
   /** `onTold` is called when it is a gateway's or gone. */
   constructor(entrance: Entrance, socket: Socket, place: Place, onTold: () => void) {
@@ -143,6 +148,8 @@ export class Newcomer {
       place,
       isExposed: !this.#socket.isLocal && this.#tls !== 'secured' && !allowsInsecure,
       loginMs: Math.max(0, loginMs - (sessions.host.monotonic() - this.#sinceUs) / 1000),
+      certificate: this.#certificate,
+      database: this.#database,
     })
   }
 
@@ -187,8 +194,10 @@ export class Newcomer {
     secured.onSecured = (facts) => this.#secured(facts)
   }
 
-  #secured({ protocol }: Secured): void {
+  #secured({ protocol, certificate, serverName }: Secured): void {
     this.#tls = 'secured'
+    this.#certificate = certificate
+    this.#database = databaseOfName(serverName, this.#entrance.domain)
     const asked = this.#asked
     this.#gateways = this.#entrance.gateways.filter((one) =>
       asked === undefined ? one.alpn === protocol : one === asked,

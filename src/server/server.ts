@@ -17,6 +17,7 @@ import { checkMayLeave } from './leaving.ts'
 import { connectionBytes, type Entrance, Newcomer } from './newcomer.ts'
 import { protocols, type ProtocolName } from './protocols.ts'
 import { ownIdentity } from './own-identity.ts'
+import { normalizedDomain } from './server-names.ts'
 import { socketPaths } from './socket-paths.ts'
 
 export interface ServerOptions {
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly socketPath?: string
   /** A certificate and its key: all ports speak TLS, too, to who begins with it. */
   readonly tls?: TlsFiles | KeyPair
+  /** Whoever calls the server `NAME.domain` by TLS, and names no database, uses the database NAME. */
+  readonly domain?: string
   /** Passwords and data may pass between machines in the open. */
   readonly insecureTransport?: boolean
   readonly limits?: Partial<GatewayLimits>
@@ -52,6 +55,7 @@ export class Server {
   readonly #housekeeping: Housekeeping
   readonly #handshakes: Handshakes
   readonly #allowsInsecure: boolean
+  readonly #domain: string | undefined
   #certificates: Certificates | undefined
   /** Connections that have not said yet what they speak. */
   readonly #unclear = new Set<Newcomer>()
@@ -64,6 +68,7 @@ export class Server {
     this.#turns = new Turns(host)
     this.#handshakes = new Handshakes(host)
     this.#allowsInsecure = options.insecureTransport === true
+    this.#domain = options.domain === undefined ? undefined : normalizedDomain(options.domain)
     const limits = { ...defaultGatewayLimits, ...options.limits }
     const turns = this.#turns
     const open = (protocol: Protocol): Gateway => new Door(protocol, sessions, limits, turns)
@@ -110,6 +115,7 @@ export class Server {
       gateways,
       handshakes: this.#handshakes,
       allowsInsecure: this.#allowsInsecure,
+      domain: this.#domain,
     }
     const listener = await this.#host.network.listen(address, (socket) => {
       this.#turns.accepted()

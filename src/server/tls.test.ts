@@ -1,117 +1,28 @@
 /** TLS on the one port, by each door's unmodified drivers, and what a certificate is renewed by. */
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
-import { MongoClient } from 'mongodb'
 import pg from 'pg'
 import { createClient } from 'redis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Instance } from '../database/instance.ts'
-import type { Host, Socket } from '../host/host.ts'
-import { createRealHost } from '../host/real/real-host.ts'
 import { Sessions } from '../session/sessions.ts'
-import { Server, type ServerOptions } from './server.ts'
+import { Server } from './server.ts'
+import { pathOfPem as pathOf, readPem, serverPair, TlsDoors } from './testing-tls.ts'
 
-const folder = new URL('../../test/certificates/', import.meta.url)
-const read = (name: string): string => readFileSync(new URL(name, folder), 'utf8')
-const pathOf = (name: string): string => new URL(name, folder).pathname
-const ca = read('authority.pem')
-const pair = { certificate: read('server.pem'), key: read('server.key') }
+const ca = readPem('authority.pem')
+const pair = serverPair
+const doors = new TlsDoors()
+const { ends, host, far, logged } = doors
+const start = doors.start.bind(doors)
+const postgres = doors.postgres.bind(doors)
+const redis = doors.redis.bind(doors)
+const mongo = doors.mongo.bind(doors)
+const secure = doors.secure.bind(doors)
 
-const real = createRealHost()
-let logged: string[] = []
-const host: Host = { ...real, log: (level, message) => void logged.push(`${level} ${message}`) }
-/** Whoever connects comes from another machine. */
-const far: Host = {
-  ...host,
-  network: {
-    ...host.network,
-    listen: (address, onConnection) =>
-      host.network.listen(address, (socket: Socket) =>
-        onConnection(Object.defineProperty(socket, 'isLocal', { value: false })),
-      ),
-  },
-}
-let sessions: Sessions
-let server: Server
-const ends: (() => unknown)[] = []
-
-async function start(options: ServerOptions = {}, on = host): Promise<void> {
-  const instance = await Instance.open({ host: on }, 'polylog')
-  sessions = new Sessions(on, () => instance.databases, { catalog: instance })
-  server = await Server.listen(on, sessions, { port: 0, ...options })
-  ends.unshift(async () => {
-    await server.close()
-    sessions.close()
-    await instance.close()
-  })
-}
-
-beforeEach(() => {
-  logged = []
-})
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
-})
-
-interface Login {
-  readonly user?: string
-  readonly password?: string
-  readonly cert?: string
-  readonly key?: string
-}
-
-/** `ssl`: undefined for none. */
-async function postgres(ssl: object | undefined, { user = 'me', password }: Login = {}): Promise<pg.Client> {
-  const client = new pg.Client({
-    host: 'localhost',
-    port: server.port,
-    user,
-    password,
-    database: 'polylog',
-    ...(ssl !== undefined && { ssl }),
-  })
-  client.on('error', () => undefined)
-  await client.connect()
-  ends.push(() => client.end())
-  return client
-}
-
-function redis(tls: object | undefined, login: Login = {}): Redis {
-  const client = new Redis({
-    host: 'localhost',
-    port: server.port,
-    lazyConnect: true,
-    retryStrategy: () => null,
-    enableReadyCheck: false,
-    ...(login.user !== undefined && { username: login.user, password: login.password! }),
-    ...(tls !== undefined && { tls }),
-  })
-  client.on('error', () => undefined)
-  ends.push(() => client.disconnect())
-  return client
-}
-
-function mongo(options: object, { user, password }: Login = {}): MongoClient {
-  const credentials = user === undefined ? '' : `${user}:${password}@`
-  const client = new MongoClient(`mongodb://${credentials}localhost:${server.port}/`, {
-    serverSelectionTimeoutMS: 20_000,
-    ...options,
-  })
-  ends.push(() => client.close())
-  return client
-}
-
-function secure(options: object = {}): Promise<TLSSocket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: 'localhost', port: server.port, ca, ...options }, () => resolve(socket))
-    socket.on('error', reject)
-    ends.push(() => socket.destroy())
-  })
-}
+afterEach(() => doors.end())
 
 describe('every door', () => {
   beforeEach(() => start({ tls: pair }))
@@ -121,7 +32,7 @@ describe('every door', () => {
     expect((await asked.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     const direct = new pg.Client({
       host: 'localhost',
-      port: server.port,
+      port: doors.server.port,
       user: 'me',
       database: 'polylog',
       ssl: { ca },
@@ -131,12 +42,12 @@ describe('every door', () => {
     expect((await direct.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }])
     await direct.end()
     // Another authority is not taken for ours: it is the client that looks.
-    await expect(postgres({ ca: read('stranger.pem') })).rejects.toThrow()
+    await expect(postgres({ ca: readPem('stranger.pem') })).rejects.toThrow()
   })
 
   test('ioredis and redis', async () => {
     expect(await redis({ ca }).set('a', 'x'.repeat(300_000))).toBe('OK')
-    const own = createClient({ socket: { host: 'localhost', port: server.port, tls: true, ca } })
+    const own = createClient({ socket: { host: 'localhost', port: doors.server.port, tls: true, ca } })
     await own.connect()
     ends.push(() => own.close())
     expect(await own.get('a')).toHaveLength(300_000)
@@ -154,7 +65,7 @@ describe('every door', () => {
   test('psql verifies who it talks to', async () => {
     const call = (mode: string): Promise<{ stdout: string }> =>
       promisify(execFile)('psql', [
-        `host=localhost port=${server.port} user=me dbname=polylog sslmode=${mode} sslrootcert=${pathOf('authority.pem')}`,
+        `host=localhost port=${doors.server.port} user=me dbname=polylog sslmode=${mode} sslrootcert=${pathOf('authority.pem')}`,
         '-Atc',
         'SELECT 3',
       ])
@@ -188,7 +99,7 @@ describe('every door', () => {
   })
 
   test('who asked for TLS in PostgreSQL speaks nothing else within it', async () => {
-    const raw = createConnection({ host: '127.0.0.1', port: server.port })
+    const raw = createConnection({ host: '127.0.0.1', port: doors.server.port })
     raw.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]))
     expect((await new Promise<Buffer>((resolve) => raw.once('data', resolve))).toString()).toBe('S')
     const socket = connectTls({ socket: raw, ca, servername: 'localhost' }, () => socket.write('PING\r\n'))
@@ -250,7 +161,7 @@ describe('from another machine', () => {
 
   beforeEach(async () => {
     await start({ tls: pair }, far)
-    await sessions.principals.create('ada', { login: true, superuser: true, password: 'geheim' })
+    await doors.sessions.principals.create('ada', { login: true, superuser: true, password: 'geheim' })
   })
 
   test('a password is taken over TLS', async () => {
@@ -272,7 +183,7 @@ describe('from another machine', () => {
       message: expect.stringContaining('no encryption') as string,
     })
     const answer = await new Promise<string>((resolve) => {
-      const socket = createConnection({ host: '127.0.0.1', port: server.port }, () =>
+      const socket = createConnection({ host: '127.0.0.1', port: doors.server.port }, () =>
         socket.write('AUTH ada geheim\r\nGET a\r\n'),
       )
       let text = ''
@@ -290,7 +201,7 @@ describe('from another machine', () => {
     const { processID, secretKey } = client as unknown as { processID: number; secretKey: number }
     const request = Buffer.alloc(16)
     for (const [at, word] of [16, 80_877_102, processID, secretKey].entries()) request.writeInt32BE(word, 4 * at)
-    const socket = createConnection({ host: '127.0.0.1', port: server.port }, () => socket.end(request))
+    const socket = createConnection({ host: '127.0.0.1', port: doors.server.port }, () => socket.end(request))
     socket.on('error', () => undefined)
     await expect(slow).rejects.toMatchObject({ code: '57014' })
   })
@@ -298,7 +209,7 @@ describe('from another machine', () => {
 
 test('who says so may take passwords in the open', async () => {
   await start({ insecureTransport: true }, far)
-  await sessions.principals.create('ada', { login: true, superuser: true, password: 'geheim' })
+  await doors.sessions.principals.create('ada', { login: true, superuser: true, password: 'geheim' })
   expect(await redis(undefined, { user: 'ada', password: 'geheim' }).ping()).toBe('PONG')
 })
 
@@ -315,12 +226,12 @@ describe('clients with certificates', () => {
 
   test('one that the authority signed is let in, and no other is', async () => {
     // Anew each time: pg hides the key of what it is given.
-    const known = (): object => ({ ca, cert: read('client.pem'), key: read('client.key') })
+    const known = (): object => ({ ca, cert: readPem('client.pem'), key: readPem('client.key') })
     expect((await (await postgres(known())).query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
     expect(await redis(known()).ping()).toBe('PONG')
     await expect(postgres({ ca })).rejects.toThrow()
     // By TLS 1.3 a client has ended its part before the server has looked at its certificate.
-    const stranger = await secure({ cert: read('stranger.pem'), key: read('stranger.key') })
+    const stranger = await secure({ cert: readPem('stranger.pem'), key: readPem('stranger.key') })
     const received: Buffer[] = []
     stranger.on('data', (chunk: Buffer) => received.push(chunk))
     stranger.on('error', () => undefined)

@@ -81,7 +81,6 @@ export const transportMutations: readonly Mutation[] = [
     [
       ['half a handshake stays', 'lower.allowHalfOpen = false', 'lower.allowHalfOpen = true'],
       ['a failed handshake stays', '(_error, upper) => upper.destroy()', '(_error, upper) => void upper'],
-      ['any client certificate is taken', 'rejectUnauthorized: true', 'rejectUnauthorized: false'],
       [
         'a handshake can be done again',
         'secureOptions: constants.SSL_OP_NO_RENEGOTIATION,',
@@ -93,6 +92,44 @@ export const transportMutations: readonly Mutation[] = [
         'if (false) throw',
       ],
       ['TLS 1.1 is spoken', "minVersion: 'TLSv1.2'", "minVersion: 'TLSv1', ciphers: 'ALL@SECLEVEL=0'"],
+    ],
+  ),
+  ...mutationsOf(
+    'src/host/real/secure-socket.ts',
+    ['src/server/client-certificates.test.ts'],
+    [
+      ['any client certificate is taken', ': !upper.authorized', ': false'],
+      ['what is revoked is taken', 'crl: listsIn(text.revocations)', 'crl: undefined'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/principal/certificates.ts',
+    ['src/server/client-certificates.test.ts'],
+    [
+      ['a certificate proves whoever asks', 'if (name !== undefined && name !== each) continue', ''],
+      [
+        'a certificate proves who is proved by a password',
+        'role?.login === true && certificateProves(principals, each)',
+        'role?.login === true',
+      ],
+      ['a certificate lets in who may not log in', 'role?.login === true && cert', 'role !== undefined && cert'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/server/server-names.ts',
+    ['src/server/server-names.test.ts'],
+    [['a name need not be within the domain', 'name.endsWith(`.${domain}`)', 'name.endsWith(domain)']],
+  ),
+  ...mutationsOf(
+    'src/gateway/redis/conversation.ts',
+    ['src/server/server-names.test.ts'],
+    [
+      [
+        'who is not known opens the database that it has called',
+        'homeDatabase !== undefined && this.#isIdentified && ',
+        'homeDatabase !== undefined && ',
+      ],
+      ['a database that was called is not asked for', 'this.changeSession({ database })', 'this.changeSession({})'],
     ],
   ),
   ...mutationsOf(

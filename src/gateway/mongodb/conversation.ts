@@ -6,6 +6,7 @@ import { ByteWriter } from '../../base/bytes.ts'
 import { PolylogError } from '../../base/errors.ts'
 import { beginTurn } from '../../base/work.ts'
 import { BsonWriter } from '../../model/document/bson-writer.ts'
+import type { ClientCertificate } from '../../host/host.ts'
 import type { Role } from '../../principal/roles.ts'
 import type { Session } from '../../session/contract.ts'
 import type { Witness } from '../../session/outbox.ts'
@@ -42,7 +43,7 @@ const sharedBufferBytes = 128 * 1024
 export class MongoConversation implements Conversation {
   readonly input: FrameReader = new FrameReader(maxMessageBytes)
   readonly gateway: GatewayState
-  /** From the handshake's metadata: `appName=polylog:name`. */
+  /** From the handshake's metadata, `appName=polylog:name`; before that, by the name that the server was called. */
   databaseName: string | undefined
   /** As the client calls itself in the handshake's metadata. */
   #clientName = ''
@@ -68,6 +69,7 @@ export class MongoConversation implements Conversation {
     this.gateway = gateway
     this.#connection = connection
     this.#isTrusted = !gateway.sessions.principals.areProved
+    this.databaseName = connection.database
   }
 
   get greeted(): boolean {
@@ -88,6 +90,10 @@ export class MongoConversation implements Conversation {
 
   get user(): string | undefined {
     return this.#user?.name
+  }
+
+  get certificate(): ClientCertificate | undefined {
+    return this.#connection.certificate
   }
 
   get isExposed(): boolean {

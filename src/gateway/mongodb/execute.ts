@@ -17,14 +17,14 @@ import { answerTo } from '../../session/faults.ts'
 import { canceled } from '../../session/statement-runner.ts'
 import { nothingSeen, type DurabilityWatch, type Witness } from '../../session/outbox.ts'
 import { findCommand, retryableCommands } from './commands/commands.ts'
-import { checkAccess } from './access.ts'
+import { type Access, checkAccess } from './access.ts'
 import { worded } from './denials.ts'
 import { checkReadConcern, checkReadPreference, durabilityOf } from './concerns.ts'
 import type { MongoConversation } from './conversation.ts'
 import { type LogicalSession, logicalKey } from './logical-sessions.ts'
 import { writeDuplicate, writeLabels } from './execute-errors.ts'
 import { labelsOf, toFailure, type MongoFailure, type FailurePlace } from './errors.ts'
-import { checkDatabaseName, fieldMap, Request, type Command } from './request.ts'
+import { checkDatabaseName, externalDatabase, fieldMap, Request, type Command } from './request.ts'
 import { inTurns, type Reply, type ReplySteps } from './reply.ts'
 import type { Message } from './wire.ts'
 
@@ -85,7 +85,7 @@ export function execute(
     }
     if (!connection.isIdentified) throw mongoError(13, `Command ${name} requires authentication`, 'denied')
     if (!connection.greeted) connection.greet()
-    request = makeRequest(connection, message, fields, name)
+    request = makeRequest(connection, message, fields, name, command.access)
     const result = runCommand(command, request)
     const left = result instanceof Promise ? result : writeReply(reply, result)
     if (left === undefined) return new CommandWitness(request)
@@ -173,6 +173,7 @@ function makeRequest(
   message: Message,
   fields: ReadonlyMap<string, BsonValue>,
   name: string,
+  access: Access,
 ): Request {
   const named = fields.get('$db')
   if (named !== undefined && named.type !== bsonType.string) {
@@ -184,7 +185,8 @@ function makeRequest(
     command: name,
     fields,
     sequences: message.sequences,
-    database: checkDatabaseName(database),
+    // Users that are proved from outside are of it; there is nothing else in it.
+    database: access === 'roles' && database === externalDatabase ? database : checkDatabaseName(database),
     connection,
     gateway: connection.gateway,
     session: connection.session,

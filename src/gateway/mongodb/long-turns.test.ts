@@ -172,7 +172,7 @@ const bounded: Readonly<Record<string, string>> = {
   'names and numbers':
     'hello ping buildInfo connectionStatus whatsmyuri getParameter hostInfo getCmdLineOpts getLog serverStatus ' +
     'startSession polylogDatabases listDatabases listCollections endSessions killSessions abortTransaction commitTransaction polylogJoin polylogToken create drop dropDatabase ' +
-    'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout saslStart saslContinue',
+    'renameCollection collMod listIndexes dropIndexes collStats dbStats top validate killOp currentOp logout saslStart saslContinue authenticate',
   'roles and what they have been given, by name':
     'createUser updateUser dropUser dropAllUsersFromDatabase grantRolesToUser revokeRolesFromUser usersInfo rolesInfo ' +
     'createRole updateRole dropRole grantRolesToRole revokeRolesFromRole grantPrivilegesToRole revokePrivilegesFromRole',

@@ -339,6 +339,9 @@ export function missingField(command: string, name: string): PolylogError {
 
 let validDatabase = ''
 
+/** Of users that are proved by something else than what the server keeps. */
+export const externalDatabase = '$external'
+
 export function checkDatabaseName(name: string): string {
   if (name === validDatabase && name !== '') return name
   if (name.length === 0 || Buffer.byteLength(name) > 63 || /[/\\. "$*<>:|?\0]/.test(name)) {

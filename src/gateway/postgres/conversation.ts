@@ -19,7 +19,7 @@ import { protocolViolation, ProtocolViolation, sqlError } from './errors.ts'
 import { withPosition } from '../../language/sql/failure.ts'
 import { bind, close, describe, executePortal, parse } from './extended-query.ts'
 import { MessageFrames } from './frames.ts'
-import { PostgresLogin } from './login.ts'
+import { hasProved, PostgresLogin } from './login.ts'
 import { MessageReader } from './message-reader.ts'
 import { databaseOf, greet, openClient, userOf } from './greeting.ts'
 import type { PostgresState } from './postgres-protocol.ts'
@@ -319,7 +319,7 @@ export class PostgresConversation implements Conversation {
   /** Databases are opened for those who may come in. */
   async #prepare(packet: StartupMessage): Promise<void> {
     const { sessions } = this.#state.parts
-    await sessions.openDatabase(databaseOf(sessions, packet.parameters))
+    await sessions.openDatabase(databaseOf(sessions, packet.parameters, this.#connection.database))
     this.#open(packet)
   }
 
@@ -334,7 +334,9 @@ export class PostgresConversation implements Conversation {
     const { principals } = this.#state.parts.sessions
     if (!principals.areProved) return this.#prepare(packet)
     if (connection.isExposed) throw sqlError('denied', '28000', noEncryption)
-    this.#login = { proof: new PostgresLogin(principals, connection, userOf(packet)), packet }
+    const user = userOf(packet)
+    if (hasProved(principals, connection, user)) return this.#prepare(packet)
+    this.#login = { proof: new PostgresLogin(principals, connection, user), packet }
     return undefined
   }
 
@@ -352,7 +354,7 @@ export class PostgresConversation implements Conversation {
     if (connection.hasEnded) return
     connection.identified()
     const { parts, language } = this.#state
-    const client = openClient({ ...parts, language }, connection.remote, connection.outbox, packet)
+    const client = openClient({ ...parts, language }, connection, packet)
     client.onCopy = () => connection.proceed()
     try {
       const secret = greet(client, packet, parts.sessions.host)

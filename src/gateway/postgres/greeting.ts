@@ -5,7 +5,7 @@
 import { checkRole } from './acting-role.ts'
 import type { Host } from '../../host/host.ts'
 import type { Session, SessionHost } from '../../session/contract.ts'
-import type { Outbox } from '../../session/outbox.ts'
+import type { Connection } from '../connection.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { Client } from './client.ts'
 import { sqlError } from './errors.ts'
@@ -23,8 +23,7 @@ export interface GreetingParts {
 
 export function openClient(
   { sessions, limits, language }: GreetingParts,
-  remote: string,
-  outbox: Outbox,
+  { remote, outbox, database: byName }: Pick<Connection, 'remote' | 'outbox' | 'database'>,
   packet: StartupMessage,
 ): Client {
   const { parameters } = packet
@@ -32,7 +31,7 @@ export function openClient(
   if (replication !== undefined && !/^(?:off|false|no|0)$/.test(replication)) {
     throw sqlError('unsupported', '0A000', 'replication connections are not supported')
   }
-  const session = openSession(sessions, remote, userOf(packet), databaseOf(sessions, parameters))
+  const session = openSession(sessions, remote, userOf(packet), databaseOf(sessions, parameters, byName))
   const maxPendingOutputBytes = Math.min(limits.maxPendingOutputBytes, session.limits.queuedBytes)
   return new Client({ session, sessions, outbox, limits: { ...limits, maxPendingOutputBytes }, language })
 }
@@ -50,10 +49,20 @@ export function userOf({ version, parameters }: StartupMessage): string {
   return user
 }
 
-/** A client that names no database gets the default one; PostgreSQL would take the user's name. */
-export function databaseOf({ defaultDatabase }: SessionHost, parameters: ReadonlyMap<string, string>): string {
-  const database = parameters.get('database')
-  return database === undefined || database === '' ? defaultDatabase : database
+/**
+ * A client that names no database gets the one by whose name it has called the server (`byName`), or the default one;
+ * PostgreSQL would take the user's name. libpq fills that in for who says nothing: where there is no such database, and
+ * another one was called, it was not meant.
+ */
+export function databaseOf(
+  sessions: SessionHost,
+  parameters: ReadonlyMap<string, string>,
+  byName: string | undefined,
+): string {
+  const database = parameters.get('database') ?? ''
+  if (database === '') return byName ?? sessions.defaultDatabase
+  const isMeant = byName === undefined || database !== parameters.get('user')
+  return isMeant || sessions.databaseNames().includes(database) ? database : byName
 }
 
 function openSession(sessions: SessionHost, remote: string, user: string, name: string): Session {

@@ -9,6 +9,7 @@
  *   R 12 · server final                    ──▶   then the greeting
  */
 import { decodeUtf8 } from '../../base/bytes.ts'
+import { CertificateError, certificateProves, logInBy, namesOf } from '../../principal/certificates.ts'
 import type { Principals } from '../../principal/principals.ts'
 import { LoginError, NoLoginError, type Login } from '../../principal/proofs.ts'
 import { ScramError } from '../../principal/scram.ts'
@@ -79,8 +80,25 @@ export class PostgresLogin {
   }
 }
 
+/**
+ * Its certificate says who it is: no password is asked for. Another one's is refused, unless a password is there that may be
+ * right. Errors: as `take`.
+ */
+export function hasProved(principals: Principals, { certificate, remote }: Connection, user: string): boolean {
+  if (certificate === undefined || !certificateProves(principals, user)) return false
+  const isOwn = namesOf(certificate).includes(user)
+  if (!isOwn && principals.find(user)?.secret !== null) return false
+  try {
+    logInBy(principals, certificate, { door: 'postgres', remote }, user)
+    return true
+  } catch (error) {
+    throw worded(error)
+  }
+}
+
 function worded(error: unknown): unknown {
   if (error instanceof ScramError) return sqlError('denied', '08P01', error.message)
-  if (error instanceof NoLoginError) return sqlError('denied', '28000', error.message)
+  if (error instanceof NoLoginError || error instanceof CertificateError)
+    return sqlError('denied', '28000', error.message)
   return error instanceof LoginError ? sqlError('denied', '28P01', error.message) : error
 }

@@ -24,6 +24,8 @@ export interface Client {
   /** Nobody hears what it is answered. */
   readonly hasEnded: boolean
   identify(): void
+  /** By whose name the server was called, until its session is there. */
+  readonly homeDatabase: string | undefined
   /** Number of the selected database. */
   database: number
   /** 2 or 3. */

@@ -65,6 +65,9 @@ export class RedisConversation implements Client, Conversation {
   libraryName = ''
   libraryVersion = ''
   database = 0
+  homeDatabase: string | undefined
+  /** What its commands are answered: it is not there, or not for the user `default`. */
+  #homeFailure: string | undefined
   isExemptFromEviction = false
   lastCommand = ''
   #queue: QueuedCommands | undefined
@@ -81,6 +84,7 @@ export class RedisConversation implements Client, Conversation {
   constructor(server: ServerState, connection: Connection) {
     this.#server = server
     this.#connection = connection
+    this.homeDatabase = connection.database
     this.input = new RequestParser(server.limits.maxMessageBytes)
     this.input.onMany = () => this.#meet()
     this.session = this.#openSession({ isConnection: !server.sessions.principals.areProved })
@@ -198,6 +202,10 @@ export class RedisConversation implements Client, Conversation {
 
   next(): Step | Promise<void> {
     if (this.#connection.isExposed && !this.#isIdentified) return this.#refuseExposed()
+    const { homeDatabase } = this
+    if (homeDatabase !== undefined && this.#isIdentified && this.#homeFailure === undefined) {
+      return this.#goHome(homeDatabase)
+    }
     const found = this.input.next()
     this.#meet()
     if (found === parsed.more) return step.more
@@ -207,6 +215,16 @@ export class RedisConversation implements Client, Conversation {
     this.#reply.error(`ERR Protocol error: ${this.input.error}`)
     this.#connection.endAfterReplies()
     return step.done
+  }
+
+  /** Of who need not prove who it is, before its first command. */
+  async #goHome(database: string): Promise<void> {
+    try {
+      await this.openDatabase(database)
+      if (!this.hasEnded) this.changeSession({ database })
+    } catch (error) {
+      this.#homeFailure = errorLine(this.#answerTo(error))
+    }
   }
 
   /** Before a command is looked at: its first one may hold the password, and the next ones would hold data. */
@@ -251,6 +269,10 @@ export class RedisConversation implements Client, Conversation {
     this.lastCommand = command.name
     if (!this.#isIdentified && !beforeLogin.has(command.name)) {
       this.#reply.error('NOAUTH Authentication required.')
+      return undefined
+    }
+    if (this.#homeFailure !== undefined && !beforeLogin.has(command.name)) {
+      this.#reply.error(this.#homeFailure)
       return undefined
     }
     if (this.queue === undefined || immediate.has(command.name)) return this.#run(command)
@@ -432,6 +454,9 @@ export class RedisConversation implements Client, Conversation {
     // Another role may have its name by now.
     const roleId = change.user === undefined ? last.identity.ownRoleId : undefined
     this.#goOnWith(this.#openSession({ user, roleId, database, isConnection: true, instead: last, ...change }))
+    if (change.database === undefined) return
+    this.homeDatabase = undefined
+    this.#homeFailure = undefined
   }
 
   #goOnWith(next: Session): void {

@@ -11,7 +11,14 @@
 import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import type net from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
-import { type Identity, type IdentityText, NetworkError, type Secured, type SecureSocket } from '../host.ts'
+import {
+  type ClientCertificate,
+  type Identity,
+  type IdentityText,
+  NetworkError,
+  type Secured,
+  type SecureSocket,
+} from '../host.ts'
 import { type Origin, RealSocket } from './real-socket.ts'
 
 /** Below a TLS socket of Node's. */
@@ -25,10 +32,13 @@ export class RealIdentity implements Identity {
   readonly validUntilMs: number
   readonly validUntil: string
   readonly #server: Server
+  readonly #needsCertificate: boolean
   readonly #handshakes = new WeakMap<net.Socket, RealSecureSocket>()
 
   /** Errors: `NetworkError` `certificate`. */
-  constructor({ certificate, key, clientAuthorities, protocols }: IdentityText) {
+  constructor(text: IdentityText) {
+    const { certificate, key, clientAuthorities, protocols } = text
+    this.#needsCertificate = clientAuthorities !== undefined && text.clientsMayShowNone !== true
     try {
       const shown = new X509Certificate(certificate)
       this.fingerprint = shown.fingerprint256.replaceAll(':', '').toLowerCase()
@@ -45,7 +55,10 @@ export class RealIdentity implements Identity {
         // Of TLS 1.2: a client could have the expensive part done again and again.
         secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
         ALPNProtocols: [...protocols],
-        ...(authority !== undefined && { ca: clientAuthorities, requestCert: true, rejectUnauthorized: true }),
+        ...(authority !== undefined && { ca: clientAuthorities, requestCert: true }),
+        // Else whoever shows one that is none is looked at here (`#secured`), and who shows none may come in.
+        rejectUnauthorized: this.#needsCertificate,
+        ...(text.revocations !== undefined && { crl: listsIn(text.revocations) }),
       })
     } catch (error) {
       throw new NetworkError('certificate', (error as Error).message, { cause: error })
@@ -68,9 +81,30 @@ export class RealIdentity implements Identity {
   #secured(upper: TLSSocket): void {
     const lower = (upper as unknown as Upper)._parent
     const socket = lower && this.#handshakes.get(lower)
-    if (socket === undefined) upper.destroy()
-    else socket.secured(upper)
+    const shown = upper.getPeerX509Certificate()
+    const isRefused = shown === undefined ? this.#needsCertificate : !upper.authorized
+    if (socket === undefined || isRefused) upper.destroy()
+    else socket.secured(upper, shown && clientCertificate(upper, shown))
   }
+}
+
+const listPattern = /-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g
+
+/** Of several in one text Node would take the first alone. Errors: where there is none. */
+function listsIn(text: string): string[] {
+  const lists = text.match(listPattern)
+  if (lists === null) throw new Error('there is no list of revoked certificates in PEM')
+  return lists
+}
+
+function clientCertificate(upper: TLSSocket, shown: X509Certificate): ClientCertificate {
+  const name: unknown = upper.getPeerCertificate().subject.CN
+  const first: unknown = Array.isArray(name) ? name[0] : name
+  // A NUL would be the end of the name to whoever has signed it, and not here.
+  const commonName = typeof first === 'string' && first !== '' && !first.includes('\0') ? first : undefined
+  // Node writes a part a line, the first one first; the values are escaped as they are to be.
+  const subject = shown.subject.split('\n').toReversed().join(',').replaceAll(' + ', '+')
+  return { commonName, subject }
 }
 
 class RealSecureSocket extends RealSocket implements SecureSocket {
@@ -84,11 +118,12 @@ class RealSecureSocket extends RealSocket implements SecureSocket {
     })
   }
 
-  secured(upper: TLSSocket): void {
+  secured(upper: TLSSocket, certificate: ClientCertificate | undefined): void {
     this.#isSecured = true
     this.stream = upper
     upper.allowHalfOpen = true
     this.onSecured({
+      certificate,
       serverName: typeof upper.servername === 'string' ? upper.servername : undefined,
       protocol: typeof upper.alpnProtocol === 'string' ? upper.alpnProtocol : undefined,
     })

@@ -159,6 +159,8 @@ const settings = new Map<string, Setting>([
   ['polylog.database_memory', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
   ['polylog.principal_temporary', { initial: '-1', accept: limit(0), isFixed: true }],
   ['polylog.queued_bytes', { initial: '-1', accept: limit(leastLimitBytes), isFixed: true }],
+  // Whether a client's certificate is the proof of who it is (`principal/certificates.ts`).
+  ['polylog.certificate_login', { initial: 'off', accept: boolean, isFixed: true }],
   ['xmloption', { initial: 'content', accept: only('content') }],
   ['jit', { initial: 'off', accept: boolean }],
   ['enable_seqscan', { initial: 'on', accept: boolean }],

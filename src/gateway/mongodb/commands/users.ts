@@ -7,11 +7,12 @@ import { bsonType, BsonValue, documentValue, elementsOf, getField } from '../../
 import { buildDocument, type BsonWriter, indexName } from '../../../model/document/bson-writer.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { readString } from '../../../model/document/values.ts'
+import { certificateProves, proveByCertificate } from '../../../principal/certificates.ts'
 import type { RoleChange } from '../../../principal/principals.ts'
 import { checkDrop } from '../../../principal/role-rules.ts'
 import type { Role } from '../../../principal/roles.ts'
 import { AccessError } from '../../../database/access/rights.ts'
-import type { Command, Reply, Request } from '../request.ts'
+import { type Command, externalDatabase, type Reply, type Request } from '../request.ts'
 import {
   checkUserOptions,
   nameOf,
@@ -51,7 +52,11 @@ async function createUser(request: Request): Promise<Reply> {
   const password = request.getString('pwd')
   const roles = requireRoles(request)
   checkUserOptions(request)
-  if (password === undefined) {
+  const isExternal = request.database === externalDatabase
+  if (isExternal && password !== undefined) {
+    throw mongoError(mongoCode.badValue, "Cannot set the password for users defined on the '$external' database")
+  }
+  if (!isExternal && password === undefined) {
     throw mongoError(
       mongoCode.badValue,
       "Must provide a 'pwd' field for all user documents, except those with '$external' as the user's source db",
@@ -62,9 +67,13 @@ async function createUser(request: Request): Promise<Reply> {
     throw mongoError(userExists, `User "${name}@${adminDatabase}" already exists`, 'duplicate_object')
   }
   const superuser = roles.some(isRoot)
-  await principals.create(name, { login: true, superuser, password, ...customDataOf(request) }, request.session)
+  const attributes = { login: true, superuser, ...(password !== undefined && { password }), ...customDataOf(request) }
+  await principals.create(name, attributes, request.session)
   const others = roles.filter((one) => !isRoot(one))
-  await orNotAtAll(request, principals.find(name)!, (user) => grantRoles(request, user, others))
+  await orNotAtAll(request, principals.find(name)!, async (user) => {
+    if (isExternal) await proveByCertificate(principals, name, request.session)
+    await grantRoles(request, user, others)
+  })
   return empty
 }
 
@@ -211,7 +220,11 @@ function writeUser(writer: BsonWriter, request: Request, user: Role, showPrivile
   }
   writeRoles(writer, 'roles', rolesOfRole(principals, catalog, user))
   writer.beginArray('mechanisms')
-  if (user.secret !== null) writer.string('0', 'SCRAM-SHA-256')
+  const mechanisms = [
+    ...(user.secret === null ? [] : ['SCRAM-SHA-256']),
+    ...(certificateProves(principals, user.name) ? ['external'] : []),
+  ]
+  for (const [i, mechanism] of mechanisms.entries()) writer.string(indexName(i), mechanism)
   writer.end()
   if (!showPrivileges) return
   writeRoles(writer, 'inheritedRoles', rolesInherited(principals, catalog, user))

@@ -54,6 +54,8 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
   try {
     const from = { door: 'redis', remote: call.client.remote }
     const role = await call.server.sessions.principals.proofs.checkPassword(name, password, from)
+    const { homeDatabase: database } = call.client
+    if (database !== undefined) await call.client.openDatabase(database)
     if (call.client.hasEnded) return
     becomeUser(call, role.name)
     call.client.identify()
@@ -73,7 +75,8 @@ async function prove(call: Call, name: string, password: string): Promise<void> 
 function becomeUser(call: Call, user: string): void {
   if (user === call.client.session.user && call.client.isIdentified) return
   checkFree(call)
-  call.client.changeSession({ user })
+  const { homeDatabase: database } = call.client
+  call.client.changeSession({ user, ...(database !== undefined && { database }) })
 }
 
 function checkFree(call: Call): void {
