@@ -1,3 +1,5 @@
 DROP ROLE ada;
-DROP ROLE bob;
-DROP ROLE grp;
+DROP ROLE g1;
+DROP ROLE readers;
+DROP ROLE m1;
+DROP ROLE m2;

@@ -13,6 +13,7 @@ test('where it is not known who the users are nobody is believed', () => {
     state: () => undefined,
     exists: () => exists,
     change: done,
+    attempt: () => Promise.reject(new Error('nothing is tried')),
     checkUnused: done,
   })
   expect(principals.areProved).toBe(false)

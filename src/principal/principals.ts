@@ -14,6 +14,7 @@ import type { Transaction } from '../database/contract.ts'
 import type { Host } from '../host/host.ts'
 import type { Reader } from '../storage/store.ts'
 import { type Actor, Audit, type AuditEntry, theServer } from './audit.ts'
+import { PendingChanges, type PendingParts } from './pending-changes.ts'
 import { Proofs } from './proofs.ts'
 import {
   addMember,
@@ -39,6 +40,7 @@ import {
   checkAlter,
   checkCreate,
   checkDrop,
+  checkGiver,
   checkMembers,
   checkRename,
   checkAlterSettings,
@@ -57,7 +59,7 @@ import {
   settingsIn,
 } from './settings.ts'
 
-export interface PrincipalsParts {
+export interface PrincipalsParts extends PendingParts {
   readonly host: Host
   /** Of the database `system`; undefined where it is not open. */
   readonly catalog: () => Catalog | undefined
@@ -65,8 +67,6 @@ export interface PrincipalsParts {
   readonly exists: () => boolean
   /** What that database holds; undefined where it is not open. */
   readonly state: () => { readonly reader: Reader; readonly leads: boolean } | undefined
-  /** Runs a change there, and makes the database where it is missing. Durable when it resolves. */
-  readonly change: (run: (transaction: Transaction) => void) => Promise<void>
   /** Errors: `dependent_objects` where it owns something in a database, or has been given something. */
   readonly checkUnused: (role: Role) => Promise<void>
 }
@@ -79,6 +79,11 @@ export interface Joins {
   readonly inRoles?: readonly string[]
   readonly members?: readonly string[]
   readonly admins?: readonly string[]
+}
+
+interface Joined {
+  readonly role: string
+  readonly member: string
 }
 
 const noSettings: ReadonlyMap<string, string> = new Map()
@@ -102,8 +107,14 @@ export class Principals {
   /** The last catalog that was asked. */
   #looked: Looked | undefined
 
-  constructor(parts: PrincipalsParts) {
+  /** `shared`: of those whose roles these are, seen otherwise. */
+  constructor(parts: PrincipalsParts, shared?: Pick<Principals, 'audit' | 'proofs'>) {
     this.#parts = parts
+    if (shared !== undefined) {
+      this.audit = shared.audit
+      this.proofs = shared.proofs
+      return
+    }
     this.audit = new Audit({
       host: parts.host,
       current: () => {
@@ -112,7 +123,7 @@ export class Principals {
         return catalog && state && { catalog, reader: state.reader }
       },
       writes: () => parts.state()?.leads === true,
-      change: parts.change,
+      change: (run) => parts.change({ run, done: () => undefined }),
     })
     this.proofs = new Proofs({
       host: parts.host,
@@ -123,6 +134,22 @@ export class Principals {
         return catalog && chanceOf(catalog)
       },
     })
+  }
+
+  /** As a block sees them that has changed some: its changes wait there. */
+  within(pending: PendingChanges): Principals {
+    const parts = this.#parts
+    const catalog = (): Catalog | undefined => pending.catalog ?? parts.catalog()
+    return new Principals({ ...parts, catalog, change: (change) => pending.add(change) }, this)
+  }
+
+  pending(): PendingChanges {
+    return new PendingChanges(this.#parts)
+  }
+
+  /** Tries what changes roles, and changes none. Errors: those of the changes. */
+  async attempt(changes: (principals: Principals) => Promise<void>): Promise<void> {
+    await changes(this.within(this.pending()))
   }
 
   /** Who connects must prove who it is. */
@@ -292,16 +319,20 @@ export class Principals {
     })
   }
 
-  /** Makes each of `members` one of each of `roles`. */
-  addMembers(
+  /** Makes each of `members` one of each of `roles`, as given by `giver`. Answers who was one: `member` of `role`. */
+  async addMembers(
     roles: readonly string[],
     members: readonly string[],
     admin: boolean,
     by: Actor = theServer,
-  ): Promise<void> {
-    return this.#change(memberEntries('member added', roles, members, by), (tx) => {
-      this.#addMembers(tx, roles, members, admin, askerOf(by))
+    giver?: string,
+  ): Promise<readonly Joined[]> {
+    const known: Joined[] = []
+    await this.#change(memberEntries('member added', roles, members, by), (tx) => {
+      known.length = 0
+      known.push(...this.#addMembers(tx, roles, members, admin, askerOf(by), giver))
     })
+    return known
   }
 
   #addMembers(
@@ -310,11 +341,16 @@ export class Principals {
     members: readonly string[],
     admin: boolean,
     asker: Asker,
-  ): void {
+    giver?: string,
+  ): Joined[] {
+    const known: Joined[] = []
     for (const name of roles) {
       const role = this.#led(tx, name, asker)
-      for (const member of members) addMember(tx, role, member, asker?.roleId ?? 0, admin)
+      const by = giver === undefined ? (asker?.roleId ?? 0) : requireRole(tx.catalog, giver).id
+      checkGiver(asker, by)
+      for (const member of members) if (!addMember(tx, role, member, by, admin)) known.push({ role: name, member })
     }
+    return known
   }
 
   /** `adminOnly`: they stay members. Answers who was none: `member` of `role`. */
@@ -323,8 +359,8 @@ export class Principals {
     members: readonly string[],
     adminOnly: boolean,
     by: Actor = theServer,
-  ): Promise<readonly { readonly role: string; readonly member: string }[]> {
-    const none: { role: string; member: string }[] = []
+  ): Promise<readonly Joined[]> {
+    const none: Joined[] = []
     await this.#change(memberEntries('member removed', roles, members, by), (tx) => {
       none.length = 0
       for (const name of roles) {
@@ -347,12 +383,16 @@ export class Principals {
 
   /** What it says in the audit is there with the change, or not at all. */
   async #change(entries: readonly AuditEntry[], run: (transaction: Transaction) => void): Promise<void> {
-    await this.#parts.change((transaction) => {
-      run(transaction)
-      for (const entry of entries) this.audit.within(transaction, entry)
+    await this.#parts.change({
+      run: (transaction) => {
+        run(transaction)
+        for (const entry of entries) this.audit.within(transaction, entry)
+      },
+      done: () => {
+        this.proofs.forget()
+        for (const entry of entries) this.audit.committed(entry)
+      },
     })
-    this.proofs.forget()
-    for (const entry of entries) this.audit.committed(entry)
   }
 
   async #secretText(password: string | null | undefined): Promise<string | null> {

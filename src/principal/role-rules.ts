@@ -61,6 +61,11 @@ export function checkAlterSettings(asker: Asker, role: Role | undefined, isLimit
   if (!asker!.createsRoles && asker!.roleId !== role.id) throw denied('permission denied')
 }
 
+/** Who is said to have made others members. */
+export function checkGiver(asker: Asker, giver: number): void {
+  if (!mayAll(asker) && giver !== asker!.roleId) throw denied('must be superuser to set grantor')
+}
+
 /** To make others members of `role`, or not any more. `isAdmin`: the asker has been given that. */
 export function checkMembers(asker: Asker, role: Role, isAdmin: boolean): void {
   if (mayAll(asker)) return

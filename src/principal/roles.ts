@@ -196,8 +196,8 @@ export function dropRole(transaction: Transaction, name: string): void {
   checkSomebodyRules(transaction)
 }
 
-/** Errors: `undefined_object`, `invalid_argument` where the two would be members of each other. */
-export function addMember(transaction: Transaction, role: Role, member: string, by: number, admin: boolean): void {
+/** False where it was one already. Errors: `undefined_object`, `invalid_argument` where the two would be members of each other. */
+export function addMember(transaction: Transaction, role: Role, member: string, by: number, admin: boolean): boolean {
   const object = objectOf(transaction, member)
   const before = roleOf(object)
   if (rolesAround(transaction.catalog, role.id, () => true).has(before.id)) {
@@ -206,11 +206,10 @@ export function addMember(transaction: Transaction, role: Role, member: string, 
     })
   }
   const known = before.memberOf.find((each) => each.role === role.id)
-  const memberOf = [
-    ...before.memberOf.filter((each) => each !== known),
-    { role: role.id, by: known?.by ?? by, admin: admin || known?.admin === true },
-  ]
+  if (known !== undefined && (known.admin || !admin)) return false
+  const memberOf = [...before.memberOf.filter((each) => each !== known), { role: role.id, by, admin }]
   transaction.globals.alter(object, { definition: definitionOf({ ...before, memberOf }) })
+  return true
 }
 
 /** `adminOnly`: it stays a member, and may not make others members any more. False where it was none. */

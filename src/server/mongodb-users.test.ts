@@ -106,6 +106,34 @@ describe('built-in roles', () => {
     ])
   })
 
+  test('what is refused of an update has taken nothing', async () => {
+    await makeUser('ada', 'readWrite', admin('clusterMonitor'))
+    await command({ createRole: 'sellers', roles: [], privileges: [] })
+    const resource = { db: 'shop', collection: 'orders' }
+    await command({ createRole: 'own', roles: ['sellers'], privileges: [{ resource, actions: ['find'] }] })
+    const before = await infoOf('ada')
+    const clerk = await makeUser('clerk', { role: 'userAdmin', db: 'shop' })
+    const asClerk = (body: Document): Promise<Document> => clerk.db('shop').command(body)
+    // What it may not give: all of a database, a role of the server, a password.
+    for (const change of [
+      { roles: [admin('readAnyDatabase')] },
+      { roles: ['read', admin('root')] },
+      { roles: ['read', 'sellers'] },
+      { roles: ['read', admin('clusterMonitor')], pwd: 'other' },
+    ]) {
+      await expect(asClerk({ updateUser: 'ada', ...change })).rejects.toMatchObject(unauthorized)
+      expect(await infoOf('ada')).toEqual(before)
+    }
+    const role = async (): Promise<unknown> =>
+      ((await command({ rolesInfo: 'own', showPrivileges: true }))['roles'] as Document[])[0]
+    const known = await role()
+    const nowhere = { resource: { db: 'shop', collection: 'nowhere' }, actions: ['find'] }
+    await expect(command({ updateRole: 'own', roles: [], privileges: [nowhere] })).rejects.toMatchObject({ code: 26 })
+    expect(await role()).toEqual(known)
+    await command({ updateRole: 'own', roles: [], privileges: [] })
+    expect(await role()).toMatchObject({ roles: [], privileges: [] })
+  })
+
   test('are known where the server knows them', async () => {
     for (const role of ['root', 'readAnyDatabase', 'restore', 'nonsense']) {
       await expect(makeUser('ada', { role, db: 'shop' })).rejects.toMatchObject({ code: 31, codeName: 'RoleNotFound' })

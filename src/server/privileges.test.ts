@@ -64,7 +64,7 @@ async function answerTo(user: string, text: string): Promise<string> {
 }
 
 describe('the privileges of SQL', { timeout: 60_000 }, () => {
-  test.each(['privileges', 'privileges-of-parts', 'privileges-of-rules', 'privileges-of-defaults'])(
+  test.each(['privileges', 'privileges-of-parts', 'privileges-of-rules', 'privileges-of-defaults', 'roles-in-blocks'])(
     '%s: as PostgreSQL answers',
     async (name) => {
       const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)

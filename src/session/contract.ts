@@ -86,6 +86,8 @@ export interface Session extends Witness {
   readonly catalog: Catalog
   /** Default of `begin` and of single statements. */
   defaultIsolation: Isolation
+  /** The open transaction has changed something. */
+  readonly hasWritten: boolean
   /** Isolation of the open transaction, or the default. */
   readonly isolation: Isolation
   /** The open transaction only reads: all of it, or what this joined party does in it. */

@@ -177,6 +177,10 @@ export class ClientSession implements Session {
     return this.#party.joined
   }
 
+  get hasWritten(): boolean {
+    return (this.#party.shared?.kernel.writes.count ?? 0) > 0
+  }
+
   get isolation(): Isolation {
     return this.#party.shared?.kernel.isolation ?? this.defaultIsolation
   }

@@ -13,6 +13,7 @@ import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Transaction } from '../database/contract.ts'
 import { systemDatabase } from '../database/instance.ts'
+import type { RoleTransaction } from '../principal/pending-changes.ts'
 import { Principals } from '../principal/principals.ts'
 import type { Role } from '../principal/roles.ts'
 import { checkUnused } from '../principal/uses.ts'
@@ -159,7 +160,8 @@ export class Sessions implements SessionHost, TransactionRegistry {
           const system = databases().get(systemDatabase)
           return system && { reader: system.store.current, leads: system.leads }
         },
-        change: (run) => this.#changeSystem(run),
+        change: (change) => this.#changeSystem(change),
+        attempt: (run) => this.#attempt(run),
         checkUnused: (role) => this.#checkUnused(role),
       })
     this.#budgets = new PrincipalBudgets(this.principals)
@@ -357,14 +359,34 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   /** A change in the server's own database, which is made with the first. */
-  async #changeSystem(run: (transaction: Transaction) => void): Promise<void> {
+  async #changeSystem({ run, done }: RoleTransaction): Promise<void> {
+    await this.#makeSystem()
+    await this.#changeIn(systemDatabase, run)
+    done()
+  }
+
+  async #makeSystem(): Promise<void> {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no role can be made here')
-    if (!catalog.names.includes(systemDatabase)) {
-      this.#makingSystem ??= catalog.create(systemDatabase).finally(() => (this.#makingSystem = undefined))
-      await this.#makingSystem
+    if (catalog.names.includes(systemDatabase)) return
+    this.#makingSystem ??= catalog.create(systemDatabase).finally(() => (this.#makingSystem = undefined))
+    await this.#makingSystem
+  }
+
+  /** Runs a change of the server's own database, and takes it back. */
+  async #attempt(run: (transaction: Transaction) => void): Promise<Catalog> {
+    await this.#makeSystem()
+    await this.options.catalog?.use(systemDatabase)
+    const session = this.openSession({ user: 'polylog', database: systemDatabase, door: housekeepingDoor })
+    try {
+      session.begin()
+      return await session.run((transaction) => {
+        run(transaction)
+        return transaction.catalog
+      })
+    } finally {
+      session.close()
     }
-    await this.#changeIn(systemDatabase, run)
   }
 
   /** Durable when it resolves. */

@@ -15,7 +15,9 @@ import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
 import { theServer } from '../../principal/audit.ts'
 import type { Rights } from '../../database/access/rights.ts'
+import type { PendingChanges } from '../../principal/pending-changes.ts'
 import type { Principals } from '../../principal/principals.ts'
+import { RolesOfBlock } from './roles-of-block.ts'
 import type {
   ShownRole,
   ShownSettings,
@@ -30,7 +32,7 @@ import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
-import { sqlError } from './errors.ts'
+import { sqlError, mixedBlock } from './errors.ts'
 import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
 import { reportedSettings, serverSettings } from './server-settings.ts'
@@ -62,6 +64,7 @@ export class Client implements BlockClient {
   readonly language: SqlLanguage
   readonly limits: GatewayLimits
   readonly settings: Settings
+  #rolesOfBlock: RolesOfBlock | undefined
   readonly block: TransactionBlock
   readonly statements: BoundedNames<ClientStatement>
   readonly portals: BoundedNames<Portal>
@@ -108,6 +111,7 @@ export class Client implements BlockClient {
   #makeContext(sessions: SessionHost): SqlContext {
     const client = this
     const { session, settings } = this
+    const roles = (): Principals => client.#rolesOfBlock?.principals ?? sessions.principals
     return {
       get catalog(): Catalog {
         return client.#catalog ?? session.catalog
@@ -138,13 +142,13 @@ export class Client implements BlockClient {
       databaseNames: () => sessions.databaseNames(),
       connectionLimit: (database) => sessions.principals.databaseLimit(database),
       get placedSettings(): readonly ShownSettings[] {
-        return sessions.principals.placedSettings
+        return roles().placedSettings
       },
       get roles(): readonly ShownRole[] {
-        return sessions.principals.allRoles
+        return roles().allRoles
       },
       rightsOf: (roleId) => session.rightsOf(roleId),
-      mayBecome: (roleId, other) => sessions.principals.mayBecome(roleId, other),
+      mayBecome: (roleId, other) => roles().mayBecome(roleId, other),
       get systemTables(): readonly SystemTable[] {
         return session.evidence.map(systemTableOf)
       },
@@ -161,6 +165,22 @@ export class Client implements BlockClient {
 
   get principals(): Principals {
     return this.#sessions.principals
+  }
+
+  /** As the open block sees them, and where its changes of them go. Errors: 25001 where it has changed data. */
+  rolesFor(command: string): Principals {
+    if (this.block.kind === 'none') return this.principals
+    if (this.session.hasWritten || this.session.joined) throw mixedBlock(command, 'data')
+    this.#rolesOfBlock ??= new RolesOfBlock(this.principals)
+    return this.#rolesOfBlock.principals
+  }
+
+  get hasChangedRoles(): boolean {
+    return (this.pendingRoles?.mark ?? 0) > 0
+  }
+
+  get pendingRoles(): PendingChanges | undefined {
+    return this.#rolesOfBlock?.pending
   }
 
   async createDatabase({
@@ -419,6 +439,7 @@ export class Client implements BlockClient {
 
   transactionEnded(outcome: Outcome): void {
     this.grants.ended(outcome)
+    this.#rolesOfBlock = undefined
     this.portals.clear()
     if (this.cursors.size === 0) return
     this.cursors.deleteWhere((cursor) => {
@@ -428,12 +449,14 @@ export class Client implements BlockClient {
   }
 
   get namesMark(): NamesMark {
-    return { portals: this.portals.mark, cursors: this.cursors.mark, grants: this.grants.mark }
+    const roles = this.pendingRoles?.mark ?? 0
+    return { portals: this.portals.mark, cursors: this.cursors.mark, grants: this.grants.mark, roles }
   }
 
   /** A cursor that was declared since a savepoint goes with what is rolled back to it, WITH HOLD or not. */
-  namesBack({ portals, cursors, grants }: NamesMark): void {
+  namesBack({ portals, cursors, grants, roles }: NamesMark): void {
     this.grants.rollbackTo(grants)
+    this.pendingRoles?.rollbackTo(roles)
     this.portals.deleteSince(portals)
     this.cursors.deleteSince(cursors)
   }

@@ -68,6 +68,13 @@ export function invalidMessage(message: string): PolylogError {
   return sqlError('syntax', '08P01', message)
 }
 
+/** Roles lie in a log of the server's own, so that no transaction changes both. */
+export function mixedBlock(command: string, changed: string): PolylogError {
+  const message = `${command} cannot run inside a transaction block that has changed ${changed}`
+  const hint = "Roles lie in a log of the server's own: change them in a block of their own, or outside of one."
+  return sqlError('active_transaction', '25001', message, hint)
+}
+
 export function abortedBlock(): PolylogError {
   const message = 'current transaction is aborted, commands ignored until end of transaction block'
   return sqlError('transaction_aborted', '25P02', message)

@@ -12,7 +12,7 @@ import type { Client } from './client.ts'
 import { changeRoles, changeSettings } from './roles.ts'
 import { runCopyIn } from './copy-in.ts'
 import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
-import { sqlError } from './errors.ts'
+import { mixedBlock, sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
 import type { Portal } from './portal.ts'
 import { type ExecuteOptions, QueryRun } from './query-run.ts'
@@ -74,7 +74,13 @@ export function execute(client: Client, portal: Portal, options: ExecuteOptions)
   }
 }
 
-function refuseWrite(client: Client, { command }: PreparedStatement): void {
+function refuseWrite(client: Client, prepared: PreparedStatement): void {
+  refuseReadOnly(client, prepared)
+  // What writes in other ways is found at COMMIT.
+  if (client.hasChangedRoles) throw mixedBlock(prepared.command, 'roles')
+}
+
+function refuseReadOnly(client: Client, { command }: PreparedStatement): void {
   if (!client.isReadOnly) return
   throw sqlError('read_only', '25006', `cannot execute ${command} in a read-only transaction`)
 }
@@ -166,16 +172,12 @@ function applyCommand(
     case 'rename role':
     case 'drop role':
     case 'grant role':
-      if (block.kind !== 'none') {
-        throw sqlError('active_transaction', '25001', `${prepared.command} cannot run inside a transaction block`)
-      }
-      return changeRoles(client, effect).then(() => undefined)
+      refuseReadOnly(client, prepared)
+      return changeRoles(client, effect, prepared.command).then(() => undefined)
     case 'alter settings':
     case 'limit database':
-      if (block.kind !== 'none') {
-        throw sqlError('active_transaction', '25001', `${prepared.command} cannot run inside a transaction block`)
-      }
-      return changeSettings(client, effect).then(() => undefined)
+      refuseReadOnly(client, prepared)
+      return changeSettings(client, effect, prepared.command).then(() => undefined)
     case 'drop database':
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', 'DROP DATABASE cannot run inside a transaction block')

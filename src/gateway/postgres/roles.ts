@@ -1,4 +1,7 @@
-/** CREATE ROLE, ALTER ROLE … SET and their like: changes of the server's own database, durable before they are answered. */
+/**
+ * CREATE ROLE, ALTER ROLE … SET and their like: changes of the server's own database. They are durable before they are answered;
+ * within a transaction block they wait for its COMMIT (`principal/pending-changes.ts`).
+ */
 import type { RoleName, RoleOptions, StatementEffect } from '../../language/sql/contract.ts'
 import type { Principals } from '../../principal/principals.ts'
 import type { Client } from './client.ts'
@@ -15,8 +18,9 @@ function roleNamed({ session }: Client, role: RoleName): string {
 }
 
 /** For the sessions that begin from then on. */
-export async function changeSettings(client: Client, effect: SettingsEffect): Promise<void> {
-  const { principals, session } = client
+export async function changeSettings(client: Client, effect: SettingsEffect, command: string): Promise<void> {
+  const { session } = client
+  const principals = client.rolesFor(command)
   const database = effect.kind === 'limit database' ? effect.name : effect.database
   if (database !== undefined && !client.hasDatabase(database)) {
     throw sqlError('undefined_object', '3D000', `database "${database}" does not exist`)
@@ -27,8 +31,9 @@ export async function changeSettings(client: Client, effect: SettingsEffect): Pr
   return principals.alterSettings(place, change, session)
 }
 
-export async function changeRoles(client: Client, effect: RoleEffect): Promise<void> {
-  const { principals, session } = client
+export async function changeRoles(client: Client, effect: RoleEffect, command: string): Promise<void> {
+  const { session } = client
+  const principals = client.rolesFor(command)
   const named = (role: RoleName): string => roleNamed(client, role)
   const given = (options: RoleOptions): RoleOptions => {
     if (options.password !== '') return options
@@ -47,7 +52,7 @@ export async function changeRoles(client: Client, effect: RoleEffect): Promise<v
     const { inRoles: _, members = [], admins: __, ...options } = given(effect.options)
     if (members.length > 0) await principals.addMembers([named(effect.role)], members, false, session)
     else await principals.alter(named(effect.role), options, session)
-  } else if (effect.kind === 'grant role') await changeMembers(client, effect, effect.members.map(named))
+  } else if (effect.kind === 'grant role') await changeMembers(client, principals, effect, named)
   else if (effect.kind === 'rename role') await principals.rename(effect.name, effect.newName, session)
   else {
     const names = effect.roles.map(named)
@@ -67,11 +72,25 @@ function requireRole(principals: Principals, name: string): void {
 
 type GrantRole = Extract<StatementEffect, { kind: 'grant role' }>
 
-async function changeMembers(client: Client, effect: GrantRole, members: readonly string[]): Promise<void> {
-  const { principals, session } = client
-  const { roles, isGrant, admin } = effect
+async function changeMembers(
+  client: Client,
+  principals: Principals,
+  effect: GrantRole,
+  named: (role: RoleName) => string,
+): Promise<void> {
+  const { session } = client
+  const { roles, isGrant, admin, grantedBy } = effect
+  const members = effect.members.map(named)
   for (const name of [...roles, ...members]) requireRole(principals, name)
-  if (isGrant) return principals.addMembers(roles, members, admin, session)
+  if (isGrant) {
+    const giver = grantedBy && named(grantedBy)
+    if (giver !== undefined) requireRole(principals, giver)
+    for (const { role, member } of await principals.addMembers(roles, members, admin, session, giver)) {
+      const message = `role "${member}" is already a member of role "${role}"`
+      client.notice({ severity: 'NOTICE', sqlState: '00000', message })
+    }
+    return
+  }
   for (const { role, member } of await principals.removeMembers(roles, members, admin, session)) {
     const message = `role "${member}" is not a member of role "${role}"`
     client.notice({ severity: 'WARNING', sqlState: '01000', message })

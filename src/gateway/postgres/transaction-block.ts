@@ -10,7 +10,8 @@
  * that party decides and tells the truth about it.
  */
 import type { BeginOptions, Outcome, Session } from '../../session/contract.ts'
-import { abortedBlock, sqlError } from './errors.ts'
+import type { PendingChanges } from '../../principal/pending-changes.ts'
+import { abortedBlock, mixedBlock, sqlError } from './errors.ts'
 import { after, afterDone } from './language.ts'
 import type { Settings, SettingsState } from './settings.ts'
 import type { ReadyStatus, WireNotice } from './wire.ts'
@@ -27,6 +28,8 @@ export interface NamesMark {
   readonly cursors: number
   /** Privileges given or taken that the audit has to hear of. */
   readonly grants: number
+  /** Changes of roles. */
+  readonly roles: number
 }
 
 /** What the client has named in the transaction, and what it is told. */
@@ -34,6 +37,8 @@ export interface BlockClient {
   notice(notice: WireNotice): void
   /** A transaction is over: cursors and portals go with it. */
   transactionEnded(outcome: Outcome): void
+  /** What the block has said of roles: done with its COMMIT. */
+  readonly pendingRoles: PendingChanges | undefined
   /** For `namesBack`: its cursors and portals by now. */
   readonly namesMark: NamesMark
   /** Those that were made since go. */
@@ -131,6 +136,8 @@ export class TransactionBlock {
   }
 
   #finish(): Outcome | Promise<Outcome> {
+    const { pendingRoles } = this.#client
+    if (pendingRoles !== undefined) return this.#finishWithRoles(pendingRoles)
     let result: Outcome | Promise<Outcome>
     try {
       result = this.#session.commit()
@@ -146,6 +153,23 @@ export class TransactionBlock {
         throw error
       },
     )
+  }
+
+  /** Two logs cannot be written to at once: who has changed roles has changed nothing else. */
+  async #finishWithRoles(roles: PendingChanges): Promise<Outcome> {
+    try {
+      const isMixed = roles.mark > 0 && this.#session.hasWritten && this.#session.status === 'open'
+      if (isMixed) {
+        await this.#session.rollback()
+        throw mixedBlock('COMMIT', 'both roles and data')
+      }
+      const outcome = await this.#session.commit()
+      if (outcome === 'committed') await roles.commit()
+      return this.#ended(outcome)
+    } catch (error) {
+      this.#ended('aborted')
+      throw error
+    }
   }
 
   #ended(outcome: Outcome): Outcome {

@@ -165,6 +165,8 @@ export type StatementEffect =
       readonly isGrant: boolean
       /** WITH ADMIN OPTION; of REVOKE: only that. */
       readonly admin: boolean
+      /** Who is said to have done it; left out: who does. */
+      readonly grantedBy?: RoleName
     }
   /** COMMENT ON DATABASE: of its own the session says it by `execute`, in its transaction; of another one the door does. */
   | { readonly kind: 'comment on database'; readonly name: string; readonly comment: string | undefined }

@@ -23,6 +23,7 @@ import {
 } from '../users/arguments.ts'
 import { adminDatabase, type BuiltInRole, builtInRolesOf, findBuiltIn, isBuiltInName } from '../users/built-in-roles.ts'
 import {
+  checkUpdate,
   grantPrivileges,
   grantRoles,
   mayManage,
@@ -79,16 +80,18 @@ async function updateRole(request: Request): Promise<Reply> {
   if (roles === undefined && privileges === undefined) {
     throw mongoError(mongoCode.badValue, 'Must specify at least one field to update in updateRole')
   }
-  if (roles !== undefined) {
-    const before = memberships(request, role).map(({ role: name }): NamedGrant => ({ kind: 'role', name }))
-    const isNamed = ({ name }: { name: string }): boolean =>
-      roles.some((one) => one.kind === 'role' && one.name === name)
-    const gone = before.filter((one) => one.kind === 'role' && !isNamed(one))
-    if (gone.length > 0) await revokeRoles(request, role, gone)
-  }
+  const gone = roles === undefined ? [] : goneFrom(request, role, roles)
+  await checkUpdate(request, role, { gone, added: roles ?? [], privileges })
+  if (gone.length > 0) await revokeRoles(request, role, gone)
   if (privileges !== undefined) await replacePrivileges(request, role, privileges)
   if (roles !== undefined && roles.length > 0) await grantRoles(request, role, roles)
   return empty
+}
+
+function goneFrom(request: Request, role: Role, roles: readonly NamedGrant[]): NamedGrant[] {
+  const before = memberships(request, role).map(({ role: name }): NamedGrant => ({ kind: 'role', name }))
+  const isNamed = ({ name }: { name: string }): boolean => roles.some((one) => one.kind === 'role' && one.name === name)
+  return before.filter((one) => one.kind === 'role' && !isNamed(one))
 }
 
 function named(request: Request): Role {

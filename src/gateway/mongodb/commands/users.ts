@@ -23,7 +23,7 @@ import {
   userExists,
 } from '../users/arguments.ts'
 import { adminDatabase, findBuiltIn } from '../users/built-in-roles.ts'
-import { forget, grantRoles, mayManage, revokeRoles } from '../users/granting.ts'
+import { checkUpdate, forget, grantRoles, mayManage, revokeRoles } from '../users/granting.ts'
 import { inheritedPrivileges, rolesInherited, rolesOfRole, writePrivileges, writeRoles } from '../users/holdings.ts'
 import { askedOf } from '../access.ts'
 import { variablesOf } from './query-options.ts'
@@ -102,10 +102,11 @@ async function updateUser(request: Request): Promise<Reply> {
   }
   const before = roles === undefined ? [] : grantsOf(request, user)
   const gone = before.filter((one) => !roles!.some((other) => isSame(one, other)))
-  if (gone.length > 0) await revokeRoles(request, user, gone)
-  const change: RoleChange = { ...customData, ...(password !== undefined && { password }) }
-  if (Object.keys(change).length > 0) await principals.alter(user.name, change, request.session)
   const added = (roles ?? []).filter((one) => !before.some((other) => isSame(one, other)))
+  const change: RoleChange = { ...customData, ...(password !== undefined && { password }) }
+  await checkUpdate(request, user, { gone, added, change })
+  if (gone.length > 0) await revokeRoles(request, user, gone)
+  if (Object.keys(change).length > 0) await principals.alter(user.name, change, request.session)
   if (added.length > 0) await grantRoles(request, principals.find(user.name)!, added)
   return empty
 }

@@ -16,6 +16,7 @@ import type { Namespace } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { ensureNamespace } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
+import type { Principals, RoleChange } from '../../../principal/principals.ts'
 import type { Role } from '../../../principal/roles.ts'
 import { checkUnused, usesOf } from '../../../principal/uses.ts'
 import type { Asked } from '../access.ts'
@@ -46,6 +47,37 @@ export async function grantRoles(request: Request, to: Role, roles: readonly Nam
   await giveOn(request, to, grants)
 }
 
+/** What a command changes of a role in several transactions. */
+export interface Update {
+  readonly gone: readonly NamedGrant[]
+  readonly added: readonly NamedGrant[]
+  readonly change?: RoleChange
+  /** Left out: those that it has stay. */
+  readonly privileges?: readonly GivenPrivilege[] | undefined
+}
+
+/**
+ * Whether all of it may be done, and can be: what is refused in the end has then taken nothing in the beginning. What roles are
+ * made of is tried, and taken back.
+ */
+export async function checkUpdate(request: Request, role: Role, update: Update): Promise<void> {
+  const { gone, added, change: attributes = {}, privileges } = update
+  const grants = [...objectGrantsOf([...gone, ...added]), ...grantsOf(privileges ?? [])]
+  await request.read((transaction) => {
+    checkMayGive(transaction, grants)
+    for (const place of grants) if (place.collection !== undefined) requireObject(transaction, place)
+    if (privileges !== undefined)
+      for (const { id, object, held } of holdingsOf(transaction, role)) {
+        requireGivable(transaction, id, object.ownerId, held)
+      }
+  })
+  await request.gateway.sessions.principals.attempt(async (tried) => {
+    await changeStanding(request, role, gone, false, tried)
+    if (Object.keys(attributes).length > 0) await tried.alter(role.name, attributes, request.session)
+    await changeStanding(request, role, added, true, tried)
+  })
+}
+
 /** What other roles stand for that it keeps, it keeps. */
 export async function revokeRoles(request: Request, from: Role, roles: readonly NamedGrant[]): Promise<void> {
   const grants = objectGrantsOf(roles)
@@ -69,8 +101,8 @@ async function changeStanding(
   role: Role,
   roles: readonly NamedGrant[],
   isGiven: boolean,
+  principals: Principals = gateway.sessions.principals,
 ): Promise<void> {
-  const { principals } = gateway.sessions
   const builtIns = roles.flatMap((one) => (one.kind === 'built-in' ? [one.role] : []))
   const attributes = {
     ...(builtIns.some(({ superuser }) => superuser) && { superuser: isGiven }),
@@ -128,15 +160,21 @@ export async function replacePrivileges(request: Request, role: Role, given: rea
   const grants = grantsOf(given)
   await request.read((transaction) => checkMayGive(transaction, grants))
   await change(request, role, 'privilege revoked', (transaction) => {
-    for (const [id, lists] of transaction.catalog.access) {
-      const held = heldBy(lists.get(''), (to) => to === role.id)
-      const object = objectById(transaction, id)
-      if ((held.may | held.mayGive) === noPrivileges || object === undefined) continue
+    for (const { id, object, held } of holdingsOf(transaction, role)) {
       requireGivable(transaction, id, object.ownerId, held)
       take(transaction, object, role, held)
     }
   })
   await giveOn(request, role, grants)
+}
+
+/** On which objects of the caller's database it has been given anything. */
+function holdingsOf(asked: Asked, role: Role): { id: number; object: ObjectOfGrant; held: Held }[] {
+  return [...asked.catalog.access].flatMap(([id, lists]) => {
+    const held = heldBy(lists.get(''), (to) => to === role.id)
+    const object = objectById(asked, id)
+    return (held.may | held.mayGive) === noPrivileges || object === undefined ? [] : [{ id, object, held }]
+  })
 }
 
 function grantsOf(given: readonly GivenPrivilege[]): ObjectGrant[] {
@@ -238,7 +276,7 @@ function objectById({ catalog }: Asked, id: number): ObjectOfGrant | undefined {
 }
 
 /** What is given on a collection goes with it, and so it has to be there. */
-function requireObject(transaction: Transaction, place: Place): ObjectOfGrant {
+function requireObject(transaction: Asked, place: Place): ObjectOfGrant {
   const found = findObject(transaction, place)
   if (found !== undefined) return found
   const message = `ns does not exist: ${place.namespace}.${place.collection}: make it before it is given to somebody`

@@ -314,7 +314,9 @@ export function planGrantRole(statement: GrantRoleStmt): Planned {
     return roletype === 'ROLESPEC_CSTRING' ? { name: rolename! } : 'current'
   })
   const option = adminOption(statement.opt)
-  const effect = { kind: 'grant role', roles, members, isGrant, admin: option } as const
+  const { grantor } = statement
+  const by: RoleName | undefined = grantor && (grantor.rolename === undefined ? 'current' : { name: grantor.rolename })
+  const effect = { kind: 'grant role', roles, members, isGrant, admin: option, ...(by && { grantedBy: by }) } as const
   return planEffect(effect, isGrant ? 'GRANT ROLE' : 'REVOKE ROLE')
 }
 
