@@ -329,7 +329,10 @@ describe('a role that is made', () => {
       [{ resource: { anyResource: true }, actions: ['anyAction'] }, 40_415],
       [{ resource: { cluster: true }, actions: ['shutdown'] }, /unsupported action privilege string: shutdown/],
       [{ resource: { cluster: true }, actions: ['find'] }, /unsupported/],
-      [ofOrders('createCollection'), /cannot be given on a collection/],
+      [
+        ofOrders('createCollection'),
+        /createCollection cannot be given alone here: give createCollection, dropCollection/,
+      ],
     ]
     await command({ createRole: 'clerk', roles: [], privileges: [] })
     for (const [given, expected] of tries) {

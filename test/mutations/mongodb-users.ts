@@ -51,8 +51,8 @@ export const mongodbUserMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/mongodb/users/granting.ts', users, [
     [
       'anybody gives anything',
-      'if (rights.areUnlimited || rights.owns({ ownerId })) return',
-      'if (!rights.areUnlimited || rights.owns({ ownerId })) return',
+      'const own = rights.owns({ ownerId }) ? ofOwner : noPrivileges',
+      'const own = rights.owns({ ownerId }) ? ofOwner : allPrivileges',
     ],
     [
       'what other roles stand for is taken away, too',

@@ -7,6 +7,7 @@ import { kitMutations } from './kit.ts'
 import { logMutations } from './log.ts'
 import { limitMutations } from './limits.ts'
 import { loginMutations } from './logins.ts'
+import { matrixMutations } from './matrix.ts'
 import { privilegeMutations } from './privileges.ts'
 import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
@@ -33,6 +34,7 @@ export const mutations: readonly Mutation[] = [
   ...limitMutations,
   ...loginMutations,
   ...privilegeMutations,
+  ...matrixMutations,
   ...transportMutations,
   ...mongodbUserMutations,
   ...redisUserMutations,

@@ -48,6 +48,8 @@ export const ofCollections: Privileges = read | writing | truncate | references 
 export const ofSequences: Privileges = read | update | usage | schema
 export const ofNamespaces: Privileges = usage | create | ofCollections
 export const ofDatabases: Privileges = connect | create | temporary | ofCollections | usage | fork | administer
+/** What the owner of a namespace has of it, and may give: what is in it has owners of its own. */
+export const ofNamespaceOwners: Privileges = usage | create
 /** What is given on a namespace or the database for all collections in it. */
 export const spreading: Privileges = ofCollections | usage
 /** What can be given of a single column. */

@@ -21,6 +21,7 @@ import {
   noPrivileges,
   ofCollections,
   ofColumns,
+  ofNamespaceOwners,
   ofSequences,
   privilege,
   type Privileges,
@@ -126,12 +127,17 @@ export class Rights {
     return this.#ofDatabase
   }
 
-  ofNamespace(namespace: Namespace): Privileges {
+  /** Undefined: of one that is not there, where what is given on the database counts all the same. */
+  ofNamespace(namespace: Namespace | undefined): Privileges {
     if (this.member === undefined) return allPrivileges
-    const own = this.#givenIn(namespace.id, firstList('namespace', namespace.name))
-    const all = own | this.#spread | (this.owns(namespace) ? privilege.usage | privilege.create : noPrivileges)
+    const all = this.#spread | (namespace === undefined ? noPrivileges : this.#ofOne(namespace))
     // What may be done to all of it could not be done without.
     return (all & ofCollections) === noPrivileges ? all : all | privilege.usage | creating(all)
+  }
+
+  #ofOne(namespace: Namespace): Privileges {
+    const own = this.#givenIn(namespace.id, firstList('namespace', namespace.name))
+    return this.owns(namespace) ? own | ofNamespaceOwners : own
   }
 
   /** Of all of it; without regard to the use of its namespace, as PostgreSQL's has_table_privilege. */
@@ -171,6 +177,16 @@ export class Rights {
   /** What it may give to others; of an owner and of a superuser everything. */
   givable(list: AccessList, ownerId: number | undefined): Privileges {
     return this.owns({ ownerId }) ? allPrivileges : givableIn(list, this.member!.roles)
+  }
+
+  /** What it may give on an object because it may on what that lies in: as what has been given there counts for it. */
+  givableAround(object: Collection | Namespace): Privileges {
+    if (this.member === undefined) return allPrivileges
+    const { roles } = this.member
+    const givableOn = (id: number): Privileges => givableIn(this.access!.get(id)?.get('') ?? [], roles)
+    if ('namespace' in object) return (givableOn(object.namespace.id) | givableOn(0)) & ofCollections
+    const ofAll = givableOn(0) & spreading
+    return ofAll | creating(ofAll)
   }
 
   /** Anything of an object: a collection with its columns, a namespace, 0 the database. */

@@ -340,11 +340,16 @@ function current(transaction: KernelTransaction, collection: Collection): Collec
 export function dropCollections(transaction: KernelTransaction, collections: readonly Collection[]): void {
   const dropped = new Set(collections.map(({ id }) => id))
   for (const collection of collections) {
-    if (!transaction.principal.rights.owns(collection.namespace)) transaction.access.requireChange(collection)
+    requireDrop(transaction, collection)
     transaction.locks.lockSchema(collection.id)
     refuseReferred(transaction, collection, dropped)
   }
   for (const collection of collections) dropCollection(transaction, collection)
+}
+
+/** Who owns the namespace may drop what is in it, and need not have anything to do with that otherwise. */
+function requireDrop({ principal, access }: KernelTransaction, collection: Collection): void {
+  if (!principal.rights.owns(collection.namespace)) access.requireChange(collection)
 }
 
 function refuseReferred(transaction: KernelTransaction, collection: Collection, dropped: ReadonlySet<number>): void {
@@ -360,7 +365,7 @@ function refuseReferred(transaction: KernelTransaction, collection: Collection, 
 }
 
 function dropCollection(transaction: KernelTransaction, collection: Collection): void {
-  clearKeys(transaction, collection)
+  transaction.access.asServer(() => clearKeys(transaction, collection))
   for (const [field, types] of current(transaction, collection).fields) {
     for (const type of types) transaction.changeCatalog(fieldKey(collection.id, field, type), undefined)
   }
@@ -404,10 +409,10 @@ function nextIndexId(transaction: KernelTransaction, collection: Collection): nu
 }
 
 export function dropIndex(transaction: KernelTransaction, collection: Collection, index: Index): void {
-  transaction.access.requireChange(collection)
+  requireDrop(transaction, collection)
   holdUnchanged(transaction, collection)
   const now = current(transaction, collection)
-  transaction.deleteRange(keyspaceRange(collection.id, index.id), 'derived')
+  transaction.access.asServer(() => transaction.deleteRange(keyspaceRange(collection.id, index.id), 'derived'))
   const indexes = now.indexes.filter(({ id }) => id !== index.id)
   write(transaction, { ...now, indexes, version: transaction.kernel.nextVersion() })
 }

@@ -14,7 +14,7 @@
  * Other commands have a rule of `Access`, which `checkAccess` looks at before they run.
  */
 import { AccessError, type Rights } from '../../database/access/rights.ts'
-import { privilege, type Privileges } from '../../database/access/privileges.ts'
+import { noPrivileges, privilege, type Privileges } from '../../database/access/privileges.ts'
 import type { Catalog, Collection } from '../../database/catalog/catalog.ts'
 import type { Session } from '../../session/contract.ts'
 
@@ -66,6 +66,13 @@ export function findAllowed(asked: Asked, namespace: string, name: string, wante
   return collection
 }
 
+/** Likewise, to drop it or an index of it: the owner of the namespace may, too. */
+export function findDroppable(asked: Asked, namespace: string, name: string): Collection | undefined {
+  const collection = asked.catalog.findCollection(namespace, name)
+  const isOwned = collection !== undefined && asked.principal.rights.owns(collection.namespace)
+  return isOwned ? collection : findAllowed(asked, namespace, name, privilege.schema)
+}
+
 /** Likewise, to be told of what it is made of: who may read it, or change that. */
 export function findDescribed(asked: Asked, namespace: string, name: string): Collection | undefined {
   const collection = asked.catalog.findCollection(namespace, name)
@@ -73,6 +80,7 @@ export function findDescribed(asked: Asked, namespace: string, name: string): Co
   if (rights.areUnlimited) return collection
   if (collection === undefined) requireAnyInAll(asked, namespace, describing)
   else if (!rights.owns(collection)) rights.requireAny(collection, describing)
+  else rights.requireUse(collection.namespace)
   return collection
 }
 
@@ -89,7 +97,8 @@ export function requireAnyInAll(asked: Asked, namespace: string, wanted: Privile
 
 function ofAll({ catalog, principal: { rights } }: Asked, name: string): Privileges {
   const namespace = catalog.namespaces.get(name)
-  return namespace === undefined ? rights.ofDatabase : rights.ofNamespace(namespace)
+  // To make one asks the database itself.
+  return rights.ofNamespace(namespace) | (namespace === undefined ? rights.ofDatabase : noPrivileges)
 }
 
 /** Its owner may, too. */

@@ -19,7 +19,7 @@ import type { Slice } from '../../base/slice.ts'
 import { sliceOf, sliceToLatin1 } from '../../base/slice.ts'
 import { noPrivileges, privilege, type Privileges, writing } from '../../database/access/privileges.ts'
 import type { Rights } from '../../database/access/rights.ts'
-import type { Catalog, Namespace } from '../../database/catalog/catalog.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
 import { allowedBy } from './command-rules.ts'
 import { type AnswersIf, type Command, type CommandTable, longestOption, keysOf, needsOfAll } from './command-table.ts'
 import { DatabaseLookup, redisNamespace } from './databases.ts'
@@ -63,9 +63,6 @@ interface Pattern {
   readonly glob: Glob
   readonly may: Privileges
 }
-
-/** Stands for the namespace as long as nothing was written there: what is given on the database counts for it, too. */
-const toCome: Namespace = { id: -1, name: redisNamespace } as Namespace
 
 export class Permissions {
   readonly #table: CommandTable
@@ -121,7 +118,7 @@ export class Permissions {
     this.#commands = redisCommands && allowedBy(this.#table, redisCommands)
     const namespace = catalog.namespaces.get(redisNamespace)
     const collection = this.#databases.find(catalog, database)
-    const all = rights.ofNamespace(namespace ?? toCome)
+    const all = rights.ofNamespace(namespace)
     const whole = collection === undefined || (all & usage) === 0 ? all : rights.onCollection(collection)
     const patterns = namespace === undefined ? [] : rights.keysOf(namespace)
     this.#whole = whole & reachable

@@ -11,7 +11,7 @@ import { buildDocument, type BsonWriter } from '../../../model/document/bson-wri
 import { bsonType, BsonValue, fieldsOf } from '../../../model/document/bson.ts'
 import { ensureDocumentCollection, ensureNamespace } from '../../../model/document/document.ts'
 import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
-import { findAllowed, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
+import { findAllowed, findDroppable, maySee, requireAnyInAll, requireCreate, requireInAll } from '../access.ts'
 import { checkCollectionName, checkDatabaseName, type Command, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
 import { sizeOfRange } from './range-size.ts'
@@ -81,7 +81,7 @@ function listDatabases(request: Request): Reply | Promise<Reply> {
 }
 
 function visibleIn({ catalog, principal }: Transaction, namespace: string): readonly Collection[] {
-  const all = catalog.collectionsOf(namespace)
+  const all = catalog.collectionsOf(namespace).filter(({ kind }) => kind !== 'sequence')
   return principal.rights.areUnlimited ? all : all.filter((collection) => maySee(principal.rights, collection))
 }
 
@@ -185,7 +185,7 @@ function create(request: Request): Reply | Promise<Reply> {
 function drop(request: Request): Reply | Promise<Reply> {
   const { database, collectionName } = request
   return request.session.run((transaction): Reply => {
-    const collection = findAllowed(transaction, database, collectionName, privilege.schema)
+    const collection = findDroppable(transaction, database, collectionName)
     if (collection === undefined) return (writer) => writer.string('ns', `${database}.${collectionName}`)
     const count = collection.indexes.length + 1
     refuseTables([collection])
@@ -207,8 +207,9 @@ function refuseTables(collections: readonly Collection[]): void {
 function dropDatabase(request: Request): Reply | Promise<Reply> {
   const { database } = request
   return request.session.run((transaction): Reply => {
-    requireInAll(transaction, database, privilege.schema)
     const namespace = transaction.catalog.namespaces.get(database)
+    if (namespace === undefined) requireInAll(transaction, database, privilege.schema)
+    else transaction.principal.rights.requireNamespaceOwner(namespace)
     if (namespace === undefined) return () => undefined
     const collections = transaction.catalog.collectionsOf(database)
     refuseTables(collections)

@@ -11,10 +11,10 @@ import { mongoCode, mongoError } from '../../../model/document/mongo-error.ts'
 import { isTruthy, readString, toDouble } from '../../../model/document/values.ts'
 import type { SourceIndex } from '../../../query/document-source.ts'
 import { openSource } from '../../../query/open-source.ts'
-import { findAllowed, findDescribed, requireCreate } from '../access.ts'
+import { findAllowed, findDescribed, findDroppable, requireCreate } from '../access.ts'
 import { type Command, missingField, type Reply, type Request } from '../request.ts'
 import { cursorReply } from './cursor-reply.ts'
-import { checkCollation, requireCollection, there } from './query-options.ts'
+import { checkCollation, there } from './query-options.ts'
 
 type KeyField = readonly [string, number]
 
@@ -168,7 +168,7 @@ function dropIndexes(request: Request): Reply | Promise<Reply> {
   const wanted = request.get('index')
   if (wanted === undefined) throw missingField('dropIndexes', 'index')
   return request.session.run((transaction): Reply => {
-    const collection = requireCollection(transaction, database, collectionName)
+    const collection = there(findDroppable(transaction, database, collectionName), database, collectionName)
     requireDocuments(collection)
     const before = collection.indexes.length + 1
     for (const index of indexesNamed(collection, wanted)) {

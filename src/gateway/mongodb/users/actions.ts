@@ -44,7 +44,8 @@ export type ResourceKind = 'collection' | 'namespace' | 'database' | 'cluster'
 const ownPrefix = 'polylog:'
 
 function meaningsFor(kind: ResourceKind): readonly Meaning[] {
-  return kind === 'cluster' ? onCluster : onCollections
+  const all = kind === 'cluster' ? onCluster : onCollections
+  return all.filter(({ privileges }) => (privileges & ~mostPrivileges[kind]) === noPrivileges)
 }
 
 const mostPrivileges: Readonly<Record<ResourceKind, Privileges>> = {

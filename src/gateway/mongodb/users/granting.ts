@@ -10,7 +10,14 @@
  * whoever has given it, and what was given on because of it.
  */
 import { type AccessList, firstList, noOwner, taken } from '../../../database/access/access-list.ts'
-import { noPrivileges, privilege, type Privileges, privilegeNames } from '../../../database/access/privileges.ts'
+import {
+  allPrivileges,
+  noPrivileges,
+  ofNamespaceOwners,
+  privilege,
+  type Privileges,
+  privilegeNames,
+} from '../../../database/access/privileges.ts'
 import { AccessError } from '../../../database/access/rights.ts'
 import type { Namespace } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
@@ -297,21 +304,19 @@ function checkMayGive(asked: Asked, grants: readonly ObjectGrant[]): void {
 /** Errors: `AccessError`. */
 function requireGivable(asked: Asked, id: number, ownerId: number | undefined, { may, mayGive }: Held): void {
   const { rights } = asked.principal
-  if (rights.areUnlimited || rights.owns({ ownerId })) return
+  if (rights.areUnlimited) return
+  const ofOwner = asked.catalog.namespaceById(id) === undefined ? allPrivileges : ofNamespaceOwners
+  const own = rights.owns({ ownerId }) ? ofOwner : noPrivileges
   const wanted = may | mayGive
-  if ((givableOn(asked, id) & wanted) !== wanted) throw new AccessError('database', privilegeNames(wanted).join(', '))
+  if (((own | givableOn(asked, id)) & wanted) !== wanted)
+    throw new AccessError('database', privilegeNames(wanted).join(', '))
 }
 
 /** There, on its namespace, or on the database. */
-function givableOn({ catalog, principal }: Asked, id: number): Privileges {
-  const roles = principal.rights.member!.roles
-  const namespace = catalog.collectionById(id)?.namespace
-  let all = noPrivileges
-  for (const place of [id, namespace?.id, 0]) {
-    if (place === undefined) continue
-    all |= heldBy(catalog.access.get(place)?.get(''), (to) => roles.has(to)).mayGive
-  }
-  return all
+function givableOn({ catalog, principal: { rights } }: Asked, id: number): Privileges {
+  const object = catalog.collectionById(id) ?? catalog.namespaceById(id)
+  const own = heldBy(catalog.access.get(id)?.get(''), (to) => rights.member!.roles.has(to)).mayGive
+  return object === undefined ? own : own | rights.givableAround(object)
 }
 
 /** Who gives anything to others looks after users. */

@@ -37,7 +37,9 @@ export function planCreateIndex(_binder: Binder, statement: IndexStmt): Planned 
   return planSteps({ kind: 'schema' }, 'CREATE INDEX', function* (run): StatementSteps<Outcome> {
     const table = getOwnTable(run, statement.relation!, 'CREATE INDEX')
     const { rights } = run.transaction.principal
-    if (statement.unique === true && !rights.owns(table.collection)) rights.require(table.collection, privilege.read)
+    // As in PostgreSQL an owner needs room for its name; who may change definitions has it.
+    if (rights.owns(table.collection)) rights.requireInNamespace(table.collection.namespace, privilege.create)
+    else if (statement.unique === true) rights.require(table.collection, privilege.read)
     const taken = (one: string): boolean => isNameTaken(run.transaction, table.schema, one)
     const name = statement.idxname ?? freeName(taken, table.name, ...columns.map((column) => column.name), 'idx')
     if (taken(name)) {

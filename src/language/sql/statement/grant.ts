@@ -83,6 +83,7 @@ interface Target {
   readonly ownerId: number | undefined
   readonly first: AccessList
   readonly collection?: Collection
+  readonly namespace?: Namespace
 }
 
 export function planGrant(statement: GrantStmt): Planned {
@@ -182,6 +183,10 @@ function giverOf(
     const may = wanted & givableIn(held, new Set([role]))
     if (count(may) > count(best.may)) best = { by: role, may }
   }
+  // Who may give it on all around gives it as the owner does.
+  const object = target.collection ?? target.namespace
+  const may = object === undefined ? noPrivileges : wanted & rights.givableAround(object)
+  if (count(may) > count(best.may)) best = { by: owner, may }
   return best
 }
 
@@ -236,8 +241,9 @@ export function requireNamespace({ transaction }: SqlRun, name: string): Namespa
   throw failure('3F000', `schema "${name}" does not exist`)
 }
 
-function namespaceTarget({ id, name, ownerId }: Namespace): Target {
-  return { kind: 'schema', id, name, ownerId, first: firstList('namespace', name) }
+function namespaceTarget(namespace: Namespace): Target {
+  const { id, name, ownerId } = namespace
+  return { kind: 'schema', id, name, ownerId, first: firstList('namespace', name), namespace }
 }
 
 function databaseTarget({ context }: SqlRun, name: string): Target {

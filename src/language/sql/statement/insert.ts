@@ -35,7 +35,9 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const relation = findRelation(binder, statement.relation!)
   const rows = getRowTarget(relation, 'insert into')
   const columns = targetColumns(relation, statement.cols)
-  for (const { number } of columns) binder.access.column(relation.collection, number, privilege.insert)
+  // DEFAULT VALUES names none.
+  const named = statement.selectStmt === undefined ? [] : columns
+  for (const { number } of named) binder.access.column(relation.collection, number, privilege.insert)
   binder.access.any(relation.collection, privilege.insert)
   const source = planInsertSource(binder, scope, statement, relation, columns)
   const target = new Scope(undefined, undefined)

@@ -1,0 +1,88 @@
+/** Bugs of one door, or of what all doors ask, that the walk over the matrix of privileges is to find. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const walk = ['test/matrix/matrix.test.ts']
+
+export const matrixMutations: readonly Mutation[] = [
+  ...mutationsOf('src/gateway/mongodb/commands/reads.ts', walk, [
+    [
+      'who may not read counts by MongoDB',
+      'const source = findSource(transaction, database, collectionName, privilege.read)',
+      'const source = findSource(transaction, database, collectionName, 0)',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/commands/collections.ts', walk, [
+    [
+      'listCollections shows what may not be seen',
+      'principal.rights.areUnlimited ? all : all.filter((collection) => maySee(principal.rights, collection))',
+      'maySee(principal.rights, all[0]!) ? all : all',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/access.ts', walk, [
+    [
+      'an owner looks at what is in a schema that it may not use',
+      '  else rights.requireUse(collection.namespace)\n',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/mongodb/users/granting.ts', walk, [
+    [
+      'who owns a schema gives by MongoDB what is in it by others',
+      'asked.catalog.namespaceById(id) === undefined ? allPrivileges : ofNamespaceOwners',
+      'asked.catalog.namespaceById(id) === undefined ? allPrivileges : allPrivileges',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/redis/permissions.ts', walk, [
+    [
+      'a key that is written and read is asked for as if it were written only',
+      'const asked = isOfGet && !asksForValue(args, first) ? wanted & ~read : wanted',
+      'const asked = (wanted & ~read) === 0 ? wanted : wanted & ~read',
+    ],
+    [
+      'KEYS shows what may not be read',
+      'return this.#mayAll(read) ? undefined : (key) => this.#may(key, read)',
+      'return this.#mayAll(read) || this.#patterns.length > 0 ? undefined : (key) => this.#may(key, read)',
+    ],
+  ]),
+  ...mutationsOf('src/gateway/redis/command-table.ts', walk, [
+    ['who may not delete flushes', "  ['flushdb', privilege.delete],\n", ''],
+  ]),
+  ...mutationsOf('src/database/access/rights.ts', walk, [
+    [
+      'what is given and taken away counts for none of the open sessions',
+      'return this.member === member && this.access === access',
+      'return this.member === member',
+    ],
+    [
+      'who may use a schema may make something in it',
+      'return (all & ofCollections) === noPrivileges ? all : all | privilege.usage | creating(all)',
+      'return (all & ofCollections) === noPrivileges ? all : all | privilege.usage | privilege.create',
+    ],
+    [
+      'who gives what is given on all around gives nothing in SQL',
+      "if ('namespace' in object) return (givableOn(object.namespace.id) | givableOn(0)) & ofCollections",
+      "if ('namespace' in object) return (givableOn(object.namespace.id) | givableOn(0)) & noPrivileges",
+    ],
+  ]),
+  ...mutationsOf('src/database/catalog/schema-changes.ts', walk, [
+    [
+      'who owns a schema drops nothing of others in it',
+      'transaction.access.asServer(() => clearKeys(transaction, collection))',
+      'clearKeys(transaction, collection)',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/catalog/polylog-schema.ts', walk, [
+    [
+      'polylog.collections shows what may not be seen',
+      'return [...collections(run)].filter((collection) => rights.onAnyColumn(collection) !== noPrivileges)',
+      'return [...collections(run)].filter((collection) => rights.onAnyColumn(collection) >= noPrivileges)',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/insert.ts', walk, [
+    [
+      'a statement that gives no value asks for every column',
+      'const named = statement.selectStmt === undefined ? [] : columns',
+      'const named = columns',
+    ],
+  ]),
+]
