@@ -1,5 +1,1 @@
-DROP ROLE ada;
-DROP ROLE g1;
-DROP ROLE readers;
-DROP ROLE m1;
-DROP ROLE m2;
+DROP ROLE dba;

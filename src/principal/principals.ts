@@ -40,16 +40,22 @@ import {
   checkAlter,
   checkCreate,
   checkDrop,
+  checkGiveDatabase,
   checkGiver,
   checkMembers,
+  checkOwnsDatabase,
   checkRename,
   checkAlterSettings,
 } from './role-rules.ts'
+import { checkOwnsNone } from './uses.ts'
 import { chanceFrom, parseSecret, saltBytes, secretOf, secretText } from './secret.ts'
 import {
   alterSettings,
   databaseLimit,
+  databaseOwner,
+  databasesOwnedBy,
   forgetDatabaseSettings,
+  giveDatabase,
   hasDatabaseSettings,
   isLimit,
   limitDatabase,
@@ -235,6 +241,41 @@ export class Principals {
     return catalog === undefined ? -1 : databaseLimit(catalog, database)
   }
 
+  /** The number of the role that owns it. */
+  databaseOwner(database: string): number | undefined {
+    const catalog = this.#parts.catalog()
+    return catalog && databaseOwner(catalog, database)
+  }
+
+  /** Errors: `denied` for who does not own it. */
+  checkOwnsDatabase(database: string, by: Actor): void {
+    checkOwnsDatabase(askerOf(by), this.databaseOwner(database), database)
+  }
+
+  /** Whoever has made it, and so asks for nothing. */
+  async ownDatabase(database: string, owner: number): Promise<void> {
+    await this.#change([], (tx) => giveDatabase(tx, database, owner))
+  }
+
+  /** Who owned it before. Errors: `undefined_object`, `denied`. */
+  async giveDatabase(database: string, owner: string, by: Actor): Promise<number | undefined> {
+    let before: number | undefined
+    await this.#change(
+      [{ event: 'settings altered', by, object: `in ${database}`, detail: `owner: ${owner}` }],
+      (tx) => {
+        before = databaseOwner(tx.catalog, database)
+        const role = requireRole(tx.catalog, owner)
+        const asker = askerOf(by)
+        checkOwnsDatabase(asker, before, database)
+        if (role.id === before) return
+        const isMember = asker !== undefined && rolesAround(tx.catalog, asker.roleId, () => true).has(role.id)
+        checkGiveDatabase(asker, role, isMember)
+        giveDatabase(tx, database, role.id)
+      },
+    )
+    return before
+  }
+
   /** Without a role, or a database: of all. Errors: `undefined_object`. */
   async alterSettings(place: { role?: string; database?: string }, change: SettingChange, by: Actor): Promise<void> {
     const { role, database = '' } = place
@@ -242,13 +283,16 @@ export class Principals {
     const detail = change === 'none' ? 'none' : `${change.name}: ${change.value ?? 'none'}`
     await this.#change([{ event: 'settings altered', by, object, detail }], (tx) => {
       const owner = role === undefined ? undefined : requireRole(tx.catalog, role)
-      checkAlterSettings(askerOf(by), owner, change === 'none' || isLimit(change.name))
+      const isLimited = change === 'none' || isLimit(change.name)
+      if (owner === undefined && database !== '' && !isLimited) {
+        checkOwnsDatabase(askerOf(by), databaseOwner(tx.catalog, database), database)
+      } else checkAlterSettings(askerOf(by), owner, isLimited)
       alterSettings(tx, { roleId: owner?.id ?? 0, database }, change)
     })
   }
 
   async limitDatabase(database: string, connectionLimit: number, by: Actor): Promise<void> {
-    checkAlterSettings(askerOf(by), undefined, true)
+    this.checkOwnsDatabase(database, by)
     const detail = `connection limit: ${connectionLimit}`
     const entry: AuditEntry = { event: 'settings altered', by, object: `in ${database}`, detail }
     await this.#change([entry], (tx) => limitDatabase(tx, database, connectionLimit))
@@ -313,7 +357,9 @@ export class Principals {
     const entries = names.map((object): AuditEntry => ({ event: 'role dropped', by, object }))
     await this.#change(entries, (tx) => {
       for (const name of names) {
-        checkDrop(askerOf(by), requireRole(tx.catalog, name))
+        const role = requireRole(tx.catalog, name)
+        checkDrop(askerOf(by), role)
+        checkOwnsNone(role, databasesOwnedBy(tx.catalog, role.id))
         dropRole(tx, name)
       }
     })

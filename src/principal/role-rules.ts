@@ -61,6 +61,22 @@ export function checkAlterSettings(asker: Asker, role: Role | undefined, isLimit
   if (!asker!.createsRoles && asker!.roleId !== role.id) throw denied('permission denied')
 }
 
+/** Whether it is the owner, or belongs to it. */
+export function ownsDatabase(asker: Asker, ownerId: number | undefined): boolean {
+  return mayAll(asker) || (ownerId !== undefined && asker!.roles.has(ownerId))
+}
+
+export function checkOwnsDatabase(asker: Asker, ownerId: number | undefined, database: string): void {
+  if (!ownsDatabase(asker, ownerId)) throw denied(`must be owner of database ${database}`)
+}
+
+/** `isMember`: of who is to own it. */
+export function checkGiveDatabase(asker: Asker, newOwner: Role, isMember: boolean): void {
+  if (mayAll(asker)) return
+  if (!isMember) throw denied(`must be member of role "${newOwner.name}"`)
+  if (!asker!.createsDatabases) throw denied('permission denied to change owner of database')
+}
+
 /** Who is said to have made others members. */
 export function checkGiver(asker: Asker, giver: number): void {
   if (!mayAll(asker) && giver !== asker!.roleId) throw denied('must be superuser to set grantor')

@@ -70,8 +70,25 @@ export function placedSettings(catalog: Catalog): readonly PlacedSettings[] {
 
 /** Connections at once; −1: any number. */
 export function databaseLimit(catalog: Catalog, database: string): number {
-  const limit = catalog.findGlobal(databaseKind, database)?.definition['connectionLimit']
-  return typeof limit === 'number' ? limit : -1
+  return factsOf(catalog.findGlobal(databaseKind, database)).connectionLimit ?? -1
+}
+
+/** The number of the role that owns it; undefined where it was made by nobody in particular. */
+export function databaseOwner(catalog: Catalog, database: string): number | undefined {
+  return factsOf(catalog.findGlobal(databaseKind, database)).owner
+}
+
+export function databasesOwnedBy(catalog: Catalog, roleId: number): readonly string[] {
+  return catalog.globalsOf(databaseKind).flatMap((each) => (factsOf(each).owner === roleId ? [each.name] : []))
+}
+
+interface DatabaseFacts {
+  readonly connectionLimit?: number
+  readonly owner?: number
+}
+
+function factsOf(object: GlobalObject | undefined): DatabaseFacts {
+  return object?.definition ?? {}
 }
 
 // ---- changes, within a transaction of the database `system`
@@ -92,9 +109,22 @@ function changed(before: SettingValues, { name, value }: Exclude<SettingChange, 
 }
 
 export function limitDatabase(transaction: Transaction, database: string, connectionLimit: number): void {
+  const { owner } = factsOf(transaction.catalog.findGlobal(databaseKind, database))
+  setFacts(transaction, database, { ...(owner !== undefined && { owner }), connectionLimit })
+}
+
+export function giveDatabase(transaction: Transaction, database: string, owner: number): void {
+  setFacts(transaction, database, { ...factsOf(transaction.catalog.findGlobal(databaseKind, database)), owner })
+}
+
+function setFacts(transaction: Transaction, database: string, facts: DatabaseFacts): void {
   const object = transaction.catalog.findGlobal(databaseKind, database)
-  if (object !== undefined) transaction.globals.drop(object)
-  if (connectionLimit >= 0) transaction.globals.create(databaseKind, database, { connectionLimit })
+  const { connectionLimit = -1, owner } = facts
+  const definition = { ...(connectionLimit >= 0 && { connectionLimit }), ...(owner !== undefined && { owner }) }
+  if (Object.keys(definition).length > 0) {
+    if (object === undefined) transaction.globals.create(databaseKind, database, definition)
+    else transaction.globals.alter(object, { definition })
+  } else if (object !== undefined) transaction.globals.drop(object)
 }
 
 function forget(transaction: Transaction, isMeant: (placed: PlacedSettings) => boolean): void {
@@ -112,10 +142,11 @@ export function forgetRoleSettings(transaction: Transaction, roleId: number): vo
 /** With a database that is dropped: one that is made under its name has nothing to do with it. */
 export function forgetDatabaseSettings(transaction: Transaction, database: string): void {
   forget(transaction, (placed) => placed.database === database)
-  limitDatabase(transaction, database, -1)
+  setFacts(transaction, database, {})
 }
 
 /** Whether anything is kept of a database. */
 export function hasDatabaseSettings(catalog: Catalog, database: string): boolean {
-  return databaseLimit(catalog, database) >= 0 || placedSettings(catalog).some((placed) => placed.database === database)
+  if (catalog.findGlobal(databaseKind, database) !== undefined) return true
+  return placedSettings(catalog).some((placed) => placed.database === database)
 }

@@ -37,8 +37,20 @@ export function checkUnused(catalog: Catalog, { id, name }: Role): void {
     ...collections.map((one) => `owner of ${wordOf(one)} ${one.name}`),
     ...access.map(({ id: object, part }) => `${heldOn(part, id)} ${nameOf(catalog, object)}`),
   ]
+  refuseWhere(name, shown, 'REASSIGN OWNED and DROP OWNED take it off there.')
+}
+
+/** Errors: `dependent_objects`. */
+export function checkOwnsNone({ name }: Role, databases: readonly string[]): void {
+  refuseWhere(
+    name,
+    databases.map((one) => `owner of database ${one}`),
+    'ALTER DATABASE … OWNER TO gives it away.',
+  )
+}
+
+function refuseWhere(name: string, shown: readonly string[], hint: string): void {
   if (shown.length === 0) return
-  const hint = 'REASSIGN OWNED and DROP OWNED take it off there.'
   throw new PolylogError('dependent_objects', `role "${name}" cannot be dropped because some objects depend on it`, {
     detail: { sqlState: '2BP01', detail: shown.slice(0, 100).join('\n'), hint },
   })

@@ -64,19 +64,23 @@ async function answerTo(user: string, text: string): Promise<string> {
 }
 
 describe('the privileges of SQL', { timeout: 60_000 }, () => {
-  test.each(['privileges', 'privileges-of-parts', 'privileges-of-rules', 'privileges-of-defaults', 'roles-in-blocks'])(
-    '%s: as PostgreSQL answers',
-    async (name) => {
-      const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)
-      const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
-      const found: string[] = []
-      for (let at = 0; at < lines.length; at += 2) {
-        const [, user, text] = /^(\w+)> (.*)$/.exec(lines[at]!)!
-        found.push(lines[at]!, `  ${await answerTo(user!, text!)}`)
-      }
-      expect(found).toEqual(lines)
-    },
-  )
+  test.each([
+    'privileges',
+    'privileges-of-parts',
+    'privileges-of-rules',
+    'privileges-of-defaults',
+    'roles-in-blocks',
+    'owners-of-databases',
+  ])('%s: as PostgreSQL answers', async (name) => {
+    const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+    const found: string[] = []
+    for (let at = 0; at < lines.length; at += 2) {
+      const [, user, text] = /^(\w+)> (.*)$/.exec(lines[at]!)!
+      found.push(lines[at]!, `  ${await answerTo(user!, text!)}`)
+    }
+    expect(found).toEqual(lines)
+  })
 
   test('what PostgreSQL does not ask for is asked for: a WITH query that nobody reads', async () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
@@ -245,7 +249,32 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     await there.query('CREATE TABLE public.t (id int)')
     await there.query('INSERT INTO t VALUES (1)')
     await there.end()
-    expect(await answerTo('ada', 'DROP DATABASE hers')).toMatch(/^E 42501 must be owner/)
+    expect(await answerTo('ada', 'DROP DATABASE hers')).toBe('DROP null []')
+  })
+
+  test('who is given a database has what an owner has there, and who gave it no more than others', async () => {
+    for (const name of ['ada', 'bob']) await answerTo('admin', `CREATE ROLE ${name} LOGIN PASSWORD '${name}'`)
+    await answerTo('admin', 'ALTER ROLE ada CREATEDB')
+    await answerTo('ada', 'CREATE DATABASE hers')
+    await answerTo('admin', 'CREATE DATABASE theirs')
+    const may = async (user: string, database: string, privileges: string): Promise<string> => {
+      const client = new pg.Client({ port: server.port, host: '127.0.0.1', user, password: user, database })
+      await client.connect()
+      let found = ''
+      for (const one of privileges.split(' ')) {
+        const text = `SELECT has_database_privilege('${database}', '${one}') AS may`
+        if ((await client.query<{ may: boolean }>(text)).rows[0]!.may) found += ` ${one}`
+      }
+      await client.end()
+      return found.trim()
+    }
+    expect(await may('ada', 'hers', 'create temporary select')).toBe('create temporary select')
+    await answerTo('admin', 'ALTER DATABASE hers OWNER TO bob')
+    await answerTo('admin', 'ALTER DATABASE theirs OWNER TO bob')
+    expect(await may('bob', 'hers', 'create temporary select')).toBe('create temporary select')
+    expect(await may('ada', 'hers', 'create temporary select')).toBe('temporary')
+    // Of one that a superuser has made, what PostgreSQL's owner has.
+    expect(await may('bob', 'theirs', 'create temporary select')).toBe('create temporary')
   })
 
   test('is kept over a restart', async () => {

@@ -21,6 +21,7 @@ import type { SessionLimits } from './limits.ts'
 import type { SessionReport } from './session-report.ts'
 import type { DurabilityWatch, Witness } from './outbox.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
+import type { Actor } from '../principal/audit.ts'
 import type { Principals } from '../principal/principals.ts'
 
 export type TransactionStatus = 'none' | 'open' | 'failed'
@@ -191,10 +192,12 @@ export interface SessionHost {
    */
   openDatabase(name: string): Promise<void> | undefined
   /**
-   * A new, empty database; `roleId`: of who may do everything in it. Errors: `duplicate_object`, `unsupported`,
-   * `invalid_argument`.
+   * A new, empty database; `owner`: the number of the role that may do everything in it. Errors: `duplicate_object`,
+   * `unsupported`, `invalid_argument`.
    */
-  createDatabase(name: string, roleId?: number): Promise<void>
+  createDatabase(name: string, owner?: number): Promise<void>
+  /** Errors: `undefined_object`; `denied` for who does not own it, or may not make one. */
+  giveDatabase(name: string, to: string, by: Actor): Promise<void>
   /**
    * Takes the database away; `isForced`: and the sessions in it. Errors: `undefined_object`, `active_transaction` where others
    * use it, `denied` for the default one.

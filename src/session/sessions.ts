@@ -1,7 +1,7 @@
 /** All sessions of a server, and the open transactions that can be joined by token. */
 import { assert, PolylogError } from '../base/errors.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
-import { firstList, given, noOwner, noRole } from '../database/access/access-list.ts'
+import { type AccessItem, firstList, given, noOwner, noRole } from '../database/access/access-list.ts'
 import { ofDatabases, privilege } from '../database/access/privileges.ts'
 import { type Member, Rights, rightsOfSuperuser } from '../database/access/rights.ts'
 import type { Catalog } from '../database/catalog/catalog.ts'
@@ -13,6 +13,7 @@ import type { Host } from '../host/host.ts'
 import type { Durability } from '../log/commit-log.ts'
 import type { Transaction } from '../database/contract.ts'
 import { systemDatabase } from '../database/instance.ts'
+import type { Actor } from '../principal/audit.ts'
 import type { RoleTransaction } from '../principal/pending-changes.ts'
 import { Principals } from '../principal/principals.ts'
 import type { Role } from '../principal/roles.ts'
@@ -115,6 +116,9 @@ interface Joinable {
   readonly shared: SharedTransaction
   readonly database: Database
 }
+
+/** Of a database. */
+const ofOwner = privilege.connect | privilege.create | privilege.temporary
 
 export class Sessions implements SessionHost, TransactionRegistry {
   readonly host: Host
@@ -322,21 +326,35 @@ export class Sessions implements SessionHost, TransactionRegistry {
     return this.#sessions.get(beside.id)?.sight
   }
 
-  async createDatabase(name: string, roleId?: number): Promise<void> {
+  async createDatabase(name: string, owner?: number): Promise<void> {
     const { catalog } = this.options
     if (catalog === undefined) throw new PolylogError('unsupported', 'no database can be made here')
     if (name === systemDatabase) throw new PolylogError('denied', `"${name}" is the name of the server's own database`)
     // A crash may have come between the end of one of this name and that of what was kept of it.
     if (!catalog.names.includes(name)) await this.principals.forgetDatabase(name)
     await catalog.create(name)
-    if (roleId === undefined) return
-    const all = {
-      to: roleId,
-      by: noOwner,
-      privileges: ofDatabases & ~(privilege.fork | privilege.administer),
-      option: true,
-    }
+    if (owner === undefined) return
+    await this.principals.ownDatabase(name, owner)
+    if (this.principals.byId(owner)?.superuser === true) return
+    const privileges = ofDatabases & ~(privilege.fork | privilege.administer)
+    const all = { to: owner, by: noOwner, privileges, option: true }
     await this.#changeIn(name, ({ access }) => access.change(0, '', () => given(firstList('database', name), all)))
+  }
+
+  async giveDatabase(name: string, to: string, by: Actor): Promise<void> {
+    if (!this.databaseNames().includes(name)) throw noDatabase(name)
+    const before = await this.principals.giveDatabase(name, to, by)
+    const owner = this.principals.find(to)!.id
+    if (owner === before) return
+    const isOwn = ({ to: whose, by: giver }: AccessItem): boolean => giver === noOwner && whose === before
+    await this.#changeIn(name, ({ access }) => {
+      access.change(0, '', (list = firstList('database', name)) => {
+        // What PostgreSQL's owner has, and what the one before had by being it.
+        const privileges = list.filter(isOwn).reduce((all, { may }) => all | may, ofOwner)
+        const left = list.filter((item) => !isOwn(item))
+        return given(left, { to: owner, by: noOwner, privileges, option: true })
+      })
+    })
   }
 
   async dropDatabase(name: string, isForced: boolean): Promise<void> {

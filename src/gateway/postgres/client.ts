@@ -141,6 +141,7 @@ export class Client implements BlockClient {
       },
       databaseNames: () => sessions.databaseNames(),
       connectionLimit: (database) => sessions.principals.databaseLimit(database),
+      databaseOwner: (database) => sessions.principals.databaseOwner(database),
       get placedSettings(): readonly ShownSettings[] {
         return roles().placedSettings
       },
@@ -191,8 +192,12 @@ export class Client implements BlockClient {
     if (rights.member !== undefined && !rights.member.createsDatabases) {
       throw sqlError('denied', '42501', 'permission denied to create database')
     }
-    await this.#sessions.createDatabase(name, rights.member?.roleId)
+    await this.#sessions.createDatabase(name, this.session.identity.roleId)
     if (connectionLimit !== undefined) await this.principals.limitDatabase(name, connectionLimit, theServer)
+  }
+
+  giveDatabase(name: string, to: string): Promise<void> {
+    return this.#sessions.giveDatabase(name, to, this.session)
   }
 
   hasDatabase(name: string): boolean {
@@ -227,11 +232,13 @@ export class Client implements BlockClient {
     if (missingOk && !sessions.databaseNames().includes(name)) {
       const message = `database "${name}" does not exist, skipping`
       this.notice({ severity: 'NOTICE', sqlState: '00000', message })
-    } else if (sessions.databaseNames().includes(name) && !this.session.rights.areUnlimited) {
-      throw sqlError('denied', '42501', `must be owner of database ${name}`)
-    } else if (name === this.session.database) {
+      return
+    }
+    if (sessions.databaseNames().includes(name)) this.principals.checkOwnsDatabase(name, this.session)
+    if (name === this.session.database) {
       throw sqlError('active_transaction', '55006', 'cannot drop the currently open database')
-    } else await sessions.dropDatabase(name, isForced)
+    }
+    await sessions.dropDatabase(name, isForced)
   }
 
   // ---- settings

@@ -9,7 +9,7 @@ import type { Transaction } from '../../database/contract.ts'
 import type { ParsedStatement, PreparedStatement, StatementEffect } from '../../language/sql/contract.ts'
 import type { SqlValue } from '../../model/table/types/value.ts'
 import type { Client } from './client.ts'
-import { changeRoles, changeSettings } from './roles.ts'
+import { changeRoles, changeSettings, giveDatabase } from './roles.ts'
 import { runCopyIn } from './copy-in.ts'
 import { closeCursors, declareCursor, fetchRows } from './cursors.ts'
 import { mixedBlock, sqlError } from './errors.ts'
@@ -178,6 +178,12 @@ function applyCommand(
     case 'limit database':
       refuseReadOnly(client, prepared)
       return changeSettings(client, effect, prepared.command).then(() => undefined)
+    case 'give database':
+      if (block.kind !== 'none') {
+        const message = 'ALTER DATABASE … OWNER TO cannot run inside a transaction block'
+        throw sqlError('active_transaction', '25001', message)
+      }
+      return giveDatabase(client, effect).then(() => undefined)
     case 'drop database':
       if (block.kind !== 'none') {
         throw sqlError('active_transaction', '25001', 'DROP DATABASE cannot run inside a transaction block')

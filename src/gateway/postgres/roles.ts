@@ -31,6 +31,14 @@ export async function changeSettings(client: Client, effect: SettingsEffect, com
   return principals.alterSettings(place, change, session)
 }
 
+export async function giveDatabase(
+  client: Client,
+  { name, owner }: Extract<StatementEffect, { kind: 'give database' }>,
+): Promise<void> {
+  if (!client.hasDatabase(name)) throw sqlError('undefined_object', '3D000', `database "${name}" does not exist`)
+  await client.giveDatabase(name, roleNamed(client, owner))
+}
+
 export async function changeRoles(client: Client, effect: RoleEffect, command: string): Promise<void> {
   const { session } = client
   const principals = client.rolesFor(command)

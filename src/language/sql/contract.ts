@@ -65,6 +65,8 @@ export interface SqlContext {
   readonly roles?: readonly ShownRole[]
   /** Connections that a database may have at once; left out, or -1: any number. */
   connectionLimit?(database: string): number
+  /** The number of the role that owns a database. */
+  databaseOwner?(database: string): number | undefined
   readonly placedSettings?: readonly ShownSettings[]
   /** What another role may do here. */
   rightsOf?(roleId: number): Rights
@@ -137,6 +139,7 @@ export type StatementEffect =
   | { readonly kind: 'commit' | 'rollback'; readonly chain: boolean }
   | { readonly kind: 'savepoint' | 'rollback to' | 'release'; readonly name: string }
   /** CREATE DATABASE: never inside of a transaction. */
+  | { readonly kind: 'give database'; readonly name: string; readonly owner: RoleName }
   | { readonly kind: 'create database'; readonly name: string; readonly connectionLimit?: number }
   | {
       readonly kind: 'drop database'

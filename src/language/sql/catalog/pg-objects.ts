@@ -174,10 +174,11 @@ function* databases(run: SqlRun): Generator<Values> {
   const ofOwn = accessTexts(run, { id: 0, ownerId: undefined, owner: 'postgres' }, '', databaseWords)
   for (const [title, number] of databaseOids(context)) {
     const limit = context.connectionLimit?.(title) ?? -1
+    const ownerId = context.databaseOwner?.(title)
     yield [
       number,
       title,
-      owner,
+      ownerId === undefined ? owner : roleOidById(run, ownerId),
       6,
       'c',
       false,

@@ -22,7 +22,7 @@ import type { SqlRun } from '../plan/run.ts'
 import { dropTargets } from './drop-objects.ts'
 import { nothing, type Outcome } from './execution.ts'
 import { requireRole } from './grant.ts'
-import { type Planned, planSteps } from './prepared.ts'
+import { type Planned, planEffect, planSteps } from './prepared.ts'
 import { objectWords } from './statement-names.ts'
 
 export interface Owner {
@@ -89,6 +89,10 @@ function giveNamespace({ transaction }: SqlRun, namespace: Namespace, to: Owner)
 }
 
 export function planAlterOwner({ objectType, object, newowner }: AlterOwnerStmt): Planned {
+  if (objectType === 'OBJECT_DATABASE') {
+    const owner = newowner?.roletype === 'ROLESPEC_CSTRING' ? { name: newowner.rolename! } : 'current'
+    return planEffect({ kind: 'give database', name: stringOf(object), owner }, 'ALTER DATABASE')
+  }
   if (objectType !== 'OBJECT_SCHEMA') throw notBuilt(`ALTER ${objectWords(objectType)} … OWNER TO`)
   return planSteps({ kind: 'schema' }, 'ALTER SCHEMA', (run) => {
     const name = stringOf(object)
