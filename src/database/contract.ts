@@ -240,6 +240,8 @@ export interface AccessOfTransaction {
   giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void
   /** Until the end of the transaction what a rule does with rows of the collection is done as its owner. */
   actForOwner(collection: number): void
+  /** Whose statement runs reads and writes only such rows of the table, from here on, as the policies for it let through. */
+  passPolicies(collection: number): void
   /** What changes its definition from here on to `endChange` is done as its owner: it goes along with a change of another. */
   beginChange(collection: number): void
   endChange(collection: number): void

@@ -309,7 +309,7 @@ export class Principals {
 
   async create(name: string, role: RoleChange, by: Actor = theServer, joins: Joins = {}): Promise<void> {
     const { password, ...attributes } = role
-    checkCreate(askerOf(by), attributes.superuser === true)
+    checkCreate(askerOf(by), attributes)
     const secret = await this.#secretText(password)
     const { inRoles = [], members = [], admins = [] } = joins
     const entries: AuditEntry[] = [
@@ -331,7 +331,7 @@ export class Principals {
     const isPassword = Object.keys(attributes).length === 0
     const entry: AuditEntry = { event: 'role altered', by, object: name, detail: told(role) }
     await this.#change([entry], (tx) => {
-      checkAlter(askerOf(by), requireRole(tx.catalog, name), attributes.superuser, isPassword)
+      checkAlter(askerOf(by), requireRole(tx.catalog, name), attributes, isPassword)
       alterRole(tx, name, { ...attributes, ...(secret !== undefined && { secret }) }, chanceFrom(this.#parts.host, 32))
     })
   }
@@ -465,6 +465,7 @@ function memberOf(catalog: Catalog, role: Role): Member {
     checkpoints: inherited.has(builtIn.checkpoint),
     createsDatabases: createDatabase,
     createsRoles,
+    bypassesPolicies: role.bypassPolicies,
     ...(redis?.commands !== undefined && { redisCommands: redis.commands }),
   }
 }

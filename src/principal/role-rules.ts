@@ -5,7 +5,7 @@
  */
 import { PolylogError } from '../base/errors.ts'
 import type { Member } from '../database/access/rights.ts'
-import type { Role } from './roles.ts'
+import type { Role, RoleAttributes } from './roles.ts'
 
 export type Asker = Member | undefined
 
@@ -17,18 +17,23 @@ function denied(message: string, sqlState = '42501'): PolylogError {
   return new PolylogError('denied', message, { detail: { sqlState } })
 }
 
-export function checkCreate(asker: Asker, superuser: boolean): void {
+/** What only a superuser gives. */
+type Powers = Partial<Pick<RoleAttributes, 'superuser' | 'bypassPolicies'>>
+
+export function checkCreate(asker: Asker, { superuser, bypassPolicies }: Powers): void {
   if (mayAll(asker)) return
-  if (superuser) throw denied('must be superuser to create superusers')
+  if (superuser === true) throw denied('must be superuser to create superusers')
+  if (bypassPolicies === true) throw denied('must be superuser to create bypassrls users')
   if (!asker!.createsRoles) throw denied('permission denied to create role')
 }
 
 /** `isOwnPassword`: nothing but the password is changed. */
-export function checkAlter(asker: Asker, role: Role, superuser: boolean | undefined, isOwnPassword: boolean): void {
+export function checkAlter(asker: Asker, role: Role, change: Powers, isOwnPassword: boolean): void {
   if (mayAll(asker)) return
-  if (role.superuser || superuser !== undefined) {
+  if (role.superuser || change.superuser !== undefined) {
     throw denied('must be superuser to alter superuser roles or change superuser attribute')
   }
+  if (change.bypassPolicies !== undefined) throw denied('must be superuser to change bypassrls attribute')
   if (asker!.createsRoles || (isOwnPassword && asker!.roleId === role.id)) return
   throw denied('permission denied')
 }

@@ -23,6 +23,8 @@ export interface RoleAttributes {
   readonly createRole: boolean
   readonly createDatabase: boolean
   readonly inherit: boolean
+  /** Policies of rows do not concern it; nor a superuser. */
+  readonly bypassPolicies: boolean
   /** Sessions at once; −1: any number. */
   readonly connectionLimit: number
   /** Milliseconds since 1970 from which on its password counts no more. */
@@ -58,6 +60,7 @@ export const newRole: RoleAttributes = {
   createRole: false,
   createDatabase: false,
   inherit: true,
+  bypassPolicies: false,
   connectionLimit: -1,
   validUntilMs: null,
   secret: null,
@@ -293,6 +296,7 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
     createRole: roles,
     createDatabase,
     inherit,
+    bypassPolicies,
     connectionLimit,
     validUntilMs,
     secret,
@@ -303,6 +307,7 @@ function definitionOf(attributes: RoleAttributes): JsonObject {
   const own = { login, superuser, createRole: roles, createDatabase, inherit, connectionLimit, validUntilMs, secret }
   return {
     ...own,
+    ...(bypassPolicies && { bypassPolicies }),
     ...(customData !== undefined && { customData }),
     ...(memberOf.length > 0 && { memberOf: memberOf.map((each) => ({ ...each })) }),
     ...(redis !== null && { redis: JSON.parse(JSON.stringify(redis)) as JsonObject }),

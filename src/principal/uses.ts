@@ -3,6 +3,7 @@ import { PolylogError } from '../base/errors.ts'
 import { readDefaultPart } from '../database/access/default-access.ts'
 import { wordOf } from '../database/access/rights.ts'
 import type { Catalog, Collection, Namespace } from '../database/catalog/catalog.ts'
+import { isTable, tableDefinitionOf } from '../model/table/table-kind.ts'
 import type { Role } from './roles.ts'
 
 export interface Uses {
@@ -10,6 +11,8 @@ export interface Uses {
   readonly collections: readonly Collection[]
   /** Of what it has been given something, or has given it: the number of the object, and the part. */
   readonly access: readonly { readonly id: number; readonly part: string }[]
+  /** That are for it. */
+  readonly policies: readonly { readonly name: string; readonly on: Collection }[]
 }
 
 export function usesOf(catalog: Catalog, roleId: number): Uses {
@@ -20,21 +23,28 @@ export function usesOf(catalog: Catalog, roleId: number): Uses {
       if (list.some(({ to, by }) => to === roleId || by === roleId)) access.push({ id, part })
     }
   }
+  const collections = namespaces.flatMap(({ name }) => catalog.collectionsOf(name))
   return {
     namespaces: namespaces.filter(({ ownerId }) => ownerId === roleId),
-    collections: namespaces
-      .flatMap(({ name }) => catalog.collectionsOf(name))
-      .filter(({ ownerId }) => ownerId === roleId),
+    collections: collections.filter(({ ownerId }) => ownerId === roleId),
     access,
+    policies: collections.flatMap((on) => policiesFor(on, roleId)),
   }
+}
+
+function policiesFor(on: Collection, roleId: number): Uses['policies'] {
+  if (!isTable(on)) return []
+  const { policies = [] } = tableDefinitionOf(on)
+  return policies.filter(({ roles }) => roles.includes(roleId)).map(({ name }) => ({ name, on }))
 }
 
 /** Errors: `dependent_objects`. */
 export function checkUnused(catalog: Catalog, { id, name }: Role): void {
-  const { namespaces, collections, access } = usesOf(catalog, id)
+  const { namespaces, collections, access, policies } = usesOf(catalog, id)
   const shown = [
     ...namespaces.map((one) => `owner of schema ${one.name}`),
     ...collections.map((one) => `owner of ${wordOf(one)} ${one.name}`),
+    ...policies.map(({ name: policy, on }) => `target of policy ${policy} on table ${on.name}`),
     ...access.map(({ id: object, part }) => `${heldOn(part, id)} ${nameOf(catalog, object)}`),
   ]
   refuseWhere(name, shown, 'REASSIGN OWNED and DROP OWNED take it off there.')

@@ -8,7 +8,7 @@
 import { keyspaceRange, primaryIndex } from '../base/tuple.ts'
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { TransactionReader } from '../database/contract.ts'
+import type { Transaction } from '../database/contract.ts'
 import { bsonType, BsonValue, encodeName, findField } from '../model/document/bson.ts'
 import type { SqlValue } from '../model/table/types/value.ts'
 import type { SourceCursor } from './document-source.ts'
@@ -62,7 +62,7 @@ function fieldColumn(name: string, type: string): DocumentColumn {
 
 /** All documents, in the order of `_id`; or the part of a range that `idRange` or `fieldRanges` gave. */
 export function scanDocuments(
-  reader: TransactionReader,
+  reader: Transaction,
   collection: Collection,
   range: KeyRange = keyspaceRange(collection.id, primaryIndex),
 ): SourceCursor {
@@ -75,7 +75,7 @@ export function scanDocuments(
  * index helps. They may show others too, and one document twice where the field holds arrays: test each.
  */
 export function lookUpDocuments(
-  reader: TransactionReader,
+  reader: Transaction,
   collection: Collection,
   field: string,
   values: readonly BsonValue[],

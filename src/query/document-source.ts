@@ -7,7 +7,7 @@
  */
 import type { KeyRange, Slice } from '../base/slice.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { Transaction, TransactionReader } from '../database/contract.ts'
+import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import type { WriteSteps } from '../model/document/document.ts'
 import type { IndexField } from '../model/document/index-definition.ts'
@@ -39,7 +39,7 @@ export interface SourceCursor {
   /** Goes on where it was when it is called again after a throw; `suspended` is one too (`database/transaction/wait.ts`). */
   next(): boolean
   /** As `Cursor.skip`; not there where every entry has to be looked at. */
-  skip?(count: number): number
+  skip?: ((count: number) => number) | undefined
   readonly document: Slice
   /** The same for two entries of one document, and for no others: the document's key as latin1. */
   identity(): string
@@ -61,16 +61,16 @@ export interface DocumentSource {
   /** Ranges in the index's order; bounds for its first fields, all but the last of them points. `undefined`: not possible. */
   ranges(index: SourceIndex, bounds: readonly FieldBounds[]): KeyRange[] | undefined
   /** `after`: a position where an earlier scan of this range stopped. */
-  scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, options: SourceScan): SourceCursor
+  scan(reader: Transaction, index: SourceIndex, range: KeyRange, options: SourceScan): SourceCursor
   /** In one batch: not there where a document may be too large for that, and has to be scanned for. */
-  find?(reader: TransactionReader, id: BsonValue): Slice | undefined
+  find?(reader: Transaction, id: BsonValue): Slice | undefined
   /** All its documents, without looking at them; `undefined` where only a scan can tell. */
-  count?(reader: TransactionReader): number | undefined
+  count?(reader: Transaction): number | undefined
 
   /** Throws where the collection's home model cannot hold the document; likewise the steps that are left. */
   insert(transaction: Transaction, document: Slice): WriteSteps
-  /** The newest state of a document, locked until the end of the transaction. */
-  lock(transaction: Transaction, id: BsonValue): Slice | undefined
+  /** The newest state of a document, locked until the end of the transaction; undefined of one that may not be changed so. */
+  lock(transaction: Transaction, id: BsonValue, purpose: 'update' | 'delete'): Slice | undefined
   /** `before` is a copy of what `lock` gave. */
   replace(transaction: Transaction, before: Slice, after: Slice): WriteSteps
   remove(transaction: Transaction, document: Slice): WriteSteps

@@ -11,7 +11,7 @@ import { copySlice, MutableSlice, sliceOf } from '../base/slice.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import { charge, isTurnOver } from '../base/work.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { TransactionReader } from '../database/contract.ts'
+import type { Transaction } from '../database/contract.ts'
 import { suspended } from '../database/transaction/wait.ts'
 import { BsonWriter, indexName } from '../model/document/bson-writer.ts'
 import type { BsonValue } from '../model/document/bson.ts'
@@ -38,7 +38,7 @@ interface Field {
 }
 
 export class KeyDocument {
-  readonly #reader: TransactionReader
+  readonly #reader: Transaction
   readonly #collection: Collection
   readonly #header: Header
   readonly #writer = new BsonWriter().begin()
@@ -59,7 +59,7 @@ export class KeyDocument {
   #isRead = false
 
   /** `header`: of a key that has not expired; it is kept. */
-  constructor(reader: TransactionReader, collection: Collection, key: Uint8Array, header: Header) {
+  constructor(reader: Transaction, collection: Collection, key: Uint8Array, header: Header) {
     this.#reader = reader
     this.#collection = collection
     this.#header = header

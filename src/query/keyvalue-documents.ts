@@ -10,7 +10,7 @@ import { PolylogError } from '../base/errors.ts'
 import { copySlice, MutableSlice, sliceOf, sliceToLatin1, type KeyRange } from '../base/slice.ts'
 import { keyspaceRange, KeyWriter, prefixRange } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { TransactionReader } from '../database/contract.ts'
+import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import { bsonType } from '../model/document/bson.ts'
 import type { Path } from '../model/document/path.ts'
@@ -55,7 +55,7 @@ export class KeyvalueDocuments implements DocumentSource {
       .map((bytes) => prefixRange(writeHeaderKey(new KeyWriter(64), this.collection, sliceOf(bytes))))
   }
 
-  scan(reader: TransactionReader, _index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
+  scan(reader: Transaction, _index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
     const scan = reader.scan(range, { reverse })
     return new KeyCursor(reader, this.collection, after === undefined ? scan : new ResumedCursor(scan, after))
   }
@@ -94,7 +94,7 @@ function keyBytes(id: BsonValue): Uint8Array | undefined {
 
 class KeyCursor implements SourceCursor {
   readonly document: MutableSlice = new MutableSlice()
-  readonly #reader: TransactionReader
+  readonly #reader: Transaction
   readonly #collection: Collection
   readonly #cursor: Cursor
   readonly #offset: number
@@ -102,7 +102,7 @@ class KeyCursor implements SourceCursor {
   /** Of the key at hand, as far as it has been read. */
   #reading: KeyDocument | undefined
 
-  constructor(reader: TransactionReader, collection: Collection, cursor: Cursor) {
+  constructor(reader: Transaction, collection: Collection, cursor: Cursor) {
     this.#reader = reader
     this.#collection = collection
     this.#cursor = cursor

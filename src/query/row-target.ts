@@ -8,6 +8,7 @@
 import type { StatementSteps, Transaction } from '../database/contract.ts'
 import { sliceOf } from '../base/slice.ts'
 import { defaultOf, type RowDraft } from '../model/table/expressions.ts'
+import type { RowGuard } from '../model/table/policies.ts'
 import { beginEvent, type RowEvent } from '../model/table/row-hooks.ts'
 import { deleteRow, insertRow, ordinalsForDelete, planUpdate, updateRow } from '../model/table/rows.ts'
 import type { Table } from '../model/table/table.ts'
@@ -24,6 +25,8 @@ export interface InsertOptions {
   readonly skipsTaken: boolean
   /** The row as it is stored is asked for; else any array may be answered. */
   readonly isShown: boolean
+  /** What policies ask of the row as it is stored. */
+  readonly guard?: RowGuard | undefined
 }
 
 /** A row that is to be changed, by the key that its relation's source gave (`RowSourceHandle.rowKey`). */
@@ -41,7 +44,12 @@ export interface RowUpdate {
   /** Ordinals that a found row must hold. */
   readonly needed: Iterable<number>
   /** `changed`: the row with other values in those columns. Answers it as it is stored; undefined: it is gone, or was left alone. */
-  apply(transaction: Transaction, found: FoundRow, changed: SqlValue[]): Applied<SqlValue[] | undefined>
+  apply(
+    transaction: Transaction,
+    found: FoundRow,
+    changed: SqlValue[],
+    guard?: RowGuard,
+  ): Applied<SqlValue[] | undefined>
 }
 
 export interface RowDelete {
@@ -73,8 +81,8 @@ class TableTarget implements RowTarget {
     beginEvent(transaction, this.#table, event)
   }
 
-  insert(transaction: Transaction, draft: RowDraft): SqlValue[] | undefined {
-    return insertRow(transaction, this.#table, draft)
+  insert(transaction: Transaction, draft: RowDraft, { guard }: InsertOptions): SqlValue[] | undefined {
+    return insertRow(transaction, this.#table, draft, guard)
   }
 
   defaultOf(column: number): (transaction: Transaction) => SqlValue {
@@ -85,7 +93,9 @@ class TableTarget implements RowTarget {
     const plan = planUpdate(this.#table, columns)
     return {
       needed: plan.needed,
-      apply: (transaction, { key, row }, changed) => updateRow(transaction, plan, sliceOf(key), row, changed),
+      apply: (transaction, { key, row }, changed, guard) => {
+        return updateRow(transaction, plan, sliceOf(key), row, changed, guard)
+      },
     }
   }
 

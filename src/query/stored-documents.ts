@@ -4,7 +4,7 @@ import { charge } from '../base/work.ts'
 import { latin1ToBytes, MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from '../base/slice.ts'
 import { keyspaceRange, KeyWriter, prefixRange, primaryIndex } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { Transaction, TransactionReader } from '../database/contract.ts'
+import type { Transaction } from '../database/contract.ts'
 import type { BsonValue } from '../model/document/bson.ts'
 import { documentStart } from '../model/document/codec.ts'
 import {
@@ -61,17 +61,17 @@ export class StoredDocuments implements DocumentSource {
     return rangesOf(this.collection.id, index as StoredIndex, bounds)
   }
 
-  scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
+  scan(reader: Transaction, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
     const scan = reader.scan(range, { reverse })
     const cursor = after === undefined ? scan : new ResumedCursor(scan, after)
     return index === primary ? new RowCursor(cursor) : new EntryCursor(reader, this.collection, index.unique, cursor)
   }
 
-  find(reader: TransactionReader, id: BsonValue): Slice | undefined {
+  find(reader: Transaction, id: BsonValue): Slice | undefined {
     return findDocument(reader, this.collection, id)
   }
 
-  count(reader: TransactionReader): number | undefined {
+  count(reader: Transaction): number | undefined {
     return reader.count(keyspaceRange(this.collection.id, primaryIndex))
   }
 
@@ -162,7 +162,7 @@ class RowCursor implements SourceCursor {
 /** Documents by the entries of a secondary index. */
 class EntryCursor implements SourceCursor {
   readonly document: MutableSlice = new MutableSlice()
-  readonly #reader: TransactionReader
+  readonly #reader: Transaction
   readonly #collection: Collection
   readonly #unique: boolean
   readonly #cursor: Cursor
@@ -170,7 +170,7 @@ class EntryCursor implements SourceCursor {
   /** The entry at hand is not answered yet: its document was not there. */
   #isPending = false
 
-  constructor(reader: TransactionReader, collection: Collection, unique: boolean, cursor: Cursor) {
+  constructor(reader: Transaction, collection: Collection, unique: boolean, cursor: Cursor) {
     this.#reader = reader
     this.#collection = collection
     this.#unique = unique

@@ -10,7 +10,7 @@ import { MutableSlice, sliceOf, sliceToLatin1, type KeyRange, type Slice } from 
 import { KeyReader } from '../base/tuple-reader.ts'
 import { KeyWriter } from '../base/tuple.ts'
 import type { Collection } from '../database/catalog/catalog.ts'
-import type { Transaction, TransactionReader } from '../database/contract.ts'
+import type { Transaction } from '../database/contract.ts'
 import { BsonWriter } from '../model/document/bson-writer.ts'
 import { bsonType, type BsonValue, fieldsOf, getField } from '../model/document/bson.ts'
 import { equalValues } from '../model/document/order.ts'
@@ -23,6 +23,7 @@ import type { SqlValue } from '../model/table/types/value.ts'
 import type { Cursor } from '../storage/store.ts'
 import type { DocumentSource, FieldBounds, SourceCursor, SourceIndex, SourceScan } from './document-source.ts'
 import { bsonToSql, exactSql, sqlToBson } from './document-values.ts'
+import { type RowFilter, TablePolicies } from './table-policies.ts'
 import { idPath, ResumedCursor } from './stored-documents.ts'
 
 interface TableSourceIndex extends SourceIndex {
@@ -41,10 +42,12 @@ export class TableDocuments implements DocumentSource {
   readonly collection: Collection
   readonly indexes: readonly TableSourceIndex[]
   readonly #table: Table
+  readonly #policies: TablePolicies
 
   constructor(collection: Collection) {
     this.collection = collection
     this.#table = Table.of(collection)
+    this.#policies = new TablePolicies(this.#table)
     this.indexes = indexesOf(this.#table)
   }
 
@@ -73,16 +76,24 @@ export class TableDocuments implements DocumentSource {
     return keys.map((equal) => boundedRange(this.#table, undefined, { equal })).sort(byStart)
   }
 
-  scan(reader: TransactionReader, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
+  scan(reader: Transaction, index: SourceIndex, range: KeyRange, { reverse, after }: SourceScan): SourceCursor {
+    const accepts = this.#policies.scanFilter(reader)
     const scan = reader.scan(range, { reverse })
     const cursor = after === undefined ? scan : new ResumedCursor(scan, after)
-    return new RowCursor(reader, this.#table, (index as TableSourceIndex).tableIndex, cursor)
+    return new RowCursor(reader, this.#table, (index as TableSourceIndex).tableIndex, cursor, accepts)
   }
 
-  find(reader: TransactionReader, id: BsonValue): Slice | undefined {
+  find(reader: Transaction, id: BsonValue): Slice | undefined {
+    return this.#find(reader, id, 'select')
+  }
+
+  #find(reader: Transaction, id: BsonValue, purpose: 'select' | 'update' | 'delete'): Slice | undefined {
+    const accepts = this.#policies.filter(reader, purpose)
     const key = this.#rowKey(id)
     const stored = key === undefined ? undefined : reader.get(key)
-    return stored === undefined ? undefined : sliceOf(rowDocument(this.#table, this.#table.reader.read(stored), key!))
+    if (stored === undefined) return undefined
+    const row = this.#table.reader.read(stored)
+    return accepts?.(row, reader) === false ? undefined : sliceOf(rowDocument(this.#table, row, key!))
   }
 
   /** `undefined` for an `_id` that no row can have. */
@@ -105,7 +116,7 @@ export class TableDocuments implements DocumentSource {
       if (value !== undefined) refuseGenerated(table, column)
       return value === undefined ? undefined : bsonToSql(value, column.type, column.modifier, column.name)
     })
-    insertRow(transaction, table, draft)
+    insertRow(transaction, table, draft, this.#policies.guard(transaction, 'insert'))
   }
 
   /** The document's fields with `_id` taken apart into the key's columns. */
@@ -136,15 +147,15 @@ export class TableDocuments implements DocumentSource {
     }
   }
 
-  count(reader: TransactionReader): number | undefined {
-    return reader.count(allRows(this.#table))
+  count(reader: Transaction): number | undefined {
+    return this.#policies.concern(reader) ? undefined : reader.count(allRows(this.#table))
   }
 
-  lock(transaction: Transaction, id: BsonValue): Slice | undefined {
+  lock(transaction: Transaction, id: BsonValue, purpose: 'update' | 'delete'): Slice | undefined {
     const key = this.#rowKey(id)
     if (key === undefined) return undefined
     transaction.lock(key, 'update')
-    return this.find(transaction, id)
+    return this.#find(transaction, id, purpose)
   }
 
   replace(transaction: Transaction, before: Slice, after: Slice): undefined {
@@ -163,7 +174,7 @@ export class TableDocuments implements DocumentSource {
     })
     const changed = table.columns.filter(({ ordinal }) => row[ordinal] !== old[ordinal]).map(({ ordinal }) => ordinal)
     if (changed.length === 0) return
-    updateRow(transaction, planUpdate(table, changed), key, old, row)
+    updateRow(transaction, planUpdate(table, changed), key, old, row, this.#policies.guard(transaction, 'update'))
   }
 
   remove(transaction: Transaction, document: Slice): undefined {
@@ -293,29 +304,42 @@ function writeId(writer: BsonWriter, table: Table, row: readonly SqlValue[], key
 }
 
 class RowCursor implements SourceCursor {
+  /** Not where rows are hidden: each has to be looked at. */
+  readonly skip: SourceCursor['skip']
   readonly document: MutableSlice = new MutableSlice()
-  readonly #reader: TransactionReader
+  readonly #reader: Transaction
   readonly #table: Table
   readonly #index: TableIndex | undefined
   readonly #cursor: Cursor
+  readonly #accepts: RowFilter | undefined
   readonly #key = new KeyWriter(64)
   /** The entry at hand is not answered yet: its row was not there. */
   #isPending = false
 
-  constructor(reader: TransactionReader, table: Table, index: TableIndex | undefined, cursor: Cursor) {
+  constructor(
+    reader: Transaction,
+    table: Table,
+    index: TableIndex | undefined,
+    cursor: Cursor,
+    accepts: RowFilter | undefined,
+  ) {
     this.#reader = reader
     this.#table = table
     this.#index = index
     this.#cursor = cursor
+    this.#accepts = accepts
+    this.skip = accepts === undefined ? (count) => cursor.skip(count) : undefined
   }
 
   next(): boolean {
     while (this.#isPending || this.#cursor.next()) {
       this.#isPending = true
       const stored = this.#row()
+      const row = stored && this.#table.reader.read(stored)
+      const isVisible = row !== undefined && this.#accepts?.(row, this.#reader) !== false
       this.#isPending = false
-      if (stored === undefined) continue
-      const bytes = rowDocument(this.#table, this.#table.reader.read(stored), this.#key)
+      if (!isVisible) continue
+      const bytes = rowDocument(this.#table, row, this.#key)
       this.document.set(bytes, 0, bytes.length)
       return true
     }
@@ -330,10 +354,6 @@ class RowCursor implements SourceCursor {
       return value
     }
     return this.#reader.get(writeKeyOfRowKey(this.#table, rowKeyOfEntry(this.#index, key, value), this.#key))
-  }
-
-  skip(count: number): number {
-    return this.#cursor.skip(count)
   }
 
   identity(): string {

@@ -98,6 +98,7 @@ const nobodyMember: Member = {
   checkpoints: false,
   createsDatabases: false,
   createsRoles: false,
+  bypassesPolicies: false,
 }
 
 function noDatabase(name: string): PolylogError {

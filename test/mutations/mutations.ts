@@ -13,6 +13,7 @@ import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
 import { redisUserMutations } from './redis-users.ts'
 import type { Mutation } from './mutation.ts'
+import { rowSecurityMutations } from './row-security.ts'
 import { ruleMutations } from './rules.ts'
 import { baseStoreMutations } from './base-stores.ts'
 import { planMutations } from './plans.ts'
@@ -35,6 +36,7 @@ export const mutations: readonly Mutation[] = [
   ...loginMutations,
   ...privilegeMutations,
   ...matrixMutations,
+  ...rowSecurityMutations,
   ...transportMutations,
   ...mongodbUserMutations,
   ...redisUserMutations,

@@ -45,6 +45,8 @@ export interface Member {
   readonly checkpoints: boolean
   readonly createsDatabases: boolean
   readonly createsRoles: boolean
+  /** Policies of rows do not concern it. */
+  readonly bypassesPolicies: boolean
   /** Narrow what it may send at Redis's door, whatever it may do; left out: nothing does. */
   readonly redisCommands?: readonly string[]
 }

@@ -4,7 +4,8 @@
  * A transaction touches no key of a collection with which whose statement it is has nothing to do. Doors ask for what a
  * statement is about to do, by its names, before it runs. A door that forgets to, or a way around its question, meets this: it
  * knows no more than the key, so it asks whether the caller has any privilege at all there, or one that changes something.
- * Checks of rules act as the owner of what they look at (`actForOwner`), as in PostgreSQL.
+ * Checks of rules act as the owner of what they look at (`actForOwner`), as in PostgreSQL. Keys of a table with policies that concern
+ * the caller are given only to who has said that it tests them (`passPolicies`).
  *
  * The same collections are asked for again and again: the answers are kept, by the rights they were given for.
  */
@@ -13,11 +14,12 @@ import { KeyReader } from '../../base/tuple-reader.ts'
 import { firstCollectionId } from '../catalog/catalog-entries.ts'
 import type { Collection, Namespace } from '../catalog/catalog.ts'
 import type { Owned } from '../contract.ts'
+import { findKind } from '../catalog/objects.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
 import { nobody } from '../nobody.ts'
 import type { KernelTransaction } from '../transaction/transaction.ts'
 import type { AccessList } from './access-list.ts'
-import { AccessError, type Rights } from './rights.ts'
+import { AccessError, type Rights, unlimited } from './rights.ts'
 
 export class TransactionAccess {
   readonly #transaction: KernelTransaction
@@ -25,6 +27,8 @@ export class TransactionAccess {
   #rights: Rights | undefined
   #read: Set<number> | undefined
   #written: Set<number> | undefined
+  /** Whose policies are tested, for those whose answers are kept. */
+  #policed: Set<number> | undefined
   /** Whose rows rules of others look at, and change. */
   #exempt: Set<number> | undefined
   /** Whose definitions change along with those of others. */
@@ -43,10 +47,7 @@ export class TransactionAccess {
 
   /** Errors: `AccessError`. */
   check(rights: Rights, key: Slice, writes: boolean): void {
-    if (rights !== this.#rights) {
-      this.#rights = rights
-      this.#read = this.#written = undefined
-    }
+    if (rights !== this.#rights) this.#begin(rights)
     // Smaller ones are the system's own; the catalog is everybody's to read.
     const id = new KeyReader(key).orderedVarint()
     const known = writes ? (this.#written ??= new Set()) : (this.#read ??= new Set())
@@ -54,7 +55,29 @@ export class TransactionAccess {
     const collection = this.#transaction.catalog.collectionById(id)
     if (collection === undefined) return
     if (!rights.touches(collection, writes)) throw new AccessError('table', collection.name)
+    if (this.#policed?.has(id) !== true && this.#isUnderPolicies(rights, collection)) {
+      throw new AccessError('table', collection.name, affected(collection))
+    }
     known.add(id)
+  }
+
+  /** What somebody has said to test it tests whatever it is given or loses meanwhile. */
+  #begin(rights: Rights): void {
+    if (rights.member?.roleId !== this.#rights?.member?.roleId) this.#policed = undefined
+    this.#rights = rights
+    this.#read = this.#written = undefined
+  }
+
+  #isUnderPolicies(rights: Rights, collection: Collection): boolean {
+    return findKind(collection.kind)?.hidesRows?.(collection, rights) === true
+  }
+
+  passPolicies(collection: number): void {
+    const { rights } = this.#transaction.principal
+    if (rights === unlimited) return
+    if (rights !== this.#rights) this.#begin(rights)
+    this.#policed ??= new Set()
+    this.#policed.add(collection)
   }
 
   actForOwner(collection: number): void {
@@ -111,4 +134,8 @@ export class TransactionAccess {
   giveNamespace(namespace: Namespace, owner: string, ownerId: number | undefined): void {
     changeNamespaceOwner(this.#transaction, { ...namespace, owner, ownerId })
   }
+}
+
+function affected({ name }: Collection): string {
+  return `query would be affected by row-level security policy for table "${name}"`
 }

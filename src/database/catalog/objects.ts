@@ -16,6 +16,7 @@
  * Everything in a namespace depends on it (normal); a part depends on its collection (internal) without saying so.
  */
 import { assert, PolylogError } from '../../base/errors.ts'
+import type { Rights } from '../access/rights.ts'
 import type { Collection, CollectionModel, JsonObject } from './catalog.ts'
 import type { StatementSteps, Transaction } from '../contract.ts'
 
@@ -61,6 +62,8 @@ export interface ObjectKind<D> {
   decode(definition: JsonObject, version: number): D
   parts?(definition: D, collection: Collection): readonly Part[]
   dependencies?(definition: D, collection: Collection): readonly Dependency[]
+  /** Whether rules of its own keep some of its rows from whoever has these rights. */
+  hidesRows?(collection: Collection, rights: Rights): boolean
 }
 
 /** Takes a part away, when everything that depends on it is gone. */

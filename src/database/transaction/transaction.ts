@@ -361,6 +361,7 @@ export class KernelTransaction implements Transaction {
   }
 
   count(range: KeyRange): number | undefined {
+    this.#mayTouch(range.start, false)
     const own = this.writes.count === 0 ? 0 : this.writes.countChange(range, this.#view.base)
     if (own === undefined) return undefined
     const counted = this.#view.base.count(range)

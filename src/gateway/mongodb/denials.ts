@@ -5,6 +5,7 @@
 import { isDenial } from '../../database/access/rights.ts'
 import type { PolylogError } from '../../base/errors.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
+import { PolicyViolation } from '../../model/table/policies.ts'
 import { bsonType } from '../../model/document/bson.ts'
 import { readString } from '../../model/document/values.ts'
 import type { Request } from './request.ts'
@@ -18,6 +19,7 @@ export function worded(request: Request, error: PolylogError): PolylogError {
     object: shownTarget(request) ?? database,
     detail: command,
   })
+  if (error instanceof PolicyViolation) return mongoError(13, error.message, 'denied')
   const text = `not authorized on ${database} to execute command { ${command}: ${shown(request)}, $db: "${database}" }`
   return mongoError(13, text, 'denied')
 }

@@ -167,7 +167,7 @@ export function* updateDocuments(
   let before: BsonValue | undefined
   let after: BsonValue | undefined
   const change = (document: BsonValue): WriteSteps => {
-    source.lock(transaction, getField(document, '_id')!)
+    if (isDenied(transaction, source, document, 'update')) return undefined
     const changed = operation.update.apply(document, { filter: operation.filter, isInsert: false, clock: transaction })
     if (documentBytes(changed) > largeBytes) charge(documentBytes(changed))
     const isSame = Buffer.compare(asBytes(document), asBytes(changed)) === 0
@@ -190,6 +190,16 @@ export function* updateDocuments(
   })
   const stored = yield* asStored(transaction, source, made!)
   return { matched: 0, modified: 0, upserted: getField(made!, '_id')!, before: undefined, after: stored }
+}
+
+/** Locks it. It has been found; that it may not be changed like this makes it one that the command does not concern. */
+function isDenied(
+  transaction: Transaction,
+  source: DocumentSource,
+  document: BsonValue,
+  purpose: 'update' | 'delete',
+): boolean {
+  return source.lock(transaction, getField(document, '_id')!, purpose) === undefined && source.hasRules
 }
 
 /** What has become of a document that was written: rules may have added to it. */
@@ -298,7 +308,7 @@ export function* deleteDocuments(
   let deleted = 0
   let last: BsonValue | undefined
   yield* visitTargets(transaction, source, operation, (document) => {
-    source.lock(transaction, getField(document, '_id')!)
+    if (isDenied(transaction, source, document, 'delete')) return undefined
     const steps = source.remove(transaction, document)
     last = document
     deleted++

@@ -98,6 +98,7 @@ export interface RoleOptions {
   readonly createRole?: boolean
   readonly createDatabase?: boolean
   readonly inherit?: boolean
+  readonly bypassPolicies?: boolean
   /** Connections at once; -1: any number. */
   readonly connectionLimit?: number
   readonly validUntilMs?: number | null
@@ -116,6 +117,7 @@ export interface ShownRole {
   readonly createRole: boolean
   readonly createDatabase: boolean
   readonly inherit: boolean
+  readonly bypassPolicies: boolean
   readonly connectionLimit: number
   readonly validUntilMs: number | null
   readonly memberOf: readonly { readonly role: number; readonly by: number; readonly admin: boolean }[]

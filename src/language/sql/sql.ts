@@ -14,6 +14,8 @@ import { failure, withPosition } from './failure.ts'
 import './functions/library.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of stored expressions
 import './statement/stored-expressions.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- loading it makes SQL the language of policies
+import './statement/stored-policies.ts'
 import { LiftedPlan, LiftedStatement } from './lifted.ts'
 import { liftLiterals } from './literals.ts'
 import { loadGrammar } from './grammar.ts'

@@ -9,6 +9,7 @@
  */
 import { PolylogError } from '../../base/errors.ts'
 import type { Index, JsonObject, JsonValue } from '../../database/catalog/catalog.ts'
+import type { PolicyDefinition, RowSecurity } from './policies.ts'
 import { sqlError } from './types/type.ts'
 
 export interface ColumnDefinition {
@@ -88,6 +89,10 @@ export interface TableDefinition {
   readonly nextForeignKey?: number
   /** Collections that have foreign keys to this table, itself perhaps among them. */
   readonly referencedBy?: readonly number[]
+  /** They count where `rowSecurity` is enabled. */
+  readonly policies?: readonly PolicyDefinition[]
+  readonly nextPolicy?: number
+  readonly rowSecurity?: RowSecurity
 }
 
 /** `index.definition` of a table's indexes. */

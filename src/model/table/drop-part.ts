@@ -3,7 +3,7 @@ import type { Collection } from '../../database/catalog/catalog.ts'
 import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import { type PartAddress, registerPartDrop } from '../../database/catalog/objects.ts'
 import { dropForeignKey } from './reference-schema.ts'
-import { dropCheck, dropColumn, dropPrimaryKey, dropTableIndex, setDefault } from './schema.ts'
+import { dropCheck, dropColumn, dropPolicy, dropPrimaryKey, dropTableIndex, setDefault } from './schema.ts'
 import { Table } from './table.ts'
 import { tableKind } from './table-kind.ts'
 
@@ -18,6 +18,7 @@ function* dropPartOfTable(
   if (kind === 'column') yield* dropColumn(transaction, table, table.columnByNumber(key as number).name)
   else if (kind === 'default') setDefault(transaction, table, table.columnByNumber(key as number).name, undefined)
   else if (kind === 'constraint') yield* dropConstraint(transaction, table, key as string)
+  else if (kind === 'policy') dropPolicy(transaction, table, key as number)
   else if (kind === 'index') {
     const index = table.indexes.find(({ id }) => id === key)
     // That of a constraint goes with the constraint.

@@ -14,6 +14,7 @@ import type { Catalog } from '../../database/catalog/catalog.ts'
 import { Elsewhere, type Transaction } from '../../database/contract.ts'
 import type { RowCheck } from './constraints.ts'
 import type { Values } from './keys.ts'
+import type { RowGuard } from './policies.ts'
 import type { Column, Table } from './table.ts'
 import type { SqlValue } from './types/value.ts'
 
@@ -89,6 +90,30 @@ const noChecks: readonly RowCheck[] = []
 export function compileCheck(catalog: Catalog, table: Table, name: string, text: string): RowCheck {
   const compiled = readyLanguage().compileCheck(catalog, table, text)
   return { name, reads: compiled.reads, passes: (row, transaction) => compiled.evaluate(row, transaction) !== false }
+}
+
+/** What policies ask of the rows that one caller reads and writes. */
+export interface CompiledPolicies {
+  isCurrent(catalog: Catalog): boolean
+  select(row: Values, transaction: Transaction): boolean
+  update(row: Values, transaction: Transaction): boolean
+  delete(row: Values, transaction: Transaction): boolean
+  readonly inserted: RowGuard
+  readonly updated: RowGuard
+}
+
+type PolicyCompiler = (transaction: Transaction, table: Table) => CompiledPolicies
+
+let policyCompiler: PolicyCompiler | undefined
+
+export function registerPolicyCompiler(registered: PolicyCompiler): void {
+  policyCompiler = registered
+}
+
+/** For the caller of the running statement, whom they concern. Errors: what binding them answers to it. */
+export function compilePolicies(transaction: Transaction, table: Table): CompiledPolicies {
+  readyLanguage()
+  return policyCompiler!(transaction, table)
 }
 
 /** A row of which some columns are not given yet: they are undefined. */

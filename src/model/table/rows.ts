@@ -19,6 +19,7 @@ import { encodeRow, rewriteRow, type RowReader } from './codec.ts'
 import { isPrimaryKeyTaken, uniqueViolation } from './constraints.ts'
 import { completeRow, type RowDraft } from './expressions.ts'
 import { rowPrefixBytes, writeHiddenRowKey, writeRowKey, type Values } from './keys.ts'
+import { asOwner, passNewRow, type RowGuard } from './policies.ts'
 import type { RowChanges } from './reference-rules.ts'
 import { openStatement, registerRowRule, TableRules, type UpdatePlaces } from './row-hooks.ts'
 import type { Table } from './table.ts'
@@ -54,10 +55,15 @@ const keyWriter = new KeyWriter(64)
 
 /**
  * A row as it would be stored: what is not given is filled in, rules have had their say, and it fulfils what any row of the
- * table must by itself. Undefined where a rule leaves it out. It may be the draft itself, which can be prepared again
+ * table must by itself, and what policies ask, which `guard` tests. Undefined where a rule leaves it out. It may be the draft itself, which can be prepared again
  * where that had to wait.
  */
-export function prepareRow(transaction: Transaction, table: Table, draft: RowDraft): SqlValue[] | undefined {
+export function prepareRow(
+  transaction: Transaction,
+  table: Table,
+  draft: RowDraft,
+  guard?: RowGuard,
+): SqlValue[] | undefined {
   const { statement, insert } = TableRules.of(table)
   if (statement.length > 0) openStatement(transaction, table, statement, 'insert')
   const completed = completeRow(transaction, table, draft)
@@ -65,6 +71,7 @@ export function prepareRow(transaction: Transaction, table: Table, draft: RowDra
   const row = insert.before.length === 0 ? completed : [...completed]
   for (const before of insert.before) if (!before(transaction, row)) return undefined
   for (const derive of insert.derive) derive(transaction, row)
+  passNewRow(transaction, table, row, guard)
   for (const check of insert.check) check(transaction, row)
   return row
 }
@@ -78,8 +85,13 @@ export function storeRow(transaction: Transaction, table: Table, row: Values): S
 }
 
 /** `draft`: every column by ordinal, of their types; undefined is not given. Answers the row, undefined where it was left out. */
-export function insertRow(transaction: Transaction, table: Table, draft: RowDraft): SqlValue[] | undefined {
-  const row = prepareRow(transaction, table, draft)
+export function insertRow(
+  transaction: Transaction,
+  table: Table,
+  draft: RowDraft,
+  guard?: RowGuard,
+): SqlValue[] | undefined {
+  const row = prepareRow(transaction, table, draft, guard)
   if (row !== undefined) storeRow(transaction, table, row)
   return row
 }
@@ -150,6 +162,7 @@ export function updateRow(
   key: Slice,
   oldRow: Values,
   newRow: SqlValue[],
+  guard?: RowGuard,
 ): SqlValue[] | undefined {
   const { table, places } = plan
   const { statement } = TableRules.of(table)
@@ -157,6 +170,7 @@ export function updateRow(
   const row = places.before.length === 0 ? newRow : [...newRow]
   for (const before of places.before) if (!before(transaction, row, oldRow)) return undefined
   for (const derive of places.derive) derive(transaction, row)
+  passNewRow(transaction, table, row, guard)
   for (const check of places.check) check(transaction, row, key)
   if (plan.changesKey && !equalSlices(writeRowKey(table, row, keyWriter), key)) {
     moveRow(transaction, table, key, oldRow, row)
@@ -215,7 +229,7 @@ const rowChanges: RowChanges = {
       table,
       set.map(({ ordinal }) => ordinal),
     )
-    updateRow(transaction, plan, key, oldRow, newRow)
+    updateRow(transaction, plan, key, oldRow, newRow, asOwner)
   },
 }
 

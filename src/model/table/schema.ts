@@ -23,6 +23,7 @@ import {
   type TableDefinition,
 } from './definition.ts'
 import { buildIndex, refuseNulls, refuseRows, rekeyRows } from './index-build.ts'
+import { withChangedPolicies } from './policies.ts'
 import { beginEvent } from './row-hooks.ts'
 import { Table, type TableIndex } from './table.ts'
 import { sqlError } from './types/type.ts'
@@ -230,8 +231,18 @@ export function dropCheck(transaction: Transaction, table: Table, name: string):
   return redefine(transaction, table, { ...table.definition, checks })
 }
 
+export function dropPolicy(transaction: Transaction, table: Table, id: number): Table {
+  return redefine(
+    transaction,
+    table,
+    withChangedPolicies(table.definition, (policy) => (policy.id === id ? undefined : policy)),
+  )
+}
+
 /** All rows. The caller has seen to it that no other table's refer to them. */
 export function truncateTable(transaction: Transaction, table: Table): void {
   beginEvent(transaction, table, 'truncate')
+  // They say nothing of all rows at once, of which none is told.
+  transaction.access.passPolicies(table.id)
   transaction.clearCollection(table.collection)
 }

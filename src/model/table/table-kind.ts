@@ -7,8 +7,10 @@
  *   constraint  its name                  the columns of a key or foreign key (automatic); what a foreign key
  *                                         refers to: the columns and the index there (normal)
  *   index       its id, 0: primary key    its columns (automatic), or its constraint (internal)
+ *   policy      its id                    what its expressions read: columns, and tables of subqueries (normal)
  */
 import { primaryIndex } from '../../base/tuple.ts'
+import type { Rights } from '../../database/access/rights.ts'
 import type { Collection, JsonObject } from '../../database/catalog/catalog.ts'
 import {
   definitionOf,
@@ -36,6 +38,10 @@ export function constraintPart(name: string): PartAddress {
   return { kind: 'constraint', key: name }
 }
 
+export function policyPart(id: number): PartAddress {
+  return { kind: 'policy', key: id }
+}
+
 export function indexPart(id: number): PartAddress {
   return { kind: 'index', key: id }
 }
@@ -47,6 +53,8 @@ export const tableKind: ObjectKind<TableDefinition> = registerKind<TableDefiniti
   decode: decodeTable,
   parts: partsOfTable,
   dependencies: dependenciesOfTable,
+  // An owner whom they are forced on may change the table, and does so over all rows.
+  hidesRows: (collection, rights) => isSubject(rights, collection) && !rights.owns(collection),
 })
 
 export function isTable(collection: Collection): boolean {
@@ -60,6 +68,14 @@ export function hasConstraint(collection: Collection, name: string): boolean {
 /** Of a collection that is one. */
 export function tableDefinitionOf(collection: Collection): TableDefinition {
   return definitionOf(tableKind, collection)
+}
+
+/** Whether the table's policies concern the caller. What is no table has none. */
+export function isSubject(rights: Rights, collection: Collection): boolean {
+  if (rights.member === undefined || !isTable(collection)) return false
+  const { rowSecurity } = tableDefinitionOf(collection)
+  if (rowSecurity?.enabled !== true || rights.member.bypassesPolicies) return false
+  return rowSecurity.forced || !rights.owns(collection)
 }
 
 function decodeTable(definition: JsonObject): TableDefinition {
@@ -116,6 +132,7 @@ function partsOfTable(definition: TableDefinition, { indexes }: Collection): Par
   }
   for (const { name } of checks) parts.push({ ...constraintPart(name), name })
   for (const { name } of definition.foreignKeys ?? []) parts.push({ ...constraintPart(name), name })
+  for (const policy of definition.policies ?? []) parts.push({ ...policyPart(policy.id), name: policy.name })
   return parts
 }
 
@@ -156,6 +173,15 @@ function dependenciesOfTable(definition: TableDefinition, { id, indexes }: Colle
     const relied = indexPart(index === primaryIndex ? primaryIndexKey : index)
     const parts = [relied, ...referencedColumns.map(columnPart)]
     for (const part of parts) dependencies.push({ of, on: { id: references, part }, kind: 'normal' })
+  }
+  for (const policy of definition.policies ?? []) {
+    const of = policyPart(policy.id)
+    for (const { id: read, columns } of [policy.using, policy.check].flatMap((one) => one?.reads ?? [])) {
+      if (read !== id) dependencies.push({ of, on: { id: read }, kind: 'normal' })
+      for (const column of columns) {
+        dependencies.push({ of, on: { id: read, part: columnPart(column) }, kind: 'normal' })
+      }
+    }
   }
   return dependencies
 }

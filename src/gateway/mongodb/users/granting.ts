@@ -337,7 +337,7 @@ export async function forget(request: Request, role: Role): Promise<void> {
   await request.session.run((transaction) => {
     const { catalog } = transaction
     const uses = usesOf(catalog, role.id)
-    if (uses.namespaces.length > 0 || uses.collections.length > 0) checkUnused(catalog, role)
+    if (uses.namespaces.length + uses.collections.length + uses.policies.length > 0) checkUnused(catalog, role)
     for (const { id, part } of uses.access) {
       transaction.access.change(id, part, (list) => {
         return list!.filter(({ to, by }) => to !== role.id && by !== role.id)

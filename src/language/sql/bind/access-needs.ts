@@ -54,6 +54,20 @@ export class AccessNeeds {
     if (source !== undefined) this.column(source.collection, source.column, privilege.read)
   }
 
+  /** The collections that are read, and which columns of them, by number. */
+  reading(): { readonly id: number; readonly columns: readonly number[] }[] {
+    return [...this.#needs.values()].map(({ collection: { id }, columns }) => {
+      const read = [...columns].filter(([, wanted]) => (wanted & privilege.read) !== 0)
+      return { id, columns: read.map(([column]) => column) }
+    })
+  }
+
+  /** It names columns of the collection to read them. */
+  readsColumns(collection: Collection | undefined): boolean {
+    const need = collection && this.#needs.get(collection.id)
+    return need !== undefined && [...need.columns.values()].some((wanted) => (wanted & privilege.read) !== 0)
+  }
+
   /** Errors: `AccessError`. */
   check(rights: Rights): void {
     if (rights.areUnlimited) return

@@ -13,6 +13,7 @@ import { setArguments, settle } from './bind-function.ts'
 import type { Binder } from './binder.ts'
 import { coerce, commonType } from './coerce.ts'
 import type { FromItem, OutputColumn } from './query.ts'
+import { securedFor } from './row-security.ts'
 import { Frame, Scope, type ScopeColumn } from './scope.ts'
 import { lastName, stringOf, stringsOf } from './tree.ts'
 
@@ -56,7 +57,7 @@ function bindName(binder: Binder, scope: Scope, name: RangeVar): Bound {
       return placeQuery(scope, item, renamed(columns, table.columnNames), name.alias)
     }
   }
-  const relation = findRelation(binder, name)
+  const relation = securedFor(binder, findRelation(binder, name), 'select')
   binder.access.any(relation.collection, privilege.read)
   return bindRelation(scope, relation, alias, name.alias)
 }

@@ -1,13 +1,14 @@
 /** FOR UPDATE and its weaker forms. */
 import type { SelectStmt } from 'libpg-query'
 import { privilege } from '../../../database/access/privileges.ts'
-import type { Collection } from '../../../database/catalog/catalog.ts'
 import type { LockMode, LockPolicy } from '../../../database/contract.ts'
+import type { Relation } from '../../../query/relation.ts'
 import type { Expression } from '../expression/expression.ts'
 import { failure } from '../failure.ts'
 import { oid } from '../types/oids.ts'
 import type { Binder } from './binder.ts'
 import type { FromItem, Locking } from './query.ts'
+import { secureAlso } from './row-security.ts'
 import type { Scope } from './scope.ts'
 
 const modes: Readonly<Record<string, LockMode>> = {
@@ -50,7 +51,10 @@ export function bindLocking(
       }
     }
     const found = from === undefined ? [] : lockable(from, names)
-    for (const { collection } of found) binder.access.any(collection, privilege.update)
+    for (const { relation } of found) {
+      binder.access.any(relation.collection, privilege.update)
+      secureAlso(binder, relation, 'update')
+    }
     const items = found.map(({ first }) => first)
     return [{ items, mode, policy: policies[waitPolicy ?? 'LockWaitBlock'] ?? 'wait' }]
   })
@@ -70,14 +74,14 @@ export function keyPlace(from: FromItem, first: number): number {
 
 interface Lockable {
   readonly first: number
-  readonly collection: Collection | undefined
+  readonly relation: Relation
 }
 
 function lockable(item: FromItem, names: readonly string[]): Lockable[] {
   if (item.kind === 'join') return [...lockable(item.left, names), ...lockable(item.right, names)]
   if (names.length > 0 && !names.includes(item.alias)) return []
   if (item.kind === 'relation' && item.relation.kind === 'table') {
-    return [{ first: item.first, collection: item.relation.collection }]
+    return [{ first: item.first, relation: item.relation }]
   }
   if (names.length === 0) return []
   throw failure('0A000', `rows of "${item.alias}" cannot be locked: it is not a table`)

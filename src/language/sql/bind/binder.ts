@@ -59,6 +59,10 @@ export class Binder {
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
   writes = false
+  /** Policies of rows are a part of it. */
+  isSecured = false
+  /** Tables whose policies are being bound. */
+  readonly securing: Set<number> = new Set()
   /** What its caller must be allowed. */
   readonly access: AccessNeeds = new AccessNeeds()
   /** Of a long text: what is done of it. */
@@ -254,13 +258,14 @@ export class Binder {
 
   /** Errors: `AccessError` where the caller may not look anything up there. */
   requireSchema(schema: string): void {
-    const namespace = this.catalog.namespaces.get(schema)
+    // Names in policies were looked up when those were made.
+    const namespace = this.securing.size > 0 ? undefined : this.catalog.namespaces.get(schema)
     if (namespace !== undefined) this.rights.requireUse(namespace)
   }
 
   /** A schema of the search path that may not be used is passed over. */
   maySearch(schema: string): boolean {
-    const namespace = this.catalog.namespaces.get(schema)
+    const namespace = this.securing.size > 0 ? undefined : this.catalog.namespaces.get(schema)
     return namespace === undefined || (this.rights.ofNamespace(namespace) & privilege.usage) !== 0
   }
 

@@ -10,6 +10,8 @@
  * | 2^27 + n                 | namespace n                                      |
  * | 2^28 + 64·n + c          | default of column c of table n; of checks 32 + their place |
  * | 2^28 + 2^27 + 2048·n + c | the same, c from 64 on                           |
+ * | 2^29 + 64·n + p          | policy p of table n                              |
+ * | 2^29 + 2^28 + 4096·n + p | the same, p from 64 on                           |
  * | 2^30 + 64·n + f          | foreign key f of table n                         |
  * | 2^30 + 2^29 + 4096·n + f | the same, f from 64 on                           |
  * | 2^31 + 256·n + i         | index i of collection n; 0 is its primary key    |
@@ -45,6 +47,10 @@ const defaultRegions: readonly Region[] = [
 const foreignKeyRegions: readonly Region[] = [
   { start: 2 ** 30, width: 64, count: 2 ** 23 },
   { start: 2 ** 30 + 2 ** 29, width: 4096, count: 2 ** 17 },
+]
+const policyRegions: readonly Region[] = [
+  { start: 2 ** 29, width: 64, count: 2 ** 22 },
+  { start: 2 ** 29 + 2 ** 28, width: 4096, count: 2 ** 16 },
 ]
 const indexRegions: readonly Region[] = [
   { start: 2 ** 31, width: 256, count: 2 ** 22 },
@@ -123,4 +129,8 @@ export function defaultOid(collection: Collection, column: number): number {
 
 export function foreignKeyOid(collection: Collection, id: number): number {
   return oidIn(foreignKeyRegions, collection.id, id)
+}
+
+export function policyOid(collection: Collection, id: number): number {
+  return oidIn(policyRegions, collection.id, id)
 }

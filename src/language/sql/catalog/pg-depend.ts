@@ -14,13 +14,14 @@ import {
   type PartAddress,
 } from '../../../database/catalog/objects.ts'
 import { checksOf } from '../../../model/table/expressions.ts'
+import { policiesOf } from '../../../model/table/policies.ts'
 import { Table } from '../../../model/table/table.ts'
-import { columnPart, constraintPart, defaultPart, isTable } from '../../../model/table/table-kind.ts'
+import { columnPart, constraintPart, defaultPart, isTable, policyPart } from '../../../model/table/table-kind.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionOid, constraintOid, defaultOid, indexOid, namespaceOid } from './identity.ts'
+import { collectionOid, constraintOid, defaultOid, indexOid, namespaceOid, policyOid } from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { collections } from './stored-tables.ts'
 import { systemViewOid } from './system-view-names.ts'
@@ -38,6 +39,7 @@ function placeOf(collection: Collection, part: PartAddress | undefined): Place |
   if (kind === 'column') return placeIn('pg_class', collectionOid(collection), Number(key))
   if (kind === 'index') return placeIn('pg_class', indexOid(collection, Number(key)))
   if (kind === 'default') return placeIn('pg_attrdef', defaultOid(collection, Number(key)))
+  if (kind === 'policy') return placeIn('pg_policy', policyOid(collection, Number(key)))
   return kind === 'constraint' ? placeIn('pg_constraint', constraintOid(collection, String(key))) : undefined
 }
 
@@ -74,6 +76,7 @@ function* shownDependencies(run: SqlRun, collection: Collection): Generator<Depe
     if (generated !== undefined)
       yield { of: defaultPart(number), on: { id, part: columnPart(number) }, kind: 'internal' }
   }
+  for (const policy of policiesOf(table)) yield { of: policyPart(policy.id), on: { id }, kind: 'automatic' }
   for (const { name, reads } of checksOf(run.transaction.catalog, table)) {
     const of = constraintPart(name)
     if (reads.size === 0) yield { of, on: { id }, kind: 'automatic' }

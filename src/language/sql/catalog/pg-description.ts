@@ -3,6 +3,7 @@ import type { Collection } from '../../../database/catalog/catalog.ts'
 import {
   databaseId,
   type ObjectAddress,
+  type Part,
   partsOf,
   partText,
   type PartAddress,
@@ -12,7 +13,15 @@ import type { Relation } from '../../../query/relation.ts'
 import type { SqlValue } from '../contract.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-import { collectionByOid, collectionOid, constraintOid, indexByOid, indexOid, namespaceOid } from './identity.ts'
+import {
+  collectionByOid,
+  collectionOid,
+  constraintOid,
+  indexByOid,
+  indexOid,
+  namespaceOid,
+  policyOid,
+} from './identity.ts'
 import { memoryRelation } from './memory-relation.ts'
 import { databaseOids } from './pg-objects.ts'
 import { collections } from './stored-tables.ts'
@@ -29,6 +38,7 @@ function placeOf(collection: Collection, part: PartAddress | undefined): [number
   const { kind, key } = part
   if (kind === 'column') return [relation, classOid('pg_class'), Number(key)]
   if (kind === 'index') return [indexOid(collection, Number(key)), classOid('pg_class'), 0]
+  if (kind === 'policy') return [policyOid(collection, Number(key)), classOid('pg_policy'), 0]
   if (kind === 'constraint') return [constraintOid(collection, String(key)), classOid('pg_constraint'), 0]
   return undefined
 }
@@ -87,7 +97,7 @@ export function sharedObjectComment(run: SqlRun, object: number, catalog: string
 
 /** `catalog`: the name of the one that the object is in; left out, any. */
 export function objectComment(run: SqlRun, object: number, catalog?: string): string | null {
-  const tried = catalog === undefined ? ['pg_class', 'pg_namespace', 'pg_constraint'] : [catalog]
+  const tried = catalog === undefined ? ['pg_class', 'pg_namespace', 'pg_constraint', 'pg_policy'] : [catalog]
   for (const name of tried) {
     const address = addressIn(run, name, object)
     const comment = address === undefined ? undefined : run.transaction.catalog.commentOn(address)
@@ -101,7 +111,12 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
   if (catalogName === 'pg_namespace') {
     return [...catalog.namespaces.values()].find((namespace) => namespaceOid(namespace) === object)
   }
-  if (catalogName === 'pg_constraint') return constraintAt(run, object)
+  if (catalogName === 'pg_constraint') {
+    return partAt(run, ({ kind, name }, owner) => kind === 'constraint' && constraintOid(owner, name) === object)
+  }
+  if (catalogName === 'pg_policy') {
+    return partAt(run, ({ kind, key }, owner) => kind === 'policy' && policyOid(owner, Number(key)) === object)
+  }
   if (catalogName !== 'pg_class') return undefined
   const collection = collectionByOid(catalog, object)
   if (collection !== undefined) return { id: collection.id }
@@ -111,12 +126,11 @@ function addressIn(run: SqlRun, catalogName: string, object: number): ObjectAddr
   return part === undefined ? undefined : { id: owner!.id, part }
 }
 
-function constraintAt(run: SqlRun, object: number): ObjectAddress | undefined {
+function partAt(run: SqlRun, isIt: (part: Part, of: Collection) => boolean): ObjectAddress | undefined {
   for (const collection of collections(run)) {
     if (run.transaction.catalog.commentsOn(collection.id).size === 0) continue
     for (const part of partsOf(collection)) {
-      if (part.kind === 'constraint' && constraintOid(collection, part.name) === object)
-        return { id: collection.id, part }
+      if (isIt(part, collection)) return { id: collection.id, part }
     }
   }
   return undefined

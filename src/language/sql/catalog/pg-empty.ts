@@ -25,7 +25,6 @@ const catalogs: Readonly<Record<string, string>> = {
   pg_trigger:
     'oid:o tgrelid:o tgparentid:o tgname:n tgfoid:o tgtype:s tgenabled:c tgisinternal:b tgconstrrelid:o tgconstrindid:o tgconstraint:o tgdeferrable:b tginitdeferred:b tgnargs:s tgattr:v tgargs:t tgqual:p tgoldtable:n tgnewtable:n',
   pg_rewrite: 'oid:o rulename:n ev_class:o ev_type:c ev_enabled:c is_instead:b ev_qual:p ev_action:p',
-  pg_policy: 'oid:o polname:n polrelid:o polcmd:c polpermissive:b polroles:O polqual:p polwithcheck:p',
   pg_publication:
     'oid:o pubname:n pubowner:o puballtables:b pubinsert:b pubupdate:b pubdelete:b pubtruncate:b pubviaroot:b',
   pg_publication_rel: 'oid:o prpubid:o prrelid:o prqual:p prattrs:v',

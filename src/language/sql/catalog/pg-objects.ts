@@ -124,7 +124,7 @@ function* functions(): Generator<Values> {
 
 function* roles(run: SqlRun): Generator<Values> {
   for (const { oid: number, role } of allRoles(run)) {
-    const { name: title, login, superuser, createRole, createDatabase, inherit } = role
+    const { name: title, login, superuser, createRole, createDatabase, inherit, bypassPolicies } = role
     const until = validUntil(role)
     yield [
       number,
@@ -138,7 +138,7 @@ function* roles(run: SqlRun): Generator<Values> {
       role.connectionLimit,
       '********',
       until,
-      superuser,
+      bypassPolicies,
       configOf(run, role.id),
     ]
   }
@@ -156,8 +156,8 @@ function validUntil({ validUntilMs }: ShownRole): bigint | null {
 function* users(run: SqlRun): Generator<Values> {
   for (const { oid: number, role } of allRoles(run)) {
     if (!role.login) continue
-    const { name: title, superuser, createDatabase } = role
-    yield [title, number, createDatabase, superuser, superuser, superuser, '********', validUntil(role), null]
+    const { name: title, superuser, createDatabase, bypassPolicies } = role
+    yield [title, number, createDatabase, superuser, superuser, bypassPolicies, '********', validUntil(role), null]
   }
 }
 

@@ -3,6 +3,7 @@ import { partText } from '../../../database/catalog/objects.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
 import { memoryEngine } from '../../../database/engines.ts'
 import { constraintRows } from './constraints.ts'
+import type { RowSecurity } from '../../../model/table/policies.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
 import { isSequence, sequenceDefinitionOf } from '../../../model/table/sequence.ts'
 import { Table } from '../../../model/table/table.ts'
@@ -47,6 +48,7 @@ interface ClassRow {
   readonly columns: number
   readonly hasIndex?: boolean
   readonly checks?: number
+  readonly rowSecurity?: RowSecurity | undefined
   /** What PostgreSQL keeps references by: psql looks for those only where it is true. */
   readonly hasTriggers?: boolean
   readonly options?: readonly string[]
@@ -78,8 +80,8 @@ function classRow(one: ClassRow): Values {
     false,
     one.hasTriggers === true,
     false,
-    false,
-    false,
+    one.rowSecurity?.enabled === true,
+    one.rowSecurity?.forced === true,
     true,
     'd',
     false,
@@ -119,13 +121,14 @@ type ClassBase = Pick<ClassRow, 'oid' | 'name' | 'namespace' | 'owner' | 'access
 
 function* tableClasses(table: Table, base: ClassBase): Generator<Values> {
   const indexes = indexesOfTable(table)
-  const { foreignKeys = [], referencedBy = [] } = table.definition
+  const { foreignKeys = [], referencedBy = [], rowSecurity } = table.definition
   yield classRow({
     ...base,
     kind: 'r',
     columns: table.columns.length,
     hasIndex: indexes.length > 0,
     checks: table.checks.length,
+    rowSecurity,
     ...optionsOf(table.collection),
     hasTriggers: foreignKeys.length > 0 || referencedBy.length > 0,
   })
@@ -290,7 +293,7 @@ function* tableRows(run: SqlRun): Generator<Values> {
       indexesOfTable(table).length > 0,
       false,
       false,
-      false,
+      table.definition.rowSecurity?.enabled === true,
     ]
   }
 }

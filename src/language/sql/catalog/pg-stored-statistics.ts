@@ -74,7 +74,8 @@ const noBuffers: Values = [0, null, 0n, 0n, 0n, 0n, 0n]
 function* tableCounts(run: SqlRun): Generator<Values> {
   for (const collection of shownTables(run)) {
     const isTold = tellsSize(run.transaction, collection)
-    const rows = isTold ? run.transaction.count(keyspaceRange(collection.id, primaryIndex)) : undefined
+    const count = (): number | undefined => run.transaction.count(keyspaceRange(collection.id, primaryIndex))
+    const rows = isTold ? run.transaction.access.asServer(count) : undefined
     const live = rows === undefined ? null : BigInt(rows)
     yield [...identityOf(collection), ...ofScans, live, 0n, null, null, ...neverVacuumed]
   }

@@ -3,12 +3,13 @@
  * exact where the store can tell it, times the mean of the first ones. A primary key takes nothing beside its rows.
  *
  * As in PostgreSQL everybody may ask for the size of a table. What lies behind other doors tells its own to those only who have
- * anything to do with it, as these doors do; of all others it is NULL.
+ * anything to do with it, as these doors do; of all others it is NULL. So is that of a table to whom policies hide rows of it.
  */
 import type { Transaction } from '../../../database/contract.ts'
 import { keyspaceRange, primaryIndex } from '../../../base/tuple.ts'
 import type { KeyRange } from '../../../base/slice.ts'
 import type { Collection } from '../../../database/catalog/catalog.ts'
+import { isSubject } from '../../../model/table/policies.ts'
 import type { SqlRun } from '../plan/run.ts'
 import { collectionByOid, indexByOid } from './identity.ts'
 import { collections } from './stored-tables.ts'
@@ -17,6 +18,7 @@ const sampledEntries = 64
 
 export function tellsSize({ principal }: Transaction, collection: Collection): boolean {
   const { rights } = principal
+  if (isSubject(rights, collection)) return false
   return collection.model === 'table' || rights.member?.monitors === true || rights.touches(collection, false)
 }
 
@@ -27,6 +29,7 @@ export function relationSize(run: SqlRun, oid: number): bigint | undefined {
   if (collection !== undefined) return tellsSize(run.transaction, collection) ? rowsSize(run, collection) : undefined
   const found = indexByOid(catalog, oid)
   if (found === undefined) return undefined
+  if (!tellsSize(run.transaction, found.collection)) return undefined
   return found.indexId === 0 ? 0n : sizeOf(run, keyspaceRange(found.collection.id, found.indexId))
 }
 

@@ -94,7 +94,14 @@ function findShown(roles: readonly ShownRole[] | undefined, name: string): Shown
 
 /** Where nobody is asked who it is, anybody may do anything. */
 function believed(name: string): ShownRole {
-  const may = { login: true, superuser: true, createRole: true, createDatabase: true, inherit: true }
+  const may = {
+    login: true,
+    superuser: true,
+    createRole: true,
+    createDatabase: true,
+    inherit: true,
+    bypassPolicies: true,
+  }
   return { id: 0, name, ...may, connectionLimit: -1, validUntilMs: null, memberOf: [] }
 }
 

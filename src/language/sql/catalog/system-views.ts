@@ -7,6 +7,7 @@ import { pgDepend } from './pg-depend.ts'
 import { pgDescription, pgSharedDescription } from './pg-description.ts'
 import { pgDefaultAcl } from './pg-default-acl.ts'
 import { pgObjects } from './pg-objects.ts'
+import { pgPolicies } from './pg-policies.ts'
 import { pgRelations } from './pg-relations.ts'
 import { pgStatistics } from './pg-statistics.ts'
 import { pgStoredStatistics } from './pg-stored-statistics.ts'
@@ -21,6 +22,7 @@ for (const view of [
   ...pgObjects,
   ...pgStatistics,
   ...pgStoredStatistics,
+  ...pgPolicies,
   pgDepend,
   pgDescription,
   pgSharedDescription,

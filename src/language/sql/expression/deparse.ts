@@ -3,13 +3,18 @@ import { formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { quoteIdentifier, quoteLiteral } from '../functions/text-functions.ts'
 import { oid } from '../types/oids.ts'
-import type { CallExpression, Expression } from './expression.ts'
+import type { CallExpression, Expression, SubqueryExpression } from './expression.ts'
 
 export interface DeparseOptions {
   /** How a column is written: its last name by default. */
   readonly column?: (index: number, name: string) => string
   /** The text of a constant of a reg type: its object's name. */
   readonly objectName?: (type: number, value: number) => string | undefined
+  /** What a subquery has from outside, and the subquery: numbers by default, as EXPLAIN shows them. */
+  readonly captured?: (subquery: number, slot: number) => string
+  readonly subquery?: (expression: SubqueryExpression, text: (one: Expression) => string) => string
+  /** Columns are asked for whatever text they bring along. */
+  readonly isExact?: boolean
 }
 
 export function deparse(expression: Expression, options: DeparseOptions = {}): string {
@@ -21,11 +26,11 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
       return `$${expression.index + 1}`
     case 'column': {
       const { index, name, text: shown } = expression
-      if (shown !== undefined) return shown
+      if (shown !== undefined && options.isExact !== true) return shown
       return options.column?.(index, name) ?? quoteIdentifier(name.slice(name.lastIndexOf('.') + 1))
     }
     case 'captured':
-      return `$outer${expression.slot}`
+      return options.captured?.(expression.subquery, expression.slot) ?? `$outer${expression.slot}`
     case 'call':
       return callText(expression, text)
     case 'and':
@@ -47,7 +52,7 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
     case 'quantified':
       return `(${text(expression.left)} ${expression.operator.name} ${expression.all ? 'ALL' : 'ANY'} (${text(expression.array)}))`
     case 'subquery':
-      return `(SubPlan ${expression.id + 1})`
+      return options.subquery?.(expression, text) ?? `(SubPlan ${expression.id + 1})`
     case 'sealed':
       return text(expression.inner)
     case 'aggregate':
@@ -58,7 +63,7 @@ export function deparse(expression: Expression, options: DeparseOptions = {}): s
 }
 
 function callText(expression: CallExpression, text: (one: Expression) => string): string {
-  const parts = expression.arguments.map(text)
+  const parts = comparedAsTexts(expression).map(text)
   // What stands around it is no call of the query's.
   if (expression.remote?.kind === 'finishing' || expression.remote?.kind === 'list') return parts.join(', ')
   if (expression.name === 'cast') return castText(expression, parts[0]!)
@@ -68,6 +73,17 @@ function callText(expression: CallExpression, text: (one: Expression) => string)
   if (parts.length === 0 && valueFunctions.has(expression.name)) return expression.name.toUpperCase()
   if (!expression.isOperator) return `${quoteIdentifier(expression.name)}(${parts.join(', ')})`
   return parts.length === 1 ? `(${expression.name} ${parts[0]!})` : `(${parts[0]!} ${expression.name} ${parts[1]!})`
+}
+
+const comparisons: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>='])
+
+/** A name is compared with a text without a cast, as a client sees it. */
+function comparedAsTexts({ isOperator, name, arguments: parts }: CallExpression): readonly Expression[] {
+  if (!isOperator || parts.length !== 2 || !comparisons.has(name)) return parts
+  const isName = parts.map((one) => one.kind === 'call' && one.name === 'cast' && one.arguments[0]?.type === oid.name)
+  return isName[0] === isName[1]
+    ? parts
+    : parts.map((one, i) => (isName[i] ? (one as CallExpression).arguments[0]! : one))
 }
 
 /** Functions that are called without parentheses. */

@@ -9,6 +9,7 @@ import { firstList } from '../../../database/access/access-list.ts'
 import { allPrivileges, noPrivileges, privilege, type Privileges } from '../../../database/access/privileges.ts'
 import { type Rights, unlimited } from '../../../database/access/rights.ts'
 import type { Collection, Namespace } from '../../../database/catalog/catalog.ts'
+import { isSubject } from '../../../model/table/policies.ts'
 import { relationsOf } from '../catalog/relations.ts'
 import { ownRoleOid, roleByOid } from '../catalog/roles.ts'
 import { findRelationOid } from '../bind/objects.ts'
@@ -228,4 +229,19 @@ for (const role of [oid.name, oid.oid]) {
       options,
     )
   }
+}
+
+/** Whether policies hide rows of the table from the caller; SET row_security does not matter. */
+for (const object of [oid.oid, oid.text]) {
+  defineFunction(
+    'row_security_active',
+    [object],
+    oid.bool,
+    (run: SqlRun, table: Named) => {
+      const collection = collectionOf(run, table)
+      if (collection === undefined) return isMissing(run, table) ? null : false
+      return isSubject(run.transaction.principal.rights, collection)
+    },
+    { needsRun: true, volatility: 'stable' },
+  )
 }

@@ -14,9 +14,11 @@ import type {
   Points,
 } from '../../../query/access-path.ts'
 import type { Relation, RelationIndex } from '../../../query/relation.ts'
+import { SecuredRelation } from '../bind/secured-relation.ts'
 import type { SqlValue } from '../contract.ts'
 import { type CallExpression, columnsRead, type Expression } from '../expression/expression.ts'
 import { oid } from '../types/oids.ts'
+import { conjunctsOf, isMovable } from './conditions.ts'
 
 export interface Comparison {
   readonly column: number
@@ -162,14 +164,25 @@ const mirrored: Readonly<Record<string, Comparison['operator']>> = {
 export function comparisonsOf(
   conditions: readonly Expression[],
   first: number,
-  { columns: { length: width } }: Relation,
+  relation: Relation,
   isKnown: (expression: Expression) => boolean,
 ): Comparison[] {
-  const columnOf = (expression: Expression): number | undefined => {
-    const column = underlyingColumn(expression)
-    return column !== undefined && column >= first && column < first + width ? column - first : undefined
-  }
-  return conditions.flatMap((condition) => comparisonOf(condition, columnOf, isKnown))
+  const { length: width } = relation.columns
+  const columnFrom =
+    (start: number) =>
+    (expression: Expression): number | undefined => {
+      const column = underlyingColumn(expression)
+      return column !== undefined && column >= start && column < start + width ? column - start : undefined
+    }
+  const asked = conditions.flatMap((condition) => comparisonOf(condition, columnFrom(first), isKnown))
+  if (!(relation instanceof SecuredRelation)) return asked
+  const own = relation.conditions.flatMap(conjunctsOf).filter(isMovable)
+  return [...own.flatMap((condition) => comparisonOf(condition, columnFrom(0), isConstant)), ...asked]
+}
+
+/** It has a value before anything is read. */
+function isConstant(expression: Expression): boolean {
+  return columnsRead(expression).size === 0 && isMovable(expression)
 }
 
 function comparisonOf(

@@ -8,6 +8,7 @@ import {
   rangesOf,
 } from '../../../query/access-path.ts'
 import type { Access, Relation } from '../../../query/relation.ts'
+import { SecuredRelation } from '../bind/secured-relation.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
 import {
   accessIndexesOf,
@@ -101,7 +102,9 @@ function countsOf(
     const scanned = relationPath(path)
     const columns = scanned.equal.length
     const groups = columns === 0 ? undefined : measures.groupsOf(relation, scanned.index, columns)
-    if (accesses === undefined || !boundsOf(scanned).every(isCheap)) return groups?.mean
+    // How many rows have a value must not be told of rows that are hidden.
+    const isHidden = relation instanceof SecuredRelation
+    if (accesses === undefined || isHidden || !boundsOf(scanned).every(isCheap)) return groups?.mean
     if (groups !== undefined && groups.largest <= evenGroup && !isInterval(scanned)) {
       return groups.mean * rangesOf(path)
     }

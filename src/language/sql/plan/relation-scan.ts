@@ -12,11 +12,12 @@ import { comparatorOf } from '../functions/comparison.ts'
 import { sortedDistinct } from '../sorted-distinct.ts'
 import { comparisonsOf, type RelationPath } from './access-conditions.ts'
 import { isMovable } from './conditions.ts'
-import { describeAccess } from './explain-text.ts'
+import { describeAccess, describeCondition, subplansOf } from './explain-text.ts'
 import type { FromPlanner } from './from-planner.ts'
 import type { ExplainNode } from './plan-node.ts'
 import { type Accesses, RelationAccess, type WantedOrder } from './relation-access.ts'
 import { noRow, type SqlRow, type SqlRun } from './run.ts'
+import { openReader, policyTests } from './secured-reader.ts'
 
 const noColumns = (expression: Expression): boolean =>
   columnsRead(expression).size === 0 &&
@@ -59,14 +60,14 @@ export function planScan(
   for (const column of planner.needed) {
     if (column >= first && column < first + relation.columns.length) ordinals.add(column - first)
   }
-  const reader = relation.reader(ordinals.size === relation.columns.length ? undefined : ordinals)
+  const reader = openReader(relation, ordinals, planner.compilerAt(0))
   const accesses = accessMaker(path, planner.compilerAt(outerFirst), 'read')
   const lists = (path?.equal ?? [])
     .filter(({ isList }) => isList)
     .map(({ value }) => compile(value, planner.compilerAt(outerFirst)))
   const hasLists = lists.length > 0
   return {
-    explain: describeAccess(item, path),
+    explain: explainScan(planner, item, path),
     open: (outer) => new RelationScan(reader, (inner: SqlRun) => accesses(outer, inner), { withKeys, hasLists }),
     count: (run) => {
       // A scan sorts a long list in turns, and pauses between its elements.
@@ -82,6 +83,19 @@ export function planScan(
       return total
     },
   }
+}
+
+/** With what policies ask of each row, where the index has not answered that. */
+function explainScan(
+  planner: FromPlanner,
+  item: RelationItem,
+  path: RelationPath | undefined,
+): Omit<ExplainNode, 'estimate'> {
+  const explain = describeAccess(item, path)
+  const tested = policyTests(item.relation, path?.answered ?? [])
+  if (tested === undefined) return explain
+  const details = [...explain.details, ['Filter', () => describeCondition(tested)] as const]
+  return { ...explain, details, subplans: subplansOf(tested, (id) => planner.explainSubquery(id)) }
 }
 
 function isLong(list: SqlValue): boolean {

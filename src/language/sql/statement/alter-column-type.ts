@@ -8,6 +8,8 @@ import { alteredSequence } from '../../../model/table/sequence-definition.ts'
 import { type Column, Table } from '../../../model/table/table.ts'
 import { formatType } from '../../../model/table/types/registry.ts'
 import type { Catalog } from '../../../database/catalog/catalog.ts'
+import { dependenciesOf, isSamePart } from '../../../database/catalog/objects.ts'
+import { columnPart } from '../../../model/table/table-kind.ts'
 import { type BoundType, bindTypeName } from '../bind/type-name.ts'
 import { createBinder } from '../bind/bind.ts'
 import type { Binder } from '../bind/binder.ts'
@@ -21,7 +23,8 @@ import { currentContext, type SqlRow, type SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
 import { targetOf } from './assignment.ts'
 import { checkTypes } from './foreign-keys.ts'
-import { parseExpression } from './stored-expressions.ts'
+import { describeAddress } from './object-names.ts'
+import { parseExpression } from '../parse-expression.ts'
 import { scopeOfColumns } from './table-scope.ts'
 
 /** All that a statement retypes, together: a USING sees each row as it was before the statement. */
@@ -38,12 +41,29 @@ export function retypeStep(commands: readonly AlterTableCmd[]): (run: SqlRun, ta
       const column = table.getColumn(name)
       if (seen.has(name)) throw failure('0A000', `cannot alter type of column "${name}" twice`)
       seen.add(name)
+      refusePolicies(run, table, column)
       return retype(run, binder, { table, column, definition, type })
     })
     const refuse = (changed: Table): void => refuseReferences(run.transaction.catalog, changed)
     const changed = yield* retypeColumns(run.transaction, table, columns, refuse)
     for (const { number } of columns) retypeSequence(run, changed.columnByNumber(number))
     return changed
+  }
+}
+
+/** What they ask is kept as a text that holds for the type. */
+function refusePolicies(run: SqlRun, { id }: Table, { name, number }: Column): void {
+  const on = { id, part: columnPart(number) }
+  const { catalog } = run.transaction
+  for (const other of [catalog.collectionById(id)!, ...catalog.referrersOf(id)]) {
+    const policy = dependenciesOf(other).find((one) => {
+      return one.of?.kind === 'policy' && one.on.id === id && isSamePart(one.on.part, on.part)
+    })
+    if (policy?.of === undefined) continue
+    const what = describeAddress(run, { id: other.id, part: policy.of })
+    throw failure('0A000', 'cannot alter type of a column used in a policy definition', {
+      detail: `${what} depends on column "${name}"`,
+    })
   }
 }
 

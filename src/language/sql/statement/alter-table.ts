@@ -50,6 +50,8 @@ import { bindForeignKey, constraintNames } from './foreign-keys.ts'
 import { bindGeneration } from './generated-columns.ts'
 import { findCollection, freeName, getOwnTable, getTable, isNameTaken, refusePending, shownName } from './naming.ts'
 import { giveCollection, newOwner } from './owners.ts'
+import { planRenamePolicy, rowSecurityStep } from './policies.ts'
+import { renamePolicies } from './policy-expressions.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { renamedExpression, storedDefault } from './stored-expressions.ts'
 import { objectWords } from './statement-names.ts'
@@ -170,13 +172,13 @@ function planCommand(binder: Binder, command: AlterTableCmd, tableName: string):
     case 'AT_ClusterOn':
       return (_run, table) => table
     default:
-      throw notBuilt(
-        `ALTER TABLE ${(command.subtype ?? '')
-          .replace('AT_', '')
-          .replace(/([a-z])([A-Z])/g, '$1 $2')
-          .toUpperCase()}`,
-      )
+      return rowSecurityStep(command.subtype) ?? refuse(command)
   }
+}
+
+function refuse({ subtype }: AlterTableCmd): never {
+  const words = (subtype ?? '').replace('AT_', '').replace(/([a-z])([A-Z])/g, '$1 $2')
+  throw notBuilt(`ALTER TABLE ${words.toUpperCase()}`)
 }
 
 function refuseGenerated(table: Table, { name, generated }: Column, given: Node | undefined): void {
@@ -404,6 +406,7 @@ function ownedSequence(
 export function planRename(_binder: Binder, statement: RenameStmt): Planned {
   const to = statement.newname ?? ''
   const relation = statement.relation
+  if (statement.renameType === 'OBJECT_POLICY') return planRenamePolicy(statement)
   if (statement.renameType === 'OBJECT_SEQUENCE') return planRenameSequence(statement)
   if (statement.renameType === 'OBJECT_TABLE') {
     return planSteps({ kind: 'schema' }, 'ALTER TABLE', (run) => {
@@ -414,7 +417,9 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
       }
       const table = getRenamedTable(run, relation!)
       if (isNameTaken(run.transaction, table.schema, to)) throw failure('42P07', `relation "${to}" already exists`)
+      const { catalog } = run.transaction
       renameTable(run.transaction, table, to)
+      renamePolicies(run, catalog, table.id)
       return nothing
     })
   }
@@ -425,6 +430,7 @@ export function planRename(_binder: Binder, statement: RenameStmt): Planned {
       if (table.findColumn(from) === undefined) throw failure('42703', `column "${from}" does not exist`)
       const { catalog } = run.transaction
       renameColumn(run.transaction, table, from, to, (text) => renamedExpression(catalog, table, text, from, to))
+      renamePolicies(run, catalog, table.id)
       return nothing
     })
   }

@@ -1,20 +1,21 @@
-/** COMMENT ON: the database, schemas, tables, columns, indexes, sequences and constraints of tables. */
+/** COMMENT ON: the database, schemas, tables, columns, indexes, sequences, constraints and policies of tables. */
 import type { CommentStmt, Node } from 'libpg-query'
 import { databaseId, type ObjectAddress } from '../../../database/catalog/objects.ts'
 import { isSequence } from '../../../model/table/sequence.ts'
 import type { Table } from '../../../model/table/table.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { columnPart, constraintPart, hasConstraint, isTable } from '../../../model/table/table-kind.ts'
-import { itemsOf, stringOf, stringsOf } from '../bind/tree.ts'
+import { stringOf, stringsOf } from '../bind/tree.ts'
 import { bindTypeName } from '../bind/type-name.ts'
 import { allRoles } from '../catalog/roles.ts'
 import { functionsNamed } from '../functions/registry.ts'
 import type { Notice, StatementEffect } from '../contract.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { SqlRun } from '../plan/run.ts'
-import { nameOf } from './drop.ts'
+import { nameOf, splitLast } from './drop.ts'
 import { nothing } from './execution.ts'
 import { findCollection, findPart, getTable, shownName } from './naming.ts'
+import { getPolicyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { oid } from '../types/oids.ts'
 import { objectWords } from './statement-names.ts'
@@ -33,6 +34,7 @@ const finders: Readonly<Record<string, FindObject>> = {
   OBJECT_INDEX: findIndex,
   OBJECT_COLUMN: findColumn,
   OBJECT_TABCONSTRAINT: findConstraint,
+  OBJECT_POLICY: findPolicy,
 }
 
 export function planComment(statement: CommentStmt): Planned {
@@ -138,8 +140,6 @@ function findConstraint(run: SqlRun, node: Node): ObjectAddress {
   throw failure('42704', `constraint "${name}" for table "${collection.name}" does not exist`)
 }
 
-function splitLast(node: Node): [{ relname: string; schemaname?: string }, string] {
-  const names = stringsOf(itemsOf(node))
-  const [relname = '', schemaname] = names.slice(0, -1).reverse()
-  return [schemaname === undefined ? { relname } : { relname, schemaname }, names.at(-1) ?? '']
+function findPolicy(run: SqlRun, node: Node): ObjectAddress {
+  return getPolicyTarget(run, ...splitLast(node))
 }

@@ -7,6 +7,7 @@ import { getRowTarget } from './written-rows.ts'
 import { getType } from '../../../model/table/types/registry.ts'
 import { findRelation } from '../bind/bind-from.ts'
 import type { Binder } from '../bind/binder.ts'
+import { isSecured } from '../bind/row-security.ts'
 import { Scope } from '../bind/scope.ts'
 import { itemsOf, optionText, stringsOf } from '../bind/tree.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
@@ -117,6 +118,11 @@ function copySource(
 function planCopyIn(binder: Binder, statement: CopyStmt, format: CopyFormat): Planned {
   const relation = findRelation(binder, statement.relation!)
   if (statement.whereClause !== undefined) throw notBuilt('COPY FROM … WHERE')
+  if (isSecured(binder, relation)) {
+    throw failure('0A000', 'COPY FROM not supported with row-level security', {
+      hint: 'Use INSERT statements instead.',
+    })
+  }
   const target = getRowTarget(relation, 'insert into')
   const columns = copyColumns(relation, stringsOf(statement.attlist))
   for (const at of columns) binder.access.column(relation.collection, relation.columns[at]!.number, privilege.insert)

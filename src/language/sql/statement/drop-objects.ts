@@ -1,6 +1,13 @@
 /** RESTRICT and CASCADE in the words of PostgreSQL 15 (`dependency.c`). */
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import { type Cascaded, dropObjects, planDrop, requiredBy } from '../../../database/catalog/dependents.ts'
+import { notOwner, wordOf } from '../../../database/access/rights.ts'
+import {
+  type Cascaded,
+  dropObjects,
+  type DropPlan,
+  planDrop,
+  requiredBy,
+} from '../../../database/catalog/dependents.ts'
 import { addressText, type ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { Notice } from '../contract.ts'
 import { failure } from '../failure.ts'
@@ -23,6 +30,7 @@ export function* dropTargets(
   refuseRequired(run, targets)
   const plan = planDrop(transaction.catalog, targets)
   const { cascaded } = plan
+  refuseForeignPolicies(transaction, targets, plan)
   if (cascaded.length > 0 && !isCascade) throw dependentObjects(run, targets, cascaded)
   if (cascaded.length > 0) notices.push(cascadeNotice(run, cascaded))
   for (const { id, part } of plan.dropped) {
@@ -48,6 +56,19 @@ function requireOwner({ catalog, principal }: Transaction, { id }: ObjectAddress
   }
   const namespace = catalog.namespaceById(id)
   if (namespace !== undefined) rights.requireNamespaceOwner(namespace)
+}
+
+/** Who may change a table's definition only takes no policy away by it. */
+function refuseForeignPolicies(
+  { catalog, principal: { rights } }: Transaction,
+  targets: readonly ObjectAddress[],
+  { dropped }: DropPlan,
+): void {
+  if (rights.areUnlimited || !dropped.some(({ part }) => part?.kind === 'policy')) return
+  for (const { id, part } of targets) {
+    const collection = part === undefined ? undefined : catalog.collectionById(id)
+    if (collection !== undefined && !rights.owns(collection)) throw notOwner(wordOf(collection), collection.name)
+  }
 }
 
 function refuseRequired(run: SqlRun, targets: readonly ObjectAddress[]): void {

@@ -14,6 +14,7 @@ import { skipping } from './create-schema.ts'
 import { dropTargets } from './drop-objects.ts'
 import type { Outcome } from './execution.ts'
 import { findCollection, findPart, refuseBusy, shownName } from './naming.ts'
+import { getPolicyTarget, policyTarget } from './policies.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { objectWords } from './statement-names.ts'
 
@@ -28,6 +29,7 @@ const kinds: Readonly<Record<string, { word: string; find: FindTarget }>> = {
 }
 
 export function planDrop(_binder: Binder, statement: DropStmt): Planned {
+  if (statement.removeType === 'OBJECT_POLICY') return planDropPolicy(statement)
   const kind = kinds[statement.removeType ?? '']
   if (kind === undefined) throw notBuilt(`DROP ${objectWords(statement.removeType)}`)
   const names = (statement.objects ?? []).map(nameOf)
@@ -47,6 +49,25 @@ export function planDrop(_binder: Binder, statement: DropStmt): Planned {
     yield* dropTargets(run, targets, isCascade, notices)
     return { rowCount: 0, notices }
   })
+}
+
+/** `t.p`: the last name is the policy's. */
+function planDropPolicy({ objects = [], missing_ok: missingOk, behavior }: DropStmt): Planned {
+  const names = splitLast(objects[0]!)
+  return planSteps({ kind: 'schema' }, 'DROP POLICY', function* (run): StatementSteps<Outcome> {
+    const notices: Notice[] = []
+    const found = missingOk === true ? policyTarget(run, ...names) : getPolicyTarget(run, ...names)
+    if (typeof found === 'string') notices.push(skipping('00000', found))
+    else yield* dropTargets(run, [found], behavior === 'DROP_CASCADE', notices)
+    return { rowCount: 0, notices }
+  })
+}
+
+/** A table, and something of it. */
+export function splitLast(node: Node): [{ relname: string; schemaname?: string }, string] {
+  const names = stringsOf(itemsOf(node))
+  const [relname = '', schemaname] = names.slice(0, -1).reverse()
+  return [schemaname === undefined ? { relname } : { relname, schemaname }, names.at(-1) ?? '']
 }
 
 function missingState(word: string): string {

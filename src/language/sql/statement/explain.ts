@@ -12,6 +12,7 @@ import { oid } from '../types/oids.ts'
 import { collect } from './execution.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { planOutput } from './select.ts'
+import { readsTarget } from './update.ts'
 import { bindTargetTable } from './found-rows.ts'
 import { isLong, Planner } from '../plan/planner.ts'
 
@@ -65,7 +66,9 @@ function describeWrite(binder: Binder, node: Node): (measures: Measures) => Expl
         ? (['Delete', node.DeleteStmt, node.DeleteStmt.usingClause] as const)
         : ([undefined, undefined, undefined] as const)
   if (word === undefined) throw failure('42601', 'EXPLAIN is not possible for this statement')
-  const target = bindTargetTable(binder, inner.relation!, others ?? [], inner.whereClause, inner.withClause)
+  const command = word === 'Update' ? 'update' : 'delete'
+  const target = bindTargetTable(binder, inner.relation!, others ?? [], inner.whereClause, inner.withClause, command)
+  readsTarget(binder, target.relation)
   return (measures) => {
     const source = new Planner(undefined, measures).planSource(target.from, target.where, [], [])
     const { name } = target.relation

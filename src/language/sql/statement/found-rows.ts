@@ -10,6 +10,7 @@ import { bindFrom, joinItems, bindRelation, findRelation } from '../bind/bind-fr
 import { bindWhere, bindWith } from '../bind/bind-select.ts'
 import type { Binder } from '../bind/binder.ts'
 import type { FromItem } from '../bind/query.ts'
+import { securedFor } from '../bind/row-security.ts'
 import { Scope } from '../bind/scope.ts'
 import type { SqlValue } from '../contract.ts'
 import { compile, compilePredicate, type Evaluate, type Predicate } from '../expression/compile.ts'
@@ -39,11 +40,12 @@ export function bindTargetTable(
   others: readonly Node[],
   whereNode: Node | undefined,
   withClause: Parameters<typeof bindWith>[2] | undefined,
+  command: 'update' | 'delete',
 ): BoundTarget {
   const scope = new Scope()
   if (withClause !== undefined) bindWith(binder, scope, withClause)
   scope.reservesKeys = true
-  const relation = findRelation(binder, name)
+  const relation = securedFor(binder, findRelation(binder, name), command)
   const alias = name.alias?.aliasname ?? relation.name
   const target = bindRelation(scope, relation, alias, name.alias)
   scope.columns = [...target.columns]

@@ -209,7 +209,7 @@ function tooLittle({ name }: Target, isGrant: boolean, left: Privileges): Notice
   return { severity: 'WARNING', sqlState: isGrant ? '01007' : '01006', message }
 }
 
-function granteeId({ context }: SqlRun, role: RoleSpec): number {
+export function granteeId({ context }: SqlRun, role: RoleSpec): number {
   if (role.roletype === 'ROLESPEC_PUBLIC') return everybody
   const name = role.roletype === 'ROLESPEC_CSTRING' ? role.rolename! : context.user
   return requireRole(context, name)

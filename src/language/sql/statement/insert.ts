@@ -17,7 +17,7 @@ import type { BoundQuery } from '../bind/query.ts'
 import { Scope } from '../bind/scope.ts'
 import { itemsOf, locationOf } from '../bind/tree.ts'
 import type { Row } from '../contract.ts'
-import type { Expression } from '../expression/expression.ts'
+import { columnsRead, type Expression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import type { PlanNode } from '../plan/plan-node.ts'
 import { Planner } from '../plan/planner.ts'
@@ -28,6 +28,7 @@ import { pull, settled, type Work } from './execution.ts'
 import { bindConflict, type TouchedRows } from './on-conflict.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
+import { guardOf, type InsertTests, planRowTest } from './row-guards.ts'
 
 export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const scope = new Scope()
@@ -43,15 +44,21 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
   const target = new Scope(undefined, undefined)
   const alias = statement.relation?.alias?.aliasname ?? relation.name
   target.columns = [...bindRelation(target, relation, alias, statement.relation?.alias).columns]
-  const conflict = bindConflict(binder, target, statement, relation)
+  const { onConflictClause: clause } = statement
+  const tests: InsertTests = { inserted: undefined }
+  const conflict = bindConflict(binder, target, statement, relation, tests)
   const returning = bindReturning(binder, target, statement.returningClause)
-  const options = { skipsTaken: statement.onConflictClause !== undefined, isShown: returning !== undefined }
+  const reads = clause?.infer !== undefined || returning?.expressions.some((one) => columnsRead(one).size > 0) === true
+  tests.inserted = planRowTest(binder, relation, { command: 'insert', reads })
+  const options = { skipsTaken: clause !== undefined, isShown: returning !== undefined }
   const work: Work = function* (run) {
     const shown: Row[] = []
     let count = 0
     const touched: TouchedRows = new Set()
     yield* inPlace(run.transaction, () => rows.begin?.(run.transaction, 'insert'))
     const operator = source.open(run)
+    const guard = guardOf(tests.inserted, run)
+    const guarded = guard === undefined ? options : { ...options, guard }
     for (;;) {
       const batch = pull(operator, run)
       if (batch === undefined) break
@@ -61,7 +68,7 @@ export function planInsert(binder: Binder, statement: InsertStmt): Planned {
       }
       for (const draft of batch) {
         const stored = yield* toItsEnd<SqlRow | undefined>(run.transaction, () => {
-          return conflict === undefined ? rows.insert(run.transaction, draft, options) : conflict(run, draft, touched)
+          return conflict === undefined ? rows.insert(run.transaction, draft, guarded) : conflict(run, draft, touched)
         })
         if (stored === undefined) continue
         count++

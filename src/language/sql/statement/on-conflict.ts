@@ -31,6 +31,7 @@ import { failure, notBuilt } from '../failure.ts'
 import { Planner } from '../plan/planner.ts'
 import type { SqlRow, SqlRun } from '../plan/run.ts'
 import { assignTo, bindAssignments, refuseAlways, targetOf } from './assignment.ts'
+import { guardOf, type InsertTests, planRowTest, type RowTest } from './row-guards.ts'
 
 /** Keys, as text, of the rows that this statement has stored or updated: none is updated after that. */
 export type TouchedRows = Set<string>
@@ -43,9 +44,10 @@ export function bindConflict(
   target: Scope,
   { onConflictClause: clause }: InsertStmt,
   relation: Relation,
+  tests: InsertTests,
 ): Conflict | undefined {
   if (clause === undefined) return undefined
-  if (relation instanceof TableRelation) return bindTableConflict(binder, target, clause, relation)
+  if (relation instanceof TableRelation) return bindTableConflict(binder, target, clause, relation, tests)
   if (relation.kind === 'documents') throw failure('0A000', 'ON CONFLICT is not supported for documents')
   if (clause.action === 'ONCONFLICT_UPDATE') {
     throw failure('0A000', 'ON CONFLICT DO UPDATE is not supported for Redis data')
@@ -58,6 +60,7 @@ function bindTableConflict(
   target: Scope,
   clause: NonNullable<InsertStmt['onConflictClause']>,
   relation: TableRelation,
+  tests: InsertTests,
 ): Conflict {
   const { table } = relation
   for (const node of clause.infer?.indexElems ?? []) {
@@ -77,7 +80,7 @@ function bindTableConflict(
   if (clause.action !== 'ONCONFLICT_UPDATE') {
     return (run, draft) => {
       // The row must be one that the table may hold, also where another is in its way.
-      const row = prepareRow(run.transaction, table, draft)
+      const row = prepareRow(run.transaction, table, draft, guardOf(tests.inserted, run))
       if (row === undefined || find(run, row) !== undefined) return undefined
       storeRow(run.transaction, table, row)
       return row
@@ -85,7 +88,7 @@ function bindTableConflict(
   }
   const update = bindConflictUpdate(binder, target, clause.targetList ?? [], clause.whereClause, table, relation)
   return (run, draft, touched) => {
-    const row = prepareRow(run.transaction, table, draft)
+    const row = prepareRow(run.transaction, table, draft, guardOf(tests.inserted, run))
     if (row === undefined) return undefined
     const key = find(run, row)
     if (key !== undefined) return update(run, key, row, touched)
@@ -158,15 +161,30 @@ function bindConflictUpdate(
   const ordinals = changes.map(({ ordinal }) => ordinal)
   for (const at of ordinals) binder.access.column(relation.collection, relation.columns[at]!.number, privilege.update)
   const plan = planUpdate(table, ordinals)
+  const tests = planConflictTests(binder, relation)
   return (run, key, row, touched) => {
     if (touched.has(keyText(sliceOf(key)))) {
       throw failure('21000', 'ON CONFLICT DO UPDATE command cannot affect row a second time', {
         hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
       })
     }
-    const changed = applyConflictUpdate(run, plan, key, row, changes, where)
+    const changed = applyConflictUpdate(run, plan, key, row, changes, where, tests)
     if (changed !== undefined) touched.add(keyText(plan.changesKey ? keyOfRow(table, changed) : sliceOf(key)))
     return changed
+  }
+}
+
+interface ConflictTests {
+  /** Of the row that is there: it must be one that the caller may see and update. */
+  readonly old: RowTest | undefined
+  readonly changed: RowTest | undefined
+}
+
+/** Who names what conflicts reads it. */
+function planConflictTests(binder: Binder, relation: TableRelation): ConflictTests {
+  return {
+    old: planRowTest(binder, relation, { command: 'update', reads: true, isOld: true }),
+    changed: planRowTest(binder, relation, { command: 'update', reads: true }),
   }
 }
 
@@ -211,15 +229,18 @@ function applyConflictUpdate(
   row: SqlRow,
   changes: readonly { ordinal: number; value: Evaluate }[],
   where: Predicate | undefined,
+  tests: ConflictTests,
 ): SqlRow | undefined {
   const { table } = plan
   const keySlice = sliceOf(key)
   const value = run.transaction.get(keySlice)
   if (value === undefined) return undefined
   const old = table.reader.read(value)
+  // Before the caller's own condition sees it, which in PostgreSQL comes first and tells of hidden rows.
+  tests.old?.(old, run)
   const both = [...old, ...row]
   if (where !== undefined && !where(both, run)) return undefined
   const changed: SqlValue[] = [...old]
   for (const change of changes) changed[change.ordinal] = change.value(both, run)
-  return updateRow(run.transaction, plan, keySlice, old, changed)
+  return updateRow(run.transaction, plan, keySlice, old, changed, guardOf(tests.changed, run))
 }

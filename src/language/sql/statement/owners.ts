@@ -13,6 +13,8 @@ import type { Collection, Namespace } from '../../../database/catalog/catalog.ts
 import type { ObjectAddress } from '../../../database/catalog/objects.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
 import { isTable } from '../../../model/table/table-kind.ts'
+import { policiesOf, withChangedPolicies } from '../../../model/table/policies.ts'
+import { redefine } from '../../../model/table/schema.ts'
 import { Table } from '../../../model/table/table.ts'
 import { stringOf } from '../bind/tree.ts'
 import { isMade } from '../catalog/roles.ts'
@@ -153,6 +155,7 @@ export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
       id,
     }))
     yield* dropTargets(run, targets, behavior === 'DROP_CASCADE', notices)
+    forgetPolicyRoles(run, owners)
     const { access, catalog } = run.transaction
     for (const [id, parts] of catalog.access) {
       for (const [part, list] of parts) {
@@ -173,4 +176,24 @@ export function planDropOwned({ roles, behavior }: DropOwnedStmt): Planned {
     }
     return { rowCount: 0, notices }
   })
+}
+
+/** Policies are for these roles no more; those that were for no others go. */
+function forgetPolicyRoles({ transaction }: SqlRun, roles: readonly number[]): void {
+  const { catalog } = transaction
+  for (const collection of [...catalog.namespaces.keys()].flatMap((name) => catalog.collectionsOf(name))) {
+    if (!isTable(collection)) continue
+    const table = Table.of(collection)
+    if (!policiesOf(table).some((policy) => policy.roles.some((role) => roles.includes(role)))) continue
+    const definition = withChangedPolicies(table.definition, (policy) => {
+      const left = policy.roles.filter((role) => !roles.includes(role))
+      return left.length === 0 ? undefined : { ...policy, roles: left }
+    })
+    transaction.access.beginChange(collection.id)
+    try {
+      redefine(transaction, table, definition)
+    } finally {
+      transaction.access.endChange(collection.id)
+    }
+  }
 }

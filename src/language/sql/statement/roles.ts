@@ -19,16 +19,19 @@ import { settingChange } from './settings-statements.ts'
 
 const timestamptzOid = 1184
 
-const flags: Readonly<Record<string, 'login' | 'superuser' | 'createRole' | 'createDatabase' | 'inherit'>> = {
+const flags: Readonly<
+  Record<string, 'login' | 'superuser' | 'createRole' | 'createDatabase' | 'inherit' | 'bypassPolicies'>
+> = {
   canlogin: 'login',
   superuser: 'superuser',
   createrole: 'createRole',
   createdb: 'createDatabase',
   inherit: 'inherit',
+  bypassrls: 'bypassPolicies',
 }
 
-/** What a superuser may anyway, and what there is none of. */
-const withoutEffect: ReadonlySet<string> = new Set(['bypassrls', 'isreplication'])
+/** What there is none of. */
+const withoutEffect: ReadonlySet<string> = new Set(['isreplication'])
 
 export function planCreateRole({ stmt_type: kind, role, options }: CreateRoleStmt): Planned {
   const given = readOptions(options, 'CREATE ROLE')

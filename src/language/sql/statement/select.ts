@@ -30,6 +30,7 @@ import type { PlanNode } from '../plan/plan-node.ts'
 import { compileProjector, Planner, projector } from '../plan/planner.ts'
 import { findPointPath } from '../plan/relation-access.ts'
 import { noRow, createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
+import { openReader } from '../plan/secured-reader.ts'
 import type { Progress } from '../progress.ts'
 import { objectTypes, oid } from '../types/oids.ts'
 import { collect, QueryExecution, StepsExecution } from './execution.ts'
@@ -105,9 +106,9 @@ function findPoint(query: BoundQuery, progress: Progress | undefined): Point | u
   if (path === undefined) return undefined
   const needed = new Set<number>()
   for (const one of all) columnsRead(one, needed)
-  const reader = item.relation.reader(needed)
-  if (reader.find === undefined) return undefined
   const compiler = new Planner(progress).compilerAt(0)
+  const reader = openReader(item.relation, needed, compiler)
+  if (reader.find === undefined) return undefined
   const rest = conjunction(conditions.filter((one) => !path.answered.includes(one)))
   return {
     reader,

@@ -12,7 +12,7 @@ type StatementKind = Extract<KindsOf<Node>, `${string}Stmt`>
 /** Planned by `statements.ts` and `named-statements.ts`, or never a statement by itself. */
 type Planned =
   | `${'Select' | 'Insert' | 'Update' | 'Delete' | 'Transaction' | 'Copy' | 'Explain' | 'Comment' | 'Truncate'}Stmt`
-  | `${'Create' | 'CreateTableAs' | 'Index' | 'Drop' | 'Createdb' | 'Dropdb' | 'CreateSchema' | 'AlterTable'}Stmt`
+  | `${'Create' | 'CreateTableAs' | 'Index' | 'Drop' | 'Createdb' | 'Dropdb' | 'CreateSchema' | 'AlterTable' | 'CreatePolicy' | 'AlterPolicy'}Stmt`
   | `${'Rename' | 'AlterObjectSchema' | 'CreateSeq' | 'AlterSeq' | 'VariableSet' | 'VariableShow' | 'Vacuum'}Stmt`
   | `${'ConstraintsSet' | 'Prepare' | 'Execute' | 'Deallocate' | 'DeclareCursor' | 'Fetch' | 'ClosePortal'}Stmt`
   | `${'AlterDatabase' | 'AlterDatabaseSet' | 'AlterRoleSet'}Stmt`
@@ -36,7 +36,6 @@ const names: Readonly<Record<Exclude<StatementKind, Planned>, Name>> = {
   AlterOpFamilyStmt: 'ALTER OPERATOR FAMILY',
   AlterOperatorStmt: 'ALTER OPERATOR',
   AlterOwnerStmt: ({ objectType }) => `ALTER ${objectWords(objectType as ObjectType)} OWNER TO`,
-  AlterPolicyStmt: 'ALTER POLICY',
   AlterPublicationStmt: 'ALTER PUBLICATION',
   AlterRoleStmt: 'ALTER ROLE',
   AlterStatsStmt: 'ALTER STATISTICS',
@@ -66,7 +65,6 @@ const names: Readonly<Record<Exclude<StatementKind, Planned>, Name>> = {
   CreateOpClassStmt: 'CREATE OPERATOR CLASS',
   CreateOpFamilyStmt: 'CREATE OPERATOR FAMILY',
   CreatePLangStmt: 'CREATE LANGUAGE',
-  CreatePolicyStmt: 'CREATE POLICY',
   CreatePublicationStmt: 'CREATE PUBLICATION',
   CreateRangeStmt: 'CREATE TYPE',
   CreateRoleStmt: 'CREATE ROLE',

@@ -19,6 +19,7 @@ import { planInsert } from './insert.ts'
 import { planMaintenance, planTruncate } from './maintenance.ts'
 import { planNamed } from './named-statements.ts'
 import { planAlterOwner, planDropOwned, planReassignOwned } from './owners.ts'
+import { planAlterPolicy, planCreatePolicy } from './policies.ts'
 import type { Planned } from './prepared.ts'
 import { planCreateSchema } from './create-schema.ts'
 import {
@@ -78,6 +79,8 @@ function planDefinition(binder: Binder, node: Node): Planned | undefined {
   if ('AlterObjectSchemaStmt' in node) return planMoveObject(node.AlterObjectSchemaStmt)
   if ('TruncateStmt' in node) return planTruncate(binder, node.TruncateStmt)
   if ('CreateSeqStmt' in node) return planCreateSequence(binder, node.CreateSeqStmt)
+  if ('CreatePolicyStmt' in node) return planCreatePolicy(node.CreatePolicyStmt)
+  if ('AlterPolicyStmt' in node) return planAlterPolicy(node.AlterPolicyStmt)
   if ('AlterSeqStmt' in node) return planAlterSequence(binder, node.AlterSeqStmt)
   return undefined
 }

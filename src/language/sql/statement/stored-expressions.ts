@@ -2,7 +2,6 @@
  * SQL as the language of the expressions that a table's definition keeps as text: defaults, checks, generated columns. The table model asks
  * for them when somebody writes, by whichever door.
  */
-import type { Node } from 'libpg-query'
 import type { Catalog, Collection } from '../../../database/catalog/catalog.ts'
 import type { Transaction } from '../../../database/contract.ts'
 import { registerExpressionLanguage, type StoredExpression } from '../../../model/table/expressions.ts'
@@ -20,24 +19,13 @@ import type { SqlContext } from '../contract.ts'
 import { compile } from '../expression/compile.ts'
 import { deparse } from '../expression/deparse.ts'
 import { columnsRead, type Expression, someExpression } from '../expression/expression.ts'
-import { failure } from '../failure.ts'
 import { quoteIdentifier } from '../functions/text-functions.ts'
 import { isGrammarLoaded, loadGrammar } from '../grammar.ts'
-import { parseText } from '../parse.ts'
+import { parseExpression } from '../parse-expression.ts'
 import type { KeptResults } from '../expression/costed.ts'
 import { Planner } from '../plan/planner.ts'
 import { createRun, type SqlRow, type SqlRun } from '../plan/run.ts'
 import { oid } from '../types/oids.ts'
-
-/** The tree of an expression that stands alone. */
-export function parseExpression(text: string): Node {
-  const tree = parseText(`SELECT ${text}`)[0]?.tree as Node | undefined
-  const target = tree !== undefined && 'SelectStmt' in tree ? tree.SelectStmt.targetList?.[0] : undefined
-  if (target === undefined || !('ResTarget' in target) || target.ResTarget.val === undefined) {
-    throw failure('XX000', `the stored expression "${text}" cannot be read`)
-  }
-  return target.ResTarget.val
-}
 
 /**
  * A default as a definition keeps it: its text, and the sequences that it draws from. `expression` is not of the column's

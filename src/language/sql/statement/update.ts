@@ -10,6 +10,7 @@ import { atOnce, inPlace, isSteps } from '../../../database/transaction/wait.ts'
 import type { Relation } from '../../../query/relation.ts'
 import type { RowTarget } from '../../../query/row-target.ts'
 import type { Binder } from '../bind/binder.ts'
+import { secureAlso } from '../bind/row-security.ts'
 import type { Scope } from '../bind/scope.ts'
 import { compile, type Evaluate } from '../expression/compile.ts'
 import { drawingOnce } from '../expression/draws.ts'
@@ -24,16 +25,19 @@ import { bindTargetTable, findRows } from './found-rows.ts'
 import { type Changed, type ChangeRow, eachFound } from './held-rows.ts'
 import { type Planned, planSteps } from './prepared.ts'
 import { bindReturning } from './returning.ts'
+import { guardOf, planRowTest } from './row-guards.ts'
 import { getRowTarget } from './written-rows.ts'
 
 export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Planned {
   const { relation: name, fromClause = [], whereClause, withClause } = statement
-  const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause)
+  const target = bindTargetTable(binder, name!, fromClause, whereClause, withClause, 'update')
   const { relation, keyPlace } = target
   const rowTarget = getRowTarget(relation, 'update')
   const changes = bindChanges(binder, target.scope, statement.targetList ?? [], relation, rowTarget)
   const update = rowTarget.update(changes.map(({ column }) => column))
   const returning = bindReturning(binder, target.scope, statement.returningClause)
+  const reads = readsTarget(binder, relation)
+  const test = planRowTest(binder, relation, { command: 'update', reads })
   const values = changes.flatMap(({ expression }) => expression ?? [])
   const finder = findRows(target, [...values, ...(returning?.expressions ?? [])], update.needed)
   const compiler = new Planner(binder.progress).compilerAt(0)
@@ -65,7 +69,9 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
     const given = row.length - compiled.length
     for (let i = 0; i < compiled.length; i++) changed[compiled[i]!.column] = row[given + i]!
     const one = { key: row[keyPlace] as Uint8Array, row }
-    const stored = atOnce<SqlRow | undefined>(transaction, () => update.apply(transaction, one, changed))
+    const stored = atOnce<SqlRow | undefined>(transaction, () => {
+      return update.apply(transaction, one, changed, guardOf(test, run))
+    })
     return isSteps(stored) || returning !== undefined ? returned(stored, row, run, all) : stored !== undefined
   }
   const work: Work = function* (run) {
@@ -73,6 +79,13 @@ export function planUpdateStatement(binder: Binder, statement: UpdateStmt): Plan
     return yield* eachFound(finder, run, cost, valuesOfRow, change)
   }
   return planSteps({ kind: 'write' }, 'UPDATE', work, returning?.columns)
+}
+
+/** Who reads columns of what it changes changes only rows that it may see. */
+export function readsTarget(binder: Binder, relation: Relation): boolean {
+  const reads = binder.access.readsColumns(relation.collection)
+  if (reads) secureAlso(binder, relation, 'select')
+  return reads
 }
 
 function defaultFor(target: RowTarget, column: number): Evaluate {
@@ -106,10 +119,11 @@ function bindChanges(
 
 export function planDeleteStatement(binder: Binder, statement: DeleteStmt): Planned {
   const { relation: name, usingClause = [], whereClause, withClause } = statement
-  const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause)
+  const target = bindTargetTable(binder, name!, usingClause, whereClause, withClause, 'delete')
   const returning = bindReturning(binder, target.scope, statement.returningClause)
   const { keyPlace } = target
   binder.access.any(target.relation.collection, privilege.delete)
+  readsTarget(binder, target.relation)
   const rowTarget = getRowTarget(target.relation, 'delete from')
   const removal = rowTarget.delete()
   const finder = findRows(target, returning?.expressions ?? [], removal.needed)
