@@ -1,9 +1,10 @@
 /** A server with a table, documents and keys, who administers it, and `ada`, who is connected at every door. */
 import type { Redis } from 'ioredis'
-import type { MongoClient } from 'mongodb'
+import type { ClientSession, MongoClient } from 'mongodb'
 import type pg from 'pg'
 import { administrator, password, ServerWithUsers } from '../../src/server/testing-users.ts'
 import type { Command, Door, Undo } from './operation.ts'
+import { itemsAnew, tables, takingAll } from './tables.ts'
 
 /** What a door says to one request. */
 export type Answer =
@@ -11,16 +12,6 @@ export type Answer =
   | { readonly outcome: 'denied' }
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
 
-const tables = [
-  'CREATE SCHEMA shop',
-  'CREATE TABLE shop.items (id int PRIMARY KEY DEFAULT 7, name text, price int)',
-  'CREATE INDEX items_by_name ON shop.items (name)',
-  'CREATE SEQUENCE shop.numbers',
-  'CREATE SCHEMA bank',
-  'CREATE TABLE bank.vault (id int PRIMARY KEY)',
-  'INSERT INTO bank.vault VALUES (1)',
-]
-const itemsAnew = "DELETE FROM shop.items; INSERT INTO shop.items VALUES (1, 'one', 10), (2, 'two', 20)"
 const notesAnew = 'DELETE FROM shop.notes; INSERT INTO shop.notes (_id, n) VALUES (1, 1), (2, 2)'
 
 /** One user at all doors. */
@@ -43,18 +34,18 @@ export class User {
   }
 
   /** Statements are prepared once, as drivers do: a plan must not outlive what it was allowed by. */
-  async say(door: Door, what: string | Command): Promise<Answer> {
+  async say(door: Door, what: string | Command, session?: ClientSession): Promise<Answer> {
     try {
-      return { outcome: 'allowed', value: await this.#send(door, what) }
+      return { outcome: 'allowed', value: await this.#send(door, what, session) }
     } catch (error) {
       return refusalOf(error)
     }
   }
 
-  async #send(door: Door, what: string | Command): Promise<unknown> {
+  async #send(door: Door, what: string | Command, session: ClientSession | undefined): Promise<unknown> {
     if (door === 'mongodb') {
       const { $db: database = 'shop', ...command } = what as Command
-      const reply = await this.mongo.db(database as string).command(command)
+      const reply = await this.mongo.db(database as string).command(command, session && { session })
       const [refused] = (reply['writeErrors'] ?? []) as { code: number; errmsg: string }[]
       if (refused !== undefined) throw Object.assign(new Error(refused.errmsg), { code: refused.code })
       return reply
@@ -184,18 +175,7 @@ export class World {
 
   /** `ada` has nothing any more, whatever it was. */
   async takeAll(): Promise<void> {
-    for (const text of [
-      'REASSIGN OWNED BY ada, crew TO root',
-      'DROP OWNED BY ada, crew, mate CASCADE',
-      'REVOKE ALL ON shop.items, shop.notes, redis.db0 FROM PUBLIC CASCADE',
-      'REVOKE ALL ON SCHEMA shop, redis FROM PUBLIC CASCADE',
-      'REVOKE crew, mate, pg_read_all_data, pg_write_all_data, pg_monitor, pg_read_all_stats, pg_signal_backend, ' +
-        'pg_checkpoint FROM ada',
-      'REVOKE crew FROM mate',
-      'ALTER ROLE ada NOSUPERUSER NOCREATEROLE NOCREATEDB INHERIT',
-    ]) {
-      await this.administer('sql', text)
-    }
+    for (const text of takingAll) await this.administer('sql', text)
     await this.administer('redis', 'ACL SETUSER ada resetkeys +@all')
   }
 }
