@@ -59,8 +59,6 @@ export class Binder {
   readonly #dependencies = new Map<string, Dependency>()
   /** The statement calls a function that writes: nextval, setval. */
   writes = false
-  /** Policies of rows are a part of it. */
-  isSecured = false
   /** Tables whose policies are being bound. */
   readonly securing: Set<number> = new Set()
   /** What its caller must be allowed. */

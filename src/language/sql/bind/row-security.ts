@@ -43,7 +43,6 @@ export function secureAlso(binder: Binder, relation: Relation, command: PolicyCo
 /** Whether policies concern the caller. Errors: 42501 where `row_security` is off. */
 export function isSecured(binder: Binder, relation: Relation): relation is TableRelation {
   if (!(relation instanceof TableRelation) || !isSubject(binder.rights, relation.collection)) return false
-  binder.isSecured = true
   if (binder.context.getSetting('row_security') !== 'off') return true
   throw wouldBeAffected(binder.rights, relation.collection)
 }

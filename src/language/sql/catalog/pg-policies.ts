@@ -24,8 +24,8 @@ const letters = { all: '*', select: 'r', insert: 'a', update: 'w', delete: 'd' }
 
 function* eachPolicy(run: SqlRun): Generator<{ readonly table: Table; readonly policy: PolicyDefinition }> {
   for (const table of tables(run)) {
-    const policies = [...policiesOf(table)].sort((a, b) => (a.name < b.name ? -1 : 1))
-    for (const policy of policies) yield { table, policy }
+    // In the order in which they were made: psql shows them as they come.
+    for (const policy of policiesOf(table)) yield { table, policy }
   }
 }
 
