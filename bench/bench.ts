@@ -16,8 +16,11 @@ import { endings } from './areas/endings.ts'
 import { endingsOfMongodb } from './areas/endings-mongodb.ts'
 import { fairness } from './areas/fairness.ts'
 import { kv } from './areas/kv.ts'
+import { mongodbTurns } from './areas/mongodb-turns.ts'
+import { redisTurns } from './areas/redis-turns.ts'
 import { security } from './areas/security.ts'
 import { sql } from './areas/sql.ts'
+import { sqlFunctionTurns } from './areas/sql-function-turns.ts'
 import { sqlTurns } from './areas/sql-turns.ts'
 import { start } from './areas/start.ts'
 import { turns } from './areas/turns.ts'
@@ -38,7 +41,10 @@ const areas: readonly Area[] = [
   endings,
   endingsOfMongodb,
   turns,
+  redisTurns,
+  mongodbTurns,
   sqlTurns,
+  sqlFunctionTurns,
   catalog,
   security,
 ]

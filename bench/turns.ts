@@ -3,7 +3,25 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { spreadOf, type Row } from './measure.ts'
 import { startPolylog, threadSeconds, type Running } from './processes.ts'
+
+/** No turn takes longer, whatever the input (decision 081). */
+const boundMs = 10
+
+export interface TurnCase {
+  readonly name: string
+  /** Not measured. */
+  readonly before?: () => Promise<unknown>
+  /** What it throws is in the row's notes. */
+  readonly run: () => Promise<unknown>
+}
+
+interface LongestTurn {
+  readonly ms: number
+  /** How much of it was a collection of garbage, at most: this is told on the wall. */
+  readonly collectedMs: number
+}
 
 export class MeteredServer {
   readonly running: Running
@@ -26,9 +44,14 @@ export class MeteredServer {
 
   /** Milliseconds of processor time. The meter works only meanwhile, so nothing else is measured in this time. */
   async longestTurnMs(work: () => Promise<unknown>): Promise<number> {
+    return (await this.longestTurn(work)).ms
+  }
+
+  async longestTurn(work: () => Promise<unknown>): Promise<LongestTurn> {
     await this.#signal()
     await work()
-    return Number(await this.#signal())
+    const [ms = 0, collectedMs = 0] = (await this.#signal()).split(' ').map(Number)
+    return { ms, collectedMs }
   }
 
   async #signal(): Promise<string> {
@@ -44,6 +67,43 @@ export class MeteredServer {
       }
     }
     throw new Error('the server does not answer the turn meter')
+  }
+}
+
+/**
+ * The longest turn of a case. Of several rounds the least counts: a machine that does other things only ever adds to them,
+ * and collections of garbage fall where they like.
+ */
+export async function measureTurn(
+  server: MeteredServer,
+  area: string,
+  { name, before, run }: TurnCase,
+  rounds: number,
+): Promise<Row> {
+  const found: LongestTurn[] = []
+  let failure = ''
+  for (let round = 0; round < rounds; round++) {
+    await before?.()
+    await atRest(server.running)
+    const work = (): Promise<unknown> => run().catch((error: unknown) => (failure = (error as Error).message))
+    found.push(await server.longestTurn(work))
+  }
+  const { ms, collectedMs } = found.toSorted((a, b) => a.ms - b.ms)[0]!
+  const notes = [
+    failure.replaceAll(/\s+/g, ' ').slice(0, 100),
+    ms > boundMs ? `over the bound, of it ${collectedMs.toFixed(1)} garbage` : '',
+  ]
+  return {
+    area,
+    name: `${area}/${name}`,
+    unit: 'ms',
+    ours: { ...spreadOf(found.map((one) => one.ms)), median: ms },
+    peer: { name: 'none', missing: 'the bound is 10 ms' },
+    ratio: null,
+    pairSpread: null,
+    durability: 'synced',
+    clients: 1,
+    notes: notes.filter((note) => note !== '').join(', '),
   }
 }
 

@@ -11,9 +11,8 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import postgres from 'postgres'
 import type { Area } from '../area.ts'
-import { spreadOf, type Row } from '../measure.ts'
 import { removeFolder, scratchFolder, type Running } from '../processes.ts'
-import { atRest, MeteredServer } from '../turns.ts'
+import { MeteredServer, measureTurn } from '../turns.ts'
 
 const elements = 200_000
 const megabytes15 = 15_000_000
@@ -251,7 +250,8 @@ export const sqlTurns: Area = {
         ...others,
       ]
       for (const [name, work] of all) {
-        if (name.includes(chosen)) yield await measured(server, name, quick ? 1 : 3, () => work(sides))
+        if (name.includes(chosen))
+          yield await measureTurn(server, 'sql-turns', { name, run: () => work(sides) }, quick ? 1 : 3)
       }
     } finally {
       await close(sides)
@@ -287,35 +287,4 @@ async function run(client: pg.Client, { text: statement, values = [], isBinary =
   const types = { getTypeParser: () => () => null }
   const config = { text: statement, values: values.map((value) => value()), types }
   await client.query(Object.assign(config, { binary: isBinary }))
-}
-
-async function measured(
-  server: MeteredServer,
-  name: string,
-  rounds: number,
-  work: () => Promise<unknown>,
-): Promise<Row> {
-  const longest: number[] = []
-  let error = ''
-  for (let round = 0; round < rounds; round++) {
-    await atRest(server.running)
-    const ms = await server.longestTurnMs(() =>
-      work().catch((thrown: unknown) => void (error = String(thrown).slice(0, 80))),
-    )
-    longest.push(ms)
-  }
-  const ms = Math.min(...longest)
-  const none = { name: 'none', missing: 'the bound is 10 ms' }
-  const notes = [...(ms > 10 ? ['over the bound'] : []), ...(error === '' ? [] : [error])].join(', ')
-  const rest = {
-    area: 'sql-turns',
-    unit: 'ms',
-    peer: none,
-    ratio: null,
-    pairSpread: null,
-    durability: 'synced',
-    clients: 1,
-    notes,
-  }
-  return { ...rest, name, ours: spreadOf([ms]) }
 }

@@ -7,11 +7,9 @@
  */
 import { Binary, type Collection, type Db, type Document, MongoClient } from 'mongodb'
 import type { Area } from '../area.ts'
-import { spreadOf, type Row } from '../measure.ts'
 import { removeFolder, scratchFolder } from '../processes.ts'
-import { atRest, MeteredServer } from '../turns.ts'
+import { MeteredServer, measureTurn, type TurnCase } from '../turns.ts'
 
-const boundMs = 10
 const rounds = 3
 const megabyte = 1024 * 1024
 
@@ -360,7 +358,7 @@ export const turns: Area = {
       const only = process.env['POLYLOG_BENCH_ONLY']?.split(',')
       for (const one of [...longWrites, ...reads]) {
         if (only === undefined || only.some((part) => one.name.includes(part)))
-          yield await measured(server, db, one, quick ? 1 : rounds)
+          yield await measureTurn(server, 'turns', caseIn(db, one), quick ? 1 : rounds)
       }
     } finally {
       await client.close()
@@ -370,29 +368,6 @@ export const turns: Area = {
   },
 }
 
-async function measured(server: MeteredServer, db: Db, { name, before, run }: Case, times: number): Promise<Row> {
-  const found: number[] = []
-  let failure = ''
-  for (let i = 0; i < times; i++) {
-    await before?.(db)
-    await atRest(server.running)
-    const work = (): Promise<unknown> => run(db).catch((error: unknown) => (failure = (error as Error).message))
-    found.push(await server.longestTurnMs(work))
-  }
-  const least = Math.min(...found)
-  const notes = [failure.slice(0, 100), least > boundMs ? 'over the bound' : '']
-    .filter((note) => note !== '')
-    .join(', ')
-  return {
-    area: 'turns',
-    name: `turns/${name}`,
-    unit: 'ms',
-    ours: { ...spreadOf(found), median: least },
-    peer: { name: 'none', missing: 'the bound is 10 ms' },
-    ratio: null,
-    pairSpread: null,
-    durability: 'synced',
-    clients: 1,
-    notes,
-  }
+function caseIn(db: Db, { name, before, run }: Case): TurnCase {
+  return { name, ...(before && { before: () => before(db) }), run: () => run(db) }
 }

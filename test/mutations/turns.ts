@@ -51,6 +51,22 @@ export const turnMutations: readonly Mutation[] = [
     ['src/language/sql/large-arrays.test.ts'],
     [['rows of a set count what they share', 'largeBytes(row, row.length - sets.length)', 'largeBytes(row)']],
   ),
+  ...mutationsOf(
+    'src/language/mql/long-lists.ts',
+    ['src/language/mql/long-literals.test.ts'],
+    [
+      [
+        'a field path in a long literal is a text',
+        'bytes[start + 4] === dollar) return true',
+        'bytes[start + 4] === 0) return true',
+      ],
+      [
+        'a long literal is looked through at once',
+        'if (isNestedType(cursor.value.type)) path.push',
+        'i = 0\n      if (isNestedType(cursor.value.type)) path.push',
+      ],
+    ],
+  ),
   ...mutationsOf('src/base/resumption.ts', resumption, [
     ['parts within a step are known by its neighbours', 'own.within = []\n', ''],
     ['a turn may come no further than the one before', 'hasStepped && isTurnOver()', 'isTurnOver()'],

@@ -12,6 +12,7 @@ import { compileExpression, expressionOperators } from './expression.ts'
 import { compileFilter } from './filter.ts'
 import { queryOperators } from './filter-operators.ts'
 import { accumulators, pickers } from './group.ts'
+import { largeFields, largeOperands } from './large-operands.ts'
 import { noVariables, rootScope } from './scope.ts'
 import { compileUpdate } from './update.ts'
 import { arrayChanges } from './update-arrays.ts'
@@ -19,19 +20,8 @@ import { fieldChanges } from './update-operators.ts'
 
 const count = 4000
 const numbers = Array.from({ length: count }, (_, i) => i)
-const text = 'ab'.repeat(4 * count)
-const large = documentOf({
-  v: numbers,
-  w: numbers.map((i) => -i),
-  s: text,
-  t: text,
-  z: '1'.repeat(8 * count),
-  o: numbers.map((i) => ({ k: String(i), v: i })),
-  d: Object.fromEntries(numbers.map((i) => [`f${i}`, i])),
-  b: numbers.map((i) => i % 2 === 0),
-  n: 7,
-  day: new Date(0),
-})
+const operands = largeOperands(count)
+const large = documentOf(largeFields(count))
 /** Far less than a walk costs, and more than anything that looks at a few values. */
 const least = 4 * count
 
@@ -100,79 +90,6 @@ const freeExpressions: ReadonlyMap<string, string> = new Map([
     (name) => [name, 'numbers and dates are short'] as const,
   ),
 ])
-
-/** Operands that some operator takes. */
-const operands: readonly unknown[] = [
-  '$v',
-  '$s',
-  '$o',
-  '$d',
-  '$b',
-  '$n',
-  '$day',
-  '$z',
-  ['$v'],
-  ['$s'],
-  ['$o'],
-  ['$d'],
-  ['$b'],
-  [['$n']],
-  ['$n'],
-  ['$day'],
-  [],
-  {},
-  ['$v', '$w'],
-  ['$w', '$v'],
-  ['$s', '$t'],
-  ['$o', '$o'],
-  ['$d', '$d'],
-  ['$n', '$v'],
-  ['$v', '$n'],
-  ['$v', -1],
-  ['$n', 3],
-  ['$s', 'ba'],
-  ['ba', '$s'],
-  ['$s', 'zz'],
-  ['$v', [3999]],
-  ['$s', 5, 14_000],
-  ['$s', 3, 3],
-  ['$v', 5, 2000],
-  [0, count],
-  [[0, 1], '$v'],
-  ['$b', '$v', '$w'],
-  [true, '$v', '$w'],
-  ['$v', -1, 5],
-  ['$s', '$s', 1],
-  ['$day', 1],
-  { input: '$v', in: '$$this' },
-  { input: '$v', cond: { $gt: ['$$this', -1] } },
-  { input: '$v', initialValue: 0, in: '$$this' },
-  { input: '$v', as: 'x', in: '$$x' },
-  { input: '$v', sortBy: 1 },
-  { input: '$s' },
-  { input: '$s', chars: 'ab' },
-  { input: '$s', regex: 'zz' },
-  { input: '$s', find: 'a', replacement: 'c' },
-  { input: '$v', to: 'string' },
-  { input: '$n', to: 'string' },
-  { field: 'v', input: '$$ROOT' },
-  { field: 'n', input: '$$ROOT', value: '$v' },
-  { inputs: ['$v', '$w'] },
-  { vars: { x: '$v' }, in: { $sum: '$$x' } },
-  { if: '$n', then: { $sum: '$v' }, else: 0 },
-  { branches: [{ case: { $sum: '$v' }, then: 1 }], default: 2 },
-  { n: 3, input: '$v' },
-  { date: '$day' },
-  { date: '$day', format: '%Y' },
-  { date: '$day', unit: 'day', amount: 1 },
-  { dateString: '$z' },
-  { input: '$z', to: 'int' },
-  { startDate: '$day', endDate: '$day', unit: 'day' },
-  { startDate: '$day', unit: 'day', amount: 1 },
-  { date: '$day', unit: 'day' },
-  { year: 1970 },
-  { date: '$day', startDate: '$day', unit: 'day', amount: 1 },
-]
 
 it('expression operators', () => {
   const scope = rootScope(large, noVariables)

@@ -1,4 +1,5 @@
 /** Operators on arrays and sets. */
+import { mapInParts } from '../../base/resumption.ts'
 import { charge } from '../../base/work.ts'
 import { bsonType, bsonTypeName, type BsonValue, elementsOf } from '../../model/document/bson.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
@@ -23,6 +24,7 @@ import {
   type OperatorFamily,
   ranged,
 } from './expression-contract.ts'
+import { longElementsOf } from './long-lists.ts'
 import { bindVariable, checkVariableName } from './scope.ts'
 import { compileComparator } from './sort-order.ts'
 
@@ -266,7 +268,7 @@ function arrayToObject(array: BsonValue): BsonValue {
 
 const zip: ExpressionOperator = (operand, compile) => {
   const parts = namedParts('$zip', operand, ['inputs'], ['useLongestLength'])
-  const inputs = elementsOf(parts.get('inputs')!).map(compile)
+  const inputs = mapInParts(longElementsOf(parts.get('inputs')!), compile)
   const longest = parts.has('useLongestLength') && isTruthy(parts.get('useLongestLength')!)
   return (scope) => {
     const values = inputs.map((input) => input(scope))

@@ -1,11 +1,12 @@
 /** What the families of expression operators share. */
 import { ByteWriter } from '../../base/bytes.ts'
-import { part } from '../../base/resumption.ts'
+import { mapInParts, part } from '../../base/resumption.ts'
 import { charge } from '../../base/work.ts'
-import { bsonType, BsonValue, elementsOf, fieldsOf } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, fieldsOf } from '../../model/document/bson.ts'
 import { BsonWriter, buildDocument, indexName } from '../../model/document/bson-writer.ts'
 import { mongoError } from '../../model/document/mongo-error.ts'
 import { missingValue } from '../../model/document/values.ts'
+import { longElementsOf } from './long-lists.ts'
 import type { Scope } from './scope.ts'
 
 /** Answers a value; `type` 0 is a missing one. */
@@ -20,7 +21,7 @@ export type OperatorFamily = readonly (readonly [string, ExpressionOperator])[]
 
 /** An operand that is a list of arguments; one that is no array counts as a list of one. */
 export function argumentsOf(name: string, operand: BsonValue, least: number, most: number): BsonValue[] {
-  const list = operand.type === bsonType.array ? elementsOf(operand) : [operand]
+  const list = operand.type === bsonType.array ? longElementsOf(operand) : [operand]
   if (list.length >= least && list.length <= most) return list
   if (least === most) {
     const few = `Expression ${name} takes exactly ${least} arguments. ${list.length} were passed in.`
@@ -48,7 +49,7 @@ export function ranged(
   return [
     name,
     (operand, compile) => {
-      const parts = argumentsOf(name, operand, least, most).map(compile)
+      const parts = mapInParts(argumentsOf(name, operand, least, most), compile)
       if (parts.length === 1) {
         const [only] = parts
         return (scope) => evaluate(only!(scope))

@@ -1,9 +1,11 @@
 /** Comparison, boolean and conditional operators, and `$let`. */
-import { bsonType, type BsonValue, elementsOf, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
+import { mapInParts } from '../../base/resumption.ts'
+import { bsonType, type BsonValue, fieldsOf, isEmptyDocument } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { compareValues } from '../../model/document/order.ts'
 import { booleanValue, int32Value, isTruthy, missingValue } from '../../model/document/values.ts'
 import { argumentsOf, fixed, namedParts, type ExpressionOperator, type OperatorFamily } from './expression-contract.ts'
+import { longElementsOf } from './long-lists.ts'
 import { bindVariable, checkVariableName } from './scope.ts'
 
 /** Missing is below null, which only expressions tell apart. */
@@ -20,12 +22,12 @@ function comparison(name: string, isRight: (sign: number) => boolean): readonly 
 }
 
 const and: ExpressionOperator = (operand, compile) => {
-  const parts = argumentsOf('$and', operand, 0, Infinity).map(compile)
+  const parts = mapInParts(argumentsOf('$and', operand, 0, Infinity), compile)
   return (scope) => booleanValue(parts.every((part) => isTruthy(part(scope))))
 }
 
 const or: ExpressionOperator = (operand, compile) => {
-  const parts = argumentsOf('$or', operand, 0, Infinity).map(compile)
+  const parts = mapInParts(argumentsOf('$or', operand, 0, Infinity), compile)
   return (scope) => booleanValue(parts.some((part) => isTruthy(part(scope))))
 }
 
@@ -43,7 +45,7 @@ function orderedCond(parts: ReadonlyMap<string, BsonValue>): BsonValue[] {
 }
 
 const ifNull: ExpressionOperator = (operand, compile) => {
-  const parts = argumentsOf('$ifNull', operand, 2, Infinity).map(compile)
+  const parts = mapInParts(argumentsOf('$ifNull', operand, 2, Infinity), compile)
   return (scope) => {
     let value = missingValue
     for (const part of parts) {
@@ -59,7 +61,7 @@ const switchOperator: ExpressionOperator = (operand, compile) => {
   const given = parts.get('branches')!
   if (given.type !== bsonType.array) throw mongoError(40_060, "$switch expected an array for 'branches'", 'wrong_type')
   if (isEmptyDocument(given)) throw mongoError(40_068, '$switch requires at least one branch.')
-  const branches = elementsOf(given).map((branch) => {
+  const branches = mapInParts(longElementsOf(given), (branch) => {
     const named = namedParts('$switch', branch, ['case', 'then'])
     return { test: compile(named.get('case')!), then: compile(named.get('then')!) }
   })

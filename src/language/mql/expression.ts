@@ -3,8 +3,9 @@
  * scope. Values are BSON where they lie; what an operator computes is new bytes. An operator that is not known answers
  * as the server does, InvalidPipelineOperator (168).
  */
+import { mapInParts } from '../../base/resumption.ts'
 import { attempt, dearUnits, tooMuch } from '../../base/work.ts'
-import { bsonType, BsonValue, elementsOf, FieldCursor, fieldsOf, findField } from '../../model/document/bson.ts'
+import { bsonType, BsonValue, FieldCursor, findField } from '../../model/document/bson.ts'
 import { mongoCode, mongoError } from '../../model/document/mongo-error.ts'
 import { parsePath, type Path } from '../../model/document/path.ts'
 import { missingValue, readString } from '../../model/document/values.ts'
@@ -18,6 +19,7 @@ import { dateOperators } from './expression-date.ts'
 import { logicOperators } from './expression-logic.ts'
 import { objectOperators } from './expression-object.ts'
 import { textOperators } from './expression-text.ts'
+import { isLongLiteral, longElementsOf, longFieldsOf } from './long-lists.ts'
 import { getVariable, type Scope } from './scope.ts'
 
 const literal: ExpressionOperator = (operand) => () => operand
@@ -42,13 +44,14 @@ export function compileExpression(expression: BsonValue): Expression {
 }
 
 function compilePart(expression: BsonValue): Expression {
+  if (isLongLiteral(expression)) return () => expression
   switch (expression.type) {
     case bsonType.string:
       return compileText(expression)
     case bsonType.object:
       return compileObject(expression)
     case bsonType.array: {
-      const parts = elementsOf(expression).map(compilePart)
+      const parts = mapInParts(longElementsOf(expression), compilePart)
       return (scope) => arrayOf(parts.map((part) => part(scope)))
     }
     default:
@@ -122,10 +125,10 @@ function getFieldPath(value: BsonValue, path: Path, depth: number): BsonValue {
 }
 
 function compileObject(expression: BsonValue): Expression {
-  const fields = fieldsOf(expression)
+  const fields = longFieldsOf(expression)
   const [first] = fields
   if (first?.[0].startsWith('$') === true) return compileOperator(fields)
-  const parts = fields.map(([name, value]): [string, Expression] => {
+  const parts = mapInParts(fields, ([name, value]): [string, Expression] => {
     if (name.includes('.')) throw mongoError(16_405, `FieldPath field names may not contain '.' in ${name}`)
     if (name.startsWith('$')) throw mongoError(16_410, `FieldPath field names may not start with '$': ${name}`)
     return [name, compilePart(value)]

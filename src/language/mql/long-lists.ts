@@ -4,7 +4,15 @@
 import { charge, isBounded, isTurnOver } from '../../base/work.ts'
 import { gatherInParts, part } from '../../base/resumption.ts'
 import { suspended } from '../../database/transaction/wait.ts'
-import { type BsonValue, elementsOf, FieldCursor, fieldsOf, getField, isNestedType } from '../../model/document/bson.ts'
+import {
+  bsonType,
+  type BsonValue,
+  elementsOf,
+  FieldCursor,
+  fieldsOf,
+  getField,
+  isNestedType,
+} from '../../model/document/bson.ts'
 import { SortedRuns } from '../../query/sorted-runs.ts'
 
 /** What is shorter is read at once, and evaluated as one. */
@@ -27,6 +35,50 @@ export function longElementsOf(value: BsonValue): BsonValue[] {
 export function longFieldsOf(value: BsonValue): [string, BsonValue][] {
   if (!isLong(value) || !isNestedType(value.type)) return fieldsOf(value)
   return readInParts(value, (cursor) => [cursor.name, cursor.value.reference()])
+}
+
+/**
+ * Whether a long object or array is a value as it stands, in which nothing is to be evaluated: no text that begins with $,
+ * no name that does or has a dot. It need not be taken apart then, nor put together for each document.
+ */
+export function isLongLiteral(value: BsonValue): boolean {
+  if (!isLong(value) || !isNestedType(value.type)) return false
+  const begin = () => ({ path: [levelOf(value)], isLiteral: true })
+  return part(begin, (state) => {
+    const { path } = state
+    for (let i = 0; i < elementsAtOnce; i++) {
+      const level = path.at(-1)
+      if (level === undefined) return true
+      const { cursor, isArray } = level
+      if (!cursor.next()) {
+        path.pop()
+        continue
+      }
+      state.isLiteral = !isEvaluated(cursor, isArray)
+      if (!state.isLiteral) return true
+      if (isNestedType(cursor.value.type)) path.push(levelOf(cursor.value))
+    }
+    return false
+  }).isLiteral
+}
+
+interface Level {
+  readonly cursor: FieldCursor
+  readonly isArray: boolean
+}
+
+function levelOf(value: BsonValue): Level {
+  return { cursor: FieldCursor.of(value), isArray: value.type === bsonType.array }
+}
+
+const dollar = 0x24
+const dot = 0x2e
+
+function isEvaluated({ value, nameStart, nameEnd }: FieldCursor, isElement: boolean): boolean {
+  const { bytes, start, type } = value
+  // Behind the text's length.
+  if (type === bsonType.string && bytes[start + 4] === dollar) return true
+  return !isElement && (bytes[nameStart] === dollar || bytes.subarray(nameStart, nameEnd).includes(dot))
 }
 
 /** As `getField`. */
