@@ -42,8 +42,8 @@ export const ciOnlySteps = [
     limitMinutes: 8,
   },
   {
-    name: '15,000 inputs of every parser',
-    args: ['.cache/tools/test/fuzz/fuzz.js', '--inputs', '15000'],
+    name: '100,000 inputs of every parser',
+    args: ['.cache/tools/test/fuzz/fuzz.js', '--inputs', '100000'],
     limitMinutes: 15,
   },
   {

@@ -16,9 +16,11 @@ export class Choices {
     return this.#at >= this.#bytes.length
   }
 
-  /** From 0 to `limit` - 1. */
+  /** From 0 to `limit` - 1: of one byte, or of two where that does not tell so many apart. */
   below(limit: number): number {
-    return this.isOver ? 0 : this.#bytes[this.#at++]! % limit
+    if (this.isOver) return 0
+    const byte = this.#bytes[this.#at++]!
+    return (limit <= 256 ? byte : byte * 256 + (this.#bytes[this.#at++] ?? 0)) % limit
   }
 
   of<T>(list: readonly T[]): T {

@@ -8,6 +8,7 @@ import { RequestParser } from '../../src/gateway/redis/wire.ts'
 import { Coverage } from './coverage.ts'
 import { fuzz } from './fuzzer.ts'
 import { encodeLine, readKept } from './kept-inputs.ts'
+import { added, entriesOf } from './ledger.ts'
 import { refusing, type Target } from './target.ts'
 import { loadTarget, targetNames } from './targets.ts'
 
@@ -107,6 +108,14 @@ test('a line of Redis that comes in pieces is looked through once', async () => 
   })
   coverage.stop()
   expect(steps[1]!).toBeLessThan(2.5 * steps[0]!)
+})
+
+test('the ledger adds runs up, and each has a seed of its own', () => {
+  const report = { target: 'resp', blocks: 1, corpus: 1, heapGrowthBytes: 0, tookMs: 1 }
+  const once = added({}, { ...report, inputs: 1000, findings: [] }, 'a')
+  const twice = added(once, { ...report, inputs: 500, findings: ['x'] }, 'b')
+  expect(twice).toEqual({ resp: { nextSeed: 4, inputs: 1500, findings: 1, commit: 'b' } })
+  expect(new Map(entriesOf(twice)).get('bson')).toMatchObject({ nextSeed: 2, inputs: 0 })
 })
 
 test('kept inputs come back as they were', () => {

@@ -2,11 +2,12 @@
  * `npm run fuzz -- [--targets A,B] [--inputs N] [--seed N] [--keep] [--workers N]`: fuzzes each target in a process of its
  * own, two at a time. `--keep` writes what reached new code into the corpus, and what was found among the crashes.
  *
- * Without arguments it gives each target 100,000 inputs, always the same ones; continuous integration gives 15,000.
+ * Without arguments it gives each target 100,000 inputs, always the same ones, as continuous integration does. `--go-on` tries others: the next seed of each target by the ledger, which it is added to.
  */
 import { parseArgs } from 'node:util'
 import { fuzzAll, type Report } from './apart.ts'
 import { fuzz } from './fuzzer.ts'
+import { goOn } from './ledger.ts'
 import { encodeLine, readKept, writeKept } from './kept-inputs.ts'
 import { loadTarget } from './targets.ts'
 
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
     keep: { type: 'boolean', default: false },
+    'go-on': { type: 'boolean', default: false },
     /** In a process of its own: that target, and a report as JSON. */
     one: { type: 'string' },
   },
@@ -63,7 +65,8 @@ if (values.one !== undefined) {
 } else {
   const names = values.targets?.split(',')
   const wanted = { seed: Number(values.seed), inputs: Number(values.inputs), workers: Number(values.workers) }
-  await fuzzAll({ ...wanted, keep: values.keep, ...(names !== undefined && { targets: names }) }, show)
+  const chosen = { ...wanted, ...(names !== undefined && { targets: names }) }
+  await (values['go-on'] ? goOn(chosen, show) : fuzzAll({ ...chosen, keep: values.keep }, show))
   process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, 0 skipped\n`)
   process.exitCode = counts.failed > 0 ? 1 : 0
 }

@@ -39,13 +39,21 @@ export interface FuzzOptions {
   readonly corpus: readonly Uint8Array[]
   /** So many inputs are guided; half of them, but not more than some thousands, where it is left out. */
   readonly guided?: number
+  /** After so many the run ends. */
+  readonly mostFindings?: number
   /** The corpus that comes of it is the least that reaches as much. */
   readonly isReduced?: boolean
 }
 
 const batchSize = 256
-/** Behind so many, or half of them, inputs run without counters, which make them several times slower. */
+/**
+ * Behind so many, or half of them, inputs run without counters. A look at the counters beside a loaded server, or the many
+ * blocks of a language, takes as long as ten inputs without: there are fewer.
+ */
 const mostGuided = 20_000
+const mostGuidedDear = 2048
+/** Of a target that is dear, by what an input may take. */
+const dearSteps = 100_000
 const mostFindings = 5
 /** What a run may leave on the heap, its corpus and the counters of V8 included. */
 const mostGrowthBytes = 24 * 1024 * 1024
@@ -88,16 +96,23 @@ class FuzzRun {
 
   async all(): Promise<FuzzResult> {
     await this.#begin()
-    const { inputs, guided = Math.min(mostGuided, inputs / 2) } = this.#options
+    const { inputs, guided = Math.min(this.#isDear ? mostGuidedDear : mostGuided, inputs / 2) } = this.#options
+    const { mostFindings: most = mostFindings } = this.#options
     const blocks = await this.#guide(guided)
-    // Caches of all kinds have filled by then.
+    while (this.#inputs < inputs / 2 && this.#findings.length < most) await this.#batch()
+    // Caches of all kinds have filled by then: that of plans holds a mebibyte of texts, with all that they stand for.
     const settledBytes = usedBytes()
-    while (this.#inputs < inputs && this.#findings.length < mostFindings) await this.#batch()
+    while (this.#inputs < inputs && this.#findings.length < (this.#options.mostFindings ?? mostFindings))
+      await this.#batch()
     const heapGrowthBytes = usedBytes() - settledBytes
     if (heapGrowthBytes > mostGrowthBytes) this.#find(`${heapGrowthBytes} bytes stay on the heap`, new Uint8Array(0))
     const { name } = this.#target
     const found = { findings: this.#findings, corpus: this.#corpus, heapGrowthBytes }
     return { target: name, inputs: this.#inputs, blocks, ...found }
+  }
+
+  get #isDear(): boolean {
+    return this.#target.steps.fixed >= dearSteps
   }
 
   /** How many blocks were reached. */
@@ -225,7 +240,12 @@ class FuzzRun {
 }
 
 function firstLines(text: string): string {
-  return text.split('\n').slice(0, 3).join('\n').replace(/\d+/g, 'N')
+  return text
+    .split('\n')
+    .slice(0, 3)
+    .join('\n')
+    .replace(/\d+/g, 'N')
+    .replace(/"[^"]*"/g, '"…"')
 }
 
 function usedBytes(): number {

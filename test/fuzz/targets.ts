@@ -29,6 +29,7 @@ const loaders: Readonly<Record<string, () => Promise<Target>>> = {
   'redis-door': async () => (await served()).redisDoorTarget,
   'postgres-door': async () => (await served()).postgresDoorTarget,
   'mongodb-door': async () => (await served()).mongoDoorTarget,
+  'joined-doors': async () => (await import('./targets/joined.ts')).joinedTarget,
 }
 
 export const targetNames: readonly string[] = Object.keys(loaders)

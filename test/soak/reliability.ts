@@ -1,7 +1,9 @@
 /** `docs/reliability.md`, from the totals of the long runs. */
+import { entriesOf, type Ledger } from '../fuzz/ledger.ts'
 import { emptyTotals, type Totals } from './totals.ts'
 
-export function renderReliability(totals: Totals): string {
+export function renderReliability(totals: Totals, ledger: Ledger = {}): string {
+  const tried = entriesOf(ledger)
   const count = (value: number): string => Math.round(value).toLocaleString('en-US')
   return `# Reliability
 
@@ -55,9 +57,18 @@ Inputs that are changed and chosen by the code that they reach, for each parser 
 nothing may be thrown but the format's own errors, no reply may be anything but whole messages, no heap may grow, and no
 input may take more steps than are in proportion to its length. 100,000 inputs of each are in continuous integration.
 
-| seeds | inputs | findings |
-|---:|---:|---:|
-| ${count(totals.nextFuzzSeed - emptyTotals.nextFuzzSeed)} | ${count(totals.fuzzInputs)} | ${count(totals.fuzzFindings)} |
+| target | seeds | inputs | findings | last at |
+|---|---:|---:|---:|---|
+${tried
+  .map(
+    ([name, { nextSeed, inputs, findings, commit }]) =>
+      `| ${name} | ${count(nextSeed - 2)} | ${count(inputs)} | ${count(findings)} | ${commit} |`,
+  )
+  .join('\n')}
+| all | | ${count(tried.reduce((sum, [, { inputs }]) => sum + inputs, 0))} | | |
+
+\`npm run fuzz -- --go-on\` goes on where these ended: each run takes the next seed of its target, so that runs add up and none
+tries what another one has tried. What they found was mended, and has tests of its own.
 
 ## The same answers as the real servers
 

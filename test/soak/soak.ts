@@ -6,6 +6,7 @@
  * writes.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { readLedger } from '../fuzz/ledger.ts'
 import { pieces } from './pieces.ts'
 import { renderReliability } from './reliability.ts'
 import { emptyTotals, type Totals } from './totals.ts'
@@ -32,7 +33,7 @@ function readTotals(): Totals {
 
 function publish(totals: Totals): void {
   writeFileSync(totalsPath, `${JSON.stringify(totals, undefined, 2)}\n`)
-  writeFileSync(documentPath, renderReliability(totals))
+  writeFileSync(documentPath, renderReliability(totals, readLedger()))
 }
 
 async function main(): Promise<void> {

@@ -25,12 +25,9 @@ export interface Totals {
   /** Of something that is said not to be supported. */
   readonly sqlSkipped: number
   readonly sqlDifferences: number
-  readonly nextFuzzSeed: number
-  readonly fuzzInputs: number
-  readonly fuzzFindings: number
 }
 
-/** Tests run the seeds of the simulation up to 1,200, and seed 1 of the properties and of the fuzzer. */
+/** Tests run the seeds of the simulation up to 1,200, and seed 1 of the properties. */
 export const emptyTotals: Totals = {
   nextCrashSeed: 100,
   nextSimulationSeed: 10_001,
@@ -54,9 +51,6 @@ export const emptyTotals: Totals = {
   sqlStatements: 0,
   sqlSkipped: 0,
   sqlDifferences: 0,
-  nextFuzzSeed: 2,
-  fuzzInputs: 0,
-  fuzzFindings: 0,
 }
 
 export function addTo(totals: Totals, added: Partial<Totals>): Totals {

@@ -71,7 +71,7 @@ export class AclEdit {
 
   /** Errors: `CommandError`. */
   async apply(word: string): Promise<void> {
-    const change = this.#words[word.toLowerCase()]
+    const change = this.#words.get(word.toLowerCase())
     if (change !== undefined) {
       change()
       return
@@ -88,22 +88,22 @@ export class AclEdit {
     else throw refused(word, syntax)
   }
 
-  readonly #words: Readonly<Record<string, () => void>> = {
-    on: () => (this.user.isOn = true),
-    off: () => (this.user.isOn = false),
-    nopass: () => this.#resetPasswords(true),
-    resetpass: () => this.#resetPasswords(false),
-    allkeys: () => this.#setKeys([allKeys]),
-    resetkeys: () => this.#setKeys([]),
-    allchannels: () => (this.user.channels = ['*']),
-    resetchannels: () => (this.user.channels = []),
-    allcommands: () => this.#command('+@all'),
-    nocommands: () => this.#command('-@all'),
+  readonly #words: ReadonlyMap<string, () => void> = new Map<string, () => void>([
+    ['on', () => (this.user.isOn = true)],
+    ['off', () => (this.user.isOn = false)],
+    ['nopass', () => this.#resetPasswords(true)],
+    ['resetpass', () => this.#resetPasswords(false)],
+    ['allkeys', () => this.#setKeys([allKeys])],
+    ['resetkeys', () => this.#setKeys([])],
+    ['allchannels', () => (this.user.channels = ['*'])],
+    ['resetchannels', () => (this.user.channels = [])],
+    ['allcommands', () => this.#command('+@all')],
+    ['nocommands', () => this.#command('-@all')],
     // There is no RESTORE, whose payload it is about, and there are no selectors: both are so.
-    'sanitize-payload': () => undefined,
-    clearselectors: () => undefined,
-    reset: () => this.#reset(),
-  }
+    ['sanitize-payload', () => undefined],
+    ['clearselectors', () => undefined],
+    ['reset', () => this.#reset()],
+  ])
 
   #reset(): void {
     this.user.isOn = false

@@ -48,6 +48,11 @@ describe('ACL SETUSER', () => {
     expect(server.sessions.principals.find('bob')).toMatchObject({ login: true, superuser: false })
   })
 
+  it('knows no words but its own', async () => {
+    for (const word of ['constructor', '__proto__', 'toString'])
+      expect((await say(ada, `ACL SETUSER bob on ${word}`))[0]).toContain(`modifier '${word}': Syntax error`)
+  })
+
   it('gives of the keys only what the commands could do with them', async () => {
     await say(ada, 'ACL SETUSER bob on >secret ~* +get')
     expect(given('bob')).toEqual({ '*': ['read'] })

@@ -38,10 +38,16 @@ export class TestSql {
   #failed = false
   readonly #pausesAlways: boolean
 
-  /** `pausesAlways`: every slice is over at once, and so is every turn of binding, which must change no answer. */
-  constructor(database: Database, pausesAlways = false) {
+  readonly #mostBatches: number
+
+  /**
+   * `pausesAlways`: every slice is over at once, and so is every turn of binding, which must change no answer.
+   * `mostBatches`: of rows and of pauses; then a statement is canceled.
+   */
+  constructor(database: Database, pausesAlways = false, mostBatches: number = Infinity) {
     this.#database = database
     this.#pausesAlways = pausesAlways
+    this.#mostBatches = mostBatches
     this.#context = this.#makeContext()
   }
 
@@ -144,7 +150,8 @@ export class TestSql {
         this.#named.set(effect.name, this.#prepare(effect.statement, effect.parameterTypes))
         return done
       case 'execute': {
-        const target = this.#named.get(effect.name)!
+        const target = this.#named.get(effect.name)
+        if (target === undefined) throw new PolylogError('undefined_object', `there is no statement "${effect.name}"`)
         const open = this.#open ?? this.#begin()
         return this.#perform(target, effect.parameters(target, this.context(), open))
       }
@@ -193,7 +200,8 @@ export class TestSql {
       Object.defineProperty(transaction, 'slice', { value: { spend: () => true }, configurable: true })
     try {
       const rows: Row[] = []
-      for (;;) {
+      for (let left = this.#mostBatches; ; left--) {
+        if (left === 0) throw new PolylogError('canceled', 'canceling statement: it gives too many rows')
         const batch = execution.next(transaction, context)
         if (batch === undefined) {
           for (const wait of transaction.statementEnd() ?? []) await this.#waitFor(transaction, wait)

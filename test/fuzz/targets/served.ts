@@ -3,21 +3,16 @@
  *
  * Nothing may be a fault (`session/faults.ts`), end the process, or be answered by what is no message of the protocol.
  */
-import { serialize } from 'bson'
+import { serialize, type Document } from 'bson'
 import type { PolylogError } from '../../../src/base/errors.ts'
-import { Door } from '../../../src/gateway/door.ts'
-import { defaultGatewayLimits, type Gateway, type Protocol } from '../../../src/gateway/gateway.ts'
+import type { Protocol } from '../../../src/gateway/gateway.ts'
 import { mongodbProtocol } from '../../../src/gateway/mongodb/gateway.ts'
 import { postgresProtocol } from '../../../src/gateway/postgres/gateway.ts'
 import { redisProtocol } from '../../../src/gateway/redis/gateway.ts'
 import { renderReply } from '../../../src/gateway/redis/testing.ts'
-import type { Host, Socket } from '../../../src/host/host.ts'
-import { createRealHost } from '../../../src/host/real/real-host.ts'
 import type { SeededRandom } from '../../../src/host/simulated/random.ts'
 import { validateDocument } from '../../../src/model/document/validate.ts'
 import { loadSql } from '../../../src/language/sql/sql.ts'
-import { openTestSessions, type TestSessions } from '../../../src/session/testing.ts'
-import commands from '../../../src/gateway/redis/commands.json' with { type: 'json' }
 import {
   frontendMessage,
   mongoFrame,
@@ -26,95 +21,16 @@ import {
   startupPacket,
 } from '../../end-to-end/protocol-bytes.ts'
 import { Choices } from '../choices.ts'
+import { commandOf } from '../grammars/mql.ts'
+import { redisNames, redisRequest, redisSetUp, redisWords } from '../grammars/redis.ts'
+import { randomChoices, sqlOf, tablesOfSql } from '../grammars/sql.ts'
+import { OpenDoors, type SetUp } from '../open-doors.ts'
 import { Unexpected, type Subject, type Target } from '../target.ts'
-import { commandOf } from './mql.ts'
-import { randomChoices, sqlOf } from './sql.ts'
 import { piecesOf } from './wire.ts'
-
-class ListeningSocket implements Socket {
-  readonly remote = '127.0.0.1:1'
-  readonly isLocal = true
-  readonly pendingBytes = 0
-  onData: (chunk: Uint8Array) => void = () => undefined
-  onEnd: () => void = () => undefined
-  onDrain: () => void = () => undefined
-  onClose: () => void = () => undefined
-  readonly received: Uint8Array[] = []
-  isClosed = false
-
-  write(bytes: Uint8Array): boolean {
-    this.received.push(Uint8Array.from(bytes))
-    return true
-  }
-
-  pause(): void {}
-  resume(): void {}
-
-  end(): void {
-    this.destroy()
-  }
-
-  destroy(): void {
-    if (this.isClosed) return
-    this.isClosed = true
-    this.onClose()
-  }
-}
-
-/** Turns in which nothing comes, after which nothing will. */
-const quietTurns = 4
-const mostTurns = 60
-
-class Served {
-  readonly #protocol: Protocol
-  readonly #faults: string[] = []
-  readonly #host: Host = createRealHost()
-  #test: TestSessions | undefined
-  #gateway: Gateway | undefined
-
-  constructor(protocol: Protocol) {
-    this.#protocol = protocol
-    const fault = (what: string): void => void this.#faults.push(what)
-    this.#host.log = (level, message, fields) => {
-      if (level === 'error') fault(`${message}\n${String(fields?.['stack'] ?? '')}`)
-    }
-    this.#host.fatal = (error) => {
-      fault(`the process ends: ${error.stack ?? error.message}`)
-      throw error
-    }
-  }
-
-  async open(): Promise<void> {
-    await this.close()
-    this.#test = await openTestSessions({ host: this.#host })
-    this.#gateway = new Door(this.#protocol, this.#test.sessions, defaultGatewayLimits)
-  }
-
-  async close(): Promise<void> {
-    await this.#gateway?.close(0)
-    await this.#test?.close()
-  }
-
-  /** What is answered to these bytes, however long they are waited with. */
-  async answer(pieces: readonly Uint8Array[]): Promise<Buffer> {
-    const socket = new ListeningSocket()
-    this.#gateway!.accept(socket, new Uint8Array(0))
-    for (const piece of pieces) if (!socket.isClosed) socket.onData(piece)
-    let quiet = 0
-    for (let turn = 0; turn < mostTurns && quiet < quietTurns && !socket.isClosed; turn++) {
-      const before = socket.received.length
-      await new Promise<void>((resolve) => this.#host.turn(resolve))
-      quiet = socket.received.length === before ? quiet + 1 : 0
-    }
-    socket.destroy()
-    const fault = this.#faults.splice(0)[0]
-    if (fault !== undefined) throw new Unexpected(fault)
-    return Buffer.concat(socket.received)
-  }
-}
 
 interface Conversing {
   readonly protocol: Protocol
+  readonly setUp: SetUp
   readonly seeds: readonly Uint8Array[]
   readonly words: readonly (string | Uint8Array)[]
   generate(random: SeededRandom): Uint8Array
@@ -122,85 +38,32 @@ interface Conversing {
   check(reply: Buffer): void
 }
 
-async function subjectOf({ protocol, seeds, words, generate, check }: Conversing): Promise<Subject> {
+async function subjectOf({ protocol, setUp, seeds, words, generate, check }: Conversing): Promise<Subject> {
   await loadSql()
-  const served = new Served(protocol)
-  await served.open()
+  const doors = new OpenDoors([protocol], [setUp])
+  await doors.open()
   return {
     seeds,
     words,
     generate,
     async run(input) {
-      check(await served.answer(input.length % 2 === 0 ? [Uint8Array.from(input)] : piecesOf(input)))
+      check(await doors.answer(input.length % 2 === 0 ? [Uint8Array.from(input)] : piecesOf(input)))
     },
-    reset: () => served.open(),
-    close: () => served.close(),
+    reset: () => doors.open(),
+    close: () => doors.close(),
   }
 }
 
-const steps = { fixed: 3_000_000, perByte: 20_000 }
+export const steps: Target['steps'] = { fixed: 3_000_000, perByte: 20_000 }
 
 // ---- Redis
 
-const redisWords = [
-  'k',
-  'a',
-  'b',
-  '1',
-  '0',
-  '-1',
-  'x',
-  '9007199254740993',
-  '-9223372036854775808',
-  'inf',
-  'nan',
-  '1e400',
-  '*',
-  '(1',
-  '[a',
-  '-',
-  '+',
-  'NX',
-  'XX',
-  'GT',
-  'CH',
-  'INCR',
-  'WITHSCORES',
-  'LIMIT',
-  'COUNT',
-  'MATCH',
-  'EX',
-  'PX',
-  'KEEPTTL',
-  'GET',
-  'BEFORE',
-  'LEFT',
-  'RIGHT',
-  'STORE',
-  'WEIGHTS',
-  'AGGREGATE',
-  'BYSCORE',
-  'REV',
-  '__proto__',
-  '',
-  '\0',
-  'é',
-  'a*a*a*a*b',
-  '2',
-  '3',
-  '536870912',
-  '4294967296',
-]
-const redisNames = commands.map(({ name }) => name)
-
 function redisProgram(random: SeededRandom): Uint8Array {
   const choices = new Choices(randomChoices(random))
-  return Buffer.concat(
-    choices.some(6, () => redisCommand(choices.of(redisNames), ...choices.some(6, () => choices.of(redisWords))), 1),
-  )
+  return Buffer.concat(choices.some(6, () => redisRequest(choices), 1))
 }
 
-function checkRedis(reply: Buffer): void {
+export function checkRedis(reply: Buffer): void {
   for (let at = 0; at < reply.length;) {
     if (!'+-:$*_%~=,#(>'.includes(String.fromCharCode(reply[at]!)))
       throw new Unexpected(`a reply of ${reply.toString('latin1')}`)
@@ -218,8 +81,9 @@ export const redisDoorTarget: Target = {
   open: () =>
     subjectOf({
       protocol: redisProtocol,
-      seeds: redisNames.map((name) => redisCommand(name, 'k', '1', 'a', '2')),
-      words: [...redisWords, ...redisNames, '\r\n', '$1\r\n', '*2\r\n'],
+      setUp: redisSetUp,
+      seeds: redisNames.map((names) => redisCommand(...names, 'k', '1', 'a', '2')),
+      words: [...redisWords, ...redisNames.map((names) => names.join(' ')), '\r\n', '$1\r\n', '*2\r\n'],
       generate: redisProgram,
       check: checkRedis,
     }),
@@ -230,7 +94,7 @@ export const redisDoorTarget: Target = {
 function postgresProgram(random: SeededRandom): Uint8Array {
   const sql = (): string => `${sqlOf(randomChoices(random))}\0`
   const messages = Array.from({ length: 1 + random.below(5) }, () => {
-    const kind = random.below(7)
+    const kind = random.below(9)
     if (kind < 2) return frontendMessage('Q', sql())
     if (kind === 2) return frontendMessage('P', `\0${sql()}\0\0`)
     if (kind === 3)
@@ -240,12 +104,20 @@ function postgresProgram(random: SeededRandom): Uint8Array {
       )
     if (kind === 4) return frontendMessage('E', '\0\0\0\0\x01')
     if (kind === 5) return frontendMessage('D', random.chance(0.5) ? 'P\0' : 'S\0')
+    if (kind === 6) return frontendMessage('d', `${sqlOf(randomChoices(random)).slice(0, 20)}\t1\n`)
     return frontendMessage(random.chance(0.8) ? 'S' : 'dcfHCpF'[random.below(7)]!, random.chance(0.5) ? '' : 'x\0')
   })
   return Buffer.concat([startupPacket(), ...messages, frontendMessage('S')])
 }
 
-function checkPostgres(reply: Buffer): void {
+export const postgresSetUp: SetUp = [
+  startupPacket(),
+  ...[...tablesOfSql, 'create role reader', 'grant select on t to reader'].map((text) =>
+    frontendMessage('Q', `${text}\0`),
+  ),
+]
+
+export function checkPostgres(reply: Buffer): void {
   for (let at = reply[0] === 0x4e && reply[1] !== 0 ? 1 : 0; at + 5 <= reply.length;) {
     const type = String.fromCharCode(reply[at]!)
     const length = reply.readInt32BE(at + 1)
@@ -263,6 +135,7 @@ export const postgresDoorTarget: Target = {
   open: () =>
     subjectOf({
       protocol: postgresProtocol,
+      setUp: postgresSetUp,
       seeds: [
         Buffer.concat([startupPacket(), frontendMessage('Q', 'SELECT 1, now()\0')]),
         Buffer.concat([
@@ -290,16 +163,32 @@ export const postgresDoorTarget: Target = {
 
 // ---- MongoDB
 
+const things: readonly Document[] = [
+  { _id: 1, a: [1, { b: 'x' }, [2, 3], null], b: 'xyz', c: { d: { e: 1.5 } } },
+  { _id: 'x', a: { b: [{ c: 1 }, { c: 2 }], 0: 'zero' }, b: new Date(0), ['__proto__']: 1 },
+  { _id: null },
+]
+
+export function mongoMessageOf(command: Document): Buffer {
+  return mongoFrame(Buffer.concat([Buffer.from([0]), serialize(command)]))
+}
+
+export const mongoSetUp: SetUp = [
+  mongoHello,
+  mongoMessageOf({ insert: 'things', documents: things, $db: 'test' }),
+  mongoMessageOf({ createIndexes: 'things', indexes: [{ key: { a: 1, 'c.d': -1 }, name: 'i' }], $db: 'test' }),
+]
+
 function mongoProgram(random: SeededRandom): Uint8Array {
   const messages = Array.from({ length: 1 + random.below(3) }, () => mongoCommand(randomChoices(random)))
   return Buffer.concat([mongoHello, ...messages])
 }
 
 function mongoCommand(choices: Uint8Array): Buffer {
-  return mongoFrame(Buffer.concat([Buffer.from([0]), serialize(commandOf(choices))]))
+  return mongoMessageOf(commandOf(new Choices(choices)))
 }
 
-function checkMongo(reply: Buffer): void {
+export function checkMongo(reply: Buffer): void {
   for (let at = 0; at + 16 <= reply.length;) {
     const end = at + reply.readInt32LE(at)
     const opcode = reply.readInt32LE(at + 12)
@@ -322,6 +211,7 @@ export const mongoDoorTarget: Target = {
   open: () =>
     subjectOf({
       protocol: mongodbProtocol,
+      setUp: mongoSetUp,
       seeds: Array.from({ length: 30 }, (_, i) =>
         Buffer.concat([
           mongoHello,

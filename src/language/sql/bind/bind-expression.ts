@@ -1,6 +1,6 @@
 /** One expression of the grammar to a bound one: the switch over kinds; operators, functions and subqueries have files. */
 import type { A_Const, A_Indirection, BoolExpr, CaseExpr, ColumnRef, MinMaxExpr, Node, TypeCast } from 'libpg-query'
-import { findType, formatType, getType } from '../../../model/table/types/registry.ts'
+import { arrayHolding, findType, formatType, getType } from '../../../model/table/types/registry.ts'
 import type { SqlValue } from '../contract.ts'
 import { type ArrayExpression, constant, type Expression, plainCall } from '../expression/expression.ts'
 import { failure, locate, notBuilt } from '../failure.ts'
@@ -271,9 +271,8 @@ function bindArray(
   }
   const firsts = firstOfEachType(binder, parts)
   const type = commonType(firsts, 'ARRAY')
-  const isNested = findType(type)?.element !== undefined
-  const array = isNested ? type : findType(type)?.arrayOid
-  if (array === undefined || array === 0) {
+  const array = arrayHolding(type)
+  if (array === undefined) {
     throw failure('42704', `could not find array type for data type ${formatType(type, -1)}`, { location })
   }
   const elements = coerceAll(binder, scope, parts, type, firsts)

@@ -1,6 +1,6 @@
 /** Subqueries in expressions: EXISTS, IN, ANY, ALL, a single value, ARRAY(…). */
 import type { Node, SubLink } from 'libpg-query'
-import { findType } from '../../../model/table/types/registry.ts'
+import { arrayHolding } from '../../../model/table/types/registry.ts'
 import type { Expression, SubqueryExpression } from '../expression/expression.ts'
 import { failure, notBuilt } from '../failure.ts'
 import { operatorsNamed } from '../functions/registry.ts'
@@ -26,10 +26,8 @@ export function bindSubquery(binder: Binder, scope: Scope, link: SubLink): Expre
     }
     case 'ARRAY_SUBLINK': {
       const [column] = oneColumn(query, location)
-      const element = findType(column.type)
-      const type = element?.element === undefined ? element?.arrayOid : element.oid
-      if (type === undefined || type === 0)
-        throw failure('42704', 'could not find array type for the subquery', { location })
+      const type = arrayHolding(column.type)
+      if (type === undefined) throw failure('42704', 'could not find array type for the subquery', { location })
       return { ...plain, form: 'array', type }
     }
     case 'ANY_SUBLINK':

@@ -176,7 +176,9 @@ function nameToObject(
 ): Expression | undefined {
   if (context !== 'explicit' && expression.type !== oid.unknown && type !== oid.regclass) return undefined
   if (expression.kind === 'constant') {
-    const value = locate(expression.location, () => lookUpObject(binder.noting, type, expression.value as string))
+    const name = expression.value as string | null
+    if (name === null) return constant(null, type, expression.location)
+    const value = locate(expression.location, () => lookUpObject(binder.noting, type, name))
     // Plans do not depend on namespaces: those are looked up again.
     if (type !== oid.regnamespace) return constant(value, type, expression.location)
   }

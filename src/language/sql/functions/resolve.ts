@@ -5,7 +5,7 @@
  * then, for literals of unknown type, the string category or the one that all agree on; then the type of the known
  * arguments. What is left must be one.
  */
-import { arrayOf, findType } from '../../../model/table/types/registry.ts'
+import { arrayHolding, arrayOf, findType, formatType } from '../../../model/table/types/registry.ts'
 import { failure } from '../failure.ts'
 import { findCast } from '../types/casts.ts'
 import { oid } from '../types/oids.ts'
@@ -203,6 +203,7 @@ export function concreteResult(gives: number, takes: readonly number[], concrete
   if (gives !== oid.anyelement && gives !== oid.anyarray) return gives
   const element = elementType(takes, concrete) ?? concrete[0]!
   if (gives === oid.anyelement) return element
-  // An array of arrays is of the same type as they are.
-  return findType(element)?.category === 'A' ? element : (arrayTypeFor(element) ?? oid.textArray)
+  const array = arrayHolding(element)
+  if (array !== undefined) return array
+  throw failure('42704', `could not find array type for data type ${formatType(element, -1)}`)
 }

@@ -90,11 +90,21 @@ export function arrayOf(element: SqlType): SqlType | undefined {
   return element.arrayOid === 0 ? undefined : byOid.get(element.arrayOid)
 }
 
+/**
+ * The type of an array of such values: of arrays the same one, with a dimension more. Undefined where there is none, as
+ * of int2vector, which has elements and is no type of array.
+ */
+export function arrayHolding(oid: number): number | undefined {
+  const type = byOid.get(oid)
+  if (type?.element !== undefined) return type.element.arrayOid === oid ? oid : undefined
+  return type === undefined ? undefined : arrayOf(type)?.oid
+}
+
 /** PostgreSQL's `format_type`: `character varying(20)`, `timestamp(3) without time zone`, `numeric(10,2)[]`. */
 export function formatType(oid: number, modifier: number): string {
   const type = byOid.get(oid)
   if (type === undefined) return oid === 0 ? '-' : '???'
-  if (type.element !== undefined) return `${formatType(type.element.oid, modifier)}[]`
+  if (type.element?.arrayOid === oid) return `${formatType(type.element.oid, modifier)}[]`
   const suffix = modifier < 0 ? '' : type.formatModifier(modifier)
   const zone = type.title.search(/ with(out)? time zone$/)
   if (zone >= 0) return type.title.slice(0, zone) + suffix + type.title.slice(zone)

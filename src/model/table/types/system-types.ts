@@ -23,14 +23,14 @@ function regType(oid: number, name: string, arrayOid: number): SqlType {
   }
 }
 
-/** Numbers with spaces between them, such as the columns of an index. */
-function vectorType(oid: number, name: string, arrayOid: number, element: SqlType): SqlType {
+/** Numbers with spaces between them, such as the columns of an index. There are no arrays of them: they are arrays. */
+function vectorType(oid: number, name: string, element: SqlType): SqlType {
   return {
     ...arrayTypeOf(element),
     oid,
     name,
     title: name,
-    arrayOid,
+    arrayOid: 0,
     parseText: (text) =>
       text.trim() === ''
         ? []
@@ -78,8 +78,8 @@ const regprocType: SqlType = regType(24, 'regproc', 1008)
 const regnamespaceType: SqlType = regType(4089, 'regnamespace', 4090)
 const regroleType: SqlType = regType(4096, 'regrole', 4097)
 const xidType: SqlType = { ...regType(28, 'xid', 1011), formatText: String, category: 'U' }
-const int2vectorType: SqlType = vectorType(22, 'int2vector', 1006, int2Type)
-const oidvectorType: SqlType = vectorType(30, 'oidvector', 1013, oidType)
+const int2vectorType: SqlType = vectorType(22, 'int2vector', int2Type)
+const oidvectorType: SqlType = vectorType(30, 'oidvector', oidType)
 
 export const systemTypes: readonly SqlType[] = [
   voidType,

@@ -1,0 +1,357 @@
+/** What clients of MongoDB write: filters, updates, expressions, pipelines, and the commands that hold them. */
+import { BSON, type Document } from 'bson'
+import { commands } from '../../../src/gateway/mongodb/commands/commands.ts'
+import { expressionOperators } from '../../../src/language/mql/expression.ts'
+import { queryOperators } from '../../../src/language/mql/filter-operators.ts'
+import { accumulators, pickers } from '../../../src/language/mql/group.ts'
+import { stageNames } from '../../../src/language/mql/pipeline.ts'
+import { arrayChanges } from '../../../src/language/mql/update-arrays.ts'
+import { fieldChanges } from '../../../src/language/mql/update-operators.ts'
+import type { Choices } from '../choices.ts'
+
+const { BSONRegExp, Decimal128, Double, Int32, Long, MaxKey, MinKey, ObjectId, Timestamp } = BSON
+
+const names = [
+  'a',
+  'b',
+  '_id',
+  'a.b',
+  'a.0',
+  'a.$',
+  'a.$[]',
+  'a.$[x].b',
+  'c.d.e',
+  '',
+  '$x',
+  '__proto__',
+  'constructor',
+  'b.length',
+  'a..b',
+  '0',
+]
+
+const scalars: readonly (() => unknown)[] = [
+  () => new Int32(1),
+  () => new Int32(0),
+  () => null,
+  () => 'x',
+  () => '$a',
+  () => '$$ROOT.b',
+  () => new Int32(-1),
+  () => new Int32(2_147_483_647),
+  () => Long.fromString('9007199254740993'),
+  () => Long.fromString('-9223372036854775808'),
+  () => new Double(1.5),
+  () => new Double(NaN),
+  () => new Double(-0),
+  () => Decimal128.fromString('1E+6111'),
+  () => Decimal128.fromString('NaN'),
+  () => true,
+  () => new Date(0),
+  () => new Date(8.64e15),
+  () => new ObjectId(new Uint8Array(12)),
+  () => new BSONRegExp('^x|(y+)+$', 'i'),
+  () => new Timestamp({ t: 1, i: 1 }),
+  () => new MinKey(),
+  () => new MaxKey(),
+  () => Buffer.from('bytes'),
+  () => '',
+]
+
+const filterOperators = [...queryOperators.keys(), '$options', '$expr', '$jsonSchema', '$where', '$near', '$comment']
+const logical = ['$and', '$or', '$nor']
+const updateOperators = [...fieldChanges.keys(), ...arrayChanges.keys(), '$rename', '$nope']
+const pushWords = ['$each', '$slice', '$sort', '$position']
+const operators = [
+  ...expressionOperators.keys(),
+  ...accumulators.keys(),
+  ...pickers.keys(),
+  '$function',
+  '$rand',
+  '$nope',
+]
+const groupOperators = [...accumulators.keys(), ...pickers.keys(), '$top', '$accumulator']
+
+export class Mql {
+  readonly #choices: Choices
+
+  constructor(choices: Choices) {
+    this.#choices = choices
+  }
+
+  value(): unknown {
+    return this.#choices.way<unknown>([
+      () => this.#choices.of(scalars)(),
+      () => this.#choices.of(scalars)(),
+      () => this.#choices.some(3, () => this.value()),
+      () => this.fields(() => this.value()),
+    ])
+  }
+
+  fields(make: () => unknown, words: readonly string[] = names, most = 3): Document {
+    return Object.fromEntries(this.#choices.some(most, () => [this.#choices.of(words), make()]))
+  }
+
+  filter(): Document {
+    return this.#choices.way<Document>([
+      () => this.fields(() => this.value()),
+      () => this.fields(() => this.condition()),
+      () => ({ [this.#choices.of(logical)]: this.#choices.some(3, () => this.filter(), 1) }),
+      () => ({ $expr: this.expression() }),
+      () => this.fields(() => this.value(), [...names, ...logical, '$expr', '$comment', '$text', '$where']),
+    ])
+  }
+
+  condition(): unknown {
+    return this.#choices.way<unknown>([
+      () => this.value(),
+      () => this.fields(() => this.value(), filterOperators),
+      () => ({ [this.#choices.of(filterOperators)]: this.#choices.some(3, () => this.value()) }),
+      () => ({ $elemMatch: this.filter() }),
+      () => ({ $not: this.condition() }),
+    ])
+  }
+
+  update(): Document | Document[] {
+    return this.#choices.way<Document | Document[]>([
+      () => this.fields(() => this.value()),
+      () => this.fields(() => this.fields(() => this.value()), updateOperators),
+      () => this.fields(() => this.fields(() => this.value()), updateOperators),
+      () => ({ $push: { [this.#choices.of(names)]: this.fields(() => this.value(), pushWords, 4) } }),
+      () => ({ $pull: this.fields(() => this.condition()) }),
+      () =>
+        this.#choices.some(
+          3,
+          () => this.fields(() => this.fields(() => this.expression()), ['$set', '$unset', '$replaceWith', '$project']),
+          1,
+        ),
+    ])
+  }
+
+  expression(): unknown {
+    return this.#choices.way<unknown>([
+      () => this.value(),
+      () => ({ [this.#choices.of(operators)]: this.expression() }),
+      () => ({ [this.#choices.of(operators)]: this.#choices.some(3, () => this.expression()) }),
+      () => ({ [this.#choices.of(operators)]: this.#named() }),
+    ])
+  }
+
+  /** An operator that names its operands, with those that it needs, as a rule. */
+  #named(): Document {
+    const [name, words] = this.#choices.of(named)
+    if (this.#choices.below(4) === 1) return { [name]: this.fields(() => this.expression(), namedWords, 5) }
+    const parts = words.map((word): [string, unknown] => [word, this.#operand(word)])
+    if (this.#choices.below(4) === 1) parts.pop()
+    return { [name]: Object.fromEntries(parts) }
+  }
+
+  #operand(word: string): unknown {
+    const choices = this.#choices
+    const texts = textsOfOperands[word]
+    if (texts !== undefined && choices.below(3) > 0) return choices.of(texts)
+    if (word === 'branches') return choices.some(2, () => ({ case: this.expression(), then: this.expression() }), 1)
+    if (word === 'vars') return this.fields(() => this.expression(), ['v', 'x', '$v', 'V'])
+    if (word === 'inputs') return choices.some(3, () => this.expression())
+    return this.expression()
+  }
+
+  /** What a group makes of a field. */
+  accumulation(): Document {
+    const operator = this.#choices.of(groupOperators)
+    const operand = operator.endsWith('N') ? { input: this.expression(), n: this.value() } : this.expression()
+    return { [operator]: operand }
+  }
+
+  pipeline(): unknown[] {
+    return this.#choices.some(4, () => this.#stage())
+  }
+
+  #stage(): Document {
+    const choices = this.#choices
+    return choices.way<Document>([
+      () => ({ [choices.of(stages)]: this.value() }),
+      () => ({ $match: this.filter() }),
+      () => ({ [choices.of(['$project', '$addFields', '$set'])]: this.fields(() => this.expression()) }),
+      () => ({ $group: { _id: this.expression(), n: this.accumulation(), m: this.accumulation() } }),
+      () => ({ $sort: this.fields(() => choices.of([1, -1, 0, 'x', { $meta: 'textScore' }])) }),
+      () => ({ [choices.of(['$limit', '$skip'])]: choices.of(scalars)() }),
+      () => ({
+        $unwind: choices.of([
+          '$a',
+          '$c.d',
+          'a',
+          '$',
+          { path: '$a', includeArrayIndex: 'i', preserveNullAndEmptyArrays: true },
+        ]),
+      }),
+      () => ({ [choices.of(['$replaceRoot', '$replaceWith'])]: { newRoot: this.expression() } }),
+      () => ({ $replaceWith: this.expression() }),
+      () => ({ [choices.of(['$sortByCount', '$count', '$unset', '$redact'])]: this.expression() }),
+      () => ({
+        $bucket: {
+          groupBy: this.expression(),
+          boundaries: choices.some(3, () => choices.of(scalars)()),
+          ...this.fields(() => this.expression(), ['default', 'output']),
+        },
+      }),
+      () => ({ $facet: this.fields(() => this.pipeline(), ['x', 'y', 'a.b', '$x']) }),
+      () => ({
+        $lookup: {
+          from: 'things',
+          localField: choices.of(names),
+          foreignField: choices.of(names),
+          as: choices.of(names),
+        },
+      }),
+      () => ({
+        $lookup: {
+          from: choices.of(['things', 'nope', 't', '']),
+          let: this.fields(() => this.expression(), ['v', 'x', 'V']),
+          pipeline: this.pipeline(),
+          as: choices.of(names),
+        },
+      }),
+    ])
+  }
+}
+
+/** Operators by the names of their operands. */
+const named: readonly (readonly [string, readonly string[]])[] = [
+  ['$cond', ['if', 'then', 'else']],
+  ['$switch', ['branches', 'default']],
+  ['$filter', ['input', 'cond', 'as', 'limit']],
+  ['$map', ['input', 'in', 'as']],
+  ['$reduce', ['input', 'initialValue', 'in']],
+  ['$zip', ['inputs', 'useLongestLength', 'defaults']],
+  ['$let', ['vars', 'in']],
+  ['$sortArray', ['input', 'sortBy']],
+  ['$getField', ['field', 'input']],
+  ['$setField', ['field', 'input', 'value']],
+  ['$unsetField', ['field', 'input']],
+  ['$convert', ['input', 'to', 'onError', 'onNull']],
+  ['$trim', ['input', 'chars']],
+  ['$ltrim', ['input', 'chars']],
+  ['$regexMatch', ['input', 'regex', 'options']],
+  ['$regexFind', ['input', 'regex', 'options']],
+  ['$regexFindAll', ['input', 'regex', 'options']],
+  ['$replaceOne', ['input', 'find', 'replacement']],
+  ['$replaceAll', ['input', 'find', 'replacement']],
+  ['$firstN', ['input', 'n']],
+  ['$maxN', ['input', 'n']],
+  ['$dateToString', ['date', 'format', 'timezone', 'onNull']],
+  ['$dateFromString', ['dateString', 'format', 'timezone', 'onError']],
+  ['$dateToParts', ['date', 'timezone', 'iso8601']],
+  ['$dateFromParts', ['year', 'month', 'day', 'hour', 'minute', 'second', 'millisecond', 'timezone']],
+  ['$dateFromParts', ['isoWeekYear', 'isoWeek', 'isoDayOfWeek']],
+  ['$dateAdd', ['startDate', 'unit', 'amount', 'timezone']],
+  ['$dateSubtract', ['startDate', 'unit', 'amount', 'timezone']],
+  ['$dateDiff', ['startDate', 'endDate', 'unit', 'timezone', 'startOfWeek']],
+  ['$dateTrunc', ['date', 'unit', 'binSize', 'timezone', 'startOfWeek']],
+  ['$year', ['date', 'timezone']],
+  ['$isoWeek', ['date', 'timezone']],
+]
+
+const namedWords = [...new Set(named.flatMap(([, words]) => words))]
+
+const dates = ['2024-02-29T12:00:00Z', '$$NOW', new Date(-1), new Date(8.64e15), new Date(NaN), 'Feb 30']
+
+const textsOfOperands: Readonly<Record<string, readonly unknown[]>> = {
+  as: ['v', 'x', '', 'V', '$v'],
+  to: ['int', 'long', 'string', 'decimal', 'date', 'objectId', 'bool', 'double', 'nope', 1],
+  unit: ['year', 'quarter', 'week', 'month', 'day', 'hour', 'millisecond', 'nope'],
+  format: ['%Y-%m-%dT%H:%M:%S.%LZ', '%G-%V-%u', '%', '%q', '%j %z %Z %%', '%d/%m/%Y'],
+  timezone: ['UTC', '+05:30', 'Europe/Berlin', 'Nope/Nope', '-99:99', '__proto__'],
+  date: dates,
+  dateString: dates,
+  startDate: dates,
+  endDate: dates,
+  regex: ['^x', '(a+)+$', '(', '[[:alpha:]]', new BSONRegExp('x', 'is')],
+  options: ['i', 'mxs', 'z', ''],
+  input: ['$a', '$b', 'aXbXc', '$$ROOT', [3, 1, 2], '$$v'],
+  chars: ['x', '', 'é'],
+  sortBy: [1, -1, { a: 1 }, { 'b.c': -1 }],
+  startOfWeek: ['monday', 'sun', 'x'],
+  vars: [{ v: 1 }],
+}
+
+const stages = [...stageNames, '$sample', '$redact', '$out', '$merge', '$unionWith', '$documents', '$nope']
+
+const commandNames = commands.map(({ name }) => name)
+
+/** A command for the whole door, as a document. */
+export function commandOf(choices: Choices): Document {
+  const mql = new Mql(choices)
+  const command = choices.way<Document>([
+    () => ({
+      find: 'things',
+      filter: mql.filter(),
+      ...mql.fields(() => mql.value(), ['sort', 'projection', 'limit', 'skip', 'hint', 'batchSize', 'collation']),
+    }),
+    () => ({ aggregate: 'things', pipeline: mql.pipeline(), cursor: mql.fields(() => mql.value(), ['batchSize'], 1) }),
+    () => ({ insert: 'things', documents: choices.some(3, () => mql.fields(() => mql.value()), 1) }),
+    () => ({
+      update: 'things',
+      updates: [
+        { q: mql.filter(), u: mql.update(), ...mql.fields(() => mql.value(), ['upsert', 'multi', 'arrayFilters']) },
+      ],
+    }),
+    () => ({ delete: 'things', deletes: [{ q: mql.filter(), limit: choices.below(3) }] }),
+    () => ({
+      findAndModify: 'things',
+      query: mql.filter(),
+      ...mql.fields(() => mql.update(), ['update', 'remove', 'fields', 'new', 'upsert']),
+    }),
+    () => ({
+      createIndexes: 'things',
+      indexes: [
+        {
+          key: mql.fields(() => mql.value()),
+          name: 'n',
+          ...mql.fields(() => mql.value(), ['unique', 'sparse', 'expireAfterSeconds', 'partialFilterExpression']),
+        },
+      ],
+    }),
+    () => ({
+      [choices.of(commandNames)]: choices.of([1, 'things', 'n', mql.value()]),
+      ...mql.fields(
+        () => mql.value(),
+        [
+          'query',
+          'key',
+          'collection',
+          'cursors',
+          'payload',
+          'mechanism',
+          'lsid',
+          'txnNumber',
+          'autocommit',
+          'startTransaction',
+          'user',
+          'pwd',
+          'roles',
+          'role',
+          'privileges',
+          'to',
+          'index',
+          'pipeline',
+          'getMore',
+          'maxTimeMS',
+          'filter',
+          'nameOnly',
+          'verbosity',
+          'readConcern',
+          'writeConcern',
+          'limit',
+          'validator',
+          'capped',
+        ],
+        6,
+      ),
+    }),
+  ])
+  return {
+    ...command,
+    $db: choices.of(['test', 'test', 'test', 'polylog', '', 'a.b', '__proto__', 'admin', 'public', 'redis']),
+  }
+}
