@@ -2,6 +2,9 @@
  * What has been done to databases like this one, done to ours. Each test bears the number of the public advisory, or of the
  * class (CWE) where there are many. Scripts at the Redis door (CVE-2025-49844 and others of Lua) are not here: there are none.
  */
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import type { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
@@ -140,7 +143,7 @@ describe('PostgreSQL', () => {
     }
   })
 
-  test('CVE-2021-32027: subscripts of arrays that overflow', async () => {
+  test('CVE-2021-32027, CVE-2023-5869: subscripts of arrays that overflow', async () => {
     for (const [text, answer] of [
       ["SELECT '[2147483647:2147483647]={1}'::int[]", /22P02|22003|54000|0A000|2202E/],
       ["SELECT '[-2147483648:2147483647]={1}'::int[]", /22P02|22003|54000|0A000|2202E/],
@@ -154,6 +157,54 @@ describe('PostgreSQL', () => {
       expect(outcome).toMatch(answer)
     }
     expect((await postgres.query('SELECT (array[1])[2147483647] AS a')).rows).toEqual([{ a: null }])
+  })
+
+  test('CVE-2023-5868: aggregates over values of no type show these values and no others', async () => {
+    const { rows } = await postgres.query(
+      `SELECT json_object_agg('a', 'b') o, count(DISTINCT 'x')::int n, string_agg('x', '') t,
+        jsonb_agg(DISTINCT 'y' ORDER BY 'y') j, max('z') m FROM generate_series(1, 2)`,
+    )
+    expect(rows[0]).toMatchObject({ n: 1, t: 'xx', j: ['y'], m: 'z' })
+  })
+
+  test('CVE-2019-9193, CWE-22: what reads and writes files or runs programs is not there', async () => {
+    const path = join(tmpdir(), `polylog-pwned-${process.pid}`)
+    for (const text of [
+      `COPY kept TO '${path}'`,
+      `COPY kept FROM '/etc/passwd'`,
+      `COPY kept TO PROGRAM 'touch ${path}'`,
+      `COPY kept FROM PROGRAM 'touch ${path}'`,
+      `LOAD '${path}'`,
+      `SELECT pg_read_file('/etc/passwd')`,
+      `SELECT pg_ls_dir('..')`,
+      `SELECT lo_import('/etc/passwd')`,
+      `CREATE EXTENSION "../../x"`,
+      `CREATE FUNCTION f() RETURNS int AS '${path}', 'f' LANGUAGE c`,
+      `CREATE TABLESPACE s LOCATION '/tmp'`,
+      `DO $$ plpythonu $$`,
+    ]) {
+      const code = await postgres.query(text).then(
+        () => 'taken',
+        (error: unknown) => (error as pg.DatabaseError).code,
+      )
+      expect([text, code]).toEqual([text, expect.stringMatching(/^(0A000|42883|42704|42501)$/)])
+    }
+    for (const words of [
+      ['CONFIG', 'SET', 'dir', '/tmp'],
+      ['CONFIG', 'SET', 'dbfilename', 'pwned'],
+      ['SAVE'],
+      ['BGSAVE'],
+      ['MODULE', 'LOAD', path],
+      ['SLAVEOF', '127.0.0.1', '1'],
+      ['DEBUG', 'RELOAD'],
+      ['RESTORE', 'pwned', '0', 'x'],
+      ['MIGRATE', '127.0.0.1', '1', 'k', '0', '1'],
+      ['ACL', 'SAVE'],
+      ['EVAL', 'return 1', '0'],
+    ] as const) {
+      await expect(redis.call(...words)).rejects.toThrow(/^ERR/)
+    }
+    expect(existsSync(path)).toBe(false)
   })
 
   test('CVE-2016-0773: a class of all characters in a regular expression', async () => {
@@ -209,6 +260,14 @@ describe('Redis', () => {
       expect(await errorOf(redis.call('ZRANDMEMBER', 'zset', count, 'WITHSCORES'))).toMatch(/^ERR/)
       expect(await errorOf(redis.call('SRANDMEMBER', 'set', count))).toMatch(/^ERR/)
     }
+  })
+
+  test('CVE-2023-28425: MSETNX of one key twice', async () => {
+    expect(await redis.msetnx('twice', '1', 'twice', '2')).toBe(1)
+    expect(await redis.get('twice')).toBe('2')
+    expect(await redis.msetnx('twice', '3', 'other', '4')).toBe(0)
+    expect(await redis.exists('other')).toBe(0)
+    await redis.del('twice')
   })
 
   test('CVE-2023-28856: HINCRBYFLOAT makes no number that cannot be read', async () => {

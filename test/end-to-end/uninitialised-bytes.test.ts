@@ -81,6 +81,55 @@ async function useSql(clients: Clients): Promise<void> {
   }
 }
 
+/** What comes in pieces: COPY of both kinds, cursors, portals that stop, a transaction that is large. */
+async function useSqlInPieces(clients: Clients): Promise<void> {
+  const client = await clients.postgres()
+  await client.query('CREATE TABLE pieces (id int PRIMARY KEY, t text, b bytea)')
+  await client.query('BEGIN')
+  await client.query(
+    `INSERT INTO pieces SELECT n, repeat('é', n), decode(repeat('ab', n), 'hex') FROM generate_series(1, 3000) n`,
+  )
+  for (const text of [
+    'DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT * FROM pieces',
+    'FETCH 7 FROM c',
+    'FETCH BACKWARD 3 FROM c',
+    'COMMIT',
+    'FETCH ALL FROM c',
+    'CLOSE c',
+    'CREATE INDEX ON pieces (t)',
+    'UPDATE pieces SET b = NULL WHERE id % 3 = 0',
+    'EXPLAIN (FORMAT JSON) SELECT * FROM pieces',
+    'SELECT array_agg(b ORDER BY id), json_agg(t) FROM pieces',
+    `SELECT '{"a": ${JSON.stringify([1, 'x', null])}}'::jsonb || jsonb_build_object('k', repeat('x', 70000))`,
+  ]) {
+    await client.query(text).catch(() => client.query('ROLLBACK'))
+  }
+}
+
+/** COPY out and in, and a portal of which three rows at a time are wanted, as bytes: the driver has no words for them. */
+async function copyRaw(port: number): Promise<void> {
+  const connection = await RawConnection.open(port)
+  const query = (text: string): Buffer => frontendMessage('Q', `${text}\0`)
+  connection.send(
+    Buffer.concat([
+      startupPacket(),
+      query('CREATE TABLE copied (a int, b text)'),
+      query('COPY copied FROM STDIN'),
+      ...Array.from({ length: 500 }, (_, i) => frontendMessage('d', `${i}\t${'x'.repeat(i)}\\n\n`)),
+      frontendMessage('c'),
+      query('COPY copied TO STDOUT'),
+      query('COPY copied TO STDOUT (FORMAT csv, HEADER)'),
+      query('COPY copied TO STDOUT (FORMAT binary)'),
+      frontendMessage('P', '\0SELECT * FROM copied\0\0\0'),
+      frontendMessage('B', '\0\0\0\0\0\0\0\x01\0\x01'),
+      frontendMessage('D', 'P\0'),
+      ...Array.from({ length: 9 }, () => frontendMessage('E', '\0\0\0\0\x03')),
+      frontendMessage('S'),
+    ]),
+  )
+  await connection.end()
+}
+
 async function useRedis(clients: Clients): Promise<void> {
   const redis = clients.redis()
   await redis.set('long', long)
@@ -94,6 +143,11 @@ async function useRedis(clients: Clients): Promise<void> {
   await redis.sadd('set', 'a', 'b', long.slice(0, 60_000))
   await redis.pipeline().get('long').get('gap').getrange('gap', 0, 200).lrange('list', '0', '-1').hgetall('hash').exec()
   await redis.multi().incr('counter').zrange('zset', '0', '-1', 'WITHSCORES').smembers('set').info().exec()
+  await redis.scan('0', 'COUNT', '2')
+  await redis.zunionstore('union', 2, 'zset', 'set', 'WEIGHTS', 1.25, 3)
+  await redis.hscan('hash', '0')
+  await redis.call('OBJECT', 'ENCODING', 'list').catch(() => undefined)
+  await redis.call('COMMAND')
   await redis.call('NO SUCH').catch(() => undefined)
 }
 
@@ -113,6 +167,15 @@ async function useMongo(clients: Clients): Promise<void> {
     .aggregate([{ $match: { i: { $gt: 3 } } }, { $group: { _id: '$deep.list', all: { $push: '$text' } } }])
     .toArray()
   await things.distinct('text')
+  const open = things.find().sort({ i: -1 }).batchSize(3)
+  for (let left = 20; left > 0; left--) await open.next()
+  await open.close()
+  await things.findOneAndUpdate({ i: 7 }, { $unset: { text: 1 }, $set: { a: { b: { c: 'd' } } } })
+  await things.bulkWrite([{ insertOne: { document: { i: 9 } } }, { deleteOne: { filter: { i: 9 } } }])
+  await things.countDocuments({ text: /x{3}/ })
+  await things.aggregate([{ $facet: { a: [{ $limit: 3 }], b: [{ $sortByCount: '$i' }] } }]).toArray()
+  await things.find({ i: { $lt: 3 } }).explain()
+  await things.listIndexes().toArray()
   await things.insertOne({ $bad: 1 }).catch(() => undefined)
 }
 
@@ -146,7 +209,14 @@ test('no memory of others in any reply or file', async () => {
   await listening.open()
   const clients = new Clients(listening.port)
   try {
-    await Promise.all([useSql(clients), useRedis(clients), useMongo(clients), useBadly(listening.port)])
+    await Promise.all([
+      useSql(clients),
+      useSqlInPieces(clients),
+      copyRaw(listening.port),
+      useRedis(clients),
+      useMongo(clients),
+      useBadly(listening.port),
+    ])
     const whileItRuns = filesUnder(data)
     await clients.close()
     expect(await server.stop()).toMatchObject({ status: 0 })
