@@ -44,7 +44,7 @@ export const ciOnlySteps = [
   {
     name: '100,000 inputs of every parser',
     args: ['.cache/tools/test/fuzz/fuzz.js', '--inputs', '100000'],
-    limitMinutes: 15,
+    limitMinutes: 20,
   },
   {
     name: 'simulation of 1,000 seeds',

@@ -96,7 +96,8 @@ class FuzzRun {
 
   async all(): Promise<FuzzResult> {
     await this.#begin()
-    const { inputs, guided = Math.min(this.#isDear ? mostGuidedDear : mostGuided, inputs / 2) } = this.#options
+    const inputs = this.#options.inputs * (this.#target.share ?? 1)
+    const { guided = Math.min(this.#isDear ? mostGuidedDear : mostGuided, inputs / 2) } = this.#options
     const { mostFindings: most = mostFindings } = this.#options
     const blocks = await this.#guide(guided)
     while (this.#inputs < inputs / 2 && this.#findings.length < most) await this.#batch()

@@ -9,6 +9,8 @@ export interface Target {
   readonly mostBytes: number
   /** An input may take `fixed + perByte × length` steps. */
   readonly steps: { readonly fixed: number; readonly perByte: number }
+  /** Of the inputs that are wanted of each target, where one of its own is as much as many of the others'. */
+  readonly share?: number
   open(): Promise<Subject>
 }
 

@@ -4,7 +4,18 @@ import { mutationsOf, type Mutation } from './mutation.ts'
 const fuzzer = ['test/fuzz']
 const attacks = ['test/end-to-end/known-attacks.test.ts']
 
+const golden = ['src/language/sql/golden.test.ts']
+
 export const attackMutations: readonly Mutation[] = [
+  ...mutationsOf('src/model/table/types/registry.ts', golden, [
+    ['an array may hold vectors', 'return type.element.arrayOid === oid ? oid : undefined', 'return oid'],
+  ]),
+  ...mutationsOf('src/language/sql/bind/coerce.ts', golden, [
+    ['a null is looked up by its name', 'if (name === null) return constant(null, type, expression.location)', ''],
+  ]),
+  ...mutationsOf('test/fuzz/ledger.ts', fuzzer, [
+    ['a seed is tried twice', 'nextSeed: before.nextSeed + 1', 'nextSeed: before.nextSeed'],
+  ]),
   ...mutationsOf('src/gateway/postgres/message-reader.ts', fuzzer, [
     ['a field may reach beyond its message', 'if (count < 0 || count > this.end - at) throw', 'if (count < 0) throw'],
   ]),

@@ -40,7 +40,7 @@ export const sqlTarget: Target = {
       generate: randomChoices,
       async run(input: Uint8Array) {
         const text = sqlOf(input)
-        const stays = (input[0] ?? 0) % 32 === 1 || ending.test(text)
+        const stays = (input[0] ?? 0) % 256 === 1 || ending.test(text)
         // What an input makes or drops, the next one need not know.
         if (!stays) await at.sql.show('begin')
         // `show` answers errors of ours as text and passes everything else on.
