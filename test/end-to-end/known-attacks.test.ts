@@ -189,7 +189,7 @@ describe('PostgreSQL', () => {
       )
       expect([text, code]).toEqual([text, expect.stringMatching(/^(0A000|42883|42704|42501)$/)])
     }
-    for (const words of [
+    for (const [name, ...words] of [
       ['CONFIG', 'SET', 'dir', '/tmp'],
       ['CONFIG', 'SET', 'dbfilename', 'pwned'],
       ['SAVE'],
@@ -202,7 +202,7 @@ describe('PostgreSQL', () => {
       ['ACL', 'SAVE'],
       ['EVAL', 'return 1', '0'],
     ] as const) {
-      await expect(redis.call(...words)).rejects.toThrow(/^ERR/)
+      await expect(redis.call(name, ...words)).rejects.toThrow(/^ERR/)
     }
     expect(existsSync(path)).toBe(false)
   })
