@@ -42,7 +42,7 @@ export const ciOnlySteps = [
     limitMinutes: 8,
   },
   {
-    name: '100,000 inputs of every parser',
+    name: '100,000 inputs of every parser of bytes, and a share of them of languages and doors',
     args: ['.cache/tools/test/fuzz/fuzz.js', '--inputs', '100000'],
     limitMinutes: 20,
   },

@@ -30,7 +30,7 @@ async function fuzzOne(name: string): Promise<Report> {
   const startedMs = Date.now()
   const result = await fuzz(target, {
     seed: Number(values.seed),
-    inputs: Number(values.inputs),
+    inputs: Number(values.inputs) * (target.share ?? 1),
     corpus,
     isReduced: values.keep,
   })

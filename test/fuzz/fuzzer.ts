@@ -55,8 +55,8 @@ const mostGuidedDear = 2048
 /** Of a target that is dear, by what an input may take. */
 const dearSteps = 100_000
 const mostFindings = 5
-/** What a run may leave on the heap, its corpus and the counters of V8 included. */
-const mostGrowthBytes = 24 * 1024 * 1024
+/** What a run may leave on the heap, its corpus and the counters of V8 included; the plans that SQL keeps are most of it. */
+const mostGrowthBytes = 64 * 1024 * 1024
 const pumpedBytes = 4096
 const mostPumps = 60
 /** Beside what is in proportion. */
@@ -96,8 +96,7 @@ class FuzzRun {
 
   async all(): Promise<FuzzResult> {
     await this.#begin()
-    const inputs = this.#options.inputs * (this.#target.share ?? 1)
-    const { guided = Math.min(this.#isDear ? mostGuidedDear : mostGuided, inputs / 2) } = this.#options
+    const { inputs, guided = Math.min(this.#isDear ? mostGuidedDear : mostGuided, inputs / 2) } = this.#options
     const { mostFindings: most = mostFindings } = this.#options
     const blocks = await this.#guide(guided)
     while (this.#inputs < inputs / 2 && this.#findings.length < most) await this.#batch()

@@ -130,7 +130,8 @@ export class TestSql {
     const done = { prepared, rows: [], rowCount: 0, notices: [] }
     switch (effect.kind) {
       case 'begin':
-        this.#open = this.#database.begin({
+        // One that is open stays so, as at the door.
+        this.#open ??= this.#database.begin({
           isolation: effect.isolation ?? 'read committed',
           readOnly: false,
           interactive: true,

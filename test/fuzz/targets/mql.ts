@@ -59,6 +59,7 @@ export const mqlTarget: Target = {
   title: 'filters, updates and expressions of MongoDB by a grammar',
   mostBytes: 128,
   steps: { fixed: 200_000, perByte: 10_000 },
+  share: 0.2,
   open() {
     const random = new SeededRandom(3)
     return Promise.resolve({

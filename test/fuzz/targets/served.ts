@@ -78,6 +78,7 @@ export const redisDoorTarget: Target = {
   title: 'conversations at the Redis door',
   mostBytes: 1024,
   steps,
+  share: 0.2,
   open: () =>
     subjectOf({
       protocol: redisProtocol,
@@ -132,6 +133,7 @@ export const postgresDoorTarget: Target = {
   title: 'conversations at the PostgreSQL door',
   mostBytes: 2048,
   steps,
+  share: 0.2,
   open: () =>
     subjectOf({
       protocol: postgresProtocol,
@@ -208,6 +210,7 @@ export const mongoDoorTarget: Target = {
   title: 'conversations at the MongoDB door',
   mostBytes: 2048,
   steps,
+  share: 0.2,
   open: () =>
     subjectOf({
       protocol: mongodbProtocol,

@@ -20,6 +20,7 @@ export const sqlTarget: Target = {
   title: 'statements of SQL by a grammar: parsed, bound, planned, run',
   mostBytes: 160,
   steps: { fixed: 2_000_000, perByte: 20_000 },
+  share: 0.2,
   async open() {
     await loadSql()
     const open = async () => {

@@ -108,6 +108,7 @@ export const patternTarget: Target = {
   mostBytes: 256,
   // A pattern may be tried at every place of a text: the square of this size, and no more.
   steps: { fixed: 3_000_000, perByte: 20_000 },
+  share: 0.2,
   open: () =>
     Promise.resolve({
       seeds: [
