@@ -10,7 +10,7 @@ export type Answer = (bytes: Buffer, end: number) => { readonly reply: Buffer | 
 
 const shared = Buffer.allocUnsafeSlow(256 * 1024)
 
-function reading(accepted: Socket, take: (count: number) => void): Socket {
+function reading(accepted: Socket, take: (count: number) => true): Socket {
   const socket = readInto(accepted, shared, take)
   if (socket === undefined) throw new Error('this Node cannot read into a buffer of its user')
   return socket
@@ -21,12 +21,13 @@ export function serveCanned(accept: () => Answer): void {
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (accepted) => {
     const answer = accept()
     let pending: Buffer | undefined
-    const take = (count: number): void => {
+    const take = (count: number): true => {
       const bytes = pending === undefined ? shared : Buffer.concat([pending, shared.subarray(0, count)])
       const end = pending === undefined ? count : bytes.length
       const { reply, rest } = answer(bytes, end)
       pending = rest === end ? undefined : Buffer.from(bytes.subarray(rest, end))
       if (reply !== undefined) socket.write(reply)
+      return true
     }
     const socket = reading(accepted, take)
     socket.on('end', () => socket.end())

@@ -48,6 +48,10 @@ const shortTextBytes = 1024
 /** Beside a value that makes the writer grow: what ends it must not move it. */
 const endingBytes = 64
 
+/** Of writers that have written nothing. */
+const noBytes = new Uint8Array(0)
+const noView = new DataView(noBytes.buffer)
+
 export class ByteWriter implements Slice {
   bytes: Uint8Array
   readonly start = 0
@@ -55,8 +59,8 @@ export class ByteWriter implements Slice {
   #view: DataView
 
   constructor(capacityBytes = 256) {
-    this.bytes = new Uint8Array(capacityBytes)
-    this.#view = new DataView(this.bytes.buffer)
+    this.bytes = capacityBytes === 0 ? noBytes : new Uint8Array(capacityBytes)
+    this.#view = capacityBytes === 0 ? noView : new DataView(this.bytes.buffer)
   }
 
   /** One that has the bytes already, which are not copied. Write nothing behind them. */
@@ -79,6 +83,25 @@ export class ByteWriter implements Slice {
 
   truncate(end: number): void {
     this.end = end
+  }
+
+  /** Each goes on with the other's memory, and with nothing written. */
+  exchangeMemory(other: ByteWriter): void {
+    const { bytes } = this
+    const view = this.#view
+    this.bytes = other.bytes
+    this.#view = other.#view
+    this.end = 0
+    other.bytes = bytes
+    other.#view = view
+    other.end = 0
+  }
+
+  /** Has no memory any more. */
+  drop(): void {
+    this.bytes = noBytes
+    this.#view = noView
+    this.end = 0
   }
 
   /** Room for `count` more bytes, so that the caller may write into `bytes` from `end` on. */

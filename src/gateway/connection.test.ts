@@ -4,7 +4,7 @@ import { ProcessMemory } from '../database/process-memory.ts'
 import type { Host, Socket } from '../host/host.ts'
 import { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
-import { loginMs, Connection } from './connection.ts'
+import { Connection } from './connection.ts'
 import { type Conversation, type GatewayLimits, step, type Step } from './gateway.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { Turns } from './turns.ts'
@@ -78,17 +78,14 @@ test('who ends its half in the middle of a COPY is given up also where a part of
   const conversation = new CopyConversation()
   const principals = { areProved: false }
   const sessions = { host: clock.host, memory: ProcessMemory.unlimited(), principals } as unknown as SessionHost
-  const parts = {
+  const door = {
     sessions,
     limits: { maxPendingOutputBytes: 1024, maxMessageBytes: 1024 } as GatewayLimits,
     turns: new Turns(clock.host, Infinity),
     counts: new DoorCounts('test'),
-    id: 1,
-    isExposed: false,
-    loginMs,
-    onClose: () => undefined,
+    closed: () => undefined,
   }
-  const connection = new Connection(parts, socket, { converse: () => conversation as unknown as Conversation })
+  const connection = new Connection(door, 1, socket, {}, { converse: () => conversation as unknown as Conversation })
   connection.receive(Uint8Array.of(1, 2))
   expect(connection.isWaiting).toBe(true)
   socket.onEnd()

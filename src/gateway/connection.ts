@@ -26,8 +26,8 @@ import type { Cancel, ClientCertificate, Socket } from '../host/host.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import { answerTo } from '../session/faults.ts'
 import type { SessionLimits } from '../session/limits.ts'
-import { nothingSeen, Outbox } from '../session/outbox.ts'
-import { step, type Conversation, type DoorParts, type ProtocolState } from './gateway.ts'
+import { nothingSeen, Outbox, type OutboxOwner, type StandIn } from '../session/outbox.ts'
+import { step, type Conversation, type DoorParts, type Entry, type ProtocolState } from './gateway.ts'
 import { standInFor } from './refused-replies.ts'
 import type { Place } from './turns.ts'
 
@@ -49,18 +49,13 @@ const assuredBytes = 8 * 1024
 const strangerBytes = 56 * 1024
 
 /** What a connection needs of its door. */
-export interface ConnectionParts extends DoorParts {
+export interface ConnectionDoor extends DoorParts {
   readonly counts: DoorCounts
-  readonly id: number
-  readonly isExposed: boolean
-  readonly loginMs: number
-  readonly certificate?: ClientCertificate | undefined
-  readonly database?: string | undefined
   /** Told once, when the connection is no more. */
-  readonly onClose: (connection: Connection) => void
+  closed(connection: Connection): void
 }
 
-export class Connection {
+export class Connection implements OutboxOwner {
   readonly id: number
   readonly remote: string
   readonly openedMs: number
@@ -68,7 +63,8 @@ export class Connection {
   readonly outbox: Outbox
   /** Of what it holds itself: what arrives, what leaves. */
   readonly memory: MemoryAccount
-  readonly #parts: ConnectionParts
+  readonly #door: ConnectionDoor
+  readonly #entry: Entry
   readonly #socket: Socket
   readonly #conversation: Conversation
   readonly #place: Place
@@ -89,31 +85,28 @@ export class Connection {
   #replyTimer: Cancel | undefined
   #loginTimer: Cancel | undefined
 
-  constructor(parts: ConnectionParts, socket: Socket, state: ProtocolState) {
-    this.#parts = parts
+  constructor(door: ConnectionDoor, id: number, socket: Socket, entry: Entry, state: ProtocolState) {
+    const { sessions } = door
+    this.#door = door
+    this.#entry = entry
     this.#socket = socket
-    this.#queuedBytes = parts.limits.maxPendingOutputBytes
-    this.#place = parts.turns.place(() => this.proceed())
-    this.id = parts.id
+    this.#queuedBytes = door.limits.maxPendingOutputBytes
+    this.#place = door.turns.place(this)
+    this.id = id
     this.remote = socket.remote
-    this.openedMs = parts.sessions.host.now()
+    this.openedMs = sessions.host.now()
     this.lastActiveMs = this.openedMs
-    this.outbox = new Outbox(
-      socket,
-      nothingSeen,
-      (error) => this.#repliesLost(error),
-      (isLasting) => standInFor(this.#conversation, isLasting, () => this.isWaiting),
-    )
-    this.memory = parts.sessions.memory.work.child('the connection', {
+    this.outbox = new Outbox(socket, nothingSeen, this)
+    this.memory = sessions.memory.work.child('the connection', {
       limitBytes: strangerBytes,
       quantumBytes: 4096,
       assuredBytes,
-      id: parts.id,
+      id,
     })
     this.outbox.chargeTo(this.memory)
     this.#conversation = state.converse(this)
     this.#conversation.input.chargeTo(this.memory)
-    if (parts.sessions.principals.areProved) this.mustLogIn(parts.loginMs)
+    if (sessions.principals.areProved) this.mustLogIn(entry.loginMs ?? loginMs)
     socket.onData = (chunk) => this.receive(chunk)
     socket.onEnd = () => this.#endInput()
     socket.onClose = () => this.#close()
@@ -121,31 +114,31 @@ export class Connection {
 
   /** It has shown that it speaks the protocol, and may hold as much as a session: as its session, where it has one. */
   greet(limits?: SessionLimits): void {
-    const { sessionBytes } = this.#parts.sessions.memory
+    const { sessionBytes } = this.#door.sessions.memory
     this.memory.limitBytes = Math.min(sessionBytes, limits?.sessionBytes ?? Infinity)
     this.memory.countBeside(limits?.principalMemory)
-    this.#queuedBytes = Math.min(this.#parts.limits.maxPendingOutputBytes, limits?.queuedBytes ?? Infinity)
+    this.#queuedBytes = Math.min(this.#door.limits.maxPendingOutputBytes, limits?.queuedBytes ?? Infinity)
   }
 
   /** Until it is known who it is, it may stay for so long. */
   mustLogIn(limitMs: number): void {
     this.identified()
-    this.#loginTimer = this.#parts.sessions.host.at(limitMs, () => this.fail(loginTooLate()))
+    this.#loginTimer = this.#door.sessions.host.at(limitMs, () => this.fail(loginTooLate()))
   }
 
   /** Others may read what passes: a proof of who it is would be theirs, too. Says so. */
   get isExposed(): boolean {
-    return this.#parts.isExposed && this.#parts.sessions.principals.areProved
+    return this.#entry.isExposed === true && this.#door.sessions.principals.areProved
   }
 
   /** That its client has shown within TLS, and that was found good. */
   get certificate(): ClientCertificate | undefined {
-    return this.#parts.certificate
+    return this.#entry.certificate
   }
 
   /** As the client has called the server: the database that it uses where it names none. */
   get database(): string | undefined {
-    return this.#parts.database
+    return this.#entry.database
   }
 
   /** It is known who it is, or nobody asks. */
@@ -168,9 +161,9 @@ export class Connection {
 
   receive(chunk: Uint8Array): void {
     if (this.hasEnded) return
-    this.lastActiveMs = this.#parts.sessions.host.now()
-    this.#parts.counts.bytesReceived += chunk.length
-    this.#parts.sessions.memory.pressure.moved(chunk.length)
+    this.lastActiveMs = this.#door.sessions.host.now()
+    this.#door.counts.bytesReceived += chunk.length
+    this.#door.sessions.memory.pressure.moved(chunk.length)
     this.#place.received(chunk.length)
     try {
       this.#conversation.input.push(chunk)
@@ -206,12 +199,19 @@ export class Connection {
     if (this.#waiting === 0 || this.#conversation.keepsOutput !== true) this.outbox.flush()
     this.#limitWait()
     this.#countSent()
+    if (this.#waiting === 0) this.#rest()
     const isDone = this.#waiting === 0 && !this.#place.isWaiting
     if (isDone && (this.#state === 'ending' || this.#inputEnded)) this.#end()
     else {
       this.#limitGrace()
       this.#regulate()
     }
+  }
+
+  /** Nothing runs: what only an answer needs is there for others. */
+  #rest(): void {
+    this.outbox.rest()
+    this.#conversation.rest?.()
   }
 
   /**
@@ -229,14 +229,14 @@ export class Connection {
 
   #countSent(): void {
     const { flushedBytes } = this.outbox
-    this.#parts.sessions.memory.pressure.moved(flushedBytes - this.#countedBytes + turnBytes)
-    this.#parts.counts.bytesSent += flushedBytes - this.#countedBytes
+    this.#door.sessions.memory.pressure.moved(flushedBytes - this.#countedBytes + turnBytes)
+    this.#door.counts.bytesSent += flushedBytes - this.#countedBytes
     this.#countedBytes = flushedBytes
   }
 
   #carryOut(): void {
     const conversation = this.#conversation
-    const { counts } = this.#parts
+    const { counts } = this.#door
     this.outbox.askSocket()
     while (this.#mayBegin) {
       const result = conversation.next()
@@ -272,7 +272,7 @@ export class Connection {
     if (waitingBytes === undefined || this.#replyTimer !== undefined) return
     const limitMs = this.#conversation.replyLimitMs ?? 0
     if (limitMs === 0) return
-    this.#replyTimer = this.#parts.sessions.host.at(limitMs, () => {
+    this.#replyTimer = this.#door.sessions.host.at(limitMs, () => {
       this.#replyTimer = undefined
       if (this.outbox.waitingBytes === waitingBytes) this.stopWaitingForLog('the end of its time limit')
       else this.#limitWait()
@@ -319,6 +319,10 @@ export class Connection {
     else this.#socket.resume()
   }
 
+  standInFor(isLasting: boolean): StandIn | undefined {
+    return standInFor(this.#conversation, isLasting, () => this.isWaiting)
+  }
+
   // ---- the end
 
   #endInput(): void {
@@ -352,11 +356,11 @@ export class Connection {
   }
 
   #refuse(error: unknown): void {
-    this.fail(answerTo(this.#parts.sessions.host, this.#parts.counts.door, error))
+    this.fail(answerTo(this.#door.sessions.host, this.#door.counts.door, error))
   }
 
   /** Nobody knows what stayed of what the replies told of, nothing can be said in their place, or nobody can keep them. */
-  #repliesLost(error: PolylogError): void {
+  repliesLost(error: PolylogError): void {
     if (this.hasEnded || error.code === 'out_of_memory') this.cut()
     else this.fail(error)
   }
@@ -390,7 +394,7 @@ export class Connection {
 
   #after(delayMs: number, run: () => void): void {
     this.#stopTimer()
-    this.#timer = this.#parts.sessions.host.at(delayMs, run)
+    this.#timer = this.#door.sessions.host.at(delayMs, run)
   }
 
   #stopTimer(): void {
@@ -415,7 +419,8 @@ export class Connection {
     if (!wasEnded) this.#conversation.close()
     this.#conversation.input.drop()
     this.memory.close()
-    this.#parts.onClose(this)
+    this.#entry.place?.close()
+    this.#door.closed(this)
   }
 }
 

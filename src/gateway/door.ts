@@ -1,29 +1,22 @@
 /** All connections of one protocol: from the first to the end of the last. */
 import { PolylogError } from '../base/errors.ts'
 import type { Socket } from '../host/host.ts'
-import { Connection, loginMs as usualLoginMs } from './connection.ts'
+import { Connection, type ConnectionDoor } from './connection.ts'
 import type { DoorCounts } from '../session/activity.ts'
 import type { SessionHost } from '../session/contract.ts'
 import { Turns } from './turns.ts'
-import type {
-  DoorParts,
-  EncryptionRequest,
-  Entry,
-  Gateway,
-  GatewayLimits,
-  Protocol,
-  ProtocolState,
-  Sniff,
-} from './gateway.ts'
+import type { EncryptionRequest, Entry, Gateway, GatewayLimits, Protocol, ProtocolState, Sniff } from './gateway.ts'
 
 /** For the last replies of who reads slowly, after what ran has been canceled. */
 const cutAfterMs = 2000
 
-export class Door implements Gateway {
+export class Door implements Gateway, ConnectionDoor {
+  readonly sessions: SessionHost
+  readonly limits: GatewayLimits
+  readonly turns: Turns
+  readonly counts: DoorCounts
   readonly #protocol: Protocol
-  readonly #parts: DoorParts
   readonly #state: ProtocolState
-  readonly #counts: DoorCounts
   readonly #connections = new Set<Connection>()
   #lastId = 0
   #onEmpty: (() => void) | undefined
@@ -36,9 +29,11 @@ export class Door implements Gateway {
     turns: Turns = new Turns(sessions.host, Infinity),
   ) {
     this.#protocol = protocol
-    this.#parts = { sessions, limits, turns }
-    this.#counts = sessions.activity.door(protocol.name)
-    this.#state = protocol.open(this.#parts)
+    this.sessions = sessions
+    this.limits = limits
+    this.turns = turns
+    this.counts = sessions.activity.door(protocol.name)
+    this.#state = protocol.open({ sessions, limits, turns })
   }
 
   get name(): string {
@@ -58,30 +53,23 @@ export class Door implements Gateway {
   }
 
   accept(socket: Socket, first: Uint8Array, entry: Entry = {}): void {
-    const { place, isExposed = false, loginMs = usualLoginMs, certificate, database } = entry
-    const counts = this.#counts
-    const id = ++this.#lastId
-    const onClose = (closed: Connection): void => {
-      place?.close()
-      this.#closed(closed)
-    }
-    counts.connectionsOpened++
-    counts.connectionsOpen++
-    const parts = { ...this.#parts, counts, id, onClose, isExposed, loginMs, certificate, database }
-    const connection = new Connection(parts, socket, this.#state)
+    this.counts.connectionsOpened++
+    this.counts.connectionsOpen++
+    const connection = new Connection(this, ++this.#lastId, socket, entry, this.#state)
     this.#connections.add(connection)
-    if (place?.refusal !== undefined) connection.fail(place.refusal)
+    const refusal = entry.place?.refusal
+    if (refusal !== undefined) connection.fail(refusal)
     else if (first.length > 0) connection.receive(first)
   }
 
-  #closed(connection: Connection): void {
-    this.#counts.connectionsOpen--
+  closed(connection: Connection): void {
+    this.counts.connectionsOpen--
     this.#connections.delete(connection)
     if (this.#connections.size === 0) this.#onEmpty?.()
   }
 
   async close(graceMs: number): Promise<void> {
-    const { host } = this.#parts.sessions
+    const { host } = this.sessions
     const farewell = new PolylogError('shutting_down', 'terminating connection due to administrator command')
     for (const connection of this.#connections) connection.endAfterReplies(farewell)
     if (this.#connections.size > 0) {

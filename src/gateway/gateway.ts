@@ -84,6 +84,8 @@ export interface Conversation extends Rewording {
   readonly takesMore?: boolean
   /** While a request waits: what has been written so far need not leave before its answer. */
   readonly keepsOutput?: boolean
+  /** Nothing runs, and all that has come whole is answered: what only an answer needs may be given away. */
+  rest?(): void
   /** Writes why the connection ends, where the protocol has words for it. */
   refuse(error: PolylogError): void
   /** Ends what runs with `canceled`. */

@@ -9,38 +9,45 @@ export class Place {
   /** Why it cannot be served. */
   readonly refusal: PolylogError | undefined
   readonly #account: MemoryAccount
+  #bytes: number
   readonly #leave: () => void
   #isClosed = false
 
-  private constructor(account: MemoryAccount, refusal: PolylogError | undefined, leave: () => void) {
+  private constructor(account: MemoryAccount, bytes: number, refusal: PolylogError | undefined, leave: () => void) {
     this.#account = account
+    this.#bytes = bytes
     this.refusal = refusal
     this.#leave = leave
   }
 
   /** `entered`: as `ConnectionCounts.enter` answers. */
   static take(connections: MemoryAccount, sizeBytes: number, entered: PolylogError | (() => void)): Place {
-    const account = connections.child('the connection', { quantumBytes: 1024 })
-    if (entered instanceof PolylogError) return new Place(account, entered, () => undefined)
-    return new Place(account, account.tryCharge(sizeBytes) ? undefined : noMemory(), entered)
+    if (entered instanceof PolylogError) return new Place(connections, 0, entered, () => undefined)
+    if (!connections.tryCharge(sizeBytes)) return new Place(connections, 0, noMemory(), entered)
+    return new Place(connections, sizeBytes, undefined, entered)
   }
 
   /** Holds exactly so much from here on; nothing where it is refused. */
   force(bytes: number): void {
-    if (this.refusal === undefined) this.#account.force(bytes)
+    if (this.refusal !== undefined || this.#isClosed) return
+    this.#account.force(this.#account.usedBytes + bytes - this.#bytes)
+    this.#bytes = bytes
   }
 
   /** Whether it may hold so much, and holds it then, or held more before. One that is refused may: it is not there for long. */
   mayHold(bytes: number): boolean {
-    const more = bytes - this.#account.usedBytes
-    return this.refusal !== undefined || more <= 0 || this.#account.tryCharge(more)
+    const more = bytes - this.#bytes
+    if (this.refusal !== undefined || more <= 0) return true
+    if (!this.#account.tryCharge(more)) return false
+    this.#bytes = bytes
+    return true
   }
 
   /** Again, it does nothing. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#account.close()
+    this.#account.release(this.#bytes)
     this.#leave()
   }
 }

@@ -37,7 +37,7 @@ class Client {
     this.left = count
     this.#host = host
     this.#requestUs = requestUs
-    this.place = turns.place(() => this.proceed())
+    this.place = turns.place(this)
   }
 
   arrive(): void {

@@ -47,6 +47,11 @@ export const mostShortTurns = 15
 /** Of the budget, for what arrives in them. */
 const hurriedShare = 1 / 8
 
+/** Who has a place. */
+export interface Served {
+  proceed(): void
+}
+
 export class Turns {
   readonly #host: Pick<Host, 'turn' | 'monotonic'>
   /** Who has had least is last. */
@@ -70,10 +75,10 @@ export class Turns {
     return this.#budgetUs * shareOfOne
   }
 
-  /** `serve` is called when it is the turn of one that waits. */
-  place(serve: () => void): Place {
+  /** `served` goes on when it is the turn of one that waits. */
+  place(served: Served): Place {
     // Who was there before, and has been served while nobody waited, is ahead of who comes.
-    return new Place(this, serve, this.#virtualUs - mostAheadUs / 2)
+    return new Place(this, served, this.#virtualUs - mostAheadUs / 2)
   }
 
   get waiting(): number {
@@ -159,12 +164,12 @@ export class Place {
   /** For what has arrived since. */
   #mostUs = 0
   readonly #turns: Turns
-  readonly #onTurn: () => void
+  readonly #served: Served
 
-  constructor(turns: Turns, onTurn: () => void, hadUs: number) {
+  constructor(turns: Turns, served: Served, hadUs: number) {
     this.hadUs = hadUs
     this.#turns = turns
-    this.#onTurn = onTurn
+    this.#served = served
   }
 
   /** Until it is called. */
@@ -184,7 +189,7 @@ export class Place {
 
   serve(): void {
     this.#isWaiting = false
-    this.#onTurn()
+    this.#served.proceed()
   }
 
   received(bytes: number): void {

@@ -9,8 +9,11 @@ import type { Catalog } from '../database/catalog/catalog.ts'
 import type { Owned, Principal } from '../database/contract.ts'
 import type { Database } from '../database/database.ts'
 
-/** What a role may do in a database, where its access lists are those of `catalog`. */
-export type RightsOf = (roleId: number, database: Database, catalog: Catalog) => Rights
+/** Who knows what roles may do. */
+export interface RightsSource {
+  /** What a role may do in a database, where its access lists are those of `catalog`. */
+  rightsIn(roleId: number, database: Database, catalog: Catalog): Rights
+}
 
 export interface IdentityParts {
   readonly user: string
@@ -18,10 +21,15 @@ export interface IdentityParts {
   readonly roleId: number | undefined
   readonly database: string
   readonly sessionId: number
-  readonly token: () => string
-  readonly rightsOf: RightsOf
+  readonly session: SessionOfIdentity
+  readonly source: RightsSource
+}
+
+/** Whose it is. */
+interface SessionOfIdentity {
+  token(): string
   /** What a role may do where the session is. */
-  readonly rightsHere: (roleId: number) => Rights
+  rightsOf(roleId: number): Rights
 }
 
 export class Identity implements Principal {
@@ -33,18 +41,20 @@ export class Identity implements Principal {
   rights: Rights = unlimited
   readonly database: string
   readonly sessionId: number
-  readonly token: () => string
-  readonly rightsOf: RightsOf
-  readonly #rightsHere: (roleId: number) => Rights
+  readonly #session: SessionOfIdentity
+  readonly #source: RightsSource
 
   constructor(parts: IdentityParts) {
     this.user = parts.user
     this.roleId = this.ownRoleId = parts.roleId
     this.database = parts.database
     this.sessionId = parts.sessionId
-    this.token = parts.token
-    this.rightsOf = parts.rightsOf
-    this.#rightsHere = parts.rightsHere
+    this.#session = parts.session
+    this.#source = parts.source
+  }
+
+  token(): string {
+    return this.#session.token()
   }
 
   /** Whether it may is the caller's to ask. */
@@ -56,14 +66,20 @@ export class Identity implements Principal {
   /** What belongs to nobody in particular is the server's. */
   asOwner({ owner, ownerId }: Owned): Principal {
     if (this.roleId === undefined || ownerId === this.roleId) return this
-    const rights = ownerId === undefined ? unlimited : this.#rightsHere(ownerId)
-    const { database, sessionId, token } = this
+    const rights = ownerId === undefined ? unlimited : this.#session.rightsOf(ownerId)
+    const { database, sessionId } = this
+    const token = (): string => this.token()
     return { user: owner, roleId: ownerId, rights, database, sessionId, token, asOwner: (owned) => this.asOwner(owned) }
   }
 
   /** Nothing is looked up for who may do everything. `open`: the transaction whose own changes of the lists count, too. */
   rightsIn(database: Database, open: { readonly newestCatalog: Catalog } | undefined): Rights {
     if (this.roleId === undefined) return unlimited
-    return this.rightsOf(this.roleId, database, open?.newestCatalog ?? database.catalog)
+    return this.#source.rightsIn(this.roleId, database, open?.newestCatalog ?? database.catalog)
+  }
+
+  /** Of any role. */
+  rightsOf(roleId: number, database: Database): Rights {
+    return this.#source.rightsIn(roleId, database, database.catalog)
   }
 }

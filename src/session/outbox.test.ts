@@ -87,7 +87,10 @@ function open(standIn?: (isLasting: boolean) => StandIn | undefined): {
   const log = new Progress()
   const failures: string[] = []
   const caller = callerOf(log)
-  const outbox = new Outbox(peer, caller, (error) => failures.push(error.code), standIn)
+  const outbox = new Outbox(peer, caller, {
+    repliesLost: (error) => failures.push(error.code),
+    ...(standIn && { standInFor: standIn }),
+  })
   const say: Say = (text, sequence, level = 'synced') => {
     caller.seen = sequence
     caller.durability = level
@@ -257,7 +260,7 @@ describe('the outbox', () => {
     const peer: Peer & Socket = new Peer()
     const [first, second] = [new Progress(), new Progress()]
     const [one, other] = [callerOf(first), callerOf(second)]
-    const outbox = new Outbox(peer, one, () => undefined)
+    const outbox = new Outbox(peer, one, { repliesLost: () => undefined })
     second.reach('synced', 50)
     one.seen = 7
     outbox.writer.copy(Buffer.from('a'))
@@ -274,7 +277,7 @@ describe('the outbox', () => {
   test('of a database that nothing was said of it waits for nothing', () => {
     const peer: Peer & Socket = new Peer()
     const [first, second] = [new Progress(), new Progress()]
-    const outbox = new Outbox(peer, { ...callerOf(first), seen: 7 }, () => undefined)
+    const outbox = new Outbox(peer, { ...callerOf(first), seen: 7 }, { repliesLost: () => undefined })
     expect(outbox.writer.end).toBe(0)
     outbox.witness = callerOf(second)
     outbox.writer.copy(Buffer.from('b'))
@@ -285,7 +288,7 @@ describe('the outbox', () => {
   test('waits for what each of several witnesses of one database has seen', () => {
     const peer: Peer & Socket = new Peer()
     const log = new Progress()
-    const outbox = new Outbox<Witness>(peer, nothingSeen, () => undefined)
+    const outbox = new Outbox<Witness>(peer, nothingSeen, { repliesLost: () => undefined })
     outbox.writerFor({ ...callerOf(log), seen: 3 }).copy(Buffer.from('a'))
     outbox.writerFor({ ...callerOf(log), seen: 9, durability: 'memory' }).copy(Buffer.from('b'))
     outbox.writerFor({ ...callerOf(log), seen: 2, durability: 'written' }).copy(Buffer.from('c'))
@@ -303,7 +306,7 @@ describe('the outbox', () => {
     const peer: Peer & Socket = new Peer()
     const log = new Progress()
     const caller = callerOf(log)
-    const outbox = new Outbox(peer, caller, () => undefined)
+    const outbox = new Outbox(peer, caller, { repliesLost: () => undefined })
     const { writer } = outbox
     caller.seen = 5
     writer.copy(Buffer.from('a'))
@@ -335,13 +338,29 @@ describe('the outbox', () => {
     expect([peer.text, failures]).toEqual(['', ['disk_full']])
   })
 
+  test("gives its memory away while it rests, and takes no other one's", () => {
+    const [a, b] = [open(), open()]
+    const kept = a.outbox.writer
+    a.say('first', 0)
+    a.outbox.rest()
+    expect(kept.bytes.length).toBeGreaterThan(0)
+    a.outbox.flush()
+    a.outbox.rest()
+    expect(kept.bytes.length).toBe(0)
+    b.say('second', 0)
+    // Who has kept a writer against the rule has memory of its own.
+    kept.copy(Buffer.from('stale'))
+    b.outbox.flush()
+    expect([a.peer.text, b.peer.text]).toEqual(['first', 'second'])
+  })
+
   test('tells its witness of a client that does not read, and what it has not taken', () => {
     const peer: Peer & Socket = new Peer()
     const told: number[] = []
     const outbox = new Outbox(
       peer,
       { ...nothingSeen, waitsForClient: (client) => told.push(client.untakenBytes) },
-      () => undefined,
+      { repliesLost: () => undefined },
     )
     outbox.writer.copy(Buffer.from('abc'))
     expect(outbox.roomBelow(10)).toBeUndefined()

@@ -18,7 +18,7 @@
  * What a full disk or a step down has refused was certainly not done, and the connection can go on: in place of held bytes that had seen
  * it leaves what the door puts there, its protocol's own error for each of their replies. A door that has nothing to put
  * there (half a reply has left already) loses the connection, and so does everybody whose outcome nobody knows: then
- * `onFailure` is told, once, and nothing that was held leaves.
+ * its owner is told, once, and nothing that was held leaves.
  *
  * What is held, and what the client's side does not take, is charged to the connection's account: many who do not read are
  * bounded in total. Where there is no memory for it the connection is lost, too.
@@ -30,6 +30,7 @@
 import { ByteWriter } from '../base/bytes.ts'
 import type { MemoryAccount } from '../base/memory-account.ts'
 import { PolylogError, type ErrorCode } from '../base/errors.ts'
+import { lendMemory, takeMemoryBack } from '../base/spare-memory.ts'
 import type { Socket } from '../host/host.ts'
 import type { Durability, Sequence } from '../log/commit-log.ts'
 
@@ -71,6 +72,14 @@ export const nothingSeen: Witness = {
   },
 }
 
+/** Whose replies they are. */
+export interface OutboxOwner {
+  /** Nothing of what was held leaves. */
+  repliesLost(error: PolylogError): void
+  /** Asked for each chunk that must wait, at its flush; hears whether it tells of what stays on the connection. */
+  standInFor?(isLasting: boolean): StandIn | undefined
+}
+
 /** What leaves in place of held bytes, for the error that they must tell of instead; undefined where nothing would do. */
 export type StandIn = (bytes: Uint8Array, error: PolylogError) => Uint8Array | undefined
 
@@ -97,10 +106,10 @@ const copyLimitBytes = 64 * 1024
 const freeBytes = 8 * 1024
 
 export class Outbox<W extends Witness = Witness> {
-  #writer = new ByteWriter(4096)
+  /** Has no memory while the connection rests. */
+  #writer = new ByteWriter(0)
   readonly #socket: Socket
-  readonly #onFailure: (error: PolylogError) => void
-  readonly #standInFor: ((isLasting: boolean) => StandIn | undefined) | undefined
+  readonly #owner: OutboxOwner
   #witness: W
   /** Flushed but not durable yet, in order. */
   #held: Held[] = []
@@ -125,20 +134,11 @@ export class Outbox<W extends Witness = Witness> {
   /** Bytes that flushes have taken since the connection began. */
   flushedBytes = 0
 
-  /**
-   * Takes over the socket's `onDrain`. `standInFor` is asked for each chunk that must wait, at its flush, and hears whether
-   * it tells of what stays on the connection.
-   */
-  constructor(
-    socket: Socket,
-    witness: W,
-    onFailure: (error: PolylogError) => void,
-    standInFor?: (isLasting: boolean) => StandIn | undefined,
-  ) {
+  /** Takes over the socket's `onDrain`. */
+  constructor(socket: Socket, witness: W, owner: OutboxOwner) {
     this.#socket = socket
     this.#witness = witness
-    this.#onFailure = onFailure
-    this.#standInFor = standInFor
+    this.#owner = owner
     socket.onDrain = () => this.#drained()
   }
 
@@ -160,12 +160,18 @@ export class Outbox<W extends Witness = Witness> {
     this.#witness = witness
   }
 
-  /** Where reply bytes go. Do not keep it beyond a command: a flush may replace it. */
+  /** Where reply bytes go. Do not keep it beyond a command: a flush may replace it, and rest takes its memory. */
   get writer(): ByteWriter {
     // The witness has gone on to the successor of a database that has stepped down.
     if (this.#writer.end > 0 && this.#witness.durabilityWatch !== this.#watch) this.flush()
+    if (this.#writer.bytes.length === 0) lendMemory(this.#writer)
     this.#ask()
     return this.#writer
+  }
+
+  /** Nothing is being answered: what comes next begins with others' memory. */
+  rest(): void {
+    if (this.#writer.end === 0) takeMemoryBack(this.#writer)
   }
 
   /** What was written elsewhere comes behind what is written here. It is taken over, and not copied where it is large. */
@@ -273,7 +279,7 @@ export class Outbox<W extends Witness = Witness> {
       this.#charge()
       return
     }
-    const standIn = isDurable ? undefined : this.#standInFor?.(this.#lastingIn === this.#chunk - 1)
+    const standIn = isDurable ? undefined : this.#owner.standInFor?.(this.#lastingIn === this.#chunk - 1)
     this.#hold({ bytes, sequence, level, watch, witness, standIn, isDurable })
   }
 
@@ -377,6 +383,8 @@ export class Outbox<W extends Witness = Witness> {
     this.#heldBytes = 0
     this.#memory?.release(this.#chargedBytes)
     this.#memory = undefined
+    this.#writer.reset()
+    this.rest()
     this.#drained()
   }
 
@@ -386,7 +394,7 @@ export class Outbox<W extends Witness = Witness> {
     this.#bareEnd = 0
     this.flushedBytes += writer.end
     if (writer.end > copyLimitBytes) {
-      this.#writer = new ByteWriter(4096)
+      this.#writer = new ByteWriter(0)
       return writer.bytes.subarray(0, writer.end)
     }
     const bytes = Buffer.allocUnsafe(writer.end)
@@ -413,7 +421,7 @@ export class Outbox<W extends Witness = Witness> {
     this.#bareEnd = 0
     this.#writer.reset()
     this.#witness.forgetRefused?.()
-    this.#onFailure(error)
+    this.#owner.repliesLost(error)
     this.#drained()
   }
 

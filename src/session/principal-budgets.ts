@@ -11,6 +11,14 @@ import type { Principals } from '../principal/principals.ts'
 import type { Session } from './contract.ts'
 import { limitBytes, type PrincipalBudget } from './limits.ts'
 
+/** A session's, until it ends. */
+export interface BudgetPlace {
+  readonly counted: Counted
+  readonly user: string
+  readonly database: string
+  readonly isConnection: boolean
+}
+
 /** A session that begins. */
 export interface Entering {
   readonly user: string
@@ -22,7 +30,7 @@ export interface Entering {
   readonly instead: Pick<Session, 'user' | 'database' | 'isConnection'> | undefined
 }
 
-interface Counted extends PrincipalBudget {
+export interface Counted extends PrincipalBudget {
   sessions: number
   connections: number
 }
@@ -38,10 +46,10 @@ export class PrincipalBudgets {
   }
 
   /**
-   * For a session that begins; `leave` is called at its end. Its limits are from then on those of the principal's sessions that
+   * For a session that begins; `leave` is for its end. Its limits are from then on those of the principal's sessions that
    * are there already. Errors: `too_many_connections`.
    */
-  enter({ user, roleId, database, isConnection, instead }: Entering): PrincipalBudget & { leave(): void } {
+  enter({ user, roleId, database, isConnection, instead }: Entering): BudgetPlace {
     const settings = this.#principals.settingsOf(user, '')
     const counted = this.#byUser.get(user) ?? newBudget(user)
     const inDatabase = this.#byDatabase.get(database) ?? 0
@@ -54,17 +62,19 @@ export class PrincipalBudgets {
     }
     counted.memory.limitBytes = limitBytes(settings, 'polylog.principal_memory')
     counted.space.limitBytes = limitBytes(settings, 'polylog.principal_temporary')
-    const connections = isConnection ? 1 : 0
     counted.sessions++
-    counted.connections += connections
+    if (isConnection) counted.connections++
     this.#byUser.set(user, counted)
     if (isConnection) this.#byDatabase.set(database, inDatabase + 1)
-    const leave = (): void => {
-      counted.connections -= connections
-      if (--counted.sessions === 0) this.#byUser.delete(user)
-      if (isConnection) this.#left(database)
+    return { counted, user, database, isConnection }
+  }
+
+  leave({ counted, user, database, isConnection }: BudgetPlace): void {
+    if (isConnection) {
+      counted.connections--
+      this.#left(database)
     }
-    return { memory: counted.memory, space: counted.space, leave }
+    if (--counted.sessions === 0) this.#byUser.delete(user)
   }
 
   #check(kind: string, name: string, limit: number, connections: number): void {

@@ -140,7 +140,7 @@ function forgetfulDoor(session: Session): { outbox: Outbox; sent: () => string; 
       destroy: () => undefined,
     },
     session,
-    () => undefined,
+    { repliesLost: () => undefined },
   )
   const reply = (text: string): void => {
     outbox.writer.copy(Buffer.from(text))

@@ -20,36 +20,15 @@ import { evidenceOf, type EvidenceTable } from './evidence.ts'
 import type { Activity, RunningStatement } from './activity.ts'
 import { commitOf } from './faults.ts'
 import type { DurabilityWatch, SlowClient } from './outbox.ts'
+import type { SessionParts, SessionPlace, SessionRegistry } from './session-parts.ts'
 import { SessionReport } from './session-report.ts'
-import { Identity, type RightsOf } from './identity.ts'
+import { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
 import { Party, type TransactionRegistry } from './party.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'
 import { Watches } from './watches.ts'
-
-export interface SessionParts {
-  readonly id: number
-  readonly user: string
-  readonly roleId: number | undefined
-  readonly door: string
-  readonly remote: string
-  readonly database: Database
-  readonly durability: Durability
-  readonly runner: StatementRunner
-  readonly sight: Sight
-  readonly registry: TransactionRegistry
-  readonly rightsOf: RightsOf
-  /** All sessions of the server, for those who ask who is there. */
-  readonly everybody: () => Iterable<ClientSession>
-  readonly account: MemoryAccount
-  readonly limits: SessionLimits
-  readonly isConnection: boolean
-  readonly activity: Activity
-  readonly principals: Principals
-  readonly onClose: () => void
-}
 
 export class ClientSession implements Session {
   readonly id: number
@@ -66,8 +45,8 @@ export class ClientSession implements Session {
   onTerminated: ((reason: PolylogError) => void) | undefined
   #home: Database
   readonly #runner: StatementRunner
-  readonly #everybody: () => Iterable<ClientSession>
-  readonly #onClose: () => void
+  readonly #registry: SessionRegistry
+  readonly #place: SessionPlace
   readonly #cancellation = new Cancellation()
   readonly #caller: Caller
   readonly identity: Identity
@@ -75,8 +54,9 @@ export class ClientSession implements Session {
   /** The statement that runs as a transaction of its own, while it must wait. */
   #alone: KernelTransaction | undefined
   #busy: Promise<unknown> | undefined
-  readonly #watches: Watches
-  readonly #workspaces = new Set<Workspace>()
+  /** Made for the first one. */
+  #watches: Watches | undefined
+  #workspaces: Set<Workspace> | undefined
   #closed = false
   readonly #activity: Activity
   readonly #principals: Principals
@@ -92,11 +72,8 @@ export class ClientSession implements Session {
     this.#runner = parts.runner
     this.sight = parts.sight
     this.memory = parts.account
-    this.#watches = new Watches(parts.account)
-    const { user, roleId, rightsOf, id: sessionId, sight, account, limits } = parts
-    const rightsHere = (role: number): Rights => this.rightsOf(role)
-    const database = parts.database.name
-    const own = { user, roleId, rightsOf, rightsHere, sessionId, database, token: () => this.token() }
+    const { user, roleId, id: sessionId, sight, account, limits, registry: source } = parts
+    const own = { user, roleId, source, sessionId, database: parts.database.name, session: this }
     const principal = (this.identity = new Identity(own))
     this.limits = limits
     this.isConnection = parts.isConnection
@@ -108,8 +85,8 @@ export class ClientSession implements Session {
       caller: this.#caller,
       registry: parts.registry,
     })
-    this.#everybody = parts.everybody
-    this.#onClose = parts.onClose
+    this.#registry = parts.registry
+    this.#place = parts.place
     this.#activity = parts.activity
     this.#principals = parts.principals
     this.report = new SessionReport(parts.activity, parts.door, parts.database.name)
@@ -140,6 +117,7 @@ export class ClientSession implements Session {
   }
 
   openWorkspace(name: string): Workspace {
+    this.#workspaces ??= new Set()
     for (const one of this.#workspaces) if (one.isClosed) this.#workspaces.delete(one)
     const workspace = new Workspace(name, this.memory, this.#database.workspaces, this.limits)
     this.#workspaces.add(workspace)
@@ -166,7 +144,7 @@ export class ClientSession implements Session {
   }
 
   get evidence(): readonly EvidenceTable[] {
-    return evidenceOf(this.#database, this, this.#everybody, this.#activity, this.#principals)
+    return evidenceOf(this.#database, this, () => this.#registry.all(), this.#activity, this.#principals)
   }
 
   get status(): TransactionStatus {
@@ -202,7 +180,7 @@ export class ClientSession implements Session {
   }
 
   rightsOf(roleId: number): Rights {
-    return this.identity.rightsOf(roleId, this.#database, this.#database.catalog)
+    return this.identity.rightsOf(roleId, this.#database)
   }
 
   // ---- statements
@@ -381,16 +359,17 @@ export class ClientSession implements Session {
   // ---- watching
 
   watch(range: KeyRange): void {
+    this.#watches ??= new Watches(this.memory)
     this.#watches.add(range, this.#database)
     this.sight.saw(this.#database.newestSequence)
   }
 
   watchedChanged(): boolean {
-    return this.#watches.changed(this.#database)
+    return this.#watches?.changed(this.#database) === true
   }
 
   unwatch(): void {
-    this.#watches.clear()
+    this.#watches?.clear()
   }
 
   // ---- joining
@@ -420,8 +399,8 @@ export class ClientSession implements Session {
     this.unwatch()
     this.#party.abort()
     if (this.#alone !== undefined) this.#database.locks.stopWaiting(this.#alone, canceled())
-    for (const one of this.#workspaces) one.close()
+    if (this.#workspaces !== undefined) for (const one of this.#workspaces) one.close()
     this.memory.close()
-    this.#onClose()
+    this.#registry.left(this, this.#place)
   }
 }

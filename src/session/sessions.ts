@@ -25,8 +25,8 @@ import { IdleDatabases, type IdleLimits } from './idle-databases.ts'
 import { limitBytes, type PrincipalBudget, SessionLimits } from './limits.ts'
 import { PrincipalBudgets } from './principal-budgets.ts'
 import { Scheduler } from './scheduler.ts'
-import type { TransactionRegistry } from './party.ts'
 import { ClientSession } from './session.ts'
+import type { SessionPlace, SessionRegistry } from './session-parts.ts'
 import { Sight } from './sight.ts'
 import { SharedTransaction } from './shared-transaction.ts'
 import { type RepeatCounts, StatementRunner } from './statement-runner.ts'
@@ -121,7 +121,7 @@ interface Joinable {
 /** Of a database. */
 const ofOwner = privilege.connect | privilege.create | privilege.temporary
 
-export class Sessions implements SessionHost, TransactionRegistry {
+export class Sessions implements SessionHost, SessionRegistry {
   readonly host: Host
   readonly options: SessionsOptions
   readonly scheduler: Scheduler
@@ -236,15 +236,14 @@ export class Sessions implements SessionHost, TransactionRegistry {
       isConnection,
       instead: options.instead,
     })
-    const limits = new SessionLimits(this.principals.settingsOf(options.user, name), budget)
+    const limits = new SessionLimits(this.principals.settingsOf(options.user, name), budget.counted)
     const id = ++this.#lastId
-    const principal = this.#principalOf(database, options.user, budget)
+    const principal = this.#principalOf(database, options.user, budget.counted)
     database.account.limitBytes = limitBytes(this.principals.settingsOf('', name), 'polylog.database_memory')
     const session = new ClientSession({
       id,
       user: options.user,
       roleId,
-      rightsOf: (role, where, seen) => this.#rightsOf(role, where, seen),
       door: options.door,
       remote: options.remote ?? '',
       database,
@@ -252,7 +251,7 @@ export class Sessions implements SessionHost, TransactionRegistry {
       runner: this.#runner,
       sight: this.#sightBeside(options.beside, name) ?? new Sight(),
       registry: this,
-      everybody: () => this.all(),
+      place: { budget, principal, database },
       activity: this.activity,
       principals: this.principals,
       isConnection,
@@ -263,16 +262,17 @@ export class Sessions implements SessionHost, TransactionRegistry {
         assuredBytes,
         id,
       }),
-      onClose: () => {
-        this.#sessions.delete(id)
-        budget.leave()
-        if (options.door !== housekeepingDoor) this.#idle.used(name, this.host.now())
-        if (--principal.sessions === 0) this.#endPrincipal(database, options.user)
-      },
     })
     principal.sessions++
     this.#sessions.set(id, session)
     return session
+  }
+
+  left({ id, door, user }: ClientSession, { budget, principal, database }: SessionPlace): void {
+    this.#sessions.delete(id)
+    this.#budgets.leave(budget)
+    if (door !== housekeepingDoor) this.#idle.used(database.name, this.host.now())
+    if (--principal.sessions === 0) this.#endPrincipal(database, user)
   }
 
   /** Undefined of those who may do everything: the server itself, its process, everybody where nobody is asked. */
@@ -284,14 +284,14 @@ export class Sessions implements SessionHost, TransactionRegistry {
   }
 
   #checkConnect(roleId: number, database: Database): void {
-    const rights = this.#rightsOf(roleId, database, database.catalog)
+    const rights = this.rightsIn(roleId, database, database.catalog)
     if ((rights.ofDatabase & privilege.connect) !== 0) return
     throw new PolylogError('denied', `permission denied for database "${database.name}"`, {
       detail: { sqlState: '42501', detail: 'User does not have CONNECT privilege.' },
     })
   }
 
-  #rightsOf(roleId: number, database: Database, { access }: Catalog): Rights {
+  rightsIn(roleId: number, database: Database, { access }: Catalog): Rights {
     const member = this.principals.member(roleId) ?? nobodyMember
     if (member.isSuperuser) return rightsOfSuperuser(member)
     let known = this.#rights.get(database)

@@ -60,7 +60,7 @@ interface Party {
 function openParty(): Party {
   const session = server.sessions.openSession({ user: 'test', door: 'test' })
   const peer = new Peer()
-  const outbox = new Outbox(peer, session, () => undefined)
+  const outbox = new Outbox(peer, session, { repliesLost: () => undefined })
   function* rows(times: number): StatementSteps<void> {
     for (let i = 0; i < times; i++) {
       outbox.writer.copy(new ByteWriter(limitBytes).bytes.subarray(0, limitBytes))

@@ -56,7 +56,7 @@ export const kitMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/redis/conversation.ts', statistics, [
     [
       'a client that waits for a lock is not blocked',
-      'this.session.waitsFor !== undefined || this.parties.isBlocked',
+      'this.session.waitsFor !== undefined || this.#parties?.isBlocked === true',
       'false',
     ],
   ]),

@@ -17,7 +17,7 @@ export const limitMutations: readonly Mutation[] = [
     ['a role may have a connection more', 'connections < limit', 'connections <= limit'],
     ['superusers are refused', '?.isSuperuser !== true)', '?.isSuperuser !== undefined)'],
     ['a Redis client needs a second place', '(before?.user === user ? 1 : 0)', '0'],
-    ['connections that ended are counted', 'counted.connections -= connections', ''],
+    ['connections that ended are counted', 'counted.connections--', ''],
     ['a principal may have any memory', "limitBytes(settings, 'polylog.principal_memory')", 'Infinity'],
   ]),
   ...mutationsOf(
@@ -61,11 +61,7 @@ export const limitMutations: readonly Mutation[] = [
     ['a session raises its own limit', 'if (find(lower)?.isFixed === true) throw', 'if (false) throw'],
   ]),
   ...mutationsOf('src/gateway/redis/conversation.ts', limits, [
-    [
-      'statement_timeout is for SQL only',
-      'this.#timeout.start(this.session.limits.statementTimeoutMs',
-      'this.#timeout.start(0',
-    ],
+    ['statement_timeout is for SQL only', 'if (statementTimeoutMs > 0) {', 'if (statementTimeoutMs < 0) {'],
     [
       'a stranger has a connection of a role',
       'this.#openSession({ isConnection: !server.sessions.principals.areProved })',

@@ -7,12 +7,13 @@
  * Checks of rules act as the owner of what they look at (`actForOwner`), as in PostgreSQL. Keys of a table with policies that concern
  * the caller are given only to who has said that it tests them (`passPolicies`).
  *
- * The same collections are asked for again and again: the answers are kept, by the rights they were given for.
+ * The same collections are asked for again and again, also by the statements that follow in transactions of their own: the
+ * answers are kept as long as the rights and the catalog are the same objects.
  */
 import type { Slice } from '../../base/slice.ts'
-import { KeyReader } from '../../base/tuple-reader.ts'
+import { keyspaceOf } from '../../base/tuple.ts'
 import { firstCollectionId } from '../catalog/catalog-entries.ts'
-import type { Collection, Namespace } from '../catalog/catalog.ts'
+import type { Catalog, Collection, Namespace } from '../catalog/catalog.ts'
 import type { Owned } from '../contract.ts'
 import { findKind } from '../catalog/objects.ts'
 import { changeAccess, changeNamespaceOwner } from '../catalog/access-changes.ts'
@@ -23,10 +24,13 @@ import { AccessError, type Rights, unlimited } from './rights.ts'
 
 export class TransactionAccess {
   readonly #transaction: KernelTransaction
-  /** Whose answers are kept. */
+  /** Whose answers are kept, */
   #rights: Rights | undefined
-  #read: Set<number> | undefined
-  #written: Set<number> | undefined
+  /** and of which catalog; undefined where the transaction has met what holds for it alone. */
+  #catalog: Catalog | undefined
+  #isNew = true
+  readonly #read = new Set<number>()
+  readonly #written = new Set<number>()
   /** Whose policies are tested, for those whose answers are kept. */
   #policed: Set<number> | undefined
   /** Whose rows rules of others look at, and change. */
@@ -38,34 +42,45 @@ export class TransactionAccess {
     this.#transaction = transaction
   }
 
-  /** Of the next transaction. Most have asked nothing. */
+  /** Of the next transaction. Most ask nothing, or what the last one has asked. */
   reset(): void {
-    this.#rights = undefined
+    this.#isNew = true
+    this.#policed = undefined
     this.#exempt = undefined
     this.#changing = undefined
   }
 
   /** Errors: `AccessError`. */
   check(rights: Rights, key: Slice, writes: boolean): void {
-    if (rights !== this.#rights) this.#begin(rights)
     // Smaller ones are the system's own; the catalog is everybody's to read.
-    const id = new KeyReader(key).orderedVarint()
-    const known = writes ? (this.#written ??= new Set()) : (this.#read ??= new Set())
-    if (id < firstCollectionId || known.has(id) || this.#exempt?.has(id) === true) return
-    const collection = this.#transaction.catalog.collectionById(id)
+    const id = keyspaceOf(key)
+    if (id < firstCollectionId) return
+    if (this.#isNew || rights !== this.#rights) this.#begin(rights)
+    const known = writes ? this.#written : this.#read
+    if (known.has(id) || this.#exempt?.has(id) === true) return
+    const { catalog } = this.#transaction
+    const collection = catalog.collectionById(id)
     if (collection === undefined) return
     if (!rights.touches(collection, writes)) throw new AccessError('table', collection.name)
-    if (this.#policed?.has(id) !== true && this.#isUnderPolicies(rights, collection)) {
-      throw new AccessError('table', collection.name, affected(collection))
+    if (this.#isUnderPolicies(rights, collection)) {
+      if (this.#policed?.has(id) !== true) throw new AccessError('table', collection.name, affected(collection))
+      this.#catalog = undefined
     }
+    // What holds in a catalog that is this transaction's own is for no other, nor what it has said to test.
+    if (catalog !== this.#catalog) this.#catalog = undefined
     known.add(id)
   }
 
   /** What somebody has said to test it tests whatever it is given or loses meanwhile. */
   #begin(rights: Rights): void {
+    const { catalog } = this.#transaction
+    this.#isNew = false
+    if (rights === this.#rights && catalog === this.#catalog) return
     if (rights.member?.roleId !== this.#rights?.member?.roleId) this.#policed = undefined
     this.#rights = rights
-    this.#read = this.#written = undefined
+    this.#catalog = catalog
+    this.#read.clear()
+    this.#written.clear()
   }
 
   #isUnderPolicies(rights: Rights, collection: Collection): boolean {
@@ -75,7 +90,7 @@ export class TransactionAccess {
   passPolicies(collection: number): void {
     const { rights } = this.#transaction.principal
     if (rights === unlimited) return
-    if (rights !== this.#rights) this.#begin(rights)
+    if (this.#isNew || rights !== this.#rights) this.#begin(rights)
     this.#policed ??= new Set()
     this.#policed.add(collection)
   }

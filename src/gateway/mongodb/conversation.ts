@@ -40,6 +40,10 @@ const monitorMs = 60_000
 /** A cursor looks into its message as long as it lives: of a buffer larger than this a small one gets its own. */
 const sharedBufferBytes = 128 * 1024
 
+/** Of connections that rest, for those that are asked something. */
+const spareReplies: BsonWriter[] = []
+const mostSpare = 64
+
 export class MongoConversation implements Conversation {
   readonly input: FrameReader = new FrameReader(maxMessageBytes)
   readonly gateway: GatewayState
@@ -59,7 +63,8 @@ export class MongoConversation implements Conversation {
   /** Of the last command: its `maxTimeMS`, which ends waiting for the log as well. */
   replyLimitMs = 0
   readonly #connection: Connection
-  #reply = new BsonWriter(new ByteWriter(1024))
+  /** Of the command at hand; made when it has come, and gone with it. */
+  #lentReply: BsonWriter | undefined
   #session: Session | undefined
   /** It was asked for and cannot be opened: why is the error of the command that needs it. */
   #cannotOpen = false
@@ -217,10 +222,16 @@ export class MongoConversation implements Conversation {
 
   /** The header comes first, so that a long reply leaves in the memory that it was written in. */
   #beginReply({ requestId, isLegacy }: Message): BsonWriter {
-    const reply = this.#reply
+    const reply = (this.#lentReply ??= spareReplies.pop() ?? new BsonWriter(new ByteWriter(1024)))
     reply.out.reset()
     beginReply(reply.out, requestId, ++this.#requestId, isLegacy)
     return reply.keepWritten().reset()
+  }
+
+  rest(): void {
+    const reply = this.#lentReply
+    this.#lentReply = undefined
+    if (reply !== undefined && spareReplies.length < mostSpare) spareReplies.push(reply)
   }
 
   /** Before its session is there: one that nobody uses may have been closed since it was asked for. */
@@ -242,18 +253,18 @@ export class MongoConversation implements Conversation {
       const leavesAlone = witness instanceof CommandWitness && witness.isInTransaction
       if (leavesAlone) outbox.flush()
       outbox.witness = witness
-      if (!outbox.hasRoomFor(this.#reply.out.end)) this.#refuseReply(message)
-      const { out } = this.#reply
+      if (!outbox.hasRoomFor(this.#lentReply!.out.end)) this.#refuseReply(message)
+      const { out } = this.#lentReply!
       endReply(out, 0)
       outbox.append(out)
       if (leavesAlone) outbox.flush()
     }
-    if (this.#reply.out.bytes.length > keptReplyBytes) this.#reply = new BsonWriter(new ByteWriter(1024))
+    if (this.#lentReply!.out.bytes.length > keptReplyBytes) this.#lentReply = undefined
   }
 
   /** Nobody could keep it if the client did not take it. */
   #refuseReply(message: Message): void {
-    this.#reply = new BsonWriter(new ByteWriter(1024))
+    this.#lentReply = undefined
     const failure = toFailure(new PolylogError('out_of_memory', 'out of memory: there is no room for the reply'))
     writeError(this.#beginReply(message), failure)
   }

@@ -18,12 +18,17 @@ interface Kept<T> {
 /** Of anything that has a name. */
 const entryBytes = 512
 
+/** Of clients that name nothing: they are all of one. */
+const none = new Map<string, never>()
+
 export class BoundedNames<T> {
   readonly #kind: string
   readonly #limitBytes: number
-  readonly #memory: MemoryAccount
+  readonly #session: MemoryAccount
+  /** Made with the first that is kept. */
+  #memory: MemoryAccount | undefined
   readonly #dropped: ((value: T) => void) | undefined
-  readonly #named = new Map<string, Kept<T>>()
+  #named: Map<string, Kept<T>> = none
   /** That of the empty name, which most clients use alone: a map would be made anew every few statements. */
   #unnamed: Kept<T> | undefined
   #bytes = 0
@@ -31,7 +36,7 @@ export class BoundedNames<T> {
 
   /** `kind`: what the things are called in the error, in the plural. `dropped` is told of each that goes. */
   constructor(kind: string, limitBytes: number, session: MemoryAccount, dropped?: (value: T) => void) {
-    this.#memory = session.child(`the ${kind} of a connection`, { quantumBytes: 4096 })
+    this.#session = session
     this.#kind = kind
     this.#dropped = dropped
     this.#limitBytes = limitBytes
@@ -60,10 +65,14 @@ export class BoundedNames<T> {
       const message = `a connection cannot keep more than ${maxNames} ${this.#kind}, or ${this.#limitBytes} bytes of them`
       throw sqlError('too_large', '54000', message)
     }
+    this.#memory ??= this.#session.child(`the ${this.#kind} of a connection`, { quantumBytes: 4096 })
     this.#memory.charge(heldBytes + entryBytes)
     const kept = { value, serial: ++this.#lastSerial, bytes, heldBytes }
     if (name === '') this.#unnamed = kept
-    else this.#named.set(name, kept)
+    else {
+      if (this.#named === none) this.#named = new Map()
+      this.#named.set(name, kept)
+    }
     this.#bytes += bytes
   }
 
@@ -73,7 +82,7 @@ export class BoundedNames<T> {
     if (name === '') this.#unnamed = undefined
     else this.#named.delete(name)
     this.#bytes -= kept.bytes
-    this.#memory.release(kept.heldBytes + entryBytes)
+    this.#memory?.release(kept.heldBytes + entryBytes)
     this.#dropped?.(kept.value)
   }
 

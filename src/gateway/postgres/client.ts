@@ -14,24 +14,15 @@ import { actAsSet, checkRole } from './acting-role.ts'
 import { databaseId } from '../../database/catalog/objects.ts'
 import type { Isolation } from '../../database/contract.ts'
 import { theServer } from '../../principal/audit.ts'
-import type { Rights } from '../../database/access/rights.ts'
 import type { PendingChanges } from '../../principal/pending-changes.ts'
 import type { Principals } from '../../principal/principals.ts'
 import { RolesOfBlock } from './roles-of-block.ts'
-import type {
-  ShownRole,
-  ShownSettings,
-  ParsedStatement,
-  PreparedStatement,
-  SqlContext,
-  StatementEffect,
-  SystemTable,
-} from '../../language/sql/contract.ts'
-import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
+import type { ParsedStatement, PreparedStatement, SqlContext, StatementEffect } from '../../language/sql/contract.ts'
 import type { Outcome, Session, SessionHost } from '../../session/contract.ts'
 import type { Outbox } from '../../session/outbox.ts'
 import type { GatewayLimits } from '../gateway.ts'
 import { BoundedNames } from './bounded-names.ts'
+import { ClientContext } from './client-context.ts'
 import { sqlError, mixedBlock } from './errors.ts'
 import type { ParameterInput, SqlLanguage } from './language.ts'
 import type { ClientStatement, Cursor, Portal } from './portal.ts'
@@ -57,6 +48,10 @@ export interface CopyTarget {
   fail(error: unknown): void
 }
 
+const closePortal = ({ rest }: Portal): void => rest?.close()
+const closeCursor = ({ rows }: Cursor): void => rows.close()
+const nobodyWaits = (): void => undefined
+
 export class Client implements BlockClient {
   readonly session: Session
   readonly host: Host
@@ -77,16 +72,18 @@ export class Client implements BlockClient {
   text = ''
   /** What runs, for those who look at what runs. */
   runningText = ''
-  onCopy: () => void = () => undefined
+  onCopy: () => void = nobodyWaits
   readonly #sessions: SessionHost
   /** Of the parameter that another thread reads. */
   #reading: AbortController | undefined
+  /** Of the statement that is prepared. */
   #catalog: Catalog | undefined
   /** Where the output of the statement that runs begins, counted from the connection's first byte. */
   #outputMark = 0
-  readonly #toReport = new Set<string>()
-  readonly #reported = new Map<string, string>()
-  readonly #textMemory: MemoryAccount
+  #toReport: Set<string> | undefined
+  /** What it was told last, where that is not the default. */
+  #reported: Map<string, string> | undefined
+  #textMemory: MemoryAccount | undefined
 
   constructor(parts: ClientParts) {
     this.session = parts.session
@@ -98,70 +95,30 @@ export class Client implements BlockClient {
     this.limits = parts.limits
     const { memory } = parts.session
     const { maxMessageBytes } = parts.limits
-    this.#textMemory = memory.child('the text of a statement')
     this.statements = new BoundedNames('prepared statements', maxMessageBytes, memory)
-    this.portals = new BoundedNames('portals', maxMessageBytes, memory, (portal) => portal.rest?.close())
-    this.cursors = new BoundedNames('cursors', maxMessageBytes, memory, (cursor) => cursor.rows.close())
+    this.portals = new BoundedNames('portals', maxMessageBytes, memory, closePortal)
+    this.cursors = new BoundedNames('cursors', maxMessageBytes, memory, closeCursor)
     this.settings = new Settings((name) => this.#settingChanged(name), memory)
     this.block = new TransactionBlock(this.session, this.settings, this)
     this.#sessions = parts.sessions
-    this.context = this.#makeContext(parts.sessions)
-  }
-
-  #makeContext(sessions: SessionHost): SqlContext {
-    const client = this
-    const { session, settings } = this
-    const roles = (): Principals => client.#rolesOfBlock?.principals ?? sessions.principals
-    return {
-      get catalog(): Catalog {
-        return client.#catalog ?? session.catalog
-      },
-      get user(): string {
-        return session.identity.user
-      },
-      get sessionUser(): string {
-        return settings.get('session_authorization') ?? session.user
-      },
-      get rights(): Rights {
-        return session.rights
-      },
-      get database(): string {
-        return session.database
-      },
-      get searchPath(): readonly string[] {
-        return searchPathOf(settings.get('search_path'))
-      },
-      getSetting: (name) => this.getSetting(name),
-      setSetting: (name, value, scope) => this.setSetting(name, value, scope),
-      transactionToken: () => session.token(),
-      backendId: session.id,
-      isBeingRead: (collection) => this.#isBeingRead(collection),
-      get leads(): boolean {
-        return session.databaseFacts.leads
-      },
-      databaseNames: () => sessions.databaseNames(),
-      connectionLimit: (database) => sessions.principals.databaseLimit(database),
-      databaseOwner: (database) => sessions.principals.databaseOwner(database),
-      get placedSettings(): readonly ShownSettings[] {
-        return roles().placedSettings
-      },
-      get roles(): readonly ShownRole[] {
-        return roles().allRoles
-      },
-      rightsOf: (roleId) => session.rightsOf(roleId),
-      mayBecome: (roleId, other) => roles().mayBecome(roleId, other),
-      get systemTables(): readonly SystemTable[] {
-        return session.evidence.map(systemTableOf)
-      },
-    }
+    this.context = new ClientContext(this, parts.sessions)
   }
 
   /** A cursor that has outlived its transaction reads nothing more. */
-  #isBeingRead(collection: number): boolean {
+  isBeingRead(collection: number): boolean {
     return (
       this.portals.some((portal) => portal.reads(collection)) ||
       this.cursors.some(({ isSettled, prepared }) => !isSettled && prepared.uses(collection))
     )
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog ?? this.session.catalog
+  }
+
+  /** With what the open block has changed of them. */
+  get rolesInForce(): Principals {
+    return this.#rolesOfBlock?.principals ?? this.principals
   }
 
   get principals(): Principals {
@@ -288,7 +245,7 @@ export class Client implements BlockClient {
 
   #settingChanged(name: string): void {
     this.outbox.noteLasting()
-    if (reportedSettings.has(name)) this.#toReport.add(name)
+    if (reportedSettings.has(name)) (this.#toReport ??= new Set()).add(name)
     const value = this.settings.get(name)
     if (name === 'application_name') this.session.report.clientName = (value ?? '').slice(0, longestName)
     const { limits } = this.session
@@ -301,26 +258,40 @@ export class Client implements BlockClient {
     }
   }
 
-  /** Drivers follow some settings without asking. */
+  /** All of them, at the start. */
+  greet(): void {
+    for (const key of reportedSettings.keys()) this.#report(key, this.#reportedValue(key))
+    this.#toReport = undefined
+  }
+
+  /** Drivers follow some settings without asking; what a client knows is not said again. */
   reportSettings(): void {
-    if (this.#reported.get('in_hot_standby') !== this.#inHotStandby) this.#toReport.add('in_hot_standby')
-    if (this.#toReport.size === 0) return
-    for (const name of this.#toReport) this.reportSetting(name)
-    this.#toReport.clear()
+    if (this.#known('in_hot_standby') !== this.#inHotStandby) this.#report('in_hot_standby', this.#inHotStandby)
+    if (this.#toReport === undefined) return
+    for (const key of this.#toReport) {
+      const now = this.#reportedValue(key)
+      if (this.#known(key) !== now) this.#report(key, now)
+    }
+    this.#toReport = undefined
   }
 
-  #reportedValue(key: string): string | undefined {
-    if (key === 'session_authorization') return this.session.user
-    return key === 'in_hot_standby' ? this.#inHotStandby : this.settings.get(key)
+  #reportedValue(key: string): string {
+    if (key === 'in_hot_standby') return this.#inHotStandby
+    return (key === 'session_authorization' ? undefined : this.settings.get(key)) ?? this.#defaultOf(key)
   }
 
-  /** Says nothing where the client knows. */
-  reportSetting(key: string): void {
-    const { name, value } = reportedSettings.get(key)!
-    const now = this.#reportedValue(key) ?? value
-    if (this.#reported.get(key) === now) return
-    this.#reported.set(key, now)
-    parameterStatus(this.outbox.writer, name, now)
+  #defaultOf(key: string): string {
+    return key === 'session_authorization' ? this.session.user : reportedSettings.get(key)!.value
+  }
+
+  #known(key: string): string {
+    return this.#reported?.get(key) ?? this.#defaultOf(key)
+  }
+
+  #report(key: string, now: string): void {
+    if (now === this.#defaultOf(key)) this.#reported?.delete(key)
+    else (this.#reported ??= new Map()).set(key, now)
+    parameterStatus(this.outbox.writer, reportedSettings.get(key)!.name, now)
   }
 
   // ---- output
@@ -356,14 +327,19 @@ export class Client implements BlockClient {
   /** Who cancels or goes away while a worker parses is heard when it has ended. */
   parse(text: string): readonly ParsedStatement[] | Promise<readonly ParsedStatement[]> {
     const heldBytes = text.length < shortTextLength ? 0 : heldByStatement(text)
-    if (heldBytes > 0) this.#textMemory.charge(heldBytes)
+    if (heldBytes > 0) this.#chargeText(heldBytes)
     const parsed = this.language.parse(this.host, text)
     return parsed instanceof Promise ? this.#unlessCanceled(parsed) : parsed
   }
 
   /** What was parsed for the message has been answered; what is kept of it is charged by its name. */
   forgetText(): void {
-    if (this.#textMemory.usedBytes > 0) this.#textMemory.release(this.#textMemory.usedBytes)
+    if (this.#textMemory !== undefined) this.#textMemory.force(0)
+  }
+
+  #chargeText(bytes: number): void {
+    this.#textMemory ??= this.session.memory.child('the text of a statement')
+    this.#textMemory.charge(bytes)
   }
 
   /** Lets others have the thread. */
@@ -482,19 +458,5 @@ function isolationOf(value: string | undefined): Isolation {
   return value === 'serializable' || value === 'repeatable read' ? value : 'read committed'
 }
 
-/** As the setting is written: identifiers with commas between them, quoted where they need it. */
-function searchPathOf(text: string | undefined): readonly string[] {
-  if (text === undefined) return ['$user', 'public']
-  const names = text.match(/"(?:[^"]|"")*"|[^\s,"]+/g) ?? []
-  return names.map((name) => (name.startsWith('"') ? name.slice(1, -1).replace(/""/g, '"') : name))
-}
-
 /** NAMEDATALEN, less its end. */
 const longestName = 63
-
-const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25, timestamptz: 1184 }
-
-function systemTableOf(table: EvidenceTable): SystemTable {
-  const columns = table.columns.map(({ name, type }) => ({ name, typeOid: evidenceTypes[type] }))
-  return { name: table.name, columns, rows: () => table.rows() }
-}

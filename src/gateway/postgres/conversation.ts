@@ -22,7 +22,7 @@ import { MessageFrames } from './frames.ts'
 import { hasProved, PostgresLogin } from './login.ts'
 import { MessageReader } from './message-reader.ts'
 import { databaseOf, greet, openClient, userOf } from './greeting.ts'
-import type { PostgresState } from './postgres-protocol.ts'
+import type { Cancelable, PostgresState } from './postgres-protocol.ts'
 import { simpleQuery } from './simple-query.ts'
 import { errorsFor } from './refused-replies.ts'
 import { readStartupPacket, type StartupMessage } from './startup.ts'
@@ -54,7 +54,11 @@ const idleTimeouts = {
   outside: { setting: 'idle_session_timeout', sqlState: '57P05', title: 'idle-session' },
 } as const
 
-export class PostgresConversation implements Conversation {
+const nothing = new Uint8Array(0)
+
+export class PostgresConversation implements Conversation, Cancelable {
+  /** What a CancelRequest must name. */
+  secret = 0
   readonly input: MessageFrames
   readonly #state: PostgresState
   readonly #connection: Connection
@@ -67,17 +71,15 @@ export class PostgresConversation implements Conversation {
   #skipsToSync = false
   /** The client expects what was written up to here, counted from the connection's first byte. */
   #dueThrough = 0
-  readonly #statementTimeout: Timeout
-  readonly #idleTimeout: Timeout
+  #statementTimeout: Timeout | undefined
+  #idleTimeout: Timeout | undefined
   #isTimedOut = false
 
   constructor(state: PostgresState, connection: Connection) {
-    const { sessions, limits } = state.parts
+    const { limits } = state.parts
     this.#state = state
     this.#connection = connection
     this.input = new MessageFrames(limits.maxMessageBytes)
-    this.#statementTimeout = new Timeout(sessions.host)
-    this.#idleTimeout = new Timeout(sessions.host)
   }
 
   next(): Step | Promise<void> {
@@ -95,6 +97,11 @@ export class PostgresConversation implements Conversation {
 
   get takesMore(): boolean {
     return this.#client?.copy !== undefined && !this.#copyWaits
+  }
+
+  /** A small message lies in memory that others' lie in, too. */
+  rest(): void {
+    this.#message.begin(nothing, 0, 0)
   }
 
   /** As PostgreSQL: replies leave at Sync, at Flush, when COPY asks for its data, or when many bytes have gathered. */
@@ -116,7 +123,7 @@ export class PostgresConversation implements Conversation {
   #handle(client: Client, type: number): void | Promise<void> {
     if (this.#skipsToSync && type !== codes.sync && type !== codes.terminate) return undefined
     client.markOutput()
-    this.#idleTimeout.stop()
+    this.#idleTimeout?.stop()
     try {
       const result = this.#dispatch(client, type)
       if (result instanceof Promise) return this.#run(client, type, result)
@@ -130,16 +137,22 @@ export class PostgresConversation implements Conversation {
 
   #run(client: Client, type: number, result: Promise<void>): Promise<void> {
     this.#isTimedOut = false
-    this.#statementTimeout.start(durationMs(client.settings.get('statement_timeout')), () => {
-      this.#isTimedOut = true
-      this.cancel()
-    })
+    this.#limitStatement(durationMs(client.settings.get('statement_timeout')))
     return result
       .then(undefined, (error: unknown) => (this.#connection.hasEnded ? undefined : this.#failed(client, type, error)))
       .finally(() => {
-        this.#statementTimeout.stop()
+        this.#statementTimeout?.stop()
         client.forgetText()
       })
+  }
+
+  #limitStatement(limitMs: number): void {
+    if (limitMs === 0) return
+    this.#statementTimeout ??= new Timeout(this.#state.parts.sessions.host)
+    this.#statementTimeout.start(limitMs, () => {
+      this.#isTimedOut = true
+      this.cancel()
+    })
   }
 
   #dispatch(client: Client, type: number): void | Promise<void> {
@@ -212,6 +225,7 @@ export class PostgresConversation implements Conversation {
     const kind = block.kind === 'explicit' ? idleTimeouts.inTransaction : idleTimeouts.outside
     const limit = settings.get(kind.setting)
     if (limit === undefined) return
+    this.#idleTimeout ??= new Timeout(this.#state.parts.sessions.host)
     this.#idleTimeout.start(durationMs(limit), () => {
       this.#connection.fail(sqlError('timeout', kind.sqlState, `terminating connection due to ${kind.title} timeout`))
     })
@@ -290,8 +304,8 @@ export class PostgresConversation implements Conversation {
   }
 
   close(): void {
-    this.#statementTimeout.stop()
-    this.#idleTimeout.stop()
+    this.#statementTimeout?.stop()
+    this.#idleTimeout?.stop()
     const client = this.#client
     if (client === undefined) return
     this.#state.cancelable.delete(client.session.id)
@@ -357,13 +371,14 @@ export class PostgresConversation implements Conversation {
     const client = openClient({ ...parts, language }, connection, packet)
     client.onCopy = () => connection.proceed()
     try {
-      const secret = greet(client, packet, parts.sessions.host)
-      this.#state.cancelable.set(client.session.id, { secret, cancel: () => this.cancel() })
+      this.secret = greet(client, packet, parts.sessions.host)
+      this.#state.cancelable.set(client.session.id, this)
     } catch (error) {
       client.session.close()
       throw error
     }
     this.#client = client
+    this.#login = undefined
     client.session.onTerminated = (reason) => connection.fail(reason)
     connection.greet(client.session.limits)
     this.#ready(client)

@@ -10,7 +10,6 @@ import type { GatewayLimits } from '../gateway.ts'
 import { Client } from './client.ts'
 import { sqlError } from './errors.ts'
 import type { SqlLanguage } from './language.ts'
-import { reportedSettings } from './server-settings.ts'
 import { simpleQuery } from './simple-query.ts'
 import { protocolVersion, readOptions, type StartupMessage } from './startup.ts'
 import { authenticationOk, backendKeyData, negotiateProtocolVersion } from './wire.ts'
@@ -32,8 +31,10 @@ export function openClient(
     throw sqlError('unsupported', '0A000', 'replication connections are not supported')
   }
   const session = openSession(sessions, remote, userOf(packet), databaseOf(sessions, parameters, byName))
-  const maxPendingOutputBytes = Math.min(limits.maxPendingOutputBytes, session.limits.queuedBytes)
-  return new Client({ session, sessions, outbox, limits: { ...limits, maxPendingOutputBytes }, language })
+  const { queuedBytes } = session.limits
+  const isLimited = queuedBytes < limits.maxPendingOutputBytes
+  const own = isLimited ? { ...limits, maxPendingOutputBytes: queuedBytes } : limits
+  return new Client({ session, sessions, outbox, limits: own, language })
 }
 
 /** Of a packet that speaks our version of the protocol; else the error with which the connection ends. */
@@ -83,7 +84,7 @@ export function greet(client: Client, { version, parameters }: StartupMessage, h
   const unknown = [...parameters.keys()].filter((name) => name.startsWith('_pq_.'))
   if (version !== protocolVersion || unknown.length > 0) negotiateProtocolVersion(writer, protocolVersion, unknown)
   authenticationOk(writer)
-  for (const key of reportedSettings.keys()) client.reportSetting(key)
+  client.greet()
   const random = new Uint8Array(4)
   host.random(random)
   const secret = new DataView(random.buffer).getUint32(0)

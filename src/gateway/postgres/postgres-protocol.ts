@@ -17,7 +17,7 @@ export function postgresOver(language: SqlLanguage): Protocol<'postgres'> {
   }
 }
 
-interface Cancelable {
+export interface Cancelable {
   readonly secret: number
   cancel(): void
 }

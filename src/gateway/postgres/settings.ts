@@ -30,12 +30,18 @@ export class Settings {
   /** What RESET goes back to: what the client connected with. */
   #initial: ReadonlyMap<string, string> = nothing
   readonly #onChange: (name: string) => void
-  readonly #memory: MemoryAccount
+  readonly #session: MemoryAccount
+  /** Made with the first. */
+  #account: MemoryAccount | undefined
 
   /** `onChange` is told of every name whose value may have changed. */
   constructor(onChange: (name: string) => void, session: MemoryAccount) {
-    this.#memory = session.child('the settings of a connection', { quantumBytes: 4096 })
+    this.#session = session
     this.#onChange = onChange
+  }
+
+  get #memory(): MemoryAccount {
+    return (this.#account ??= this.#session.child('the settings of a connection', { quantumBytes: 4096 }))
   }
 
   get state(): SettingsState {
@@ -67,6 +73,7 @@ export class Settings {
   /** At the end of the start: what is set now is what this connection resets to. */
   keepAsInitial(): void {
     this.#initial = this.#state.session
+    if (this.#state === noSettings) return
     // They stay as long as the connection.
     this.#memory.charge(this.#state.bytes)
     this.#become(noSettings)
@@ -75,6 +82,7 @@ export class Settings {
   /** What was set since `earlier` goes back. */
   restore(earlier: SettingsState): void {
     const before = this.#state
+    if (before === earlier) return
     this.#memory.force(this.#memory.usedBytes + earlier.bytes - before.bytes)
     this.#state = earlier
     this.#announce(before)
@@ -99,7 +107,6 @@ export class Settings {
   }
 
   #announce(before: SettingsState): void {
-    if (before === this.#state) return
     const names = new Set([...before.session.keys(), ...before.local.keys()])
     for (const name of [...this.#state.session.keys(), ...this.#state.local.keys()]) names.add(name)
     for (const name of names) this.#onChange(name)

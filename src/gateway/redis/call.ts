@@ -1,7 +1,8 @@
 /**
  * One command being carried out: its arguments, where its reply goes, who sent it, and the transaction that it runs in.
  *
- * A connection has one `Call` and moves it along from command to command, so that nothing is allocated per command.
+ * A connection moves one `Call` along from command to command, so that nothing is allocated per command, and gives it away
+ * where it rests (`SpareCalls`).
  */
 import type { Privileges } from '../../database/access/privileges.ts'
 import { unlimited } from '../../database/access/rights.ts'
@@ -18,7 +19,7 @@ import type { Client } from './client.ts'
 import type { Command } from './command-table.ts'
 import { databaseCount, DatabaseLookup, nowhere } from './databases.ts'
 import { CommandError, notAFloat, notAnInteger } from './errors.ts'
-import { Permissions } from './permissions.ts'
+import type { Permissions } from './permissions.ts'
 import type { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
 import type { Arguments } from './wire.ts'
@@ -49,16 +50,26 @@ export class Call {
   tx!: Transaction
   arguments!: Arguments
   readonly reply: Reply
-  readonly client: Client
+  client!: Client
+  command!: Command
   readonly server: ServerState
-  readonly permissions: Permissions
   readonly #databases = new DatabaseLookup()
 
-  constructor(client: Client, server: ServerState, reply: Reply) {
-    this.client = client
+  constructor(server: ServerState, reply: Reply) {
     this.server = server
     this.reply = reply
-    this.permissions = new Permissions(server.table)
+  }
+
+  /** Of the command, as a session runs it: perhaps again, when nothing of it stays in the reply. */
+  readonly statement = (tx: Transaction): Steps => {
+    this.tx = tx
+    this.reply.restart()
+    this.checkMay(this.command)
+    return this.command.data!(this)
+  }
+
+  get permissions(): Permissions {
+    return this.server.permissionsOf(this.tx.principal.rights)
   }
 
   get count(): number {
@@ -133,27 +144,26 @@ export class Call {
   checkMay(command: Command): void {
     const { rights } = this.tx.principal
     if (rights === unlimited) return
-    this.permissions.check(rights, this.tx.catalog, this.client.database, command, this.arguments)
+    this.server.permissionsOf(rights).check(this.tx.catalog, this.client.database, command, this.arguments)
   }
 
   /** Which keys of the selected database may be told of; undefined: all. */
   get visibleKeys(): ((key: Slice) => boolean) | undefined {
-    return this.permissions.visible(this.tx.principal.rights, this.tx.catalog, this.client.database)
+    return this.permissions.visible(this.tx.catalog, this.client.database)
   }
 
   /** The selected database, for what looks through all that may be told of. */
   get visibleSpace(): Keyspace {
-    const { rights } = this.tx.principal
-    return this.permissions.seesNothing(rights, this.tx.catalog, this.client.database) ? nowhere : this.space
+    return this.permissions.seesNothing(this.tx.catalog, this.client.database) ? nowhere : this.space
   }
 
   /** To make a key in another database, or overwrite it there. Errors: `Denial`. */
   checkMayWriteTo(database: number, key: Slice): void {
-    this.permissions.requireWrite(this.tx.principal.rights, this.tx.catalog, database, key)
+    this.permissions.requireWrite(this.tx.catalog, database, key)
   }
 
   mayAll(database: number, wanted: Privileges): boolean {
-    return this.permissions.hasAll(this.tx.principal.rights, this.tx.catalog, database, wanted)
+    return this.permissions.hasAll(this.tx.catalog, database, wanted)
   }
 
   /** A 64-bit integer. */

@@ -9,7 +9,6 @@
 import { type ErrorCode, PolylogError } from '../../base/errors.ts'
 import type { MemoryAccount } from '../../base/memory-account.ts'
 import { unlimited } from '../../database/access/rights.ts'
-import type { StatementSteps, Transaction } from '../../database/contract.ts'
 import type { RunOptions, Session, SessionOptions } from '../../session/contract.ts'
 import type { Role } from '../../principal/roles.ts'
 import { answerTo } from '../../session/faults.ts'
@@ -17,7 +16,7 @@ import { type Connection, noEncryption } from '../connection.ts'
 import { step, type Conversation, type Step } from '../gateway.ts'
 import { Timeout } from '../timeout.ts'
 import type { Reworded } from '../refused-replies.ts'
-import { Call } from './call.ts'
+import type { Call } from './call.ts'
 import type { Client, ClientName } from './client.ts'
 import type { Command } from './command-table.ts'
 import { noteDenial } from './denial-log.ts'
@@ -26,7 +25,7 @@ import { Parties } from './parties.ts'
 import type { QueuedCommands } from './queue.ts'
 import { Denial } from './permissions.ts'
 import { errorsFor } from './refused-replies.ts'
-import { Reply } from './reply.ts'
+import type { Reply } from './reply.ts'
 import type { ServerState } from './server-state.ts'
 import { Watches } from './watches.ts'
 import { parsed, RequestParser } from './wire.ts'
@@ -58,8 +57,6 @@ function isOpenToAll(role: Role | undefined): boolean {
 
 export class RedisConversation implements Client, Conversation {
   readonly input: RequestParser
-  readonly watches: Watches = new Watches()
-  readonly parties: Parties
   session: Session
   name = ''
   libraryName = ''
@@ -75,11 +72,14 @@ export class RedisConversation implements Client, Conversation {
   #isIdentified = false
   readonly #server: ServerState
   readonly #connection: Connection
-  readonly #reply: Reply
-  readonly #names: MemoryAccount
-  readonly #call: Call
-  readonly #timeout: Timeout
-  #command: Command | undefined
+  // Made for who needs them: most do not.
+  #watches: Watches | undefined
+  #parties: Parties | undefined
+  #names: MemoryAccount | undefined
+  #timeout: Timeout | undefined
+  /** Lent, as long as anything is carried out. */
+  #lent: Call | undefined
+  #protocol = 2
 
   constructor(server: ServerState, connection: Connection) {
     this.#server = server
@@ -89,18 +89,30 @@ export class RedisConversation implements Client, Conversation {
     this.input.onMany = () => this.#meet()
     this.session = this.#openSession({ isConnection: !server.sessions.principals.areProved })
     connection.outbox.witness = this.session
-    this.parties = new Parties(() => this.#openParty())
-    this.#names = connection.memory.child('the names of a client', { quantumBytes: 4096 })
-    this.#reply = new Reply(
-      connection.outbox.writer,
-      4 * server.limits.maxMessageBytes,
-      connection.memory,
-      server.tally,
-    )
-    this.#call = new Call(this, server, this.#reply)
-    this.#timeout = new Timeout(server.sessions.host)
     server.clients.set(this.id, this)
     this.#mustIdentify()
+  }
+
+  get watches(): Watches {
+    return (this.#watches ??= new Watches())
+  }
+
+  get parties(): Parties {
+    return (this.#parties ??= new Parties(() => this.#openParty()))
+  }
+
+  get #call(): Call {
+    return (this.#lent ??= this.#server.calls.take(this, this.#connection.memory))
+  }
+
+  get #reply(): Reply {
+    return this.#call.reply
+  }
+
+  rest(): void {
+    if (this.#lent === undefined) return
+    this.#server.calls.give(this.#lent)
+    this.#lent = undefined
   }
 
   get isIdentified(): boolean {
@@ -141,7 +153,7 @@ export class RedisConversation implements Client, Conversation {
   }
 
   get isBlocked(): boolean {
-    return this.session.waitsFor !== undefined || this.parties.isBlocked
+    return this.session.waitsFor !== undefined || this.#parties?.isBlocked === true
   }
 
   get receivedBytes(): number {
@@ -166,10 +178,11 @@ export class RedisConversation implements Client, Conversation {
   }
 
   get protocol(): number {
-    return this.#reply.protocol
+    return this.#protocol
   }
 
   set protocol(version: number) {
+    this.#protocol = version
     this.#reply.protocol = version
   }
 
@@ -312,12 +325,13 @@ export class RedisConversation implements Client, Conversation {
   }
 
   #run(command: Command): void | Promise<void> {
-    this.#command = command
+    const call = this.#call
+    call.command = command
     let result: void | Promise<void>
     try {
       if (command.lasts) result = this.#runLasting(command)
       else if (command.connection !== undefined) result = this.#runOutside(command)
-      else result = this.session.run(this.#statement, command.readOnly ? readOnlyRun : writingRun)
+      else result = this.session.run(call.statement, command.readOnly ? readOnlyRun : writingRun)
     } catch (error) {
       this.#fail(error)
       this.#finish()
@@ -356,7 +370,7 @@ export class RedisConversation implements Client, Conversation {
   /** EXEC ends its block even so. */
   #refuseBlock(error: unknown): CommandError {
     this.queue = undefined
-    this.watches.clear(this.session)
+    this.#watches?.clear(this.session)
     return new CommandError(`EXECABORT Transaction discarded because of: ${errorLine(this.#answerTo(error))}`)
   }
 
@@ -368,14 +382,7 @@ export class RedisConversation implements Client, Conversation {
     // Not before it is needed: who looks at the catalog waits for all that it tells of.
     if (rights === unlimited) return
     const { catalog } = session
-    this.#call.permissions.check(rights, catalog, this.database, command, this.#call.arguments)
-  }
-
-  readonly #statement = (tx: Transaction): void | StatementSteps<void> => {
-    this.#call.tx = tx
-    this.#reply.restart()
-    this.#call.checkMay(this.#command!)
-    return this.#command!.data!(this.#call)
+    this.#server.permissionsOf(rights).check(catalog, this.database, command, this.#call.arguments)
   }
 
   #fail(error: unknown): void {
@@ -392,12 +399,16 @@ export class RedisConversation implements Client, Conversation {
   #await(result: Promise<void>): Promise<void> {
     this.#reply.detach()
     let isTimedOut = false
-    this.#timeout.start(this.session.limits.statementTimeoutMs, () => {
-      isTimedOut = true
-      this.cancel()
-    })
+    const { statementTimeoutMs } = this.session.limits
+    if (statementTimeoutMs > 0) {
+      this.#timeout ??= new Timeout(this.#server.sessions.host)
+      this.#timeout.start(statementTimeoutMs, () => {
+        isTimedOut = true
+        this.cancel()
+      })
+    }
     const end = (): void => {
-      this.#timeout.stop()
+      this.#timeout?.stop()
       if (!this.#connection.hasEnded) this.#finish()
     }
     return result.then(end, (error: unknown) => {
@@ -429,12 +440,13 @@ export class RedisConversation implements Client, Conversation {
 
   failBlock(): void {
     if (this.hasOpenBlock) this.session.fail()
-    this.parties.fail()
+    this.#parties?.fail()
   }
 
   // ---- what commands ask of the connection
 
   keepName(which: ClientName, value: string): void {
+    this.#names ??= this.#connection.memory.child('the names of a client', { quantumBytes: 4096 })
     this.#names.resize(2 * this[which].length, 2 * value.length)
     this[which] = value
     this.session.report.clientName = this.name
@@ -462,7 +474,7 @@ export class RedisConversation implements Client, Conversation {
   #goOnWith(next: Session): void {
     const last = this.session
     next.durability = last.durability
-    this.parties.close()
+    this.#parties?.close()
     last.close()
     next.report.clientName = this.name
     this.session = next
@@ -474,7 +486,7 @@ export class RedisConversation implements Client, Conversation {
 
   reset(): void {
     this.queue = undefined
-    this.watches.clear(this.session)
+    this.#watches?.clear(this.session)
     this.keepName('name', '')
     this.database = 0
     this.protocol = 2
@@ -499,14 +511,14 @@ export class RedisConversation implements Client, Conversation {
 
   cancel(): void {
     this.session.cancel()
-    this.parties.cancel()
+    this.#parties?.cancel()
   }
 
   close(): void {
-    this.#timeout.stop()
+    this.#timeout?.stop()
     this.#server.clients.delete(this.id)
     this.queue = undefined
-    this.parties.close()
+    this.#parties?.close()
     this.session.close()
   }
 }

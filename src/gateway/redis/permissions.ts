@@ -64,47 +64,43 @@ interface Pattern {
   readonly may: Privileges
 }
 
+/** Of one role's rights. */
 export class Permissions {
-  readonly #table: CommandTable
   readonly #databases = new DatabaseLookup()
-  #rights: Rights | undefined
+  readonly #rights: Rights
   #catalog: Catalog | undefined
   #number = -1
   /** Of all keys. */
   #whole: Privileges = noPrivileges
   #patterns: readonly Pattern[] = []
-  #commands: ReadonlySet<Command> | undefined
+  readonly #commands: ReadonlySet<Command> | undefined
 
-  constructor(table: CommandTable) {
-    this.#table = table
+  constructor(table: CommandTable, rights: Rights) {
+    const { redisCommands } = rights
+    this.#rights = rights
+    this.#commands = redisCommands && allowedBy(table, redisCommands)
   }
 
   /** Errors: `Denial`. `first`: where the command stands among the arguments. */
-  check(rights: Rights, catalog: Catalog, database: number, command: Command, args: Arguments, first = 0): void {
-    const denial = this.find(rights, catalog, database, command, args, first)
+  check(catalog: Catalog, database: number, command: Command, args: Arguments, first = 0): void {
+    const denial = this.find(catalog, database, command, args, first)
     if (denial !== undefined) throw denial
   }
 
-  find(
-    rights: Rights,
-    catalog: Catalog,
-    database: number,
-    command: Command,
-    args: Arguments,
-    first: number,
-  ): Denial | undefined {
-    this.#look(rights, catalog, database)
-    if (!this.#mayRun(rights, command)) return new Denial('command', command.name)
-    if (rights.areUnlimited) return undefined
+  find(catalog: Catalog, database: number, command: Command, args: Arguments, first: number): Denial | undefined {
+    this.#look(catalog, database)
+    if (!this.#mayRun(command)) return new Denial('command', command.name)
+    if (this.#rights.areUnlimited) return undefined
     const { keys } = command
     if (keys.length > 0) return this.#whole === reachable ? undefined : this.#findKey(command, args, first)
     const wanted = needsOfAll.get(command.name)
     return wanted === undefined || (this.#whole & wanted) === wanted ? undefined : new Denial('command', command.name)
   }
 
-  #mayRun(rights: Rights, command: Command): boolean {
+  #mayRun(command: Command): boolean {
     if (command.isForStrangers) return true
     if (this.#commands?.has(command) === false) return false
+    const rights = this.#rights
     if (!command.administers || rights.areUnlimited) return true
     if (command.facts.name === 'acl') return rights.member!.createsRoles
     if (monitoring.has(command.name) && rights.member!.monitors) return true
@@ -112,10 +108,9 @@ export class Permissions {
   }
 
   /** Finds out once what the rights are here. */
-  #look(rights: Rights, catalog: Catalog, database: number): void {
-    if (rights === this.#rights && catalog === this.#catalog && database === this.#number) return
-    const { redisCommands } = rights
-    this.#commands = redisCommands && allowedBy(this.#table, redisCommands)
+  #look(catalog: Catalog, database: number): void {
+    if (catalog === this.#catalog && database === this.#number) return
+    const rights = this.#rights
     const namespace = catalog.namespaces.get(redisNamespace)
     const collection = this.#databases.find(catalog, database)
     const all = rights.ofNamespace(namespace)
@@ -123,7 +118,6 @@ export class Permissions {
     const patterns = namespace === undefined ? [] : rights.keysOf(namespace)
     this.#whole = whole & reachable
     this.#patterns = patterns.map(({ keys = '', may }) => ({ glob: new Glob(sliceOf(Buffer.from(keys))), may }))
-    this.#rights = rights
     this.#catalog = catalog
     this.#number = database
   }
@@ -153,30 +147,30 @@ export class Permissions {
   }
 
   /** What of a database may be read by its name; undefined: everything. */
-  visible(rights: Rights, catalog: Catalog, database: number): ((key: Slice) => boolean) | undefined {
-    if (rights.areUnlimited) return undefined
-    this.#look(rights, catalog, database)
+  visible(catalog: Catalog, database: number): ((key: Slice) => boolean) | undefined {
+    if (this.#rights.areUnlimited) return undefined
+    this.#look(catalog, database)
     return this.#mayAll(read) ? undefined : (key) => this.#may(key, read)
   }
 
   /** Not even the name of a key. */
-  seesNothing(rights: Rights, catalog: Catalog, database: number): boolean {
-    if (rights.areUnlimited) return false
-    this.#look(rights, catalog, database)
+  seesNothing(catalog: Catalog, database: number): boolean {
+    if (this.#rights.areUnlimited) return false
+    this.#look(catalog, database)
     return this.#whole === noPrivileges && this.#patterns.length === 0
   }
 
   /** To make or overwrite a key there. Errors: `Denial`. */
-  requireWrite(rights: Rights, catalog: Catalog, database: number, key: Slice): void {
-    if (rights.areUnlimited) return
-    this.#look(rights, catalog, database)
+  requireWrite(catalog: Catalog, database: number, key: Slice): void {
+    if (this.#rights.areUnlimited) return
+    this.#look(catalog, database)
     if (!this.#may(key, insert | update)) throw keyDenied(key)
   }
 
   /** All of these on all keys. */
-  hasAll(rights: Rights, catalog: Catalog, database: number, wanted: Privileges): boolean {
-    if (rights.areUnlimited) return true
-    this.#look(rights, catalog, database)
+  hasAll(catalog: Catalog, database: number, wanted: Privileges): boolean {
+    if (this.#rights.areUnlimited) return true
+    this.#look(catalog, database)
     return this.#mayAll(wanted)
   }
 }

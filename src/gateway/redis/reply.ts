@@ -33,11 +33,15 @@ export interface ReplyPlace {
 
 const beginning: ReplyPlace = { parts: 0, end: 0 }
 
+/** Of a reply that is nobody's. */
+const nowhere = new ByteWriter(0)
+
 /** A null of RESP3. */
 const leastItemBytes = 3
 
 export class Reply {
-  writer: ByteWriter
+  /** Of the outbox, from `begin` on. */
+  writer: ByteWriter = nowhere
   /** `writer` is the reply's own, and is copied to where the others are when the command has ended. */
   isDetached = false
   /** What is written now goes into another buffer, and is counted. */
@@ -50,19 +54,30 @@ export class Reply {
   /** 2 or 3. */
   protocol = 2
   readonly #maxBytes: number
-  readonly #memory: MemoryAccount
+  /** Of whom it is for. */
+  #memory!: MemoryAccount
   readonly #tally: { errors: number }
   /** The writer may grow so far before more is charged. */
   #paidTo: number
   readonly #freeBytes: number
 
-  constructor(writer: ByteWriter, maxBytes: number, memory: MemoryAccount, tally: { errors: number }) {
-    this.writer = writer
+  constructor(maxBytes: number, tally: { errors: number }) {
     this.#maxBytes = maxBytes
-    this.#memory = memory
     this.#tally = tally
     this.#freeBytes = Math.min(freeBytes, maxBytes)
     this.#paidTo = this.#freeBytes
+  }
+
+  /** Serves another connection from now on; between two commands. */
+  serve(memory: MemoryAccount, protocol: number): void {
+    this.#memory = memory
+    this.protocol = protocol
+  }
+
+  /** Knows nothing more of the connection that it served. */
+  leave(): void {
+    this.settle()
+    this.writer = nowhere
   }
 
   /** Charges as the reply grows, before it does. */

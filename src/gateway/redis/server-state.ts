@@ -1,4 +1,5 @@
 /** What the connections of one gateway share: who is connected, the positions of scans, limits and the time. */
+import type { Rights } from '../../database/access/rights.ts'
 import type { DoorCounts } from '../../session/activity.ts'
 import type { SessionHost } from '../../session/contract.ts'
 import type { Connection } from '../connection.ts'
@@ -7,7 +8,9 @@ import type { Client } from './client.ts'
 import type { CommandTable } from './command-table.ts'
 import { DenialLog } from './denial-log.ts'
 import { RedisConversation } from './conversation.ts'
+import { Permissions } from './permissions.ts'
 import { ScanCursors } from './scan-cursors.ts'
+import { SpareCalls } from './spare-calls.ts'
 
 type ResettableCount = 'connectionsOpened' | 'requests' | 'bytesReceived' | 'bytesSent'
 
@@ -30,10 +33,17 @@ export class ServerState implements ProtocolState {
   /** What CONFIG RESETSTAT takes off the counts that all doors share. */
   #resetAt = { connectionsOpened: 0, requests: 0, bytesReceived: 0, bytesSent: 0 }
 
+  readonly calls: SpareCalls
+  /** What was found out for these rights: once for all of a role. */
+  readonly #permissions = new WeakMap<Rights, Permissions>()
+  #lastRights: Rights | undefined
+  #lastPermissions: Permissions | undefined
+
   constructor({ sessions, limits }: DoorParts, table: CommandTable) {
     this.sessions = sessions
     this.limits = limits
     this.table = table
+    this.calls = new SpareCalls(this)
     this.counts = sessions.activity.door('redis')
     const { host } = sessions
     this.cursors = new ScanCursors((into) => host.random(into))
@@ -45,6 +55,15 @@ export class ServerState implements ProtocolState {
 
   converse(connection: Connection): Conversation {
     return new RedisConversation(this, connection)
+  }
+
+  permissionsOf(rights: Rights): Permissions {
+    if (rights === this.#lastRights) return this.#lastPermissions!
+    let found = this.#permissions.get(rights)
+    if (found === undefined) this.#permissions.set(rights, (found = new Permissions(this.table, rights)))
+    this.#lastRights = rights
+    this.#lastPermissions = found
+    return found
   }
 
   /** Since the start, or since CONFIG RESETSTAT. */

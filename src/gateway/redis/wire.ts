@@ -102,6 +102,12 @@ export class Arguments {
   }
 }
 
+/** Of connections that rest, for those that send something. */
+const spareArguments: Arguments[] = []
+const mostSpare = 64
+/** Of whom nothing is being read. */
+const noArguments = new Arguments()
+
 /**
  * `request`: the arguments are there, at least one. `more`: wait for bytes. `error`: see `error`, then close. `pause`: there
  * was much in this turn; ask again in another one.
@@ -110,7 +116,7 @@ export const parsed = { request: 1, more: 2, error: 3, pause: 4 } as const
 export type Parsed = (typeof parsed)[keyof typeof parsed]
 
 export class RequestParser extends ReceiveBuffer {
-  readonly arguments: Arguments = new Arguments()
+  arguments: Arguments = noArguments
   /** It is known who sends this. */
   isOfKnown = true
   /** What is wrong with the bytes, in Redis's words. */
@@ -155,11 +161,20 @@ export class RequestParser extends ReceiveBuffer {
   override rest(): void {
     const { bytes, start } = this
     super.rest()
-    if (this.#missing === 0) this.arguments.forget()
+    if (this.#missing === 0) this.#giveArguments()
     else if (this.bytes !== bytes) this.arguments.move(this.bytes, this.start - start)
   }
 
+  #giveArguments(): void {
+    const { arguments: given } = this
+    if (given === noArguments) return
+    given.forget()
+    if (spareArguments.length < mostSpare) spareArguments.push(given)
+    this.arguments = noArguments
+  }
+
   next(): Parsed {
+    if (this.arguments === noArguments) this.arguments = spareArguments.pop() ?? new Arguments()
     for (;;) {
       if (this.#missing === 0) {
         this.arguments.clear()

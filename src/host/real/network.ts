@@ -129,6 +129,7 @@ function readsAtOnce(accepted: net.Socket, path: string | undefined): RealSocket
     const chunk = Buffer.allocUnsafe(count)
     readBuffer.copy(chunk, 0, 0, count)
     socket!.onData(chunk)
+    return true
   })
   if (reading !== undefined) socket = new RealSocket(reading, originOf(reading, path)).follow()
   return socket
@@ -137,24 +138,20 @@ function readsAtOnce(accepted: net.Socket, path: string | undefined): RealSocket
 /**
  * The accepted connection with reads that pass no stream (`onread`, which Node offers for connections that it opens): as a
  * stream each chunk costs 64 KiB of memory given out and back, and a tick. `undefined` where this Node has it otherwise.
- * The next read overwrites what `take` has not copied.
+ * The next read overwrites what `take` has not copied; it answers true, to be given more.
  */
 export function readInto(
   accepted: net.Socket,
   buffer: Uint8Array,
-  take: (count: number) => void,
+  take: (count: number) => true,
 ): net.Socket | undefined {
   const inner = accepted as unknown as Accepted
   const handle = inner._handle
   if (handle === undefined || handle === null || typeof handle.useUserBuffer !== 'function') return undefined
-  const callback = (count: number): boolean => {
-    take(count)
-    return true
-  }
   const options: net.SocketConstructorOpts & Undocumented = {
     handle,
     allowHalfOpen: true,
-    onread: { buffer, callback },
+    onread: { buffer, callback: take },
   }
   const reading = new net.Socket(options)
   const outer = reading as unknown as Accepted

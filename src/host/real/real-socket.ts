@@ -5,6 +5,29 @@ import { isLoopback } from '../loopback.ts'
 
 const ignore = (): void => {}
 
+/** Which of ours a socket of Node's belongs to: functions of their own for each would take as much as the socket. */
+const owner = Symbol('owner')
+
+interface Owned extends net.Socket {
+  [owner]?: RealSocket
+}
+
+function closed(this: Owned): void {
+  this[owner]?.onClose()
+}
+
+function ended(this: Owned): void {
+  this[owner]?.onEnd()
+}
+
+function drained(this: Owned): void {
+  this[owner]?.onDrain()
+}
+
+function received(this: Owned, chunk: Uint8Array): void {
+  this[owner]?.onData(chunk)
+}
+
 /** Where a connection comes from. */
 export type Origin = Pick<Socket, 'remote' | 'isLocal'>
 
@@ -34,13 +57,14 @@ export class RealSocket implements Socket {
 
   /** Tells of what comes; before the turn in which it was made ends. */
   follow(): this {
-    const { stream } = this
-    stream.on('close', () => this.onClose())
+    const stream: Owned = this.stream
+    stream[owner] = this
+    stream.on('close', closed)
     stream.on('error', ignore)
-    stream.on('end', () => this.onEnd())
-    stream.on('drain', () => this.onDrain())
+    stream.on('end', ended)
+    stream.on('drain', drained)
     // Where reads pass no stream, there are none.
-    stream.on('data', (chunk) => this.onData(chunk))
+    stream.on('data', received)
     return this
   }
 

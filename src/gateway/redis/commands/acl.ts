@@ -30,6 +30,7 @@ import {
   ownKeys,
   shownKeys,
 } from '../key-rules.ts'
+import { Permissions } from '../permissions.ts'
 import { Arguments } from '../wire.ts'
 import { writeHelp } from './help.ts'
 
@@ -193,7 +194,7 @@ function checkMayGive(call: Call, privileges: KeyPrivileges, role: Role | undefi
   let wanted = noPrivileges
   for (const [pattern, each] of privileges) wanted |= each & ~(before?.get(pattern) ?? noPrivileges)
   if (wanted === noPrivileges) return rights.member!.roleId
-  if (!call.permissions.hasAll(rights, call.client.session.catalog, call.client.database, wanted)) {
+  if (!call.server.permissionsOf(rights).hasAll(call.client.session.catalog, call.client.database, wanted)) {
     throw new CommandError('NOPERM this user has no permissions to give what it has not itself')
   }
   return rights.member!.roleId
@@ -237,7 +238,13 @@ function dryRun(call: Call): void {
   const denial =
     role === undefined
       ? undefined
-      : call.permissions.find(narrowedRights(call, role), client.session.catalog, client.database, command, inner, 0)
+      : new Permissions(server.table, narrowedRights(call, role)).find(
+          client.session.catalog,
+          client.database,
+          command,
+          inner,
+          0,
+        )
   if (denial === undefined) reply.ok()
   else if (denial.reason === 'command') {
     reply.bulkText(`This user has no permissions to run the '${denial.object}' command`)

@@ -169,8 +169,9 @@ function engine(call: Call): void | Promise<void> {
   const found = session.run<string | undefined>((tx) => {
     const existing = findDatabase(tx.catalog, number)
     if (wanted === undefined || existing?.engine === wanted) return existing?.engine
-    const { rights } = tx.principal
-    if (!call.permissions.hasAll(rights, tx.catalog, number, privilege.insert | privilege.update)) {
+    if (
+      !call.server.permissionsOf(tx.principal.rights).hasAll(tx.catalog, number, privilege.insert | privilege.update)
+    ) {
       throw new Denial('command', 'polylog.engine')
     }
     if (existing === undefined) return createDatabase(tx, number, wanted).engine

@@ -1,0 +1,116 @@
+/**
+ * A client as the language sees it.
+ *
+ * The language puts other catalogs in its place by objects that inherit from it, so it has no private fields; and it is a class,
+ * since getters of its own for each client would take more than all else that an idle one has.
+ */
+import type { Rights } from '../../database/access/rights.ts'
+import type { Catalog } from '../../database/catalog/catalog.ts'
+import type { ShownRole, ShownSettings, SqlContext, SystemTable } from '../../language/sql/contract.ts'
+import type { SessionHost } from '../../session/contract.ts'
+import type { EvidenceTable, EvidenceType } from '../../session/evidence.ts'
+import type { Client } from './client.ts'
+
+export class ClientContext implements SqlContext {
+  readonly client: Client
+  readonly sessions: SessionHost
+
+  constructor(client: Client, sessions: SessionHost) {
+    this.client = client
+    this.sessions = sessions
+  }
+
+  get catalog(): Catalog {
+    return this.client.catalog
+  }
+
+  get user(): string {
+    return this.client.session.identity.user
+  }
+
+  get sessionUser(): string {
+    return this.client.settings.get('session_authorization') ?? this.client.session.user
+  }
+
+  get rights(): Rights {
+    return this.client.session.rights
+  }
+
+  get database(): string {
+    return this.client.session.database
+  }
+
+  get searchPath(): readonly string[] {
+    return searchPathOf(this.client.settings.get('search_path'))
+  }
+
+  getSetting(name: string): string | undefined {
+    return this.client.getSetting(name)
+  }
+
+  setSetting(name: string, value: string | undefined, scope: 'session' | 'transaction'): void {
+    this.client.setSetting(name, value, scope)
+  }
+
+  transactionToken(): string {
+    return this.client.session.token()
+  }
+
+  get backendId(): number {
+    return this.client.session.id
+  }
+
+  isBeingRead(collection: number): boolean {
+    return this.client.isBeingRead(collection)
+  }
+
+  get leads(): boolean {
+    return this.client.session.databaseFacts.leads
+  }
+
+  databaseNames(): readonly string[] {
+    return this.sessions.databaseNames()
+  }
+
+  connectionLimit(database: string): number {
+    return this.sessions.principals.databaseLimit(database)
+  }
+
+  databaseOwner(database: string): ReturnType<NonNullable<SqlContext['databaseOwner']>> {
+    return this.sessions.principals.databaseOwner(database)
+  }
+
+  get placedSettings(): readonly ShownSettings[] {
+    return this.client.rolesInForce.placedSettings
+  }
+
+  get roles(): readonly ShownRole[] {
+    return this.client.rolesInForce.allRoles
+  }
+
+  rightsOf(roleId: number): Rights {
+    return this.client.session.rightsOf(roleId)
+  }
+
+  mayBecome(roleId: number, other: number): boolean {
+    return this.client.rolesInForce.mayBecome(roleId, other)
+  }
+
+  get systemTables(): readonly SystemTable[] {
+    return this.client.session.evidence.map(systemTableOf)
+  }
+}
+
+/** As the setting is written: identifiers with commas between them, quoted where they need it. */
+function searchPathOf(text: string | undefined): readonly string[] {
+  if (text === undefined) return ['$user', 'public']
+  const names = text.match(/"(?:[^"]|"")*"|[^\s,"]+/g) ?? []
+  return names.map((name) => (name.startsWith('"') ? name.slice(1, -1).replace(/""/g, '"') : name))
+}
+
+const evidenceTypes: Record<EvidenceType, number> = { bool: 16, int8: 20, text: 25, timestamptz: 1184 }
+
+function systemTableOf(table: EvidenceTable): SystemTable {
+  const columns = table.columns.map(({ name, type }) => ({ name, typeOid: evidenceTypes[type] }))
+  return { name: table.name, columns, rows: () => table.rows() }
+}

@@ -1,0 +1,48 @@
+/** What a session is made of, and what it asks of the server that it is a part of. */
+import type { MemoryAccount } from '../base/memory-account.ts'
+import type { Database } from '../database/database.ts'
+import type { Durability } from '../log/commit-log.ts'
+import type { Principals } from '../principal/principals.ts'
+import type { Activity } from './activity.ts'
+import type { RightsSource } from './identity.ts'
+import type { SessionLimits } from './limits.ts'
+import type { TransactionRegistry } from './party.ts'
+import type { BudgetPlace } from './principal-budgets.ts'
+import type { ClientSession } from './session.ts'
+import type { Sight } from './sight.ts'
+import type { StatementRunner } from './statement-runner.ts'
+
+/** What a session needs of the server: the transactions that can be joined, and who else is there. */
+export interface SessionRegistry extends TransactionRegistry, RightsSource {
+  /** All sessions of the server, for those who ask who is there. */
+  all(): Iterable<ClientSession>
+  /** It has ended. */
+  left(session: ClientSession, place: SessionPlace): void
+}
+
+/** Where it is counted, until it ends. */
+export interface SessionPlace {
+  readonly budget: BudgetPlace
+  readonly principal: { sessions: number }
+  /** As it was opened, whatever the session has moved on to. */
+  readonly database: Database
+}
+
+export interface SessionParts {
+  readonly id: number
+  readonly user: string
+  readonly roleId: number | undefined
+  readonly door: string
+  readonly remote: string
+  readonly database: Database
+  readonly durability: Durability
+  readonly runner: StatementRunner
+  readonly sight: Sight
+  readonly registry: SessionRegistry
+  readonly place: SessionPlace
+  readonly account: MemoryAccount
+  readonly limits: SessionLimits
+  readonly isConnection: boolean
+  readonly activity: Activity
+  readonly principals: Principals
+}
