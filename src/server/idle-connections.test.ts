@@ -2,7 +2,7 @@
  * What a connection takes that has been used and does nothing now: objects of the heap and memory beside it, by the collector's
  * own count. Sockets are stood in for, so that it is what the gateway, its session and their parts have.
  *
- * A connection that rests has no buffers, no parser's state, nothing that most never ask for (decision 101).
+ * A connection that rests has no buffers, no parser's state, nothing that most never ask for (decision 102).
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'

@@ -24,7 +24,7 @@ import type { SessionParts, SessionPlace, SessionRegistry } from './session-part
 import { SessionReport } from './session-report.ts'
 import { Identity } from './identity.ts'
 import type { SessionLimits } from './limits.ts'
-import { Party, type TransactionRegistry } from './party.ts'
+import { Party } from './party.ts'
 import type { SharedTransaction } from './shared-transaction.ts'
 import type { Sight } from './sight.ts'
 import { canceled, Cancellation, type Caller, type StatementRunner } from './statement-runner.ts'

@@ -27,6 +27,11 @@ export const kitMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf(
     'src/gateway/connection.ts',
+    ['src/server/idle-connections.test.ts'],
+    [['a connection that rests keeps its buffer', '    this.outbox.rest()\n', '']],
+  ),
+  ...mutationsOf(
+    'src/gateway/connection.ts',
     ['src/gateway/connection.test.ts'],
     [
       [

@@ -55,6 +55,16 @@ export const privilegeMutations: readonly Mutation[] = [
     ['src/session/guarded-keys.test.ts'],
     [
       [
+        'what was found in a catalog that was rolled back is kept',
+        '    if (catalog !== this.#catalog) this.#catalog = undefined\n',
+        '',
+      ],
+      [
+        "what was found for one is another's answer",
+        'if (rights === this.#rights && catalog === this.#catalog) return',
+        'if (catalog === this.#catalog) return',
+      ],
+      [
         'a key is touched by who has nothing to do with it',
         "    if (!rights.touches(collection, writes)) throw new AccessError('table', collection.name)\n",
         '',
