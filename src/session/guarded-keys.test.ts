@@ -105,24 +105,6 @@ test('who may change definitions does not come to rows by moving them, nor by ow
   }
 })
 
-test('what was found in a catalog that is rolled back holds for nobody', async () => {
-  await sessions.principals.create('zoe', { login: true })
-  const to = sessions.principals.find('zoe')!.id
-  const namespace = await admin.run((tx) => {
-    const made = tx.createNamespace('zoes')
-    tx.access.change(made.id, '', () => given([], { to, by: -1, privileges: privilege.create, option: false }))
-    return made
-  })
-  const zoe = sessions.openSession({ user: 'zoe', door: 'test' })
-  zoe.begin()
-  const mine = await zoe.run((tx) => tx.createCollection(namespace, 'n', 'table', {}))
-  await zoe.run((tx) => void tx.get(keyIn(mine)))
-  await zoe.rollback()
-  const others = await admin.run((tx) => tx.createCollection(namespace, 'n', 'table', {}))
-  expect(others.id).toBe(mine.id)
-  await expect((async () => zoe.run((tx) => void tx.get(keyIn(others))))()).rejects.toMatchObject(refused)
-})
-
 test('what was found for one counts for no other in the next transaction', async () => {
   await admin.run((tx) => void tx.get(keyIn(closed)))
   await ada.run((tx) => void tx.get(keyIn(open)))

@@ -55,11 +55,6 @@ export const privilegeMutations: readonly Mutation[] = [
     ['src/session/guarded-keys.test.ts'],
     [
       [
-        'what was found in a catalog that was rolled back is kept',
-        '    if (catalog !== this.#catalog) this.#catalog = undefined\n',
-        '',
-      ],
-      [
         "what was found for one is another's answer",
         'if (rights === this.#rights && catalog === this.#catalog) return',
         'if (catalog === this.#catalog) return',
