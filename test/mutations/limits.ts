@@ -45,8 +45,8 @@ export const limitMutations: readonly Mutation[] = [
     ['settings of a role outlive it', '(placed) => placed.roleId === roleId)', '() => false)'],
     [
       'settings of a database outlive it',
-      '(placed) => placed.database === database)\n  limit',
-      '() => false)\n  limit',
+      '(placed) => placed.database === database)\n  setFacts',
+      '() => false)\n  setFacts',
     ],
   ]),
   ...mutationsOf('src/principal/role-rules.ts', limits, [

@@ -34,9 +34,9 @@ export const matrixMutations: readonly Mutation[] = [
   ]),
   ...mutationsOf('src/gateway/redis/permissions.ts', walk, [
     [
-      'a key that is written and read is asked for as if it were written only',
-      'const asked = isOfGet && !asksForValue(args, first) ? wanted & ~read : wanted',
-      'const asked = (wanted & ~read) === 0 ? wanted : wanted & ~read',
+      'a key that is read is asked for as if it were written only',
+      'asksForValue(answersIf, args, first) ? wanted : wanted & ~read',
+      'asksForValue(answersIf, args, first) ? wanted & ~read : wanted & ~read',
     ],
     [
       'KEYS shows what may not be read',
