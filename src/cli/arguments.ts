@@ -65,6 +65,7 @@ ${[...protocols.values()].map(portUsage).join('')}  --socket PATH         a sock
   --temporary-limit SIZE  space that statements may spill to in the data directory (default: 64GB)
   --transaction-limit SIZE  what one transaction may write (default: 8GB)
   --max-connections N   connections at once, of all protocols (default: 20000)
+  --reserved-connections N  of these, for superusers (default: 3)
   --max-connections-per-address N  of each address (default: 1000 of another machine, any number of this one)
   --idle-databases N    databases that stay open though nobody uses them (default: 64); others are closed until they are
                         used again
@@ -128,6 +129,7 @@ const fixedOptions = {
   'idle-databases': { type: 'string' },
   'max-connections': { type: 'string' },
   'max-connections-per-address': { type: 'string' },
+  'reserved-connections': { type: 'string' },
   'hand-over-size': { type: 'string' },
   'log-literals': { type: 'boolean' },
   'encryption-key-file': { type: 'string' },
@@ -224,7 +226,12 @@ function pathOf(name: string, value: string | boolean): string {
 function connectionsOf(values: Values): ConnectionLimits {
   const most = countOf('max-connections', values['max-connections'])
   const mostPerAddress = countOf('max-connections-per-address', values['max-connections-per-address'])
-  return { ...(most !== undefined && { most }), ...(mostPerAddress !== undefined && { mostPerAddress }) }
+  const reserved = countOf('reserved-connections', values['reserved-connections'])
+  return {
+    ...(most !== undefined && { most }),
+    ...(mostPerAddress !== undefined && { mostPerAddress }),
+    ...(reserved !== undefined && { reserved }),
+  }
 }
 
 function tlsOf(values: Values): TlsFiles | undefined {

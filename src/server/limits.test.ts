@@ -3,11 +3,14 @@ import { connect as connectSocket } from 'node:net'
 import pg from 'pg'
 import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRealHost } from '../host/real/real-host.ts'
 import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
 import type { ConnectionLimits } from '../session/connection-counts.ts'
 import { type RunningServer, startServer } from './server.ts'
+
+// Much here waits for an end: where a bug lets it wait for ever, that is a failure.
+vi.setConfig({ testTimeout: 60_000 })
 
 const host = { ...createRealHost(), log: (): void => undefined }
 let disk = createMemoryDisk()

@@ -42,10 +42,12 @@ describe('a user who has been given nothing', () => {
     ping: [{ ping: 1 }, 'answered'],
     buildInfo: [{ buildInfo: 1 }, 'answered'],
     saslStart: [{ saslStart: 1, mechanism: 'PLAIN', payload: 'x' }, 'answered'],
+    authenticate: [{ authenticate: 1, mechanism: 'MONGODB-X509' }, 'answered'],
     saslContinue: [{ saslContinue: 1, conversationId: 1, payload: 'x' }, 'answered'],
     logout: [{ logout: 1 }, 'answered'],
     connectionStatus: [{ connectionStatus: 1 }, 'answered'],
     whatsmyuri: [{ whatsmyuri: 1 }, 'answered'],
+    setParameter: [{ setParameter: 1, cursorTimeoutMillis: 1 }, 'refused'],
     getParameter: [{ getParameter: 1, featureCompatibilityVersion: 1 }, 'refused'],
     serverStatus: [{ serverStatus: 1 }, 'refused'],
     currentOp: [{ currentOp: 1 }, 'answered'],
@@ -185,6 +187,8 @@ describe('writing', () => {
     await expect(orders.updateMany({}, [{ $set: { seen: '$n' } }])).rejects.toMatchObject(unauthorized)
     await expect(orders.updateOne({ n: 4 }, { $set: { n: 4 } })).rejects.toMatchObject(unauthorized)
     await expect(orders.deleteMany({})).rejects.toMatchObject(unauthorized)
+    const remover = await userWith({ shop: usage, 'shop.orders': privilege.delete })
+    await expect(remover.db('shop').collection('orders').deleteOne({ n: 99 })).rejects.toMatchObject(unauthorized)
     await expect(orders.findOneAndUpdate({}, { $set: { n: 4 } })).rejects.toMatchObject(unauthorized)
     await expect(orders.find().toArray()).rejects.toMatchObject(unauthorized)
     const only = (await userWith({ shop: usage, 'shop.orders': read | update })).db('shop').collection('orders')

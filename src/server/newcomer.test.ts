@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createConnection, type Socket as NodeSocket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ProcessMemory } from '../database/process-memory.ts'
 import type { Host, Socket } from '../host/host.ts'
 import { createRealHost } from '../host/real/real-host.ts'
@@ -10,6 +10,9 @@ import { SimulatedWorld } from '../host/simulated/simulated-world.ts'
 import { openTestSessions, type TestSessions } from '../session/testing.ts'
 import { sniffClientHello } from './client-hello.ts'
 import { Server } from './server.ts'
+
+// Much here waits for an end: where a bug lets it wait for ever, that is a failure.
+vi.setConfig({ testTimeout: 60_000 })
 
 const read = (name: string): string => readFileSync(new URL(`../../test/certificates/${name}`, import.meta.url), 'utf8')
 const ca = read('authority.pem')
@@ -138,6 +141,15 @@ describe('over real sockets', () => {
     const end = answers(socket)
     socket.write('PING\r\n')
     expect(await end).toHaveLength(0)
+    await nothingHeld()
+  })
+
+  test('what is no handshake behind a hello ends the connection, and nothing stays of it', async () => {
+    const socket = await connect()
+    const answer = answers(socket)
+    socket.write(await realHello())
+    socket.write(Buffer.concat([Buffer.from([23, 3, 3, 0, 32]), Buffer.alloc(32, 7)]))
+    await answer
     await nothingHeld()
   })
 

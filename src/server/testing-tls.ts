@@ -108,6 +108,7 @@ export class TlsDoors {
       lazyConnect: true,
       retryStrategy: () => null,
       enableReadyCheck: false,
+      protocol: 2,
       ...(user !== undefined && { username: user, password: password! }),
       ...(tls !== undefined && { tls }),
     })

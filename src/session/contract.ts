@@ -211,7 +211,7 @@ export interface SessionHost {
   readonly principals: Principals
   readonly host: Host
   /** How many connections there are and may be. */
-  readonly connections: Pick<ConnectionCounts, 'most'>
+  readonly connections: Pick<ConnectionCounts, 'most' | 'reserved' | 'free' | 'areReserved'>
   /** What happens here, of all doors. */
   readonly activity: Activity
   /** All that are open. */

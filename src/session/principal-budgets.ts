@@ -8,6 +8,7 @@ import { PolylogError } from '../base/errors.ts'
 import { MemoryAccount } from '../base/memory-account.ts'
 import { SpaceBudget } from '../database/directory/temporary-files.ts'
 import type { Principals } from '../principal/principals.ts'
+import type { ConnectionCounts } from './connection-counts.ts'
 import type { Session } from './contract.ts'
 import { limitBytes, type PrincipalBudget } from './limits.ts'
 
@@ -37,12 +38,14 @@ export interface Counted extends PrincipalBudget {
 
 export class PrincipalBudgets {
   readonly #principals: Principals
+  readonly #connections: ConnectionCounts
   readonly #byUser = new Map<string, Counted>()
   /** Connections by database. */
   readonly #byDatabase = new Map<string, number>()
 
-  constructor(principals: Principals) {
+  constructor(principals: Principals, connections: ConnectionCounts) {
     this.#principals = principals
+    this.#connections = connections
   }
 
   /**
@@ -55,6 +58,7 @@ export class PrincipalBudgets {
     const inDatabase = this.#byDatabase.get(database) ?? 0
     if (isConnection && roleId !== undefined && this.#principals.member(roleId)?.isSuperuser !== true) {
       const before = instead?.isConnection === true ? instead : undefined
+      if (before === undefined) this.#connections.checkNotReserved()
       const limit = this.#principals.byId(roleId)?.connectionLimit ?? -1
       this.#check('role', user, limit, counted.connections - (before?.user === user ? 1 : 0))
       const inDatabaseLimit = this.#principals.databaseLimit(database)

@@ -169,7 +169,7 @@ export class Sessions implements SessionHost, SessionRegistry {
         attempt: (run) => this.#attempt(run),
         checkUnused: (role) => this.#checkUnused(role),
       })
-    this.#budgets = new PrincipalBudgets(this.principals)
+    this.#budgets = new PrincipalBudgets(this.principals, this.connections)
     this.#idle = new IdleDatabases(this.options)
   }
 

@@ -29,6 +29,31 @@ export const limitMutations: readonly Mutation[] = [
       ['connections of an address that have gone count', 'else this.#byAddress.set(address, left)', ''],
     ],
   ),
+  ...mutationsOf(
+    'src/session/connection-counts.ts',
+    ['src/server/places.test.ts'],
+    [
+      ['the last places are for everybody', 'if (this.areReserved) throw', 'if (this.most < 0) throw'],
+      ['one place too many is kept', 'this.free < Math.min', 'this.free <= Math.min'],
+    ],
+  ),
+  ...mutationsOf(
+    'src/gateway/mongodb/conversation.ts',
+    ['src/server/places.test.ts'],
+    [['who only looks keeps a reserved place', 'if (!this.isIdentified && !areReserved)', 'if (!this.isIdentified)']],
+  ),
+  ...mutationsOf(
+    'src/gateway/redis/idle-clients.ts',
+    ['src/gateway/redis/idle-clients.test.ts'],
+    [
+      [
+        'a command that runs is idleness',
+        'client.isBlocked || client.session.running !== undefined',
+        'client.isBlocked',
+      ],
+      ['two limits at once', '    this.stop()\n    if (seconds', '    if (seconds'],
+    ],
+  ),
   ...mutationsOf('src/session/limits.ts', limits, [
     ['nothing that is spilled is limited', '...(this.#space && { space: this.#space }),', ''],
     ['work_mem changes nothing', 'operatorBytes: Math.min(', 'operatorBytes: Math.max('],

@@ -12,7 +12,6 @@ export const mongodbUserMutations: readonly Mutation[] = [
       'if (collection === undefined) requireInAll(asked, namespace, wanted)',
       'if (collection === undefined) return undefined',
     ],
-    ['anybody makes collections', 'requireAnyInAll(asked, namespace, privilege.create | privilege.schema)', ''],
     ['anybody sees the state of the server', "access === 'monitor' && !mayMonitor(rights)", 'false'],
   ]),
   ...mutationsOf('src/language/mql/lookup.ts', access, [

@@ -122,7 +122,9 @@ export class MongoConversation implements Conversation {
 
   /** It asks for nothing but whether the server is there, as drivers do on a connection of its own, without end. */
   heard(): void {
-    if (!this.isIdentified) this.#connection.mustLogIn(monitorMs)
+    // Not in a place that is kept for those who prove who they are.
+    const { areReserved } = this.gateway.sessions.connections
+    if (!this.isIdentified && !areReserved) this.#connection.mustLogIn(monitorMs)
   }
 
   forgetUser(): void {

@@ -42,7 +42,7 @@ export interface CursorAsker {
 /** Of one beside its request: the query and its plan. */
 const cursorBytes = 4096
 
-const idleTimeoutMs = 10 * 60_000
+const defaultIdleMs = 10 * 60_000
 const sweepMs = 60_000
 const mostCursors = 10_000
 /** Who has asked since will ask again. */
@@ -51,6 +51,8 @@ const leastIdleMs = 1000
 const mostGivenUp = 10_000
 
 export class Cursors {
+  /** `cursorTimeoutMillis`. */
+  idleMs: number = defaultIdleMs
   readonly #open = new Map<bigint, OpenCursor>()
   readonly #host: Host
   readonly #memory: MemoryAccount
@@ -161,7 +163,7 @@ export class Cursors {
 
   #dropIdle(): void {
     this.#sweep = undefined
-    const limit = this.#host.now() - idleTimeoutMs
+    const limit = this.#host.now() - this.idleMs
     for (const [id, cursor] of this.#open) if (!cursor.isBusy && cursor.usedMs < limit) this.#drop(id)
     if (this.#open.size > 0) this.#sweep = this.#host.at(sweepMs, () => this.#dropIdle())
   }

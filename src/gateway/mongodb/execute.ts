@@ -195,7 +195,7 @@ function makeRequest(
 
 function runCommand(command: Command, request: Request): Reply | Promise<Reply> {
   checkAccess(command.access, request.session)
-  request.checkFields(allowedFields(command))
+  if (command.checksFields !== true) request.checkFields(allowedFields(command))
   checkReadPreference(request)
   request.durability = durabilityOf(request) ?? request.session.durability
   enterSession(command, request)

@@ -185,6 +185,11 @@ export class Request {
     )
   }
 
+  /** Names of fields that not every command has. */
+  get ownFields(): string[] {
+    return [...this.fields.keys()].filter((name) => name !== this.command && !genericFields.has(name))
+  }
+
   /** Refuses fields that neither the command nor every command knows. */
   checkFields(allowed: ReadonlySet<string>): void {
     for (const name of this.fields.keys()) {
@@ -380,5 +385,7 @@ export interface Command {
   readonly inTransaction?: boolean
   /** Needs no session: answered before and without any database. */
   readonly isBare?: boolean
+  /** Its fields are names that it knows itself. */
+  readonly checksFields?: boolean
   run(request: Request): Reply | Promise<Reply>
 }

@@ -7,6 +7,7 @@ import { connectionCommands } from './commands/connection.ts'
 import { counterCommands } from './commands/counters.ts'
 import { expiryCommands } from './commands/expiry.ts'
 import { hashCommands } from './commands/hashes.ts'
+import { configCommands } from './commands/config.ts'
 import { infoDataCommands, serverCommands } from './commands/info.ts'
 import { slowlogCommands } from './commands/slowlog.ts'
 import { keyCommands } from './commands/keys.ts'
@@ -44,6 +45,7 @@ export function createCommandTable(): CommandTable {
       ...clientCommands,
       ...commandCommands,
       ...serverCommands,
+      ...configCommands,
       ...slowlogCommands,
       ...transactionCommands,
       ...polylogCommands,

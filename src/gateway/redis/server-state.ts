@@ -7,6 +7,7 @@ import type { Conversation, DoorParts, GatewayLimits, ProtocolState } from '../g
 import type { Client } from './client.ts'
 import type { CommandTable } from './command-table.ts'
 import { DenialLog } from './denial-log.ts'
+import { IdleClients } from './idle-clients.ts'
 import { RedisConversation } from './conversation.ts'
 import { Permissions } from './permissions.ts'
 import { ScanCursors } from './scan-cursors.ts'
@@ -24,6 +25,7 @@ export class ServerState implements ProtocolState {
   /** 40 hexadecimal digits, new with every start. */
   readonly runId: string
   readonly counts: DoorCounts
+  readonly idle: IdleClients
   /** ACL LOG. */
   readonly denials: DenialLog = new DenialLog()
   /** Error lines that were written. */
@@ -48,6 +50,7 @@ export class ServerState implements ProtocolState {
     const { host } = sessions
     this.cursors = new ScanCursors((into) => host.random(into))
     this.startedMs = host.now()
+    this.idle = new IdleClients(host, this.clients)
     const id = new Uint8Array(20)
     host.random(id)
     this.runId = Buffer.from(id).toString('hex')
@@ -75,6 +78,10 @@ export class ServerState implements ProtocolState {
     this.tally.errors = 0
     const { connectionsOpened, requests, bytesReceived, bytesSent } = this.counts
     this.#resetAt = { connectionsOpened, requests, bytesReceived, bytesSent }
+  }
+
+  close(): void {
+    this.idle.stop()
   }
 
   now(): number {

@@ -63,8 +63,8 @@ export class RealIdentity implements Identity {
     } catch (error) {
       throw new NetworkError('certificate', (error as Error).message, { cause: error })
     }
+    // Of a handshake that fails Node closes the connection by itself.
     this.#server.on('secureConnection', (upper) => this.#secured(upper))
-    this.#server.on('tlsClientError', (_error, upper) => upper.destroy())
   }
 
   begin(accepted: RealSocket, first: Uint8Array): SecureSocket {

@@ -133,6 +133,7 @@ const settings = new Map<string, Setting>([
   ['lc_monetary', { initial: 'C', accept: anything }],
   ['lock_timeout', { initial: '0', accept: duration }],
   ['max_connections', { initial: '10000' }],
+  ['superuser_reserved_connections', { initial: '3' }],
   ['max_identifier_length', { initial: '63' }],
   ['row_security', { initial: 'on', accept: boolean }],
   ['search_path', { initial: '"$user", public', accept: anything }],

@@ -9,6 +9,7 @@ import { loginCommands } from './login.ts'
 import { modifyCommands } from './find-and-modify.ts'
 import { readCommands } from './reads.ts'
 import { roleCommands } from './roles.ts'
+import { parameterCommands } from './parameters.ts'
 import { serverCommands } from './server.ts'
 import { statisticsCommands } from './statistics.ts'
 import { transactionCommands } from './transactions.ts'
@@ -18,6 +19,7 @@ import { writeCommands } from './writes.ts'
 export const commands: readonly Command[] = [
   ...handshakeCommands,
   ...loginCommands,
+  ...parameterCommands,
   ...serverCommands,
   ...transactionCommands,
   ...readCommands,

@@ -23,6 +23,7 @@ import { externalDatabase, missingField, type Command, type Reply, type Request 
 
 export const mechanism = 'SCRAM-SHA-256'
 const x509 = 'MONGODB-X509'
+export const mechanisms: readonly string[] = [mechanism, x509]
 const conversationId = 1
 
 /** A connection has one at a time. */

@@ -14,15 +14,6 @@ function whatsMyUri(request: Request): Reply {
   return (writer) => writer.string('you', request.connection.remote)
 }
 
-/** The parameters that tools read; others do not exist here. */
-function getParameter(request: Request): Reply {
-  const asked = [...request.fields.keys()].filter((name) => name !== 'getParameter' && !name.startsWith('$'))
-  const wanted = asked.filter((name) => !['lsid', 'comment'].includes(name))
-  const unknown = wanted.find((name) => name !== 'featureCompatibilityVersion')
-  if (unknown !== undefined || wanted.length === 0) throw mongoError(72, `no option found to get: ${unknown ?? ''}`)
-  return (writer) => writer.beginObject('featureCompatibilityVersion').string('version', '7.0').end()
-}
-
 function serverStatus(request: Request): Reply {
   const { gateway } = request
   const { host } = gateway.sessions
@@ -33,7 +24,8 @@ function serverStatus(request: Request): Reply {
     writer.date('localTime', Math.floor(host.now()))
     writer.beginObject('connections')
     const { counts, operations } = gateway
-    writer.count('current', counts.connectionsOpen).count('totalCreated', counts.connectionsOpened).end()
+    writer.count('current', counts.connectionsOpen).count('available', gateway.sessions.connections.free)
+    writer.count('totalCreated', counts.connectionsOpened).end()
     writer.beginObject('network').count('bytesIn', counts.bytesReceived).count('bytesOut', counts.bytesSent)
     writer.count('numRequests', counts.requests).end()
     writer.beginObject('opcounters')
@@ -149,7 +141,6 @@ function polylogDatabases(request: Request): Reply {
 
 export const serverCommands: readonly Command[] = [
   { name: 'whatsmyuri', fields: [], access: 'user', run: whatsMyUri },
-  { name: 'getParameter', fields: ['featureCompatibilityVersion'], access: 'monitor', run: getParameter },
   { name: 'serverStatus', fields: ['recordStats', 'repl', 'metrics', 'locks'], access: 'monitor', run: serverStatus },
   { name: 'currentOp', fields: [], access: 'user', run: currentOp },
   { name: 'killOp', fields: ['op'], access: 'user', run: killOp },

@@ -1,16 +1,10 @@
-/** INFO, TIME and CONFIG. */
+/** INFO, TIME and ROLE. */
 import { privilege } from '../../../database/access/privileges.ts'
 import type { StatementSteps } from '../../../database/contract.ts'
 import { never } from '../../../model/keyvalue/codec.ts'
 import { walkKeys } from '../../../model/keyvalue/keyspace.ts'
-import { sliceOf } from '../../../base/slice.ts'
-import { maxStringBytes } from '../../../model/keyvalue/strings.ts'
 import type { Call, ConnectionHandler, DataHandler } from '../call.ts'
 import { databaseCount, findDatabase } from '../databases.ts'
-import { mostDenials } from '../denial-log.ts'
-import { CommandError } from '../errors.ts'
-import { Glob } from '../glob.ts'
-import { writeHelp } from './help.ts'
 
 /** The version of Redis whose behaviour and errors these are; clients choose what they send by it. */
 export const serverVersion = '7.0.15'
@@ -31,7 +25,7 @@ function serverSection(call: Call): string[] {
 }
 
 /** As Redis tells that there is no limit: 0. */
-function maxMemory(call: Call): number {
+export function maxMemory(call: Call): number {
   const { limitBytes } = call.server.sessions.memory
   return Number.isFinite(limitBytes) ? limitBytes : 0
 }
@@ -59,7 +53,7 @@ function persistenceSection(call: Call): string[] {
   return ['loading:0', 'async_loading:0', `aof_enabled:${isPersistent(call) ? 1 : 0}`]
 }
 
-function isPersistent(call: Call): boolean {
+export function isPersistent(call: Call): boolean {
   return call.client.session.databaseFacts.isPersistent
 }
 
@@ -165,78 +159,9 @@ function time(call: Call): void {
   call.reply.bulkInteger(us % 1_000_000n)
 }
 
-/** What clients and redis-benchmark ask for, as it is here. None but `maxclients` can be changed at run time. */
-const parameters: ReadonlyMap<string, (call: Call) => string> = new Map<string, (call: Call) => string>([
-  ['acl-pubsub-default', () => 'resetchannels'],
-  ['aclfile', () => ''],
-  ['acllog-max-len', () => `${mostDenials}`],
-  ['appendfsync', (call) => (call.client.session.durability === 'synced' ? 'always' : 'no')],
-  ['appendonly', (call) => (isPersistent(call) ? 'yes' : 'no')],
-  ['cluster-enabled', () => 'no'],
-  ['databases', () => `${databaseCount}`],
-  ['masterauth', () => ''],
-  ['masteruser', () => ''],
-  ['maxclients', (call) => `${call.server.sessions.connections.most}`],
-  ['maxmemory', (call) => `${maxMemory(call)}`],
-  ['maxmemory-policy', () => 'noeviction'],
-  ['notify-keyspace-events', () => ''],
-  ['proto-max-bulk-len', () => `${maxStringBytes}`],
-  // Empty where the user `default` has a password, too, which cannot be told.
-  ['requirepass', () => ''],
-  ['save', () => ''],
-  ['timeout', () => '0'],
-])
-
-function getConfig(call: Call): void {
-  const found = new Set<string>()
-  for (let at = 2; at < call.count; at++) {
-    const glob = new Glob(sliceOf(Buffer.from(call.text(at).toLowerCase())))
-    for (const name of parameters.keys()) {
-      const bytes = Buffer.from(name)
-      if (glob.matches({ bytes, start: 0, end: bytes.length })) found.add(name)
-    }
-  }
-  call.reply.map(found.size)
-  for (const name of found) {
-    call.reply.bulkText(name)
-    call.reply.bulkText(parameters.get(name)!(call))
-  }
-}
-
-/** All of a server's connections: those of the other doors, too. */
-function setMaxClients(call: Call): void {
-  const text = call.text(3)
-  const most = Number(text)
-  if (!/^\d{1,9}$/.test(text) || most < 1) {
-    throw new CommandError(
-      "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and 999999999 inclusive",
-    )
-  }
-  call.server.sessions.connections.most = most
-  call.reply.ok()
-}
-
-function setConfig(call: Call): void {
-  const name = call.text(2)
-  if (call.count === 4 && name.toLowerCase() === 'maxclients') return setMaxClients(call)
-  if (call.count % 2 !== 0 || !parameters.has(name.toLowerCase())) {
-    throw new CommandError(`ERR Unknown option or number of arguments for CONFIG SET - '${name}'`)
-  }
-  throw new CommandError(`ERR CONFIG SET failed (possibly related to argument '${name}') - can't set immutable config`)
-}
-
-function resetStatistics(call: Call): void {
-  call.server.resetCounts()
-  call.reply.ok()
-}
-
 export const infoDataCommands: Readonly<Record<string, DataHandler>> = { info }
 
 export const serverCommands: Readonly<Record<string, ConnectionHandler>> = {
   time,
   role,
-  'config|get': getConfig,
-  'config|set': setConfig,
-  'config|resetstat': resetStatistics,
-  'config|help': (call) => writeHelp(call, 'config'),
 }
