@@ -14,6 +14,7 @@ import { keyCommands } from './commands/keys.ts'
 import { listCommands } from './commands/lists.ts'
 import { polylogCommands } from './commands/polylog.ts'
 import { scanCommands } from './commands/scan.ts'
+import { scriptCommands, scriptServerCommands } from './commands/scripting.ts'
 import { setAlgebraCommands } from './commands/set-algebra.ts'
 import { setCommands } from './commands/sets.ts'
 import { sortedSetAlgebraCommands } from './commands/sorted-set-algebra.ts'
@@ -38,6 +39,7 @@ export function createCommandTable(): CommandTable {
       ...sortedSetRangeCommands,
       ...sortedSetAlgebraCommands,
       ...infoDataCommands,
+      ...scriptCommands,
     },
     connection: {
       ...connectionCommands,
@@ -47,6 +49,7 @@ export function createCommandTable(): CommandTable {
       ...serverCommands,
       ...configCommands,
       ...slowlogCommands,
+      ...scriptServerCommands,
       ...transactionCommands,
       ...polylogCommands,
     },

@@ -39,6 +39,8 @@ export interface KeySpecification {
   readonly last?: number
   readonly step?: number
   readonly countAt?: number
+  /** The number may be zero. */
+  readonly mayBeNone?: boolean
 }
 
 export interface SubcommandFacts {
@@ -152,13 +154,15 @@ export class Command {
     this.categories = categories
     this.isForStrangers = flags.includes('no_auth')
     this.administers = flags.includes('admin')
+    const mayBeNone = flags.includes('no_mandatory_keys')
     this.keys = (facts.keys ?? []).map((specification, i) => ({
-      specification,
+      specification: mayBeNone ? { ...specification, mayBeNone } : specification,
       wanted: privilegesFor(specification) | (answering.has(name) ? privilege.read : noPrivileges),
       answersIf: answering.get(name),
       isElsewhere: name === 'copy' && i === 1,
     }))
-    this.readOnly = !flags.includes('write')
+    // EVAL is no write by its flags: it may become one.
+    this.readOnly = !flags.includes('write') && !this.keys.some(({ specification }) => writes(specification))
     this.notInMulti = flags.includes('no_multi')
     this.lasts = lasting.has(name)
     this.takesMany = facts.last === -1 || countsKeys(facts) || takeElements.has(name)
@@ -262,12 +266,17 @@ function unknownCommand(args: Arguments, first: number): CommandError {
   return new CommandError(`ERR unknown command '${printed(args.at(first))}', with args beginning with: ${shown}`)
 }
 
+function writes({ flags }: KeySpecification): boolean {
+  return flags.includes('RW') || flags.includes('OW')
+}
+
 /** What a role must have for it: `permissions.ts`. */
-function privilegesFor({ flags }: KeySpecification): Privileges {
+function privilegesFor(specification: KeySpecification): Privileges {
+  const { flags } = specification
   const { read, insert, update, delete: remove } = privilege
   const reads = flags.includes('access') ? read : noPrivileges
-  const writes = flags.includes('RW') || flags.includes('OW') ? insert | update : noPrivileges
-  return reads | writes | (flags.includes('delete') ? remove : noPrivileges)
+  const changes = writes(specification) ? insert | update : noPrivileges
+  return reads | changes | (flags.includes('delete') ? remove : noPrivileges)
 }
 
 function countsKeys({ keys = [] }: CommandFacts): boolean {
@@ -285,16 +294,16 @@ export function findKeys({ keys = [] }: CommandFacts, args: Arguments, first: nu
 
 /** Undefined where a number of keys stands there that cannot be. */
 export function keysOf(specification: KeySpecification, args: Arguments, first: number): number[] | undefined {
-  const { at = 0, last = 0, step = 1, countAt } = specification
-  if (countAt !== undefined) return countedKeys(args, first + countAt)
+  const { at = 0, last = 0, step = 1, countAt, mayBeNone = false } = specification
+  if (countAt !== undefined) return countedKeys(args, first + countAt, mayBeNone ? 0 : 1)
   const found: number[] = []
   const end = last < 0 ? args.count + last : first + at + last
   for (let position = first + at; position <= end; position += step) found.push(position)
   return found
 }
 
-function countedKeys(args: Arguments, countAt: number): number[] | undefined {
-  const number = countAt < args.count ? Number(parseInt64(args.at(countAt)) ?? 0) : 0
-  if (number <= 0 || countAt + number >= args.count) return undefined
+function countedKeys(args: Arguments, countAt: number, least: number): number[] | undefined {
+  const number = countAt < args.count ? Number(parseInt64(args.at(countAt)) ?? -1) : -1
+  if (number < least || countAt + number >= args.count) return undefined
   return Array.from({ length: number }, (_, i) => countAt + 1 + i)
 }

@@ -39,6 +39,11 @@ export function longArguments({ size, keys, longString }: LongSizes): LongArgume
     get: [['long']],
     getdel: [['long']],
     getex: [['long', 'EX', '1000']],
+    eval: [
+      ["for i = 1, 20000 do redis.call('set', 'k' .. i, i) end", '0'],
+      ['local t = {} for i = 1, 50000 do t[i] = i end return t', '0'],
+    ],
+    eval_ro: [["for i = 1, 20000 do redis.call('get', 'k' .. i) end", '0']],
     getrange: [['long', '1', '-2']],
     getset: [['long', longString]],
     hdel: [['hash', ...many]],

@@ -56,10 +56,11 @@ const bounded: Readonly<Record<string, string>> = {
   'range deletes': 'flushall flushdb ltrim',
   'at most 1,024 arguments, of which names and options are read':
     'acl auth client command config echo hello info ping polylog.begin polylog.commit polylog.durability polylog.engine ' +
-    'polylog.join polylog.leave polylog.rollback polylog.token polylog.use quit reset role select slowlog time',
+    'polylog.join polylog.leave polylog.rollback polylog.token polylog.use quit reset role script select slowlog time',
   'at most 2,000 keys': 'unwatch watch',
   'what is queued is done one by one': 'multi exec discard',
   'another command': 'polylog.in',
+  'a script, as EVAL runs it': 'evalsha evalsha_ro',
 }
 
 const boundedNames = Object.values(bounded).flatMap((names) => names.split(' '))
@@ -98,7 +99,12 @@ describe('no command does much in one turn:', () => {
     const known = new Set([...Object.keys(rows), ...boundedNames])
     expect([...table.commands.keys()].filter((name) => !known.has(name))).toEqual([])
     const isMany = ([name, command]: [string, Command]): boolean => command.takesMany && rows[name] === undefined
-    expect([...table.commands].filter(isMany).map(([name]) => name)).toEqual(['polylog.in', 'watch'])
+    expect([...table.commands].filter(isMany).map(([name]) => name)).toEqual([
+      'evalsha',
+      'evalsha_ro',
+      'polylog.in',
+      'watch',
+    ])
   })
 
   it.each(Object.entries(rows))('%s', async (name, forms) => {

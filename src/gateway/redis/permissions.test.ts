@@ -178,10 +178,22 @@ describe('the command table', () => {
     `acl|cat acl|genpass acl|help acl|whoami auth hello quit reset ping echo select time role info multi exec discard unwatch client|getname client|help client|id
      client|info client|setname client|setinfo command command|count command|docs command|getkeys command|help command|info
      command|list config|help slowlog|help polylog.begin polylog.commit polylog.durability polylog.in polylog.join
-     polylog.leave polylog.rollback polylog.token polylog.use`.split(/\s+/),
+     polylog.leave polylog.rollback polylog.token polylog.use script|debug script|exists script|help script|load`.split(
+      /\s+/,
+    ),
   )
   /** These ask for themselves. */
-  const ownRule = new Set(['keys', 'scan', 'randomkey', 'dbsize', 'flushdb', 'flushall', 'polylog.engine'])
+  const ownRule = new Set([
+    'keys',
+    'scan',
+    'randomkey',
+    'dbsize',
+    'flushdb',
+    'flushall',
+    'polylog.engine',
+    'script|flush',
+    'script|kill',
+  ])
 
   it('has a rule for every command', () => {
     const all = [...createCommandTable().commands.values()].flatMap((command): Command[] => [

@@ -315,6 +315,11 @@ export class Reply {
     else this.bulkText(printed)
   }
 
+  /** Of RESP3 alone. */
+  bigNumber(digits: string): void {
+    this.#text(0x28, digits)
+  }
+
   boolean(value: boolean): void {
     if (this.protocol === 3) this.#text(0x23, value ? 't' : 'f')
     else this.#line(0x3a, value ? 1 : 0)

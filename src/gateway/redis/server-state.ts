@@ -10,6 +10,7 @@ import { DenialLog } from './denial-log.ts'
 import { IdleClients } from './idle-clients.ts'
 import { RedisConversation } from './conversation.ts'
 import { Permissions } from './permissions.ts'
+import { Scripts } from './scripts/scripts.ts'
 import { ScanCursors } from './scan-cursors.ts'
 import { SpareCalls } from './spare-calls.ts'
 
@@ -28,6 +29,7 @@ export class ServerState implements ProtocolState {
   readonly idle: IdleClients
   /** ACL LOG. */
   readonly denials: DenialLog = new DenialLog()
+  readonly scripts: Scripts
   /** Error lines that were written. */
   readonly tally = { errors: 0 }
   /** Slow statements up to this number are not shown by this door: SLOWLOG RESET. */
@@ -48,6 +50,7 @@ export class ServerState implements ProtocolState {
     this.calls = new SpareCalls(this)
     this.counts = sessions.activity.door('redis')
     const { host } = sessions
+    this.scripts = new Scripts(sessions)
     this.cursors = new ScanCursors((into) => host.random(into))
     this.startedMs = host.now()
     this.idle = new IdleClients(host, this.clients)

@@ -214,6 +214,19 @@ const connection: readonly string[] = [
   'GETX <value>*',
 ]
 
+const scripting: readonly string[] = [
+  'EVAL <script> 1 <any> <value>',
+  'EVAL <script> 2 <any> <any> <value>',
+  'EVAL <script> 0 <value>',
+  'EVAL <script> <number> <any>',
+  'EVAL_RO <script> 1 <any> <value>',
+  'EVALSHA <digest> 1 <any> <value>',
+  'EVALSHA_RO <digest> 1 <any> <value>',
+  'SCRIPT LOAD <script>',
+  'SCRIPT EXISTS <digest>+',
+  'SCRIPT (FLUSH [SYNC|ASYNC|<value>]|KILL)',
+]
+
 /** More elements than a command reads without a pause. */
 const large: readonly string[] = [
   'RPUSH <list> <many>',
@@ -298,6 +311,7 @@ export const families: Readonly<Record<string, readonly string[]>> = {
   sortedSetAlgebra,
   byMember,
   large,
+  scripting,
   connection,
   transactions,
 }

@@ -2,6 +2,7 @@
  * What stands for the slots of templates: mostly plausible, so that commands meet, and often enough what is at a limit of
  * a type, what is no number, what is binary.
  */
+import { createHash } from 'node:crypto'
 import type { SeededRandom } from '../../../src/host/simulated/random.ts'
 
 export const stringKeys: readonly string[] = ['s0', 's1', 's2']
@@ -225,6 +226,42 @@ const oddValues: readonly Slot[] = [
   (from) => from.pick(floats),
 ]
 
+const scripts: readonly string[] = [
+  'return 1',
+  'return {KEYS[1], ARGV[1], #KEYS, #ARGV}',
+  "return redis.call('get', KEYS[1])",
+  "return redis.pcall('get', KEYS[1])",
+  "redis.call('set', KEYS[1], ARGV[1]) return redis.call('get', KEYS[1])",
+  "return redis.call('incrby', KEYS[1], ARGV[1])",
+  "return redis.pcall('lpush', KEYS[1], ARGV[1], 7, 1.5)",
+  "return redis.call('zadd', KEYS[1], 1.25, ARGV[1])",
+  "return redis.call('type', KEYS[1])",
+  "return redis.call('lrange', KEYS[1], 0, -1)",
+  "return redis.call('zrange', KEYS[1], 0, -1, 'WITHSCORES')",
+  "redis.setresp(3) return redis.call('zscore', KEYS[1], ARGV[1])",
+  "return {pcall(redis.call, 'hset', KEYS[1], ARGV[1], ARGV[1])}",
+  "redis.call('rpush', KEYS[1], 'a') error('after')",
+  'return tonumber(ARGV[1])',
+  'return ARGV[1] .. (KEYS[2] or "")',
+  'return cjson.encode({ARGV[1], KEYS[1]})',
+  'return cjson.decode(ARGV[1])',
+  'return {cmsgpack.unpack(cmsgpack.pack(ARGV[1], #ARGV[1], {1, 2}))}',
+  "return struct.pack('>I2s', 300, ARGV[1])",
+  "return {string.find(ARGV[1], '(%a)(%d*)')}",
+  "return {string.gsub(ARGV[1], '.', '%0%0')}",
+  'return string.format("%q %5.1f", ARGV[1], #ARGV[1])',
+  'return bit.tohex(#ARGV[1])',
+  'return redis.error_reply(ARGV[1])',
+  'return redis.status_reply(ARGV[1])',
+  "redis.call('select', 1) return redis.call('exists', KEYS[1])",
+  'return redis.call(ARGV[1], KEYS[1])',
+  'return nothing',
+  'return (',
+  '',
+]
+
+const digests: readonly string[] = scripts.map((script) => createHash('sha1').update(script).digest('hex'))
+
 /** Up to 300 numbers from 0 to 399. */
 function someOf(from: Vocabulary): number[] {
   return Array.from({ length: from.random.between(1, 300) }, () => from.random.below(400))
@@ -246,6 +283,8 @@ const slots: Readonly<Record<string, Slot>> = {
   field: (from) => from.pick(elements),
   item: (from) => from.pick(elements.slice(0, 7)),
   member: (from) => (from.random.chance(0.95) ? from.pick(elements) : from.pick(oddValues)(from)),
+  script: (from) => from.pick(scripts),
+  digest: (from) => from.pick(digests),
   number: spoiled((from) => from.pick(numbers)),
   integer: spoiled((from) => (from.random.chance(0.6) ? `${from.random.between(-20, 20)}` : from.pick(numbers))),
   index: spoiled((from) => (from.random.chance(0.92) ? `${from.random.between(-7, 7)}` : from.pick(numbers))),

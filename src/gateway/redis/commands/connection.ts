@@ -3,7 +3,7 @@ import { LoginError } from '../../../principal/proofs.ts'
 import type { Call, ConnectionHandler } from '../call.ts'
 import { CommandError, syntaxError, wrongArity } from '../errors.ts'
 import { checkClientName, describeClient } from './client.ts'
-import { serverVersion } from './info.ts'
+import { serverVersion } from '../version.ts'
 
 function ping(call: Call): void {
   if (call.count > 2) throw wrongArity('ping')

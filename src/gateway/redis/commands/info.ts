@@ -5,9 +5,7 @@ import { never } from '../../../model/keyvalue/codec.ts'
 import { walkKeys } from '../../../model/keyvalue/keyspace.ts'
 import type { Call, ConnectionHandler, DataHandler } from '../call.ts'
 import { databaseCount, findDatabase } from '../databases.ts'
-
-/** The version of Redis whose behaviour and errors these are; clients choose what they send by it. */
-export const serverVersion = '7.0.15'
+import { serverVersion } from '../version.ts'
 
 type Section = (call: Call) => string[]
 

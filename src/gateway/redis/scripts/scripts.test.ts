@@ -1,0 +1,181 @@
+/** What golden replies do not show: scripts beside others, that wait, that do not end, that use what there is. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { privilege } from '../../../database/access/privileges.ts'
+import { openTestServer, openTestServerWithUsers, type TestClient, type TestServer } from '../testing.ts'
+
+let server: TestServer
+let client: TestClient
+
+beforeEach(async () => {
+  server = await openTestServer()
+  client = server.connect()
+})
+
+afterEach(() => server.close())
+
+const forEver = 'while true do end'
+
+/** Until a script has stopped to let others run. */
+async function untilRunning(): Promise<void> {
+  const other = server.connect()
+  for (;;) {
+    const reply = await other.send('SCRIPT', 'KILL')
+    if (!reply.startsWith('-NOTBUSY')) return
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
+
+describe('a script that does not end', () => {
+  it('lets others run, and is ended by SCRIPT KILL', async () => {
+    const running = client.send('EVAL', forEver, '0')
+    const other = server.connect()
+    expect(await other.send('SET', 'a', '1')).toBe('+OK')
+    await untilRunning()
+    expect(await running).toContain('Script killed by user with SCRIPT KILL.')
+    expect(await client.send('EVAL', 'return 1', '0')).toBe(':1')
+  })
+
+  it('is not ended by it once it has written', async () => {
+    const running = client.send('EVAL', `redis.call('set', 'a', 1) ${forEver}`, '0')
+    const other = server.connect()
+    let reply = ''
+    do reply = await other.send('SCRIPT', 'KILL')
+    while (reply.startsWith('-NOTBUSY'))
+    expect(reply).toContain('-UNKILLABLE')
+    const id = (await other.send('CLIENT', 'LIST'))
+      .split('id=')
+      .find((line) => line.includes('cmd=eval'))!
+      .split(' ')[0]!
+    expect(await other.send('CLIENT', 'KILL', 'ID', id)).toBe(':1')
+    await running.catch(() => undefined)
+    expect(await other.send('GET', 'a')).toBe('(null)')
+  })
+
+  it.each([
+    ['pcall', `pcall(function() ${forEver} end)`],
+    ['a coroutine', `coroutine.wrap(function() ${forEver} end)()`],
+    ['a metamethod', `return setmetatable({}, {__index = function() ${forEver} end}).x`],
+    ['a handler of errors', `return xpcall(error, function() ${forEver} end)`],
+    ['a comparison', `table.sort({1, 2, 3}, function() ${forEver} end)`],
+  ])('within %s, where it cannot pause, is ended', async (_name, text) => {
+    expect(await client.send('EVAL', text, '0')).toContain('where it cannot pause')
+    expect(await client.send('EVAL', 'return 1', '0')).toBe(':1')
+  })
+
+  it.each([
+    ['many choices', "return string.find(string.rep('a', 40), string.rep('a-', 20) .. 'b')"],
+    ['a long subject', "return string.find(string.rep('a', 100000), '.-.-b')"],
+  ])('for a pattern of %s, is ended', async (_name, text) => {
+    expect(await client.send('EVAL', text, '0')).toContain('pattern takes too many steps')
+  })
+})
+
+describe('a script that wants much', () => {
+  it.each([
+    ['doubling', "local s = 'x' while true do s = s .. s end"],
+    ['repeating', "return string.rep('x', 2000000000)"],
+    ['replacing', "return string.gsub(string.rep('x', 100000), 'x', string.rep('y', 100000))"],
+  ])('of memory, by %s, hears that there is none', async (_name, text) => {
+    expect(await client.send('EVAL', text, '0')).toContain('not enough memory')
+    expect(await client.send('EVAL', 'return 1', '0')).toBe(':1')
+  })
+
+  it('gives back what its interpreter had grown to', async () => {
+    const before = server.sessions.memory.work.usedBytes
+    expect(await client.send('EVAL', "return #string.rep('x', 40000000)", '0')).toBe(':40000000')
+    expect(server.sessions.memory.work.usedBytes - before).toBeLessThan(1024 * 1024)
+  })
+
+  it('of the stack, hears that it is used up', async () => {
+    expect(await client.send('EVAL', 'local function f() return 1 + f() end return f()', '0')).toContain(
+      'stack overflow',
+    )
+    const nested = 'local t = {} t[1] = t return t'
+    expect(await client.send('EVAL', nested, '0')).toContain('reached lua stack limit')
+  })
+
+  it('writes a long table in steps, and others go on', async () => {
+    const text = 'local t = {} for i = 1, 200000 do t[i] = i end return t'
+    const reply = client.send('EVAL', text, '0')
+    let between = 0
+    const other = server.connect()
+    const progress = { isDone: false }
+    void reply.then(() => (progress.isDone = true))
+    while (!progress.isDone) {
+      await other.send('PING')
+      await new Promise((resolve) => setImmediate(resolve))
+      between++
+    }
+    expect(between).toBeGreaterThan(3)
+    expect((await reply).endsWith(':200000]')).toBe(true)
+  })
+})
+
+describe('what a script has done', () => {
+  it('is whole for others, pause or not', async () => {
+    const text = `
+      for i = 1, 3000 do redis.call('incr', 'n') end
+      local s = 0 for i = 1, 3000000 do s = s + i end
+      for i = 1, 3000 do redis.call('incr', 'n') end
+      return redis.call('get', 'n')`
+    const running = client.send('EVAL', text, '0')
+    const other = server.connect()
+    const seen = new Set<string>()
+    const progress = { isDone: false }
+    void running.then(() => (progress.isDone = true))
+    while (!progress.isDone) {
+      seen.add(await other.send('GET', 'n'))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await running).toBe('"6000"')
+    seen.add(await other.send('GET', 'n'))
+    expect([...seen]).toEqual(['(null)', '"6000"'])
+  })
+
+  it('is done again from the beginning where it has waited for a lock', async () => {
+    const holder = server.connect()
+    await holder.send('POLYLOG.BEGIN')
+    await holder.send('SET', 'locked', 'by the other')
+    const text = "redis.call('rpush', 'l', 'x') redis.call('append', 'locked', '!') return redis.call('get', 'locked')"
+    const waiting = client.send('EVAL', text, '0')
+    await holder.send('POLYLOG.COMMIT')
+    expect(await waiting).toBe('"by the other!"')
+    expect(await client.send('LRANGE', 'l', '0', '-1')).toBe('["x"]')
+  })
+
+  it('and within pcall', async () => {
+    const holder = server.connect()
+    await holder.send('POLYLOG.BEGIN')
+    await holder.send('SET', 'locked', 'a')
+    const text = "redis.call('incr', 'n') return {pcall(redis.call, 'append', 'locked', 'b')}"
+    const waiting = client.send('EVAL', text, '0')
+    await holder.send('POLYLOG.COMMIT')
+    expect(await waiting).toBe('[:1 :2]')
+    expect(await client.send('GET', 'n')).toBe('"1"')
+  })
+
+  it('leaves no trace in the interpreter', async () => {
+    await client.send('EVAL', "pcall(function() rawset(_G, 'x', 1) end) KEYS.x = 1", '1', 'a')
+    expect(await client.send('EVAL', 'return {KEYS.x, type(KEYS[1])}', '0')).toBe('[]')
+    expect(await client.send('EVAL', 'return x', '0')).toContain('nonexistent global variable')
+  })
+})
+
+describe('who runs a script', () => {
+  it('may do in it what they may do outside', async () => {
+    const users = await openTestServerWithUsers()
+    await users.sessions.principals.create('bob', { login: true, password: 'secret' })
+    await users.give('bob', privilege.read | privilege.insert | privilege.update, { keys: 'mine:*' })
+    const ada = await users.login('ada')
+    await ada.send('SET', 'theirs', 'secret')
+    const bob = await users.login('bob')
+    const get = "return redis.call('get', ARGV[1])"
+    expect(await bob.send('EVAL', get, '0', 'mine:a')).toBe('(null)')
+    expect(await bob.send('EVAL', get, '0', 'theirs')).toContain("can't access at least one of the keys")
+    expect(await bob.send('EVAL', get, '1', 'theirs', 'mine:a')).toContain('NOPERM')
+    expect(await bob.send('EVAL', "return redis.pcall('flushall')", '0')).toContain("can't run this command")
+    expect(await bob.send('EVAL', "return redis.acl_check_cmd('get', 'theirs')", '0')).toBe('(null)')
+    expect(await bob.send('SCRIPT', 'FLUSH')).toContain('NOPERM')
+    await users.close()
+  })
+})
