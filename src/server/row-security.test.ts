@@ -199,6 +199,21 @@ describe('ways to a hidden row', { timeout: 120_000 }, () => {
     expect(await answers.to('sly', 'SELECT count(*) FROM notes')).toBe('SELECT 1 [["0"]]')
   })
 
+  test('a party of a transaction of another sees what it may, and leaves what it may', async () => {
+    const [ada, bob] = [await answers.as('ada'), await answers.as('bob')]
+    await ada.query('BEGIN')
+    await ada.query("INSERT INTO notes VALUES (6, 'bob', 'six', 6), (7, 'ada', 'seven', 7)")
+    const { rows } = await ada.query<{ token: string }>('SELECT polylog_transaction_token() AS token')
+    await bob.query('BEGIN')
+    await bob.query('SELECT polylog_join($1)', [rows[0]!.token])
+    expect((await bob.query('SELECT id FROM notes ORDER BY id')).rows).toEqual([{ id: 2 }, { id: 4 }, { id: 6 }])
+    expect((await ada.query('SELECT count(*)::int AS n FROM notes')).rows).toEqual([{ n: 7 }])
+    expect((await bob.query('UPDATE notes SET n = 0')).rowCount).toBe(3)
+    await expect(bob.query("INSERT INTO notes VALUES (8, 'ada', 'eight', 8)")).rejects.toMatchObject({ code: '42501' })
+    await ada.query('ROLLBACK')
+    await bob.query('ROLLBACK')
+  })
+
   test('a search path does not change what a policy means', async () => {
     await run(
       'ada',
