@@ -66,4 +66,71 @@ export const privilegeMutations: readonly Mutation[] = [
       ],
     ],
   ),
+  ...mutationsOf('src/language/sql/functions/system-functions.ts', inSql, [
+    [
+      'a default draws from whichever sequence it names',
+      'if (isDraw && run.context.ownSequence === sequence.id) {',
+      'if (isDraw && run.context.ownSequence !== null) {',
+    ],
+  ]),
+  ...mutationsOf('src/model/table/reference-rules.ts', inSql, [
+    [
+      'what a foreign key sets is set as whoever deletes',
+      'transaction.access.asOwner(owned, () => this.#apply(transaction, one, action))',
+      'this.#apply(transaction, one, action)',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/bind/objects.ts', inSql, [
+    [
+      'a relation is found by name in a schema that may not be used',
+      'if (namespace !== undefined) rights.requireUse(namespace)',
+      '',
+    ],
+  ]),
+  ...mutationsOf('src/language/sql/statement/owners.ts', inSql, [
+    ['whoever may make a table gives it to who may not', 'context.rightsOf?.(ownerId)', 'transaction.principal.rights'],
+  ]),
+  ...mutationsOf('src/database/access/default-access.ts', inSql, [
+    ['what was said of one schema holds in none', 'return here.reduce(withItem, everywhere)', 'return everywhere'],
+  ]),
+  ...mutationsOf(
+    'src/database/access/default-access.ts',
+    ['src/server/default-privileges.test.ts'],
+    [['who writes the first key gives the keys of others', "if (made.model === 'keyvalue') return []", '']],
+  ),
+  ...mutationsOf(
+    'src/gateway/postgres/transaction-block.ts',
+    ['src/server/roles-in-blocks.test.ts'],
+    [['a block changes roles and data', 'if (isMixed) {', 'if (false) {']],
+  ),
+  ...mutationsOf('src/gateway/postgres/client.ts', inSql, [
+    ['what a block has said of roles outlives ROLLBACK TO', '    this.pendingRoles?.rollbackTo(roles)\n', ''],
+  ]),
+  ...mutationsOf('src/principal/principals.ts', inSql, [
+    [
+      'who owns a database may be dropped',
+      'checkOwnsNone(role, databasesOwnedBy(tx.catalog, role.id))',
+      'checkOwnsNone(role, [])',
+    ],
+  ]),
+  ...mutationsOf(
+    'src/gateway/redis/command-table.ts',
+    ['src/server/told-values.test.ts'],
+    [['ZADD tells sums to who may only write', "['zadd', { option: 'incr'", "['zadd*', { option: 'incr'"]],
+  ),
+  ...mutationsOf(
+    'src/language/sql/catalog/relation-size.ts',
+    ['src/server/told-values.test.ts'],
+    [['sizes are told to everybody', "return collection.model === 'table' ||", 'return true ||']],
+  ),
+  ...mutationsOf(
+    'src/model/document/document.ts',
+    ['src/server/told-values.test.ts'],
+    [['an index that cannot be built shows its keys', 'shows ? document : undefined', 'document']],
+  ),
+  ...mutationsOf(
+    'src/gateway/mongodb/commands/users.ts',
+    ['src/server/mongodb-users.test.ts'],
+    [['an update takes before it is refused', '  await checkUpdate(request, user, { gone, added, change })\n', '']],
+  ),
 ]
