@@ -374,9 +374,10 @@ describe('roles in SQL', () => {
     expect(sessions.principals.roles.map(({ name }) => name)).toEqual(['readers'])
   })
 
-  test('are not changed within a transaction block', async () => {
+  test('are not changed within a transaction block that has changed data', async () => {
     const client = await connect('postgres')
     await client.query('BEGIN')
+    await client.query('CREATE TABLE t (a int)')
     await expect(client.query('CREATE ROLE readers')).rejects.toMatchObject({ code: '25001' })
     await client.query('ROLLBACK')
   })
