@@ -345,11 +345,11 @@ describe('time', () => {
   })
 
   test('idle_session_timeout and idle_in_transaction_session_timeout', async () => {
-    await admin.query("ALTER ROLE bob SET idle_session_timeout = '30ms'")
+    await admin.query("ALTER ROLE bob SET idle_session_timeout = '500ms'")
     const ended = (client: pg.Client): Promise<unknown> => new Promise((resolve) => client.once('error', resolve))
     expect(await ended(await connect('bob'))).toMatchObject({ code: '57P05' })
     await admin.query('ALTER ROLE bob RESET ALL')
-    await admin.query("ALTER ROLE bob SET idle_in_transaction_session_timeout = '30ms'")
+    await admin.query("ALTER ROLE bob SET idle_in_transaction_session_timeout = '500ms'")
     const client = await connect('bob')
     const end = ended(client)
     await client.query('BEGIN')
