@@ -50,7 +50,7 @@ const commandsOf: Readonly<Record<string, string>> = {
   slow:
     'acl|cat acl|deluser acl|dryrun acl|getuser acl|list acl|log acl|setuser acl|users acl|whoami ' +
     'client|getname client|id client|kill client|list client|no-evict command|count config|get ' +
-    'config|resetstat config|set copy del flushall flushdb getrange hgetall hkeys hrandfield hscan ' +
+    'config|resetstat config|set copy del eval eval_ro flushall flushdb getrange hgetall hkeys hrandfield hscan ' +
     'hvals info keys lindex linsert lmove lmpop lpos lrange lrem lset ltrim mset msetnx psetex ' +
     'randomkey rename rpoplpush scan sdiff sdiffstore set setex setrange sinter sintercard ' +
     'sinterstore slowlog|get slowlog|len slowlog|reset smembers srandmember sscan substr sunion ' +
@@ -64,7 +64,7 @@ const commandsOf: Readonly<Record<string, string>> = {
     'slowlog|get slowlog|len slowlog|reset',
   connection: 'client|getname client|id client|kill client|list client|no-evict command|count echo ping select',
   transaction: 'unwatch watch',
-  scripting: '',
+  scripting: 'eval eval_ro',
 }
 
 const sets = new Map(Object.entries(commandsOf).map(([name, commands]) => [name, new Set(commands.split(' '))]))
