@@ -12,6 +12,7 @@ import { privilegeMutations } from './privileges.ts'
 import { modelMutations } from './model.ts'
 import { mongodbUserMutations } from './mongodb-users.ts'
 import { redisUserMutations } from './redis-users.ts'
+import { scriptMutations } from './scripts.ts'
 import type { Mutation } from './mutation.ts'
 import { rowSecurityMutations } from './row-security.ts'
 import { ruleMutations } from './rules.ts'
@@ -40,6 +41,7 @@ export const mutations: readonly Mutation[] = [
   ...transportMutations,
   ...mongodbUserMutations,
   ...redisUserMutations,
+  ...scriptMutations,
   ...attackMutations,
   ...upperMutations,
   ...kitMutations,

@@ -1,0 +1,44 @@
+/** Redis's scripts: what they may do, how they stop, and what they leave behind. */
+import { mutationsOf, type Mutation } from './mutation.ts'
+
+const scripts = ['src/gateway/redis/scripts/scripts.test.ts']
+const golden = ['src/gateway/redis/golden.test.ts']
+
+export const scriptMutations: readonly Mutation[] = [
+  ...mutationsOf('src/gateway/redis/scripts/run.ts', scripts, [
+    ['a script asks for none of the keys that it touches', '      this.#checkMay(command)\n', ''],
+    ['a script is never stuck', '    if (this.#stuckLooks < mostStuckLooks) return\n', '    return\n'],
+    ['a script that was killed goes on', 'if (this.isKilled) throw this.#killed()\n    return this', 'return this'],
+    [
+      'what a script has written does not save it from SCRIPT KILL',
+      'if (!command.readOnly) this.hasWritten = true',
+      '',
+    ],
+    ['memory that a script has grown to stays charged', 'if (this.#grownBytes > 0)', 'if (this.#grownBytes < 0)'],
+    ['a wait within a script is passed over', 'if (step.value !== undefined) throw step.value', ''],
+  ]),
+  ...mutationsOf('src/gateway/redis/scripts/run.ts', golden, [
+    ['a read-only script writes', 'if (this.#request.isReadOnly && !command.readOnly) {', 'if (false) {'],
+    ['a script changes the database of its client', 'inner.client = this.#client', 'inner.client = call.client'],
+  ]),
+  ...mutationsOf('src/gateway/redis/scripts/scripts.ts', scripts, [
+    ['an interpreter that has grown is used again', '    if (interpreter.isLarge) return\n', ''],
+  ]),
+  ...mutationsOf('src/language/lua/machine.ts', scripts, [
+    ['a script stops within C functions', 'thread === this.#running &&', 'true ||'],
+    ['a script is not looked at', '    if (!isTurnOver()) return\n', '    return\n'],
+  ]),
+  ...mutationsOf('src/language/lua/machine.ts', golden, [
+    ['bytecode is taken', 'if (text.bytes[text.start] === bytecodeMark)', 'if (text.bytes[text.start] === -1)'],
+  ]),
+  ...mutationsOf('src/language/lua/patterns.ts', scripts, [
+    ['steps of patterns are not counted', 'if (++this.#steps > mostSteps)', 'if (this.#steps > mostSteps)'],
+  ]),
+  ...mutationsOf('src/language/lua/patterns.ts', golden, [
+    ['a frontier takes the byte before it', 's === this.#start ? 0 : memory[s - 1]!', '0'],
+    ['an empty match of gmatch comes twice', '(e === s ? 1 : 0)', '0'],
+  ]),
+  ...mutationsOf('src/language/lua/sandbox.ts', golden, [
+    ['a library can be written to by rawset', 'real.rawset = given.guard(rawset)', 'real.rawset = rawset'],
+  ]),
+]
