@@ -292,7 +292,7 @@ const ofCategories: readonly (readonly [string, readonly Privilege[]])[] = [
   ['dangerous', ['read', 'delete']],
   ['connection', []],
   ['transaction', []],
-  ['scripting', ['read', 'insert', 'update']],
+  ['scripting', []],
 ]
 
 const categories: readonly Subject[] = [

@@ -7,8 +7,6 @@ const golden = ['src/gateway/redis/golden.test.ts']
 export const scriptMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/redis/scripts/run.ts', scripts, [
     ['a script asks for none of the keys that it touches', '      this.#checkMay(command)\n', ''],
-    ['a script is never stuck', '    if (this.#stuckLooks < mostStuckLooks) return\n', '    return\n'],
-    ['a script that was killed goes on', 'if (this.isKilled) throw this.#killed()\n    return this', 'return this'],
     [
       'what a script has written does not save it from SCRIPT KILL',
       'if (!command.readOnly) this.hasWritten = true',
@@ -24,9 +22,14 @@ export const scriptMutations: readonly Mutation[] = [
   ...mutationsOf('src/gateway/redis/scripts/scripts.ts', scripts, [
     ['an interpreter that has grown is used again', '    if (interpreter.isLarge) return\n', ''],
   ]),
-  ...mutationsOf('src/language/lua/machine.ts', scripts, [
-    ['a script stops within C functions', 'thread === this.#running &&', 'true ||'],
-    ['a script is not looked at', '    if (!isTurnOver()) return\n', '    return\n'],
+  ...mutationsOf(
+    'src/gateway/redis/command-table.ts',
+    ['src/gateway/redis/permissions.test.ts'],
+    [['who may run scripts may write, by other doors', 'this.isScript = mayBeNone', 'this.isScript = false']],
+  ),
+  ...mutationsOf('src/language/lua/threads.ts', scripts, [
+    ['what pcall answers is lost where the script has stopped', 'given = link.finish(', 'given = 0 * link.finish('],
+    ['a coroutine yields across pcall', '!link.yields ||', ''],
   ]),
   ...mutationsOf('src/language/lua/machine.ts', golden, [
     ['bytecode is taken', 'if (text.bytes[text.start] === bytecodeMark)', 'if (text.bytes[text.start] === -1)'],

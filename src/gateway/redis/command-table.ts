@@ -132,6 +132,8 @@ export class Command {
   readonly keys: readonly KeyUse[]
   /** Redis lets anybody send it, known or not. */
   readonly isForStrangers: boolean
+  /** It is asked of the commands in it what may become of its keys: by itself it gives nothing, and needs nothing. */
+  readonly isScript: boolean
   /** It is for those who look after the server. */
   readonly administers: boolean
   readonly readOnly: boolean
@@ -155,9 +157,12 @@ export class Command {
     this.isForStrangers = flags.includes('no_auth')
     this.administers = flags.includes('admin')
     const mayBeNone = flags.includes('no_mandatory_keys')
+    this.isScript = mayBeNone
     this.keys = (facts.keys ?? []).map((specification, i) => ({
       specification: mayBeNone ? { ...specification, mayBeNone } : specification,
-      wanted: privilegesFor(specification) | (answering.has(name) ? privilege.read : noPrivileges),
+      wanted: this.isScript
+        ? noPrivileges
+        : privilegesFor(specification) | (answering.has(name) ? privilege.read : noPrivileges),
       answersIf: answering.get(name),
       isElsewhere: name === 'copy' && i === 1,
     }))

@@ -211,9 +211,16 @@ describe('the command table', () => {
     expect(without.map(({ name }) => name)).toEqual([])
   })
 
+  it('has scripts give nothing, who may change nothing by the commands in them', () => {
+    const table = createCommandTable()
+    const scripts = [...table.commands.values()].filter(({ isScript }) => isScript)
+    expect(scripts.map(({ name }) => name)).toEqual(['eval', 'eval_ro', 'evalsha', 'evalsha_ro'])
+    expect(scripts.flatMap(({ keys }) => keys.map(({ wanted }) => wanted))).toEqual([0, 0, 0, 0])
+  })
+
   it('says of every command with keys what it does with them', () => {
     const writes = [...createCommandTable().commands.values()].filter(
-      ({ readOnly, keys }) => !readOnly && keys.length > 0,
+      ({ readOnly, keys, isScript }) => !readOnly && keys.length > 0 && !isScript,
     )
     expect(writes.length).toBeGreaterThan(60)
     for (const { name, keys } of writes) {

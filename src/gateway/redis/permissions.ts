@@ -92,6 +92,7 @@ export class Permissions {
     if (!this.#mayRun(command)) return new Denial('command', command.name)
     if (this.#rights.areUnlimited) return undefined
     const { keys } = command
+    if (command.isScript) return undefined
     if (keys.length > 0) return this.#whole === reachable ? undefined : this.#findKey(command, args, first)
     const wanted = needsOfAll.get(command.name)
     return wanted === undefined || (this.#whole & wanted) === wanted ? undefined : new Denial('command', command.name)

@@ -2,39 +2,25 @@
  * One interpreter of Lua 5.1, and values going in and out of it.
  *
  * What scripts may reach is what the sandbox leaves them (`sandbox.ts`). A script runs in a thread of Lua of its own, so that
- * it can be left where it is: `run` and `resume` answer when it has ended, has failed, or stops to wait.
+ * it can be left where it is: `resume` answers when it has ended, has failed, or stops to wait.
  *
- *   begin(chunk) ── run ──► ended  (its results are on the thread's stack)
- *                    │  ▲   failed (the error is)
+ *   begin(chunk) ── resume ──► ended  (its results are on the thread's stack)
+ *                    │  ▲      failed (the error is)
  *                    ▼  │
- *                  stopped ── resume
+ *                   stopped
  *
- * It stops in two places: in a function of ours that answers `stop()`, and in the hook that counts instructions, once the turn
- * has had its share. Lua 5.1 can leave a thread only where no C function lies between it and the thread's beginning (not
- * within `pcall`, a metamethod, a comparison of `table.sort`); `canStop` tells. A function of ours that cannot stop may throw:
- * that passes through the interpreter, and the thread is given up.
+ * It stops in the hook that counts instructions, once the turn has had its share. Lua 5.1 can leave a thread only where no C
+ * function lies between it and where it was resumed: not within a metamethod or a comparison of `table.sort`. `threads.ts`
+ * sees to `pcall` and coroutines. A function of ours may throw: that passes through the interpreter, and the thread is given up.
  *
  * Invariants: between two calls from outside the main thread's stack is empty; a thread that threw is never resumed; strings
  * are bytes, copied in and out.
  */
 import { charge, isTurnOver } from '../../base/work.ts'
 import type { Slice } from '../../base/slice.ts'
+import { LuaThreads } from './threads.ts'
+import { LuaFailure, type Outcome, registry } from './values.ts'
 import { addExported, addFunction, instantiate, type Address, type LuaInterface, type State } from './wasm.ts'
-
-export const registry = -10_000
-export const globals = -10_002
-
-/** `lua_type` */
-export const luaType = {
-  none: -1,
-  nil: 0,
-  boolean: 1,
-  lightUserdata: 2,
-  number: 3,
-  string: 4,
-  table: 5,
-  function: 6,
-} as const
 
 const typeNames = [
   'no value',
@@ -70,8 +56,6 @@ const callsAtResume = 54
 /** Of a name or a string that is passed by value. */
 const scratchBytes = 64 * 1024
 
-export type Outcome = 'ended' | 'failed' | 'stopped'
-
 /** A function that scripts may call. It answers how many results it has pushed. */
 export type LuaFunction = (machine: LuaMachine, thread: State) => number
 
@@ -90,7 +74,8 @@ export class LuaMachine {
   readonly #scratch: Address
   readonly #names = new Map<string, Address>()
   readonly #hook: number
-  #running: State = 0
+  /** Of the script that runs. */
+  readonly threads: LuaThreads = new LuaThreads(this)
   #bytes: Uint8Array
   #view: DataView
 
@@ -231,7 +216,9 @@ export class LuaMachine {
       const words = this.#words
       const source = this.#cText(words.getUint32(at + sourceAt, true))
       if (this.#cText(words.getUint32(at + whatAt, true)) === 'C' || source === setupName) continue
-      return { source, line: words.getInt32(at + lineAt, true) }
+      const line = words.getInt32(at + lineAt, true)
+      // A call that has been replaced by another has none.
+      if (line >= 0) return { source, line }
     }
     return undefined
   }
@@ -291,60 +278,27 @@ export class LuaMachine {
 
   /** The thread is garbage. */
   end(): void {
+    this.threads.forget()
     this.lua.lua_settop(this.state, 0)
   }
 
-  /** Goes on with so many values on the thread's stack. Passes on what functions throw. */
-  resume(thread: State, given: number): Outcome {
-    const { lua } = this
-    const outer = this.#running
-    const stack = lua.stackSave()
-    this.#running = thread
-    try {
-      const result = lua.lua_resume(thread, given)
-      return result === status.ok ? 'ended' : result === status.yielded ? 'stopped' : 'failed'
-    } catch (error) {
-      lua.stackRestore(stack)
-      throw error
-    } finally {
-      this.#running = outer
-    }
+  /** Begins the thread, or goes on where it has stopped. Passes on what functions throw. */
+  resume(thread: State): Outcome {
+    return this.threads.resume(thread)
   }
 
-  /** Whether the thread may be left where it is. */
-  canStop(thread: State): boolean {
+  /** Whether no C function lies between here and where the thread was resumed. */
+  isOutsideOfC(thread: State): boolean {
     const words = this.#words
-    return (
-      thread === this.#running &&
-      words.getUint16(thread + callsAt, true) === words.getUint16(thread + callsAtResume, true)
-    )
-  }
-
-  /** What a function of ours answers so that its thread stops: its results are given to `resume`. */
-  stop(thread: State): number {
-    return this.lua.lua_yield(thread, 0)
+    return words.getUint16(thread + callsAt, true) === words.getUint16(thread + callsAtResume, true)
   }
 
   #look(thread: State): void {
     charge(unitsPerLook)
     if (!isTurnOver()) return
-    const stops = this.canStop(thread)
+    const stops = this.threads.canStop(thread)
     this.onLook(!stops)
-    if (stops) this.lua.lua_yield(thread, 0)
-  }
-}
-
-/** An error that a script may catch: Lua puts the place in the script before its words. */
-export class LuaFailure extends Error {
-  constructor(words: string) {
-    super(words)
-    this.name = 'LuaFailure'
-  }
-
-  push(machine: LuaMachine, thread: State): void {
-    machine.lua.luaL_where(thread, 1)
-    machine.pushText(thread, this.message)
-    machine.lua.lua_concat(thread, 2)
+    if (stops) this.threads.stop(thread)
   }
 }
 

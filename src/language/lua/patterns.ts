@@ -10,7 +10,8 @@
  */
 import { ByteWriter } from '../../base/bytes.ts'
 import { charge } from '../../base/work.ts'
-import { LuaFailure, type LuaFunction, type LuaMachine, luaType } from './machine.ts'
+import type { LuaFunction, LuaMachine } from './machine.ts'
+import { LuaFailure, luaType } from './values.ts'
 import type { State } from './wasm.ts'
 
 /** Of one call, some hundred milliseconds: nothing can pause in it. */

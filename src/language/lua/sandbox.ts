@@ -9,8 +9,10 @@
  * What is left out: files, processes, modules, `debug`, environments of functions (by which one reaches the real tables),
  * and programs in Lua's bytecode, which Lua 5.1 does not check.
  */
-import { globals, LuaFailure, type LuaFunction, LuaMachine, type MachineOptions, registry } from './machine.ts'
+import { type LuaFunction, LuaMachine, type MachineOptions } from './machine.ts'
+import { globals, PlainFailure, registry } from './values.ts'
 import { replaceStringFunctions } from './patterns.ts'
+import { plainError } from './threads.ts'
 import type { State } from './wasm.ts'
 
 const program = `
@@ -68,6 +70,22 @@ function real.load(read, ...)
   return chunk, failure
 end
 
+local create, resume = coroutine.create, given.resume
+
+local function finish(isDone, ...)
+  if isDone then return ... end
+  error((...), 3)
+end
+
+real.pcall, real.xpcall = given.pcall, given.xpcall
+coroutine.resume, coroutine.yield = resume, given.yield
+given.know(real.pcall, real.xpcall, resume, function(f, ...) return f(...) end)
+
+function coroutine.wrap(f)
+  local thread = create(f)
+  return function(...) return finish(resume(thread, ...)) end
+end
+
 local strings = front(real.string)
 getmetatable('').__metatable = front({__index = strings})
 real.string = strings
@@ -114,6 +132,14 @@ export function createSandbox(options: MachineOptions): Sandbox {
       fronts.add(lua.lua_topointer(thread, 1))
       return 0
     },
+    know: (_machine, thread) => {
+      machine.threads.know(thread)
+      return 0
+    },
+    pcall: (_machine, thread) => machine.threads.pcall(thread, (before) => plainError(machine, before)),
+    xpcall: (_machine, thread) => machine.threads.xpcall(thread),
+    resume: (_machine, thread) => machine.threads.resumeCoroutine(thread),
+    yield: (_machine, thread) => machine.threads.yieldCoroutine(thread),
     guard: (_machine, thread) => pushGuarded(machine, thread, fronts),
     install: (_machine, thread) => {
       protect = lua.luaL_ref(thread, registry)
@@ -158,10 +184,3 @@ function pushGuarded(machine: LuaMachine, thread: State, fronts: ReadonlySet<num
 
 /** `LUA_MULTRET` */
 const multiple = -1
-
-/** Without its place. */
-class PlainFailure extends LuaFailure {
-  override push(machine: LuaMachine, thread: State): void {
-    machine.pushText(thread, this.message)
-  }
-}

@@ -68,6 +68,7 @@ export interface LuaInterface {
   lua_gettable(state: State, at: number): void
   lua_gettop(state: State): number
   lua_insert(state: State, at: number): void
+  lua_iscfunction(state: State, at: number): number
   lua_isnumber(state: State, at: number): number
   lua_newthread(state: State): State
   lua_next(state: State, at: number): number
@@ -91,10 +92,13 @@ export interface LuaInterface {
   lua_sethook(state: State, hook: number, mask: number, count: number): number
   lua_setmetatable(state: State, at: number): number
   lua_settop(state: State, top: number): void
+  lua_status(state: State): number
   lua_toboolean(state: State, at: number): number
   lua_tolstring(state: State, at: number, length: Address): Address
   lua_tonumber(state: State, at: number): number
   lua_tocfunction(state: State, at: number): number
+  lua_tothread(state: State, at: number): State
+  lua_xmove(from: State, to: State, count: number): void
   lua_topointer(state: State, at: number): Address
   lua_touserdata(state: State, at: number): number
   lua_type(state: State, at: number): number

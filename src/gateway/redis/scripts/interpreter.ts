@@ -11,7 +11,8 @@ import { bitLibrary } from '../../../language/lua/libraries/bit.ts'
 import { cmsgpackLibrary } from '../../../language/lua/libraries/cmsgpack.ts'
 import { createCjson } from '../../../language/lua/libraries/cjson.ts'
 import { structLibrary } from '../../../language/lua/libraries/struct.ts'
-import { LuaFailure, type LuaFunction, type LuaMachine, luaType, registry } from '../../../language/lua/machine.ts'
+import type { LuaFunction, LuaMachine } from '../../../language/lua/machine.ts'
+import { LuaFailure, luaType, registry } from '../../../language/lua/values.ts'
 import { createSandbox } from '../../../language/lua/sandbox.ts'
 import type { State } from '../../../language/lua/wasm.ts'
 import { formatDouble } from '../../../model/keyvalue/double-text.ts'
@@ -139,7 +140,6 @@ export class Interpreter {
     sandbox.addLibrary('bit', bitLibrary)
     sandbox.addLibrary('redis', this.#redisLibrary(), (thread) => this.#addToRedis(thread))
     this.#replaceRandom()
-    this.#replacePcall()
   }
 
   get isLarge(): boolean {
@@ -337,29 +337,6 @@ export class Interpreter {
       seed,
       put: (_machine, thread) => this.#putIntoMath(thread),
     })
-  }
-
-  /** Of an error that is a table with `err`, `pcall` answers the text. */
-  #replacePcall(): void {
-    const { machine } = this
-    const { lua } = machine
-    const pcall: LuaFunction = (_machine, thread) => {
-      const given = lua.lua_gettop(thread)
-      if (given === 0) throw new LuaFailure("bad argument #1 to 'pcall' (value expected)")
-      const failed = lua.lua_pcall(thread, given - 1, -1, 0) !== 0
-      if (failed && lua.lua_type(thread, -1) === luaType.table) {
-        machine.pushText(thread, 'err')
-        lua.lua_rawget(thread, -2)
-        if (lua.lua_type(thread, -1) === luaType.string) lua.lua_replace(thread, -2)
-        else lua.lua_settop(thread, -2)
-      }
-      lua.lua_pushboolean(thread, failed ? 0 : 1)
-      lua.lua_insert(thread, 1)
-      return lua.lua_gettop(thread)
-    }
-    lua.lua_rawgeti(machine.state, registry, this.#globals)
-    machine.setField(machine.state, 'pcall', pcall)
-    lua.lua_settop(machine.state, 0)
   }
 
   /** The library behind the front that scripts see. */

@@ -18,7 +18,7 @@ import { charge, isTurnOver } from '../../../base/work.ts'
 import { asBatch, isSteps } from '../../../database/transaction/wait.ts'
 import type { Rights } from '../../../database/access/rights.ts'
 import type { StatementSteps, Transaction } from '../../../database/contract.ts'
-import { luaType } from '../../../language/lua/machine.ts'
+import { luaType } from '../../../language/lua/values.ts'
 import type { State } from '../../../language/lua/wasm.ts'
 import { Call, type Steps } from '../call.ts'
 import type { Command } from '../command-table.ts'
@@ -28,7 +28,7 @@ import { Denial } from '../permissions.ts'
 import { Reply } from '../reply.ts'
 import { Arguments } from '../wire.ts'
 import type { Interpreter, ScriptArguments, ScriptHost } from './interpreter.ts'
-import type { Outcome } from '../../../language/lua/machine.ts'
+import type { Outcome } from '../../../language/lua/values.ts'
 import { ReplyFailure, writeValue } from './replies.ts'
 import type { Script } from './script.ts'
 import { ScriptClient } from './script-client.ts'
@@ -157,8 +157,7 @@ export class ScriptRun implements ScriptHost {
 
   resume(): Outcome {
     this.#stuckLooks = 0
-    if (this.isKilled) throw this.#killed()
-    return this.#interpreter.machine.resume(this.#thread, 0)
+    return this.#interpreter.machine.resume(this.#thread)
   }
 
   /** This attempt has been taken back. */
@@ -220,7 +219,7 @@ export class ScriptRun implements ScriptHost {
     if (this.#stuckLooks < mostStuckLooks) return
     throw new CommandError(
       this.#placed(
-        'ERR the script has run too long within pcall, a coroutine, a metamethod or a callback, where it cannot pause',
+        'ERR the script has run too long within a metamethod or a callback, where it cannot pause',
         this.#interpreter.machine.placeOf(this.#thread),
       ),
     )

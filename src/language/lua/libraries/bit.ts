@@ -1,6 +1,6 @@
 /** LuaBitOp, as Redis brings it: operations on 32 bits, of numbers modulo 2^32. */
 import type { LuaFunction, LuaMachine } from '../machine.ts'
-import { LuaFailure } from '../machine.ts'
+import { LuaFailure } from '../values.ts'
 import type { State } from '../wasm.ts'
 
 const double = new Float64Array(1)

@@ -2,7 +2,7 @@
 import { ByteWriter } from '../../../base/bytes.ts'
 import { charge } from '../../../base/work.ts'
 import type { LuaFunction, LuaMachine } from '../machine.ts'
-import { LuaFailure, luaType } from '../machine.ts'
+import { LuaFailure, luaType } from '../values.ts'
 import type { State } from '../wasm.ts'
 
 const mostIntegerBytes = 32
