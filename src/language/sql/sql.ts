@@ -48,7 +48,9 @@ export function isLongText(text: string): boolean {
   return text.length > maxCachedTextLength
 }
 
-const maxKeptCharacters = 1024 * 1024
+const maxKeptCharacters = 768 * 1024
+/** A plan takes some ten kilobytes, however short its text is: as much as this many characters. */
+const planCharacters = 384
 
 /** Plans per database, since the same names mean other tables there. */
 const plans = new RecentMap<string, PreparedStatement>(maxKeptCharacters)
@@ -70,7 +72,7 @@ export function prepare(
   const known = key === undefined ? undefined : plans.get(key)
   if (known !== undefined && known.isCurrent(context.catalog, context.rights ?? unlimited)) return known
   const prepared = prepareFresh(statement, createBinder(context, parameterTypes))
-  if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + 64)
+  if (key !== undefined && isKept(prepared)) plans.set(key, prepared, key.length + planCharacters)
   return prepared
 }
 
