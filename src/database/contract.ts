@@ -79,6 +79,8 @@ export interface Transaction extends TransactionReader {
   waitOf(error: unknown, start?: Savepoint): Wait
   /** A batch got through: the pages that it has waited for may go. */
   batchDone(): void
+  /** All that runs is one batch, whatever batches are in it: pages stay until it is run through. */
+  keepsPages: boolean
 
   /**
    * The newest committed state with the own writes over it, whatever the snapshot, and not noted as read: what checks of

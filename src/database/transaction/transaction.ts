@@ -96,6 +96,7 @@ export class KernelTransaction implements Transaction {
   #agenda: Agenda | undefined
   #newest: NewestReader | undefined
   readonly #budget = new WriteBudget(this)
+  keepsPages = false
   /** Also for the marks of the client's savepoints. */
   readonly locks: TransactionLocks
   readonly #clock: StatementClock
@@ -143,6 +144,7 @@ export class KernelTransaction implements Transaction {
     this.#catalog.reset()
     this.reads = undefined
     this.access.reset()
+    this.keepsPages = false
     this.principal = nobody
     this.kernel.open.add(this)
     return this
@@ -248,7 +250,7 @@ export class KernelTransaction implements Transaction {
   }
 
   batchDone(): void {
-    this.#view.releasePages()
+    if (!this.keepsPages) this.#view.releasePages()
   }
 
   /** Brings in a page that was missed; it stays until the batch is done, or its statement is over. */

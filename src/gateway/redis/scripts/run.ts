@@ -121,6 +121,7 @@ export class ScriptRun implements ScriptHost {
     this.#request = request
     this.#outer = call.arguments
     this.start = call.tx.savepoint()
+    call.tx.keepsPages = true
     this.#client = new ScriptClient(call.client)
     this.#rights = call.tx.principal.rights
     this.#interpreter = call.server.scripts.takeInterpreter(this.#rights)
@@ -199,6 +200,7 @@ export class ScriptRun implements ScriptHost {
   close(): void {
     const { scripts } = this.#call.server
     scripts.running.delete(this)
+    this.#call.tx.keepsPages = false
     this.#reply.settle()
     if (this.#grownBytes > 0) this.#call.client.session.memory.release(this.#grownBytes)
     this.#interpreter.end()
