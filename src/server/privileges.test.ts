@@ -2,66 +2,20 @@
  * Who may do what, asked in SQL: what PostgreSQL 15 answers to the same statements of the same users, word for word, but for the
  * name of the database. `gateway/postgres/golden/privileges*.txt` has them: a statement and who says it, below it the answer.
  */
-import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Instance } from '../database/instance.ts'
-import { createMemoryDisk } from '../host/simulated/memory-disk.ts'
-import { createRealHost } from '../host/real/real-host.ts'
-import { Sessions } from '../session/sessions.ts'
-import { Server } from './server.ts'
+import { Answers } from './testing-answers.ts'
 
-const host = { ...createRealHost(), log: (): void => undefined, disk: createMemoryDisk() }
-let instance: Instance
-let sessions: Sessions
-let server: Server
-let clients: Map<string, pg.Client>
+let answers: Answers
 
 beforeEach(async () => {
-  const fresh = { ...host, disk: createMemoryDisk() }
-  instance = await Instance.open({ host: fresh, directory: 'data' }, 'polylog')
-  sessions = new Sessions(fresh, () => instance.databases, { catalog: instance })
-  server = await Server.listen(fresh, sessions, { port: 0 })
-  clients = new Map()
-  await sessions.principals.create('admin', { login: true, superuser: true, password: 'admin' })
+  answers = await Answers.start()
 })
 
-afterEach(async () => {
-  for (const client of clients.values()) await client.end()
-  await server.close()
-  sessions.close()
-  await instance.close()
-})
+afterEach(() => answers.stop())
 
-/** Everybody's password is the name. */
-async function as(user: string): Promise<pg.Client> {
-  let client = clients.get(user)
-  if (client === undefined) {
-    client = new pg.Client({ host: '127.0.0.1', port: server.port, user, password: user, database: 'polylog' })
-    client.on('error', () => undefined)
-    await client.connect()
-    clients.set(user, client)
-  }
-  return client
-}
-
-async function answerTo(user: string, text: string): Promise<string> {
-  const notices: string[] = []
-  const note = ({ message }: { message?: string | undefined }): void => void notices.push(message ?? '')
-  let answer: string
-  let client: pg.Client | undefined
-  try {
-    client = await as(user)
-    client.on('notice', note)
-    const { command, rowCount, rows } = await client.query({ text, rowMode: 'array' })
-    answer = `${command} ${rowCount} ${JSON.stringify(text.startsWith('EXPLAIN') ? [] : rows)}`
-  } catch (error) {
-    const { code, message } = error as { code: string; message: string }
-    answer = `E ${code} ${message}`
-  }
-  client?.off('notice', note)
-  return notices.length === 0 ? answer : `${answer} N ${notices.join('|')}`
-}
+const as = (user: string): Promise<pg.Client> => answers.as(user)
+const answerTo = (user: string, text: string): Promise<string> => answers.to(user, text)
 
 describe('the privileges of SQL', { timeout: 60_000 }, () => {
   test.each([
@@ -72,13 +26,7 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     'roles-in-blocks',
     'owners-of-databases',
   ])('%s: as PostgreSQL answers', async (name) => {
-    const path = new URL(`../gateway/postgres/golden/${name}.txt`, import.meta.url)
-    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
-    const found: string[] = []
-    for (let at = 0; at < lines.length; at += 2) {
-      const [, user, text] = /^(\w+)> (.*)$/.exec(lines[at]!)!
-      found.push(lines[at]!, `  ${await answerTo(user!, text!)}`)
-    }
+    const { found, lines } = await answers.toGolden(name)
     expect(found).toEqual(lines)
   })
 
@@ -151,12 +99,18 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
       await answerTo('ada', `ALTER ROLE ada SET ${name} = 'admin'`)
       await answerTo('admin', `ALTER ROLE ada SET ${name} = 'admin'`)
     }
-    await clients.get('ada')?.end()
-    clients.delete('ada')
+    await answers.leave('ada')
     expect(await answerTo('ada', 'SELECT * FROM t')).toMatch(/^E 42501/)
     expect(await answerTo('ada', 'SELECT current_user, session_user')).toBe('SELECT 1 [["ada","ada"]]')
     for (const options of ['-c role=admin', '-c session_authorization=admin']) {
-      const given = { host: '127.0.0.1', port: server.port, user: 'ada', password: 'ada', database: 'polylog', options }
+      const given = {
+        host: '127.0.0.1',
+        port: answers.server.port,
+        user: 'ada',
+        password: 'ada',
+        database: 'polylog',
+        options,
+      }
       const client = new pg.Client(given)
       client.on('error', () => undefined)
       await expect(client.connect()).rejects.toMatchObject({ code: '42501' })
@@ -203,7 +157,7 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     await answerTo('admin', 'CREATE TABLE t (id int PRIMARY KEY)')
     await answerTo('admin', 'INSERT INTO t VALUES (1)')
     const holder = new pg.Client({
-      port: server.port,
+      port: answers.server.port,
       host: '127.0.0.1',
       user: 'admin',
       password: 'admin',
@@ -238,7 +192,7 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN CREATEDB PASSWORD 'ada'")
     expect(await answerTo('ada', 'CREATE DATABASE hers')).toBe('CREATE null []')
     const there = new pg.Client({
-      port: server.port,
+      port: answers.server.port,
       host: '127.0.0.1',
       user: 'ada',
       password: 'ada',
@@ -258,7 +212,7 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     await answerTo('ada', 'CREATE DATABASE hers')
     await answerTo('admin', 'CREATE DATABASE theirs')
     const may = async (user: string, database: string, privileges: string): Promise<string> => {
-      const client = new pg.Client({ port: server.port, host: '127.0.0.1', user, password: user, database })
+      const client = new pg.Client({ port: answers.server.port, host: '127.0.0.1', user, password: user, database })
       await client.connect()
       let found = ''
       for (const one of privileges.split(' ')) {
@@ -281,15 +235,7 @@ describe('the privileges of SQL', { timeout: 60_000 }, () => {
     await answerTo('admin', "CREATE ROLE ada LOGIN PASSWORD 'ada'")
     await answerTo('admin', 'CREATE TABLE t (id int, b int)')
     await answerTo('admin', 'GRANT SELECT (id) ON t TO ada')
-    for (const client of clients.values()) await client.end()
-    clients.clear()
-    await server.close()
-    sessions.close()
-    const { host: same } = sessions
-    await instance.close()
-    instance = await Instance.open({ host: same, directory: 'data' }, 'polylog')
-    sessions = new Sessions(same, () => instance.databases, { catalog: instance })
-    server = await Server.listen(same, sessions, { port: 0 })
+    await answers.restart()
     expect(await answerTo('ada', 'SELECT id FROM t')).toBe('SELECT 0 []')
     expect(await answerTo('ada', 'SELECT b FROM t')).toMatch(/^E 42501/)
   })
@@ -332,7 +278,7 @@ describe('ways around', { timeout: 60_000 }, () => {
     await make('cdx', 'CREATEDB')
     await run('cdx', 'CREATE DATABASE hers')
     const there = new pg.Client({
-      port: server.port,
+      port: answers.server.port,
       host: '127.0.0.1',
       user: 'cdx',
       password: 'cdx',

@@ -9,31 +9,44 @@ import { Server } from './server.ts'
 
 /** With the superuser `admin`. Everybody's password is the name. */
 export class Answers {
-  readonly instance: Instance
-  readonly sessions: Sessions
-  readonly server: Server
+  instance!: Instance
+  sessions!: Sessions
+  server!: Server
+  readonly #host = { ...createRealHost(), log: (): void => undefined, disk: createMemoryDisk() }
   readonly #clients = new Map<string, pg.Client>()
 
-  private constructor(instance: Instance, sessions: Sessions, server: Server) {
-    this.instance = instance
-    this.sessions = sessions
-    this.server = server
+  static async start(): Promise<Answers> {
+    const answers = new Answers()
+    await answers.#open()
+    await answers.sessions.principals.create('admin', { login: true, superuser: true, password: 'admin' })
+    return answers
   }
 
-  static async start(): Promise<Answers> {
-    const host = { ...createRealHost(), log: (): void => undefined, disk: createMemoryDisk() }
+  async #open(): Promise<void> {
+    const host = this.#host
     const instance = await Instance.open({ host, directory: 'data' }, 'polylog')
-    const sessions = new Sessions(host, () => instance.databases, { catalog: instance })
-    const server = await Server.listen(host, sessions, { port: 0 })
-    await sessions.principals.create('admin', { login: true, superuser: true, password: 'admin' })
-    return new Answers(instance, sessions, server)
+    this.instance = instance
+    this.sessions = new Sessions(host, () => instance.databases, { catalog: instance })
+    this.server = await Server.listen(host, this.sessions, { port: 0 })
   }
 
   async stop(): Promise<void> {
-    for (const client of this.#clients.values()) await client.end()
+    for (const user of this.#clients.keys()) await this.leave(user)
     await this.server.close()
     this.sessions.close()
     await this.instance.close()
+  }
+
+  /** With what is on the disk. */
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.#open()
+  }
+
+  /** The next statement of the user comes by a connection of its own. */
+  async leave(user: string): Promise<void> {
+    await this.#clients.get(user)?.end()
+    this.#clients.delete(user)
   }
 
   async as(user: string): Promise<pg.Client> {
