@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { decodeUtf8 } from '../../../base/bytes.ts'
 import type { MemoryAccount } from '../../../base/memory-account.ts'
-import { type Slice, sliceLength, sliceToLatin1 } from '../../../base/slice.ts'
+import { copySlice, type Slice, sliceLength, sliceToLatin1 } from '../../../base/slice.ts'
 import { CommandError } from '../errors.ts'
 
 export interface Script {
@@ -32,7 +32,7 @@ export function digestOf({ bytes, start, end }: Slice): string {
 
 /** Reads what the first line says. Throws `CommandError`. */
 export function readScript(text: Slice): Script {
-  const bytes = text.bytes.slice(text.start, text.end)
+  const bytes = copySlice(text)
   const whole = { bytes, start: 0, end: bytes.length }
   const digest = digestOf(whole)
   if (bytes[0] !== 0x23 || bytes[1] !== 0x21) return { digest, text: whole, body: whole, isReadOnly: false }

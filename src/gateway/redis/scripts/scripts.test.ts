@@ -1,6 +1,7 @@
 /** What golden replies do not show: scripts beside others, that wait, that do not end, that use what there is. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { privilege } from '../../../database/access/privileges.ts'
+import { readScript } from './script.ts'
 import { Scripts } from './scripts.ts'
 import { openTestServer, openTestServerWithUsers, type TestClient, type TestServer } from '../testing.ts'
 
@@ -137,6 +138,13 @@ describe('a script that wants much', () => {
     expect(between).toBeGreaterThan(3)
     expect((await reply).endsWith(':200000]')).toBe(true)
   })
+})
+
+it('a script is kept in memory of its own', () => {
+  const received = Buffer.from('return 1')
+  const { body } = readScript({ bytes: received, start: 0, end: received.length })
+  received.fill(0)
+  expect(Buffer.from(body.bytes).toString()).toBe('return 1')
 })
 
 describe('a script that has stopped', () => {
